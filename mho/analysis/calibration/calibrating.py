@@ -135,26 +135,17 @@ class CalibratedLaw(Protocol):
 
 @dataclass(frozen=True)
 class Law:
-    """How cells of a law are calibrated.
+    """How cells of a law are calibrated."""
 
-    Attributes
-    ----------
-    sets, resets : type
-        Models of both kinds of pulses.
-    of_sets, of_resets : mapping
-        The parameters that each tells about, and the kinds of their coordinates.
-    spreads : tuple of str
-        Spreads from pulse to pulse.
-    first_wide : bool
-        Whether these are held wide when the search begins: what single pulses tell precisely leads it astray far from the
-        mode.
-    """
-
+    # sets, resets: models of both kinds of pulses
     sets: type[CalibratedLaw]
     resets: type[CalibratedLaw]
+    # of_sets, of_resets: the parameters that each tells about, and the kinds of their coordinates
     of_sets: Mapping[str, str]
     of_resets: Mapping[str, str]
-    spreads: tuple[str, ...]
+    spreads: tuple[str, ...]  # spreads from pulse to pulse
+    # Whether these are held wide when the search begins: what single pulses tell precisely leads it astray
+    # far from the mode
     first_wide: bool = False
 
 
@@ -179,61 +170,33 @@ LAWS = {
 
 @dataclass(frozen=True)
 class Part:
-    """What one kind of pulse told: SETs or RESETs.
-
-    Attributes
-    ----------
-    kind : str
-    coordinates : Coordinates
-    posterior : Posterior
-    model : CalibratedLaw
-        At the posterior's mean.
-    several : bool
-        Whether searches of a part of the cells ended at places apart that explain it about as well.
-    misfit : Misfit
-        Of its residuals.
-    """
+    """What one kind of pulse told: SETs or RESETs."""
 
     kind: str
     coordinates: Coordinates
     posterior: Posterior
-    model: CalibratedLaw
+    model: CalibratedLaw  # at the posterior's mean
+    # Whether searches of a part of the cells ended at places apart that explain it about as well
     several: bool
-    misfit: Misfit
+    misfit: Misfit  # of its residuals
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A preset that was fitted, and how well it is known.
+    """A preset that was fitted, and how well it is known."""
 
-    Attributes
-    ----------
-    base : str
-        Name of the packaged preset that it is about.
-    names : tuple of str
-    mean, low, high : (parameters,) arrays
-        Values at the posterior's mode, and the ends of their 95 % intervals, SI; NaN where the curvature is not clear.
-    deviation : (parameters,) array
-        In units of the prior's.
-    correlation : (parameters, parameters) array
-        In the coordinates of `calibration.coordinates`.
-    not_told : mapping
-        Parameters that the data leave as the base has them, each with the experiment that would tell.
-    remarks : tuple of str
-        Sentences on what is unusual.
-    transitions : Transitions
-    parts : tuple of Part
-    """
-
-    base: str
+    base: str  # name of the packaged preset that it is about
     names: tuple[str, ...]
+    # mean, low, high: (parameters,): values at the posterior's mode, and the ends of their 95 % intervals,
+    # SI; NaN where the curvature is not clear
     mean: Floats
     low: Floats
     high: Floats
-    deviation: Floats
-    correlation: Floats
+    deviation: Floats  # (parameters,): in units of the prior's
+    correlation: Floats  # (parameters, parameters): in the coordinates of `calibration.coordinates`
+    # Parameters that the data leave as the base has them, each with the experiment that would tell
     not_told: Mapping[str, str]
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...]  # sentences on what is unusual
     transitions: Transitions
     parts: tuple[Part, ...]
 

@@ -38,25 +38,17 @@ DAMPING = 10.0  # of the first step: directions of less curvature are gone more 
 
 @dataclass(frozen=True)
 class Posterior:
-    """A normal distribution of coordinates.
+    """A normal distribution of coordinates."""
 
-    Attributes
-    ----------
-    mean : (parameters,) array
-    covariance : (parameters, parameters) array
-    log_likelihood, log_posterior : float
-        At the mean, of all cells, without and with the prior's (but for its constant).
-    converged : bool
-        Whether the search ended at a mode.
-    repaired : bool
-        Whether directions without a clear curvature were given a width by the scores, three times as wide: no interval.
-    """
-
-    mean: Floats
-    covariance: Floats
+    mean: Floats  # (parameters,)
+    covariance: Floats  # (parameters, parameters)
+    # log_likelihood, log_posterior: at the mean, of all cells, without and with the prior's (but for its
+    # constant)
     log_likelihood: float
     log_posterior: float
-    converged: bool
+    converged: bool  # whether the search ended at a mode
+    # Whether directions without a clear curvature were given a width by the scores, three times as wide: no
+    # interval
     repaired: bool
 
     @property

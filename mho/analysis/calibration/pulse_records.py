@@ -30,26 +30,15 @@ SET, RESET = 1, 2  # codes of the column `kind`; 0 is a read only
 
 @dataclass(frozen=True)
 class PulseTable:
-    """How the rows of a run's table become pulses.
-
-    Attributes
-    ----------
-    table : str
-    form : str
-        ``pulses`` (a row a read, with the pulse before it), ``ramp`` (the same of `form`), ``responses`` (a row has the
-        reads before and after) or ``cycles`` (SET and RESET in turn).
-    array : int or None
-        Number of the array in the chip map, where the rows have none.
-    kind : int
-        Of the pulses of responses.
-    fixed : mapping
-        What rows do not have: voltages, gates and width of full pulses.
-    """
+    """How the rows of a run's table become pulses."""
 
     table: str
+    # ``pulses`` (a row a read, with the pulse before it), ``ramp`` (the same of `form`), ``responses`` (a row
+    # has the reads before and after) or ``cycles`` (SET and RESET in turn)
     form: str
-    array: int | None = None
-    kind: int = SET
+    array: int | None = None  # number of the array in the chip map, where the rows have none
+    kind: int = SET  # of the pulses of responses
+    # What rows do not have: voltages, gates and width of full pulses
     fixed: Mapping[str, float] = field(default_factory=dict)
 
     def columns(self, rows: Rows) -> Columns:
@@ -166,18 +155,10 @@ def _hint(missing: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Records:
-    """The pulses of run files.
+    """The pulses of run files."""
 
-    Attributes
-    ----------
-    columns : mapping
-        `COLUMNS`, in the order of the runs' starts.
-    without : mapping
-        Names of the files that hold no pulses, with their procedures.
-    """
-
-    columns: Columns
-    without: Mapping[str, str]
+    columns: Columns  # `COLUMNS`, in the order of the runs' starts
+    without: Mapping[str, str]  # names of the files that hold no pulses, with their procedures
 
 
 def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:

@@ -44,20 +44,13 @@ class ResidualModel(Protocol):
 
 @dataclass(frozen=True)
 class Misfit:
-    """How much of the residuals of one kind of pulse goes with the pulses.
-
-    Attributes
-    ----------
-    kind : str
-    value : float
-        Pulses times the share of the residuals' variance that a regression on the pulses explains; NaN where the parameters
-        have no density.
-    low, high : float
-        Between which it lies with 95 % if the law is right.
-    """
+    """How much of the residuals of one kind of pulse goes with the pulses."""
 
     kind: str
+    # Pulses times the share of the residuals' variance that a regression on the pulses explains; NaN where
+    # the parameters have no density
     value: float
+    # low, high: between which it lies with 95 % if the law is right
     low: float
     high: float
 

@@ -16,35 +16,23 @@ from mho.array_types import Floats
 
 @dataclass(frozen=True)
 class Sequences:
-    """Pulses of one kind on cells, padded to the longest sequence: each array is (pulses, cells).
+    """Pulses of one kind on cells, padded to the longest sequence: each array is (pulses, cells)."""
 
-    Attributes
-    ----------
-    voltage, width, gate : array
-        V, s, V.
-    before, after : array
-        Conductances read, S.
-    live : array of bool
-        Where there is a pulse.
-    still, landing : array
-        Standard deviations of the difference of two reads of a cell that did not change, and of a read from where the pulse
-        led the cell, S.
-    young : (cells,) array of bool
-        Cells that were virgin when they were first read: their draws have nothing to remember yet.
-    cell : (cells,) array
-        Numbers of the cells in the `Transitions`.
-    """
-
+    # voltage, width, gate: V, s, V
     voltage: Floats
     width: Floats
     gate: Floats
+    # before, after: conductances read, S
     before: Floats
     after: Floats
-    live: NDArray[np.bool_]
+    live: NDArray[np.bool_]  # where there is a pulse
+    # still, landing: standard deviations of the difference of two reads of a cell that did not change, and of
+    # a read from where the pulse led the cell, S
     still: Floats
     landing: Floats
+    # (cells,): cells that were virgin when they were first read: their draws have nothing to remember yet
     young: NDArray[np.bool_]
-    cell: NDArray[np.int64]
+    cell: NDArray[np.int64]  # (cells,): numbers of the cells in the `Transitions`
 
     @property
     def cells(self) -> int:
@@ -74,24 +62,13 @@ NOISE = ((0.97, 0.9), (0.03, 6.0))
 
 @dataclass(frozen=True)
 class Transitions:
-    """Pulses on cells that switch, apart from those that formed them.
-
-    Attributes
-    ----------
-    sets, resets : Sequences
-    forming : Sequences
-        Pulses on virgin cells; `after` tells which formed.
-    cells : int
-        Cells in the table.
-    unmoved : Unmoved
-        Cells that held still, and which of them are left out.
-    """
+    """Pulses on cells that switch, apart from those that formed them."""
 
     sets: Sequences
     resets: Sequences
-    forming: Sequences
-    cells: int
-    unmoved: Unmoved
+    forming: Sequences  # pulses on virgin cells; `after` tells which formed
+    cells: int  # cells in the table
+    unmoved: Unmoved  # cells that held still, and which of them are left out
 
 
 def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> Transitions:

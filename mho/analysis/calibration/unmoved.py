@@ -33,26 +33,15 @@ SHORTED = 0.001  # the same where pulses formed it
 
 @dataclass(frozen=True)
 class Unmoved:
-    """Cells that pulses move, and those that they do not.
+    """Cells that pulses move, and those that they do not."""
 
-    Attributes
-    ----------
-    moving : (cells,) array of bool
-        Pulses moved it, if only from the virgin state.
-    on, off : (cells,) array
-        Of a cell that held still in LRS (HRS) since before the first pulse: the chance that one that is not stuck does so
-        under these pulses. 1 where that is not known, and for all other cells.
-    stuck : (cells,) array of bool
-        Cells that held still and tell nothing of how pulses move others.
-    high : (cells,) array of bool
-        Cells that were read in LRS.
-    """
-
-    moving: Booleans
+    moving: Booleans  # (cells,): pulses moved it, if only from the virgin state
+    # on, off: (cells,): of a cell that held still in LRS (HRS) since before the first pulse: the chance that
+    # one that is not stuck does so under these pulses. 1 where that is not known, and for all other cells
     on: Floats
     off: Floats
-    stuck: Booleans
-    high: Booleans
+    stuck: Booleans  # (cells,): cells that held still and tell nothing of how pulses move others
+    high: Booleans  # (cells,): cells that were read in LRS
 
     @property
     def stuck_on(self) -> int:
@@ -144,19 +133,12 @@ def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -
 
 @dataclass(frozen=True)
 class Trials:
-    """Pulses against the state of their cells; several of a kind, one after the other, count as the strongest of them.
+    """Pulses against the state of their cells; several of a kind, one after the other, count as the strongest of them."""
 
-    Attributes
-    ----------
-    cell : (pulses,) array
-    change : (pulses,) array
-        Of ln G, in the direction of the pulse, since before the first of them.
-    own, so_far : (3, pulses) array
-        Voltage (V), gate voltage (V) and width (s), and the highest of each since that.
-    """
-
-    cell: NDArray[np.int64]
-    change: Floats
+    cell: NDArray[np.int64]  # (pulses,)
+    change: Floats  # (pulses,): of ln G, in the direction of the pulse, since before the first of them
+    # own, so_far: (3, pulses): voltage (V), gate voltage (V) and width (s), and the highest of each since
+    # that
     own: Floats
     so_far: Floats
 

@@ -17,20 +17,11 @@ Number = int | float
 
 @dataclass(frozen=True)
 class Extracted:
-    """One parameter.
+    """One parameter."""
 
-    Attributes
-    ----------
-    name : str
-        As the result has it: ``lrs.median``.
-    value : number, text or None
-    low, high : number or None
-        Ends of its interval (95 %, unless the procedure's page says otherwise).
-    unit : str
-    """
-
-    name: str
+    name: str  # as the result has it: ``lrs.median``
     value: Number | str | None
+    # low, high: ends of its interval (95 %, unless the procedure's page says otherwise)
     low: Number | None
     high: Number | None
     unit: str

@@ -43,23 +43,13 @@ QUIET = ("DEBUG", "INFO")
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a page says of a run.
-
-    Attributes
-    ----------
-    step : int or None
-        Number of the plan's step that it was made for.
-    varied : str
-        What a response run varies; "" of other runs, and of the word line.
-    trouble : str
-        Why the file cannot be read; the rest is empty then.
-    """
+    """What a page says of a run."""
 
     path: Path
-    step: int | None
-    trouble: str = ""
+    step: int | None  # number of the plan's step that it was made for
+    trouble: str = ""  # why the file cannot be read; the rest is empty then
     procedure: str = ""
-    varied: str = ""
+    varied: str = ""  # what a response run varies; "" of other runs, and of the word line
     title: str = ""
     status: str = ""
     outcome: str = ""
@@ -98,22 +88,13 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Folder:
-    """What there is.
+    """What there is."""
 
-    Attributes
-    ----------
-    title, description : str
-        The plan's.
-    steps : tuple of PlannedStep
-        Empty without a plan.
-    others : tuple of RunFacts
-        Runs that belong to no step.
-    """
-
+    # title, description: the plan's
     title: str
     description: str
-    steps: tuple[PlannedStep, ...]
-    others: tuple[RunFacts, ...]
+    steps: tuple[PlannedStep, ...]  # empty without a plan
+    others: tuple[RunFacts, ...]  # runs that belong to no step
 
     @property
     def runs(self) -> tuple[RunFacts, ...]:

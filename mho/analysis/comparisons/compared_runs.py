@@ -36,41 +36,25 @@ WHOLE = 4
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run as far as it is compared.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, and of the folder where others have the same.
-    whole : bool
-        Whether all of it was read, or what an index keeps of it: facts, parameters and results.
-    settings : mapping
-        Texts by name: what was set, by whom, on what.
-    texts : mapping
-        Bench file, chip map, list of defects, source of an own procedure.
-    packages : mapping
-        Versions by name.
-    numbers : mapping
-        Results that are numbers, by name; truths are 0 and 1.
-    words : mapping
-        All other results.
-    units : mapping
-    """
+    """A run as far as it is compared."""
 
     path: Path
-    name: str
+    name: str  # of its file, and of the folder where others have the same
     procedure: str
     status: str
     outcome: str
     measured: bool
     simulated: bool
     seed: str
+    # Whether all of it was read, or what an index keeps of it: facts, parameters and results
     whole: bool = True
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)  # texts by name: what was set, by whom, on what
+    # Bench file, chip map, list of defects, source of an own procedure
     texts: Mapping[str, str] = field(default_factory=dict)
-    packages: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)  # versions by name
+    # Results that are numbers, by name; truths are 0 and 1
     numbers: Mapping[str, float] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)  # all other results
     units: Mapping[str, str] = field(default_factory=dict)
 
 

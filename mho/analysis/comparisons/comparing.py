@@ -80,49 +80,22 @@ class ResultDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found.
+    """What was found."""
 
-    Attributes
-    ----------
-    sides : tuple of RunGroup
-        The first is what the others are compared with.
-    centre : str
-        ``median`` or ``mean``.
-    settings : tuple of DifferingSetting
-        Those that differ.
-    same : int
-        Settings that are the same everywhere.
-    varied : tuple of str
-        Settings that vary within every side, in the same way.
-    texts : tuple of TextDifference
-    packages : tuple of DifferingSetting
-    results : tuple of ResultDifference
-        The numbers that at least two sides have, the largest effect first.
-    words : tuple of DifferingSetting
-        Results in words that differ.
-    alone : mapping
-        By a side's name, the results that the first side or it alone has.
-    notes : tuple of str
-        What must be known to read it.
-    marked : tuple of (name, state)
-        Runs that did not finish, or go on.
-    skipped : tuple of UnreadableRun
-        Files that cannot be read.
-    """
-
-    sides: tuple[RunGroup, ...]
-    centre: str
-    settings: tuple[DifferingSetting, ...]
-    same: int
-    varied: tuple[str, ...]
+    sides: tuple[RunGroup, ...]  # the first is what the others are compared with
+    centre: str  # ``median`` or ``mean``
+    settings: tuple[DifferingSetting, ...]  # those that differ
+    same: int  # settings that are the same everywhere
+    varied: tuple[str, ...]  # settings that vary within every side, in the same way
     texts: tuple[TextDifference, ...]
     packages: tuple[DifferingSetting, ...]
+    # The numbers that at least two sides have, the largest effect first
     results: tuple[ResultDifference, ...]
-    words: tuple[DifferingSetting, ...]
-    alone: Mapping[str, tuple[str, ...]]
-    notes: tuple[str, ...]
-    marked: tuple[tuple[str, str], ...]
-    skipped: tuple[UnreadableRun, ...] = ()
+    words: tuple[DifferingSetting, ...]  # results in words that differ
+    alone: Mapping[str, tuple[str, ...]]  # by a side's name, the results that the first side or it alone has
+    notes: tuple[str, ...]  # what must be known to read it
+    marked: tuple[tuple[str, str], ...]  # (name, state): runs that did not finish, or go on
+    skipped: tuple[UnreadableRun, ...] = ()  # files that cannot be read
 
     @property
     def grouped(self) -> bool:

@@ -44,29 +44,18 @@ class Ranged:
 
 @dataclass(frozen=True)
 class Effect:
-    """How the second of two samples differs from the first.
+    """How the second of two samples differs from the first."""
 
-    Attributes
-    ----------
-    first, second : int
-        Numbers of values.
-    difference : Ranged
-        Of the medians or means, in the unit of the values.
-    ratio : float
-        Of the medians or means; NaN where the first is 0 or the signs differ.
-    hedges_g, cliffs_delta : Ranged
-        Positive where the second sample lies above; NaN where a sample has a single value.
-    p_value : float
-        Of the two-sided test of Mann and Whitney; NaN likewise.
-    """
-
+    # first, second: numbers of values
     first: int
     second: int
-    difference: Ranged
-    ratio: float
+    difference: Ranged  # of the medians or means, in the unit of the values
+    ratio: float  # of the medians or means; NaN where the first is 0 or the signs differ
+    # hedges_g, cliffs_delta: positive where the second sample lies above; NaN where a sample has a single
+    # value
     hedges_g: Ranged
     cliffs_delta: Ranged
-    p_value: float
+    p_value: float  # of the two-sided test of Mann and Whitney; NaN likewise
 
     @property
     def size(self) -> tuple[float, float]:

@@ -33,17 +33,11 @@ MOST_DIMENSIONS = 6
 
 @dataclass(frozen=True)
 class TableGrid:
-    """Rows of a table as points of a grid.
+    """Rows of a table as points of a grid."""
 
-    Attributes
-    ----------
-    coordinates : mapping
-        The values of each key column, by its name: the dimensions, the slowest first.
-    order : array of int or None
-        The row of each point, in the shape of the grid; None where the rows lie in its order.
-    """
-
+    # The values of each key column, by its name: the dimensions, the slowest first
     coordinates: Mapping[str, NDArray[Any]]
+    # The row of each point, in the shape of the grid; None where the rows lie in its order
     order: NDArray[np.int64] | None = None
 
     @property
@@ -54,18 +48,12 @@ class TableGrid:
 
 @dataclass(frozen=True)
 class GridCandidate:
-    """A column of single numbers that may be a key.
-
-    Attributes
-    ----------
-    declared : bool
-        The table declares it as its axis, or as what separates its curves.
-    """
+    """A column of single numbers that may be a key."""
 
     name: str
     dtype: np.dtype[Any]
     read: Read
-    declared: bool = False
+    declared: bool = False  # the table declares it as its axis, or as what separates its curves
 
     @property
     def counts(self) -> bool:

@@ -21,29 +21,19 @@ BLOCK_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class StoredValues:
-    """A column of a table, the images of a map, or an array, by its rows.
-
-    Attributes
-    ----------
-    kind : {"table", "maps", "arrays"}
-    group, column : str
-        Name of the table, map or array; and of the column.
-    shape, dtype
-        As of when the run was looked at: rows that come later are not part of it.
-    ragged : bool
-        Values behind a row's own length are masked: NaN, whole numbers become floats for it.
-    run : RunFile, optional
-        Used while it is open.
-    """
+    """A column of a table, the images of a map, or an array, by its rows."""
 
     path: Path
     kind: Literal["table", "maps", "arrays"]
+    # group, column: name of the table, map or array; and of the column
     group: str
     column: str
+    # shape, dtype: as of when the run was looked at: rows that come later are not part of it
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    # Values behind a row's own length are masked: NaN, whole numbers become floats for it
     ragged: bool = False
-    run: RunFile | None = field(default=None, compare=False, repr=False)
+    run: RunFile | None = field(default=None, compare=False, repr=False)  # used while it is open
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(replace(self, run=None))

@@ -61,26 +61,13 @@ class FactList:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table.
+    """A table."""
 
-    Attributes
-    ----------
-    head : tuple of str
-        Names of the columns.
-    rows : tuple of tuples
-    numbers : tuple of int
-        Columns that are aligned as numbers.
-    caption : str
-        What it is about, for those who cannot see the heading above it.
-    note : str
-        What was left out.
-    """
-
-    head: tuple[str, ...]
+    head: tuple[str, ...]  # names of the columns
     rows: tuple[tuple[Words, ...], ...]
-    numbers: tuple[int, ...] = ()
-    caption: str = ""
-    note: str = ""
+    numbers: tuple[int, ...] = ()  # columns that are aligned as numbers
+    caption: str = ""  # what it is about, for those who cannot see the heading above it
+    note: str = ""  # what was left out
 
 
 @dataclass(frozen=True)
@@ -121,25 +108,13 @@ Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded
 
 @dataclass(frozen=True)
 class Document:
-    """A page.
-
-    Attributes
-    ----------
-    title : str
-    blocks : tuple of Block
-    subject : str
-        One sentence about it, for those who list files.
-    contents : bool
-        Whether links to the headings of level 2 stand at the top.
-    pixels : bool
-        Whether all figures are PNG on a screen: smaller where there are many.
-    """
+    """A page."""
 
     title: str
     blocks: tuple[Block, ...]
-    subject: str = ""
-    contents: bool = True
-    pixels: bool = False
+    subject: str = ""  # one sentence about it, for those who list files
+    contents: bool = True  # whether links to the headings of level 2 stand at the top
+    pixels: bool = False  # whether all figures are PNG on a screen: smaller where there are many
 
 
 def grid(

@@ -40,18 +40,10 @@ FONTS = {"mho": "DejaVuSans.ttf", "mho-bold": "DejaVuSans-Bold.ttf", "mho-mono":
 
 @dataclass(frozen=True)
 class TypeSetting:
-    """Page, fonts and styles.
+    """Page, fonts and styles."""
 
-    Attributes
-    ----------
-    page : (width, height)
-        A4, points.
-    styles : mapping
-        Paragraph styles by name.
-    """
-
-    page: tuple[float, float]
-    styles: dict[str, Any] = field(default_factory=dict)
+    page: tuple[float, float]  # (width, height): A4, points
+    styles: dict[str, Any] = field(default_factory=dict)  # paragraph styles by name
     margin: float = MARGIN
     font: str = "mho"
     bold: str = "mho-bold"

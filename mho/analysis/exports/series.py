@@ -19,19 +19,13 @@ BLOCK_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class ExportedSeries:
-    """One dataset: a column of a table, an axis or the values of a map, an array.
-
-    Attributes
-    ----------
-    length : int
-        Entries along the first axis, the same for all series of a group.
-    """
+    """One dataset: a column of a table, an axis or the values of a map, an array."""
 
     name: str
     unit: str
     description: str
     dataset: h5py.Dataset
-    length: int
+    length: int  # entries along the first axis, the same for all series of a group
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -47,17 +47,11 @@ FIRST = Played()
 
 @dataclass(frozen=True)
 class Amplifier:
-    """The macromodel's numbers; those of a board that is not simulated are assumed.
+    """The macromodel's numbers; those of a board that is not simulated are assumed."""
 
-    Attributes
-    ----------
-    offset : float
-        Standard deviation of the offsets, V.
-    gain, bandwidth, second_pole, slew, bias_current, row_capacitance, feedback_capacitance, clamp : float
-        Open-loop gain, Hz, Hz, V/s, A, F, F, V.
-    """
-
-    offset: float = 0.0
+    offset: float = 0.0  # standard deviation of the offsets, V
+    # gain, bandwidth, second_pole, slew, bias_current, row_capacitance, feedback_capacitance, clamp: open-
+    # loop gain, Hz, Hz, V/s, A, F, F, V
     gain: float = 1e5
     bandwidth: float = 10e6
     second_pole: float = 20e6
@@ -71,65 +65,41 @@ class Amplifier:
 
 @dataclass(frozen=True)
 class CellBlock:
-    """The loop's cells on one array.
+    """The loop's cells on one array."""
 
-    Attributes
-    ----------
-    array, tag : str
-        The chip map's name, and what it is called in the netlist.
-    conductance : (k, k) array
-        Of the cells alone, S, by row and column of the loop.
-    drives : (k,) array
-        What its columns get per volt of the outputs: 1, or -1 behind inverters, or less behind dividers.
-    wire_resistance : float
-        Between neighbouring cells, ohm.
-    rows, columns : (k,) arrays of int
-        Places of the lines along the wires that cross them, counted from 0.
-    """
-
+    # array, tag: the chip map's name, and what it is called in the netlist
     array: str
     tag: str
-    conductance: Floats
+    conductance: Floats  # (k, k): of the cells alone, S, by row and column of the loop
+    # (k,): what its columns get per volt of the outputs: 1, or -1 behind inverters, or less behind dividers
     drives: Floats
-    wire_resistance: float
+    wire_resistance: float  # between neighbouring cells, ohm
+    # rows, columns: (k,): places of the lines along the wires that cross them, counted from 0
     rows: Integers
     columns: Integers
 
 
 @dataclass(frozen=True)
 class LoopCircuit:
-    """A loop of k amplifiers and what is played into it.
+    """A loop of k amplifiers and what is played into it."""
 
-    Attributes
-    ----------
-    title, source : str
-        Of the run, and where the inputs are from.
-    rows, columns : (k,) arrays of int
-        Physical lines at the inputs and outputs of the amplifiers.
-    blocks : tuple of CellBlock
-    inputs, diagonal, bias : (k,) arrays
-        Resistors as conductances, S: to the input voltages, to the own output, to minus the sum of all outputs.
-    amplifier : Amplifier
-    volts : (k,) array
-        At the inputs, V.
-    outputs : array
-        As the run read them, less their offsets, V; of the first amplifiers, or none.
-    offsets : (k,) array
-        Of the amplifiers, V: no run knows them.
-    """
-
+    # title, source: of the run, and where the inputs are from
     title: str
     source: str
+    # rows, columns: (k,): physical lines at the inputs and outputs of the amplifiers
     rows: Integers
     columns: Integers
     blocks: tuple[CellBlock, ...]
+    # inputs, diagonal, bias: (k,): resistors as conductances, S: to the input voltages, to the own output, to
+    # minus the sum of all outputs
     inputs: Floats
     diagonal: Floats
     bias: Floats
     amplifier: Amplifier
-    volts: Floats
+    volts: Floats  # (k,): at the inputs, V
+    # As the run read them, less their offsets, V; of the first amplifiers, or none
     outputs: Floats = field(default_factory=lambda: np.zeros(0))
-    offsets: Floats | None = None
+    offsets: Floats | None = None  # (k,): of the amplifiers, V: no run knows them
 
     @property
     def slowest(self) -> complex:

@@ -51,30 +51,16 @@ class Number:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted curve or distribution.
+    """A fitted curve or distribution."""
 
-    Attributes
-    ----------
-    kind : str
-        One of `mho.runs.figures.FITS`.
-    numbers : tuple of Number
-        Two: value at 0 (or at 1) and slope, power, value a decade or rate; A and the activation energy, eV; scale and
-        shape; median and deviation of ln x.
-    count : int
-        Points, or values.
-    r_squared : float
-        Of a curve; NaN of a distribution, and where it has no meaning.
-    a_squared : float
-        Anderson and Darling's, of a distribution.
-    p : float
-        Of a distribution that of A^2; of a curve, that its points lie along it and do not bend. NaN of too few.
-    """
-
-    kind: str
+    kind: str  # one of `mho.runs.figures.FITS`
+    # Two: value at 0 (or at 1) and slope, power, value a decade or rate; A and the activation energy, eV;
+    # scale and shape; median and deviation of ln x
     numbers: tuple[Number, Number]
-    count: int
-    r_squared: float = np.nan
-    a_squared: float = np.nan
+    count: int  # points, or values
+    r_squared: float = np.nan  # of a curve; NaN of a distribution, and where it has no meaning
+    a_squared: float = np.nan  # Anderson and Darling's, of a distribution
+    # Of a distribution that of A^2; of a curve, that its points lie along it and do not bend. NaN of too few
     p: float = np.nan
 
     @property

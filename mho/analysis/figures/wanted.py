@@ -7,32 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FigureRequest:
-    """What is to be drawn over runs.
+    """What is to be drawn over runs."""
 
-    Attributes
-    ----------
-    figure : str
-        Name of a declared figure; "" for all of the first run.
-    by : tuple of str
-        Facts, parameters or results by which runs are grouped.
-    panels, ratio : bool
-        As of `mho.analysis.figures.over_runs.comparing.compare`.
-    x, y : str
-        Other columns of the figure's table; without a figure parameters, results or formulas, a point a run.
-    formulas : tuple of str
-        ``NAME = EXPRESSION`` each.
-    fit : str
-        One of `mho.runs.figures.FITS`.
-    width : float or None
-        Of the sheet, mm, in the sizes of a paper; None for one to look at.
-    """
-
-    figure: str = ""
-    by: tuple[str, ...] = ()
+    figure: str = ""  # name of a declared figure; "" for all of the first run
+    by: tuple[str, ...] = ()  # facts, parameters or results by which runs are grouped
+    # panels, ratio: as of `mho.analysis.figures.over_runs.comparing.compare`
     panels: bool = False
     ratio: bool = False
+    # x, y: other columns of the figure's table; without a figure parameters, results or formulas, a point a
+    # run
     x: str = ""
     y: str = ""
-    formulas: tuple[str, ...] = ()
-    fit: str = ""
-    width: float | None = None
+    formulas: tuple[str, ...] = ()  # ``NAME = EXPRESSION`` each
+    fit: str = ""  # one of `mho.runs.figures.FITS`
+    width: float | None = None  # of the sheet, mm, in the sizes of a paper; None for one to look at

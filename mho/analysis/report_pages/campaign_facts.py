@@ -32,19 +32,11 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Varied:
-    """A fact or parameter that is not the same in all runs.
-
-    Attributes
-    ----------
-    values : tuple of (str, int)
-        Its values as texts, in order, and how many runs have each.
-    of_runs : tuple of str
-        Its value in each run.
-    """
+    """A fact or parameter that is not the same in all runs."""
 
     name: str
-    values: tuple[tuple[str, int], ...]
-    of_runs: tuple[str, ...]
+    values: tuple[tuple[str, int], ...]  # its values as texts, in order, and how many runs have each
+    of_runs: tuple[str, ...]  # its value in each run
 
 
 @dataclass(frozen=True)

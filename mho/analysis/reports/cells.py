@@ -17,28 +17,15 @@ from mho.runs import RunFile
 
 @dataclass(frozen=True)
 class ArrayCells:
-    """The cells of one array that a run uses, as of its latest images.
+    """The cells of one array that a run uses, as of its latest images."""
 
-    Attributes
-    ----------
-    name : str
-        The array's name on the chip.
-    rows, columns : (r,), (c,) array of int
-        Physical numbers of the lines.
-    target : (r, c) array
-        Wanted conductance, S; NaN where no cell is in use.
-    conductance : (r, c) array
-        Last verified conductance, S; NaN where none was read yet.
-    pulses : (r, c) array
-        Pulses each cell took; NaN where unknown.
-    """
-
-    name: str
+    name: str  # the array's name on the chip
+    # rows, columns: (r,), (c,): physical numbers of the lines
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
-    target: Floats
-    conductance: Floats
-    pulses: Floats
+    target: Floats  # (r, c): wanted conductance, S; NaN where no cell is in use
+    conductance: Floats  # (r, c): last verified conductance, S; NaN where none was read yet
+    pulses: Floats  # (r, c): pulses each cell took; NaN where unknown
 
     @property
     def error(self) -> Floats:

@@ -19,36 +19,19 @@ _COLUMNS = ("cycle", "residual", "relative_error")
 
 @dataclass(frozen=True)
 class Convergence:
-    """The cycles of a refinement; cycle 0 is x = 0, whose error and residual are 1.
+    """The cycles of a refinement; cycle 0 is x = 0, whose error and residual are 1."""
 
-    Attributes
-    ----------
-    cycle : (k,) array
-        Cycle numbers, from 1.
-    residual : (k,) array
-        Norm of the residual relative to the right-hand side's.
-    relative_error : (k,) array
-        Of the solution against float64.
-    rho : float or None
-        Forecast contraction a cycle, rho(I - A A0^-1); None before it is known.
-    bits : int or None
-        Precision asked for.
-    tolerance : float or None
-        Relative residual to stop at, when the user gave one.
-    true_residual : (k,) array or None
-        As `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in files without.
-    without_chip : (j,) array or None
-        Relative error after each cycle of the same solve without the chip, residual where errors are not known; None where
-        the file has none of this solution.
-    """
-
-    cycle: Floats
-    residual: Floats
-    relative_error: Floats
-    rho: float | None
-    bits: int | None
-    tolerance: float | None
+    cycle: Floats  # (k,): cycle numbers, from 1
+    residual: Floats  # (k,): norm of the residual relative to the right-hand side's
+    relative_error: Floats  # (k,): of the solution against float64
+    rho: float | None  # forecast contraction a cycle, rho(I - A A0^-1); None before it is known
+    bits: int | None  # precision asked for
+    tolerance: float | None  # relative residual to stop at, when the user gave one
+    # (k,): as `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in
+    # files without
     true_residual: Floats | None = None
+    # (j,): relative error after each cycle of the same solve without the chip, residual where errors are not
+    # known; None where the file has none of this solution
     without_chip: Floats | None = None
 
     @property

@@ -52,18 +52,10 @@ LINES = ("open", "short")
 
 @dataclass(frozen=True)
 class Collected:
-    """What runs found.
+    """What runs found."""
 
-    Attributes
-    ----------
-    defects : DefectList
-        Of all of them together.
-    without : tuple of (Path, str)
-        Runs that say nothing of defects, with the reason.
-    """
-
-    defects: DefectList
-    without: tuple[tuple[Path, str], ...] = ()
+    defects: DefectList  # of all of them together
+    without: tuple[tuple[Path, str], ...] = ()  # runs that say nothing of defects, with the reason
 
 
 def collect_defects(paths: Sequence[Path]) -> Collected:

@@ -24,23 +24,12 @@ UNSETTLED = "ConvergenceError:"
 
 @dataclass
 class Coverage:
-    """How often the intervals of one quantity held.
+    """How often the intervals of one quantity held."""
 
-    Attributes
-    ----------
-    quantity : str
-        Its name in a run's summary.
-    runs : int
-    inside : int
-        Outcomes inside their interval, ends included.
-    share : float
-        The same, outcomes at an end counted with their share (`mho.runs.intervals`).
-    """
-
-    quantity: str
+    quantity: str  # its name in a run's summary
     runs: int = 0
-    inside: int = 0
-    share: float = 0.0
+    inside: int = 0  # outcomes inside their interval, ends included
+    share: float = 0.0  # the same, outcomes at an end counted with their share (`mho.runs.intervals`)
 
     def add(self, interval: Interval, outcome: float) -> None:
         """Count one run."""
@@ -66,27 +55,15 @@ class Coverage:
 
 @dataclass
 class ForecastScores:
-    """Scores of many runs' forecasts.
+    """Scores of many runs' forecasts."""
 
-    Attributes
-    ----------
-    coverages : dict of Coverage
-        By quantity.
-    runs, converged : int
-        Runs that were scored, and those of them that converged.
-    expected : float
-        How many should have converged, by the shares of drawn chips.
-    without : int
-        Runs that hold no forecast, or did not end by themselves.
-    unreadable : list of CollectedRow
-        Files that could not be read, with the reason.
-    """
-
-    coverages: dict[str, Coverage] = field(default_factory=dict)
+    coverages: dict[str, Coverage] = field(default_factory=dict)  # by quantity
+    # runs, converged: runs that were scored, and those of them that converged
     runs: int = 0
     converged: int = 0
-    expected: float = 0.0
-    without: int = 0
+    expected: float = 0.0  # how many should have converged, by the shares of drawn chips
+    without: int = 0  # runs that hold no forecast, or did not end by themselves
+    # Files that could not be read, with the reason
     unreadable: list[CollectedRow] = field(default_factory=list)
 
     def add(self, forecast: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:

@@ -39,21 +39,11 @@ class RunRow:
 
 @dataclass(frozen=True)
 class RunTable:
-    """The rows of many runs.
+    """The rows of many runs."""
 
-    Attributes
-    ----------
-    columns : tuple of str
-        `FACTS`, then ``parameter.NAME`` and ``result.NAME``.
-    units : mapping
-        Of the columns that have one.
-    rows : tuple of dict
-        A value for each column, None where a run has none.
-    """
-
-    columns: tuple[str, ...]
-    units: Mapping[str, str]
-    rows: tuple[Row, ...]
+    columns: tuple[str, ...]  # `FACTS`, then ``parameter.NAME`` and ``result.NAME``
+    units: Mapping[str, str]  # of the columns that have one
+    rows: tuple[Row, ...]  # a value for each column, None where a run has none
 
     def chosen(self, names: Sequence[str]) -> RunTable:
         """Return the table with these columns only, each named in full or without its ``result.`` or ``parameter.``.

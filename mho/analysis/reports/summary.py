@@ -22,41 +22,23 @@ from mho.toml import load_toml
 
 @dataclass(frozen=True)
 class BenchFacts:
-    """The bench a run was made on.
+    """The bench a run was made on."""
 
-    Attributes
-    ----------
-    name : str
-        As its file says; empty when the run file holds no bench that can be read.
-    preset : str or None
-        Cell preset of a simulated bench, None for a real one.
-    """
-
-    name: str
-    preset: str | None
+    name: str  # as its file says; empty when the run file holds no bench that can be read
+    preset: str | None  # cell preset of a simulated bench, None for a real one
 
 
 @dataclass(frozen=True)
 class ArrayFacts:
-    """The result of programming one array.
-
-    Attributes
-    ----------
-    cells, programmed : int
-        Cells in use, and those of them read at least once.
-    pulses : int or None
-        Pulses of all cells; None when not recorded.
-    outside : int or None
-        Programmed cells that read outside their verify window; None without a chip map.
-    error_mean, error_sd : float or None
-        Achieved minus wanted conductance over the programmed cells, S; None without any.
-    """
+    """The result of programming one array."""
 
     name: str
+    # cells, programmed: cells in use, and those of them read at least once
     cells: int
     programmed: int
-    pulses: int | None
-    outside: int | None
+    pulses: int | None  # pulses of all cells; None when not recorded
+    outside: int | None  # programmed cells that read outside their verify window; None without a chip map
+    # error_mean, error_sd: achieved minus wanted conductance over the programmed cells, S; None without any
     error_mean: float | None
     error_sd: float | None
 

@@ -17,12 +17,7 @@ from mho.analysis.reports.quantities import quantity_text
 
 @dataclass(frozen=True)
 class Side:
-    """Time and energy of one side of a solve.
-
-    Attributes
-    ----------
-    seconds, joules : float
-    """
+    """Time and energy of one side of a solve."""
 
     seconds: float
     joules: float

@@ -46,21 +46,13 @@ STUCK_ODDS = -4.0, 1.5  # ln of the odds that a cell is stuck: mean and deviatio
 
 @dataclass(frozen=True)
 class Ageing:
-    """What the reads of a run tell: ln relaxation, drift, ln noise, the log-odds of a stuck cell, the rate.
+    """What the reads of a run tell: ln relaxation, drift, ln noise, the log-odds of a stuck cell, the rate."""
 
-    Attributes
-    ----------
-    mean, error, prior : (5,) array
-        SI; the deviations after the run and before it.
-    levels : float
-        Largest over smallest conductance of the cells.
-    cells : int
-    """
-
+    # mean, error, prior: (5,): SI; the deviations after the run and before it
     mean: Floats
     error: Floats
     prior: Floats
-    levels: float
+    levels: float  # largest over smallest conductance of the cells
     cells: int
 
     def estimates(self) -> list[ParameterEstimate]:
@@ -80,19 +72,12 @@ class Ageing:
 
 @dataclass(frozen=True)
 class AgeingReads:
-    """Reads of cells that no pulse has disturbed.
+    """Reads of cells that no pulse has disturbed."""
 
-    Attributes
-    ----------
-    ages, conductance : (reads, cells) array
-        s since programming, and S.
-    elapsed : (reads,) array
-        For how long cells were at the temperature of the run, s.
-    """
-
+    # ages, conductance: (reads, cells): s since programming, and S
     ages: Floats
     conductance: Floats
-    elapsed: Floats
+    elapsed: Floats  # (reads,): for how long cells were at the temperature of the run, s
 
     def chosen(self, base: Mapping[str, float], margin: float) -> AgeingReads:
         """Return those of them that count."""

@@ -52,17 +52,11 @@ ODDS = np.linspace(-25.0, 25.0, 5001)  # ln of s/(1 - s)
 
 @dataclass(frozen=True)
 class StuckCells:
-    """What became of the cells that were pulsed.
+    """What became of the cells that were pulsed."""
 
-    Attributes
-    ----------
-    moving : int
-        Cells that pulses move. Those of which nothing is known count nowhere.
-    held_on, held_off : array
-        Of the cells that held still in LRS and in HRS, the chances that ones that are not stuck do.
-    """
-
-    moving: int
+    moving: int  # cells that pulses move. Those of which nothing is known count nowhere
+    # held_on, held_off: of the cells that held still in LRS and in HRS, the chances that ones that are not
+    # stuck do
     held_on: Floats = field(default_factory=lambda: np.zeros(0))
     held_off: Floats = field(default_factory=lambda: np.zeros(0))
 
@@ -293,19 +287,10 @@ FEW_READS = "fewer than five formed cells, or fewer than four reads of them"
 
 @dataclass(frozen=True)
 class GatheredEvidence:
-    """What run files tell beyond pulses.
+    """What run files tell beyond pulses."""
 
-    Attributes
-    ----------
-    estimates : tuple of ParameterEstimate
-        At most one a parameter.
-    nothing : mapping
-        Run files that tell nothing, here or by pulses, and why.
-    remarks : tuple of str
-    """
-
-    estimates: tuple[ParameterEstimate, ...]
-    nothing: Mapping[str, str]
+    estimates: tuple[ParameterEstimate, ...]  # at most one a parameter
+    nothing: Mapping[str, str]  # run files that tell nothing, here or by pulses, and why
     remarks: tuple[str, ...]
 
 

@@ -19,18 +19,10 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class PackagedFile:
-    """A file of a package.
+    """A file of a package."""
 
-    Attributes
-    ----------
-    path : PurePosixPath
-        From the package's folder.
-    size : int
-        Bytes.
-    """
-
-    path: PurePosixPath
-    size: int
+    path: PurePosixPath  # from the package's folder
+    size: int  # bytes
     sha256: str
 
     @property

@@ -40,26 +40,12 @@ ENVIRONMENT = ("mho_version", "git_commit", "python", "platform", "processor", "
 
 @dataclass(frozen=True, eq=False)
 class PackagedRun:
-    """A run of a package; paths are from its folder.
-
-    Attributes
-    ----------
-    original_sha256 : str
-        Of the file that its author has.
-    bench, chip : str
-        The names that bench file and chip map give themselves.
-    texts : mapping
-        Paths by what they are: ``bench``, ``chip``, ``defects``, ``source``, ``packages``, ``environment``.
-    conforms : bool
-        Whether the file follows the NeXus definition.
-    withheld : str
-        What was withheld, in words.
-    """
+    """A run of a package; paths are from its folder."""
 
     path: PurePosixPath
     data: PurePosixPath
     run_id: str
-    original_sha256: str
+    original_sha256: str  # of the file that its author has
     title: str
     procedure: str
     version: str
@@ -68,14 +54,16 @@ class PackagedRun:
     start: datetime
     end: datetime | None
     cells: str
+    # bench, chip: the names that bench file and chip map give themselves
     bench: str
     chip: str
     parameters: Mapping[str, RecordedParameter]
     provenance: Mapping[str, str]
     instruments: Mapping[str, Mapping[str, str]]
+    # Paths by what they are: ``bench``, ``chip``, ``defects``, ``source``, ``packages``, ``environment``
     texts: Mapping[str, PurePosixPath]
-    conforms: bool
-    withheld: str = ""
+    conforms: bool  # whether the file follows the NeXus definition
+    withheld: str = ""  # what was withheld, in words
     conclusion: Conclusion | None = None
 
     @property
@@ -96,19 +84,12 @@ class PackagedRun:
 
 @dataclass
 class Contents:
-    """Writes runs into a new folder, one after the other.
-
-    Parameters
-    ----------
-    personal : bool
-        Copy the files as they are: with user, host, command line, paths and uncommitted changes.
-    tables : TextTables
-        What is written as CSV too.
-    """
+    """Writes runs into a new folder, one after the other."""
 
     folder: Path
+    # Copy the files as they are: with user, host, command line, paths and uncommitted changes
     personal: bool = False
-    tables: TextTables = field(default_factory=lambda: TextTables({}))
+    tables: TextTables = field(default_factory=lambda: TextTables({}))  # what is written as CSV too
     _texts: dict[tuple[str, str], PurePosixPath] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 

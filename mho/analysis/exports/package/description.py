@@ -55,29 +55,18 @@ class Licence:
 
 @dataclass(frozen=True)
 class Description:
-    """What is said of a package.
+    """What is said of a package."""
 
-    Attributes
-    ----------
-    title, text : str
-        "" for what the runs themselves say.
-    doi : str
-        A DOI, or the prefix under which a repository is to make one.
-    paper : str
-        DOI of the paper that the data belong to.
-    day : date
-        On which it is published.
-    """
-
-    day: date
+    day: date  # on which it is published
+    # title, text: "" for what the runs themselves say
     title: str = ""
     text: str = ""
     creators: tuple[Creator, ...] = ()
     licence: Licence | None = None
     keywords: tuple[str, ...] = ()
     publisher: str = ""
-    doi: str = ""
-    paper: str = ""
+    doi: str = ""  # a DOI, or the prefix under which a repository is to make one
+    paper: str = ""  # DOI of the paper that the data belong to
 
     @classmethod
     def of(

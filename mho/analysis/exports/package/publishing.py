@@ -307,20 +307,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Published:
-    """A package.
-
-    Attributes
-    ----------
-    skipped : tuple of str
-        Files that are not in it, and why, one sentence each.
-    missing : tuple of str
-        What a repository requires and was not given, one sentence each.
-    """
+    """A package."""
 
     path: Path
     runs: tuple[PackagedRun, ...]
-    skipped: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()  # files that are not in it, and why, one sentence each
+    missing: tuple[str, ...] = ()  # what a repository requires and was not given, one sentence each
 
 
 def publish(

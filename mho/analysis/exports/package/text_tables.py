@@ -37,18 +37,10 @@ class TableKind:
 
 @dataclass(frozen=True)
 class TextTables:
-    """Which are written as text.
+    """Which are written as text."""
 
-    Attributes
-    ----------
-    left_out : mapping
-        What is not, with its number of values.
-    none : bool
-        Nothing is.
-    """
-
-    left_out: Mapping[TableKind, int]
-    none: bool = False
+    left_out: Mapping[TableKind, int]  # what is not, with its number of values
+    none: bool = False  # nothing is
 
     def holds(self, procedure: str, group: SeriesGroup) -> bool:
         """Return whether a group of a run of a procedure is written."""

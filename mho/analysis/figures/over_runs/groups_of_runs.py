@@ -26,20 +26,12 @@ MOST_PANELS = 12
 
 @dataclass(frozen=True)
 class RunsOfGroup:
-    """A group with what is kept of its runs.
-
-    Attributes
-    ----------
-    unfinished : int
-        How many of them did not come to their end.
-    count : int
-        Runs, where their data are kept together; 0 where each has its own.
-    """
+    """A group with what is kept of its runs."""
 
     label: str
     kept: tuple[RunSample, ...]
-    unfinished: int = 0
-    count: int = 0
+    unfinished: int = 0  # how many of them did not come to their end
+    count: int = 0  # runs, where their data are kept together; 0 where each has its own
 
     @property
     def name(self) -> str:
@@ -51,23 +43,15 @@ class RunsOfGroup:
 
 @dataclass(frozen=True)
 class StyledGroups:
-    """Groups of runs in one figure, and how they and the curves within their runs are told apart.
-
-    Attributes
-    ----------
-    inner : tuple of str
-        Labels of the curves of one run that are kept apart; ``("",)`` where there is one, or where all are pooled.
-    apart : bool
-        Whether each group has a panel of its own.
-    crowd : bool
-        Whether there are too many groups to be named.
-    """
+    """Groups of runs in one figure, and how they and the curves within their runs are told apart."""
 
     figure: Figure
     groups: tuple[RunsOfGroup, ...]
+    # Labels of the curves of one run that are kept apart; ``("",)`` where there is one, or where all are
+    # pooled
     inner: tuple[str, ...]
-    apart: bool = False
-    crowd: bool = False
+    apart: bool = False  # whether each group has a panel of its own
+    crowd: bool = False  # whether there are too many groups to be named
 
     def colour(self, place: int) -> str:
         """Colour of a group; in panels of their own, groups are told apart by the panel."""
@@ -108,24 +92,11 @@ class StyledGroups:
 
 @dataclass(frozen=True)
 class GroupedFigure:
-    """A figure over groups of runs.
-
-    Attributes
-    ----------
-    title, note : str
-    panels : tuple of Drawing
-        One, or one a group; with the same axes.
-    ratios : tuple of Drawing
-        Below each panel the ratio to the first group; empty without.
-    columns : int
-        Images of one row, where each row is another map; 0 for any number.
-    fits : tuple of str
-        A line for each fit.
-    """
+    """A figure over groups of runs."""
 
     title: str
     note: str
-    panels: tuple[Drawing, ...]
-    ratios: tuple[Drawing, ...] = ()
-    columns: int = 0
-    fits: tuple[str, ...] = ()
+    panels: tuple[Drawing, ...]  # one, or one a group; with the same axes
+    ratios: tuple[Drawing, ...] = ()  # below each panel the ratio to the first group; empty without
+    columns: int = 0  # images of one row, where each row is another map; 0 for any number
+    fits: tuple[str, ...] = ()  # a line for each fit

@@ -35,26 +35,16 @@ MOST_NAMED = 9
 
 @dataclass(frozen=True)
 class Page:
-    """The sizes of a sheet.
+    """The sizes of a sheet."""
 
-    Attributes
-    ----------
-    width, height : float
-        Of a figure, inches.
-    columns : int
-        Figures beside one another.
-    title, small : float
-        Sizes of the sheet's title (0 for none) and of the note, points.
-    style : mapping
-        What differs from the style of every sheet.
-    """
-
+    # width, height: of a figure, inches
     width: float = 7.0
     height: float = 4.4
-    columns: int = 2
+    columns: int = 2  # figures beside one another
+    # title, small: sizes of the sheet's title (0 for none) and of the note, points
     title: float = 11.0
     small: float = 8.0
-    style: Mapping[Any, object] = field(default_factory=dict)
+    style: Mapping[Any, object] = field(default_factory=dict)  # what differs from the style of every sheet
 
     @property
     def line(self) -> float:

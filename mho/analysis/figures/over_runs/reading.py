@@ -33,41 +33,25 @@ CELLS_KEPT = 1 << 23
 
 @dataclass(frozen=True)
 class RunSample:
-    """What is kept of one run for one figure.
+    """What is kept of one run for one figure."""
 
-    Attributes
-    ----------
-    data : FigureData
-        Of a curve at most so many points; of a histogram or distribution evenly spaced ranks of the ordered values.
-    weights : tuple of float
-        For each group of points, how many values each stands for.
-    outside : tuple of int, or None
-        Values outside the band of their group, and values that have one; None where the figure has no bands.
-    """
-
+    # Of a curve at most so many points; of a histogram or distribution evenly spaced ranks of the ordered
+    # values
     data: FigureData
-    weights: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()  # for each group of points, how many values each stands for
+    # Values outside the band of their group, and values that have one; None where the figure has no bands
     outside: tuple[int, int] | None = None
 
 
 @dataclass
 class FigureRuns:
-    """One figure over the runs.
-
-    Attributes
-    ----------
-    kept : mapping
-        By the place of the run among those that can be read.
-    without : list of str
-        Names of the runs that have no such figure.
-    left_out : int
-        Runs whose images are not kept, so that memory is bounded.
-    """
+    """One figure over the runs."""
 
     figure: Figure
+    # By the place of the run among those that can be read
     kept: dict[int, RunSample] = field(default_factory=dict)
-    without: list[str] = field(default_factory=list)
-    left_out: int = 0
+    without: list[str] = field(default_factory=list)  # names of the runs that have no such figure
+    left_out: int = 0  # runs whose images are not kept, so that memory is bounded
 
 
 def read_figures(

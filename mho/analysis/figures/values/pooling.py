@@ -30,22 +30,12 @@ MOST_BRANCHES = 16
 
 @dataclass(frozen=True)
 class Places:
-    """The common x of curves.
+    """The common x of curves."""
 
-    Attributes
-    ----------
-    way : str
-        ``rows`` (the same x in each row), ``equal`` (x repeats) or ``grid`` (interpolated).
-    x : (n,) array
-    branches : tuple of slice
-        The parts of a grid; one unless the curves turn back.
-    log_x, log_y : bool
-        Whether is interpolated between logarithms.
-    """
-
-    way: str
-    x: Floats
-    branches: tuple[slice, ...] = (slice(None),)
+    way: str  # ``rows`` (the same x in each row), ``equal`` (x repeats) or ``grid`` (interpolated)
+    x: Floats  # (n,)
+    branches: tuple[slice, ...] = (slice(None),)  # the parts of a grid; one unless the curves turn back
+    # log_x, log_y: whether is interpolated between logarithms
     log_x: bool = False
     log_y: bool = False
 
