@@ -45,10 +45,7 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
 
     A place that is a `RunCard` is not read again.
 
-    Raises
-    ------
-    InputError
-        A place is not there, or no file can be read.
+    Raises `InputError`: a place is not there, or no file can be read.
     """
     named = list(places)
     known = {one.path: one for one in named if isinstance(one, RunCard)}
@@ -73,12 +70,9 @@ FACTS = (
 OTHERS = ("status", "reason", "run", "path", "date", "duration", "id")
 """Facts that a card keeps elsewhere, or that follow from others; `run` is the file's name."""
 
-GROUPINGS = (*FACTS, *OTHERS)
-"""Facts by which runs are grouped, beside their parameters and results."""
-
+GROUPINGS = (*FACTS, *OTHERS)  # facts by which runs are grouped, beside their parameters and results
 SOURCES = ("parameter", "result")
-MOST_SHOWN = 40
-"""Names that an error lists."""
+MOST_SHOWN = 40  # names that an error lists
 
 
 @dataclass(frozen=True)
@@ -97,10 +91,7 @@ class CardName:
 def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
     """Return the fact, parameter or result of some of the runs that a name means.
 
-    Raises
-    ------
-    InputError
-        No run has it; the nearest names are told.
+    Raises `InputError`: no run has it; the nearest names are told.
     """
     known = {
         "parameter": dict.fromkeys(one.name for run in runs for one in run.card.parameters),
@@ -183,8 +174,7 @@ def _spelled(name: str, known: dict[str, None]) -> str:
     return name if name in known else next(alike, "")
 
 
-NOT_TOLD = {"seed", "chip_seed"}
-"""Parameters over which runs are pooled without a word."""
+NOT_TOLD = {"seed", "chip_seed"}  # parameters over which runs are pooled without a word
 
 
 @dataclass(frozen=True)
@@ -198,10 +188,7 @@ class Group:
 def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
     """Return the groups of runs that have the same values of every name in `by`.
 
-    Raises
-    ------
-    InputError
-        A name is unknown.
+    Raises `InputError`: a name is unknown.
     """
     if not by:
         return (Group("all runs", tuple(range(len(runs)))),)

@@ -10,7 +10,6 @@ RESIDUAL = "#E69F00"  # orange
 FORECAST = "#009E73"  # bluish green
 IDEAL = "#555555"
 TARGET = "#CC79A7"  # reddish purple
-
 INSIDE = "#0072B2"
 OUTSIDE = "#D55E00"  # vermillion
 WINDOW = "#56B4E9"  # sky blue
@@ -22,10 +21,8 @@ SERIES = (
 white; then three dark ones that the colour-blind tell from all others, as two greys or an olive are not."""
 
 GOOD, BUSY, BAD, DOUBTFUL = "#00795A", "#0072B2", "#B54700", "#8A5A00"  # dark enough for white text
-
 NO_CELL = "#C4C4C4"
 INK, FAINT = "#1A1A1A", "#6B6B6B"
-
 SEQUENTIAL, GREY = "viridis", ("#000000", "#FFFFFF")
 DIVERGING = (
     "#053061", "#2166AC", "#4393C3", "#92C5DE", "#D1E5F0", "#F7F7F7",

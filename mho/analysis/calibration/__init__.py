@@ -22,26 +22,10 @@ from mho.analysis.calibration.pulse_records import (
 from mho.analysis.calibration.pulses_by_cell import formed_above
 from mho.analysis.calibration.transitions import Transitions, transitions_of
 
-FITTED = {**SETS, **RESETS}
-"""The parameters that are sought, and the kinds of their coordinates."""
+FITTED = {**SETS, **RESETS}  # the parameters that are sought, and the kinds of their coordinates
 
 __all__ = [
-    "COMMANDS",
-    "FITTED",
-    "Calibration",
-    "GatheredEvidence",
-    "PulseTable",
-    "Records",
-    "Transitions",
-    "as_preset_file",
-    "calibrate",
-    "check_one_chip",
-    "check_range",
-    "formed_above",
-    "pulse_table",
-    "read_pulses",
-    "read_records",
-    "sought",
-    "told_beyond_pulses",
-    "transitions_of",
-]
+    "COMMANDS", "FITTED", "Calibration", "GatheredEvidence", "PulseTable", "Records", "Transitions",
+    "as_preset_file", "calibrate", "check_one_chip", "check_range", "formed_above", "pulse_table",
+    "read_pulses", "read_records", "sought", "told_beyond_pulses", "transitions_of",
+]  # fmt: skip

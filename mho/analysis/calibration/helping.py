@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from mho.errors import InputError
 
 FURTHEST = 3.0  # times, between what cells reach and the top of their base
-
 WIDTHS = "SETs of several widths at the same voltages"
 TOP = "SETs at gate voltages up to the limit"
 CYCLES = "many SETs of the same cell from HRS, at several gate voltages"
@@ -114,13 +113,7 @@ OTHERWISE = {
 
 
 def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: int, least_cells: int) -> str:
-    """Return the sentence with which too little data are refused: what there is, what is the least, what to do.
-
-    Parameters
-    ----------
-    sets, resets, forming, cells : int
-        Pulses on formed cells, and on virgin ones; formed cells.
-    """
+    """Return the sentence with which too little data are refused: what there is, what is the least, what to do."""
     there = (
         f"too little to calibrate on: {sets} SETs and {resets} RESETs of {cells} formed cells; {least_pulses} of a kind "
         f"on {least_cells} cells are the least. What would help most: "
@@ -142,15 +135,7 @@ def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: i
 
 
 def check_range(top: float, base: str, maxima: Mapping[str, float]) -> None:
-    """Raise `InputError` where cells reach a conductance of another order than those of the base preset.
-
-    Parameters
-    ----------
-    top : float
-        Conductance that few reads exceed, S.
-    maxima : mapping
-        Of the presets that could be a base, S.
-    """
+    """Raise `InputError` where cells reach a conductance `top`, S, of another order than the base preset of `maxima`."""
     ratio = top / maxima[base]
     if 1.0 / FURTHEST < ratio < FURTHEST:
         return

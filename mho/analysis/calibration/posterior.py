@@ -73,16 +73,9 @@ def infer(
 ) -> Posterior:
     """Find the posterior's mode from `start` on, and its width there.
 
-    Parameters
-    ----------
-    recentre : function, optional
-        Called with each coordinates at which the search tries a step: what the likelihood integrates over follows them.
-    prior : (mean, deviation) arrays, optional
-        Of each coordinate; 0 and 1 by default.
-    rough : bool
-        Whether to end near the mode, without a width.
-    scores : function, optional
-        Log-likelihoods and their derivatives, where they are known better than by differences.
+    `recentre` is called with all coordinates at which the search tries a step: what the likelihood integrates over follows
+    them. `prior` has mean and deviation, 0 and 1 by default; a `rough` search ends near the mode, without a width; `scores`
+    are log-likelihoods with derivatives that are better known than by differences.
     """
     mean, width = prior or (np.zeros(len(start)), np.ones(len(start)))
     scored = scores or _differences(likelihood)

@@ -22,18 +22,10 @@ def as_preset_file(
     checks: str = "none",
     says: str = "",
 ) -> str:
-    """Return a preset file called `name`, with all parameters that were sought.
+    """Return a preset file called `name`, with all parameters that were sought, of run files with the names `runs`.
 
-    Those that the data do not tell lie near the base's values, and are listed; so are those without an interval.
-
-    Parameters
-    ----------
-    runs : sequence of str
-        Names of the run files that it comes from.
-    beyond : sequence of ParameterEstimate
-        What they tell beyond pulses; known independently of all else.
-    checks, says : str
-        What came of its checks: ``passed``, ``failed`` or ``none``, and in words.
+    Those that the data do not tell lie near the base's values, and are listed; so are those without an interval. Its
+    `checks` ``passed``, ``failed`` or are ``none``, `says` has that in words.
     """
     names = [*found.names, *(one.name for one in beyond)]
     mean, low, high = (

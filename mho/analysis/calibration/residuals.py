@@ -75,17 +75,7 @@ def misfit(
 ) -> Misfit:
     """Return how much of what pulses did, under a law with these parameters, goes with the pulses.
 
-    Parameters
-    ----------
-    kind : str
-        SET or RESET.
-    model : callable
-        Makes the likelihood of pulses.
-    pulses : Sequences
-    fixed, values : mapping
-        The base preset, and the parameters that were fitted.
-    seed : int
-        Of which pulses are looked at.
+    `model` makes the likelihood of pulses with the base preset, `fixed`; `values` were fitted; `seed` draws the pulses.
     """
     rng = np.random.default_rng(seed)
     some = pulses.of(np.sort(rng.permutation(pulses.cells)[:CELLS]))

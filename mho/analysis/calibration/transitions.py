@@ -72,15 +72,7 @@ class Transitions:
 
 
 def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> Transitions:
-    """Return what pulses did, from the columns of a table `pulses`.
-
-    Parameters
-    ----------
-    columns : mapping
-        ``time``, ``array``, ``row``, ``column``, ``kind``, ``voltage``, ``width``, ``gate``, ``conductance``, in SI.
-    base : mapping
-        The base preset: what a virgin cell conducts, and how reads scatter.
-    """
+    """Return what pulses did, from the columns of a table `pulses`, SI, and the base preset."""
     pulses = pulses_by_cell(columns, base)
     held = unmoved_cells(pulses, base)
     lost = pulses.after < formed_above(base)  # by this pulse

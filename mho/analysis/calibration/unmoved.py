@@ -55,14 +55,7 @@ class Unmoved:
 
 
 def unmoved_cells(pulses: PulsesByCell, base: Mapping[str, float]) -> Unmoved:
-    """Tell the cells that held still from those that moved.
-
-    Parameters
-    ----------
-    pulses : PulsesByCell
-    base : mapping
-        The base preset: its `maximum`, half of which divides LRS from HRS.
-    """
+    """Tell the cells that held still from those that moved; half the base's `maximum` divides LRS from HRS."""
     half, formed, count = math.log(0.5 * base["maximum"]), pulses.formed, pulses.count
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
     for read in (pulses.before, pulses.after):
@@ -95,20 +88,8 @@ def unmoved_cells(pulses: PulsesByCell, base: Mapping[str, float]) -> Unmoved:
 def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -> Floats:
     """Return for cells that held still the chance that others do, under the strongest pulse of a kind that each had.
 
-    Parameters
-    ----------
-    pulses : PulsesByCell
-    kind : int
-        RESET, which moves cells in LRS down, or SET, which moves cells in HRS up.
-    spans : (cells,) array
-        Of ln G, within which the reads of each such cell lie; nan for those that moved.
-    half : float
-        ln of the conductance (S) between LRS and HRS.
-
-    Returns
-    -------
-    (cells,) array
-        1 where a cell had no such pulse or too few others tell.
+    It is 1 where a cell had no such pulse or too few others tell. `spans` (cells,), of ln G, is within which the reads
+    of such a cell lie, NaN for those that moved; `half` is ln of the conductance (S) between LRS and HRS.
     """
     chance = np.ones(len(spans))
     trials = _trials(pulses, kind, half)

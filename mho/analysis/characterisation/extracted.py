@@ -28,15 +28,7 @@ class Extracted:
 
 
 def extracted(result: Mapping[str, Any], units: Mapping[str, str]) -> tuple[Extracted, ...]:
-    """Return the parameters of a result, in its order; ``NAME_low`` and ``NAME_high`` are the interval of ``NAME``.
-
-    Parameters
-    ----------
-    result : mapping
-        As a run file keeps it; lists in it are left out.
-    units : mapping
-        By name.
-    """
+    """Return the parameters of a result, in its order; ``NAME_low`` and ``NAME_high`` are the interval of ``NAME``."""
     plain = plain_results(result)
     ends = {f"{name}{end}" for name in plain for end in (LOW, HIGH)} & plain.keys()
     return tuple(

@@ -37,8 +37,7 @@ from mho.toml import load_toml
 PLAN, V_WL = "plan.toml", "V_WL"
 NUMBERED = re.compile(r"(\d+)-.*\.h5")
 MOST_RUNS = 100
-QUIET = ("DEBUG", "INFO")
-"""Levels of the log that are no warning."""
+QUIET = ("DEBUG", "INFO")  # levels of the log that are no warning
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,7 @@ class Folder:
 def read_folder(folder: Path) -> Folder:
     """Return what a folder holds.
 
-    Raises
-    ------
-    InputError
-        There is no such folder, nothing in it to report on, or a plan that cannot be read.
+    Raises `InputError`: there is no such folder, nothing in it to report on, or a plan that cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give the one in which the run files are")
@@ -291,21 +287,10 @@ Number = int | float
 def write_report(
     folder: Path, output: Path | None = None, *, reasons: Mapping[str, str] | None = None
 ) -> Path:
-    """Write the page about the run files in a folder, also where the plan was not carried out to its end.
+    """Write the page about the run files in a folder, also where the plan was not carried out to its end; return its path.
 
-    Parameters
-    ----------
-    folder : Path
-        With run files, and perhaps the plan that they were made by.
-    output : Path, optional
-        The page; ``report.html`` in the folder if not given. One that is there is replaced.
-    reasons : mapping, optional
-        Why a step has no run, by its number, where the one who calls knows it.
-
-    Returns
-    -------
-    Path
-        The page.
+    It is ``report.html`` in the folder if no `output` is given; one that is there is replaced. `reasons` are why a step, by
+    its number, has no run.
 
     Raises
     ------
@@ -321,13 +306,7 @@ def write_report(
 def characterisation_document(
     folder: Path, *, reasons: Mapping[str, str] | None = None, personal: bool = False
 ) -> Document:
-    """Return the page as `write_report` writes it; errors as there.
-
-    Parameters
-    ----------
-    personal : bool
-        Show folders in the texts too.
-    """
+    """Return the page as `write_report` writes it, with folders in its texts if `personal`; errors as there."""
     found = read_folder(folder)
     # Of up to a hundred runs: pixels keep the page small.
     document = Document(

@@ -12,8 +12,7 @@ from mho.runs import RunFile, outcome_line
 from mho.runs.index import read_card
 from mho.runs.integrity import OF_THE_MOMENT
 
-OF_THE_RUN = (*OF_THE_MOMENT, "virtual_seconds")
-"""Results that any two runs have, whatever they did."""
+OF_THE_RUN = (*OF_THE_MOMENT, "virtual_seconds")  # results that any two runs have, whatever they did
 
 FACTS = {
     "procedure": "procedure", "version": "version of the procedure", "bench": "bench", "chip": "chip",
@@ -27,11 +26,8 @@ PROVENANCE = {
 }  # fmt: skip
 
 LARGEST = 1e300
-NUMBERS = 4000
-"""Results of one run that are compared."""
-
-WHOLE = 4
-"""Runs of a group of which bench, chip, instruments and packages are read too."""
+NUMBERS = 4000  # results of one run that are compared
+WHOLE = 4  # runs of a group of which bench, chip, instruments and packages are read too
 
 
 @dataclass(frozen=True)
@@ -75,12 +71,7 @@ class UnreadableRun:
 
 
 def read_compared(path: Path, name: str = "", *, whole: bool = True) -> ComparedRun:
-    """Read what is compared of the run in a file.
-
-    Parameters
-    ----------
-    whole : bool
-        Read bench, chip, instruments and packages too, which takes ten times as long.
+    """Read what is compared of the run in a file; if `whole`, bench, chip, instruments and packages too, ten times as slow.
 
     Raises
     ------

@@ -16,14 +16,9 @@ from mho.errors import InputError
 from mho.runs import Status
 
 MOST_SIDES = 12
-MOST_LINES = 60
-"""Lines of one difference between two texts."""
-
-MOST_VALUES = 3
-"""Values of a setting of a group that are named."""
-
-ALIKE = 400_000
-"""Characters of two texts up to which the lines that differ are looked for."""
+MOST_LINES = 60  # lines of one difference between two texts
+MOST_VALUES = 3  # values of a setting of a group that are named
+ALIKE = 400_000  # characters of two texts up to which the lines that differ are looked for
 
 
 @dataclass(frozen=True)
@@ -112,14 +107,8 @@ def compare(
 ) -> Comparison:
     """Compare sides of one run or several each, every one with the first.
 
-    Parameters
-    ----------
-    skipped : sequence of UnreadableRun
-        Files that could not be read, to be named.
-    centre : str
-        What stands for a group: ``median`` or ``mean``.
-    by : str
-        The setting by which the groups were made, which differs by itself.
+    `centre`, ``median`` or ``mean``, stands for a group; the setting `by` which the groups were made differs by itself;
+    files that could not be read, `skipped`, are named.
 
     Raises
     ------

@@ -24,7 +24,6 @@ from mho.array_types import Floats
 from mho.confidence import difference_of, difference_of_means, median_interval
 
 LEVEL = 0.95
-
 CENTRES = ("median", "mean")
 
 
@@ -69,12 +68,7 @@ class Effect:
 def effect(first: Floats, second: Floats, centre: str = "median") -> Effect:
     """Return how two samples (n,) and (m,) of finite values differ; with a single value in one there are no intervals.
 
-    The difference of medians has one where both have five values.
-
-    Parameters
-    ----------
-    centre : str
-        One of `CENTRES`.
+    The difference of medians, if that is the `centre`, has one where both have five values.
     """
     a, b = (np.sort(np.asarray(values, dtype=float)) for values in (first, second))
     middle = np.median if centre == "median" else np.mean
@@ -138,10 +132,7 @@ def cliffs_delta(first: Floats, second: Floats) -> Ranged:
 def _of_scatter(by_first: Floats, by_second: Floats, spread: float, delta: float) -> tuple[float, float]:
     """Return the interval of Feng and Cliff, of what each value says less `delta`, with Welch's degrees of freedom.
 
-    Parameters
-    ----------
-    spread : float
-        Sum over all pairs of the square of what each says less `delta`; pairs that tie say 0.
+    `spread` is the sum over all pairs of the square of what each says less `delta`; pairs that tie say 0.
     """
     from scipy.special import stdtrit
 

@@ -19,14 +19,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Run",
-    "Runs",
-    "SkippedRunWarning",
-    "StoredValues",
-    "TableGrid",
-    "find_grid",
-    "grid_of",
-    "open_run",
-    "open_runs",
-    "rows_of",
-]
+    "Run", "Runs", "SkippedRunWarning", "StoredValues", "TableGrid", "find_grid", "grid_of", "open_run",
+    "open_runs", "rows_of",
+]  # fmt: skip

@@ -16,15 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Read = Callable[[int, int], NDArray[Any]]
-"""Returns rows ``start`` to ``stop`` of a column."""
+Read = Callable[[int, int], NDArray[Any]]  # returns rows ``start`` to ``stop`` of a column
 
-BLOCK_ROWS = 1 << 16
-"""Rows of a column that are looked at at a time."""
-
-MOST_VALUES = 1 << 22
-"""Values that a column of a grid takes at most."""
-
+BLOCK_ROWS = 1 << 16  # rows of a column that are looked at at a time
+MOST_VALUES = 1 << 22  # values that a column of a grid takes at most
 MOST_SORTED_ROWS = 1 << 22
 """Rows of a table in which a grid in another order is sought: their order is kept in memory."""
 
@@ -64,14 +59,8 @@ class GridCandidate:
 def find_grid(candidates: Sequence[GridCandidate], rows: int, *, lines: bool = True) -> TableGrid | None:
     """Return the grid that the rows of a table fill, None where there is none.
 
-    Parameters
-    ----------
-    candidates : sequence of GridCandidate
-        The columns that may be keys, in their order in the table: of columns that say the same, the first is taken.
-    rows : int
-        Of the table.
-    lines : bool
-        A column that rises from row to row is a grid of one dimension.
+    Of `candidates` that say the same, the first is taken; with `lines`, a column that rises from row to row is a grid
+    of one dimension.
     """
     if rows < 2:
         return None

@@ -18,16 +18,10 @@ from mho.escaping import html
 from mho.runs import RunFile, outcome_line, status_words
 from mho.runs.index import plain_results, read_card
 
-MOST_ROWS, MOST_RESULTS = 40, 12
-"""Parameters or runs, and results, that are shown."""
-
-MOST_LETTERS, MOST_ERROR = 80, 1000
-"""Of one text, and of what is wrong with a file."""
-
+MOST_ROWS, MOST_RESULTS = 40, 12  # parameters or runs, and results, that are shown
+MOST_LETTERS, MOST_ERROR = 80, 1000  # of one text, and of what is wrong with a file
 FIGURES = 2
-SIZE, DOTS, NEWEST = (3.4, 2.3), 90, 20_000
-"""Of a figure: inches, dots an inch, and rows that are drawn."""
-
+SIZE, DOTS, NEWEST = (3.4, 2.3), 90, 20_000  # of a figure: inches, dots an inch, and rows that are drawn
 _CELL = "padding:1px 12px 1px 0;text-align:left;vertical-align:top"
 _DIM = "opacity:.6"
 

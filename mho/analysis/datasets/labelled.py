@@ -17,22 +17,11 @@ from mho.analysis.datasets.table_grid import grid_of
 from mho.errors import RunFileError
 from mho.runs import RunFile
 
-ROW_NUMBER = "row_number"
-"""Dimension of a table that is no grid."""
+ROW_NUMBER = "row_number"  # dimension of a table that is no grid
 
 
 class LazyValues(BackendArray):  # type: ignore[misc]
-    """Values of a run file in the shape of a grid, read when they are indexed.
-
-    Parameters
-    ----------
-    values : StoredValues
-        By row.
-    grid : tuple of int
-        Shape that the rows fill.
-    order : array of int, optional
-        The row of each point of the grid.
-    """
+    """Values of a run file in the shape of a grid, read when they are indexed; `order` is the row of each of its points."""
 
     def __init__(
         self, values: StoredValues, grid: tuple[int, ...], order: NDArray[np.int64] | None = None

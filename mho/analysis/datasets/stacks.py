@@ -14,8 +14,7 @@ from mho.analysis.reports import RunRow, RunTable, column_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
 
-ALWAYS = ("run", "seed", "preset")
-"""Coordinates along the dimension, unasked."""
+ALWAYS = ("run", "seed", "preset")  # coordinates along the dimension, unasked
 
 
 def stack(
@@ -28,16 +27,7 @@ def stack(
 ) -> xarray.Dataset:
     """Return what is called `name` in all runs along `dim`, see `mho.analysis.datasets.runs.Runs.to_xarray`.
 
-    Parameters
-    ----------
-    runs : iterable of RunFile
-        Each open until the next one is asked for.
-    known : iterable of RunRow
-        Their facts, parameters and results.
-    name, dim, by
-        As there.
-    skip : callable
-        Called with the path of a run that does not have it, and why.
+    Each run is open until the next is asked for; `skip` is called with the path of one that does not have it, and why.
     """
     rows = {one.path: one for one in known}
     table = table_of(rows.values())

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from mho.runs import RunFile
 
-BLOCK_BYTES = 8 << 20
-"""Read at a time where rows are picked."""
+BLOCK_BYTES = 8 << 20  # read at a time where rows are picked
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,9 @@ from typing import Any, TypeVar
 from mho.analysis.figures import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 
-MOST_ROWS = 500
-"""Rows of one table on a page."""
-
-LONGEST_WORDS, LONGEST_LISTING = 2000, 60_000
-"""Characters of one cell or sentence, and of one listing."""
-
-GOOD, BAD, DOUBTFUL, DIM, CODE = "good", "bad", "doubtful", "dim", "code"
-"""Tones: how a text is meant."""
+MOST_ROWS = 500  # rows of one table on a page
+LONGEST_WORDS, LONGEST_LISTING = 2000, 60_000  # characters of one cell or sentence, and of one listing
+GOOD, BAD, DOUBTFUL, DIM, CODE = "good", "bad", "doubtful", "dim", "code"  # tones: how a text is meant
 
 
 @dataclass(frozen=True)
@@ -31,8 +26,7 @@ class TextSpan:
     link: str = ""
 
 
-Words = str | TextSpan | tuple[str | TextSpan, ...]
-"""A sentence or a cell; an end of line stays one."""
+Words = str | TextSpan | tuple[str | TextSpan, ...]  # a sentence or a cell; an end of line stays one
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,13 @@ from mho.errors import InputError
 from mho.escaping import visible
 
 NEEDED = ("reportlab", "pypdf")
-
-LARGEST_MAPS = 0.42
-"""Height of maps of several runs, as a share of the page's."""
+LARGEST_MAPS = 0.42  # height of maps of several runs, as a share of the page's
 
 
 def check_installed() -> None:
     """Refuse to begin where the packages that write PDF are missing.
 
-    Raises
-    ------
-    InputError
-        Saying which, and how to install them.
+    Raises `InputError`: saying which, and how to install them.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -55,10 +50,7 @@ class PlacedFigure:
 def pdf_pages(document: blocks.Document) -> bytes:
     """Return the PDF; the same document gives the same bytes.
 
-    Raises
-    ------
-    InputError
-        The packages that write PDF are not installed.
+    Raises `InputError`: the packages that write PDF are not installed.
     """
     check_installed()
     from reportlab.platypus import SimpleDocTemplate

@@ -13,23 +13,13 @@ from mho.analysis.documents.blocks import Words, plain
 MARGIN = 40.0  # points
 FIGURE_GAP = 12.0
 HEADING_ROOM, BEGINNING = 30.0, 90.0  # points
-MOST_KEPT = 10
-"""Lines of a table or listing that stay on one page with their heading."""
-SIZES = (8.0, 7.0, 6.2)
-"""Of the type in a table, points: as large as lets it fit."""
-
+MOST_KEPT = 10  # lines of a table or listing that stay on one page with their heading
+SIZES = (8.0, 7.0, 6.2)  # of the type in a table, points: as large as lets it fit
 LEADING = 1.25
-PADDING = 8.0
-"""Between two columns, points."""
-
-WIDEST = 110.0
-"""Of a column of words that is broken into lines where the table is wide, points."""
-
-SLACK = 1.5
-"""So that rounding breaks no word, points."""
-
-LONGEST_LINE = 112
-"""Characters of a line of a listing."""
+PADDING = 8.0  # between two columns, points
+WIDEST = 110.0  # of a column of words that is broken into lines where the table is wide, points
+SLACK = 1.5  # so that rounding breaks no word, points
+LONGEST_LINE = 112  # characters of a line of a listing
 
 COLOURS = {
     "": "#000000", "body": "#000000", "dim": "#4a4f59", "good": "#004d39", "bad": "#8a1010", "doubtful": "#5c3d00",

@@ -21,12 +21,7 @@ def write_chip_map(run: RunFile, file: h5py.File, target: Path) -> None:
 
     Amplitude and width of the pulses go with it where they were not the chip map's: the curve holds for these.
 
-    Raises
-    ------
-    InputError
-        The run measured no such curve.
-    ChipMapError
-        Its chip map cannot be changed line by line.
+    Raises `InputError`: the run measured no such curve; `ChipMapError`: its chip map cannot be changed line by line.
     """
     found = run.summary
     if not all(isinstance(found.get(f"{name}{end}"), float) for name in MEASURED for end in ENDS):

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from mho.analysis.exports.spice import Played
 
 FORMS = ("csv", "mat", "netcdf", "folder", "eln", "chip-map", "spice")
-PACKAGES = ("folder", "eln")
-"""Forms that hold any number of runs, and what is said of them."""
-
+PACKAGES = ("folder", "eln")  # forms that hold any number of runs, and what is said of them
 _SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.toml", "spice": ".cir"}
 
 

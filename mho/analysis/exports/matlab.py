@@ -20,17 +20,13 @@ from mho.analysis.exports.series import BLOCK_BYTES, ExportedSeries, SeriesGroup
 from mho.errors import InputError
 from mho.runs import RunFile, outcome_line
 
-LONGEST = 63
-"""Characters of a name that MATLAB takes."""
+LONGEST = 63  # characters of a name that MATLAB takes
 
 
 def write_matlab(run: RunFile, file: h5py.File, path: Path) -> None:
     """Write a run as a new ``.mat`` file.
 
-    Raises
-    ------
-    InputError
-        A variable is beyond the 4 GB that the format holds.
+    Raises `InputError`: a variable is beyond the 4 GB that the format holds.
     """
     contents = read_contents(file)
     kinds = ("map", "array")

@@ -57,10 +57,7 @@ def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
 def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None:
     """Write a run as a new NetCDF file.
 
-    Raises
-    ------
-    InputError
-        h5netcdf is not installed.
+    Raises `InputError`: h5netcdf is not installed.
     """
     try:
         import h5netcdf

@@ -15,10 +15,7 @@ def runs_at(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
     Earlier tries of a run that was tried again are among them: what is handed on is all there is.
 
-    Raises
-    ------
-    InputError
-        One of several places is not there, or there is no run file in any.
+    Raises `InputError`: one of several places is not there, or there is no run file in any.
     """
     if len(places) == 1 and not Path(places[0]).is_dir():
         return [Path(places[0])]

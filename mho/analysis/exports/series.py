@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from mho.runs.reading import check_array, check_map, check_table, intact, is_table, items_of
 
-BLOCK_BYTES = 8 << 20
-"""Of one series that is in memory at a time."""
+BLOCK_BYTES = 8 << 20  # of one series that is in memory at a time
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,7 @@ _CHECKS: dict[str, Callable[[h5py.HLObject], None]] = {
 def read_contents(file: h5py.File) -> tuple[SeriesGroup, ...]:
     """Return the tables, maps and arrays of an open run file, as they stand now.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     with intact(Path(file.filename)):
         entry = file["entry"]

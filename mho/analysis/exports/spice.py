@@ -116,10 +116,8 @@ class LoopCircuit:
 def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
     """Return the loop of a solve or of bare inversions as it was when `played` was played.
 
-    Raises
-    ------
-    InputError
-        The run closed no loop, or its loop was never programmed; there is no such cycle, right-hand side or matrix.
+    Raises `InputError`: the run closed no loop, or its loop was never programmed; there is no such cycle, right-hand
+    side or matrix.
     """
     _check_has_loop(run)
     table = run.table("loop")

@@ -23,26 +23,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BELOW",
-    "SHARES",
-    "AxisText",
-    "Drawing",
-    "FigureData",
-    "MapImage",
-    "Mark",
-    "ReferenceLevel",
-    "check_picture",
-    "compose",
-    "draw",
-    "draw_alone",
-    "draw_drawing",
-    "figure_of",
-    "figures_of",
-    "gather",
-    "map_figure",
-    "normal_quantile",
-    "plot",
-    "plot_panels",
-    "save_to",
-    "signed_extent",
-]
+    "BELOW", "SHARES", "AxisText", "Drawing", "FigureData", "MapImage", "Mark", "ReferenceLevel",
+    "check_picture", "compose", "draw", "draw_alone", "draw_drawing", "figure_of", "figures_of", "gather",
+    "map_figure", "normal_quantile", "plot", "plot_panels", "save_to", "signed_extent",
+]  # fmt: skip

@@ -2,8 +2,6 @@
 
 Which colour, which marker, which bins, which words: all is decided here, once. A renderer puts the marks into its axes,
 and turns SI units into handy ones.
-
-A reader decides for the nearest level: between the windows of two levels, in the middle between them.
 """
 
 from __future__ import annotations
@@ -45,14 +43,9 @@ def in_order(bands: Sequence[Band]) -> tuple[Band, ...]:
 
 
 def decided_levels(values: Floats, bands: Sequence[Band]) -> Integers:
-    """Return the place among ordered `bands` of the level for which each of `values` is taken.
+    """Return the place among bands `in_order` of the level for which each of `values` (n,) is taken.
 
-    Parameters
-    ----------
-    values : (n,) array
-    bands : sequence of Band
-        Windows as `in_order` returns them. The border between two lies in the middle between their ends that face
-        each other.
+    The border between two lies in the middle between their ends that face each other.
     """
     borders = [_middle(below, above) for below, above in pairwise(bands)]
     return np.searchsorted(np.array(borders), values).astype(np.int64)
@@ -76,17 +69,10 @@ def row_shares(counts: Integers) -> Floats:
 
 
 def shares(places: Floats, found: Floats, of: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the distinct places with counts, and there the share of the counts, and the ends of its interval.
+    """Return the distinct places (m,) with counts, and there the share of the counts, and the ends of its interval.
 
-    Parameters
-    ----------
-    places, found, of : (n,) arrays
-        Place, how many, and of how many; counts at one place are added up.
-
-    Returns
-    -------
-    places, share, low, high : (m,) arrays
-        The interval is Clopper's and Pearson's, of 95 %: it holds whatever the share is, also where none was found.
+    Counts `found` of `of` (n,) at one place are added up. The interval is Clopper's and Pearson's, of 95 %: it holds
+    whatever the share is, also where none was found.
     """
     known = np.isfinite(places) & (of > 0.0) & (found >= 0.0) & (found <= of)
     distinct, which = np.unique(places[known], return_inverse=True)
@@ -223,12 +209,8 @@ def _clipped(errors: Floats) -> Floats:
     return np.clip(errors, -extent, extent)
 
 
-FEW = 60
-"""Up to so many points of a curve each has a marker."""
-
-QUARTILES_TOLD = 4
-"""Distributions up to which the legend has the quartiles of each."""
-
+FEW = 60  # up to so many points of a curve each has a marker
+QUARTILES_TOLD = 4  # distributions up to which the legend has the quartiles of each
 ROOM_FOR_NAMES = 2.6
 """How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
@@ -240,13 +222,7 @@ FOR_COLUMN = {"residual": palette.RESIDUAL, "relative error": palette.RELATIVE_E
 
 
 def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
-    """Return the drawing of a figure of a run, or of several runs in the same axes.
-
-    Parameters
-    ----------
-    runs : sequence of FigureData
-        As `gather` found them, at least one.
-    """
+    """Return the drawing of a figure of a run, or of several runs in the same axes."""
     title = visible(figure.heading, lines=False)
     shown = [drawable(run) for run in runs if not run.nothing]
     if not shown:

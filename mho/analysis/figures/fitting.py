@@ -26,9 +26,7 @@ from mho.array_types import Floats
 from mho.confidence import freedom_interval, likelihood_drop, profile_interval
 from mho.runs.figures import DISTRIBUTION_FITS, PROBABILITY, Figure, fit_kind
 
-BOLTZMANN = 8.617333262e-5
-"""Boltzmann's constant, eV/K (CODATA 2018, exact)."""
-
+BOLTZMANN = 8.617333262e-5  # Boltzmann's constant, eV/K (CODATA 2018, exact)
 FEWEST_POINTS, FEWEST_VALUES = 3, 8
 """Points of a curve, and values of a distribution, from which on numbers have intervals, and a law is judged."""
 
@@ -102,15 +100,7 @@ class NotFitted:
 
 @np.errstate(all="ignore")
 def fit_curve(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
-    """Fit a curve to the points that it can go through.
-
-    Parameters
-    ----------
-    kind : str
-        A fit of curves, by its present or former name.
-    x, y : (n,) arrays
-        For ``arrhenius`` x is the absolute temperature, K.
-    """
+    """Fit a curve, by its present or former name, to the points (n,) that it can go through; x of ``arrhenius`` is in K."""
     kind = fit_kind(kind)
     log_x, log_y = kind in ("power", "log"), kind in ("power", "exp", "arrhenius")
     known = np.isfinite(x) & np.isfinite(y)
@@ -306,9 +296,7 @@ def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.
     return f"{', '.join(parts)}, {fit.count} {what}"
 
 
-PLACES = 200
-"""Points of a fitted line."""
-
+PLACES = 200  # points of a fitted line
 CELSIUS = ("°C", "degC", "celsius")
 
 

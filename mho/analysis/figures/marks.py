@@ -11,8 +11,7 @@ from mho.runs.figures import Band
 
 DASHES = ("solid", "dash", "dot", "dash-dot")
 MARKERS = ("square", "circle", "diamond", "triangle")
-BELOW = "below"
-"""The marker of an upper end: a triangle that points down."""
+BELOW = "below"  # the marker of an upper end: a triangle that points down
 
 
 @dataclass(frozen=True)

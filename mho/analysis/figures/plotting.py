@@ -18,13 +18,9 @@ if TYPE_CHECKING:
     from mho.analysis.figures.rendering.shown_sheet import Sheet
 
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
-
-MOST_RUNS = 64
-"""Run files laid over one another; more are pooled."""
-
+MOST_RUNS = 64  # run files laid over one another; more are pooled
 WIDTHS = {"column": 85.0, "full": 178.0}
-NARROWEST, WIDEST = 40.0, 400.0
-"""Widths of a figure for a paper, mm."""
+NARROWEST, WIDEST = 40.0, 400.0  # widths of a figure for a paper, mm
 
 RunPath = str | os.PathLike[str]
 Names = str | Sequence[str]

@@ -15,12 +15,10 @@ from mho.escaping import visible
 from mho.runs.figures import PROBABILITY, Figure, ReferenceLine
 
 REFERENCE_MARKERS = ("diamond", "triangle", "square")
-
 SMALLEST, LARGEST = 1e-100, 1e100
 """Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
 
-AGREEMENT = 0.1
-"""Numbers of several runs agree when their quartiles lie within this share of the median."""
+AGREEMENT = 0.1  # numbers of several runs agree when their quartiles lie within this share of the median
 
 
 def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:

@@ -53,8 +53,7 @@ WIDTH, HEIGHT = 11.0, 7.0  # inches
 PANEL_HEIGHT = 2.9  # of one among several above each other, at least
 ALONE = (7.0, 4.8)  # of a figure alone
 DOTS = 160  # per inch
-MOST = 20
-"""Figures on one sheet."""
+MOST = 20  # figures on one sheet
 
 STYLE: dict[Any, object] = {
     "font.size": 10.0,
@@ -91,17 +90,9 @@ NARROW_STYLE: dict[Any, object] = {
 
 
 def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
-    """Draw runs from their present files: all figures of the first, or one by its name.
+    """Draw runs from their present files, all figures of the first, or one by its name; pyplot does not know the sheet.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With its own canvas, not registered with pyplot.
-
-    Raises
-    ------
-    RunFileError
-        When a file is damaged, or lacks the figure or its data.
+    Raises `RunFileError`: when a file is damaged, or lacks the figure or its data.
     """
     wanted = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
     wanted = tuple(_with_beside(one, runs[1:]) for one in wanted)

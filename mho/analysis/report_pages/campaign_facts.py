@@ -26,8 +26,7 @@ FENCE = 3.0
 FEW = 0.05
 """Share of a group's runs that may differ from a value that more than half of them have, and still stand apart."""
 
-FEWEST = 5
-"""Runs of a group from which on one can stand apart."""
+FEWEST = 5  # runs of a group from which on one can stand apart
 
 
 @dataclass(frozen=True)
@@ -153,12 +152,8 @@ def summarised(values: Floats) -> GroupResult | None:
 def outliers(values: Floats, runs: Sequence[int], group: str, result: str) -> Iterator[Outlier]:
     """Yield the runs of a group whose result lies far out: beyond 3 distances between quartiles from the nearer one.
 
-    Where the quartiles are equal, few runs that differ from them stand apart (`FEW`), many do not.
-
-    Parameters
-    ----------
-    values : (n,) array
-        Of all runs; `runs` are the places of the group's.
+    Where the quartiles are equal, few runs that differ from them stand apart (`FEW`), many do not. `values` are of all
+    runs, `runs` the places of the group's.
     """
     mine = values[list(runs)]
     known = mine[np.isfinite(mine)]

@@ -53,12 +53,9 @@ from mho.array_types import Floats
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile, Status, outcome_line, status_words
 
-FEWEST_POINTS = 3
-"""Values of a parameter from which on results are drawn over it."""
-
+FEWEST_POINTS = 3  # values of a parameter from which on results are drawn over it
 MOST_SWEPT, MOST_DRAWN = 2, 4
-ALIKE = 0.99
-"""Correlation of ranks from which on two results are one: cycles and inversions."""
+ALIKE = 0.99  # correlation of ranks from which on two results are one: cycles and inversions
 
 
 def swept(found: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]:
@@ -82,15 +79,7 @@ def swept(found: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]
 
 
 def moved_results(parameter: Floats, values: Mapping[str, Floats]) -> list[str]:
-    """Return the results that a parameter moves most, each once: none that is the parameter, or goes with another.
-
-    Parameters
-    ----------
-    parameter : (n,) array
-        Its value in each run.
-    values : mapping of (n,) arrays
-        Each result over the runs; NaN where one has none.
-    """
+    """Return the results that a parameter (n,) moves most, each once: none that is the parameter, or goes with another."""
     points = np.unique(parameter[np.isfinite(parameter)])
     groups = [Group(str(point), tuple(np.flatnonzero(parameter == point).tolist())) for point in points]
     apart = {name: separation(column, groups) for name, column in values.items()}
@@ -119,13 +108,7 @@ def _alike(one: Floats, other: Floats) -> bool:
 def swept_pictures(
     runs: Sequence[RunCard], found: Sequence[Varied], by: Sequence[str], values: Mapping[str, Floats]
 ) -> tuple[Picture, ...]:
-    """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group of the others.
-
-    Parameters
-    ----------
-    by : sequence of str
-        What the runs are grouped by.
-    """
+    """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group of the others."""
     pictures = []
     for name, column in swept(found, runs).items():
         groups = group_runs([one for one in by if one.removeprefix("parameter.") != name], runs)
@@ -151,14 +134,7 @@ KEY_RESULTS = 4  # in the list of runs
 
 
 def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> Document:
-    """Return the page about the runs at places, files or folders.
-
-    Parameters
-    ----------
-    by : str
-        What they are grouped by; what was varied, the seed aside, where left out.
-    personal : bool
-        Show folders too.
+    """Return the page about the runs at places, with folders if `personal`, grouped by what was varied, or `by` a name.
 
     Raises
     ------

@@ -43,15 +43,7 @@ MOST_RUNS_LISTED = 200
 
 
 def comparison_document(comparison: Comparison, *, command: str = "", personal: bool = False) -> Document:
-    """Return the page about a comparison.
-
-    Parameters
-    ----------
-    command : str
-        The command that makes the comparison.
-    personal : bool
-        Show folders too.
-    """
+    """Return the page about a comparison that a command makes, with folders if it is `personal`."""
     said = sides_said(comparison)
     title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
     blocks = (

@@ -20,9 +20,7 @@ from mho.errors import MhoError, RunFileError
 from mho.escaping import visible
 from mho.runs import Figure, RunFile
 
-MOST_FIGURES = 24
-"""Of one run."""
-
+MOST_FIGURES = 24  # of one run
 MOST_OVER_RUNS, MOST_OF_GROUPS = 12, 5
 """Of a few runs; of groups of many, of each of which every file is read."""
 

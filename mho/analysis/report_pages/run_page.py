@@ -46,15 +46,9 @@ from mho.toml import load_toml
 
 HEAD_ROWS, TAIL_ROWS = 8, 4
 MOST_TABLES, MOST_COLUMNS, MOST_ITEMS = 40, 24, 100
-VALUES = 4
-"""Values shown of a cell that has several."""
-
-LARGEST_CELL = 1 << 16
-"""Values in one row of a column up to which it is read."""
-
-LARGEST_IMAGE = 1 << 22
-"""Values of one image up to which it is read."""
-
+VALUES = 4  # values shown of a cell that has several
+LARGEST_CELL = 1 << 16  # values in one row of a column up to which it is read
+LARGEST_IMAGE = 1 << 22  # values of one image up to which it is read
 LOG_BLOCK, LOG_HEAD, LOG_TAIL, LOG_WARNINGS = 4096, 100, 100, 200
 QUIET = ("DEBUG", "INFO")
 
@@ -220,8 +214,7 @@ def _entry(entry: LogEntry) -> tuple[str | TextSpan, ...]:
 
 
 MOST_INSTRUMENTS, MOST_SETTINGS = 40, 60
-TEXTS = ("packages", "git_diff", "git_status")
-"""Facts of the provenance that are long texts."""
+TEXTS = ("packages", "git_diff", "git_status")  # facts of the provenance that are long texts
 
 MEANT = {
     "mho_version": "mho", "git_commit": "commit", "python": "Python", "platform": "platform",
@@ -374,8 +367,7 @@ def _toml(value: object) -> str:
 VERIFIED_BYTES = 256 << 20
 """Size of its data up to which a page says whether a file is whole: the check reads all of them."""
 
-CommandOf = Callable[[RunFile], str]
-"""Returns the command that starts a run anew; "" where there is none."""
+CommandOf = Callable[[RunFile], str]  # returns the command that starts a run anew; "" where there is none
 
 TONES = {
     Status.FINISHED: GOOD,
@@ -388,14 +380,7 @@ TONES = {
 
 
 def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | None = None) -> Document:
-    """Return the page about the run in a file, however the run ended.
-
-    Parameters
-    ----------
-    personal : bool
-        Show folders, user, host, command line and changes to the code too.
-    command_of : callable, optional
-        Returns the command that starts a run anew.
+    """Return the page about the run in a file, however it ended; if `personal` with folders, user, host and changed code.
 
     Raises
     ------

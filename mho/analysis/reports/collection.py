@@ -17,8 +17,7 @@ from mho.runs.index import plain_results
 from mho.runs.paths import SUFFIX, earlier_tries
 from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
-TRIES_NAMED = 3
-"""Earlier tries that a sentence names."""
+TRIES_NAMED = 3  # earlier tries that a sentence names
 
 
 @dataclass(frozen=True)
@@ -140,27 +139,10 @@ def tabulate(
     columns: Sequence[str] = (),
     certificates: Certificates = CONFIGURED,
 ) -> tuple[int, list[RunRow]]:
-    """Write one table of the runs at `places`, a row a run, as CSV, parquet or JSON: see `table_files.write_table`.
+    """Write one table of the runs at `places` as CSV, parquet or JSON; return its rows, and the files without any.
 
-    Parameters
-    ----------
-    places : iterable of paths
-        Run files, or folders of them.
-    output : Path
-        ``.csv``, ``.parquet`` or ``.json``.
-    workers : int
-        Processes that read; 0 reads here.
-    scheduler : str
-        Of a Dask cluster.
-    columns : sequence of str
-        Those to write, see `RunTable.chosen`; all without.
-    certificates : Certificates
-        For a scheduler at ``tls://``.
-
-    Returns
-    -------
-    tuple
-        How many rows there are, and the files that gave none, with the reason.
+    Without `workers` processes, or the `scheduler` of a Dask cluster, files are read here; `columns` are as of
+    `RunTable.chosen`.
 
     Raises
     ------

@@ -51,12 +51,7 @@ def ideal(cycles: ArrayLike) -> Floats:
 
 
 def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None:
-    """Return the refinement that `run` has recorded so far; None for a run that refines nothing.
-
-    Parameters
-    ----------
-    rhs : int, optional
-        Of several right-hand sides the one that is meant, counted from 0; the last one where left out.
+    """Return the refinement that `run` has recorded so far, of its last right-hand side or another; None if there is none.
 
     Raises
     ------
@@ -113,10 +108,7 @@ def _without_chip(run: RunFile, rhs: int) -> Floats | None:
 def read_forecast(run: RunFile) -> float | None:
     """Return the contraction forecast for `run`, from its summary or from the matrices; None before it is known.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     told = run.summary.get("forecast_rho")
     if isinstance(told, int | float):

@@ -43,9 +43,7 @@ CODES = {
 LOST_CELLS = "lost_cells"
 """Key of a result: the cells that the run's own pulses destroyed, with array, row, column, cause and stress of each."""
 
-OPENED = "deep RESET"
-"""The cause that leaves a cell stuck off; all others leave it stuck on."""
-
+OPENED = "deep RESET"  # the cause that leaves a cell stuck off; all others leave it stuck on
 LINES = ("open", "short")
 """Classes that a whole line has where all its cells have it: it is the line that is open, or shorted."""
 
@@ -189,14 +187,7 @@ def whole_lines(
 ) -> Iterator[tuple[Where, str]]:
     """Yield the whole lines, as index and class, of which every cell was seen and is open, or is shorted.
 
-    Parameters
-    ----------
-    codes : (m, n) array of int
-        Codes in `CLASSES`.
-    rows, columns : (m,), (n,) arrays of int
-        The lines' numbers.
-    shape : (int, int)
-        Rows and columns of the array.
+    `codes` (m, n) are in `CLASSES`, `rows` (m,) and `columns` (n,) the lines' numbers, `shape` that of the array.
     """
     whole_rows, whole_columns = len(columns) == shape[1], len(rows) == shape[0]
     for name in LINES:

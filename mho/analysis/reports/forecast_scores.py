@@ -15,9 +15,7 @@ from mho.errors import RunFileError
 from mho.runs import RunFile, Status
 from mho.runs.intervals import LEVEL, Interval
 
-WANTED = (0.85, 0.95)
-"""Coverage within which intervals of 90 % count as neither too narrow nor too wide."""
-
+WANTED = (0.85, 0.95)  # coverage within which intervals of 90 % count as neither too narrow nor too wide
 UNSETTLED = "ConvergenceError:"
 """Beginning of the reason of a run that failed as no loop settled: it did not converge, and has no other outcome."""
 

@@ -48,10 +48,7 @@ class RunTable:
     def chosen(self, names: Sequence[str]) -> RunTable:
         """Return the table with these columns only, each named in full or without its ``result.`` or ``parameter.``.
 
-        Raises
-        ------
-        InputError
-            There is none of that name; the nearest is named.
+        Raises `InputError`: there is none of that name; the nearest is named.
         """
         columns = tuple(dict.fromkeys(column_of(name, self.columns) for name in names))
         units = {column: unit for column, unit in self.units.items() if column in columns}

@@ -20,10 +20,7 @@ from mho.runs.index import write_parquet
 def check_table_file(output: Path) -> None:
     """Refuse a name that says no form of a table, before any run is read.
 
-    Raises
-    ------
-    InputError
-        Its suffix is none of `.csv`, `.parquet` and `.json`.
+    Raises `InputError`: its suffix is none of `.csv`, `.parquet` and `.json`.
     """
     if output.suffix.lower() not in _WRITERS:
         raise InputError(
@@ -37,10 +34,7 @@ def write_table(table: RunTable, output: Path) -> None:
     CSV has the unit of a column in its header, ``result.x (S)``; parquet as metadata of the column, and where pandas
     keeps ``DataFrame.attrs["units"]``; JSON as a mapping ``units`` beside the rows, ``runs``.
 
-    Raises
-    ------
-    InputError
-        Another suffix, a file that cannot be written, or a package that is not installed.
+    Raises `InputError`: another suffix, a file that cannot be written, or a package that is not installed.
     """
     check_table_file(output)
     _WRITERS[output.suffix.lower()](table, output)

@@ -30,14 +30,9 @@ def digital_side(multiplications: float) -> Side:
 
 
 def chip_side(result: Mapping[str, Any]) -> Side:
-    """Return what the circuit's operations in a solve's result take.
+    """Return what the circuit's operations in a solve's result take, by its counts of operations.
 
     A loop has as many lines as the root of the multiplications that an INV stands for.
-
-    Parameters
-    ----------
-    result : mapping
-        With ``multiplications``, ``inversions``, ``products`` (shots of MVM) and ``mvm_outputs``.
     """
     p, chip = PUBLISHED.parameters, result["multiplications"]["chip"]
     inversions, shots, integers = (
@@ -54,13 +49,7 @@ def chip_side(result: Mapping[str, Any]) -> Side:
 
 
 def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what the chip was worth as pairs of name and text; none of a file that does not say.
-
-    Parameters
-    ----------
-    result : mapping
-        Of a solve or an application, with ``multiplications``, ``without_chip`` and ``direct`` as far as they are known.
-    """
+    """Return what the chip was worth as pairs of name and text, as far as the result of a solve or an application says."""
     work, without = result.get("multiplications"), result.get("without_chip")
     if not isinstance(work, Mapping) or not {"chip", "digital", "share_on_chip"} <= set(work):
         return []

@@ -11,8 +11,7 @@ import numpy as np
 from mho.array_types import Floats
 
 TAIL = 0.025
-FEWEST = 5
-"""Cells, or series of reads, below which their scatter gives no interval."""
+FEWEST = 5  # cells, or series of reads, below which their scatter gives no interval
 
 
 @dataclass(frozen=True)

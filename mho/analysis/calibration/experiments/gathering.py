@@ -98,12 +98,7 @@ class StuckCells:
 def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
     """Return the median of the posterior of a share, and the ends of its 95 % interval.
 
-    Parameters
-    ----------
-    moving : int
-        Cells that are not stuck.
-    held : (cells,) array
-        Chances with which those would have held still that did.
+    `moving` cells are not stuck; `held` are the chances with which those would have held still that did.
     """
     share = 1.0 / (1.0 + np.exp(-ODDS))
     density = 0.5 * np.log(share) + (moving + 0.5) * np.log1p(-share)  # by the odds
@@ -115,14 +110,7 @@ def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
 
 
 def stuck_cells(unmoved: Unmoved, lost: int = 0) -> StuckCells:
-    """Count the cells that pulses move and those that they do not.
-
-    Parameters
-    ----------
-    unmoved : Unmoved
-    lost : int
-        Cells that no pulse formed although it had what forms all others: stuck in HRS.
-    """
+    """Count the cells that pulses move and those that they do not; `lost` ones no pulse formed: stuck in HRS."""
     on, off = (held[held < 1.0] for held in (unmoved.on, unmoved.off))
     return StuckCells(int(unmoved.moving.sum()), on, np.concatenate([off, np.zeros(lost)]))
 
@@ -244,16 +232,8 @@ def endurance(
 ) -> list[ParameterEstimate]:
     """Return the endurance; nothing where fewer than five cells were cycled, or none of them has worn.
 
-    Parameters
-    ----------
-    cycles : (reads,) array
-        Full cycles done at each read.
-    conductance : (reads, cells) array
-        Of LRS, S; NaN where a cell was not read.
-    voltages : sequence of float
-        Of SET and RESET, V.
-    swing : float
-        LRS less HRS, S.
+    `cycles` (reads,) were done at each read of `conductance` (reads, cells), S, in LRS; NaN where a cell was not read.
+    `voltages` are of SET and RESET, V; `swing` is LRS less HRS, S.
     """
     fresh = cycles <= max(10.0 * float(cycles[0]), 10.0)
     with np.errstate(invalid="ignore"):
@@ -300,18 +280,10 @@ def told_beyond_pulses(
     base: Base,
     beside: Sequence[str | os.PathLike[str]] = (),
 ) -> GatheredEvidence:
-    """Return the parameters that run files tell beyond those of pulses.
+    """Return the parameters that run files of one chip tell beyond those of pulses, which are in `data`.
 
-    Parameters
-    ----------
-    paths : sequence of path
-        Run files of one chip.
-    data : Transitions
-        What the pulses of those that have some did.
-    base : mapping
-        The base preset.
-    beside : sequence of path
-        Runs of which only the last pulses are used, and reads that no pulse followed soon: of cells that others read later.
+    Of the runs `beside` only the last pulses are used, and reads that no pulse followed soon: of cells that others read
+    later.
     """
     found: list[ParameterEstimate] = []
     nothing: dict[str, str] = {}

@@ -53,12 +53,8 @@ def step_share(interval: float, aperture: float, base: Mapping[str, float]) -> f
 def own_variances(variances: Floats, steps: Floats, seen: float, stepped: float) -> Floats:
     """Return the variances (cells,) of 1/f noise, relative: of series' `variances` and half mean square `steps`.
 
-    The meter's white noise is taken off; none are returned where then nothing is left that stands out over the cells.
-
-    Parameters
-    ----------
-    seen, stepped : float
-        `seen_share` and `step_share`: what is in either of 1/f noise of unit variance.
+    `seen` and `stepped` are what is in either of 1/f noise of unit variance. The meter's white noise is taken off; none are
+    returned where then nothing is left that stands out over the cells.
     """
     from scipy.stats import t as student  # loads slowly
 
@@ -96,17 +92,14 @@ def noise_levels(
 
     Parameters
     ----------
-    variances : (cells, series) array
-        Of each series, relative to the square of its mean.
-    cells : mapping
+    variances, steps
+        (cells, series): of each series, and half the mean square of the step from read to read, relative to the square
+        of its mean; `steps` tell the meter's white noise.
+    cells
         Columns of the table ``noise``: ``levels`` (2 where there is telegraph noise), ``mean``, ``low``, ``high`` (S),
         ``dwell_low``, ``dwell_high`` (s).
     interval, samples, aperture
         From read to read, s; reads of a series; for how long each was averaged, s.
-    base : mapping
-        The base preset: between which times its noise lies.
-    steps : (cells, series) array, optional
-        Half the mean square of the step from read to read, relative as the variances: it tells the meter's white noise.
     """
     trapped = np.asarray(cells["levels"]) == 2
     found: list[ParameterEstimate | None] = []

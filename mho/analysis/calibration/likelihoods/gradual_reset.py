@@ -48,15 +48,7 @@ LEAST = 1e-5  # V over the threshold
 
 
 class GradualResets:
-    """The RESETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    resets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The RESETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
 
@@ -158,16 +150,9 @@ def lowered(
 ) -> Floats:
     """Return the density of ln G read after RESETs above the threshold.
 
-    Parameters
-    ----------
-    before, after, error : array
-        ln of the reads (S), and the standard deviation of the second about where the pulse led the cell.
-    unchanged : array
-        ln of the density if the pulse did not change the cell.
-    drop, bottom : array
-        Of ln G by a median pulse, and the ln of the floor (S) of a median pulse.
-    clear : bool
-        Whether all these falls are far larger than `error`.
+    `error` is the deviation of ln G `after` about where the pulse led the cell, `unchanged` ln of the density if it did not
+    change the cell; a median pulse lowers ln G by `drop`, to `bottom` at most. `clear`: all these falls are far larger
+    than `error`.
     """
     cycle, scatter = max(p["reset_cycle_spread"], 1e-3), max(p["floor_spread"], 1e-3)
     still = (bottom - before) / scatter  # draws below it find the cell below their floor
@@ -196,18 +181,9 @@ def _above(apart: Floats, loose: Floats, steep: Floats, scatter: float) -> Float
 def falling(
     seen: Floats, drop: Floats, cycle: float, error: Floats, steps: int = STEPS[0]
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return what a fall that was `seen` to be so large (of ln G) tells, were there no floor.
+    """Return what a fall of ln G that was `seen` tells, were there no floor: draw, fall, density, the draw's deviation.
 
     It is drop exp(cycle z), read with a normal error: Laplace's method about the most probable draw z.
-
-    Returns
-    -------
-    draw, fallen : array
-        The most probable draw, and its fall.
-    density : array
-        Of `seen`.
-    loose : array
-        Standard deviation of the draw.
     """
     far = np.clip(np.log(np.maximum(seen, 1e-9) / drop) / cycle, -FARTHEST, FARTHEST)
     weight = (cycle * np.maximum(seen, drop) / error) ** 2

@@ -56,15 +56,7 @@ OPEN = 0.05  # V: a gate is this far above its threshold at least, where the com
 
 
 class GradualSets:
-    """The SETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    sets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The SETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
 
@@ -232,18 +224,10 @@ def raised(
     error: Floats,
     unchanged: Floats,
 ) -> Floats:
-    """Return ln of the density (1/S) of reads after SETs.
+    """Return ln of the density (1/S) of reads after SETs that went the share `done` of the `rise`, as `landing` returns it.
 
-    Parameters
-    ----------
-    done : array
-        Share of the way that the pulse went.
-    rise : tuple of array
-        As `landing` returns it.
-    before, after, error : array
-        Reads (S), and the standard deviation of the second about where the pulse led the cell.
-    unchanged : array
-        ln of the density (1/S) of the second if the pulse did not change the cell.
+    `error` is the deviation of the read `after`, S, about where the pulse led the cell, `unchanged` ln of its density
+    if the pulse did not change the cell.
     """
     rises, growth, spread = rise
     mean, own = done * growth, np.maximum((done * spread) ** 2, (1e-3 * error) ** 2)

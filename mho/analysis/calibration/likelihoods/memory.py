@@ -36,17 +36,10 @@ def exponential(log: Floats) -> Floats:
 
 
 class Memory:
-    """Mean and variance of the slow part, for arrays of cells and nodes.
+    """Mean and variance of the slow part, for arrays of the `shape` (cells, nodes).
 
-    Parameters
-    ----------
-    shape : (cells, nodes)
-    share : float
-        Of the variance of draws that drifts slowly.
-    pulses : float
-        Correlation length.
-    young : (cells,) array of bool
-        Cells without a past, whose slow part begins at 0.
+    Of the draws' variance `share` drifts slowly, over a correlation length of `pulses`; the slow part of `young` cells,
+    which have no past, begins at 0.
     """
 
     def __init__(self, shape: tuple[int, int], share: float, pulses: float, young: NDArray[np.bool_]) -> None:
@@ -65,12 +58,8 @@ class Memory:
     def advance(self, live: Booleans, shift: Floats, shrink: Floats, *, keep: bool = False) -> None:
         """Take in what an observation said of the draw, and go on to the next pulse of the cells that are `live`.
 
-        Parameters
-        ----------
-        shift, shrink : array
-            How far the draw's mean moved, over its variance before; and the relative loss of that variance, over it.
-        keep : bool
-            Whether to be able to go back.
+        `shift` is how far the draw's mean moved, over its variance before, `shrink` the relative loss of that variance,
+        over it; `keep` what is needed to go back.
         """
         if keep:
             self._past.append((self._mean, self._variance, shift, shrink, live))
@@ -132,27 +121,20 @@ class ByRaised:
 
 
 class Raised:
-    """A SET as it was seen, of a cell that it raised or not.
+    """A SET as it was seen, of a cell that it raised or not: its log-likelihood `log`, `shift` and `shrink` for `Memory`.
 
     Parameters
     ----------
-    mean, variance : array
+    mean, variance
         Of the draw, before it.
-    draw : array
+    draw
         At which the compliance is the conductance after the pulse, or before it where that did not change clearly.
-    log_slope : array
-        ln of d(conductance)/d(draw), S.
-    error : array
-        Variance of the draw by the read.
-    unchanged : array
+    log_slope, error
+        ln of d(conductance)/d(draw), S; variance of the draw by the read.
+    unchanged
         ln of the density (1/S) of the read if the pulse did not change the cell.
-    above : array
+    above
         ln of the probability that a change that may be none is one.
-
-    Attributes
-    ----------
-    log, shift, shrink : array
-        The log-likelihood, and what `Memory.advance` takes.
     """
 
     def __init__(

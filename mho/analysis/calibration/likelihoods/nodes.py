@@ -24,15 +24,7 @@ FLAT = 0.03  # of it, is added everywhere between
 
 
 class DeviceNodes:
-    """Nodes of each cell in the space of its latent values.
-
-    Attributes
-    ----------
-    values : tuple of (cells, nodes) arrays
-        The latent values at the nodes.
-    fresh : bool
-        Whether the nodes were never moved.
-    """
+    """Nodes (cells, nodes) of each cell in the space of its latent `values`; `fresh` until they are moved."""
 
     def __init__(self, cells: int, dimensions: int, widths: tuple[float, ...] = (0.06, 0.03)) -> None:
         self._centre = np.zeros((cells, dimensions))
@@ -93,19 +85,9 @@ class DeviceNodes:
 
 
 class LineNodes:
-    """Nodes of each cell on one line, for integrands with edges and several peaks: many where the integrand is large.
+    """Nodes (cells, nodes) of each cell on one line, for integrands with edges and several peaks: many where it is large.
 
-    Parameters
-    ----------
-    cells : int
-    low, high : float
-        Where the line begins and ends, as long as nothing is known.
-
-    Attributes
-    ----------
-    values : (cells, nodes) array
-    fresh : bool
-        Whether the nodes were never moved.
+    The line goes from `low` to `high` as long as nothing is known: as long as the nodes are `fresh`.
     """
 
     def __init__(self, cells: int, low: float, high: float) -> None:

@@ -33,18 +33,8 @@ from mho.array_types import Floats
 class Landing:
     """Where a RESET leads ln G without a draw, `mean`, and how far a draw of -1 leads it from there, `spread`.
 
-    Parameters
-    ----------
-    p : mapping
-        The parameters.
-    beyond, over : array
-        Volts beyond the cell's threshold at 0 S, and over that at its conductance: 0 or more.
-    log_before : array
-        ln of the conductance.
-    duration : array
-        1/V: of the pulse, over the reach.
-    floor : array
-        ln of the cell's floor.
+    It goes `beyond` the cell's threshold at 0 S, and `over` that at its conductance, V; `duration` (1/V) is that of the
+    pulse, over the reach; `floor` is ln of the cell's floor.
     """
 
     def __init__(
@@ -119,29 +109,20 @@ class ByLowered:
 
 
 class Lowered:
-    """A RESET as it was seen, of a cell that it moved or not; densities are those of ln G.
+    """A RESET as it was seen, of a cell that it moved or not: its log-likelihood `log`, `shift` and `shrink` for `Memory`.
 
     Parameters
     ----------
-    mean, variance : array
+    mean, variance
         Of the draw, before it.
-    after : array
-        ln G.
-    centre, spread : array
-        Of `Landing`.
-    error, nearby : array
+    after, centre, spread
+        ln G; and of `Landing`.
+    error, nearby
         Variance of ln G by the read, which scatters as `NOISE` has it, and what it is of a cell that is where it was.
-    moved : array
-        ln of the probability that the pulse was over the cell's threshold.
-    stayed : array
-        ln of the probability that it was not, times the density of the read then.
-    cap : array
+    moved, stayed
+        ln of the probability that the pulse was over the cell's threshold; of that it was not, times the read's density.
+    cap
         ln of the conductance at which draws that lead beyond it end.
-
-    Attributes
-    ----------
-    log, shift, shrink : array
-        The log-likelihood, and what `Memory.advance` takes.
     """
 
     def __init__(
@@ -287,15 +268,7 @@ LOGISTIC = 1.702  # the logistic function of so many deviations is nearly the no
 
 
 class ThresholdResets:
-    """The RESETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    resets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The RESETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = (
         {"reset_rise": 0.5, "floor": -1.0, "cycle_memory": 1.0},

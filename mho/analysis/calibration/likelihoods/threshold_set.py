@@ -51,15 +51,7 @@ CLOSE = 4.0  # read deviations: a change below may be none
 
 
 class ThresholdSets:
-    """The SETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    sets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The SETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = (
         {"set_tail": -2.0, "set_knee": -1.5, "cycle_memory": 1.5},

@@ -96,10 +96,8 @@ class Contents:
     def add(self, source: Path) -> PackagedRun:
         """Write one run.
 
-        Raises
-        ------
-        RunFileError, InputError
-            The file is damaged, changed since its run ended, or still being written; nothing is left of it then.
+        Raises `RunFileError` or `InputError`: the file is damaged, changed since its run ended, or still being written;
+        nothing is left of it then.
         """
         names, interrupted = _checked(source)
         stem = source.stem if self.personal else names.withheld(source.stem)

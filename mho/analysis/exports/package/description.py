@@ -84,10 +84,7 @@ class Description:
     ) -> Description:
         """Read what was typed; the day is today unless it is given.
 
-        Raises
-        ------
-        InputError
-            An ORCID, a DOI, a licence or a day that is none.
+        Raises `InputError`: an ORCID, a DOI, a licence or a day that is none.
         """
         return cls(
             _day(day),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 How = Literal["each", "together", "none"]
 HOWS: tuple[How, ...] = get_args(How)
-
 MOST_EACH = 10
 """Runs whose figures are drawn one by one unless it is asked for: they take 2 s of processor time a run."""
 
@@ -35,10 +34,7 @@ class PackagePicture:
 def check_how(figures: str | None) -> How | None:
     """Return which figures are drawn; None for what suits the number of runs.
 
-    Raises
-    ------
-    InputError
-        Another word.
+    Raises `InputError`: another word.
     """
     for how in HOWS:
         if figures == how:
@@ -53,10 +49,7 @@ def draw_pictures(
 ) -> tuple[PackagePicture, ...]:
     """Draw the figures of packaged runs into ``figures/``.
 
-    Parameters
-    ----------
-    how : {"each", "together", "none"}, optional
-        By default each figure of up to `MOST_EACH` runs, else each figure of a procedure with all its runs.
+    By default each figure of up to `MOST_EACH` runs is drawn, else each figure of a procedure with all its runs.
     """
     how = how or ("each" if len(runs) <= MOST_EACH else "together")
     if how == "none":

@@ -35,8 +35,7 @@ from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
 
-MOST_PARAMETERS = 3
-"""Runs of a package up to which the page lists their parameters."""
+MOST_PARAMETERS = 3  # runs of a package up to which the page lists their parameters
 
 _PLACES = {
     "runs/": "the run files, HDF5 in the NeXus layout: all that was measured, and how",
@@ -297,10 +296,8 @@ def _rights(licence: Licence) -> dict[str, str]:
 
 
 SUFFIX = "-published"
-ELN = ".eln"
-"""Suffix of a package as one file that electronic lab notebooks take in."""
-MOST_KINDS = 4
-"""Procedures that a title names."""
+ELN = ".eln"  # suffix of a package as one file that electronic lab notebooks take in
+MOST_KINDS = 4  # procedures that a title names
 
 Progress = Callable[[str, int, int], None]
 

@@ -21,9 +21,7 @@ from mho.runs.reading import open_run_file
 
 Which = Literal["all", "none"]
 WHICH: tuple[Which, ...] = get_args(Which)
-
-MOST_VALUES = 10_000_000
-"""Of a package, as CSV: some 100 MB."""
+MOST_VALUES = 10_000_000  # of a package, as CSV: some 100 MB
 
 
 @dataclass(frozen=True, order=True)
@@ -50,10 +48,7 @@ class TextTables:
 def check_which(tables: str | None) -> Which | None:
     """Return which tables are written; None for what suits their size.
 
-    Raises
-    ------
-    InputError
-        Another word.
+    Raises `InputError`: another word.
     """
     for which in WHICH:
         if tables == which:

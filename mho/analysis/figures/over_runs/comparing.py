@@ -41,11 +41,8 @@ from mho.array_types import Floats
 from mho.escaping import visible
 from mho.runs.figures import COUNTS, GREY, PROBABILITY, RUNS, STATISTICS, Figure
 
-STEPS = 400
-"""Places at which shares are drawn."""
-
-MOST_WHOLE = 60
-"""Bins of whole numbers; with more, several numbers share one."""
+STEPS = 400  # places at which shares are drawn
+MOST_WHOLE = 60  # bins of whole numbers; with more, several numbers share one
 
 
 def histograms(
@@ -206,8 +203,7 @@ def _strays(figure: Figure, group: RunsOfGroup) -> str:
     return f"; {100 * share:.2g} % outside their {window(figure)}"
 
 
-MOST_MAPS = 2
-"""Maps of one run that are drawn, the largest."""
+MOST_MAPS = 2  # maps of one run that are drawn, the largest
 
 
 def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]) -> GroupedFigure:
@@ -289,27 +285,19 @@ def _merged(found: Sequence[PointGroup], of: Sequence[PointGroup]) -> tuple[Poin
     return tuple(merged)
 
 
-MOST_BANDS = 10
-"""Bands in one axes; with more, each group has a panel of its own."""
+MOST_BANDS = 10  # bands in one axes; with more, each group has a panel of its own
 
 
-MOST_TOLD = 2
-"""Remarks of single runs."""
+MOST_TOLD = 2  # remarks of single runs
 
 
 def compare(
     figure: Figure, groups: Sequence[RunsOfGroup], *, panels: bool = False, ratio: bool = False
 ) -> GroupedFigure:
-    """Return the marks of a figure over groups of runs.
+    """Return the marks of a figure over groups of runs, at least one; those without data are named in the note.
 
-    Parameters
-    ----------
-    groups : sequence of RunsOfGroup
-        At least one; those without data are named in the note.
-    panels : bool
-        One panel a group, also where they fit into one axes.
-    ratio : bool
-        Of curves, below them their ratio to the first group's median at equal x.
+    With `panels` each group has one, also where they fit into one axes; with `ratio`, curves have below them their ratio to
+    the first group's median at equal x.
     """
     title = visible(figure.heading, lines=False)
     groups = [replace(one, label=visible(one.label, lines=False)) for one in groups]

@@ -17,15 +17,9 @@ from mho.analysis.figures.over_runs.groups_of_runs import FEWEST, MOST_INNER, SH
 from mho.analysis.figures.values.pooling import Places, Pooled, common_places, pool_curves
 from mho.analysis.figures.values.statistics import quartiles_over
 
-PALE = 0.09
-"""Opacity of the part of a band where runs are missing."""
-
-FEW = 40
-"""Up to so many points of a curve each has a marker."""
-
-SCATTERED = 20_000
-"""Points of a scatter figure at most."""
-
+PALE = 0.09  # opacity of the part of a band where runs are missing
+FEW = 40  # up to so many points of a curve each has a marker
+SCATTERED = 20_000  # points of a scatter figure at most
 PLACES = 1000
 
 

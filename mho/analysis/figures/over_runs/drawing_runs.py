@@ -23,32 +23,18 @@ from mho.errors import InputError
 from mho.escaping import visible
 from mho.runs.figures import COUNTS, CURVE_FITS, CURVES, DISTRIBUTION_FITS, Figure, fit_kind
 
-MOST_NAMED = 3
-"""Files that a note names."""
-
-MOST_TOLD = 4
-"""Names in which the runs of a group differ that a note tells."""
-
-MOST_OVERLAID = 9
-"""Runs that are told apart by their colour where nothing groups them."""
+MOST_NAMED = 3  # files that a note names
+MOST_TOLD = 4  # names in which the runs of a group differ that a note tells
+MOST_OVERLAID = 9  # runs that are told apart by their colour where nothing groups them
 
 
 def draw_over_runs(
     places: Sequence[str | os.PathLike[str]], wanted: FigureRequest
 ) -> tuple[Sheet, list[SkippedFile]]:
-    """Draw figures over the runs at places, files or folders.
+    """Draw figures over the runs at places, files or folders; return the sheet, and the files that could not be read.
 
-    Returns
-    -------
-    tuple
-        The sheet, and the files that could not be read.
-
-    Raises
-    ------
-    RunFileError
-        No run has the figure.
-    InputError
-        A place is not there, no file can be read, a name is unknown, or a formula or fit cannot be used.
+    Raises `RunFileError`: no run has the figure; `InputError`: a place is not there, no file can be read, a name is
+    unknown, or a formula or fit cannot be used.
     """
     formulas = tuple(map(parse_formula, wanted.formulas))
     if wanted.fit and fit_kind(wanted.fit) not in (*CURVE_FITS, *DISTRIBUTION_FITS):

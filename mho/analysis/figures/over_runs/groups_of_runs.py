@@ -12,15 +12,9 @@ from mho.analysis.figures.over_runs.reading import RunSample
 from mho.analysis.figures.values.pooling import Points
 from mho.runs.figures import Figure
 
-FEWEST = 3
-"""Runs from which on their quartiles are drawn."""
-
-SHADE = 0.22
-"""Opacity of a band between quartiles."""
-
-MOST_INNER = 9
-"""Curves of one run that are kept apart; more are pooled."""
-
+FEWEST = 3  # runs from which on their quartiles are drawn
+SHADE = 0.22  # opacity of a band between quartiles
+MOST_INNER = 9  # curves of one run that are kept apart; more are pooled
 MOST_PANELS = 12
 
 

@@ -26,11 +26,8 @@ from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
 from mho.escaping import visible
 
-RATIO = 0.42
-"""Height of the axes of a ratio, beside those above."""
-
-MOST_NAMED = 9
-"""Names in a legend below the axes."""
+RATIO = 0.42  # height of the axes of a ratio, beside those above
+MOST_NAMED = 9  # names in a legend below the axes
 
 
 @dataclass(frozen=True)
@@ -102,15 +99,7 @@ def page_of(width: float | None) -> Page:
 def draw_compared(title: str, figures: Sequence[GroupedFigure], width: float | None = None) -> Sheet:
     """Draw figures over runs on one sheet, two beside one another, those of images in a row of their own.
 
-    Parameters
-    ----------
-    width : float, optional
-        Of the whole sheet, mm, in the sizes of a paper, which has no title of its own.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With its own canvas, not registered with pyplot.
+    With a `width`, mm, the sheet has the sizes of a paper, and no title of its own.
     """
     page = page_of(width)
     shown = figures[:MOST]

@@ -21,14 +21,9 @@ from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.runs.figures import COUNTS, STATISTICS, Figure
 
-NUMBERS_KEPT = 1 << 22
-"""Numbers that are kept of all runs for one figure, images aside."""
-
-LEAST_KEPT, MOST_KEPT = 256, 1 << 17
-"""And of one run at least and at most."""
-
-CELLS_KEPT = 1 << 23
-"""Cells of images that are kept of all runs for one figure."""
+NUMBERS_KEPT = 1 << 22  # numbers that are kept of all runs for one figure, images aside
+LEAST_KEPT, MOST_KEPT = 256, 1 << 17  # and of one run at least and at most
+CELLS_KEPT = 1 << 23  # cells of images that are kept of all runs for one figure
 
 
 @dataclass(frozen=True)
@@ -62,25 +57,11 @@ def read_figures(
     formulas: Sequence[Formula] = (),
     most: int | None = None,
 ) -> list[FigureRuns]:
-    """Read a figure of all runs, or without a name all figures of the first run; one file is open at a time.
+    """Read a figure of all runs, or without a name the first (`most`) figures of the first run; one file is open at a time.
 
-    Files that turn out to be damaged are added to `skipped`.
+    `changed` makes of a declared figure the one that is wanted. Files that turn out to be damaged are added to `skipped`.
 
-    Parameters
-    ----------
-    changed : callable
-        Makes of a declared figure the one that is wanted.
-    formulas : sequence of Formula
-        Columns that are computed.
-    most : int, optional
-        The first so many figures only.
-
-    Raises
-    ------
-    RunFileError
-        No run has the figure.
-    InputError
-        A formula cannot be evaluated in any run.
+    Raises `RunFileError`: no run has the figure; `InputError`: a formula cannot be evaluated in any run.
     """
     wanted: list[FigureRuns] = []
     had: dict[str, None] = {}

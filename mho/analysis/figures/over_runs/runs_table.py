@@ -21,17 +21,13 @@ from mho.errors import InputError
 from mho.runs.figures import COUNTS, RUNS, Figure
 from mho.runs.units import converted
 
-DECADES = 2.0
-"""Span of positive numbers from which on an axis is logarithmic, where no figure says how."""
+DECADES = 2.0  # span of positive numbers from which on an axis is logarithmic, where no figure says how
 
 
 def table_figure(x: str, y: str, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> Figure:
     """Return the figure of one column of the table of runs over another, or of how often one occurs.
 
-    Raises
-    ------
-    InputError
-        No `x` is named, or a name is unknown.
+    Raises `InputError`: no `x` is named, or a name is unknown.
     """
     if not x:
         raise InputError(
@@ -49,10 +45,7 @@ def runs_of_groups(
 ) -> list[RunsOfGroup]:
     """Return each group's points, one a run that has both numbers.
 
-    Raises
-    ------
-    InputError
-        A name is unknown, has no numbers, or has units of several kinds.
+    Raises `InputError`: a name is unknown, has no numbers, or has units of several kinds.
     """
     names = figure.values or (figure.x,)
     columns = {name: _column(name, runs, formulas) for name in dict.fromkeys((figure.x, *names))}

@@ -38,24 +38,14 @@ from mho.analysis.figures.values.statistics import normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.runs.figures import PROBABILITY
 
-SHORT = 26
-"""Characters of a label that stands beside the axes, its key included."""
-
-FEW_LABELS = 4
-"""Up to so many labels stand inside the axes."""
-
-KEY = 5
-"""Characters that the key before a label is wide."""
-
+SHORT = 26  # characters of a label that stands beside the axes, its key included
+FEW_LABELS = 4  # up to so many labels stand inside the axes
+KEY = 5  # characters that the key before a label is wide
 LEGEND_SHARE, LINE = 0.4, 1.5
 """Share of the height of axes from which on a legend is shortened, and the height of its lines in sizes of a letter."""
 
-BELOW_NAMES = 0.94
-"""Share of the height of axes below the names of bands and of vertical lines."""
-
-MOST_COLUMNS = 4
-"""Of a legend below the axes."""
-
+BELOW_NAMES = 0.94  # share of the height of axes below the names of bands and of vertical lines
+MOST_COLUMNS = 4  # of a legend below the axes
 BELOW_LABEL = 3.6  # sizes of its letters from the axes to below the name of the horizontal one
 
 
@@ -107,21 +97,12 @@ def _shortened(axes: Axes, labels: list[str]) -> list[str]:
     return [label.partition(": ")[0] for label in labels]
 
 
-SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-"""Labelled on an axis of probability."""
-
-RASTER_FROM = 2000
-"""Points from which on a vector picture holds them as pixels."""
-
+SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)  # labelled on an axis of probability
+RASTER_FROM = 2000  # points from which on a vector picture holds them as pixels
 FEW_DOTS, MANY_DOTS = 100, 1000
-
-USUAL_MARKER = 6.0
-"""Size of a marker in Matplotlib's own style."""
-
+USUAL_MARKER = 6.0  # size of a marker in Matplotlib's own style
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dash-dot": "-."}
-STEPS = (1, 2, 5, 10)
-"""Between the labels of whole numbers."""
-
+STEPS = (1, 2, 5, 10)  # between the labels of whole numbers
 MARKERS = {"square": "s", "circle": "o", "diamond": "D", "triangle": "^", BELOW: "v", "": ""}
 
 

@@ -31,21 +31,13 @@ from mho.analysis.figures.values.figure_data import MapImage
 from mho.analysis.figures.values.statistics import signed_extent
 
 WIDE = 1.7  # width over height of a sheet from which on images stand in one row
-
-MOST_WRITTEN = 16
-"""Lines and columns up to which counts are written into an image."""
-
+MOST_WRITTEN = 16  # lines and columns up to which counts are written into an image
 CODES = 12
 """Up to so many whole numbers in an image count as codes: each has a colour and a number of its own."""
 
-BAR = 0.8
-"""Inches that the bar of colours takes beside all images."""
-
-SMALLEST_LETTERS = 4.0
-"""Points; smaller counts are not written."""
-
-LARGEST_CODE = 255
-"""Larger numbers are counts, of cycles or pulses."""
+BAR = 0.8  # inches that the bar of colours takes beside all images
+SMALLEST_LETTERS = 4.0  # points; smaller counts are not written
+LARGEST_CODE = 255  # larger numbers are counts, of cycles or pulses
 
 
 def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:

@@ -10,8 +10,7 @@ from io import BytesIO
 
 from matplotlib.figure import Figure
 
-CSS_DOTS = 96.0
-"""Pixels of a page in an inch."""
+CSS_DOTS = 96.0  # pixels of a page in an inch
 
 
 class Sheet(Figure):

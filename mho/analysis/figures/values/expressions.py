@@ -26,9 +26,7 @@ from mho.runs.units import BASE, factor_between
 LONGEST, DEEPEST, MOST_NODES = 200, 25, 120
 """Characters of a formula, operations within each other, and parts altogether."""
 
-LARGEST_POWER = 12.0
-"""Exponent of a quantity with a unit."""
-
+LARGEST_POWER = 12.0  # exponent of a quantity with a unit
 CONSTANTS = {"pi": math.pi}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "log10": np.log10, "abs": np.abs, "min": np.fmin, "max": np.fmax,
@@ -59,10 +57,7 @@ class ValuesWithUnit:
 def parse_formula(text: str) -> Formula:
     """Return the formula in ``NAME = EXPRESSION``.
 
-    Raises
-    ------
-    InputError
-        It is no formula, too long, or holds what formulas do not know.
+    Raises `InputError`: it is no formula, too long, or holds what formulas do not know.
     """
     name, equals, expression = (part.strip() for part in text.partition("="))
     if not (equals and name.isidentifier() and expression):
@@ -79,10 +74,7 @@ def parse_formula(text: str) -> Formula:
 def evaluate(formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:
     """Return a formula's values and unit.
 
-    Raises
-    ------
-    InputError
-        A name is unknown (the nearest is told), or units do not go together (which).
+    Raises `InputError`: a name is unknown (the nearest is told), or units do not go together (which).
     """
     with np.errstate(all="ignore"):
         found = _value(_tree(formula.text), formula, known)

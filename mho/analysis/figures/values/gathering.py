@@ -31,12 +31,7 @@ from mho.runs.index import plain_results
 
 
 class TableColumns:
-    """Reads columns of one table of an open run.
-
-    Parameters
-    ----------
-    formulas : sequence of Formula
-        New columns; a later one may use an earlier one.
+    """Reads columns of one table of an open run, and those of formulas, of which a later one may use an earlier one.
 
     Raises
     ------
@@ -121,8 +116,7 @@ class TableColumns:
         return ValuesWithUnit(np.broadcast_to(found.values, (max(rows, 0),)), found.unit)
 
 
-LONGEST = 24
-"""Characters of a name; a longer description ends at its first comma."""
+LONGEST = 24  # characters of a name; a longer description ends at its first comma
 
 
 def code_names(description: str) -> dict[int, str]:
@@ -145,23 +139,14 @@ def code_names(description: str) -> dict[int, str]:
     return names
 
 
-POINTS = 20_000
-"""Largest number of points drawn; more cannot be distinguished."""
-
-BLOCK_ROWS = 1 << 18
-"""Rows of a table in memory at a time."""
-
-NEWEST = 1 << 20
-"""Rows of a table of several curves among which the newest are looked for."""
-
+POINTS = 20_000  # largest number of points drawn; more cannot be distinguished
+BLOCK_ROWS = 1 << 18  # rows of a table in memory at a time
+NEWEST = 1 << 20  # rows of a table of several curves among which the newest are looked for
 CURVES_NAMED, CURVES_SHOWN = len(palette.SERIES), 256
 """Curves that have a colour and a name of their own, and curves that are drawn at all: the newest."""
 
-WAVEFORMS = 8
-"""Rows with several values that are drawn, the newest."""
-
-IMAGES, PIXELS = 4, 1 << 22
-"""Images side by side, the largest; and pixels of one that are read."""
+WAVEFORMS = 8  # rows with several values that are drawn, the newest
+IMAGES, PIXELS = 4, 1 << 22  # images side by side, the largest; and pixels of one that are read
 
 
 def gather(
@@ -171,16 +156,10 @@ def gather(
     formulas: Sequence[Formula] = (),
     there: Drawable | None = None,
 ) -> FigureData:
-    """Read the data of `figure` from the present file of `run`.
+    """Read the data of `figure` from the present file of `run`: of a table, its `newest` rows.
 
-    Parameters
-    ----------
-    newest : int
-        Number of newest rows of a table to read.
-    formulas : sequence of Formula
-        Columns of the figure that are computed from others.
-    there : Drawable, optional
-        What the figure is drawn from, where that was looked at already.
+    `formulas` are columns that are computed from others; `there` is what the figure is drawn from, where that is known
+    already.
 
     Raises
     ------

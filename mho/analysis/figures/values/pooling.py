@@ -15,17 +15,11 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 
-Points = tuple[Floats, Floats]
-"""x and y of a curve, (n,) each."""
+Points = tuple[Floats, Floats]  # x and y of a curve, (n,) each
 
-GRID = 200
-"""Places of a grid on which curves are interpolated."""
-
-DIGITS = 10
-"""Significant digits to which two x are the same."""
-
-MOST_BRANCHES = 16
-"""Parts of a curve that turns back, such as the sweeps of an I-V loop."""
+GRID = 200  # places of a grid on which curves are interpolated
+DIGITS = 10  # significant digits to which two x are the same
+MOST_BRANCHES = 16  # parts of a curve that turns back, such as the sweeps of an I-V loop
 
 
 @dataclass(frozen=True)

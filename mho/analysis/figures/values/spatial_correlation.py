@@ -22,19 +22,10 @@ QUANTILE = 1.959964
 
 
 def autocorrelation(images: Sequence[Floats], axis: int) -> tuple[Floats, Floats, Floats]:
-    """Return lags, the correlation at each, and the 95 % band of none, of one map or of several together.
+    """Return lags, the correlation at each, and the 95 % band of none (n,), of one map (r, c) or of several together.
 
-    Parameters
-    ----------
-    images : sequence of (r, c) arrays
-        NaN where there is no value. Each has its own mean taken off.
-    axis : int
-        0 along columns, from row to row; 1 along rows, from column to column.
-
-    Returns
-    -------
-    lags, correlation, band : (n,) arrays
-        From 1 to half the longest line, at most 32, as far as there are enough pairs.
+    NaN stands for no value; each map has its own mean taken off. Axis 0 is along columns, from row to row, 1 along
+    rows. Lags go from 1 to half the longest line, at most 32, as far as there are enough pairs.
     """
     turned = [image if axis == 1 else image.T for image in images]
     rest = [_deviations(image) for image in turned]

@@ -6,13 +6,9 @@ import numpy as np
 
 from mho.array_types import Floats
 
-BINS_IN_BAND = 12
-"""Bins that a band of usual width is cut into."""
-
+BINS_IN_BAND = 12  # bins that a band of usual width is cut into
 FEWEST_BINS, MOST_BINS = 10, 400
-LARGEST_COUNT = 200
-"""Up to here whole numbers have a bin each."""
-
+LARGEST_COUNT = 200  # up to here whole numbers have a bin each
 LESSER_SIDE = 0.02
 """How far the side of zero that has the smaller values reaches at least on a scale with zero in its middle."""
 
