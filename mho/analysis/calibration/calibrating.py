@@ -416,13 +416,9 @@ def _inferred(
         return cells, by_value * about.slopes(u)
 
     return infer(
-        lambda u: model.log_likelihood(about.preset(u)),
-        start,
-        lambda u: model.recentre(about.preset(u)),
-        prior,
-        rough=rough,
-        scores=scores,
-    )
+        lambda u: model.log_likelihood(about.preset(u)), start, lambda u: model.recentre(about.preset(u)),
+        prior, rough=rough, scores=scores,
+    )  # fmt: skip
 
 
 def _values(part: Part) -> dict[str, float]:

@@ -79,14 +79,9 @@ def effect(first: Floats, second: Floats, centre: str = "median") -> Effect:
         return Effect(len(a), len(b), Ranged(of_b - of_a), ratio, nothing, nothing, math.nan)
     low, high = difference_interval(a, b, centre)
     return Effect(
-        len(a),
-        len(b),
-        Ranged(of_b - of_a, low, high),
-        ratio,
-        hedges_g(a, b),
-        cliffs_delta(a, b),
+        len(a), len(b), Ranged(of_b - of_a, low, high), ratio, hedges_g(a, b), cliffs_delta(a, b),
         mann_whitney(a, b),
-    )
+    )  # fmt: skip
 
 
 def difference_interval(first: Floats, second: Floats, centre: str = "median") -> tuple[float, float]:

@@ -67,13 +67,9 @@ def _told(one: RunRow) -> Sequence[str]:
     row: Mapping[str, Any] = one.row or {}
     took = row.get("duration")
     return (
-        one.path.name,
-        row.get("title", ""),
-        row.get("status", ""),
-        row.get("preset", ""),
-        row.get("seed", ""),
-        "" if took is None else duration_text(took),
-    )
+        one.path.name, row.get("title", ""), row.get("status", ""), row.get("preset", ""),
+        row.get("seed", ""), "" if took is None else duration_text(took),
+    )  # fmt: skip
 
 
 def _facts(run: RunFile) -> list[tuple[str, str]]:

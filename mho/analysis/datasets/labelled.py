@@ -136,14 +136,9 @@ def _array(run: RunFile, name: str) -> xarray.DataArray:
 
 def _attributes(run: RunFile, table: str) -> dict[str, Any]:
     told = {
-        "title": run.title,
-        "table": table,
-        "run": run.path.name,
-        "procedure": run.procedure,
-        "status": str(run.status),
-        "preset": run.preset,
-        "seed": "" if run.seed is None else run.seed,
-    }
+        "title": run.title, "table": table, "run": run.path.name, "procedure": run.procedure,
+        "status": str(run.status), "preset": run.preset, "seed": "" if run.seed is None else run.seed,
+    }  # fmt: skip
     return {label: value for label, value in told.items() if value != ""}
 
 

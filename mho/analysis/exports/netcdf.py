@@ -189,18 +189,12 @@ def _parts(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[NDArray[Any]],
 def _attributes(run: RunFile) -> dict[str, str]:
     end = run.end_time
     return {
-        "title": run.title,
-        "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(),
-        "procedure": run.procedure,
-        "status": str(run.status),
-        "reason": run.reason,
+        "title": run.title, "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(),
+        "procedure": run.procedure, "status": str(run.status), "reason": run.reason,
         "conclusion": outcome_line(run.status, run.reason, run.conclusion, named=False),
         "warnings": "\n".join(() if run.conclusion is None else run.conclusion.warnings),
-        "start_time": run.start_time.isoformat(),
-        "end_time": "" if end is None else end.isoformat(),
+        "start_time": run.start_time.isoformat(), "end_time": "" if end is None else end.isoformat(),
         "parameters": json.dumps({name: [one.value, one.unit] for name, one in run.parameters.items()}),
-        "summary": json.dumps(run.summary),
-        "provenance": json.dumps(run.provenance),
-        "bench": run.bench,
+        "summary": json.dumps(run.summary), "provenance": json.dumps(run.provenance), "bench": run.bench,
         "chip": run.chip,
-    }
+    }  # fmt: skip

@@ -136,17 +136,9 @@ def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
     volts = np.zeros(k)
     volts[: len(moment.volts)] = moment.volts
     return LoopCircuit(
-        run.title,
-        moment.source,
-        *lines,
-        _blocks(run, rows, *lines),
-        rows["input"],
-        rows["diagonal"],
-        rows["bias"],
-        _amplifier(rows),
-        volts,
-        moment.outputs,
-    )
+        run.title, moment.source, *lines, _blocks(run, rows, *lines), rows["input"], rows["diagonal"],
+        rows["bias"], _amplifier(rows), volts, moment.outputs,
+    )  # fmt: skip
 
 
 def _check_has_loop(run: RunFile) -> None:
@@ -327,15 +319,10 @@ def netlist(circuit: LoopCircuit) -> str:
     arrays = ", ".join(f"{block.tag} is {block.array}" for block in circuit.blocks)
     head = HEAD.format(title=circuit.title, source=circuit.source, k=k, last=k - 1, arrays=arrays)
     parts = [
-        head.rstrip(),
-        *_parameters(circuit),
-        MACROMODEL.rstrip(),
-        *_amplifiers(circuit),
-        *_resistors(circuit),
-        *(line for block in circuit.blocks for line in _array(circuit, block)),
-        *_analyses(circuit),
-        ".end",
-    ]
+        head.rstrip(), *_parameters(circuit), MACROMODEL.rstrip(), *_amplifiers(circuit),
+        *_resistors(circuit), *(line for block in circuit.blocks for line in _array(circuit, block)),
+        *_analyses(circuit), ".end",
+    ]  # fmt: skip
     return "\n".join(parts) + "\n"
 
 

@@ -229,18 +229,11 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         return Drawing(title, nothing=runs[0].nothing)
     first = shown[0]
     drawing = Drawing(
-        title,
-        "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note)),
+        title, "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note)),
         bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
-        signed=bool(figure.subtrahends),
-        x=first.x,
-        y=first.y,
-        x_scale=figure.x_scale,
-        y_scale=figure.y_scale,
-        counts=first.counts,
-        grey=figure.colours == GREY,
-        equal=figure.equal,
-    )
+        signed=bool(figure.subtrahends), x=first.x, y=first.y, x_scale=figure.x_scale, y_scale=figure.y_scale,
+        counts=first.counts, grey=figure.colours == GREY, equal=figure.equal,
+    )  # fmt: skip
     if figure.drawn_kind == "map":
         return with_images(drawing, _images(shown), first.codes)
     if figure.drawn_kind == "confusion":

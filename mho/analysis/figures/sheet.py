@@ -76,17 +76,10 @@ STYLE: dict[Any, object] = {
 
 NARROW = 4.5  # inches: a sheet below it has the letters of a journal's column
 NARROW_STYLE: dict[Any, object] = {
-    "font.size": 7.0,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7.5,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "legend.fontsize": 6.5,
-    "lines.markersize": 4.5,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-}
+    "font.size": 7.0, "axes.titlesize": 7.5, "axes.labelsize": 7.5, "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "lines.markersize": 4.5, "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+}  # fmt: skip
 
 
 def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:

@@ -108,7 +108,7 @@ def _alike(one: Floats, other: Floats) -> bool:
 def swept_pictures(
     runs: Sequence[RunCard], found: Sequence[Varied], by: Sequence[str], values: Mapping[str, Floats]
 ) -> tuple[Picture, ...]:
-    """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group of the others."""
+    """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group."""
     pictures = []
     for name, column in swept(found, runs).items():
         groups = group_runs([one for one in by if one.removeprefix("parameter.") != name], runs)
@@ -392,14 +392,9 @@ def _stand_apart(
     head = ("file", "group", "result", "value", "median of the group", "distance / quartiles' distance")
     note = "beyond 3 distances between quartiles; of each run the result that stands apart most"
     yield grid(
-        head,
-        rows,
-        numbers=(3, 4, 5),
-        caption="Runs that stand apart",
-        note=note,
-        most=MOST_OUTLIERS,
+        head, rows, numbers=(3, 4, 5), caption="Runs that stand apart", note=note, most=MOST_OUTLIERS,
         of="runs",
-    )
+    )  # fmt: skip
 
 
 # --- all runs, and how to repeat them ---

@@ -47,14 +47,9 @@ def comparison_document(comparison: Comparison, *, command: str = "", personal: 
     said = sides_said(comparison)
     title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
     blocks = (
-        Paragraph(f"{said}."),
-        *_known(comparison),
-        *_settings(comparison),
-        *_results(comparison),
-        *_figures(comparison),
-        *_runs(comparison),
-        *_repeat(command),
-    )
+        Paragraph(f"{said}."), *_known(comparison), *_settings(comparison), *_results(comparison),
+        *_figures(comparison), *_runs(comparison), *_repeat(command),
+    )  # fmt: skip
     document = Document(title[:200], blocks, said)
     return document if personal else map_texts(document, without_folders)
 

@@ -370,13 +370,9 @@ VERIFIED_BYTES = 256 << 20
 CommandOf = Callable[[RunFile], str]  # returns the command that starts a run anew; "" where there is none
 
 TONES = {
-    Status.FINISHED: GOOD,
-    Status.FAILED: BAD,
-    Status.ABORTED: DOUBTFUL,
-    Status.INTERRUPTED: DOUBTFUL,
-    Status.RUNNING: DOUBTFUL,
-    Status.PAUSED: DOUBTFUL,
-}
+    Status.FINISHED: GOOD, Status.FAILED: BAD, Status.ABORTED: DOUBTFUL, Status.INTERRUPTED: DOUBTFUL,
+    Status.RUNNING: DOUBTFUL, Status.PAUSED: DOUBTFUL,
+}  # fmt: skip
 
 
 def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | None = None) -> Document:
@@ -392,22 +388,12 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
         entries = log_entries(run)
         command = command_of(run) if command_of else ""
         blocks: list[Block] = [
-            Paragraph(state(run, summary), _tone(summary)),
-            _facts(run, summary, personal),
-            *_warnings(summary),
-            *results(run, summary),
-            *certificate(run.summary, summary),
-            *worth(run.summary),
-            *_figures(run),
-            *programming(summary),
-            *cycles(run),
-            *parameters(run),
-            *contents(run),
-            *of_log(entries),
-            *record(run, personal),
-            *repeating(run, summary, command, personal),
-            *_checks(path, run),
-        ]
+            Paragraph(state(run, summary), _tone(summary)), _facts(run, summary, personal),
+            *_warnings(summary), *results(run, summary), *certificate(run.summary, summary),
+            *worth(run.summary), *_figures(run), *programming(summary), *cycles(run), *parameters(run),
+            *contents(run), *of_log(entries), *record(run, personal),
+            *repeating(run, summary, command, personal), *_checks(path, run),
+        ]  # fmt: skip
     subject = f"Run of {summary.procedure}, {summary.status}; {path.name}"
     document = Document(summary.title or path.name, tuple(blocks), subject)
     return document if personal else map_texts(document, without_folders)

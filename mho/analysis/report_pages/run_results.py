@@ -204,12 +204,8 @@ def cycles(run: RunFile) -> Iterator[Block]:
         for number in shown
     ]
     head = (
-        "cycle",
-        "residual",
-        *([] if true is None else ["residual, recomputed"]),
-        "relative error",
-        "bits",
-    )
+        "cycle", "residual", *([] if true is None else ["residual, recomputed"]), "relative error", "bits",
+    )  # fmt: skip
     note = f"{len(shown)} of {count} cycles" if len(shown) < count else ""
     yield grid(head, rows, numbers=range(len(head)), caption="Refinement, cycle by cycle", note=note)
 

@@ -118,14 +118,10 @@ class _Measure:
 def summarise(run: RunFile) -> Row:
     """Return one row about a run: title and status, parameters, and the plain numbers of its summary."""
     row: Row = {
-        "title": run.title,
-        "procedure": run.procedure,
-        "status": str(run.status),
-        "reason": run.reason,
-        "start_time": run.start_time.isoformat(),
-        "seed": run.provenance.get("seed", ""),
+        "title": run.title, "procedure": run.procedure, "status": str(run.status), "reason": run.reason,
+        "start_time": run.start_time.isoformat(), "seed": run.provenance.get("seed", ""),
         "preset": run.provenance.get("preset", ""),
-    }
+    }  # fmt: skip
     row |= {f"parameter.{name}": parameter.value for name, parameter in run.parameters.items()}
     row |= {f"result.{k}": v for k, v in plain_results(run.summary).items() if v is not None}
     return row

@@ -79,15 +79,10 @@ def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None
     bits = parameters["bits"].value if "bits" in parameters else None
     tolerance = parameters["tolerance"].value if "tolerance" in parameters else None
     return Convergence(
-        cycle,
-        residual,
-        error,
-        read_forecast(run),
-        int(bits) if isinstance(bits, int | float) else None,
-        float(tolerance) if isinstance(tolerance, int | float) and tolerance else None,
-        true_residual,
+        cycle, residual, error, read_forecast(run), int(bits) if isinstance(bits, int | float) else None,
+        float(tolerance) if isinstance(tolerance, int | float) and tolerance else None, true_residual,
         unaided,
-    )
+    )  # fmt: skip
 
 
 def _without_chip(run: RunFile, rhs: int) -> Floats | None:

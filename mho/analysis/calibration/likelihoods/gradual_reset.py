@@ -23,14 +23,9 @@ from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
 FITTED = {
-    "reset_slope": "log",
-    "reset_threshold": "volts",
-    "reset_threshold_spread": "log",
-    "reset_cycle_spread": "log",
-    "floor": "log",
-    "floor_spread": "log",
-    "floor_device_spread": "log",
-}
+    "reset_slope": "log", "reset_threshold": "volts", "reset_threshold_spread": "log",
+    "reset_cycle_spread": "log", "floor": "log", "floor_spread": "log", "floor_device_spread": "log",
+}  # fmt: skip
 """The parameters that RESETs tell about, and the kinds of their coordinates."""
 
 PULSE = 100e-9  # s: the width of which parameters of pulses are
@@ -113,14 +108,9 @@ class GradualResets:
         duration = p["reset_slope"] * (resets.width / PULSE) ** 0.5
         total: Floats = -0.5 * (deviate * deviate + LOG_2PI) - np.log(width)
         of = (
-            self._log_before,
-            self._log_after,
-            self._error,
-            self._unchanged,
-            resets.live,
-            self._arriving,
+            self._log_before, self._log_after, self._error, self._unchanged, resets.live, self._arriving,
             duration,
-        )
+        )  # fmt: skip
         rows = [np.take_along_axis(one, self._order, axis=0)[:, :, None] for one in of]
         for clear, row in zip(self._clear, zip(*rows, strict=True), strict=True):
             before, after, error, unchanged, live, arriving, per_volt = row

@@ -23,18 +23,10 @@ from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
 FITTED = {
-    "set_slope": "log",
-    "gate_threshold": "volts",
-    "maximum": "log",
-    "set_threshold": "volts",
-    "set_threshold_spread": "log",
-    "set_time": "log",
-    "set_acceleration": "log",
-    "set_cycle_spread": "log",
-    "set_device_spread": "log",
-    "landing": "log",
-    "landing_share": "log",
-}
+    "set_slope": "log", "gate_threshold": "volts", "maximum": "log", "set_threshold": "volts",
+    "set_threshold_spread": "log", "set_time": "log", "set_acceleration": "log", "set_cycle_spread": "log",
+    "set_device_spread": "log", "landing": "log", "landing_share": "log",
+}  # fmt: skip
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
 LN10 = np.log(10.0)

@@ -244,20 +244,11 @@ class Lowered:
 
 
 FITTED = {
-    "reset_threshold": "volts",
-    "reset_threshold_spread": "log",
-    "reset_rise": "log",
-    "reset_reach": "log",
-    "reset_drop_spread": "log",
-    "reset_top": "log",
-    "reset_slope": "log",
-    "reset_cycle_spread": "log",
-    "reset_gate": "volts",
-    "floor": "log",
-    "reset_margin": "log",
-    "floor_device_spread": "log",
+    "reset_threshold": "volts", "reset_threshold_spread": "log", "reset_rise": "log", "reset_reach": "log",
+    "reset_drop_spread": "log", "reset_top": "log", "reset_slope": "log", "reset_cycle_spread": "log",
+    "reset_gate": "volts", "floor": "log", "reset_margin": "log", "floor_device_spread": "log",
     "cycle_memory": "logit",
-}
+}  # fmt: skip
 """The parameters that RESETs tell about, and the kinds of their coordinates."""
 
 LOT = 64  # cells of which all derivatives are followed together: what is kept of each pulse stays small
@@ -370,16 +361,9 @@ class _Pulses:
             over = self._unsure[k] * surely
             landing = Landing(p, beyond, over, self._log_before[k], self._duration[k], self._floor)
             seen = Lowered(
-                *self._memory.predict(),
-                self._log_after[k],
-                landing.mean,
-                landing.spread,
-                self._landing[k],
-                self._nearby[k],
-                ahead - surely,
-                self._core[k] - surely,
-                self._cap[k],
-            )
+                *self._memory.predict(), self._log_after[k], landing.mean, landing.spread, self._landing[k],
+                self._nearby[k], ahead - surely, self._core[k] - surely, self._cap[k],
+            )  # fmt: skip
             self._memory.advance(self._live[k], seen.shift, seen.shrink, keep=keep)
             total += np.where(self._live[k], seen.log, 0.0)
             if keep:

@@ -25,21 +25,11 @@ from mho.analysis.calibration.transitions import Sequences
 from mho.array_types import Floats
 
 FITTED = {
-    "set_slope": "log",
-    "gate_threshold": "volts",
-    "gate_rise": "log",
-    "gate_power": "log",
-    "gate_bit_line": "log",
-    "gate_spread": "log",
-    "gate_cycle_spread": "log",
-    "set_tail": "log",
-    "maximum": "log",
-    "maximum_slope": "log",
-    "set_knee": "log",
-    "set_cycle_spread": "log",
-    "set_device_spread": "log",
-    "cycle_memory": "logit",
-}
+    "set_slope": "log", "gate_threshold": "volts", "gate_rise": "log", "gate_power": "log",
+    "gate_bit_line": "log", "gate_spread": "log", "gate_cycle_spread": "log", "set_tail": "log",
+    "maximum": "log", "maximum_slope": "log", "set_knee": "log", "set_cycle_spread": "log",
+    "set_device_spread": "log", "cycle_memory": "logit",
+}  # fmt: skip
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
 PULSE = 100e-9  # s: the width of which parameters of pulses are

@@ -154,28 +154,12 @@ class Contents:
             "uncommitted": self._text("environment", "uncommitted", ".diff", provenance.get("git_diff", "")),
         }
         return PackagedRun(
-            PurePosixPath("runs", f"{name}.h5"),
-            PurePosixPath("data", name),
-            read_card(run.path).facts.run_id,
-            digest,
-            run.title,
-            run.procedure,
-            run.version,
-            run.status,
-            run.reason,
-            run.start_time,
-            run.end_time,
-            run.cells,
-            bench,
-            chip,
-            run.parameters,
-            provenance,
-            run.instruments,
-            {what: path for what, path in texts.items() if path is not None},
-            conforms,
-            withheld,
-            run.conclusion,
-        )
+            PurePosixPath("runs", f"{name}.h5"), PurePosixPath("data", name),
+            read_card(run.path).facts.run_id, digest, run.title, run.procedure, run.version, run.status,
+            run.reason, run.start_time, run.end_time, run.cells, bench, chip, run.parameters, provenance,
+            run.instruments, {what: path for what, path in texts.items() if path is not None}, conforms,
+            withheld, run.conclusion,
+        )  # fmt: skip
 
     def _text(self, place: str, name: str, suffix: str, text: str) -> PurePosixPath | None:
         """Write a text that further runs may share, once; None for an empty one."""

@@ -63,22 +63,14 @@ def crate(
     graph = _Graph()
     program = graph.add("#mho", "Organization", name="mho", description=PURPOSE)
     graph.add(
-        FILE,
-        "CreativeWork",
-        about={"@id": "./"},
-        conformsTo={"@id": CRATE},
-        dateCreated=described.day.isoformat(),
-        sdPublisher=program,
-    )
+        FILE, "CreativeWork", about={"@id": "./"}, conformsTo={"@id": CRATE},
+        dateCreated=described.day.isoformat(), sdPublisher=program,
+    )  # fmt: skip
     root = graph.add(
-        "./",
-        "Dataset",
-        name=title,
-        description=text,
-        datePublished=described.day.isoformat(),
+        "./", "Dataset", name=title, description=text, datePublished=described.day.isoformat(),
         identifier=f"https://doi.org/{described.doi}" if "/" in described.doi else "",
         keywords=", ".join(described.keywords),
-    )
+    )  # fmt: skip
     whole = graph.entities[root["@id"]]
     if described.licence:
         whole["license"] = graph.add(
@@ -159,13 +151,9 @@ def _file(
         kind = ["File", "CreativeWork"]
         more["name"] = "NeXus application definition NXrram_array"
     return graph.add(
-        address(file.path),
-        kind,
-        **more,
-        encodingFormat=file.media_type,
-        contentSize=str(file.size),
+        address(file.path), kind, **more, encodingFormat=file.media_type, contentSize=str(file.size),
         sha256=file.sha256,
-    )
+    )  # fmt: skip
 
 
 def _experiment(
@@ -178,20 +166,13 @@ def _experiment(
     """Describe a run as the dataset of its run file, its tables and the figures of it alone."""
     tables = [one.path for one in files if run.data in one.path.parents]
     return graph.add(
-        f"{address(run.data)}/",
-        "Dataset",
-        name=run.title,
-        genre="experiment",
-        identifier=run.run_id,
+        f"{address(run.data)}/", "Dataset", name=run.title, genre="experiment", identifier=run.run_id,
         author=_operator(graph, run, creators) or [_person(graph, one) for one in creators],
-        about=_labelled(graph, run, "sample", "Sample"),
-        producer=_labelled(graph, run, "project", "Project"),
-        dateCreated=_moment(run.start),
-        dateModified=_moment(run.end),
-        text=_outcome(run),
+        about=_labelled(graph, run, "sample", "Sample"), producer=_labelled(graph, run, "project", "Project"),
+        dateCreated=_moment(run.start), dateModified=_moment(run.end), text=_outcome(run),
         variableMeasured=_parameters(graph, run),
         hasPart=[{"@id": address(path)} for path in (run.path, *tables, *_figures(run, pictures))],
-    )
+    )  # fmt: skip
 
 
 def _operator(graph: _Graph, run: PackagedRun, creators: Sequence[Creator]) -> list[dict[str, str]]:

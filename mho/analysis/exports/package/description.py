@@ -87,16 +87,11 @@ class Description:
         Raises `InputError`: an ORCID, a DOI, a licence or a day that is none.
         """
         return cls(
-            _day(day),
-            " ".join(title.split()),
-            description.strip(),
-            tuple(map(_creator, creators)),
+            _day(day), " ".join(title.split()), description.strip(), tuple(map(_creator, creators)),
             _licence(licence) if licence else None,
-            tuple(word for one in keywords if (word := " ".join(one.split()))),
-            " ".join(publisher.split()),
-            _doi(doi, "--doi"),
-            _doi(paper, "--paper", whole=True),
-        )
+            tuple(word for one in keywords if (word := " ".join(one.split()))), " ".join(publisher.split()),
+            _doi(doi, "--doi"), _doi(paper, "--paper", whole=True),
+        )  # fmt: skip
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -365,17 +365,10 @@ def _base(figure: Figure, title: str, groups: Sequence[RunsOfGroup]) -> Drawing:
     x = next((one.x for one in every if one.x.name.startswith("|")), first.x)
     y = next((one.y for one in every if one.y.name.startswith("|")), first.y)
     return Drawing(
-        title,
-        bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
-        signed=bool(figure.subtrahends),
-        x=x,
-        y=y,
-        x_scale=figure.x_scale,
-        y_scale=figure.y_scale,
-        counts=first.counts,
-        grey=figure.colours == GREY,
-        equal=figure.equal,
-    )
+        title, bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
+        signed=bool(figure.subtrahends), x=x, y=y, x_scale=figure.x_scale, y_scale=figure.y_scale,
+        counts=first.counts, grey=figure.colours == GREY, equal=figure.equal,
+    )  # fmt: skip
 
 
 def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:

@@ -72,15 +72,9 @@ BETWEEN = 0.45  # inches between images, for the numbers of their lines
 SLIMNESS = 0.25, 4.0  # width over height of an image, at least and at most, that it is given room for
 
 PAPER: dict[Any, object] = {
-    **NARROW_STYLE,
-    "font.size": 8.0,
-    "axes.titlesize": 8.5,
-    "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "legend.fontsize": 7.0,
-    "lines.markersize": 4.0,
-}
+    **NARROW_STYLE, "font.size": 8.0, "axes.titlesize": 8.5, "axes.labelsize": 8.0, "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0, "legend.fontsize": 7.0, "lines.markersize": 4.0,
+}  # fmt: skip
 """Sizes of a journal's page: letters of 7 to 8.5 points."""
 
 DOTS_OF_PAPER = 300

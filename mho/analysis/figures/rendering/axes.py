@@ -193,15 +193,9 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
-        x,
-        y,
-        ls=DASHES[mark.dash],
-        lw=width,
-        marker=MARKERS[mark.marker],
-        ms=_size(5),
-        drawstyle="steps-post" if mark.shape == "steps" else "default",
-        **style,
-    )
+        x, y, ls=DASHES[mark.dash], lw=width, marker=MARKERS[mark.marker], ms=_size(5),
+        drawstyle="steps-post" if mark.shape == "steps" else "default", **style,
+    )  # fmt: skip
 
 
 def _scale(axes: Axes, drawing: Drawing, y_factor: float) -> None:
@@ -266,13 +260,9 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
             axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
             # Below the line and at its left end, where no curve has come down to it yet; the next beside it.
             axes.annotate(
-                in_print(level.label),
-                (left, place),
-                (0, -2),
-                xycoords=beside,
-                textcoords="offset points",
+                in_print(level.label), (left, place), (0, -2), xycoords=beside, textcoords="offset points",
                 **style,
-            )
+            )  # fmt: skip
             left += 0.03 + 0.013 * len(level.label)
         elif level.x is not None:
             place = x_factor * level.x

@@ -473,12 +473,8 @@ def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
     groups = tuple(PointGroup(label, place, one) for label, one in zip(labels, columns, strict=False))
     note = f", {len(columns)} columns" if len(columns) > CURVES_NAMED else ""
     return {
-        "groups": groups,
-        "x": AxisText("element"),
-        "y": AxisText(name, unit),
-        "counts": True,
-        "note": note,
-    }
+        "groups": groups, "x": AxisText("element"), "y": AxisText(name, unit), "counts": True, "note": note,
+    }  # fmt: skip
 
 
 # --- numbers that reference lines name ---
