@@ -36,7 +36,7 @@ class RunCard:
 class SkippedFile:
     """A file that cannot be read, and why."""
 
-    path: str
+    path: Path
     reason: str
 
 
@@ -54,7 +54,7 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
         try:
             runs.append(known.get(path) or RunCard(path, read_card(path)))
         except RunFileError as error:
-            skipped.append(SkippedFile(str(path), str(error)))
+            skipped.append(SkippedFile(path, str(error)))
     if not runs and not skipped:
         where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
         raise InputError(f"{where}; name run files, or folders that hold some")

@@ -34,6 +34,11 @@ CROWD = ("#440154", "#3B528B", "#21918C", "#5EC962", "#BDDF26")
 """For many curves in order, from the first to the last: viridis without its palest end."""
 
 
+def of_series(number: int) -> str:
+    """Return the colour of a curve or run among others; they repeat."""
+    return SERIES[number % len(SERIES)]
+
+
 def along(share: float) -> str:
     """Return the colour of `CROWD` at a share of its length, 0 to 1."""
     place = share * (len(CROWD) - 1)

@@ -3,7 +3,6 @@
 from mho.analysis.comparisons.compared_runs import (
     ComparedRun,
     RunGroup,
-    UnreadableRun,
     read_compared,
     read_sides,
 )
@@ -14,8 +13,10 @@ from mho.analysis.comparisons.comparing import (
     TextDifference,
     ValueSample,
     compare,
+    compare_files,
+    group_files,
+    names_of,
 )
-from mho.analysis.comparisons.comparing_files import compare_files, group_files, names_of
 from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
 from mho.analysis.comparisons.in_words import (
     difference_text,
@@ -30,7 +31,7 @@ from mho.analysis.comparisons.in_words import (
 
 __all__ = [
     "CENTRES", "ComparedRun", "Comparison", "DifferingSetting", "Effect", "Ranged", "ResultDifference",
-    "RunGroup", "TextDifference", "UnreadableRun", "ValueSample", "compare", "compare_files",
+    "RunGroup", "TextDifference", "ValueSample", "compare", "compare_files",
     "difference_text", "effect", "group_files", "named", "names_of", "number_text", "p_text", "ranged_text",
     "ratio_text", "read_compared", "read_sides", "sides_said", "value_text",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mho.analysis.grouping import SkippedFile
 from mho.analysis.reports import read_bench
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile, outcome_line
@@ -62,14 +63,6 @@ class RunGroup:
     runs: tuple[ComparedRun, ...]
 
 
-@dataclass(frozen=True)
-class UnreadableRun:
-    """A file that cannot be read, and why."""
-
-    path: Path
-    reason: str
-
-
 def read_compared(path: Path, name: str = "", *, whole: bool = True) -> ComparedRun:
     """Read what is compared of the run in a file; if `whole`, bench, chip, instruments and packages too, ten times as slow.
 
@@ -123,7 +116,7 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
 
 def read_sides(
     groups: Sequence[tuple[str, Sequence[Path]]],
-) -> tuple[tuple[RunGroup, ...], tuple[UnreadableRun, ...]]:
+) -> tuple[tuple[RunGroup, ...], tuple[SkippedFile, ...]]:
     """Read groups of files by their names; a file that cannot be read is left out, and named.
 
     Raises
@@ -138,7 +131,7 @@ def read_sides(
             try:
                 runs.append(read_compared(path, whole=len(runs) < WHOLE))
             except RunFileError as error:
-                skipped.append(UnreadableRun(path, str(error)))
+                skipped.append(SkippedFile(path, str(error)))
         if runs:
             sides.append(RunGroup(name, tuple(runs)))
         else:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, RunGroup, UnreadableRun
+from mho.analysis.comparisons.compared_runs import (
+    OF_THE_RUN,
+    ComparedRun,
+    RunGroup,
+    read_sides,
+)
 from mho.analysis.comparisons.effects import CENTRES, Effect, effect
+from mho.analysis.grouping import SkippedFile, group_runs, read_cards
+from mho.analysis.reports import find_runs, left_out_tries
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.runs import Status
@@ -90,7 +98,7 @@ class Comparison:
     alone: Mapping[str, tuple[str, ...]]  # by a side's name, the results that the first side or it alone has
     notes: tuple[str, ...]  # what must be known to read it
     marked: tuple[tuple[str, str], ...]  # (name, state): runs that did not finish, or go on
-    skipped: tuple[UnreadableRun, ...] = ()  # files that cannot be read
+    skipped: tuple[SkippedFile, ...] = ()  # files that cannot be read
 
     @property
     def grouped(self) -> bool:
@@ -101,7 +109,7 @@ class Comparison:
 def compare(
     sides: Sequence[RunGroup],
     *,
-    skipped: Sequence[UnreadableRun] = (),
+    skipped: Sequence[SkippedFile] = (),
     centre: str = CENTRES[0],
     by: str = "",
 ) -> Comparison:
@@ -317,3 +325,98 @@ def _of_other_units(runs: Sequence[ComparedRun]) -> set[str]:
         for name in run.numbers:
             seen.setdefault(name, set()).add(run.units.get(name, ""))
     return {name for name, units in seen.items() if len(units) > 1}
+
+
+def compare_files(
+    places: Sequence[Path], *, against: Sequence[Path] = (), by: str = "", centre: str = CENTRES[0]
+) -> Comparison:
+    """Compare runs: each file with the first; or those of `places` with those of `against`; or in groups.
+
+    Parameters
+    ----------
+    places : sequence of path
+        Run files; folders of them with `against` or `by`.
+    against : sequence of path
+        The other lot.
+    by : str
+        Make a group of the runs of each value of a fact, parameter or result, as in ``mho runs --where``; of several
+        names, with commas between them, of each pair of values.
+    centre : str
+        What stands for a group: ``median`` or ``mean``.
+
+    Raises
+    ------
+    InputError
+        There is nothing to compare: no such file, no run that can be read, one group only, nothing in common.
+    """
+    if by and against:
+        raise InputError("--by and --against do not go together; leave one out")
+    skipped: list[SkippedFile] = []
+    if by:
+        names = [name.strip() for name in by.split(",") if name.strip()]
+        groups = group_files(places, names, skipped)
+    elif against:
+        lots = _found(places), _found(against)
+        groups = list(zip(_names_of_lots(places, against), lots, strict=True))
+    else:
+        folders = [str(one) for one in places if one.is_dir()]
+        if folders:
+            raise InputError(
+                f"{folders[0]} is a folder: say by what its runs are grouped (--by preset), or what they are compared "
+                "with (--against OTHER)"
+            )
+        paths = _found(places)
+        groups = [(name, [path]) for name, path in zip(names_of(paths), paths, strict=True)]
+    sides, unread = read_sides(groups)
+    found = compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
+    tries = left_out_tries(*places, *against)
+    return replace(found, notes=(*found.notes, tries)) if tries else found
+
+
+def group_files(
+    places: Sequence[Path], by: Sequence[str], skipped: list[SkippedFile]
+) -> list[tuple[str, list[Path]]]:
+    """Return the files of each group of runs, ordered by its values; those that cannot be read go to `skipped`.
+
+    Raises
+    ------
+    InputError
+        No run can be read or has such a name, all are in one group, or there are too many.
+    """
+    runs, unread = read_cards(places)
+    skipped += unread
+    groups = [(group.label, [runs[place].path for place in group.runs]) for group in group_runs(by, runs)]
+    if not 2 <= len(groups) <= MOST_SIDES:
+        some = ", ".join(name for name, _ in groups[:3])
+        raise InputError(
+            f"by {', '.join(by)} there {'is' if len(groups) == 1 else 'are'} {len(groups)} "
+            f"group{'s' * (len(groups) > 1)} ({some}); 2 to {MOST_SIDES} can be compared"
+        )
+    return groups
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return short names of files, which differ: with the folder where two are called the same."""
+    stems = [path.stem for path in paths]
+    names = [
+        stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}/{stem}"
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _names_of_lots(places: Sequence[Path], against: Sequence[Path]) -> list[str]:
+    names = [
+        lot[0].resolve().name
+        if lot[0].is_dir()
+        else lot[0].stem + (f" and {len(lot) - 1} more" * (len(lot) > 1))
+        for lot in (places, against)
+    ]
+    return names if names[0] != names[1] else [f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _found(places: Sequence[Path]) -> list[Path]:
+    paths = list(dict.fromkeys(find_runs(*places)))
+    if not paths:
+        raise InputError("no run file was found; give run files or folders that hold some")
+    return paths

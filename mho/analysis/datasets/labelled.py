@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,31 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from mho.analysis.datasets.grids import TableGrid, rows_of
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, rows_of
 from mho.analysis.datasets.stored_values import StoredValues, of_array, of_column, of_map
-from mho.analysis.datasets.table_grid import grid_of
 from mho.errors import RunFileError
 from mho.runs import RunFile
+
+
+def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:
+    """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
+
+    What the table plots is no key of it.
+    """
+    signal, axis = run.plotted(table)
+    declared = {axis, run.series(table)}
+    candidates = []
+    for column in run.units(table):
+        stored = run.stored(table, column)
+        if (
+            len(stored.shape) == 1
+            and stored.dtype.kind in "biuf"
+            and (column != signal or column in declared)
+        ):
+            read = partial(run.column, table, column)
+            candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
+    return find_grid(candidates, rows, lines=lines)
+
 
 ROW_NUMBER = "row_number"  # dimension of a table that is no grid
 

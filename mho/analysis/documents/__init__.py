@@ -6,6 +6,7 @@ from mho.analysis.documents.blocks import (
     DIM,
     DOUBTFUL,
     GOOD,
+    PERSONAL,
     Block,
     Document,
     FactList,
@@ -24,8 +25,8 @@ from mho.analysis.documents.blocks import (
     listing,
     map_texts,
     plain,
+    without_folders,
 )
-from mho.analysis.documents.private import PERSONAL, without_folders
 from mho.analysis.documents.saving import check_page, save_page
 
 __all__ = [

@@ -11,6 +11,16 @@ from typing import Any, TypeVar
 
 from mho.analysis.figures import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
+from mho.runs.publication import without_folders as cut
+
+PERSONAL = ("host", "user", "operator", "command_line", "git_diff", "git_status", "folder")
+"""Facts of the provenance that are shown only where they are asked for."""
+
+
+def without_folders(text: str) -> str:
+    """Return a text in which of every absolute path only the last part is left: ``…/matrix.mtx``."""
+    return cut(text, "…/")
+
 
 MOST_ROWS = 500  # rows of one table on a page
 LONGEST_WORDS, LONGEST_LISTING = 2000, 60_000  # characters of one cell or sentence, and of one listing

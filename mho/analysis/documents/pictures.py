@@ -16,7 +16,7 @@ from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.reports import handy_unit
 
 if TYPE_CHECKING:
-    from mho.analysis.figures.rendering.shown_sheet import Sheet
+    from mho.analysis.figures.sheet import Sheet
 
 SIZE, WIDE = (6.0, 4.0), (9.0, 4.2)  # inches, on a screen
 PRINTED, PRINTED_WIDE = (3.7, 2.9), (7.2, 3.2)  # in print

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 
-from mho.analysis.exports.places import runs_at
+from mho.analysis.reports.collection import runs_at
 from mho.errors import InputError, MhoError
 from mho.runs import RunFile
 from mho.runs.reading import open_run_file

@@ -6,9 +6,10 @@ and turns SI units into handy ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ from mho.analysis.figures.marks import BELOW, DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.references import bounded, levels, references
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
-from mho.analysis.figures.values.spatial_correlation import autocorrelation
 from mho.analysis.figures.values.statistics import (
+    autocorrelation,
     bin_edges,
     bin_width,
     cumulative,
@@ -35,6 +36,8 @@ from mho.array_types import Floats, Integers
 from mho.confidence import binomial_interval
 from mho.escaping import visible
 from mho.runs.figures import COUNTS, GREY, PROBABILITY, Band, Figure
+
+LabelledT = TypeVar("LabelledT", Mark, Band)
 
 
 def in_order(bands: Sequence[Band]) -> tuple[Band, ...]:
@@ -92,24 +95,15 @@ def share_marks(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
         for number, (label, (x, share, low, high)) in enumerate(curves):
             shown = number if len(runs) == 1 else place
             named = ", ".join(filter(None, (run.run if len(runs) > 1 else "", label)))
-            colour = run.colour if len(runs) > 1 and run.colour else _level_colour(shown)
-            marks.append(
-                Mark(
-                    "whiskers", named, x, share, colour, low=low, high=high,
-                    marker=MARKERS[shown % len(MARKERS)], dash=DASHES[number % len(DASHES)],
-                )
-            )  # fmt: skip
+            colour = run.colour if len(runs) > 1 and run.colour else palette.of_series(shown)
+            marker, dash = MARKERS[shown % len(MARKERS)], DASHES[number % len(DASHES)]
+            marks.append(Mark("whiskers", named, x, share, colour, dash, marker, low=low, high=high))
             none = share == 0.0
             if figure.y_scale == "log" and none.any():  # no place for 0, but for what it is below
                 marks.append(Mark("points", "", x[none], high[none], colour, marker=BELOW))
-    if any(mark.marker == BELOW for mark in marks):
-        last = max(number for number, mark in enumerate(marks) if mark.marker == BELOW)
-        marks[last] = replace(marks[last], label="none found, upper end of 95 %")
+    if below := [number for number, mark in enumerate(marks) if mark.marker == BELOW]:
+        marks[below[-1]] = replace(marks[below[-1]], label="none found, upper end of 95 %")
     return marks
-
-
-def _level_colour(number: int) -> str:
-    return palette.SERIES[number % len(palette.SERIES)]
 
 
 def _shares_of_table(run: FigureData) -> list[tuple[str, tuple[Floats, Floats, Floats, Floats]]]:
@@ -124,8 +118,7 @@ def _shares_of_levels(
     """Return the share of the cells of each level that lie in its window."""
     levels = in_order(figure.bands)
     wanted, values = _cells(run, levels)
-    low = np.array([-np.inf if band.low is None else band.low for band in levels])[wanted]
-    high = np.array([np.inf if band.high is None else band.high for band in levels])[wanted]
+    low, high = np.array([_ends(band) for band in levels]).reshape(-1, 2)[wanted].T
     inside = (values >= low) & (values <= high)
     numbers = np.array(_numbers(levels), dtype=float)[wanted]
     return [("", shares(numbers, inside.astype(float), np.ones(len(values))))]
@@ -192,7 +185,7 @@ def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
             if not lags.size:
                 continue
             alone = len(runs) == 1
-            colour = _level_colour(number) if alone else run.colour or _level_colour(place)
+            colour = palette.of_series(number) if alone else run.colour or palette.of_series(place)
             named = direction if alone else f"{run.run}, {direction}"
             dash = "solid" if alone else DASHES[number]
             curves.append(Mark("line", named, lags, found, colour, dash=dash, marker=MARKERS[number]))
@@ -227,15 +220,10 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     shown = [drawable(run) for run in runs if not run.nothing]
     if not shown:
         return Drawing(title, nothing=runs[0].nothing)
-    first = shown[0]
-    drawing = Drawing(
-        title, "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note)),
-        bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
-        signed=bool(figure.subtrahends), x=first.x, y=first.y, x_scale=figure.x_scale, y_scale=figure.y_scale,
-        counts=first.counts, grey=figure.colours == GREY, equal=figure.equal,
-    )  # fmt: skip
+    note = "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note))
+    drawing = replace(without_marks(figure, shown[0]), note=note)
     if figure.drawn_kind == "map":
-        return with_images(drawing, _images(shown), first.codes)
+        return with_images(drawing, _images(shown), shown[0].codes)
     if figure.drawn_kind == "confusion":
         return confusion_drawing(figure, shown, replace(drawing, bands=()))
     shown = magnitudes(figure, shown)
@@ -255,19 +243,27 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     elif figure.drawn_kind == "correlation":
         marks = correlation_marks(shown)
         extent = ROOM_FOR_NAMES * max((float(np.abs(mark.y).max()) for mark in marks), default=1.0)
-        drawing = replace(
-            drawing,
-            x=AxisText("lines apart"),
-            y=AxisText("correlation"),
-            counts=True,
-            limits=(-extent, extent),
-        )
+        named = replace(drawing, x=AxisText("lines apart"), y=AxisText("correlation"), counts=True)
+        drawing = replace(named, limits=(-extent, extent))
     else:
         marks = [*references(figure, shown), *_beside(figure, shown), *_curves(figure, shown, said)]
     if not any(is_seen(mark, drawing) for mark in marks):
         return Drawing(title, nothing="nothing that these axes can show")
-    named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
-    return said.added_to(replace(drawing, marks=named, levels=levels(figure, shown)))
+    return said.added_to(replace(drawing, marks=with_visible_labels(marks), levels=levels(figure, shown)))
+
+
+def without_marks(figure: Figure, data: FigureData) -> Drawing:
+    """Return the drawing of a figure before anything is drawn: title, bands, axes and scales."""
+    return Drawing(
+        visible(figure.heading, lines=False), bands=with_visible_labels(figure.bands), signed=bool(figure.subtrahends),
+        x=data.x, y=data.y, x_scale=figure.x_scale, y_scale=figure.y_scale, counts=data.counts,
+        grey=figure.colours == GREY, equal=figure.equal,
+    )  # fmt: skip
+
+
+def with_visible_labels(labelled: Iterable[LabelledT]) -> tuple[LabelledT, ...]:
+    """Return marks or bands whose labels hold no character that cannot be seen."""
+    return tuple(replace(one, label=visible(one.label, lines=False)) for one in labelled)
 
 
 def with_images(
@@ -312,10 +308,8 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
         positive = np.abs(values)
         return np.where(positive > 0.0, positive, np.nan) if log else values
 
-    log_x, log_y = (
-        figure.x_scale == "log",
-        figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share"),
-    )
+    log_x = figure.x_scale == "log"
+    log_y = figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share")
     if not (log_x or log_y):
         return list(runs)
     groups = [group for run in runs for group in run.groups]
@@ -343,8 +337,10 @@ def _curves(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> list[
         for number, group in enumerate(run.groups):
             style = _style(figure, runs, place, number, count)
             curve = _curve(figure, group, style, count)
-            fits = figure.fit and count <= CURVES_NAMED
-            marks += _with_fits(figure, run, [curve], said) if fits else [curve]
+            if figure.fit and count <= CURVES_NAMED:
+                marks += said.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
+            else:
+                marks.append(curve)
     return marks
 
 
@@ -353,9 +349,8 @@ def _beside(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
     marks: list[Mark] = []
     for run in runs:
         for group in run.beside:
-            style = Mark(
-                "line", group.label * (not marks), group.x, group.y, palette.FAINT, opacity=0.6, front=False
-            )
+            label = group.label * (not marks)
+            style = Mark("line", label, group.x, group.y, palette.FAINT, opacity=0.6, front=False)
             marks.append(_curve(figure, group, style, len(run.beside)))
     return marks
 
@@ -369,7 +364,7 @@ def _style(figure: Figure, runs: Sequence[FigureData], place: int, number: int, 
     if alone and count > CURVES_NAMED:
         colour = palette.along(number / (count - 1))
         return Mark("line", "", nothing, nothing, colour, opacity=0.8, front=False)
-    colour = FOR_COLUMN.get(label) or palette.SERIES[number % len(palette.SERIES)]
+    colour = FOR_COLUMN.get(label) or palette.of_series(number)
     mark = Mark("line", label, nothing, nothing, colour, marker=MARKERS[number % len(MARKERS)])
     if alone:
         return mark if label else replace(mark, marker="circle")
@@ -400,14 +395,6 @@ def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
     if shape == "line" and known <= 1:
         shape = "points"
     return replace(style, shape=shape, x=x, y=y, marker=style.marker if known <= FEW and style.front else "")
-
-
-def _with_fits(figure: Figure, run: FigureData, curves: Sequence[Mark], said: FitNotes) -> list[Mark]:
-    """Return curves, each with its fit's numbers behind its label, and the fits."""
-    marks: list[Mark] = []
-    for curve in curves:
-        marks += said.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
-    return marks
 
 
 @dataclass
@@ -506,9 +493,13 @@ def outside(figure: Figure, groups: Sequence[PointGroup]) -> tuple[Floats, int]:
 
 
 def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
-    low = -np.inf if band.low is None else band.low
-    high = np.inf if band.high is None else band.high
+    low, high = _ends(band)
     return (values >= low) & (values <= high)
+
+
+def _ends(band: Band) -> tuple[float, float]:
+    """Return the ends of a band; infinite where it has none."""
+    return -np.inf if band.low is None else band.low, np.inf if band.high is None else band.high
 
 
 def _distribution(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> tuple[Mark, ...]:
@@ -544,9 +535,9 @@ def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -
 
 
 def _of_run(run: FigureData, place: int) -> str:
-    return run.colour or palette.SERIES[place % len(palette.SERIES)]
+    return run.colour or palette.of_series(place)
 
 
 def _colour(number: int, count: int) -> str:
     named = count <= CURVES_NAMED
-    return palette.SERIES[number % len(palette.SERIES)] if named else palette.along(number / (count - 1))
+    return palette.of_series(number) if named else palette.along(number / (count - 1))

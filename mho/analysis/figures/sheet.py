@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import matplotlib
+import matplotlib.figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mho.analysis import palette
@@ -19,7 +21,6 @@ from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
-from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import figure_of, figures_of, find_figure, fits
 from mho.analysis.reports.summary import read_bench
@@ -27,6 +28,7 @@ from mho.escaping import visible
 from mho.runs import RunFile, Status
 from mho.runs.figures import Figure
 
+CSS_DOTS = 96.0  # pixels of a page in an inch
 UNUSED = ("GSUB", "GPOS", "GDEF", "kern")
 """Tables of ligatures and kerning: a PDF has a place for every letter already. They take two thirds of the time that it
 takes to cut a font down, 0.1 s, and a figure has three."""
@@ -80,6 +82,20 @@ NARROW_STYLE: dict[Any, object] = {
     "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "lines.markersize": 4.5, "axes.linewidth": 0.6,
     "xtick.major.width": 0.6, "ytick.major.width": 0.6,
 }  # fmt: skip
+
+
+class Sheet(matplotlib.figure.Figure):
+    """Matplotlib's figure, which shows itself at the end of a notebook's cell.
+
+    Matplotlib's own does so only where pyplot is loaded (``%matplotlib inline``), and mho's are not registered with it.
+    """
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the picture, and width and height at which a page shows it: its own, whatever its dots per inch."""
+        picture = BytesIO()
+        self.savefig(picture, format="png")
+        width, height = self.get_size_inches()
+        return picture.getvalue(), {"width": round(width * CSS_DOTS), "height": round(height * CSS_DOTS)}
 
 
 def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:

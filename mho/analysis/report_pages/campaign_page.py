@@ -238,7 +238,7 @@ def _all_of(runs: Sequence[RunCard], fact: str) -> str:
 def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[Block]:
     if skipped:
         yield Heading("Damaged files", 2, "damaged")
-        rows = [(Path(one.path).name, one.reason) for one in skipped]
+        rows = [(one.path.name, one.reason) for one in skipped]
         yield grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
     unfinished = [run for run in runs if not run.finished]
     if unfinished:

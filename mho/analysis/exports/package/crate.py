@@ -15,8 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile
-from mho.analysis.exports.package.contents import PackagedRun
+from mho.analysis.exports.package.contents import MANIFEST, PackagedFile, PackagedRun
 from mho.analysis.exports.package.description import Creator, Description
 from mho.analysis.exports.package.pictures import PackagePicture
 from mho.runs import RecordedParameter, Status

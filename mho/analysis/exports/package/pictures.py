@@ -12,7 +12,7 @@ from mho.errors import InputError
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from mho.analysis.figures.rendering.shown_sheet import Sheet
+    from mho.analysis.figures.sheet import Sheet
 
 How = Literal["each", "together", "none"]
 HOWS: tuple[How, ...] = get_args(How)

@@ -17,14 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile, packaged_files, write_manifest
-from mho.analysis.exports.package.contents import Contents, PackagedRun
+from mho.analysis.exports.package.contents import (
+    MANIFEST,
+    Contents,
+    PackagedFile,
+    PackagedRun,
+    packaged_files,
+    write_manifest,
+)
 from mho.analysis.exports.package.crate import FILE as CRATE_FILE
 from mho.analysis.exports.package.crate import crate
 from mho.analysis.exports.package.description import Creator, Description, Licence
 from mho.analysis.exports.package.pictures import How, PackagePicture, check_how, draw_pictures
 from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
-from mho.analysis.exports.places import runs_at
+from mho.analysis.reports.collection import runs_at
 from mho.analysis.reports.quantities import parameter_text
 from mho.analysis.reports.run_table import SOURCES, row_of, table_of
 from mho.analysis.reports.table_files import csv_heads, csv_value

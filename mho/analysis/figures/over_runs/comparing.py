@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
 from mho.analysis import palette
-from mho.analysis.figures.drawing import FitNotes, compose, drawable, is_seen, magnitudes, window, with_images
+from mho.analysis.figures.drawing import (
+    FitNotes,
+    compose,
+    drawable,
+    is_seen,
+    magnitudes,
+    window,
+    with_images,
+    with_visible_labels,
+    without_marks,
+)
 from mho.analysis.figures.fitting import fitted_counts, fitted_curve
 from mho.analysis.figures.marks import Drawing, Mark
 from mho.analysis.figures.over_runs.curves import (
@@ -39,7 +50,7 @@ from mho.analysis.figures.values.statistics import bin_edges, normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.array_types import Floats
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, GREY, PROBABILITY, RUNS, STATISTICS, Figure
+from mho.runs.figures import COUNTS, PROBABILITY, RUNS, STATISTICS, Figure
 
 STEPS = 400  # places at which shares are drawn
 MOST_WHOLE = 60  # bins of whole numbers; with more, several numbers share one
@@ -223,9 +234,8 @@ def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]
         for group in groups[:MOST_PANELS]:
             middle, count = _median_image(group, name)
             if middle is not None:
-                images.append(
-                    replace(middle, name=f"{group.label}\n{name}" if len(kept) > 1 else group.label)
-                )
+                label = f"{group.label}\n{name}" if len(kept) > 1 else group.label
+                images.append(replace(middle, name=label))
                 if count < len(group.kept):
                     notes.append(f"{group.label}: {count} of {len(group.kept)} runs have {name} in this size")
     if any(len(group.kept) > 1 for group in groups):
@@ -275,19 +285,12 @@ def _merged(found: Sequence[PointGroup], of: Sequence[PointGroup]) -> tuple[Poin
     for label in dict.fromkeys(one.label for one in found):
         for counts in (found, of):
             mine = [one for one in counts if one.label == label]
-            merged.append(
-                replace(
-                    mine[0],
-                    x=np.concatenate([one.x for one in mine]),
-                    y=np.concatenate([one.y for one in mine]),
-                )
-            )
+            x, y = (np.concatenate([getattr(one, axis) for one in mine]) for axis in "xy")
+            merged.append(replace(mine[0], x=x, y=y))
     return tuple(merged)
 
 
 MOST_BANDS = 10  # bands in one axes; with more, each group has a panel of its own
-
-
 MOST_TOLD = 2  # remarks of single runs
 
 
@@ -310,9 +313,12 @@ def compare(
     notes = [f"nothing of {', '.join(empty)}"] if empty and shown else []
     if not shown:
         why = next((one.data.nothing for group in groups for one in group.kept), "nothing measured")
-        return GroupedFigure(title, "", (Drawing(title, nothing=why),))
+        return GroupedFigure.of_nothing(title, why)
     notes += _told(shown)
-    base = _base(figure, title, shown)
+    every = [one.data for group in shown for one in group.kept]
+    x, y = (next((one for one in axes if one.name.startswith("|")), axes[0])
+            for axes in ([one.x for one in every], [one.y for one in every]))  # fmt: skip
+    base = replace(without_marks(figure, every[0]), x=x, y=y)
     if figure.drawn_kind == "map":
         return median_images(base, shown, notes)
     if figure.drawn_kind in STATISTICS:
@@ -321,10 +327,9 @@ def compare(
         notes.append("† not finished")
     inner, pooled_inside = _inner(shown)
     if pooled_inside:
-        notes.append(
-            f"{pooled_inside} {'groups' if figure.drawn_kind in COUNTS else 'curves'} of a run pooled"
-        )
-    if figure.drawn_kind == "histogram" or figure.drawn_kind == "scatter":
+        what = "groups" if figure.drawn_kind in COUNTS else "curves"
+        notes.append(f"{pooled_inside} {what} of a run pooled")
+    if figure.drawn_kind in ("histogram", "scatter"):
         inner = ("",)
     apart = panels or len(shown) * len(inner) > MOST_BANDS
     crowd = not panels and len(shown) > MOST_PANELS
@@ -334,11 +339,10 @@ def compare(
         shown = shown[:MOST_PANELS]
     if crowd:
         inner, apart = ("",), False
-        notes.append(
-            f"medians of {len(shown)} groups, from {shown[0].label} (dark) to {shown[-1].label} (light)"
-        )
+        ends = f"from {shown[0].label} (dark) to {shown[-1].label} (light)"
+        notes.append(f"medians of {len(shown)} groups, {ends}")
     drawn = StyledGroups(figure, tuple(shown), inner, apart=apart and len(shown) > 1, crowd=crowd)
-    return _Marked(base, drawn).compared(title, notes, ratio=ratio)
+    return _marked(base, drawn, notes, ratio=ratio)
 
 
 def _told(groups: Sequence[RunsOfGroup]) -> list[str]:
@@ -359,18 +363,6 @@ def _magnitude(figure: Figure, kept: RunSample) -> RunSample:
     return replace(kept, data=data)
 
 
-def _base(figure: Figure, title: str, groups: Sequence[RunsOfGroup]) -> Drawing:
-    every = [one.data for group in groups for one in group.kept]
-    first = every[0]
-    x = next((one.x for one in every if one.x.name.startswith("|")), first.x)
-    y = next((one.y for one in every if one.y.name.startswith("|")), first.y)
-    return Drawing(
-        title, bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
-        signed=bool(figure.subtrahends), x=x, y=y, x_scale=figure.x_scale, y_scale=figure.y_scale,
-        counts=first.counts, grey=figure.colours == GREY, equal=figure.equal,
-    )  # fmt: skip
-
-
 def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:
     """Return the labels of the curves in a run that are kept apart, and how many are pooled instead."""
     labels = dict.fromkeys(
@@ -381,127 +373,102 @@ def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:
     return ("",), max(len(one.data.groups) for group in groups for one in group.kept)
 
 
-@dataclass(frozen=True)
-class _Marked:
-    """A drawing without marks, and the groups whose marks it gets."""
+def _marked(base: Drawing, drawn: StyledGroups, notes: list[str], *, ratio: bool) -> GroupedFigure:
+    """Return a figure whose `base` gets the marks of its groups."""
+    figure, kind, places = drawn.figure, drawn.figure.drawn_kind, range(len(drawn.groups))
+    ratios: list[Drawing] = []
+    title, said, axes = base.title, FitNotes(), base
+    if kind == "histogram":
+        axes = replace(base, y=AxisText(f"{base.y.name} a run")) if figure.table != RUNS else base
+        marks = histograms(figure, drawn.groups, drawn.colour, said)
+    elif kind == "distribution":
+        axes = replace(base, y=AxisText("share of values"))
+        marks = distributions(figure, drawn.groups, drawn.inner, drawn.style, said)
+    elif figure.table == RUNS:
+        marks = [points_and_whiskers(drawn, place) for place in places]
+    elif kind == "scatter":
+        marks = [scattered(drawn, place) for place in places]
+    elif kind == "errorbars":
+        marks = [whiskers(drawn, place) for place in places]
+    else:
+        curves, ways = pooled_curves(drawn)
+        marks = [
+            [mark for one in curves if one.group == place for mark in curve_marks(drawn, one)] for place in places
+        ]  # fmt: skip
+        notes += missing_runs(drawn, curves) + ways
+        if ratio and len(drawn.groups) > 1:
+            ratios = _ratios(base, drawn, curves)
+    if ratio and not ratios:
+        notes.append("a ratio is drawn of curves of two groups or more")
+    if figure.fit and kind not in COUNTS and not drawn.crowd:
+        marks = [_with_fits(base, drawn, place, mine, said) for place, mine in enumerate(marks)]
+    notes += list(dict.fromkeys(said.missing))[:MOST_TOLD]
+    panels = _panels(axes, drawn, marks)
+    if len(drawn.inner) > 1 and not drawn.apart and not drawn.crowd:
+        panels = [replace(panel, marks=(*panel.marks, *_names_of_inner(drawn))) for panel in panels]
+    if not any(panel.marks for panel in panels):
+        return GroupedFigure.of_nothing(title, "nothing that these axes can show")
+    return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
 
-    base: Drawing
-    drawn: StyledGroups
 
-    def compared(self, title: str, notes: list[str], *, ratio: bool) -> GroupedFigure:
-        kind = self.drawn.figure.drawn_kind
-        ratios: list[Drawing] = []
-        base, said = self.base, FitNotes()
-        if kind == "histogram":
-            base = (
-                replace(base, y=AxisText(f"{base.y.name} a run")) if self.drawn.figure.table != RUNS else base
-            )
-            marks = histograms(self.drawn.figure, self.drawn.groups, self.drawn.colour, said)
-        elif kind == "distribution":
-            base = replace(base, y=AxisText("share of values"))
-            marks = distributions(
-                self.drawn.figure, self.drawn.groups, self.drawn.inner, self.drawn.style, said
-            )
-        elif self.drawn.figure.table == RUNS:
-            marks = [points_and_whiskers(self.drawn, place) for place in range(len(self.drawn.groups))]
-        elif kind == "scatter":
-            marks = [scattered(self.drawn, place) for place in range(len(self.drawn.groups))]
-        elif kind == "errorbars":
-            marks = [whiskers(self.drawn, place) for place in range(len(self.drawn.groups))]
-        else:
-            curves, ways = pooled_curves(self.drawn)
-            marks = [
-                [mark for one in curves if one.group == place for mark in curve_marks(self.drawn, one)]
-                for place in range(len(self.drawn.groups))
-            ]
-            notes += missing_runs(self.drawn, curves) + ways
-            if ratio and len(self.drawn.groups) > 1:
-                ratios = self._ratios(curves)
-        if ratio and not ratios:
-            notes.append("a ratio is drawn of curves of two groups or more")
-        if self.drawn.figure.fit and kind not in COUNTS and not self.drawn.crowd:
-            marks = [self._with_fits(place, mine, said) for place, mine in enumerate(marks)]
-        notes += list(dict.fromkeys(said.missing))[:MOST_TOLD]
-        panels = self._panels(base, marks)
-        if len(self.drawn.inner) > 1 and not self.drawn.apart and not self.drawn.crowd:
-            panels = [replace(panel, marks=(*panel.marks, *self._names_of_inner())) for panel in panels]
-        if not any(panel.marks for panel in panels):
-            return GroupedFigure(title, "", (Drawing(title, nothing="nothing that these axes can show"),))
-        return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
+def _with_fits(
+    base: Drawing, drawn: StyledGroups, place: int, marks: Sequence[Mark], said: FitNotes
+) -> list[Mark]:
+    """Return the marks of a group and the fits to all points of its runs."""
+    result = list(marks)
+    for number, inner in enumerate(drawn.inner):
+        x, y = drawn.points(place, number)
+        label = ", ".join(filter(None, (drawn.groups[place].label, inner)))
+        curve = replace(drawn.style(place, number), label=label, x=x, y=y)
+        fit = fitted_curve(drawn.figure, base.x, base.y, curve)
+        _, *lines = said.with_fit(curve, fit)
+        if len(drawn.inner) == 1 and fit.short:
+            result = [replace(one, label=one.label and f"{one.label}: {fit.short}") for one in result]
+        result += lines
+    return result
 
-    def _with_fits(self, place: int, marks: Sequence[Mark], said: FitNotes) -> list[Mark]:
-        """Return the marks of a group and the fits to all points of its runs."""
-        found, group = list(marks), self.drawn.groups[place]
-        for number, inner in enumerate(self.drawn.inner):
-            points = [curve for kept in group.kept for curve in self.drawn.of_inner(kept, number)]
-            x, y = (
-                np.concatenate([np.empty(0), *axis])
-                for axis in ([x for x, _ in points], [y for _, y in points])
-            )
-            curve = replace(
-                self.drawn.style(place, number), label=", ".join(filter(None, (group.label, inner))), x=x, y=y
-            )
-            fit = fitted_curve(self.drawn.figure, self.base.x, self.base.y, curve)
-            _, *lines = said.with_fit(curve, fit)
-            if len(self.drawn.inner) == 1 and fit.short:
-                found = [
-                    replace(one, label=f"{one.label}: {fit.short}") if one.label else one for one in found
-                ]
-            found += lines
-        return found
 
-    def _names_of_inner(self) -> list[Mark]:
-        """Return marks without points that name the curves of a run in the legend: dashes tell them apart."""
-        nowhere = np.array([np.nan])
-        return [
-            replace(self.drawn.style(0, number), label=label, colour=palette.IDEAL, x=nowhere, y=nowhere)
-            for number, label in enumerate(self.drawn.inner)
-        ]
+def _names_of_inner(drawn: StyledGroups) -> list[Mark]:
+    """Return marks without points that name the curves of a run in the legend: dashes tell them apart."""
+    nowhere = np.array([np.nan])
+    return [
+        replace(drawn.style(0, number), label=label, colour=palette.IDEAL, x=nowhere, y=nowhere)
+        for number, label in enumerate(drawn.inner)
+    ]
 
-    def _ratios(self, curves: Sequence[Curve]) -> list[Drawing]:
-        """Return the drawings of the ratio to the first group, in the order of the panels."""
-        marks = ratio_marks(self.drawn, curves)
-        middles = np.concatenate([mark.y for group in marks for mark in group] or [np.empty(0)])
-        known = middles[np.isfinite(middles) & (middles > 0.0)]
-        wide = (
-            bool(known.size) and self.drawn.figure.y_scale == "log" and float(np.ptp(np.log10(known))) > 0.7
-        )
-        base = replace(
-            self.base, title="", bands=(), y=AxisText(f"ratio to {self.drawn.groups[0].label}"),
-            y_scale="log" if wide else "linear",
-        )  # fmt: skip
-        return [replace(one, title="") for one in self._panels(base, marks, with_levels=False)]
 
-    def _panels(
-        self, base: Drawing, marks: Sequence[Sequence[Mark]], *, with_levels: bool = True
-    ) -> list[Drawing]:
-        """Return one drawing of all groups, or one a group, with the reference lines of their runs."""
-        whole = [[one.data for one in group.kept] for group in self.drawn.groups]
-        if not self.drawn.apart:
-            return [
-                self._panel(
-                    base,
-                    [mark for group in marks for mark in group],
-                    [run for runs in whole for run in runs],
-                    with_levels,
-                )
-            ]
-        return [
-            self._panel(replace(base, title=group.name), list(mine), runs, with_levels)
-            for group, mine, runs in zip(self.drawn.groups, marks, whole, strict=True)
-        ]
+def _ratios(base: Drawing, drawn: StyledGroups, curves: Sequence[Curve]) -> list[Drawing]:
+    """Return the drawings of the ratio to the first group, in the order of the panels."""
+    marks = ratio_marks(drawn, curves)
+    middles = np.concatenate([mark.y for group in marks for mark in group] or [np.empty(0)])
+    known = middles[np.isfinite(middles) & (middles > 0.0)]
+    wide = bool(known.size) and drawn.figure.y_scale == "log" and float(np.ptp(np.log10(known))) > 0.7
+    y = AxisText(f"ratio to {drawn.groups[0].label}")
+    base = replace(base, title="", bands=(), y=y, y_scale="log" if wide else "linear")
+    return [replace(one, title="") for one in _panels(base, drawn, marks, with_levels=False)]
 
-    def _panel(self, base: Drawing, marks: list[Mark], runs: list[FigureData], with_levels: bool) -> Drawing:
-        lines = (
-            references(self.drawn.figure, runs)
-            if with_levels and self.drawn.figure.drawn_kind not in COUNTS
-            else []
-        )
-        if self.drawn.apart:  # one legend names the lines of all panels
-            lines = [replace(line, label=line.label.partition(" = ")[0]) for line in lines]
-        named = [replace(mark, label=visible(mark.label, lines=False)) for mark in [*lines, *marks]]
-        if not any(is_seen(mark, base) for mark in marks):
-            return replace(base, nothing="nothing that these axes can show")
-        return replace(
-            base, marks=tuple(named), levels=levels(self.drawn.figure, runs) if with_levels else ()
-        )
+
+def _panels(
+    base: Drawing, drawn: StyledGroups, marks: Sequence[Sequence[Mark]], *, with_levels: bool = True
+) -> list[Drawing]:
+    """Return one drawing of all groups, or one a group, with the reference lines of their runs."""
+    whole = [[one.data for one in group.kept] for group in drawn.groups]
+    if not drawn.apart:
+        return [_panel(base, drawn, list(chain(*marks)), list(chain(*whole)), with_levels)]
+    return [
+        _panel(replace(base, title=group.name), drawn, mine, runs, with_levels)
+        for group, mine, runs in zip(drawn.groups, marks, whole, strict=True)
+    ]
+
+
+def _panel(
+    base: Drawing, drawn: StyledGroups, marks: Sequence[Mark], runs: list[FigureData], with_levels: bool
+) -> Drawing:
+    figure = drawn.figure
+    lines = references(figure, runs) if with_levels and figure.drawn_kind not in COUNTS else []
+    if drawn.apart:  # one legend names the lines of all panels
+        lines = [replace(line, label=line.label.partition(" = ")[0]) for line in lines]
+    if not any(is_seen(mark, base) for mark in marks):
+        return replace(base, nothing="nothing that these axes can show")
+    named = with_visible_labels([*lines, *marks])
+    return replace(base, marks=named, levels=levels(figure, runs) if with_levels else ())

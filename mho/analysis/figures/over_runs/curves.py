@@ -133,8 +133,7 @@ def points_and_whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
     marks = []
     for number in range(len(drawn.inner)):
         style = drawn.style(place, number)
-        points = drawn.of_inner(drawn.groups[place].kept[0], number)
-        x, y = (np.concatenate(axis) for axis in ([x for x, _ in points], [y for _, y in points]))
+        x, y = drawn.points(place, number)
         distinct, counts = np.unique(x, return_counts=True)
         often = np.isin(x, distinct[counts >= FEWEST])
         repeated = int((counts >= FEWEST).sum()) > 1 or (counts >= FEWEST).all()
@@ -149,24 +148,21 @@ def points_and_whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
 
 def scattered(drawn: StyledGroups, place: int) -> list[Mark]:
     """Return the points of all runs of a group."""
-    points = [curve for kept in drawn.groups[place].kept for curve in drawn.of_inner(kept, 0)]
-    x, y = (np.concatenate([np.empty(0), *axis]) for axis in ([x for x, _ in points], [y for _, y in points]))
+    x, y = drawn.points(place, 0)
     most = SCATTERED // len(drawn.groups)
     if len(x) > most:
         rows = np.linspace(0, len(x) - 1, most).round().astype(int)
         x, y = x[rows], y[rows]
-    style = drawn.style(place, 0)
-    return [replace(style, shape="points", x=x, y=y, marker="", opacity=0.5)]
+    return [replace(drawn.style(place, 0), shape="points", x=x, y=y, marker="", opacity=0.5)]
 
 
 def whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
     """Return median and quartiles of all rows of all runs of a group at each x."""
     marks = []
     for number in range(len(drawn.inner)):
-        points = [curve for kept in drawn.groups[place].kept for curve in drawn.of_inner(kept, number)]
-        if not points:
+        x, y = drawn.points(place, number)
+        if not x.size:
             continue
-        x, y = (np.concatenate(axis) for axis in ([x for x, _ in points], [y for _, y in points]))
         x, low, middle, high = quartiles_over(x, y, PLACES)
         style = replace(drawn.style(place, number), marker="circle")
         marks.append(replace(style, shape="whiskers", x=x, y=middle, low=low, high=high))

@@ -51,23 +51,19 @@ class StyledGroups:
         """Colour of a group; in panels of their own, groups are told apart by the panel."""
         if self.crowd:
             return palette.along(place / max(len(self.groups) - 1, 1))
-        return palette.SERIES[place % len(palette.SERIES)]
+        return palette.of_series(place)
 
     def style(self, place: int, number: int) -> Mark:
         """Return an empty mark of a group's curve `number`."""
-        nothing = np.empty(0)
-        label = self.groups[place].name
+        nothing, label = np.empty(0), self.groups[place].name
+        marker = MARKERS[number % len(MARKERS)]
         if self.crowd:
             return Mark("line", "", nothing, nothing, self.colour(place), opacity=0.8, front=False)
         if self.apart:
-            colour = (
-                palette.SERIES[number % len(palette.SERIES)] if len(self.inner) > 1 else self.colour(place)
-            )
-            return Mark(
-                "line", self.inner[number], nothing, nothing, colour, marker=MARKERS[number % len(MARKERS)]
-            )
+            colour = palette.of_series(number) if len(self.inner) > 1 else self.colour(place)
+            return Mark("line", self.inner[number], nothing, nothing, colour, marker=marker)
         label = label if number == 0 else ""
-        marker = MARKERS[number % len(MARKERS)] if len(self.inner) > 1 else "circle"
+        marker = marker if len(self.inner) > 1 else "circle"
         dash = DASHES[number % len(DASHES)]
         return Mark("line", label, nothing, nothing, self.colour(place), dash=dash, marker=marker)
 
@@ -83,6 +79,12 @@ class StyledGroups:
                 found.append((x, y))
         return found
 
+    def points(self, place: int, number: int) -> Points:
+        """Return the points of all runs of a group, of one curve within a run."""
+        curves = [curve for one in self.groups[place].kept for curve in self.of_inner(one, number)]
+        x, y = (np.concatenate([np.empty(0), *(curve[axis] for curve in curves)]) for axis in (0, 1))
+        return x, y
+
 
 @dataclass(frozen=True)
 class GroupedFigure:
@@ -94,3 +96,8 @@ class GroupedFigure:
     ratios: tuple[Drawing, ...] = ()  # below each panel the ratio to the first group; empty without
     columns: int = 0  # images of one row, where each row is another map; 0 for any number
     fits: tuple[str, ...] = ()  # a line for each fit
+
+    @classmethod
+    def of_nothing(cls, title: str, why: str) -> GroupedFigure:
+        """Return a figure that only says why there is nothing to draw."""
+        return cls(title, "", (Drawing(title, nothing=why),))

@@ -22,8 +22,7 @@ from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images
 from mho.analysis.figures.rendering.lettering import in_print
-from mho.analysis.figures.rendering.shown_sheet import Sheet
-from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
+from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE, Sheet
 from mho.escaping import visible
 
 RATIO = 0.42  # height of the axes of a ratio, beside those above

@@ -81,7 +81,7 @@ def read_figures(
                 for one in wanted:
                     _read_one(one, file, place, len(runs), changed, formulas)
         except RunFileError as error:
-            skipped.append(SkippedFile(str(run.path), str(error)))
+            skipped.append(SkippedFile(run.path, str(error)))
             for one in wanted:
                 one.kept.pop(place, None)
     if not wanted:

@@ -20,7 +20,7 @@ from mho.analysis import palette
 from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.inferred import drawable_with
-from mho.analysis.figures.values.spatial_correlation import without_group_medians
+from mho.analysis.figures.values.statistics import without_group_medians
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
 from mho.array_types import Floats
