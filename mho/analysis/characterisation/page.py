@@ -28,8 +28,9 @@ from mho.analysis.documents import (
     without_folders,
 )
 from mho.analysis.figures import compose, figures_of, gather
-from mho.analysis.reports import handy_unit
-from mho.errors import InputError, MhoError, RunFileError
+from mho.analysis.reports.quantities import handy_unit, name_text
+from mho.analysis.reports.summary import read_description
+from mho.errors import InputError, MhoError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile, Status, outcome_line
 from mho.toml import load_toml
@@ -41,7 +42,7 @@ QUIET = ("DEBUG", "INFO")  # levels of the log that are no warning
 
 
 @dataclass(frozen=True)
-class RunFacts:
+class PageRun:
     """What a page says of a run."""
 
     path: Path
@@ -72,15 +73,14 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step as a plan names it, with the runs that were made for it."""
+    """A step of a plan, with the runs that were made for it."""
 
     number: int
     procedure: str
-    name: str
-    runs: tuple[RunFacts, ...]
+    runs: tuple[PageRun, ...]
 
     @property
-    def finished(self) -> RunFacts | None:
+    def finished(self) -> PageRun | None:
         """The run that came to its end; None where there is none."""
         return next((run for run in self.runs if run.finished), None)
 
@@ -93,10 +93,10 @@ class Folder:
     title: str
     description: str
     steps: tuple[PlannedStep, ...]  # empty without a plan
-    others: tuple[RunFacts, ...]  # runs that belong to no step
+    others: tuple[PageRun, ...]  # runs that belong to no step
 
     @property
-    def runs(self) -> tuple[RunFacts, ...]:
+    def runs(self) -> tuple[PageRun, ...]:
         """All of them, in order."""
         return (*(run for step in self.steps for run in step.runs), *self.others)
 
@@ -120,18 +120,12 @@ def read_folder(folder: Path) -> Folder:
         raise InputError(f"{folder} holds no run file and no {PLAN}; there is nothing to report on")
     planned = [one for one in plan.get("steps", []) if isinstance(one, dict)]
     steps = tuple(
-        PlannedStep(
-            number,
-            str(one.get("procedure", "")),
-            str(one.get("name") or one.get("procedure", "")),
-            tuple(run for run in runs if run.step == number),
-        )
+        PlannedStep(number, str(one.get("procedure", "")), tuple(run for run in runs if run.step == number))
         for number, one in enumerate(planned, 1)
     )
     others = tuple(run for run in runs if run.step is None or not 1 <= run.step <= len(steps))
-    return Folder(
-        str(plan.get("name", "")) or folder.resolve().name, str(plan.get("description", "")), steps, others
-    )
+    title = str(plan.get("name", "")) or folder.resolve().name
+    return Folder(title, str(plan.get("description", "")), steps, others)
 
 
 def _plan(folder: Path) -> dict[str, Any]:
@@ -153,7 +147,11 @@ def _varied(run: RunFile) -> str:
     return "" if against is None or against.value == V_WL else str(against.value)
 
 
-def run_facts(path: Path) -> RunFacts:
+def _own_name(text: str) -> str:
+    return str(read_description(text).get("name", ""))
+
+
+def run_facts(path: Path) -> PageRun:
     """Return what a page says of the run in a file; one that cannot be read says why."""
     named = NUMBERED.fullmatch(path.name)
     step = int(named.group(1)) if named else None
@@ -161,29 +159,21 @@ def run_facts(path: Path) -> RunFacts:
         with RunFile(path) as run:
             kept = run.provenance
             told = kept.get("step", "")
-            return RunFacts(
+            return PageRun(
                 path=path, step=int(told) if told.isdecimal() else step, procedure=run.procedure,
                 varied=_varied(run), title=run.title, status=str(run.status),
                 outcome=outcome_line(run.status, run.reason, run.conclusion),
                 started=f"{run.start_time:%Y-%m-%d %H:%M:%S}", cells=run.cells,
                 left_out=kept.get("left_out", ""),
                 warnings=tuple(entry.message for entry in run.log() if entry.level not in QUIET),
-                bench=_name(run.bench), chip=_name(run.chip), preset=kept.get("preset", ""),
+                bench=_own_name(run.bench), chip=_own_name(run.chip), preset=kept.get("preset", ""),
                 seed=kept.get("seed", ""),
                 version=" ".join(filter(None,
                     (kept.get("mho_version", ""), kept.get("git_commit", "")[:12]))),
                 result=run.summary, units=run.result_units,
             )  # fmt: skip
     except MhoError as error:
-        return RunFacts(path, step, str(error))
-
-
-def _name(text: str) -> str:
-    """Return the name that a bench file or chip map gives itself; "" where it cannot be read."""
-    try:
-        return str(load_toml(text, "a file", RunFileError).get("name", ""))
-    except RunFileError:
-        return ""
+        return PageRun(path, step, str(error))
 
 
 HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -269,17 +259,16 @@ def characterisation_document(
 ) -> Document:
     """Return the page as `write_report` writes it, with folders in its texts if `personal`; errors as there."""
     found = read_folder(folder)
-    # Of up to a hundred runs: pixels keep the page small.
+    blocks = tuple(_body(found, folder, reasons or {}))
     document = Document(
-        found.title, tuple(_body(found, folder, reasons or {})), found.description, pixels=True
-    )
+        found.title, blocks, found.description, pixels=True
+    )  # of a hundred runs: a small page
     return document if personal else map_texts(document, without_folders)
 
 
 def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[Block]:
-    superseded = [
-        run for step in found.steps if step.finished for run in step.runs if run is not step.finished
-    ]
+    done = [step for step in found.steps if step.finished]
+    superseded = [run for step in done for run in step.runs if run is not step.finished]
     if found.description:
         yield Paragraph(found.description, DIM)
     yield _facts(found, folder)
@@ -328,7 +317,7 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
     return grid(("", "step", "", ""), rows, caption="Steps of the plan")
 
 
-def _attempt(run: RunFacts) -> Words:
+def _attempt(run: PageRun) -> Words:
     """Return what came of an attempt that did not finish."""
     why = run.trouble or run.outcome
     return f"{run.path.name}: ", TextSpan(why, BAD)
@@ -356,7 +345,7 @@ def _headlines(found: Folder) -> Iterator[Block]:
         yield grid(head, rows, numbers=(1, 2, 4), caption="Device parameters")
 
 
-def _run(run: RunFacts) -> Iterator[Block]:
+def _run(run: PageRun) -> Iterator[Block]:
     yield Heading(run.title or run.path.name, anchor=run.path.stem)
     if run.trouble:
         yield Paragraph(run.trouble, BAD)
@@ -367,7 +356,7 @@ def _run(run: RunFacts) -> Iterator[Block]:
         yield Paragraph(warning, BAD)
     found = extracted(run.result or {}, run.units or {})
     if found:
-        rows = [(_words(one.name), *_value(one)) for one in found]
+        rows = [(name_text(one.name), *_value(one)) for one in found]
         head = ("parameter", "value", "95 % interval", "unit")
         yield grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
     yield Pictures(tuple(_pictures(run.path)))
@@ -405,7 +394,3 @@ def _number(value: Number | None, factor: float) -> str:
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) and factor == 1.0 else f"{value * factor:.4g}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace(".", ", ")

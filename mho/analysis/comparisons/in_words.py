@@ -6,7 +6,7 @@ import math
 
 from mho.analysis.comparisons.comparing import Comparison, ResultDifference, ValueSample
 from mho.analysis.comparisons.effects import Effect, Ranged
-from mho.analysis.reports import handy_unit
+from mho.analysis.reports.quantities import handy_unit, name_text
 
 
 def value_text(sample: ValueSample | None, unit: str) -> str:
@@ -57,9 +57,7 @@ def p_text(effect: Effect | None) -> str:
 
 def named(result: ResultDifference) -> str:
     """Return a result's name with its handy unit."""
-    unit = handy_unit(result.unit)[1]
-    name = result.name.replace("_", " ").replace(".", ", ")
-    return f"{name} / {unit}" if unit else name
+    return name_text(result.name, result.unit)
 
 
 def sides_said(comparison: Comparison) -> str:

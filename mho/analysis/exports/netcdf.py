@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.datasets import StoredValues, TableGrid, grid_of, rows_of
-from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents
+from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents, run_facts
 from mho.errors import InputError
-from mho.runs import RunFile, outcome_line
+from mho.runs import RunFile
 from mho.runs.reading import open_run_file
 
 if TYPE_CHECKING:
@@ -187,13 +187,11 @@ def _parts(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[NDArray[Any]],
 
 
 def _attributes(run: RunFile) -> dict[str, str]:
-    end = run.end_time
+    facts = run_facts(run)
+    start, end = facts.pop("start"), facts.pop("end")
     return {
-        "title": run.title, "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(),
-        "procedure": run.procedure, "status": str(run.status), "reason": run.reason,
-        "conclusion": outcome_line(run.status, run.reason, run.conclusion, named=False),
-        "warnings": "\n".join(() if run.conclusion is None else run.conclusion.warnings),
-        "start_time": run.start_time.isoformat(), "end_time": "" if end is None else end.isoformat(),
+        "title": run.title, "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(), **facts,
+        "start_time": start, "end_time": end,
         "parameters": json.dumps({name: [one.value, one.unit] for name, one in run.parameters.items()}),
         "summary": json.dumps(run.summary), "provenance": json.dumps(run.provenance), "bench": run.bench,
         "chip": run.chip,

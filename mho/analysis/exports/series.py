@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.runs import RunFile, outcome_line
 from mho.runs.reading import check_array, check_map, check_table, intact, is_table, items_of
 
 BLOCK_BYTES = 8 << 20  # of one series that is in memory at a time
@@ -71,10 +72,19 @@ class SeriesGroup:
 
 
 _CHECKS: dict[str, Callable[[h5py.HLObject], None]] = {
-    "table": check_table,
-    "map": check_map,
-    "array": check_array,
-}
+    "table": check_table, "map": check_map, "array": check_array,
+}  # fmt: skip
+
+
+def run_facts(run: RunFile) -> dict[str, str]:
+    """Return what every export says of a run: what it is, when it was, how it ended."""
+    end, conclusion = run.end_time, run.conclusion
+    return {
+        "title": run.title, "procedure": run.procedure, "status": str(run.status), "reason": run.reason,
+        "conclusion": outcome_line(run.status, run.reason, conclusion, named=False),
+        "warnings": "\n".join(() if conclusion is None else conclusion.warnings),
+        "start": run.start_time.isoformat(), "end": "" if end is None else end.isoformat(),
+    }  # fmt: skip
 
 
 def read_contents(file: h5py.File) -> tuple[SeriesGroup, ...]:

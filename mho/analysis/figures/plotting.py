@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from mho.analysis.figures.request import FigureRequest
+from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
 from mho.runs import RunFile
 
@@ -219,19 +220,10 @@ def check_picture(output: RunPath) -> Path:
 
 
 def _save(target: Path, save: Callable[[Path], None]) -> None:
-    """Have a picture saved beside its place, and put it there when it is whole."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    """Have a picture saved; folders are made."""
+    with whole_file(target, "picture") as draft:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save(draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"picture {target} cannot be written: {error.strerror}; choose another --output"
-        ) from error
+        save(draft)
 
 
 def _no_picture(output: Path) -> str:

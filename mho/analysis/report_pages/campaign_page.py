@@ -22,7 +22,6 @@ from mho.analysis.documents import (
     Listing,
     Paragraph,
     Picture,
-    Pictures,
     TextSpan,
     Words,
     counted,
@@ -47,11 +46,12 @@ from mho.analysis.report_pages.campaign_facts import (
     varied,
 )
 from mho.analysis.report_pages.kinds import PLAN, read_plan
-from mho.analysis.report_pages.run_figures import grouped_pictures
+from mho.analysis.report_pages.run_figures import figure_blocks, grouped_pictures
 from mho.analysis.reports import duration_text, handy_unit, left_out_tries
+from mho.analysis.reports.quantities import name_text
 from mho.array_types import Floats
 from mho.errors import InputError, RunFileError
-from mho.runs import RunFile, Status, outcome_line, status_words
+from mho.runs import RunFile, outcome_line, status_words
 
 FEWEST_POINTS = 3  # values of a parameter from which on results are drawn over it
 MOST_SWEPT, MOST_DRAWN = 2, 4
@@ -144,13 +144,9 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     runs, skipped = read_cards(places)
     named = tuple(filter(None, map(str.strip, by.split(","))))
     kinds = Counter(run.card.facts.procedure for run in runs)
-    parts = [
-        block
-        for kind, _ in kinds.most_common(MOST_PROCEDURES)
-        for block in _procedure(
-            [run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped
-        )
-    ]
+    parts: list[Block] = []
+    for kind, _ in kinds.most_common(MOST_PROCEDURES):
+        parts += _procedure([run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped)
     plan = _plan_of(places)
     blocks = (
         *_incomplete(runs),
@@ -165,11 +161,13 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
 
 
 def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
-    folder = places[0] if places[0].is_dir() else places[0].parent
-    name = folder.resolve().name
-    if name == "runs":
-        name = folder.resolve().parent.name
+    folder = _folder(places).resolve()
+    name = folder.parent.name if folder.name == "runs" else folder.name
     return f"Campaign {name}: {counted(len(runs), 'run')}"
+
+
+def _folder(places: Sequence[Path]) -> Path:
+    return places[0] if places[0].is_dir() else places[0].parent
 
 
 # --- how it went ---
@@ -240,38 +238,31 @@ def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterato
         yield Heading("Damaged files", 2, "damaged")
         rows = [(one.path.name, one.reason) for one in skipped]
         yield grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
-    unfinished = [run for run in runs if not run.finished]
-    if unfinished:
-        yield Heading("Runs that did not finish", 2, "unfinished")
-        yield Paragraph("They are used as far as they came.", DIM)
-        yield _outcomes(unfinished, "Runs that did not finish")
-    empty = [run for run in runs if run.finished and run.card.conclusion and not run.card.conclusion.measured]
-    if empty:
-        yield Heading("Runs that measured nothing", 2, "nothing-measured")
-        yield _outcomes(empty, "Runs that measured nothing")
+    finished = [run for run in runs if run.finished and run.card.conclusion]
+    empty = [run for run in finished if run.card.conclusion and not run.card.conclusion.measured]
     warned = [
         run for run in runs if run not in empty and run.card.conclusion and run.card.conclusion.warnings
     ]
-    if warned:
-        yield Heading("Runs with warnings", 2, "warned")
-        yield _outcomes(warned, "Runs with warnings")
+    for title, anchor, some in (
+        ("Runs that did not finish", "unfinished", [run for run in runs if not run.finished]),
+        ("Runs that measured nothing", "nothing-measured", empty),
+        ("Runs with warnings", "warned", warned),
+    ):
+        if some:
+            yield Heading(title, 2, anchor)
+            if anchor == "unfinished":
+                yield Paragraph("They are used as far as they came.", DIM)
+            yield grid(
+                ("file", "how it stands", "outcome", "warnings"), list(map(_outcome, some)), caption=title, most=100,
+                of="runs",
+            )  # fmt: skip
 
 
-def _outcomes(runs: Sequence[RunCard], caption: str) -> Block:
-    rows = []
-    for run in runs:
-        card = run.card
-        warnings = "; ".join(card.conclusion.warnings) if card.conclusion else ""
-        rows.append(
-            (
-                run.path.name,
-                TextSpan(status_words(card.status, card.conclusion), DOUBTFUL),
-                outcome_line(card.status, card.reason, card.conclusion, named=False),
-                warnings,
-            )
-        )
-    head = ("file", "how it stands", "outcome", "warnings")
-    return grid(head, rows, caption=caption, most=100, of="runs")
+def _outcome(run: RunCard) -> tuple[Words, ...]:
+    card, conclusion = run.card, run.card.conclusion
+    state = TextSpan(status_words(card.status, conclusion), DOUBTFUL)
+    outcome = outcome_line(card.status, card.reason, conclusion, named=False)
+    return run.path.name, state, outcome, "; ".join(conclusion.warnings) if conclusion else ""
 
 
 # --- results of one procedure ---
@@ -295,12 +286,8 @@ def _procedure(
     yield from _stand_apart(values, units, groups, runs)
     drawn, note, damaged = grouped_pictures(runs, groups)
     skipped += [one for one in damaged if one.path not in {known.path for known in skipped}]
-    yield Heading(f"Figures{of}", 2, f"figures-{name}")
     over = swept_pictures(runs, found, chosen, values)
-    if over or drawn:
-        yield Pictures((*over, *drawn))
-    if note or not (over or drawn):
-        yield Paragraph(note or "Nothing is there to draw.", DIM)
+    yield from figure_blocks((*over, *drawn), note, f"Figures{of}", f"figures-{name}")
 
 
 def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]:
@@ -338,28 +325,20 @@ def _results(
     if len(moving) > MOST_RESULTS:
         yield Paragraph(f"{len(moving) - MOST_RESULTS} more results are not shown.", DIM)
     if same:
-        told = [
-            f"{_with_unit(name, units[name])} {number_text(_handy(known[name][0], units[name]))}"
-            for name in same
-        ]
-        yield Folded(
-            f"{counted(len(same), 'result')} {'is' if len(same) == 1 else 'are'} the same in all runs",
-            (Paragraph("; ".join(told[:200])),),
-        )
+        equal = [f"{name_text(one, units[one])} {_number(known[one][0], units[one])}" for one in same[:200]]
+        verb = "is" if len(same) == 1 else "are"
+        title = f"{counted(len(same), 'result')} {verb} the same in all runs"
+        yield Folded(title, (Paragraph("; ".join(equal)),))
 
 
 def _table(
     names: Sequence[str], values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
 ) -> Block:
-    rows = [
-        (
-            _with_unit(name, units[name]),
-            group.label,
-            *_cells(summarised(values[name][list(group.runs)]), units[name]),
-        )
-        for name in names
-        for group in groups
-    ]
+    rows = []
+    for name in names:
+        for group in groups:
+            result = summarised(values[name][list(group.runs)])
+            rows.append((name_text(name, units[name]), group.label, *_cells(result, units[name])))
     head = ("result", "group", "runs", "median", "lower quartile", "upper quartile", "least", "largest")
     return grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
 
@@ -368,11 +347,7 @@ def _cells(one: GroupResult | None, unit: str) -> tuple[str, ...]:
     if one is None:
         return ("0", "-", "-", "-", "-", "-")
     numbers = (one.median, one.lower, one.upper, one.least, one.largest)
-    return (str(one.count), *(number_text(_handy(number, unit)) for number in numbers))
-
-
-def _handy(value: float, unit: str) -> float:
-    return handy_unit(unit)[0] * float(value)
+    return (str(one.count), *(_number(number, unit) for number in numbers))
 
 
 def _stand_apart(
@@ -386,9 +361,9 @@ def _stand_apart(
     rows = []
     for one in found:
         unit = units[one.result]
-        value, median = (number_text(_handy(number, unit)) for number in (one.value, one.median))
+        value, median = (_number(number, unit) for number in (one.value, one.median))
         apart = "the only scatter" if np.isinf(one.distance) else f"{one.distance:.1f}"
-        rows.append((runs[one.run].path.name, one.group, _with_unit(one.result, unit), value, median, apart))
+        rows.append((runs[one.run].path.name, one.group, name_text(one.result, unit), value, median, apart))
     head = ("file", "group", "result", "value", "median of the group", "distance / quartiles' distance")
     note = "beyond 3 distances between quartiles; of each run the result that stands apart most"
     yield grid(
@@ -403,37 +378,27 @@ def _stand_apart(
 def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
     yield Heading("Runs", 2, "runs")
     values, units = results_of(runs)
-    moving = [
-        name
-        for name, column in values.items()
-        if np.isfinite(column).any() and np.nanmax(column) > np.nanmin(column)
-    ][:KEY_RESULTS]
+    known = {name: column[np.isfinite(column)] for name, column in values.items()}
+    moving = [name for name, column in known.items() if column.size and np.ptp(column) > 0.0][:KEY_RESULTS]
     rows: list[tuple[Words, ...]] = []
     for place, run in enumerate(runs):
         facts = run.card.facts
-        state: Words = (
-            run.card.status if run.card.status == Status.FINISHED else TextSpan(run.card.status, DOUBTFUL)
-        )
+        state: Words = run.card.status if run.finished else TextSpan(run.card.status, DOUBTFUL)
         told = [_number(values[name][place], units[name]) for name in moving]
         rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *told))
-    named = [_with_unit(name, units[name]) for name in moving]
+    named = [name_text(name, units[name]) for name in moving]
     head = ("file", "procedure", "preset", "seed", "how it stands", *named)
     table = grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
     yield Folded(counted(len(runs), "run"), (table,))
 
 
 def _number(value: float, unit: str) -> str:
-    return "-" if np.isnan(value) else number_text(_handy(value, unit))
-
-
-def _with_unit(name: str, unit: str) -> str:
-    words, handy = name.replace("_", " ").replace(".", ", "), handy_unit(unit)[1]
-    return f"{words} / {handy}" if handy else words
+    return "-" if np.isnan(value) else number_text(handy_unit(unit)[0] * float(value))
 
 
 def _plan_of(places: Sequence[Path]) -> str:
     """Return the plan beside the runs, or above them; "" where there is none."""
-    folder = places[0] if places[0].is_dir() else places[0].parent
+    folder = _folder(places)
     return next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
 
 

@@ -26,7 +26,6 @@ from mho.analysis.documents import (
     Heading,
     Listing,
     Paragraph,
-    Pictures,
     TextSpan,
     Words,
     counted,
@@ -35,11 +34,16 @@ from mho.analysis.documents import (
     without_folders,
 )
 from mho.analysis.grouping import Group, RunCard
-from mho.analysis.report_pages.run_figures import grouped_pictures, overlaid_pictures
+from mho.analysis.report_pages.run_figures import figure_blocks, grouped_pictures, overlaid_pictures
 from mho.runs import Status
 from mho.runs.index import read_card
 
 MOST_RUNS_LISTED = 200
+MEASURES = (
+    ("difference", "of the medians, with the interval between their order statistics, or of the means, with Welch's"),
+    ("Hedges' g", "difference of means in units of the common standard deviation"),
+    ("Cliff's delta", "share of pairs in which the second is larger, less that in which it is smaller"),
+)  # fmt: skip
 
 
 def comparison_document(comparison: Comparison, *, command: str = "", personal: bool = False) -> Document:
@@ -59,16 +63,9 @@ def _known(comparison: Comparison) -> Iterator[Block]:
         yield Paragraph(note, DOUBTFUL)
     if comparison.marked:
         rows = [(name, TextSpan(state, DOUBTFUL)) for name, state in comparison.marked]
-        yield Paragraph(
-            "These runs did not finish or measured nothing, and are used as far as they came:", DOUBTFUL
-        )
-        yield grid(
-            ("run", "how it stands"),
-            rows,
-            caption="Runs that did not finish or measured nothing",
-            most=50,
-            of="runs",
-        )
+        what = "did not finish or measured nothing"
+        yield Paragraph(f"These runs {what}, and are used as far as they came:", DOUBTFUL)
+        yield grid(("run", "how it stands"), rows, caption=f"Runs that {what}", most=50, of="runs")
     if comparison.skipped:
         yield Paragraph("These files cannot be read, and are left out:", BAD)
         damaged = [(one.path.name, one.reason) for one in comparison.skipped]
@@ -152,9 +149,8 @@ def _side_by_side(
     what: str, settings: tuple[DifferingSetting, ...], comparison: Comparison, caption: str
 ) -> Block:
     rows = [(one.name, *one.values) for one in settings]
-    return grid(
-        (what, *(side.name for side in comparison.sides)), rows, caption=caption, most=200, of=f"{what}s"
-    )
+    head = (what, *(side.name for side in comparison.sides))
+    return grid(head, rows, caption=caption, most=200, of=f"{what}s")
 
 
 def _figures(comparison: Comparison) -> Iterator[Block]:
@@ -168,11 +164,7 @@ def _figures(comparison: Comparison) -> Iterator[Block]:
     else:
         paths = [side.runs[0].path for side in comparison.sides]
         drawn, note = overlaid_pictures(paths, [side.name for side in comparison.sides])
-    yield Heading("Figures", 2, "figures")
-    if drawn:
-        yield Pictures(drawn)
-    if note or not drawn:
-        yield Paragraph(note or "Nothing is there to draw.", DIM)
+    yield from figure_blocks(drawn, note)
 
 
 def _runs(comparison: Comparison) -> Iterator[Block]:
@@ -189,18 +181,6 @@ def _runs(comparison: Comparison) -> Iterator[Block]:
 
 def _repeat(command: str) -> Iterator[Block]:
     yield Heading("How it was compared", 2, "repeat")
-    yield FactList(
-        (
-            (
-                "difference",
-                "of the medians, with the interval between their order statistics, or of the means, with Welch's",
-            ),
-            ("Hedges' g", "difference of means in units of the common standard deviation"),
-            (
-                "Cliff's delta",
-                "share of pairs in which the second is larger, less that in which it is smaller",
-            ),
-        )
-    )
+    yield FactList(MEASURES)
     if command:
         yield Listing(command, "Command that makes the comparison")

@@ -25,7 +25,6 @@ from mho.analysis.documents import (
     Heading,
     Listing,
     Paragraph,
-    Pictures,
     TextSpan,
     Words,
     counted,
@@ -34,15 +33,14 @@ from mho.analysis.documents import (
     map_texts,
     without_folders,
 )
-from mho.analysis.report_pages.run_figures import run_pictures
+from mho.analysis.report_pages.run_figures import figure_blocks, run_pictures
 from mho.analysis.report_pages.run_results import certificate, cycles, programming, results, worth
 from mho.analysis.reports import Summary, duration_text, handy_unit, parameter_text, summarise
-from mho.errors import RunFileError
+from mho.analysis.reports.summary import read_description
 from mho.runs import GOING_ON, LogEntry, RunFile, Status, Verdict, Verification, status_words, verify
 from mho.runs.index import read_card
 from mho.runs.integrity import bytes_to_verify
 from mho.runs.provenance import text_hash
-from mho.toml import load_toml
 
 HEAD_ROWS, TAIL_ROWS = 8, 4
 MOST_TABLES, MOST_COLUMNS, MOST_ITEMS = 40, 24, 100
@@ -187,25 +185,17 @@ def of_log(log: LogExcerpt) -> Iterator[Block]:
         return
     head = ("after", "level", "message")
     if log.warnings:
-        note = (
-            f"the first {len(log.warnings)} of {log.warned} warnings"
-            if log.warned > len(log.warnings)
-            else ""
-        )
+        few = log.warned > len(log.warnings)
+        note = f"the first {len(log.warnings)} of {log.warned} warnings" if few else ""
         yield grid(head, [_entry(one) for one in log.warnings], caption="Warnings in the log", note=note)
     if log.count == len(log.warnings):
         return  # all of it stands there
     shown = (*log.first, *log.last)
-    note = (
-        f"the first {len(log.first)} and the last {len(log.last)} of {log.count} entries"
-        if len(shown) < log.count
-        else ""
-    )
-    table = grid(head, [_entry(one) for one in shown], caption="Log", note=note)
-    yield Folded(
-        (f"All {log.count} entries" if log.count > 1 else "1 entry") if not note else f"Entries: {note}",
-        (table,),
-    )
+    title, note = f"All {log.count} entries" if log.count > 1 else "1 entry", ""
+    if len(shown) < log.count:
+        note = f"the first {len(log.first)} and the last {len(log.last)} of {log.count} entries"
+        title = f"Entries: {note}"
+    yield Folded(title, (grid(head, [_entry(one) for one in shown], caption="Log", note=note),))
 
 
 def _entry(entry: LogEntry) -> tuple[str | TextSpan, ...]:
@@ -261,28 +251,14 @@ def _instruments(run: RunFile) -> Iterator[Block]:
     for name in list(before)[:MOST_INSTRUMENTS]:
         settings, later = before[name], after.get(name, {})
         names = [one for one in dict.fromkeys((*settings, *later)) if one != "identity"]
-        told = [(one, _setting(settings, one), _later(settings, later, one)) for one in names]
+        changed = {one: str(text) for one, text in later.items() if text != settings.get(one)}
+        told = [(one, str(settings.get(one, "")), changed.get(one, "")) for one in names]
         if told:
-            blocks.append(Heading(name, 4))
-            blocks.append(
-                grid(
-                    ("setting", "before the run", "after it, where it differs"),
-                    told,
-                    caption=f"Settings of {name}",
-                    most=MOST_SETTINGS,
-                    of="settings",
-                )
-            )
+            head = ("setting", "before the run", "after it, where it differs")
+            table = grid(head, told, caption=f"Settings of {name}", most=MOST_SETTINGS, of="settings")
+            blocks += [Heading(name, 4), table]
     if blocks:
         yield Folded("Settings of the instruments", tuple(blocks))
-
-
-def _setting(settings: Mapping[str, str], name: str) -> str:
-    return str(settings.get(name, ""))
-
-
-def _later(before: Mapping[str, str], after: Mapping[str, str], name: str) -> str:
-    return "" if name not in after or after[name] == before.get(name) else str(after[name])
 
 
 def _provenance(kept: Mapping[str, str], personal: bool) -> Iterator[Block]:
@@ -295,9 +271,8 @@ def _provenance(kept: Mapping[str, str], personal: bool) -> Iterator[Block]:
     yield FactList(tuple(rows[:100]))
     for name in TEXTS:
         if name in shown:
-            count = len(shown[name].splitlines())
-            title = f"{MEANT.get(name, name.capitalize())}: {count} {'packages' if name == 'packages' else 'lines'}"
-            text = shown[name]
+            text, what = shown[name], "packages" if name == "packages" else "lines"
+            title = f"{MEANT.get(name, name.capitalize())}: {len(text.splitlines())} {what}"
             if name == "packages":  # many to a line
                 text = textwrap.fill(", ".join(text.split()), 100, break_on_hyphens=False)
             yield Folded(title[:1].upper() + title[1:], (listing(text, MEANT.get(name, name)),))
@@ -390,7 +365,7 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
         blocks: list[Block] = [
             Paragraph(state(run, summary), _tone(summary)), _facts(run, summary, personal),
             *_warnings(summary), *results(run, summary), *certificate(run.summary, summary),
-            *worth(run.summary), *_figures(run), *programming(summary), *cycles(run), *parameters(run),
+            *worth(run.summary), *figure_blocks(*run_pictures(run)), *programming(summary), *cycles(run), *parameters(run),
             *contents(run), *of_log(entries), *record(run, personal),
             *repeating(run, summary, command, personal), *_checks(path, run),
         ]  # fmt: skip
@@ -429,7 +404,8 @@ def _tone(summary: Summary) -> str:
 
 
 def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
-    bench, chip = (_described(text) for text in (run.bench, run.chip))
+    own = [read_description(text) for text in (run.bench, run.chip)]
+    bench, chip = (", ".join(str(one[key]) for key in ("name", "description") if one.get(key)) for one in own)
     preset = summary.bench.preset
     simulated: Words = (
         (bench or "unknown", " - ", TextSpan("SIMULATED", DOUBTFUL), f", preset {preset or 'by default'}")
@@ -459,30 +435,12 @@ def _took(run: RunFile) -> str:
     return f", {'for' if run.status in GOING_ON else 'took'} {duration_text(max(seconds, 0.0))}"
 
 
-def _described(text: str) -> str:
-    """Return name and description that a bench file or chip map gives itself; "" where it cannot be read."""
-    try:
-        found = load_toml(text, "a file", RunFileError)
-    except RunFileError:
-        return ""
-    return ", ".join(filter(None, (str(found.get(name, "")) for name in ("name", "description"))))
-
-
 def _warnings(summary: Summary) -> Iterator[Block]:
     if summary.warnings or summary.concluding_warnings:
         yield Heading("Warnings", 2, "warnings")
         rows = [(f"{one.time:.1f} s", TextSpan(one.level, BAD), one.message) for one in summary.warnings]
         rows += [("at the end", TextSpan("WARNING", BAD), text) for text in summary.concluding_warnings]
         yield grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
-
-
-def _figures(run: RunFile) -> Iterator[Block]:
-    drawn, note = run_pictures(run)
-    yield Heading("Figures", 2, "figures")
-    if drawn:
-        yield Pictures(drawn)
-    if note or not drawn:
-        yield Paragraph(note or "Nothing was declared, and nothing is there to draw.", DIM)
 
 
 def _checks(path: Path, run: RunFile) -> Iterator[Block]:
@@ -513,10 +471,8 @@ SAID = {
 def verdict(found: Verification) -> Iterator[Block]:
     """Say what the verification of a file found."""
     tone = {Verdict.SOUND: GOOD, Verdict.CHANGED: BAD, Verdict.DAMAGED: BAD, Verdict.UNREADABLE: BAD}
-    yield Paragraph(
-        (TextSpan(str(found.verdict)), f": {SAID[found.verdict]}"), tone.get(found.verdict, DOUBTFUL)
-    )
+    words = TextSpan(str(found.verdict)), f": {SAID[found.verdict]}"
+    yield Paragraph(words, tone.get(found.verdict, DOUBTFUL))
     if found.findings:
-        yield grid(
-            ("finding",), [(one,) for one in found.findings], caption="Findings", most=20, of="findings"
-        )
+        rows = [(one,) for one in found.findings]
+        yield grid(("finding",), rows, caption="Findings", most=20, of="findings")

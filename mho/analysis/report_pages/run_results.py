@@ -29,6 +29,7 @@ from mho.analysis.reports import (
     read_convergence,
     worth_rows,
 )
+from mho.analysis.reports.quantities import name_text
 from mho.runs import RunFile
 from mho.runs.integrity import OF_THE_MOMENT
 
@@ -39,11 +40,6 @@ ELSEWHERE = ("certificate.", "enclosure.", "multiplications.", "without_chip.", 
 """Beginnings of names in a result that have a part of the page of their own."""
 
 Number = int | float
-
-
-def in_words(name: str) -> str:
-    """Return the name of a result as people write it."""
-    return name.replace("_", " ").replace(".", ", ")
 
 
 def results(run: RunFile, summary: Summary) -> Iterator[Block]:
@@ -66,24 +62,21 @@ def results(run: RunFile, summary: Summary) -> Iterator[Block]:
                 continue  # as the reason of a solve that converged
             ends = [quantity_text(end, one.unit, 4)[0] for end in (one.low, one.high)]
             interval = "" if one.low is None and one.high is None else " to ".join(ends)
-            rows.append((in_words(one.name), value, *([interval] * known), unit))
+            rows.append((name_text(one.name), value, *([interval] * known), unit))
         head = ("result", "value", *(["95 % interval"] * known), "unit")
         yield grid(head, rows, numbers=(1, 2) if known else (1,), caption="Results", of="results")
     for name, values in told.items():
         if isinstance(values, list) and values and name != "cycles":  # shown cycle by cycle
-            yield from _list(in_words(name), values)
+            yield from _list(name_text(name), values)
 
 
 def _list(name: str, values: Sequence[Any]) -> Iterator[Block]:
     if all(isinstance(one, Mapping) for one in values):
         columns = list(dict.fromkeys(key for one in values for key in one))[:12]
         rows = [tuple(quantity_text(one.get(key))[0] for key in columns) for one in values]
-        numbers = tuple(
-            place
-            for place, key in enumerate(columns)
-            if isinstance(values[0].get(key), Number) and not isinstance(values[0].get(key), bool)
-        )
-        table = grid(list(map(in_words, columns)), rows, numbers=numbers, caption=name, most=LIST_ROWS)
+        kinds = [type(values[0].get(key)) for key in columns]
+        numbers = [place for place, kind in enumerate(kinds) if kind in (int, float)]
+        table = grid(list(map(name_text, columns)), rows, numbers=numbers, caption=name, most=LIST_ROWS)
         yield Folded(f"{name}: {counted(len(values), 'row')}", (table,))
     else:
         first = ", ".join(quantity_text(one)[0] for one in values[:FIRST_VALUES])
@@ -99,10 +92,8 @@ def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
     yield Heading("Certificate", 2, "certificate")
     if summary.converged is not None:
         why = f": {summary.reason_not_converged}" if summary.reason_not_converged else ""
-        yield Paragraph(
-            "The solution passes." if summary.converged else f"The solution does not pass{why}.",
-            GOOD if summary.converged else BAD,
-        )
+        passes = "The solution passes." if summary.converged else f"The solution does not pass{why}."
+        yield Paragraph(passes, GOOD if summary.converged else BAD)
     if isinstance(proof, Mapping):
         residual = (
             "the residual b - A x, recomputed without rounding errors from the matrix as given and the solution as handed "
@@ -130,7 +121,7 @@ def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
             if isinstance(proof.get(name), Number)
         ]
         rows += [
-            (in_words(name), quantity_text(value)[0])
+            (name_text(name), quantity_text(value)[0])
             for name, value in proof.items()
             if name not in (*names, "bits") and not isinstance(value, list | Mapping)
         ]
@@ -160,18 +151,9 @@ def programming(summary: Summary) -> Iterator[Block]:
     rows = []
     for one in summary.arrays:
         each = one.pulses / one.programmed if one.pulses is not None and one.programmed else None
-        rows.append(
-            (
-                one.name,
-                str(one.cells),
-                str(one.programmed),
-                _or_dash(one.pulses, "d"),
-                _or_dash(each, ".2f"),
-                _or_dash(one.outside, "d"),
-                _or_dash(one.error_mean, "+.3f", factor),
-                _or_dash(one.error_sd, ".3f", factor),
-            )
-        )
+        counts = _or_dash(one.pulses, "d"), _or_dash(each, ".2f"), _or_dash(one.outside, "d")
+        errors = _or_dash(one.error_mean, "+.3f", factor), _or_dash(one.error_sd, ".3f", factor)
+        rows.append((one.name, str(one.cells), str(one.programmed), *counts, *errors))
     yield grid(head, rows, numbers=range(1, len(head)), caption="Programming, by array")
 
 
@@ -190,19 +172,12 @@ def cycles(run: RunFile) -> Iterator[Block]:
     ]  # fmt: skip
     with np.errstate(divide="ignore", invalid="ignore"):
         bits_reached = -np.log2(convergence.relative_error)
-    rows = [
-        (
-            f"{convergence.cycle[number]:.0f}",
-            f"{convergence.residual[number]:.2e}",
-            *([] if true is None else ["" if np.isnan(true[number]) else f"{true[number]:.2e}"]),
-            *(
-                ("", "")
-                if np.isnan(bits_reached[number])
-                else (f"{convergence.relative_error[number]:.2e}", f"{bits_reached[number]:.1f}")
-            ),
-        )
-        for number in shown
-    ]
+    rows = []
+    for number in shown:
+        row = [f"{convergence.cycle[number]:.0f}", f"{convergence.residual[number]:.2e}"]
+        row += [] if true is None else ["" if np.isnan(true[number]) else f"{true[number]:.2e}"]
+        error, bits = convergence.relative_error[number], bits_reached[number]
+        rows.append([*row, *(("", "") if np.isnan(bits) else (f"{error:.2e}", f"{bits:.1f}"))])
     head = (
         "cycle", "residual", *([] if true is None else ["residual, recomputed"]), "relative error", "bits",
     )  # fmt: skip

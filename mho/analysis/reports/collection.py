@@ -1,7 +1,4 @@
-"""Measures thousands of run files in one pass: opens each once, makes one row of each, in constant memory.
-
-The run files that are exported: those that are named, and those in the folders that are named.
-"""
+"""Finds run files, and measures thousands of them in one pass: opens each once, a row of each, in constant memory."""
 
 from __future__ import annotations
 

@@ -185,14 +185,18 @@ def summarise(run: RunFile) -> Summary:
     )
 
 
+def read_description(text: str) -> dict[str, Any]:
+    """Return what a bench file or chip map in a run file says; nothing where it cannot be read."""
+    try:
+        return load_toml(text, "a file", RunFileError)
+    except RunFileError:
+        return {}
+
+
 def read_bench(run: RunFile) -> BenchFacts:
     """Return name and, for a simulated bench, cell preset of the bench that `run` was made on."""
-    try:
-        text = load_toml(run.bench, "the bench file", RunFileError)
-    except RunFileError:
-        return BenchFacts("", None)
-    simulation = text.get("simulation")
-    preset = None
+    text = read_description(run.bench)
+    simulation, preset = text.get("simulation"), None
     if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
         preset = run.provenance.get("preset") or simulation.get("preset", "")
     return BenchFacts(str(text.get("name", "")), preset)

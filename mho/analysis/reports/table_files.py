@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from mho.analysis.reports.run_table import RunTable
+from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
 from mho.escaping import csv_cell
 from mho.runs.index import write_parquet
@@ -83,20 +83,10 @@ def _write_parquet(table: RunTable, output: Path) -> None:
 
 @contextmanager
 def _draft(output: Path) -> Iterator[TextIO]:
-    draft = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        try:
-            with draft.open("w", encoding="utf-8", newline="") as file:
-                yield file
-            draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"table {output} cannot be written: {error.strerror or error}") from None
+    with whole_file(output, "table", "") as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 _WRITERS: dict[str, Callable[[RunTable, Path], None]] = {
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
-    ".json": _write_json,
-}
+    ".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json,
+}  # fmt: skip

@@ -9,13 +9,14 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from mho.analysis.exports.csv_folder import write_csv
 from mho.analysis.exports.package.text_tables import TextTables
+from mho.analysis.reports.summary import read_description
 from mho.errors import InputError, RunFileError
 from mho.runs import (
     GOING_ON,
@@ -33,7 +34,6 @@ from mho.runs.index import read_card
 from mho.runs.provenance import file_hash
 from mho.runs.publication import PersonalNames, copy_for_publication, personal_names, withheld_words
 from mho.runs.reading import open_run_file
-from mho.toml import load_toml
 
 MANIFEST = "manifest-sha256.txt"
 
@@ -179,17 +179,16 @@ class Contents:
 
     def _described(self, run: RunFile, name: str, digest: str, withheld: str, conforms: bool) -> PackagedRun:
         provenance = run.provenance
-        bench, chip = _own_name(run.bench), _own_name(run.chip)
-        environment = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
+        bench, chip = (str(read_description(text).get("name", "")) for text in (run.bench, run.chip))
+        known = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
+        environment = json.dumps(known, indent=1)
         texts = {
             "bench": self._text("bench", bench or "bench", ".toml", run.bench),
             "chip": self._text("chip", chip or "chip", ".toml", run.chip),
             "defects": self._text("chip", f"{chip or 'chip'}-defects", ".toml", run.defects),
             "source": self._text("source", _module(provenance, run.procedure), ".py", run.source),
             "packages": self._text("environment", "packages", ".txt", provenance.get("packages", "")),
-            "environment": self._text(
-                "environment", "environment", ".json", json.dumps(environment, indent=1)
-            ),
+            "environment": self._text("environment", "environment", ".json", environment),
             "uncommitted": self._text("environment", "uncommitted", ".diff", provenance.get("git_diff", "")),
         }
         return PackagedRun(
@@ -267,13 +266,6 @@ def _facts(run: RunFile) -> str:
 def _plain_name(name: str) -> str:
     """Return a name for a file that every system takes."""
     return re.sub(r"[^\w.-]+", "-", name.replace("[", "").replace("]", "")).strip(".-") or "run"
-
-
-def _own_name(text: str) -> str:
-    """Return the name that a bench file or a chip map gives itself."""
-    with suppress(RunFileError):
-        return str(load_toml(text, "text", RunFileError).get("name", ""))
-    return ""
 
 
 def _module(provenance: Mapping[str, str], procedure: str) -> str:
