@@ -177,8 +177,7 @@ def _corrected(curve: Floats, step: Floats, change: Floats) -> Floats:
     if seen < 0.2 * strength:
         share = 0.8 * strength / (strength - seen)
         change, seen = share * change + (1.0 - share) * along, 0.2 * strength
-    corrected: Floats = curve + np.outer(change, change) / seen - np.outer(along, along) / strength
-    return corrected
+    return curve + np.outer(change, change) / seen - np.outer(along, along) / strength
 
 
 def _differences(likelihood: Likelihood) -> Scores:

@@ -121,8 +121,7 @@ def read_scatter(
         moved = relaxing * relaxation_scatter(conductance, elapsed, base)
         full = base["noise_full"]
         read = noise * base["read_noise"] * conductance / (1.0 + (conductance / full if full else 0.0))
-        scatter: Floats = np.sqrt(moved**2 + read**2 + (1e-3 * conductance) ** 2)
-        return scatter
+        return np.sqrt(moved**2 + read**2 + (1e-3 * conductance) ** 2)
 
     return scatter(before, 0.4, 0.8), scatter(after, 1.0, 1.0)
 
@@ -148,5 +147,4 @@ def relaxation_scatter(conductance: Floats, elapsed: Floats, base: Mapping[str, 
     falls = size * conductance / base["fall_full"] * np.exp(-conductance / base["fall_fading"])
     back, memory = base["jump_return"], base["jump_memory"]  # a share of them is undone
     number = base["relaxation_jumps"] * ((1.0 - back) * dose - back * memory * np.expm1(-dose / memory))
-    jumped: Floats = np.sqrt(-number * np.expm1(-2.0 * number) * (rises**2 + falls**2))
-    return jumped
+    return np.sqrt(-number * np.expm1(-2.0 * number) * (rises**2 + falls**2))

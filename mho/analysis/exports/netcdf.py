@@ -50,8 +50,7 @@ def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
     with RunFile(path) as run, closing(open_run_file(Path(path))) as file:
         write_netcdf(run, file, content)
     content.seek(0)
-    dataset: xarray.Dataset = xarray.load_dataset(content, engine="h5netcdf")
-    return dataset
+    return xarray.load_dataset(content, engine="h5netcdf")
 
 
 def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None:

@@ -46,8 +46,7 @@ class Convergence:
 
 def ideal(cycles: ArrayLike) -> Floats:
     """Relative error after `cycles` at three bits each."""
-    error: Floats = 2.0 ** (-BITS_A_CYCLE * np.asarray(cycles, dtype=float))
-    return error
+    return 2.0 ** (-BITS_A_CYCLE * np.asarray(cycles, dtype=float))
 
 
 def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None:

@@ -291,8 +291,7 @@ def normal_parts(tail: float) -> tuple[Floats, Floats]:
 
 
 def _spread(ages: Floats, base: Mapping[str, float]) -> Floats:
-    result: Floats = np.log1p(ages / base["relaxation_time"]) ** base["relaxation_power"]
-    return result
+    return np.log1p(ages / base["relaxation_time"]) ** base["relaxation_power"]
 
 
 def _covariance(elapsed: Floats, times: Floats, aperture: float) -> Floats:

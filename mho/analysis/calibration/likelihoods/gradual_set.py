@@ -235,8 +235,7 @@ def raised(
     density = rises * density + (1.0 - rises * (1.0 - stays)) * np.exp(unchanged)
     moves = done * (growth + spread) / (done * (growth + spread) + FEWEST * before)
     density = moves * density + (1.0 - moves) * np.exp(unchanged)
-    log: Floats = np.log(np.maximum(density, IMPOSSIBLE))
-    return log
+    return np.log(np.maximum(density, IMPOSSIBLE))
 
 
 def differences(
@@ -254,8 +253,7 @@ def _bent(limit: Floats, maximum: float) -> Floats:
     """Return the compliance (S) below `maximum`, with a bend so short in place of the kink that slopes are smooth."""
     ratio = np.maximum(limit, 1e-3 * maximum) / maximum
     bent = maximum * ratio * (1.0 + np.minimum(ratio, 2.0) ** KNEE) ** (-1.0 / KNEE)
-    compliance: Floats = np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
-    return compliance
+    return np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
 
 
 def _normal(value: Floats, mean: float, spread: float) -> Floats:

@@ -229,13 +229,11 @@ class ThresholdSets:
 
     def _on(self, p: Mapping[str, float]) -> Floats:
         rise = p["gate_rise"] * (PULSE / self._sets.width) ** p["gate_power"]
-        on: Floats = p["gate_threshold"] + rise - p["gate_bit_line"] * self._sets.voltage
-        return on
+        return p["gate_threshold"] + rise - p["gate_bit_line"] * self._sets.voltage
 
     def _ahead(self, p: Mapping[str, float]) -> Floats:
         """Return V_WL less the threshold of the pulse and the device (pulses, cells, nodes), V."""
-        ahead: Floats = (self._sets.gate - self._on(p))[:, :, None] - self._latents(p)[0]
-        return ahead
+        return (self._sets.gate - self._on(p))[:, :, None] - self._latents(p)[0]
 
     def _solved(self, p: Mapping[str, float], rounds: int = 2) -> Floats:
         """Return the draws (pulses, cells, nodes) at which the compliance is the level, from the last ones on."""
