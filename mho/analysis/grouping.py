@@ -116,7 +116,8 @@ def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
     """Return what a run has of a name; None where it has nothing."""
     card = run.card
     if name.source:
-        return _quantities(card, name.source).get(name.name)
+        quantities = card.parameters if name.source == "parameter" else card.results
+        return {one.name: one for one in quantities}.get(name.name)
     facts = card.facts
     match name.name:
         case "status" | "reason":
@@ -153,10 +154,6 @@ def label_of(name: CardName, value: ResultQuantity | None) -> str:
         return f"{name.words} {'yes' if value.number else 'no'}"
     factor, unit = handy_unit(value.unit)
     return f"{name.words} {factor * value.number:.6g} {unit}".rstrip()
-
-
-def _quantities(card: Card, source: str) -> dict[str, ResultQuantity]:
-    return {one.name: one for one in (card.parameters if source == "parameter" else card.results)}
 
 
 def _text(name: str, text: str) -> ResultQuantity | None:
@@ -202,7 +199,8 @@ def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
         seen = list(dict.fromkeys(values[column] for values in order))
         keys.append({value: _place(value, number, len(seen)) for number, value in enumerate(seen)})
     order.sort(key=lambda values: [key[value] for key, value in zip(keys, values, strict=True)])
-    return tuple(Group(_label(names, values), tuple(members[values])) for values in order)
+    labels = [", ".join(map(label_of, names, values)) for values in order]
+    return tuple(Group(label, tuple(members[values])) for label, values in zip(labels, order, strict=True))
 
 
 def varied_within(groups: Sequence[Group], runs: Sequence[RunCard]) -> tuple[str, ...]:
@@ -227,7 +225,3 @@ def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float
     if value.number is not None and not math.isnan(value.number):
         return value.number, number
     return math.inf, number
-
-
-def _label(names: Sequence[CardName], values: Sequence[ResultQuantity | None]) -> str:
-    return ", ".join(label_of(name, value) for name, value in zip(names, values, strict=True))

@@ -89,14 +89,9 @@ def infer(
         except np.linalg.LinAlgError:  # a step that leads too far, beyond all numbers, is not taken
             return _Place(u, -np.inf, -np.inf, np.zeros(len(u)), np.eye(len(u)))
         by_cell = np.clip(by_cell, -STEEPEST, STEEPEST)
-        apart = (u - mean) / width
-        return _Place(
-            u,
-            float(cells.sum()),
-            float(cells.sum()) - 0.5 * float((apart**2).sum()),
-            by_cell.sum(axis=0) - apart / width,
-            _outer(by_cell) + np.diag(width**-2.0),
-        )
+        apart, total = (u - mean) / width, float(cells.sum())
+        slope, outer = by_cell.sum(axis=0) - apart / width, _outer(by_cell) + np.diag(width**-2.0)
+        return _Place(u, total, total - 0.5 * float((apart**2).sum()), slope, outer)
 
     place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
     if not np.isfinite(place.value):
@@ -115,12 +110,8 @@ def infer(
         except np.linalg.LinAlgError:
             return -np.inf
 
-    middle, covariance = _cut_off(
-        log_posterior,
-        place.u,
-        covariance,
-        np.flatnonzero(np.sqrt(np.diag(covariance)) > UNSEEN * width),
-    )
+    unseen = np.flatnonzero(np.sqrt(np.diag(covariance)) > UNSEEN * width)
+    middle, covariance = _cut_off(log_posterior, place.u, covariance, unseen)
     return Posterior(middle, covariance, place.likelihood, place.value, converged, repaired)
 
 
@@ -275,9 +266,7 @@ def _cut_normal(low: float, high: float) -> tuple[float, float]:
 
 def _curved(slopes: Floats) -> tuple[Floats, Floats, bool]:
     """Return strengths and directions of a curvature, in units of that by the scores, and whether it is not clear."""
-    unknown = np.array(
-        [not np.isfinite(row).all() for row in slopes]
-    )  # so far away that the likelihood is no number
+    unknown = np.asarray(~np.isfinite(slopes).all(axis=1))  # so far away that the likelihood is no number
     measured = np.where(unknown[:, None], np.eye(len(slopes)), slopes)  # as the scores have it
     strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
     return strength, directions, bool((strength < WEAKEST).any() or unknown.any())

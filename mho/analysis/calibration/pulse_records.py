@@ -66,16 +66,13 @@ class PulseTable:
     def _cycles(self, rows: Rows) -> Rows:
         """Return the cycles; what the first SET of a cell met is not known."""
         reset = np.asarray(rows["state"]) == 1
-        fixed = {
-            name: np.where(reset, self.fixed[f"reset_{name}"], self.fixed[f"set_{name}"])
-            for name in ("voltage", "gate")
-        }
         whole = {
             **rows,
-            **fixed,
             "width": np.full(len(reset), self.fixed["width"]),
             "kind": np.where(reset, RESET, SET),
         }
+        for name in ("voltage", "gate"):
+            whole[name] = np.where(reset, self.fixed[f"reset_{name}"], self.fixed[f"set_{name}"])
         first = np.flatnonzero((np.asarray(rows["cycle"]) == 0) & ~reset)
         unknown = {name: np.asarray(whole[name], dtype=float)[first] for name in ("row", "column")}
         unknown |= {name: np.zeros(len(first)) for name in ("kind", "voltage", "width", "gate")}
@@ -104,27 +101,17 @@ def pulse_table(run: RunFile) -> PulseTable | None:
     arrays = [one.name for one in chip.arrays] if chip else []
     array = arrays.index(str(named)) if named in arrays else None
     if "responses" in tables:
-        missing = [
-            name
-            for name in ("time", "voltage", "width", "gate", "before")
-            if name not in run.units("responses")
-        ]
-        if missing:
-            raise InputError(
-                f"{run.path}: the table 'responses' has no column {', '.join(missing)}{_hint(missing)}"
-            )
+        needed = ("time", "voltage", "width", "gate", "before")
+        if missing := [name for name in needed if name not in run.units("responses")]:
+            raise _lacks(run, "responses", missing)
         kind = RESET if "against" in parameters and parameters["against"].value == "V_SL" else SET
         return PulseTable("responses", "responses", array, kind)
     if "cycles" in tables:
         names = ("set_voltage", "set_gate", "reset_voltage", "reset_gate", "width")
         # Those of a solve are cycles of refinement: its pulses are in a table of their own.
         if all(name in parameters and isinstance(parameters[name].value, float) for name in names):
-            return PulseTable(
-                "cycles",
-                "cycles",
-                array,
-                fixed={name: float(parameters[name].value or 0.0) for name in names},
-            )
+            fixed = {name: float(parameters[name].value or 0.0) for name in names}
+            return PulseTable("cycles", "cycles", array, fixed=fixed)
     for table in ("pulses", "reads"):
         if table not in tables or not run.length(table):
             continue
@@ -135,22 +122,21 @@ def pulse_table(run: RunFile) -> PulseTable | None:
         if not missing:
             return PulseTable(table, "pulses", array)
         if "kind" in there or (table == "reads" and {"voltage", "width"} <= there):
-            raise InputError(
-                f"{run.path}: the table {table!r} has no column {', '.join(missing)}{_hint(missing)}"
-            )
+            raise _lacks(run, table, missing)
     return None
 
 
-def _hint(missing: Sequence[str]) -> str:
-    """Return what to do about columns that are missing."""
+def _lacks(run: RunFile, table: str, missing: Sequence[str]) -> InputError:
+    """Return the error of a table without columns, with what to do about them."""
+    hint = f"name the table's own with `mho import --column {missing[0]}=…`"
     if "gate" in missing:
-        return (
-            "; a SET is limited by the word line in every law here: give its voltage, also where it was the same for all "
+        hint = (
+            "a SET is limited by the word line in every law here: give its voltage, also where it was the same for all "
             "pulses. Cells without a select transistor cannot be calibrated"
         )
-    if "kind" in missing:
-        return "; it says of each line whether its pulse is a SET, a RESET, or none: set, reset, read"
-    return f"; name the table's own with `mho import --column {missing[0]}=…`"
+    elif "kind" in missing:
+        hint = "it says of each line whether its pulse is a SET, a RESET, or none: set, reset, read"
+    return InputError(f"{run.path}: the table {table!r} has no column {', '.join(missing)}; {hint}")
 
 
 @dataclass(frozen=True)

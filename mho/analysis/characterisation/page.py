@@ -312,15 +312,10 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
             state = TextSpan(str(state), BAD)
             unknown = "" if others else "no run file: not begun, skipped, refused by the bench, or deleted"
             said = reasons.get(str(step.number), unknown)
-        told = joined([one for one in (said, *map(_attempt, others)) if one])
+        failed = [(f"{run.path.name}: ", TextSpan(run.trouble or run.outcome, BAD)) for run in others]
+        told = joined([one for one in (said, *failed) if one])
         rows.append((str(step.number), step.procedure, state, told))
     return grid(("", "step", "", ""), rows, caption="Steps of the plan")
-
-
-def _attempt(run: PageRun) -> Words:
-    """Return what came of an attempt that did not finish."""
-    why = run.trouble or run.outcome
-    return f"{run.path.name}: ", TextSpan(why, BAD)
 
 
 def _left_out(found: Folder) -> Iterator[Block]:

@@ -154,7 +154,7 @@ def _sorted(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
     for one in candidates:
         if (one.counts or one.declared) and not _is_all_different(one, rows):
             values, places = np.unique(one.read(0, rows), return_inverse=True)
-            if 1 < len(values) < rows and rows % len(values) == 0 and not _has_nan(values):
+            if 1 < len(values) < rows and rows % len(values) == 0 and np.array_equal(values, values):
                 keys.append((one.name, values, places.reshape(-1)))
     for chosen in _subsets([len(values) for _, values, _ in keys], rows):
         shape = tuple(len(keys[place][1]) for place in chosen)
@@ -203,10 +203,6 @@ def _rises(column: GridCandidate, rows: int) -> bool:
 def _blocks(column: GridCandidate, rows: int) -> Iterator[tuple[int, NDArray[Any]]]:
     for start in range(0, rows, BLOCK_ROWS):
         yield start, column.read(start, min(start + BLOCK_ROWS, rows))
-
-
-def _has_nan(values: NDArray[Any]) -> bool:
-    return values.dtype.kind == "f" and bool(np.isnan(values).any())
 
 
 def rows_of(

@@ -99,12 +99,9 @@ def _results(run: RunFile) -> Iterable[tuple[str, str]]:
 def _contents(run: RunFile) -> list[tuple[str, str]]:
     tables = [(name, f"{run.length(name)} rows of {len(run.units(name))}") for name in run.tables]
     maps = [(f"maps/{name}", f"{run.map_length(name)} images") for name in run.maps]
-    arrays = [(f"arrays/{name}", _shape(run.stored(f"arrays/{name}").shape)) for name in run.arrays]
+    shapes = {f"arrays/{name}": run.stored(f"arrays/{name}").shape for name in run.arrays}
+    arrays = [(name, " x ".join(map(str, shape)) or "a number") for name, shape in shapes.items()]
     return [*tables, *maps, *arrays]
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a number"
 
 
 def _list(title: str, pairs: Sequence[tuple[str, str]], most: int) -> str:

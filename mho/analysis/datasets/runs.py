@@ -245,11 +245,9 @@ def open_runs(where: Place | Iterable[Place] | None = None, *, folder: Place | N
 
 def _is_place(text: str) -> bool:
     """Return whether a text is a path or a pattern, and no query."""
-    return os.path.exists(text) or _is_pattern(text) or text.endswith((SUFFIX, "/", os.sep))
-
-
-def _is_pattern(text: str) -> bool:
-    return glob.has_magic(text) and (text.endswith((SUFFIX, "*")) or bool(glob.glob(text)))
+    if os.path.exists(text) or text.endswith((SUFFIX, "/", os.sep)):
+        return True
+    return glob.has_magic(text) and (text.endswith("*") or bool(glob.glob(text)))
 
 
 def _at(place: Place) -> Iterator[Path]:

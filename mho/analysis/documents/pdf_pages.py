@@ -88,10 +88,6 @@ def _with_figures(pages: bytes, placed: Sequence[PlacedFigure]) -> bytes:
     return buffer.getvalue()
 
 
-def _is_of_images(picture: blocks.Picture) -> bool:
-    return isinstance(picture.drawing, GroupedFigure) and bool(picture.drawing.panels[0].images)
-
-
 class _Footer:
     """Title and page number at the foot of each page."""
 
@@ -162,7 +158,8 @@ class _Composer:
             alone = picture.wide or width > 5.0
             room = self.setting.width if alone else half
             scale = min(room / (72.0 * width), 1.0)
-            if _is_of_images(picture):  # smaller rather than half a page empty before it
+            several = isinstance(picture.drawing, GroupedFigure) and picture.drawing.panels[0].images
+            if several:  # smaller rather than half a page empty before it
                 room = LARGEST_MAPS * (self.setting.page[1] - 2.0 * self.setting.margin)
                 scale = min(scale, room / (72.0 * height))
             box = self.setting.figure_box(

@@ -74,7 +74,8 @@ def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None
                 case "map":
                     _write_map(netcdf, name, group)
                 case "array":
-                    _write_array(netcdf, name, group["value"])
+                    value = group["value"]
+                    _write(netcdf, name, _own_dimensions(netcdf, name, value.shape), value)
 
 
 def _write_table(netcdf: h5netcdf.File, name: str, table: SeriesGroup, run: RunFile) -> None:
@@ -134,10 +135,6 @@ def _write_map(netcdf: h5netcdf.File, name: str, image: SeriesGroup) -> None:
         _dimension(netcdf, dimension, image[axis].length)
         _write(netcdf, dimension, (dimension,), image[axis])
     _write(netcdf, name, tuple(axes.values()), image["value"])
-
-
-def _write_array(netcdf: h5netcdf.File, name: str, series: ExportedSeries) -> None:
-    _write(netcdf, name, _own_dimensions(netcdf, name, series.shape), series)
 
 
 def _own_dimensions(netcdf: h5netcdf.File, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -50,13 +50,9 @@ def decided_levels(values: Floats, bands: Sequence[Band]) -> Integers:
 
     The border between two lies in the middle between their ends that face each other.
     """
-    borders = [_middle(below, above) for below, above in pairwise(bands)]
+    facing = [[end for end in (below.high, above.low) if end is not None] for below, above in pairwise(bands)]
+    borders = [float(np.mean(ends)) if ends else np.nan for ends in facing]
     return np.searchsorted(np.array(borders), values).astype(np.int64)
-
-
-def _middle(below: Band, above: Band) -> float:
-    ends = [end for end in (below.high, above.low) if end is not None]
-    return float(np.mean(ends)) if ends else np.nan
 
 
 def confusion(wanted: Integers, found: Integers, levels: int) -> Integers:

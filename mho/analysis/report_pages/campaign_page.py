@@ -147,7 +147,8 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     parts: list[Block] = []
     for kind, _ in kinds.most_common(MOST_PROCEDURES):
         parts += _procedure([run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped)
-    plan = _plan_of(places)
+    folder = _folder(places)  # the plan is in it, or above it
+    plan = next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
     blocks = (
         *_incomplete(runs),
         *_overview(runs, skipped, kinds, left_out_tries(*places)),
@@ -394,12 +395,6 @@ def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
 
 def _number(value: float, unit: str) -> str:
     return "-" if np.isnan(value) else number_text(handy_unit(unit)[0] * float(value))
-
-
-def _plan_of(places: Sequence[Path]) -> str:
-    """Return the plan beside the runs, or above them; "" where there is none."""
-    folder = _folder(places)
-    return next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
 
 
 def _repeat(plan: str) -> Iterator[Block]:

@@ -87,17 +87,12 @@ def _table(run: RunFile, name: str) -> Folded:
     numbers = [number for start, stop in spans for number in range(start, stop)]
     shown = [_cells(run, name, column, spans, len(numbers)) for column in columns]
     rows = [tuple(map(str, one)) for one in zip(numbers, *shown, strict=True)]
-    head = ("row", *(_with_unit(column, units[column]) for column in columns))
+    head = ("row", *(" / ".join(filter(None, (one, handy_unit(units[one])[1]))) for one in columns))
     notes = [f"rows 0 to {HEAD_ROWS - 1} and the last {TAIL_ROWS} of {length}"] * (len(rows) < length)
     if len(columns) < len(units):
         notes.append(f"the first {len(columns)} of {len(units)} columns")
     table = grid(head, rows, numbers=range(len(head)), caption=f"Table {name}", note="; ".join(notes))
     return Folded(said, (table,))
-
-
-def _with_unit(name: str, unit: str) -> str:
-    handy = handy_unit(unit)[1]
-    return f"{name} / {handy}" if handy else name
 
 
 def _cells(
@@ -412,12 +407,13 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
         if preset is not None
         else bench or "unknown"
     )
-    kept = run.provenance
+    kept, seconds = run.provenance, run.last_sign - run.start_time.timestamp()
+    verb = "for" if run.status in GOING_ON else "took"
     rows: list[tuple[str, Words]] = [
         ("file", run.path.name),
         ("run", read_card(run.path).facts.run_id),
         ("procedure", f"{summary.procedure}, version {summary.version}"),
-        ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}{_took(run)}"),
+        ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}, {verb} {duration_text(max(seconds, 0.0))}"),
         ("bench", simulated),
         ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
         *((name, label) for name, label in summary.labels.items() if personal or name not in PERSONAL),
@@ -428,11 +424,6 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
     if summary.bench_seconds is not None:
         rows.append(("bench time", duration_text(summary.bench_seconds)))
     return FactList(tuple((name, words) for name, words in rows if words))
-
-
-def _took(run: RunFile) -> str:
-    seconds = run.last_sign - run.start_time.timestamp()
-    return f", {'for' if run.status in GOING_ON else 'took'} {duration_text(max(seconds, 0.0))}"
 
 
 def _warnings(summary: Summary) -> Iterator[Block]:

@@ -119,12 +119,9 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
                     units[name] = unit
             row[name] = value
         kept.append(row)
-    columns = (*FACTS, *(name for source in SOURCES for name in _of_source(source, kept)))
+    known = dict.fromkeys(name for row in kept for name in row)
+    columns = (*FACTS, *(name for source in SOURCES for name in known if name.startswith(f"{source}.")))
     return RunTable(columns, units, tuple({name: row.get(name) for name in columns} for row in kept))
-
-
-def _of_source(source: str, rows: Iterable[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(f"{source}.")))
 
 
 def column_of(name: str, columns: Sequence[str]) -> str:

@@ -149,40 +149,23 @@ def summarise(run: RunFile) -> Summary:
     told = run.summary
     status = run.status
     mvm_outputs, mvm_wrong = _count_products(run)
+    contents = {name: run.length(name) for name in run.tables}
+    contents |= {f"maps/{name}": len(run.map_times(name)) for name in run.maps}
+    end = datetime.now().astimezone() if status in GOING_ON else run.end_time
     return Summary(
-        path=run.path,
-        title=run.title,
-        status=status,
-        reason=run.reason,
-        start=run.start_time,
-        duration=_duration(run, status),
-        procedure=run.procedure,
-        version=run.version,
-        parameters=run.parameters,
-        bench=read_bench(run),
-        seed=run.seed,
-        chip="" if chip is None else chip.name,
-        labels=run.labels,
-        after=run.provenance.get("after", ""),
-        arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
-        convergence=read_convergence(run),
-        converged=_told(told, "converged", bool),
-        reason_not_converged=str(told.get("reason", "")),
+        path=run.path, title=run.title, status=status, reason=run.reason, start=run.start_time,
+        duration=None if end is None else (end - run.start_time).total_seconds(), procedure=run.procedure,
+        version=run.version, parameters=run.parameters, bench=read_bench(run), seed=run.seed,
+        chip="" if chip is None else chip.name, labels=run.labels, after=run.provenance.get("after", ""),
+        arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)), convergence=read_convergence(run),
+        converged=_told(told, "converged", bool), reason_not_converged=str(told.get("reason", "")),
         proved_bits=_told(told, "bits", int, float) if "certificate" in told else None,
-        asked_bits=_told(told, "bits_asked", int, float),
-        enclosure=_told(told, "enclosure", dict) or {},
-        encoding=str(told.get("encoding", "")),
-        mvm_outputs=mvm_outputs,
-        worth=tuple(worth_rows(told)),
-        mvm_wrong=mvm_wrong,
-        bench_seconds=_told(told, "virtual_seconds", int, float),
-        conclusion=run.conclusion,
+        asked_bits=_told(told, "bits_asked", int, float), enclosure=_told(told, "enclosure", dict) or {},
+        encoding=str(told.get("encoding", "")), mvm_outputs=mvm_outputs, worth=tuple(worth_rows(told)),
+        mvm_wrong=mvm_wrong, bench_seconds=_told(told, "virtual_seconds", int, float), conclusion=run.conclusion,
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
-        result=plain_results(told),
-        result_units=run.result_units,
-        contents={name: run.length(name) for name in run.tables}
-        | {f"maps/{name}": len(run.map_times(name)) for name in run.maps},
-    )
+        result=plain_results(told), result_units=run.result_units, contents=contents,
+    )  # fmt: skip
 
 
 def read_description(text: str) -> dict[str, Any]:
@@ -200,11 +183,6 @@ def read_bench(run: RunFile) -> BenchFacts:
     if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
         preset = run.provenance.get("preset") or simulation.get("preset", "")
     return BenchFacts(str(text.get("name", "")), preset)
-
-
-def _duration(run: RunFile, status: Status) -> float | None:
-    end = datetime.now().astimezone() if status in GOING_ON else run.end_time
-    return None if end is None else (end - run.start_time).total_seconds()
 
 
 def _array_facts(cells: ArrayCells, levels: Levels | None) -> ArrayFacts:

@@ -77,10 +77,6 @@ def _json_value(value: Any) -> Any:
     return value
 
 
-def _write_parquet(table: RunTable, output: Path) -> None:
-    write_parquet(table.rows, output, table.units)
-
-
 @contextmanager
 def _draft(output: Path) -> Iterator[TextIO]:
     with whole_file(output, "table", "") as draft, draft.open("w", encoding="utf-8", newline="") as file:
@@ -88,5 +84,7 @@ def _draft(output: Path) -> Iterator[TextIO]:
 
 
 _WRITERS: dict[str, Callable[[RunTable, Path], None]] = {
-    ".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json,
-}  # fmt: skip
+    ".csv": _write_csv,
+    ".parquet": lambda table, output: write_parquet(table.rows, output, table.units),
+    ".json": _write_json,
+}

@@ -61,9 +61,8 @@ class Ageing:
         low, high = (self.mean + side * reach(self.cells) * self.error for side in (-1.0, 1.0))
         found = []
         if told[DRIFT]:
-            found.append(
-                ParameterEstimate("drift", float(self.mean[DRIFT]), float(low[DRIFT]), float(high[DRIFT]))
-            )
+            value, least, most = (float(one[DRIFT]) for one in (self.mean, low, high))
+            found.append(ParameterEstimate("drift", value, least, most))
         if told[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
             value, least, most = (math.exp(one[RELAXATION]) for one in (self.mean, low, high))
             found.append(ParameterEstimate("relaxation", value, least, most))

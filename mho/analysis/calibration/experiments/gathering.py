@@ -157,12 +157,9 @@ def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Paramete
         return [replace(time, beside={"retention_temperature": rates[best].temperature})]
     best = int(misfit.argmin())
     left = np.sqrt(DEVIATES**2 - (misfit[held] - misfit[best])) * half[held]
-    return [
-        ParameterEstimate(
-            "retention_energy", float(energies[best]), float(energies[held][0]), float(energies[held][-1])
-        ),
-        _time(log[best], (log[held] - left).min(), (log[held] + left).max()),
-    ]
+    value, least, most = (float(one) for one in (energies[best], *energies[held][[0, -1]]))
+    time = _time(log[best], (log[held] - left).min(), (log[held] + left).max())
+    return [ParameterEstimate("retention_energy", value, least, most), time]
 
 
 def _profiles(energies: Floats, x: Floats, rate: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
@@ -213,15 +210,9 @@ def forming_voltages(low: Floats, high: Floats) -> tuple[list[ParameterEstimate]
     assert found is not None  # the loop runs
     (mean, log_sd), (mean_error, sd_error) = found
     sd, least, most = (math.exp(log_sd + side * DEVIATES * sd_error) for side in (0.0, -1.0, 1.0))
-    return [
-        ParameterEstimate(
-            "forming_voltage",
-            float(mean),
-            float(mean - DEVIATES * mean_error),
-            float(mean + DEVIATES * mean_error),
-        ),
-        ParameterEstimate("forming_spread", sd, least, most),
-    ], lost
+    middle, half = float(mean), float(DEVIATES * mean_error)
+    voltage = ParameterEstimate("forming_voltage", middle, middle - half, middle + half)
+    return [voltage, ParameterEstimate("forming_spread", sd, least, most)], lost
 
 
 SURE = 2.5  # standard errors of wear above 0 from which it counts as seen
@@ -312,15 +303,14 @@ def told_beyond_pulses(
     stuck = stuck_cells(data.unmoved, int(lost.sum()))
     found += [*(replace(one, source="virgin cells") for one in formed)]
     found += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
-    known, wide = [], []
-    for one in _pooled(found):
-        if is_told(one, SHARES):
-            known.append(one)
-        else:
-            wide.append(
-                f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more "
-                "cells would tell"
-            )
+    pooled = _pooled(found)
+    known = [one for one in pooled if is_told(one, SHARES)]
+    wide = [
+        f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more cells would "
+        "tell"
+        for one in pooled
+        if not is_told(one, SHARES)
+    ]
     remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
     remarks += [
         f"{one.label} is a rate at that temperature alone: elsewhere it goes with the base's retention_energy "
@@ -350,10 +340,8 @@ def _pooled(found: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]
             continue
         weights = np.array([max(one.high - one.low, 1e-30) ** -2.0 for one in some])
         value = float(np.average([one.value for one in some], weights=weights))
-        half = 0.5 * float(weights.sum() ** -0.5)
-        pooled.append(
-            ParameterEstimate(name, value, value - half, value + half, ", ".join(one.source for one in some))
-        )
+        half, source = 0.5 * float(weights.sum() ** -0.5), ", ".join(one.source for one in some)
+        pooled.append(ParameterEstimate(name, value, value - half, value + half, source))
     return tuple(pooled)
 
 
@@ -377,12 +365,9 @@ def _noise(
     squares = series_of.mean(axis=2) ** 2
     variances, steps = series_of.var(axis=2) / squares, 0.5 * (np.diff(series_of) ** 2).mean(axis=2) / squares
     found = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base, steps)
-    few = len(cells["row"]) < FEWEST
-    why = (
-        f"{len(cells['row'])} cells are too few; five series of quiet cells are the least"
-        if few
-        else "the noise of its cells does not stand out of the meter's"
-    )
+    why = "the noise of its cells does not stand out of the meter's"
+    if len(cells["row"]) < FEWEST:
+        why = f"{len(cells['row'])} cells are too few; five series of quiet cells are the least"
     return found, "" if found else why
 
 
@@ -427,13 +412,11 @@ def _retention(
     told = ageing(groups, base, aperture)
     if told is None:
         return [], FEW_READS
-    rate = (
-        Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
-        if (kelvin := kelvin_of(run.summary))
-        else None
-    )
-    if rate is not None:
+    baked = False
+    if kelvin := kelvin_of(run.summary):
+        rate = Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
         rates.append((run.path.name, rate))
+        baked = rate.seen
     if base["relaxation_jumps"]:
         return [], "its cells relax in jumps, whose sizes it does not tell"
     if not (known or age > 0.0):
@@ -442,13 +425,8 @@ def _retention(
             "program run that it went on from, too, or for the drift alone read with --age, the time since programming"
         )
     found = [one for one in told.estimates() if followed or one.name != "relaxation"]
-    baked = rate is not None and rate.seen
-    return (
-        found,
-        ""
-        if found or baked
-        else "its cells changed too little to tell their relaxation, or they are too few",
-    )
+    why = "its cells changed too little to tell their relaxation, or they are too few"
+    return found, "" if found or baked else why
 
 
 def _since_the_pulse(
@@ -490,10 +468,8 @@ def _endurance(
     volts = [float(parameters[f"{name}_voltage"].value or 0.0) for name in ("set", "reset")]
     swing = float(np.nanmedian(states[0]) - np.nanmedian(states[1])) if states.size else 0.0
     found = endurance(np.asarray(cycles, dtype=float), states[0], volts, swing, base)
-    return (
-        found,
-        "" if found else "its windows have not worn, or fewer than five cells were cycled; cycle longer",
-    )
+    why = "its windows have not worn, or fewer than five cells were cycled; cycle longer"
+    return found, "" if found else why
 
 
 Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[ParameterEstimate], str]]

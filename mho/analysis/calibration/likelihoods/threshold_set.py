@@ -32,6 +32,9 @@ FITTED = {
 }  # fmt: skip
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
+BY_DIFFERENCES = (
+    "set_slope", "gate_cycle_spread", "set_tail", "maximum_slope", "set_knee", "set_cycle_spread",
+)  # fmt: skip
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 LN10 = np.log(10.0)
 FARTHEST = 9.0  # deviations: draws beyond are taken for this
@@ -153,14 +156,7 @@ class ThresholdSets:
         for name, by_on in self._by_on(p).items():
             common = by_on[self._sets.live].mean()
             found[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
-        for name in (
-            "set_slope",
-            "gate_cycle_spread",
-            "set_tail",
-            "maximum_slope",
-            "set_knee",
-            "set_cycle_spread",
-        ):
+        for name in BY_DIFFERENCES:
             step = SMALL * max(abs(p[name]), 1e-3 if name == "set_tail" else 1e-12)
             found[name] = along(step, p | {name: p[name] + step}, ahead, factor).sum(axis=0)
         step = SMALL * p["maximum"]

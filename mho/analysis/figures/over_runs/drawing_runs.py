@@ -44,7 +44,10 @@ def draw_over_runs(
     if figure is not None:
         by = request.by or figure.groups
         members = runs_of_groups(figure, runs, group_runs(by, runs), formulas)
-        compared = [_over_table(figure, members, request)]
+        if members:
+            compared = [compare(figure, members, panels=request.panels, ratio=request.ratio)]
+        else:
+            compared = [GroupedFigure.of_nothing(figure.heading, "no run has these numbers")]
     elif request.by or not overlaid:
         groups = group_runs(request.by, runs)
         found = _read(runs, request, skipped, formulas)
@@ -102,12 +105,6 @@ def _changed(figure: Figure, request: FigureRequest, formulas: Sequence[Formula]
             told = f"choose one of {', '.join(fits)}" if fits else "it has none"
             raise InputError(f"--fit {request.fit}: figure {figure.name!r} is a {figure.drawn_kind}; {told}")
     return figure
-
-
-def _over_table(figure: Figure, members: Sequence[RunsOfGroup], request: FigureRequest) -> GroupedFigure:
-    if not members:
-        return GroupedFigure.of_nothing(figure.heading, "no run has these numbers")
-    return compare(figure, members, panels=request.panels, ratio=request.ratio)
 
 
 def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> GroupedFigure:

@@ -144,7 +144,8 @@ def _height(one: GroupedFigure, page: Page, width: float) -> float:
         return note + rows * each + 0.5
     each = page.height if len(one.panels) == 1 else max(width / columns * 0.8, 0.42 * page.height)
     if page.compact or one.ratios or len(one.panels) > 1:
-        labels = _labels(one)
+        marks = [mark for panel in one.panels for mark in panel.marks]
+        labels = list(dict.fromkeys(mark.label for mark in marks if mark.label))
         columns_of_names, words = _legend(labels, page, len(one.panels))
         if len(labels) <= MOST_NAMED:
             lines = max((word.count("\n") + 1 for word in words), default=0)
@@ -158,10 +159,6 @@ def _legend(labels: Sequence[str], page: Page, panels: int) -> tuple[int, list[s
     longest = max(map(len, labels), default=0)
     columns = int(np.clip(room // (longest + HANDLE), 1, 4 if panels > 1 else 2))
     return columns, ["\n".join(textwrap.wrap(label, max(room - HANDLE, 20))) for label in labels]
-
-
-def _labels(one: GroupedFigure) -> list[str]:
-    return list(dict.fromkeys(mark.label for panel in one.panels for mark in panel.marks if mark.label))
 
 
 def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:

@@ -53,16 +53,12 @@ class TableColumns:
     @cached_property
     def _scalars(self) -> dict[str, ValuesWithUnit]:
         """The numbers of the run: its results, then its parameters."""
-        found = {
-            name: ValuesWithUnit(float(one.value), one.unit)
-            for name, one in self._run.parameters.items()
-            if isinstance(one.value, int | float) and not isinstance(one.value, bool)
-        }
         units = self._run.result_units
-        results = plain_results(self._run.summary).items()
-        return found | {
-            name: ValuesWithUnit(float(value), units.get(name, ""))
-            for name, value in results
+        values = {name: (one.value, one.unit) for name, one in self._run.parameters.items()}
+        values |= {name: (one, units.get(name, "")) for name, one in plain_results(self._run.summary).items()}
+        return {
+            name: ValuesWithUnit(float(value), unit)
+            for name, (value, unit) in values.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
 
