@@ -285,15 +285,9 @@ def _check_enough(data: Transitions) -> None:
 
 
 def _fit(
-    kind: str,
-    model: type[CalibratedLaw],
-    pulses: Any,
-    fixed: Mapping[str, float],
-    about: Coordinates,
-    prior: tuple[Floats, Floats] | None,
-    first_wide: Sequence[str],
-    look: Callable[..., str],
-) -> Part:
+    kind: str, model: type[CalibratedLaw], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
+    prior: tuple[Floats, Floats] | None, first_wide: Sequence[str], look: Callable[..., str],
+) -> Part:  # fmt: skip
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do.
 
     `look` says whether residuals are those of another law: a search that takes long does so before it begins, and one that
@@ -345,13 +339,9 @@ def _settled(
 
 
 def _beginnings(
-    model: type[CalibratedLaw],
-    pulses: Any,
-    fixed: Mapping[str, float],
-    about: Coordinates,
-    prior: tuple[Floats, Floats] | None,
-    first_wide: Sequence[str],
-) -> tuple[list[tuple[Floats, float]], bool]:
+    model: type[CalibratedLaw], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
+    prior: tuple[Floats, Floats] | None, first_wide: Sequence[str],
+) -> tuple[list[tuple[Floats, float]], bool]:  # fmt: skip
     """Return where to begin, the best first, each with its log-posterior, and whether a part of the cells leaves it open.
 
     The searches of all cells, or of a part where there are many, begin at the base and at what `STARTS` of the law has.
@@ -404,13 +394,9 @@ def _begun(
 
 
 def _inferred(
-    model: CalibratedLaw,
-    about: Coordinates,
-    start: Floats,
-    prior: tuple[Floats, Floats] | None,
-    *,
+    model: CalibratedLaw, about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None, *,
     rough: bool = False,
-) -> Posterior:
+) -> Posterior:  # fmt: skip
     def scores(u: Floats) -> tuple[Floats, Floats]:
         cells, by_value = model.scores(about.preset(u))
         return cells, by_value * about.slopes(u)

@@ -63,14 +63,9 @@ class Posterior:
 
 
 def infer(
-    likelihood: Likelihood,
-    start: Floats,
-    recentre: Callable[[Floats], None] | None = None,
-    prior: tuple[Floats, Floats] | None = None,
-    *,
-    rough: bool = False,
-    scores: Scores | None = None,
-) -> Posterior:
+    likelihood: Likelihood, start: Floats, recentre: Callable[[Floats], None] | None = None,
+    prior: tuple[Floats, Floats] | None = None, *, rough: bool = False, scores: Scores | None = None,
+) -> Posterior:  # fmt: skip
     """Find the posterior's mode from `start` on, and its width there.
 
     `recentre` is called with all coordinates at which the search tries a step: what the likelihood integrates over follows

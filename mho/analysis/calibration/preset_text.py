@@ -15,13 +15,9 @@ MOST_SAID = 2000
 
 
 def as_preset_file(
-    found: Calibration,
-    name: str,
-    runs: Sequence[str],
-    beyond: Sequence[ParameterEstimate] = (),
-    checks: str = "none",
-    says: str = "",
-) -> str:
+    found: Calibration, name: str, runs: Sequence[str], beyond: Sequence[ParameterEstimate] = (),
+    checks: str = "none", says: str = "",
+) -> str:  # fmt: skip
     """Return a preset file called `name`, with all parameters that were sought, of run files with the names `runs`.
 
     Those that the data do not tell lie near the base's values, and are listed; so are those without an interval. Its

@@ -66,13 +66,9 @@ class Misfit:
 
 
 def misfit(
-    kind: str,
-    model: Callable[[Sequences, Mapping[str, float]], ResidualModel],
-    pulses: Sequences,
-    fixed: Mapping[str, float],
-    values: Mapping[str, float],
-    seed: int = 0,
-) -> Misfit:
+    kind: str, model: Callable[[Sequences, Mapping[str, float]], ResidualModel], pulses: Sequences,
+    fixed: Mapping[str, float], values: Mapping[str, float], seed: int = 0,
+) -> Misfit:  # fmt: skip
     """Return how much of what pulses did, under a law with these parameters, goes with the pulses.
 
     `model` makes the likelihood of pulses with the base preset, `fixed`; `values` were fitted; `seed` draws the pulses.
@@ -147,14 +143,8 @@ def _grid(before: Floats, still: Floats, pulses: Sequences) -> Floats:
 
 
 def _one_pulse_each(
-    after: Floats,
-    voltage: Floats,
-    width: Floats,
-    gate: Floats,
-    before: Floats,
-    still: Floats,
-    error: Floats,
-) -> Sequences:
+    after: Floats, voltage: Floats, width: Floats, gate: Floats, before: Floats, still: Floats, error: Floats,
+) -> Sequences:  # fmt: skip
     """Return each pulse on as many cells as there are conductances (pulses, nodes) that it might lead to."""
 
     def each(values: Floats) -> Floats:

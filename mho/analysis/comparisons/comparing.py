@@ -107,12 +107,8 @@ class Comparison:
 
 
 def compare(
-    sides: Sequence[RunGroup],
-    *,
-    skipped: Sequence[SkippedFile] = (),
-    centre: str = CENTRES[0],
-    by: str = "",
-) -> Comparison:
+    sides: Sequence[RunGroup], *, skipped: Sequence[SkippedFile] = (), centre: str = CENTRES[0], by: str = "",
+) -> Comparison:  # fmt: skip
     """Compare sides of one run or several each, every one with the first.
 
     `centre`, ``median`` or ``mean``, stands for a group; the setting `by` which the groups were made differs by itself;

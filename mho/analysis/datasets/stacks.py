@@ -18,13 +18,9 @@ ALWAYS = ("run", "seed", "preset")  # coordinates along the dimension, unasked
 
 
 def stack(
-    runs: Iterable[RunFile],
-    known: Iterable[RunRow],
-    name: str,
-    dim: str,
-    by: Sequence[str],
+    runs: Iterable[RunFile], known: Iterable[RunRow], name: str, dim: str, by: Sequence[str],
     skip: Callable[[Path, str], None],
-) -> xarray.Dataset:
+) -> xarray.Dataset:  # fmt: skip
     """Return what is called `name` in all runs along `dim`, see `mho.analysis.datasets.runs.Runs.to_xarray`.
 
     Each run is open until the next is asked for; `skip` is called with the path of one that does not have it, and why.

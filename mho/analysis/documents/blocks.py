@@ -122,15 +122,9 @@ class Document:
 
 
 def grid(
-    head: Sequence[str],
-    rows: Sequence[Sequence[Words]],
-    *,
-    numbers: Sequence[int] = (),
-    caption: str = "",
-    note: str = "",
-    most: int = MOST_ROWS,
-    of: str = "rows",
-) -> Grid:
+    head: Sequence[str], rows: Sequence[Sequence[Words]], *, numbers: Sequence[int] = (), caption: str = "",
+    note: str = "", most: int = MOST_ROWS, of: str = "rows",
+) -> Grid:  # fmt: skip
     """Return a table of at most `most` rows; what is left out is counted in its note."""
     if len(rows) > most:
         note = "; ".join(filter(None, (note, f"the first {most} of {len(rows)} {of}")))

@@ -197,12 +197,9 @@ def _is_long(flowable: Any) -> bool:
 
 
 def fitted_tables(
-    setting: TypeSetting,
-    head: Sequence[str],
-    rows: Sequence[Sequence[Words]],
-    numbers: Sequence[int],
+    setting: TypeSetting, head: Sequence[str], rows: Sequence[Sequence[Words]], numbers: Sequence[int],
     marked: Callable[[Words], str],
-) -> Iterator[Any]:
+) -> Iterator[Any]:  # fmt: skip
     """Yield a table in type as small as needed; one still too wide comes in parts, its first column in each."""
     if not rows:
         return
@@ -255,14 +252,9 @@ def _shared(least: Sequence[float], full: Sequence[float], room: float) -> list[
 
 
 def _table(
-    setting: TypeSetting,
-    head: Sequence[str],
-    rows: Sequence[Sequence[Words]],
-    numbers: Sequence[int],
-    marked: Callable[[Words], str],
-    widths: Sequence[float],
-    size: float,
-) -> Any:
+    setting: TypeSetting, head: Sequence[str], rows: Sequence[Sequence[Words]], numbers: Sequence[int],
+    marked: Callable[[Words], str], widths: Sequence[float], size: float,
+) -> Any:  # fmt: skip
     from reportlab.pdfbase.pdfmetrics import stringWidth
     from reportlab.platypus import Paragraph, Table, TableStyle
 

@@ -101,13 +101,9 @@ def _write_table(netcdf: h5netcdf.File, name: str, table: SeriesGroup, run: RunF
 
 
 def _write_grid(
-    netcdf: h5netcdf.File,
-    name: str,
-    dimensions: tuple[str, ...],
-    series: ExportedSeries,
-    run: RunFile,
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries, run: RunFile,
     grid: TableGrid,
-) -> None:
+) -> None:  # fmt: skip
     """Write a column in the shape of a grid, slab by slab of at most a block's rows."""
     table = Path(series.dataset.parent.name).name
     stored = StoredValues(run.path, "table", table, series.name, series.shape, series.dtype, run=run)

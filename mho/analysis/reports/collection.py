@@ -128,13 +128,9 @@ def summarise(run: RunFile) -> Row:
 
 
 def tabulate(
-    places: Iterable[str | os.PathLike[str]],
-    output: Path,
-    workers: int = 0,
-    scheduler: str = "",
-    columns: Sequence[str] = (),
-    certificates: Certificates = CONFIGURED,
-) -> tuple[int, list[RunRow]]:
+    places: Iterable[str | os.PathLike[str]], output: Path, workers: int = 0, scheduler: str = "",
+    columns: Sequence[str] = (), certificates: Certificates = CONFIGURED,
+) -> tuple[int, list[RunRow]]:  # fmt: skip
     """Write one table of the runs at `places` as CSV, parquet or JSON; return its rows, and the files without any.
 
     Without `workers` processes, or the `scheduler` of a Dask cluster, files are read here; `columns` are as of

@@ -80,14 +80,9 @@ def seen_traps(interval: float, samples: int, base: Mapping[str, float]) -> floa
 
 
 def noise_levels(
-    variances: Floats,
-    cells: Mapping[str, NDArray[Any]],
-    interval: float,
-    samples: int,
-    aperture: float,
-    base: Mapping[str, float],
-    steps: Floats | None = None,
-) -> list[ParameterEstimate]:
+    variances: Floats, cells: Mapping[str, NDArray[Any]], interval: float, samples: int, aperture: float,
+    base: Mapping[str, float], steps: Floats | None = None,
+) -> list[ParameterEstimate]:  # fmt: skip
     """Return read_noise, rtn_share and rtn_noise, as far as the reads tell them.
 
     Parameters

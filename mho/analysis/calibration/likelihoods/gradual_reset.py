@@ -128,16 +128,9 @@ class GradualResets:
 
 
 def lowered(
-    p: Mapping[str, float],
-    before: Floats,
-    after: Floats,
-    error: Floats,
-    unchanged: Floats,
-    drop: Floats,
-    bottom: Floats,
-    *,
-    clear: bool = False,
-) -> Floats:
+    p: Mapping[str, float], before: Floats, after: Floats, error: Floats, unchanged: Floats, drop: Floats,
+    bottom: Floats, *, clear: bool = False,
+) -> Floats:  # fmt: skip
     """Return the density of ln G read after RESETs above the threshold.
 
     `error` is the deviation of ln G `after` about where the pulse led the cell, `unchanged` ln of the density if it did not

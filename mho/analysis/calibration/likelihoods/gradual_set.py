@@ -209,13 +209,9 @@ def landing(
 
 
 def raised(
-    done: Floats,
-    rise: tuple[Floats, Floats, Floats],
-    before: Floats,
-    after: Floats,
-    error: Floats,
+    done: Floats, rise: tuple[Floats, Floats, Floats], before: Floats, after: Floats, error: Floats,
     unchanged: Floats,
-) -> Floats:
+) -> Floats:  # fmt: skip
     """Return ln of the density (1/S) of reads after SETs that went the share `done` of the `rise`, as `landing` returns it.
 
     `error` is the deviation of the read `after`, S, about where the pulse led the cell, `unchanged` ln of its density

@@ -93,14 +93,9 @@ class Memory:
         self.by_share += by_mean * mean / (2.0 * max(root, 1e-9)) + by_variance * (variance - 1.0)
 
     def observe(
-        self,
-        draw: Floats,
-        log_slope: Floats,
-        error: Floats,
-        unchanged: Floats,
-        above: Floats,
+        self, draw: Floats, log_slope: Floats, error: Floats, unchanged: Floats, above: Floats,
         live: Booleans,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Take in SETs; return their log-likelihoods. The parameters are those of `Raised`."""
         raised = Raised(*self.predict(), draw, log_slope, error, unchanged, above)
         self.advance(live, raised.shift, raised.shrink)
@@ -136,15 +131,9 @@ class Raised:
     """
 
     def __init__(
-        self,
-        mean: Floats,
-        variance: Floats,
-        draw: Floats,
-        log_slope: Floats,
-        error: Floats,
-        unchanged: Floats,
-        above: Floats,
-    ) -> None:
+        self, mean: Floats, variance: Floats, draw: Floats, log_slope: Floats, error: Floats,
+        unchanged: Floats, above: Floats,
+    ) -> None:  # fmt: skip
         self._root = np.sqrt(variance)
         self._variance, self._total = variance, variance + error
         self._apart = apart = draw - mean

@@ -38,14 +38,9 @@ class Landing:
     """
 
     def __init__(
-        self,
-        p: Mapping[str, float],
-        beyond: Floats,
-        over: Floats,
-        log_before: Floats,
-        duration: Floats,
+        self, p: Mapping[str, float], beyond: Floats, over: Floats, log_before: Floats, duration: Floats,
         floor: Floats,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._p, self._beyond, self._over, self._duration = p, beyond, over, duration
         self._left = left = np.exp(-over * duration)
         end = np.log(p["reset_top"]) - p["reset_slope"] * beyond
@@ -126,18 +121,9 @@ class Lowered:
     """
 
     def __init__(
-        self,
-        mean: Floats,
-        variance: Floats,
-        after: Floats,
-        centre: Floats,
-        spread: Floats,
-        error: Floats,
-        nearby: Floats,
-        moved: Floats,
-        stayed: Floats,
-        cap: Floats,
-    ) -> None:
+        self, mean: Floats, variance: Floats, after: Floats, centre: Floats, spread: Floats, error: Floats,
+        nearby: Floats, moved: Floats, stayed: Floats, cap: Floats,
+    ) -> None:  # fmt: skip
         self._mean, self._variance, self._spread = mean, variance, spread
         self._own = own = spread * spread
         # the read of a cell that ended far below was not of a cell that far below, if no draw leads there

@@ -114,14 +114,9 @@ class ThresholdSets:
         return self._nodes.integral(terms), np.stack([derivatives[name] for name in FITTED], axis=1)
 
     def _by_law(
-        self,
-        p: dict[str, float],
-        draws: Floats,
-        here: tuple[Floats, Floats],
-        by_draw: Floats,
-        by_slope: Floats,
-        weights: Floats,
-    ) -> dict[str, Floats]:
+        self, p: dict[str, float], draws: Floats, here: tuple[Floats, Floats], by_draw: Floats,
+        by_slope: Floats, weights: Floats,
+    ) -> dict[str, Floats]:  # fmt: skip
         """Return derivatives (cells,) by the parameters of the law, from those by draws and logarithms of slopes.
 
         The draw at which the compliance is the level follows the parameters (implicit function theorem).

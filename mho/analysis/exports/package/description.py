@@ -70,18 +70,9 @@ class Description:
 
     @classmethod
     def of(
-        cls,
-        *,
-        title: str = "",
-        creators: Sequence[str] = (),
-        licence: str = "",
-        description: str = "",
-        keywords: Sequence[str] = (),
-        publisher: str = "",
-        doi: str = "",
-        paper: str = "",
-        day: str = "",
-    ) -> Description:
+        cls, *, title: str = "", creators: Sequence[str] = (), licence: str = "", description: str = "",
+        keywords: Sequence[str] = (), publisher: str = "", doi: str = "", paper: str = "", day: str = "",
+    ) -> Description:  # fmt: skip
         """Read what was typed; the day is today unless it is given.
 
         Raises `InputError`: an ORCID, a DOI, a licence or a day that is none.

@@ -60,14 +60,9 @@ _PLACES = {
 
 
 def readme(
-    described: Description,
-    title: str,
-    text: str,
-    runs: Sequence[PackagedRun],
-    left_out: Mapping[TableKind, int],
-    pictures: Sequence[PackagePicture],
-    present: Iterable[str],
-) -> str:
+    described: Description, title: str, text: str, runs: Sequence[PackagedRun],
+    left_out: Mapping[TableKind, int], pictures: Sequence[PackagePicture], present: Iterable[str],
+) -> str:  # fmt: skip
     """Return the page; `left_out` are in the run files only, `present` the names at the top of the package."""
     there = {*present, MANIFEST, "ro-crate-metadata.json", "datacite.json"}
     places = {name: what for name, what in _PLACES.items() if name.partition("/")[0] in there}
@@ -435,13 +430,9 @@ def _add(
 
 
 def _describe(
-    folder: Path,
-    described: Description,
-    runs: Sequence[PackagedRun],
-    as_text: TextTables,
-    how: How | None,
+    folder: Path, described: Description, runs: Sequence[PackagedRun], as_text: TextTables, how: How | None,
     progress: Progress,
-) -> None:
+) -> None:  # fmt: skip
     """Write all that is told of the runs."""
     title, text = described.title or title_of(runs), described.text or text_of(runs)
     pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))

@@ -104,12 +104,9 @@ def _whole_edges(values: Floats) -> Floats:
 
 
 def distributions(
-    figure: Figure,
-    groups: Sequence[RunsOfGroup],
-    inner: tuple[str, ...],
-    style: Callable[[int, int], Mark],
+    figure: Figure, groups: Sequence[RunsOfGroup], inner: tuple[str, ...], style: Callable[[int, int], Mark],
     said: FitNotes,
-) -> list[list[Mark]]:
+) -> list[list[Mark]]:  # fmt: skip
     """Return for each group the share of all its values up to each, and the quartiles of its runs' shares."""
     found = []
     for place, group in enumerate(groups):

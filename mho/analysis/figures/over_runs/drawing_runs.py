@@ -126,12 +126,9 @@ def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipp
 
 
 def compared_figure(
-    one: FigureRuns,
-    groups: Sequence[Group],
-    runs: Sequence[RunCard],
-    skipped: Sequence[SkippedFile],
+    one: FigureRuns, groups: Sequence[Group], runs: Sequence[RunCard], skipped: Sequence[SkippedFile],
     request: FigureRequest,
-) -> GroupedFigure:
+) -> GroupedFigure:  # fmt: skip
     """Compose a figure over groups, and say what is not in it."""
     members = []
     for group in groups:

@@ -50,13 +50,10 @@ class FigureRuns:
 
 
 def read_figures(
-    runs: Sequence[RunCard],
-    name: str,
-    skipped: list[SkippedFile],
-    changed: Callable[[Figure], Figure] = lambda figure: figure,
-    formulas: Sequence[Formula] = (),
+    runs: Sequence[RunCard], name: str, skipped: list[SkippedFile],
+    changed: Callable[[Figure], Figure] = lambda figure: figure, formulas: Sequence[Formula] = (),
     most: int | None = None,
-) -> list[FigureRuns]:
+) -> list[FigureRuns]:  # fmt: skip
     """Read a figure of all runs, or without a name the first (`most`) figures of the first run; one file is open at a time.
 
     `changed` makes of a declared figure the one that is wanted. Files that turn out to be damaged are added to `skipped`.
@@ -107,13 +104,9 @@ def declared_over_runs(runs: Sequence[RunCard], name: str) -> Figure | None:
 
 
 def _read_one(
-    wanted: FigureRuns,
-    file: RunFile,
-    place: int,
-    count: int,
-    changed: Callable[[Figure], Figure],
+    wanted: FigureRuns, file: RunFile, place: int, count: int, changed: Callable[[Figure], Figure],
     formulas: Sequence[Formula],
-) -> None:
+) -> None:  # fmt: skip
     """Keep of an open run what a figure needs."""
     figure = wanted.figure
     there = drawable_with(file, figure, formulas)

@@ -146,12 +146,9 @@ IMAGES, PIXELS = 4, 1 << 22  # images side by side, the largest; and pixels of o
 
 
 def gather(
-    run: RunFile,
-    figure: Figure,
-    newest: int = NEWEST,
-    formulas: Sequence[Formula] = (),
+    run: RunFile, figure: Figure, newest: int = NEWEST, formulas: Sequence[Formula] = (),
     there: Drawable | None = None,
-) -> FigureData:
+) -> FigureData:  # fmt: skip
     """Read the data of `figure` from the present file of `run`: of a table, its `newest` rows.
 
     `formulas` are columns that are computed from others; `there` is what the figure is drawn from, where that is known
