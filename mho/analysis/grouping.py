@@ -129,11 +129,8 @@ def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
         case "id":
             return _text("id", facts.run_id)
         case "date":
-            return (
-                None
-                if facts.start is None
-                else _text("date", f"{datetime.fromtimestamp(facts.start):%Y-%m-%d}")
-            )
+            date = "" if facts.start is None else f"{datetime.fromtimestamp(facts.start):%Y-%m-%d}"
+            return _text("date", date)
         case "duration":
             if facts.start is None or card.end is None:
                 return None

@@ -443,11 +443,8 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
         correlation[first : first + len(block), first : first + len(block)] = block
         first += len(block)
     mean, low, high, deviation = np.array(values).T
-    known = {
-        name
-        for name, width, end in zip(names, deviation, low, strict=True)
-        if width < TOLD and np.isfinite(end)
-    }
+    told = (deviation < TOLD) & np.isfinite(low)
+    known = {name for name, one in zip(names, told, strict=True) if one}
     return Calibration(
         base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
         tuple(_remarks(base, preset, data, parts)), data, tuple(parts),

@@ -138,12 +138,8 @@ def relaxation_scatter(conductance: Floats, elapsed: Floats, base: Mapping[str, 
     if not base["relaxation_jumps"]:
         plain: Floats = size * dose * np.minimum(conductance / base["relaxation_full"], 1.0)
         return plain
-    rises = (
-        size
-        * conductance
-        / (conductance + base["relaxation_full"])
-        * np.exp(-conductance / base["rise_fading"])
-    )
+    rises = size * conductance / (conductance + base["relaxation_full"])
+    rises = rises * np.exp(-conductance / base["rise_fading"])
     falls = size * conductance / base["fall_full"] * np.exp(-conductance / base["fall_fading"])
     back, memory = base["jump_return"], base["jump_memory"]  # a share of them is undone
     number = base["relaxation_jumps"] * ((1.0 - back) * dose - back * memory * np.expm1(-dose / memory))

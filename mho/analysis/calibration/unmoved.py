@@ -101,11 +101,8 @@ def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -
     order = np.lexsort((width, gate, voltage, tried))
     last = order[np.append(np.diff(tried[order]) > 0, True)]  # the strongest of each cell
     halvings = np.floor(np.log2(MOVED / np.maximum(spans[tried[last]], NOISE)))  # few different spans
-    strongest, which = np.unique(
-        np.stack([voltage[last], gate[last], width[last], MOVED / 2.0**halvings], axis=1),
-        axis=0,
-        return_inverse=True,
-    )
+    pulses_of = np.stack([voltage[last], gate[last], width[last], MOVED / 2.0**halvings], axis=1)
+    strongest, which = np.unique(pulses_of, axis=0, return_inverse=True)
     others = trials.of(~held)
     found = np.array([others.share_unmoved(*pulse) for pulse in strongest.tolist()])
     chance[tried[last]] = found[which.ravel()]

@@ -251,9 +251,8 @@ def _sample(values: Floats, centre: str) -> ValueSample | None:
     if not len(values):
         return None
     lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
-    return ValueSample(
-        len(values), float(middle if centre == "median" else values.mean()), float(lower), float(upper)
-    )
+    value = middle if centre == "median" else values.mean()
+    return ValueSample(len(values), float(value), float(lower), float(upper))
 
 
 def _words(sides: Sequence[RunGroup]) -> tuple[DifferingSetting, ...]:
@@ -268,15 +267,10 @@ def _words(sides: Sequence[RunGroup]) -> tuple[DifferingSetting, ...]:
 
 def _alone(sides: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     """Return by side the results that not all sides have, or whose units differ."""
-    names = [
-        dict.fromkeys(name for run in side.runs for name in (*run.numbers, *run.words)) for side in sides
-    ]
+    names = [dict.fromkeys(one for run in side.runs for one in (*run.numbers, *run.words)) for side in sides]
     shared = set(names[0]).intersection(*names[1:])
-    found = {
-        side.name: tuple(name for name in mine if name not in shared)
-        for side, mine in zip(sides, names, strict=True)
-    }
-    return {side: alone for side, alone in found.items() if alone}
+    found = [tuple(name for name in mine if name not in shared) for mine in names]
+    return {side.name: alone for side, alone in zip(sides, found, strict=True) if alone}
 
 
 # --- what must be known ---
@@ -402,12 +396,10 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 
 def _names_of_lots(places: Sequence[Path], against: Sequence[Path]) -> list[str]:
-    names = [
-        lot[0].resolve().name
-        if lot[0].is_dir()
-        else lot[0].stem + (f" and {len(lot) - 1} more" * (len(lot) > 1))
-        for lot in (places, against)
-    ]
+    names = []
+    for first, *others in (places, against):
+        more = f" and {len(others)} more" * bool(others)
+        names.append(first.resolve().name if first.is_dir() else first.stem + more)
     return names if names[0] != names[1] else [f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 

@@ -28,11 +28,8 @@ def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> Table
     candidates = []
     for column in run.units(table):
         stored = run.stored(table, column)
-        if (
-            len(stored.shape) == 1
-            and stored.dtype.kind in "biuf"
-            and (column != signal or column in declared)
-        ):
+        number = len(stored.shape) == 1 and stored.dtype.kind in "biuf"
+        if number and (column != signal or column in declared):
             read = partial(run.column, table, column)
             candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
     return find_grid(candidates, rows, lines=lines)

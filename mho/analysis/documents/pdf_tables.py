@@ -61,12 +61,10 @@ class TypeSetting:
             given = {"fontName": "mho", "splitLongWords": 1, "textColor": COLOURS.get(name, "#000000")} | more
             return ParagraphStyle(name, fontSize=size, leading=LEADING * size, **given)
 
-        heads = {
-            f"h{level}": style(
-                f"h{level}", size, fontName="mho-bold", spaceBefore=before, spaceAfter=3, keepWithNext=1
-            )
-            for level, size, before in ((2, 12.0, 14), (3, 10.0, 9), (4, 8.5, 7))
-        }
+        heads = {}
+        for name, size, before in (("h2", 12.0, 14), ("h3", 10.0, 9), ("h4", 8.5, 7)):
+            bold = {"fontName": "mho-bold", "spaceBefore": before, "spaceAfter": 3, "keepWithNext": 1}
+            heads[name] = style(name, size, **bold)
         tones = {name: style(name, 8.5, spaceBefore=2, spaceAfter=3) for name in COLOURS if name}
         styles = {
             **heads,
@@ -75,11 +73,9 @@ class TypeSetting:
             "listing": style("listing", 6.2, fontName="mho-mono", spaceAfter=4),
             **{f"cell{size}": style("cell", size) for size in SIZES},
             **{f"head{size}": style("head", size, fontName="mho-bold") for size in SIZES},
-            **{
-                f"number{size}": style("number", size, fontName="mho-bold", alignment=TA_RIGHT)
-                for size in SIZES
-            },
         }
+        for size in SIZES:
+            styles[f"number{size}"] = style("number", size, fontName="mho-bold", alignment=TA_RIGHT)
         return cls((float(A4[0]), float(A4[1])), styles)
 
     @property
@@ -262,11 +258,8 @@ def _table(
 
     def shown(words: Words, width: float) -> Any:
         # A paragraph costs ten times as much as a text, and few cells need one.
-        if (
-            isinstance(words, str)
-            and words.isprintable()
-            and stringWidth(words, setting.font, size) <= width - PADDING
-        ):
+        simple = isinstance(words, str) and words.isprintable()
+        if simple and stringWidth(words, setting.font, size) <= width - PADDING:
             return words
         return Paragraph(marked(words), cell)
 

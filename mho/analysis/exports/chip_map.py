@@ -45,9 +45,6 @@ def _note(run: RunFile, found: dict[str, Any]) -> str:
     ]
     ends = [f"{name} {found[f'{name}_low']:.4g} to {found[f'{name}_high']:.4g}" for name in MEASURED]
     gates = found.get("gates_of_levels")
-    known = (
-        [f"{gate:.3f}" if isinstance(gate, float) else "none" for gate in gates]
-        if isinstance(gates, list)
-        else []
-    )
+    each = gates if isinstance(gates, list) else []
+    known = [f"{gate:.3f}" if isinstance(gate, float) else "none" for gate in each]
     return "\n".join([*lines, ", ".join(ends), f"word line (V) of levels 1, 2, ...: {', '.join(known)}"])

@@ -195,12 +195,8 @@ def _of_solve(run: RunFile, played: Played) -> _Moment:
             "cycles: right-hand sides are counted from 0, cycles from 1"
         )
     at = int(found[-1])
-    return _Moment(
-        f"cycle {cycle} of right-hand side {played.rhs}",
-        cycles["input"][at],
-        cycles["output"][at],
-        float(cycles["time"][at]),
-    )
+    source, time = f"cycle {cycle} of right-hand side {played.rhs}", float(cycles["time"][at])
+    return _Moment(source, cycles["input"][at], cycles["output"][at], time)
 
 
 def _of_inversions(run: RunFile, played: Played) -> _Moment:
@@ -212,9 +208,8 @@ def _of_inversions(run: RunFile, played: Played) -> _Moment:
     rhs = np.asarray(to_real_vector(run.array("rhs")), np.float64)
     if not (of_rhs.any() and played.rhs < len(rhs)):
         if played == FIRST:
-            return _Moment(
-                f"no inversion: {PROBE:g} V at the first row", np.array([PROBE]), np.zeros(0), number=matrix
-            )
+            source = f"no inversion: {PROBE:g} V at the first row"
+            return _Moment(source, np.array([PROBE]), np.zeros(0), number=matrix)
         raise InputError(
             f"{run.path} has no inversion of right-hand side {played.rhs} by matrix {matrix}; both are counted from 0"
         )
@@ -407,11 +402,8 @@ def _array(circuit: LoopCircuit, block: CellBlock) -> Iterator[str]:
     for i, row in enumerate(circuit.rows):
         for j, column in enumerate(circuit.columns):
             name, held = f"R{tag}_r{row}_c{column}", float(block.conductance[i, j])
-            nodes = (
-                f"{tag}b_{row}_{column} {tag}s_{row}_{column}"
-                if block.wire_resistance > 0.0
-                else f"{rows[i]} {ends[j]}"
-            )
+            wired = block.wire_resistance > 0.0
+            nodes = f"{tag}b_{row}_{column} {tag}s_{row}_{column}" if wired else f"{rows[i]} {ends[j]}"
             if held > 0.0:
                 yield f"{name} {nodes} {_ohms(held)} ; {1e6 * held:.4g} uS"
             else:

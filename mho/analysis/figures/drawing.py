@@ -148,13 +148,8 @@ def confusion_drawing(figure: Figure, runs: Sequence[FigureData], drawing: Drawi
         images.append(MapImage(name, row_shares(counts), levels, levels, counts))
     if not any(image.counts is not None and image.counts.any() for image in images):
         return replace(drawing, nothing="no cell whose level is known")
-    return replace(
-        drawing,
-        images=tuple(images),
-        y=AxisText("share of the cells of a wanted level"),
-        lines=("read level", "wanted level"),
-        limits=(0.0, 1.0),
-    )
+    y, lines = AxisText("share of the cells of a wanted level"), ("read level", "wanted level")
+    return replace(drawing, images=tuple(images), y=y, lines=lines, limits=(0.0, 1.0))
 
 
 def _counted(figure: Figure, run: FigureData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -436,12 +431,10 @@ def _histogram(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> Se
     def with_fits(marks: Sequence[Mark], of: Sequence[Floats]) -> Sequence[Mark]:
         if not figure.fit or len(of) > CURVES_NAMED:
             return marks
-        pairs = zip(marks, of, strict=False)
-        laws = [
-            fitted_counts(figure, runs[0].x, one, replace(mark, colour=palette.IDEAL), edges)
-            for mark, one in pairs
-        ]
-        found = [mark for pair in zip(marks, laws, strict=False) for mark in said.with_fit(*pair)]
+        found: list[Mark] = []
+        for mark, one in zip(marks, of, strict=False):
+            law = fitted_counts(figure, runs[0].x, one, replace(mark, colour=palette.IDEAL), edges)
+            found += said.with_fit(mark, law)
         return [*found, *marks[len(of) :]]
 
     if len(runs) > 1:

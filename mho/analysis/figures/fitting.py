@@ -33,8 +33,11 @@ FEWEST_POINTS, FEWEST_VALUES = 3, 8
 FEWEST_BENT, BENT = 6, 0.01
 """Points from which on a bend is told, and the p value below which a law's numbers have no interval."""
 
-CONFIDENCE = 0.95
-UPPER = 0.5 + CONFIDENCE / 2.0  # quantile at its upper end
+UPPER = 0.975  # quantile at the upper end of a 95 % interval
+NUMBERS = {
+    "arrhenius": ("A", "Ea"), "power": ("at 1", "power"), "log": ("at 1", "a decade"), "exp": ("at 0", "rate"),
+}  # fmt: skip
+"""What the two numbers of a curve are called."""
 
 
 @dataclass(frozen=True)
@@ -144,30 +147,17 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         p = _bend_p(unit, left / size, r_squared) if count >= FEWEST_BENT else np.nan
         if count >= FEWEST_POINTS and not p < BENT:
             deviation = size * np.sqrt(rest / (count - 2))
-            t = float(stdtrit(count - 2, UPPER))
-            reach = (
-                t
-                * deviation
-                * np.array(
-                    [np.sqrt(1.0 / count + (middle / scale) ** 2 / across), 1.0 / scale / np.sqrt(across)]
-                )
-            )
+            of_level = np.sqrt(1.0 / count + (middle / scale) ** 2 / across)
+            of_both = np.array([of_level, 1.0 / scale / np.sqrt(across)])
+            reach = float(stdtrit(count - 2, UPPER)) * deviation * of_both
         ends = level + np.array([0.0, -reach[0], reach[0]])
         ends = np.exp(ends) if log_y else ends
         a, low, high = (float(end) for end in ends)
     if not (np.isfinite(a) and np.isfinite(slope)):
         return NotFitted("its numbers are beyond any size")
-    names = {
-        "arrhenius": ("A", "Ea"),
-        "power": ("at 1", "power"),
-        "log": ("at 1", "a decade"),
-        "exp": ("at 0", "rate"),
-    }
-    first, second = names.get(kind, ("at 0", "slope"))
-    numbers = (
-        Number(first, a, low, high),
-        Number(second, slope, slope - float(reach[1]), slope + float(reach[1])),
-    )
+    first, second = NUMBERS.get(kind, ("at 0", "slope"))
+    half = float(reach[1])
+    numbers = Number(first, a, low, high), Number(second, slope, slope - half, slope + half)
     return Fit(kind, numbers, count, r_squared, p=p)
 
 
@@ -200,9 +190,7 @@ def fit_distribution(kind: str, values: Floats) -> Fit | NotFitted:
     if isinstance(fit, NotFitted):
         return fit
     a_squared = _anderson_darling(fit(np.sort(known)))
-    return Fit(
-        fit.kind, fit.numbers, fit.count, a_squared=a_squared, p=_p_value(fit.kind, a_squared, known.size)
-    )
+    return replace(fit, a_squared=a_squared, p=_p_value(fit.kind, a_squared, known.size))
 
 
 def _lognormal(logs: Floats) -> Fit:
@@ -274,11 +262,6 @@ def mean_of(fit: Fit) -> float:
     return fit.a * float(np.exp(fit.b**2 / 2.0))
 
 
-def fit_any(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
-    """Fit a curve to points, or a law to the values x where the kind is one of distributions."""
-    return fit_distribution(kind, x) if fit_kind(kind) in DISTRIBUTION_FITS else fit_curve(kind, x, y)
-
-
 def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.0)) -> str:
     """Return the numbers with intervals and the goodness as a sentence; units and factors of the two numbers."""
     parts = []
@@ -319,9 +302,8 @@ def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark
         if x_axis.unit in CELSIUS:
             x = x + 273.15
         elif x_axis.unit != "K":
-            return Fitted(
-                missing=f"an Arrhenius fit is over a temperature in K, and x is in {x_axis.unit or 'no unit'}"
-            )
+            unit = x_axis.unit or "no unit"
+            return Fitted(missing=f"an Arrhenius fit is over a temperature in K, and x is in {unit}")
     fit = fit_curve(kind, x, curve.y)
     if isinstance(fit, NotFitted):
         return Fitted(missing=fit.reason)
@@ -382,11 +364,7 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
 
 
 def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
-
     slope = {
-        "arrhenius": ("eV", 1.0),
-        "power": ("", 1.0),
-        "log": (unit, factor),
-        "exp": (f"/ {x.unit}" if x.unit else "", 1.0),
-    }.get(fit.kind, (f"{unit} / {x.unit}" if x.unit else unit, factor))
+        "arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (f"/ {x.unit}" * bool(x.unit), 1.0),
+    }.get(fit.kind, (unit + f" / {x.unit}" * bool(x.unit), factor))  # fmt: skip
     return in_words(fit, (unit, slope[0]), (factor, slope[1]))

@@ -81,9 +81,9 @@ def _table(run: RunFile, name: str) -> Folded:
     if not length:
         named = ", ".join(f"{column} / {unit}" if unit else column for column, unit in units.items())
         return Folded(said, (Paragraph(f"No rows. Columns: {named}.", DIM),))
-    spans = (
-        ((0, length),) if length <= HEAD_ROWS + TAIL_ROWS else ((0, HEAD_ROWS), (length - TAIL_ROWS, length))
-    )
+    spans: tuple[tuple[int, int], ...] = ((0, length),)
+    if length > HEAD_ROWS + TAIL_ROWS:
+        spans = (0, HEAD_ROWS), (length - TAIL_ROWS, length)
     numbers = [number for start, stop in spans for number in range(start, stop)]
     shown = [_cells(run, name, column, spans, len(numbers)) for column in columns]
     rows = [tuple(map(str, one)) for one in zip(numbers, *shown, strict=True)]
@@ -372,10 +372,8 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
 def state(run: RunFile, summary: Summary) -> Words:
     """Return how a run stands: in the present for one that goes on, and as of when."""
     status = status_words(summary.status, summary.conclusion)
-    words: list[str | TextSpan] = [
-        TextSpan(status, _tone(summary) or GOOD),
-        summary.outcome.removeprefix(status),
-    ]
+    tone = _tone(summary) or GOOD
+    words: list[str | TextSpan] = [TextSpan(status, tone), summary.outcome.removeprefix(status)]
     if summary.status in GOING_ON:
         words.append(f". It is still being written; this is its file as of {last_sign(run)}.")
     elif summary.status is Status.INTERRUPTED:
@@ -402,11 +400,14 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
     own = [read_description(text) for text in (run.bench, run.chip)]
     bench, chip = (", ".join(str(one[key]) for key in ("name", "description") if one.get(key)) for one in own)
     preset = summary.bench.preset
-    simulated: Words = (
-        (bench or "unknown", " - ", TextSpan("SIMULATED", DOUBTFUL), f", preset {preset or 'by default'}")
-        if preset is not None
-        else bench or "unknown"
-    )
+    simulated: Words = bench or "unknown"
+    if preset is not None:
+        simulated = (
+            bench or "unknown",
+            " - ",
+            TextSpan("SIMULATED", DOUBTFUL),
+            f", preset {preset or 'by default'}",
+        )
     kept, seconds = run.provenance, run.last_sign - run.start_time.timestamp()
     verb = "for" if run.status in GOING_ON else "took"
     rows: list[tuple[str, Words]] = [

@@ -59,23 +59,17 @@ def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Itera
 
 def left_out_tries(*places: str | os.PathLike[str]) -> str:
     """Return the sentence on the earlier tries that `find_runs` leaves out; "" where there are none."""
-    found = [
-        name
-        for place in map(Path, places)
-        if place.is_dir()
-        for _, names in _searched(place)
-        for name in sorted(earlier_tries(names))
-    ]
+    found: list[str] = []
+    for place in map(Path, places):
+        if place.is_dir():
+            found += (name for _, names in _searched(place) for name in sorted(earlier_tries(names)))
     if not found:
         return ""
-    what = (
-        "1 earlier try of a run that was"
-        if len(found) == 1
-        else f"{len(found)} earlier tries of runs that were"
-    )
     more = f" and {len(found) - TRIES_NAMED} more" if len(found) > TRIES_NAMED else ""
-    verb = "is" if len(found) == 1 else "are"
-    return f"{what} tried again {verb} left out: {', '.join(found[:TRIES_NAMED])}{more}"
+    what = f"{len(found)} earlier tries of runs that were tried again are"
+    if len(found) == 1:
+        what = "1 earlier try of a run that was tried again is"
+    return f"{what} left out: {', '.join(found[:TRIES_NAMED])}{more}"
 
 
 def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:

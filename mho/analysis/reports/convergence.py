@@ -62,11 +62,9 @@ def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None
     # Column by column: the table also holds vectors.
     cycle, residual, error = (run.column("cycles", name).astype(float) for name in _COLUMNS)
     units = run.units("cycles")
-    true_residual = (
-        run.column("cycles", "true_residual").astype(float)[: len(cycle)]
-        if "true_residual" in units
-        else None
-    )
+    true_residual = None
+    if "true_residual" in units:
+        true_residual = run.column("cycles", "true_residual").astype(float)[: len(cycle)]
     unaided = None
     if "rhs" in units and len(cycle):
         column = run.column("cycles", "rhs")[: len(cycle)]

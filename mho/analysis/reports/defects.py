@@ -165,13 +165,9 @@ def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:
     """
     listed = run.summary.get(LOST_CELLS, [])
     try:
-        return {
-            Place(str(one["array"]), int(one["row"]), int(one["column"])): (
-                str(one["cause"]),
-                f"{one['cause']}, {one['stress']}",
-            )
-            for one in listed
-        }
+        places = [Place(str(one["array"]), int(one["row"]), int(one["column"])) for one in listed]
+        causes = [(str(one["cause"]), f"{one['cause']}, {one['stress']}") for one in listed]
+        return dict(zip(places, causes, strict=True))
     except (TypeError, ValueError, KeyError):
         raise RunFileError(
             f"run file {run.path}: `{LOST_CELLS}` in its result is no list of cells with row, column and cause"

@@ -71,11 +71,8 @@ def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     digital = work["digital"]
     kinds = sorted(digital.items(), key=lambda pair: -pair[1])
     total = sum(digital.values())
-    share = (
-        ""
-        if work["share_on_chip"] is None
-        else f"; {work['share_on_chip']:.1%} of all multiplications on the chip"
-    )
+    part = work["share_on_chip"]
+    share = "" if part is None else f"; {part:.1%} of all multiplications on the chip"
     beside = f", {without['digital']:,} without the chip" if isinstance(without, Mapping) else ""
     rows.append(("digital work", f"{total:,} multiplications{beside}{share}"))
     rows.append(("of these", ", ".join(f"{name} {count:,}" for name, count in kinds if count)))

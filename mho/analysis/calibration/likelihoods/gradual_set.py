@@ -29,6 +29,7 @@ FITTED = {
 }  # fmt: skip
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
+OF_PULSES = ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
 LN10 = np.log(10.0)
 LOG_2PI = np.log(2.0 * np.pi)
 FIRST, NODES = (49, 17), (31, 9)  # of thresholds and compliances, before any was seen and afterwards
@@ -112,10 +113,8 @@ class GradualSets:
             sets.width / p["set_time"] * np.exp(np.minimum(sets.voltage - low, 0.0) / p["set_acceleration"])
         )
         idle = most * p["maximum"] < IDLE * sets.landing
-        kinds = [
-            np.take_along_axis(kind | ~sets.live, order, axis=0).all(axis=1)
-            for kind in (idle, sets.voltage >= high)
-        ]
+        either = (kind | ~sets.live for kind in (idle, sets.voltage >= high))
+        kinds = [np.take_along_axis(kind, order, axis=0).all(axis=1) for kind in either]
         return order, [0 if below else -1 if above else None for below, above in zip(*kinds, strict=True)]
 
     def log_likelihood(self, values: Mapping[str, float]) -> Floats:
@@ -149,11 +148,7 @@ class GradualSets:
         )
         slope = np.exp(log_limits) / max(self._usual - p["gate_threshold"], OPEN)
         sets = self._sets
-        of = [
-            getattr(sets, name)
-            for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
-        ]
-        of += [self._tell, self._unchanged]
+        of = [getattr(sets, name) for name in OF_PULSES] + [self._tell, self._unchanged]
         rows = [np.take_along_axis(one, self._order, axis=0) for one in of]
         for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
             width, gate, before, after, error, still, live, tells, unchanged = (
@@ -182,11 +177,8 @@ def narrowed(
     at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
     spread = np.where(at_an_end, 2.0 * before, spread)
     new = anew | (np.abs(mean - middle) > MOVED * before) | (np.abs(np.log(spread / before)) > MOVED)
-    return (
-        np.where(new, mean - REACH * spread, low),
-        np.where(new, mean + REACH * spread, high),
-        bool(np.any(new)),
-    )
+    ends = np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high)
+    return *ends, bool(np.any(new))
 
 
 def landing(

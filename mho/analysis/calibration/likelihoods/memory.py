@@ -76,11 +76,8 @@ class Memory:
         by_variance = self._kept**2 * self._by_variance * live
         self._by_mean = np.where(live, by_mean, self._by_mean)
         loss = variance * shrink
-        self._by_variance = np.where(
-            live,
-            by_variance * (1.0 - 2.0 * self._share * loss) + by_mean * root * shift,
-            self._by_variance,
-        )
+        changed = by_variance * (1.0 - 2.0 * self._share * loss) + by_mean * root * shift
+        self._by_variance = np.where(live, changed, self._by_variance)
         self.by_share += by_mean * variance * shift / (2.0 * max(root, 1e-9)) - by_variance * variance * loss
         return by_mean * root * variance, -self._share * by_variance * variance**2
 

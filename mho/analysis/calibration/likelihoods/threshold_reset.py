@@ -200,7 +200,7 @@ class Lowered:
             by_apart += by_one * spread / total - by_part * pull
             by_spread += by_one * pull
             by_total = (
-                by_part * 0.5 * (pull * pull - 1.0 / total) - (by_one * shift + by_loss * shrink) / total
+                0.5 * by_part * (pull * pull - 1.0 / total) - (by_one * shift + by_loss * shrink) / total
             )
             by_own += by_loss / total + by_total * (variance + self._bounded * width**2)
             by_variance += by_total * self._own
@@ -297,12 +297,8 @@ class ThresholdResets:
     def _terms(self, values: Mapping[str, float]) -> Floats:
         """Return ln of likelihood times prior at the nodes (cells, nodes)."""
         p = self._merged(values)
-        return np.concatenate(
-            [
-                _Pulses(self, p, slice(begin, begin + LOT)).followed()
-                for begin in range(0, self._resets.cells, LOT)
-            ]
-        )
+        lots = [slice(begin, begin + LOT) for begin in range(0, self._resets.cells, LOT)]
+        return np.concatenate([_Pulses(self, p, lot).followed() for lot in lots])
 
 
 class _Pulses:
@@ -381,9 +377,8 @@ class _Pulses:
         total["floor"] += by_floor / p["floor"]
         total["floor_device_spread"] += by_floor * self._deviate
         total["reset_threshold"] -= by_deviate / p["reset_threshold_spread"]
-        total["reset_threshold_spread"] -= (by_deviate * self._deviate + weights) / p[
-            "reset_threshold_spread"
-        ]
+        spread = p["reset_threshold_spread"]
+        total["reset_threshold_spread"] -= (by_deviate * self._deviate + weights) / spread
         total["reset_rise"] -= by_threshold * self._top
         total["cycle_memory"] += self._memory.by_share
         return total

@@ -117,14 +117,8 @@ class _Crate:
         family, given = creator.family_and_given or ("", "")
         place = creator.affiliation
         organization = self._add(f"#{quote(place, safe='')}", "Organization", name=place) if place else None
-        return self._add(
-            identity,
-            "Person",
-            name=creator.name,
-            familyName=family,
-            givenName=given,
-            affiliation=organization,
-        )
+        names = {"name": creator.name, "familyName": family, "givenName": given}
+        return self._add(identity, "Person", **names, affiliation=organization)
 
     def _file(self, file: PackagedFile) -> dict[str, str]:
         kind: str | list[str] = "File"

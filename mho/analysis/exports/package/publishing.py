@@ -108,22 +108,13 @@ a map as `entry/maps/MAP`, an array as `entry/arrays/ARRAY`. `mho export runs/*.
 
 def _runs(runs: Sequence[PackagedRun]) -> str:
     odd = sum(one.status is not Status.FINISHED for one in runs)
-    note = (
-        f"\n\n**{odd} of {len(runs)} did not come to their end**: what they measured until then is here."
-        if odd
-        else ""
-    )
+    note = f"\n\n**{odd} of {len(runs)} did not come to their end**: what they measured until then is here."
     rows = [
-        (
-            f"`{_code(str(one.path))}`",
-            markdown(one.title),
-            markdown(one.procedure),
-            markdown(one.outcome),
-            one.start.isoformat(timespec="seconds"),
-        )
+        (f"`{_code(str(one.path))}`", *map(markdown, (one.title, one.procedure, one.outcome)),
+         one.start.isoformat(timespec="seconds"))
         for one in runs
-    ]
-    return _table(("file", "title", "procedure", "status", "started"), rows) + note
+    ]  # fmt: skip
+    return _table(("file", "title", "procedure", "status", "started"), rows) + note * bool(odd)
 
 
 def _parameters(run: PackagedRun) -> str:
@@ -192,12 +183,8 @@ The run files are copies for publication: what names a person, a computer or its
 def _citation(described: Description, title: str) -> str:
     names = "; ".join(one.name for one in described.creators)
     address = f"https://doi.org/{described.doi}" if "/" in described.doi else ""
-    parts = [
-        f"{names} ({described.day.year})" if names else str(described.day.year),
-        title,
-        described.publisher,
-        address,
-    ]
+    who = f"{names} ({described.day.year})" if names else str(described.day.year)
+    parts = [who, title, described.publisher, address]
     told = f"> {'. '.join(markdown(part) for part in parts if part)}\n"
     if not names or not address:
         lacking = " and ".join(["creators"] * (not names) + ["DOI"] * (not address))
@@ -248,13 +235,8 @@ def datacite(
     if described.licence:
         told["rightsList"] = [_rights(described.licence)]
     if described.paper:
-        told["relatedIdentifiers"] = [
-            {
-                "relatedIdentifier": described.paper,
-                "relatedIdentifierType": "DOI",
-                "relationType": "IsSupplementTo",
-            }
-        ]
+        related = {"relatedIdentifier": described.paper, "relatedIdentifierType": "DOI"}
+        told["relatedIdentifiers"] = [{**related, "relationType": "IsSupplementTo"}]
     if described.doi:
         prefix, slash, _ = described.doi.partition("/")
         told |= {"doi": described.doi} if slash else {"prefix": prefix}
@@ -275,24 +257,16 @@ def _creator(creator: Creator) -> dict[str, Any]:
     if creator.affiliation:
         told["affiliation"] = [{"name": creator.affiliation}]
     if creator.orcid:
-        told["nameIdentifiers"] = [
-            {
-                "nameIdentifier": f"https://orcid.org/{creator.orcid}",
-                "nameIdentifierScheme": "ORCID",
-                "schemeUri": "https://orcid.org",
-            }
-        ]
+        orcid = {"nameIdentifier": f"https://orcid.org/{creator.orcid}", "nameIdentifierScheme": "ORCID"}
+        told["nameIdentifiers"] = [{**orcid, "schemeUri": "https://orcid.org"}]
     return told
 
 
 def _rights(licence: Licence) -> dict[str, str]:
     told = {"rights": licence.name, "rightsUri": licence.address}
     if licence.identifier:
-        told |= {
-            "rightsIdentifier": licence.identifier,
-            "rightsIdentifierScheme": "SPDX",
-            "schemeUri": "https://spdx.org/licenses/",
-        }
+        told |= {"rightsIdentifier": licence.identifier, "rightsIdentifierScheme": "SPDX"}
+        told["schemeUri"] = "https://spdx.org/licenses/"
     return told
 
 
@@ -379,9 +353,7 @@ def _beside(places: Sequence[str | os.PathLike[str]], suffix: str) -> Path:
     first = Path(os.path.abspath(places[0]))
     given = Path(places[0])
     if first.is_dir():
-        return (
-            given.parent / f"{first.name}{suffix}" if given.name else first.with_name(f"{first.name}{suffix}")
-        )
+        return (given if given.name else first).with_name(f"{first.name}{suffix}")
     return given.with_name(f"{given.stem if len(places) == 1 else 'runs'}{suffix}")
 
 

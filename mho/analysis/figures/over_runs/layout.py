@@ -173,12 +173,8 @@ def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:
 
 def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None:
     rows, columns = _grid(one, page)
-    title: dict[str, Any] = {
-        "fontweight": "bold",
-        "x": 0.01,
-        "ha": "left",
-        "fontsize": matplotlib.rcParams["axes.titlesize"],
-    }
+    title: dict[str, Any] = {"fontweight": "bold", "x": 0.01, "ha": "left"}
+    title["fontsize"] = matplotlib.rcParams["axes.titlesize"]
     if lines := page.lines(one, width):
         space = page.line * (len(lines) + 0.4)
         heights = [max(_height(one, page, width) - space, space), space]
@@ -194,12 +190,11 @@ def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None
             empty.set_visible(False)
         if columns > 2 or (page.compact and count > 1):
             for here in every[:count]:
-                here.set_title(
-                    here.get_title(loc="left"),
-                    loc="left",
-                    fontsize=matplotlib.rcParams["legend.fontsize"],
-                    fontweight="normal",
-                )
+                small: dict[str, Any] = {
+                    "fontsize": matplotlib.rcParams["legend.fontsize"],
+                    "fontweight": "normal",
+                }
+                here.set_title(here.get_title(loc="left"), loc="left", **small)
         for here in axes[:-1].ravel():
             here.set_xlabel("")
         for here in axes[:, 1:].ravel():
@@ -216,9 +211,8 @@ def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None
     )  # fmt: skip
     panels = one.panels
     if several and page.compact:  # no room for the names of bands
-        panels = tuple(
-            replace(one, bands=tuple(replace(band, label="") for band in one.bands)) for one in panels
-        )
+        bare = [tuple(replace(band, label="") for band in one.bands) for one in panels]
+        panels = tuple(replace(one, bands=bands) for one, bands in zip(panels, bare, strict=True))
     main = _fill(axes[:: 1 + below], panels)
     if below:
         for here in _fill(axes[1::2], one.ratios):

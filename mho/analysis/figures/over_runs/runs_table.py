@@ -52,11 +52,9 @@ def runs_of_groups(
     counted = figure.drawn_kind in COUNTS
     units = {columns[name][1] for name in names}
     x_axis = AxisText(_words(figure.x), columns[figure.x][1])
-    y_axis = (
-        AxisText("runs")
-        if counted
-        else AxisText(", ".join(map(_words, names)), units.pop() if len(units) == 1 else "")
-    )
+    y_axis = AxisText("runs")
+    if not counted:
+        y_axis = AxisText(", ".join(map(_words, names)), units.pop() if len(units) == 1 else "")
     found = []
     for group in groups:
         mine = np.array(group.runs, dtype=int)

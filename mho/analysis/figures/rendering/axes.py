@@ -57,9 +57,7 @@ def name_marks(axes: Axes, drawing: Drawing) -> None:
     width, height = inches(axes)
     room = characters("legend.fontsize", width)
     if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * points("legend.fontsize"):
-        labels = _shortened(
-            axes, labels
-        )  # many, with numbers behind their names, would leave no room for curves
+        labels = _shortened(axes, labels)  # many, with numbers behind their names, would leave no room
     longest = max(map(len, labels)) + KEY
     fitting = max(1, room // longest)
     few = len(labels) <= FEW_LABELS and longest < 0.75 * room
@@ -79,12 +77,8 @@ def name_marks(axes: Axes, drawing: Drawing) -> None:
         assert holder is not None
         depth = BELOW_LABEL * points("axes.labelsize") / 72.0
         below = axes.transAxes + ScaledTranslation(0.0, -depth, holder.dpi_scale_trans)
-        axes.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.0),
-            bbox_transform=below,
-            ncols=min(fitting, MOST_COLUMNS),
-        )
+        columns = min(fitting, MOST_COLUMNS)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=below, ncols=columns)
 
 
 def _shortened(axes: Axes, labels: list[str]) -> list[str]:
@@ -267,11 +261,8 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
         elif level.x is not None:
             place = x_factor * level.x
             axes.axvline(place, color=palette.TARGET, lw=1.0, ls=":")
-            ends = (
-                axes.transData.transform((place, 0.0))[0],
-                *(axes.transAxes.transform(((0, 0), (1, 0)))[:, 0]),
-            )
-            right = ends[0] > 0.7 * ends[2] + 0.3 * ends[1]
+            left_end, right_end = axes.transAxes.transform(((0, 0), (1, 0)))[:, 0]
+            right = axes.transData.transform((place, 0.0))[0] > 0.7 * right_end + 0.3 * left_end
             axes.annotate(
                 in_print(level.label), (place, 0.99), (-3 if right else 3, 0), xycoords=above, textcoords="offset points",
                 ha="right" if right else "left", **style,
