@@ -98,13 +98,13 @@ def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
         "result": dict.fromkeys(one.name for run in runs for one in run.card.results),
     }
     prefix, _, rest = name.partition(".")
-    if prefix in known and (found := _spelled(rest, known[prefix])):
-        return CardName(prefix, found)
+    if prefix in known and (result := _spelled(rest, known[prefix])):
+        return CardName(prefix, result)
     if name.lower() in (*FACTS, *OTHERS):
         return CardName("", name.lower())
     for source, names in known.items():
-        if found := _spelled(name, names):
-            return CardName(source, found)
+        if result := _spelled(name, names):
+            return CardName(source, result)
     every = sorted({*FACTS, *OTHERS, *known["parameter"], *known["result"]})
     near = difflib.get_close_matches(rest if prefix in known else name, every, 3, 0.5)
     shown = ", ".join(every[:MOST_SHOWN]) + ", …" * (len(every) > MOST_SHOWN)
@@ -202,17 +202,17 @@ def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
 
 def varied_within(groups: Sequence[Group], runs: Sequence[RunCard]) -> tuple[str, ...]:
     """Return the names of facts and parameters, seeds aside, in which runs of one group differ."""
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     for group in groups:
         mine = [runs[place] for place in group.runs]
         for fact in ("procedure", "chip", "bench", "preset"):
             if len({getattr(run.card.facts, fact) for run in mine}) > 1:
-                found[fact] = None
+                result[fact] = None
         values = [{one.name: one.text for one in run.card.parameters} for run in mine]
         for name in {name for one in values for name in one} - NOT_TOLD:
             if len({one.get(name) for one in values}) > 1:
-                found[name.replace("_", " ")] = None
-    return tuple(sorted(found))
+                result[name.replace("_", " ")] = None
+    return tuple(sorted(result))
 
 
 def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float, int]:

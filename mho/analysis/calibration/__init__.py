@@ -1,13 +1,12 @@
 """Calibrates a cell preset on run files: a twin of one's own chip, and how well it is known.
 
-From the ground up: `pulses_by_cell`, `unmoved` (cells that hold still), `transitions` (what pulses did), `coordinates`,
-`likelihoods`, `posterior`, `calibrating`;
-`pulse_records` reads run files, `experiments` has what they tell beyond pulses, `preset_text` writes the preset.
+From the ground up: `pulses_by_cell`, `still_cells`, `transitions` (what pulses did), `likelihoods`, `posterior`,
+`calibrating`; `pulse_records` reads run files, `experiments` has what they tell beyond pulses, `preset_text` writes.
 """
 
+from mho.analysis.calibration.advice import COMMANDS, check_range
 from mho.analysis.calibration.calibrating import Calibration, calibrate, sought
 from mho.analysis.calibration.experiments import GatheredEvidence, told_beyond_pulses
-from mho.analysis.calibration.helping import COMMANDS, check_range
 from mho.analysis.calibration.likelihoods.threshold_reset import FITTED as RESETS
 from mho.analysis.calibration.likelihoods.threshold_set import FITTED as SETS
 from mho.analysis.calibration.preset_text import as_preset_file

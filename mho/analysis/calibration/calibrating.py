@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.helping import helping, what_helps
+from mho.analysis.calibration.advice import helping, what_helps
 from mho.analysis.calibration.likelihoods import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.residuals import Misfit, misfit
@@ -309,12 +309,12 @@ def _fit(
         if any(value < end.log_posterior - NEAR or not _elsewhere(start, end) for end in there):
             continue
         ends.append(_settled(lambda: model(pulses, fixed), about, start, prior))
-    whole, found = max(ends, key=lambda end: (end[1].converged, end[1].log_posterior))
-    if not found.converged:
-        raise ConvergenceError(look(residuals(found.mean), ended=False))
+    whole, result = max(ends, key=lambda end: (end[1].converged, end[1].log_posterior))
+    if not result.converged:
+        raise ConvergenceError(look(residuals(result.mean), ended=False))
     # What fits near the maximum fits there: looking again takes a twentieth of the search's time.
-    last = residuals(found.mean) if early is None or early.wrong else early
-    return Part(kind, about, found, whole, apart, last)
+    last = residuals(result.mean) if early is None or early.wrong else early
+    return Part(kind, about, result, whole, apart, last)
 
 
 def _settled(
@@ -326,16 +326,16 @@ def _settled(
     placed anew, as long as it gains, ends at no maximum, or has no clear curvature.
     """
     whole = model()
-    found = _inferred(whole, about, start, prior)
+    result = _inferred(whole, about, start, prior)
     for _ in range(RESTARTS):
         again = model()
-        more = _inferred(again, about, found.mean, prior)
-        gain = more.log_posterior - found.log_posterior
-        if (more.converged, not more.repaired, gain) >= (found.converged, not found.repaired, 0.0):
-            whole, found = again, more
-        if found.converged and not found.repaired and gain < GAIN:
+        more = _inferred(again, about, result.mean, prior)
+        gain = more.log_posterior - result.log_posterior
+        if (more.converged, not more.repaired, gain) >= (result.converged, not result.repaired, 0.0):
+            whole, result = again, more
+        if result.converged and not result.repaired and gain < GAIN:
             break
-    return whole, found
+    return whole, result
 
 
 def _beginnings(
@@ -452,32 +452,32 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
 
 
 def _remarks(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> list[str]:
-    said = []
+    remarks = []
     for kind, pulses in (("SET", data.sets), ("RESET", data.resets)):
         if pulses.count < LEAST_PULSES:
-            said.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
+            remarks.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
     for part in parts:
         wrong = _wrong_law(part.misfit, base, preset, data)
         if wrong:
-            said.append(wrong)
+            remarks.append(wrong)
         if part.posterior.repaired:
-            said.append(
+            remarks.append(
                 f"the maximum over the parameters of {part.kind}s is flat or rough in some direction, however often the "
                 "search begins anew: they have no intervals; more cells, or pulses of more voltages, would tell"
             )
         if part.several:
-            said.append(
+            remarks.append(
                 f"searches over the parameters of {part.kind}s from several starts ended apart on a part of the cells, "
                 "with about the same likelihood; the best of all cells is taken, but another set of values may do as well"
             )
-    held = data.unmoved
-    if held.stuck.any():
-        said.append(
-            f"of {data.cells} cells {held.stuck_on} held still in LRS and {held.stuck_off} in HRS under pulses that move "
-            "others; they are left out"
+    unmoved = data.unmoved
+    if unmoved.stuck.any():
+        remarks.append(
+            f"of {data.cells} cells {unmoved.stuck_on} held still in LRS and {unmoved.stuck_off} in HRS under pulses that "
+            "move others; they are left out"
         )
-    said += _out_of_range(preset, data)
-    return said
+    remarks += _out_of_range(preset, data)
+    return remarks
 
 
 def _wrong_law(

@@ -44,10 +44,10 @@ class PulseTable:
     def columns(self, rows: Rows) -> Columns:
         """Return the columns `COLUMNS` of the rows of the table, in SI."""
         made = {"pulses": _plain, "ramp": self._ramp, "responses": self._responses, "cycles": self._cycles}
-        found = dict(made[self.form](rows))
-        if "array" not in found:
-            found["array"] = np.full(len(found["row"]), self.array or 0)
-        return {name: np.asarray(found[name], dtype=float) for name in COLUMNS}
+        result = dict(made[self.form](rows))
+        if "array" not in result:
+            result["array"] = np.full(len(result["row"]), self.array or 0)
+        return {name: np.asarray(result[name], dtype=float) for name in COLUMNS}
 
     def _ramp(self, rows: Rows) -> Rows:
         return {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, 0)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.pulses_by_cell import RESET, SET, PulsesByCell, formed_above, pulses_by_cell
-from mho.analysis.calibration.unmoved import Unmoved, unmoved_cells
+from mho.analysis.calibration.still_cells import Unmoved, unmoved_cells
 from mho.array_types import Floats
 
 
@@ -74,15 +74,15 @@ class Transitions:
 def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> Transitions:
     """Return what pulses did, from the columns of a table `pulses`, SI, and the base preset."""
     pulses = pulses_by_cell(columns, base)
-    held = unmoved_cells(pulses, base)
+    unmoved = unmoved_cells(pulses, base)
     lost = pulses.after < formed_above(base)  # by this pulse
-    usable = pulses.formed & ~held.stuck[pulses.cell] & ~lost
+    usable = pulses.formed & ~unmoved.stuck[pulses.cell] & ~lost
     meets_virgin = pulses.pulse & pulses.virgin & (pulses.kind == SET)
     sets, resets, forming = (
         _padded(np.flatnonzero(which), pulses, base)
         for which in (usable & (pulses.kind == SET), usable & (pulses.kind == RESET), meets_virgin)
     )
-    return Transitions(sets, resets, forming, pulses.count, held)
+    return Transitions(sets, resets, forming, pulses.count, unmoved)
 
 
 def _padded(which: NDArray[np.int64], pulses: PulsesByCell, base: Mapping[str, float]) -> Sequences:

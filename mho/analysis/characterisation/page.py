@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.analysis.characterisation.extracted import Extracted, extracted
+from mho.analysis.characterisation.extracted_parameters import Extracted, extracted
 from mho.analysis.documents import (
     BAD,
     DIM,
@@ -157,19 +157,19 @@ def run_facts(path: Path) -> PageRun:
     step = int(named.group(1)) if named else None
     try:
         with RunFile(path) as run:
-            kept = run.provenance
-            told = kept.get("step", "")
+            provenance = run.provenance
+            step_text = provenance.get("step", "")
             return PageRun(
-                path=path, step=int(told) if told.isdecimal() else step, procedure=run.procedure,
+                path=path, step=int(step_text) if step_text.isdecimal() else step, procedure=run.procedure,
                 varied=_varied(run), title=run.title, status=str(run.status),
                 outcome=outcome_line(run.status, run.reason, run.conclusion),
                 started=f"{run.start_time:%Y-%m-%d %H:%M:%S}", cells=run.cells,
-                left_out=kept.get("left_out", ""),
+                left_out=provenance.get("left_out", ""),
                 warnings=tuple(entry.message for entry in run.log() if entry.level not in QUIET),
-                bench=_own_name(run.bench), chip=_own_name(run.chip), preset=kept.get("preset", ""),
-                seed=kept.get("seed", ""),
+                bench=_own_name(run.bench), chip=_own_name(run.chip), preset=provenance.get("preset", ""),
+                seed=provenance.get("seed", ""),
                 version=" ".join(filter(None,
-                    (kept.get("mho_version", ""), kept.get("git_commit", "")[:12]))),
+                    (provenance.get("mho_version", ""), provenance.get("git_commit", "")[:12]))),
                 result=run.summary, units=run.result_units,
             )  # fmt: skip
     except MhoError as error:
@@ -258,36 +258,36 @@ def characterisation_document(
     folder: Path, *, reasons: Mapping[str, str] | None = None, personal: bool = False
 ) -> Document:
     """Return the page as `write_report` writes it, with folders in its texts if `personal`; errors as there."""
-    found = read_folder(folder)
-    blocks = tuple(_body(found, folder, reasons or {}))
+    folder_runs = read_folder(folder)
+    blocks = tuple(_body(folder_runs, folder, reasons or {}))
     document = Document(
-        found.title, blocks, found.description, pixels=True
+        folder_runs.title, blocks, folder_runs.description, pixels=True
     )  # of a hundred runs: a small page
     return document if personal else map_texts(document, without_folders)
 
 
-def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[Block]:
-    done = [step for step in found.steps if step.finished]
+def _body(folder_runs: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[Block]:
+    done = [step for step in folder_runs.steps if step.finished]
     superseded = [run for step in done for run in step.runs if run is not step.finished]
-    if found.description:
-        yield Paragraph(found.description, DIM)
-    yield _facts(found, folder)
-    if found.steps:
+    if folder_runs.description:
+        yield Paragraph(folder_runs.description, DIM)
+    yield _facts(folder_runs, folder)
+    if folder_runs.steps:
         yield Heading("Steps")
-        yield _steps(found.steps, reasons)
-    yield from _left_out(found)
-    yield from _headlines(found)
-    for run in found.runs:
+        yield _steps(folder_runs.steps, reasons)
+    yield from _left_out(folder_runs)
+    yield from _headlines(folder_runs)
+    for run in folder_runs.runs:
         if run not in superseded:
             yield from _run(run)
 
 
-def _facts(found: Folder, folder: Path) -> FactList:
+def _facts(folder_runs: Folder, folder: Path) -> FactList:
     def all_of(name: str) -> str:
-        return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in found.runs))))
+        return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in folder_runs.runs))))
 
     presets = all_of("preset")
-    started = [run.started for run in found.runs if run.started]
+    started = [run.started for run in folder_runs.runs if run.started]
     facts = {
         "folder": folder.resolve().name,
         "chip": all_of("chip"),
@@ -305,29 +305,29 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
         done = step.finished
         others = [run for run in step.runs if run is not done]
         state: Words = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
-        said: Words
+        outcome: Words
         if done is not None:
-            said = TextSpan(done.path.name, link=done.path.stem)
+            outcome = TextSpan(done.path.name, link=done.path.stem)
         else:
             state = TextSpan(str(state), BAD)
             unknown = "" if others else "no run file: not begun, skipped, refused by the bench, or deleted"
-            said = reasons.get(str(step.number), unknown)
+            outcome = reasons.get(str(step.number), unknown)
         failed = [(f"{run.path.name}: ", TextSpan(run.trouble or run.outcome, BAD)) for run in others]
-        told = joined([one for one in (said, *failed) if one])
-        rows.append((str(step.number), step.procedure, state, told))
+        words = joined([one for one in (outcome, *failed) if one])
+        rows.append((str(step.number), step.procedure, state, words))
     return grid(("", "step", "", ""), rows, caption="Steps of the plan")
 
 
-def _left_out(found: Folder) -> Iterator[Block]:
-    rows = [(run.path.name, run.left_out) for run in found.runs if run.left_out and run.finished]
+def _left_out(folder: Folder) -> Iterator[Block]:
+    rows = [(run.path.name, run.left_out) for run in folder.runs if run.left_out and run.finished]
     if rows:
         yield Heading("Broken cells, left out")
         yield grid(("run", "cells"), rows, caption="Broken cells, left out")
 
 
-def _headlines(found: Folder) -> Iterator[Block]:
+def _headlines(folder: Folder) -> Iterator[Block]:
     rows: list[tuple[Words, ...]] = []
-    for run in found.runs:
+    for run in folder.runs:
         if not run.finished or run.result is None:
             continue
         kind = f"{run.procedure}, {run.varied}" if run.varied else run.procedure
@@ -345,8 +345,8 @@ def _run(run: PageRun) -> Iterator[Block]:
     if run.trouble:
         yield Paragraph(run.trouble, BAD)
         return
-    told = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, run.outcome)))
-    yield Paragraph(told, DIM)
+    line = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, run.outcome)))
+    yield Paragraph(line, DIM)
     for warning in run.warnings:
         yield Paragraph(warning, BAD)
     found = extracted(run.result or {}, run.units or {})

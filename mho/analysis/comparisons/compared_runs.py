@@ -96,12 +96,12 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
     if not whole:
         return run
     with RunFile(path) as file:
-        kept = file.provenance
+        provenance = file.provenance
         return replace(
             run,
             whole=True,
             simulated=read_bench(file).preset is not None,
-            settings=dict(run.settings) | dict(_further(file, kept)),
+            settings=dict(run.settings) | dict(_further(file, provenance)),
             texts={
                 "bench file": file.bench,
                 "chip map": file.chip,
@@ -109,7 +109,7 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
                 "source of the procedure": file.source,
             },
             packages=dict(
-                line.split("==", 1) for line in kept.get("packages", "").splitlines() if "==" in line
+                line.split("==", 1) for line in provenance.get("packages", "").splitlines() if "==" in line
             ),
         )
 
@@ -141,12 +141,12 @@ def read_sides(
     return tuple(sides), tuple(skipped)
 
 
-def _further(run: RunFile, kept: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _further(run: RunFile, provenance: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the settings that an index does not know."""
     yield "cells", run.cells
     for name, words in PROVENANCE.items():
-        yield words, kept.get(name, "")
-    for line in kept.get("inputs", "").splitlines():
+        yield words, provenance.get(name, "")
+    for line in provenance.get("inputs", "").splitlines():
         name, _, digest = line.partition(" ")
         yield f"file of {name}, SHA-256", digest
     for instrument, settings in run.instruments.items():

@@ -163,18 +163,18 @@ def _settings(sides: Sequence[RunGroup]) -> tuple[list[DifferingSetting], int, t
     same, varied = 0, []
     absent: dict[tuple[str, tuple[bool, ...]], int] = {}
     for name in names:
-        held = [
+        by_side = [
             tuple(run.settings.get(name, "") for run in side.runs if run.whole or name in run.settings)
             for side in sides
         ]
-        there = tuple(any(values) for values in held)
+        there = tuple(any(values) for values in by_side)
         instrument, colon, _ = name.partition(": ")
         if colon and not all(there) and any(there):  # one line for all that a side's instrument does not have
             absent[instrument, there] = absent.get((instrument, there), 0) + 1
             continue
-        kinds = {frozenset(values) for values in held}
+        kinds = {frozenset(values) for values in by_side}
         if len(kinds) > 1:
-            differing.append(DifferingSetting(name, tuple(map(_values, held))))
+            differing.append(DifferingSetting(name, tuple(map(_values, by_side))))
         elif len(kinds.pop()) > 1:
             varied.append(name)
         else:
@@ -228,7 +228,7 @@ def _texts(sides: Sequence[RunGroup]) -> Iterator[TextDifference]:
 
 def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, ...]:
     names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.numbers))
-    found = []
+    result = []
     for name in names:
         values = [_of(side, name) for side in sides]
         units = {run.units.get(name, "") for side in sides for run in side.runs if name in run.numbers}
@@ -236,10 +236,10 @@ def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, 
             continue
         effects = tuple(effect(values[0], one, centre) if len(one) else None for one in values[1:])
         samples = tuple(_sample(one, centre) for one in values)
-        found.append(ResultDifference(name, units.pop(), samples, effects))
-    order = {one.name: place for place, one in enumerate(found)}
-    found.sort(key=lambda one: (-one.size[0], -one.size[1], order[one.name]))
-    return tuple(found)
+        result.append(ResultDifference(name, units.pop(), samples, effects))
+    order = {one.name: place for place, one in enumerate(result)}
+    result.sort(key=lambda one: (-one.size[0], -one.size[1], order[one.name]))
+    return tuple(result)
 
 
 def _of(side: RunGroup, name: str) -> Floats:
@@ -257,20 +257,20 @@ def _sample(values: Floats, centre: str) -> ValueSample | None:
 
 def _words(sides: Sequence[RunGroup]) -> tuple[DifferingSetting, ...]:
     names = dict.fromkeys(name for side in sides for run in side.runs for name in run.words)
-    found = []
+    result = []
     for name in names:
-        held = [[run.words.get(name, "") for run in side.runs] for side in sides]
-        if len({frozenset(one) for one in held}) > 1 and all(any(one) for one in held):
-            found.append(DifferingSetting(name, tuple(map(_values, held))))
-    return tuple(found)
+        by_side = [[run.words.get(name, "") for run in side.runs] for side in sides]
+        if len({frozenset(one) for one in by_side}) > 1 and all(any(one) for one in by_side):
+            result.append(DifferingSetting(name, tuple(map(_values, by_side))))
+    return tuple(result)
 
 
 def _alone(sides: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     """Return by side the results that not all sides have, or whose units differ."""
     names = [dict.fromkeys(one for run in side.runs for one in (*run.numbers, *run.words)) for side in sides]
     shared = set(names[0]).intersection(*names[1:])
-    found = [tuple(name for name in mine if name not in shared) for mine in names]
-    return {side.name: alone for side, alone in zip(sides, found, strict=True) if alone}
+    result = [tuple(name for name in mine if name not in shared) for mine in names]
+    return {side.name: alone for side, alone in zip(sides, result, strict=True) if alone}
 
 
 # --- what must be known ---
@@ -358,9 +358,9 @@ def compare_files(
         paths = _found(places)
         groups = [(name, [path]) for name, path in zip(names_of(paths), paths, strict=True)]
     sides, unread = read_sides(groups)
-    found = compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
+    result = compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
     tries = left_out_tries(*places, *against)
-    return replace(found, notes=(*found.notes, tries)) if tries else found
+    return replace(result, notes=(*result.notes, tries)) if tries else result
 
 
 def group_files(

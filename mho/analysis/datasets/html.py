@@ -56,14 +56,14 @@ def run_html(run: RunFile) -> str:
 def runs_html(count: int, shown: Sequence[RunRow], skipped: Mapping[Path, str]) -> str:
     """Return a table of the first of so many runs: file, title, status, preset, seed, duration."""
     heads = ("run", "title", "status", "preset", "seed", "took")
-    lines = [_row("th", heads), *(_row("td", _told(one)) for one in shown)]
+    lines = [_row("th", heads), *(_row("td", _cells_of_run(one)) for one in shown)]
     more = [f"{count - MOST_ROWS} more"] if count > MOST_ROWS else []
     left_out = [f"left out: {html(reason[:MOST_ERROR])}" for reason in list(skipped.values())[:MOST_ROWS]]
     below = "".join(f"<div style='{_DIM}'>{one}</div>" for one in (*more, *left_out))
     return f"<div><b>{count} runs</b><table>{''.join(lines)}</table>{below}</div>"
 
 
-def _told(one: RunRow) -> Sequence[str]:
+def _cells_of_run(one: RunRow) -> Sequence[str]:
     row: Mapping[str, Any] = one.row or {}
     took = row.get("duration")
     return (
@@ -75,7 +75,7 @@ def _told(one: RunRow) -> Sequence[str]:
 def _facts(run: RunFile) -> list[tuple[str, str]]:
     facts = read_card(run.path).facts
     end = run.end_time
-    told = [
+    pairs = [
         ("procedure", run.procedure),
         ("bench", facts.bench),
         ("chip", facts.chip),
@@ -85,7 +85,7 @@ def _facts(run: RunFile) -> list[tuple[str, str]]:
         ("took", "" if end is None else duration_text((end - run.start_time).total_seconds())),
         ("file", run.path.name),
     ]
-    return [(name, text) for name, text in told if text]
+    return [(name, text) for name, text in pairs if text]
 
 
 def _results(run: RunFile) -> Iterable[tuple[str, str]]:

@@ -92,8 +92,8 @@ class Runs(Sequence[Run]):
         folder = Path(os.path.commonpath([path.absolute().parent for path in self.paths]))
         with RunIndex(folder) as index:
             index.update()
-            found = {(folder / run.path).absolute() for run in index.search(query)}
-        return self._with(path for path in self.paths if path.absolute() in found)
+            result = {(folder / run.path).absolute() for run in index.search(query)}
+        return self._with(path for path in self.paths if path.absolute() in result)
 
     def table(self) -> pandas.DataFrame:
         """Return a DataFrame with a row a run: facts, ``parameter.NAME`` and ``result.NAME``; units in ``attrs["units"]``.
@@ -261,6 +261,6 @@ def _at(place: Place) -> Iterator[Path]:
 def _asked(query: str, folder: Path) -> Runs:
     with RunIndex(folder) as index:
         index.update()
-        found = [folder / run.path for run in index.search(query, "start")]
+        result = [folder / run.path for run in index.search(query, "start")]
     searched = set(find_runs(folder))  # without earlier tries of runs that were tried again
-    return Runs(path for path in found if path in searched)
+    return Runs(path for path in result if path in searched)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from mho.analysis.datasets.labelled import ROW_NUMBER, labelled
+from mho.analysis.datasets.xarray_values import ROW_NUMBER, labelled
 from mho.analysis.reports import RunRow, RunTable, column_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
@@ -27,26 +27,26 @@ def stack(
     """
     rows = {one.path: one for one in known}
     table = table_of(rows.values())
-    wanted = list(dict.fromkeys([*ALWAYS, *([] if dim == "run" else [dim]), *by]))
-    columns = {one: column_of(one, table.columns) for one in wanted if one != "run"}
+    names = list(dict.fromkeys([*ALWAYS, *([] if dim == "run" else [dim]), *by]))
+    columns = {one: column_of(one, table.columns) for one in names if one != "run"}
     reason = "there are no runs"
     pieces: list[xarray.Dataset] = []
-    kept: list[int] = []
+    places: list[int] = []
     for run in runs:
         try:
             piece = labelled(run, name).load()
             pieces.append(piece.to_dataset() if isinstance(piece, xarray.DataArray) else piece)
-            kept.append(list(rows).index(run.path))
+            places.append(list(rows).index(run.path))
         except RunFileError as error:
             reason = str(error)
             skip(run.path, reason)
     if not pieces:
         raise InputError(f"no run has {name!r}: {reason}")
-    stems = [list(rows)[place].stem for place in kept]
+    stems = [list(rows)[place].stem for place in places]
     along: dict[str, Any] = {"run": (dim, stems)}
     for one, column in columns.items():
         unit = table.units.get(column)
-        along[one] = (dim, _values(table, column, kept), {"units": unit} if unit else {})
+        along[one] = (dim, _values(table, column, places), {"units": unit} if unit else {})
     stacked: xarray.Dataset = xarray.concat(
         _comparable(pieces), dim, join="outer", data_vars="all", coords="different", compat="equals",
         combine_attrs="drop_conflicts",

@@ -154,11 +154,11 @@ def plain(words: Words) -> str:
 
 def joined(parts: Sequence[Words], between: str = "\n") -> Words:
     """Return words behind one another."""
-    found: list[str | TextSpan] = []
+    result: list[str | TextSpan] = []
     for number, words in enumerate(parts):
-        found += [between] * bool(number)
-        found += words if isinstance(words, tuple) else (words,)
-    return tuple(found)
+        result += [between] * bool(number)
+        result += words if isinstance(words, tuple) else (words,)
+    return tuple(result)
 
 
 Kind = TypeVar("Kind")

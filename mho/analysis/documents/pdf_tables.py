@@ -168,7 +168,7 @@ def with_headings(story: Sequence[Any]) -> list[Any]:
     """
     from reportlab.platypus import CondPageBreak
 
-    found: list[Any] = []
+    result: list[Any] = []
     headings: list[Any] = []
     for one in story:
         if one.getKeepWithNext():
@@ -177,10 +177,10 @@ def with_headings(story: Sequence[Any]) -> list[Any]:
         if headings and _is_long(one):
             for heading in headings:
                 heading.keepWithNext = 0
-            found.append(CondPageBreak(HEADING_ROOM * len(headings) + BEGINNING))
-        found += [*headings, one]
+            result.append(CondPageBreak(HEADING_ROOM * len(headings) + BEGINNING))
+        result += [*headings, one]
         headings = []
-    return found + headings
+    return result + headings
 
 
 def _is_long(flowable: Any) -> bool:

@@ -24,11 +24,11 @@ from mho.runs.index import plain_results
 
 
 def write_csv(
-    run: RunFile, file: h5py.File, folder: Path, wanted: Callable[[SeriesGroup], bool] = lambda group: True
+    run: RunFile, file: h5py.File, folder: Path, chosen: Callable[[SeriesGroup], bool] = lambda group: True
 ) -> None:
-    """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `wanted`."""
+    """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `chosen`."""
     folder.mkdir()
-    for group in filter(wanted, read_contents(file)):
+    for group in filter(chosen, read_contents(file)):
         path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{_file_name(group.name)}.csv"
         path.parent.mkdir(exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as text:

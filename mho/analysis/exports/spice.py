@@ -109,8 +109,8 @@ class LoopCircuit:
         for block in self.blocks:
             network = network + block.conductance * block.drives
             load = load + block.conductance.sum(axis=1)
-        held = 2.0 * np.pi * self.amplifier.bandwidth * self.amplifier.feedback_capacitance
-        return slowest_eigenvalue(loop_eigenvalues(network, load + held))
+        feedback = 2.0 * np.pi * self.amplifier.bandwidth * self.amplifier.feedback_capacitance
+        return slowest_eigenvalue(loop_eigenvalues(network, load + feedback))
 
 
 def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
@@ -401,13 +401,13 @@ def _array(circuit: LoopCircuit, block: CellBlock) -> Iterator[str]:
         yield from _wires(circuit, block, rows, ends)
     for i, row in enumerate(circuit.rows):
         for j, column in enumerate(circuit.columns):
-            name, held = f"R{tag}_r{row}_c{column}", float(block.conductance[i, j])
+            name, siemens = f"R{tag}_r{row}_c{column}", float(block.conductance[i, j])
             wired = block.wire_resistance > 0.0
             nodes = f"{tag}b_{row}_{column} {tag}s_{row}_{column}" if wired else f"{rows[i]} {ends[j]}"
-            if held > 0.0:
-                yield f"{name} {nodes} {_ohms(held)} ; {1e6 * held:.4g} uS"
+            if siemens > 0.0:
+                yield f"{name} {nodes} {_ohms(siemens)} ; {1e6 * siemens:.4g} uS"
             else:
-                yield f"* {name} {nodes} is left out: it read as {1e6 * held:.4g} uS"
+                yield f"* {name} {nodes} is left out: it read as {1e6 * siemens:.4g} uS"
 
 
 def _wires(circuit: LoopCircuit, block: CellBlock, rows: list[str], ends: list[str]) -> Iterator[str]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mho.analysis.figures.rendering.axes import SHARES
     from mho.analysis.figures.sheet import draw_alone, draw_drawing, save_to
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
-    from mho.analysis.figures.values.gathering import gather
-    from mho.analysis.figures.values.inferred import figure_of, figures_of, map_figure
+    from mho.analysis.figures.values.figure_reading import gather
+    from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, map_figure
     from mho.analysis.figures.values.statistics import normal_quantile, signed_extent
 else:
     from mho.lazy_names import lazy_names

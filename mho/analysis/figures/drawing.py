@@ -19,7 +19,7 @@ from mho.analysis.figures.fitting import Fitted, fitted_counts, fitted_curve
 from mho.analysis.figures.marks import BELOW, DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.references import bounded, levels, references
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
-from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
+from mho.analysis.figures.values.figure_reading import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.values.statistics import (
     autocorrelation,
     bin_edges,
@@ -105,7 +105,7 @@ def share_marks(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
 def _shares_of_table(run: FigureData) -> list[tuple[str, tuple[Floats, Floats, Floats, Floats]]]:
     """Return the shares of each group; groups come in pairs, how many and of how many."""
     pairs = zip(run.groups[::2], run.groups[1::2], strict=True)
-    return [(found.label, shares(found.x, found.y, of.y)) for found, of in pairs]
+    return [(result.label, shares(result.x, result.y, of.y)) for result, of in pairs]
 
 
 def _shares_of_levels(
@@ -157,13 +157,13 @@ def _counted(figure: Figure, run: FigureData) -> tuple[NDArray[np.int64], NDArra
     if figure.maps:
         bands = in_order(figure.bands)
         wanted, values = _cells(run, bands)
-        found = decided_levels(values, bands)
-        return np.array(_numbers(bands), dtype=np.int64), confusion(wanted, found, len(bands))
+        result = decided_levels(values, bands)
+        return np.array(_numbers(bands), dtype=np.int64), confusion(wanted, result, len(bands))
     x, y = (np.concatenate([getattr(group, axis) for group in run.groups]) for axis in "xy")
     known = np.isfinite(x) & np.isfinite(y)
     levels, places = np.unique(np.rint(np.stack((x[known], y[known]))), return_inverse=True)
-    wanted, found = places.reshape(2, -1)
-    return levels.astype(np.int64), confusion(wanted, found, len(levels))
+    wanted, result = places.reshape(2, -1)
+    return levels.astype(np.int64), confusion(wanted, result, len(levels))
 
 
 def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
@@ -220,11 +220,14 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     shown = magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
-    said = FitNotes()
+    fit_notes = FitNotes()
     if figure.drawn_kind == "histogram":
-        marks = _histogram(figure, shown, said)
+        marks = _histogram(figure, shown, fit_notes)
     elif figure.drawn_kind == "distribution":
-        marks, drawing = _distribution(figure, shown, said), replace(drawing, y=AxisText("share of values"))
+        marks, drawing = (
+            _distribution(figure, shown, fit_notes),
+            replace(drawing, y=AxisText("share of values")),
+        )
     elif figure.drawn_kind == "share":
         marks = [*references(figure, shown), *share_marks(figure, shown)]
         if figure.maps:  # the windows are of values, and the axis has levels
@@ -237,10 +240,12 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         named = replace(drawing, x=AxisText("lines apart"), y=AxisText("correlation"), counts=True)
         drawing = replace(named, limits=(-extent, extent))
     else:
-        marks = [*references(figure, shown), *_beside(figure, shown), *_curves(figure, shown, said)]
+        marks = [*references(figure, shown), *_beside(figure, shown), *_curves(figure, shown, fit_notes)]
     if not any(is_seen(mark, drawing) for mark in marks):
         return Drawing(title, nothing="nothing that these axes can show")
-    return said.added_to(replace(drawing, marks=with_visible_labels(marks), levels=levels(figure, shown)))
+    return fit_notes.added_to(
+        replace(drawing, marks=with_visible_labels(marks), levels=levels(figure, shown))
+    )
 
 
 def without_marks(figure: Figure, data: FigureData) -> Drawing:
@@ -321,7 +326,7 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
 # --- curves ---
 
 
-def _curves(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> list[Mark]:
+def _curves(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> list[Mark]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
@@ -329,7 +334,7 @@ def _curves(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> list[
             style = _style(figure, runs, place, number, count)
             curve = _curve(figure, group, style, count)
             if figure.fit and count <= CURVES_NAMED:
-                marks += said.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
+                marks += fit_notes.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
             else:
                 marks.append(curve)
     return marks
@@ -379,8 +384,8 @@ def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
         x, y = np.append(figure.start[0], x), np.append(figure.start[1], y)
     most = max(POINTS // count, 100)
     if len(y) > most + 2:
-        kept = extremes(y, -(-2 * len(y) // most))
-        x, y = x[kept], y[kept]
+        places = extremes(y, -(-2 * len(y) // most))
+        x, y = x[places], y[places]
     shape = {"scatter": "points", "steps": "steps"}.get(kind, "line")
     known = int((np.isfinite(x) & np.isfinite(y)).sum())
     if shape == "line" and known <= 1:
@@ -414,7 +419,7 @@ class FitNotes:
 # --- counts ---
 
 
-def _histogram(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> Sequence[Mark]:
+def _histogram(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> Sequence[Mark]:
     values = [np.concatenate([np.empty(0), *(group.x for group in run.groups)]) for run in runs]
     widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
     edges = bin_edges(
@@ -431,11 +436,11 @@ def _histogram(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> Se
     def with_fits(marks: Sequence[Mark], of: Sequence[Floats]) -> Sequence[Mark]:
         if not figure.fit or len(of) > CURVES_NAMED:
             return marks
-        found: list[Mark] = []
+        result: list[Mark] = []
         for mark, one in zip(marks, of, strict=False):
             law = fitted_counts(figure, runs[0].x, one, replace(mark, colour=palette.IDEAL), edges)
-            found += said.with_fit(mark, law)
-        return [*found, *marks[len(of) :]]
+            result += fit_notes.with_fit(mark, law)
+        return [*result, *marks[len(of) :]]
 
     if len(runs) > 1:
         marks = [
@@ -472,13 +477,13 @@ def window(figure: Figure) -> str:
 
 def outside(figure: Figure, groups: Sequence[PointGroup]) -> tuple[Floats, int]:
     """Return the values that do not lie in the band of their group, and how many values have one."""
-    found, judged = [np.empty(0)], 0
+    result, judged = [np.empty(0)], 0
     for group in groups if figure.groups else ():
         mine = [band for band in figure.bands if _within(np.array([group.key]), band)[0]]
         if mine:
-            found.append(group.x[~_within(group.x, mine[0])])
+            result.append(group.x[~_within(group.x, mine[0])])
             judged += group.x.size
-    return np.concatenate(found), judged
+    return np.concatenate(result), judged
 
 
 def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
@@ -491,7 +496,7 @@ def _ends(band: Band) -> tuple[float, float]:
     return -np.inf if band.low is None else band.low, np.inf if band.high is None else band.high
 
 
-def _distribution(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> tuple[Mark, ...]:
+def _distribution(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
@@ -508,7 +513,7 @@ def _distribution(figure: Figure, runs: Sequence[FigureData], said: FitNotes) ->
             shape = "points" if figure.y_scale == PROBABILITY else "steps"
             mark = replace(style, shape=shape, label=label, x=x, y=share, marker="")
             if figure.fit and count <= CURVES_NAMED:
-                marks += said.with_fit(mark, fitted_counts(figure, run.x, group.x, style))
+                marks += fit_notes.with_fit(mark, fitted_counts(figure, run.x, group.x, style))
             else:
                 marks.append(mark)
     return tuple(marks)
@@ -518,9 +523,9 @@ def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -
     """Return a label with median and quartiles in a handy unit."""
     factor, unit = handy_unit(run.x.unit)
     low, middle, high = (f"{factor * one:.3g}" for one in quartiles(values))
-    said = f"{middle} ({low} to {high}) {unit}".rstrip()
+    text = f"{middle} ({low} to {high}) {unit}".rstrip()
     name = run.run if label is None else label
-    return f"{name}: {said}" if name else said
+    return f"{name}: {text}" if name else text
 
 
 def _of_run(run: FigureData, place: int) -> str:

@@ -352,15 +352,15 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
         case "arrhenius":
             return f"Ea {fit.b:.3g} eV, A {factor * fit.a:.3g}{of}"
         case "power":
-            said = f"power {fit.b:.3g}"
+            text = f"power {fit.b:.3g}"
         case "log":
-            said = f"{factor * fit.b:+.3g}{of} a decade"
+            text = f"{factor * fit.b:+.3g}{of} a decade"
         case "exp":
-            said = f"rate {fit.b:.3g}{per}"
+            text = f"rate {fit.b:.3g}{per}"
         case _:
-            said = f"slope {factor * fit.b:.3g}{of}{per}"
+            text = f"slope {factor * fit.b:.3g}{of}{per}"
     place = "1" if fit.kind in ("power", "log") else "0"
-    return f"{said}, {factor * fit.a:.3g}{of} at {place}" + f" {x.unit}" * bool(x.unit)
+    return f"{text}, {factor * fit.a:.3g}{of} at {place}" + f" {x.unit}" * bool(x.unit)
 
 
 def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:

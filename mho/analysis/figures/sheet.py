@@ -21,8 +21,8 @@ from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
-from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import figure_of, figures_of, find_figure, fits
+from mho.analysis.figures.values.figure_reading import gather
+from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, find_figure, fits
 from mho.analysis.reports.summary import read_bench
 from mho.escaping import visible
 from mho.runs import RunFile, Status
@@ -103,12 +103,12 @@ def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
 
     Raises `RunFileError`: when a file is damaged, or lacks the figure or its data.
     """
-    wanted = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
-    wanted = tuple(_with_beside(one, runs[1:]) for one in wanted)
+    figures = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
+    figures = tuple(_with_beside(one, runs[1:]) for one in figures)
     title = _title(runs)
-    if len(wanted) > MOST:
-        title += f"   ·   {MOST} of {len(wanted)} figures"
-    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in wanted[:MOST]]
+    if len(figures) > MOST:
+        title += f"   ·   {MOST} of {len(figures)} figures"
+    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in figures[:MOST]]
     with matplotlib.rc_context(STYLE):
         planes = [drawing for is_map, drawing in drawings if not is_map]
         maps = [drawing for is_map, drawing in drawings if is_map]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.analysis.characterisation.extracted import OF_THE_RUN
+from mho.analysis.characterisation.extracted_parameters import OF_THE_RUN
 from mho.analysis.grouping import Group, RunCard
 from mho.array_types import Floats
 from mho.runs.integrity import OF_THE_MOMENT
@@ -64,27 +64,27 @@ class Outlier:
 
 def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
     """Return what is not the same in all runs, facts first."""
-    held: dict[str, dict[int, tuple[float, str]]] = {name: {} for name in FACTS}
+    by_name: dict[str, dict[int, tuple[float, str]]] = {name: {} for name in FACTS}
     for place, run in enumerate(runs):
         for name in FACTS:
             text = str(getattr(run.card.facts, name))
             number = float(text) if text.isdecimal() and len(text) < 16 else math.inf
-            held[name][place] = number, text or "none"
+            by_name[name][place] = number, text or "none"
         for one in run.card.parameters:
             number = math.inf if one.number is None else one.number
             name = f"parameter.{one.name}" if one.name in FACTS else one.name
             if name != one.name and one.text == str(getattr(run.card.facts, one.name)):
                 continue  # said already
-            held.setdefault(name, {})[place] = number, f"{one.text} {one.unit}".rstrip()
-    found = []
-    for name, values in held.items():
+            by_name.setdefault(name, {})[place] = number, f"{one.text} {one.unit}".rstrip()
+    result = []
+    for name, values in by_name.items():
         counted = Counter(values.values())
         missing = len(runs) - len(values)
         if len(counted) + bool(missing) > 1:
             ordered = [(key[1], counted[key]) for key in sorted(counted)]
             of_runs = tuple(values.get(place, (0.0, NOT_THERE))[1] for place in range(len(runs)))
-            found.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing))), of_runs))
-    return tuple(found)
+            result.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing))), of_runs))
+    return tuple(result)
 
 
 def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:

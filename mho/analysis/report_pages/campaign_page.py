@@ -203,10 +203,10 @@ def _overview(
     runs: Sequence[RunCard], skipped: Sequence[SkippedFile], kinds: Mapping[str, int], tries: str
 ) -> Iterator[Block]:
     states = Counter(run.card.status for run in runs)
-    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    text = ", ".join(f"{count} {state}" for state, count in states.most_common())
     if skipped:
-        told += f", {len(skipped)} damaged"
-    yield Paragraph(f"{counted(len(runs) + len(skipped), 'file')}: {told}.", BAD if skipped else "")
+        text += f", {len(skipped)} damaged"
+    yield Paragraph(f"{counted(len(runs) + len(skipped), 'file')}: {text}.", BAD if skipped else "")
     if tries:
         yield Paragraph(f"{tries}.", DIM)
     starts = [run.card.facts.start for run in runs if run.card.facts.start is not None]
@@ -229,9 +229,9 @@ def _overview(
 
 
 def _all_of(runs: Sequence[RunCard], fact: str) -> str:
-    found = list(dict.fromkeys(str(getattr(run.card.facts, fact)) for run in runs))
-    more = f", … ({len(found)})" if len(found) > MOST_VALUES else ""
-    return ", ".join(filter(None, found[:MOST_VALUES])) + more
+    result = list(dict.fromkeys(str(getattr(run.card.facts, fact)) for run in runs))
+    more = f", … ({len(result)})" if len(result) > MOST_VALUES else ""
+    return ", ".join(filter(None, result[:MOST_VALUES])) + more
 
 
 def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[Block]:
@@ -385,8 +385,8 @@ def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
     for place, run in enumerate(runs):
         facts = run.card.facts
         state: Words = run.card.status if run.finished else TextSpan(run.card.status, DOUBTFUL)
-        told = [_number(values[name][place], units[name]) for name in moving]
-        rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *told))
+        numbers = [_number(values[name][place], units[name]) for name in moving]
+        rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *numbers))
     named = [name_text(name, units[name]) for name in moving]
     head = ("file", "procedure", "preset", "seed", "how it stands", *named)
     table = grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")

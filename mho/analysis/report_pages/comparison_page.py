@@ -48,13 +48,13 @@ MEASURES = (
 
 def comparison_document(comparison: Comparison, *, command: str = "", personal: bool = False) -> Document:
     """Return the page about a comparison that a command makes, with folders if it is `personal`."""
-    said = sides_said(comparison)
+    subject = sides_said(comparison)
     title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
     blocks = (
-        Paragraph(f"{said}."), *_known(comparison), *_settings(comparison), *_results(comparison),
+        Paragraph(f"{subject}."), *_known(comparison), *_settings(comparison), *_results(comparison),
         *_figures(comparison), *_runs(comparison), *_repeat(command),
     )  # fmt: skip
-    document = Document(title[:200], blocks, said)
+    document = Document(title[:200], blocks, subject)
     return document if personal else map_texts(document, without_folders)
 
 
@@ -105,8 +105,8 @@ def _results(comparison: Comparison) -> Iterator[Block]:
         yield _groups(comparison) if comparison.grouped else _singles(comparison)
     if equal:
         names = ", ".join(f"{named(one)} {value_text(one.samples[0], one.unit)}" for one in equal)
-        told = f"{counted(len(equal), 'result')} {'is' if len(equal) == 1 else 'are'} the same"
-        yield Folded(told, (Paragraph(names),))
+        text = f"{counted(len(equal), 'result')} {'is' if len(equal) == 1 else 'are'} the same"
+        yield Folded(text, (Paragraph(names),))
     if comparison.words:
         yield Heading("Results in words that differ", 3)
         yield _side_by_side("result", comparison.words, comparison, "Results in words that differ")

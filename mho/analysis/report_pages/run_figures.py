@@ -14,7 +14,7 @@ from mho.analysis.figures.over_runs.drawing_runs import compared_figure
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
 from mho.analysis.figures.over_runs.reading import numbers_of_one, read_figures, reduced
 from mho.analysis.figures.request import FigureRequest
-from mho.analysis.figures.values.inferred import fits
+from mho.analysis.figures.values.figures_of_run import fits
 from mho.analysis.grouping import Group, RunCard, SkippedFile
 from mho.errors import MhoError, RunFileError
 from mho.escaping import visible

@@ -77,10 +77,10 @@ def contents(run: RunFile) -> Iterator[Block]:
 def _table(run: RunFile, name: str) -> Folded:
     length, units = run.length(name), run.units(name)
     columns = list(units)[:MOST_COLUMNS]
-    said = f"Table {name}: {counted(length, 'row')}, {counted(len(units), 'column')}"
+    title = f"Table {name}: {counted(length, 'row')}, {counted(len(units), 'column')}"
     if not length:
         named = ", ".join(f"{column} / {unit}" if unit else column for column, unit in units.items())
-        return Folded(said, (Paragraph(f"No rows. Columns: {named}.", DIM),))
+        return Folded(title, (Paragraph(f"No rows. Columns: {named}.", DIM),))
     spans: tuple[tuple[int, int], ...] = ((0, length),)
     if length > HEAD_ROWS + TAIL_ROWS:
         spans = (0, HEAD_ROWS), (length - TAIL_ROWS, length)
@@ -92,7 +92,7 @@ def _table(run: RunFile, name: str) -> Folded:
     if len(columns) < len(units):
         notes.append(f"the first {len(columns)} of {len(units)} columns")
     table = grid(head, rows, numbers=range(len(head)), caption=f"Table {name}", note="; ".join(notes))
-    return Folded(said, (table,))
+    return Folded(title, (table,))
 
 
 def _cells(
@@ -132,8 +132,8 @@ def _map(run: RunFile, name: str) -> tuple[str, ...]:
     if images and rows * columns <= LARGEST_IMAGE:
         image = np.asarray(run.map(name), dtype=float)
         values = factor * image[np.isfinite(image)]
-    told = [f"{one:.5g}" for one in np.quantile(values, (0.0, 0.5, 1.0))] if values.size else ["-"] * 3
-    return name, f"{rows} x {columns}", str(images), unit, *told
+    quantiles = [f"{one:.5g}" for one in np.quantile(values, (0.0, 0.5, 1.0))] if values.size else ["-"] * 3
+    return name, f"{rows} x {columns}", str(images), unit, *quantiles
 
 
 def _array(run: RunFile, name: str) -> tuple[str, ...]:
@@ -247,21 +247,21 @@ def _instruments(run: RunFile) -> Iterator[Block]:
         settings, later = before[name], after.get(name, {})
         names = [one for one in dict.fromkeys((*settings, *later)) if one != "identity"]
         changed = {one: str(text) for one, text in later.items() if text != settings.get(one)}
-        told = [(one, str(settings.get(one, "")), changed.get(one, "")) for one in names]
-        if told:
+        lines = [(one, str(settings.get(one, "")), changed.get(one, "")) for one in names]
+        if lines:
             head = ("setting", "before the run", "after it, where it differs")
-            table = grid(head, told, caption=f"Settings of {name}", most=MOST_SETTINGS, of="settings")
+            table = grid(head, lines, caption=f"Settings of {name}", most=MOST_SETTINGS, of="settings")
             blocks += [Heading(name, 4), table]
     if blocks:
         yield Folded("Settings of the instruments", tuple(blocks))
 
 
-def _provenance(kept: Mapping[str, str], personal: bool) -> Iterator[Block]:
-    shown = {name: text for name, text in kept.items() if text and (personal or name not in PERSONAL)}
+def _provenance(facts: Mapping[str, str], personal: bool) -> Iterator[Block]:
+    shown = {name: text for name, text in facts.items() if text and (personal or name not in PERSONAL)}
     rows: list[tuple[str, Words]] = [
         (MEANT.get(name, name.replace("_", " ")), text) for name, text in shown.items() if name not in TEXTS
     ]
-    if kept.get("git_status") or kept.get("git_diff"):
+    if facts.get("git_status") or facts.get("git_diff"):
         rows.append(("code", "changed since the commit" + ("" if personal else "; --personal shows how")))
     yield FactList(tuple(rows[:100]))
     for name in TEXTS:
@@ -408,7 +408,7 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
             TextSpan("SIMULATED", DOUBTFUL),
             f", preset {preset or 'by default'}",
         )
-    kept, seconds = run.provenance, run.last_sign - run.start_time.timestamp()
+    provenance, seconds = run.provenance, run.last_sign - run.start_time.timestamp()
     verb = "for" if run.status in GOING_ON else "took"
     rows: list[tuple[str, Words]] = [
         ("file", run.path.name),
@@ -420,7 +420,12 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
         *((name, label) for name, label in summary.labels.items() if personal or name not in PERSONAL),
         ("cells", run.cells),
         ("seed", "none" if summary.seed is None else str(summary.seed)),
-        ("mho", " ".join(filter(None, (kept.get("mho_version", ""), kept.get("git_commit", "")[:12])))),
+        (
+            "mho",
+            " ".join(
+                filter(None, (provenance.get("mho_version", ""), provenance.get("git_commit", "")[:12]))
+            ),
+        ),
     ]
     if summary.bench_seconds is not None:
         rows.append(("bench time", duration_text(summary.bench_seconds)))

@@ -45,10 +45,10 @@ Number = int | float
 def results(run: RunFile, summary: Summary) -> Iterator[Block]:
     """Return the result, each number with its interval where it has one, and its unit."""
     yield Heading("Results", 2, "results")
-    told = run.summary
+    result = run.summary
     found = [
         one
-        for one in extracted(told, summary.result_units)
+        for one in extracted(result, summary.result_units)
         if one.name not in OF_THE_MOMENT and not one.name.startswith(ELSEWHERE)
     ]
     if not found:
@@ -65,7 +65,7 @@ def results(run: RunFile, summary: Summary) -> Iterator[Block]:
             rows.append((name_text(one.name), value, *([interval] * known), unit))
         head = ("result", "value", *(["95 % interval"] * known), "unit")
         yield grid(head, rows, numbers=(1, 2) if known else (1,), caption="Results", of="results")
-    for name, values in told.items():
+    for name, values in result.items():
         if isinstance(values, list) and values and name != "cycles":  # shown cycle by cycle
             yield from _list(name_text(name), values)
 
@@ -84,9 +84,9 @@ def _list(name: str, values: Sequence[Any]) -> Iterator[Block]:
         yield Paragraph(f"{name}: {len(values)} values: {first}{more}", DIM)
 
 
-def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
+def certificate(result: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
     """Say what was proved of a solution, and how."""
-    proof = told.get("certificate")
+    proof = result.get("certificate")
     if not isinstance(proof, Mapping) and not summary.enclosure:
         return
     yield Heading("Certificate", 2, "certificate")
@@ -130,9 +130,9 @@ def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
         yield Paragraph(f"The exact solution: {enclosure_sentence(summary.enclosure)}.")
 
 
-def worth(told: Mapping[str, Any]) -> Iterator[Block]:
+def worth(result: Mapping[str, Any]) -> Iterator[Block]:
     """Return what the chip was worth beside the same solve without it."""
-    rows = worth_rows(told)
+    rows = worth_rows(result)
     if rows:
         yield Heading("What the chip was worth", 2, "worth")
         yield FactList(tuple(rows))

@@ -59,17 +59,17 @@ def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Itera
 
 def left_out_tries(*places: str | os.PathLike[str]) -> str:
     """Return the sentence on the earlier tries that `find_runs` leaves out; "" where there are none."""
-    found: list[str] = []
+    result: list[str] = []
     for place in map(Path, places):
         if place.is_dir():
-            found += (name for _, names in _searched(place) for name in sorted(earlier_tries(names)))
-    if not found:
+            result += (name for _, names in _searched(place) for name in sorted(earlier_tries(names)))
+    if not result:
         return ""
-    more = f" and {len(found) - TRIES_NAMED} more" if len(found) > TRIES_NAMED else ""
-    what = f"{len(found)} earlier tries of runs that were tried again are"
-    if len(found) == 1:
+    more = f" and {len(result) - TRIES_NAMED} more" if len(result) > TRIES_NAMED else ""
+    what = f"{len(result)} earlier tries of runs that were tried again are"
+    if len(result) == 1:
         what = "1 earlier try of a run that was tried again is"
-    return f"{what} left out: {', '.join(found[:TRIES_NAMED])}{more}"
+    return f"{what} left out: {', '.join(result[:TRIES_NAMED])}{more}"
 
 
 def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -144,9 +144,9 @@ def tabulate(
         found = sorted(_rows(find_runs(*places), started), key=lambda one: str(one.path))
     skipped = [one for one in found if one.row is None]
     if len(skipped) == len(found):
-        told = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
+        why = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
         raise InputError(
-            f"no run was found, so {output} is not written{told}; give run files or folders that hold some"
+            f"no run was found, so {output} is not written{why}; give run files or folders that hold some"
         )
     table = table_of(found)
     write_table(table.chosen(columns) if columns else table, output)
@@ -170,8 +170,8 @@ def runs_at(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """
     if len(places) == 1 and not Path(places[0]).is_dir():
         return [Path(places[0])]
-    found = list(dict.fromkeys(find_runs(*places, every_try=True)))
-    if not found:
+    result = list(dict.fromkeys(find_runs(*places, every_try=True)))
+    if not result:
         what = f"{places[0]} is a folder that holds" if len(places) == 1 else "what was given holds"
         raise InputError(f"{what} no run file; give run files, or folders with some")
-    return found
+    return result

@@ -91,10 +91,10 @@ def _without_chip(run: RunFile, rhs: int) -> Floats | None:
     )
     rows = min(map(len, (column, error, residual)))
     mine = column[:rows] == rhs
-    found = error[:rows].astype(float)[mine]
-    if not np.isfinite(found).any():  # of a solve whose errors nobody asked for
-        found = residual[:rows].astype(float)[mine]
-    return found if found.size else None
+    result = error[:rows].astype(float)[mine]
+    if not np.isfinite(result).any():  # of a solve whose errors nobody asked for
+        result = residual[:rows].astype(float)[mine]
+    return result if result.size else None
 
 
 def read_forecast(run: RunFile) -> float | None:
@@ -102,9 +102,9 @@ def read_forecast(run: RunFile) -> float | None:
 
     Raises `RunFileError`: the file is damaged.
     """
-    told = run.summary.get("forecast_rho")
-    if isinstance(told, int | float):
-        return float(told)
+    rho = run.summary.get("forecast_rho")
+    if isinstance(rho, int | float):
+        return float(rho)
     if not {"matrix_held", "matrix_achieved"} <= set(run.arrays):
         return None
     achieved = run.array("matrix_achieved")

@@ -137,7 +137,7 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
             raise ChipMapError(
                 f"run file {run.path} has a map {image!r}, but its chip {chip.name!r} has no such array"
             )
-        told = _Told(run, array, codes.shape)
+        notes = _CellNotes(run, array, codes.shape)
         for where, defect in whole_lines(codes, rows, columns, shape):
             codes[where] = 0
             lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
@@ -147,7 +147,7 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
         for i, j in np.argwhere(codes > 0).tolist():
             place = Place(array, int(rows[i]), int(columns[j]))
             yield DefectFinding(
-                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=told.of(i, j),
+                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=notes.of(i, j),
                 lost_by=lost.pop(place, ("", ""))[1],
             )  # fmt: skip
     for place, (cause, by) in lost.items():  # in no map, or read within its window all the same
@@ -206,7 +206,7 @@ def _codes(run: RunFile, image: str, classes: NDArray[np.int64]) -> NDArray[np.i
     return np.where(known, classes[codes], 0)
 
 
-class _Told:
+class _CellNotes:
     """What a run's maps say more about a cell."""
 
     def __init__(self, run: RunFile, array: str, shape: tuple[int, ...]) -> None:

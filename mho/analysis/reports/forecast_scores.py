@@ -143,12 +143,12 @@ def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:
 
 def _forecast_and_outcome(run: RunFile) -> Row:
     """Return a run's forecast and what came; empty where it has none of them."""
-    told = run.summary
-    forecast = told.get("forecast")
+    result = run.summary
+    forecast = result.get("forecast")
     if not isinstance(forecast, Mapping):
         return {}
     if run.status is Status.FINISHED:
-        return {"forecast": forecast, "outcome": told}
+        return {"forecast": forecast, "outcome": result}
     if run.status is Status.FAILED and run.reason.startswith(UNSETTLED):
         return {"forecast": forecast, "outcome": {"converged": False}}
     return {}

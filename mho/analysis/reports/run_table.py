@@ -103,7 +103,7 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
     """
     units: dict[str, str] = {"duration": "s"}
     told: set[str] = {*FACTS}
-    kept: list[Row] = []
+    table_rows: list[Row] = []
     for one in rows:
         if one.row is None:
             continue
@@ -118,10 +118,10 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
                 if unit:
                     units[name] = unit
             row[name] = value
-        kept.append(row)
-    known = dict.fromkeys(name for row in kept for name in row)
+        table_rows.append(row)
+    known = dict.fromkeys(name for row in table_rows for name in row)
     columns = (*FACTS, *(name for source in SOURCES for name in known if name.startswith(f"{source}.")))
-    return RunTable(columns, units, tuple({name: row.get(name) for name in columns} for row in kept))
+    return RunTable(columns, units, tuple({name: row.get(name) for name in columns} for row in table_rows))
 
 
 def column_of(name: str, columns: Sequence[str]) -> str:

@@ -146,7 +146,7 @@ def summarise(run: RunFile) -> Summary:
     """
     chip = read_chip(run)
     levels = None if chip is None else chip.level_scale()
-    told = run.summary
+    result = run.summary
     status = run.status
     mvm_outputs, mvm_wrong = _count_products(run)
     contents = {name: run.length(name) for name in run.tables}
@@ -158,13 +158,13 @@ def summarise(run: RunFile) -> Summary:
         version=run.version, parameters=run.parameters, bench=read_bench(run), seed=run.seed,
         chip="" if chip is None else chip.name, labels=run.labels, after=run.provenance.get("after", ""),
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)), convergence=read_convergence(run),
-        converged=_told(told, "converged", bool), reason_not_converged=str(told.get("reason", "")),
-        proved_bits=_told(told, "bits", int, float) if "certificate" in told else None,
-        asked_bits=_told(told, "bits_asked", int, float), enclosure=_told(told, "enclosure", dict) or {},
-        encoding=str(told.get("encoding", "")), mvm_outputs=mvm_outputs, worth=tuple(worth_rows(told)),
-        mvm_wrong=mvm_wrong, bench_seconds=_told(told, "virtual_seconds", int, float), conclusion=run.conclusion,
+        converged=_typed(result, "converged", bool), reason_not_converged=str(result.get("reason", "")),
+        proved_bits=_typed(result, "bits", int, float) if "certificate" in result else None,
+        asked_bits=_typed(result, "bits_asked", int, float), enclosure=_typed(result, "enclosure", dict) or {},
+        encoding=str(result.get("encoding", "")), mvm_outputs=mvm_outputs, worth=tuple(worth_rows(result)),
+        mvm_wrong=mvm_wrong, bench_seconds=_typed(result, "virtual_seconds", int, float), conclusion=run.conclusion,
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
-        result=plain_results(told), result_units=run.result_units, contents=contents,
+        result=plain_results(result), result_units=run.result_units, contents=contents,
     )  # fmt: skip
 
 
@@ -204,11 +204,11 @@ def _count_products(run: RunFile) -> tuple[int | None, int | None]:
     if "cycles" in run.tables and {"mvm_outputs", "mvm_wrong"} <= set(run.units("cycles")):
         outputs, wrong = (run.column("cycles", name) for name in ("mvm_outputs", "mvm_wrong"))
         return int(outputs.sum()), int(wrong.sum())
-    told = run.summary
-    return _told(told, "mvm_outputs", int), _told(told, "mvm_wrong", int)
+    result = run.summary
+    return _typed(result, "mvm_outputs", int), _typed(result, "mvm_wrong", int)
 
 
-def _told(told: Mapping[str, Any], name: str, *kinds: type) -> Any:
+def _typed(result: Mapping[str, Any], name: str, *kinds: type) -> Any:
     """Return a value of the summary in the file; None where its type is another than mho writes."""
-    value = told.get(name)
+    value = result.get(name)
     return value if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)) else None

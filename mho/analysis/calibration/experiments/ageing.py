@@ -57,16 +57,16 @@ class Ageing:
 
     def estimates(self) -> list[ParameterEstimate]:
         """Return relaxation and drift, where they are told."""
-        told = self.error < TOLD * self.prior
+        known = self.error < TOLD * self.prior
         low, high = (self.mean + side * reach(self.cells) * self.error for side in (-1.0, 1.0))
-        found = []
-        if told[DRIFT]:
+        result = []
+        if known[DRIFT]:
             value, least, most = (float(one[DRIFT]) for one in (self.mean, low, high))
-            found.append(ParameterEstimate("drift", value, least, most))
-        if told[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
+            result.append(ParameterEstimate("drift", value, least, most))
+        if known[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
             value, least, most = (math.exp(one[RELAXATION]) for one in (self.mean, low, high))
-            found.append(ParameterEstimate("relaxation", value, least, most))
-        return found
+            result.append(ParameterEstimate("relaxation", value, least, most))
+        return result
 
 
 @dataclass(frozen=True)

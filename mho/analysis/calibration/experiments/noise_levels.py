@@ -97,7 +97,7 @@ def noise_levels(
         From read to read, s; reads of a series; for how long each was averaged, s.
     """
     trapped = np.asarray(cells["levels"]) == 2
-    found: list[ParameterEstimate | None] = []
+    result: list[ParameterEstimate | None] = []
     if not base["noise_full"]:  # else noise depends on conductance in a way that a few cells do not tell
         quiet = variances[~trapped].mean(axis=1)
         calm = quiet < HIDDEN * np.median(quiet) if len(quiet) else np.zeros(0, bool)
@@ -107,18 +107,18 @@ def noise_levels(
         else:
             stepped = steps[~trapped].mean(axis=1)[calm]
             own = own_variances(quiet[calm], stepped, seen, step_share(interval, aperture, base))
-        found.append(root_mean_square("read_noise", own))
+        result.append(root_mean_square("read_noise", own))
     seen = seen_traps(interval, samples, base)
     if trapped.any() and seen > LEAST_SEEN:
         count, total = int(trapped.sum()), len(trapped)
         value, low, high = (
             min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total))
         )
-        found.append(ParameterEstimate("rtn_share", value, low, high))
+        result.append(ParameterEstimate("rtn_share", value, low, high))
     if not base["rtn_spread"] and not base["rtn_asymmetry"]:
         up, down = (np.asarray(cells[f"dwell_{name}"], dtype=float)[trapped] for name in ("high", "low"))
         step = (np.asarray(cells["high"], dtype=float) - np.asarray(cells["low"], dtype=float))[trapped]
         occupied = up / (up + down)
         noise = step / np.asarray(cells["mean"], dtype=float)[trapped] * np.sqrt(occupied * (1.0 - occupied))
-        found.append(mean_of("rtn_noise", noise))
-    return [one for one in found if one is not None]
+        result.append(mean_of("rtn_noise", noise))
+    return [one for one in result if one is not None]

@@ -140,7 +140,7 @@ class ThresholdSets:
             )
 
         spread = max(p["gate_spread"], 1e-6), max(p["set_device_spread"], 1e-6)
-        found = {
+        result = {
             "gate_spread": (weights * (shift**2 / spread[0] ** 3 - 1.0 / spread[0])).sum(axis=1),
             "set_device_spread": (weights * (factor**2 / spread[1] ** 3 - 1.0 / spread[1])).sum(axis=1),
         }
@@ -150,15 +150,15 @@ class ThresholdSets:
         )
         for name, by_on in self._by_on(p).items():
             common = by_on[self._sets.live].mean()
-            found[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
+            result[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
         for name in BY_DIFFERENCES:
             step = SMALL * max(abs(p[name]), 1e-3 if name == "set_tail" else 1e-12)
-            found[name] = along(step, p | {name: p[name] + step}, ahead, factor).sum(axis=0)
+            result[name] = along(step, p | {name: p[name] + step}, ahead, factor).sum(axis=0)
         step = SMALL * p["maximum"]
         raised = p | {"maximum": p["maximum"] + step}
-        found["maximum"] = along(step, raised, ahead, self._latents(raised)[1]).sum(axis=0)
-        found["maximum"] += (weights * factor).sum(axis=1) / spread[1] ** 2 / (LN10 * p["maximum"])
-        return found
+        result["maximum"] = along(step, raised, ahead, self._latents(raised)[1]).sum(axis=0)
+        result["maximum"] += (weights * factor).sum(axis=1) / spread[1] ** 2 / (LN10 * p["maximum"])
+        return result
 
     def _by_on(self, p: Mapping[str, float]) -> dict[str, Floats]:
         """Return the derivatives (pulses, cells) of the threshold by its parameters."""

@@ -61,10 +61,10 @@ class PackagedFile:
 
 def packaged_files(folder: Path) -> tuple[PackagedFile, ...]:
     """Return all files of a folder, in the order of their paths."""
-    found = [path for path in folder.rglob("*") if path.is_file()]
+    result = [path for path in folder.rglob("*") if path.is_file()]
     return tuple(
         PackagedFile(PurePosixPath(path.relative_to(folder).as_posix()), path.stat().st_size, file_hash(path))
-        for path in sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        for path in sorted(result, key=lambda path: path.relative_to(folder).as_posix())
     )
 
 
@@ -236,7 +236,7 @@ def _checked(source: Path) -> tuple[PersonalNames, bool]:
 def _facts(run: RunFile) -> str:
     """Return a run as JSON: parameters and results with units, whole, and provenance."""
     end = run.end_time
-    told = {
+    facts = {
         "title": run.title,
         "procedure": run.procedure,
         "version": run.version,
@@ -260,7 +260,7 @@ def _facts(run: RunFile) -> str:
             if text and name not in ("packages", "git_diff")
         },
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(facts, indent=1) + "\n"
 
 
 def _plain_name(name: str) -> str:

@@ -149,11 +149,11 @@ def _licence(typed: str) -> Licence:
 def _doi(typed: str, option: str, *, whole: bool = False) -> str:
     if not typed:
         return ""
-    found = _DOI.fullmatch(typed.strip())
-    if not found or (whole and "/" not in found[1]):
+    result = _DOI.fullmatch(typed.strip())
+    if not result or (whole and "/" not in result[1]):
         what = "a DOI, as 10.5281/zenodo.1234567" + ("" if whole else ", or its prefix, as 10.5281")
         raise InputError(f"{option} {typed!r} is not {what}")
-    return found[1]
+    return result[1]
 
 
 def _day(typed: str) -> date:

@@ -68,7 +68,7 @@ def draw_pictures(
 
 def _each(folder: Path, one: PackagedRun) -> Iterator[PackagePicture]:
     from mho.analysis.figures.sheet import draw_runs  # matplotlib takes its time
-    from mho.analysis.figures.values.inferred import figures_of
+    from mho.analysis.figures.values.figures_of_run import figures_of
 
     with RunFile(folder / one.path) as run:
         for figure in figures_of(run):
@@ -79,7 +79,7 @@ def _each(folder: Path, one: PackagedRun) -> Iterator[PackagePicture]:
 def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[PackagePicture]:
     """Draw each figure of the first run over all: medians and quartiles, by preset where there are several."""
     from mho.analysis.figures import draw
-    from mho.analysis.figures.values.inferred import figures_of
+    from mho.analysis.figures.values.figures_of_run import figures_of
 
     paths = [folder / one.path for one in runs]
     presets = {one.provenance.get("preset", "") for one in runs}

@@ -166,18 +166,18 @@ def _version(run: PackagedRun) -> str:
 
 
 def _checking(runs: Sequence[PackagedRun]) -> str:
-    told = f"""\
+    text = f"""\
     sha256sum -c {MANIFEST}   # nothing has changed
     mho verify runs/*.h5                 # every run file is as it was sealed"""
     if all(one.conforms for one in runs):
-        told += "\n    mho verify --nexus runs/*.h5         # and follows NXrram_array"
+        text += "\n    mho verify --nexus runs/*.h5         # and follows NXrram_array"
     if any(one.withheld for one in runs):
-        told += """
+        text += """
 
 The run files are copies for publication: what names a person, a computer or its folders is left empty or replaced by
 `[user]`, `[host]` or `[home]`, and paths are cut to the names of files. `entry/publication/withheld` in each says where,
 `original_sha256` there is the SHA-256 of the file that its author keeps."""
-    return told
+    return text
 
 
 def _citation(described: Description, title: str) -> str:
@@ -185,15 +185,15 @@ def _citation(described: Description, title: str) -> str:
     address = f"https://doi.org/{described.doi}" if "/" in described.doi else ""
     who = f"{names} ({described.day.year})" if names else str(described.day.year)
     parts = [who, title, described.publisher, address]
-    told = f"> {'. '.join(markdown(part) for part in parts if part)}\n"
+    text = f"> {'. '.join(markdown(part) for part in parts if part)}\n"
     if not names or not address:
         lacking = " and ".join(["creators"] * (not names) + ["DOI"] * (not address))
-        told += f"\nNot given when the package was made: {lacking}.\n"
+        text += f"\nNot given when the package was made: {lacking}.\n"
     if described.paper:
-        told += f"\nThe data belong to https://doi.org/{described.paper}.\n"
+        text += f"\nThe data belong to https://doi.org/{described.paper}.\n"
     if described.licence:
-        told += f"\nLicence: {markdown(described.licence.name)}, {described.licence.address}.\n"
-    return told
+        text += f"\nLicence: {markdown(described.licence.name)}, {described.licence.address}.\n"
+    return text
 
 
 def _code(text: str) -> str:
@@ -209,7 +209,7 @@ def datacite(
     described: Description, title: str, text: str, runs: Sequence[PackagedRun], files: Sequence[PackagedFile]
 ) -> dict[str, Any]:
     """Return the metadata of a package."""
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "schemaVersion": SCHEMA,
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "RRAM array measurements"},
         "titles": [{"title": title}],
@@ -227,20 +227,20 @@ def datacite(
         ],
     }
     if described.creators:
-        told["creators"] = [_creator(one) for one in described.creators]
+        metadata["creators"] = [_creator(one) for one in described.creators]
     if described.publisher:
-        told["publisher"] = {"name": described.publisher}
+        metadata["publisher"] = {"name": described.publisher}
     if described.keywords:
-        told["subjects"] = [{"subject": one} for one in dict.fromkeys(described.keywords)]
+        metadata["subjects"] = [{"subject": one} for one in dict.fromkeys(described.keywords)]
     if described.licence:
-        told["rightsList"] = [_rights(described.licence)]
+        metadata["rightsList"] = [_rights(described.licence)]
     if described.paper:
         related = {"relatedIdentifier": described.paper, "relatedIdentifierType": "DOI"}
-        told["relatedIdentifiers"] = [{**related, "relationType": "IsSupplementTo"}]
+        metadata["relatedIdentifiers"] = [{**related, "relationType": "IsSupplementTo"}]
     if described.doi:
         prefix, slash, _ = described.doi.partition("/")
-        told |= {"doi": described.doi} if slash else {"prefix": prefix}
-    return told
+        metadata |= {"doi": described.doi} if slash else {"prefix": prefix}
+    return metadata
 
 
 def _collected(runs: Sequence[PackagedRun]) -> str:
@@ -251,23 +251,23 @@ def _collected(runs: Sequence[PackagedRun]) -> str:
 
 
 def _creator(creator: Creator) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": creator.name, "nameType": "Personal"}
+    entry: dict[str, Any] = {"name": creator.name, "nameType": "Personal"}
     if creator.family_and_given:
-        told["familyName"], told["givenName"] = creator.family_and_given
+        entry["familyName"], entry["givenName"] = creator.family_and_given
     if creator.affiliation:
-        told["affiliation"] = [{"name": creator.affiliation}]
+        entry["affiliation"] = [{"name": creator.affiliation}]
     if creator.orcid:
         orcid = {"nameIdentifier": f"https://orcid.org/{creator.orcid}", "nameIdentifierScheme": "ORCID"}
-        told["nameIdentifiers"] = [{**orcid, "schemeUri": "https://orcid.org"}]
-    return told
+        entry["nameIdentifiers"] = [{**orcid, "schemeUri": "https://orcid.org"}]
+    return entry
 
 
 def _rights(licence: Licence) -> dict[str, str]:
-    told = {"rights": licence.name, "rightsUri": licence.address}
+    entry = {"rights": licence.name, "rightsUri": licence.address}
     if licence.identifier:
-        told |= {"rightsIdentifier": licence.identifier, "rightsIdentifierScheme": "SPDX"}
-        told["schemeUri"] = "https://spdx.org/licenses/"
-    return told
+        entry |= {"rightsIdentifier": licence.identifier, "rightsIdentifierScheme": "SPDX"}
+        entry["schemeUri"] = "https://spdx.org/licenses/"
+    return entry
 
 
 SUFFIX = "-published"
@@ -425,8 +425,8 @@ def title_of(runs: Sequence[PackagedRun]) -> str:
     kinds = Counter(one.procedure for one in runs)
     if len(kinds) > MOST_KINDS:
         return f"RRAM array: {len(runs)} runs of {len(kinds)} procedures"
-    told = [f"{count} run{'s' * (count > 1)} of {name}" for name, count in kinds.most_common()]
-    return f"RRAM array: {', '.join(told)}"
+    counts = [f"{count} run{'s' * (count > 1)} of {name}" for name, count in kinds.most_common()]
+    return f"RRAM array: {', '.join(counts)}"
 
 
 def text_of(runs: Sequence[PackagedRun]) -> str:
@@ -466,5 +466,5 @@ def _write_table(folder: Path, runs: Sequence[PackagedRun]) -> None:
             writer.writerow([*cells, *(csv_value(row[name]) for name in measured)])
 
 
-def _write_json(path: Path, told: object) -> None:
-    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

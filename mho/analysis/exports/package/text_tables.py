@@ -68,14 +68,14 @@ def text_tables(paths: Sequence[Path], which: Which | None) -> TextTables:
 
 def count_values(paths: Iterable[Path]) -> Counter[TableKind]:
     """Return how many values there are of each kind; a file that cannot be read has none."""
-    found: Counter[TableKind] = Counter()
+    result: Counter[TableKind] = Counter()
     for path in paths:
         with suppress(RunFileError):
             procedure = read_card(path).facts.procedure
             with closing(open_run_file(path, whole=False)) as file:
                 for group in read_contents(file):
-                    found[TableKind(procedure, group.kind, group.name)] += values_of(group)
-    return found
+                    result[TableKind(procedure, group.kind, group.name)] += values_of(group)
+    return result
 
 
 def values_of(group: SeriesGroup) -> int:

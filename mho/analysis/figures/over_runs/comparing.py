@@ -57,7 +57,7 @@ MOST_WHOLE = 60  # bins of whole numbers; with more, several numbers share one
 
 
 def histograms(
-    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], said: FitNotes
+    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], fit_notes: FitNotes
 ) -> list[list[Mark]]:
     """Return for each group the outline of its counts a run, and the quartiles of the runs' counts in each bin."""
     every = np.concatenate(
@@ -70,27 +70,27 @@ def histograms(
         edges = bin_edges(every, log=figure.x_scale == "log", band=band)
     # On a logarithmic axis an empty bin stands below the least count that there can be.
     floor = 0.5 / max(len(group.kept) for group in groups) if figure.y_scale == "log" else 0.0
-    found = []
+    result = []
     for place, group in enumerate(groups):
         counts = np.array([_counts(one, edges) for one in group.kept])
         low, _, high = quantiles_over_runs(counts)
-        label = f"{group.name}: {_said(group)}{_strays(figure, group)}"
-        outline = Mark("steps", label, edges, _held(counts.mean(axis=0), floor), colour(place))
+        label = f"{group.name}: {_quartiles_of_runs(group)}{_strays(figure, group)}"
+        outline = Mark("steps", label, edges, _with_last(counts.mean(axis=0), floor), colour(place))
         marks = [outline]
         if len(group.kept) >= FEWEST:
+            low, high = _with_last(low, floor), _with_last(high, floor)
             shade = replace(
-                outline, shape="step band", label="", low=_held(low, floor), high=_held(high, floor), opacity=SHADE,
-                front=False,
-            )  # fmt: skip
+                outline, shape="step band", label="", low=low, high=high, opacity=SHADE, front=False
+            )
             marks = [shade, outline]
         if figure.fit:
             values = np.concatenate([_values(one, None)[0] for one in group.kept])
             fit = fitted_counts(figure, group.kept[0].data.x, values, outline, edges)
             share = counts.sum() / max(values.size, 1) / len(group.kept)
-            _, *lines = said.with_fit(replace(outline, label=group.label), fit)
+            _, *lines = fit_notes.with_fit(replace(outline, label=group.label), fit)
             marks = [*marks, *(replace(one, y=np.maximum(share * one.y, floor)) for one in lines)]
-        found.append(marks)
-    return found
+        result.append(marks)
+    return result
 
 
 def _whole_edges(values: Floats) -> Floats:
@@ -105,10 +105,10 @@ def _whole_edges(values: Floats) -> Floats:
 
 def distributions(
     figure: Figure, groups: Sequence[RunsOfGroup], inner: tuple[str, ...], style: Callable[[int, int], Mark],
-    said: FitNotes,
+    fit_notes: FitNotes,
 ) -> list[list[Mark]]:  # fmt: skip
     """Return for each group the share of all its values up to each, and the quartiles of its runs' shares."""
-    found = []
+    result = []
     for place, group in enumerate(groups):
         marks = []
         for number in range(len(inner)):
@@ -121,9 +121,9 @@ def distributions(
                     pooled = np.concatenate([one for one, _ in values])
                     name = ", ".join(filter(None, (group.label, inner[number])))
                     fit = fitted_counts(figure, group.kept[0].data.x, pooled, mine)
-                    marks += said.with_fit(replace(mine, label=name), fit)[1:]
-        found.append(marks)
-    return found
+                    marks += fit_notes.with_fit(replace(mine, label=name), fit)[1:]
+        result.append(marks)
+    return result
 
 
 def _distribution(
@@ -157,11 +157,11 @@ def _clear(shares: Floats, count: int, figure: Figure) -> Floats:
     return normal_quantile(np.clip(shares, 0.5 / count, 1.0 - 0.5 / count))
 
 
-def _values(kept: RunSample, label: str | None) -> tuple[Floats, Floats]:
+def _values(sample: RunSample, label: str | None) -> tuple[Floats, Floats]:
     """Return the ordered values of a run and how many each stands for; without a label of all its groups."""
     mine = [
         (points.x, np.full(points.x.size, weight))
-        for points, weight in zip(kept.data.groups, kept.weights, strict=True)
+        for points, weight in zip(sample.data.groups, sample.weights, strict=True)
         if label is None or points.label == label
     ]
     values, weights = (np.concatenate([np.empty(0), *part]) for part in zip(*mine, strict=True)) if mine else (
@@ -171,20 +171,20 @@ def _values(kept: RunSample, label: str | None) -> tuple[Floats, Floats]:
     return values[order], weights[order]
 
 
-def _counts(kept: RunSample, edges: Floats) -> Floats:
+def _counts(sample: RunSample, edges: Floats) -> Floats:
     counts = np.zeros(len(edges) - 1)
-    for points, weight in zip(kept.data.groups, kept.weights, strict=True):
+    for points, weight in zip(sample.data.groups, sample.weights, strict=True):
         known = points.x[np.isfinite(points.x)]
         counts += weight * np.histogram(known, edges)[0]
     return counts
 
 
-def _held(counts: Floats, floor: float) -> Floats:
+def _with_last(counts: Floats, floor: float) -> Floats:
     """Return counts with the last one again, so that steps reach the last edge; none below the floor."""
     return np.maximum(np.append(counts, counts[-1:]), floor)
 
 
-def _said(group: RunsOfGroup) -> str:
+def _quartiles_of_runs(group: RunsOfGroup) -> str:
     values, weights = zip(*(_values(one, None) for one in group.kept), strict=True)
     pooled, each = np.concatenate(values), np.concatenate(weights)
     order = np.argsort(pooled, kind="stable")
@@ -221,36 +221,36 @@ def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]
         for one in group.kept:
             for image in one.data.images:
                 names[image.name] = max(names.get(image.name, 0), int(image.values.size))
-    kept = sorted(names, key=lambda name: names[name])[-MOST_MAPS:]
-    if len(names) > len(kept):
-        notes.append(f"the {len(kept)} largest of {len(names)} maps")
+    chosen = sorted(names, key=lambda name: names[name])[-MOST_MAPS:]
+    if len(names) > len(chosen):
+        notes.append(f"the {len(chosen)} largest of {len(names)} maps")
     if len(groups) > MOST_PANELS:
         notes.append(f"{MOST_PANELS} of {len(groups)} groups")
     images = []
-    for name in kept:
+    for name in chosen:
         for group in groups[:MOST_PANELS]:
             middle, count = _median_image(group, name)
             if middle is not None:
-                label = f"{group.label}\n{name}" if len(kept) > 1 else group.label
+                label = f"{group.label}\n{name}" if len(chosen) > 1 else group.label
                 images.append(replace(middle, name=label))
                 if count < len(group.kept):
                     notes.append(f"{group.label}: {count} of {len(group.kept)} runs have {name} in this size")
     if any(len(group.kept) > 1 for group in groups):
         notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
     codes = groups[0].kept[0].data.codes if all(len(group.kept) == 1 for group in groups) else None
-    columns = len(groups[:MOST_PANELS]) if len(kept) > 1 else 0
+    columns = len(groups[:MOST_PANELS]) if len(chosen) > 1 else 0
     return GroupedFigure(base.title, "; ".join(notes), (with_images(base, images, codes),), columns=columns)
 
 
 def _median_image(group: RunsOfGroup, name: str) -> tuple[MapImage | None, int]:
     """Return the median over the runs of a group, cell by cell, and of how many runs it is."""
-    found = [image for one in group.kept for image in one.data.images if image.name == name]
-    if not found:
+    result = [image for one in group.kept for image in one.data.images if image.name == name]
+    if not result:
         return None, 0
-    same = [image for image in found if image.values.shape == found[0].values.shape]
+    same = [image for image in result if image.values.shape == result[0].values.shape]
     stacked = np.array([image.values.ravel() for image in same])
     _, middle, _ = quantiles_over_runs(stacked)
-    return replace(found[0], values=middle.reshape(found[0].values.shape)), len(same)
+    return replace(result[0], values=middle.reshape(result[0].values.shape)), len(same)
 
 
 def pooled_statistics(figure: Figure, groups: Sequence[RunsOfGroup], notes: list[str]) -> GroupedFigure:
@@ -311,7 +311,7 @@ def compare(
     if not shown:
         why = next((one.data.nothing for group in groups for one in group.kept), "nothing measured")
         return GroupedFigure.of_nothing(title, why)
-    notes += _told(shown)
+    notes += _remarks(shown)
     every = [one.data for group in shown for one in group.kept]
     x, y = (next((one for one in axes if one.name.startswith("|")), axes[0])
             for axes in ([one.x for one in every], [one.y for one in every]))  # fmt: skip
@@ -342,22 +342,22 @@ def compare(
     return _marked(base, drawn, notes, ratio=ratio)
 
 
-def _told(groups: Sequence[RunsOfGroup]) -> list[str]:
+def _remarks(groups: Sequence[RunsOfGroup]) -> list[str]:
     """Return what was said when the runs were read, each once; how many curves there are is said of all together."""
-    told = dict.fromkeys(
+    remarks = dict.fromkeys(
         one
         for group in groups
-        for kept in group.kept
-        for one in kept.data.note.lstrip(";, ").split("; ")
+        for sample in group.kept
+        for one in sample.data.note.lstrip(";, ").split("; ")
         if one
     )
-    notes = [one for one in told if not re.fullmatch(r"\d+ (curves|groups|columns)", one)]
+    notes = [one for one in remarks if not re.fullmatch(r"\d+ (curves|groups|columns)", one)]
     return notes[:MOST_TOLD] + ["…"] * (len(notes) > MOST_TOLD)
 
 
-def _magnitude(figure: Figure, kept: RunSample) -> RunSample:
-    (data,) = magnitudes(figure, [drawable(kept.data)])
-    return replace(kept, data=data)
+def _magnitude(figure: Figure, sample: RunSample) -> RunSample:
+    (data,) = magnitudes(figure, [drawable(sample.data)])
+    return replace(sample, data=data)
 
 
 def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:
@@ -374,13 +374,13 @@ def _marked(base: Drawing, drawn: StyledGroups, notes: list[str], *, ratio: bool
     """Return a figure whose `base` gets the marks of its groups."""
     figure, kind, places = drawn.figure, drawn.figure.drawn_kind, range(len(drawn.groups))
     ratios: list[Drawing] = []
-    title, said, axes = base.title, FitNotes(), base
+    title, fit_notes, axes = base.title, FitNotes(), base
     if kind == "histogram":
         axes = replace(base, y=AxisText(f"{base.y.name} a run")) if figure.table != RUNS else base
-        marks = histograms(figure, drawn.groups, drawn.colour, said)
+        marks = histograms(figure, drawn.groups, drawn.colour, fit_notes)
     elif kind == "distribution":
         axes = replace(base, y=AxisText("share of values"))
-        marks = distributions(figure, drawn.groups, drawn.inner, drawn.style, said)
+        marks = distributions(figure, drawn.groups, drawn.inner, drawn.style, fit_notes)
     elif figure.table == RUNS:
         marks = [points_and_whiskers(drawn, place) for place in places]
     elif kind == "scatter":
@@ -398,18 +398,18 @@ def _marked(base: Drawing, drawn: StyledGroups, notes: list[str], *, ratio: bool
     if ratio and not ratios:
         notes.append("a ratio is drawn of curves of two groups or more")
     if figure.fit and kind not in COUNTS and not drawn.crowd:
-        marks = [_with_fits(base, drawn, place, mine, said) for place, mine in enumerate(marks)]
-    notes += list(dict.fromkeys(said.missing))[:MOST_TOLD]
+        marks = [_with_fits(base, drawn, place, mine, fit_notes) for place, mine in enumerate(marks)]
+    notes += list(dict.fromkeys(fit_notes.missing))[:MOST_TOLD]
     panels = _panels(axes, drawn, marks)
     if len(drawn.inner) > 1 and not drawn.apart and not drawn.crowd:
         panels = [replace(panel, marks=(*panel.marks, *_names_of_inner(drawn))) for panel in panels]
     if not any(panel.marks for panel in panels):
         return GroupedFigure.of_nothing(title, "nothing that these axes can show")
-    return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
+    return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(fit_notes.fits))
 
 
 def _with_fits(
-    base: Drawing, drawn: StyledGroups, place: int, marks: Sequence[Mark], said: FitNotes
+    base: Drawing, drawn: StyledGroups, place: int, marks: Sequence[Mark], fit_notes: FitNotes
 ) -> list[Mark]:
     """Return the marks of a group and the fits to all points of its runs."""
     result = list(marks)
@@ -418,7 +418,7 @@ def _with_fits(
         label = ", ".join(filter(None, (drawn.groups[place].label, inner)))
         curve = replace(drawn.style(place, number), label=label, x=x, y=y)
         fit = fitted_curve(drawn.figure, base.x, base.y, curve)
-        _, *lines = said.with_fit(curve, fit)
+        _, *lines = fit_notes.with_fit(curve, fit)
         if len(drawn.inner) == 1 and fit.short:
             result = [replace(one, label=one.label and f"{one.label}: {fit.short}") for one in result]
         result += lines

@@ -35,7 +35,7 @@ class Curve:
 
 def pooled_curves(drawn: StyledGroups) -> tuple[list[Curve], list[str]]:
     """Pool the curves of each group on places that all groups have in common."""
-    found, ways = [], []
+    result, ways = [], []
     for number in range(len(drawn.inner)):
         by_group = [
             [curve for one in group.kept for curve in drawn.of_inner(one, number)] for group in drawn.groups
@@ -50,8 +50,8 @@ def pooled_curves(drawn: StyledGroups) -> tuple[list[Curve], list[str]]:
             ways = ["interpolated within each curve"]
         for place, curves in enumerate(by_group):
             if curves:
-                found.append(Curve(place, number, pool_curves(places, curves), len(curves)))
-    return found, ways
+                result.append(Curve(place, number, pool_curves(places, curves), len(curves)))
+    return result, ways
 
 
 def curve_marks(drawn: StyledGroups, curve: Curve) -> list[Mark]:
@@ -78,11 +78,11 @@ def curve_marks(drawn: StyledGroups, curve: Curve) -> list[Mark]:
                 )
             )  # fmt: skip
         seen = int(np.isfinite(middle).sum())
-        kept = np.isfinite(middle) if seen <= FEW else slice(None)
+        where = np.isfinite(middle) if seen <= FEW else slice(None)
         marks.append(
             replace(
                 style, shape=shape if seen > 1 else "points", label=style.label if opacity == 1.0 else "",
-                x=(x if seen > FEW else pooled.x)[kept], y=middle[kept], opacity=style.opacity * opacity,
+                x=(x if seen > FEW else pooled.x)[where], y=middle[where], opacity=style.opacity * opacity,
                 marker=style.marker if seen <= FEW else "",
             )
         )  # fmt: skip
@@ -171,7 +171,7 @@ def whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
 
 def _beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the places next to those of a mask."""
-    found = np.zeros_like(mask)
-    found[:-1] |= mask[1:]
-    found[1:] |= mask[:-1]
-    return found
+    result = np.zeros_like(mask)
+    result[:-1] |= mask[1:]
+    result[1:] |= mask[:-1]
+    return result

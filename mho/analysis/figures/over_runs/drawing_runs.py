@@ -102,8 +102,8 @@ def _changed(figure: Figure, request: FigureRequest, formulas: Sequence[Formula]
         if fit_kind(request.fit) in fits:
             figure = replace(figure, fit=request.fit)
         elif request.figure or request.x or request.y:
-            told = f"choose one of {', '.join(fits)}" if fits else "it has none"
-            raise InputError(f"--fit {request.fit}: figure {figure.name!r} is a {figure.drawn_kind}; {told}")
+            hint = f"choose one of {', '.join(fits)}" if fits else "it has none"
+            raise InputError(f"--fit {request.fit}: figure {figure.name!r} is a {figure.drawn_kind}; {hint}")
     return figure
 
 

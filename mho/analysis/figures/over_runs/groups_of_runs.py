@@ -67,17 +67,17 @@ class StyledGroups:
         dash = DASHES[number % len(DASHES)]
         return Mark("line", label, nothing, nothing, self.colour(place), dash=dash, marker=marker)
 
-    def of_inner(self, kept: RunSample, number: int) -> list[Points]:
+    def of_inner(self, sample: RunSample, number: int) -> list[Points]:
         """Return the curves of a run that belong to one that is drawn."""
         start = self.figure.start
-        found = []
-        for points in kept.data.groups:
+        result = []
+        for points in sample.data.groups:
             if self.inner == ("",) or points.label == self.inner[number]:
                 x, y = points.x, points.y
                 if start is not None:
                     x, y = np.append(start[0], x), np.append(start[1], y)
-                found.append((x, y))
-        return found
+                result.append((x, y))
+        return result
 
     def points(self, place: int, number: int) -> Points:
         """Return the points of all runs of a group, of one curve within a run."""

@@ -55,9 +55,9 @@ class Page:
     def lines(self, one: GroupedFigure, width: float) -> list[str]:
         """Return the lines below a figure of a width, inches."""
         letters = max(int(width * LETTERS * 8.0 / self.small), 20)
-        told = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
-        told += [f"and {len(one.fits) - MOST_FITS} more fits"] * (len(one.fits) > MOST_FITS)
-        return [line for part in told for line in textwrap.wrap(in_print(part), letters)]
+        parts = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
+        parts += [f"and {len(one.fits) - MOST_FITS} more fits"] * (len(one.fits) > MOST_FITS)
+        return [line for part in parts for line in textwrap.wrap(in_print(part), letters)]
 
 
 LETTERS, TITLE_LETTERS = 15.5, 115.5

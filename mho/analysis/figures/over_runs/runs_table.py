@@ -55,7 +55,7 @@ def runs_of_groups(
     y_axis = AxisText("runs")
     if not counted:
         y_axis = AxisText(", ".join(map(_words, names)), units.pop() if len(units) == 1 else "")
-    found = []
+    result = []
     for group in groups:
         mine = np.array(group.runs, dtype=int)
         points = []
@@ -71,8 +71,8 @@ def runs_of_groups(
         whole = bool((every == np.round(every)).all()) and not x_axis.unit
         data = FigureData(group.label, tuple(points), x=x_axis, y=y_axis, counts=whole)
         unfinished = sum(not runs[place].finished for place in group.runs)
-        found.append(RunsOfGroup(group.label, (RunSample(data, (1.0,) * len(points)),), unfinished, count))
-    return found
+        result.append(RunsOfGroup(group.label, (RunSample(data, (1.0,) * len(points)),), unfinished, count))
+    return result
 
 
 def _column(name: str, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> tuple[Floats, str]:
@@ -104,8 +104,8 @@ def _computed(formula: Formula, runs: Sequence[RunCard], formulas: Sequence[Form
     for need in formula.needs:
         values, unit = _column(need, runs, before)
         known[need] = ValuesWithUnit(values, unit)
-    found = evaluate(formula, known)
-    return np.broadcast_to(found.values, (len(runs),)).copy(), found.unit
+    result = evaluate(formula, known)
+    return np.broadcast_to(result.values, (len(runs),)).copy(), result.unit
 
 
 def _scale(values: Floats) -> str:

@@ -77,9 +77,9 @@ def evaluate(formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWit
     Raises `InputError`: a name is unknown (the nearest is told), or units do not go together (which).
     """
     with np.errstate(all="ignore"):
-        found = _value(_tree(formula.text), formula, known)
-    factor, unit = _handy(found.unit)
-    return ValuesWithUnit(np.asarray(found.values, dtype=float) * factor, unit)
+        result = _value(_tree(formula.text), formula, known)
+    factor, unit = _handy(result.unit)
+    return ValuesWithUnit(np.asarray(result.values, dtype=float) * factor, unit)
 
 
 @lru_cache(maxsize=64)
@@ -120,9 +120,9 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
             _check(left, text, depth + 1)
             _check(right, text, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
-            wanted = 1 if name not in ("min", "max") else None
-            if (wanted is not None and len(args) != wanted) or len(args) < 1:
-                raise InputError(f"formula {text!r}: {name} takes {'one number' if wanted else 'numbers'}")
+            arguments = 1 if name not in ("min", "max") else None
+            if (arguments is not None and len(args) != arguments) or len(args) < 1:
+                raise InputError(f"formula {text!r}: {name} takes {'one number' if arguments else 'numbers'}")
             for one in args:
                 _check(one, text, depth + 1)
         case _:
@@ -149,7 +149,7 @@ def _dotted(node: ast.expr) -> str | None:
 
 
 def _names(tree: ast.expr) -> list[str]:
-    found, functions = [], set()
+    result, functions = [], set()
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop(0)
@@ -157,10 +157,10 @@ def _names(tree: ast.expr) -> list[str]:
             functions.add(id(node.func))
         if isinstance(node, ast.Name | ast.Attribute):
             if id(node) not in functions and (name := _dotted(node)) is not None and name not in CONSTANTS:
-                found.append(name)
+                result.append(name)
             continue
         waiting += ast.iter_child_nodes(node)
-    return found
+    return result
 
 
 def _value(node: ast.expr, formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:

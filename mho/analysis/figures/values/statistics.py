@@ -33,16 +33,16 @@ def autocorrelation(images: Sequence[Floats], axis: int) -> tuple[Floats, Floats
     rest = [_deviations(image) for image in turned]
     power = sum(float((one**2).sum()) for one, _ in rest)
     count = sum(int(there.sum()) for _, there in rest)
-    lags, found, band = [], [], []
+    lags, result, band = [], [], []
     for lag in range(1, min(MOST_LAGS, max((one.shape[1] for one in turned), default=0) // 2) + 1):
         pairs = sum(int((there[:, lag:] & there[:, :-lag]).sum()) for _, there in rest)
         if pairs < FEWEST_PAIRS or not power > 0.0:
             break
         products = sum(float((one[:, lag:] * one[:, :-lag]).sum()) for one, _ in rest)
         lags.append(float(lag))
-        found.append(products / pairs / (power / count))
+        result.append(products / pairs / (power / count))
         band.append(QUANTILE / np.sqrt(pairs))
-    return np.array(lags), np.array(found), np.array(band)
+    return np.array(lags), np.array(result), np.array(band)
 
 
 def _deviations(image: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -103,8 +103,8 @@ def bin_edges(
         if last - first <= 4 * MOST_BINS:
             return width * np.arange(first, last + 1.0)
     width = bin_width(known) if width is None else width
-    wanted = (high - low) / width if width > 0.0 else FEWEST_BINS
-    count = int(np.clip(np.ceil(wanted), FEWEST_BINS, MOST_BINS))
+    bins = (high - low) / width if width > 0.0 else FEWEST_BINS
+    count = int(np.clip(np.ceil(bins), FEWEST_BINS, MOST_BINS))
     if not high > low:
         low, high = low - (abs(low) or 1.0) * 0.05, high + (abs(high) or 1.0) * 0.05
     return np.linspace(low, high, count + 1)
@@ -121,8 +121,8 @@ def cumulative(values: Floats, most: int) -> tuple[Floats, Floats]:
     known = np.sort(values[np.isfinite(values)])
     share = (np.arange(known.size) + 0.5) / max(known.size, 1)
     if known.size > most:
-        kept = np.unique(np.linspace(0, known.size - 1, most).round().astype(int))
-        known, share = known[kept], share[kept]
+        rows = np.unique(np.linspace(0, known.size - 1, most).round().astype(int))
+        known, share = known[rows], share[rows]
     return known, share
 
 
@@ -169,5 +169,5 @@ def quartiles_over(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats, Flo
     places, which = np.unique(x, return_inverse=True)
     order = np.argsort(which, kind="stable")
     parts = np.split(y[order], np.cumsum(np.bincount(which, minlength=len(places)))[:-1])[-most:]
-    found = np.array([quartiles(part) for part in parts]).reshape(-1, 3) if x.size else np.empty((0, 3))
-    return places[-most:], found[:, 0], found[:, 1], found[:, 2]
+    result = np.array([quartiles(part) for part in parts]).reshape(-1, 3) if x.size else np.empty((0, 3))
+    return places[-most:], result[:, 0], result[:, 1], result[:, 2]

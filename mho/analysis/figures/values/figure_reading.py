@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mho.analysis import palette
 from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
-from mho.analysis.figures.values.inferred import drawable_with
+from mho.analysis.figures.values.figures_of_run import drawable_with
 from mho.analysis.figures.values.statistics import without_group_medians
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
@@ -108,8 +108,8 @@ class TableColumns:
             key: ValuesWithUnit(one.values[:rows], one.unit) if np.ndim(one.values) else one
             for key, one in known.items()
         }
-        found = evaluate(formula, known)
-        return ValuesWithUnit(np.broadcast_to(found.values, (max(rows, 0),)), found.unit)
+        result = evaluate(formula, known)
+        return ValuesWithUnit(np.broadcast_to(result.values, (max(rows, 0),)), result.unit)
 
 
 LONGEST = 24  # characters of a name; a longer description ends at its first comma
@@ -170,18 +170,18 @@ def gather(
         return FigureData(run.path.stem, nothing="drawn over several runs")
     if figure.maps:
         counted = figure.drawn_kind in (*COUNTS, "share", "confusion")
-        found = _of_maps(run, figure) if counted else _images(run, figure)
+        result = _of_maps(run, figure) if counted else _images(run, figure)
     elif figure.array:
-        found = _of_array(run, figure)
+        result = _of_array(run, figure)
     elif TableColumns(run, figure.table, formulas).length(figure.columns) == 0:
-        found = {"nothing": "no rows yet"}
+        result = {"nothing": "no rows yet"}
     elif there.tables[figure.table][figure.columns[0]][1]:
-        found = _waveforms(run, figure)
+        result = _waveforms(run, figure)
     else:
         whole_x = not figure.x or there.tables[figure.table][figure.x][0] in "iu"
         columns = TableColumns(run, figure.table, formulas)
-        found = {"counts": whole_x, **_of_table(run, figure, newest, columns)}
-    return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **found})
+        result = {"counts": whole_x, **_of_table(run, figure, newest, columns)}
+    return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **result})
 
 
 def _refuse(run: RunFile, figure: Figure) -> NoReturn:
@@ -219,8 +219,8 @@ def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -
         if start:
             note = f", newest {rows} of {length} rows{note}"
     units = {name: source.unit(name) for name in figure.columns}
-    found = {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
-    return found | ({"beside": _beside(run, figure)} if figure.beside else {})
+    result = {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
+    return result | ({"beside": _beside(run, figure)} if figure.beside else {})
 
 
 def _beside(run: RunFile, figure: Figure) -> tuple[PointGroup, ...]:
@@ -267,7 +267,11 @@ def _grouped(
         first = order[begins]  # the row in which each begins
         newest = np.argsort(first, kind="stable")[-shown:]
         parts = [
-            (_said(figure.groups, distinct[one], codes), distinct[one][0], order[begins[one] : ends[one]])
+            (
+                _group_label(figure.groups, distinct[one], codes),
+                distinct[one][0],
+                order[begins[one] : ends[one]],
+            )
             for one in newest
         ]
         if len(distinct) > shown:
@@ -287,13 +291,13 @@ def _grouped(
     ), note
 
 
-def _said(names: tuple[str, ...], values: Floats, codes: Mapping[str, Mapping[int, str]]) -> str:
+def _group_label(names: tuple[str, ...], values: Floats, codes: Mapping[str, Mapping[int, str]]) -> str:
     """Return what a group is called: a cell by its lines, a code by what it stands for, all else by name and value."""
-    told = dict(zip(names, values.tolist(), strict=True))
+    facts = dict(zip(names, values.tolist(), strict=True))
     cell = ""
-    if "row" in told and "column" in told:
-        cell = f"[{told.pop('row'):g}, {told.pop('column'):g}]"
-    words = (codes[name].get(value) or f"{in_words(name)} {value:g}" for name, value in told.items())
+    if "row" in facts and "column" in facts:
+        cell = f"[{facts.pop('row'):g}, {facts.pop('column'):g}]"
+    words = (codes[name].get(value) or f"{in_words(name)} {value:g}" for name, value in facts.items())
     return ", ".join(filter(None, (cell, *words)))
 
 
@@ -305,13 +309,13 @@ def thinned_rows(source: TableColumns, signal: str, axis: str, length: int) -> t
     stretch = -(-2 * length // POINTS) if length > POINTS else 1
     if stretch == 1:
         return *_read(source, signal, axis, 0, length), 1
-    kept: list[tuple[Floats, Floats]] = []
+    parts: list[tuple[Floats, Floats]] = []
     block = max(BLOCK_ROWS // stretch, 1) * stretch
     for start in range(0, length, block):
         places, values = _read(source, signal, axis, start, min(start + block, length))
         ends = extremes(values, stretch)
-        kept.append((places[ends], values[ends]))
-    return np.concatenate([one for one, _ in kept]), np.concatenate([one for _, one in kept]), stretch
+        parts.append((places[ends], values[ends]))
+    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts]), stretch
 
 
 def extremes(values: Floats, stretch: int) -> NDArray[np.int64]:
@@ -474,9 +478,9 @@ def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
 
 
 def _named_numbers(run: RunFile, figure: Figure) -> dict[str, float]:
-    wanted = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
-    found = {name: _named_number(run, name) for name in wanted}
-    return {name: value for name, value in found.items() if value is not None}
+    names = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
+    result = {name: _named_number(run, name) for name in names}
+    return {name: value for name, value in result.items() if value is not None}
 
 
 def _named_number(run: RunFile, name: str) -> float | None:

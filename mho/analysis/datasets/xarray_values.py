@@ -79,16 +79,16 @@ def labelled(run: RunFile, name: str, *, grid: bool = True) -> xarray.Dataset | 
         return _map(run, name)
     if name in run.arrays:
         return _array(run, name)
-    held = [*run.tables, *(f"maps/{one}" for one in run.maps), *(f"arrays/{one}" for one in run.arrays)]
+    names = [*run.tables, *(f"maps/{one}" for one in run.maps), *(f"arrays/{one}" for one in run.arrays)]
     raise RunFileError(
-        f"run file {run.path} has no table, map or array {name!r}; it has {', '.join(held) or 'none'}"
+        f"run file {run.path} has no table, map or array {name!r}; it has {', '.join(names) or 'none'}"
     )
 
 
-def _table(run: RunFile, name: str, wanted: bool) -> xarray.Dataset:
+def _table(run: RunFile, name: str, as_grid: bool) -> xarray.Dataset:
     rows = run.length(name)
     units = run.units(name)
-    grid = grid_of(run, name, rows) if wanted else None
+    grid = grid_of(run, name, rows) if as_grid else None
     dimensions: tuple[str, ...]
     shape: tuple[int, ...]
     if grid is None:
@@ -124,8 +124,8 @@ def _variable(
 
 def _labels(run: RunFile, group: str, column: str = "value") -> dict[str, str]:
     stored = run.stored(group, column)
-    told = {"units": stored.unit, "long_name": stored.description}
-    return {label: text for label, text in told.items() if text}
+    labels = {"units": stored.unit, "long_name": stored.description}
+    return {label: text for label, text in labels.items() if text}
 
 
 def _map(run: RunFile, name: str) -> xarray.DataArray:
@@ -153,11 +153,11 @@ def _array(run: RunFile, name: str) -> xarray.DataArray:
 
 
 def _attributes(run: RunFile, table: str) -> dict[str, Any]:
-    told = {
+    attributes = {
         "title": run.title, "table": table, "run": run.path.name, "procedure": run.procedure,
         "status": str(run.status), "preset": run.preset, "seed": "" if run.seed is None else run.seed,
     }  # fmt: skip
-    return {label: value for label, value in told.items() if value != ""}
+    return {label: value for label, value in attributes.items() if value != ""}
 
 
 def _lazily(values: LazyValues) -> indexing.MemoryCachedArray:

@@ -40,8 +40,8 @@ from mho.analysis.calibration.experiments.estimates import FEWEST, TAIL, Paramet
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
 from mho.analysis.calibration.experiments.programming_times import Before, EarlierRuns, Undisturbed
 from mho.analysis.calibration.pulses_by_cell import formed_above
+from mho.analysis.calibration.still_cells import UNLIKELY, Unmoved
 from mho.analysis.calibration.transitions import Sequences, Transitions
-from mho.analysis.calibration.unmoved import UNLIKELY, Unmoved
 from mho.array_types import Floats
 from mho.errors import RunFileError
 from mho.runs import RunFile
@@ -81,14 +81,14 @@ class StuckCells:
         Values and intervals are those of the posterior of a share with the prior of Jeffreys (Brown, Cai and DasGupta,
         Statistical Science 16, 101 (2001), section 3.1 (?)).
         """
-        found = []
+        result = []
         for name, held, count, others in (
             ("stuck_on", self.held_on, self.on, self.off),
             ("stuck_off", self.held_off, self.off, self.on),
         ):
             if count:
-                found.append(ParameterEstimate(name, *share_of(self.moving + others, held)))
-        return found
+                result.append(ParameterEstimate(name, *share_of(self.moving + others, held)))
+        return result
 
     def bound(self) -> float:
         """Return the share below which one of which no cell was seen lies with 95 %."""
@@ -364,11 +364,11 @@ def _noise(
     series_of = np.array([reads[one[:count]] for one in known])
     squares = series_of.mean(axis=2) ** 2
     variances, steps = series_of.var(axis=2) / squares, 0.5 * (np.diff(series_of) ** 2).mean(axis=2) / squares
-    found = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base, steps)
+    result = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base, steps)
     why = "the noise of its cells does not stand out of the meter's"
     if len(cells["row"]) < FEWEST:
         why = f"{len(cells['row'])} cells are too few; five series of quiet cells are the least"
-    return found, "" if found else why
+    return result, "" if result else why
 
 
 def _aperture(run: RunFile, interval: float) -> float:
@@ -424,9 +424,9 @@ def _retention(
             "it does not say when its cells were programmed, without which relaxation and drift are not told; name the "
             "program run that it went on from, too, or for the drift alone read with --age, the time since programming"
         )
-    found = [one for one in told.estimates() if followed or one.name != "relaxation"]
+    result = [one for one in told.estimates() if followed or one.name != "relaxation"]
     why = "its cells changed too little to tell their relaxation, or they are too few"
-    return found, "" if found or baked else why
+    return result, "" if result or baked else why
 
 
 def _since_the_pulse(
@@ -467,9 +467,9 @@ def _endurance(
     parameters = run.parameters
     volts = [float(parameters[f"{name}_voltage"].value or 0.0) for name in ("set", "reset")]
     swing = float(np.nanmedian(states[0]) - np.nanmedian(states[1])) if states.size else 0.0
-    found = endurance(np.asarray(cycles, dtype=float), states[0], volts, swing, base)
+    result = endurance(np.asarray(cycles, dtype=float), states[0], volts, swing, base)
     why = "its windows have not worn, or fewer than five cells were cycled; cycle longer"
-    return found, "" if found else why
+    return result, "" if result else why
 
 
 Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[ParameterEstimate], str]]

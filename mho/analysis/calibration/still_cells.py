@@ -62,18 +62,18 @@ def unmoved_cells(pulses: PulsesByCell, base: Mapping[str, float]) -> Unmoved:
         np.minimum.at(low, pulses.cell[formed], np.log(read[formed]))
         np.maximum.at(high, pulses.cell[formed], np.log(read[formed]))
     moves = high - low >= MOVED
-    held = ~moves & (np.bincount(pulses.cell[formed], minlength=count) >= TRIED)
+    still = ~moves & (np.bincount(pulses.cell[formed], minlength=count) >= TRIED)
     lrs = high > half
     conducts = np.zeros(count, bool)
     conducts[pulses.cell[pulses.after >= formed_above(base)]] = True
     moving = moves | (pulses.young & conducts)
-    spans = np.where(held, high - low, np.nan)
+    spans = np.where(still, high - low, np.nan)
     resets, sets = (
         holding_still(pulses, kind, np.where(lrs == (kind == RESET), spans, np.nan), half)
         for kind in (RESET, SET)
     )
     chance = np.where(lrs, resets, sets)
-    from_start = held & ~pulses.young
+    from_start = still & ~pulses.young
     conducting = from_start & lrs
     formed_before = float((moves & ~pulses.young).sum()) / max(float(moving.sum()), 1.0)
     on = np.where(conducting, chance, 1.0)
@@ -81,7 +81,7 @@ def unmoved_cells(pulses: PulsesByCell, base: Mapping[str, float]) -> Unmoved:
         on[conducting] *= formed_before
     off = np.where(from_start & ~lrs, chance, 1.0)
     limit = np.where(pulses.young, SHORTED, LEFT_OUT)
-    stuck = held & ((np.minimum(chance, on) <= limit) | (~pulses.young & (chance == 1.0)))
+    stuck = still & ((np.minimum(chance, on) <= limit) | (~pulses.young & (chance == 1.0)))
     return Unmoved(moving, on, off, stuck, lrs)
 
 
@@ -93,17 +93,17 @@ def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -
     """
     chance = np.ones(len(spans))
     trials = _trials(pulses, kind, half)
-    held = np.isfinite(spans)[trials.cell]
-    tried = trials.cell[held]
+    still = np.isfinite(spans)[trials.cell]
+    tried = trials.cell[still]
     if not len(tried):
         return chance
-    width, gate, voltage = trials.own[::-1, held]
+    width, gate, voltage = trials.own[::-1, still]
     order = np.lexsort((width, gate, voltage, tried))
     last = order[np.append(np.diff(tried[order]) > 0, True)]  # the strongest of each cell
     halvings = np.floor(np.log2(MOVED / np.maximum(spans[tried[last]], NOISE)))  # few different spans
     pulses_of = np.stack([voltage[last], gate[last], width[last], MOVED / 2.0**halvings], axis=1)
     strongest, which = np.unique(pulses_of, axis=0, return_inverse=True)
-    others = trials.of(~held)
+    others = trials.of(~still)
     found = np.array([others.share_unmoved(*pulse) for pulse in strongest.tolist()])
     chance[tried[last]] = found[which.ravel()]
     return chance
