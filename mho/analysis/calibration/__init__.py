@@ -5,11 +5,10 @@ From the ground up: `pulses_by_cell`, `still_cells`, `transitions` (what pulses 
 """
 
 from mho.analysis.calibration.advice import COMMANDS, check_range
-from mho.analysis.calibration.calibrating import Calibration, calibrate, sought
+from mho.analysis.calibration.calibrating import Calibration, as_preset_file, calibrate, sought
 from mho.analysis.calibration.experiments import GatheredEvidence, told_beyond_pulses
 from mho.analysis.calibration.likelihoods.threshold_reset import FITTED as RESETS
 from mho.analysis.calibration.likelihoods.threshold_set import FITTED as SETS
-from mho.analysis.calibration.preset_text import as_preset_file
 from mho.analysis.calibration.pulse_records import (
     PulseTable,
     Records,

@@ -7,6 +7,7 @@ logit    u = (logit(value) - logit(base))    shares
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.advice import helping, what_helps
+from mho.analysis.calibration.experiments import ParameterEstimate
 from mho.analysis.calibration.likelihoods import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.residuals import Misfit, misfit
@@ -214,24 +216,12 @@ class Calibration:
 def calibrate(
     data: Transitions, base: str, preset: Mapping[str, Any], progress: Progress | None = None
 ) -> Calibration:
-    """Fit a preset to what pulses did to cells.
+    """Fit a preset to what pulses did to cells, about the one called `base`, whose parameters, SI, and `law` are given.
 
-    Parameters
-    ----------
-    data : Transitions
-    base : str
-        Name of the preset about which parameters are sought.
-    preset : mapping
-        Its parameters, SI, and its `law`.
-    progress : function, optional
-        Called with what is being done.
+    `progress` is called with what is being done.
 
-    Raises
-    ------
-    InputError
-        The law of the preset is not one that can be fitted, or there are too few cells or pulses.
-    ConvergenceError
-        A search did not end at a maximum.
+    Raises `InputError`: the law of the preset is not one that can be fitted, or there are too few cells or pulses;
+    `ConvergenceError`: a search did not end at a maximum.
     """
     law = LAWS[preset["law"]]
     if not any(preset[name] > 0.0 for name in law.spreads):
@@ -519,3 +509,44 @@ def _out_of_range(preset: Mapping[str, Any], data: Transitions) -> list[str]:
         f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
         "range would be a better beginning"
     ]
+
+
+MOST_SAID = 2000
+
+
+def as_preset_file(
+    found: Calibration, name: str, runs: Sequence[str], beyond: Sequence[ParameterEstimate] = (),
+    checks: str = "none", says: str = "",
+) -> str:  # fmt: skip
+    """Return a preset file called `name`, with all parameters that were sought, of run files with the names `runs`.
+
+    Those that the data do not tell lie near the base's values, and are listed; so are those without an interval. Its
+    `checks` ``passed``, ``failed`` or are ``none``, `says` has that in words.
+    """
+    names = [*found.names, *(one.name for one in beyond)]
+    mean, low, high = (
+        np.append(values, [getattr(one, end) for one in beyond])
+        for end, values in (("value", found.mean), ("low", found.low), ("high", found.high))
+    )
+    correlation = np.eye(len(names))
+    correlation[: len(found.names), : len(found.names)] = found.correlation
+
+    def row(values: NDArray[np.float64]) -> str:
+        return "[" + ", ".join(f"{value:.6g}" for value in values.tolist()) + "]"
+
+    lines = [f"name = {json.dumps(name)}", f"base = {json.dumps(found.base)}", "", "[parameters]"]
+    lines += [f"{parameter} = {value:.6g}" for parameter, value in zip(names, mean.tolist(), strict=True)]
+    lines += [f"{beside} = {value:.6g}" for one in beyond for beside, value in one.beside.items()]
+    sure = np.isfinite(low) & np.isfinite(high)
+    without = [one for one, known in zip(names, sure.tolist(), strict=True) if not known]
+    lines += ["", "[checks]", f"state = {json.dumps(checks)}", f"says = {json.dumps(says[:MOST_SAID])}"]
+    lines += ["", "[posterior]", f"parameters = {json.dumps([one for one in names if one not in without])}"]
+    mean, low, high, correlation = mean[sure], low[sure], high[sure], correlation[np.ix_(sure, sure)]
+    for key, values in (("mean", mean), ("interval_low", low), ("interval_high", high)):
+        lines.append(f"{key} = {row(values)}")
+    lines.append("correlation = [")
+    lines += [f"  {row(values)}," for values in correlation]
+    not_told = [one for one in found.not_told if one not in names[len(found.names) :]]
+    lines += ["]", f"runs = {json.dumps(list(runs))}", f"not_told = {json.dumps(not_told)}"]
+    lines += [f"no_interval = {json.dumps(without)}"] if without else []
+    return "\n".join(lines) + "\n"

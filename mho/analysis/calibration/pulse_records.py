@@ -90,10 +90,7 @@ def _plain(rows: Rows) -> Rows:
 def pulse_table(run: RunFile) -> PulseTable | None:
     """Return how a run tells its pulses; None where it holds none.
 
-    Raises
-    ------
-    InputError
-        A table of pulses lacks a column.
+    Raises `InputError`: a table of pulses lacks a column.
     """
     tables, parameters = run.tables, run.parameters
     named = parameters["array"].value if "array" in parameters else None
@@ -150,12 +147,8 @@ class Records:
 def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
     """Return the pulses in run files of one chip, and which of them have none.
 
-    Raises
-    ------
-    InputError
-        No run holds pulses, a table of pulses lacks a column, or two runs are of different chips; they are named.
-    RunFileError
-        A file cannot be read.
+    Raises `InputError`: no run holds pulses, a table of pulses lacks a column, or two runs are of different chips; they
+    are named; `RunFileError`: a file cannot be read.
     """
     check_one_chip(paths)
     parts, without = [], {}

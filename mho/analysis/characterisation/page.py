@@ -243,10 +243,7 @@ def write_report(
     It is ``report.html`` in the folder if no `output` is given; one that is there is replaced. `reasons` are why a step, by
     its number, has no run.
 
-    Raises
-    ------
-    InputError
-        There is nothing to report on, or the page cannot be written.
+    Raises `InputError`: there is nothing to report on, or the page cannot be written.
     """
     target = folder / REPORT if output is None else output
     if target.suffix.lower() not in (".html", ".htm"):

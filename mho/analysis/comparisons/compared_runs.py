@@ -66,10 +66,7 @@ class RunGroup:
 def read_compared(path: Path, name: str = "", *, whole: bool = True) -> ComparedRun:
     """Read what is compared of the run in a file; if `whole`, bench, chip, instruments and packages too, ten times as slow.
 
-    Raises
-    ------
-    RunFileError
-        It cannot be read.
+    Raises `RunFileError`: it cannot be read.
     """
     card = read_card(path)
     results = [one for one in card.results[:NUMBERS] if one.name not in OF_THE_MOMENT]
@@ -119,10 +116,7 @@ def read_sides(
 ) -> tuple[tuple[RunGroup, ...], tuple[SkippedFile, ...]]:
     """Read groups of files by their names; a file that cannot be read is left out, and named.
 
-    Raises
-    ------
-    InputError
-        Fewer than two groups are left of which something can be read.
+    Raises `InputError`: fewer than two groups are left of which something can be read.
     """
     sides, skipped, empty = [], [], []
     for name, paths in groups:

@@ -114,10 +114,7 @@ def compare(
     `centre`, ``median`` or ``mean``, stands for a group; the setting `by` which the groups were made differs by itself;
     files that could not be read, `skipped`, are named.
 
-    Raises
-    ------
-    InputError
-        There is a single side, too many, or they have nothing in common.
+    Raises `InputError`: there is a single side, too many, or they have nothing in common.
     """
     if centre not in CENTRES:
         raise InputError(f"{centre!r} is no centre of values; choose one of {', '.join(CENTRES)}")
@@ -322,22 +319,11 @@ def compare_files(
 ) -> Comparison:
     """Compare runs: each file with the first; or those of `places` with those of `against`; or in groups.
 
-    Parameters
-    ----------
-    places : sequence of path
-        Run files; folders of them with `against` or `by`.
-    against : sequence of path
-        The other lot.
-    by : str
-        Make a group of the runs of each value of a fact, parameter or result, as in ``mho runs --where``; of several
-        names, with commas between them, of each pair of values.
-    centre : str
-        What stands for a group: ``median`` or ``mean``.
+    Groups are the runs of each value of a fact, parameter or result, `by` its name, as in ``mho runs --where``; of several
+    names, with commas between them, of each pair of values. `centre`, ``median`` or ``mean``, stands for a group.
 
-    Raises
-    ------
-    InputError
-        There is nothing to compare: no such file, no run that can be read, one group only, nothing in common.
+    Raises `InputError`: there is nothing to compare: no such file, no run that can be read, one group only, nothing in
+    common.
     """
     if by and against:
         raise InputError("--by and --against do not go together; leave one out")
@@ -368,10 +354,7 @@ def group_files(
 ) -> list[tuple[str, list[Path]]]:
     """Return the files of each group of runs, ordered by its values; those that cannot be read go to `skipped`.
 
-    Raises
-    ------
-    InputError
-        No run can be read or has such a name, all are in one group, or there are too many.
+    Raises `InputError`: no run can be read or has such a name, all are in one group, or there are too many.
     """
     runs, unread = read_cards(places)
     skipped += unread

@@ -132,7 +132,7 @@ class Runs(Sequence[Run]):
             No run has it, a name of `dim` or `by` is unknown, or xarray is not installed.
         """
         try:
-            from mho.analysis.datasets.stacks import stack
+            from mho.analysis.datasets.xarray_values import stack
         except ImportError as error:
             raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
         names = [one.strip() for one in by.split(",")] if isinstance(by, str) else list(by)

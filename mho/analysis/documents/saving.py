@@ -26,10 +26,7 @@ def check_page(output: Path, what: str = "page") -> None:
 def save_page(document: Document, output: Path) -> Path:
     """Write a page as its name says, HTML or PDF; one that is there is replaced, folders are made.
 
-    Raises
-    ------
-    InputError
-        It cannot be written, or is no page, see `check_page`.
+    Raises `InputError`: it cannot be written, or is no page, see `check_page`.
     """
     check_page(output)
     if output.suffix.lower() == ".pdf":

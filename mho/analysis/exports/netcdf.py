@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
     """Return a run file's tables, maps and arrays as an xarray Dataset in memory.
 
-    Raises
-    ------
-    RunFileError
-        The run file is missing, foreign or damaged.
-    InputError
-        xarray or h5netcdf is not installed.
+    Raises `RunFileError`: the run file is missing, foreign or damaged; `InputError`: xarray or h5netcdf is not
+    installed.
     """
     try:
         import xarray

@@ -136,10 +136,7 @@ KEY_RESULTS = 4  # in the list of runs
 def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> Document:
     """Return the page about the runs at places, with folders if `personal`, grouped by what was varied, or `by` a name.
 
-    Raises
-    ------
-    InputError
-        No run can be read, or a name of `by` is unknown.
+    Raises `InputError`: no run can be read, or a name of `by` is unknown.
     """
     runs, skipped = read_cards(places)
     named = tuple(filter(None, map(str.strip, by.split(","))))

@@ -348,10 +348,7 @@ TONES = {
 def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | None = None) -> Document:
     """Return the page about the run in a file, however it ended; if `personal` with folders, user, host and changed code.
 
-    Raises
-    ------
-    RunFileError
-        The file is no run file, or damaged.
+    Raises `RunFileError`: the file is no run file, or damaged.
     """
     with RunFile(path) as run:
         summary = summarise(run)

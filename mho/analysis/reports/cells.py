@@ -56,10 +56,7 @@ def read_arrays(run: RunFile) -> tuple[ArrayCells, ...]:
 
     An array is known by its maps ``<array>_conductance`` and ``<array>_target``.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     names = [name.removesuffix("_conductance") for name in run.maps if name.endswith("_conductance")]
     return tuple(_read(run, name) for name in names if f"{name}_target" in run.maps)

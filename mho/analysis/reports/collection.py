@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from mho.analysis.reports.run_table import Row, RunRow, row_of, table_of
-from mho.analysis.reports.table_files import check_table_file, write_table
+from mho.analysis.reports.run_table import Row, RunRow, check_table_file, row_of, table_of, write_table
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
@@ -35,10 +34,7 @@ def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Itera
     A try that failed and was made again (``7.failed-1.h5`` beside ``7.h5``) is the same run: of those in a folder only
     the last is given, see `left_out_tries`, unless `every_try` is wanted; a file that is named is given.
 
-    Raises
-    ------
-    InputError
-        A place that is not there, or a pipe, a device or a socket.
+    Raises `InputError`: a place that is not there, or a pipe, a device or a socket.
     """
     for place in map(Path, places):
         try:
@@ -130,11 +126,8 @@ def tabulate(
     Without `workers` processes, or the `scheduler` of a Dask cluster, files are read here; `columns` are as of
     `RunTable.chosen`.
 
-    Raises
-    ------
-    InputError
-        A place that is not there, no run that can be read, a column that no run has, a table that cannot be written, or a
-        package that is not installed.
+    Raises `InputError`: a place that is not there, no run that can be read, a column that no run has, a table that
+    cannot be written, or a package that is not installed.
     """
     check_table_file(output)
     with ExitStack() as stack:

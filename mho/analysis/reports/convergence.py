@@ -52,10 +52,7 @@ def ideal(cycles: ArrayLike) -> Floats:
 def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None:
     """Return the refinement that `run` has recorded so far, of its last right-hand side or another; None if there is none.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     if "cycles" not in run.tables or not set(_COLUMNS) <= set(run.units("cycles")):
         return None

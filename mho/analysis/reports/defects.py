@@ -158,10 +158,7 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
 def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:
     """Return the cells that a run's own pulses destroyed, each with its cause, and with what it had in words.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged, or its result has no such list.
+    Raises `RunFileError`: the file is damaged, or its result has no such list.
     """
     listed = run.summary.get(LOST_CELLS, [])
     try:

@@ -122,10 +122,7 @@ class ForecastScores:
 def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:
     """Score the forecasts that the run files at `places` hold, files or folders.
 
-    Raises
-    ------
-    InputError
-        A place that is not there.
+    Raises `InputError`: a place that is not there.
     """
     scores = ForecastScores()
     for one in measure_runs(find_runs(*places), _forecast_and_outcome):

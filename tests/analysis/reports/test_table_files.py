@@ -14,8 +14,7 @@ import run_samples
 from command_line import Shell
 
 from mho.analysis.reports.collection import summarise, tabulate
-from mho.analysis.reports.run_table import RunRow, RunTable, row_of, table_of
-from mho.analysis.reports.table_files import write_table
+from mho.analysis.reports.run_table import RunRow, RunTable, row_of, table_of, write_table
 from mho.errors import InputError
 from mho.runs import RunFile
 

@@ -32,8 +32,7 @@ from mho.analysis.exports.package.pictures import How, PackagePicture, check_how
 from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
 from mho.analysis.reports.collection import runs_at
 from mho.analysis.reports.quantities import parameter_text
-from mho.analysis.reports.run_table import SOURCES, row_of, table_of
-from mho.analysis.reports.table_files import csv_heads, csv_value
+from mho.analysis.reports.run_table import SOURCES, csv_heads, csv_value, row_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell, markdown, visible
 from mho.runs import Status, outcome_line

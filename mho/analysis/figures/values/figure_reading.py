@@ -154,10 +154,7 @@ def gather(
     `formulas` are columns that are computed from others; `there` is what the figure is drawn from, where that is known
     already.
 
-    Raises
-    ------
-    RunFileError
-        When the file is damaged, or lacks the figure's data.
+    Raises `RunFileError`: when the file is damaged, or lacks the figure's data.
     """
     if formulas or (figure.beside and figure.beside not in run.tables):  # of its own table; of an older run
         figure = replace(figure, beside="")

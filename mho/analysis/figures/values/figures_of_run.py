@@ -18,10 +18,7 @@ _REFINEMENT = {"cycle", "residual", "relative_error"}
 def figures_of(run: RunFile) -> tuple[Figure, ...]:
     """Return the figures of a run; those over the table of runs are drawn of several.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     own = tuple(one for one in run.figures if one.table != RUNS or RUNS in run.tables)
     return own or _inferred(run)
@@ -30,10 +27,7 @@ def figures_of(run: RunFile) -> tuple[Figure, ...]:
 def figure_of(run: RunFile, name: str) -> Figure:
     """Return one figure of a run by its name: one that it declares, or would have, had it been written today.
 
-    Raises
-    ------
-    RunFileError
-        There is none of that name.
+    Raises `RunFileError`: there is none of that name.
     """
     result = find_figure(run, name)
     if result is None:
