@@ -31,11 +31,11 @@ KURTOSIS, KURTOSIS_WEIGHT, KURTOSIS_VALUES = 8.0, 0.3, 20.0
 its weight beside that of the values, as a share of their number and at most. Few values seldom show their tails."""
 
 
-def _t(freedom: Any, level: float = LEVEL) -> Any:
+def _t(freedom: Any) -> Any:
     """Return Student's deviate that leaves half of the rest beyond each side."""
     from scipy.special import stdtrit  # loads slowly
 
-    return stdtrit(freedom, 0.5 + level / 2.0)
+    return stdtrit(freedom, 0.5 + LEVEL / 2.0)
 
 
 def binomial_interval(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Ends:

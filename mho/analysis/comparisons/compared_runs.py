@@ -36,7 +36,7 @@ class ComparedRun:
     """A run as far as it is compared."""
 
     path: Path
-    name: str  # of its file, and of the folder where others have the same
+    name: str  # of its file
     procedure: str
     status: str
     outcome: str
@@ -63,7 +63,7 @@ class RunGroup:
     runs: tuple[ComparedRun, ...]
 
 
-def read_compared(path: Path, name: str = "", *, whole: bool = True) -> ComparedRun:
+def read_compared(path: Path, *, whole: bool = True) -> ComparedRun:
     """Read what is compared of the run in a file; if `whole`, bench, chip, instruments and packages too, ten times as slow.
 
     Raises `RunFileError`: it cannot be read.
@@ -75,7 +75,7 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
     }
     run = ComparedRun(
         path=path,
-        name=name or path.stem,
+        name=path.stem,
         procedure=card.facts.procedure,
         status=card.status,
         outcome=outcome_line(card.status, card.reason, card.conclusion),

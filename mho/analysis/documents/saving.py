@@ -11,12 +11,12 @@ from mho.errors import InputError
 FORMS = (".html", ".htm", ".pdf")
 
 
-def check_page(output: Path, what: str = "page") -> None:
+def check_page(output: Path) -> None:
     """Raise `InputError` for a name that no page can have, before the work: another suffix, a folder in its place."""
     if output.suffix.lower() not in FORMS:
-        raise InputError(f"{what} {output} is no page; give a name that ends in .html or .pdf")
+        raise InputError(f"page {output} is no page; give a name that ends in .html or .pdf")
     if output.is_dir():
-        raise InputError(f"{what} {output} is a folder; give the name of a file in it")
+        raise InputError(f"page {output} is a folder; give the name of a file in it")
     if output.suffix.lower() == ".pdf":
         from mho.analysis.documents.pdf_pages import check_installed
 

@@ -14,6 +14,7 @@ from mho.array_types import Floats
 
 NODES = 3  # a dimension
 NOTHING = 1e-30  # shares below are 0: processors are slow with the smallest numbers
+WIDTHS = 0.06, 0.03  # of the latent values, as long as nothing is known
 FIRST = 7  # a dimension, as long as nothing is known
 LINE_NODES = 42  # where the integrand is
 LINE_FIRST = 321
@@ -26,9 +27,9 @@ FLAT = 0.03  # of it, is added everywhere between
 class DeviceNodes:
     """Nodes (cells, nodes) of each cell in the space of its latent `values`; `fresh` until they are moved."""
 
-    def __init__(self, cells: int, dimensions: int, widths: tuple[float, ...] = (0.06, 0.03)) -> None:
+    def __init__(self, cells: int, dimensions: int) -> None:
         self._centre = np.zeros((cells, dimensions))
-        self._root = np.broadcast_to(np.diag(widths[:dimensions]), (cells, dimensions, dimensions))
+        self._root = np.broadcast_to(np.diag(WIDTHS[:dimensions]), (cells, dimensions, dimensions))
         self.fresh = True
         self._place(FIRST)
 
