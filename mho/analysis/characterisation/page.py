@@ -8,25 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mho.analysis import documents as page
 from mho.analysis.characterisation.extracted_parameters import Extracted, extracted
-from mho.analysis.documents import (
-    BAD,
-    DIM,
-    Block,
-    Document,
-    FactList,
-    Heading,
-    Paragraph,
-    Picture,
-    Pictures,
-    TextSpan,
-    Words,
-    grid,
-    joined,
-    map_texts,
-    save_page,
-    without_folders,
-)
 from mho.analysis.figures import compose, figures_of, gather
 from mho.analysis.reports.quantities import handy_unit, name_text
 from mho.analysis.reports.summary import read_description
@@ -248,29 +231,29 @@ def write_report(
     target = folder / REPORT if output is None else output
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target} is no page; give a name that ends in .html")
-    return save_page(characterisation_document(folder, reasons=reasons), target)
+    return page.save_page(characterisation_document(folder, reasons=reasons), target)
 
 
 def characterisation_document(
     folder: Path, *, reasons: Mapping[str, str] | None = None, personal: bool = False
-) -> Document:
+) -> page.Document:
     """Return the page as `write_report` writes it, with folders in its texts if `personal`; errors as there."""
     folder_runs = read_folder(folder)
     blocks = tuple(_body(folder_runs, folder, reasons or {}))
-    document = Document(
+    document = page.Document(
         folder_runs.title, blocks, folder_runs.description, pixels=True
     )  # of a hundred runs: a small page
-    return document if personal else map_texts(document, without_folders)
+    return document if personal else page.map_texts(document, page.without_folders)
 
 
-def _body(folder_runs: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[Block]:
+def _body(folder_runs: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[page.Block]:
     done = [step for step in folder_runs.steps if step.finished]
     superseded = [run for step in done for run in step.runs if run is not step.finished]
     if folder_runs.description:
-        yield Paragraph(folder_runs.description, DIM)
+        yield page.Paragraph(folder_runs.description, page.DIM)
     yield _facts(folder_runs, folder)
     if folder_runs.steps:
-        yield Heading("Steps")
+        yield page.Heading("Steps")
         yield _steps(folder_runs.steps, reasons)
     yield from _left_out(folder_runs)
     yield from _headlines(folder_runs)
@@ -279,7 +262,7 @@ def _body(folder_runs: Folder, folder: Path, reasons: Mapping[str, str]) -> Iter
             yield from _run(run)
 
 
-def _facts(folder_runs: Folder, folder: Path) -> FactList:
+def _facts(folder_runs: Folder, folder: Path) -> page.FactList:
     def all_of(name: str) -> str:
         return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in folder_runs.runs))))
 
@@ -293,75 +276,79 @@ def _facts(folder_runs: Folder, folder: Path) -> FactList:
         "seed": all_of("seed"),
         "mho": all_of("version"),
     }
-    return FactList(tuple((name, text) for name, text in facts.items() if text))
+    return page.FactList(tuple((name, text) for name, text in facts.items() if text))
 
 
-def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
-    rows: list[tuple[Words, ...]] = []
+def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> page.Block:
+    rows: list[tuple[page.Words, ...]] = []
     for step in steps:
         done = step.finished
         others = [run for run in step.runs if run is not done]
-        state: Words = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
-        outcome: Words
+        state: page.Words = (
+            "finished" if done else (others[-1].status or "unreadable") if others else "missing"
+        )
+        outcome: page.Words
         if done is not None:
-            outcome = TextSpan(done.path.name, link=done.path.stem)
+            outcome = page.TextSpan(done.path.name, link=done.path.stem)
         else:
-            state = TextSpan(str(state), BAD)
+            state = page.TextSpan(str(state), page.BAD)
             unknown = "" if others else "no run file: not begun, skipped, refused by the bench, or deleted"
             outcome = reasons.get(str(step.number), unknown)
-        failed = [(f"{run.path.name}: ", TextSpan(run.trouble or run.outcome, BAD)) for run in others]
-        words = joined([one for one in (outcome, *failed) if one])
+        failed = [
+            (f"{run.path.name}: ", page.TextSpan(run.trouble or run.outcome, page.BAD)) for run in others
+        ]
+        words = page.joined([one for one in (outcome, *failed) if one])
         rows.append((str(step.number), step.procedure, state, words))
-    return grid(("", "step", "", ""), rows, caption="Steps of the plan")
+    return page.grid(("", "step", "", ""), rows, caption="Steps of the plan")
 
 
-def _left_out(folder: Folder) -> Iterator[Block]:
+def _left_out(folder: Folder) -> Iterator[page.Block]:
     rows = [(run.path.name, run.left_out) for run in folder.runs if run.left_out and run.finished]
     if rows:
-        yield Heading("Broken cells, left out")
-        yield grid(("run", "cells"), rows, caption="Broken cells, left out")
+        yield page.Heading("Broken cells, left out")
+        yield page.grid(("run", "cells"), rows, caption="Broken cells, left out")
 
 
-def _headlines(folder: Folder) -> Iterator[Block]:
-    rows: list[tuple[Words, ...]] = []
+def _headlines(folder: Folder) -> Iterator[page.Block]:
+    rows: list[tuple[page.Words, ...]] = []
     for run in folder.runs:
         if not run.finished or run.result is None:
             continue
         kind = f"{run.procedure}, {run.varied}" if run.varied else run.procedure
         for what, one in headline(kind, extracted(run.result, run.units or {})):
-            link = TextSpan(run.path.name, link=run.path.stem)
+            link = page.TextSpan(run.path.name, link=run.path.stem)
             rows.append((what, *_value(one), _cells_behind(run.result, one), link))
     if rows:
-        yield Heading("Device parameters")
+        yield page.Heading("Device parameters")
         head = ("parameter", "value", "95 % interval", "unit", "cells", "run")
-        yield grid(head, rows, numbers=(1, 2, 4), caption="Device parameters")
+        yield page.grid(head, rows, numbers=(1, 2, 4), caption="Device parameters")
 
 
-def _run(run: PageRun) -> Iterator[Block]:
-    yield Heading(run.title or run.path.name, anchor=run.path.stem)
+def _run(run: PageRun) -> Iterator[page.Block]:
+    yield page.Heading(run.title or run.path.name, anchor=run.path.stem)
     if run.trouble:
-        yield Paragraph(run.trouble, BAD)
+        yield page.Paragraph(run.trouble, page.BAD)
         return
     line = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, run.outcome)))
-    yield Paragraph(line, DIM)
+    yield page.Paragraph(line, page.DIM)
     for warning in run.warnings:
-        yield Paragraph(warning, BAD)
+        yield page.Paragraph(warning, page.BAD)
     found = extracted(run.result or {}, run.units or {})
     if found:
         rows = [(name_text(one.name), *_value(one)) for one in found]
         head = ("parameter", "value", "95 % interval", "unit")
-        yield grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
-    yield Pictures(tuple(_pictures(run.path)))
+        yield page.grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
+    yield page.Pictures(tuple(_pictures(run.path)))
 
 
-def _pictures(path: Path) -> Iterator[Picture]:
+def _pictures(path: Path) -> Iterator[page.Picture]:
     """Yield a run's declared figures, drawn as `mho plot` draws them."""
     with RunFile(path) as run:
         for figure in figures_of(run)[:MOST_FIGURES]:
             try:
-                yield Picture(figure.heading, compose(figure, [gather(run, figure)]))
+                yield page.Picture(figure.heading, compose(figure, [gather(run, figure)]))
             except MhoError as error:
-                yield Picture(figure.heading, trouble=str(error))
+                yield page.Picture(figure.heading, trouble=str(error))
 
 
 def _value(one: Extracted) -> tuple[str, str, str]:

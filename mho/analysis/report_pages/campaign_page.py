@@ -9,27 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mho.analysis import documents as page
 from mho.analysis.comparisons import number_text
-from mho.analysis.documents import (
-    BAD,
-    DIM,
-    DOUBTFUL,
-    Block,
-    Document,
-    FactList,
-    Folded,
-    Heading,
-    Listing,
-    Paragraph,
-    Picture,
-    TextSpan,
-    Words,
-    counted,
-    grid,
-    listing,
-    map_texts,
-    without_folders,
-)
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
 from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards
@@ -107,7 +88,7 @@ def _alike(one: Floats, other: Floats) -> bool:
 
 def swept_pictures(
     runs: Sequence[RunCard], found: Sequence[Varied], by: Sequence[str], values: Mapping[str, Floats]
-) -> tuple[Picture, ...]:
+) -> tuple[page.Picture, ...]:
     """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group."""
     pictures = []
     for name, column in swept(found, runs).items():
@@ -117,11 +98,11 @@ def swept_pictures(
                 figure = table_figure(f"parameter.{name}", f"result.{result}", runs, ())
                 members = runs_of_groups(figure, runs, groups)
             except InputError as error:
-                pictures.append(Picture(f"{result} over {name}", trouble=str(error)))
+                pictures.append(page.Picture(f"{result} over {name}", trouble=str(error)))
                 continue
             title = figure.title.replace(".", ", ")
             drawn = compare(replace(figure, title=f"{title[:1].upper()}{title[1:]}"), members)
-            pictures.append(Picture(title, drawn))
+            pictures.append(page.Picture(title, drawn))
     return tuple(pictures)
 
 
@@ -133,7 +114,7 @@ MOST_OUTLIERS = 40
 KEY_RESULTS = 4  # in the list of runs
 
 
-def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> Document:
+def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> page.Document:
     """Return the page about the runs at places, with folders if `personal`, grouped by what was varied, or `by` a name.
 
     Raises `InputError`: no run can be read, or a name of `by` is unknown.
@@ -141,7 +122,7 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     runs, skipped = read_cards(places)
     named = tuple(filter(None, map(str.strip, by.split(","))))
     kinds = Counter(run.card.facts.procedure for run in runs)
-    parts: list[Block] = []
+    parts: list[page.Block] = []
     for kind, _ in kinds.most_common(MOST_PROCEDURES):
         parts += _procedure([run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped)
     folder = _folder(places)  # the plan is in it, or above it
@@ -154,14 +135,16 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
         *_repeat(plan),
     )
     title = _title(places, runs)
-    document = Document(title, blocks, f"Campaign of {counted(len(runs), 'run')} of {', '.join(kinds)}")
-    return document if personal else map_texts(document, without_folders)
+    document = page.Document(
+        title, blocks, f"Campaign of {page.counted(len(runs), 'run')} of {', '.join(kinds)}"
+    )
+    return document if personal else page.map_texts(document, page.without_folders)
 
 
 def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
     folder = _folder(places).resolve()
     name = folder.parent.name if folder.name == "runs" else folder.name
-    return f"Campaign {name}: {counted(len(runs), 'run')}"
+    return f"Campaign {name}: {page.counted(len(runs), 'run')}"
 
 
 def _folder(places: Sequence[Path]) -> Path:
@@ -171,7 +154,7 @@ def _folder(places: Sequence[Path]) -> Path:
 # --- how it went ---
 
 
-def _incomplete(runs: Sequence[RunCard]) -> Iterator[Block]:
+def _incomplete(runs: Sequence[RunCard]) -> Iterator[page.Block]:
     """Say of each folder how many of the runs of its plan have finished, unless all have."""
     folders: dict[Path, list[RunCard]] = {}
     for run in runs:
@@ -180,9 +163,9 @@ def _incomplete(runs: Sequence[RunCard]) -> Iterator[Block]:
         finished = sum(run.finished for run in here)
         planned = max(map(_planned, (here[0], here[-1])))
         if finished < planned:
-            yield Paragraph(
+            yield page.Paragraph(
                 f"{finished} of the {planned} runs of the plan have finished: what follows is of a part of the campaign.",
-                BAD,
+                page.BAD,
             )
 
 
@@ -198,18 +181,20 @@ def _planned(run: RunCard) -> int:
 
 def _overview(
     runs: Sequence[RunCard], skipped: Sequence[SkippedFile], kinds: Mapping[str, int], tries: str
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     states = Counter(run.card.status for run in runs)
     text = ", ".join(f"{count} {state}" for state, count in states.most_common())
     if skipped:
         text += f", {len(skipped)} damaged"
-    yield Paragraph(f"{counted(len(runs) + len(skipped), 'file')}: {text}.", BAD if skipped else "")
+    yield page.Paragraph(
+        f"{page.counted(len(runs) + len(skipped), 'file')}: {text}.", page.BAD if skipped else ""
+    )
     if tries:
-        yield Paragraph(f"{tries}.", DIM)
+        yield page.Paragraph(f"{tries}.", page.DIM)
     starts = [run.card.facts.start for run in runs if run.card.facts.start is not None]
     took = [run.card.end - run.card.facts.start for run in runs if run.card.end and run.card.facts.start]
     simulated = sum(bool(run.card.facts.preset) for run in runs)
-    facts: list[tuple[str, Words]] = [
+    facts: list[tuple[str, page.Words]] = [
         ("procedures", ", ".join(f"{name} ({count})" for name, count in kinds.items())),
         ("bench", _all_of(runs, "bench")),
         ("chip", _all_of(runs, "chip")),
@@ -221,7 +206,7 @@ def _overview(
     if starts and took:
         together, middle = duration_text(sum(took)), duration_text(float(np.median(took)))
         facts.append(("time of the runs", f"{together} together, median {middle}"))
-    yield FactList(tuple((name, words) for name, words in facts if words))
+    yield page.FactList(tuple((name, words) for name, words in facts if words))
     yield from _trouble(runs, skipped)
 
 
@@ -231,11 +216,11 @@ def _all_of(runs: Sequence[RunCard], fact: str) -> str:
     return ", ".join(filter(None, result[:MOST_VALUES])) + more
 
 
-def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[Block]:
+def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[page.Block]:
     if skipped:
-        yield Heading("Damaged files", 2, "damaged")
+        yield page.Heading("Damaged files", 2, "damaged")
         rows = [(one.path.name, one.reason) for one in skipped]
-        yield grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
+        yield page.grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
     finished = [run for run in runs if run.finished and run.card.conclusion]
     empty = [run for run in finished if run.card.conclusion and not run.card.conclusion.measured]
     warned = [
@@ -247,18 +232,18 @@ def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterato
         ("Runs with warnings", "warned", warned),
     ):
         if some:
-            yield Heading(title, 2, anchor)
+            yield page.Heading(title, 2, anchor)
             if anchor == "unfinished":
-                yield Paragraph("They are used as far as they came.", DIM)
-            yield grid(
+                yield page.Paragraph("They are used as far as they came.", page.DIM)
+            yield page.grid(
                 ("file", "how it stands", "outcome", "warnings"), list(map(_outcome, some)), caption=title, most=100,
                 of="runs",
             )  # fmt: skip
 
 
-def _outcome(run: RunCard) -> tuple[Words, ...]:
+def _outcome(run: RunCard) -> tuple[page.Words, ...]:
     card, conclusion = run.card, run.card.conclusion
-    state = TextSpan(status_words(card.status, conclusion), DOUBTFUL)
+    state = page.TextSpan(status_words(card.status, conclusion), page.DOUBTFUL)
     outcome = outcome_line(card.status, card.reason, conclusion, named=False)
     return run.path.name, state, outcome, "; ".join(conclusion.warnings) if conclusion else ""
 
@@ -268,18 +253,18 @@ def _outcome(run: RunCard) -> tuple[Words, ...]:
 
 def _procedure(
     runs: Sequence[RunCard], by: tuple[str, ...], kinds: Mapping[str, int], skipped: list[SkippedFile]
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     name = runs[0].card.facts.procedure
     of = f" of {name}" if len(kinds) > 1 else ""
     found = varied(runs)
     chosen = by or chosen_groups(found)
     groups = group_runs(chosen, runs)
     values, units = results_of(runs)
-    yield Heading(f"What was varied{of}", 2, f"varied-{name}")
+    yield page.Heading(f"What was varied{of}", 2, f"varied-{name}")
     yield from _varied(found, runs)
-    yield Heading(f"Results{of}", 2, f"results-{name}")
+    yield page.Heading(f"Results{of}", 2, f"results-{name}")
     if len(groups) > 1:
-        yield Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", DIM)
+        yield page.Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", page.DIM)
     yield from _results(values, units, groups)
     yield from _stand_apart(values, units, groups, runs)
     drawn, note, damaged = grouped_pictures(runs, groups)
@@ -288,9 +273,9 @@ def _procedure(
     yield from figure_blocks((*over, *drawn), note, f"Figures{of}", f"figures-{name}")
 
 
-def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]:
+def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[page.Block]:
     if not found:
-        yield Paragraph("Nothing: all runs have the same parameters and the same seed.", DIM)
+        yield page.Paragraph("Nothing: all runs have the same parameters and the same seed.", page.DIM)
         return
     rows = []
     for one in found:
@@ -301,44 +286,44 @@ def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]
             shown += ", not there in some" * (len(there) < len(one.values))
         rows.append((one.name.replace("_", " "), str(len(one.values)), shown))
     head = ("what", "values", "which, and in how many runs")
-    yield grid(head, rows, numbers=(1,), caption="What was varied", most=100)
+    yield page.grid(head, rows, numbers=(1,), caption="What was varied", most=100)
 
 
 def _results(
     values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     known = {name: column[np.isfinite(column)] for name, column in values.items()}
     same = [name for name, column in known.items() if np.ptp(column) == 0.0]
     moving = [name for name in values if name not in same]
     if not values:
-        yield Paragraph("No run has a result.", DIM)
+        yield page.Paragraph("No run has a result.", page.DIM)
     apart = {name: separation(values[name], groups) for name in moving}
     moving.sort(key=lambda name: -round(apart[name], 3))
     if len(groups) > 1 and moving:
-        yield Paragraph("First the results in which the groups lie furthest apart.", DIM)
+        yield page.Paragraph("First the results in which the groups lie furthest apart.", page.DIM)
     for title, some in (("", moving[:FIRST_RESULTS]), ("more results", moving[FIRST_RESULTS:MOST_RESULTS])):
         if some:
             table = _table(some, values, units, groups)
-            yield Folded(f"{len(some)} {title}", (table,)) if title else table
+            yield page.Folded(f"{len(some)} {title}", (table,)) if title else table
     if len(moving) > MOST_RESULTS:
-        yield Paragraph(f"{len(moving) - MOST_RESULTS} more results are not shown.", DIM)
+        yield page.Paragraph(f"{len(moving) - MOST_RESULTS} more results are not shown.", page.DIM)
     if same:
         equal = [f"{name_text(one, units[one])} {_number(known[one][0], units[one])}" for one in same[:200]]
         verb = "is" if len(same) == 1 else "are"
-        title = f"{counted(len(same), 'result')} {verb} the same in all runs"
-        yield Folded(title, (Paragraph("; ".join(equal)),))
+        title = f"{page.counted(len(same), 'result')} {verb} the same in all runs"
+        yield page.Folded(title, (page.Paragraph("; ".join(equal)),))
 
 
 def _table(
     names: Sequence[str], values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
-) -> Block:
+) -> page.Block:
     rows = []
     for name in names:
         for group in groups:
             result = summarised(values[name][list(group.runs)])
             rows.append((name_text(name, units[name]), group.label, *_cells(result, units[name])))
     head = ("result", "group", "runs", "median", "lower quartile", "upper quartile", "least", "largest")
-    return grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
+    return page.grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
 
 
 def _cells(one: GroupResult | None, unit: str) -> tuple[str, ...]:
@@ -350,11 +335,13 @@ def _cells(one: GroupResult | None, unit: str) -> tuple[str, ...]:
 
 def _stand_apart(
     values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group], runs: Sequence[RunCard]
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     found = all_outliers(dict(values), groups)
-    yield Heading("Runs that stand apart", 3)
+    yield page.Heading("Runs that stand apart", 3)
     if not found:
-        yield Paragraph("None: no result lies more than 3 distances between quartiles beyond them.", DIM)
+        yield page.Paragraph(
+            "None: no result lies more than 3 distances between quartiles beyond them.", page.DIM
+        )
         return
     rows = []
     for one in found:
@@ -364,7 +351,7 @@ def _stand_apart(
         rows.append((runs[one.run].path.name, one.group, name_text(one.result, unit), value, median, apart))
     head = ("file", "group", "result", "value", "median of the group", "distance / quartiles' distance")
     note = "beyond 3 distances between quartiles; of each run the result that stands apart most"
-    yield grid(
+    yield page.grid(
         head, rows, numbers=(3, 4, 5), caption="Runs that stand apart", note=note, most=MOST_OUTLIERS,
         of="runs",
     )  # fmt: skip
@@ -373,34 +360,36 @@ def _stand_apart(
 # --- all runs, and how to repeat them ---
 
 
-def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
-    yield Heading("Runs", 2, "runs")
+def _listed(runs: Sequence[RunCard]) -> Iterator[page.Block]:
+    yield page.Heading("Runs", 2, "runs")
     values, units = results_of(runs)
     known = {name: column[np.isfinite(column)] for name, column in values.items()}
     moving = [name for name, column in known.items() if column.size and np.ptp(column) > 0.0][:KEY_RESULTS]
-    rows: list[tuple[Words, ...]] = []
+    rows: list[tuple[page.Words, ...]] = []
     for place, run in enumerate(runs):
         facts = run.card.facts
-        state: Words = run.card.status if run.finished else TextSpan(run.card.status, DOUBTFUL)
+        state: page.Words = run.card.status if run.finished else page.TextSpan(run.card.status, page.DOUBTFUL)
         numbers = [_number(values[name][place], units[name]) for name in moving]
         rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *numbers))
     named = [name_text(name, units[name]) for name in moving]
     head = ("file", "procedure", "preset", "seed", "how it stands", *named)
-    table = grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
-    yield Folded(counted(len(runs), "run"), (table,))
+    table = page.grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
+    yield page.Folded(page.counted(len(runs), "run"), (table,))
 
 
 def _number(value: float, unit: str) -> str:
     return "-" if np.isnan(value) else number_text(handy_unit(unit)[0] * float(value))
 
 
-def _repeat(plan: str) -> Iterator[Block]:
-    yield Heading("How to repeat it", 2, "repeat")
+def _repeat(plan: str) -> Iterator[page.Block]:
+    yield page.Heading("How to repeat it", 2, "repeat")
     if plan:
-        yield Paragraph("The whole campaign, from its plan:")
-        yield Listing(f"mho campaign {PLAN}", "Command that repeats the campaign")
-        yield Folded(f"The plan, {len(plan.splitlines())} lines", (listing(plan, "Plan of the campaign"),))
-    yield Paragraph(
+        yield page.Paragraph("The whole campaign, from its plan:")
+        yield page.Listing(f"mho campaign {PLAN}", "Command that repeats the campaign")
+        yield page.Folded(
+            f"The plan, {len(plan.splitlines())} lines", (page.listing(plan, "Plan of the campaign"),)
+        )
+    yield page.Paragraph(
         "One run, compared with it bit for bit, where its bench is simulated; and whether all files are whole:"
     )
-    yield Listing("mho rerun RUN.h5\nmho verify *.h5", "Commands on its files")
+    yield page.Listing("mho rerun RUN.h5\nmho verify *.h5", "Commands on its files")

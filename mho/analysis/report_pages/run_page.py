@@ -12,27 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mho.analysis.documents import (
-    BAD,
-    DIM,
-    DOUBTFUL,
-    GOOD,
-    PERSONAL,
-    Block,
-    Document,
-    FactList,
-    Folded,
-    Heading,
-    Listing,
-    Paragraph,
-    TextSpan,
-    Words,
-    counted,
-    grid,
-    listing,
-    map_texts,
-    without_folders,
-)
+from mho.analysis import documents as page
 from mho.analysis.report_pages.run_figures import figure_blocks, run_pictures
 from mho.analysis.report_pages.run_results import certificate, cycles, programming, results, worth
 from mho.analysis.reports import Summary, duration_text, handy_unit, parameter_text, summarise
@@ -51,36 +31,36 @@ LOG_BLOCK, LOG_HEAD, LOG_TAIL, LOG_WARNINGS = 4096, 100, 100, 200
 QUIET = ("DEBUG", "INFO")
 
 
-def contents(run: RunFile) -> Iterator[Block]:
+def contents(run: RunFile) -> Iterator[page.Block]:
     """Return every table in a few of its rows, and maps and arrays by what they are."""
-    yield Heading("Data in the file", 2, "data")
+    yield page.Heading("Data in the file", 2, "data")
     if not run.tables and not run.maps and not run.arrays:
-        yield Paragraph("No tables, no maps and no arrays.", DIM)
+        yield page.Paragraph("No tables, no maps and no arrays.", page.DIM)
         return
     for name in run.tables[:MOST_TABLES]:
         yield _table(run, name)
     if len(run.tables) > MOST_TABLES:
-        yield Paragraph(f"{len(run.tables) - MOST_TABLES} more tables are not shown.", DIM)
+        yield page.Paragraph(f"{len(run.tables) - MOST_TABLES} more tables are not shown.", page.DIM)
     if run.maps:
         rows = [_map(run, name) for name in run.maps[:MOST_ITEMS]]
         head = ("map", "rows x columns", "images", "unit", "least", "median", "largest of the last image")
         note = f"the first {MOST_ITEMS} of {len(run.maps)} maps" if len(run.maps) > MOST_ITEMS else ""
-        table = grid(head, rows, numbers=(1, 2, 4, 5, 6), caption="Maps", note=note)
-        yield Folded(counted(len(run.maps), "map"), (table,))
+        table = page.grid(head, rows, numbers=(1, 2, 4, 5, 6), caption="Maps", note=note)
+        yield page.Folded(page.counted(len(run.maps), "map"), (table,))
     if run.arrays:
         shapes = [_array(run, name) for name in run.arrays[:MOST_ITEMS]]
         note = f"the first {MOST_ITEMS} of {len(run.arrays)} arrays" if len(run.arrays) > MOST_ITEMS else ""
-        table = grid(("array", "shape", "unit"), shapes, numbers=(1,), caption="Arrays", note=note)
-        yield Folded(counted(len(run.arrays), "array"), (table,))
+        table = page.grid(("array", "shape", "unit"), shapes, numbers=(1,), caption="Arrays", note=note)
+        yield page.Folded(page.counted(len(run.arrays), "array"), (table,))
 
 
-def _table(run: RunFile, name: str) -> Folded:
+def _table(run: RunFile, name: str) -> page.Folded:
     length, units = run.length(name), run.units(name)
     columns = list(units)[:MOST_COLUMNS]
-    title = f"Table {name}: {counted(length, 'row')}, {counted(len(units), 'column')}"
+    title = f"Table {name}: {page.counted(length, 'row')}, {page.counted(len(units), 'column')}"
     if not length:
         named = ", ".join(f"{column} / {unit}" if unit else column for column, unit in units.items())
-        return Folded(title, (Paragraph(f"No rows. Columns: {named}.", DIM),))
+        return page.Folded(title, (page.Paragraph(f"No rows. Columns: {named}.", page.DIM),))
     spans: tuple[tuple[int, int], ...] = ((0, length),)
     if length > HEAD_ROWS + TAIL_ROWS:
         spans = (0, HEAD_ROWS), (length - TAIL_ROWS, length)
@@ -91,8 +71,8 @@ def _table(run: RunFile, name: str) -> Folded:
     notes = [f"rows 0 to {HEAD_ROWS - 1} and the last {TAIL_ROWS} of {length}"] * (len(rows) < length)
     if len(columns) < len(units):
         notes.append(f"the first {len(columns)} of {len(units)} columns")
-    table = grid(head, rows, numbers=range(len(head)), caption=f"Table {name}", note="; ".join(notes))
-    return Folded(title, (table,))
+    table = page.grid(head, rows, numbers=range(len(head)), caption=f"Table {name}", note="; ".join(notes))
+    return page.Folded(title, (table,))
 
 
 def _cells(
@@ -172,17 +152,17 @@ def log_entries(run: RunFile) -> LogExcerpt:
                       tuple(warnings), warned)  # fmt: skip
 
 
-def of_log(log: LogExcerpt) -> Iterator[Block]:
+def of_log(log: LogExcerpt) -> Iterator[page.Block]:
     """Return the log: warnings first, then the rest in its order."""
-    yield Heading("Log", 2, "log")
+    yield page.Heading("Log", 2, "log")
     if not log.count:
-        yield Paragraph("Nothing was logged.", DIM)
+        yield page.Paragraph("Nothing was logged.", page.DIM)
         return
     head = ("after", "level", "message")
     if log.warnings:
         few = log.warned > len(log.warnings)
         note = f"the first {len(log.warnings)} of {log.warned} warnings" if few else ""
-        yield grid(head, [_entry(one) for one in log.warnings], caption="Warnings in the log", note=note)
+        yield page.grid(head, [_entry(one) for one in log.warnings], caption="Warnings in the log", note=note)
     if log.count == len(log.warnings):
         return  # all of it stands there
     shown = (*log.first, *log.last)
@@ -190,11 +170,11 @@ def of_log(log: LogExcerpt) -> Iterator[Block]:
     if len(shown) < log.count:
         note = f"the first {len(log.first)} and the last {len(log.last)} of {log.count} entries"
         title = f"Entries: {note}"
-    yield Folded(title, (grid(head, [_entry(one) for one in shown], caption="Log", note=note),))
+    yield page.Folded(title, (page.grid(head, [_entry(one) for one in shown], caption="Log", note=note),))
 
 
-def _entry(entry: LogEntry) -> tuple[str | TextSpan, ...]:
-    level: str | TextSpan = entry.level if entry.level in QUIET else TextSpan(entry.level, BAD)
+def _entry(entry: LogEntry) -> tuple[str | page.TextSpan, ...]:
+    level: str | page.TextSpan = entry.level if entry.level in QUIET else page.TextSpan(entry.level, page.BAD)
     return f"{entry.time:.1f} s", level, entry.message
 
 
@@ -208,19 +188,19 @@ MEANT = {
 }  # fmt: skip
 
 
-def parameters(run: RunFile) -> Iterator[Block]:
+def parameters(run: RunFile) -> Iterator[page.Block]:
     """Return every parameter: its value with the unit, and whence it comes where it was not given."""
     found = run.parameters
     if not found:
         return
-    yield Heading("Parameters", 2, "parameters")
+    yield page.Heading("Parameters", 2, "parameters")
     rows = [(one.label or name, name, parameter_text(one)) for name, one in found.items()]
-    yield grid(("parameter", "name", "value"), rows, caption="Parameters", of="parameters")
+    yield page.grid(("parameter", "name", "value"), rows, caption="Parameters", of="parameters")
 
 
-def record(run: RunFile, personal: bool) -> Iterator[Block]:
+def record(run: RunFile, personal: bool) -> Iterator[page.Block]:
     """Return bench, instruments, chip and provenance."""
-    yield Heading("Bench and chip", 2, "bench")
+    yield page.Heading("Bench and chip", 2, "bench")
     yield from _instruments(run)
     for what, text in (
         ("Bench file", run.bench),
@@ -230,19 +210,21 @@ def record(run: RunFile, personal: bool) -> Iterator[Block]:
     ):
         if text.strip():
             summary = f"{what}: {len(text.splitlines())} lines, SHA-256 {text_hash(text)[:16]}…"
-            yield Folded(summary, (listing(text, what),))
-    yield Heading("Provenance", 2, "provenance")
+            yield page.Folded(summary, (page.listing(text, what),))
+    yield page.Heading("Provenance", 2, "provenance")
     yield from _provenance(run.provenance, personal)
 
 
-def _instruments(run: RunFile) -> Iterator[Block]:
+def _instruments(run: RunFile) -> Iterator[page.Block]:
     before, after = run.instruments, run.settings_after
     if not before:
-        yield Paragraph("No instruments are recorded.", DIM)
+        yield page.Paragraph("No instruments are recorded.", page.DIM)
         return
     rows = [(name, settings.get("identity", "")) for name, settings in before.items()]
-    yield grid(("role", "identity"), rows, caption="Instruments", most=MOST_INSTRUMENTS, of="instruments")
-    blocks: list[Block] = []
+    yield page.grid(
+        ("role", "identity"), rows, caption="Instruments", most=MOST_INSTRUMENTS, of="instruments"
+    )
+    blocks: list[page.Block] = []
     for name in list(before)[:MOST_INSTRUMENTS]:
         settings, later = before[name], after.get(name, {})
         names = [one for one in dict.fromkeys((*settings, *later)) if one != "identity"]
@@ -250,63 +232,63 @@ def _instruments(run: RunFile) -> Iterator[Block]:
         lines = [(one, str(settings.get(one, "")), changed.get(one, "")) for one in names]
         if lines:
             head = ("setting", "before the run", "after it, where it differs")
-            table = grid(head, lines, caption=f"Settings of {name}", most=MOST_SETTINGS, of="settings")
-            blocks += [Heading(name, 4), table]
+            table = page.grid(head, lines, caption=f"Settings of {name}", most=MOST_SETTINGS, of="settings")
+            blocks += [page.Heading(name, 4), table]
     if blocks:
-        yield Folded("Settings of the instruments", tuple(blocks))
+        yield page.Folded("Settings of the instruments", tuple(blocks))
 
 
-def _provenance(facts: Mapping[str, str], personal: bool) -> Iterator[Block]:
-    shown = {name: text for name, text in facts.items() if text and (personal or name not in PERSONAL)}
-    rows: list[tuple[str, Words]] = [
+def _provenance(facts: Mapping[str, str], personal: bool) -> Iterator[page.Block]:
+    shown = {name: text for name, text in facts.items() if text and (personal or name not in page.PERSONAL)}
+    rows: list[tuple[str, page.Words]] = [
         (MEANT.get(name, name.replace("_", " ")), text) for name, text in shown.items() if name not in TEXTS
     ]
     if facts.get("git_status") or facts.get("git_diff"):
         rows.append(("code", "changed since the commit" + ("" if personal else "; --personal shows how")))
-    yield FactList(tuple(rows[:100]))
+    yield page.FactList(tuple(rows[:100]))
     for name in TEXTS:
         if name in shown:
             text, what = shown[name], "packages" if name == "packages" else "lines"
             title = f"{MEANT.get(name, name.capitalize())}: {len(text.splitlines())} {what}"
             if name == "packages":  # many to a line
                 text = textwrap.fill(", ".join(text.split()), 100, break_on_hyphens=False)
-            yield Folded(title[:1].upper() + title[1:], (listing(text, MEANT.get(name, name)),))
+            yield page.Folded(title[:1].upper() + title[1:], (page.listing(text, MEANT.get(name, name)),))
 
 
 # --- made again ---
 
 
-def repeating(run: RunFile, summary: Summary, command: str, personal: bool) -> Iterator[Block]:
+def repeating(run: RunFile, summary: Summary, command: str, personal: bool) -> Iterator[page.Block]:
     """Say how the run is repeated: from the file, and from the start."""
 
     def exact(text: str) -> str:
-        return text if personal else without_folders(text).replace("…/", "")
+        return text if personal else page.without_folders(text).replace("…/", "")
 
-    yield Heading("How to repeat it", 2, "repeat")
+    yield page.Heading("How to repeat it", 2, "repeat")
     simulated, over = summary.bench.preset is not None, summary.status not in GOING_ON
     if not run.bench.strip():
-        yield Paragraph("The run was not made on a bench: there is nothing to repeat.", DIM)
+        yield page.Paragraph("The run was not made on a bench: there is nothing to repeat.", page.DIM)
         return
     if simulated and over:
-        yield Paragraph(
+        yield page.Paragraph(
             "From its file alone, compared with it bit for bit; seed, bench, chip and parameters are the file's:"
         )
-        yield Listing(f"mho rerun {run.path.name}", "Command that repeats the run")
+        yield page.Listing(f"mho rerun {run.path.name}", "Command that repeats the run")
     elif not simulated:
-        yield Paragraph(
+        yield page.Paragraph(
             "It was made on real instruments: what is run again is another measurement. With the same parameters:",
-            DOUBTFUL,
+            page.DOUBTFUL,
         )
     if command:
-        yield Paragraph("From the start, as a command:")
-        yield Listing(exact(command), "Command that runs the procedure with the same parameters")
-    yield Paragraph("As a plan, to be kept and changed:")
+        yield page.Paragraph("From the start, as a command:")
+        yield page.Listing(exact(command), "Command that runs the procedure with the same parameters")
+    yield page.Paragraph("As a plan, to be kept and changed:")
     plan = plan_text(run, summary)
-    yield Listing(exact(plan), "Plan with the same parameters")
+    yield page.Listing(exact(plan), "Plan with the same parameters")
     if exact(command + plan) != command + plan:
-        yield Paragraph("Files are named without their folders: give them where they lie.", DIM)
+        yield page.Paragraph("Files are named without their folders: give them where they lie.", page.DIM)
     if after := run.provenance.get("after", ""):
-        yield Paragraph(f"It went on with the chip as another run had left it: {after}.", DIM)
+        yield page.Paragraph(f"It went on with the chip as another run had left it: {after}.", page.DIM)
 
 
 def plan_text(run: RunFile, summary: Summary) -> str:
@@ -340,12 +322,12 @@ VERIFIED_BYTES = 256 << 20
 CommandOf = Callable[[RunFile], str]  # returns the command that starts a run anew; "" where there is none
 
 TONES = {
-    Status.FINISHED: GOOD, Status.FAILED: BAD, Status.ABORTED: DOUBTFUL, Status.INTERRUPTED: DOUBTFUL,
-    Status.RUNNING: DOUBTFUL, Status.PAUSED: DOUBTFUL,
+    Status.FINISHED: page.GOOD, Status.FAILED: page.BAD, Status.ABORTED: page.DOUBTFUL, Status.INTERRUPTED: page.DOUBTFUL,
+    Status.RUNNING: page.DOUBTFUL, Status.PAUSED: page.DOUBTFUL,
 }  # fmt: skip
 
 
-def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | None = None) -> Document:
+def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | None = None) -> page.Document:
     """Return the page about the run in a file, however it ended; if `personal` with folders, user, host and changed code.
 
     Raises `RunFileError`: the file is no run file, or damaged.
@@ -354,23 +336,23 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
         summary = summarise(run)
         entries = log_entries(run)
         command = command_of(run) if command_of else ""
-        blocks: list[Block] = [
-            Paragraph(state(run, summary), _tone(summary)), _facts(run, summary, personal),
+        blocks: list[page.Block] = [
+            page.Paragraph(state(run, summary), _tone(summary)), _facts(run, summary, personal),
             *_warnings(summary), *results(run, summary), *certificate(run.summary, summary),
             *worth(run.summary), *figure_blocks(*run_pictures(run)), *programming(summary), *cycles(run), *parameters(run),
             *contents(run), *of_log(entries), *record(run, personal),
             *repeating(run, summary, command, personal), *_checks(path, run),
         ]  # fmt: skip
     subject = f"Run of {summary.procedure}, {summary.status}; {path.name}"
-    document = Document(summary.title or path.name, tuple(blocks), subject)
-    return document if personal else map_texts(document, without_folders)
+    document = page.Document(summary.title or path.name, tuple(blocks), subject)
+    return document if personal else page.map_texts(document, page.without_folders)
 
 
-def state(run: RunFile, summary: Summary) -> Words:
+def state(run: RunFile, summary: Summary) -> page.Words:
     """Return how a run stands: in the present for one that goes on, and as of when."""
     status = status_words(summary.status, summary.conclusion)
-    tone = _tone(summary) or GOOD
-    words: list[str | TextSpan] = [TextSpan(status, tone), summary.outcome.removeprefix(status)]
+    tone = _tone(summary) or page.GOOD
+    words: list[str | page.TextSpan] = [page.TextSpan(status, tone), summary.outcome.removeprefix(status)]
     if summary.status in GOING_ON:
         words.append(f". It is still being written; this is its file as of {last_sign(run)}.")
     elif summary.status is Status.INTERRUPTED:
@@ -390,31 +372,31 @@ def _tone(summary: Summary) -> str:
     if summary.status is not Status.FINISHED:
         return TONES[summary.status]
     conclusion = summary.conclusion
-    return DOUBTFUL if conclusion is not None and (conclusion.unsafe or not conclusion.measured) else ""
+    return page.DOUBTFUL if conclusion is not None and (conclusion.unsafe or not conclusion.measured) else ""
 
 
-def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
+def _facts(run: RunFile, summary: Summary, personal: bool) -> page.FactList:
     own = [read_description(text) for text in (run.bench, run.chip)]
     bench, chip = (", ".join(str(one[key]) for key in ("name", "description") if one.get(key)) for one in own)
     preset = summary.bench.preset
-    simulated: Words = bench or "unknown"
+    simulated: page.Words = bench or "unknown"
     if preset is not None:
         simulated = (
             bench or "unknown",
             " - ",
-            TextSpan("SIMULATED", DOUBTFUL),
+            page.TextSpan("SIMULATED", page.DOUBTFUL),
             f", preset {preset or 'by default'}",
         )
     provenance, seconds = run.provenance, run.last_sign - run.start_time.timestamp()
     verb = "for" if run.status in GOING_ON else "took"
-    rows: list[tuple[str, Words]] = [
+    rows: list[tuple[str, page.Words]] = [
         ("file", run.path.name),
         ("run", read_card(run.path).facts.run_id),
         ("procedure", f"{summary.procedure}, version {summary.version}"),
         ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}, {verb} {duration_text(max(seconds, 0.0))}"),
         ("bench", simulated),
         ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
-        *((name, label) for name, label in summary.labels.items() if personal or name not in PERSONAL),
+        *((name, label) for name, label in summary.labels.items() if personal or name not in page.PERSONAL),
         ("cells", run.cells),
         ("seed", "none" if summary.seed is None else str(summary.seed)),
         (
@@ -426,30 +408,34 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
     ]
     if summary.bench_seconds is not None:
         rows.append(("bench time", duration_text(summary.bench_seconds)))
-    return FactList(tuple((name, words) for name, words in rows if words))
+    return page.FactList(tuple((name, words) for name, words in rows if words))
 
 
-def _warnings(summary: Summary) -> Iterator[Block]:
+def _warnings(summary: Summary) -> Iterator[page.Block]:
     if summary.warnings or summary.concluding_warnings:
-        yield Heading("Warnings", 2, "warnings")
-        rows = [(f"{one.time:.1f} s", TextSpan(one.level, BAD), one.message) for one in summary.warnings]
-        rows += [("at the end", TextSpan("WARNING", BAD), text) for text in summary.concluding_warnings]
-        yield grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
+        yield page.Heading("Warnings", 2, "warnings")
+        rows = [
+            (f"{one.time:.1f} s", page.TextSpan(one.level, page.BAD), one.message) for one in summary.warnings
+        ]
+        rows += [
+            ("at the end", page.TextSpan("WARNING", page.BAD), text) for text in summary.concluding_warnings
+        ]
+        yield page.grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
 
 
-def _checks(path: Path, run: RunFile) -> Iterator[Block]:
+def _checks(path: Path, run: RunFile) -> Iterator[page.Block]:
     """Say whether the file is whole and as its run wrote it."""
-    yield Heading("Checks", 2, "checks")
+    yield page.Heading("Checks", 2, "checks")
     size = bytes_to_verify(path)
     if size > VERIFIED_BYTES:
-        words: Words = (
+        words: page.Words = (
             f"Not verified: its data are {size / 1e9:.1f} GB, and all of them would be read. To check it: ",
-            TextSpan(f"mho verify {path.name}", "code"),
+            page.TextSpan(f"mho verify {path.name}", "code"),
         )
-        yield Paragraph(words, DOUBTFUL)
+        yield page.Paragraph(words, page.DOUBTFUL)
     else:
         yield from verdict(verify(path))
-    yield FactList((("schema", f"{run.schema}, HDF5 in the shape of NeXus (NXentry)"),))
+    yield page.FactList((("schema", f"{run.schema}, HDF5 in the shape of NeXus (NXentry)"),))
 
 
 SAID = {
@@ -462,11 +448,16 @@ SAID = {
 }
 
 
-def verdict(found: Verification) -> Iterator[Block]:
+def verdict(found: Verification) -> Iterator[page.Block]:
     """Say what the verification of a file found."""
-    tone = {Verdict.SOUND: GOOD, Verdict.CHANGED: BAD, Verdict.DAMAGED: BAD, Verdict.UNREADABLE: BAD}
-    words = TextSpan(str(found.verdict)), f": {SAID[found.verdict]}"
-    yield Paragraph(words, tone.get(found.verdict, DOUBTFUL))
+    tone = {
+        Verdict.SOUND: page.GOOD,
+        Verdict.CHANGED: page.BAD,
+        Verdict.DAMAGED: page.BAD,
+        Verdict.UNREADABLE: page.BAD,
+    }
+    words = page.TextSpan(str(found.verdict)), f": {SAID[found.verdict]}"
+    yield page.Paragraph(words, tone.get(found.verdict, page.DOUBTFUL))
     if found.findings:
         rows = [(one,) for one in found.findings]
-        yield grid(("finding",), rows, caption="Findings", most=20, of="findings")
+        yield page.grid(("finding",), rows, caption="Findings", most=20, of="findings")
