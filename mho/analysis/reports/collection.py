@@ -12,7 +12,6 @@ from mho.analysis.reports.run_table import Row, RunRow, check_table_file, row_of
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
-from mho.runs.index import plain_results
 from mho.runs.paths import SUFFIX, earlier_tries
 from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
@@ -75,46 +74,18 @@ def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(folder), sorted(name for name in files if name.endswith(SUFFIX))
 
 
-def measure_runs(
-    paths: Iterable[Path], measure: Callable[[RunFile], Row], workers: Workers | None = None
-) -> Iterator[CollectedRow]:
+def measure_runs(paths: Iterable[Path], measure: Callable[[RunFile], Row]) -> Iterator[CollectedRow]:
     """Open each file, `measure` it, and give the rows one by one.
 
-    A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given
-    with the reason. With workers, `measure` is a function that they can import, and rows come as they are done.
+    A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given with the reason.
     """
-    task = _Measure(measure)
-    if workers is None:
-        yield from map(task, paths)
-        return
-    for done in workers.spread(task, paths):
-        yield done.result or CollectedRow(done.item, None, f"{type(done.error).__name__}: {done.error}")
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """`measure` on the file at a path; this is sent to a worker."""
-
-    measure: Callable[[RunFile], Row]
-
-    def __call__(self, path: Path) -> CollectedRow:
+    for path in paths:
         try:
             with RunFile(path) as run:
-                return CollectedRow(path, self.measure(run))
+                row = CollectedRow(path, measure(run))
         except (RunFileError, KeyError) as error:
-            return CollectedRow(path, None, str(error))
-
-
-def summarise(run: RunFile) -> Row:
-    """Return one row about a run: title and status, parameters, and the plain numbers of its summary."""
-    row: Row = {
-        "title": run.title, "procedure": run.procedure, "status": str(run.status), "reason": run.reason,
-        "start_time": run.start_time.isoformat(), "seed": run.provenance.get("seed", ""),
-        "preset": run.provenance.get("preset", ""),
-    }  # fmt: skip
-    row |= {f"parameter.{name}": parameter.value for name, parameter in run.parameters.items()}
-    row |= {f"result.{k}": v for k, v in plain_results(run.summary).items() if v is not None}
-    return row
+            row = CollectedRow(path, None, str(error))
+        yield row
 
 
 def tabulate(
