@@ -14,7 +14,6 @@ from mho.analysis.calibration.pulse_records import (
     Records,
     check_one_chip,
     pulse_table,
-    read_pulses,
     read_records,
 )
 from mho.analysis.calibration.pulses_by_cell import formed_above
@@ -25,5 +24,5 @@ FITTED = {**SETS, **RESETS}  # the parameters that are sought, and the kinds of 
 __all__ = [
     "COMMANDS", "FITTED", "Calibration", "GatheredEvidence", "PulseTable", "Records", "Transitions",
     "as_preset_file", "calibrate", "check_one_chip", "check_range", "formed_above", "pulse_table",
-    "read_pulses", "read_records", "sought", "told_beyond_pulses", "transitions_of",
+    "read_records", "sought", "told_beyond_pulses", "transitions_of",
 ]  # fmt: skip

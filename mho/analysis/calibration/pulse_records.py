@@ -168,11 +168,6 @@ def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
     return Records(joined(parts), without)
 
 
-def read_pulses(paths: Sequence[str | os.PathLike[str]]) -> Columns:
-    """Return the columns of the pulses in all runs, in the order of their starts; errors as `read_records`."""
-    return read_records(paths).columns
-
-
 def pulses_of(run: RunFile) -> Columns | None:
     """Return the columns of a run's pulses; None where it has none."""
     how = pulse_table(run)
