@@ -112,6 +112,12 @@ class LineNodes:
         shares[shares < NOTHING] = 0.0
         return shares
 
+    def moments(self, terms: Floats) -> tuple[Floats, Floats]:
+        """Return means and standard deviations (cells,) of each cell's integrand."""
+        weights = self.weights(terms)
+        mean = (weights * self.values).sum(axis=1)
+        return mean, np.sqrt((weights * (self.values - mean[:, None]) ** 2).sum(axis=1))
+
     def move(self, terms: Floats) -> None:
         """Move the nodes to where each cell's integrand is: equal parts of its root, and some ever farther away.
 

@@ -274,6 +274,11 @@ class ThresholdResets:
         """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
         return self._line.integral(self._terms(values))
 
+    def thresholds(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return means and standard deviations (cells,) of the cells' thresholds at 0 S, V."""
+        mean, deviation = self._line.moments(self._terms(values))
+        return mean - self._merged(values)["reset_rise"] * self._top, deviation
+
     def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
         """Return `log_likelihood`, and its derivatives (cells, parameters) by the values in the order of `FITTED`."""
         p = self._merged(values)
