@@ -21,9 +21,7 @@ Columns = dict[str, NDArray[np.float64]]
 Rows = Mapping[str, NDArray[Any]]
 
 COLUMNS = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
-BETWEEN = (
-    1e-2  # s from the read before a pulse to the one after it, at most, where a table has one time for both
-)
+BETWEEN = 1e-2  # s between the reads before and after a pulse, at most, where a table has one time for both
 KNOWN = 4  # rows, by whose times and readings a run is known again
 SET, RESET = 1, 2  # codes of the column `kind`; 0 is a read only
 

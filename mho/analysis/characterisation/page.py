@@ -240,9 +240,8 @@ def characterisation_document(
     """Return the page as `write_report` writes it, with folders in its texts if `personal`; errors as there."""
     folder_runs = read_folder(folder)
     blocks = tuple(_body(folder_runs, folder, reasons or {}))
-    document = page.Document(
-        folder_runs.title, blocks, folder_runs.description, pixels=True
-    )  # of a hundred runs: a small page
+    # Of up to a hundred runs: pixels keep the page small.
+    document = page.Document(folder_runs.title, blocks, folder_runs.description, pixels=True)
     return document if personal else page.map_texts(document, page.without_folders)
 
 

@@ -150,9 +150,8 @@ def _of_overlap(delta: float, n: int, m: int) -> tuple[float, float]:
     share, z = 0.5 + delta / 2.0, _z()
 
     def beyond(other: float) -> bool:
-        more = (1.0 - other) / (2.0 - other) + other / (
-            1.0 + other
-        )  # of exponential laws (Hanley and McNeil 1982)
+        # of exponential laws (Hanley and McNeil 1982)
+        more = (1.0 - other) / (2.0 - other) + other / (1.0 + other)
         variance = other * (1.0 - other) * (1.0 + ((n + m) / 2.0 - 1.0) * more) / (n * m)
         return (share - other) ** 2 > z * z * variance
 

@@ -153,12 +153,9 @@ class TypeSetting:
         for row in rows:
             cells = [[box] for box in row]
             cells += [[]] * (2 - len(cells))
-            plain_style = [
-                ("LEFTPADDING", (0, 0), (-1, -1), 0),
-                ("RIGHTPADDING", (0, 0), (-1, -1), 0),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ]
-            yield Table([cells], colWidths=[half, half], style=TableStyle(plain_style), hAlign="LEFT")
+            bare = [(name, (0, 0), (-1, -1), 0) for name in ("LEFTPADDING", "RIGHTPADDING")]
+            style = TableStyle([*bare, ("VALIGN", (0, 0), (-1, -1), "TOP")])
+            yield Table([cells], colWidths=[half, half], style=style, hAlign="LEFT")
 
 
 def with_headings(story: Sequence[Any]) -> list[Any]:
@@ -267,10 +264,8 @@ def _table(
     named = any(head)
     if named:
         right = setting.styles[f"number{size}"]
-        names = [
-            Paragraph(marked(text), right if place in numbers else title) for place, text in enumerate(head)
-        ]
-        lines.insert(0, names)
+        styles = [right if place in numbers else title for place in range(len(head))]
+        lines.insert(0, [Paragraph(marked(text), style) for text, style in zip(head, styles, strict=True)])
     style: list[tuple[Any, ...]] = [
         ("FONT", (0, 0), (-1, -1), setting.font, size, LEADING * size),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),

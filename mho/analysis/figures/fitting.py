@@ -364,7 +364,7 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
 
 
 def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
-    slope = {
+    second = {
         "arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (f"/ {x.unit}" * bool(x.unit), 1.0),
     }.get(fit.kind, (unit + f" / {x.unit}" * bool(x.unit), factor))  # fmt: skip
-    return in_words(fit, (unit, slope[0]), (factor, slope[1]))
+    return in_words(fit, (unit, second[0]), (factor, second[1]))

@@ -181,9 +181,8 @@ class _Reads:
         noise = max(noise, FAINTEST)
         moved = self.reads * np.exp(loss * self.elapsed) - drift * self.slow
         quiet, variance = self._quiet.times(math.exp(2.0 * noise)), math.exp(2.0 * relaxation)
-        change = loss * float(self.elapsed.sum()) - math.log1p(
-            math.exp(stuck)
-        )  # of the reads' measure; the share
+        # of the reads' measure; the share
+        change = loss * float(self.elapsed.sum()) - math.log1p(math.exp(stuck))
         found = []
         if self.trapped < 1.0:
             found.append(self._under(quiet, moved, variance) + math.log(1.0 - self.trapped) + change)

@@ -32,9 +32,7 @@ PULSE = 100e-9  # s: the width of which parameters of pulses are
 LOG_2PI = np.log(2.0 * np.pi)
 WIDEST = 0.9  # V: the first grid reaches so far to either side
 FIRST, NODES = 181, 31
-SOFT = (
-    2e-3  # V over the threshold, up to which a cell may have held still: the likelihood is smooth on the grid
-)
+SOFT = 2e-3  # V over the threshold, up to which a cell may have held still: smooth on the grid
 FARTHEST = 6.0  # deviations: draws beyond are taken for this
 CLEAR = 20.0  # read deviations: where draws move a cell farther, how reads scatter in detail is of no account
 STEPS = 5, 2  # of Newton's, to the most probable draw, and where falls are clear

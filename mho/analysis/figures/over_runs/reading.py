@@ -120,10 +120,8 @@ def _read_one(
         if alike is None or alike.drawn_kind != figure.drawn_kind:
             target.without.append(file.path.stem)
             return
-        figure, there = (
-            alike,
-            drawable_with(file, alike, formulas),
-        )  # of a run whose figure of that name is drawn from other maps
+        # of a run whose figure of that name is drawn from other maps
+        figure, there = alike, drawable_with(file, alike, formulas)
     if figure.drawn_kind in ("map", "correlation") and not _has_room(target, file, figure, place, count):
         target.left_out += 1
         return
