@@ -19,21 +19,7 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import BELOW, Drawing, Mark
-from mho.analysis.figures.rendering.lettering import (
-    MEAN_WIDTH,
-    PlainNumbers,
-    axis_label,
-    between_powers,
-    characters,
-    in_print,
-    inches,
-    points,
-    power_of_ten,
-    put_title,
-    say_nothing_there,
-    shown_unit,
-    wrapped,
-)
+from mho.analysis.figures.rendering import lettering
 from mho.analysis.figures.values.statistics import normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.runs.figures import PROBABILITY
@@ -51,12 +37,14 @@ BELOW_LABEL = 3.6  # sizes of its letters from the axes to below the name of the
 
 def name_marks(axes: Axes, drawing: Drawing) -> None:
     """Place a legend where there is most space; one with many lines, or with long ones, outside the axes."""
-    labels = [in_print(mark.label) for mark in drawing.marks if mark.label]
+    labels = [lettering.in_print(mark.label) for mark in drawing.marks if mark.label]
     if not labels:
         return
-    width, height = inches(axes)
-    room = characters("legend.fontsize", width)
-    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * points("legend.fontsize"):
+    width, height = lettering.inches(axes)
+    room = lettering.characters("legend.fontsize", width)
+    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * lettering.points(
+        "legend.fontsize"
+    ):
         labels = _shortened(axes, labels)  # many, with numbers behind their names, would leave no room
     longest = max(map(len, labels)) + KEY
     fitting = max(1, room // longest)
@@ -75,7 +63,7 @@ def name_marks(axes: Axes, drawing: Drawing) -> None:
     else:
         holder = axes.figure
         assert holder is not None
-        depth = BELOW_LABEL * points("axes.labelsize") / 72.0
+        depth = BELOW_LABEL * lettering.points("axes.labelsize") / 72.0
         below = axes.transAxes + ScaledTranslation(0.0, -depth, holder.dpi_scale_trans)
         columns = min(fitting, MOST_COLUMNS)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=below, ncols=columns)
@@ -103,19 +91,19 @@ MARKERS = {"square": "s", "circle": "o", "diamond": "D", "triangle": "^", BELOW:
 def draw_axes(axes: Axes, drawing: Drawing) -> None:
     """Draw a figure without images into axes; without data, the reason is shown."""
     if drawing.nothing:
-        say_nothing_there(axes, drawing.title, drawing.nothing)
+        lettering.say_nothing_there(axes, drawing.title, drawing.nothing)
         return
     (x_factor, x_unit), (y_factor, y_unit) = _units(drawing)
     for mark in drawing.marks:
         _draw_mark(axes, mark, x_factor, y_factor)
     title = f"{drawing.title}, {drawing.note}" if drawing.note else drawing.title
-    width, height = inches(axes)
-    put_title(axes, title)
+    width, height = lettering.inches(axes)
+    lettering.put_title(axes, title)
     _scale(axes, drawing, y_factor)
     if drawing.equal:
         axes.set_aspect(x_factor / y_factor, adjustable="datalim")
-    axes.set_xlabel(wrapped(axis_label(drawing.x, x_unit), "axes.labelsize", width))
-    axes.set_ylabel(wrapped(axis_label(drawing.y, y_unit), "axes.labelsize", height))
+    axes.set_xlabel(lettering.wrapped(lettering.axis_label(drawing.x, x_unit), "axes.labelsize", width))
+    axes.set_ylabel(lettering.wrapped(lettering.axis_label(drawing.y, y_unit), "axes.labelsize", height))
     axes.grid(True, which="major", color="0.9", lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -135,9 +123,9 @@ def _dot(count: int) -> float:
     return 6.0 if count <= FEW_DOTS else 4.0 if count <= MANY_DOTS else 3.0
 
 
-def _size(points: float) -> float:
+def _size(usual: float) -> float:
     """Size of a marker, as the sheet's style scales it."""
-    return points * float(rcParams["lines.markersize"]) / USUAL_MARKER
+    return usual * float(rcParams["lines.markersize"]) / USUAL_MARKER
 
 
 def _units(drawing: Drawing) -> tuple[tuple[float, str], tuple[float, str]]:
@@ -145,13 +133,13 @@ def _units(drawing: Drawing) -> tuple[tuple[float, str], tuple[float, str]]:
     shown: list[tuple[float, str]] = []
     for axis, scale, name in ((drawing.x, drawing.x_scale, "x"), (drawing.y, drawing.y_scale, "y")):
         values = np.concatenate([np.empty(0), *(getattr(mark, name) for mark in drawing.marks)])
-        shown.append(shown_unit(axis, values) if scale == "linear" else handy_unit(axis.unit))
+        shown.append(lettering.shown_unit(axis, values) if scale == "linear" else handy_unit(axis.unit))
     return shown[0], shown[1]
 
 
 def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None:
     x, y = x_factor * mark.x, y_factor * mark.y
-    label = in_print(mark.label) or "_nolegend_"
+    label = lettering.in_print(mark.label) or "_nolegend_"
     depth = 2.5 if mark.front else 2.0
     raster = len(x) > RASTER_FROM
     if mark.shape == "bars":
@@ -196,11 +184,11 @@ def _scale(axes: Axes, drawing: Drawing, y_factor: float) -> None:
     if drawing.x_scale == "log":
         axes.set_xscale("log", nonpositive="mask")
     else:
-        axes.xaxis.set_major_formatter(PlainNumbers())
+        axes.xaxis.set_major_formatter(lettering.PlainNumbers())
         if drawing.counts:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=STEPS))
     if drawing.y_scale == "linear" and not drawing.names:
-        axes.yaxis.set_major_formatter(PlainNumbers())
+        axes.yaxis.set_major_formatter(lettering.PlainNumbers())
     if drawing.names:
         axes.yaxis.set_major_locator(FixedLocator(list(range(len(drawing.names)))))
         axes.yaxis.set_major_formatter(FixedFormatter(drawing.names))
@@ -238,9 +226,9 @@ def _label_powers(axes: Axes, which: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = sorted(axis.get_view_interval())
     one = low > 0.0 and np.floor(np.log10(high)) - np.ceil(np.log10(low)) < 1.0  # power of ten in view
-    axis.set_major_formatter(FuncFormatter(power_of_ten))
-    axis.set_minor_formatter(FuncFormatter(between_powers) if one else NullFormatter())
-    axis.set_tick_params(which="minor", labelsize=points(f"{which}tick.labelsize"))
+    axis.set_major_formatter(FuncFormatter(lettering.power_of_ten))
+    axis.set_minor_formatter(FuncFormatter(lettering.between_powers) if one else NullFormatter())
+    axis.set_tick_params(which="minor", labelsize=lettering.points(f"{which}tick.labelsize"))
 
 
 def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float) -> None:
@@ -248,13 +236,17 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
     above = blended_transform_factory(axes.transData, axes.transAxes)
     left = 0.01
     for level in drawing.levels:
-        style: dict[str, Any] = {"color": palette.TARGET, "fontsize": points("legend.fontsize"), "va": "top"}
+        style: dict[str, Any] = {
+            "color": palette.TARGET,
+            "fontsize": lettering.points("legend.fontsize"),
+            "va": "top",
+        }
         if level.y is not None:
             place = y_factor * level.y
             axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
             # Below the line and at its left end, where no curve has come down to it yet; the next beside it.
             axes.annotate(
-                in_print(level.label), (left, place), (0, -2), xycoords=beside, textcoords="offset points",
+                lettering.in_print(level.label), (left, place), (0, -2), xycoords=beside, textcoords="offset points",
                 **style,
             )  # fmt: skip
             left += 0.03 + 0.013 * len(level.label)
@@ -264,8 +256,8 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
             left_end, right_end = axes.transAxes.transform(((0, 0), (1, 0)))[:, 0]
             right = axes.transData.transform((place, 0.0))[0] > 0.7 * right_end + 0.3 * left_end
             axes.annotate(
-                in_print(level.label), (place, 0.99), (-3 if right else 3, 0), xycoords=above, textcoords="offset points",
-                ha="right" if right else "left", **style,
+                lettering.in_print(level.label), (place, 0.99), (-3 if right else 3, 0), xycoords=above,
+                textcoords="offset points", ha="right" if right else "left", **style,
             )  # fmt: skip
 
 
@@ -275,9 +267,16 @@ def _names_apart(axes: Axes, drawing: Drawing, span: float) -> int:
     if len(ends) < 2 or drawing.x_scale != "linear" or not span > 0.0:
         return 1
     middles = np.sort([(low + high) / 2.0 for low, high in ends])
-    apart = float(np.median(np.diff(middles))) / span * 72.0 * inches(axes)[0]
+    apart = float(np.median(np.diff(middles))) / span * 72.0 * lettering.inches(axes)[0]
     longest = max(len(band.label) for band in drawing.bands) + 0.5
-    return max(1, int(np.ceil(points("legend.fontsize") * MEAN_WIDTH * 1.2 * longest / max(apart, 1e-9))))
+    return max(
+        1,
+        int(
+            np.ceil(
+                lettering.points("legend.fontsize") * lettering.MEAN_WIDTH * 1.2 * longest / max(apart, 1e-9)
+            )
+        ),
+    )
 
 
 def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
@@ -296,7 +295,7 @@ def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
             continue
         axes.text(
             (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top",
-            fontsize=points("legend.fontsize"), clip_on=True,
+            fontsize=lettering.points("legend.fontsize"), clip_on=True,
         )  # fmt: skip
     if drawing.x_scale == "linear":
         axes.set_xlim(edges)
