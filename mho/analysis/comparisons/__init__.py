@@ -14,13 +14,10 @@ from mho.analysis.comparisons.comparing import (
     ValueSample,
     compare,
     compare_files,
-    group_files,
-    names_of,
-)
-from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
-from mho.analysis.comparisons.in_words import (
     difference_text,
+    group_files,
     named,
+    names_of,
     number_text,
     p_text,
     ranged_text,
@@ -28,6 +25,7 @@ from mho.analysis.comparisons.in_words import (
     sides_said,
     value_text,
 )
+from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
 
 __all__ = [
     "CENTRES", "ComparedRun", "Comparison", "DifferingSetting", "Effect", "Ranged", "ResultDifference",

@@ -36,24 +36,12 @@ def export(
     output: str | os.PathLike[str] | None = None,
     played: Played | None = None,
 ) -> Path:
-    """Write the run file at `path` in another form.
+    """Write the run file at `path` in another form; return what was written.
 
-    Parameters
-    ----------
-    path : path
-        A run file; one that is still being written is exported as it stands, except to a folder.
-    form : {"csv", "mat", "netcdf", "folder", "eln", "chip-map", "spice"}
-        See `csv_folder`, `matlab`, `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`;
-        `package.publish` takes several runs, and what is to be said of them.
-    output : path, optional
-        A file or folder that does not exist yet; by default beside the run file.
-    played : Played, optional
-        Of a netlist, whose inputs; by default those of the first.
-
-    Returns
-    -------
-    Path
-        What was written.
+    One that is still being written is exported as it stands, except to a folder. For the forms see `csv_folder`, `matlab`,
+    `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`; `package.publish` takes several runs, and what is
+    to be said of them. The `output` does not exist yet, and is by default beside the run file; `played` says of a netlist
+    whose inputs it has, by default those of the first.
 
     Raises
     ------
@@ -85,19 +73,9 @@ def export_all(
     folder: str | os.PathLike[str] | None = None,
     played: Played | None = None,
 ) -> Iterator[Path | MhoError]:
-    """Write each of the run files at `places`, files or folders of them, in another form.
+    """Write each of the run files at `places`, files or folders of them, in another form, under their names into a folder.
 
-    Parameters
-    ----------
-    folder : path, optional
-        Where they go, under their names; by default each beside its run file.
-    played : Played, optional
-        As of `export`.
-
-    Yields
-    ------
-    Path or MhoError
-        What was written, or why a file was skipped.
+    Without a `folder` each goes beside its run file. Yields what was written, or why a file was skipped.
 
     Raises
     ------

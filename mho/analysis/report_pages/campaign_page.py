@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mho.analysis import documents as page
+from mho.analysis.characterisation.extracted_parameters import OF_THE_RUN
 from mho.analysis.comparisons import number_text
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
 from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards
-from mho.analysis.report_pages.campaign_facts import (
-    NOT_THERE,
-    SEEDS,
-    GroupResult,
-    Varied,
-    all_outliers,
-    chosen_groups,
-    results_of,
-    separation,
-    summarised,
-    varied,
-)
 from mho.analysis.report_pages.kinds import PLAN, read_plan
 from mho.analysis.report_pages.run_figures import figure_blocks, grouped_pictures
 from mho.analysis.reports import duration_text, handy_unit, left_out_tries
@@ -33,6 +23,177 @@ from mho.analysis.reports.quantities import name_text
 from mho.array_types import Floats
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile, outcome_line, status_words
+from mho.runs.integrity import OF_THE_MOMENT
+
+FACTS = ("preset", "bench", "chip", "version", "mho", "commit", "seed")
+SEEDS = ("seed", "chip_seed", "parameter.seed")
+"""What is varied so that chance is seen: no groups are made of it."""
+
+NOT_THERE = "not there"
+MOST_GROUPS = 12
+FENCE = 3.0
+"""Distances between quartiles beyond which a value is far out (Tukey, Exploratory Data Analysis, 1977, section 2D)."""
+
+FEW = 0.05
+"""Share of a group's runs that may differ from a value that more than half of them have, and still stand apart."""
+
+FEWEST = 5  # runs of a group from which on one can stand apart
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A fact or parameter that is not the same in all runs."""
+
+    name: str
+    values: tuple[tuple[str, int], ...]  # its values as texts, in order, and how many runs have each
+    of_runs: tuple[str, ...]  # its value in each run
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """A result of a group: how many runs have it, quartiles and extremes."""
+
+    count: int
+    lower: float
+    median: float
+    upper: float
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A run that stands apart from its group in a result, `distance` times the distance between the quartiles."""
+
+    run: int
+    group: str
+    result: str
+    value: float
+    median: float
+    distance: float
+
+
+def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
+    """Return what is not the same in all runs, facts first."""
+    by_name: dict[str, dict[int, tuple[float, str]]] = {name: {} for name in FACTS}
+    for place, run in enumerate(runs):
+        for name in FACTS:
+            text = str(getattr(run.card.facts, name))
+            number = float(text) if text.isdecimal() and len(text) < 16 else math.inf
+            by_name[name][place] = number, text or "none"
+        for one in run.card.parameters:
+            number = math.inf if one.number is None else one.number
+            name = f"parameter.{one.name}" if one.name in FACTS else one.name
+            if name != one.name and one.text == str(getattr(run.card.facts, one.name)):
+                continue  # said already
+            by_name.setdefault(name, {})[place] = number, f"{one.text} {one.unit}".rstrip()
+    result = []
+    for name, values in by_name.items():
+        counted = Counter(values.values())
+        missing = len(runs) - len(values)
+        if len(counted) + bool(missing) > 1:
+            ordered = [(key[1], counted[key]) for key in sorted(counted)]
+            of_runs = tuple(values.get(place, (0.0, NOT_THERE))[1] for place in range(len(runs)))
+            result.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing))), of_runs))
+    return tuple(result)
+
+
+def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:
+    """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups.
+
+    What follows from the others makes no new groups, as the tolerance that follows from the bits.
+    """
+    chosen: list[str] = []
+    groups = 1
+    known = [""] * (len(found[0].of_runs) if found else 0)
+    for one in sorted(found, key=lambda one: len(one.values)):
+        if one.name in SEEDS or one.name in ("mho", "commit", "version"):
+            continue
+        finer = [f"{before}\0{mine}" for before, mine in zip(known, one.of_runs, strict=True)]
+        if len(set(finer)) > len(set(known)) and groups * len(one.values) <= MOST_GROUPS:
+            chosen.append(one.name)
+            groups *= len(one.values)
+            known = finer
+    order = [one.name for one in found]
+    return tuple(sorted(chosen, key=order.index))
+
+
+def results_of(runs: Sequence[RunCard]) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return each numeric result over the runs, NaN where one has none, and its unit; of several units the first one's."""
+    values: dict[str, Floats] = {}
+    units: dict[str, str] = {}
+    for place, run in enumerate(runs):
+        for one in run.card.results:
+            if one.number is None or not abs(one.number) < 1e300 or one.name in (*OF_THE_MOMENT, *OF_THE_RUN):
+                continue
+            if units.setdefault(one.name, one.unit) == one.unit:
+                values.setdefault(one.name, np.full(len(runs), np.nan))[place] = one.number
+    return values, units
+
+
+def separation(values: Floats, groups: Sequence[Group]) -> float:
+    """Return how far groups lie apart, from 0 to 1: the share of the ranks' variance that lies between them.
+
+    That is epsilon squared of the test of Kruskal and Wallis (J. Am. Stat. Assoc. 47, 583 (1952)); 0 for one group.
+    """
+    from scipy.stats import rankdata  # loads slowly
+
+    lots = [values[list(group.runs)] for group in groups]
+    lots = [lot[np.isfinite(lot)] for lot in lots]
+    lots = [lot for lot in lots if lot.size]
+    if len(lots) < 2:
+        return 0.0
+    ranks = rankdata(np.concatenate(lots))
+    total = float(((ranks - ranks.mean()) ** 2).sum())
+    if total == 0.0:
+        return 0.0
+    parts = np.split(ranks, np.cumsum([lot.size for lot in lots])[:-1])
+    return sum(part.size * float(part.mean() - ranks.mean()) ** 2 for part in parts) / total
+
+
+def summarised(values: Floats) -> GroupResult | None:
+    """Return a result of a group; None where no run has it."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    least, lower, median, upper, largest = np.quantile(known, (0.0, 0.25, 0.5, 0.75, 1.0))
+    return GroupResult(known.size, float(lower), float(median), float(upper), float(least), float(largest))
+
+
+def outliers(values: Floats, runs: Sequence[int], group: str, result: str) -> Iterator[Outlier]:
+    """Yield the runs of a group whose result lies far out: beyond 3 distances between quartiles from the nearer one.
+
+    Where the quartiles are equal, few runs that differ from them stand apart (`FEW`), many do not. `values` are of all
+    runs, `runs` the places of the group's.
+    """
+    mine = values[list(runs)]
+    known = mine[np.isfinite(mine)]
+    if known.size < FEWEST:
+        return
+    lower, median, upper = np.quantile(known, (0.25, 0.5, 0.75))
+    between = upper - lower
+    beyond = np.where(mine > upper, mine - upper, lower - mine)
+    if between == 0.0 and (beyond > 0.0).sum() > FEW * known.size:
+        return
+    for place in np.flatnonzero(beyond > FENCE * between).tolist():
+        distance = float(beyond[place] / between) if between > 0.0 else math.inf
+        yield Outlier(runs[place], group, result, float(mine[place]), float(median), distance)
+
+
+def all_outliers(values: dict[str, Floats], groups: Sequence[Group]) -> tuple[Outlier, ...]:
+    """Return one entry a run that stands apart, with the result in which it does most; the farthest run first."""
+    farthest: dict[int, Outlier] = {}
+    for name, column in values.items():
+        for group in groups:
+            for one in outliers(column, group.runs, group.label, name):
+                known = farthest.get(one.run)
+                # A distance between quartiles says more than none.
+                if known is None or math.isinf(known.distance) or known.distance < one.distance < math.inf:
+                    farthest[one.run] = one
+    return tuple(
+        sorted(farthest.values(), key=lambda one: (math.isinf(one.distance), -one.distance, one.run))
+    )
+
 
 FEWEST_POINTS = 3  # values of a parameter from which on results are drawn over it
 MOST_SWEPT, MOST_DRAWN = 2, 4

@@ -301,20 +301,18 @@ def publish(
 
     Parameters
     ----------
-    output : path, optional
+    output
         A folder or ``.eln`` file that does not exist yet; by default beside the run or the folder.
-    described : Description, optional
+    described
         What is said of it; what is not said is left out.
-    eln : bool
+    eln
         Write one file for electronic lab notebooks instead of a folder, see `_write_eln`.
-    personal : bool
+    personal
         Keep user, host, command line, paths and uncommitted changes in the run files, which are then copied as they are.
-    figures : {"each", "together", "none"}, optional
-        See `draw_pictures`.
-    tables : {"all", "none"}, optional
-        What of the runs is written as CSV too; by default the smallest tables, maps and arrays up to 10 million values.
-    progress : callable
-        Told stage, how much of it is done, and of how much.
+    figures, tables
+        See `draw_pictures`; and what of the runs is written as CSV too, by default the smallest up to 10 million values.
+    progress
+        Is told the stage, how much of it is done, and of how much.
 
     Raises
     ------
