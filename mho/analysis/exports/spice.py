@@ -50,16 +50,14 @@ class Amplifier:
     """The macromodel's numbers; those of a board that is not simulated are assumed."""
 
     offset: float = 0.0  # standard deviation of the offsets, V
-    # gain, bandwidth, second_pole, slew, bias_current, row_capacitance, feedback_capacitance, clamp: open-
-    # loop gain, Hz, Hz, V/s, A, F, F, V
-    gain: float = 1e5
-    bandwidth: float = 10e6
-    second_pole: float = 20e6
-    slew: float = 20e6
-    bias_current: float = 0.0
-    row_capacitance: float = 2e-12
-    feedback_capacitance: float = 0.0
-    clamp: float = 0.4
+    gain: float = 1e5  # of the open loop, at DC
+    bandwidth: float = 10e6  # Hz, gain-bandwidth product
+    second_pole: float = 20e6  # Hz, of the open loop
+    slew: float = 20e6  # V/s
+    bias_current: float = 0.0  # A, into each row
+    row_capacitance: float = 2e-12  # F
+    feedback_capacitance: float = 0.0  # F
+    clamp: float = 0.4  # V, largest output
     known: bool = False
 
 

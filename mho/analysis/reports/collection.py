@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from mho.analysis.reports.run_table import Row, RunRow, check_table_file, row_of, table_of, write_table
@@ -16,15 +15,6 @@ from mho.runs.paths import SUFFIX, earlier_tries
 from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
 TRIES_NAMED = 3  # earlier tries that a sentence names
-
-
-@dataclass(frozen=True)
-class CollectedRow:
-    """The row of one run file; `reason` says why there is none."""
-
-    path: Path
-    row: Row | None
-    reason: str = ""
 
 
 def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Iterator[Path]:
@@ -74,7 +64,7 @@ def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(folder), sorted(name for name in files if name.endswith(SUFFIX))
 
 
-def measure_runs(paths: Iterable[Path], measure: Callable[[RunFile], Row]) -> Iterator[CollectedRow]:
+def measure_runs(paths: Iterable[Path], measure: Callable[[RunFile], Row]) -> Iterator[RunRow]:
     """Open each file, `measure` it, and give the rows one by one.
 
     A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given with the reason.
@@ -82,9 +72,9 @@ def measure_runs(paths: Iterable[Path], measure: Callable[[RunFile], Row]) -> It
     for path in paths:
         try:
             with RunFile(path) as run:
-                row = CollectedRow(path, measure(run))
+                row = RunRow(path, measure(run))
         except (RunFileError, KeyError) as error:
-            row = CollectedRow(path, None, str(error))
+            row = RunRow(path, None, reason=str(error))
         yield row
 
 
@@ -122,7 +112,7 @@ def _rows(paths: Iterable[Path], workers: Workers | None) -> Iterator[RunRow]:
         yield from map(row_of, paths)
         return
     for done in workers.spread(row_of, paths):
-        yield done.result or RunRow(done.item, None, {}, f"{type(done.error).__name__}: {done.error}")
+        yield done.result or RunRow(done.item, None, reason=f"{type(done.error).__name__}: {done.error}")
 
 
 def runs_at(places: Sequence[str | os.PathLike[str]]) -> list[Path]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mho.analysis.reports.collection import CollectedRow, find_runs, measure_runs
-from mho.analysis.reports.run_table import Row
+from mho.analysis.reports.collection import find_runs, measure_runs
+from mho.analysis.reports.run_table import Row, RunRow
 from mho.confidence import binomial_interval
 from mho.errors import RunFileError
 from mho.runs import RunFile, Status
@@ -62,7 +62,7 @@ class ForecastScores:
     expected: float = 0.0  # how many should have converged, by the shares of drawn chips
     without: int = 0  # runs that hold no forecast, or did not end by themselves
     # Files that could not be read, with the reason
-    unreadable: list[CollectedRow] = field(default_factory=list)
+    unreadable: list[RunRow] = field(default_factory=list)
 
     def add(self, forecast: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
         """Score one run.
@@ -134,7 +134,7 @@ def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:
             try:
                 scores.add(one.row["forecast"], one.row["outcome"])
             except RunFileError as error:
-                scores.unreadable.append(CollectedRow(one.path, None, str(error)))
+                scores.unreadable.append(RunRow(one.path, None, reason=str(error)))
     return scores
 
 

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -39,7 +39,7 @@ class RunRow:
 
     path: Path
     row: Row | None
-    units: Mapping[str, str]
+    units: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -66,7 +66,7 @@ def row_of(path: Path) -> RunRow:
     try:
         return row_of_card(path, read_card(path))
     except RunFileError as error:
-        return RunRow(path, None, {}, str(error))
+        return RunRow(path, None, reason=str(error))
 
 
 def row_of_card(path: Path, card: Card) -> RunRow:
