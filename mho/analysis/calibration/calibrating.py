@@ -139,11 +139,9 @@ class CalibratedLaw(Protocol):
 class Law:
     """How cells of a law are calibrated."""
 
-    # sets, resets: models of both kinds of pulses
-    sets: type[CalibratedLaw]
-    resets: type[CalibratedLaw]
-    # of_sets, of_resets: the parameters that each tells about, and the kinds of their coordinates
-    of_sets: Mapping[str, str]
+    sets: type[CalibratedLaw]  # model of the SETs
+    resets: type[CalibratedLaw]  # and of the RESETs
+    of_sets: Mapping[str, str]  # the parameters that they tell about, and the kinds of their coordinates
     of_resets: Mapping[str, str]
     spreads: tuple[str, ...]  # spreads from pulse to pulse
     # Whether these are held wide when the search begins: what single pulses tell precisely leads it astray

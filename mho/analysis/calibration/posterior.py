@@ -42,10 +42,8 @@ class Posterior:
 
     mean: Floats  # (parameters,)
     covariance: Floats  # (parameters, parameters)
-    # log_likelihood, log_posterior: at the mean, of all cells, without and with the prior's (but for its
-    # constant)
-    log_likelihood: float
-    log_posterior: float
+    log_likelihood: float  # at the mean, of all cells
+    log_posterior: float  # with the prior's, but for its constant
     converged: bool  # whether the search ended at a mode
     # Whether directions without a clear curvature were given a width by the scores, three times as wide: no
     # interval

@@ -29,18 +29,15 @@ class PulsesByCell:
 
     cell: NDArray[np.int64]  # number of the cell, in the order of array, row and column
     first: Booleans  # the first row of its cell
-    # time, kind, voltage, width, gate: s, a code, V, s, V
-    time: Floats
-    kind: Floats
-    voltage: Floats
-    width: Floats
-    gate: Floats
-    # before, after: conductances read, S, at least what a virgin cell conducts; nan where there was no read
-    before: Floats
-    after: Floats
-    # pulse, virgin: pulses with reads before and after them, and those whose cell had not been formed
-    pulse: Booleans
-    virgin: Booleans
+    time: Floats  # s
+    kind: Floats  # a code
+    voltage: Floats  # V
+    width: Floats  # s
+    gate: Floats  # V
+    before: Floats  # conductance read, S, at least what a virgin cell conducts; NaN where there is none
+    after: Floats  # likewise
+    pulse: Booleans  # pulses with reads before and after them
+    virgin: Booleans  # those whose cell had not been formed
     young: Booleans  # (cells,): cells that were virgin when they were first read
 
     @property

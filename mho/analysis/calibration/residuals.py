@@ -50,8 +50,7 @@ class Misfit:
     # Pulses times the share of the residuals' variance that a regression on the pulses explains; NaN where
     # the parameters have no density
     value: float
-    # low, high: between which it lies with 95 % if the law is right
-    low: float
+    low: float  # between which it lies with 95 % if the law is right
     high: float
 
     @property

@@ -18,13 +18,11 @@ from mho.array_types import Floats
 class Sequences:
     """Pulses of one kind on cells, padded to the longest sequence: each array is (pulses, cells)."""
 
-    # voltage, width, gate: V, s, V
-    voltage: Floats
-    width: Floats
-    gate: Floats
-    # before, after: conductances read, S
-    before: Floats
-    after: Floats
+    voltage: Floats  # V
+    width: Floats  # s
+    gate: Floats  # V
+    before: Floats  # conductance read, S
+    after: Floats  # likewise
     live: NDArray[np.bool_]  # where there is a pulse
     # still, landing: standard deviations of the difference of two reads of a cell that did not change, and of
     # a read from where the pulse led the cell, S

@@ -21,8 +21,7 @@ class Extracted:
 
     name: str  # as the result has it: ``lrs.median``
     value: Number | str | None
-    # low, high: ends of its interval (95 %, unless the procedure's page says otherwise)
-    low: Number | None
+    low: Number | None  # end of its interval, of 95 % unless the procedure's page says otherwise
     high: Number | None
     unit: str
 

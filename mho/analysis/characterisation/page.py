@@ -72,8 +72,7 @@ class PlannedStep:
 class Folder:
     """What there is."""
 
-    # title, description: the plan's
-    title: str
+    title: str  # the plan's
     description: str
     steps: tuple[PlannedStep, ...]  # empty without a plan
     others: tuple[PageRun, ...]  # runs that belong to no step

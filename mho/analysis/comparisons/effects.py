@@ -45,15 +45,12 @@ class Ranged:
 class Effect:
     """How the second of two samples differs from the first."""
 
-    # first, second: numbers of values
-    first: int
-    second: int
+    first: int  # number of values
+    second: int  # of the other sample
     difference: Ranged  # of the medians or means, in the unit of the values
     ratio: float  # of the medians or means; NaN where the first is 0 or the signs differ
-    # hedges_g, cliffs_delta: positive where the second sample lies above; NaN where a sample has a single
-    # value
-    hedges_g: Ranged
-    cliffs_delta: Ranged
+    hedges_g: Ranged  # positive where the second sample lies above; NaN where one has a single value
+    cliffs_delta: Ranged  # likewise
     p_value: float  # of the two-sided test of Mann and Whitney; NaN likewise
 
     @property

@@ -24,11 +24,9 @@ class StoredValues:
 
     path: Path
     kind: Literal["table", "maps", "arrays"]
-    # group, column: name of the table, map or array; and of the column
-    group: str
-    column: str
-    # shape, dtype: as of when the run was looked at: rows that come later are not part of it
-    shape: tuple[int, ...]
+    group: str  # name of the table, map or array
+    column: str  # and of the column
+    shape: tuple[int, ...]  # as of when the run was looked at: rows that come later are no part of it
     dtype: np.dtype[Any]
     # Values behind a row's own length are masked: NaN, whole numbers become floats for it
     ragged: bool = False

@@ -65,34 +65,28 @@ class Amplifier:
 class CellBlock:
     """The loop's cells on one array."""
 
-    # array, tag: the chip map's name, and what it is called in the netlist
-    array: str
-    tag: str
+    array: str  # the chip map's name
+    tag: str  # what it is called in the netlist
     conductance: Floats  # (k, k): of the cells alone, S, by row and column of the loop
     # (k,): what its columns get per volt of the outputs: 1, or -1 behind inverters, or less behind dividers
     drives: Floats
     wire_resistance: float  # between neighbouring cells, ohm
-    # rows, columns: (k,): places of the lines along the wires that cross them, counted from 0
-    rows: Integers
-    columns: Integers
+    rows: Integers  # (k,): places of the lines along the wires that cross them, counted from 0
+    columns: Integers  # (k,): likewise
 
 
 @dataclass(frozen=True)
 class LoopCircuit:
     """A loop of k amplifiers and what is played into it."""
 
-    # title, source: of the run, and where the inputs are from
-    title: str
-    source: str
-    # rows, columns: (k,): physical lines at the inputs and outputs of the amplifiers
-    rows: Integers
-    columns: Integers
+    title: str  # of the run
+    source: str  # where the inputs are from
+    rows: Integers  # (k,): physical lines at the inputs of the amplifiers
+    columns: Integers  # (k,): those at their outputs
     blocks: tuple[CellBlock, ...]
-    # inputs, diagonal, bias: (k,): resistors as conductances, S: to the input voltages, to the own output, to
-    # minus the sum of all outputs
-    inputs: Floats
-    diagonal: Floats
-    bias: Floats
+    inputs: Floats  # (k,): resistors as conductances, S: to the input voltages
+    diagonal: Floats  # (k,): to the own output
+    bias: Floats  # (k,): to minus the sum of all outputs
     amplifier: Amplifier
     volts: Floats  # (k,): at the inputs, V
     # As the run read them, less their offsets, V; of the first amplifiers, or none

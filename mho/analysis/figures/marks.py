@@ -47,9 +47,8 @@ class ReferenceLevel:
 class Drawing:
     """Everything to draw of a figure."""
 
-    # title, note: text above the figure; note on omitted data
-    title: str
-    note: str = ""
+    title: str  # above the figure
+    note: str = ""  # on omitted data
     marks: tuple[Mark, ...] = ()  # from the bottom to the top
     levels: tuple[ReferenceLevel, ...] = ()
     bands: tuple[Band, ...] = ()
@@ -59,13 +58,10 @@ class Drawing:
     # (low, high): ends of the images' scale, or of the vertical axis, where they do not follow from the
     # values
     limits: tuple[float, float] | None = None
-    # x, y: of images, `y` is what they show
     x: AxisText = NO_AXIS
-    y: AxisText = NO_AXIS
-    # x_scale, y_scale: ``linear``, ``log``, or ``probability``: then y holds quantiles of a normal
-    # distribution
-    x_scale: str = "linear"
-    y_scale: str = "linear"
+    y: AxisText = NO_AXIS  # of images, what they show
+    x_scale: str = "linear"  # or ``log``
+    y_scale: str = "linear"  # or ``log``, or ``probability``: then y holds quantiles of a normal law
     counts: bool = False  # whether the horizontal axis has whole numbers only
     # Of 0, 1, 2 and so on up the vertical axis, in place of numbers; `Mark` has them as y
     names: tuple[str, ...] = ()

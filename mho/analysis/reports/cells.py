@@ -20,9 +20,8 @@ class ArrayCells:
     """The cells of one array that a run uses, as of its latest images."""
 
     name: str  # the array's name on the chip
-    # rows, columns: (r,), (c,): physical numbers of the lines
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
+    rows: NDArray[np.int64]  # (r,): physical numbers of the lines
+    columns: NDArray[np.int64]  # (c,)
     target: Floats  # (r, c): wanted conductance, S; NaN where no cell is in use
     conductance: Floats  # (r, c): last verified conductance, S; NaN where none was read yet
     pulses: Floats  # (r, c): pulses each cell took; NaN where unknown

@@ -56,9 +56,8 @@ class ForecastScores:
     """Scores of many runs' forecasts."""
 
     coverages: dict[str, Coverage] = field(default_factory=dict)  # by quantity
-    # runs, converged: runs that were scored, and those of them that converged
-    runs: int = 0
-    converged: int = 0
+    runs: int = 0  # that were scored
+    converged: int = 0  # those of them that converged
     expected: float = 0.0  # how many should have converged, by the shares of drawn chips
     without: int = 0  # runs that hold no forecast, or did not end by themselves
     # Files that could not be read, with the reason

@@ -33,14 +33,12 @@ class ArrayFacts:
     """The result of programming one array."""
 
     name: str
-    # cells, programmed: cells in use, and those of them read at least once
-    cells: int
-    programmed: int
+    cells: int  # in use
+    programmed: int  # those of them read at least once
     pulses: int | None  # pulses of all cells; None when not recorded
     outside: int | None  # programmed cells that read outside their verify window; None without a chip map
-    # error_mean, error_sd: achieved minus wanted conductance over the programmed cells, S; None without any
-    error_mean: float | None
-    error_sd: float | None
+    error_mean: float | None  # achieved minus wanted conductance of programmed cells, S; None without any
+    error_sd: float | None  # likewise
 
 
 @dataclass(frozen=True)

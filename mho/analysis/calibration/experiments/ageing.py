@@ -48,10 +48,9 @@ STUCK_ODDS = -4.0, 1.5  # ln of the odds that a cell is stuck: mean and deviatio
 class Ageing:
     """What the reads of a run tell: ln relaxation, drift, ln noise, the log-odds of a stuck cell, the rate."""
 
-    # mean, error, prior: (5,): SI; the deviations after the run and before it
-    mean: Floats
-    error: Floats
-    prior: Floats
+    mean: Floats  # (5,): SI
+    error: Floats  # (5,): deviations after the run
+    prior: Floats  # (5,): and before it
     levels: float  # largest over smallest conductance of the cells
     cells: int
 
@@ -73,9 +72,8 @@ class Ageing:
 class AgeingReads:
     """Reads of cells that no pulse has disturbed."""
 
-    # ages, conductance: (reads, cells): s since programming, and S
-    ages: Floats
-    conductance: Floats
+    ages: Floats  # (reads, cells): s since programming
+    conductance: Floats  # (reads, cells): S
     elapsed: Floats  # (reads,): for how long cells were at the temperature of the run, s
 
     def chosen(self, base: Mapping[str, float], margin: float) -> AgeingReads:

@@ -30,9 +30,8 @@ class Undisturbed:
 
     cell: NDArray[np.int64]  # row and column
     begun: Floats  # time of the pulse, s: the middle between the reads before and after it
-    # times, conductance: (2, stretches): s and S; both reads are one where there is no other
-    times: Floats
-    conductance: Floats
+    times: Floats  # (2, stretches): s; both reads are one where there is no other
+    conductance: Floats  # (2, stretches): S
     last: NDArray[np.bool_]  # no pulse came after
     still: frozenset[Cell]  # (row, column): cells that their last pulses did not move, as stuck ones
 

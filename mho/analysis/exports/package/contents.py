@@ -93,9 +93,8 @@ class PackagedRun:
     start: datetime
     end: datetime | None
     cells: str
-    # bench, chip: the names that bench file and chip map give themselves
-    bench: str
-    chip: str
+    bench: str  # the name that the bench file gives itself
+    chip: str  # that of the chip map
     parameters: Mapping[str, RecordedParameter]
     provenance: Mapping[str, str]
     instruments: Mapping[str, Mapping[str, str]]

@@ -58,9 +58,8 @@ class Description:
     """What is said of a package."""
 
     day: date  # on which it is published
-    # title, text: "" for what the runs themselves say
-    title: str = ""
-    text: str = ""
+    title: str = ""  # "" for what the runs themselves say
+    text: str = ""  # likewise
     creators: tuple[Creator, ...] = ()
     licence: Licence | None = None
     keywords: tuple[str, ...] = ()

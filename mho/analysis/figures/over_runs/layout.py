@@ -33,13 +33,11 @@ MOST_NAMED = 9  # names in a legend below the axes
 class Page:
     """The sizes of a sheet."""
 
-    # width, height: of a figure, inches
-    width: float = 7.0
-    height: float = 4.4
+    width: float = 7.0  # of a figure, inches
+    height: float = 4.4  # likewise
     columns: int = 2  # figures beside one another
-    # title, small: sizes of the sheet's title (0 for none) and of the note, points
-    title: float = 11.0
-    small: float = 8.0
+    title: float = 11.0  # size of the sheet's title, points; 0 for none
+    small: float = 8.0  # size of the note, points
     style: Mapping[Any, object] = field(default_factory=dict)  # what differs from the style of every sheet
 
     @property

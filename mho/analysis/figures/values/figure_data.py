@@ -16,9 +16,8 @@ class PointGroup:
     """The points of one curve, or the values that one distribution is of."""
 
     label: str  # "" where there is nothing to tell apart
-    # x, y: (n,): SI units, in the order of their rows. `y` is empty for a histogram or distribution
-    x: Floats
-    y: Floats
+    x: Floats  # (n,): SI units, in the order of their rows
+    y: Floats  # (n,), or empty for a histogram or distribution
     key: float = np.nan  # the value by which it is grouped, where that is one number; else NaN
 
 
@@ -28,9 +27,8 @@ class MapImage:
 
     name: str
     values: Floats  # (r, c): SI units; NaN where there is nothing
-    # rows, columns: (r,), (c,): physical numbers of the lines
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
+    rows: NDArray[np.int64]  # (r,): physical numbers of the lines
+    columns: NDArray[np.int64]  # (c,)
     counts: NDArray[np.int64] | None = None  # (r, c): to be written into the image; 0 is left out
 
 
@@ -52,9 +50,8 @@ class FigureData:
     run: str  # the run file's name, which identifies the run
     groups: tuple[PointGroup, ...] = ()
     images: tuple[MapImage, ...] = ()
-    # x, y: of an image, `y` is what it shows
     x: AxisText = NO_AXIS
-    y: AxisText = NO_AXIS
+    y: AxisText = NO_AXIS  # of an image, what it shows
     # Values for the figure's reference lines, as far as the run has them
     numbers: Mapping[str, float] | None = None
     counts: bool = False  # whether the horizontal axis has whole numbers only

@@ -29,9 +29,8 @@ class Places:
     way: str  # ``rows`` (the same x in each row), ``equal`` (x repeats) or ``grid`` (interpolated)
     x: Floats  # (n,)
     branches: tuple[slice, ...] = (slice(None),)  # the parts of a grid; one unless the curves turn back
-    # log_x, log_y: whether is interpolated between logarithms
-    log_x: bool = False
-    log_y: bool = False
+    log_x: bool = False  # whether is interpolated between logarithms
+    log_y: bool = False  # likewise
 
 
 @dataclass(frozen=True)
