@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho import confidence
 from mho.analysis.comparisons.effects import cliffs_delta, difference_interval, hedges_g
 from mho.analysis.figures.fitting import Fit, fit_curve, fit_distribution
-from mho.analysis.figures.values.spatial_correlation import autocorrelation
+from mho.analysis.figures.values.statistics import autocorrelation
 from mho.array_types import Floats
 from mho.extensions.optimise.predictions import Prediction
 from mho.extensions.optimise.twin import Programming

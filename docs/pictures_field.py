@@ -8,7 +8,7 @@ import numpy as np
 
 import mho
 from mho.analysis.figures.sheet import draw_alone
-from mho.analysis.figures.values.inferred import figure_of
+from mho.analysis.figures.values.figures_of_run import figure_of
 from mho.instruments import Bench
 from mho.procedures import (
     IV,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mho
 from mho.analysis.figures.sheet import draw_alone
-from mho.analysis.figures.values.inferred import figure_of
+from mho.analysis.figures.values.figures_of_run import figure_of
 from mho.extensions.applications import Eigenvector, Factorisation, PageRank, PseudoInverse, Regression
 from mho.procedures import Procedure
 

@@ -19,43 +19,30 @@ from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
 
-Ends = tuple[Any, Any]
-"""Lower and upper ends: arrays, or numbers where there is one sample."""
+Ends = tuple[Any, Any]  # lower and upper ends: arrays, or numbers where there is one sample
 Scale = Literal["linear", "log", "correlation"]
 
 LEVEL = 0.95
-
-FEWEST = 5
-"""Values below which order, tails and groups say too little for an interval."""
-
-GROUPS = 64
-"""Groups that a jackknife leaves out one by one, at most."""
-
-FIRST_STEP, WIDEST = 0.02, 6.0
-"""Of a parameter, away from the likeliest; beyond the last it is not known."""
-
+FEWEST = 5  # values below which order, tails and groups say too little for an interval
+GROUPS = 64  # groups that a jackknife leaves out one by one, at most
+FIRST_STEP, WIDEST = 0.02, 6.0  # of a parameter, away from the likeliest; beyond the last it is not known
 KURTOSIS, KURTOSIS_WEIGHT, KURTOSIS_VALUES = 8.0, 0.3, 20.0
 """What is expected of a fourth moment over the square of the variance before the values say, as that of relaxing cells;
 its weight beside that of the values, as a share of their number and at most. Few values seldom show their tails."""
 
 
-def _t(freedom: Any, level: float = LEVEL) -> Any:
+def _t(freedom: Any) -> Any:
     """Return Student's deviate that leaves half of the rest beyond each side."""
     from scipy.special import stdtrit  # loads slowly
 
-    return stdtrit(freedom, 0.5 + level / 2.0)
+    return stdtrit(freedom, 0.5 + LEVEL / 2.0)
 
 
 def binomial_interval(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Ends:
     """Return the interval of a probability, of Clopper and Pearson (Biometrika 26, 404 (1934)); 0 to 1 without trials.
 
     It holds whatever the probability is with `level` at least, also where all trials succeeded or none did. No ends where
-    a number is NaN.
-
-    Parameters
-    ----------
-    successes, trials : arrays
-        Numbers of independent trials; fractions stand for trials that are not, see `clustered_binomial_interval`.
+    a number is NaN. Fractions stand for trials that are not independent, see `clustered_binomial_interval`.
     """
     from scipy.special import betaincinv
 
@@ -106,13 +93,9 @@ def mean_interval(values: ArrayLike) -> Ends:
 
 
 def repetition_interval(values: ArrayLike, errors: ArrayLike = 0.0) -> Ends:
-    """Return the interval in which another value lies that is drawn as these are, of Student, for a normal law.
+    """Return the interval in which another value lies that is drawn as these (..., n) are, of Student, for a normal law.
 
-    Parameters
-    ----------
-    values : (..., n) array
-    errors : array
-        Standard errors with which each of them is known, beside what scatters from one to the next.
+    `errors` are the standard errors with which each is known, beside what scatters from one to the next.
     """
     x = np.asarray(values, np.float64)
     count = x.shape[-1]
@@ -257,16 +240,7 @@ def component_interval(
     Of Ting, Burdick, Graybill, Jeyaratnam and Lu (J. Stat. Comput. Simul. 35, 135 (1990)), as Burdick and Graybill,
     Confidence Intervals on Variance Components (1992), section 3.3 (?), have it: (between - within)/size is a difference of
     two mean squares, whose limits are matched to those known for each alone. The lower end is 0 where it would be below.
-
-    Parameters
-    ----------
-    between, within : arrays
-        Mean squares.
-    groups : int
-    freedom : float
-        Degrees of freedom of `within`.
-    size : float
-        Values in a group; of unequal groups, the weighted mean of the analysis of variance.
+    `freedom` is that of `within`; `size` of unequal groups is the weighted mean of the analysis of variance.
     """
     from scipy.special import chdtri, fdtri
 
@@ -291,18 +265,9 @@ def jackknife(
 ) -> dict[str, tuple[float, float]]:
     """Return the intervals of numbers that `statistic` makes of several rows, by leaving rows out one after the other.
 
-    Student's interval of the pseudo-values (Tukey, Ann. Math. Stat. 29, 614 (1958); Miller, Biometrika 61, 1 (1974)), on a
-    scale on which the number scatters evenly. Of many rows, groups are left out.
-
-    Parameters
-    ----------
-    values : (rows, ...) array
-        Rows are independent.
-    statistic : callable
-        Of such an array; NaN where it cannot be told.
-    scales : mapping
-        Of the numbers that are to have an interval: "linear", "log" for what is positive, "correlation" for what lies
-        between -1 and 1.
+    Student's interval of the pseudo-values (Tukey, Ann. Math. Stat. 29, 614 (1958); Miller, Biometrika 61, 1 (1974)),
+    on the scale on which a number scatters evenly: "linear", "log" for what is positive, "correlation" for what lies
+    between -1 and 1. Of many rows, groups are left out; `statistic` is NaN where it cannot be told.
     """
     count = len(values)
     nothing = dict.fromkeys(scales, (math.nan, math.nan))
@@ -350,16 +315,8 @@ def profile_interval(
 ) -> tuple[float, float]:
     """Return the interval of one of two parameters by the profile of their likelihood; NaN for an end that is not found.
 
-    Parameters
-    ----------
-    cost : callable
-        Minus the logarithm of the likelihood at (2,).
-    place : (2,) array
-        Where it is least.
-    axis : int
-        Of the parameter. Both are in units of which the likelihood falls within a few, as logarithms are.
-    drop : float
-        See `likelihood_drop`.
+    `cost`, minus the logarithm of the likelihood, is least at `place` (2,), in units of which the likelihood falls within a
+    few, as logarithms are; for `drop` see `likelihood_drop`.
     """
     from scipy.optimize import brentq, minimize_scalar  # loads slowly
 

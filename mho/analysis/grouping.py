@@ -36,7 +36,7 @@ class RunCard:
 class SkippedFile:
     """A file that cannot be read, and why."""
 
-    path: str
+    path: Path
     reason: str
 
 
@@ -45,10 +45,7 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
 
     A place that is a `RunCard` is not read again.
 
-    Raises
-    ------
-    InputError
-        A place is not there, or no file can be read.
+    Raises `InputError`: a place is not there, or no file can be read.
     """
     named = list(places)
     known = {one.path: one for one in named if isinstance(one, RunCard)}
@@ -57,7 +54,7 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
         try:
             runs.append(known.get(path) or RunCard(path, read_card(path)))
         except RunFileError as error:
-            skipped.append(SkippedFile(str(path), str(error)))
+            skipped.append(SkippedFile(path, str(error)))
     if not runs and not skipped:
         where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
         raise InputError(f"{where}; name run files, or folders that hold some")
@@ -73,12 +70,9 @@ FACTS = (
 OTHERS = ("status", "reason", "run", "path", "date", "duration", "id")
 """Facts that a card keeps elsewhere, or that follow from others; `run` is the file's name."""
 
-GROUPINGS = (*FACTS, *OTHERS)
-"""Facts by which runs are grouped, beside their parameters and results."""
-
+GROUPINGS = (*FACTS, *OTHERS)  # facts by which runs are grouped, beside their parameters and results
 SOURCES = ("parameter", "result")
-MOST_SHOWN = 40
-"""Names that an error lists."""
+MOST_SHOWN = 40  # names that an error lists
 
 
 @dataclass(frozen=True)
@@ -97,23 +91,20 @@ class CardName:
 def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
     """Return the fact, parameter or result of some of the runs that a name means.
 
-    Raises
-    ------
-    InputError
-        No run has it; the nearest names are told.
+    Raises `InputError`: no run has it; the nearest names are told.
     """
     known = {
         "parameter": dict.fromkeys(one.name for run in runs for one in run.card.parameters),
         "result": dict.fromkeys(one.name for run in runs for one in run.card.results),
     }
     prefix, _, rest = name.partition(".")
-    if prefix in known and (found := _spelled(rest, known[prefix])):
-        return CardName(prefix, found)
+    if prefix in known and (result := _spelled(rest, known[prefix])):
+        return CardName(prefix, result)
     if name.lower() in (*FACTS, *OTHERS):
         return CardName("", name.lower())
     for source, names in known.items():
-        if found := _spelled(name, names):
-            return CardName(source, found)
+        if result := _spelled(name, names):
+            return CardName(source, result)
     every = sorted({*FACTS, *OTHERS, *known["parameter"], *known["result"]})
     near = difflib.get_close_matches(rest if prefix in known else name, every, 3, 0.5)
     shown = ", ".join(every[:MOST_SHOWN]) + ", …" * (len(every) > MOST_SHOWN)
@@ -125,7 +116,8 @@ def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
     """Return what a run has of a name; None where it has nothing."""
     card = run.card
     if name.source:
-        return _quantities(card, name.source).get(name.name)
+        quantities = card.parameters if name.source == "parameter" else card.results
+        return {one.name: one for one in quantities}.get(name.name)
     facts = card.facts
     match name.name:
         case "status" | "reason":
@@ -137,11 +129,8 @@ def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
         case "id":
             return _text("id", facts.run_id)
         case "date":
-            return (
-                None
-                if facts.start is None
-                else _text("date", f"{datetime.fromtimestamp(facts.start):%Y-%m-%d}")
-            )
+            date = "" if facts.start is None else f"{datetime.fromtimestamp(facts.start):%Y-%m-%d}"
+            return _text("date", date)
         case "duration":
             if facts.start is None or card.end is None:
                 return None
@@ -164,10 +153,6 @@ def label_of(name: CardName, value: ResultQuantity | None) -> str:
     return f"{name.words} {factor * value.number:.6g} {unit}".rstrip()
 
 
-def _quantities(card: Card, source: str) -> dict[str, ResultQuantity]:
-    return {one.name: one for one in (card.parameters if source == "parameter" else card.results)}
-
-
 def _text(name: str, text: str) -> ResultQuantity | None:
     if not text:
         return None
@@ -183,8 +168,7 @@ def _spelled(name: str, known: dict[str, None]) -> str:
     return name if name in known else next(alike, "")
 
 
-NOT_TOLD = {"seed", "chip_seed"}
-"""Parameters over which runs are pooled without a word."""
+NOT_TOLD = {"seed", "chip_seed"}  # parameters over which runs are pooled without a word
 
 
 @dataclass(frozen=True)
@@ -198,10 +182,7 @@ class Group:
 def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
     """Return the groups of runs that have the same values of every name in `by`.
 
-    Raises
-    ------
-    InputError
-        A name is unknown.
+    Raises `InputError`: a name is unknown.
     """
     if not by:
         return (Group("all runs", tuple(range(len(runs)))),)
@@ -215,22 +196,23 @@ def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
         seen = list(dict.fromkeys(values[column] for values in order))
         keys.append({value: _place(value, number, len(seen)) for number, value in enumerate(seen)})
     order.sort(key=lambda values: [key[value] for key, value in zip(keys, values, strict=True)])
-    return tuple(Group(_label(names, values), tuple(members[values])) for values in order)
+    labels = [", ".join(map(label_of, names, values)) for values in order]
+    return tuple(Group(label, tuple(members[values])) for label, values in zip(labels, order, strict=True))
 
 
 def varied_within(groups: Sequence[Group], runs: Sequence[RunCard]) -> tuple[str, ...]:
     """Return the names of facts and parameters, seeds aside, in which runs of one group differ."""
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     for group in groups:
         mine = [runs[place] for place in group.runs]
         for fact in ("procedure", "chip", "bench", "preset"):
             if len({getattr(run.card.facts, fact) for run in mine}) > 1:
-                found[fact] = None
+                result[fact] = None
         values = [{one.name: one.text for one in run.card.parameters} for run in mine]
         for name in {name for one in values for name in one} - NOT_TOLD:
             if len({one.get(name) for one in values}) > 1:
-                found[name.replace("_", " ")] = None
-    return tuple(sorted(found))
+                result[name.replace("_", " ")] = None
+    return tuple(sorted(result))
 
 
 def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float, int]:
@@ -240,7 +222,3 @@ def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float
     if value.number is not None and not math.isnan(value.number):
         return value.number, number
     return math.inf, number
-
-
-def _label(names: Sequence[CardName], values: Sequence[ResultQuantity | None]) -> str:
-    return ", ".join(label_of(name, value) for name, value in zip(names, values, strict=True))

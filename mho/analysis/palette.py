@@ -10,7 +10,6 @@ RESIDUAL = "#E69F00"  # orange
 FORECAST = "#009E73"  # bluish green
 IDEAL = "#555555"
 TARGET = "#CC79A7"  # reddish purple
-
 INSIDE = "#0072B2"
 OUTSIDE = "#D55E00"  # vermillion
 WINDOW = "#56B4E9"  # sky blue
@@ -22,10 +21,8 @@ SERIES = (
 white; then three dark ones that the colour-blind tell from all others, as two greys or an olive are not."""
 
 GOOD, BUSY, BAD, DOUBTFUL = "#00795A", "#0072B2", "#B54700", "#8A5A00"  # dark enough for white text
-
 NO_CELL = "#C4C4C4"
 INK, FAINT = "#1A1A1A", "#6B6B6B"
-
 SEQUENTIAL, GREY = "viridis", ("#000000", "#FFFFFF")
 DIVERGING = (
     "#053061", "#2166AC", "#4393C3", "#92C5DE", "#D1E5F0", "#F7F7F7",
@@ -35,6 +32,11 @@ DIVERGING = (
 
 CROWD = ("#440154", "#3B528B", "#21918C", "#5EC962", "#BDDF26")
 """For many curves in order, from the first to the last: viridis without its palest end."""
+
+
+def of_series(number: int) -> str:
+    """Return the colour of a curve or run among others; they repeat."""
+    return SERIES[number % len(SERIES)]
 
 
 def along(share: float) -> str:

@@ -411,7 +411,7 @@ def test_the_canary_is_touched_where_somebody_agreed(what, verbs, honest, place,
 @pytest.mark.thorough
 def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, place):
     """A name of mho's own imports packages, and these try whether others are installed."""
-    module = "mho.analysis.datasets.labelled"  # by xarray
+    module = "mho.analysis.datasets.xarray_values"  # by xarray
     for name in ("bottleneck", "cftime", "numbagg", "flox", "dask", "cupy", "sparse"):
         (place.folder / f"{name}.py").write_text(CODE.format(canary=str(place.canary)), "utf-8")
     crafted_by = {

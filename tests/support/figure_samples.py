@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mho import Band, Column, Figure, Layout, Map, ReferenceLine, Table
-from mho.analysis.figures.values.inferred import refinement_figures
+from mho.analysis.figures.values.figures_of_run import refinement_figures
 from mho.runs import RunHeader, RunWriter
 from mho.runs.standard_figures import programming_figures
 

@@ -7,6 +7,7 @@ logit    u = (logit(value) - logit(base))    shares
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -14,7 +15,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.helping import helping, what_helps
+from mho.analysis.calibration.advice import helping, what_helps
+from mho.analysis.calibration.experiments import ParameterEstimate
 from mho.analysis.calibration.likelihoods import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.residuals import Misfit, misfit
@@ -135,26 +137,15 @@ class CalibratedLaw(Protocol):
 
 @dataclass(frozen=True)
 class Law:
-    """How cells of a law are calibrated.
+    """How cells of a law are calibrated."""
 
-    Attributes
-    ----------
-    sets, resets : type
-        Models of both kinds of pulses.
-    of_sets, of_resets : mapping
-        The parameters that each tells about, and the kinds of their coordinates.
-    spreads : tuple of str
-        Spreads from pulse to pulse.
-    first_wide : bool
-        Whether these are held wide when the search begins: what single pulses tell precisely leads it astray far from the
-        mode.
-    """
-
-    sets: type[CalibratedLaw]
-    resets: type[CalibratedLaw]
-    of_sets: Mapping[str, str]
+    sets: type[CalibratedLaw]  # model of the SETs
+    resets: type[CalibratedLaw]  # and of the RESETs
+    of_sets: Mapping[str, str]  # the parameters that they tell about, and the kinds of their coordinates
     of_resets: Mapping[str, str]
-    spreads: tuple[str, ...]
+    spreads: tuple[str, ...]  # spreads from pulse to pulse
+    # Whether these are held wide when the search begins: what single pulses tell precisely leads it astray
+    # far from the mode
     first_wide: bool = False
 
 
@@ -179,61 +170,33 @@ LAWS = {
 
 @dataclass(frozen=True)
 class Part:
-    """What one kind of pulse told: SETs or RESETs.
-
-    Attributes
-    ----------
-    kind : str
-    coordinates : Coordinates
-    posterior : Posterior
-    model : CalibratedLaw
-        At the posterior's mean.
-    several : bool
-        Whether searches of a part of the cells ended at places apart that explain it about as well.
-    misfit : Misfit
-        Of its residuals.
-    """
+    """What one kind of pulse told: SETs or RESETs."""
 
     kind: str
     coordinates: Coordinates
     posterior: Posterior
-    model: CalibratedLaw
+    model: CalibratedLaw  # at the posterior's mean
+    # Whether searches of a part of the cells ended at places apart that explain it about as well
     several: bool
-    misfit: Misfit
+    misfit: Misfit  # of its residuals
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A preset that was fitted, and how well it is known.
+    """A preset that was fitted, and how well it is known."""
 
-    Attributes
-    ----------
-    base : str
-        Name of the packaged preset that it is about.
-    names : tuple of str
-    mean, low, high : (parameters,) arrays
-        Values at the posterior's mode, and the ends of their 95 % intervals, SI; NaN where the curvature is not clear.
-    deviation : (parameters,) array
-        In units of the prior's.
-    correlation : (parameters, parameters) array
-        In the coordinates of `calibration.coordinates`.
-    not_told : mapping
-        Parameters that the data leave as the base has them, each with the experiment that would tell.
-    remarks : tuple of str
-        Sentences on what is unusual.
-    transitions : Transitions
-    parts : tuple of Part
-    """
-
-    base: str
+    base: str  # name of the packaged preset that it is about
     names: tuple[str, ...]
+    # mean, low, high: (parameters,): values at the posterior's mode, and the ends of their 95 % intervals,
+    # SI; NaN where the curvature is not clear
     mean: Floats
     low: Floats
     high: Floats
-    deviation: Floats
-    correlation: Floats
+    deviation: Floats  # (parameters,): in units of the prior's
+    correlation: Floats  # (parameters, parameters): in the coordinates of `calibration.coordinates`
+    # Parameters that the data leave as the base has them, each with the experiment that would tell
     not_told: Mapping[str, str]
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...]  # sentences on what is unusual
     transitions: Transitions
     parts: tuple[Part, ...]
 
@@ -251,24 +214,12 @@ class Calibration:
 def calibrate(
     data: Transitions, base: str, preset: Mapping[str, Any], progress: Progress | None = None
 ) -> Calibration:
-    """Fit a preset to what pulses did to cells.
+    """Fit a preset to what pulses did to cells, about the one called `base`, whose parameters, SI, and `law` are given.
 
-    Parameters
-    ----------
-    data : Transitions
-    base : str
-        Name of the preset about which parameters are sought.
-    preset : mapping
-        Its parameters, SI, and its `law`.
-    progress : function, optional
-        Called with what is being done.
+    `progress` is called with what is being done.
 
-    Raises
-    ------
-    InputError
-        The law of the preset is not one that can be fitted, or there are too few cells or pulses.
-    ConvergenceError
-        A search did not end at a maximum.
+    Raises `InputError`: the law of the preset is not one that can be fitted, or there are too few cells or pulses;
+    `ConvergenceError`: a search did not end at a maximum.
     """
     law = LAWS[preset["law"]]
     if not any(preset[name] > 0.0 for name in law.spreads):
@@ -322,15 +273,9 @@ def _check_enough(data: Transitions) -> None:
 
 
 def _fit(
-    kind: str,
-    model: type[CalibratedLaw],
-    pulses: Any,
-    fixed: Mapping[str, float],
-    about: Coordinates,
-    prior: tuple[Floats, Floats] | None,
-    first_wide: Sequence[str],
-    look: Callable[..., str],
-) -> Part:
+    kind: str, model: type[CalibratedLaw], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
+    prior: tuple[Floats, Floats] | None, first_wide: Sequence[str], look: Callable[..., str],
+) -> Part:  # fmt: skip
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do.
 
     `look` says whether residuals are those of another law: a search that takes long does so before it begins, and one that
@@ -352,12 +297,12 @@ def _fit(
         if any(value < end.log_posterior - NEAR or not _elsewhere(start, end) for end in there):
             continue
         ends.append(_settled(lambda: model(pulses, fixed), about, start, prior))
-    whole, found = max(ends, key=lambda end: (end[1].converged, end[1].log_posterior))
-    if not found.converged:
-        raise ConvergenceError(look(residuals(found.mean), ended=False))
+    whole, result = max(ends, key=lambda end: (end[1].converged, end[1].log_posterior))
+    if not result.converged:
+        raise ConvergenceError(look(residuals(result.mean), ended=False))
     # What fits near the maximum fits there: looking again takes a twentieth of the search's time.
-    last = residuals(found.mean) if early is None or early.wrong else early
-    return Part(kind, about, found, whole, apart, last)
+    last = residuals(result.mean) if early is None or early.wrong else early
+    return Part(kind, about, result, whole, apart, last)
 
 
 def _settled(
@@ -369,26 +314,22 @@ def _settled(
     placed anew, as long as it gains, ends at no maximum, or has no clear curvature.
     """
     whole = model()
-    found = _inferred(whole, about, start, prior)
+    result = _inferred(whole, about, start, prior)
     for _ in range(RESTARTS):
         again = model()
-        more = _inferred(again, about, found.mean, prior)
-        gain = more.log_posterior - found.log_posterior
-        if (more.converged, not more.repaired, gain) >= (found.converged, not found.repaired, 0.0):
-            whole, found = again, more
-        if found.converged and not found.repaired and gain < GAIN:
+        more = _inferred(again, about, result.mean, prior)
+        gain = more.log_posterior - result.log_posterior
+        if (more.converged, not more.repaired, gain) >= (result.converged, not result.repaired, 0.0):
+            whole, result = again, more
+        if result.converged and not result.repaired and gain < GAIN:
             break
-    return whole, found
+    return whole, result
 
 
 def _beginnings(
-    model: type[CalibratedLaw],
-    pulses: Any,
-    fixed: Mapping[str, float],
-    about: Coordinates,
-    prior: tuple[Floats, Floats] | None,
-    first_wide: Sequence[str],
-) -> tuple[list[tuple[Floats, float]], bool]:
+    model: type[CalibratedLaw], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
+    prior: tuple[Floats, Floats] | None, first_wide: Sequence[str],
+) -> tuple[list[tuple[Floats, float]], bool]:  # fmt: skip
     """Return where to begin, the best first, each with its log-posterior, and whether a part of the cells leaves it open.
 
     The searches of all cells, or of a part where there are many, begin at the base and at what `STARTS` of the law has.
@@ -441,25 +382,17 @@ def _begun(
 
 
 def _inferred(
-    model: CalibratedLaw,
-    about: Coordinates,
-    start: Floats,
-    prior: tuple[Floats, Floats] | None,
-    *,
+    model: CalibratedLaw, about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None, *,
     rough: bool = False,
-) -> Posterior:
+) -> Posterior:  # fmt: skip
     def scores(u: Floats) -> tuple[Floats, Floats]:
         cells, by_value = model.scores(about.preset(u))
         return cells, by_value * about.slopes(u)
 
     return infer(
-        lambda u: model.log_likelihood(about.preset(u)),
-        start,
-        lambda u: model.recentre(about.preset(u)),
-        prior,
-        rough=rough,
-        scores=scores,
-    )
+        lambda u: model.log_likelihood(about.preset(u)), start, lambda u: model.recentre(about.preset(u)),
+        prior, rough=rough, scores=scores,
+    )  # fmt: skip
 
 
 def _values(part: Part) -> dict[str, float]:
@@ -498,11 +431,8 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
         correlation[first : first + len(block), first : first + len(block)] = block
         first += len(block)
     mean, low, high, deviation = np.array(values).T
-    known = {
-        name
-        for name, width, end in zip(names, deviation, low, strict=True)
-        if width < TOLD and np.isfinite(end)
-    }
+    told = (deviation < TOLD) & np.isfinite(low)
+    known = {name for name, one in zip(names, told, strict=True) if one}
     return Calibration(
         base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
         tuple(_remarks(base, preset, data, parts)), data, tuple(parts),
@@ -510,32 +440,32 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
 
 
 def _remarks(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> list[str]:
-    said = []
+    remarks = []
     for kind, pulses in (("SET", data.sets), ("RESET", data.resets)):
         if pulses.count < LEAST_PULSES:
-            said.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
+            remarks.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
     for part in parts:
         wrong = _wrong_law(part.misfit, base, preset, data)
         if wrong:
-            said.append(wrong)
+            remarks.append(wrong)
         if part.posterior.repaired:
-            said.append(
+            remarks.append(
                 f"the maximum over the parameters of {part.kind}s is flat or rough in some direction, however often the "
                 "search begins anew: they have no intervals; more cells, or pulses of more voltages, would tell"
             )
         if part.several:
-            said.append(
+            remarks.append(
                 f"searches over the parameters of {part.kind}s from several starts ended apart on a part of the cells, "
                 "with about the same likelihood; the best of all cells is taken, but another set of values may do as well"
             )
-    held = data.unmoved
-    if held.stuck.any():
-        said.append(
-            f"of {data.cells} cells {held.stuck_on} held still in LRS and {held.stuck_off} in HRS under pulses that move "
-            "others; they are left out"
+    unmoved = data.unmoved
+    if unmoved.stuck.any():
+        remarks.append(
+            f"of {data.cells} cells {unmoved.stuck_on} held still in LRS and {unmoved.stuck_off} in HRS under pulses that "
+            "move others; they are left out"
         )
-    said += _out_of_range(preset, data)
-    return said
+    remarks += _out_of_range(preset, data)
+    return remarks
 
 
 def _wrong_law(
@@ -577,3 +507,44 @@ def _out_of_range(preset: Mapping[str, Any], data: Transitions) -> list[str]:
         f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
         "range would be a better beginning"
     ]
+
+
+MOST_SAID = 2000
+
+
+def as_preset_file(
+    calibration: Calibration, name: str, runs: Sequence[str], beyond: Sequence[ParameterEstimate] = (),
+    checks: str = "none", says: str = "",
+) -> str:  # fmt: skip
+    """Return a preset file called `name`, with all parameters that were sought, of run files with the names `runs`.
+
+    Those that the data do not tell lie near the base's values, and are listed; so are those without an interval. Its
+    `checks` ``passed``, ``failed`` or are ``none``, `says` has that in words.
+    """
+    names = [*calibration.names, *(one.name for one in beyond)]
+    mean, low, high = (
+        np.append(values, [getattr(one, end) for one in beyond])
+        for end, values in (("value", calibration.mean), ("low", calibration.low), ("high", calibration.high))
+    )
+    correlation = np.eye(len(names))
+    correlation[: len(calibration.names), : len(calibration.names)] = calibration.correlation
+
+    def row(values: NDArray[np.float64]) -> str:
+        return "[" + ", ".join(f"{value:.6g}" for value in values.tolist()) + "]"
+
+    lines = [f"name = {json.dumps(name)}", f"base = {json.dumps(calibration.base)}", "", "[parameters]"]
+    lines += [f"{parameter} = {value:.6g}" for parameter, value in zip(names, mean.tolist(), strict=True)]
+    lines += [f"{beside} = {value:.6g}" for one in beyond for beside, value in one.beside.items()]
+    sure = np.isfinite(low) & np.isfinite(high)
+    without = [one for one, known in zip(names, sure.tolist(), strict=True) if not known]
+    lines += ["", "[checks]", f"state = {json.dumps(checks)}", f"says = {json.dumps(says[:MOST_SAID])}"]
+    lines += ["", "[posterior]", f"parameters = {json.dumps([one for one in names if one not in without])}"]
+    mean, low, high, correlation = mean[sure], low[sure], high[sure], correlation[np.ix_(sure, sure)]
+    for key, values in (("mean", mean), ("interval_low", low), ("interval_high", high)):
+        lines.append(f"{key} = {row(values)}")
+    lines.append("correlation = [")
+    lines += [f"  {row(values)}," for values in correlation]
+    not_told = [one for one in calibration.not_told if one not in names[len(calibration.names) :]]
+    lines += ["]", f"runs = {json.dumps(list(runs))}", f"not_told = {json.dumps(not_told)}"]
+    lines += [f"no_interval = {json.dumps(without)}"] if without else []
+    return "\n".join(lines) + "\n"

@@ -16,10 +16,7 @@ SPREADS = math.log(5e-3), math.log(3.0)  # V: beyond, brackets do not bound a sp
 def censored_normal(low: Floats, high: Floats) -> tuple[Floats, Floats] | None:
     """Return mean and ln of the deviation, and their standard errors; None where the bounds do not tell them.
 
-    Parameters
-    ----------
-    low, high : (draws,) arrays
-        Bounds, V; infinite where nothing bounds a draw.
+    `low` and `high` (draws,), V, are infinite where nothing bounds a draw.
     """
     from scipy.optimize import minimize  # loads slowly
     from scipy.special import log_ndtr

@@ -38,25 +38,15 @@ DAMPING = 10.0  # of the first step: directions of less curvature are gone more 
 
 @dataclass(frozen=True)
 class Posterior:
-    """A normal distribution of coordinates.
+    """A normal distribution of coordinates."""
 
-    Attributes
-    ----------
-    mean : (parameters,) array
-    covariance : (parameters, parameters) array
-    log_likelihood, log_posterior : float
-        At the mean, of all cells, without and with the prior's (but for its constant).
-    converged : bool
-        Whether the search ended at a mode.
-    repaired : bool
-        Whether directions without a clear curvature were given a width by the scores, three times as wide: no interval.
-    """
-
-    mean: Floats
-    covariance: Floats
-    log_likelihood: float
-    log_posterior: float
-    converged: bool
+    mean: Floats  # (parameters,)
+    covariance: Floats  # (parameters, parameters)
+    log_likelihood: float  # at the mean, of all cells
+    log_posterior: float  # with the prior's, but for its constant
+    converged: bool  # whether the search ended at a mode
+    # Whether directions without a clear curvature were given a width by the scores, three times as wide: no
+    # interval
     repaired: bool
 
     @property
@@ -71,26 +61,14 @@ class Posterior:
 
 
 def infer(
-    likelihood: Likelihood,
-    start: Floats,
-    recentre: Callable[[Floats], None] | None = None,
-    prior: tuple[Floats, Floats] | None = None,
-    *,
-    rough: bool = False,
-    scores: Scores | None = None,
-) -> Posterior:
+    likelihood: Likelihood, start: Floats, recentre: Callable[[Floats], None] | None = None,
+    prior: tuple[Floats, Floats] | None = None, *, rough: bool = False, scores: Scores | None = None,
+) -> Posterior:  # fmt: skip
     """Find the posterior's mode from `start` on, and its width there.
 
-    Parameters
-    ----------
-    recentre : function, optional
-        Called with each coordinates at which the search tries a step: what the likelihood integrates over follows them.
-    prior : (mean, deviation) arrays, optional
-        Of each coordinate; 0 and 1 by default.
-    rough : bool
-        Whether to end near the mode, without a width.
-    scores : function, optional
-        Log-likelihoods and their derivatives, where they are known better than by differences.
+    `recentre` is called with all coordinates at which the search tries a step: what the likelihood integrates over follows
+    them. `prior` has mean and deviation, 0 and 1 by default; a `rough` search ends near the mode, without a width; `scores`
+    are log-likelihoods with derivatives that are better known than by differences.
     """
     mean, width = prior or (np.zeros(len(start)), np.ones(len(start)))
     scored = scores or _differences(likelihood)
@@ -104,14 +82,9 @@ def infer(
         except np.linalg.LinAlgError:  # a step that leads too far, beyond all numbers, is not taken
             return _Place(u, -np.inf, -np.inf, np.zeros(len(u)), np.eye(len(u)))
         by_cell = np.clip(by_cell, -STEEPEST, STEEPEST)
-        apart = (u - mean) / width
-        return _Place(
-            u,
-            float(cells.sum()),
-            float(cells.sum()) - 0.5 * float((apart**2).sum()),
-            by_cell.sum(axis=0) - apart / width,
-            _outer(by_cell) + np.diag(width**-2.0),
-        )
+        apart, total = (u - mean) / width, float(cells.sum())
+        slope, outer = by_cell.sum(axis=0) - apart / width, _outer(by_cell) + np.diag(width**-2.0)
+        return _Place(u, total, total - 0.5 * float((apart**2).sum()), slope, outer)
 
     place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
     if not np.isfinite(place.value):
@@ -130,12 +103,8 @@ def infer(
         except np.linalg.LinAlgError:
             return -np.inf
 
-    middle, covariance = _cut_off(
-        log_posterior,
-        place.u,
-        covariance,
-        np.flatnonzero(np.sqrt(np.diag(covariance)) > UNSEEN * width),
-    )
+    unseen = np.flatnonzero(np.sqrt(np.diag(covariance)) > UNSEEN * width)
+    middle, covariance = _cut_off(log_posterior, place.u, covariance, unseen)
     return Posterior(middle, covariance, place.likelihood, place.value, converged, repaired)
 
 
@@ -192,8 +161,7 @@ def _corrected(curve: Floats, step: Floats, change: Floats) -> Floats:
     if seen < 0.2 * strength:
         share = 0.8 * strength / (strength - seen)
         change, seen = share * change + (1.0 - share) * along, 0.2 * strength
-    corrected: Floats = curve + np.outer(change, change) / seen - np.outer(along, along) / strength
-    return corrected
+    return curve + np.outer(change, change) / seen - np.outer(along, along) / strength
 
 
 def _differences(likelihood: Likelihood) -> Scores:
@@ -291,9 +259,7 @@ def _cut_normal(low: float, high: float) -> tuple[float, float]:
 
 def _curved(slopes: Floats) -> tuple[Floats, Floats, bool]:
     """Return strengths and directions of a curvature, in units of that by the scores, and whether it is not clear."""
-    unknown = np.array(
-        [not np.isfinite(row).all() for row in slopes]
-    )  # so far away that the likelihood is no number
+    unknown = np.asarray(~np.isfinite(slopes).all(axis=1))  # so far away that the likelihood is no number
     measured = np.where(unknown[:, None], np.eye(len(slopes)), slopes)  # as the scores have it
     strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
     return strength, directions, bool((strength < WEAKEST).any() or unknown.any())

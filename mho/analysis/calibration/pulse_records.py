@@ -21,44 +21,31 @@ Columns = dict[str, NDArray[np.float64]]
 Rows = Mapping[str, NDArray[Any]]
 
 COLUMNS = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
-BETWEEN = (
-    1e-2  # s from the read before a pulse to the one after it, at most, where a table has one time for both
-)
+BETWEEN = 1e-2  # s between the reads before and after a pulse, at most, where a table has one time for both
 KNOWN = 4  # rows, by whose times and readings a run is known again
 SET, RESET = 1, 2  # codes of the column `kind`; 0 is a read only
 
 
 @dataclass(frozen=True)
 class PulseTable:
-    """How the rows of a run's table become pulses.
-
-    Attributes
-    ----------
-    table : str
-    form : str
-        ``pulses`` (a row a read, with the pulse before it), ``ramp`` (the same of `form`), ``responses`` (a row has the
-        reads before and after) or ``cycles`` (SET and RESET in turn).
-    array : int or None
-        Number of the array in the chip map, where the rows have none.
-    kind : int
-        Of the pulses of responses.
-    fixed : mapping
-        What rows do not have: voltages, gates and width of full pulses.
-    """
+    """How the rows of a run's table become pulses."""
 
     table: str
+    # ``pulses`` (a row a read, with the pulse before it), ``ramp`` (the same of `form`), ``responses`` (a row
+    # has the reads before and after) or ``cycles`` (SET and RESET in turn)
     form: str
-    array: int | None = None
-    kind: int = SET
+    array: int | None = None  # number of the array in the chip map, where the rows have none
+    kind: int = SET  # of the pulses of responses
+    # What rows do not have: voltages, gates and width of full pulses
     fixed: Mapping[str, float] = field(default_factory=dict)
 
     def columns(self, rows: Rows) -> Columns:
         """Return the columns `COLUMNS` of the rows of the table, in SI."""
         made = {"pulses": _plain, "ramp": self._ramp, "responses": self._responses, "cycles": self._cycles}
-        found = dict(made[self.form](rows))
-        if "array" not in found:
-            found["array"] = np.full(len(found["row"]), self.array or 0)
-        return {name: np.asarray(found[name], dtype=float) for name in COLUMNS}
+        result = dict(made[self.form](rows))
+        if "array" not in result:
+            result["array"] = np.full(len(result["row"]), self.array or 0)
+        return {name: np.asarray(result[name], dtype=float) for name in COLUMNS}
 
     def _ramp(self, rows: Rows) -> Rows:
         return {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, 0)}
@@ -77,16 +64,13 @@ class PulseTable:
     def _cycles(self, rows: Rows) -> Rows:
         """Return the cycles; what the first SET of a cell met is not known."""
         reset = np.asarray(rows["state"]) == 1
-        fixed = {
-            name: np.where(reset, self.fixed[f"reset_{name}"], self.fixed[f"set_{name}"])
-            for name in ("voltage", "gate")
-        }
         whole = {
             **rows,
-            **fixed,
             "width": np.full(len(reset), self.fixed["width"]),
             "kind": np.where(reset, RESET, SET),
         }
+        for name in ("voltage", "gate"):
+            whole[name] = np.where(reset, self.fixed[f"reset_{name}"], self.fixed[f"set_{name}"])
         first = np.flatnonzero((np.asarray(rows["cycle"]) == 0) & ~reset)
         unknown = {name: np.asarray(whole[name], dtype=float)[first] for name in ("row", "column")}
         unknown |= {name: np.zeros(len(first)) for name in ("kind", "voltage", "width", "gate")}
@@ -104,10 +88,7 @@ def _plain(rows: Rows) -> Rows:
 def pulse_table(run: RunFile) -> PulseTable | None:
     """Return how a run tells its pulses; None where it holds none.
 
-    Raises
-    ------
-    InputError
-        A table of pulses lacks a column.
+    Raises `InputError`: a table of pulses lacks a column.
     """
     tables, parameters = run.tables, run.parameters
     named = parameters["array"].value if "array" in parameters else None
@@ -115,27 +96,17 @@ def pulse_table(run: RunFile) -> PulseTable | None:
     arrays = [one.name for one in chip.arrays] if chip else []
     array = arrays.index(str(named)) if named in arrays else None
     if "responses" in tables:
-        missing = [
-            name
-            for name in ("time", "voltage", "width", "gate", "before")
-            if name not in run.units("responses")
-        ]
-        if missing:
-            raise InputError(
-                f"{run.path}: the table 'responses' has no column {', '.join(missing)}{_hint(missing)}"
-            )
+        needed = ("time", "voltage", "width", "gate", "before")
+        if missing := [name for name in needed if name not in run.units("responses")]:
+            raise _lacks(run, "responses", missing)
         kind = RESET if "against" in parameters and parameters["against"].value == "V_SL" else SET
         return PulseTable("responses", "responses", array, kind)
     if "cycles" in tables:
         names = ("set_voltage", "set_gate", "reset_voltage", "reset_gate", "width")
         # Those of a solve are cycles of refinement: its pulses are in a table of their own.
         if all(name in parameters and isinstance(parameters[name].value, float) for name in names):
-            return PulseTable(
-                "cycles",
-                "cycles",
-                array,
-                fixed={name: float(parameters[name].value or 0.0) for name in names},
-            )
+            fixed = {name: float(parameters[name].value or 0.0) for name in names}
+            return PulseTable("cycles", "cycles", array, fixed=fixed)
     for table in ("pulses", "reads"):
         if table not in tables or not run.length(table):
             continue
@@ -146,49 +117,36 @@ def pulse_table(run: RunFile) -> PulseTable | None:
         if not missing:
             return PulseTable(table, "pulses", array)
         if "kind" in there or (table == "reads" and {"voltage", "width"} <= there):
-            raise InputError(
-                f"{run.path}: the table {table!r} has no column {', '.join(missing)}{_hint(missing)}"
-            )
+            raise _lacks(run, table, missing)
     return None
 
 
-def _hint(missing: Sequence[str]) -> str:
-    """Return what to do about columns that are missing."""
+def _lacks(run: RunFile, table: str, missing: Sequence[str]) -> InputError:
+    """Return the error of a table without columns, with what to do about them."""
+    hint = f"name the table's own with `mho import --column {missing[0]}=…`"
     if "gate" in missing:
-        return (
-            "; a SET is limited by the word line in every law here: give its voltage, also where it was the same for all "
+        hint = (
+            "a SET is limited by the word line in every law here: give its voltage, also where it was the same for all "
             "pulses. Cells without a select transistor cannot be calibrated"
         )
-    if "kind" in missing:
-        return "; it says of each line whether its pulse is a SET, a RESET, or none: set, reset, read"
-    return f"; name the table's own with `mho import --column {missing[0]}=…`"
+    elif "kind" in missing:
+        hint = "it says of each line whether its pulse is a SET, a RESET, or none: set, reset, read"
+    return InputError(f"{run.path}: the table {table!r} has no column {', '.join(missing)}; {hint}")
 
 
 @dataclass(frozen=True)
 class Records:
-    """The pulses of run files.
+    """The pulses of run files."""
 
-    Attributes
-    ----------
-    columns : mapping
-        `COLUMNS`, in the order of the runs' starts.
-    without : mapping
-        Names of the files that hold no pulses, with their procedures.
-    """
-
-    columns: Columns
-    without: Mapping[str, str]
+    columns: Columns  # `COLUMNS`, in the order of the runs' starts
+    without: Mapping[str, str]  # names of the files that hold no pulses, with their procedures
 
 
 def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
     """Return the pulses in run files of one chip, and which of them have none.
 
-    Raises
-    ------
-    InputError
-        No run holds pulses, a table of pulses lacks a column, or two runs are of different chips; they are named.
-    RunFileError
-        A file cannot be read.
+    Raises `InputError`: no run holds pulses, a table of pulses lacks a column, or two runs are of different chips; they
+    are named; `RunFileError`: a file cannot be read.
     """
     check_one_chip(paths)
     parts, without = [], {}
@@ -206,11 +164,6 @@ def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
             "form), or import a table with the columns " + ", ".join(COLUMNS)
         )
     return Records(joined(parts), without)
-
-
-def read_pulses(paths: Sequence[str | os.PathLike[str]]) -> Columns:
-    """Return the columns of the pulses in all runs, in the order of their starts; errors as `read_records`."""
-    return read_records(paths).columns
 
 
 def pulses_of(run: RunFile) -> Columns | None:

@@ -25,36 +25,20 @@ def formed_above(base: Mapping[str, float]) -> float:
 
 @dataclass(frozen=True)
 class PulsesByCell:
-    """Pulses and reads of a table, (rows,) but for what is said of `young`.
+    """Pulses and reads of a table, (rows,) but for what is said of `young`."""
 
-    Attributes
-    ----------
-    cell : array
-        Number of the cell, in the order of array, row and column.
-    first : array of bool
-        The first row of its cell.
-    time, kind, voltage, width, gate : array
-        s, a code, V, s, V.
-    before, after : array
-        Conductances read, S, at least what a virgin cell conducts; nan where there was no read.
-    pulse, virgin : array of bool
-        Pulses with reads before and after them, and those whose cell had not been formed.
-    young : (cells,) array of bool
-        Cells that were virgin when they were first read.
-    """
-
-    cell: NDArray[np.int64]
-    first: Booleans
-    time: Floats
-    kind: Floats
-    voltage: Floats
-    width: Floats
-    gate: Floats
-    before: Floats
-    after: Floats
-    pulse: Booleans
-    virgin: Booleans
-    young: Booleans
+    cell: NDArray[np.int64]  # number of the cell, in the order of array, row and column
+    first: Booleans  # the first row of its cell
+    time: Floats  # s
+    kind: Floats  # a code
+    voltage: Floats  # V
+    width: Floats  # s
+    gate: Floats  # V
+    before: Floats  # conductance read, S, at least what a virgin cell conducts; NaN where there is none
+    after: Floats  # likewise
+    pulse: Booleans  # pulses with reads before and after them
+    virgin: Booleans  # those whose cell had not been formed
+    young: Booleans  # (cells,): cells that were virgin when they were first read
 
     @property
     def count(self) -> int:

@@ -44,21 +44,13 @@ class ResidualModel(Protocol):
 
 @dataclass(frozen=True)
 class Misfit:
-    """How much of the residuals of one kind of pulse goes with the pulses.
-
-    Attributes
-    ----------
-    kind : str
-    value : float
-        Pulses times the share of the residuals' variance that a regression on the pulses explains; NaN where the parameters
-        have no density.
-    low, high : float
-        Between which it lies with 95 % if the law is right.
-    """
+    """How much of the residuals of one kind of pulse goes with the pulses."""
 
     kind: str
+    # Pulses times the share of the residuals' variance that a regression on the pulses explains; NaN where
+    # the parameters have no density
     value: float
-    low: float
+    low: float  # between which it lies with 95 % if the law is right
     high: float
 
     @property
@@ -73,26 +65,12 @@ class Misfit:
 
 
 def misfit(
-    kind: str,
-    model: Callable[[Sequences, Mapping[str, float]], ResidualModel],
-    pulses: Sequences,
-    fixed: Mapping[str, float],
-    values: Mapping[str, float],
-    seed: int = 0,
-) -> Misfit:
+    kind: str, model: Callable[[Sequences, Mapping[str, float]], ResidualModel], pulses: Sequences,
+    fixed: Mapping[str, float], values: Mapping[str, float], seed: int = 0,
+) -> Misfit:  # fmt: skip
     """Return how much of what pulses did, under a law with these parameters, goes with the pulses.
 
-    Parameters
-    ----------
-    kind : str
-        SET or RESET.
-    model : callable
-        Makes the likelihood of pulses.
-    pulses : Sequences
-    fixed, values : mapping
-        The base preset, and the parameters that were fitted.
-    seed : int
-        Of which pulses are looked at.
+    `model` makes the likelihood of pulses with the base preset, `fixed`; `values` were fitted; `seed` draws the pulses.
     """
     rng = np.random.default_rng(seed)
     some = pulses.of(np.sort(rng.permutation(pulses.cells)[:CELLS]))
@@ -164,14 +142,8 @@ def _grid(before: Floats, still: Floats, pulses: Sequences) -> Floats:
 
 
 def _one_pulse_each(
-    after: Floats,
-    voltage: Floats,
-    width: Floats,
-    gate: Floats,
-    before: Floats,
-    still: Floats,
-    error: Floats,
-) -> Sequences:
+    after: Floats, voltage: Floats, width: Floats, gate: Floats, before: Floats, still: Floats, error: Floats,
+) -> Sequences:  # fmt: skip
     """Return each pulse on as many cells as there are conductances (pulses, nodes) that it might lead to."""
 
     def each(values: Floats) -> Floats:

@@ -10,41 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.pulses_by_cell import RESET, SET, PulsesByCell, formed_above, pulses_by_cell
-from mho.analysis.calibration.unmoved import Unmoved, unmoved_cells
+from mho.analysis.calibration.still_cells import Unmoved, unmoved_cells
 from mho.array_types import Floats
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Pulses of one kind on cells, padded to the longest sequence: each array is (pulses, cells).
+    """Pulses of one kind on cells, padded to the longest sequence: each array is (pulses, cells)."""
 
-    Attributes
-    ----------
-    voltage, width, gate : array
-        V, s, V.
-    before, after : array
-        Conductances read, S.
-    live : array of bool
-        Where there is a pulse.
-    still, landing : array
-        Standard deviations of the difference of two reads of a cell that did not change, and of a read from where the pulse
-        led the cell, S.
-    young : (cells,) array of bool
-        Cells that were virgin when they were first read: their draws have nothing to remember yet.
-    cell : (cells,) array
-        Numbers of the cells in the `Transitions`.
-    """
-
-    voltage: Floats
-    width: Floats
-    gate: Floats
-    before: Floats
-    after: Floats
-    live: NDArray[np.bool_]
+    voltage: Floats  # V
+    width: Floats  # s
+    gate: Floats  # V
+    before: Floats  # conductance read, S
+    after: Floats  # likewise
+    live: NDArray[np.bool_]  # where there is a pulse
+    # still, landing: standard deviations of the difference of two reads of a cell that did not change, and of
+    # a read from where the pulse led the cell, S
     still: Floats
     landing: Floats
+    # (cells,): cells that were virgin when they were first read: their draws have nothing to remember yet
     young: NDArray[np.bool_]
-    cell: NDArray[np.int64]
+    cell: NDArray[np.int64]  # (cells,): numbers of the cells in the `Transitions`
 
     @property
     def cells(self) -> int:
@@ -74,46 +60,27 @@ NOISE = ((0.97, 0.9), (0.03, 6.0))
 
 @dataclass(frozen=True)
 class Transitions:
-    """Pulses on cells that switch, apart from those that formed them.
-
-    Attributes
-    ----------
-    sets, resets : Sequences
-    forming : Sequences
-        Pulses on virgin cells; `after` tells which formed.
-    cells : int
-        Cells in the table.
-    unmoved : Unmoved
-        Cells that held still, and which of them are left out.
-    """
+    """Pulses on cells that switch, apart from those that formed them."""
 
     sets: Sequences
     resets: Sequences
-    forming: Sequences
-    cells: int
-    unmoved: Unmoved
+    forming: Sequences  # pulses on virgin cells; `after` tells which formed
+    cells: int  # cells in the table
+    unmoved: Unmoved  # cells that held still, and which of them are left out
 
 
 def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> Transitions:
-    """Return what pulses did, from the columns of a table `pulses`.
-
-    Parameters
-    ----------
-    columns : mapping
-        ``time``, ``array``, ``row``, ``column``, ``kind``, ``voltage``, ``width``, ``gate``, ``conductance``, in SI.
-    base : mapping
-        The base preset: what a virgin cell conducts, and how reads scatter.
-    """
+    """Return what pulses did, from the columns of a table `pulses`, SI, and the base preset."""
     pulses = pulses_by_cell(columns, base)
-    held = unmoved_cells(pulses, base)
+    unmoved = unmoved_cells(pulses, base)
     lost = pulses.after < formed_above(base)  # by this pulse
-    usable = pulses.formed & ~held.stuck[pulses.cell] & ~lost
+    usable = pulses.formed & ~unmoved.stuck[pulses.cell] & ~lost
     meets_virgin = pulses.pulse & pulses.virgin & (pulses.kind == SET)
     sets, resets, forming = (
         _padded(np.flatnonzero(which), pulses, base)
         for which in (usable & (pulses.kind == SET), usable & (pulses.kind == RESET), meets_virgin)
     )
-    return Transitions(sets, resets, forming, pulses.count, held)
+    return Transitions(sets, resets, forming, pulses.count, unmoved)
 
 
 def _padded(which: NDArray[np.int64], pulses: PulsesByCell, base: Mapping[str, float]) -> Sequences:
@@ -152,8 +119,7 @@ def read_scatter(
         moved = relaxing * relaxation_scatter(conductance, elapsed, base)
         full = base["noise_full"]
         read = noise * base["read_noise"] * conductance / (1.0 + (conductance / full if full else 0.0))
-        scatter: Floats = np.sqrt(moved**2 + read**2 + (1e-3 * conductance) ** 2)
-        return scatter
+        return np.sqrt(moved**2 + read**2 + (1e-3 * conductance) ** 2)
 
     return scatter(before, 0.4, 0.8), scatter(after, 1.0, 1.0)
 
@@ -170,14 +136,9 @@ def relaxation_scatter(conductance: Floats, elapsed: Floats, base: Mapping[str, 
     if not base["relaxation_jumps"]:
         plain: Floats = size * dose * np.minimum(conductance / base["relaxation_full"], 1.0)
         return plain
-    rises = (
-        size
-        * conductance
-        / (conductance + base["relaxation_full"])
-        * np.exp(-conductance / base["rise_fading"])
-    )
+    rises = size * conductance / (conductance + base["relaxation_full"])
+    rises = rises * np.exp(-conductance / base["rise_fading"])
     falls = size * conductance / base["fall_full"] * np.exp(-conductance / base["fall_fading"])
     back, memory = base["jump_return"], base["jump_memory"]  # a share of them is undone
     number = base["relaxation_jumps"] * ((1.0 - back) * dose - back * memory * np.expm1(-dose / memory))
-    jumped: Floats = np.sqrt(-number * np.expm1(-2.0 * number) * (rises**2 + falls**2))
-    return jumped
+    return np.sqrt(-number * np.expm1(-2.0 * number) * (rises**2 + falls**2))

@@ -8,28 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.analysis.characterisation.extracted import Extracted, extracted
-from mho.analysis.documents import (
-    BAD,
-    DIM,
-    Block,
-    Document,
-    FactList,
-    Heading,
-    Paragraph,
-    Picture,
-    Pictures,
-    TextSpan,
-    Words,
-    grid,
-    joined,
-    map_texts,
-    save_page,
-    without_folders,
-)
+from mho.analysis import documents as page
+from mho.analysis.characterisation.extracted_parameters import Extracted, extracted
 from mho.analysis.figures import compose, figures_of, gather
-from mho.analysis.reports import handy_unit
-from mho.errors import InputError, MhoError, RunFileError
+from mho.analysis.reports.quantities import handy_unit, name_text
+from mho.analysis.reports.summary import read_description
+from mho.errors import InputError, MhoError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile, Status, outcome_line
 from mho.toml import load_toml
@@ -37,29 +21,18 @@ from mho.toml import load_toml
 PLAN, V_WL = "plan.toml", "V_WL"
 NUMBERED = re.compile(r"(\d+)-.*\.h5")
 MOST_RUNS = 100
-QUIET = ("DEBUG", "INFO")
-"""Levels of the log that are no warning."""
+QUIET = ("DEBUG", "INFO")  # levels of the log that are no warning
 
 
 @dataclass(frozen=True)
-class RunFacts:
-    """What a page says of a run.
-
-    Attributes
-    ----------
-    step : int or None
-        Number of the plan's step that it was made for.
-    varied : str
-        What a response run varies; "" of other runs, and of the word line.
-    trouble : str
-        Why the file cannot be read; the rest is empty then.
-    """
+class PageRun:
+    """What a page says of a run."""
 
     path: Path
-    step: int | None
-    trouble: str = ""
+    step: int | None  # number of the plan's step that it was made for
+    trouble: str = ""  # why the file cannot be read; the rest is empty then
     procedure: str = ""
-    varied: str = ""
+    varied: str = ""  # what a response run varies; "" of other runs, and of the word line
     title: str = ""
     status: str = ""
     outcome: str = ""
@@ -83,40 +56,29 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step as a plan names it, with the runs that were made for it."""
+    """A step of a plan, with the runs that were made for it."""
 
     number: int
     procedure: str
-    name: str
-    runs: tuple[RunFacts, ...]
+    runs: tuple[PageRun, ...]
 
     @property
-    def finished(self) -> RunFacts | None:
+    def finished(self) -> PageRun | None:
         """The run that came to its end; None where there is none."""
         return next((run for run in self.runs if run.finished), None)
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What there is.
+    """What there is."""
 
-    Attributes
-    ----------
-    title, description : str
-        The plan's.
-    steps : tuple of PlannedStep
-        Empty without a plan.
-    others : tuple of RunFacts
-        Runs that belong to no step.
-    """
-
-    title: str
+    title: str  # the plan's
     description: str
-    steps: tuple[PlannedStep, ...]
-    others: tuple[RunFacts, ...]
+    steps: tuple[PlannedStep, ...]  # empty without a plan
+    others: tuple[PageRun, ...]  # runs that belong to no step
 
     @property
-    def runs(self) -> tuple[RunFacts, ...]:
+    def runs(self) -> tuple[PageRun, ...]:
         """All of them, in order."""
         return (*(run for step in self.steps for run in step.runs), *self.others)
 
@@ -124,10 +86,7 @@ class Folder:
 def read_folder(folder: Path) -> Folder:
     """Return what a folder holds.
 
-    Raises
-    ------
-    InputError
-        There is no such folder, nothing in it to report on, or a plan that cannot be read.
+    Raises `InputError`: there is no such folder, nothing in it to report on, or a plan that cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give the one in which the run files are")
@@ -143,18 +102,12 @@ def read_folder(folder: Path) -> Folder:
         raise InputError(f"{folder} holds no run file and no {PLAN}; there is nothing to report on")
     planned = [one for one in plan.get("steps", []) if isinstance(one, dict)]
     steps = tuple(
-        PlannedStep(
-            number,
-            str(one.get("procedure", "")),
-            str(one.get("name") or one.get("procedure", "")),
-            tuple(run for run in runs if run.step == number),
-        )
+        PlannedStep(number, str(one.get("procedure", "")), tuple(run for run in runs if run.step == number))
         for number, one in enumerate(planned, 1)
     )
     others = tuple(run for run in runs if run.step is None or not 1 <= run.step <= len(steps))
-    return Folder(
-        str(plan.get("name", "")) or folder.resolve().name, str(plan.get("description", "")), steps, others
-    )
+    title = str(plan.get("name", "")) or folder.resolve().name
+    return Folder(title, str(plan.get("description", "")), steps, others)
 
 
 def _plan(folder: Path) -> dict[str, Any]:
@@ -176,119 +129,76 @@ def _varied(run: RunFile) -> str:
     return "" if against is None or against.value == V_WL else str(against.value)
 
 
-def run_facts(path: Path) -> RunFacts:
+def _own_name(text: str) -> str:
+    return str(read_description(text).get("name", ""))
+
+
+def run_facts(path: Path) -> PageRun:
     """Return what a page says of the run in a file; one that cannot be read says why."""
     named = NUMBERED.fullmatch(path.name)
     step = int(named.group(1)) if named else None
     try:
         with RunFile(path) as run:
-            kept = run.provenance
-            told = kept.get("step", "")
-            return RunFacts(
-                path=path,
-                step=int(told) if told.isdecimal() else step,
-                procedure=run.procedure,
-                varied=_varied(run),
-                title=run.title,
-                status=str(run.status),
+            provenance = run.provenance
+            step_text = provenance.get("step", "")
+            return PageRun(
+                path=path, step=int(step_text) if step_text.isdecimal() else step, procedure=run.procedure,
+                varied=_varied(run), title=run.title, status=str(run.status),
                 outcome=outcome_line(run.status, run.reason, run.conclusion),
-                started=f"{run.start_time:%Y-%m-%d %H:%M:%S}",
-                cells=run.cells,
-                left_out=kept.get("left_out", ""),
+                started=f"{run.start_time:%Y-%m-%d %H:%M:%S}", cells=run.cells,
+                left_out=provenance.get("left_out", ""),
                 warnings=tuple(entry.message for entry in run.log() if entry.level not in QUIET),
-                bench=_name(run.bench),
-                chip=_name(run.chip),
-                preset=kept.get("preset", ""),
-                seed=kept.get("seed", ""),
-                version=" ".join(
-                    filter(None, (kept.get("mho_version", ""), kept.get("git_commit", "")[:12]))
-                ),
-                result=run.summary,
-                units=run.result_units,
-            )
+                bench=_own_name(run.bench), chip=_own_name(run.chip), preset=provenance.get("preset", ""),
+                seed=provenance.get("seed", ""),
+                version=" ".join(filter(None,
+                    (provenance.get("mho_version", ""), provenance.get("git_commit", "")[:12]))),
+                result=run.summary, units=run.result_units,
+            )  # fmt: skip
     except MhoError as error:
-        return RunFacts(path, step, str(error))
-
-
-def _name(text: str) -> str:
-    """Return the name that a bench file or chip map gives itself; "" where it cannot be read."""
-    try:
-        return str(load_toml(text, "a file", RunFileError).get("name", ""))
-    except RunFileError:
-        return ""
+        return PageRun(path, step, str(error))
 
 
 HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
-    "Contact": (
-        ("open", "open cells"),
-        ("short", "shorted cells"),
-        ("leaky", "cells with a leaky selector"),
-        ("unformed", "unformed cells at the start"),
-    ),
-    "Form": (
-        ("yield", "forming yield"),
-        ("median", "forming voltage, median"),
+    "Contact": (("open", "open cells"), ("short", "shorted cells"), ("leaky", "cells with a leaky selector"),
+        ("unformed", "unformed cells at the start")),
+    "Form": (("yield", "forming yield"), ("median", "forming voltage, median"),
         ("normal_sd", "forming voltage, standard deviation from cell to cell"),
-        ("conductance_median", "conductance after forming, median"),
-    ),
+        ("conductance_median", "conductance after forming, median")),
     "Map": (("deviation", "standard deviation of a read through the DAQ"),),
-    "IV": (
-        ("v_set", "SET voltage at DC, median"),
+    "IV": (("v_set", "SET voltage at DC, median"),
         ("v_set_device_sd", "SET voltage at DC, from cell to cell"),
         ("v_set_cycle_sd", "SET voltage at DC, from cycle to cycle"),
         ("v_reset", "RESET voltage at DC, median"),
         ("v_reset_device_sd", "RESET voltage at DC, from cell to cell"),
         ("v_reset_cycle_sd", "RESET voltage at DC, from cycle to cycle"),
-        ("window", "window at DC, median of LRS/HRS"),
-        ("peak_current", "RESET current"),
-    ),
-    "Response": (
-        ("threshold", "word line at which a SET begins"),
-        ("slope", "conductance per volt of word line"),
-        ("top", "conductance at which a SET saturates"),
-        ("device_spread", "response, from cell to cell"),
-        ("cycle_spread", "response, from pulse to pulse"),
-    ),
-    "Response, V_SL": (
-        ("threshold", "source line at which a RESET begins"),
-        ("slope", "decrease of ln G per volt of source line"),
-        ("floor", "conductance that a RESET leaves"),
+        ("window", "window at DC, median of LRS/HRS"), ("peak_current", "RESET current")),
+    "Response": (("threshold", "word line at which a SET begins"),
+        ("slope", "conductance per volt of word line"), ("top", "conductance at which a SET saturates"),
+        ("device_spread", "response, from cell to cell"), ("cycle_spread", "response, from pulse to pulse")),
+    "Response, V_SL": (("threshold", "source line at which a RESET begins"),
+        ("slope", "decrease of ln G per volt of source line"), ("floor", "conductance that a RESET leaves"),
         ("device_spread", "response to RESET, from cell to cell"),
-        ("cycle_spread", "response to RESET, from pulse to pulse"),
-    ),
-    "Switching": (
-        ("lrs.median", "LRS by pulses, median"),
+        ("cycle_spread", "response to RESET, from pulse to pulse")),
+    "Switching": (("lrs.median", "LRS by pulses, median"),
         ("lrs.cycle_deviation", "LRS, from cycle to cycle"),
-        ("lrs.device_deviation", "LRS, from cell to cell"),
-        ("hrs.median", "HRS by pulses, median"),
+        ("lrs.device_deviation", "LRS, from cell to cell"), ("hrs.median", "HRS by pulses, median"),
         ("hrs.cycle_deviation", "HRS, from cycle to cycle"),
-        ("hrs.device_deviation", "HRS, from cell to cell"),
-        ("window", "window by pulses, median of LRS/HRS"),
-        ("worst_window", "window by pulses, the worst"),
-    ),
-    "Program": (
-        ("cells_failed", "cells outside their level after write-verify"),
-        ("pulses", "pulses of all cells"),
-    ),
-    "Noise": (
-        ("relative_deviation", "read noise of a cell over its conductance"),
+        ("hrs.device_deviation", "HRS, from cell to cell"), ("window", "window by pulses, median of LRS/HRS"),
+        ("worst_window", "window by pulses, the worst")),
+    "Program": (("cells_failed", "cells outside their level after write-verify"),
+        ("pulses", "pulses of all cells")),
+    "Noise": (("relative_deviation", "read noise of a cell over its conductance"),
         ("slope", "slope of the noise's spectrum (log S over log f)"),
-        ("telegraph_share", "share of cells with telegraph noise"),
-    ),
+        ("telegraph_share", "share of cells with telegraph noise")),
     "Disturb": ((r"level_(\d+)\.change", "change of level {} by all pulses of the stress, median"),),
-    "Retention": (
-        (r"level_(\d+)\.drift", "drift of level {} per decade of time, mean"),
+    "Retention": ((r"level_(\d+)\.drift", "drift of level {} per decade of time, mean"),
         (r"level_(\d+)\.spread_per_decade", "spread that level {} gains per decade of time"),
-        (r"level_(\d+)\.inside", "share of level {} in its window at the last read"),
-    ),
-    "Endurance": (
-        ("failed", "cells whose window failed"),
+        (r"level_(\d+)\.inside", "share of level {} in its window at the last read")),
+    "Endurance": (("failed", "cells whose window failed"),
         ("weibull_scale", "cycles to failure, Weibull's scale"),
-        ("weibull_shape", "cycles to failure, Weibull's shape"),
-        ("lrs_last", "LRS after all cycles, median"),
-        ("hrs_last", "HRS after all cycles, median"),
-    ),
-}
+        ("weibull_shape", "cycles to failure, Weibull's shape"), ("lrs_last", "LRS after all cycles, median"),
+        ("hrs_last", "HRS after all cycles, median")),
+}  # fmt: skip
 """By the procedure's class, and what a response varies but the word line: pattern of the name in the result, and words."""
 
 
@@ -310,74 +220,52 @@ Number = int | float
 def write_report(
     folder: Path, output: Path | None = None, *, reasons: Mapping[str, str] | None = None
 ) -> Path:
-    """Write the page about the run files in a folder, also where the plan was not carried out to its end.
+    """Write the page about the run files in a folder, also where the plan was not carried out to its end; return its path.
 
-    Parameters
-    ----------
-    folder : Path
-        With run files, and perhaps the plan that they were made by.
-    output : Path, optional
-        The page; ``report.html`` in the folder if not given. One that is there is replaced.
-    reasons : mapping, optional
-        Why a step has no run, by its number, where the one who calls knows it.
+    It is ``report.html`` in the folder if no `output` is given; one that is there is replaced. `reasons` are why a step, by
+    its number, has no run.
 
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    InputError
-        There is nothing to report on, or the page cannot be written.
+    Raises `InputError`: there is nothing to report on, or the page cannot be written.
     """
     target = folder / REPORT if output is None else output
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target} is no page; give a name that ends in .html")
-    return save_page(characterisation_document(folder, reasons=reasons), target)
+    return page.save_page(characterisation_document(folder, reasons=reasons), target)
 
 
 def characterisation_document(
     folder: Path, *, reasons: Mapping[str, str] | None = None, personal: bool = False
-) -> Document:
-    """Return the page as `write_report` writes it; errors as there.
-
-    Parameters
-    ----------
-    personal : bool
-        Show folders in the texts too.
-    """
-    found = read_folder(folder)
+) -> page.Document:
+    """Return the page as `write_report` writes it, with folders in its texts if `personal`; errors as there."""
+    folder_runs = read_folder(folder)
+    blocks = tuple(_body(folder_runs, folder, reasons or {}))
     # Of up to a hundred runs: pixels keep the page small.
-    document = Document(
-        found.title, tuple(_body(found, folder, reasons or {})), found.description, pixels=True
-    )
-    return document if personal else map_texts(document, without_folders)
+    document = page.Document(folder_runs.title, blocks, folder_runs.description, pixels=True)
+    return document if personal else page.map_texts(document, page.without_folders)
 
 
-def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[Block]:
-    superseded = [
-        run for step in found.steps if step.finished for run in step.runs if run is not step.finished
-    ]
-    if found.description:
-        yield Paragraph(found.description, DIM)
-    yield _facts(found, folder)
-    if found.steps:
-        yield Heading("Steps")
-        yield _steps(found.steps, reasons)
-    yield from _left_out(found)
-    yield from _headlines(found)
-    for run in found.runs:
+def _body(folder_runs: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[page.Block]:
+    done = [step for step in folder_runs.steps if step.finished]
+    superseded = [run for step in done for run in step.runs if run is not step.finished]
+    if folder_runs.description:
+        yield page.Paragraph(folder_runs.description, page.DIM)
+    yield _facts(folder_runs, folder)
+    if folder_runs.steps:
+        yield page.Heading("Steps")
+        yield _steps(folder_runs.steps, reasons)
+    yield from _left_out(folder_runs)
+    yield from _headlines(folder_runs)
+    for run in folder_runs.runs:
         if run not in superseded:
             yield from _run(run)
 
 
-def _facts(found: Folder, folder: Path) -> FactList:
+def _facts(folder_runs: Folder, folder: Path) -> page.FactList:
     def all_of(name: str) -> str:
-        return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in found.runs))))
+        return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in folder_runs.runs))))
 
     presets = all_of("preset")
-    started = [run.started for run in found.runs if run.started]
+    started = [run.started for run in folder_runs.runs if run.started]
     facts = {
         "folder": folder.resolve().name,
         "chip": all_of("chip"),
@@ -386,80 +274,79 @@ def _facts(found: Folder, folder: Path) -> FactList:
         "seed": all_of("seed"),
         "mho": all_of("version"),
     }
-    return FactList(tuple((name, text) for name, text in facts.items() if text))
+    return page.FactList(tuple((name, text) for name, text in facts.items() if text))
 
 
-def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
-    rows: list[tuple[Words, ...]] = []
+def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> page.Block:
+    rows: list[tuple[page.Words, ...]] = []
     for step in steps:
         done = step.finished
         others = [run for run in step.runs if run is not done]
-        state: Words = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
-        said: Words
+        state: page.Words = (
+            "finished" if done else (others[-1].status or "unreadable") if others else "missing"
+        )
+        outcome: page.Words
         if done is not None:
-            said = TextSpan(done.path.name, link=done.path.stem)
+            outcome = page.TextSpan(done.path.name, link=done.path.stem)
         else:
-            state = TextSpan(str(state), BAD)
+            state = page.TextSpan(str(state), page.BAD)
             unknown = "" if others else "no run file: not begun, skipped, refused by the bench, or deleted"
-            said = reasons.get(str(step.number), unknown)
-        told = joined([one for one in (said, *map(_attempt, others)) if one])
-        rows.append((str(step.number), step.procedure, state, told))
-    return grid(("", "step", "", ""), rows, caption="Steps of the plan")
+            outcome = reasons.get(str(step.number), unknown)
+        failed = [
+            (f"{run.path.name}: ", page.TextSpan(run.trouble or run.outcome, page.BAD)) for run in others
+        ]
+        words = page.joined([one for one in (outcome, *failed) if one])
+        rows.append((str(step.number), step.procedure, state, words))
+    return page.grid(("", "step", "", ""), rows, caption="Steps of the plan")
 
 
-def _attempt(run: RunFacts) -> Words:
-    """Return what came of an attempt that did not finish."""
-    why = run.trouble or run.outcome
-    return f"{run.path.name}: ", TextSpan(why, BAD)
-
-
-def _left_out(found: Folder) -> Iterator[Block]:
-    rows = [(run.path.name, run.left_out) for run in found.runs if run.left_out and run.finished]
+def _left_out(folder: Folder) -> Iterator[page.Block]:
+    rows = [(run.path.name, run.left_out) for run in folder.runs if run.left_out and run.finished]
     if rows:
-        yield Heading("Broken cells, left out")
-        yield grid(("run", "cells"), rows, caption="Broken cells, left out")
+        yield page.Heading("Broken cells, left out")
+        yield page.grid(("run", "cells"), rows, caption="Broken cells, left out")
 
 
-def _headlines(found: Folder) -> Iterator[Block]:
-    rows: list[tuple[Words, ...]] = []
-    for run in found.runs:
+def _headlines(folder: Folder) -> Iterator[page.Block]:
+    rows: list[tuple[page.Words, ...]] = []
+    for run in folder.runs:
         if not run.finished or run.result is None:
             continue
         kind = f"{run.procedure}, {run.varied}" if run.varied else run.procedure
         for what, one in headline(kind, extracted(run.result, run.units or {})):
-            link = TextSpan(run.path.name, link=run.path.stem)
+            link = page.TextSpan(run.path.name, link=run.path.stem)
             rows.append((what, *_value(one), _cells_behind(run.result, one), link))
     if rows:
-        yield Heading("Device parameters")
+        yield page.Heading("Device parameters")
         head = ("parameter", "value", "95 % interval", "unit", "cells", "run")
-        yield grid(head, rows, numbers=(1, 2, 4), caption="Device parameters")
+        yield page.grid(head, rows, numbers=(1, 2, 4), caption="Device parameters")
 
 
-def _run(run: RunFacts) -> Iterator[Block]:
-    yield Heading(run.title or run.path.name, anchor=run.path.stem)
+def _run(run: PageRun) -> Iterator[page.Block]:
+    yield page.Heading(run.title or run.path.name, anchor=run.path.stem)
     if run.trouble:
-        yield Paragraph(run.trouble, BAD)
+        yield page.Paragraph(run.trouble, page.BAD)
         return
-    told = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, run.outcome)))
-    yield Paragraph(told, DIM)
+    line = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, run.outcome)))
+    yield page.Paragraph(line, page.DIM)
     for warning in run.warnings:
-        yield Paragraph(warning, BAD)
+        yield page.Paragraph(warning, page.BAD)
     found = extracted(run.result or {}, run.units or {})
     if found:
-        rows = [(_words(one.name), *_value(one)) for one in found]
+        rows = [(name_text(one.name), *_value(one)) for one in found]
         head = ("parameter", "value", "95 % interval", "unit")
-        yield grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
-    yield Pictures(tuple(_pictures(run.path)))
+        yield page.grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
+    yield page.Pictures(tuple(_pictures(run.path)))
 
 
-def _pictures(path: Path) -> Iterator[Picture]:
+def _pictures(path: Path) -> Iterator[page.Picture]:
     """Yield a run's declared figures, drawn as `mho plot` draws them."""
     with RunFile(path) as run:
         for figure in figures_of(run)[:MOST_FIGURES]:
             try:
-                yield Picture(figure.heading, compose(figure, [gather(run, figure)]))
+                yield page.Picture(figure.heading, compose(figure, [gather(run, figure)]))
             except MhoError as error:
-                yield Picture(figure.heading, trouble=str(error))
+                yield page.Picture(figure.heading, trouble=str(error))
 
 
 def _value(one: Extracted) -> tuple[str, str, str]:
@@ -484,7 +371,3 @@ def _number(value: Number | None, factor: float) -> str:
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) and factor == 1.0 else f"{value * factor:.4g}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace(".", ", ")

@@ -1,16 +1,8 @@
-"""Compares runs and groups of runs: settings that differ, and results with the sizes of their effects.
-
-- `effects`: differences of two samples with intervals, functions of arrays;
-- `compared_runs`: what is compared of a run;
-- `comparing`: sides of one run or many, each with the first;
-- `comparing_files`: files, lots or groups of runs (`mho.analysis.grouping`) as sides;
-- `in_words`: its numbers as texts.
-"""
+"""Compares runs and groups of runs: settings that differ, and results with the sizes of their effects."""
 
 from mho.analysis.comparisons.compared_runs import (
     ComparedRun,
     RunGroup,
-    UnreadableRun,
     read_compared,
     read_sides,
 )
@@ -21,12 +13,11 @@ from mho.analysis.comparisons.comparing import (
     TextDifference,
     ValueSample,
     compare,
-)
-from mho.analysis.comparisons.comparing_files import compare_files, group_files, names_of
-from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
-from mho.analysis.comparisons.in_words import (
+    compare_files,
     difference_text,
+    group_files,
     named,
+    names_of,
     number_text,
     p_text,
     ranged_text,
@@ -34,32 +25,11 @@ from mho.analysis.comparisons.in_words import (
     sides_said,
     value_text,
 )
+from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
 
 __all__ = [
-    "CENTRES",
-    "ComparedRun",
-    "Comparison",
-    "DifferingSetting",
-    "Effect",
-    "Ranged",
-    "ResultDifference",
-    "RunGroup",
-    "TextDifference",
-    "UnreadableRun",
-    "ValueSample",
-    "compare",
-    "compare_files",
-    "difference_text",
-    "effect",
-    "group_files",
-    "named",
-    "names_of",
-    "number_text",
-    "p_text",
-    "ranged_text",
-    "ratio_text",
-    "read_compared",
-    "read_sides",
-    "sides_said",
-    "value_text",
-]
+    "CENTRES", "ComparedRun", "Comparison", "DifferingSetting", "Effect", "Ranged", "ResultDifference",
+    "RunGroup", "TextDifference", "ValueSample", "compare", "compare_files",
+    "difference_text", "effect", "group_files", "named", "names_of", "number_text", "p_text", "ranged_text",
+    "ratio_text", "read_compared", "read_sides", "sides_said", "value_text",
+]  # fmt: skip

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mho.analysis.grouping import SkippedFile
 from mho.analysis.reports import read_bench
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile, outcome_line
 from mho.runs.index import read_card
 from mho.runs.integrity import OF_THE_MOMENT
 
-OF_THE_RUN = (*OF_THE_MOMENT, "virtual_seconds")
-"""Results that any two runs have, whatever they did."""
+OF_THE_RUN = (*OF_THE_MOMENT, "virtual_seconds")  # results that any two runs have, whatever they did
 
 FACTS = {
     "procedure": "procedure", "version": "version of the procedure", "bench": "bench", "chip": "chip",
@@ -27,50 +27,31 @@ PROVENANCE = {
 }  # fmt: skip
 
 LARGEST = 1e300
-NUMBERS = 4000
-"""Results of one run that are compared."""
-
-WHOLE = 4
-"""Runs of a group of which bench, chip, instruments and packages are read too."""
+NUMBERS = 4000  # results of one run that are compared
+WHOLE = 4  # runs of a group of which bench, chip, instruments and packages are read too
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run as far as it is compared.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, and of the folder where others have the same.
-    whole : bool
-        Whether all of it was read, or what an index keeps of it: facts, parameters and results.
-    settings : mapping
-        Texts by name: what was set, by whom, on what.
-    texts : mapping
-        Bench file, chip map, list of defects, source of an own procedure.
-    packages : mapping
-        Versions by name.
-    numbers : mapping
-        Results that are numbers, by name; truths are 0 and 1.
-    words : mapping
-        All other results.
-    units : mapping
-    """
+    """A run as far as it is compared."""
 
     path: Path
-    name: str
+    name: str  # of its file
     procedure: str
     status: str
     outcome: str
     measured: bool
     simulated: bool
     seed: str
+    # Whether all of it was read, or what an index keeps of it: facts, parameters and results
     whole: bool = True
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)  # texts by name: what was set, by whom, on what
+    # Bench file, chip map, list of defects, source of an own procedure
     texts: Mapping[str, str] = field(default_factory=dict)
-    packages: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)  # versions by name
+    # Results that are numbers, by name; truths are 0 and 1
     numbers: Mapping[str, float] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)  # all other results
     units: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,26 +63,10 @@ class RunGroup:
     runs: tuple[ComparedRun, ...]
 
 
-@dataclass(frozen=True)
-class UnreadableRun:
-    """A file that cannot be read, and why."""
+def read_compared(path: Path, *, whole: bool = True) -> ComparedRun:
+    """Read what is compared of the run in a file; if `whole`, bench, chip, instruments and packages too, ten times as slow.
 
-    path: Path
-    reason: str
-
-
-def read_compared(path: Path, name: str = "", *, whole: bool = True) -> ComparedRun:
-    """Read what is compared of the run in a file.
-
-    Parameters
-    ----------
-    whole : bool
-        Read bench, chip, instruments and packages too, which takes ten times as long.
-
-    Raises
-    ------
-    RunFileError
-        It cannot be read.
+    Raises `RunFileError`: it cannot be read.
     """
     card = read_card(path)
     results = [one for one in card.results[:NUMBERS] if one.name not in OF_THE_MOMENT]
@@ -110,7 +75,7 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
     }
     run = ComparedRun(
         path=path,
-        name=name or path.stem,
+        name=path.stem,
         procedure=card.facts.procedure,
         status=card.status,
         outcome=outcome_line(card.status, card.reason, card.conclusion),
@@ -128,12 +93,12 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
     if not whole:
         return run
     with RunFile(path) as file:
-        kept = file.provenance
+        provenance = file.provenance
         return replace(
             run,
             whole=True,
             simulated=read_bench(file).preset is not None,
-            settings=dict(run.settings) | dict(_further(file, kept)),
+            settings=dict(run.settings) | dict(_further(file, provenance)),
             texts={
                 "bench file": file.bench,
                 "chip map": file.chip,
@@ -141,20 +106,17 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
                 "source of the procedure": file.source,
             },
             packages=dict(
-                line.split("==", 1) for line in kept.get("packages", "").splitlines() if "==" in line
+                line.split("==", 1) for line in provenance.get("packages", "").splitlines() if "==" in line
             ),
         )
 
 
 def read_sides(
     groups: Sequence[tuple[str, Sequence[Path]]],
-) -> tuple[tuple[RunGroup, ...], tuple[UnreadableRun, ...]]:
+) -> tuple[tuple[RunGroup, ...], tuple[SkippedFile, ...]]:
     """Read groups of files by their names; a file that cannot be read is left out, and named.
 
-    Raises
-    ------
-    InputError
-        Fewer than two groups are left of which something can be read.
+    Raises `InputError`: fewer than two groups are left of which something can be read.
     """
     sides, skipped, empty = [], [], []
     for name, paths in groups:
@@ -163,7 +125,7 @@ def read_sides(
             try:
                 runs.append(read_compared(path, whole=len(runs) < WHOLE))
             except RunFileError as error:
-                skipped.append(UnreadableRun(path, str(error)))
+                skipped.append(SkippedFile(path, str(error)))
         if runs:
             sides.append(RunGroup(name, tuple(runs)))
         else:
@@ -173,12 +135,12 @@ def read_sides(
     return tuple(sides), tuple(skipped)
 
 
-def _further(run: RunFile, kept: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _further(run: RunFile, provenance: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the settings that an index does not know."""
     yield "cells", run.cells
     for name, words in PROVENANCE.items():
-        yield words, kept.get(name, "")
-    for line in kept.get("inputs", "").splitlines():
+        yield words, provenance.get(name, "")
+    for line in provenance.get("inputs", "").splitlines():
         name, _, digest = line.partition(" ")
         yield f"file of {name}, SHA-256", digest
     for instrument, settings in run.instruments.items():

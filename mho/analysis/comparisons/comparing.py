@@ -5,25 +5,29 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, RunGroup, UnreadableRun
-from mho.analysis.comparisons.effects import CENTRES, Effect, effect
+from mho.analysis.comparisons.compared_runs import (
+    OF_THE_RUN,
+    ComparedRun,
+    RunGroup,
+    read_sides,
+)
+from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
+from mho.analysis.grouping import SkippedFile, group_runs, read_cards
+from mho.analysis.reports import find_runs, left_out_tries
+from mho.analysis.reports.quantities import handy_unit, name_text
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.runs import Status
 
 MOST_SIDES = 12
-MOST_LINES = 60
-"""Lines of one difference between two texts."""
-
-MOST_VALUES = 3
-"""Values of a setting of a group that are named."""
-
-ALIKE = 400_000
-"""Characters of two texts up to which the lines that differ are looked for."""
+MOST_LINES = 60  # lines of one difference between two texts
+MOST_VALUES = 3  # values of a setting of a group that are named
+ALIKE = 400_000  # characters of two texts up to which the lines that differ are looked for
 
 
 @dataclass(frozen=True)
@@ -80,49 +84,22 @@ class ResultDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found.
+    """What was found."""
 
-    Attributes
-    ----------
-    sides : tuple of RunGroup
-        The first is what the others are compared with.
-    centre : str
-        ``median`` or ``mean``.
-    settings : tuple of DifferingSetting
-        Those that differ.
-    same : int
-        Settings that are the same everywhere.
-    varied : tuple of str
-        Settings that vary within every side, in the same way.
-    texts : tuple of TextDifference
-    packages : tuple of DifferingSetting
-    results : tuple of ResultDifference
-        The numbers that at least two sides have, the largest effect first.
-    words : tuple of DifferingSetting
-        Results in words that differ.
-    alone : mapping
-        By a side's name, the results that the first side or it alone has.
-    notes : tuple of str
-        What must be known to read it.
-    marked : tuple of (name, state)
-        Runs that did not finish, or go on.
-    skipped : tuple of UnreadableRun
-        Files that cannot be read.
-    """
-
-    sides: tuple[RunGroup, ...]
-    centre: str
-    settings: tuple[DifferingSetting, ...]
-    same: int
-    varied: tuple[str, ...]
+    sides: tuple[RunGroup, ...]  # the first is what the others are compared with
+    centre: str  # ``median`` or ``mean``
+    settings: tuple[DifferingSetting, ...]  # those that differ
+    same: int  # settings that are the same everywhere
+    varied: tuple[str, ...]  # settings that vary within every side, in the same way
     texts: tuple[TextDifference, ...]
     packages: tuple[DifferingSetting, ...]
+    # The numbers that at least two sides have, the largest effect first
     results: tuple[ResultDifference, ...]
-    words: tuple[DifferingSetting, ...]
-    alone: Mapping[str, tuple[str, ...]]
-    notes: tuple[str, ...]
-    marked: tuple[tuple[str, str], ...]
-    skipped: tuple[UnreadableRun, ...] = ()
+    words: tuple[DifferingSetting, ...]  # results in words that differ
+    alone: Mapping[str, tuple[str, ...]]  # by a side's name, the results that the first side or it alone has
+    notes: tuple[str, ...]  # what must be known to read it
+    marked: tuple[tuple[str, str], ...]  # (name, state): runs that did not finish, or go on
+    skipped: tuple[SkippedFile, ...] = ()  # files that cannot be read
 
     @property
     def grouped(self) -> bool:
@@ -131,27 +108,14 @@ class Comparison:
 
 
 def compare(
-    sides: Sequence[RunGroup],
-    *,
-    skipped: Sequence[UnreadableRun] = (),
-    centre: str = CENTRES[0],
-    by: str = "",
-) -> Comparison:
+    sides: Sequence[RunGroup], *, skipped: Sequence[SkippedFile] = (), centre: str = CENTRES[0], by: str = "",
+) -> Comparison:  # fmt: skip
     """Compare sides of one run or several each, every one with the first.
 
-    Parameters
-    ----------
-    skipped : sequence of UnreadableRun
-        Files that could not be read, to be named.
-    centre : str
-        What stands for a group: ``median`` or ``mean``.
-    by : str
-        The setting by which the groups were made, which differs by itself.
+    `centre`, ``median`` or ``mean``, stands for a group; the setting `by` which the groups were made differs by itself;
+    files that could not be read, `skipped`, are named.
 
-    Raises
-    ------
-    InputError
-        There is a single side, too many, or they have nothing in common.
+    Raises `InputError`: there is a single side, too many, or they have nothing in common.
     """
     if centre not in CENTRES:
         raise InputError(f"{centre!r} is no centre of values; choose one of {', '.join(CENTRES)}")
@@ -197,18 +161,18 @@ def _settings(sides: Sequence[RunGroup]) -> tuple[list[DifferingSetting], int, t
     same, varied = 0, []
     absent: dict[tuple[str, tuple[bool, ...]], int] = {}
     for name in names:
-        held = [
+        by_side = [
             tuple(run.settings.get(name, "") for run in side.runs if run.whole or name in run.settings)
             for side in sides
         ]
-        there = tuple(any(values) for values in held)
+        there = tuple(any(values) for values in by_side)
         instrument, colon, _ = name.partition(": ")
         if colon and not all(there) and any(there):  # one line for all that a side's instrument does not have
             absent[instrument, there] = absent.get((instrument, there), 0) + 1
             continue
-        kinds = {frozenset(values) for values in held}
+        kinds = {frozenset(values) for values in by_side}
         if len(kinds) > 1:
-            differing.append(DifferingSetting(name, tuple(map(_values, held))))
+            differing.append(DifferingSetting(name, tuple(map(_values, by_side))))
         elif len(kinds.pop()) > 1:
             varied.append(name)
         else:
@@ -262,7 +226,7 @@ def _texts(sides: Sequence[RunGroup]) -> Iterator[TextDifference]:
 
 def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, ...]:
     names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.numbers))
-    found = []
+    result = []
     for name in names:
         values = [_of(side, name) for side in sides]
         units = {run.units.get(name, "") for side in sides for run in side.runs if name in run.numbers}
@@ -270,10 +234,10 @@ def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, 
             continue
         effects = tuple(effect(values[0], one, centre) if len(one) else None for one in values[1:])
         samples = tuple(_sample(one, centre) for one in values)
-        found.append(ResultDifference(name, units.pop(), samples, effects))
-    order = {one.name: place for place, one in enumerate(found)}
-    found.sort(key=lambda one: (-one.size[0], -one.size[1], order[one.name]))
-    return tuple(found)
+        result.append(ResultDifference(name, units.pop(), samples, effects))
+    order = {one.name: place for place, one in enumerate(result)}
+    result.sort(key=lambda one: (-one.size[0], -one.size[1], order[one.name]))
+    return tuple(result)
 
 
 def _of(side: RunGroup, name: str) -> Floats:
@@ -285,32 +249,26 @@ def _sample(values: Floats, centre: str) -> ValueSample | None:
     if not len(values):
         return None
     lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
-    return ValueSample(
-        len(values), float(middle if centre == "median" else values.mean()), float(lower), float(upper)
-    )
+    value = middle if centre == "median" else values.mean()
+    return ValueSample(len(values), float(value), float(lower), float(upper))
 
 
 def _words(sides: Sequence[RunGroup]) -> tuple[DifferingSetting, ...]:
     names = dict.fromkeys(name for side in sides for run in side.runs for name in run.words)
-    found = []
+    result = []
     for name in names:
-        held = [[run.words.get(name, "") for run in side.runs] for side in sides]
-        if len({frozenset(one) for one in held}) > 1 and all(any(one) for one in held):
-            found.append(DifferingSetting(name, tuple(map(_values, held))))
-    return tuple(found)
+        by_side = [[run.words.get(name, "") for run in side.runs] for side in sides]
+        if len({frozenset(one) for one in by_side}) > 1 and all(any(one) for one in by_side):
+            result.append(DifferingSetting(name, tuple(map(_values, by_side))))
+    return tuple(result)
 
 
 def _alone(sides: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     """Return by side the results that not all sides have, or whose units differ."""
-    names = [
-        dict.fromkeys(name for run in side.runs for name in (*run.numbers, *run.words)) for side in sides
-    ]
+    names = [dict.fromkeys(one for run in side.runs for one in (*run.numbers, *run.words)) for side in sides]
     shared = set(names[0]).intersection(*names[1:])
-    found = {
-        side.name: tuple(name for name in mine if name not in shared)
-        for side, mine in zip(sides, names, strict=True)
-    }
-    return {side: alone for side, alone in found.items() if alone}
+    result = [tuple(name for name in mine if name not in shared) for mine in names]
+    return {side.name: alone for side, alone in zip(sides, result, strict=True) if alone}
 
 
 # --- what must be known ---
@@ -355,3 +313,148 @@ def _of_other_units(runs: Sequence[ComparedRun]) -> set[str]:
         for name in run.numbers:
             seen.setdefault(name, set()).add(run.units.get(name, ""))
     return {name for name, units in seen.items() if len(units) > 1}
+
+
+def compare_files(
+    places: Sequence[Path], *, against: Sequence[Path] = (), by: str = "", centre: str = CENTRES[0]
+) -> Comparison:
+    """Compare runs: each file with the first; or those of `places` with those of `against`; or in groups.
+
+    Groups are the runs of each value of a fact, parameter or result, `by` its name, as in ``mho runs --where``; of several
+    names, with commas between them, of each pair of values. `centre`, ``median`` or ``mean``, stands for a group.
+
+    Raises `InputError`: there is nothing to compare: no such file, no run that can be read, one group only, nothing in
+    common.
+    """
+    if by and against:
+        raise InputError("--by and --against do not go together; leave one out")
+    skipped: list[SkippedFile] = []
+    if by:
+        names = [name.strip() for name in by.split(",") if name.strip()]
+        groups = group_files(places, names, skipped)
+    elif against:
+        lots = _found(places), _found(against)
+        groups = list(zip(_names_of_lots(places, against), lots, strict=True))
+    else:
+        folders = [str(one) for one in places if one.is_dir()]
+        if folders:
+            raise InputError(
+                f"{folders[0]} is a folder: say by what its runs are grouped (--by preset), or what they are compared "
+                "with (--against OTHER)"
+            )
+        paths = _found(places)
+        groups = [(name, [path]) for name, path in zip(names_of(paths), paths, strict=True)]
+    sides, unread = read_sides(groups)
+    result = compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
+    tries = left_out_tries(*places, *against)
+    return replace(result, notes=(*result.notes, tries)) if tries else result
+
+
+def group_files(
+    places: Sequence[Path], by: Sequence[str], skipped: list[SkippedFile]
+) -> list[tuple[str, list[Path]]]:
+    """Return the files of each group of runs, ordered by its values; those that cannot be read go to `skipped`.
+
+    Raises `InputError`: no run can be read or has such a name, all are in one group, or there are too many.
+    """
+    runs, unread = read_cards(places)
+    skipped += unread
+    groups = [(group.label, [runs[place].path for place in group.runs]) for group in group_runs(by, runs)]
+    if not 2 <= len(groups) <= MOST_SIDES:
+        some = ", ".join(name for name, _ in groups[:3])
+        raise InputError(
+            f"by {', '.join(by)} there {'is' if len(groups) == 1 else 'are'} {len(groups)} "
+            f"group{'s' * (len(groups) > 1)} ({some}); 2 to {MOST_SIDES} can be compared"
+        )
+    return groups
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return short names of files, which differ: with the folder where two are called the same."""
+    stems = [path.stem for path in paths]
+    names = [
+        stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}/{stem}"
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _names_of_lots(places: Sequence[Path], against: Sequence[Path]) -> list[str]:
+    names = []
+    for first, *others in (places, against):
+        more = f" and {len(others)} more" * bool(others)
+        names.append(first.resolve().name if first.is_dir() else first.stem + more)
+    return names if names[0] != names[1] else [f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _found(places: Sequence[Path]) -> list[Path]:
+    paths = list(dict.fromkeys(find_runs(*places)))
+    if not paths:
+        raise InputError("no run file was found; give run files or folders that hold some")
+    return paths
+
+
+def value_text(sample: ValueSample | None, unit: str) -> str:
+    """Return a side's value; of several its centre, quartiles and number."""
+    if sample is None:
+        return "-"
+    factor = handy_unit(unit)[0]
+    if sample.count == 1:
+        return number_text(factor * sample.median, 6)
+    quartiles = f"{number_text(factor * sample.lower)} to {number_text(factor * sample.upper)}"
+    return f"{number_text(factor * sample.median)} ({quartiles}), n {sample.count}"
+
+
+def difference_text(effect: Effect | None, unit: str) -> str:
+    """Return the difference of the centres, with its interval where there is one."""
+    if effect is None:
+        return "-"
+    return ranged_text(effect.difference, handy_unit(unit)[0], signed=True, digits=5)
+
+
+def ratio_text(effect: Effect | None) -> str:
+    """Return the ratio of the centres."""
+    return "-" if effect is None or math.isnan(effect.ratio) else f"{effect.ratio:.4g}"
+
+
+def ranged_text(ranged: Ranged, factor: float = 1.0, *, signed: bool = False, digits: int = 3) -> str:
+    """Return a number and its interval; ``-`` where there is none."""
+    if math.isnan(ranged.value):
+        return "-"
+    if math.isinf(ranged.value):
+        return "no scatter"
+    value = number_text(factor * ranged.value, digits)
+    if signed and ranged.value > 0.0:
+        value = f"+{value}"
+    if not ranged.known:
+        return value
+    return (
+        f"{value} [{number_text(factor * ranged.low, digits)}, {number_text(factor * ranged.high, digits)}]"
+    )
+
+
+def p_text(effect: Effect | None) -> str:
+    """Return a p-value; small ones by their size."""
+    if effect is None or math.isnan(effect.p_value):
+        return "-"
+    return f"{effect.p_value:.2g}" if effect.p_value >= 1e-4 else "< 0.0001"
+
+
+def named(result: ResultDifference) -> str:
+    """Return a result's name with its handy unit."""
+    return name_text(result.name, result.unit)
+
+
+def sides_said(comparison: Comparison) -> str:
+    """Return what is compared with what, in a sentence."""
+    first, *others = [
+        side.name + (f" ({len(side.runs)} runs)" if len(side.runs) > 1 else "") for side in comparison.sides
+    ]
+    return f"{', '.join(others)} compared with {first}"
+
+
+def number_text(value: float, digits: int = 5) -> str:
+    """Return a number; from a thousand on, as far as it has no exponent, without decimals."""
+    if math.isfinite(value) and (value == round(value) or abs(value) >= 1e3) and abs(value) < 1e7:
+        return str(round(value))
+    return f"{value:.{digits}g}"

@@ -24,7 +24,6 @@ from mho.array_types import Floats
 from mho.confidence import difference_of, difference_of_means, median_interval
 
 LEVEL = 0.95
-
 CENTRES = ("median", "mean")
 
 
@@ -44,29 +43,15 @@ class Ranged:
 
 @dataclass(frozen=True)
 class Effect:
-    """How the second of two samples differs from the first.
+    """How the second of two samples differs from the first."""
 
-    Attributes
-    ----------
-    first, second : int
-        Numbers of values.
-    difference : Ranged
-        Of the medians or means, in the unit of the values.
-    ratio : float
-        Of the medians or means; NaN where the first is 0 or the signs differ.
-    hedges_g, cliffs_delta : Ranged
-        Positive where the second sample lies above; NaN where a sample has a single value.
-    p_value : float
-        Of the two-sided test of Mann and Whitney; NaN likewise.
-    """
-
-    first: int
-    second: int
-    difference: Ranged
-    ratio: float
-    hedges_g: Ranged
-    cliffs_delta: Ranged
-    p_value: float
+    first: int  # number of values
+    second: int  # of the other sample
+    difference: Ranged  # of the medians or means, in the unit of the values
+    ratio: float  # of the medians or means; NaN where the first is 0 or the signs differ
+    hedges_g: Ranged  # positive where the second sample lies above; NaN where one has a single value
+    cliffs_delta: Ranged  # likewise
+    p_value: float  # of the two-sided test of Mann and Whitney; NaN likewise
 
     @property
     def size(self) -> tuple[float, float]:
@@ -80,12 +65,7 @@ class Effect:
 def effect(first: Floats, second: Floats, centre: str = "median") -> Effect:
     """Return how two samples (n,) and (m,) of finite values differ; with a single value in one there are no intervals.
 
-    The difference of medians has one where both have five values.
-
-    Parameters
-    ----------
-    centre : str
-        One of `CENTRES`.
+    The difference of medians, if that is the `centre`, has one where both have five values.
     """
     a, b = (np.sort(np.asarray(values, dtype=float)) for values in (first, second))
     middle = np.median if centre == "median" else np.mean
@@ -96,14 +76,9 @@ def effect(first: Floats, second: Floats, centre: str = "median") -> Effect:
         return Effect(len(a), len(b), Ranged(of_b - of_a), ratio, nothing, nothing, math.nan)
     low, high = difference_interval(a, b, centre)
     return Effect(
-        len(a),
-        len(b),
-        Ranged(of_b - of_a, low, high),
-        ratio,
-        hedges_g(a, b),
-        cliffs_delta(a, b),
+        len(a), len(b), Ranged(of_b - of_a, low, high), ratio, hedges_g(a, b), cliffs_delta(a, b),
         mann_whitney(a, b),
-    )
+    )  # fmt: skip
 
 
 def difference_interval(first: Floats, second: Floats, centre: str = "median") -> tuple[float, float]:
@@ -149,10 +124,7 @@ def cliffs_delta(first: Floats, second: Floats) -> Ranged:
 def _of_scatter(by_first: Floats, by_second: Floats, spread: float, delta: float) -> tuple[float, float]:
     """Return the interval of Feng and Cliff, of what each value says less `delta`, with Welch's degrees of freedom.
 
-    Parameters
-    ----------
-    spread : float
-        Sum over all pairs of the square of what each says less `delta`; pairs that tie say 0.
+    `spread` is the sum over all pairs of the square of what each says less `delta`; pairs that tie say 0.
     """
     from scipy.special import stdtrit
 
@@ -175,9 +147,8 @@ def _of_overlap(delta: float, n: int, m: int) -> tuple[float, float]:
     share, z = 0.5 + delta / 2.0, _z()
 
     def beyond(other: float) -> bool:
-        more = (1.0 - other) / (2.0 - other) + other / (
-            1.0 + other
-        )  # of exponential laws (Hanley and McNeil 1982)
+        # of exponential laws (Hanley and McNeil 1982)
+        more = (1.0 - other) / (2.0 - other) + other / (1.0 + other)
         variance = other * (1.0 - other) * (1.0 + ((n + m) / 2.0 - 1.0) * more) / (n * m)
         return (share - other) ** 2 > z * z * variance
 

@@ -12,21 +12,13 @@ if TYPE_CHECKING:
     from mho.analysis.datasets.run import Run, open_run
     from mho.analysis.datasets.runs import Runs, SkippedRunWarning, open_runs
     from mho.analysis.datasets.stored_values import StoredValues
-    from mho.analysis.datasets.table_grid import grid_of
+    from mho.analysis.datasets.xarray_values import grid_of
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Run",
-    "Runs",
-    "SkippedRunWarning",
-    "StoredValues",
-    "TableGrid",
-    "find_grid",
-    "grid_of",
-    "open_run",
-    "open_runs",
-    "rows_of",
-]
+    "Run", "Runs", "SkippedRunWarning", "StoredValues", "TableGrid", "find_grid", "grid_of", "open_run",
+    "open_runs", "rows_of",
+]  # fmt: skip

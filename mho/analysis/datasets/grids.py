@@ -16,15 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Read = Callable[[int, int], NDArray[Any]]
-"""Returns rows ``start`` to ``stop`` of a column."""
+Read = Callable[[int, int], NDArray[Any]]  # returns rows ``start`` to ``stop`` of a column
 
-BLOCK_ROWS = 1 << 16
-"""Rows of a column that are looked at at a time."""
-
-MOST_VALUES = 1 << 22
-"""Values that a column of a grid takes at most."""
-
+BLOCK_ROWS = 1 << 16  # rows of a column that are looked at at a time
+MOST_VALUES = 1 << 22  # values that a column of a grid takes at most
 MOST_SORTED_ROWS = 1 << 22
 """Rows of a table in which a grid in another order is sought: their order is kept in memory."""
 
@@ -33,17 +28,11 @@ MOST_DIMENSIONS = 6
 
 @dataclass(frozen=True)
 class TableGrid:
-    """Rows of a table as points of a grid.
+    """Rows of a table as points of a grid."""
 
-    Attributes
-    ----------
-    coordinates : mapping
-        The values of each key column, by its name: the dimensions, the slowest first.
-    order : array of int or None
-        The row of each point, in the shape of the grid; None where the rows lie in its order.
-    """
-
+    # The values of each key column, by its name: the dimensions, the slowest first
     coordinates: Mapping[str, NDArray[Any]]
+    # The row of each point, in the shape of the grid; None where the rows lie in its order
     order: NDArray[np.int64] | None = None
 
     @property
@@ -54,18 +43,12 @@ class TableGrid:
 
 @dataclass(frozen=True)
 class GridCandidate:
-    """A column of single numbers that may be a key.
-
-    Attributes
-    ----------
-    declared : bool
-        The table declares it as its axis, or as what separates its curves.
-    """
+    """A column of single numbers that may be a key."""
 
     name: str
     dtype: np.dtype[Any]
     read: Read
-    declared: bool = False
+    declared: bool = False  # the table declares it as its axis, or as what separates its curves
 
     @property
     def counts(self) -> bool:
@@ -76,14 +59,8 @@ class GridCandidate:
 def find_grid(candidates: Sequence[GridCandidate], rows: int, *, lines: bool = True) -> TableGrid | None:
     """Return the grid that the rows of a table fill, None where there is none.
 
-    Parameters
-    ----------
-    candidates : sequence of GridCandidate
-        The columns that may be keys, in their order in the table: of columns that say the same, the first is taken.
-    rows : int
-        Of the table.
-    lines : bool
-        A column that rises from row to row is a grid of one dimension.
+    Of `candidates` that say the same, the first is taken; with `lines`, a column that rises from row to row is a grid
+    of one dimension.
     """
     if rows < 2:
         return None
@@ -177,7 +154,7 @@ def _sorted(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
     for one in candidates:
         if (one.counts or one.declared) and not _is_all_different(one, rows):
             values, places = np.unique(one.read(0, rows), return_inverse=True)
-            if 1 < len(values) < rows and rows % len(values) == 0 and not _has_nan(values):
+            if 1 < len(values) < rows and rows % len(values) == 0 and np.array_equal(values, values):
                 keys.append((one.name, values, places.reshape(-1)))
     for chosen in _subsets([len(values) for _, values, _ in keys], rows):
         shape = tuple(len(keys[place][1]) for place in chosen)
@@ -226,10 +203,6 @@ def _rises(column: GridCandidate, rows: int) -> bool:
 def _blocks(column: GridCandidate, rows: int) -> Iterator[tuple[int, NDArray[Any]]]:
     for start in range(0, rows, BLOCK_ROWS):
         yield start, column.read(start, min(start + BLOCK_ROWS, rows))
-
-
-def _has_nan(values: NDArray[Any]) -> bool:
-    return values.dtype.kind == "f" and bool(np.isnan(values).any())
 
 
 def rows_of(

@@ -18,16 +18,10 @@ from mho.escaping import html
 from mho.runs import RunFile, outcome_line, status_words
 from mho.runs.index import plain_results, read_card
 
-MOST_ROWS, MOST_RESULTS = 40, 12
-"""Parameters or runs, and results, that are shown."""
-
-MOST_LETTERS, MOST_ERROR = 80, 1000
-"""Of one text, and of what is wrong with a file."""
-
+MOST_ROWS, MOST_RESULTS = 40, 12  # parameters or runs, and results, that are shown
+MOST_LETTERS, MOST_ERROR = 80, 1000  # of one text, and of what is wrong with a file
 FIGURES = 2
-SIZE, DOTS, NEWEST = (3.4, 2.3), 90, 20_000
-"""Of a figure: inches, dots an inch, and rows that are drawn."""
-
+SIZE, DOTS, NEWEST = (3.4, 2.3), 90, 20_000  # of a figure: inches, dots an inch, and rows that are drawn
 _CELL = "padding:1px 12px 1px 0;text-align:left;vertical-align:top"
 _DIM = "opacity:.6"
 
@@ -62,30 +56,26 @@ def run_html(run: RunFile) -> str:
 def runs_html(count: int, shown: Sequence[RunRow], skipped: Mapping[Path, str]) -> str:
     """Return a table of the first of so many runs: file, title, status, preset, seed, duration."""
     heads = ("run", "title", "status", "preset", "seed", "took")
-    lines = [_row("th", heads), *(_row("td", _told(one)) for one in shown)]
+    lines = [_row("th", heads), *(_row("td", _cells_of_run(one)) for one in shown)]
     more = [f"{count - MOST_ROWS} more"] if count > MOST_ROWS else []
     left_out = [f"left out: {html(reason[:MOST_ERROR])}" for reason in list(skipped.values())[:MOST_ROWS]]
     below = "".join(f"<div style='{_DIM}'>{one}</div>" for one in (*more, *left_out))
     return f"<div><b>{count} runs</b><table>{''.join(lines)}</table>{below}</div>"
 
 
-def _told(one: RunRow) -> Sequence[str]:
+def _cells_of_run(one: RunRow) -> Sequence[str]:
     row: Mapping[str, Any] = one.row or {}
     took = row.get("duration")
     return (
-        one.path.name,
-        row.get("title", ""),
-        row.get("status", ""),
-        row.get("preset", ""),
-        row.get("seed", ""),
-        "" if took is None else duration_text(took),
-    )
+        one.path.name, row.get("title", ""), row.get("status", ""), row.get("preset", ""),
+        row.get("seed", ""), "" if took is None else duration_text(took),
+    )  # fmt: skip
 
 
 def _facts(run: RunFile) -> list[tuple[str, str]]:
     facts = read_card(run.path).facts
     end = run.end_time
-    told = [
+    pairs = [
         ("procedure", run.procedure),
         ("bench", facts.bench),
         ("chip", facts.chip),
@@ -95,7 +85,7 @@ def _facts(run: RunFile) -> list[tuple[str, str]]:
         ("took", "" if end is None else duration_text((end - run.start_time).total_seconds())),
         ("file", run.path.name),
     ]
-    return [(name, text) for name, text in told if text]
+    return [(name, text) for name, text in pairs if text]
 
 
 def _results(run: RunFile) -> Iterable[tuple[str, str]]:
@@ -109,12 +99,9 @@ def _results(run: RunFile) -> Iterable[tuple[str, str]]:
 def _contents(run: RunFile) -> list[tuple[str, str]]:
     tables = [(name, f"{run.length(name)} rows of {len(run.units(name))}") for name in run.tables]
     maps = [(f"maps/{name}", f"{run.map_length(name)} images") for name in run.maps]
-    arrays = [(f"arrays/{name}", _shape(run.stored(f"arrays/{name}").shape)) for name in run.arrays]
+    shapes = {f"arrays/{name}": run.stored(f"arrays/{name}").shape for name in run.arrays}
+    arrays = [(name, " x ".join(map(str, shape)) or "a number") for name, shape in shapes.items()]
     return [*tables, *maps, *arrays]
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a number"
 
 
 def _list(title: str, pairs: Sequence[tuple[str, str]], most: int) -> str:

@@ -100,14 +100,14 @@ class Run(RunFile):
             xarray, or dask where chunks are asked for, is not installed.
         """
         try:
-            from mho.analysis.datasets.labelled import labelled
+            from mho.analysis.datasets.xarray_values import labelled
         except ImportError as error:
             raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
-        found = labelled(self, name or self._first(), grid=grid)
+        result = labelled(self, name or self._first(), grid=grid)
         if chunks is None:
-            return found
+            return result
         try:
-            return found.chunk(chunks)
+            return result.chunk(chunks)
         except ImportError as error:
             raise InputError("chunks need dask: pip install 'mho[campaigns]'") from error
 
@@ -117,9 +117,9 @@ class Run(RunFile):
     def __repr__(self) -> str:
         if not self.is_open:
             return f"<Run {self.path.name}, closed>"
-        held = [("tables", self.tables), ("maps", self.maps), ("arrays", self.arrays)]
-        told = "; ".join(f"{what} {', '.join(names)}" for what, names in held if names)
-        return f"<Run {self.path.name}: {self.title}, {self.status}; {told or 'empty'}>"
+        groups = [("tables", self.tables), ("maps", self.maps), ("arrays", self.arrays)]
+        text = "; ".join(f"{what} {', '.join(names)}" for what, names in groups if names)
+        return f"<Run {self.path.name}: {self.title}, {self.status}; {text or 'empty'}>"
 
     def _repr_html_(self) -> str:
         from mho.analysis.datasets.html import run_html

@@ -92,8 +92,8 @@ class Runs(Sequence[Run]):
         folder = Path(os.path.commonpath([path.absolute().parent for path in self.paths]))
         with RunIndex(folder) as index:
             index.update()
-            found = {(folder / run.path).absolute() for run in index.search(query)}
-        return self._with(path for path in self.paths if path.absolute() in found)
+            result = {(folder / run.path).absolute() for run in index.search(query)}
+        return self._with(path for path in self.paths if path.absolute() in result)
 
     def table(self) -> pandas.DataFrame:
         """Return a DataFrame with a row a run: facts, ``parameter.NAME`` and ``result.NAME``; units in ``attrs["units"]``.
@@ -132,7 +132,7 @@ class Runs(Sequence[Run]):
             No run has it, a name of `dim` or `by` is unknown, or xarray is not installed.
         """
         try:
-            from mho.analysis.datasets.stacks import stack
+            from mho.analysis.datasets.xarray_values import stack
         except ImportError as error:
             raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
         names = [one.strip() for one in by.split(",")] if isinstance(by, str) else list(by)
@@ -245,11 +245,9 @@ def open_runs(where: Place | Iterable[Place] | None = None, *, folder: Place | N
 
 def _is_place(text: str) -> bool:
     """Return whether a text is a path or a pattern, and no query."""
-    return os.path.exists(text) or _is_pattern(text) or text.endswith((SUFFIX, "/", os.sep))
-
-
-def _is_pattern(text: str) -> bool:
-    return glob.has_magic(text) and (text.endswith((SUFFIX, "*")) or bool(glob.glob(text)))
+    if os.path.exists(text) or text.endswith((SUFFIX, "/", os.sep)):
+        return True
+    return glob.has_magic(text) and (text.endswith("*") or bool(glob.glob(text)))
 
 
 def _at(place: Place) -> Iterator[Path]:
@@ -263,6 +261,6 @@ def _at(place: Place) -> Iterator[Path]:
 def _asked(query: str, folder: Path) -> Runs:
     with RunIndex(folder) as index:
         index.update()
-        found = [folder / run.path for run in index.search(query, "start")]
+        result = [folder / run.path for run in index.search(query, "start")]
     searched = set(find_runs(folder))  # without earlier tries of runs that were tried again
-    return Runs(path for path in found if path in searched)
+    return Runs(path for path in result if path in searched)

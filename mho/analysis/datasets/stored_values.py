@@ -15,35 +15,22 @@ from numpy.typing import NDArray
 
 from mho.runs import RunFile
 
-BLOCK_BYTES = 8 << 20
-"""Read at a time where rows are picked."""
+BLOCK_BYTES = 8 << 20  # read at a time where rows are picked
 
 
 @dataclass(frozen=True)
 class StoredValues:
-    """A column of a table, the images of a map, or an array, by its rows.
-
-    Attributes
-    ----------
-    kind : {"table", "maps", "arrays"}
-    group, column : str
-        Name of the table, map or array; and of the column.
-    shape, dtype
-        As of when the run was looked at: rows that come later are not part of it.
-    ragged : bool
-        Values behind a row's own length are masked: NaN, whole numbers become floats for it.
-    run : RunFile, optional
-        Used while it is open.
-    """
+    """A column of a table, the images of a map, or an array, by its rows."""
 
     path: Path
     kind: Literal["table", "maps", "arrays"]
-    group: str
-    column: str
-    shape: tuple[int, ...]
+    group: str  # name of the table, map or array
+    column: str  # and of the column
+    shape: tuple[int, ...]  # as of when the run was looked at: rows that come later are no part of it
     dtype: np.dtype[Any]
+    # Values behind a row's own length are masked: NaN, whole numbers become floats for it
     ragged: bool = False
-    run: RunFile | None = field(default=None, compare=False, repr=False)
+    run: RunFile | None = field(default=None, compare=False, repr=False)  # used while it is open
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(replace(self, run=None))

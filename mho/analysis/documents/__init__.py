@@ -1,12 +1,4 @@
-"""Pages, whatever they are about: made of blocks, written as one HTML file or as a PDF.
-
-- `blocks`: what a page is made of, as data;
-- `html_page`, `style`: one HTML file with everything in it;
-- `pdf_pages`: the same content as PDF;
-- `pictures`: figures as SVG, PNG or PDF, and in words;
-- `private`: what is not shown unasked;
-- `saving`: puts a page in its place.
-"""
+"""Pages, whatever they are about: made of blocks, written as one HTML file or as a PDF."""
 
 from mho.analysis.documents.blocks import (
     BAD,
@@ -14,6 +6,7 @@ from mho.analysis.documents.blocks import (
     DIM,
     DOUBTFUL,
     GOOD,
+    PERSONAL,
     Block,
     Document,
     FactList,
@@ -32,36 +25,12 @@ from mho.analysis.documents.blocks import (
     listing,
     map_texts,
     plain,
+    without_folders,
 )
-from mho.analysis.documents.private import PERSONAL, without_folders
 from mho.analysis.documents.saving import check_page, save_page
 
 __all__ = [
-    "BAD",
-    "CODE",
-    "DIM",
-    "DOUBTFUL",
-    "GOOD",
-    "PERSONAL",
-    "Block",
-    "Document",
-    "FactList",
-    "Folded",
-    "Grid",
-    "Heading",
-    "Listing",
-    "Paragraph",
-    "Picture",
-    "Pictures",
-    "TextSpan",
-    "Words",
-    "check_page",
-    "counted",
-    "grid",
-    "joined",
-    "listing",
-    "map_texts",
-    "plain",
-    "save_page",
-    "without_folders",
-]
+    "BAD", "CODE", "DIM", "DOUBTFUL", "GOOD", "PERSONAL", "Block", "Document", "FactList", "Folded", "Grid",
+    "Heading", "Listing", "Paragraph", "Picture", "Pictures", "TextSpan", "Words", "check_page", "counted",
+    "grid", "joined", "listing", "map_texts", "plain", "save_page", "without_folders",
+]  # fmt: skip

@@ -11,15 +11,20 @@ from typing import Any, TypeVar
 
 from mho.analysis.figures import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
+from mho.runs.publication import without_folders as cut
 
-MOST_ROWS = 500
-"""Rows of one table on a page."""
+PERSONAL = ("host", "user", "operator", "command_line", "git_diff", "git_status", "folder")
+"""Facts of the provenance that are shown only where they are asked for."""
 
-LONGEST_WORDS, LONGEST_LISTING = 2000, 60_000
-"""Characters of one cell or sentence, and of one listing."""
 
-GOOD, BAD, DOUBTFUL, DIM, CODE = "good", "bad", "doubtful", "dim", "code"
-"""Tones: how a text is meant."""
+def without_folders(text: str) -> str:
+    """Return a text in which of every absolute path only the last part is left: ``…/matrix.mtx``."""
+    return cut(text, "…/")
+
+
+MOST_ROWS = 500  # rows of one table on a page
+LONGEST_WORDS, LONGEST_LISTING = 2000, 60_000  # characters of one cell or sentence, and of one listing
+GOOD, BAD, DOUBTFUL, DIM, CODE = "good", "bad", "doubtful", "dim", "code"  # tones: how a text is meant
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,7 @@ class TextSpan:
     link: str = ""
 
 
-Words = str | TextSpan | tuple[str | TextSpan, ...]
-"""A sentence or a cell; an end of line stays one."""
+Words = str | TextSpan | tuple[str | TextSpan, ...]  # a sentence or a cell; an end of line stays one
 
 
 @dataclass(frozen=True)
@@ -61,26 +65,13 @@ class FactList:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table.
+    """A table."""
 
-    Attributes
-    ----------
-    head : tuple of str
-        Names of the columns.
-    rows : tuple of tuples
-    numbers : tuple of int
-        Columns that are aligned as numbers.
-    caption : str
-        What it is about, for those who cannot see the heading above it.
-    note : str
-        What was left out.
-    """
-
-    head: tuple[str, ...]
+    head: tuple[str, ...]  # names of the columns
     rows: tuple[tuple[Words, ...], ...]
-    numbers: tuple[int, ...] = ()
-    caption: str = ""
-    note: str = ""
+    numbers: tuple[int, ...] = ()  # columns that are aligned as numbers
+    caption: str = ""  # what it is about, for those who cannot see the heading above it
+    note: str = ""  # what was left out
 
 
 @dataclass(frozen=True)
@@ -121,37 +112,19 @@ Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded
 
 @dataclass(frozen=True)
 class Document:
-    """A page.
-
-    Attributes
-    ----------
-    title : str
-    blocks : tuple of Block
-    subject : str
-        One sentence about it, for those who list files.
-    contents : bool
-        Whether links to the headings of level 2 stand at the top.
-    pixels : bool
-        Whether all figures are PNG on a screen: smaller where there are many.
-    """
+    """A page."""
 
     title: str
     blocks: tuple[Block, ...]
-    subject: str = ""
-    contents: bool = True
-    pixels: bool = False
+    subject: str = ""  # one sentence about it, for those who list files
+    contents: bool = True  # whether links to the headings of level 2 stand at the top
+    pixels: bool = False  # whether all figures are PNG on a screen: smaller where there are many
 
 
 def grid(
-    head: Sequence[str],
-    rows: Sequence[Sequence[Words]],
-    *,
-    numbers: Sequence[int] = (),
-    caption: str = "",
-    note: str = "",
-    most: int = MOST_ROWS,
-    of: str = "rows",
-) -> Grid:
+    head: Sequence[str], rows: Sequence[Sequence[Words]], *, numbers: Sequence[int] = (), caption: str = "",
+    note: str = "", most: int = MOST_ROWS, of: str = "rows",
+) -> Grid:  # fmt: skip
     """Return a table of at most `most` rows; what is left out is counted in its note."""
     if len(rows) > most:
         note = "; ".join(filter(None, (note, f"the first {most} of {len(rows)} {of}")))
@@ -181,11 +154,11 @@ def plain(words: Words) -> str:
 
 def joined(parts: Sequence[Words], between: str = "\n") -> Words:
     """Return words behind one another."""
-    found: list[str | TextSpan] = []
+    result: list[str | TextSpan] = []
     for number, words in enumerate(parts):
-        found += [between] * bool(number)
-        found += words if isinstance(words, tuple) else (words,)
-    return tuple(found)
+        result += [between] * bool(number)
+        result += words if isinstance(words, tuple) else (words,)
+    return tuple(result)
 
 
 Kind = TypeVar("Kind")

@@ -21,18 +21,13 @@ from mho.errors import InputError
 from mho.escaping import visible
 
 NEEDED = ("reportlab", "pypdf")
-
-LARGEST_MAPS = 0.42
-"""Height of maps of several runs, as a share of the page's."""
+LARGEST_MAPS = 0.42  # height of maps of several runs, as a share of the page's
 
 
 def check_installed() -> None:
     """Refuse to begin where the packages that write PDF are missing.
 
-    Raises
-    ------
-    InputError
-        Saying which, and how to install them.
+    Raises `InputError`: saying which, and how to install them.
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
@@ -55,10 +50,7 @@ class PlacedFigure:
 def pdf_pages(document: blocks.Document) -> bytes:
     """Return the PDF; the same document gives the same bytes.
 
-    Raises
-    ------
-    InputError
-        The packages that write PDF are not installed.
+    Raises `InputError`: the packages that write PDF are not installed.
     """
     check_installed()
     from reportlab.platypus import SimpleDocTemplate
@@ -94,10 +86,6 @@ def _with_figures(pages: bytes, placed: Sequence[PlacedFigure]) -> bytes:
     buffer = io.BytesIO()
     writer.write(buffer)
     return buffer.getvalue()
-
-
-def _is_of_images(picture: blocks.Picture) -> bool:
-    return isinstance(picture.drawing, GroupedFigure) and bool(picture.drawing.panels[0].images)
 
 
 class _Footer:
@@ -170,7 +158,8 @@ class _Composer:
             alone = picture.wide or width > 5.0
             room = self.setting.width if alone else half
             scale = min(room / (72.0 * width), 1.0)
-            if _is_of_images(picture):  # smaller rather than half a page empty before it
+            several = isinstance(picture.drawing, GroupedFigure) and picture.drawing.panels[0].images
+            if several:  # smaller rather than half a page empty before it
                 room = LARGEST_MAPS * (self.setting.page[1] - 2.0 * self.setting.margin)
                 scale = min(scale, room / (72.0 * height))
             box = self.setting.figure_box(

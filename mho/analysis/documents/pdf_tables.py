@@ -13,23 +13,13 @@ from mho.analysis.documents.blocks import Words, plain
 MARGIN = 40.0  # points
 FIGURE_GAP = 12.0
 HEADING_ROOM, BEGINNING = 30.0, 90.0  # points
-MOST_KEPT = 10
-"""Lines of a table or listing that stay on one page with their heading."""
-SIZES = (8.0, 7.0, 6.2)
-"""Of the type in a table, points: as large as lets it fit."""
-
+MOST_KEPT = 10  # lines of a table or listing that stay on one page with their heading
+SIZES = (8.0, 7.0, 6.2)  # of the type in a table, points: as large as lets it fit
 LEADING = 1.25
-PADDING = 8.0
-"""Between two columns, points."""
-
-WIDEST = 110.0
-"""Of a column of words that is broken into lines where the table is wide, points."""
-
-SLACK = 1.5
-"""So that rounding breaks no word, points."""
-
-LONGEST_LINE = 112
-"""Characters of a line of a listing."""
+PADDING = 8.0  # between two columns, points
+WIDEST = 110.0  # of a column of words that is broken into lines where the table is wide, points
+SLACK = 1.5  # so that rounding breaks no word, points
+LONGEST_LINE = 112  # characters of a line of a listing
 
 COLOURS = {
     "": "#000000", "body": "#000000", "dim": "#4a4f59", "good": "#004d39", "bad": "#8a1010", "doubtful": "#5c3d00",
@@ -40,18 +30,10 @@ FONTS = {"mho": "DejaVuSans.ttf", "mho-bold": "DejaVuSans-Bold.ttf", "mho-mono":
 
 @dataclass(frozen=True)
 class TypeSetting:
-    """Page, fonts and styles.
+    """Page, fonts and styles."""
 
-    Attributes
-    ----------
-    page : (width, height)
-        A4, points.
-    styles : mapping
-        Paragraph styles by name.
-    """
-
-    page: tuple[float, float]
-    styles: dict[str, Any] = field(default_factory=dict)
+    page: tuple[float, float]  # (width, height): A4, points
+    styles: dict[str, Any] = field(default_factory=dict)  # paragraph styles by name
     margin: float = MARGIN
     font: str = "mho"
     bold: str = "mho-bold"
@@ -79,12 +61,10 @@ class TypeSetting:
             given = {"fontName": "mho", "splitLongWords": 1, "textColor": COLOURS.get(name, "#000000")} | more
             return ParagraphStyle(name, fontSize=size, leading=LEADING * size, **given)
 
-        heads = {
-            f"h{level}": style(
-                f"h{level}", size, fontName="mho-bold", spaceBefore=before, spaceAfter=3, keepWithNext=1
-            )
-            for level, size, before in ((2, 12.0, 14), (3, 10.0, 9), (4, 8.5, 7))
-        }
+        heads = {}
+        for name, size, before in (("h2", 12.0, 14), ("h3", 10.0, 9), ("h4", 8.5, 7)):
+            bold = {"fontName": "mho-bold", "spaceBefore": before, "spaceAfter": 3, "keepWithNext": 1}
+            heads[name] = style(name, size, **bold)
         tones = {name: style(name, 8.5, spaceBefore=2, spaceAfter=3) for name in COLOURS if name}
         styles = {
             **heads,
@@ -93,11 +73,9 @@ class TypeSetting:
             "listing": style("listing", 6.2, fontName="mho-mono", spaceAfter=4),
             **{f"cell{size}": style("cell", size) for size in SIZES},
             **{f"head{size}": style("head", size, fontName="mho-bold") for size in SIZES},
-            **{
-                f"number{size}": style("number", size, fontName="mho-bold", alignment=TA_RIGHT)
-                for size in SIZES
-            },
         }
+        for size in SIZES:
+            styles[f"number{size}"] = style("number", size, fontName="mho-bold", alignment=TA_RIGHT)
         return cls((float(A4[0]), float(A4[1])), styles)
 
     @property
@@ -175,12 +153,9 @@ class TypeSetting:
         for row in rows:
             cells = [[box] for box in row]
             cells += [[]] * (2 - len(cells))
-            plain_style = [
-                ("LEFTPADDING", (0, 0), (-1, -1), 0),
-                ("RIGHTPADDING", (0, 0), (-1, -1), 0),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ]
-            yield Table([cells], colWidths=[half, half], style=TableStyle(plain_style), hAlign="LEFT")
+            bare = [(name, (0, 0), (-1, -1), 0) for name in ("LEFTPADDING", "RIGHTPADDING")]
+            style = TableStyle([*bare, ("VALIGN", (0, 0), (-1, -1), "TOP")])
+            yield Table([cells], colWidths=[half, half], style=style, hAlign="LEFT")
 
 
 def with_headings(story: Sequence[Any]) -> list[Any]:
@@ -190,7 +165,7 @@ def with_headings(story: Sequence[Any]) -> list[Any]:
     """
     from reportlab.platypus import CondPageBreak
 
-    found: list[Any] = []
+    result: list[Any] = []
     headings: list[Any] = []
     for one in story:
         if one.getKeepWithNext():
@@ -199,10 +174,10 @@ def with_headings(story: Sequence[Any]) -> list[Any]:
         if headings and _is_long(one):
             for heading in headings:
                 heading.keepWithNext = 0
-            found.append(CondPageBreak(HEADING_ROOM * len(headings) + BEGINNING))
-        found += [*headings, one]
+            result.append(CondPageBreak(HEADING_ROOM * len(headings) + BEGINNING))
+        result += [*headings, one]
         headings = []
-    return found + headings
+    return result + headings
 
 
 def _is_long(flowable: Any) -> bool:
@@ -215,12 +190,9 @@ def _is_long(flowable: Any) -> bool:
 
 
 def fitted_tables(
-    setting: TypeSetting,
-    head: Sequence[str],
-    rows: Sequence[Sequence[Words]],
-    numbers: Sequence[int],
+    setting: TypeSetting, head: Sequence[str], rows: Sequence[Sequence[Words]], numbers: Sequence[int],
     marked: Callable[[Words], str],
-) -> Iterator[Any]:
+) -> Iterator[Any]:  # fmt: skip
     """Yield a table in type as small as needed; one still too wide comes in parts, its first column in each."""
     if not rows:
         return
@@ -273,14 +245,9 @@ def _shared(least: Sequence[float], full: Sequence[float], room: float) -> list[
 
 
 def _table(
-    setting: TypeSetting,
-    head: Sequence[str],
-    rows: Sequence[Sequence[Words]],
-    numbers: Sequence[int],
-    marked: Callable[[Words], str],
-    widths: Sequence[float],
-    size: float,
-) -> Any:
+    setting: TypeSetting, head: Sequence[str], rows: Sequence[Sequence[Words]], numbers: Sequence[int],
+    marked: Callable[[Words], str], widths: Sequence[float], size: float,
+) -> Any:  # fmt: skip
     from reportlab.pdfbase.pdfmetrics import stringWidth
     from reportlab.platypus import Paragraph, Table, TableStyle
 
@@ -288,11 +255,8 @@ def _table(
 
     def shown(words: Words, width: float) -> Any:
         # A paragraph costs ten times as much as a text, and few cells need one.
-        if (
-            isinstance(words, str)
-            and words.isprintable()
-            and stringWidth(words, setting.font, size) <= width - PADDING
-        ):
+        simple = isinstance(words, str) and words.isprintable()
+        if simple and stringWidth(words, setting.font, size) <= width - PADDING:
             return words
         return Paragraph(marked(words), cell)
 
@@ -300,10 +264,8 @@ def _table(
     named = any(head)
     if named:
         right = setting.styles[f"number{size}"]
-        names = [
-            Paragraph(marked(text), right if place in numbers else title) for place, text in enumerate(head)
-        ]
-        lines.insert(0, names)
+        styles = [right if place in numbers else title for place in range(len(head))]
+        lines.insert(0, [Paragraph(marked(text), style) for text, style in zip(head, styles, strict=True)])
     style: list[tuple[Any, ...]] = [
         ("FONT", (0, 0), (-1, -1), setting.font, size, LEADING * size),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),

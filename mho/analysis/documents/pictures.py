@@ -16,19 +16,14 @@ from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.reports import handy_unit
 
 if TYPE_CHECKING:
-    from mho.analysis.figures.rendering.shown_sheet import Sheet
+    from mho.analysis.figures.sheet import Sheet
 
 SIZE, WIDE = (6.0, 4.0), (9.0, 4.2)  # inches, on a screen
 PRINTED, PRINTED_WIDE = (3.7, 2.9), (7.2, 3.2)  # in print
 DOTS = 130  # per inch
-MOST_POINTS = 4000
-"""Points of curves up to which a figure is SVG."""
-
-LARGEST_SVG = 160_000
-"""Bytes of an SVG beyond which PNG is tried."""
-
-NAMED = 6
-"""Curves that the words for a figure name."""
+MOST_POINTS = 4000  # points of curves up to which a figure is SVG
+LARGEST_SVG = 160_000  # bytes of an SVG beyond which PNG is tried
+NAMED = 6  # curves that the words for a figure name
 
 
 def screen_picture(

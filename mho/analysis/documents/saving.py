@@ -1,28 +1,22 @@
-"""Writes a page beside its place, and puts it there when it is whole."""
+"""Writes a page as HTML or PDF, as its name says."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mho.analysis.documents.blocks import Document
+from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
 
 FORMS = (".html", ".htm", ".pdf")
 
 
-def check_page(output: Path, what: str = "page") -> None:
-    """Refuse a name that no page can have, before the work: another suffix, a folder in its place or none around it.
-
-    Raises
-    ------
-    InputError
-        Saying which.
-    """
+def check_page(output: Path) -> None:
+    """Raise `InputError` for a name that no page can have, before the work: another suffix, a folder in its place."""
     if output.suffix.lower() not in FORMS:
-        raise InputError(f"{what} {output} is no page; give a name that ends in .html or .pdf")
+        raise InputError(f"page {output} is no page; give a name that ends in .html or .pdf")
     if output.is_dir():
-        raise InputError(f"{what} {output} is a folder; give the name of a file in it")
+        raise InputError(f"page {output} is a folder; give the name of a file in it")
     if output.suffix.lower() == ".pdf":
         from mho.analysis.documents.pdf_pages import check_installed
 
@@ -32,10 +26,7 @@ def check_page(output: Path, what: str = "page") -> None:
 def save_page(document: Document, output: Path) -> Path:
     """Write a page as its name says, HTML or PDF; one that is there is replaced, folders are made.
 
-    Raises
-    ------
-    InputError
-        It cannot be written, or is no page, see `check_page`.
+    Raises `InputError`: it cannot be written, or is no page, see `check_page`.
     """
     check_page(output)
     if output.suffix.lower() == ".pdf":
@@ -46,16 +37,7 @@ def save_page(document: Document, output: Path) -> Path:
         from mho.analysis.documents.html_page import html_page
 
         data = html_page(document).encode("utf-8", "backslashreplace")
-    draft = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
+    with whole_file(output, "page") as draft:
         output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_bytes(data)
-            draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"page {output} cannot be written: {error.strerror}; choose another --output"
-        ) from error
+        draft.write_bytes(data)
     return output

@@ -6,13 +6,5 @@ from mho.analysis.exports.package import Description, Published, publish
 from mho.analysis.exports.spice import Played
 
 __all__ = [
-    "FORMS",
-    "PACKAGES",
-    "Description",
-    "Played",
-    "Published",
-    "export",
-    "export_all",
-    "publish",
-    "to_xarray",
-]
+    "FORMS", "PACKAGES", "Description", "Played", "Published", "export", "export_all", "publish", "to_xarray",
+]  # fmt: skip

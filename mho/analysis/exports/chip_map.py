@@ -21,12 +21,7 @@ def write_chip_map(run: RunFile, file: h5py.File, target: Path) -> None:
 
     Amplitude and width of the pulses go with it where they were not the chip map's: the curve holds for these.
 
-    Raises
-    ------
-    InputError
-        The run measured no such curve.
-    ChipMapError
-        Its chip map cannot be changed line by line.
+    Raises `InputError`: the run measured no such curve; `ChipMapError`: its chip map cannot be changed line by line.
     """
     found = run.summary
     if not all(isinstance(found.get(f"{name}{end}"), float) for name in MEASURED for end in ENDS):
@@ -50,9 +45,6 @@ def _note(run: RunFile, found: dict[str, Any]) -> str:
     ]
     ends = [f"{name} {found[f'{name}_low']:.4g} to {found[f'{name}_high']:.4g}" for name in MEASURED]
     gates = found.get("gates_of_levels")
-    known = (
-        [f"{gate:.3f}" if isinstance(gate, float) else "none" for gate in gates]
-        if isinstance(gates, list)
-        else []
-    )
+    each = gates if isinstance(gates, list) else []
+    known = [f"{gate:.3f}" if isinstance(gate, float) else "none" for gate in each]
     return "\n".join([*lines, ", ".join(ends), f"word line (V) of levels 1, 2, ...: {', '.join(known)}"])

@@ -17,28 +17,22 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents
+from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents, run_facts
 from mho.escaping import csv_cell
-from mho.runs import RunFile, outcome_line
+from mho.runs import RunFile
 from mho.runs.index import plain_results
 
 
 def write_csv(
-    run: RunFile, file: h5py.File, folder: Path, wanted: Callable[[SeriesGroup], bool] = lambda group: True
+    run: RunFile, file: h5py.File, folder: Path, chosen: Callable[[SeriesGroup], bool] = lambda group: True
 ) -> None:
-    """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `wanted`."""
+    """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `chosen`."""
     folder.mkdir()
-    for group in filter(wanted, read_contents(file)):
+    for group in filter(chosen, read_contents(file)):
         path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{_file_name(group.name)}.csv"
         path.parent.mkdir(exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as text:
-            match group.kind:
-                case "table":
-                    _write_table(group, text)
-                case "map":
-                    _write_map(group, text)
-                case "array":
-                    _write_array(group, text)
+            _WRITERS[group.kind](group, text)
     with (folder / "run.csv").open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(["what", "name", "value", "unit"])
@@ -110,16 +104,12 @@ def _write_array(array: SeriesGroup, text: Any) -> None:
 
 
 def _facts(run: RunFile) -> Iterator[tuple[str, str, Any, str]]:
-    end = run.end_time
-    yield "run", "title", run.title, ""
-    yield "run", "procedure", run.procedure, ""
-    yield "run", "status", str(run.status), ""
-    yield "run", "reason", run.reason, ""
-    yield "run", "conclusion", outcome_line(run.status, run.reason, run.conclusion, named=False), ""
-    for warning in () if run.conclusion is None else run.conclusion.warnings:
-        yield "run", "warning", warning, ""
-    yield "run", "start", run.start_time.isoformat(), ""
-    yield "run", "end", "" if end is None else end.isoformat(), ""
+    for name, text in run_facts(run).items():
+        if name != "warnings":
+            yield "run", name, text, ""
+            continue
+        for warning in () if run.conclusion is None else run.conclusion.warnings:
+            yield "run", "warning", warning, ""
     for name, parameter in run.parameters.items():
         yield "parameter", name, parameter.value, parameter.unit
     units = run.result_units
@@ -128,3 +118,6 @@ def _facts(run: RunFile) -> Iterator[tuple[str, str, Any, str]]:
     for name, text in run.provenance.items():
         if name not in ("git_diff", "packages"):
             yield "provenance", name, text, ""
+
+
+_WRITERS = {"table": _write_table, "map": _write_map, "array": _write_array}

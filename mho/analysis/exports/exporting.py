@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
 
-from mho.analysis.exports.places import runs_at
+from mho.analysis.reports.collection import runs_at
+from mho.analysis.whole_files import whole_file
 from mho.errors import InputError, MhoError
 from mho.runs import RunFile
 from mho.runs.reading import open_run_file
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from mho.analysis.exports.spice import Played
 
 FORMS = ("csv", "mat", "netcdf", "folder", "eln", "chip-map", "spice")
-PACKAGES = ("folder", "eln")
-"""Forms that hold any number of runs, and what is said of them."""
-
+PACKAGES = ("folder", "eln")  # forms that hold any number of runs, and what is said of them
+_WRITERS = {
+    "csv": ("csv_folder", "write_csv"), "mat": ("matlab", "write_matlab"), "netcdf": ("netcdf", "write_netcdf"),
+    "chip-map": ("chip_map", "write_chip_map"), "spice": ("spice", "write_netlist"),
+}  # fmt: skip
 _SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.toml", "spice": ".cir"}
 
 
@@ -33,24 +36,12 @@ def export(
     output: str | os.PathLike[str] | None = None,
     played: Played | None = None,
 ) -> Path:
-    """Write the run file at `path` in another form.
+    """Write the run file at `path` in another form; return what was written.
 
-    Parameters
-    ----------
-    path : path
-        A run file; one that is still being written is exported as it stands, except to a folder.
-    form : {"csv", "mat", "netcdf", "folder", "eln", "chip-map", "spice"}
-        See `csv_folder`, `matlab`, `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`;
-        `package.publish` takes several runs, and what is to be said of them.
-    output : path, optional
-        A file or folder that does not exist yet; by default beside the run file.
-    played : Played, optional
-        Of a netlist, whose inputs; by default those of the first.
-
-    Returns
-    -------
-    Path
-        What was written.
+    One that is still being written is exported as it stands, except to a folder. For the forms see `csv_folder`, `matlab`,
+    `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`; `package.publish` takes several runs, and what is
+    to be said of them. The `output` does not exist yet, and is by default beside the run file; `played` says of a netlist
+    whose inputs it has, by default those of the first.
 
     Raises
     ------
@@ -70,16 +61,9 @@ def export(
     with RunFile(source) as run, closing(open_run_file(source)) as file:
         if target.exists():
             raise InputError(f"{target} exists already and is never overwritten; choose another --output")
-        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
+        with whole_file(target) as draft:
             target.parent.mkdir(parents=True, exist_ok=True)
             _writer(form, played)(run, file, draft)
-            draft.rename(target)
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"{target} cannot be written: {reason}; choose another --output") from error
-        finally:
-            _remove(draft)
     return target
 
 
@@ -89,19 +73,9 @@ def export_all(
     folder: str | os.PathLike[str] | None = None,
     played: Played | None = None,
 ) -> Iterator[Path | MhoError]:
-    """Write each of the run files at `places`, files or folders of them, in another form.
+    """Write each of the run files at `places`, files or folders of them, in another form, under their names into a folder.
 
-    Parameters
-    ----------
-    folder : path, optional
-        Where they go, under their names; by default each beside its run file.
-    played : Played, optional
-        As of `export`.
-
-    Yields
-    ------
-    Path or MhoError
-        What was written, or why a file was skipped.
+    Without a `folder` each goes beside its run file. Yields what was written, or why a file was skipped.
 
     Raises
     ------
@@ -130,32 +104,6 @@ def output_name(source: Path, form: str) -> str:
 
 def _writer(form: str, played: Played | None) -> Callable[[RunFile, h5py.File, Path], None]:
     """Return the function that writes one form; its module is loaded only then."""
-    match form:
-        case "csv":
-            from mho.analysis.exports.csv_folder import write_csv
-
-            return write_csv
-        case "mat":
-            from mho.analysis.exports.matlab import write_matlab
-
-            return write_matlab
-        case "netcdf":
-            from mho.analysis.exports.netcdf import write_netcdf
-
-            return write_netcdf
-        case "spice":
-            from mho.analysis.exports.spice import FIRST, write_netlist
-
-            return partial(write_netlist, played=played or FIRST)
-        case _:
-            from mho.analysis.exports.chip_map import write_chip_map
-
-            return write_chip_map
-
-
-def _remove(draft: Path) -> None:
-    if draft.is_dir():
-        shutil.rmtree(draft, ignore_errors=True)
-    else:
-        with suppress(OSError):  # on a disk that cannot be written it never was there
-            draft.unlink()
+    module, function = _WRITERS[form]
+    write: Callable[..., None] = getattr(import_module(f"mho.analysis.exports.{module}"), function)
+    return partial(write, played=played) if form == "spice" and played else write

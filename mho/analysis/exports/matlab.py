@@ -16,21 +16,17 @@ import scipy.io
 from numpy.typing import NDArray
 from scipy.io.matlab import MatWriteError
 
-from mho.analysis.exports.series import BLOCK_BYTES, ExportedSeries, SeriesGroup, read_contents
+from mho.analysis.exports.series import BLOCK_BYTES, ExportedSeries, SeriesGroup, read_contents, run_facts
 from mho.errors import InputError
-from mho.runs import RunFile, outcome_line
+from mho.runs import RunFile
 
-LONGEST = 63
-"""Characters of a name that MATLAB takes."""
+LONGEST = 63  # characters of a name that MATLAB takes
 
 
 def write_matlab(run: RunFile, file: h5py.File, path: Path) -> None:
     """Write a run as a new ``.mat`` file.
 
-    Raises
-    ------
-    InputError
-        A variable is beyond the 4 GB that the format holds.
+    Raises `InputError`: a variable is beyond the 4 GB that the format holds.
     """
     contents = read_contents(file)
     kinds = ("map", "array")
@@ -79,23 +75,11 @@ def _spooled(series: ExportedSeries, spool: Path) -> NDArray[Any]:
 
 
 def _facts(run: RunFile) -> dict[str, Any]:
-    end = run.end_time
-    return {
-        "title": run.title,
-        "procedure": run.procedure,
-        "status": str(run.status),
-        "reason": run.reason,
-        "conclusion": outcome_line(run.status, run.reason, run.conclusion, named=False),
-        "warnings": "\n".join(() if run.conclusion is None else run.conclusion.warnings),
-        "start": run.start_time.isoformat(),
-        "end": "" if end is None else end.isoformat(),
+    results = {name: value for name, value in run.summary.items() if not isinstance(value, dict | list)}
+    return run_facts(run) | {
         "parameters": {_name(name): _plain(one.value) for name, one in run.parameters.items()},
         "parameter_units": {_name(name): one.unit for name, one in run.parameters.items()},
-        "results": {
-            _name(name): _plain(value)
-            for name, value in run.summary.items()
-            if not isinstance(value, dict | list)
-        },
+        "results": {_name(name): _plain(value) for name, value in results.items()},
         "bench": run.bench,
         "chip": run.chip,
         "provenance": {_name(name): text for name, text in run.provenance.items()},

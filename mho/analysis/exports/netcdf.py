@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.datasets import StoredValues, TableGrid, grid_of, rows_of
-from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents
+from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents, run_facts
 from mho.errors import InputError
-from mho.runs import RunFile, outcome_line
+from mho.runs import RunFile
 from mho.runs.reading import open_run_file
 
 if TYPE_CHECKING:
@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
     """Return a run file's tables, maps and arrays as an xarray Dataset in memory.
 
-    Raises
-    ------
-    RunFileError
-        The run file is missing, foreign or damaged.
-    InputError
-        xarray or h5netcdf is not installed.
+    Raises `RunFileError`: the run file is missing, foreign or damaged; `InputError`: xarray or h5netcdf is not
+    installed.
     """
     try:
         import xarray
@@ -50,17 +46,13 @@ def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
     with RunFile(path) as run, closing(open_run_file(Path(path))) as file:
         write_netcdf(run, file, content)
     content.seek(0)
-    dataset: xarray.Dataset = xarray.load_dataset(content, engine="h5netcdf")
-    return dataset
+    return xarray.load_dataset(content, engine="h5netcdf")
 
 
 def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None:
     """Write a run as a new NetCDF file.
 
-    Raises
-    ------
-    InputError
-        h5netcdf is not installed.
+    Raises `InputError`: h5netcdf is not installed.
     """
     try:
         import h5netcdf
@@ -78,7 +70,8 @@ def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None
                 case "map":
                     _write_map(netcdf, name, group)
                 case "array":
-                    _write_array(netcdf, name, group["value"])
+                    value = group["value"]
+                    _write(netcdf, name, _own_dimensions(netcdf, name, value.shape), value)
 
 
 def _write_table(netcdf: h5netcdf.File, name: str, table: SeriesGroup, run: RunFile) -> None:
@@ -104,13 +97,9 @@ def _write_table(netcdf: h5netcdf.File, name: str, table: SeriesGroup, run: RunF
 
 
 def _write_grid(
-    netcdf: h5netcdf.File,
-    name: str,
-    dimensions: tuple[str, ...],
-    series: ExportedSeries,
-    run: RunFile,
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries, run: RunFile,
     grid: TableGrid,
-) -> None:
+) -> None:  # fmt: skip
     """Write a column in the shape of a grid, slab by slab of at most a block's rows."""
     table = Path(series.dataset.parent.name).name
     stored = StoredValues(run.path, "table", table, series.name, series.shape, series.dtype, run=run)
@@ -138,10 +127,6 @@ def _write_map(netcdf: h5netcdf.File, name: str, image: SeriesGroup) -> None:
         _dimension(netcdf, dimension, image[axis].length)
         _write(netcdf, dimension, (dimension,), image[axis])
     _write(netcdf, name, tuple(axes.values()), image["value"])
-
-
-def _write_array(netcdf: h5netcdf.File, name: str, series: ExportedSeries) -> None:
-    _write(netcdf, name, _own_dimensions(netcdf, name, series.shape), series)
 
 
 def _own_dimensions(netcdf: h5netcdf.File, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -190,20 +175,12 @@ def _parts(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[NDArray[Any]],
 
 
 def _attributes(run: RunFile) -> dict[str, str]:
-    end = run.end_time
+    facts = run_facts(run)
+    start, end = facts.pop("start"), facts.pop("end")
     return {
-        "title": run.title,
-        "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(),
-        "procedure": run.procedure,
-        "status": str(run.status),
-        "reason": run.reason,
-        "conclusion": outcome_line(run.status, run.reason, run.conclusion, named=False),
-        "warnings": "\n".join(() if run.conclusion is None else run.conclusion.warnings),
-        "start_time": run.start_time.isoformat(),
-        "end_time": "" if end is None else end.isoformat(),
+        "title": run.title, "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(), **facts,
+        "start_time": start, "end_time": end,
         "parameters": json.dumps({name: [one.value, one.unit] for name, one in run.parameters.items()}),
-        "summary": json.dumps(run.summary),
-        "provenance": json.dumps(run.provenance),
-        "bench": run.bench,
+        "summary": json.dumps(run.summary), "provenance": json.dumps(run.provenance), "bench": run.bench,
         "chip": run.chip,
-    }
+    }  # fmt: skip

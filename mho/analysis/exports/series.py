@@ -11,27 +11,21 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.runs import RunFile, outcome_line
 from mho.runs.reading import check_array, check_map, check_table, intact, is_table, items_of
 
-BLOCK_BYTES = 8 << 20
-"""Of one series that is in memory at a time."""
+BLOCK_BYTES = 8 << 20  # of one series that is in memory at a time
 
 
 @dataclass(frozen=True)
 class ExportedSeries:
-    """One dataset: a column of a table, an axis or the values of a map, an array.
-
-    Attributes
-    ----------
-    length : int
-        Entries along the first axis, the same for all series of a group.
-    """
+    """One dataset: a column of a table, an axis or the values of a map, an array."""
 
     name: str
     unit: str
     description: str
     dataset: h5py.Dataset
-    length: int
+    length: int  # entries along the first axis, the same for all series of a group
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,19 +72,25 @@ class SeriesGroup:
 
 
 _CHECKS: dict[str, Callable[[h5py.HLObject], None]] = {
-    "table": check_table,
-    "map": check_map,
-    "array": check_array,
-}
+    "table": check_table, "map": check_map, "array": check_array,
+}  # fmt: skip
+
+
+def run_facts(run: RunFile) -> dict[str, str]:
+    """Return what every export says of a run: what it is, when it was, how it ended."""
+    end, conclusion = run.end_time, run.conclusion
+    return {
+        "title": run.title, "procedure": run.procedure, "status": str(run.status), "reason": run.reason,
+        "conclusion": outcome_line(run.status, run.reason, conclusion, named=False),
+        "warnings": "\n".join(() if conclusion is None else conclusion.warnings),
+        "start": run.start_time.isoformat(), "end": "" if end is None else end.isoformat(),
+    }  # fmt: skip
 
 
 def read_contents(file: h5py.File) -> tuple[SeriesGroup, ...]:
     """Return the tables, maps and arrays of an open run file, as they stand now.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     with intact(Path(file.filename)):
         entry = file["entry"]

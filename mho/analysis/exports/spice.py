@@ -47,89 +47,51 @@ FIRST = Played()
 
 @dataclass(frozen=True)
 class Amplifier:
-    """The macromodel's numbers; those of a board that is not simulated are assumed.
+    """The macromodel's numbers; those of a board that is not simulated are assumed."""
 
-    Attributes
-    ----------
-    offset : float
-        Standard deviation of the offsets, V.
-    gain, bandwidth, second_pole, slew, bias_current, row_capacitance, feedback_capacitance, clamp : float
-        Open-loop gain, Hz, Hz, V/s, A, F, F, V.
-    """
-
-    offset: float = 0.0
-    gain: float = 1e5
-    bandwidth: float = 10e6
-    second_pole: float = 20e6
-    slew: float = 20e6
-    bias_current: float = 0.0
-    row_capacitance: float = 2e-12
-    feedback_capacitance: float = 0.0
-    clamp: float = 0.4
+    offset: float = 0.0  # standard deviation of the offsets, V
+    gain: float = 1e5  # of the open loop, at DC
+    bandwidth: float = 10e6  # Hz, gain-bandwidth product
+    second_pole: float = 20e6  # Hz, of the open loop
+    slew: float = 20e6  # V/s
+    bias_current: float = 0.0  # A, into each row
+    row_capacitance: float = 2e-12  # F
+    feedback_capacitance: float = 0.0  # F
+    clamp: float = 0.4  # V, largest output
     known: bool = False
 
 
 @dataclass(frozen=True)
 class CellBlock:
-    """The loop's cells on one array.
+    """The loop's cells on one array."""
 
-    Attributes
-    ----------
-    array, tag : str
-        The chip map's name, and what it is called in the netlist.
-    conductance : (k, k) array
-        Of the cells alone, S, by row and column of the loop.
-    drives : (k,) array
-        What its columns get per volt of the outputs: 1, or -1 behind inverters, or less behind dividers.
-    wire_resistance : float
-        Between neighbouring cells, ohm.
-    rows, columns : (k,) arrays of int
-        Places of the lines along the wires that cross them, counted from 0.
-    """
-
-    array: str
-    tag: str
-    conductance: Floats
+    array: str  # the chip map's name
+    tag: str  # what it is called in the netlist
+    conductance: Floats  # (k, k): of the cells alone, S, by row and column of the loop
+    # (k,): what its columns get per volt of the outputs: 1, or -1 behind inverters, or less behind dividers
     drives: Floats
-    wire_resistance: float
-    rows: Integers
-    columns: Integers
+    wire_resistance: float  # between neighbouring cells, ohm
+    rows: Integers  # (k,): places of the lines along the wires that cross them, counted from 0
+    columns: Integers  # (k,): likewise
 
 
 @dataclass(frozen=True)
 class LoopCircuit:
-    """A loop of k amplifiers and what is played into it.
+    """A loop of k amplifiers and what is played into it."""
 
-    Attributes
-    ----------
-    title, source : str
-        Of the run, and where the inputs are from.
-    rows, columns : (k,) arrays of int
-        Physical lines at the inputs and outputs of the amplifiers.
-    blocks : tuple of CellBlock
-    inputs, diagonal, bias : (k,) arrays
-        Resistors as conductances, S: to the input voltages, to the own output, to minus the sum of all outputs.
-    amplifier : Amplifier
-    volts : (k,) array
-        At the inputs, V.
-    outputs : array
-        As the run read them, less their offsets, V; of the first amplifiers, or none.
-    offsets : (k,) array
-        Of the amplifiers, V: no run knows them.
-    """
-
-    title: str
-    source: str
-    rows: Integers
-    columns: Integers
+    title: str  # of the run
+    source: str  # where the inputs are from
+    rows: Integers  # (k,): physical lines at the inputs of the amplifiers
+    columns: Integers  # (k,): those at their outputs
     blocks: tuple[CellBlock, ...]
-    inputs: Floats
-    diagonal: Floats
-    bias: Floats
+    inputs: Floats  # (k,): resistors as conductances, S: to the input voltages
+    diagonal: Floats  # (k,): to the own output
+    bias: Floats  # (k,): to minus the sum of all outputs
     amplifier: Amplifier
-    volts: Floats
+    volts: Floats  # (k,): at the inputs, V
+    # As the run read them, less their offsets, V; of the first amplifiers, or none
     outputs: Floats = field(default_factory=lambda: np.zeros(0))
-    offsets: Floats | None = None
+    offsets: Floats | None = None  # (k,): of the amplifiers, V: no run knows them
 
     @property
     def slowest(self) -> complex:
@@ -139,17 +101,15 @@ class LoopCircuit:
         for block in self.blocks:
             network = network + block.conductance * block.drives
             load = load + block.conductance.sum(axis=1)
-        held = 2.0 * np.pi * self.amplifier.bandwidth * self.amplifier.feedback_capacitance
-        return slowest_eigenvalue(loop_eigenvalues(network, load + held))
+        feedback = 2.0 * np.pi * self.amplifier.bandwidth * self.amplifier.feedback_capacitance
+        return slowest_eigenvalue(loop_eigenvalues(network, load + feedback))
 
 
 def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
     """Return the loop of a solve or of bare inversions as it was when `played` was played.
 
-    Raises
-    ------
-    InputError
-        The run closed no loop, or its loop was never programmed; there is no such cycle, right-hand side or matrix.
+    Raises `InputError`: the run closed no loop, or its loop was never programmed; there is no such cycle, right-hand
+    side or matrix.
     """
     _check_has_loop(run)
     table = run.table("loop")
@@ -168,17 +128,9 @@ def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
     volts = np.zeros(k)
     volts[: len(moment.volts)] = moment.volts
     return LoopCircuit(
-        run.title,
-        moment.source,
-        *lines,
-        _blocks(run, rows, *lines),
-        rows["input"],
-        rows["diagonal"],
-        rows["bias"],
-        _amplifier(rows),
-        volts,
-        moment.outputs,
-    )
+        run.title, moment.source, *lines, _blocks(run, rows, *lines), rows["input"], rows["diagonal"],
+        rows["bias"], _amplifier(rows), volts, moment.outputs,
+    )  # fmt: skip
 
 
 def _check_has_loop(run: RunFile) -> None:
@@ -235,12 +187,8 @@ def _of_solve(run: RunFile, played: Played) -> _Moment:
             "cycles: right-hand sides are counted from 0, cycles from 1"
         )
     at = int(found[-1])
-    return _Moment(
-        f"cycle {cycle} of right-hand side {played.rhs}",
-        cycles["input"][at],
-        cycles["output"][at],
-        float(cycles["time"][at]),
-    )
+    source, time = f"cycle {cycle} of right-hand side {played.rhs}", float(cycles["time"][at])
+    return _Moment(source, cycles["input"][at], cycles["output"][at], time)
 
 
 def _of_inversions(run: RunFile, played: Played) -> _Moment:
@@ -252,9 +200,8 @@ def _of_inversions(run: RunFile, played: Played) -> _Moment:
     rhs = np.asarray(to_real_vector(run.array("rhs")), np.float64)
     if not (of_rhs.any() and played.rhs < len(rhs)):
         if played == FIRST:
-            return _Moment(
-                f"no inversion: {PROBE:g} V at the first row", np.array([PROBE]), np.zeros(0), number=matrix
-            )
+            source = f"no inversion: {PROBE:g} V at the first row"
+            return _Moment(source, np.array([PROBE]), np.zeros(0), number=matrix)
         raise InputError(
             f"{run.path} has no inversion of right-hand side {played.rhs} by matrix {matrix}; both are counted from 0"
         )
@@ -359,15 +306,10 @@ def netlist(circuit: LoopCircuit) -> str:
     arrays = ", ".join(f"{block.tag} is {block.array}" for block in circuit.blocks)
     head = HEAD.format(title=circuit.title, source=circuit.source, k=k, last=k - 1, arrays=arrays)
     parts = [
-        head.rstrip(),
-        *_parameters(circuit),
-        MACROMODEL.rstrip(),
-        *_amplifiers(circuit),
-        *_resistors(circuit),
-        *(line for block in circuit.blocks for line in _array(circuit, block)),
-        *_analyses(circuit),
-        ".end",
-    ]
+        head.rstrip(), *_parameters(circuit), MACROMODEL.rstrip(), *_amplifiers(circuit),
+        *_resistors(circuit), *(line for block in circuit.blocks for line in _array(circuit, block)),
+        *_analyses(circuit), ".end",
+    ]  # fmt: skip
     return "\n".join(parts) + "\n"
 
 
@@ -451,16 +393,13 @@ def _array(circuit: LoopCircuit, block: CellBlock) -> Iterator[str]:
         yield from _wires(circuit, block, rows, ends)
     for i, row in enumerate(circuit.rows):
         for j, column in enumerate(circuit.columns):
-            name, held = f"R{tag}_r{row}_c{column}", float(block.conductance[i, j])
-            nodes = (
-                f"{tag}b_{row}_{column} {tag}s_{row}_{column}"
-                if block.wire_resistance > 0.0
-                else f"{rows[i]} {ends[j]}"
-            )
-            if held > 0.0:
-                yield f"{name} {nodes} {_ohms(held)} ; {1e6 * held:.4g} uS"
+            name, siemens = f"R{tag}_r{row}_c{column}", float(block.conductance[i, j])
+            wired = block.wire_resistance > 0.0
+            nodes = f"{tag}b_{row}_{column} {tag}s_{row}_{column}" if wired else f"{rows[i]} {ends[j]}"
+            if siemens > 0.0:
+                yield f"{name} {nodes} {_ohms(siemens)} ; {1e6 * siemens:.4g} uS"
             else:
-                yield f"* {name} {nodes} is left out: it read as {1e6 * held:.4g} uS"
+                yield f"* {name} {nodes} is left out: it read as {1e6 * siemens:.4g} uS"
 
 
 def _wires(circuit: LoopCircuit, block: CellBlock, rows: list[str], ends: list[str]) -> Iterator[str]:

@@ -2,15 +2,14 @@
 
 Which colour, which marker, which bins, which words: all is decided here, once. A renderer puts the marks into its axes,
 and turns SI units into handy ones.
-
-A reader decides for the nearest level: between the windows of two levels, in the middle between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,9 @@ from mho.analysis.figures.fitting import Fitted, fitted_counts, fitted_curve
 from mho.analysis.figures.marks import BELOW, DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.references import bounded, levels, references
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
-from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
-from mho.analysis.figures.values.spatial_correlation import autocorrelation
+from mho.analysis.figures.values.figure_reading import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.values.statistics import (
+    autocorrelation,
     bin_edges,
     bin_width,
     cumulative,
@@ -38,6 +37,8 @@ from mho.confidence import binomial_interval
 from mho.escaping import visible
 from mho.runs.figures import COUNTS, GREY, PROBABILITY, Band, Figure
 
+LabelledT = TypeVar("LabelledT", Mark, Band)
+
 
 def in_order(bands: Sequence[Band]) -> tuple[Band, ...]:
     """Return levels in the order of their windows, from the lowest up."""
@@ -45,22 +46,13 @@ def in_order(bands: Sequence[Band]) -> tuple[Band, ...]:
 
 
 def decided_levels(values: Floats, bands: Sequence[Band]) -> Integers:
-    """Return the place among ordered `bands` of the level for which each of `values` is taken.
+    """Return the place among bands `in_order` of the level for which each of `values` (n,) is taken.
 
-    Parameters
-    ----------
-    values : (n,) array
-    bands : sequence of Band
-        Windows as `in_order` returns them. The border between two lies in the middle between their ends that face
-        each other.
+    The border between two lies in the middle between their ends that face each other.
     """
-    borders = [_middle(below, above) for below, above in pairwise(bands)]
+    facing = [[end for end in (below.high, above.low) if end is not None] for below, above in pairwise(bands)]
+    borders = [float(np.mean(ends)) if ends else np.nan for ends in facing]
     return np.searchsorted(np.array(borders), values).astype(np.int64)
-
-
-def _middle(below: Band, above: Band) -> float:
-    ends = [end for end in (below.high, above.low) if end is not None]
-    return float(np.mean(ends)) if ends else np.nan
 
 
 def confusion(wanted: Integers, found: Integers, levels: int) -> Integers:
@@ -76,17 +68,10 @@ def row_shares(counts: Integers) -> Floats:
 
 
 def shares(places: Floats, found: Floats, of: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the distinct places with counts, and there the share of the counts, and the ends of its interval.
+    """Return the distinct places (m,) with counts, and there the share of the counts, and the ends of its interval.
 
-    Parameters
-    ----------
-    places, found, of : (n,) arrays
-        Place, how many, and of how many; counts at one place are added up.
-
-    Returns
-    -------
-    places, share, low, high : (m,) arrays
-        The interval is Clopper's and Pearson's, of 95 %: it holds whatever the share is, also where none was found.
+    Counts `found` of `of` (n,) at one place are added up. The interval is Clopper's and Pearson's, of 95 %: it holds
+    whatever the share is, also where none was found.
     """
     known = np.isfinite(places) & (of > 0.0) & (found >= 0.0) & (found <= of)
     distinct, which = np.unique(places[known], return_inverse=True)
@@ -106,30 +91,21 @@ def share_marks(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
         for number, (label, (x, share, low, high)) in enumerate(curves):
             shown = number if len(runs) == 1 else place
             named = ", ".join(filter(None, (run.run if len(runs) > 1 else "", label)))
-            colour = run.colour if len(runs) > 1 and run.colour else _level_colour(shown)
-            marks.append(
-                Mark(
-                    "whiskers", named, x, share, colour, low=low, high=high,
-                    marker=MARKERS[shown % len(MARKERS)], dash=DASHES[number % len(DASHES)],
-                )
-            )  # fmt: skip
+            colour = run.colour if len(runs) > 1 and run.colour else palette.of_series(shown)
+            marker, dash = MARKERS[shown % len(MARKERS)], DASHES[number % len(DASHES)]
+            marks.append(Mark("whiskers", named, x, share, colour, dash, marker, low=low, high=high))
             none = share == 0.0
             if figure.y_scale == "log" and none.any():  # no place for 0, but for what it is below
                 marks.append(Mark("points", "", x[none], high[none], colour, marker=BELOW))
-    if any(mark.marker == BELOW for mark in marks):
-        last = max(number for number, mark in enumerate(marks) if mark.marker == BELOW)
-        marks[last] = replace(marks[last], label="none found, upper end of 95 %")
+    if below := [number for number, mark in enumerate(marks) if mark.marker == BELOW]:
+        marks[below[-1]] = replace(marks[below[-1]], label="none found, upper end of 95 %")
     return marks
-
-
-def _level_colour(number: int) -> str:
-    return palette.SERIES[number % len(palette.SERIES)]
 
 
 def _shares_of_table(run: FigureData) -> list[tuple[str, tuple[Floats, Floats, Floats, Floats]]]:
     """Return the shares of each group; groups come in pairs, how many and of how many."""
     pairs = zip(run.groups[::2], run.groups[1::2], strict=True)
-    return [(found.label, shares(found.x, found.y, of.y)) for found, of in pairs]
+    return [(result.label, shares(result.x, result.y, of.y)) for result, of in pairs]
 
 
 def _shares_of_levels(
@@ -138,8 +114,7 @@ def _shares_of_levels(
     """Return the share of the cells of each level that lie in its window."""
     levels = in_order(figure.bands)
     wanted, values = _cells(run, levels)
-    low = np.array([-np.inf if band.low is None else band.low for band in levels])[wanted]
-    high = np.array([np.inf if band.high is None else band.high for band in levels])[wanted]
+    low, high = np.array([_ends(band) for band in levels]).reshape(-1, 2)[wanted].T
     inside = (values >= low) & (values <= high)
     numbers = np.array(_numbers(levels), dtype=float)[wanted]
     return [("", shares(numbers, inside.astype(float), np.ones(len(values))))]
@@ -173,13 +148,8 @@ def confusion_drawing(figure: Figure, runs: Sequence[FigureData], drawing: Drawi
         images.append(MapImage(name, row_shares(counts), levels, levels, counts))
     if not any(image.counts is not None and image.counts.any() for image in images):
         return replace(drawing, nothing="no cell whose level is known")
-    return replace(
-        drawing,
-        images=tuple(images),
-        y=AxisText("share of the cells of a wanted level"),
-        lines=("read level", "wanted level"),
-        limits=(0.0, 1.0),
-    )
+    y, lines = AxisText("share of the cells of a wanted level"), ("read level", "wanted level")
+    return replace(drawing, images=tuple(images), y=y, lines=lines, limits=(0.0, 1.0))
 
 
 def _counted(figure: Figure, run: FigureData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -187,13 +157,13 @@ def _counted(figure: Figure, run: FigureData) -> tuple[NDArray[np.int64], NDArra
     if figure.maps:
         bands = in_order(figure.bands)
         wanted, values = _cells(run, bands)
-        found = decided_levels(values, bands)
-        return np.array(_numbers(bands), dtype=np.int64), confusion(wanted, found, len(bands))
+        result = decided_levels(values, bands)
+        return np.array(_numbers(bands), dtype=np.int64), confusion(wanted, result, len(bands))
     x, y = (np.concatenate([getattr(group, axis) for group in run.groups]) for axis in "xy")
     known = np.isfinite(x) & np.isfinite(y)
     levels, places = np.unique(np.rint(np.stack((x[known], y[known]))), return_inverse=True)
-    wanted, found = places.reshape(2, -1)
-    return levels.astype(np.int64), confusion(wanted, found, len(levels))
+    wanted, result = places.reshape(2, -1)
+    return levels.astype(np.int64), confusion(wanted, result, len(levels))
 
 
 def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
@@ -206,7 +176,7 @@ def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
             if not lags.size:
                 continue
             alone = len(runs) == 1
-            colour = _level_colour(number) if alone else run.colour or _level_colour(place)
+            colour = palette.of_series(number) if alone else run.colour or palette.of_series(place)
             named = direction if alone else f"{run.run}, {direction}"
             dash = "solid" if alone else DASHES[number]
             curves.append(Mark("line", named, lags, found, colour, dash=dash, marker=MARKERS[number]))
@@ -223,12 +193,8 @@ def _clipped(errors: Floats) -> Floats:
     return np.clip(errors, -extent, extent)
 
 
-FEW = 60
-"""Up to so many points of a curve each has a marker."""
-
-QUARTILES_TOLD = 4
-"""Distributions up to which the legend has the quartiles of each."""
-
+FEW = 60  # up to so many points of a curve each has a marker
+QUARTILES_TOLD = 4  # distributions up to which the legend has the quartiles of each
 ROOM_FOR_NAMES = 2.6
 """How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
@@ -240,43 +206,28 @@ FOR_COLUMN = {"residual": palette.RESIDUAL, "relative error": palette.RELATIVE_E
 
 
 def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
-    """Return the drawing of a figure of a run, or of several runs in the same axes.
-
-    Parameters
-    ----------
-    runs : sequence of FigureData
-        As `gather` found them, at least one.
-    """
+    """Return the drawing of a figure of a run, or of several runs in the same axes."""
     title = visible(figure.heading, lines=False)
     shown = [drawable(run) for run in runs if not run.nothing]
     if not shown:
         return Drawing(title, nothing=runs[0].nothing)
-    first = shown[0]
-    drawing = Drawing(
-        title,
-        "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note)),
-        bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
-        signed=bool(figure.subtrahends),
-        x=first.x,
-        y=first.y,
-        x_scale=figure.x_scale,
-        y_scale=figure.y_scale,
-        counts=first.counts,
-        grey=figure.colours == GREY,
-        equal=figure.equal,
-    )
+    note = "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note))
+    drawing = replace(without_marks(figure, shown[0]), note=note)
     if figure.drawn_kind == "map":
-        return with_images(drawing, _images(shown), first.codes)
+        return with_images(drawing, _images(shown), shown[0].codes)
     if figure.drawn_kind == "confusion":
         return confusion_drawing(figure, shown, replace(drawing, bands=()))
     shown = magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
-    said = FitNotes()
+    fit_notes = FitNotes()
     if figure.drawn_kind == "histogram":
-        marks = _histogram(figure, shown, said)
+        marks = _histogram(figure, shown, fit_notes)
     elif figure.drawn_kind == "distribution":
-        marks, drawing = _distribution(figure, shown, said), replace(drawing, y=AxisText("share of values"))
+        marks, drawing = (
+            _distribution(figure, shown, fit_notes),
+            replace(drawing, y=AxisText("share of values")),
+        )
     elif figure.drawn_kind == "share":
         marks = [*references(figure, shown), *share_marks(figure, shown)]
         if figure.maps:  # the windows are of values, and the axis has levels
@@ -286,19 +237,29 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     elif figure.drawn_kind == "correlation":
         marks = correlation_marks(shown)
         extent = ROOM_FOR_NAMES * max((float(np.abs(mark.y).max()) for mark in marks), default=1.0)
-        drawing = replace(
-            drawing,
-            x=AxisText("lines apart"),
-            y=AxisText("correlation"),
-            counts=True,
-            limits=(-extent, extent),
-        )
+        named = replace(drawing, x=AxisText("lines apart"), y=AxisText("correlation"), counts=True)
+        drawing = replace(named, limits=(-extent, extent))
     else:
-        marks = [*references(figure, shown), *_beside(figure, shown), *_curves(figure, shown, said)]
+        marks = [*references(figure, shown), *_beside(figure, shown), *_curves(figure, shown, fit_notes)]
     if not any(is_seen(mark, drawing) for mark in marks):
         return Drawing(title, nothing="nothing that these axes can show")
-    named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
-    return said.added_to(replace(drawing, marks=named, levels=levels(figure, shown)))
+    return fit_notes.added_to(
+        replace(drawing, marks=with_visible_labels(marks), levels=levels(figure, shown))
+    )
+
+
+def without_marks(figure: Figure, data: FigureData) -> Drawing:
+    """Return the drawing of a figure before anything is drawn: title, bands, axes and scales."""
+    return Drawing(
+        visible(figure.heading, lines=False), bands=with_visible_labels(figure.bands), signed=bool(figure.subtrahends),
+        x=data.x, y=data.y, x_scale=figure.x_scale, y_scale=figure.y_scale, counts=data.counts,
+        grey=figure.colours == GREY, equal=figure.equal,
+    )  # fmt: skip
+
+
+def with_visible_labels(labelled: Iterable[LabelledT]) -> tuple[LabelledT, ...]:
+    """Return marks or bands whose labels hold no character that cannot be seen."""
+    return tuple(replace(one, label=visible(one.label, lines=False)) for one in labelled)
 
 
 def with_images(
@@ -343,10 +304,8 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
         positive = np.abs(values)
         return np.where(positive > 0.0, positive, np.nan) if log else values
 
-    log_x, log_y = (
-        figure.x_scale == "log",
-        figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share"),
-    )
+    log_x = figure.x_scale == "log"
+    log_y = figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share")
     if not (log_x or log_y):
         return list(runs)
     groups = [group for run in runs for group in run.groups]
@@ -367,15 +326,17 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
 # --- curves ---
 
 
-def _curves(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> list[Mark]:
+def _curves(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> list[Mark]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
         for number, group in enumerate(run.groups):
             style = _style(figure, runs, place, number, count)
             curve = _curve(figure, group, style, count)
-            fits = figure.fit and count <= CURVES_NAMED
-            marks += _with_fits(figure, run, [curve], said) if fits else [curve]
+            if figure.fit and count <= CURVES_NAMED:
+                marks += fit_notes.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
+            else:
+                marks.append(curve)
     return marks
 
 
@@ -384,9 +345,8 @@ def _beside(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
     marks: list[Mark] = []
     for run in runs:
         for group in run.beside:
-            style = Mark(
-                "line", group.label * (not marks), group.x, group.y, palette.FAINT, opacity=0.6, front=False
-            )
+            label = group.label * (not marks)
+            style = Mark("line", label, group.x, group.y, palette.FAINT, opacity=0.6, front=False)
             marks.append(_curve(figure, group, style, len(run.beside)))
     return marks
 
@@ -400,7 +360,7 @@ def _style(figure: Figure, runs: Sequence[FigureData], place: int, number: int, 
     if alone and count > CURVES_NAMED:
         colour = palette.along(number / (count - 1))
         return Mark("line", "", nothing, nothing, colour, opacity=0.8, front=False)
-    colour = FOR_COLUMN.get(label) or palette.SERIES[number % len(palette.SERIES)]
+    colour = FOR_COLUMN.get(label) or palette.of_series(number)
     mark = Mark("line", label, nothing, nothing, colour, marker=MARKERS[number % len(MARKERS)])
     if alone:
         return mark if label else replace(mark, marker="circle")
@@ -424,21 +384,13 @@ def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
         x, y = np.append(figure.start[0], x), np.append(figure.start[1], y)
     most = max(POINTS // count, 100)
     if len(y) > most + 2:
-        kept = extremes(y, -(-2 * len(y) // most))
-        x, y = x[kept], y[kept]
+        places = extremes(y, -(-2 * len(y) // most))
+        x, y = x[places], y[places]
     shape = {"scatter": "points", "steps": "steps"}.get(kind, "line")
     known = int((np.isfinite(x) & np.isfinite(y)).sum())
     if shape == "line" and known <= 1:
         shape = "points"
     return replace(style, shape=shape, x=x, y=y, marker=style.marker if known <= FEW and style.front else "")
-
-
-def _with_fits(figure: Figure, run: FigureData, curves: Sequence[Mark], said: FitNotes) -> list[Mark]:
-    """Return curves, each with its fit's numbers behind its label, and the fits."""
-    marks: list[Mark] = []
-    for curve in curves:
-        marks += said.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
-    return marks
 
 
 @dataclass
@@ -467,7 +419,7 @@ class FitNotes:
 # --- counts ---
 
 
-def _histogram(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> Sequence[Mark]:
+def _histogram(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> Sequence[Mark]:
     values = [np.concatenate([np.empty(0), *(group.x for group in run.groups)]) for run in runs]
     widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
     edges = bin_edges(
@@ -484,13 +436,11 @@ def _histogram(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> Se
     def with_fits(marks: Sequence[Mark], of: Sequence[Floats]) -> Sequence[Mark]:
         if not figure.fit or len(of) > CURVES_NAMED:
             return marks
-        pairs = zip(marks, of, strict=False)
-        laws = [
-            fitted_counts(figure, runs[0].x, one, replace(mark, colour=palette.IDEAL), edges)
-            for mark, one in pairs
-        ]
-        found = [mark for pair in zip(marks, laws, strict=False) for mark in said.with_fit(*pair)]
-        return [*found, *marks[len(of) :]]
+        result: list[Mark] = []
+        for mark, one in zip(marks, of, strict=False):
+            law = fitted_counts(figure, runs[0].x, one, replace(mark, colour=palette.IDEAL), edges)
+            result += fit_notes.with_fit(mark, law)
+        return [*result, *marks[len(of) :]]
 
     if len(runs) > 1:
         marks = [
@@ -527,22 +477,26 @@ def window(figure: Figure) -> str:
 
 def outside(figure: Figure, groups: Sequence[PointGroup]) -> tuple[Floats, int]:
     """Return the values that do not lie in the band of their group, and how many values have one."""
-    found, judged = [np.empty(0)], 0
+    result, judged = [np.empty(0)], 0
     for group in groups if figure.groups else ():
         mine = [band for band in figure.bands if _within(np.array([group.key]), band)[0]]
         if mine:
-            found.append(group.x[~_within(group.x, mine[0])])
+            result.append(group.x[~_within(group.x, mine[0])])
             judged += group.x.size
-    return np.concatenate(found), judged
+    return np.concatenate(result), judged
 
 
 def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
-    low = -np.inf if band.low is None else band.low
-    high = np.inf if band.high is None else band.high
+    low, high = _ends(band)
     return (values >= low) & (values <= high)
 
 
-def _distribution(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> tuple[Mark, ...]:
+def _ends(band: Band) -> tuple[float, float]:
+    """Return the ends of a band; infinite where it has none."""
+    return -np.inf if band.low is None else band.low, np.inf if band.high is None else band.high
+
+
+def _distribution(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
@@ -559,7 +513,7 @@ def _distribution(figure: Figure, runs: Sequence[FigureData], said: FitNotes) ->
             shape = "points" if figure.y_scale == PROBABILITY else "steps"
             mark = replace(style, shape=shape, label=label, x=x, y=share, marker="")
             if figure.fit and count <= CURVES_NAMED:
-                marks += said.with_fit(mark, fitted_counts(figure, run.x, group.x, style))
+                marks += fit_notes.with_fit(mark, fitted_counts(figure, run.x, group.x, style))
             else:
                 marks.append(mark)
     return tuple(marks)
@@ -569,15 +523,15 @@ def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -
     """Return a label with median and quartiles in a handy unit."""
     factor, unit = handy_unit(run.x.unit)
     low, middle, high = (f"{factor * one:.3g}" for one in quartiles(values))
-    said = f"{middle} ({low} to {high}) {unit}".rstrip()
+    text = f"{middle} ({low} to {high}) {unit}".rstrip()
     name = run.run if label is None else label
-    return f"{name}: {said}" if name else said
+    return f"{name}: {text}" if name else text
 
 
 def _of_run(run: FigureData, place: int) -> str:
-    return run.colour or palette.SERIES[place % len(palette.SERIES)]
+    return run.colour or palette.of_series(place)
 
 
 def _colour(number: int, count: int) -> str:
     named = count <= CURVES_NAMED
-    return palette.SERIES[number % len(palette.SERIES)] if named else palette.along(number / (count - 1))
+    return palette.of_series(number) if named else palette.along(number / (count - 1))

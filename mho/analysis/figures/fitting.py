@@ -26,17 +26,18 @@ from mho.array_types import Floats
 from mho.confidence import freedom_interval, likelihood_drop, profile_interval
 from mho.runs.figures import DISTRIBUTION_FITS, PROBABILITY, Figure, fit_kind
 
-BOLTZMANN = 8.617333262e-5
-"""Boltzmann's constant, eV/K (CODATA 2018, exact)."""
-
+BOLTZMANN = 8.617333262e-5  # Boltzmann's constant, eV/K (CODATA 2018, exact)
 FEWEST_POINTS, FEWEST_VALUES = 3, 8
 """Points of a curve, and values of a distribution, from which on numbers have intervals, and a law is judged."""
 
 FEWEST_BENT, BENT = 6, 0.01
 """Points from which on a bend is told, and the p value below which a law's numbers have no interval."""
 
-CONFIDENCE = 0.95
-UPPER = 0.5 + CONFIDENCE / 2.0  # quantile at its upper end
+UPPER = 0.975  # quantile at the upper end of a 95 % interval
+NUMBERS = {
+    "arrhenius": ("A", "Ea"), "power": ("at 1", "power"), "log": ("at 1", "a decade"), "exp": ("at 0", "rate"),
+}  # fmt: skip
+"""What the two numbers of a curve are called."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +52,16 @@ class Number:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted curve or distribution.
+    """A fitted curve or distribution."""
 
-    Attributes
-    ----------
-    kind : str
-        One of `mho.runs.figures.FITS`.
-    numbers : tuple of Number
-        Two: value at 0 (or at 1) and slope, power, value a decade or rate; A and the activation energy, eV; scale and
-        shape; median and deviation of ln x.
-    count : int
-        Points, or values.
-    r_squared : float
-        Of a curve; NaN of a distribution, and where it has no meaning.
-    a_squared : float
-        Anderson and Darling's, of a distribution.
-    p : float
-        Of a distribution that of A^2; of a curve, that its points lie along it and do not bend. NaN of too few.
-    """
-
-    kind: str
+    kind: str  # one of `mho.runs.figures.FITS`
+    # Two: value at 0 (or at 1) and slope, power, value a decade or rate; A and the activation energy, eV;
+    # scale and shape; median and deviation of ln x
     numbers: tuple[Number, Number]
-    count: int
-    r_squared: float = np.nan
-    a_squared: float = np.nan
+    count: int  # points, or values
+    r_squared: float = np.nan  # of a curve; NaN of a distribution, and where it has no meaning
+    a_squared: float = np.nan  # Anderson and Darling's, of a distribution
+    # Of a distribution that of A^2; of a curve, that its points lie along it and do not bend. NaN of too few
     p: float = np.nan
 
     @property
@@ -116,15 +103,7 @@ class NotFitted:
 
 @np.errstate(all="ignore")
 def fit_curve(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
-    """Fit a curve to the points that it can go through.
-
-    Parameters
-    ----------
-    kind : str
-        A fit of curves, by its present or former name.
-    x, y : (n,) arrays
-        For ``arrhenius`` x is the absolute temperature, K.
-    """
+    """Fit a curve, by its present or former name, to the points (n,) that it can go through; x of ``arrhenius`` is in K."""
     kind = fit_kind(kind)
     log_x, log_y = kind in ("power", "log"), kind in ("power", "exp", "arrhenius")
     known = np.isfinite(x) & np.isfinite(y)
@@ -168,30 +147,17 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         p = _bend_p(unit, left / size, r_squared) if count >= FEWEST_BENT else np.nan
         if count >= FEWEST_POINTS and not p < BENT:
             deviation = size * np.sqrt(rest / (count - 2))
-            t = float(stdtrit(count - 2, UPPER))
-            reach = (
-                t
-                * deviation
-                * np.array(
-                    [np.sqrt(1.0 / count + (middle / scale) ** 2 / across), 1.0 / scale / np.sqrt(across)]
-                )
-            )
+            of_level = np.sqrt(1.0 / count + (middle / scale) ** 2 / across)
+            of_both = np.array([of_level, 1.0 / scale / np.sqrt(across)])
+            reach = float(stdtrit(count - 2, UPPER)) * deviation * of_both
         ends = level + np.array([0.0, -reach[0], reach[0]])
         ends = np.exp(ends) if log_y else ends
         a, low, high = (float(end) for end in ends)
     if not (np.isfinite(a) and np.isfinite(slope)):
         return NotFitted("its numbers are beyond any size")
-    names = {
-        "arrhenius": ("A", "Ea"),
-        "power": ("at 1", "power"),
-        "log": ("at 1", "a decade"),
-        "exp": ("at 0", "rate"),
-    }
-    first, second = names.get(kind, ("at 0", "slope"))
-    numbers = (
-        Number(first, a, low, high),
-        Number(second, slope, slope - float(reach[1]), slope + float(reach[1])),
-    )
+    first, second = NUMBERS.get(kind, ("at 0", "slope"))
+    half = float(reach[1])
+    numbers = Number(first, a, low, high), Number(second, slope, slope - half, slope + half)
     return Fit(kind, numbers, count, r_squared, p=p)
 
 
@@ -224,9 +190,7 @@ def fit_distribution(kind: str, values: Floats) -> Fit | NotFitted:
     if isinstance(fit, NotFitted):
         return fit
     a_squared = _anderson_darling(fit(np.sort(known)))
-    return Fit(
-        fit.kind, fit.numbers, fit.count, a_squared=a_squared, p=_p_value(fit.kind, a_squared, known.size)
-    )
+    return replace(fit, a_squared=a_squared, p=_p_value(fit.kind, a_squared, known.size))
 
 
 def _lognormal(logs: Floats) -> Fit:
@@ -298,11 +262,6 @@ def mean_of(fit: Fit) -> float:
     return fit.a * float(np.exp(fit.b**2 / 2.0))
 
 
-def fit_any(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
-    """Fit a curve to points, or a law to the values x where the kind is one of distributions."""
-    return fit_distribution(kind, x) if fit_kind(kind) in DISTRIBUTION_FITS else fit_curve(kind, x, y)
-
-
 def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.0)) -> str:
     """Return the numbers with intervals and the goodness as a sentence; units and factors of the two numbers."""
     parts = []
@@ -320,9 +279,7 @@ def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.
     return f"{', '.join(parts)}, {fit.count} {what}"
 
 
-PLACES = 200
-"""Points of a fitted line."""
-
+PLACES = 200  # points of a fitted line
 CELSIUS = ("°C", "degC", "celsius")
 
 
@@ -345,9 +302,8 @@ def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark
         if x_axis.unit in CELSIUS:
             x = x + 273.15
         elif x_axis.unit != "K":
-            return Fitted(
-                missing=f"an Arrhenius fit is over a temperature in K, and x is in {x_axis.unit or 'no unit'}"
-            )
+            unit = x_axis.unit or "no unit"
+            return Fitted(missing=f"an Arrhenius fit is over a temperature in K, and x is in {unit}")
     fit = fit_curve(kind, x, curve.y)
     if isinstance(fit, NotFitted):
         return Fitted(missing=fit.reason)
@@ -396,23 +352,19 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
         case "arrhenius":
             return f"Ea {fit.b:.3g} eV, A {factor * fit.a:.3g}{of}"
         case "power":
-            said = f"power {fit.b:.3g}"
+            text = f"power {fit.b:.3g}"
         case "log":
-            said = f"{factor * fit.b:+.3g}{of} a decade"
+            text = f"{factor * fit.b:+.3g}{of} a decade"
         case "exp":
-            said = f"rate {fit.b:.3g}{per}"
+            text = f"rate {fit.b:.3g}{per}"
         case _:
-            said = f"slope {factor * fit.b:.3g}{of}{per}"
+            text = f"slope {factor * fit.b:.3g}{of}{per}"
     place = "1" if fit.kind in ("power", "log") else "0"
-    return f"{said}, {factor * fit.a:.3g}{of} at {place}" + f" {x.unit}" * bool(x.unit)
+    return f"{text}, {factor * fit.a:.3g}{of} at {place}" + f" {x.unit}" * bool(x.unit)
 
 
 def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
-
-    slope = {
-        "arrhenius": ("eV", 1.0),
-        "power": ("", 1.0),
-        "log": (unit, factor),
-        "exp": (f"/ {x.unit}" if x.unit else "", 1.0),
-    }.get(fit.kind, (f"{unit} / {x.unit}" if x.unit else unit, factor))
-    return in_words(fit, (unit, slope[0]), (factor, slope[1]))
+    second = {
+        "arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (f"/ {x.unit}" * bool(x.unit), 1.0),
+    }.get(fit.kind, (unit + f" / {x.unit}" * bool(x.unit), factor))  # fmt: skip
+    return in_words(fit, (unit, second[0]), (factor, second[1]))

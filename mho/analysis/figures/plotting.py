@@ -7,41 +7,40 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from mho.analysis.figures.wanted import FigureRequest
+from mho.analysis.figures.request import FigureRequest
+from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
     from mho.analysis.figures.marks import Drawing
-    from mho.analysis.figures.rendering.shown_sheet import Sheet
+    from mho.analysis.figures.sheet import Sheet
 
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
-
-MOST_RUNS = 64
-"""Run files laid over one another; more are pooled."""
-
+MOST_RUNS = 64  # run files laid over one another; more are pooled
 WIDTHS = {"column": 85.0, "full": 178.0}
-NARROWEST, WIDEST = 40.0, 400.0
-"""Widths of a figure for a paper, mm."""
+NARROWEST, WIDEST = 40.0, 400.0  # widths of a figure for a paper, mm
 
 RunPath = str | os.PathLike[str]
 Names = str | Sequence[str]
 
 
-def draw(
-    *paths: RunPath,
-    figure: str = "",
-    by: Names = "",
-    panels: bool = False,
-    ratio: bool = False,
-    x: str = "",
-    y: str = "",
-    formula: str | Sequence[str] = (),
-    fit: str = "",
-    width: str | float | None = None,
-) -> Sheet:
+class FigureOptions(TypedDict, total=False):
+    """What `draw` and `plot` take beside the name of a figure, see `draw`."""
+
+    by: Names
+    panels: bool
+    ratio: bool
+    x: str
+    y: str
+    formula: Names
+    fit: str
+    width: str | float | None
+
+
+def draw(*paths: RunPath, figure: str = "", **options: Unpack[FigureOptions]) -> Sheet:
     """Draw the declared figures of a run, or of many, as Matplotlib's figure, for a notebook or to work on.
 
     Without `by`, few runs are laid over one another, one colour a run. With it, runs are grouped, and each group is its
@@ -86,8 +85,7 @@ def draw(
     InputError
         No file is named or found, a name is unknown, or a formula, fit or width cannot be used.
     """
-    wanted = _wanted(figure, by, panels, ratio, x, y, formula, fit, width)
-    return _drawn(paths, wanted)[0]
+    return _drawn(paths, _request(figure, **options))[0]
 
 
 def plot(
@@ -95,15 +93,8 @@ def plot(
     output: RunPath | None = None,
     figure: str = "",
     *,
-    by: Names = "",
-    panels: bool = False,
-    ratio: bool = False,
-    x: str = "",
-    y: str = "",
-    formula: str | Sequence[str] = (),
-    fit: str = "",
-    width: str | float | None = None,
     on_skipped: Callable[[str, str], object] | None = None,
+    **options: Unpack[FigureOptions],
 ) -> Path:
     """Draw the declared figures of the run file at `path` into a picture file.
 
@@ -116,10 +107,10 @@ def plot(
         first run file, ``<run>.png``, or ``<run>-<figure>.png``; of a folder, in it, named as it is.
     figure : str
         Name of one figure; all of them without.
-    by, panels, ratio, x, y, formula, fit, width
-        As of `draw`. With a `width`, letters stay letters in a vector picture.
     on_skipped : callable, optional
         Called with path and reason of each file that cannot be read and is left out.
+    **options
+        ``by=``, ``width=`` and the others of `draw`. With a `width`, letters stay letters in a vector picture.
 
     Returns
     -------
@@ -136,46 +127,37 @@ def plot(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:
         raise InputError("no run file is named; name at least one")
-    wanted = _wanted(figure, by, panels, ratio, x, y, formula, fit, width)
+    request = _request(figure, **options)
     target = _target(Path(paths[0]), None if output is None else Path(output), figure)
-    drawn, skipped = _drawn(paths, wanted)
+    drawn, skipped = _drawn(paths, request)
     for file, reason in skipped:
         if on_skipped is not None:
             on_skipped(file, reason)
     from mho.analysis.figures.sheet import save
 
-    _save(
-        target,
-        lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()], text=wanted.width is not None),
-    )
+    form, text = FORMATS[target.suffix.lower()], request.width is not None
+    _save(target, lambda draft: save(drawn, draft, form, text=text))
     return target
 
 
-def _wanted(
-    figure: str,
-    by: Names,
-    panels: bool,
-    ratio: bool,
-    x: str,
-    y: str,
-    formula: str | Sequence[str],
-    fit: str,
-    width: str | float | None,
-) -> FigureRequest:
+def _request(
+    figure: str, by: Names = "", panels: bool = False, ratio: bool = False, x: str = "", y: str = "",
+    formula: Names = (), fit: str = "", width: str | float | None = None,
+) -> FigureRequest:  # fmt: skip
     """Return what is asked for, once it is checked."""
     names = tuple(filter(None, map(str.strip, by.split(",")))) if isinstance(by, str) else tuple(by)
     formulas = ((formula,) if formula else ()) if isinstance(formula, str) else tuple(formula)
     return FigureRequest(figure, names, panels, ratio, x, y, formulas, fit, _millimetres(width))
 
 
-def _is_over_runs(files: Sequence[RunPath], wanted: FigureRequest) -> bool:
+def _is_over_runs(files: Sequence[RunPath], request: FigureRequest) -> bool:
     """Return whether the figure that is asked for is one over the table of runs."""
-    if not wanted.figure:
+    if not request.figure:
         return False
     from mho.analysis.figures.over_runs.standard_set import over_table
 
     with RunFile(files[0]) as run:
-        return over_table(run, wanted.figure) is not None
+        return over_table(run, request.figure) is not None
 
 
 def _millimetres(width: str | float | None) -> float | None:
@@ -193,7 +175,7 @@ def _millimetres(width: str | float | None) -> float | None:
     return given
 
 
-def _drawn(paths: Sequence[RunPath], wanted: FigureRequest) -> tuple[Sheet, list[tuple[str, str]]]:
+def _drawn(paths: Sequence[RunPath], request: FigureRequest) -> tuple[Sheet, list[tuple[str, str]]]:
     """Return the sheet, and path and reason of each file that is left out."""
     if not paths:
         raise InputError("0 run files are named; name at least one, or a folder that holds some")
@@ -202,21 +184,17 @@ def _drawn(paths: Sequence[RunPath], wanted: FigureRequest) -> tuple[Sheet, list
         from mho.analysis.reports.collection import find_runs
 
         files = list(find_runs(*paths))
-    if (
-        wanted != FigureRequest(wanted.figure)
-        or len(files) > MOST_RUNS
-        or not files
-        or _is_over_runs(files, wanted)
-    ):
+    plain = request == FigureRequest(request.figure) and 0 < len(files) <= MOST_RUNS
+    if not plain or _is_over_runs(files, request):
         from mho.analysis.figures.over_runs.drawing_runs import draw_over_runs
 
-        sheet, skipped = draw_over_runs(paths, wanted)
-        return sheet, [(one.path, one.reason) for one in skipped]
+        sheet, skipped = draw_over_runs(paths, request)
+        return sheet, [(str(one.path), one.reason) for one in skipped]
     with ExitStack() as stack:
         runs = [stack.enter_context(RunFile(path)) for path in files]
         from mho.analysis.figures.sheet import draw_runs  # Matplotlib takes its time
 
-        return draw_runs(runs, wanted.figure), []
+        return draw_runs(runs, request.figure), []
 
 
 def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Path:
@@ -242,19 +220,10 @@ def check_picture(output: RunPath) -> Path:
 
 
 def _save(target: Path, save: Callable[[Path], None]) -> None:
-    """Have a picture saved beside its place, and put it there when it is whole."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    """Have a picture saved; folders are made."""
+    with whole_file(target, "picture") as draft:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save(draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"picture {target} cannot be written: {error.strerror}; choose another --output"
-        ) from error
+        save(draft)
 
 
 def _no_picture(output: Path) -> str:

@@ -15,12 +15,10 @@ from mho.escaping import visible
 from mho.runs.figures import PROBABILITY, Figure, ReferenceLine
 
 REFERENCE_MARKERS = ("diamond", "triangle", "square")
-
 SMALLEST, LARGEST = 1e-100, 1e100
 """Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
 
-AGREEMENT = 0.1
-"""Numbers of several runs agree when their quartiles lie within this share of the median."""
+AGREEMENT = 0.1  # numbers of several runs agree when their quartiles lie within this share of the median
 
 
 def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
@@ -42,15 +40,15 @@ def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
             continue
         with np.errstate(all="ignore"):
             if line.power is not None:
-                told, value, y = line.y, level, level * x**line.power
+                source, value, y = line.y, level, level * x**line.power
             elif ratio is not None and ratio >= 0.0:
-                told, value, y = line.ratio, ratio, level * ratio**x
+                source, value, y = line.ratio, ratio, level * ratio**x
             else:
                 continue
-        named = isinstance(told, str)
+        named = isinstance(source, str)
         colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         y = np.where((y > 0.0) | (figure.y_scale != "log"), bounded(y), np.nan)
-        marks.append(Mark("line", _named(line, told, value), x, y, colour, dash=dash, front=False))
+        marks.append(Mark("line", _named(line, source, value), x, y, colour, dash=dash, front=False))
     return [*marks, *_points(figure)]
 
 
@@ -73,7 +71,7 @@ def _known(group: PointGroup) -> Floats:
 
 def levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, ...]:
     """Return horizontal and vertical lines whose places are known."""
-    found = []
+    result = []
     for line in figure.lines:
         if line.ratio is not None or line.power is not None:
             continue
@@ -84,19 +82,19 @@ def levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, 
         if line.x is None and figure.y_scale == PROBABILITY:
             place = float(normal_quantile(np.array([place]))[0])
         label = visible(_named(line, line.y if line.x is None else line.x, place), lines=False)
-        found.append(ReferenceLevel(label, y=place) if line.x is None else ReferenceLevel(label, x=place))
-    return tuple(found)
+        result.append(ReferenceLevel(label, y=place) if line.x is None else ReferenceLevel(label, x=place))
+    return tuple(result)
 
 
 def number(given: float | str | None, runs: Sequence[FigureData]) -> float | None:
     """Return a number of a reference line; of one that is named the runs' median, where all have one and they agree."""
     if not isinstance(given, str):
         return None if given is None else float(given)
-    found = [(run.numbers or {}).get(given) for run in runs]
-    if len(found) == 1:
-        return found[0]
-    known = np.array([one for one in found if one is not None])
-    if not known.size or known.size < len(found):
+    result = [(run.numbers or {}).get(given) for run in runs]
+    if len(result) == 1:
+        return result[0]
+    known = np.array([one for one in result if one is not None])
+    if not known.size or known.size < len(result):
         return None
     low, middle, high = quartiles(known)
     return middle if high - low <= AGREEMENT * abs(middle) else None

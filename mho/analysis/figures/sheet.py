@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import matplotlib
+import matplotlib.figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mho.analysis import palette
@@ -19,14 +21,14 @@ from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
-from mho.analysis.figures.rendering.shown_sheet import Sheet
-from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import figure_of, figures_of, find_figure, fits
+from mho.analysis.figures.values.figure_reading import gather
+from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, find_figure, fits
 from mho.analysis.reports.summary import read_bench
 from mho.escaping import visible
 from mho.runs import RunFile, Status
 from mho.runs.figures import Figure
 
+CSS_DOTS = 96.0  # pixels of a page in an inch
 UNUSED = ("GSUB", "GPOS", "GDEF", "kern")
 """Tables of ligatures and kerning: a PDF has a place for every letter already. They take two thirds of the time that it
 takes to cut a font down, 0.1 s, and a figure has three."""
@@ -53,8 +55,7 @@ WIDTH, HEIGHT = 11.0, 7.0  # inches
 PANEL_HEIGHT = 2.9  # of one among several above each other, at least
 ALONE = (7.0, 4.8)  # of a figure alone
 DOTS = 160  # per inch
-MOST = 20
-"""Figures on one sheet."""
+MOST = 20  # figures on one sheet
 
 STYLE: dict[Any, object] = {
     "font.size": 10.0,
@@ -77,38 +78,37 @@ STYLE: dict[Any, object] = {
 
 NARROW = 4.5  # inches: a sheet below it has the letters of a journal's column
 NARROW_STYLE: dict[Any, object] = {
-    "font.size": 7.0,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7.5,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "legend.fontsize": 6.5,
-    "lines.markersize": 4.5,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-}
+    "font.size": 7.0, "axes.titlesize": 7.5, "axes.labelsize": 7.5, "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "lines.markersize": 4.5, "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+}  # fmt: skip
+
+
+class Sheet(matplotlib.figure.Figure):
+    """Matplotlib's figure, which shows itself at the end of a notebook's cell.
+
+    Matplotlib's own does so only where pyplot is loaded (``%matplotlib inline``), and mho's are not registered with it.
+    """
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the picture, and width and height at which a page shows it: its own, whatever its dots per inch."""
+        picture = BytesIO()
+        self.savefig(picture, format="png")
+        width, height = self.get_size_inches()
+        return picture.getvalue(), {"width": round(width * CSS_DOTS), "height": round(height * CSS_DOTS)}
 
 
 def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
-    """Draw runs from their present files: all figures of the first, or one by its name.
+    """Draw runs from their present files, all figures of the first, or one by its name; pyplot does not know the sheet.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With its own canvas, not registered with pyplot.
-
-    Raises
-    ------
-    RunFileError
-        When a file is damaged, or lacks the figure or its data.
+    Raises `RunFileError`: when a file is damaged, or lacks the figure or its data.
     """
-    wanted = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
-    wanted = tuple(_with_beside(one, runs[1:]) for one in wanted)
+    figures = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
+    figures = tuple(_with_beside(one, runs[1:]) for one in figures)
     title = _title(runs)
-    if len(wanted) > MOST:
-        title += f"   ·   {MOST} of {len(wanted)} figures"
-    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in wanted[:MOST]]
+    if len(figures) > MOST:
+        title += f"   ·   {MOST} of {len(figures)} figures"
+    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in figures[:MOST]]
     with matplotlib.rc_context(STYLE):
         planes = [drawing for is_map, drawing in drawings if not is_map]
         maps = [drawing for is_map, drawing in drawings if is_map]

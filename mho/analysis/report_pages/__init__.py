@@ -1,10 +1,4 @@
-"""Reports: one page about a run, a comparison of several, or a campaign.
-
-- `reporting`: which page is written, and where; `kinds`: which kind it is;
-- `run_page`: of one run, from `run_results`, `run_figures`, `run_contents` and `run_record`;
-- `comparison_page`: of several;
-- `campaign_page`: of many, from `campaign_facts`.
-"""
+"""Reports: one page about a run, a comparison of several, or a campaign."""
 
 from __future__ import annotations
 

@@ -2,63 +2,202 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from mho.analysis import documents as page
+from mho.analysis.characterisation.extracted_parameters import OF_THE_RUN
 from mho.analysis.comparisons import number_text
-from mho.analysis.documents import (
-    BAD,
-    DIM,
-    DOUBTFUL,
-    Block,
-    Document,
-    FactList,
-    Folded,
-    Heading,
-    Listing,
-    Paragraph,
-    Picture,
-    Pictures,
-    TextSpan,
-    Words,
-    counted,
-    grid,
-    listing,
-    map_texts,
-    without_folders,
-)
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
 from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards
-from mho.analysis.report_pages.campaign_facts import (
-    NOT_THERE,
-    SEEDS,
-    GroupResult,
-    Varied,
-    all_outliers,
-    chosen_groups,
-    results_of,
-    separation,
-    summarised,
-    varied,
-)
 from mho.analysis.report_pages.kinds import PLAN, read_plan
-from mho.analysis.report_pages.run_figures import grouped_pictures
+from mho.analysis.report_pages.run_figures import figure_blocks, grouped_pictures
 from mho.analysis.reports import duration_text, handy_unit, left_out_tries
+from mho.analysis.reports.quantities import name_text
 from mho.array_types import Floats
 from mho.errors import InputError, RunFileError
-from mho.runs import RunFile, Status, outcome_line, status_words
+from mho.runs import RunFile, outcome_line, status_words
+from mho.runs.integrity import OF_THE_MOMENT
 
-FEWEST_POINTS = 3
-"""Values of a parameter from which on results are drawn over it."""
+FACTS = ("preset", "bench", "chip", "version", "mho", "commit", "seed")
+SEEDS = ("seed", "chip_seed", "parameter.seed")
+"""What is varied so that chance is seen: no groups are made of it."""
 
+NOT_THERE = "not there"
+MOST_GROUPS = 12
+FENCE = 3.0
+"""Distances between quartiles beyond which a value is far out (Tukey, Exploratory Data Analysis, 1977, section 2D)."""
+
+FEW = 0.05
+"""Share of a group's runs that may differ from a value that more than half of them have, and still stand apart."""
+
+FEWEST = 5  # runs of a group from which on one can stand apart
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A fact or parameter that is not the same in all runs."""
+
+    name: str
+    values: tuple[tuple[str, int], ...]  # its values as texts, in order, and how many runs have each
+    of_runs: tuple[str, ...]  # its value in each run
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """A result of a group: how many runs have it, quartiles and extremes."""
+
+    count: int
+    lower: float
+    median: float
+    upper: float
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A run that stands apart from its group in a result, `distance` times the distance between the quartiles."""
+
+    run: int
+    group: str
+    result: str
+    value: float
+    median: float
+    distance: float
+
+
+def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
+    """Return what is not the same in all runs, facts first."""
+    by_name: dict[str, dict[int, tuple[float, str]]] = {name: {} for name in FACTS}
+    for place, run in enumerate(runs):
+        for name in FACTS:
+            text = str(getattr(run.card.facts, name))
+            number = float(text) if text.isdecimal() and len(text) < 16 else math.inf
+            by_name[name][place] = number, text or "none"
+        for one in run.card.parameters:
+            number = math.inf if one.number is None else one.number
+            name = f"parameter.{one.name}" if one.name in FACTS else one.name
+            if name != one.name and one.text == str(getattr(run.card.facts, one.name)):
+                continue  # said already
+            by_name.setdefault(name, {})[place] = number, f"{one.text} {one.unit}".rstrip()
+    result = []
+    for name, values in by_name.items():
+        counted = Counter(values.values())
+        missing = len(runs) - len(values)
+        if len(counted) + bool(missing) > 1:
+            ordered = [(key[1], counted[key]) for key in sorted(counted)]
+            of_runs = tuple(values.get(place, (0.0, NOT_THERE))[1] for place in range(len(runs)))
+            result.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing))), of_runs))
+    return tuple(result)
+
+
+def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:
+    """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups.
+
+    What follows from the others makes no new groups, as the tolerance that follows from the bits.
+    """
+    chosen: list[str] = []
+    groups = 1
+    known = [""] * (len(found[0].of_runs) if found else 0)
+    for one in sorted(found, key=lambda one: len(one.values)):
+        if one.name in SEEDS or one.name in ("mho", "commit", "version"):
+            continue
+        finer = [f"{before}\0{mine}" for before, mine in zip(known, one.of_runs, strict=True)]
+        if len(set(finer)) > len(set(known)) and groups * len(one.values) <= MOST_GROUPS:
+            chosen.append(one.name)
+            groups *= len(one.values)
+            known = finer
+    order = [one.name for one in found]
+    return tuple(sorted(chosen, key=order.index))
+
+
+def results_of(runs: Sequence[RunCard]) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return each numeric result over the runs, NaN where one has none, and its unit; of several units the first one's."""
+    values: dict[str, Floats] = {}
+    units: dict[str, str] = {}
+    for place, run in enumerate(runs):
+        for one in run.card.results:
+            if one.number is None or not abs(one.number) < 1e300 or one.name in (*OF_THE_MOMENT, *OF_THE_RUN):
+                continue
+            if units.setdefault(one.name, one.unit) == one.unit:
+                values.setdefault(one.name, np.full(len(runs), np.nan))[place] = one.number
+    return values, units
+
+
+def separation(values: Floats, groups: Sequence[Group]) -> float:
+    """Return how far groups lie apart, from 0 to 1: the share of the ranks' variance that lies between them.
+
+    That is epsilon squared of the test of Kruskal and Wallis (J. Am. Stat. Assoc. 47, 583 (1952)); 0 for one group.
+    """
+    from scipy.stats import rankdata  # loads slowly
+
+    lots = [values[list(group.runs)] for group in groups]
+    lots = [lot[np.isfinite(lot)] for lot in lots]
+    lots = [lot for lot in lots if lot.size]
+    if len(lots) < 2:
+        return 0.0
+    ranks = rankdata(np.concatenate(lots))
+    total = float(((ranks - ranks.mean()) ** 2).sum())
+    if total == 0.0:
+        return 0.0
+    parts = np.split(ranks, np.cumsum([lot.size for lot in lots])[:-1])
+    return sum(part.size * float(part.mean() - ranks.mean()) ** 2 for part in parts) / total
+
+
+def summarised(values: Floats) -> GroupResult | None:
+    """Return a result of a group; None where no run has it."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    least, lower, median, upper, largest = np.quantile(known, (0.0, 0.25, 0.5, 0.75, 1.0))
+    return GroupResult(known.size, float(lower), float(median), float(upper), float(least), float(largest))
+
+
+def outliers(values: Floats, runs: Sequence[int], group: str, result: str) -> Iterator[Outlier]:
+    """Yield the runs of a group whose result lies far out: beyond 3 distances between quartiles from the nearer one.
+
+    Where the quartiles are equal, few runs that differ from them stand apart (`FEW`), many do not. `values` are of all
+    runs, `runs` the places of the group's.
+    """
+    mine = values[list(runs)]
+    known = mine[np.isfinite(mine)]
+    if known.size < FEWEST:
+        return
+    lower, median, upper = np.quantile(known, (0.25, 0.5, 0.75))
+    between = upper - lower
+    beyond = np.where(mine > upper, mine - upper, lower - mine)
+    if between == 0.0 and (beyond > 0.0).sum() > FEW * known.size:
+        return
+    for place in np.flatnonzero(beyond > FENCE * between).tolist():
+        distance = float(beyond[place] / between) if between > 0.0 else math.inf
+        yield Outlier(runs[place], group, result, float(mine[place]), float(median), distance)
+
+
+def all_outliers(values: dict[str, Floats], groups: Sequence[Group]) -> tuple[Outlier, ...]:
+    """Return one entry a run that stands apart, with the result in which it does most; the farthest run first."""
+    farthest: dict[int, Outlier] = {}
+    for name, column in values.items():
+        for group in groups:
+            for one in outliers(column, group.runs, group.label, name):
+                known = farthest.get(one.run)
+                # A distance between quartiles says more than none.
+                if known is None or math.isinf(known.distance) or known.distance < one.distance < math.inf:
+                    farthest[one.run] = one
+    return tuple(
+        sorted(farthest.values(), key=lambda one: (math.isinf(one.distance), -one.distance, one.run))
+    )
+
+
+FEWEST_POINTS = 3  # values of a parameter from which on results are drawn over it
 MOST_SWEPT, MOST_DRAWN = 2, 4
-ALIKE = 0.99
-"""Correlation of ranks from which on two results are one: cycles and inversions."""
+ALIKE = 0.99  # correlation of ranks from which on two results are one: cycles and inversions
 
 
 def swept(found: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]:
@@ -82,15 +221,7 @@ def swept(found: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]
 
 
 def moved_results(parameter: Floats, values: Mapping[str, Floats]) -> list[str]:
-    """Return the results that a parameter moves most, each once: none that is the parameter, or goes with another.
-
-    Parameters
-    ----------
-    parameter : (n,) array
-        Its value in each run.
-    values : mapping of (n,) arrays
-        Each result over the runs; NaN where one has none.
-    """
+    """Return the results that a parameter (n,) moves most, each once: none that is the parameter, or goes with another."""
     points = np.unique(parameter[np.isfinite(parameter)])
     groups = [Group(str(point), tuple(np.flatnonzero(parameter == point).tolist())) for point in points]
     apart = {name: separation(column, groups) for name, column in values.items()}
@@ -118,14 +249,8 @@ def _alike(one: Floats, other: Floats) -> bool:
 
 def swept_pictures(
     runs: Sequence[RunCard], found: Sequence[Varied], by: Sequence[str], values: Mapping[str, Floats]
-) -> tuple[Picture, ...]:
-    """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group of the others.
-
-    Parameters
-    ----------
-    by : sequence of str
-        What the runs are grouped by.
-    """
+) -> tuple[page.Picture, ...]:
+    """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group."""
     pictures = []
     for name, column in swept(found, runs).items():
         groups = group_runs([one for one in by if one.removeprefix("parameter.") != name], runs)
@@ -134,11 +259,11 @@ def swept_pictures(
                 figure = table_figure(f"parameter.{name}", f"result.{result}", runs, ())
                 members = runs_of_groups(figure, runs, groups)
             except InputError as error:
-                pictures.append(Picture(f"{result} over {name}", trouble=str(error)))
+                pictures.append(page.Picture(f"{result} over {name}", trouble=str(error)))
                 continue
             title = figure.title.replace(".", ", ")
             drawn = compare(replace(figure, title=f"{title[:1].upper()}{title[1:]}"), members)
-            pictures.append(Picture(title, drawn))
+            pictures.append(page.Picture(title, drawn))
     return tuple(pictures)
 
 
@@ -150,32 +275,19 @@ MOST_OUTLIERS = 40
 KEY_RESULTS = 4  # in the list of runs
 
 
-def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> Document:
-    """Return the page about the runs at places, files or folders.
+def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> page.Document:
+    """Return the page about the runs at places, with folders if `personal`, grouped by what was varied, or `by` a name.
 
-    Parameters
-    ----------
-    by : str
-        What they are grouped by; what was varied, the seed aside, where left out.
-    personal : bool
-        Show folders too.
-
-    Raises
-    ------
-    InputError
-        No run can be read, or a name of `by` is unknown.
+    Raises `InputError`: no run can be read, or a name of `by` is unknown.
     """
     runs, skipped = read_cards(places)
     named = tuple(filter(None, map(str.strip, by.split(","))))
     kinds = Counter(run.card.facts.procedure for run in runs)
-    parts = [
-        block
-        for kind, _ in kinds.most_common(MOST_PROCEDURES)
-        for block in _procedure(
-            [run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped
-        )
-    ]
-    plan = _plan_of(places)
+    parts: list[page.Block] = []
+    for kind, _ in kinds.most_common(MOST_PROCEDURES):
+        parts += _procedure([run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped)
+    folder = _folder(places)  # the plan is in it, or above it
+    plan = next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
     blocks = (
         *_incomplete(runs),
         *_overview(runs, skipped, kinds, left_out_tries(*places)),
@@ -184,22 +296,26 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
         *_repeat(plan),
     )
     title = _title(places, runs)
-    document = Document(title, blocks, f"Campaign of {counted(len(runs), 'run')} of {', '.join(kinds)}")
-    return document if personal else map_texts(document, without_folders)
+    document = page.Document(
+        title, blocks, f"Campaign of {page.counted(len(runs), 'run')} of {', '.join(kinds)}"
+    )
+    return document if personal else page.map_texts(document, page.without_folders)
 
 
 def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
-    folder = places[0] if places[0].is_dir() else places[0].parent
-    name = folder.resolve().name
-    if name == "runs":
-        name = folder.resolve().parent.name
-    return f"Campaign {name}: {counted(len(runs), 'run')}"
+    folder = _folder(places).resolve()
+    name = folder.parent.name if folder.name == "runs" else folder.name
+    return f"Campaign {name}: {page.counted(len(runs), 'run')}"
+
+
+def _folder(places: Sequence[Path]) -> Path:
+    return places[0] if places[0].is_dir() else places[0].parent
 
 
 # --- how it went ---
 
 
-def _incomplete(runs: Sequence[RunCard]) -> Iterator[Block]:
+def _incomplete(runs: Sequence[RunCard]) -> Iterator[page.Block]:
     """Say of each folder how many of the runs of its plan have finished, unless all have."""
     folders: dict[Path, list[RunCard]] = {}
     for run in runs:
@@ -208,9 +324,9 @@ def _incomplete(runs: Sequence[RunCard]) -> Iterator[Block]:
         finished = sum(run.finished for run in here)
         planned = max(map(_planned, (here[0], here[-1])))
         if finished < planned:
-            yield Paragraph(
+            yield page.Paragraph(
                 f"{finished} of the {planned} runs of the plan have finished: what follows is of a part of the campaign.",
-                BAD,
+                page.BAD,
             )
 
 
@@ -226,18 +342,20 @@ def _planned(run: RunCard) -> int:
 
 def _overview(
     runs: Sequence[RunCard], skipped: Sequence[SkippedFile], kinds: Mapping[str, int], tries: str
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     states = Counter(run.card.status for run in runs)
-    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    text = ", ".join(f"{count} {state}" for state, count in states.most_common())
     if skipped:
-        told += f", {len(skipped)} damaged"
-    yield Paragraph(f"{counted(len(runs) + len(skipped), 'file')}: {told}.", BAD if skipped else "")
+        text += f", {len(skipped)} damaged"
+    yield page.Paragraph(
+        f"{page.counted(len(runs) + len(skipped), 'file')}: {text}.", page.BAD if skipped else ""
+    )
     if tries:
-        yield Paragraph(f"{tries}.", DIM)
+        yield page.Paragraph(f"{tries}.", page.DIM)
     starts = [run.card.facts.start for run in runs if run.card.facts.start is not None]
     took = [run.card.end - run.card.facts.start for run in runs if run.card.end and run.card.facts.start]
     simulated = sum(bool(run.card.facts.preset) for run in runs)
-    facts: list[tuple[str, Words]] = [
+    facts: list[tuple[str, page.Words]] = [
         ("procedures", ", ".join(f"{name} ({count})" for name, count in kinds.items())),
         ("bench", _all_of(runs, "bench")),
         ("chip", _all_of(runs, "chip")),
@@ -249,53 +367,46 @@ def _overview(
     if starts and took:
         together, middle = duration_text(sum(took)), duration_text(float(np.median(took)))
         facts.append(("time of the runs", f"{together} together, median {middle}"))
-    yield FactList(tuple((name, words) for name, words in facts if words))
+    yield page.FactList(tuple((name, words) for name, words in facts if words))
     yield from _trouble(runs, skipped)
 
 
 def _all_of(runs: Sequence[RunCard], fact: str) -> str:
-    found = list(dict.fromkeys(str(getattr(run.card.facts, fact)) for run in runs))
-    more = f", … ({len(found)})" if len(found) > MOST_VALUES else ""
-    return ", ".join(filter(None, found[:MOST_VALUES])) + more
+    result = list(dict.fromkeys(str(getattr(run.card.facts, fact)) for run in runs))
+    more = f", … ({len(result)})" if len(result) > MOST_VALUES else ""
+    return ", ".join(filter(None, result[:MOST_VALUES])) + more
 
 
-def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[Block]:
+def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[page.Block]:
     if skipped:
-        yield Heading("Damaged files", 2, "damaged")
-        rows = [(Path(one.path).name, one.reason) for one in skipped]
-        yield grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
-    unfinished = [run for run in runs if not run.finished]
-    if unfinished:
-        yield Heading("Runs that did not finish", 2, "unfinished")
-        yield Paragraph("They are used as far as they came.", DIM)
-        yield _outcomes(unfinished, "Runs that did not finish")
-    empty = [run for run in runs if run.finished and run.card.conclusion and not run.card.conclusion.measured]
-    if empty:
-        yield Heading("Runs that measured nothing", 2, "nothing-measured")
-        yield _outcomes(empty, "Runs that measured nothing")
+        yield page.Heading("Damaged files", 2, "damaged")
+        rows = [(one.path.name, one.reason) for one in skipped]
+        yield page.grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
+    finished = [run for run in runs if run.finished and run.card.conclusion]
+    empty = [run for run in finished if run.card.conclusion and not run.card.conclusion.measured]
     warned = [
         run for run in runs if run not in empty and run.card.conclusion and run.card.conclusion.warnings
     ]
-    if warned:
-        yield Heading("Runs with warnings", 2, "warned")
-        yield _outcomes(warned, "Runs with warnings")
+    for title, anchor, some in (
+        ("Runs that did not finish", "unfinished", [run for run in runs if not run.finished]),
+        ("Runs that measured nothing", "nothing-measured", empty),
+        ("Runs with warnings", "warned", warned),
+    ):
+        if some:
+            yield page.Heading(title, 2, anchor)
+            if anchor == "unfinished":
+                yield page.Paragraph("They are used as far as they came.", page.DIM)
+            yield page.grid(
+                ("file", "how it stands", "outcome", "warnings"), list(map(_outcome, some)), caption=title, most=100,
+                of="runs",
+            )  # fmt: skip
 
 
-def _outcomes(runs: Sequence[RunCard], caption: str) -> Block:
-    rows = []
-    for run in runs:
-        card = run.card
-        warnings = "; ".join(card.conclusion.warnings) if card.conclusion else ""
-        rows.append(
-            (
-                run.path.name,
-                TextSpan(status_words(card.status, card.conclusion), DOUBTFUL),
-                outcome_line(card.status, card.reason, card.conclusion, named=False),
-                warnings,
-            )
-        )
-    head = ("file", "how it stands", "outcome", "warnings")
-    return grid(head, rows, caption=caption, most=100, of="runs")
+def _outcome(run: RunCard) -> tuple[page.Words, ...]:
+    card, conclusion = run.card, run.card.conclusion
+    state = page.TextSpan(status_words(card.status, conclusion), page.DOUBTFUL)
+    outcome = outcome_line(card.status, card.reason, conclusion, named=False)
+    return run.path.name, state, outcome, "; ".join(conclusion.warnings) if conclusion else ""
 
 
 # --- results of one procedure ---
@@ -303,33 +414,29 @@ def _outcomes(runs: Sequence[RunCard], caption: str) -> Block:
 
 def _procedure(
     runs: Sequence[RunCard], by: tuple[str, ...], kinds: Mapping[str, int], skipped: list[SkippedFile]
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     name = runs[0].card.facts.procedure
     of = f" of {name}" if len(kinds) > 1 else ""
     found = varied(runs)
     chosen = by or chosen_groups(found)
     groups = group_runs(chosen, runs)
     values, units = results_of(runs)
-    yield Heading(f"What was varied{of}", 2, f"varied-{name}")
+    yield page.Heading(f"What was varied{of}", 2, f"varied-{name}")
     yield from _varied(found, runs)
-    yield Heading(f"Results{of}", 2, f"results-{name}")
+    yield page.Heading(f"Results{of}", 2, f"results-{name}")
     if len(groups) > 1:
-        yield Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", DIM)
+        yield page.Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", page.DIM)
     yield from _results(values, units, groups)
     yield from _stand_apart(values, units, groups, runs)
     drawn, note, damaged = grouped_pictures(runs, groups)
     skipped += [one for one in damaged if one.path not in {known.path for known in skipped}]
-    yield Heading(f"Figures{of}", 2, f"figures-{name}")
     over = swept_pictures(runs, found, chosen, values)
-    if over or drawn:
-        yield Pictures((*over, *drawn))
-    if note or not (over or drawn):
-        yield Paragraph(note or "Nothing is there to draw.", DIM)
+    yield from figure_blocks((*over, *drawn), note, f"Figures{of}", f"figures-{name}")
 
 
-def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]:
+def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[page.Block]:
     if not found:
-        yield Paragraph("Nothing: all runs have the same parameters and the same seed.", DIM)
+        yield page.Paragraph("Nothing: all runs have the same parameters and the same seed.", page.DIM)
         return
     rows = []
     for one in found:
@@ -340,139 +447,110 @@ def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]
             shown += ", not there in some" * (len(there) < len(one.values))
         rows.append((one.name.replace("_", " "), str(len(one.values)), shown))
     head = ("what", "values", "which, and in how many runs")
-    yield grid(head, rows, numbers=(1,), caption="What was varied", most=100)
+    yield page.grid(head, rows, numbers=(1,), caption="What was varied", most=100)
 
 
 def _results(
     values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     known = {name: column[np.isfinite(column)] for name, column in values.items()}
     same = [name for name, column in known.items() if np.ptp(column) == 0.0]
     moving = [name for name in values if name not in same]
     if not values:
-        yield Paragraph("No run has a result.", DIM)
+        yield page.Paragraph("No run has a result.", page.DIM)
     apart = {name: separation(values[name], groups) for name in moving}
     moving.sort(key=lambda name: -round(apart[name], 3))
     if len(groups) > 1 and moving:
-        yield Paragraph("First the results in which the groups lie furthest apart.", DIM)
+        yield page.Paragraph("First the results in which the groups lie furthest apart.", page.DIM)
     for title, some in (("", moving[:FIRST_RESULTS]), ("more results", moving[FIRST_RESULTS:MOST_RESULTS])):
         if some:
             table = _table(some, values, units, groups)
-            yield Folded(f"{len(some)} {title}", (table,)) if title else table
+            yield page.Folded(f"{len(some)} {title}", (table,)) if title else table
     if len(moving) > MOST_RESULTS:
-        yield Paragraph(f"{len(moving) - MOST_RESULTS} more results are not shown.", DIM)
+        yield page.Paragraph(f"{len(moving) - MOST_RESULTS} more results are not shown.", page.DIM)
     if same:
-        told = [
-            f"{_with_unit(name, units[name])} {number_text(_handy(known[name][0], units[name]))}"
-            for name in same
-        ]
-        yield Folded(
-            f"{counted(len(same), 'result')} {'is' if len(same) == 1 else 'are'} the same in all runs",
-            (Paragraph("; ".join(told[:200])),),
-        )
+        equal = [f"{name_text(one, units[one])} {_number(known[one][0], units[one])}" for one in same[:200]]
+        verb = "is" if len(same) == 1 else "are"
+        title = f"{page.counted(len(same), 'result')} {verb} the same in all runs"
+        yield page.Folded(title, (page.Paragraph("; ".join(equal)),))
 
 
 def _table(
     names: Sequence[str], values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
-) -> Block:
-    rows = [
-        (
-            _with_unit(name, units[name]),
-            group.label,
-            *_cells(summarised(values[name][list(group.runs)]), units[name]),
-        )
-        for name in names
-        for group in groups
-    ]
+) -> page.Block:
+    rows = []
+    for name in names:
+        for group in groups:
+            result = summarised(values[name][list(group.runs)])
+            rows.append((name_text(name, units[name]), group.label, *_cells(result, units[name])))
     head = ("result", "group", "runs", "median", "lower quartile", "upper quartile", "least", "largest")
-    return grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
+    return page.grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
 
 
 def _cells(one: GroupResult | None, unit: str) -> tuple[str, ...]:
     if one is None:
         return ("0", "-", "-", "-", "-", "-")
     numbers = (one.median, one.lower, one.upper, one.least, one.largest)
-    return (str(one.count), *(number_text(_handy(number, unit)) for number in numbers))
-
-
-def _handy(value: float, unit: str) -> float:
-    return handy_unit(unit)[0] * float(value)
+    return (str(one.count), *(_number(number, unit) for number in numbers))
 
 
 def _stand_apart(
     values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group], runs: Sequence[RunCard]
-) -> Iterator[Block]:
+) -> Iterator[page.Block]:
     found = all_outliers(dict(values), groups)
-    yield Heading("Runs that stand apart", 3)
+    yield page.Heading("Runs that stand apart", 3)
     if not found:
-        yield Paragraph("None: no result lies more than 3 distances between quartiles beyond them.", DIM)
+        yield page.Paragraph(
+            "None: no result lies more than 3 distances between quartiles beyond them.", page.DIM
+        )
         return
     rows = []
     for one in found:
         unit = units[one.result]
-        value, median = (number_text(_handy(number, unit)) for number in (one.value, one.median))
+        value, median = (_number(number, unit) for number in (one.value, one.median))
         apart = "the only scatter" if np.isinf(one.distance) else f"{one.distance:.1f}"
-        rows.append((runs[one.run].path.name, one.group, _with_unit(one.result, unit), value, median, apart))
+        rows.append((runs[one.run].path.name, one.group, name_text(one.result, unit), value, median, apart))
     head = ("file", "group", "result", "value", "median of the group", "distance / quartiles' distance")
     note = "beyond 3 distances between quartiles; of each run the result that stands apart most"
-    yield grid(
-        head,
-        rows,
-        numbers=(3, 4, 5),
-        caption="Runs that stand apart",
-        note=note,
-        most=MOST_OUTLIERS,
+    yield page.grid(
+        head, rows, numbers=(3, 4, 5), caption="Runs that stand apart", note=note, most=MOST_OUTLIERS,
         of="runs",
-    )
+    )  # fmt: skip
 
 
 # --- all runs, and how to repeat them ---
 
 
-def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
-    yield Heading("Runs", 2, "runs")
+def _listed(runs: Sequence[RunCard]) -> Iterator[page.Block]:
+    yield page.Heading("Runs", 2, "runs")
     values, units = results_of(runs)
-    moving = [
-        name
-        for name, column in values.items()
-        if np.isfinite(column).any() and np.nanmax(column) > np.nanmin(column)
-    ][:KEY_RESULTS]
-    rows: list[tuple[Words, ...]] = []
+    known = {name: column[np.isfinite(column)] for name, column in values.items()}
+    moving = [name for name, column in known.items() if column.size and np.ptp(column) > 0.0][:KEY_RESULTS]
+    rows: list[tuple[page.Words, ...]] = []
     for place, run in enumerate(runs):
         facts = run.card.facts
-        state: Words = (
-            run.card.status if run.card.status == Status.FINISHED else TextSpan(run.card.status, DOUBTFUL)
-        )
-        told = [_number(values[name][place], units[name]) for name in moving]
-        rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *told))
-    named = [_with_unit(name, units[name]) for name in moving]
+        state: page.Words = run.card.status if run.finished else page.TextSpan(run.card.status, page.DOUBTFUL)
+        numbers = [_number(values[name][place], units[name]) for name in moving]
+        rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *numbers))
+    named = [name_text(name, units[name]) for name in moving]
     head = ("file", "procedure", "preset", "seed", "how it stands", *named)
-    table = grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
-    yield Folded(counted(len(runs), "run"), (table,))
+    table = page.grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
+    yield page.Folded(page.counted(len(runs), "run"), (table,))
 
 
 def _number(value: float, unit: str) -> str:
-    return "-" if np.isnan(value) else number_text(_handy(value, unit))
+    return "-" if np.isnan(value) else number_text(handy_unit(unit)[0] * float(value))
 
 
-def _with_unit(name: str, unit: str) -> str:
-    words, handy = name.replace("_", " ").replace(".", ", "), handy_unit(unit)[1]
-    return f"{words} / {handy}" if handy else words
-
-
-def _plan_of(places: Sequence[Path]) -> str:
-    """Return the plan beside the runs, or above them; "" where there is none."""
-    folder = places[0] if places[0].is_dir() else places[0].parent
-    return next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
-
-
-def _repeat(plan: str) -> Iterator[Block]:
-    yield Heading("How to repeat it", 2, "repeat")
+def _repeat(plan: str) -> Iterator[page.Block]:
+    yield page.Heading("How to repeat it", 2, "repeat")
     if plan:
-        yield Paragraph("The whole campaign, from its plan:")
-        yield Listing(f"mho campaign {PLAN}", "Command that repeats the campaign")
-        yield Folded(f"The plan, {len(plan.splitlines())} lines", (listing(plan, "Plan of the campaign"),))
-    yield Paragraph(
+        yield page.Paragraph("The whole campaign, from its plan:")
+        yield page.Listing(f"mho campaign {PLAN}", "Command that repeats the campaign")
+        yield page.Folded(
+            f"The plan, {len(plan.splitlines())} lines", (page.listing(plan, "Plan of the campaign"),)
+        )
+    yield page.Paragraph(
         "One run, compared with it bit for bit, where its bench is simulated; and whether all files are whole:"
     )
-    yield Listing("mho rerun RUN.h5\nmho verify *.h5", "Commands on its files")
+    yield page.Listing("mho rerun RUN.h5\nmho verify *.h5", "Commands on its files")

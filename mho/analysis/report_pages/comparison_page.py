@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mho.analysis import documents as page
 from mho.analysis.comparisons import (
     Comparison,
     DifferingSetting,
@@ -15,122 +16,90 @@ from mho.analysis.comparisons import (
     sides_said,
     value_text,
 )
-from mho.analysis.documents import (
-    BAD,
-    DIM,
-    DOUBTFUL,
-    Block,
-    Document,
-    FactList,
-    Folded,
-    Heading,
-    Listing,
-    Paragraph,
-    Pictures,
-    TextSpan,
-    Words,
-    counted,
-    grid,
-    map_texts,
-    without_folders,
-)
 from mho.analysis.grouping import Group, RunCard
-from mho.analysis.report_pages.run_figures import grouped_pictures, overlaid_pictures
+from mho.analysis.report_pages.run_figures import figure_blocks, grouped_pictures, overlaid_pictures
 from mho.runs import Status
 from mho.runs.index import read_card
 
 MOST_RUNS_LISTED = 200
+MEASURES = (
+    ("difference", "of the medians, with the interval between their order statistics, or of the means, with Welch's"),
+    ("Hedges' g", "difference of means in units of the common standard deviation"),
+    ("Cliff's delta", "share of pairs in which the second is larger, less that in which it is smaller"),
+)  # fmt: skip
 
 
-def comparison_document(comparison: Comparison, *, command: str = "", personal: bool = False) -> Document:
-    """Return the page about a comparison.
-
-    Parameters
-    ----------
-    command : str
-        The command that makes the comparison.
-    personal : bool
-        Show folders too.
-    """
-    said = sides_said(comparison)
+def comparison_document(
+    comparison: Comparison, *, command: str = "", personal: bool = False
+) -> page.Document:
+    """Return the page about a comparison that a command makes, with folders if it is `personal`."""
+    subject = sides_said(comparison)
     title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
     blocks = (
-        Paragraph(f"{said}."),
-        *_known(comparison),
-        *_settings(comparison),
-        *_results(comparison),
-        *_figures(comparison),
-        *_runs(comparison),
-        *_repeat(command),
-    )
-    document = Document(title[:200], blocks, said)
-    return document if personal else map_texts(document, without_folders)
+        page.Paragraph(f"{subject}."), *_known(comparison), *_settings(comparison), *_results(comparison),
+        *_figures(comparison), *_runs(comparison), *_repeat(command),
+    )  # fmt: skip
+    document = page.Document(title[:200], blocks, subject)
+    return document if personal else page.map_texts(document, page.without_folders)
 
 
-def _known(comparison: Comparison) -> Iterator[Block]:
+def _known(comparison: Comparison) -> Iterator[page.Block]:
     for note in comparison.notes:
-        yield Paragraph(note, DOUBTFUL)
+        yield page.Paragraph(note, page.DOUBTFUL)
     if comparison.marked:
-        rows = [(name, TextSpan(state, DOUBTFUL)) for name, state in comparison.marked]
-        yield Paragraph(
-            "These runs did not finish or measured nothing, and are used as far as they came:", DOUBTFUL
-        )
-        yield grid(
-            ("run", "how it stands"),
-            rows,
-            caption="Runs that did not finish or measured nothing",
-            most=50,
-            of="runs",
-        )
+        rows = [(name, page.TextSpan(state, page.DOUBTFUL)) for name, state in comparison.marked]
+        what = "did not finish or measured nothing"
+        yield page.Paragraph(f"These runs {what}, and are used as far as they came:", page.DOUBTFUL)
+        yield page.grid(("run", "how it stands"), rows, caption=f"Runs that {what}", most=50, of="runs")
     if comparison.skipped:
-        yield Paragraph("These files cannot be read, and are left out:", BAD)
+        yield page.Paragraph("These files cannot be read, and are left out:", page.BAD)
         damaged = [(one.path.name, one.reason) for one in comparison.skipped]
-        yield grid(("file", "why"), damaged, caption="Damaged files", most=50, of="files")
+        yield page.grid(("file", "why"), damaged, caption="Damaged files", most=50, of="files")
 
 
-def _settings(comparison: Comparison) -> Iterator[Block]:
-    yield Heading("Settings that differ", 2, "settings")
+def _settings(comparison: Comparison) -> Iterator[page.Block]:
+    yield page.Heading("Settings that differ", 2, "settings")
     if not (comparison.settings or comparison.texts or comparison.packages):
-        yield Paragraph("None.", DIM)
+        yield page.Paragraph("None.", page.DIM)
     if comparison.settings:
         yield _side_by_side("setting", comparison.settings, comparison, "Settings that differ")
     told = f"{comparison.same} settings are the same."
     if comparison.varied:
         told += f" On every side alike vary: {', '.join(comparison.varied)}."
-    yield Paragraph(told, DIM)
+    yield page.Paragraph(told, page.DIM)
     first = comparison.sides[0].name
     for text in comparison.texts:
         shown = "\n".join(text.lines) + (f"\n… {text.left_out} more lines" if text.left_out else "")
         title = f"{text.what[:1].upper()}{text.what[1:]}: {first} (-) and {text.side} (+)"
-        yield Folded(title, (Listing(shown, title),))
+        yield page.Folded(title, (page.Listing(shown, title),))
     if comparison.packages:
         table = _side_by_side("package", comparison.packages, comparison, "Packages that differ")
-        yield Folded(f"{len(comparison.packages)} packages differ", (table,))
+        yield page.Folded(f"{len(comparison.packages)} packages differ", (table,))
 
 
-def _results(comparison: Comparison) -> Iterator[Block]:
-    yield Heading("Results that differ", 2, "results")
+def _results(comparison: Comparison) -> Iterator[page.Block]:
+    yield page.Heading("Results that differ", 2, "results")
     shown = [one for one in comparison.results if one.differs]
     equal = [one for one in comparison.results if not one.differs]
     if not comparison.results:
-        yield Paragraph("The runs have no numbers in common.", DIM)
+        yield page.Paragraph("The runs have no numbers in common.", page.DIM)
     elif not shown:
-        yield Paragraph("None.", DIM)
+        yield page.Paragraph("None.", page.DIM)
     else:
-        yield Paragraph("The largest effect first.", DIM)
+        yield page.Paragraph("The largest effect first.", page.DIM)
         yield _groups(comparison) if comparison.grouped else _singles(comparison)
     if equal:
         names = ", ".join(f"{named(one)} {value_text(one.samples[0], one.unit)}" for one in equal)
-        told = f"{counted(len(equal), 'result')} {'is' if len(equal) == 1 else 'are'} the same"
-        yield Folded(told, (Paragraph(names),))
+        text = f"{page.counted(len(equal), 'result')} {'is' if len(equal) == 1 else 'are'} the same"
+        yield page.Folded(text, (page.Paragraph(names),))
     if comparison.words:
-        yield Heading("Results in words that differ", 3)
+        yield page.Heading("Results in words that differ", 3)
         yield _side_by_side("result", comparison.words, comparison, "Results in words that differ")
     for side, alone in comparison.alone.items():
-        yield Paragraph(f"Not on every side, of {side}: {', '.join(alone[:100])}.", DIM)
+        yield page.Paragraph(f"Not on every side, of {side}: {', '.join(alone[:100])}.", page.DIM)
 
 
-def _singles(comparison: Comparison) -> Block:
+def _singles(comparison: Comparison) -> page.Block:
     two = len(comparison.sides) == 2
     head = ["result", *(side.name for side in comparison.sides), *(["difference", "ratio"] * two)]
     rows = []
@@ -138,11 +107,11 @@ def _singles(comparison: Comparison) -> Block:
         if one.differs:
             beside = [difference_text(one.effects[0], one.unit), ratio_text(one.effects[0])] * two
             rows.append((named(one), *(value_text(sample, one.unit) for sample in one.samples), *beside))
-    return grid(head, rows, numbers=range(1, len(head)), caption="Results that differ", of="results")
+    return page.grid(head, rows, numbers=range(1, len(head)), caption="Results that differ", of="results")
 
 
-def _groups(comparison: Comparison) -> Block:
-    rows: list[tuple[Words, ...]] = []
+def _groups(comparison: Comparison) -> page.Block:
+    rows: list[tuple[page.Words, ...]] = []
     for one in comparison.results:
         if not one.differs:
             continue
@@ -158,19 +127,18 @@ def _groups(comparison: Comparison) -> Block:
         "result", "side", f"{comparison.centre} (quartiles), n", "difference [95 %]", "Hedges' g [95 %]",
         "Cliff's delta [95 %]", "p, Mann and Whitney",
     )  # fmt: skip
-    return grid(head, rows, numbers=(2, 3, 4, 5, 6), caption="Results that differ", of="rows")
+    return page.grid(head, rows, numbers=(2, 3, 4, 5, 6), caption="Results that differ", of="rows")
 
 
 def _side_by_side(
     what: str, settings: tuple[DifferingSetting, ...], comparison: Comparison, caption: str
-) -> Block:
+) -> page.Block:
     rows = [(one.name, *one.values) for one in settings]
-    return grid(
-        (what, *(side.name for side in comparison.sides)), rows, caption=caption, most=200, of=f"{what}s"
-    )
+    head = (what, *(side.name for side in comparison.sides))
+    return page.grid(head, rows, caption=caption, most=200, of=f"{what}s")
 
 
-def _figures(comparison: Comparison) -> Iterator[Block]:
+def _figures(comparison: Comparison) -> Iterator[page.Block]:
     if comparison.grouped:
         cards = [RunCard(run.path, read_card(run.path)) for side in comparison.sides for run in side.runs]
         groups, place = [], 0
@@ -181,39 +149,25 @@ def _figures(comparison: Comparison) -> Iterator[Block]:
     else:
         paths = [side.runs[0].path for side in comparison.sides]
         drawn, note = overlaid_pictures(paths, [side.name for side in comparison.sides])
-    yield Heading("Figures", 2, "figures")
-    if drawn:
-        yield Pictures(drawn)
-    if note or not drawn:
-        yield Paragraph(note or "Nothing is there to draw.", DIM)
+    yield from figure_blocks(drawn, note)
 
 
-def _runs(comparison: Comparison) -> Iterator[Block]:
-    yield Heading("Runs", 2, "runs")
-    rows: list[tuple[Words, ...]] = []
+def _runs(comparison: Comparison) -> Iterator[page.Block]:
+    yield page.Heading("Runs", 2, "runs")
+    rows: list[tuple[page.Words, ...]] = []
     for side in comparison.sides:
         for run in side.runs:
-            state: Words = run.status if run.status == Status.FINISHED else TextSpan(run.status, DOUBTFUL)
+            state: page.Words = (
+                run.status if run.status == Status.FINISHED else page.TextSpan(run.status, page.DOUBTFUL)
+            )
             rows.append((side.name, run.path.name, run.procedure, state, run.seed))
     head = ("side", "file", "procedure", "how it stands", "seed")
-    table = grid(head, rows, caption="Runs", most=MOST_RUNS_LISTED, of="runs")
-    yield table if len(rows) <= 20 else Folded(f"{len(rows)} runs", (table,))
+    table = page.grid(head, rows, caption="Runs", most=MOST_RUNS_LISTED, of="runs")
+    yield table if len(rows) <= 20 else page.Folded(f"{len(rows)} runs", (table,))
 
 
-def _repeat(command: str) -> Iterator[Block]:
-    yield Heading("How it was compared", 2, "repeat")
-    yield FactList(
-        (
-            (
-                "difference",
-                "of the medians, with the interval between their order statistics, or of the means, with Welch's",
-            ),
-            ("Hedges' g", "difference of means in units of the common standard deviation"),
-            (
-                "Cliff's delta",
-                "share of pairs in which the second is larger, less that in which it is smaller",
-            ),
-        )
-    )
+def _repeat(command: str) -> Iterator[page.Block]:
+    yield page.Heading("How it was compared", 2, "repeat")
+    yield page.FactList(MEASURES)
     if command:
-        yield Listing(command, "Command that makes the comparison")
+        yield page.Listing(command, "Command that makes the comparison")

@@ -12,14 +12,10 @@ from mho.runs.index import read_card
 from mho.toml import load_toml
 
 KINDS = ("run", "comparison", "campaign", "characterisation")
-
-MOST_COMPARED = 10
-"""Run files that are compared one by one; more are a campaign."""
-
+MOST_COMPARED = 10  # run files that are compared one by one; more are a campaign
 PLAN = "plan.toml"
 LARGEST_PLAN = 1 << 20
-LOOKED_AT = 20
-"""Runs of a folder whose procedures are looked at."""
+LOOKED_AT = 20  # runs of a folder whose procedures are looked at
 
 
 def kind_of(paths: Sequence[Path], by: str = "") -> str:
@@ -28,10 +24,7 @@ def kind_of(paths: Sequence[Path], by: str = "") -> str:
     A folder is a campaign where its plan has a sweep, or where its runs, or those in folders below it, are all of one
     procedure; it is a characterisation otherwise.
 
-    Raises
-    ------
-    InputError
-        A place is not there, or holds no run.
+    Raises `InputError`: a place is not there, or holds no run.
     """
     if len(paths) == 1 and paths[0].is_dir():
         return _kind_of_folder(paths[0], by)

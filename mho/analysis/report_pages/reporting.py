@@ -31,18 +31,16 @@ def report(
 
     Parameters
     ----------
-    places : path
-        Run files, or folders of them.
-    output : path, optional
+    output
         Page (``.html`` or ``.pdf``); by default beside the run file, or ``report.html`` in the folder.
-    kind : str
+    kind
         One of `KINDS`; chosen by what there is where left out.
-    by : str
+    by
         What the runs of a campaign or a comparison are grouped by: a fact, parameter or result, or several with commas
         between them. Of a campaign what was varied, the seed aside, where left out.
-    personal : bool
+    personal
         Show folders, user, host, command line and changes to the code too.
-    command_of : callable, optional
+    command_of
         Returns the command that starts a run anew, for the page of one run.
 
     Raises

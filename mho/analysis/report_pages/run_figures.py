@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from mho.analysis.documents import Picture
+from mho.analysis.documents import DIM, Block, Heading, Paragraph, Picture, Pictures
 from mho.analysis.figures import Drawing, compose, figures_of, gather
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.drawing_runs import compared_figure
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
 from mho.analysis.figures.over_runs.reading import numbers_of_one, read_figures, reduced
-from mho.analysis.figures.values.inferred import fits
-from mho.analysis.figures.wanted import FigureRequest
+from mho.analysis.figures.request import FigureRequest
+from mho.analysis.figures.values.figures_of_run import fits
 from mho.analysis.grouping import Group, RunCard, SkippedFile
 from mho.errors import MhoError, RunFileError
 from mho.escaping import visible
 from mho.runs import Figure, RunFile
 
-MOST_FIGURES = 24
-"""Of one run."""
-
+MOST_FIGURES = 24  # of one run
 MOST_OVER_RUNS, MOST_OF_GROUPS = 12, 5
 """Of a few runs; of groups of many, of each of which every file is read."""
+
+
+def figure_blocks(
+    pictures: tuple[Picture, ...], note: str, title: str = "Figures", anchor: str = "figures"
+) -> Iterator[Block]:
+    """Return the part of a page with figures, and what is said of those that are not shown."""
+    yield Heading(title, 2, anchor)
+    if pictures:
+        yield Pictures(pictures)
+    if note or not pictures:
+        yield Paragraph(note or "Nothing is there to draw.", DIM)
 
 
 def run_pictures(run: RunFile) -> tuple[tuple[Picture, ...], str]:

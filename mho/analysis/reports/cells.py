@@ -17,28 +17,14 @@ from mho.runs import RunFile
 
 @dataclass(frozen=True)
 class ArrayCells:
-    """The cells of one array that a run uses, as of its latest images.
+    """The cells of one array that a run uses, as of its latest images."""
 
-    Attributes
-    ----------
-    name : str
-        The array's name on the chip.
-    rows, columns : (r,), (c,) array of int
-        Physical numbers of the lines.
-    target : (r, c) array
-        Wanted conductance, S; NaN where no cell is in use.
-    conductance : (r, c) array
-        Last verified conductance, S; NaN where none was read yet.
-    pulses : (r, c) array
-        Pulses each cell took; NaN where unknown.
-    """
-
-    name: str
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    target: Floats
-    conductance: Floats
-    pulses: Floats
+    name: str  # the array's name on the chip
+    rows: NDArray[np.int64]  # (r,): physical numbers of the lines
+    columns: NDArray[np.int64]  # (c,)
+    target: Floats  # (r, c): wanted conductance, S; NaN where no cell is in use
+    conductance: Floats  # (r, c): last verified conductance, S; NaN where none was read yet
+    pulses: Floats  # (r, c): pulses each cell took; NaN where unknown
 
     @property
     def error(self) -> Floats:
@@ -69,10 +55,7 @@ def read_arrays(run: RunFile) -> tuple[ArrayCells, ...]:
 
     An array is known by its maps ``<array>_conductance`` and ``<array>_target``.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     names = [name.removesuffix("_conductance") for name in run.maps if name.endswith("_conductance")]
     return tuple(_read(run, name) for name in names if f"{name}_target" in run.maps)

@@ -1,33 +1,20 @@
-"""Measures thousands of run files in one pass: opens each once, makes one row of each, in constant memory."""
+"""Finds run files, and measures thousands of them in one pass: opens each once, a row of each, in constant memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
-from mho.analysis.reports.run_table import Row, RunRow, row_of, table_of
-from mho.analysis.reports.table_files import check_table_file, write_table
+from mho.analysis.reports.run_table import Row, RunRow, check_table_file, row_of, table_of, write_table
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
-from mho.runs.index import plain_results
 from mho.runs.paths import SUFFIX, earlier_tries
 from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
-TRIES_NAMED = 3
-"""Earlier tries that a sentence names."""
-
-
-@dataclass(frozen=True)
-class CollectedRow:
-    """The row of one run file; `reason` says why there is none."""
-
-    path: Path
-    row: Row | None
-    reason: str = ""
+TRIES_NAMED = 3  # earlier tries that a sentence names
 
 
 def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Iterator[Path]:
@@ -36,10 +23,7 @@ def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Itera
     A try that failed and was made again (``7.failed-1.h5`` beside ``7.h5``) is the same run: of those in a folder only
     the last is given, see `left_out_tries`, unless `every_try` is wanted; a file that is named is given.
 
-    Raises
-    ------
-    InputError
-        A place that is not there, or a pipe, a device or a socket.
+    Raises `InputError`: a place that is not there, or a pipe, a device or a socket.
     """
     for place in map(Path, places):
         try:
@@ -60,23 +44,17 @@ def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Itera
 
 def left_out_tries(*places: str | os.PathLike[str]) -> str:
     """Return the sentence on the earlier tries that `find_runs` leaves out; "" where there are none."""
-    found = [
-        name
-        for place in map(Path, places)
-        if place.is_dir()
-        for _, names in _searched(place)
-        for name in sorted(earlier_tries(names))
-    ]
-    if not found:
+    result: list[str] = []
+    for place in map(Path, places):
+        if place.is_dir():
+            result += (name for _, names in _searched(place) for name in sorted(earlier_tries(names)))
+    if not result:
         return ""
-    what = (
-        "1 earlier try of a run that was"
-        if len(found) == 1
-        else f"{len(found)} earlier tries of runs that were"
-    )
-    more = f" and {len(found) - TRIES_NAMED} more" if len(found) > TRIES_NAMED else ""
-    verb = "is" if len(found) == 1 else "are"
-    return f"{what} tried again {verb} left out: {', '.join(found[:TRIES_NAMED])}{more}"
+    more = f" and {len(result) - TRIES_NAMED} more" if len(result) > TRIES_NAMED else ""
+    what = f"{len(result)} earlier tries of runs that were tried again are"
+    if len(result) == 1:
+        what = "1 earlier try of a run that was tried again is"
+    return f"{what} left out: {', '.join(result[:TRIES_NAMED])}{more}"
 
 
 def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -86,87 +64,31 @@ def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(folder), sorted(name for name in files if name.endswith(SUFFIX))
 
 
-def measure_runs(
-    paths: Iterable[Path], measure: Callable[[RunFile], Row], workers: Workers | None = None
-) -> Iterator[CollectedRow]:
+def measure_runs(paths: Iterable[Path], measure: Callable[[RunFile], Row]) -> Iterator[RunRow]:
     """Open each file, `measure` it, and give the rows one by one.
 
-    A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given
-    with the reason. With workers, `measure` is a function that they can import, and rows come as they are done.
+    A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given with the reason.
     """
-    task = _Measure(measure)
-    if workers is None:
-        yield from map(task, paths)
-        return
-    for done in workers.spread(task, paths):
-        yield done.result or CollectedRow(done.item, None, f"{type(done.error).__name__}: {done.error}")
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """`measure` on the file at a path; this is sent to a worker."""
-
-    measure: Callable[[RunFile], Row]
-
-    def __call__(self, path: Path) -> CollectedRow:
+    for path in paths:
         try:
             with RunFile(path) as run:
-                return CollectedRow(path, self.measure(run))
+                row = RunRow(path, measure(run))
         except (RunFileError, KeyError) as error:
-            return CollectedRow(path, None, str(error))
-
-
-def summarise(run: RunFile) -> Row:
-    """Return one row about a run: title and status, parameters, and the plain numbers of its summary."""
-    row: Row = {
-        "title": run.title,
-        "procedure": run.procedure,
-        "status": str(run.status),
-        "reason": run.reason,
-        "start_time": run.start_time.isoformat(),
-        "seed": run.provenance.get("seed", ""),
-        "preset": run.provenance.get("preset", ""),
-    }
-    row |= {f"parameter.{name}": parameter.value for name, parameter in run.parameters.items()}
-    row |= {f"result.{k}": v for k, v in plain_results(run.summary).items() if v is not None}
-    return row
+            row = RunRow(path, None, reason=str(error))
+        yield row
 
 
 def tabulate(
-    places: Iterable[str | os.PathLike[str]],
-    output: Path,
-    workers: int = 0,
-    scheduler: str = "",
-    columns: Sequence[str] = (),
-    certificates: Certificates = CONFIGURED,
-) -> tuple[int, list[RunRow]]:
-    """Write one table of the runs at `places`, a row a run, as CSV, parquet or JSON: see `table_files.write_table`.
+    places: Iterable[str | os.PathLike[str]], output: Path, workers: int = 0, scheduler: str = "",
+    columns: Sequence[str] = (), certificates: Certificates = CONFIGURED,
+) -> tuple[int, list[RunRow]]:  # fmt: skip
+    """Write one table of the runs at `places` as CSV, parquet or JSON; return its rows, and the files without any.
 
-    Parameters
-    ----------
-    places : iterable of paths
-        Run files, or folders of them.
-    output : Path
-        ``.csv``, ``.parquet`` or ``.json``.
-    workers : int
-        Processes that read; 0 reads here.
-    scheduler : str
-        Of a Dask cluster.
-    columns : sequence of str
-        Those to write, see `RunTable.chosen`; all without.
-    certificates : Certificates
-        For a scheduler at ``tls://``.
+    Without `workers` processes, or the `scheduler` of a Dask cluster, files are read here; `columns` are as of
+    `RunTable.chosen`.
 
-    Returns
-    -------
-    tuple
-        How many rows there are, and the files that gave none, with the reason.
-
-    Raises
-    ------
-    InputError
-        A place that is not there, no run that can be read, a column that no run has, a table that cannot be written, or a
-        package that is not installed.
+    Raises `InputError`: a place that is not there, no run that can be read, a column that no run has, a table that
+    cannot be written, or a package that is not installed.
     """
     check_table_file(output)
     with ExitStack() as stack:
@@ -176,9 +98,9 @@ def tabulate(
         found = sorted(_rows(find_runs(*places), started), key=lambda one: str(one.path))
     skipped = [one for one in found if one.row is None]
     if len(skipped) == len(found):
-        told = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
+        why = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
         raise InputError(
-            f"no run was found, so {output} is not written{told}; give run files or folders that hold some"
+            f"no run was found, so {output} is not written{why}; give run files or folders that hold some"
         )
     table = table_of(found)
     write_table(table.chosen(columns) if columns else table, output)
@@ -190,4 +112,20 @@ def _rows(paths: Iterable[Path], workers: Workers | None) -> Iterator[RunRow]:
         yield from map(row_of, paths)
         return
     for done in workers.spread(row_of, paths):
-        yield done.result or RunRow(done.item, None, {}, f"{type(done.error).__name__}: {done.error}")
+        yield done.result or RunRow(done.item, None, reason=f"{type(done.error).__name__}: {done.error}")
+
+
+def runs_at(places: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Return the run files at `places`, each once; a single file need not be there: who opens it says so.
+
+    Earlier tries of a run that was tried again are among them: what is handed on is all there is.
+
+    Raises `InputError`: one of several places is not there, or there is no run file in any.
+    """
+    if len(places) == 1 and not Path(places[0]).is_dir():
+        return [Path(places[0])]
+    result = list(dict.fromkeys(find_runs(*places, every_try=True)))
+    if not result:
+        what = f"{places[0]} is a folder that holds" if len(places) == 1 else "what was given holds"
+        raise InputError(f"{what} no run file; give run files, or folders with some")
+    return result

@@ -19,36 +19,19 @@ _COLUMNS = ("cycle", "residual", "relative_error")
 
 @dataclass(frozen=True)
 class Convergence:
-    """The cycles of a refinement; cycle 0 is x = 0, whose error and residual are 1.
+    """The cycles of a refinement; cycle 0 is x = 0, whose error and residual are 1."""
 
-    Attributes
-    ----------
-    cycle : (k,) array
-        Cycle numbers, from 1.
-    residual : (k,) array
-        Norm of the residual relative to the right-hand side's.
-    relative_error : (k,) array
-        Of the solution against float64.
-    rho : float or None
-        Forecast contraction a cycle, rho(I - A A0^-1); None before it is known.
-    bits : int or None
-        Precision asked for.
-    tolerance : float or None
-        Relative residual to stop at, when the user gave one.
-    true_residual : (k,) array or None
-        As `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in files without.
-    without_chip : (j,) array or None
-        Relative error after each cycle of the same solve without the chip, residual where errors are not known; None where
-        the file has none of this solution.
-    """
-
-    cycle: Floats
-    residual: Floats
-    relative_error: Floats
-    rho: float | None
-    bits: int | None
-    tolerance: float | None
+    cycle: Floats  # (k,): cycle numbers, from 1
+    residual: Floats  # (k,): norm of the residual relative to the right-hand side's
+    relative_error: Floats  # (k,): of the solution against float64
+    rho: float | None  # forecast contraction a cycle, rho(I - A A0^-1); None before it is known
+    bits: int | None  # precision asked for
+    tolerance: float | None  # relative residual to stop at, when the user gave one
+    # (k,): as `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in
+    # files without
     true_residual: Floats | None = None
+    # (j,): relative error after each cycle of the same solve without the chip, residual where errors are not
+    # known; None where the file has none of this solution
     without_chip: Floats | None = None
 
     @property
@@ -63,33 +46,22 @@ class Convergence:
 
 def ideal(cycles: ArrayLike) -> Floats:
     """Relative error after `cycles` at three bits each."""
-    error: Floats = 2.0 ** (-BITS_A_CYCLE * np.asarray(cycles, dtype=float))
-    return error
+    return 2.0 ** (-BITS_A_CYCLE * np.asarray(cycles, dtype=float))
 
 
 def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None:
-    """Return the refinement that `run` has recorded so far; None for a run that refines nothing.
+    """Return the refinement that `run` has recorded so far, of its last right-hand side or another; None if there is none.
 
-    Parameters
-    ----------
-    rhs : int, optional
-        Of several right-hand sides the one that is meant, counted from 0; the last one where left out.
-
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     if "cycles" not in run.tables or not set(_COLUMNS) <= set(run.units("cycles")):
         return None
     # Column by column: the table also holds vectors.
     cycle, residual, error = (run.column("cycles", name).astype(float) for name in _COLUMNS)
     units = run.units("cycles")
-    true_residual = (
-        run.column("cycles", "true_residual").astype(float)[: len(cycle)]
-        if "true_residual" in units
-        else None
-    )
+    true_residual = None
+    if "true_residual" in units:
+        true_residual = run.column("cycles", "true_residual").astype(float)[: len(cycle)]
     unaided = None
     if "rhs" in units and len(cycle):
         column = run.column("cycles", "rhs")[: len(cycle)]
@@ -101,15 +73,10 @@ def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None
     bits = parameters["bits"].value if "bits" in parameters else None
     tolerance = parameters["tolerance"].value if "tolerance" in parameters else None
     return Convergence(
-        cycle,
-        residual,
-        error,
-        read_forecast(run),
-        int(bits) if isinstance(bits, int | float) else None,
-        float(tolerance) if isinstance(tolerance, int | float) and tolerance else None,
-        true_residual,
+        cycle, residual, error, read_forecast(run), int(bits) if isinstance(bits, int | float) else None,
+        float(tolerance) if isinstance(tolerance, int | float) and tolerance else None, true_residual,
         unaided,
-    )
+    )  # fmt: skip
 
 
 def _without_chip(run: RunFile, rhs: int) -> Floats | None:
@@ -121,23 +88,20 @@ def _without_chip(run: RunFile, rhs: int) -> Floats | None:
     )
     rows = min(map(len, (column, error, residual)))
     mine = column[:rows] == rhs
-    found = error[:rows].astype(float)[mine]
-    if not np.isfinite(found).any():  # of a solve whose errors nobody asked for
-        found = residual[:rows].astype(float)[mine]
-    return found if found.size else None
+    result = error[:rows].astype(float)[mine]
+    if not np.isfinite(result).any():  # of a solve whose errors nobody asked for
+        result = residual[:rows].astype(float)[mine]
+    return result if result.size else None
 
 
 def read_forecast(run: RunFile) -> float | None:
     """Return the contraction forecast for `run`, from its summary or from the matrices; None before it is known.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
-    told = run.summary.get("forecast_rho")
-    if isinstance(told, int | float):
-        return float(told)
+    rho = run.summary.get("forecast_rho")
+    if isinstance(rho, int | float):
+        return float(rho)
     if not {"matrix_held", "matrix_achieved"} <= set(run.arrays):
         return None
     achieved = run.array("matrix_achieved")

@@ -43,27 +43,17 @@ CODES = {
 LOST_CELLS = "lost_cells"
 """Key of a result: the cells that the run's own pulses destroyed, with array, row, column, cause and stress of each."""
 
-OPENED = "deep RESET"
-"""The cause that leaves a cell stuck off; all others leave it stuck on."""
-
+OPENED = "deep RESET"  # the cause that leaves a cell stuck off; all others leave it stuck on
 LINES = ("open", "short")
 """Classes that a whole line has where all its cells have it: it is the line that is open, or shorted."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What runs found.
+    """What runs found."""
 
-    Attributes
-    ----------
-    defects : DefectList
-        Of all of them together.
-    without : tuple of (Path, str)
-        Runs that say nothing of defects, with the reason.
-    """
-
-    defects: DefectList
-    without: tuple[tuple[Path, str], ...] = ()
+    defects: DefectList  # of all of them together
+    without: tuple[tuple[Path, str], ...] = ()  # runs that say nothing of defects, with the reason
 
 
 def collect_defects(paths: Sequence[Path]) -> Collected:
@@ -147,7 +137,7 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
             raise ChipMapError(
                 f"run file {run.path} has a map {image!r}, but its chip {chip.name!r} has no such array"
             )
-        told = _Told(run, array, codes.shape)
+        notes = _CellNotes(run, array, codes.shape)
         for where, defect in whole_lines(codes, rows, columns, shape):
             codes[where] = 0
             lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
@@ -157,7 +147,7 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
         for i, j in np.argwhere(codes > 0).tolist():
             place = Place(array, int(rows[i]), int(columns[j]))
             yield DefectFinding(
-                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=told.of(i, j),
+                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=notes.of(i, j),
                 lost_by=lost.pop(place, ("", ""))[1],
             )  # fmt: skip
     for place, (cause, by) in lost.items():  # in no map, or read within its window all the same
@@ -168,20 +158,13 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
 def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:
     """Return the cells that a run's own pulses destroyed, each with its cause, and with what it had in words.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged, or its result has no such list.
+    Raises `RunFileError`: the file is damaged, or its result has no such list.
     """
     listed = run.summary.get(LOST_CELLS, [])
     try:
-        return {
-            Place(str(one["array"]), int(one["row"]), int(one["column"])): (
-                str(one["cause"]),
-                f"{one['cause']}, {one['stress']}",
-            )
-            for one in listed
-        }
+        places = [Place(str(one["array"]), int(one["row"]), int(one["column"])) for one in listed]
+        causes = [(str(one["cause"]), f"{one['cause']}, {one['stress']}") for one in listed]
+        return dict(zip(places, causes, strict=True))
     except (TypeError, ValueError, KeyError):
         raise RunFileError(
             f"run file {run.path}: `{LOST_CELLS}` in its result is no list of cells with row, column and cause"
@@ -197,14 +180,7 @@ def whole_lines(
 ) -> Iterator[tuple[Where, str]]:
     """Yield the whole lines, as index and class, of which every cell was seen and is open, or is shorted.
 
-    Parameters
-    ----------
-    codes : (m, n) array of int
-        Codes in `CLASSES`.
-    rows, columns : (m,), (n,) arrays of int
-        The lines' numbers.
-    shape : (int, int)
-        Rows and columns of the array.
+    `codes` (m, n) are in `CLASSES`, `rows` (m,) and `columns` (n,) the lines' numbers, `shape` that of the array.
     """
     whole_rows, whole_columns = len(columns) == shape[1], len(rows) == shape[0]
     for name in LINES:
@@ -227,7 +203,7 @@ def _codes(run: RunFile, image: str, classes: NDArray[np.int64]) -> NDArray[np.i
     return np.where(known, classes[codes], 0)
 
 
-class _Told:
+class _CellNotes:
     """What a run's maps say more about a cell."""
 
     def __init__(self, run: RunFile, array: str, shape: tuple[int, ...]) -> None:

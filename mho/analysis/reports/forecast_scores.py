@@ -8,39 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mho.analysis.reports.collection import CollectedRow, find_runs, measure_runs
-from mho.analysis.reports.run_table import Row
+from mho.analysis.reports.collection import find_runs, measure_runs
+from mho.analysis.reports.run_table import Row, RunRow
 from mho.confidence import binomial_interval
 from mho.errors import RunFileError
 from mho.runs import RunFile, Status
 from mho.runs.intervals import LEVEL, Interval
 
-WANTED = (0.85, 0.95)
-"""Coverage within which intervals of 90 % count as neither too narrow nor too wide."""
-
+WANTED = (0.85, 0.95)  # coverage within which intervals of 90 % count as neither too narrow nor too wide
 UNSETTLED = "ConvergenceError:"
 """Beginning of the reason of a run that failed as no loop settled: it did not converge, and has no other outcome."""
 
 
 @dataclass
 class Coverage:
-    """How often the intervals of one quantity held.
+    """How often the intervals of one quantity held."""
 
-    Attributes
-    ----------
-    quantity : str
-        Its name in a run's summary.
-    runs : int
-    inside : int
-        Outcomes inside their interval, ends included.
-    share : float
-        The same, outcomes at an end counted with their share (`mho.runs.intervals`).
-    """
-
-    quantity: str
+    quantity: str  # its name in a run's summary
     runs: int = 0
-    inside: int = 0
-    share: float = 0.0
+    inside: int = 0  # outcomes inside their interval, ends included
+    share: float = 0.0  # the same, outcomes at an end counted with their share (`mho.runs.intervals`)
 
     def add(self, interval: Interval, outcome: float) -> None:
         """Count one run."""
@@ -66,28 +53,15 @@ class Coverage:
 
 @dataclass
 class ForecastScores:
-    """Scores of many runs' forecasts.
+    """Scores of many runs' forecasts."""
 
-    Attributes
-    ----------
-    coverages : dict of Coverage
-        By quantity.
-    runs, converged : int
-        Runs that were scored, and those of them that converged.
-    expected : float
-        How many should have converged, by the shares of drawn chips.
-    without : int
-        Runs that hold no forecast, or did not end by themselves.
-    unreadable : list of CollectedRow
-        Files that could not be read, with the reason.
-    """
-
-    coverages: dict[str, Coverage] = field(default_factory=dict)
-    runs: int = 0
-    converged: int = 0
-    expected: float = 0.0
-    without: int = 0
-    unreadable: list[CollectedRow] = field(default_factory=list)
+    coverages: dict[str, Coverage] = field(default_factory=dict)  # by quantity
+    runs: int = 0  # that were scored
+    converged: int = 0  # those of them that converged
+    expected: float = 0.0  # how many should have converged, by the shares of drawn chips
+    without: int = 0  # runs that hold no forecast, or did not end by themselves
+    # Files that could not be read, with the reason
+    unreadable: list[RunRow] = field(default_factory=list)
 
     def add(self, forecast: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
         """Score one run.
@@ -147,10 +121,7 @@ class ForecastScores:
 def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:
     """Score the forecasts that the run files at `places` hold, files or folders.
 
-    Raises
-    ------
-    InputError
-        A place that is not there.
+    Raises `InputError`: a place that is not there.
     """
     scores = ForecastScores()
     for one in measure_runs(find_runs(*places), _forecast_and_outcome):
@@ -162,18 +133,18 @@ def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:
             try:
                 scores.add(one.row["forecast"], one.row["outcome"])
             except RunFileError as error:
-                scores.unreadable.append(CollectedRow(one.path, None, str(error)))
+                scores.unreadable.append(RunRow(one.path, None, reason=str(error)))
     return scores
 
 
 def _forecast_and_outcome(run: RunFile) -> Row:
     """Return a run's forecast and what came; empty where it has none of them."""
-    told = run.summary
-    forecast = told.get("forecast")
+    result = run.summary
+    forecast = result.get("forecast")
     if not isinstance(forecast, Mapping):
         return {}
     if run.status is Status.FINISHED:
-        return {"forecast": forecast, "outcome": told}
+        return {"forecast": forecast, "outcome": result}
     if run.status is Status.FAILED and run.reason.startswith(UNSETTLED):
         return {"forecast": forecast, "outcome": {"converged": False}}
     return {}

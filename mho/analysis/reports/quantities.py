@@ -12,6 +12,12 @@ def handy_unit(unit: str) -> tuple[float, str]:
     return _HANDY.get(unit, (1.0, unit))
 
 
+def name_text(name: str, unit: str = "") -> str:
+    """Return the name of a result as people write it, with its unit of a handy size: ``lrs, median / µS``."""
+    words, handy = name.replace("_", " ").replace(".", ", "), handy_unit(unit)[1]
+    return f"{words} / {handy}" if handy else words
+
+
 def quantity_text(value: object, unit: str = "", digits: int = 6) -> tuple[str, str]:
     """Return a value of a result as text, and its unit of a handy size; None is ``-``, a truth ``yes`` or ``no``."""
     factor, handy = handy_unit(unit)

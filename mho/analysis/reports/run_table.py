@@ -1,20 +1,26 @@
-"""One table of many runs: a row a run, with its facts, parameters and results, from the cards of the files.
+"""One table of many runs, and as CSV, parquet or JSON: a row a run, with its facts, parameters and results.
 
-A card (`mho.runs.index`) is one small text in the file, so that thousands of files take a second or two.
+It is made of cards (`mho.runs.index`), one small text in each file: thousands of files take a second or two.
 """
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from mho.analysis.whole_files import whole_file
 from mho.errors import InputError, RunFileError
+from mho.escaping import csv_cell
 from mho.runs import outcome_line
-from mho.runs.index import Card, read_card
+from mho.runs.index import Card, read_card, write_parquet
 
 Row = dict[str, Any]
 
@@ -33,35 +39,22 @@ class RunRow:
 
     path: Path
     row: Row | None
-    units: Mapping[str, str]
+    units: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class RunTable:
-    """The rows of many runs.
+    """The rows of many runs."""
 
-    Attributes
-    ----------
-    columns : tuple of str
-        `FACTS`, then ``parameter.NAME`` and ``result.NAME``.
-    units : mapping
-        Of the columns that have one.
-    rows : tuple of dict
-        A value for each column, None where a run has none.
-    """
-
-    columns: tuple[str, ...]
-    units: Mapping[str, str]
-    rows: tuple[Row, ...]
+    columns: tuple[str, ...]  # `FACTS`, then ``parameter.NAME`` and ``result.NAME``
+    units: Mapping[str, str]  # of the columns that have one
+    rows: tuple[Row, ...]  # a value for each column, None where a run has none
 
     def chosen(self, names: Sequence[str]) -> RunTable:
         """Return the table with these columns only, each named in full or without its ``result.`` or ``parameter.``.
 
-        Raises
-        ------
-        InputError
-            There is none of that name; the nearest is named.
+        Raises `InputError`: there is none of that name; the nearest is named.
         """
         columns = tuple(dict.fromkeys(column_of(name, self.columns) for name in names))
         units = {column: unit for column, unit in self.units.items() if column in columns}
@@ -73,7 +66,7 @@ def row_of(path: Path) -> RunRow:
     try:
         return row_of_card(path, read_card(path))
     except RunFileError as error:
-        return RunRow(path, None, {}, str(error))
+        return RunRow(path, None, reason=str(error))
 
 
 def row_of_card(path: Path, card: Card) -> RunRow:
@@ -116,7 +109,7 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
     """
     units: dict[str, str] = {"duration": "s"}
     told: set[str] = {*FACTS}
-    kept: list[Row] = []
+    table_rows: list[Row] = []
     for one in rows:
         if one.row is None:
             continue
@@ -131,22 +124,16 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
                 if unit:
                     units[name] = unit
             row[name] = value
-        kept.append(row)
-    columns = (*FACTS, *(name for source in SOURCES for name in _of_source(source, kept)))
-    return RunTable(columns, units, tuple({name: row.get(name) for name in columns} for row in kept))
-
-
-def _of_source(source: str, rows: Iterable[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(f"{source}.")))
+        table_rows.append(row)
+    known = dict.fromkeys(name for row in table_rows for name in row)
+    columns = (*FACTS, *(name for source in SOURCES for name in known if name.startswith(f"{source}.")))
+    return RunTable(columns, units, tuple({name: row.get(name) for name in columns} for row in table_rows))
 
 
 def column_of(name: str, columns: Sequence[str]) -> str:
     """Return the column that `name` means: in full, or without ``result.`` or ``parameter.``, whatever its case.
 
-    Raises
-    ------
-    InputError
-        There is none; the nearest is named.
+    Raises `InputError`: there is none; the nearest is named.
     """
     known = {column.lower(): column for column in columns}
     for full in (name, *(f"{source}.{name}" for source in SOURCES)):
@@ -158,3 +145,76 @@ def column_of(name: str, columns: Sequence[str]) -> str:
     near = difflib.get_close_matches(name.split(".", 1)[-1], short, 3, 0.5)
     meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(columns)}"
     raise InputError(f"no run has a column {name!r}; {meant}")
+
+
+def check_table_file(output: Path) -> None:
+    """Refuse a name that says no form of a table, before any run is read.
+
+    Raises `InputError`: its suffix is none of `.csv`, `.parquet` and `.json`.
+    """
+    if output.suffix.lower() not in _WRITERS:
+        raise InputError(
+            f"table {output} has suffix {output.suffix or 'none'!r}; name one ending in {', '.join(_WRITERS)}"
+        )
+
+
+def write_table(table: RunTable, output: Path) -> None:
+    """Write a table; a file of that name is replaced whole, or stays as it is.
+
+    CSV has the unit of a column in its header, ``result.x (S)``; parquet as metadata of the column, and where pandas
+    keeps ``DataFrame.attrs["units"]``; JSON as a mapping ``units`` beside the rows, ``runs``.
+
+    Raises `InputError`: another suffix, a file that cannot be written, or a package that is not installed.
+    """
+    check_table_file(output)
+    _WRITERS[output.suffix.lower()](table, output)
+
+
+def _write_csv(table: RunTable, output: Path) -> None:
+    with _draft(output) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(csv_heads(table, table.columns))
+        writer.writerows([csv_value(row[one]) for one in table.columns] for row in table.rows)
+
+
+def csv_heads(table: RunTable, columns: Iterable[str]) -> list[object]:
+    """Return the heads of columns of a table, with their units, as cells of a CSV file."""
+    return [csv_cell(f"{one} ({table.units[one]})" if one in table.units else one) for one in columns]
+
+
+def csv_value(value: Any) -> object:
+    """Return a value of a table as a cell of a CSV file."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case _:
+            return csv_cell(value)
+
+
+def _write_json(table: RunTable, output: Path) -> None:
+    rows = [{one: _json_value(value) for one, value in row.items()} for row in table.rows]
+    text = json.dumps({"units": dict(table.units), "runs": rows}, ensure_ascii=False, allow_nan=False)
+    with _draft(output) as file:
+        file.write(f"{text}\n")
+
+
+def _json_value(value: Any) -> Any:
+    """Return a value as JSON has it: no number that is none, and none that is endless."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+@contextmanager
+def _draft(output: Path) -> Iterator[TextIO]:
+    with whole_file(output, "table", "") as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+_WRITERS: dict[str, Callable[[RunTable, Path], None]] = {
+    ".csv": _write_csv,
+    ".parquet": lambda table, output: write_parquet(table.rows, output, table.units),
+    ".json": _write_json,
+}

@@ -22,43 +22,23 @@ from mho.toml import load_toml
 
 @dataclass(frozen=True)
 class BenchFacts:
-    """The bench a run was made on.
+    """The bench a run was made on."""
 
-    Attributes
-    ----------
-    name : str
-        As its file says; empty when the run file holds no bench that can be read.
-    preset : str or None
-        Cell preset of a simulated bench, None for a real one.
-    """
-
-    name: str
-    preset: str | None
+    name: str  # as its file says; empty when the run file holds no bench that can be read
+    preset: str | None  # cell preset of a simulated bench, None for a real one
 
 
 @dataclass(frozen=True)
 class ArrayFacts:
-    """The result of programming one array.
-
-    Attributes
-    ----------
-    cells, programmed : int
-        Cells in use, and those of them read at least once.
-    pulses : int or None
-        Pulses of all cells; None when not recorded.
-    outside : int or None
-        Programmed cells that read outside their verify window; None without a chip map.
-    error_mean, error_sd : float or None
-        Achieved minus wanted conductance over the programmed cells, S; None without any.
-    """
+    """The result of programming one array."""
 
     name: str
-    cells: int
-    programmed: int
-    pulses: int | None
-    outside: int | None
-    error_mean: float | None
-    error_sd: float | None
+    cells: int  # in use
+    programmed: int  # those of them read at least once
+    pulses: int | None  # pulses of all cells; None when not recorded
+    outside: int | None  # programmed cells that read outside their verify window; None without a chip map
+    error_mean: float | None  # achieved minus wanted conductance of programmed cells, S; None without any
+    error_sd: float | None  # likewise
 
 
 @dataclass(frozen=True)
@@ -164,61 +144,43 @@ def summarise(run: RunFile) -> Summary:
     """
     chip = read_chip(run)
     levels = None if chip is None else chip.level_scale()
-    told = run.summary
+    result = run.summary
     status = run.status
     mvm_outputs, mvm_wrong = _count_products(run)
+    contents = {name: run.length(name) for name in run.tables}
+    contents |= {f"maps/{name}": len(run.map_times(name)) for name in run.maps}
+    end = datetime.now().astimezone() if status in GOING_ON else run.end_time
     return Summary(
-        path=run.path,
-        title=run.title,
-        status=status,
-        reason=run.reason,
-        start=run.start_time,
-        duration=_duration(run, status),
-        procedure=run.procedure,
-        version=run.version,
-        parameters=run.parameters,
-        bench=read_bench(run),
-        seed=run.seed,
-        chip="" if chip is None else chip.name,
-        labels=run.labels,
-        after=run.provenance.get("after", ""),
-        arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
-        convergence=read_convergence(run),
-        converged=_told(told, "converged", bool),
-        reason_not_converged=str(told.get("reason", "")),
-        proved_bits=_told(told, "bits", int, float) if "certificate" in told else None,
-        asked_bits=_told(told, "bits_asked", int, float),
-        enclosure=_told(told, "enclosure", dict) or {},
-        encoding=str(told.get("encoding", "")),
-        mvm_outputs=mvm_outputs,
-        worth=tuple(worth_rows(told)),
-        mvm_wrong=mvm_wrong,
-        bench_seconds=_told(told, "virtual_seconds", int, float),
-        conclusion=run.conclusion,
+        path=run.path, title=run.title, status=status, reason=run.reason, start=run.start_time,
+        duration=None if end is None else (end - run.start_time).total_seconds(), procedure=run.procedure,
+        version=run.version, parameters=run.parameters, bench=read_bench(run), seed=run.seed,
+        chip="" if chip is None else chip.name, labels=run.labels, after=run.provenance.get("after", ""),
+        arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)), convergence=read_convergence(run),
+        converged=_typed(result, "converged", bool), reason_not_converged=str(result.get("reason", "")),
+        proved_bits=_typed(result, "bits", int, float) if "certificate" in result else None,
+        asked_bits=_typed(result, "bits_asked", int, float), enclosure=_typed(result, "enclosure", dict) or {},
+        encoding=str(result.get("encoding", "")), mvm_outputs=mvm_outputs, worth=tuple(worth_rows(result)),
+        mvm_wrong=mvm_wrong, bench_seconds=_typed(result, "virtual_seconds", int, float), conclusion=run.conclusion,
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
-        result=plain_results(told),
-        result_units=run.result_units,
-        contents={name: run.length(name) for name in run.tables}
-        | {f"maps/{name}": len(run.map_times(name)) for name in run.maps},
-    )
+        result=plain_results(result), result_units=run.result_units, contents=contents,
+    )  # fmt: skip
+
+
+def read_description(text: str) -> dict[str, Any]:
+    """Return what a bench file or chip map in a run file says; nothing where it cannot be read."""
+    try:
+        return load_toml(text, "a file", RunFileError)
+    except RunFileError:
+        return {}
 
 
 def read_bench(run: RunFile) -> BenchFacts:
     """Return name and, for a simulated bench, cell preset of the bench that `run` was made on."""
-    try:
-        text = load_toml(run.bench, "the bench file", RunFileError)
-    except RunFileError:
-        return BenchFacts("", None)
-    simulation = text.get("simulation")
-    preset = None
+    text = read_description(run.bench)
+    simulation, preset = text.get("simulation"), None
     if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
         preset = run.provenance.get("preset") or simulation.get("preset", "")
     return BenchFacts(str(text.get("name", "")), preset)
-
-
-def _duration(run: RunFile, status: Status) -> float | None:
-    end = datetime.now().astimezone() if status in GOING_ON else run.end_time
-    return None if end is None else (end - run.start_time).total_seconds()
 
 
 def _array_facts(cells: ArrayCells, levels: Levels | None) -> ArrayFacts:
@@ -240,11 +202,11 @@ def _count_products(run: RunFile) -> tuple[int | None, int | None]:
     if "cycles" in run.tables and {"mvm_outputs", "mvm_wrong"} <= set(run.units("cycles")):
         outputs, wrong = (run.column("cycles", name) for name in ("mvm_outputs", "mvm_wrong"))
         return int(outputs.sum()), int(wrong.sum())
-    told = run.summary
-    return _told(told, "mvm_outputs", int), _told(told, "mvm_wrong", int)
+    result = run.summary
+    return _typed(result, "mvm_outputs", int), _typed(result, "mvm_wrong", int)
 
 
-def _told(told: Mapping[str, Any], name: str, *kinds: type) -> Any:
+def _typed(result: Mapping[str, Any], name: str, *kinds: type) -> Any:
     """Return a value of the summary in the file; None where its type is another than mho writes."""
-    value = told.get(name)
+    value = result.get(name)
     return value if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)) else None

@@ -14,6 +14,18 @@ from typing import Any
 from mho.analysis.reports.quantities import quantity_text
 
 
+def enclosure_sentence(enclosure: Mapping[str, Any]) -> str:
+    """Return what the enclosure in a solve's summary proves, in one line."""
+    if not enclosure.get("certified"):
+        return f"cannot be certified: {enclosure.get('reason') or 'no reason is known'}"
+    error, own = (enclosure.get(name) for name in ("relative_error", "componentwise_error"))
+    by_itself = "" if own is None else f", and to within {own:.2e} of itself"
+    return (
+        f"enclosed: every element to within {error or 0.0:.2e} of the largest{by_itself} "
+        f"({enclosure.get('bits', 0.0):.1f} bits, {enclosure.get('method')})"
+    )
+
+
 @dataclass(frozen=True)
 class PublishedCosts:
     """What operations take in the circuit of Zuo 2025 (Nature Electronics 8, 1222, Fig. 5), and the GPU core beside it.
@@ -46,12 +58,7 @@ COSTS = PublishedCosts()
 
 @dataclass(frozen=True)
 class Side:
-    """Time and energy of one side of a solve.
-
-    Attributes
-    ----------
-    seconds, joules : float
-    """
+    """Time and energy of one side of a solve."""
 
     seconds: float
     joules: float
@@ -64,14 +71,9 @@ def digital_side(multiplications: float) -> Side:
 
 
 def chip_side(result: Mapping[str, Any]) -> Side:
-    """Return what the circuit's operations in a solve's result take.
+    """Return what the circuit's operations in a solve's result take, by its counts of operations.
 
     A loop has as many lines as the root of the multiplications that an INV stands for.
-
-    Parameters
-    ----------
-    result : mapping
-        With ``multiplications``, ``inversions``, ``products`` (shots of MVM) and ``mvm_outputs``.
     """
     p, chip = COSTS, result["multiplications"]["chip"]
     inversions, shots, integers = (
@@ -88,13 +90,7 @@ def chip_side(result: Mapping[str, Any]) -> Side:
 
 
 def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what the chip was worth as pairs of name and text; none of a file that does not say.
-
-    Parameters
-    ----------
-    result : mapping
-        Of a solve or an application, with ``multiplications``, ``without_chip`` and ``direct`` as far as they are known.
-    """
+    """Return what the chip was worth as pairs of name and text, as far as the result of a solve or an application says."""
     work, without = result.get("multiplications"), result.get("without_chip")
     if not isinstance(work, Mapping) or not {"chip", "digital", "share_on_chip"} <= set(work):
         return []
@@ -104,11 +100,8 @@ def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     digital = work["digital"]
     kinds = sorted(digital.items(), key=lambda pair: -pair[1])
     total = sum(digital.values())
-    share = (
-        ""
-        if work["share_on_chip"] is None
-        else f"; {work['share_on_chip']:.1%} of all multiplications on the chip"
-    )
+    part = work["share_on_chip"]
+    share = "" if part is None else f"; {part:.1%} of all multiplications on the chip"
     beside = f", {without['digital']:,} without the chip" if isinstance(without, Mapping) else ""
     rows.append(("digital work", f"{total:,} multiplications{beside}{share}"))
     rows.append(("of these", ", ".join(f"{name} {count:,}" for name, count in kinds if count)))

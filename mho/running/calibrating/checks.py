@@ -56,7 +56,7 @@ class MeasuredRun:
         Of its file.
     how : PulseTable
     columns : mapping
-        Its pulses, as `mho.analysis.calibration.read_pulses` has them.
+        Its pulses, the columns of `mho.analysis.calibration.read_records`.
     kind : type of Procedure or None
         The procedure; None where the table's pulses are repeated one by one.
     values : mapping

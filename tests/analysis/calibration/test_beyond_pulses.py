@@ -9,7 +9,7 @@ import pytest
 
 from mho.analysis.calibration.experiments.ageing import RATE, Ageing, AgeingReads, ageing, normal_parts
 from mho.analysis.calibration.experiments.estimates import ParameterEstimate
-from mho.analysis.calibration.experiments.gathering import (
+from mho.analysis.calibration.experiments.evidence import (
     Rate,
     brackets,
     endurance,

@@ -11,10 +11,9 @@ from scipy.stats import truncnorm
 
 from benchmarks._hidden_presets import hidden, random_pulses
 from mho.analysis.calibration import calibrating, sought, transitions_of
-from mho.analysis.calibration.calibrating import Calibration, Coordinates
+from mho.analysis.calibration.calibrating import Calibration, Coordinates, as_preset_file
 from mho.analysis.calibration.experiments import ParameterEstimate
 from mho.analysis.calibration.posterior import Posterior, _width, infer
-from mho.analysis.calibration.preset_text import as_preset_file
 from mho.array_types import Floats
 from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
 from mho.running.calibrating.posterior_draws import PosteriorDraws

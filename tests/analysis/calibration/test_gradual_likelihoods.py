@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from benchmarks._hidden_presets import random_pulses
 from mho.analysis.calibration import sought, transitions_of
-from mho.analysis.calibration.helping import helping
+from mho.analysis.calibration.advice import helping
 from mho.analysis.calibration.likelihoods.gradual_reset import GradualResets, falling, lowered
 from mho.analysis.calibration.likelihoods.gradual_set import GradualSets, landing
 from mho.analysis.calibration.transitions import NOISE, Sequences, Transitions

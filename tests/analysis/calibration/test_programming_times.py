@@ -11,7 +11,7 @@ import pytest
 from mho import run
 from mho.analysis.calibration import read_records, told_beyond_pulses, transitions_of
 from mho.analysis.calibration.experiments.ageing import AgeingReads, ageing
-from mho.analysis.calibration.experiments.gathering import kelvin_of
+from mho.analysis.calibration.experiments.evidence import kelvin_of
 from mho.analysis.calibration.experiments.programming_times import undisturbed
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Program, Retention

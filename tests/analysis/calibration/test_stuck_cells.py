@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import betaincinv
 
-from mho.analysis.calibration.experiments.gathering import StuckCells, share_of, stuck_cells
+from mho.analysis.calibration.experiments.evidence import StuckCells, share_of, stuck_cells
 from mho.analysis.calibration.pulses_by_cell import READ, RESET, SET, pulses_by_cell
+from mho.analysis.calibration.still_cells import Unmoved, unmoved_cells
 from mho.analysis.calibration.transitions import transitions_of
-from mho.analysis.calibration.unmoved import Unmoved, unmoved_cells
 from mho.instruments.simulated import CELL_PRESETS
 
 BASE = asdict(CELL_PRESETS["stanford"])

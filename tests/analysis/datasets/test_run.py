@@ -141,7 +141,7 @@ def test_what_is_missing_is_said(path, monkeypatch):
         with pytest.raises(RunFileError, match="no table 'final'"):
             run.to_pandas("final")
         for module, ask in (("pandas", run.to_pandas), ("xarray", run.to_xarray)):
-            for name in ("frames", "labelled"):
+            for name in ("frames", "xarray_values"):
                 monkeypatch.delitem(sys.modules, f"mho.analysis.datasets.{name}", raising=False)
             monkeypatch.setitem(sys.modules, module, None)
             with pytest.raises(InputError, match=rf"needs {module}: pip install 'mho\[exchange\]'"):

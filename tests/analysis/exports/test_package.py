@@ -23,8 +23,7 @@ from mho import run as run_procedure
 from mho.analysis.exports import Description, export, publish
 from mho.analysis.exports.package import text_tables
 from mho.analysis.exports.package.description import orcid_check_digit
-from mho.analysis.reports.run_table import row_of, table_of
-from mho.analysis.reports.table_files import csv_heads, csv_value
+from mho.analysis.reports.run_table import csv_heads, csv_value, row_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.instruments import open_bench
 from mho.procedures import Read

@@ -18,8 +18,8 @@ import mho
 from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
-from mho.analysis.figures.values import gathering
-from mho.analysis.figures.values.gathering import gather
+from mho.analysis.figures.values import figure_reading
+from mho.analysis.figures.values.figure_reading import gather
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile, RunHeader, RunWriter
 
@@ -82,7 +82,7 @@ def test_more_curves_than_colours_are_a_crowd_and_the_newest_are_kept(
     assert not any(mark.label for mark in drawing.marks)
     assert len({mark.colour for mark in drawing.marks}) == 12
     assert drawing.note == "12 curves"
-    monkeypatch.setattr(gathering, "CURVES_SHOWN", 5)
+    monkeypatch.setattr(figure_reading, "CURVES_SHOWN", 5)
     drawing = drawn(figure, path)
     assert [mark.x[0] for mark in drawing.marks] == [14, 16, 18, 20, 22]
     assert drawing.note == "newest 5 of 12 curves"
@@ -398,7 +398,7 @@ def test_a_live_run_is_drawn_as_far_as_it_is(tmp_path: Path) -> None:
 def test_of_a_very_long_table_of_several_curves_the_newest_rows_are_read(tmp_path: Path) -> None:
     figure = Figure("long", table="points", x="time", y="current", by="level")
     path = write(tmp_path / "a.h5", time=[0.0], current=[0.0])
-    length = 4 * gathering.NEWEST
+    length = 4 * figure_reading.NEWEST
     with h5py.File(path, "r+") as file:
         for name in ("time", "row", "column", "level", "current", "wave", "wave_length"):
             old = file[f"entry/points/{name}"]
@@ -410,10 +410,10 @@ def test_of_a_very_long_table_of_several_curves_the_newest_rows_are_read(tmp_pat
             made.attrs.update(attributes)
         file["entry/points/current"][:] = np.arange(length)
     drawing = drawn(figure, path)
-    assert drawing.note == f"newest {gathering.NEWEST} of {length} rows"
+    assert drawing.note == f"newest {figure_reading.NEWEST} of {length} rows"
     (mark,) = drawing.marks
-    assert len(mark.y) <= gathering.POINTS + 2
-    assert (mark.y.min(), mark.y.max()) == (length - gathering.NEWEST, length - 1)
+    assert len(mark.y) <= figure_reading.POINTS + 2
+    assert (mark.y.min(), mark.y.max()) == (length - figure_reading.NEWEST, length - 1)
 
 
 def test_another_table_is_drawn_grey_behind_the_curves_with_the_last_column(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from figure_samples import write_samples  # noqa: E402
 from mho.analysis.figures.drawing import compose  # noqa: E402
 from mho.analysis.figures.marks import Drawing, Mark  # noqa: E402
 from mho.analysis.figures.sheet import draw_drawing  # noqa: E402
-from mho.analysis.figures.values.gathering import gather  # noqa: E402
+from mho.analysis.figures.values.figure_reading import gather  # noqa: E402
 from mho.runs import RunFile  # noqa: E402
 
 REFERENCES = HERE / "references"

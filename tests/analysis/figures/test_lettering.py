@@ -21,7 +21,7 @@ from mho.analysis.figures.rendering.lettering import (
 )
 from mho.analysis.figures.sheet import UNUSED, draw_drawing, embedded_fonts, save_to
 from mho.analysis.figures.values.figure_data import AxisText, MapImage
-from mho.analysis.figures.values.gathering import code_names
+from mho.analysis.figures.values.figure_reading import code_names
 from mho.analysis.figures.values.statistics import is_signed
 
 

@@ -17,8 +17,8 @@ from run_samples import LEVELS, SampleRun
 
 from mho.analysis import plot
 from mho.analysis.figures.sheet import draw_runs
-from mho.analysis.figures.values import gathering
-from mho.analysis.figures.values.gathering import TableColumns
+from mho.analysis.figures.values import figure_reading
+from mho.analysis.figures.values.figure_reading import TableColumns
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
 
@@ -253,9 +253,9 @@ def test_a_table_of_many_rows_is_drawn_in_little_memory_with_its_outliers(tmp_pa
             data.attrs.update(attributes)
         group["current"][LONG // 2 + 17] = 1.0
     with RunFile(path) as run:
-        places, values, every = gathering.thinned_rows(TableColumns(run, "points"), "current", "", LONG)
-        assert len(values) <= gathering.POINTS + 2
-        assert every == 2 * LONG // gathering.POINTS
+        places, values, every = figure_reading.thinned_rows(TableColumns(run, "points"), "current", "", LONG)
+        assert len(values) <= figure_reading.POINTS + 2
+        assert every == 2 * LONG // figure_reading.POINTS
         assert places[values == 1.0].tolist() == [LONG // 2 + 17]
     code = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / "run.png")]
     child = subprocess.run(code, capture_output=True, text=True, check=True, cwd=ROOT)

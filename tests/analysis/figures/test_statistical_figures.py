@@ -14,8 +14,8 @@ import mho
 from mho import Band, Column, Figure, Layout, Map, ReferenceLine, Table
 from mho.analysis.figures.drawing import compose, confusion, decided_levels, in_order, row_shares, shares
 from mho.analysis.figures.marks import BELOW, Drawing
-from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.spatial_correlation import autocorrelation, without_group_medians
+from mho.analysis.figures.values.figure_reading import gather
+from mho.analysis.figures.values.statistics import autocorrelation, without_group_medians
 from mho.errors import RunFileError
 from mho.runs import RunFile, RunHeader, RunWriter
 

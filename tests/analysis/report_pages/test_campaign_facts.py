@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mho.analysis.grouping import Group, RunCard
-from mho.analysis.report_pages.campaign_facts import (
+from mho.analysis.report_pages.campaign_page import (
     all_outliers,
     chosen_groups,
     outliers,

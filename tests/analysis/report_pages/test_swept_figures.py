@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from mho.analysis.grouping import RunCard
-from mho.analysis.report_pages.campaign_facts import results_of, varied
-from mho.analysis.report_pages.campaign_page import moved_results, swept, swept_pictures
+from mho.analysis.report_pages.campaign_page import moved_results, results_of, swept, swept_pictures, varied
 from mho.runs.index import Card, ResultQuantity
 from mho.runs.index.card import RunFacts
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.analysis.figures.values.gathering import code_names
+from mho.analysis.figures.values.figure_reading import code_names
 from mho.extensions.projection import PRESETS, PUBLISHED, PUBLISHED_POINTS, project, save
 from mho.extensions.projection.digital import in_double, kept_matrix, new_matrix
 from mho.extensions.projection.model import cost_in_blocks, cost_in_one_loop

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.analysis.calibration import read_pulses
+from mho.analysis.calibration import read_records
 from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
@@ -124,21 +124,21 @@ def test_cycles_of_a_solve_are_no_pulses_and_its_pulses_are_read(tmp_path: Path)
     path = run(Solve(matrix=np.eye(2)), "arrays", seed=1, output=tmp_path / "solve.h5").path
     with RunFile(path) as solved:
         made = solved.table("pulses")
-    pulses = read_pulses([path])
+    pulses = read_records([path]).columns
     assert len(pulses["row"]) == len(made["row"]) > 0
     assert pulses["conductance"].tolist() == made["conductance"].tolist()
 
 
 def test_pulses_of_response_and_cycles_have_their_kinds_and_places(runs: dict[str, Path]) -> None:
-    pulses = read_pulses([runs["response"]])
+    pulses = read_records([runs["response"]]).columns
     kind, after = pulses["kind"], pulses["conductance"]
     assert set(kind.tolist()) == {0.0, 1.0}
     assert (kind == 0).sum() == (kind == 1).sum() > 0
     assert np.median(after[kind == 0]) < np.median(after[(kind == 1) & (pulses["gate"] > 3.0)]) / 3.0
-    cycles = read_pulses([runs["cycles"]])
+    cycles = read_records([runs["cycles"]]).columns
     assert (cycles["kind"] == 1).sum() == (cycles["kind"] == 2).sum()
     assert np.isnan(cycles["conductance"]).sum() == len(np.unique(cycles["row"] * 4 + cycles["column"]))
-    several = read_pulses([runs["cycles"], runs["program"]])  # in the order in which they were made
+    several = read_records([runs["cycles"], runs["program"]]).columns  # in the order in which they were made
     assert several["time"][-1] == several["time"].max()
     assert len(np.unique(several["array"])) == 1
 
@@ -150,7 +150,7 @@ def test_a_foreign_table_is_repeated_pulse_by_pulse_unless_reads_chose_them(
     imports = pytest.importorskip("mho.extensions.imports")
     imported = {}
     for name in ("cycles", "program"):
-        pulses = read_pulses([runs[name]])
+        pulses = read_records([runs[name]]).columns
         table = tmp_path / f"{name}.csv"
         rows = np.stack([pulses[one] for one in NAMES], axis=1)
         np.savetxt(table, rows, delimiter=",", header=",".join(NAMES), comments="", fmt="%.9g")

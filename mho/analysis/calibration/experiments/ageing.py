@@ -46,53 +46,35 @@ STUCK_ODDS = -4.0, 1.5  # ln of the odds that a cell is stuck: mean and deviatio
 
 @dataclass(frozen=True)
 class Ageing:
-    """What the reads of a run tell: ln relaxation, drift, ln noise, the log-odds of a stuck cell, the rate.
+    """What the reads of a run tell: ln relaxation, drift, ln noise, the log-odds of a stuck cell, the rate."""
 
-    Attributes
-    ----------
-    mean, error, prior : (5,) array
-        SI; the deviations after the run and before it.
-    levels : float
-        Largest over smallest conductance of the cells.
-    cells : int
-    """
-
-    mean: Floats
-    error: Floats
-    prior: Floats
-    levels: float
+    mean: Floats  # (5,): SI
+    error: Floats  # (5,): deviations after the run
+    prior: Floats  # (5,): and before it
+    levels: float  # largest over smallest conductance of the cells
     cells: int
 
     def estimates(self) -> list[ParameterEstimate]:
         """Return relaxation and drift, where they are told."""
-        told = self.error < TOLD * self.prior
+        known = self.error < TOLD * self.prior
         low, high = (self.mean + side * reach(self.cells) * self.error for side in (-1.0, 1.0))
-        found = []
-        if told[DRIFT]:
-            found.append(
-                ParameterEstimate("drift", float(self.mean[DRIFT]), float(low[DRIFT]), float(high[DRIFT]))
-            )
-        if told[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
+        result = []
+        if known[DRIFT]:
+            value, least, most = (float(one[DRIFT]) for one in (self.mean, low, high))
+            result.append(ParameterEstimate("drift", value, least, most))
+        if known[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
             value, least, most = (math.exp(one[RELAXATION]) for one in (self.mean, low, high))
-            found.append(ParameterEstimate("relaxation", value, least, most))
-        return found
+            result.append(ParameterEstimate("relaxation", value, least, most))
+        return result
 
 
 @dataclass(frozen=True)
 class AgeingReads:
-    """Reads of cells that no pulse has disturbed.
+    """Reads of cells that no pulse has disturbed."""
 
-    Attributes
-    ----------
-    ages, conductance : (reads, cells) array
-        s since programming, and S.
-    elapsed : (reads,) array
-        For how long cells were at the temperature of the run, s.
-    """
-
-    ages: Floats
-    conductance: Floats
-    elapsed: Floats
+    ages: Floats  # (reads, cells): s since programming
+    conductance: Floats  # (reads, cells): S
+    elapsed: Floats  # (reads,): for how long cells were at the temperature of the run, s
 
     def chosen(self, base: Mapping[str, float], margin: float) -> AgeingReads:
         """Return those of them that count."""
@@ -197,9 +179,8 @@ class _Reads:
         noise = max(noise, FAINTEST)
         moved = self.reads * np.exp(loss * self.elapsed) - drift * self.slow
         quiet, variance = self._quiet.times(math.exp(2.0 * noise)), math.exp(2.0 * relaxation)
-        change = loss * float(self.elapsed.sum()) - math.log1p(
-            math.exp(stuck)
-        )  # of the reads' measure; the share
+        # of the reads' measure; the share
+        change = loss * float(self.elapsed.sum()) - math.log1p(math.exp(stuck))
         found = []
         if self.trapped < 1.0:
             found.append(self._under(quiet, moved, variance) + math.log(1.0 - self.trapped) + change)
@@ -306,8 +287,7 @@ def normal_parts(tail: float) -> tuple[Floats, Floats]:
 
 
 def _spread(ages: Floats, base: Mapping[str, float]) -> Floats:
-    result: Floats = np.log1p(ages / base["relaxation_time"]) ** base["relaxation_power"]
-    return result
+    return np.log1p(ages / base["relaxation_time"]) ** base["relaxation_power"]
 
 
 def _covariance(elapsed: Floats, times: Floats, aperture: float) -> Floats:

@@ -11,8 +11,7 @@ import numpy as np
 from mho.array_types import Floats
 
 TAIL = 0.025
-FEWEST = 5
-"""Cells, or series of reads, below which their scatter gives no interval."""
+FEWEST = 5  # cells, or series of reads, below which their scatter gives no interval
 
 
 @dataclass(frozen=True)
@@ -53,24 +52,22 @@ def reach(count: int) -> float:
     return float(t.ppf(1.0 - TAIL, count - 1))
 
 
-def mean_of(name: str, values: Floats, factor: float = 1.0) -> ParameterEstimate | None:
-    """Return the mean of what each cell tells, times a factor; None for fewer than five cells."""
+def mean_of(name: str, values: Floats) -> ParameterEstimate | None:
+    """Return the mean of what each cell tells; None for fewer than five cells."""
     known = values[np.isfinite(values)]
     if len(known) < FEWEST:
         return None
     middle = float(known.mean())
     half = reach(len(known)) * float(known.std(ddof=1)) / math.sqrt(len(known))
-    low, high = sorted((factor * (middle - half), factor * (middle + half)))
-    return ParameterEstimate(name, factor * middle, low, high)
+    return ParameterEstimate(name, middle, middle - half, middle + half)
 
 
-def root_mean_square(name: str, squares: Floats, factor: float = 1.0) -> ParameterEstimate | None:
-    """Return the root of the mean of squares, times a factor; its interval is one of the logarithm. None as `mean_of`."""
+def root_mean_square(name: str, squares: Floats) -> ParameterEstimate | None:
+    """Return the root of the mean of squares; its interval is one of the logarithm. None as `mean_of`."""
     known = squares[np.isfinite(squares)]
     if len(known) < FEWEST or not known.mean() > 0.0:
         return None
     middle = float(known.mean())
     relative = reach(len(known)) * float(known.std(ddof=1)) / middle / math.sqrt(len(known))
-    value = factor * math.sqrt(middle)
-    stretch = math.exp(0.5 * relative)  # a root has half the relative error
+    value, stretch = math.sqrt(middle), math.exp(0.5 * relative)  # a root has half the relative error
     return ParameterEstimate(name, value, value / stretch, value * stretch)

@@ -53,12 +53,8 @@ def step_share(interval: float, aperture: float, base: Mapping[str, float]) -> f
 def own_variances(variances: Floats, steps: Floats, seen: float, stepped: float) -> Floats:
     """Return the variances (cells,) of 1/f noise, relative: of series' `variances` and half mean square `steps`.
 
-    The meter's white noise is taken off; none are returned where then nothing is left that stands out over the cells.
-
-    Parameters
-    ----------
-    seen, stepped : float
-        `seen_share` and `step_share`: what is in either of 1/f noise of unit variance.
+    `seen` and `stepped` are what is in either of 1/f noise of unit variance. The meter's white noise is taken off; none are
+    returned where then nothing is left that stands out over the cells.
     """
     from scipy.stats import t as student  # loads slowly
 
@@ -84,32 +80,24 @@ def seen_traps(interval: float, samples: int, base: Mapping[str, float]) -> floa
 
 
 def noise_levels(
-    variances: Floats,
-    cells: Mapping[str, NDArray[Any]],
-    interval: float,
-    samples: int,
-    aperture: float,
-    base: Mapping[str, float],
-    steps: Floats | None = None,
-) -> list[ParameterEstimate]:
+    variances: Floats, cells: Mapping[str, NDArray[Any]], interval: float, samples: int, aperture: float,
+    base: Mapping[str, float], steps: Floats | None = None,
+) -> list[ParameterEstimate]:  # fmt: skip
     """Return read_noise, rtn_share and rtn_noise, as far as the reads tell them.
 
     Parameters
     ----------
-    variances : (cells, series) array
-        Of each series, relative to the square of its mean.
-    cells : mapping
+    variances, steps
+        (cells, series): of each series, and half the mean square of the step from read to read, relative to the square
+        of its mean; `steps` tell the meter's white noise.
+    cells
         Columns of the table ``noise``: ``levels`` (2 where there is telegraph noise), ``mean``, ``low``, ``high`` (S),
         ``dwell_low``, ``dwell_high`` (s).
     interval, samples, aperture
         From read to read, s; reads of a series; for how long each was averaged, s.
-    base : mapping
-        The base preset: between which times its noise lies.
-    steps : (cells, series) array, optional
-        Half the mean square of the step from read to read, relative as the variances: it tells the meter's white noise.
     """
     trapped = np.asarray(cells["levels"]) == 2
-    found: list[ParameterEstimate | None] = []
+    result: list[ParameterEstimate | None] = []
     if not base["noise_full"]:  # else noise depends on conductance in a way that a few cells do not tell
         quiet = variances[~trapped].mean(axis=1)
         calm = quiet < HIDDEN * np.median(quiet) if len(quiet) else np.zeros(0, bool)
@@ -119,18 +107,18 @@ def noise_levels(
         else:
             stepped = steps[~trapped].mean(axis=1)[calm]
             own = own_variances(quiet[calm], stepped, seen, step_share(interval, aperture, base))
-        found.append(root_mean_square("read_noise", own))
+        result.append(root_mean_square("read_noise", own))
     seen = seen_traps(interval, samples, base)
     if trapped.any() and seen > LEAST_SEEN:
         count, total = int(trapped.sum()), len(trapped)
         value, low, high = (
             min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total))
         )
-        found.append(ParameterEstimate("rtn_share", value, low, high))
+        result.append(ParameterEstimate("rtn_share", value, low, high))
     if not base["rtn_spread"] and not base["rtn_asymmetry"]:
         up, down = (np.asarray(cells[f"dwell_{name}"], dtype=float)[trapped] for name in ("high", "low"))
         step = (np.asarray(cells["high"], dtype=float) - np.asarray(cells["low"], dtype=float))[trapped]
         occupied = up / (up + down)
         noise = step / np.asarray(cells["mean"], dtype=float)[trapped] * np.sqrt(occupied * (1.0 - occupied))
-        found.append(mean_of("rtn_noise", noise))
-    return [one for one in found if one is not None]
+        result.append(mean_of("rtn_noise", noise))
+    return [one for one in result if one is not None]

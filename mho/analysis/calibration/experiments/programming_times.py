@@ -26,28 +26,14 @@ MOVED, PULSES = 0.02, 3  # of the conductance; a cell that its last pulses moved
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """Reads of cells between two pulses, or after the last one: the first and the last.
+    """Reads of cells between two pulses, or after the last one: the first and the last."""
 
-    Attributes
-    ----------
-    cell : (stretches, 2) array of int
-        Row and column.
-    begun : (stretches,) array
-        Time of the pulse, s: the middle between the reads before and after it.
-    times, conductance : (2, stretches) array
-        s and S; both reads are one where there is no other.
-    last : (stretches,) array of bool
-        No pulse came after.
-    still : frozenset of (row, column)
-        Cells that their last pulses did not move, as stuck ones.
-    """
-
-    cell: NDArray[np.int64]
-    begun: Floats
-    times: Floats
-    conductance: Floats
-    last: NDArray[np.bool_]
-    still: frozenset[Cell]
+    cell: NDArray[np.int64]  # row and column
+    begun: Floats  # time of the pulse, s: the middle between the reads before and after it
+    times: Floats  # (2, stretches): s; both reads are one where there is no other
+    conductance: Floats  # (2, stretches): S
+    last: NDArray[np.bool_]  # no pulse came after
+    still: frozenset[Cell]  # (row, column): cells that their last pulses did not move, as stuck ones
 
     def anew(self) -> tuple[Floats, Floats]:
         """Return ages (s) and conductances (2, stretches) of what was read again and then pulsed."""
@@ -98,21 +84,13 @@ def undisturbed(columns: Mapping[str, NDArray[np.float64]]) -> Undisturbed:
 
 @dataclass(frozen=True)
 class Before:
-    """What the runs before one tell of the cells that it finds.
+    """What the runs before one tell of the cells that it finds."""
 
-    Attributes
-    ----------
-    written : mapping
-        When each cell (row, column) had its last pulse, s on the clock of the run.
-    pulsed : Undisturbed or None
-        The reads of the last run that pulsed cells; None where cells were watched in between, or there is none.
-    still : frozenset of (row, column)
-        Those of the last run with pulses.
-    """
-
+    # When each cell (row, column) had its last pulse, s on the clock of the run
     written: Mapping[Cell, float]
+    # The reads of the last run that pulsed cells; None where cells were watched in between, or there is none
     pulsed: Undisturbed | None
-    still: frozenset[Cell]
+    still: frozenset[Cell]  # (row, column): those of the last run with pulses
 
 
 class EarlierRuns:

@@ -23,23 +23,16 @@ from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
 FITTED = {
-    "reset_slope": "log",
-    "reset_threshold": "volts",
-    "reset_threshold_spread": "log",
-    "reset_cycle_spread": "log",
-    "floor": "log",
-    "floor_spread": "log",
-    "floor_device_spread": "log",
-}
+    "reset_slope": "log", "reset_threshold": "volts", "reset_threshold_spread": "log",
+    "reset_cycle_spread": "log", "floor": "log", "floor_spread": "log", "floor_device_spread": "log",
+}  # fmt: skip
 """The parameters that RESETs tell about, and the kinds of their coordinates."""
 
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 LOG_2PI = np.log(2.0 * np.pi)
 WIDEST = 0.9  # V: the first grid reaches so far to either side
 FIRST, NODES = 181, 31
-SOFT = (
-    2e-3  # V over the threshold, up to which a cell may have held still: the likelihood is smooth on the grid
-)
+SOFT = 2e-3  # V over the threshold, up to which a cell may have held still: smooth on the grid
 FARTHEST = 6.0  # deviations: draws beyond are taken for this
 CLEAR = 20.0  # read deviations: where draws move a cell farther, how reads scatter in detail is of no account
 STEPS = 5, 2  # of Newton's, to the most probable draw, and where falls are clear
@@ -48,15 +41,7 @@ LEAST = 1e-5  # V over the threshold
 
 
 class GradualResets:
-    """The RESETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    resets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The RESETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
 
@@ -121,14 +106,9 @@ class GradualResets:
         duration = p["reset_slope"] * (resets.width / PULSE) ** 0.5
         total: Floats = -0.5 * (deviate * deviate + LOG_2PI) - np.log(width)
         of = (
-            self._log_before,
-            self._log_after,
-            self._error,
-            self._unchanged,
-            resets.live,
-            self._arriving,
+            self._log_before, self._log_after, self._error, self._unchanged, resets.live, self._arriving,
             duration,
-        )
+        )  # fmt: skip
         rows = [np.take_along_axis(one, self._order, axis=0)[:, :, None] for one in of]
         for clear, row in zip(self._clear, zip(*rows, strict=True), strict=True):
             before, after, error, unchanged, live, arriving, per_volt = row
@@ -146,28 +126,14 @@ class GradualResets:
 
 
 def lowered(
-    p: Mapping[str, float],
-    before: Floats,
-    after: Floats,
-    error: Floats,
-    unchanged: Floats,
-    drop: Floats,
-    bottom: Floats,
-    *,
-    clear: bool = False,
-) -> Floats:
+    p: Mapping[str, float], before: Floats, after: Floats, error: Floats, unchanged: Floats, drop: Floats,
+    bottom: Floats, *, clear: bool = False,
+) -> Floats:  # fmt: skip
     """Return the density of ln G read after RESETs above the threshold.
 
-    Parameters
-    ----------
-    before, after, error : array
-        ln of the reads (S), and the standard deviation of the second about where the pulse led the cell.
-    unchanged : array
-        ln of the density if the pulse did not change the cell.
-    drop, bottom : array
-        Of ln G by a median pulse, and the ln of the floor (S) of a median pulse.
-    clear : bool
-        Whether all these falls are far larger than `error`.
+    `error` is the deviation of ln G `after` about where the pulse led the cell, `unchanged` ln of the density if it did not
+    change the cell; a median pulse lowers ln G by `drop`, to `bottom` at most. `clear`: all these falls are far larger
+    than `error`.
     """
     cycle, scatter = max(p["reset_cycle_spread"], 1e-3), max(p["floor_spread"], 1e-3)
     still = (bottom - before) / scatter  # draws below it find the cell below their floor
@@ -196,18 +162,9 @@ def _above(apart: Floats, loose: Floats, steep: Floats, scatter: float) -> Float
 def falling(
     seen: Floats, drop: Floats, cycle: float, error: Floats, steps: int = STEPS[0]
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return what a fall that was `seen` to be so large (of ln G) tells, were there no floor.
+    """Return what a fall of ln G that was `seen` tells, were there no floor: draw, fall, density, the draw's deviation.
 
     It is drop exp(cycle z), read with a normal error: Laplace's method about the most probable draw z.
-
-    Returns
-    -------
-    draw, fallen : array
-        The most probable draw, and its fall.
-    density : array
-        Of `seen`.
-    loose : array
-        Standard deviation of the draw.
     """
     far = np.clip(np.log(np.maximum(seen, 1e-9) / drop) / cycle, -FARTHEST, FARTHEST)
     weight = (cycle * np.maximum(seen, drop) / error) ** 2

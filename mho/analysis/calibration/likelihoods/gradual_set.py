@@ -23,20 +23,13 @@ from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
 FITTED = {
-    "set_slope": "log",
-    "gate_threshold": "volts",
-    "maximum": "log",
-    "set_threshold": "volts",
-    "set_threshold_spread": "log",
-    "set_time": "log",
-    "set_acceleration": "log",
-    "set_cycle_spread": "log",
-    "set_device_spread": "log",
-    "landing": "log",
-    "landing_share": "log",
-}
+    "set_slope": "log", "gate_threshold": "volts", "maximum": "log", "set_threshold": "volts",
+    "set_threshold_spread": "log", "set_time": "log", "set_acceleration": "log", "set_cycle_spread": "log",
+    "set_device_spread": "log", "landing": "log", "landing_share": "log",
+}  # fmt: skip
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
+OF_PULSES = ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
 LN10 = np.log(10.0)
 LOG_2PI = np.log(2.0 * np.pi)
 FIRST, NODES = (49, 17), (31, 9)  # of thresholds and compliances, before any was seen and afterwards
@@ -56,15 +49,7 @@ OPEN = 0.05  # V: a gate is this far above its threshold at least, where the com
 
 
 class GradualSets:
-    """The SETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    sets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The SETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
 
@@ -128,10 +113,8 @@ class GradualSets:
             sets.width / p["set_time"] * np.exp(np.minimum(sets.voltage - low, 0.0) / p["set_acceleration"])
         )
         idle = most * p["maximum"] < IDLE * sets.landing
-        kinds = [
-            np.take_along_axis(kind | ~sets.live, order, axis=0).all(axis=1)
-            for kind in (idle, sets.voltage >= high)
-        ]
+        either = (kind | ~sets.live for kind in (idle, sets.voltage >= high))
+        kinds = [np.take_along_axis(kind, order, axis=0).all(axis=1) for kind in either]
         return order, [0 if below else -1 if above else None for below, above in zip(*kinds, strict=True)]
 
     def log_likelihood(self, values: Mapping[str, float]) -> Floats:
@@ -165,11 +148,7 @@ class GradualSets:
         )
         slope = np.exp(log_limits) / max(self._usual - p["gate_threshold"], OPEN)
         sets = self._sets
-        of = [
-            getattr(sets, name)
-            for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
-        ]
-        of += [self._tell, self._unchanged]
+        of = [getattr(sets, name) for name in OF_PULSES] + [self._tell, self._unchanged]
         rows = [np.take_along_axis(one, self._order, axis=0) for one in of]
         for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
             width, gate, before, after, error, still, live, tells, unchanged = (
@@ -198,11 +177,8 @@ def narrowed(
     at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
     spread = np.where(at_an_end, 2.0 * before, spread)
     new = anew | (np.abs(mean - middle) > MOVED * before) | (np.abs(np.log(spread / before)) > MOVED)
-    return (
-        np.where(new, mean - REACH * spread, low),
-        np.where(new, mean + REACH * spread, high),
-        bool(np.any(new)),
-    )
+    ends = np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high)
+    return *ends, bool(np.any(new))
 
 
 def landing(
@@ -225,25 +201,13 @@ def landing(
 
 
 def raised(
-    done: Floats,
-    rise: tuple[Floats, Floats, Floats],
-    before: Floats,
-    after: Floats,
-    error: Floats,
+    done: Floats, rise: tuple[Floats, Floats, Floats], before: Floats, after: Floats, error: Floats,
     unchanged: Floats,
-) -> Floats:
-    """Return ln of the density (1/S) of reads after SETs.
+) -> Floats:  # fmt: skip
+    """Return ln of the density (1/S) of reads after SETs that went the share `done` of the `rise`, as `landing` returns it.
 
-    Parameters
-    ----------
-    done : array
-        Share of the way that the pulse went.
-    rise : tuple of array
-        As `landing` returns it.
-    before, after, error : array
-        Reads (S), and the standard deviation of the second about where the pulse led the cell.
-    unchanged : array
-        ln of the density (1/S) of the second if the pulse did not change the cell.
+    `error` is the deviation of the read `after`, S, about where the pulse led the cell, `unchanged` ln of its density
+    if the pulse did not change the cell.
     """
     rises, growth, spread = rise
     mean, own = done * growth, np.maximum((done * spread) ** 2, (1e-3 * error) ** 2)
@@ -259,8 +223,7 @@ def raised(
     density = rises * density + (1.0 - rises * (1.0 - stays)) * np.exp(unchanged)
     moves = done * (growth + spread) / (done * (growth + spread) + FEWEST * before)
     density = moves * density + (1.0 - moves) * np.exp(unchanged)
-    log: Floats = np.log(np.maximum(density, IMPOSSIBLE))
-    return log
+    return np.log(np.maximum(density, IMPOSSIBLE))
 
 
 def differences(
@@ -278,8 +241,7 @@ def _bent(limit: Floats, maximum: float) -> Floats:
     """Return the compliance (S) below `maximum`, with a bend so short in place of the kink that slopes are smooth."""
     ratio = np.maximum(limit, 1e-3 * maximum) / maximum
     bent = maximum * ratio * (1.0 + np.minimum(ratio, 2.0) ** KNEE) ** (-1.0 / KNEE)
-    compliance: Floats = np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
-    return compliance
+    return np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
 
 
 def _normal(value: Floats, mean: float, spread: float) -> Floats:

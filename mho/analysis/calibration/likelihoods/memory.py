@@ -25,28 +25,19 @@ LEAST_LOG = -80.0
 
 def log_of_both(one: Floats, other: Floats) -> Floats:
     """Return ``np.logaddexp``, in a quarter of its time."""
-    log: Floats = np.maximum(one, other) + np.log(1.0 + exponential(-np.abs(one - other)))
-    return log
+    return np.maximum(one, other) + np.log(1.0 + exponential(-np.abs(one - other)))
 
 
 def exponential(log: Floats) -> Floats:
     """Return ``np.exp`` of what is at most about 0, but no numbers so small that processors are slow with them."""
-    result: Floats = np.exp(np.maximum(log, LEAST_LOG))
-    return result
+    return np.exp(np.maximum(log, LEAST_LOG))
 
 
 class Memory:
-    """Mean and variance of the slow part, for arrays of cells and nodes.
+    """Mean and variance of the slow part, for arrays of the `shape` (cells, nodes).
 
-    Parameters
-    ----------
-    shape : (cells, nodes)
-    share : float
-        Of the variance of draws that drifts slowly.
-    pulses : float
-        Correlation length.
-    young : (cells,) array of bool
-        Cells without a past, whose slow part begins at 0.
+    Of the draws' variance `share` drifts slowly, over a correlation length of `pulses`; the slow part of `young` cells,
+    which have no past, begins at 0.
     """
 
     def __init__(self, shape: tuple[int, int], share: float, pulses: float, young: NDArray[np.bool_]) -> None:
@@ -65,12 +56,8 @@ class Memory:
     def advance(self, live: Booleans, shift: Floats, shrink: Floats, *, keep: bool = False) -> None:
         """Take in what an observation said of the draw, and go on to the next pulse of the cells that are `live`.
 
-        Parameters
-        ----------
-        shift, shrink : array
-            How far the draw's mean moved, over its variance before; and the relative loss of that variance, over it.
-        keep : bool
-            Whether to be able to go back.
+        `shift` is how far the draw's mean moved, over its variance before, `shrink` the relative loss of that variance,
+        over it; `keep` what is needed to go back.
         """
         if keep:
             self._past.append((self._mean, self._variance, shift, shrink, live))
@@ -89,11 +76,8 @@ class Memory:
         by_variance = self._kept**2 * self._by_variance * live
         self._by_mean = np.where(live, by_mean, self._by_mean)
         loss = variance * shrink
-        self._by_variance = np.where(
-            live,
-            by_variance * (1.0 - 2.0 * self._share * loss) + by_mean * root * shift,
-            self._by_variance,
-        )
+        changed = by_variance * (1.0 - 2.0 * self._share * loss) + by_mean * root * shift
+        self._by_variance = np.where(live, changed, self._by_variance)
         self.by_share += by_mean * variance * shift / (2.0 * max(root, 1e-9)) - by_variance * variance * loss
         return by_mean * root * variance, -self._share * by_variance * variance**2
 
@@ -106,14 +90,9 @@ class Memory:
         self.by_share += by_mean * mean / (2.0 * max(root, 1e-9)) + by_variance * (variance - 1.0)
 
     def observe(
-        self,
-        draw: Floats,
-        log_slope: Floats,
-        error: Floats,
-        unchanged: Floats,
-        above: Floats,
+        self, draw: Floats, log_slope: Floats, error: Floats, unchanged: Floats, above: Floats,
         live: Booleans,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Take in SETs; return their log-likelihoods. The parameters are those of `Raised`."""
         raised = Raised(*self.predict(), draw, log_slope, error, unchanged, above)
         self.advance(live, raised.shift, raised.shrink)
@@ -132,39 +111,26 @@ class ByRaised:
 
 
 class Raised:
-    """A SET as it was seen, of a cell that it raised or not.
+    """A SET as it was seen, of a cell that it raised or not: its log-likelihood `log`, `shift` and `shrink` for `Memory`.
 
     Parameters
     ----------
-    mean, variance : array
+    mean, variance
         Of the draw, before it.
-    draw : array
+    draw
         At which the compliance is the conductance after the pulse, or before it where that did not change clearly.
-    log_slope : array
-        ln of d(conductance)/d(draw), S.
-    error : array
-        Variance of the draw by the read.
-    unchanged : array
+    log_slope, error
+        ln of d(conductance)/d(draw), S; variance of the draw by the read.
+    unchanged
         ln of the density (1/S) of the read if the pulse did not change the cell.
-    above : array
+    above
         ln of the probability that a change that may be none is one.
-
-    Attributes
-    ----------
-    log, shift, shrink : array
-        The log-likelihood, and what `Memory.advance` takes.
     """
 
     def __init__(
-        self,
-        mean: Floats,
-        variance: Floats,
-        draw: Floats,
-        log_slope: Floats,
-        error: Floats,
-        unchanged: Floats,
-        above: Floats,
-    ) -> None:
+        self, mean: Floats, variance: Floats, draw: Floats, log_slope: Floats, error: Floats,
+        unchanged: Floats, above: Floats,
+    ) -> None:  # fmt: skip
         self._root = np.sqrt(variance)
         self._variance, self._total = variance, variance + error
         self._apart = apart = draw - mean

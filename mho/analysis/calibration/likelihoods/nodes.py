@@ -14,6 +14,7 @@ from mho.array_types import Floats
 
 NODES = 3  # a dimension
 NOTHING = 1e-30  # shares below are 0: processors are slow with the smallest numbers
+WIDTHS = 0.06, 0.03  # of the latent values, as long as nothing is known
 FIRST = 7  # a dimension, as long as nothing is known
 LINE_NODES = 42  # where the integrand is
 LINE_FIRST = 321
@@ -24,19 +25,11 @@ FLAT = 0.03  # of it, is added everywhere between
 
 
 class DeviceNodes:
-    """Nodes of each cell in the space of its latent values.
+    """Nodes (cells, nodes) of each cell in the space of its latent `values`; `fresh` until they are moved."""
 
-    Attributes
-    ----------
-    values : tuple of (cells, nodes) arrays
-        The latent values at the nodes.
-    fresh : bool
-        Whether the nodes were never moved.
-    """
-
-    def __init__(self, cells: int, dimensions: int, widths: tuple[float, ...] = (0.06, 0.03)) -> None:
+    def __init__(self, cells: int, dimensions: int) -> None:
         self._centre = np.zeros((cells, dimensions))
-        self._root = np.broadcast_to(np.diag(widths[:dimensions]), (cells, dimensions, dimensions))
+        self._root = np.broadcast_to(np.diag(WIDTHS[:dimensions]), (cells, dimensions, dimensions))
         self.fresh = True
         self._place(FIRST)
 
@@ -93,19 +86,9 @@ class DeviceNodes:
 
 
 class LineNodes:
-    """Nodes of each cell on one line, for integrands with edges and several peaks: many where the integrand is large.
+    """Nodes (cells, nodes) of each cell on one line, for integrands with edges and several peaks: many where it is large.
 
-    Parameters
-    ----------
-    cells : int
-    low, high : float
-        Where the line begins and ends, as long as nothing is known.
-
-    Attributes
-    ----------
-    values : (cells, nodes) array
-    fresh : bool
-        Whether the nodes were never moved.
+    The line goes from `low` to `high` as long as nothing is known: as long as the nodes are `fresh`.
     """
 
     def __init__(self, cells: int, low: float, high: float) -> None:

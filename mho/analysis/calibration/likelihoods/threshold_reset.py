@@ -33,29 +33,14 @@ from mho.array_types import Floats
 class Landing:
     """Where a RESET leads ln G without a draw, `mean`, and how far a draw of -1 leads it from there, `spread`.
 
-    Parameters
-    ----------
-    p : mapping
-        The parameters.
-    beyond, over : array
-        Volts beyond the cell's threshold at 0 S, and over that at its conductance: 0 or more.
-    log_before : array
-        ln of the conductance.
-    duration : array
-        1/V: of the pulse, over the reach.
-    floor : array
-        ln of the cell's floor.
+    It goes `beyond` the cell's threshold at 0 S, and `over` that at its conductance, V; `duration` (1/V) is that of the
+    pulse, over the reach; `floor` is ln of the cell's floor.
     """
 
     def __init__(
-        self,
-        p: Mapping[str, float],
-        beyond: Floats,
-        over: Floats,
-        log_before: Floats,
-        duration: Floats,
+        self, p: Mapping[str, float], beyond: Floats, over: Floats, log_before: Floats, duration: Floats,
         floor: Floats,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._p, self._beyond, self._over, self._duration = p, beyond, over, duration
         self._left = left = np.exp(-over * duration)
         end = np.log(p["reset_top"]) - p["reset_slope"] * beyond
@@ -119,44 +104,26 @@ class ByLowered:
 
 
 class Lowered:
-    """A RESET as it was seen, of a cell that it moved or not; densities are those of ln G.
+    """A RESET as it was seen, of a cell that it moved or not: its log-likelihood `log`, `shift` and `shrink` for `Memory`.
 
     Parameters
     ----------
-    mean, variance : array
+    mean, variance
         Of the draw, before it.
-    after : array
-        ln G.
-    centre, spread : array
-        Of `Landing`.
-    error, nearby : array
+    after, centre, spread
+        ln G; and of `Landing`.
+    error, nearby
         Variance of ln G by the read, which scatters as `NOISE` has it, and what it is of a cell that is where it was.
-    moved : array
-        ln of the probability that the pulse was over the cell's threshold.
-    stayed : array
-        ln of the probability that it was not, times the density of the read then.
-    cap : array
+    moved, stayed
+        ln of the probability that the pulse was over the cell's threshold; of that it was not, times the read's density.
+    cap
         ln of the conductance at which draws that lead beyond it end.
-
-    Attributes
-    ----------
-    log, shift, shrink : array
-        The log-likelihood, and what `Memory.advance` takes.
     """
 
     def __init__(
-        self,
-        mean: Floats,
-        variance: Floats,
-        after: Floats,
-        centre: Floats,
-        spread: Floats,
-        error: Floats,
-        nearby: Floats,
-        moved: Floats,
-        stayed: Floats,
-        cap: Floats,
-    ) -> None:
+        self, mean: Floats, variance: Floats, after: Floats, centre: Floats, spread: Floats, error: Floats,
+        nearby: Floats, moved: Floats, stayed: Floats, cap: Floats,
+    ) -> None:  # fmt: skip
         self._mean, self._variance, self._spread = mean, variance, spread
         self._own = own = spread * spread
         # the read of a cell that ended far below was not of a cell that far below, if no draw leads there
@@ -233,7 +200,7 @@ class Lowered:
             by_apart += by_one * spread / total - by_part * pull
             by_spread += by_one * pull
             by_total = (
-                by_part * 0.5 * (pull * pull - 1.0 / total) - (by_one * shift + by_loss * shrink) / total
+                0.5 * by_part * (pull * pull - 1.0 / total) - (by_one * shift + by_loss * shrink) / total
             )
             by_own += by_loss / total + by_total * (variance + self._bounded * width**2)
             by_variance += by_total * self._own
@@ -263,20 +230,11 @@ class Lowered:
 
 
 FITTED = {
-    "reset_threshold": "volts",
-    "reset_threshold_spread": "log",
-    "reset_rise": "log",
-    "reset_reach": "log",
-    "reset_drop_spread": "log",
-    "reset_top": "log",
-    "reset_slope": "log",
-    "reset_cycle_spread": "log",
-    "reset_gate": "volts",
-    "floor": "log",
-    "reset_margin": "log",
-    "floor_device_spread": "log",
+    "reset_threshold": "volts", "reset_threshold_spread": "log", "reset_rise": "log", "reset_reach": "log",
+    "reset_drop_spread": "log", "reset_top": "log", "reset_slope": "log", "reset_cycle_spread": "log",
+    "reset_gate": "volts", "floor": "log", "reset_margin": "log", "floor_device_spread": "log",
     "cycle_memory": "logit",
-}
+}  # fmt: skip
 """The parameters that RESETs tell about, and the kinds of their coordinates."""
 
 LOT = 64  # cells of which all derivatives are followed together: what is kept of each pulse stays small
@@ -287,15 +245,7 @@ LOGISTIC = 1.702  # the logistic function of so many deviations is nearly the no
 
 
 class ThresholdResets:
-    """The RESETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    resets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The RESETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = (
         {"reset_rise": 0.5, "floor": -1.0, "cycle_memory": 1.0},
@@ -347,12 +297,8 @@ class ThresholdResets:
     def _terms(self, values: Mapping[str, float]) -> Floats:
         """Return ln of likelihood times prior at the nodes (cells, nodes)."""
         p = self._merged(values)
-        return np.concatenate(
-            [
-                _Pulses(self, p, slice(begin, begin + LOT)).followed()
-                for begin in range(0, self._resets.cells, LOT)
-            ]
-        )
+        lots = [slice(begin, begin + LOT) for begin in range(0, self._resets.cells, LOT)]
+        return np.concatenate([_Pulses(self, p, lot).followed() for lot in lots])
 
 
 class _Pulses:
@@ -397,16 +343,9 @@ class _Pulses:
             over = self._unsure[k] * surely
             landing = Landing(p, beyond, over, self._log_before[k], self._duration[k], self._floor)
             seen = Lowered(
-                *self._memory.predict(),
-                self._log_after[k],
-                landing.mean,
-                landing.spread,
-                self._landing[k],
-                self._nearby[k],
-                ahead - surely,
-                self._core[k] - surely,
-                self._cap[k],
-            )
+                *self._memory.predict(), self._log_after[k], landing.mean, landing.spread, self._landing[k],
+                self._nearby[k], ahead - surely, self._core[k] - surely, self._cap[k],
+            )  # fmt: skip
             self._memory.advance(self._live[k], seen.shift, seen.shrink, keep=keep)
             total += np.where(self._live[k], seen.log, 0.0)
             if keep:
@@ -438,9 +377,8 @@ class _Pulses:
         total["floor"] += by_floor / p["floor"]
         total["floor_device_spread"] += by_floor * self._deviate
         total["reset_threshold"] -= by_deviate / p["reset_threshold_spread"]
-        total["reset_threshold_spread"] -= (by_deviate * self._deviate + weights) / p[
-            "reset_threshold_spread"
-        ]
+        spread = p["reset_threshold_spread"]
+        total["reset_threshold_spread"] -= (by_deviate * self._deviate + weights) / spread
         total["reset_rise"] -= by_threshold * self._top
         total["cycle_memory"] += self._memory.by_share
         return total

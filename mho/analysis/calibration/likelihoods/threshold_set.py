@@ -25,23 +25,16 @@ from mho.analysis.calibration.transitions import Sequences
 from mho.array_types import Floats
 
 FITTED = {
-    "set_slope": "log",
-    "gate_threshold": "volts",
-    "gate_rise": "log",
-    "gate_power": "log",
-    "gate_bit_line": "log",
-    "gate_spread": "log",
-    "gate_cycle_spread": "log",
-    "set_tail": "log",
-    "maximum": "log",
-    "maximum_slope": "log",
-    "set_knee": "log",
-    "set_cycle_spread": "log",
-    "set_device_spread": "log",
-    "cycle_memory": "logit",
-}
+    "set_slope": "log", "gate_threshold": "volts", "gate_rise": "log", "gate_power": "log",
+    "gate_bit_line": "log", "gate_spread": "log", "gate_cycle_spread": "log", "set_tail": "log",
+    "maximum": "log", "maximum_slope": "log", "set_knee": "log", "set_cycle_spread": "log",
+    "set_device_spread": "log", "cycle_memory": "logit",
+}  # fmt: skip
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
+BY_DIFFERENCES = (
+    "set_slope", "gate_cycle_spread", "set_tail", "maximum_slope", "set_knee", "set_cycle_spread",
+)  # fmt: skip
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 LN10 = np.log(10.0)
 FARTHEST = 9.0  # deviations: draws beyond are taken for this
@@ -51,15 +44,7 @@ CLOSE = 4.0  # read deviations: a change below may be none
 
 
 class ThresholdSets:
-    """The SETs of cells; `log_likelihood` of a preset's parameters.
-
-    Parameters
-    ----------
-    sets : Sequences
-        Of C cells with up to K pulses each.
-    fixed : mapping
-        The base preset: what is not fitted.
-    """
+    """The SETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = (
         {"set_tail": -2.0, "set_knee": -1.5, "cycle_memory": 1.5},
@@ -129,14 +114,9 @@ class ThresholdSets:
         return self._nodes.integral(terms), np.stack([derivatives[name] for name in FITTED], axis=1)
 
     def _by_law(
-        self,
-        p: dict[str, float],
-        draws: Floats,
-        here: tuple[Floats, Floats],
-        by_draw: Floats,
-        by_slope: Floats,
-        weights: Floats,
-    ) -> dict[str, Floats]:
+        self, p: dict[str, float], draws: Floats, here: tuple[Floats, Floats], by_draw: Floats,
+        by_slope: Floats, weights: Floats,
+    ) -> dict[str, Floats]:  # fmt: skip
         """Return derivatives (cells,) by the parameters of the law, from those by draws and logarithms of slopes.
 
         The draw at which the compliance is the level follows the parameters (implicit function theorem).
@@ -160,7 +140,7 @@ class ThresholdSets:
             )
 
         spread = max(p["gate_spread"], 1e-6), max(p["set_device_spread"], 1e-6)
-        found = {
+        result = {
             "gate_spread": (weights * (shift**2 / spread[0] ** 3 - 1.0 / spread[0])).sum(axis=1),
             "set_device_spread": (weights * (factor**2 / spread[1] ** 3 - 1.0 / spread[1])).sum(axis=1),
         }
@@ -170,22 +150,15 @@ class ThresholdSets:
         )
         for name, by_on in self._by_on(p).items():
             common = by_on[self._sets.live].mean()
-            found[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
-        for name in (
-            "set_slope",
-            "gate_cycle_spread",
-            "set_tail",
-            "maximum_slope",
-            "set_knee",
-            "set_cycle_spread",
-        ):
+            result[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
+        for name in BY_DIFFERENCES:
             step = SMALL * max(abs(p[name]), 1e-3 if name == "set_tail" else 1e-12)
-            found[name] = along(step, p | {name: p[name] + step}, ahead, factor).sum(axis=0)
+            result[name] = along(step, p | {name: p[name] + step}, ahead, factor).sum(axis=0)
         step = SMALL * p["maximum"]
         raised = p | {"maximum": p["maximum"] + step}
-        found["maximum"] = along(step, raised, ahead, self._latents(raised)[1]).sum(axis=0)
-        found["maximum"] += (weights * factor).sum(axis=1) / spread[1] ** 2 / (LN10 * p["maximum"])
-        return found
+        result["maximum"] = along(step, raised, ahead, self._latents(raised)[1]).sum(axis=0)
+        result["maximum"] += (weights * factor).sum(axis=1) / spread[1] ** 2 / (LN10 * p["maximum"])
+        return result
 
     def _by_on(self, p: Mapping[str, float]) -> dict[str, Floats]:
         """Return the derivatives (pulses, cells) of the threshold by its parameters."""
@@ -247,13 +220,11 @@ class ThresholdSets:
 
     def _on(self, p: Mapping[str, float]) -> Floats:
         rise = p["gate_rise"] * (PULSE / self._sets.width) ** p["gate_power"]
-        on: Floats = p["gate_threshold"] + rise - p["gate_bit_line"] * self._sets.voltage
-        return on
+        return p["gate_threshold"] + rise - p["gate_bit_line"] * self._sets.voltage
 
     def _ahead(self, p: Mapping[str, float]) -> Floats:
         """Return V_WL less the threshold of the pulse and the device (pulses, cells, nodes), V."""
-        ahead: Floats = (self._sets.gate - self._on(p))[:, :, None] - self._latents(p)[0]
-        return ahead
+        return (self._sets.gate - self._on(p))[:, :, None] - self._latents(p)[0]
 
     def _solved(self, p: Mapping[str, float], rounds: int = 2) -> Floats:
         """Return the draws (pulses, cells, nodes) at which the compliance is the level, from the last ones on."""

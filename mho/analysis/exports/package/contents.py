@@ -9,13 +9,14 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from mho.analysis.exports.csv_folder import write_csv
 from mho.analysis.exports.package.text_tables import TextTables
+from mho.analysis.reports.summary import read_description
 from mho.errors import InputError, RunFileError
 from mho.runs import (
     GOING_ON,
@@ -33,33 +34,57 @@ from mho.runs.index import read_card
 from mho.runs.provenance import file_hash
 from mho.runs.publication import PersonalNames, copy_for_publication, personal_names, withheld_words
 from mho.runs.reading import open_run_file
-from mho.toml import load_toml
+
+MANIFEST = "manifest-sha256.txt"
+
+FORMATS = {
+    ".h5": "application/x-hdf5", ".csv": "text/csv", ".json": "application/json", ".md": "text/markdown",
+    ".toml": "application/toml", ".txt": "text/plain", ".diff": "text/x-diff", ".py": "text/x-python",
+    ".xml": "application/xml", ".png": "image/png", ".svg": "image/svg+xml", ".pdf": "application/pdf",
+}  # fmt: skip
+"""Media types by suffix."""
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A file of a package."""
+
+    path: PurePosixPath  # from the package's folder
+    size: int  # bytes
+    sha256: str
+
+    @property
+    def media_type(self) -> str:
+        """The media type, by its suffix."""
+        return FORMATS.get(self.path.suffix, "application/octet-stream")
+
+
+def packaged_files(folder: Path) -> tuple[PackagedFile, ...]:
+    """Return all files of a folder, in the order of their paths."""
+    result = [path for path in folder.rglob("*") if path.is_file()]
+    return tuple(
+        PackagedFile(PurePosixPath(path.relative_to(folder).as_posix()), path.stat().st_size, file_hash(path))
+        for path in sorted(result, key=lambda path: path.relative_to(folder).as_posix())
+    )
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the checksums of all files, one a line."""
+    lines = [f"{one.sha256}  {one.path}\n" for one in packaged_files(folder)]
+    (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
+
 
 ENVIRONMENT = ("mho_version", "git_commit", "python", "platform", "processor", "blas", "time_zone")
 
 
 @dataclass(frozen=True, eq=False)
 class PackagedRun:
-    """A run of a package; paths are from its folder.
-
-    Attributes
-    ----------
-    original_sha256 : str
-        Of the file that its author has.
-    bench, chip : str
-        The names that bench file and chip map give themselves.
-    texts : mapping
-        Paths by what they are: ``bench``, ``chip``, ``defects``, ``source``, ``packages``, ``environment``.
-    conforms : bool
-        Whether the file follows the NeXus definition.
-    withheld : str
-        What was withheld, in words.
-    """
+    """A run of a package; paths are from its folder."""
 
     path: PurePosixPath
     data: PurePosixPath
     run_id: str
-    original_sha256: str
+    original_sha256: str  # of the file that its author has
     title: str
     procedure: str
     version: str
@@ -68,14 +93,15 @@ class PackagedRun:
     start: datetime
     end: datetime | None
     cells: str
-    bench: str
-    chip: str
+    bench: str  # the name that the bench file gives itself
+    chip: str  # that of the chip map
     parameters: Mapping[str, RecordedParameter]
     provenance: Mapping[str, str]
     instruments: Mapping[str, Mapping[str, str]]
+    # Paths by what they are: ``bench``, ``chip``, ``defects``, ``source``, ``packages``, ``environment``
     texts: Mapping[str, PurePosixPath]
-    conforms: bool
-    withheld: str = ""
+    conforms: bool  # whether the file follows the NeXus definition
+    withheld: str = ""  # what was withheld, in words
     conclusion: Conclusion | None = None
 
     @property
@@ -96,29 +122,20 @@ class PackagedRun:
 
 @dataclass
 class Contents:
-    """Writes runs into a new folder, one after the other.
-
-    Parameters
-    ----------
-    personal : bool
-        Copy the files as they are: with user, host, command line, paths and uncommitted changes.
-    tables : TextTables
-        What is written as CSV too.
-    """
+    """Writes runs into a new folder, one after the other."""
 
     folder: Path
+    # Copy the files as they are: with user, host, command line, paths and uncommitted changes
     personal: bool = False
-    tables: TextTables = field(default_factory=lambda: TextTables({}))
+    tables: TextTables = field(default_factory=lambda: TextTables({}))  # what is written as CSV too
     _texts: dict[tuple[str, str], PurePosixPath] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 
     def add(self, source: Path) -> PackagedRun:
         """Write one run.
 
-        Raises
-        ------
-        RunFileError, InputError
-            The file is damaged, changed since its run ended, or still being written; nothing is left of it then.
+        Raises `RunFileError` or `InputError`: the file is damaged, changed since its run ended, or still being written;
+        nothing is left of it then.
         """
         names, interrupted = _checked(source)
         stem = source.stem if self.personal else names.withheld(source.stem)
@@ -161,42 +178,25 @@ class Contents:
 
     def _described(self, run: RunFile, name: str, digest: str, withheld: str, conforms: bool) -> PackagedRun:
         provenance = run.provenance
-        bench, chip = _own_name(run.bench), _own_name(run.chip)
-        environment = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
+        bench, chip = (str(read_description(text).get("name", "")) for text in (run.bench, run.chip))
+        known = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
+        environment = json.dumps(known, indent=1)
         texts = {
             "bench": self._text("bench", bench or "bench", ".toml", run.bench),
             "chip": self._text("chip", chip or "chip", ".toml", run.chip),
             "defects": self._text("chip", f"{chip or 'chip'}-defects", ".toml", run.defects),
             "source": self._text("source", _module(provenance, run.procedure), ".py", run.source),
             "packages": self._text("environment", "packages", ".txt", provenance.get("packages", "")),
-            "environment": self._text(
-                "environment", "environment", ".json", json.dumps(environment, indent=1)
-            ),
+            "environment": self._text("environment", "environment", ".json", environment),
             "uncommitted": self._text("environment", "uncommitted", ".diff", provenance.get("git_diff", "")),
         }
         return PackagedRun(
-            PurePosixPath("runs", f"{name}.h5"),
-            PurePosixPath("data", name),
-            read_card(run.path).facts.run_id,
-            digest,
-            run.title,
-            run.procedure,
-            run.version,
-            run.status,
-            run.reason,
-            run.start_time,
-            run.end_time,
-            run.cells,
-            bench,
-            chip,
-            run.parameters,
-            provenance,
-            run.instruments,
-            {what: path for what, path in texts.items() if path is not None},
-            conforms,
-            withheld,
-            run.conclusion,
-        )
+            PurePosixPath("runs", f"{name}.h5"), PurePosixPath("data", name),
+            read_card(run.path).facts.run_id, digest, run.title, run.procedure, run.version, run.status,
+            run.reason, run.start_time, run.end_time, run.cells, bench, chip, run.parameters, provenance,
+            run.instruments, {what: path for what, path in texts.items() if path is not None}, conforms,
+            withheld, run.conclusion,
+        )  # fmt: skip
 
     def _text(self, place: str, name: str, suffix: str, text: str) -> PurePosixPath | None:
         """Write a text that further runs may share, once; None for an empty one."""
@@ -235,7 +235,7 @@ def _checked(source: Path) -> tuple[PersonalNames, bool]:
 def _facts(run: RunFile) -> str:
     """Return a run as JSON: parameters and results with units, whole, and provenance."""
     end = run.end_time
-    told = {
+    facts = {
         "title": run.title,
         "procedure": run.procedure,
         "version": run.version,
@@ -259,19 +259,12 @@ def _facts(run: RunFile) -> str:
             if text and name not in ("packages", "git_diff")
         },
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(facts, indent=1) + "\n"
 
 
 def _plain_name(name: str) -> str:
     """Return a name for a file that every system takes."""
     return re.sub(r"[^\w.-]+", "-", name.replace("[", "").replace("]", "")).strip(".-") or "run"
-
-
-def _own_name(text: str) -> str:
-    """Return the name that a bench file or a chip map gives itself."""
-    with suppress(RunFileError):
-        return str(load_toml(text, "text", RunFileError).get("name", ""))
-    return ""
 
 
 def _module(provenance: Mapping[str, str], procedure: str) -> str:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile
-from mho.analysis.exports.package.contents import PackagedRun
+from mho.analysis.exports.package.contents import MANIFEST, PackagedFile, PackagedRun
 from mho.analysis.exports.package.description import Creator, Description
 from mho.analysis.exports.package.pictures import PackagePicture
 from mho.runs import RecordedParameter, Status
@@ -35,181 +34,17 @@ PURPOSE = "lab suite for analogue matrix computing on RRAM chips"
 Entity = dict[str, Any]
 
 
-@dataclass
-class _Graph:
-    """The entities of a crate; each identity once."""
-
-    entities: dict[str, Entity] = field(default_factory=dict)
-
-    def add(self, identity: str, kind: str | list[str], **properties: Any) -> dict[str, str]:
-        """Add an entity unless it is there, without what is empty; return a reference to it."""
-        if identity not in self.entities:
-            kept = {
-                name.rstrip("_"): value for name, value in properties.items() if value not in ("", [], None)
-            }
-            self.entities[identity] = {"@id": identity, "@type": kind, **kept}
-        return {"@id": identity}
-
-
 def crate(
-    described: Description,
-    title: str,
-    text: str,
-    runs: Sequence[PackagedRun],
-    pictures: Sequence[PackagePicture],
+    described: Description, title: str, text: str, runs: Sequence[PackagedRun], pictures: Sequence[PackagePicture],
     files: Sequence[PackagedFile],
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Return the metadata of a package as JSON-LD."""
-    graph = _Graph()
-    program = graph.add("#mho", "Organization", name="mho", description=PURPOSE)
-    graph.add(
-        FILE,
-        "CreativeWork",
-        about={"@id": "./"},
-        conformsTo={"@id": CRATE},
-        dateCreated=described.day.isoformat(),
-        sdPublisher=program,
-    )
-    root = graph.add(
-        "./",
-        "Dataset",
-        name=title,
-        description=text,
-        datePublished=described.day.isoformat(),
-        identifier=f"https://doi.org/{described.doi}" if "/" in described.doi else "",
-        keywords=", ".join(described.keywords),
-    )
-    whole = graph.entities[root["@id"]]
-    if described.licence:
-        whole["license"] = graph.add(
-            described.licence.address,
-            "CreativeWork",
-            name=described.licence.name,
-            identifier=described.licence.identifier,
-        )
-    if described.creators:
-        whole["author"] = [_person(graph, one) for one in described.creators]
-    if described.publisher:
-        whole["publisher"] = graph.add("#publisher", "Organization", name=described.publisher)
-    if described.paper:
-        whole["citation"] = graph.add(
-            f"https://doi.org/{described.paper}", "ScholarlyArticle", name=f"doi:{described.paper}"
-        )
-    by_path = {run.path: run for run in runs}
-    parts = [_file(graph, one, by_path.get(one.path), runs, pictures, described.day) for one in files]
-    parts.append(graph.add(MANIFEST, "File", name="checksums of all files", encodingFormat="text/plain"))
-    experiments = [_experiment(graph, run, pictures, files, described.creators) for run in runs]
-    inside = {part["@id"] for one in experiments for part in graph.entities[one["@id"]]["hasPart"]}
-    whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *experiments]
-    whole["mentions"] = [_action(graph, run, pictures, described.creators) for run in runs]
-    return {"@context": CONTEXT, "@graph": [_plain(entity) for entity in graph.entities.values()]}
-
-
-def _plain(entity: Entity) -> Entity:
-    """Return an entity with a value instead of a list of one, as RO-Crate wants it; parts stay a list for notebooks."""
-    return {
-        name: value[0] if isinstance(value, list) and len(value) == 1 and name != "hasPart" else value
-        for name, value in entity.items()
-    }
+    return _Crate(described, runs, pictures, files).written(title, text)
 
 
 def address(path: PurePosixPath | str) -> str:
     """Return the identity of a file: its path, as a URI has it."""
     return quote(str(path))
-
-
-def _person(graph: _Graph, creator: Creator) -> dict[str, str]:
-    identity = f"https://orcid.org/{creator.orcid}" if creator.orcid else f"#{quote(creator.name, safe='')}"
-    family, given = creator.family_and_given or ("", "")
-    place = creator.affiliation
-    organization = graph.add(f"#{quote(place, safe='')}", "Organization", name=place) if place else None
-    return graph.add(
-        identity, "Person", name=creator.name, familyName=family, givenName=given, affiliation=organization
-    )
-
-
-def _file(
-    graph: _Graph,
-    file: PackagedFile,
-    run: PackagedRun | None,
-    runs: Sequence[PackagedRun],
-    pictures: Sequence[PackagePicture],
-    day: date,
-) -> dict[str, str]:
-    kind: str | list[str] = "File"
-    more: dict[str, Any] = {"name": file.path.name, "dateCreated": day.isoformat()}
-    if run is not None:
-        more |= {"name": run.title, "identifier": run.run_id, "description": _outcome(run)}
-        more["dateCreated"] = _moment(run.start)
-        if run.conforms:
-            more["conformsTo"] = {"@id": DEFINITION_FILE}
-    elif file.path.parts[0] == "source":
-        owners = [one for one in runs if one.texts.get("source") == file.path]
-        kind = ["File", "SoftwareSourceCode"]
-        more |= {
-            "name": f"source of {', '.join(dict.fromkeys(one.procedure for one in owners))}",
-            "programmingLanguage": graph.add("https://www.python.org", "ComputerLanguage", name="Python"),
-        }
-    elif file.path.parts[0] == "figures":
-        shown = next((one for one in pictures if file.path in one.paths), None)
-        if shown:
-            kind = ["File", "ImageObject"]
-            more |= {"name": shown.title, "about": [{"@id": address(one.path)} for one in shown.runs]}
-    elif str(file.path) == DEFINITION_FILE:
-        kind = ["File", "CreativeWork"]
-        more["name"] = "NeXus application definition NXrram_array"
-    return graph.add(
-        address(file.path),
-        kind,
-        **more,
-        encodingFormat=file.media_type,
-        contentSize=str(file.size),
-        sha256=file.sha256,
-    )
-
-
-def _experiment(
-    graph: _Graph,
-    run: PackagedRun,
-    pictures: Sequence[PackagePicture],
-    files: Sequence[PackagedFile],
-    creators: Sequence[Creator],
-) -> dict[str, str]:
-    """Describe a run as the dataset of its run file, its tables and the figures of it alone."""
-    tables = [one.path for one in files if run.data in one.path.parents]
-    return graph.add(
-        f"{address(run.data)}/",
-        "Dataset",
-        name=run.title,
-        genre="experiment",
-        identifier=run.run_id,
-        author=_operator(graph, run, creators) or [_person(graph, one) for one in creators],
-        about=_labelled(graph, run, "sample", "Sample"),
-        producer=_labelled(graph, run, "project", "Project"),
-        dateCreated=_moment(run.start),
-        dateModified=_moment(run.end),
-        text=_outcome(run),
-        variableMeasured=_parameters(graph, run),
-        hasPart=[{"@id": address(path)} for path in (run.path, *tables, *_figures(run, pictures))],
-    )
-
-
-def _operator(graph: _Graph, run: PackagedRun, creators: Sequence[Creator]) -> list[dict[str, str]]:
-    """Describe who measured, where the run says it; one of the package's creators is the same person."""
-    name = run.provenance.get("operator", "")
-    person = next((one for one in creators if one.name == name), Creator(name))
-    return [_person(graph, person)] if name else []
-
-
-def _labelled(graph: _Graph, run: PackagedRun, label: str, kind: str) -> list[dict[str, str]]:
-    """Describe a sample or project that a run is labelled with."""
-    name = run.provenance.get(label, "")
-    return [graph.add(f"#{label}-{quote(name, safe='')}", kind, name=name)] if name else []
-
-
-def _figures(run: PackagedRun, pictures: Sequence[PackagePicture]) -> list[PurePosixPath]:
-    """Return the files of the figures that show this run alone."""
-    return [path for one in pictures if one.runs == (run,) for path in one.paths]
 
 
 def _moment(time: datetime | None) -> str:
@@ -220,103 +55,190 @@ def _outcome(run: PackagedRun) -> str:
     return f"{run.procedure}, {run.outcome}"
 
 
-def _action(
-    graph: _Graph, run: PackagedRun, pictures: Sequence[PackagePicture], creators: Sequence[Creator]
-) -> dict[str, str]:
-    """Describe what was done in a run: with which bench and program, to what, and what came of it."""
-    done = run.status is Status.FINISHED
-    given = [run.texts[what] for what in ("bench", "chip", "defects", "source") if what in run.texts]
-    return graph.add(
-        f"#run-{run.name}",
-        "CreateAction",
-        name=run.title,
-        description=f"{_outcome(run)}; version {run.version}; cells {run.cells or 'none'}",
-        identifier=run.run_id,
-        startTime=_moment(run.start),
-        endTime=_moment(run.end),
-        actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
-        error="" if done else f"{run.status}: {run.reason}".rstrip(": "),
-        agent=_operator(graph, run, creators),
-        instrument=[_software(graph, run), *_bench(graph, run)],
-        object=[
-            *_labelled(graph, run, "sample", "Sample"),
-            *({"@id": address(path)} for path in given),
-            *_parameters(graph, run),
-        ],
-        result=[{"@id": address(path)} for path in (run.path, *_figures(run, pictures))]
-        + [{"@id": f"{address(run.data)}/"}],
-    )
+def _plain(entity: Entity) -> Entity:
+    """Return an entity with a value instead of a list of one, as RO-Crate wants it; parts stay a list for notebooks."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 and name != "hasPart" else value
+        for name, value in entity.items()
+    }
 
 
-def _software(graph: _Graph, run: PackagedRun) -> dict[str, str]:
-    version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
-    return graph.add(
-        "#" + "-".join(filter(None, ("mho", version, commit[:12]))),
-        "SoftwareApplication",
-        name="mho",
-        description=PURPOSE,
-        softwareVersion=version or "unknown",
-        identifier=f"git commit {commit}" if commit else "",
-        softwareRequirements=run.provenance.get("python", ""),
-    )
+@dataclass
+class _Crate:
+    """The entities of a crate; each identity once."""
 
+    described: Description
+    runs: Sequence[PackagedRun]
+    pictures: Sequence[PackagePicture]
+    files: Sequence[PackagedFile]
+    entities: dict[str, Entity] = field(default_factory=dict)
 
-def _bench(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
-    """Describe the bench and each of its instruments, from what it says of itself."""
-    kind = "simulated" if run.simulated else "real"
-    parts = []
-    for role, facts in run.instruments.items():
-        identity = facts.get("identity", "")
-        words = [word.strip() for word in identity.split(",")]
-        maker, model, serial, firmware = words if len(words) == 4 else ("", identity, "", "")
-        parts.append(
-            graph.add(
-                f"#instrument-{quote(f'{kind} {role} {identity}', safe='')}",
-                "IndividualProduct",
-                name=f"{role}: {f'{maker} {model}'.strip() or 'unknown'}",
-                description=f"{kind} instrument, in the role of {role}",
-                manufacturer=maker,
-                model=model,
-                serialNumber=serial,
-                version=firmware,
-                additionalProperty=_calibration(graph, role, facts),
+    def written(self, title: str, text: str) -> dict[str, Any]:
+        described, day = self.described, self.described.day.isoformat()
+        program = self._add("#mho", "Organization", name="mho", description=PURPOSE)
+        self._add(
+            FILE, "CreativeWork", about={"@id": "./"}, conformsTo={"@id": CRATE}, dateCreated=day, sdPublisher=program
+        )  # fmt: skip
+        root = self._add(
+            "./", "Dataset", name=title, description=text, datePublished=day,
+            identifier=f"https://doi.org/{described.doi}" if "/" in described.doi else "",
+            keywords=", ".join(described.keywords),
+        )  # fmt: skip
+        whole = self.entities[root["@id"]]
+        if licence := described.licence:
+            whole["license"] = self._add(
+                licence.address, "CreativeWork", name=licence.name, identifier=licence.identifier
             )
+        if described.creators:
+            whole["author"] = [self._person(one) for one in described.creators]
+        if described.publisher:
+            whole["publisher"] = self._add("#publisher", "Organization", name=described.publisher)
+        if paper := described.paper:
+            whole["citation"] = self._add(f"https://doi.org/{paper}", "ScholarlyArticle", name=f"doi:{paper}")
+        parts = [self._file(one) for one in self.files]
+        parts.append(self._add(MANIFEST, "File", name="checksums of all files", encodingFormat="text/plain"))
+        experiments = [self._experiment(run) for run in self.runs]
+        inside = {part["@id"] for one in experiments for part in self.entities[one["@id"]]["hasPart"]}
+        whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *experiments]
+        whole["mentions"] = [self._action(run) for run in self.runs]
+        return {"@context": CONTEXT, "@graph": [_plain(entity) for entity in self.entities.values()]}
+
+    def _add(self, identity: str, kind: str | list[str], **properties: Any) -> dict[str, str]:
+        """Add an entity unless it is there, without what is empty; return a reference to it."""
+        if identity not in self.entities:
+            kept = {name: value for name, value in properties.items() if value not in ("", [], None)}
+            self.entities[identity] = {"@id": identity, "@type": kind, **kept}
+        return {"@id": identity}
+
+    def _person(self, creator: Creator) -> dict[str, str]:
+        identity = (
+            f"https://orcid.org/{creator.orcid}" if creator.orcid else f"#{quote(creator.name, safe='')}"
         )
-    if not run.bench and not parts:
-        return []
-    described = run.texts.get("bench")
-    bench = graph.add(
-        f"#bench-{quote(str(described or run.bench), safe='')}",
-        "IndividualProduct",
-        name=f"bench: {run.bench or 'unnamed'}",
-        description=f"{kind} bench",
-        subjectOf={"@id": address(described)} if described else None,
-        isRelatedTo=parts,
-    )
-    return [bench, *parts]
+        family, given = creator.family_and_given or ("", "")
+        place = creator.affiliation
+        organization = self._add(f"#{quote(place, safe='')}", "Organization", name=place) if place else None
+        names = {"name": creator.name, "familyName": family, "givenName": given}
+        return self._add(identity, "Person", **names, affiliation=organization)
 
+    def _file(self, file: PackagedFile) -> dict[str, str]:
+        kind: str | list[str] = "File"
+        run = next((one for one in self.runs if one.path == file.path), None)
+        more: dict[str, Any] = {"name": file.path.name, "dateCreated": self.described.day.isoformat()}
+        if run is not None:
+            more |= {"name": run.title, "identifier": run.run_id, "description": _outcome(run)}
+            more["dateCreated"] = _moment(run.start)
+            if run.conforms:
+                more["conformsTo"] = {"@id": DEFINITION_FILE}
+        elif file.path.parts[0] == "source":
+            owners = [one.procedure for one in self.runs if one.texts.get("source") == file.path]
+            kind = ["File", "SoftwareSourceCode"]
+            language = self._add("https://www.python.org", "ComputerLanguage", name="Python")
+            more |= {"name": f"source of {', '.join(dict.fromkeys(owners))}", "programmingLanguage": language}
+        elif file.path.parts[0] == "figures":
+            shown = next((one for one in self.pictures if file.path in one.paths), None)
+            if shown:
+                kind = ["File", "ImageObject"]
+                more |= {"name": shown.title, "about": [{"@id": address(one.path)} for one in shown.runs]}
+        elif str(file.path) == DEFINITION_FILE:
+            kind = ["File", "CreativeWork"]
+            more["name"] = "NeXus application definition NXrram_array"
+        more |= {"encodingFormat": file.media_type, "contentSize": str(file.size), "sha256": file.sha256}
+        return self._add(address(file.path), kind, **more)
 
-def _calibration(graph: _Graph, role: str, facts: Mapping[str, str]) -> list[dict[str, str]]:
-    """Describe the dates of calibration that an instrument, or one of its channels, tells."""
-    dates = {name: day for name, day in facts.items() if name.rpartition(".")[2].startswith("calibration_")}
-    return [
-        graph.add(f"#{quote(f'{role}-{name}-{day}', safe='')}", "PropertyValue", name=name, value=day)
-        for name, day in dates.items()
-    ]
+    def _experiment(self, run: PackagedRun) -> dict[str, str]:
+        """Describe a run as the dataset of its run file, its tables and the figures of it alone."""
+        tables = [one.path for one in self.files if run.data in one.path.parents]
+        return self._add(
+            f"{address(run.data)}/", "Dataset", name=run.title, genre="experiment", identifier=run.run_id,
+            author=self._operator(run) or [self._person(one) for one in self.described.creators],
+            about=self._labelled(run, "sample", "Sample"), producer=self._labelled(run, "project", "Project"),
+            dateCreated=_moment(run.start), dateModified=_moment(run.end), text=_outcome(run),
+            variableMeasured=self._parameters(run),
+            hasPart=[{"@id": address(path)} for path in (run.path, *tables, *self._figures(run))],
+        )  # fmt: skip
 
+    def _operator(self, run: PackagedRun) -> list[dict[str, str]]:
+        """Describe who measured, where the run says it; one of the package's creators is the same person."""
+        name = run.provenance.get("operator", "")
+        person = next((one for one in self.described.creators if one.name == name), Creator(name))
+        return [self._person(person)] if name else []
 
-def _parameters(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
-    return [_parameter(graph, run, name, one) for name, one in run.parameters.items()]
+    def _labelled(self, run: PackagedRun, label: str, kind: str) -> list[dict[str, str]]:
+        """Describe a sample or project that a run is labelled with."""
+        name = run.provenance.get(label, "")
+        return [self._add(f"#{label}-{quote(name, safe='')}", kind, name=name)] if name else []
 
+    def _figures(self, run: PackagedRun) -> list[PurePosixPath]:
+        """Return the files of the figures that show this run alone."""
+        return [path for one in self.pictures if one.runs == (run,) for path in one.paths]
 
-def _parameter(graph: _Graph, run: PackagedRun, name: str, one: RecordedParameter) -> dict[str, str]:
-    value = "none" if one.value is None else one.value
-    return graph.add(
-        f"#run-{run.name}-{quote(name, safe='')}",
-        "PropertyValue",
-        name=name,
-        propertyID=name,
-        description=one.label,
-        value=str(value) if isinstance(value, bool) else value if value != "" else '""',
-        unitText=one.unit,
-    )
+    def _action(self, run: PackagedRun) -> dict[str, str]:
+        """Describe what was done in a run: with which bench and program, to what, and what came of it."""
+        done = run.status is Status.FINISHED
+        given = [run.texts[what] for what in ("bench", "chip", "defects", "source") if what in run.texts]
+        instruments = [self._software(run), *self._bench(run)]
+        objects = [*self._labelled(run, "sample", "Sample"), *({"@id": address(path)} for path in given)]
+        results = [*map(address, (run.path, *self._figures(run))), f"{address(run.data)}/"]
+        return self._add(
+            f"#run-{run.name}", "CreateAction", name=run.title, identifier=run.run_id,
+            description=f"{_outcome(run)}; version {run.version}; cells {run.cells or 'none'}",
+            startTime=_moment(run.start), endTime=_moment(run.end),
+            actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
+            error="" if done else f"{run.status}: {run.reason}".rstrip(": "), agent=self._operator(run),
+            instrument=instruments, object=[*objects, *self._parameters(run)], result=[{"@id": one} for one in results],
+        )  # fmt: skip
+
+    def _software(self, run: PackagedRun) -> dict[str, str]:
+        version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
+        return self._add(
+            "#" + "-".join(filter(None, ("mho", version, commit[:12]))), "SoftwareApplication", name="mho",
+            description=PURPOSE, softwareVersion=version or "unknown",
+            identifier=f"git commit {commit}" if commit else "",
+            softwareRequirements=run.provenance.get("python", ""),
+        )  # fmt: skip
+
+    def _bench(self, run: PackagedRun) -> list[dict[str, str]]:
+        """Describe the bench and each of its instruments, from what it says of itself."""
+        kind = "simulated" if run.simulated else "real"
+        parts = []
+        for role, facts in run.instruments.items():
+            identity = facts.get("identity", "")
+            words = [word.strip() for word in identity.split(",")]
+            maker, model, serial, firmware = words if len(words) == 4 else ("", identity, "", "")
+            part = self._add(
+                f"#instrument-{quote(f'{kind} {role} {identity}', safe='')}", "IndividualProduct",
+                name=f"{role}: {f'{maker} {model}'.strip() or 'unknown'}",
+                description=f"{kind} instrument, in the role of {role}", manufacturer=maker, model=model,
+                serialNumber=serial, version=firmware, additionalProperty=self._calibration(role, facts),
+            )  # fmt: skip
+            parts.append(part)
+        if not run.bench and not parts:
+            return []
+        described = run.texts.get("bench")
+        bench = self._add(
+            f"#bench-{quote(str(described or run.bench), safe='')}", "IndividualProduct",
+            name=f"bench: {run.bench or 'unnamed'}", description=f"{kind} bench",
+            subjectOf={"@id": address(described)} if described else None, isRelatedTo=parts,
+        )  # fmt: skip
+        return [bench, *parts]
+
+    def _calibration(self, role: str, facts: Mapping[str, str]) -> list[dict[str, str]]:
+        """Describe the dates of calibration that an instrument, or one of its channels, tells."""
+        dates = {
+            name: day for name, day in facts.items() if name.rpartition(".")[2].startswith("calibration_")
+        }
+        return [
+            self._add(f"#{quote(f'{role}-{name}-{day}', safe='')}", "PropertyValue", name=name, value=day)
+            for name, day in dates.items()
+        ]
+
+    def _parameters(self, run: PackagedRun) -> list[dict[str, str]]:
+        return [self._parameter(run, name, one) for name, one in run.parameters.items()]
+
+    def _parameter(self, run: PackagedRun, name: str, one: RecordedParameter) -> dict[str, str]:
+        value = "none" if one.value is None else one.value
+        return self._add(
+            f"#run-{run.name}-{quote(name, safe='')}", "PropertyValue", name=name, propertyID=name,
+            description=one.label, unitText=one.unit,
+            value=str(value) if isinstance(value, bool) else value if value != "" else '""',
+        )  # fmt: skip

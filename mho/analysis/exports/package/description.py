@@ -55,62 +55,33 @@ class Licence:
 
 @dataclass(frozen=True)
 class Description:
-    """What is said of a package.
+    """What is said of a package."""
 
-    Attributes
-    ----------
-    title, text : str
-        "" for what the runs themselves say.
-    doi : str
-        A DOI, or the prefix under which a repository is to make one.
-    paper : str
-        DOI of the paper that the data belong to.
-    day : date
-        On which it is published.
-    """
-
-    day: date
-    title: str = ""
-    text: str = ""
+    day: date  # on which it is published
+    title: str = ""  # "" for what the runs themselves say
+    text: str = ""  # likewise
     creators: tuple[Creator, ...] = ()
     licence: Licence | None = None
     keywords: tuple[str, ...] = ()
     publisher: str = ""
-    doi: str = ""
-    paper: str = ""
+    doi: str = ""  # a DOI, or the prefix under which a repository is to make one
+    paper: str = ""  # DOI of the paper that the data belong to
 
     @classmethod
     def of(
-        cls,
-        *,
-        title: str = "",
-        creators: Sequence[str] = (),
-        licence: str = "",
-        description: str = "",
-        keywords: Sequence[str] = (),
-        publisher: str = "",
-        doi: str = "",
-        paper: str = "",
-        day: str = "",
-    ) -> Description:
+        cls, *, title: str = "", creators: Sequence[str] = (), licence: str = "", description: str = "",
+        keywords: Sequence[str] = (), publisher: str = "", doi: str = "", paper: str = "", day: str = "",
+    ) -> Description:  # fmt: skip
         """Read what was typed; the day is today unless it is given.
 
-        Raises
-        ------
-        InputError
-            An ORCID, a DOI, a licence or a day that is none.
+        Raises `InputError`: an ORCID, a DOI, a licence or a day that is none.
         """
         return cls(
-            _day(day),
-            " ".join(title.split()),
-            description.strip(),
-            tuple(map(_creator, creators)),
+            _day(day), " ".join(title.split()), description.strip(), tuple(map(_creator, creators)),
             _licence(licence) if licence else None,
-            tuple(word for one in keywords if (word := " ".join(one.split()))),
-            " ".join(publisher.split()),
-            _doi(doi, "--doi"),
-            _doi(paper, "--paper", whole=True),
-        )
+            tuple(word for one in keywords if (word := " ".join(one.split()))), " ".join(publisher.split()),
+            _doi(doi, "--doi"), _doi(paper, "--paper", whole=True),
+        )  # fmt: skip
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -177,11 +148,11 @@ def _licence(typed: str) -> Licence:
 def _doi(typed: str, option: str, *, whole: bool = False) -> str:
     if not typed:
         return ""
-    found = _DOI.fullmatch(typed.strip())
-    if not found or (whole and "/" not in found[1]):
+    result = _DOI.fullmatch(typed.strip())
+    if not result or (whole and "/" not in result[1]):
         what = "a DOI, as 10.5281/zenodo.1234567" + ("" if whole else ", or its prefix, as 10.5281")
         raise InputError(f"{option} {typed!r} is not {what}")
-    return found[1]
+    return result[1]
 
 
 def _day(typed: str) -> date:

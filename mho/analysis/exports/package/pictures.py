@@ -12,11 +12,10 @@ from mho.errors import InputError
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from mho.analysis.figures.rendering.shown_sheet import Sheet
+    from mho.analysis.figures.sheet import Sheet
 
 How = Literal["each", "together", "none"]
 HOWS: tuple[How, ...] = get_args(How)
-
 MOST_EACH = 10
 """Runs whose figures are drawn one by one unless it is asked for: they take 2 s of processor time a run."""
 
@@ -35,10 +34,7 @@ class PackagePicture:
 def check_how(figures: str | None) -> How | None:
     """Return which figures are drawn; None for what suits the number of runs.
 
-    Raises
-    ------
-    InputError
-        Another word.
+    Raises `InputError`: another word.
     """
     for how in HOWS:
         if figures == how:
@@ -53,10 +49,7 @@ def draw_pictures(
 ) -> tuple[PackagePicture, ...]:
     """Draw the figures of packaged runs into ``figures/``.
 
-    Parameters
-    ----------
-    how : {"each", "together", "none"}, optional
-        By default each figure of up to `MOST_EACH` runs, else each figure of a procedure with all its runs.
+    By default each figure of up to `MOST_EACH` runs is drawn, else each figure of a procedure with all its runs.
     """
     how = how or ("each" if len(runs) <= MOST_EACH else "together")
     if how == "none":
@@ -75,7 +68,7 @@ def draw_pictures(
 
 def _each(folder: Path, one: PackagedRun) -> Iterator[PackagePicture]:
     from mho.analysis.figures.sheet import draw_runs  # matplotlib takes its time
-    from mho.analysis.figures.values.inferred import figures_of
+    from mho.analysis.figures.values.figures_of_run import figures_of
 
     with RunFile(folder / one.path) as run:
         for figure in figures_of(run):
@@ -86,7 +79,7 @@ def _each(folder: Path, one: PackagedRun) -> Iterator[PackagePicture]:
 def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[PackagePicture]:
     """Draw each figure of the first run over all: medians and quartiles, by preset where there are several."""
     from mho.analysis.figures import draw
-    from mho.analysis.figures.values.inferred import figures_of
+    from mho.analysis.figures.values.figures_of_run import figures_of
 
     paths = [folder / one.path for one in runs]
     presets = {one.provenance.get("preset", "") for one in runs}

@@ -17,17 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile, packaged_files, write_manifest
-from mho.analysis.exports.package.contents import Contents, PackagedRun
+from mho.analysis.exports.package.contents import (
+    MANIFEST,
+    Contents,
+    PackagedFile,
+    PackagedRun,
+    packaged_files,
+    write_manifest,
+)
 from mho.analysis.exports.package.crate import FILE as CRATE_FILE
 from mho.analysis.exports.package.crate import crate
 from mho.analysis.exports.package.description import Creator, Description, Licence
 from mho.analysis.exports.package.pictures import How, PackagePicture, check_how, draw_pictures
 from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
-from mho.analysis.exports.places import runs_at
+from mho.analysis.reports.collection import runs_at
 from mho.analysis.reports.quantities import parameter_text
-from mho.analysis.reports.run_table import SOURCES, row_of, table_of
-from mho.analysis.reports.table_files import csv_heads, csv_value
+from mho.analysis.reports.run_table import SOURCES, csv_heads, csv_value, row_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell, markdown, visible
 from mho.runs import Status, outcome_line
@@ -35,8 +40,7 @@ from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
 
-MOST_PARAMETERS = 3
-"""Runs of a package up to which the page lists their parameters."""
+MOST_PARAMETERS = 3  # runs of a package up to which the page lists their parameters
 
 _PLACES = {
     "runs/": "the run files, HDF5 in the NeXus layout: all that was measured, and how",
@@ -55,14 +59,9 @@ _PLACES = {
 
 
 def readme(
-    described: Description,
-    title: str,
-    text: str,
-    runs: Sequence[PackagedRun],
-    left_out: Mapping[TableKind, int],
-    pictures: Sequence[PackagePicture],
-    present: Iterable[str],
-) -> str:
+    described: Description, title: str, text: str, runs: Sequence[PackagedRun],
+    left_out: Mapping[TableKind, int], pictures: Sequence[PackagePicture], present: Iterable[str],
+) -> str:  # fmt: skip
     """Return the page; `left_out` are in the run files only, `present` the names at the top of the package."""
     there = {*present, MANIFEST, "ro-crate-metadata.json", "datacite.json"}
     places = {name: what for name, what in _PLACES.items() if name.partition("/")[0] in there}
@@ -108,22 +107,13 @@ a map as `entry/maps/MAP`, an array as `entry/arrays/ARRAY`. `mho export runs/*.
 
 def _runs(runs: Sequence[PackagedRun]) -> str:
     odd = sum(one.status is not Status.FINISHED for one in runs)
-    note = (
-        f"\n\n**{odd} of {len(runs)} did not come to their end**: what they measured until then is here."
-        if odd
-        else ""
-    )
+    note = f"\n\n**{odd} of {len(runs)} did not come to their end**: what they measured until then is here."
     rows = [
-        (
-            f"`{_code(str(one.path))}`",
-            markdown(one.title),
-            markdown(one.procedure),
-            markdown(one.outcome),
-            one.start.isoformat(timespec="seconds"),
-        )
+        (f"`{_code(str(one.path))}`", *map(markdown, (one.title, one.procedure, one.outcome)),
+         one.start.isoformat(timespec="seconds"))
         for one in runs
-    ]
-    return _table(("file", "title", "procedure", "status", "started"), rows) + note
+    ]  # fmt: skip
+    return _table(("file", "title", "procedure", "status", "started"), rows) + note * bool(odd)
 
 
 def _parameters(run: PackagedRun) -> str:
@@ -175,38 +165,34 @@ def _version(run: PackagedRun) -> str:
 
 
 def _checking(runs: Sequence[PackagedRun]) -> str:
-    told = f"""\
+    text = f"""\
     sha256sum -c {MANIFEST}   # nothing has changed
     mho verify runs/*.h5                 # every run file is as it was sealed"""
     if all(one.conforms for one in runs):
-        told += "\n    mho verify --nexus runs/*.h5         # and follows NXrram_array"
+        text += "\n    mho verify --nexus runs/*.h5         # and follows NXrram_array"
     if any(one.withheld for one in runs):
-        told += """
+        text += """
 
 The run files are copies for publication: what names a person, a computer or its folders is left empty or replaced by
 `[user]`, `[host]` or `[home]`, and paths are cut to the names of files. `entry/publication/withheld` in each says where,
 `original_sha256` there is the SHA-256 of the file that its author keeps."""
-    return told
+    return text
 
 
 def _citation(described: Description, title: str) -> str:
     names = "; ".join(one.name for one in described.creators)
     address = f"https://doi.org/{described.doi}" if "/" in described.doi else ""
-    parts = [
-        f"{names} ({described.day.year})" if names else str(described.day.year),
-        title,
-        described.publisher,
-        address,
-    ]
-    told = f"> {'. '.join(markdown(part) for part in parts if part)}\n"
+    who = f"{names} ({described.day.year})" if names else str(described.day.year)
+    parts = [who, title, described.publisher, address]
+    text = f"> {'. '.join(markdown(part) for part in parts if part)}\n"
     if not names or not address:
         lacking = " and ".join(["creators"] * (not names) + ["DOI"] * (not address))
-        told += f"\nNot given when the package was made: {lacking}.\n"
+        text += f"\nNot given when the package was made: {lacking}.\n"
     if described.paper:
-        told += f"\nThe data belong to https://doi.org/{described.paper}.\n"
+        text += f"\nThe data belong to https://doi.org/{described.paper}.\n"
     if described.licence:
-        told += f"\nLicence: {markdown(described.licence.name)}, {described.licence.address}.\n"
-    return told
+        text += f"\nLicence: {markdown(described.licence.name)}, {described.licence.address}.\n"
+    return text
 
 
 def _code(text: str) -> str:
@@ -222,7 +208,7 @@ def datacite(
     described: Description, title: str, text: str, runs: Sequence[PackagedRun], files: Sequence[PackagedFile]
 ) -> dict[str, Any]:
     """Return the metadata of a package."""
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "schemaVersion": SCHEMA,
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "RRAM array measurements"},
         "titles": [{"title": title}],
@@ -240,25 +226,20 @@ def datacite(
         ],
     }
     if described.creators:
-        told["creators"] = [_creator(one) for one in described.creators]
+        metadata["creators"] = [_creator(one) for one in described.creators]
     if described.publisher:
-        told["publisher"] = {"name": described.publisher}
+        metadata["publisher"] = {"name": described.publisher}
     if described.keywords:
-        told["subjects"] = [{"subject": one} for one in dict.fromkeys(described.keywords)]
+        metadata["subjects"] = [{"subject": one} for one in dict.fromkeys(described.keywords)]
     if described.licence:
-        told["rightsList"] = [_rights(described.licence)]
+        metadata["rightsList"] = [_rights(described.licence)]
     if described.paper:
-        told["relatedIdentifiers"] = [
-            {
-                "relatedIdentifier": described.paper,
-                "relatedIdentifierType": "DOI",
-                "relationType": "IsSupplementTo",
-            }
-        ]
+        related = {"relatedIdentifier": described.paper, "relatedIdentifierType": "DOI"}
+        metadata["relatedIdentifiers"] = [{**related, "relationType": "IsSupplementTo"}]
     if described.doi:
         prefix, slash, _ = described.doi.partition("/")
-        told |= {"doi": described.doi} if slash else {"prefix": prefix}
-    return told
+        metadata |= {"doi": described.doi} if slash else {"prefix": prefix}
+    return metadata
 
 
 def _collected(runs: Sequence[PackagedRun]) -> str:
@@ -269,58 +250,40 @@ def _collected(runs: Sequence[PackagedRun]) -> str:
 
 
 def _creator(creator: Creator) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": creator.name, "nameType": "Personal"}
+    entry: dict[str, Any] = {"name": creator.name, "nameType": "Personal"}
     if creator.family_and_given:
-        told["familyName"], told["givenName"] = creator.family_and_given
+        entry["familyName"], entry["givenName"] = creator.family_and_given
     if creator.affiliation:
-        told["affiliation"] = [{"name": creator.affiliation}]
+        entry["affiliation"] = [{"name": creator.affiliation}]
     if creator.orcid:
-        told["nameIdentifiers"] = [
-            {
-                "nameIdentifier": f"https://orcid.org/{creator.orcid}",
-                "nameIdentifierScheme": "ORCID",
-                "schemeUri": "https://orcid.org",
-            }
-        ]
-    return told
+        orcid = {"nameIdentifier": f"https://orcid.org/{creator.orcid}", "nameIdentifierScheme": "ORCID"}
+        entry["nameIdentifiers"] = [{**orcid, "schemeUri": "https://orcid.org"}]
+    return entry
 
 
 def _rights(licence: Licence) -> dict[str, str]:
-    told = {"rights": licence.name, "rightsUri": licence.address}
+    entry = {"rights": licence.name, "rightsUri": licence.address}
     if licence.identifier:
-        told |= {
-            "rightsIdentifier": licence.identifier,
-            "rightsIdentifierScheme": "SPDX",
-            "schemeUri": "https://spdx.org/licenses/",
-        }
-    return told
+        entry |= {"rightsIdentifier": licence.identifier, "rightsIdentifierScheme": "SPDX"}
+        entry["schemeUri"] = "https://spdx.org/licenses/"
+    return entry
 
 
 SUFFIX = "-published"
-ELN = ".eln"
-"""Suffix of a package as one file that electronic lab notebooks take in."""
-MOST_KINDS = 4
-"""Procedures that a title names."""
+ELN = ".eln"  # suffix of a package as one file that electronic lab notebooks take in
+MOST_KINDS = 4  # procedures that a title names
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Published:
-    """A package.
-
-    Attributes
-    ----------
-    skipped : tuple of str
-        Files that are not in it, and why, one sentence each.
-    missing : tuple of str
-        What a repository requires and was not given, one sentence each.
-    """
+    """A package."""
 
     path: Path
     runs: tuple[PackagedRun, ...]
-    skipped: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()  # files that are not in it, and why, one sentence each
+    missing: tuple[str, ...] = ()  # what a repository requires and was not given, one sentence each
 
 
 def publish(
@@ -338,20 +301,18 @@ def publish(
 
     Parameters
     ----------
-    output : path, optional
+    output
         A folder or ``.eln`` file that does not exist yet; by default beside the run or the folder.
-    described : Description, optional
+    described
         What is said of it; what is not said is left out.
-    eln : bool
+    eln
         Write one file for electronic lab notebooks instead of a folder, see `_write_eln`.
-    personal : bool
+    personal
         Keep user, host, command line, paths and uncommitted changes in the run files, which are then copied as they are.
-    figures : {"each", "together", "none"}, optional
-        See `draw_pictures`.
-    tables : {"all", "none"}, optional
-        What of the runs is written as CSV too; by default the smallest tables, maps and arrays up to 10 million values.
-    progress : callable
-        Told stage, how much of it is done, and of how much.
+    figures, tables
+        See `draw_pictures`; and what of the runs is written as CSV too, by default the smallest up to 10 million values.
+    progress
+        Is told the stage, how much of it is done, and of how much.
 
     Raises
     ------
@@ -389,9 +350,7 @@ def _beside(places: Sequence[str | os.PathLike[str]], suffix: str) -> Path:
     first = Path(os.path.abspath(places[0]))
     given = Path(places[0])
     if first.is_dir():
-        return (
-            given.parent / f"{first.name}{suffix}" if given.name else first.with_name(f"{first.name}{suffix}")
-        )
+        return (given if given.name else first).with_name(f"{first.name}{suffix}")
     return given.with_name(f"{given.stem if len(places) == 1 else 'runs'}{suffix}")
 
 
@@ -440,13 +399,9 @@ def _add(
 
 
 def _describe(
-    folder: Path,
-    described: Description,
-    runs: Sequence[PackagedRun],
-    as_text: TextTables,
-    how: How | None,
+    folder: Path, described: Description, runs: Sequence[PackagedRun], as_text: TextTables, how: How | None,
     progress: Progress,
-) -> None:
+) -> None:  # fmt: skip
     """Write all that is told of the runs."""
     title, text = described.title or title_of(runs), described.text or text_of(runs)
     pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))
@@ -467,8 +422,8 @@ def title_of(runs: Sequence[PackagedRun]) -> str:
     kinds = Counter(one.procedure for one in runs)
     if len(kinds) > MOST_KINDS:
         return f"RRAM array: {len(runs)} runs of {len(kinds)} procedures"
-    told = [f"{count} run{'s' * (count > 1)} of {name}" for name, count in kinds.most_common()]
-    return f"RRAM array: {', '.join(told)}"
+    counts = [f"{count} run{'s' * (count > 1)} of {name}" for name, count in kinds.most_common()]
+    return f"RRAM array: {', '.join(counts)}"
 
 
 def text_of(runs: Sequence[PackagedRun]) -> str:
@@ -508,5 +463,5 @@ def _write_table(folder: Path, runs: Sequence[PackagedRun]) -> None:
             writer.writerow([*cells, *(csv_value(row[name]) for name in measured)])
 
 
-def _write_json(path: Path, told: object) -> None:
-    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -21,9 +21,7 @@ from mho.runs.reading import open_run_file
 
 Which = Literal["all", "none"]
 WHICH: tuple[Which, ...] = get_args(Which)
-
-MOST_VALUES = 10_000_000
-"""Of a package, as CSV: some 100 MB."""
+MOST_VALUES = 10_000_000  # of a package, as CSV: some 100 MB
 
 
 @dataclass(frozen=True, order=True)
@@ -37,18 +35,10 @@ class TableKind:
 
 @dataclass(frozen=True)
 class TextTables:
-    """Which are written as text.
+    """Which are written as text."""
 
-    Attributes
-    ----------
-    left_out : mapping
-        What is not, with its number of values.
-    none : bool
-        Nothing is.
-    """
-
-    left_out: Mapping[TableKind, int]
-    none: bool = False
+    left_out: Mapping[TableKind, int]  # what is not, with its number of values
+    none: bool = False  # nothing is
 
     def holds(self, procedure: str, group: SeriesGroup) -> bool:
         """Return whether a group of a run of a procedure is written."""
@@ -58,10 +48,7 @@ class TextTables:
 def check_which(tables: str | None) -> Which | None:
     """Return which tables are written; None for what suits their size.
 
-    Raises
-    ------
-    InputError
-        Another word.
+    Raises `InputError`: another word.
     """
     for which in WHICH:
         if tables == which:
@@ -81,14 +68,14 @@ def text_tables(paths: Sequence[Path], which: Which | None) -> TextTables:
 
 def count_values(paths: Iterable[Path]) -> Counter[TableKind]:
     """Return how many values there are of each kind; a file that cannot be read has none."""
-    found: Counter[TableKind] = Counter()
+    result: Counter[TableKind] = Counter()
     for path in paths:
         with suppress(RunFileError):
             procedure = read_card(path).facts.procedure
             with closing(open_run_file(path, whole=False)) as file:
                 for group in read_contents(file):
-                    found[TableKind(procedure, group.kind, group.name)] += values_of(group)
-    return found
+                    result[TableKind(procedure, group.kind, group.name)] += values_of(group)
+    return result
 
 
 def values_of(group: SeriesGroup) -> int:

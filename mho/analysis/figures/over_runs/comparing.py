@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
 from mho.analysis import palette
-from mho.analysis.figures.drawing import FitNotes, compose, drawable, is_seen, magnitudes, window, with_images
+from mho.analysis.figures.drawing import (
+    FitNotes,
+    compose,
+    drawable,
+    is_seen,
+    magnitudes,
+    window,
+    with_images,
+    with_visible_labels,
+    without_marks,
+)
 from mho.analysis.figures.fitting import fitted_counts, fitted_curve
 from mho.analysis.figures.marks import Drawing, Mark
 from mho.analysis.figures.over_runs.curves import (
@@ -39,17 +50,14 @@ from mho.analysis.figures.values.statistics import bin_edges, normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.array_types import Floats
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, GREY, PROBABILITY, RUNS, STATISTICS, Figure
+from mho.runs.figures import COUNTS, PROBABILITY, RUNS, STATISTICS, Figure
 
-STEPS = 400
-"""Places at which shares are drawn."""
-
-MOST_WHOLE = 60
-"""Bins of whole numbers; with more, several numbers share one."""
+STEPS = 400  # places at which shares are drawn
+MOST_WHOLE = 60  # bins of whole numbers; with more, several numbers share one
 
 
 def histograms(
-    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], said: FitNotes
+    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], fit_notes: FitNotes
 ) -> list[list[Mark]]:
     """Return for each group the outline of its counts a run, and the quartiles of the runs' counts in each bin."""
     every = np.concatenate(
@@ -62,27 +70,27 @@ def histograms(
         edges = bin_edges(every, log=figure.x_scale == "log", band=band)
     # On a logarithmic axis an empty bin stands below the least count that there can be.
     floor = 0.5 / max(len(group.kept) for group in groups) if figure.y_scale == "log" else 0.0
-    found = []
+    result = []
     for place, group in enumerate(groups):
         counts = np.array([_counts(one, edges) for one in group.kept])
         low, _, high = quantiles_over_runs(counts)
-        label = f"{group.name}: {_said(group)}{_strays(figure, group)}"
-        outline = Mark("steps", label, edges, _held(counts.mean(axis=0), floor), colour(place))
+        label = f"{group.name}: {_quartiles_of_runs(group)}{_strays(figure, group)}"
+        outline = Mark("steps", label, edges, _with_last(counts.mean(axis=0), floor), colour(place))
         marks = [outline]
         if len(group.kept) >= FEWEST:
+            low, high = _with_last(low, floor), _with_last(high, floor)
             shade = replace(
-                outline, shape="step band", label="", low=_held(low, floor), high=_held(high, floor), opacity=SHADE,
-                front=False,
-            )  # fmt: skip
+                outline, shape="step band", label="", low=low, high=high, opacity=SHADE, front=False
+            )
             marks = [shade, outline]
         if figure.fit:
             values = np.concatenate([_values(one, None)[0] for one in group.kept])
             fit = fitted_counts(figure, group.kept[0].data.x, values, outline, edges)
             share = counts.sum() / max(values.size, 1) / len(group.kept)
-            _, *lines = said.with_fit(replace(outline, label=group.label), fit)
+            _, *lines = fit_notes.with_fit(replace(outline, label=group.label), fit)
             marks = [*marks, *(replace(one, y=np.maximum(share * one.y, floor)) for one in lines)]
-        found.append(marks)
-    return found
+        result.append(marks)
+    return result
 
 
 def _whole_edges(values: Floats) -> Floats:
@@ -96,14 +104,11 @@ def _whole_edges(values: Floats) -> Floats:
 
 
 def distributions(
-    figure: Figure,
-    groups: Sequence[RunsOfGroup],
-    inner: tuple[str, ...],
-    style: Callable[[int, int], Mark],
-    said: FitNotes,
-) -> list[list[Mark]]:
+    figure: Figure, groups: Sequence[RunsOfGroup], inner: tuple[str, ...], style: Callable[[int, int], Mark],
+    fit_notes: FitNotes,
+) -> list[list[Mark]]:  # fmt: skip
     """Return for each group the share of all its values up to each, and the quartiles of its runs' shares."""
-    found = []
+    result = []
     for place, group in enumerate(groups):
         marks = []
         for number in range(len(inner)):
@@ -116,9 +121,9 @@ def distributions(
                     pooled = np.concatenate([one for one, _ in values])
                     name = ", ".join(filter(None, (group.label, inner[number])))
                     fit = fitted_counts(figure, group.kept[0].data.x, pooled, mine)
-                    marks += said.with_fit(replace(mine, label=name), fit)[1:]
-        found.append(marks)
-    return found
+                    marks += fit_notes.with_fit(replace(mine, label=name), fit)[1:]
+        result.append(marks)
+    return result
 
 
 def _distribution(
@@ -152,11 +157,11 @@ def _clear(shares: Floats, count: int, figure: Figure) -> Floats:
     return normal_quantile(np.clip(shares, 0.5 / count, 1.0 - 0.5 / count))
 
 
-def _values(kept: RunSample, label: str | None) -> tuple[Floats, Floats]:
+def _values(sample: RunSample, label: str | None) -> tuple[Floats, Floats]:
     """Return the ordered values of a run and how many each stands for; without a label of all its groups."""
     mine = [
         (points.x, np.full(points.x.size, weight))
-        for points, weight in zip(kept.data.groups, kept.weights, strict=True)
+        for points, weight in zip(sample.data.groups, sample.weights, strict=True)
         if label is None or points.label == label
     ]
     values, weights = (np.concatenate([np.empty(0), *part]) for part in zip(*mine, strict=True)) if mine else (
@@ -166,20 +171,20 @@ def _values(kept: RunSample, label: str | None) -> tuple[Floats, Floats]:
     return values[order], weights[order]
 
 
-def _counts(kept: RunSample, edges: Floats) -> Floats:
+def _counts(sample: RunSample, edges: Floats) -> Floats:
     counts = np.zeros(len(edges) - 1)
-    for points, weight in zip(kept.data.groups, kept.weights, strict=True):
+    for points, weight in zip(sample.data.groups, sample.weights, strict=True):
         known = points.x[np.isfinite(points.x)]
         counts += weight * np.histogram(known, edges)[0]
     return counts
 
 
-def _held(counts: Floats, floor: float) -> Floats:
+def _with_last(counts: Floats, floor: float) -> Floats:
     """Return counts with the last one again, so that steps reach the last edge; none below the floor."""
     return np.maximum(np.append(counts, counts[-1:]), floor)
 
 
-def _said(group: RunsOfGroup) -> str:
+def _quartiles_of_runs(group: RunsOfGroup) -> str:
     values, weights = zip(*(_values(one, None) for one in group.kept), strict=True)
     pooled, each = np.concatenate(values), np.concatenate(weights)
     order = np.argsort(pooled, kind="stable")
@@ -206,8 +211,7 @@ def _strays(figure: Figure, group: RunsOfGroup) -> str:
     return f"; {100 * share:.2g} % outside their {window(figure)}"
 
 
-MOST_MAPS = 2
-"""Maps of one run that are drawn, the largest."""
+MOST_MAPS = 2  # maps of one run that are drawn, the largest
 
 
 def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]) -> GroupedFigure:
@@ -217,37 +221,36 @@ def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]
         for one in group.kept:
             for image in one.data.images:
                 names[image.name] = max(names.get(image.name, 0), int(image.values.size))
-    kept = sorted(names, key=lambda name: names[name])[-MOST_MAPS:]
-    if len(names) > len(kept):
-        notes.append(f"the {len(kept)} largest of {len(names)} maps")
+    chosen = sorted(names, key=lambda name: names[name])[-MOST_MAPS:]
+    if len(names) > len(chosen):
+        notes.append(f"the {len(chosen)} largest of {len(names)} maps")
     if len(groups) > MOST_PANELS:
         notes.append(f"{MOST_PANELS} of {len(groups)} groups")
     images = []
-    for name in kept:
+    for name in chosen:
         for group in groups[:MOST_PANELS]:
             middle, count = _median_image(group, name)
             if middle is not None:
-                images.append(
-                    replace(middle, name=f"{group.label}\n{name}" if len(kept) > 1 else group.label)
-                )
+                label = f"{group.label}\n{name}" if len(chosen) > 1 else group.label
+                images.append(replace(middle, name=label))
                 if count < len(group.kept):
                     notes.append(f"{group.label}: {count} of {len(group.kept)} runs have {name} in this size")
     if any(len(group.kept) > 1 for group in groups):
         notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
     codes = groups[0].kept[0].data.codes if all(len(group.kept) == 1 for group in groups) else None
-    columns = len(groups[:MOST_PANELS]) if len(kept) > 1 else 0
+    columns = len(groups[:MOST_PANELS]) if len(chosen) > 1 else 0
     return GroupedFigure(base.title, "; ".join(notes), (with_images(base, images, codes),), columns=columns)
 
 
 def _median_image(group: RunsOfGroup, name: str) -> tuple[MapImage | None, int]:
     """Return the median over the runs of a group, cell by cell, and of how many runs it is."""
-    found = [image for one in group.kept for image in one.data.images if image.name == name]
-    if not found:
+    result = [image for one in group.kept for image in one.data.images if image.name == name]
+    if not result:
         return None, 0
-    same = [image for image in found if image.values.shape == found[0].values.shape]
+    same = [image for image in result if image.values.shape == result[0].values.shape]
     stacked = np.array([image.values.ravel() for image in same])
     _, middle, _ = quantiles_over_runs(stacked)
-    return replace(found[0], values=middle.reshape(found[0].values.shape)), len(same)
+    return replace(result[0], values=middle.reshape(result[0].values.shape)), len(same)
 
 
 def pooled_statistics(figure: Figure, groups: Sequence[RunsOfGroup], notes: list[str]) -> GroupedFigure:
@@ -279,37 +282,22 @@ def _merged(found: Sequence[PointGroup], of: Sequence[PointGroup]) -> tuple[Poin
     for label in dict.fromkeys(one.label for one in found):
         for counts in (found, of):
             mine = [one for one in counts if one.label == label]
-            merged.append(
-                replace(
-                    mine[0],
-                    x=np.concatenate([one.x for one in mine]),
-                    y=np.concatenate([one.y for one in mine]),
-                )
-            )
+            x, y = (np.concatenate([getattr(one, axis) for one in mine]) for axis in "xy")
+            merged.append(replace(mine[0], x=x, y=y))
     return tuple(merged)
 
 
-MOST_BANDS = 10
-"""Bands in one axes; with more, each group has a panel of its own."""
-
-
-MOST_TOLD = 2
-"""Remarks of single runs."""
+MOST_BANDS = 10  # bands in one axes; with more, each group has a panel of its own
+MOST_TOLD = 2  # remarks of single runs
 
 
 def compare(
     figure: Figure, groups: Sequence[RunsOfGroup], *, panels: bool = False, ratio: bool = False
 ) -> GroupedFigure:
-    """Return the marks of a figure over groups of runs.
+    """Return the marks of a figure over groups of runs, at least one; those without data are named in the note.
 
-    Parameters
-    ----------
-    groups : sequence of RunsOfGroup
-        At least one; those without data are named in the note.
-    panels : bool
-        One panel a group, also where they fit into one axes.
-    ratio : bool
-        Of curves, below them their ratio to the first group's median at equal x.
+    With `panels` each group has one, also where they fit into one axes; with `ratio`, curves have below them their ratio to
+    the first group's median at equal x.
     """
     title = visible(figure.heading, lines=False)
     groups = [replace(one, label=visible(one.label, lines=False)) for one in groups]
@@ -322,9 +310,12 @@ def compare(
     notes = [f"nothing of {', '.join(empty)}"] if empty and shown else []
     if not shown:
         why = next((one.data.nothing for group in groups for one in group.kept), "nothing measured")
-        return GroupedFigure(title, "", (Drawing(title, nothing=why),))
-    notes += _told(shown)
-    base = _base(figure, title, shown)
+        return GroupedFigure.of_nothing(title, why)
+    notes += _remarks(shown)
+    every = [one.data for group in shown for one in group.kept]
+    x, y = (next((one for one in axes if one.name.startswith("|")), axes[0])
+            for axes in ([one.x for one in every], [one.y for one in every]))  # fmt: skip
+    base = replace(without_marks(figure, every[0]), x=x, y=y)
     if figure.drawn_kind == "map":
         return median_images(base, shown, notes)
     if figure.drawn_kind in STATISTICS:
@@ -333,10 +324,9 @@ def compare(
         notes.append("† not finished")
     inner, pooled_inside = _inner(shown)
     if pooled_inside:
-        notes.append(
-            f"{pooled_inside} {'groups' if figure.drawn_kind in COUNTS else 'curves'} of a run pooled"
-        )
-    if figure.drawn_kind == "histogram" or figure.drawn_kind == "scatter":
+        what = "groups" if figure.drawn_kind in COUNTS else "curves"
+        notes.append(f"{pooled_inside} {what} of a run pooled")
+    if figure.drawn_kind in ("histogram", "scatter"):
         inner = ("",)
     apart = panels or len(shown) * len(inner) > MOST_BANDS
     crowd = not panels and len(shown) > MOST_PANELS
@@ -346,48 +336,28 @@ def compare(
         shown = shown[:MOST_PANELS]
     if crowd:
         inner, apart = ("",), False
-        notes.append(
-            f"medians of {len(shown)} groups, from {shown[0].label} (dark) to {shown[-1].label} (light)"
-        )
+        ends = f"from {shown[0].label} (dark) to {shown[-1].label} (light)"
+        notes.append(f"medians of {len(shown)} groups, {ends}")
     drawn = StyledGroups(figure, tuple(shown), inner, apart=apart and len(shown) > 1, crowd=crowd)
-    return _Marked(base, drawn).compared(title, notes, ratio=ratio)
+    return _marked(base, drawn, notes, ratio=ratio)
 
 
-def _told(groups: Sequence[RunsOfGroup]) -> list[str]:
+def _remarks(groups: Sequence[RunsOfGroup]) -> list[str]:
     """Return what was said when the runs were read, each once; how many curves there are is said of all together."""
-    told = dict.fromkeys(
+    remarks = dict.fromkeys(
         one
         for group in groups
-        for kept in group.kept
-        for one in kept.data.note.lstrip(";, ").split("; ")
+        for sample in group.kept
+        for one in sample.data.note.lstrip(";, ").split("; ")
         if one
     )
-    notes = [one for one in told if not re.fullmatch(r"\d+ (curves|groups|columns)", one)]
+    notes = [one for one in remarks if not re.fullmatch(r"\d+ (curves|groups|columns)", one)]
     return notes[:MOST_TOLD] + ["…"] * (len(notes) > MOST_TOLD)
 
 
-def _magnitude(figure: Figure, kept: RunSample) -> RunSample:
-    (data,) = magnitudes(figure, [drawable(kept.data)])
-    return replace(kept, data=data)
-
-
-def _base(figure: Figure, title: str, groups: Sequence[RunsOfGroup]) -> Drawing:
-    every = [one.data for group in groups for one in group.kept]
-    first = every[0]
-    x = next((one.x for one in every if one.x.name.startswith("|")), first.x)
-    y = next((one.y for one in every if one.y.name.startswith("|")), first.y)
-    return Drawing(
-        title,
-        bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
-        signed=bool(figure.subtrahends),
-        x=x,
-        y=y,
-        x_scale=figure.x_scale,
-        y_scale=figure.y_scale,
-        counts=first.counts,
-        grey=figure.colours == GREY,
-        equal=figure.equal,
-    )
+def _magnitude(figure: Figure, sample: RunSample) -> RunSample:
+    (data,) = magnitudes(figure, [drawable(sample.data)])
+    return replace(sample, data=data)
 
 
 def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:
@@ -400,127 +370,102 @@ def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:
     return ("",), max(len(one.data.groups) for group in groups for one in group.kept)
 
 
-@dataclass(frozen=True)
-class _Marked:
-    """A drawing without marks, and the groups whose marks it gets."""
+def _marked(base: Drawing, drawn: StyledGroups, notes: list[str], *, ratio: bool) -> GroupedFigure:
+    """Return a figure whose `base` gets the marks of its groups."""
+    figure, kind, places = drawn.figure, drawn.figure.drawn_kind, range(len(drawn.groups))
+    ratios: list[Drawing] = []
+    title, fit_notes, axes = base.title, FitNotes(), base
+    if kind == "histogram":
+        axes = replace(base, y=AxisText(f"{base.y.name} a run")) if figure.table != RUNS else base
+        marks = histograms(figure, drawn.groups, drawn.colour, fit_notes)
+    elif kind == "distribution":
+        axes = replace(base, y=AxisText("share of values"))
+        marks = distributions(figure, drawn.groups, drawn.inner, drawn.style, fit_notes)
+    elif figure.table == RUNS:
+        marks = [points_and_whiskers(drawn, place) for place in places]
+    elif kind == "scatter":
+        marks = [scattered(drawn, place) for place in places]
+    elif kind == "errorbars":
+        marks = [whiskers(drawn, place) for place in places]
+    else:
+        curves, ways = pooled_curves(drawn)
+        marks = [
+            [mark for one in curves if one.group == place for mark in curve_marks(drawn, one)] for place in places
+        ]  # fmt: skip
+        notes += missing_runs(drawn, curves) + ways
+        if ratio and len(drawn.groups) > 1:
+            ratios = _ratios(base, drawn, curves)
+    if ratio and not ratios:
+        notes.append("a ratio is drawn of curves of two groups or more")
+    if figure.fit and kind not in COUNTS and not drawn.crowd:
+        marks = [_with_fits(base, drawn, place, mine, fit_notes) for place, mine in enumerate(marks)]
+    notes += list(dict.fromkeys(fit_notes.missing))[:MOST_TOLD]
+    panels = _panels(axes, drawn, marks)
+    if len(drawn.inner) > 1 and not drawn.apart and not drawn.crowd:
+        panels = [replace(panel, marks=(*panel.marks, *_names_of_inner(drawn))) for panel in panels]
+    if not any(panel.marks for panel in panels):
+        return GroupedFigure.of_nothing(title, "nothing that these axes can show")
+    return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(fit_notes.fits))
 
-    base: Drawing
-    drawn: StyledGroups
 
-    def compared(self, title: str, notes: list[str], *, ratio: bool) -> GroupedFigure:
-        kind = self.drawn.figure.drawn_kind
-        ratios: list[Drawing] = []
-        base, said = self.base, FitNotes()
-        if kind == "histogram":
-            base = (
-                replace(base, y=AxisText(f"{base.y.name} a run")) if self.drawn.figure.table != RUNS else base
-            )
-            marks = histograms(self.drawn.figure, self.drawn.groups, self.drawn.colour, said)
-        elif kind == "distribution":
-            base = replace(base, y=AxisText("share of values"))
-            marks = distributions(
-                self.drawn.figure, self.drawn.groups, self.drawn.inner, self.drawn.style, said
-            )
-        elif self.drawn.figure.table == RUNS:
-            marks = [points_and_whiskers(self.drawn, place) for place in range(len(self.drawn.groups))]
-        elif kind == "scatter":
-            marks = [scattered(self.drawn, place) for place in range(len(self.drawn.groups))]
-        elif kind == "errorbars":
-            marks = [whiskers(self.drawn, place) for place in range(len(self.drawn.groups))]
-        else:
-            curves, ways = pooled_curves(self.drawn)
-            marks = [
-                [mark for one in curves if one.group == place for mark in curve_marks(self.drawn, one)]
-                for place in range(len(self.drawn.groups))
-            ]
-            notes += missing_runs(self.drawn, curves) + ways
-            if ratio and len(self.drawn.groups) > 1:
-                ratios = self._ratios(curves)
-        if ratio and not ratios:
-            notes.append("a ratio is drawn of curves of two groups or more")
-        if self.drawn.figure.fit and kind not in COUNTS and not self.drawn.crowd:
-            marks = [self._with_fits(place, mine, said) for place, mine in enumerate(marks)]
-        notes += list(dict.fromkeys(said.missing))[:MOST_TOLD]
-        panels = self._panels(base, marks)
-        if len(self.drawn.inner) > 1 and not self.drawn.apart and not self.drawn.crowd:
-            panels = [replace(panel, marks=(*panel.marks, *self._names_of_inner())) for panel in panels]
-        if not any(panel.marks for panel in panels):
-            return GroupedFigure(title, "", (Drawing(title, nothing="nothing that these axes can show"),))
-        return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
+def _with_fits(
+    base: Drawing, drawn: StyledGroups, place: int, marks: Sequence[Mark], fit_notes: FitNotes
+) -> list[Mark]:
+    """Return the marks of a group and the fits to all points of its runs."""
+    result = list(marks)
+    for number, inner in enumerate(drawn.inner):
+        x, y = drawn.points(place, number)
+        label = ", ".join(filter(None, (drawn.groups[place].label, inner)))
+        curve = replace(drawn.style(place, number), label=label, x=x, y=y)
+        fit = fitted_curve(drawn.figure, base.x, base.y, curve)
+        _, *lines = fit_notes.with_fit(curve, fit)
+        if len(drawn.inner) == 1 and fit.short:
+            result = [replace(one, label=one.label and f"{one.label}: {fit.short}") for one in result]
+        result += lines
+    return result
 
-    def _with_fits(self, place: int, marks: Sequence[Mark], said: FitNotes) -> list[Mark]:
-        """Return the marks of a group and the fits to all points of its runs."""
-        found, group = list(marks), self.drawn.groups[place]
-        for number, inner in enumerate(self.drawn.inner):
-            points = [curve for kept in group.kept for curve in self.drawn.of_inner(kept, number)]
-            x, y = (
-                np.concatenate([np.empty(0), *axis])
-                for axis in ([x for x, _ in points], [y for _, y in points])
-            )
-            curve = replace(
-                self.drawn.style(place, number), label=", ".join(filter(None, (group.label, inner))), x=x, y=y
-            )
-            fit = fitted_curve(self.drawn.figure, self.base.x, self.base.y, curve)
-            _, *lines = said.with_fit(curve, fit)
-            if len(self.drawn.inner) == 1 and fit.short:
-                found = [
-                    replace(one, label=f"{one.label}: {fit.short}") if one.label else one for one in found
-                ]
-            found += lines
-        return found
 
-    def _names_of_inner(self) -> list[Mark]:
-        """Return marks without points that name the curves of a run in the legend: dashes tell them apart."""
-        nowhere = np.array([np.nan])
-        return [
-            replace(self.drawn.style(0, number), label=label, colour=palette.IDEAL, x=nowhere, y=nowhere)
-            for number, label in enumerate(self.drawn.inner)
-        ]
+def _names_of_inner(drawn: StyledGroups) -> list[Mark]:
+    """Return marks without points that name the curves of a run in the legend: dashes tell them apart."""
+    nowhere = np.array([np.nan])
+    return [
+        replace(drawn.style(0, number), label=label, colour=palette.IDEAL, x=nowhere, y=nowhere)
+        for number, label in enumerate(drawn.inner)
+    ]
 
-    def _ratios(self, curves: Sequence[Curve]) -> list[Drawing]:
-        """Return the drawings of the ratio to the first group, in the order of the panels."""
-        marks = ratio_marks(self.drawn, curves)
-        middles = np.concatenate([mark.y for group in marks for mark in group] or [np.empty(0)])
-        known = middles[np.isfinite(middles) & (middles > 0.0)]
-        wide = (
-            bool(known.size) and self.drawn.figure.y_scale == "log" and float(np.ptp(np.log10(known))) > 0.7
-        )
-        base = replace(
-            self.base, title="", bands=(), y=AxisText(f"ratio to {self.drawn.groups[0].label}"),
-            y_scale="log" if wide else "linear",
-        )  # fmt: skip
-        return [replace(one, title="") for one in self._panels(base, marks, with_levels=False)]
 
-    def _panels(
-        self, base: Drawing, marks: Sequence[Sequence[Mark]], *, with_levels: bool = True
-    ) -> list[Drawing]:
-        """Return one drawing of all groups, or one a group, with the reference lines of their runs."""
-        whole = [[one.data for one in group.kept] for group in self.drawn.groups]
-        if not self.drawn.apart:
-            return [
-                self._panel(
-                    base,
-                    [mark for group in marks for mark in group],
-                    [run for runs in whole for run in runs],
-                    with_levels,
-                )
-            ]
-        return [
-            self._panel(replace(base, title=group.name), list(mine), runs, with_levels)
-            for group, mine, runs in zip(self.drawn.groups, marks, whole, strict=True)
-        ]
+def _ratios(base: Drawing, drawn: StyledGroups, curves: Sequence[Curve]) -> list[Drawing]:
+    """Return the drawings of the ratio to the first group, in the order of the panels."""
+    marks = ratio_marks(drawn, curves)
+    middles = np.concatenate([mark.y for group in marks for mark in group] or [np.empty(0)])
+    known = middles[np.isfinite(middles) & (middles > 0.0)]
+    wide = bool(known.size) and drawn.figure.y_scale == "log" and float(np.ptp(np.log10(known))) > 0.7
+    y = AxisText(f"ratio to {drawn.groups[0].label}")
+    base = replace(base, title="", bands=(), y=y, y_scale="log" if wide else "linear")
+    return [replace(one, title="") for one in _panels(base, drawn, marks, with_levels=False)]
 
-    def _panel(self, base: Drawing, marks: list[Mark], runs: list[FigureData], with_levels: bool) -> Drawing:
-        lines = (
-            references(self.drawn.figure, runs)
-            if with_levels and self.drawn.figure.drawn_kind not in COUNTS
-            else []
-        )
-        if self.drawn.apart:  # one legend names the lines of all panels
-            lines = [replace(line, label=line.label.partition(" = ")[0]) for line in lines]
-        named = [replace(mark, label=visible(mark.label, lines=False)) for mark in [*lines, *marks]]
-        if not any(is_seen(mark, base) for mark in marks):
-            return replace(base, nothing="nothing that these axes can show")
-        return replace(
-            base, marks=tuple(named), levels=levels(self.drawn.figure, runs) if with_levels else ()
-        )
+
+def _panels(
+    base: Drawing, drawn: StyledGroups, marks: Sequence[Sequence[Mark]], *, with_levels: bool = True
+) -> list[Drawing]:
+    """Return one drawing of all groups, or one a group, with the reference lines of their runs."""
+    whole = [[one.data for one in group.kept] for group in drawn.groups]
+    if not drawn.apart:
+        return [_panel(base, drawn, list(chain(*marks)), list(chain(*whole)), with_levels)]
+    return [
+        _panel(replace(base, title=group.name), drawn, mine, runs, with_levels)
+        for group, mine, runs in zip(drawn.groups, marks, whole, strict=True)
+    ]
+
+
+def _panel(
+    base: Drawing, drawn: StyledGroups, marks: Sequence[Mark], runs: list[FigureData], with_levels: bool
+) -> Drawing:
+    figure = drawn.figure
+    lines = references(figure, runs) if with_levels and figure.drawn_kind not in COUNTS else []
+    if drawn.apart:  # one legend names the lines of all panels
+        lines = [replace(line, label=line.label.partition(" = ")[0]) for line in lines]
+    if not any(is_seen(mark, base) for mark in marks):
+        return replace(base, nothing="nothing that these axes can show")
+    named = with_visible_labels([*lines, *marks])
+    return replace(base, marks=named, levels=levels(figure, runs) if with_levels else ())

@@ -17,15 +17,9 @@ from mho.analysis.figures.over_runs.groups_of_runs import FEWEST, MOST_INNER, SH
 from mho.analysis.figures.values.pooling import Places, Pooled, common_places, pool_curves
 from mho.analysis.figures.values.statistics import quartiles_over
 
-PALE = 0.09
-"""Opacity of the part of a band where runs are missing."""
-
-FEW = 40
-"""Up to so many points of a curve each has a marker."""
-
-SCATTERED = 20_000
-"""Points of a scatter figure at most."""
-
+PALE = 0.09  # opacity of the part of a band where runs are missing
+FEW = 40  # up to so many points of a curve each has a marker
+SCATTERED = 20_000  # points of a scatter figure at most
 PLACES = 1000
 
 
@@ -41,7 +35,7 @@ class Curve:
 
 def pooled_curves(drawn: StyledGroups) -> tuple[list[Curve], list[str]]:
     """Pool the curves of each group on places that all groups have in common."""
-    found, ways = [], []
+    result, ways = [], []
     for number in range(len(drawn.inner)):
         by_group = [
             [curve for one in group.kept for curve in drawn.of_inner(one, number)] for group in drawn.groups
@@ -56,8 +50,8 @@ def pooled_curves(drawn: StyledGroups) -> tuple[list[Curve], list[str]]:
             ways = ["interpolated within each curve"]
         for place, curves in enumerate(by_group):
             if curves:
-                found.append(Curve(place, number, pool_curves(places, curves), len(curves)))
-    return found, ways
+                result.append(Curve(place, number, pool_curves(places, curves), len(curves)))
+    return result, ways
 
 
 def curve_marks(drawn: StyledGroups, curve: Curve) -> list[Mark]:
@@ -84,11 +78,11 @@ def curve_marks(drawn: StyledGroups, curve: Curve) -> list[Mark]:
                 )
             )  # fmt: skip
         seen = int(np.isfinite(middle).sum())
-        kept = np.isfinite(middle) if seen <= FEW else slice(None)
+        where = np.isfinite(middle) if seen <= FEW else slice(None)
         marks.append(
             replace(
                 style, shape=shape if seen > 1 else "points", label=style.label if opacity == 1.0 else "",
-                x=(x if seen > FEW else pooled.x)[kept], y=middle[kept], opacity=style.opacity * opacity,
+                x=(x if seen > FEW else pooled.x)[where], y=middle[where], opacity=style.opacity * opacity,
                 marker=style.marker if seen <= FEW else "",
             )
         )  # fmt: skip
@@ -139,8 +133,7 @@ def points_and_whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
     marks = []
     for number in range(len(drawn.inner)):
         style = drawn.style(place, number)
-        points = drawn.of_inner(drawn.groups[place].kept[0], number)
-        x, y = (np.concatenate(axis) for axis in ([x for x, _ in points], [y for _, y in points]))
+        x, y = drawn.points(place, number)
         distinct, counts = np.unique(x, return_counts=True)
         often = np.isin(x, distinct[counts >= FEWEST])
         repeated = int((counts >= FEWEST).sum()) > 1 or (counts >= FEWEST).all()
@@ -155,24 +148,21 @@ def points_and_whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
 
 def scattered(drawn: StyledGroups, place: int) -> list[Mark]:
     """Return the points of all runs of a group."""
-    points = [curve for kept in drawn.groups[place].kept for curve in drawn.of_inner(kept, 0)]
-    x, y = (np.concatenate([np.empty(0), *axis]) for axis in ([x for x, _ in points], [y for _, y in points]))
+    x, y = drawn.points(place, 0)
     most = SCATTERED // len(drawn.groups)
     if len(x) > most:
         rows = np.linspace(0, len(x) - 1, most).round().astype(int)
         x, y = x[rows], y[rows]
-    style = drawn.style(place, 0)
-    return [replace(style, shape="points", x=x, y=y, marker="", opacity=0.5)]
+    return [replace(drawn.style(place, 0), shape="points", x=x, y=y, marker="", opacity=0.5)]
 
 
 def whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
     """Return median and quartiles of all rows of all runs of a group at each x."""
     marks = []
     for number in range(len(drawn.inner)):
-        points = [curve for kept in drawn.groups[place].kept for curve in drawn.of_inner(kept, number)]
-        if not points:
+        x, y = drawn.points(place, number)
+        if not x.size:
             continue
-        x, y = (np.concatenate(axis) for axis in ([x for x, _ in points], [y for _, y in points]))
         x, low, middle, high = quartiles_over(x, y, PLACES)
         style = replace(drawn.style(place, number), marker="circle")
         marks.append(replace(style, shape="whiskers", x=x, y=middle, low=low, high=high))
@@ -181,7 +171,7 @@ def whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
 
 def _beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the places next to those of a mask."""
-    found = np.zeros_like(mask)
-    found[:-1] |= mask[1:]
-    found[1:] |= mask[:-1]
-    return found
+    result = np.zeros_like(mask)
+    result[:-1] |= mask[1:]
+    result[1:] |= mask[:-1]
+    return result

@@ -8,95 +8,83 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mho.analysis.figures.drawing import compose
-from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure, RunsOfGroup
 from mho.analysis.figures.over_runs.layout import draw_compared
 from mho.analysis.figures.over_runs.reading import FigureRuns, declared_over_runs, read_figures
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
-from mho.analysis.figures.rendering.shown_sheet import Sheet
+from mho.analysis.figures.request import FigureRequest
+from mho.analysis.figures.sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
-from mho.analysis.figures.wanted import FigureRequest
 from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards, varied_within
 from mho.analysis.reports.collection import left_out_tries
 from mho.errors import InputError
 from mho.escaping import visible
 from mho.runs.figures import COUNTS, CURVE_FITS, CURVES, DISTRIBUTION_FITS, Figure, fit_kind
 
-MOST_NAMED = 3
-"""Files that a note names."""
-
-MOST_TOLD = 4
-"""Names in which the runs of a group differ that a note tells."""
-
-MOST_OVERLAID = 9
-"""Runs that are told apart by their colour where nothing groups them."""
+MOST_NAMED = 3  # files that a note names
+MOST_TOLD = 4  # names in which the runs of a group differ that a note tells
+MOST_OVERLAID = 9  # runs that are told apart by their colour where nothing groups them
 
 
 def draw_over_runs(
-    places: Sequence[str | os.PathLike[str]], wanted: FigureRequest
+    places: Sequence[str | os.PathLike[str]], request: FigureRequest
 ) -> tuple[Sheet, list[SkippedFile]]:
-    """Draw figures over the runs at places, files or folders.
+    """Draw figures over the runs at places, files or folders; return the sheet, and the files that could not be read.
 
-    Returns
-    -------
-    tuple
-        The sheet, and the files that could not be read.
-
-    Raises
-    ------
-    RunFileError
-        No run has the figure.
-    InputError
-        A place is not there, no file can be read, a name is unknown, or a formula or fit cannot be used.
+    Raises `RunFileError`: no run has the figure; `InputError`: a place is not there, no file can be read, a name is
+    unknown, or a formula or fit cannot be used.
     """
-    formulas = tuple(map(parse_formula, wanted.formulas))
-    if wanted.fit and fit_kind(wanted.fit) not in (*CURVE_FITS, *DISTRIBUTION_FITS):
-        raise InputError(f"--fit {wanted.fit}: choose one of {', '.join((*CURVE_FITS, *DISTRIBUTION_FITS))}")
+    formulas = tuple(map(parse_formula, request.formulas))
+    if request.fit and fit_kind(request.fit) not in (*CURVE_FITS, *DISTRIBUTION_FITS):
+        raise InputError(f"--fit {request.fit}: choose one of {', '.join((*CURVE_FITS, *DISTRIBUTION_FITS))}")
     runs, skipped = read_cards(places)
-    overlaid = not (wanted.by or wanted.panels or wanted.ratio) and len(runs) <= MOST_OVERLAID
-    figure = _runs_figure(wanted, runs, formulas)
+    overlaid = not (request.by or request.panels or request.ratio) and len(runs) <= MOST_OVERLAID
+    figure = _runs_figure(request, runs, formulas)
     if figure is not None:
-        by = wanted.by or figure.groups
+        by = request.by or figure.groups
         members = runs_of_groups(figure, runs, group_runs(by, runs), formulas)
-        compared = [_over_table(figure, members, wanted)]
-    elif wanted.by or not overlaid:
-        groups = group_runs(wanted.by, runs)
-        found = _read(runs, wanted, skipped, formulas)
-        compared = [compared_figure(one, groups, runs, skipped, wanted) for one in found]
+        if members:
+            compared = [compare(figure, members, panels=request.panels, ratio=request.ratio)]
+        else:
+            compared = [GroupedFigure.of_nothing(figure.heading, "no run has these numbers")]
+    elif request.by or not overlaid:
+        groups = group_runs(request.by, runs)
+        found = _read(runs, request, skipped, formulas)
+        compared = [compared_figure(one, groups, runs, skipped, request) for one in found]
     else:
-        compared = [_laid_over(one, runs, skipped) for one in _read(runs, wanted, skipped, formulas)]
-    return draw_compared(_title(runs, wanted, places), compared, wanted.width), skipped
+        compared = [_laid_over(one, runs, skipped) for one in _read(runs, request, skipped, formulas)]
+    return draw_compared(_title(runs, request, places), compared, request.width), skipped
 
 
 def _read(
-    runs: Sequence[RunCard], wanted: FigureRequest, skipped: list[SkippedFile], formulas: Sequence[Formula]
+    runs: Sequence[RunCard], request: FigureRequest, skipped: list[SkippedFile], formulas: Sequence[Formula]
 ) -> list[FigureRuns]:
     return read_figures(
-        runs, wanted.figure, skipped, lambda figure: _changed(figure, wanted, formulas), formulas
+        runs, request.figure, skipped, lambda figure: _changed(figure, request, formulas), formulas
     )
 
 
 def _runs_figure(
-    wanted: FigureRequest, runs: Sequence[RunCard], formulas: Sequence[Formula]
+    request: FigureRequest, runs: Sequence[RunCard], formulas: Sequence[Formula]
 ) -> Figure | None:
     """Return the figure over the table of runs that is wanted; None where another one is."""
-    if wanted.figure:
-        figure = declared_over_runs(runs, wanted.figure)
-        return None if figure is None else _changed(figure, wanted, formulas)
-    if not (wanted.x or wanted.y):
+    if request.figure:
+        figure = declared_over_runs(runs, request.figure)
+        return None if figure is None else _changed(figure, request, formulas)
+    if not (request.x or request.y):
         if formulas:
             raise InputError("--formula makes a new column; say where with --figure, or with --x and --y")
         return None
-    figure = table_figure(wanted.x, wanted.y, runs, formulas)
-    return _changed(figure, replace(wanted, x="", y=""), ())
+    figure = table_figure(request.x, request.y, runs, formulas)
+    return _changed(figure, replace(request, x="", y=""), ())
 
 
-def _changed(figure: Figure, wanted: FigureRequest, formulas: Sequence[Formula]) -> Figure:
+def _changed(figure: Figure, request: FigureRequest, formulas: Sequence[Formula]) -> Figure:
     """Return a declared figure with the axes and the fit that are asked for instead."""
     curves = figure.drawn_kind in CURVES
-    new = formulas[-1].name if formulas and not (wanted.x or wanted.y) else ""
-    x, y = wanted.x or (new if not curves else ""), wanted.y or (new if curves else "")
+    new = formulas[-1].name if formulas and not (request.x or request.y) else ""
+    x, y = request.x or (new if not curves else ""), request.y or (new if curves else "")
     if (x or y) and not figure.table:
         raise InputError(
             f"figure {figure.name!r} is drawn from {figure.source}; --x, --y and --formula change those of tables"
@@ -109,22 +97,14 @@ def _changed(figure: Figure, wanted: FigureRequest, formulas: Sequence[Formula])
         figure = replace(figure, x=x, bands=(), start=None, lines=() if not curves else figure.lines)
     if y:
         figure = replace(figure, y=y, lines=(), start=None, fit="")
-    if wanted.fit:
+    if request.fit:
         fits = CURVE_FITS if curves else DISTRIBUTION_FITS if figure.drawn_kind in COUNTS else ()
-        if fit_kind(wanted.fit) in fits:
-            figure = replace(figure, fit=wanted.fit)
-        elif wanted.figure or wanted.x or wanted.y:
-            told = f"choose one of {', '.join(fits)}" if fits else "it has none"
-            raise InputError(f"--fit {wanted.fit}: figure {figure.name!r} is a {figure.drawn_kind}; {told}")
+        if fit_kind(request.fit) in fits:
+            figure = replace(figure, fit=request.fit)
+        elif request.figure or request.x or request.y:
+            hint = f"choose one of {', '.join(fits)}" if fits else "it has none"
+            raise InputError(f"--fit {request.fit}: figure {figure.name!r} is a {figure.drawn_kind}; {hint}")
     return figure
-
-
-def _over_table(figure: Figure, members: Sequence[RunsOfGroup], wanted: FigureRequest) -> GroupedFigure:
-    if not members:
-        return GroupedFigure(
-            figure.heading, "", (Drawing(figure.heading, nothing="no run has these numbers"),)
-        )
-    return compare(figure, members, panels=wanted.panels, ratio=wanted.ratio)
 
 
 def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> GroupedFigure:
@@ -136,9 +116,7 @@ def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipp
         name = path.stem if names[path.stem] == 1 else f"{path.parent.name}/{path.stem}"
         data.append(replace(kept.data, run=visible(name, lines=False) + "†" * (not runs[place].finished)))
     if not data:
-        return GroupedFigure(
-            one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),)
-        )
+        return GroupedFigure.of_nothing(one.figure.heading, "in none of the runs")
     drawing = compose(one.figure, data)
     notes = [drawing.note] * bool(drawing.note)
     if len(data) > 1 and any(not runs[place].finished for place in one.kept):
@@ -148,12 +126,9 @@ def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipp
 
 
 def compared_figure(
-    one: FigureRuns,
-    groups: Sequence[Group],
-    runs: Sequence[RunCard],
-    skipped: Sequence[SkippedFile],
-    wanted: FigureRequest,
-) -> GroupedFigure:
+    one: FigureRuns, groups: Sequence[Group], runs: Sequence[RunCard], skipped: Sequence[SkippedFile],
+    request: FigureRequest,
+) -> GroupedFigure:  # fmt: skip
     """Compose a figure over groups, and say what is not in it."""
     members = []
     for group in groups:
@@ -162,10 +137,8 @@ def compared_figure(
         if mine:
             members.append(RunsOfGroup(group.label, tuple(one.kept[place] for place in mine), unfinished))
     if not members:
-        return GroupedFigure(
-            one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),)
-        )
-    compared = compare(one.figure, members, panels=wanted.panels, ratio=wanted.ratio)
+        return GroupedFigure.of_nothing(one.figure.heading, "in none of the runs")
+    compared = compare(one.figure, members, panels=request.panels, ratio=request.ratio)
     notes = [compared.note] * bool(compared.note)
     used = [Group(group.label, tuple(place for place in group.runs if place in one.kept)) for group in groups]
     if varied := varied_within(used, runs):
@@ -188,7 +161,7 @@ def _left_out(one: FigureRuns, skipped: Sequence[SkippedFile]) -> list[str]:
     return [visible(note, lines=False) for note in notes]
 
 
-def _title(runs: Sequence[RunCard], wanted: FigureRequest, places: Sequence[str | os.PathLike[str]]) -> str:
+def _title(runs: Sequence[RunCard], request: FigureRequest, places: Sequence[str | os.PathLike[str]]) -> str:
     """Name what the runs have in common, how many they are, and how many did not finish."""
     titles = Counter(run.card.facts.title for run in runs)
     procedures = Counter(run.card.facts.procedure for run in runs)
@@ -196,8 +169,8 @@ def _title(runs: Sequence[RunCard], wanted: FigureRequest, places: Sequence[str 
         next(iter(titles)) if len(titles) == 1 else ", ".join(name for name, _ in procedures.most_common(3))
     )
     parts = [common, f"{len(runs)} runs" if len(runs) != 1 else runs[0].path.name]
-    if wanted.by:
-        parts[-1] += f" by {', '.join(wanted.by)}"
+    if request.by:
+        parts[-1] += f" by {', '.join(request.by)}"
     states = Counter(run.card.status for run in runs if not run.finished)
     parts += [f"{count} {state}" for state, count in sorted(states.items())]
     if any(run.card.facts.preset for run in runs):

@@ -22,39 +22,23 @@ from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images
 from mho.analysis.figures.rendering.lettering import in_print
-from mho.analysis.figures.rendering.shown_sheet import Sheet
-from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
+from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE, Sheet
 from mho.escaping import visible
 
-RATIO = 0.42
-"""Height of the axes of a ratio, beside those above."""
-
-MOST_NAMED = 9
-"""Names in a legend below the axes."""
+RATIO = 0.42  # height of the axes of a ratio, beside those above
+MOST_NAMED = 9  # names in a legend below the axes
 
 
 @dataclass(frozen=True)
 class Page:
-    """The sizes of a sheet.
+    """The sizes of a sheet."""
 
-    Attributes
-    ----------
-    width, height : float
-        Of a figure, inches.
-    columns : int
-        Figures beside one another.
-    title, small : float
-        Sizes of the sheet's title (0 for none) and of the note, points.
-    style : mapping
-        What differs from the style of every sheet.
-    """
-
-    width: float = 7.0
-    height: float = 4.4
-    columns: int = 2
-    title: float = 11.0
-    small: float = 8.0
-    style: Mapping[Any, object] = field(default_factory=dict)
+    width: float = 7.0  # of a figure, inches
+    height: float = 4.4  # likewise
+    columns: int = 2  # figures beside one another
+    title: float = 11.0  # size of the sheet's title, points; 0 for none
+    small: float = 8.0  # size of the note, points
+    style: Mapping[Any, object] = field(default_factory=dict)  # what differs from the style of every sheet
 
     @property
     def line(self) -> float:
@@ -69,9 +53,9 @@ class Page:
     def lines(self, one: GroupedFigure, width: float) -> list[str]:
         """Return the lines below a figure of a width, inches."""
         letters = max(int(width * LETTERS * 8.0 / self.small), 20)
-        told = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
-        told += [f"and {len(one.fits) - MOST_FITS} more fits"] * (len(one.fits) > MOST_FITS)
-        return [line for part in told for line in textwrap.wrap(in_print(part), letters)]
+        parts = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
+        parts += [f"and {len(one.fits) - MOST_FITS} more fits"] * (len(one.fits) > MOST_FITS)
+        return [line for part in parts for line in textwrap.wrap(in_print(part), letters)]
 
 
 LETTERS, TITLE_LETTERS = 15.5, 115.5
@@ -85,15 +69,9 @@ BETWEEN = 0.45  # inches between images, for the numbers of their lines
 SLIMNESS = 0.25, 4.0  # width over height of an image, at least and at most, that it is given room for
 
 PAPER: dict[Any, object] = {
-    **NARROW_STYLE,
-    "font.size": 8.0,
-    "axes.titlesize": 8.5,
-    "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "legend.fontsize": 7.0,
-    "lines.markersize": 4.0,
-}
+    **NARROW_STYLE, "font.size": 8.0, "axes.titlesize": 8.5, "axes.labelsize": 8.0, "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0, "legend.fontsize": 7.0, "lines.markersize": 4.0,
+}  # fmt: skip
 """Sizes of a journal's page: letters of 7 to 8.5 points."""
 
 DOTS_OF_PAPER = 300
@@ -112,15 +90,7 @@ def page_of(width: float | None) -> Page:
 def draw_compared(title: str, figures: Sequence[GroupedFigure], width: float | None = None) -> Sheet:
     """Draw figures over runs on one sheet, two beside one another, those of images in a row of their own.
 
-    Parameters
-    ----------
-    width : float, optional
-        Of the whole sheet, mm, in the sizes of a paper, which has no title of its own.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With its own canvas, not registered with pyplot.
+    With a `width`, mm, the sheet has the sizes of a paper, and no title of its own.
     """
     page = page_of(width)
     shown = figures[:MOST]
@@ -172,7 +142,8 @@ def _height(one: GroupedFigure, page: Page, width: float) -> float:
         return note + rows * each + 0.5
     each = page.height if len(one.panels) == 1 else max(width / columns * 0.8, 0.42 * page.height)
     if page.compact or one.ratios or len(one.panels) > 1:
-        labels = _labels(one)
+        marks = [mark for panel in one.panels for mark in panel.marks]
+        labels = list(dict.fromkeys(mark.label for mark in marks if mark.label))
         columns_of_names, words = _legend(labels, page, len(one.panels))
         if len(labels) <= MOST_NAMED:
             lines = max((word.count("\n") + 1 for word in words), default=0)
@@ -188,10 +159,6 @@ def _legend(labels: Sequence[str], page: Page, panels: int) -> tuple[int, list[s
     return columns, ["\n".join(textwrap.wrap(label, max(room - HANDLE, 20))) for label in labels]
 
 
-def _labels(one: GroupedFigure) -> list[str]:
-    return list(dict.fromkeys(mark.label for panel in one.panels for mark in panel.marks if mark.label))
-
-
 def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:
     """Return rows and columns of panels, or of images."""
     count = _images(one) or len(one.panels)
@@ -204,12 +171,8 @@ def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:
 
 def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None:
     rows, columns = _grid(one, page)
-    title: dict[str, Any] = {
-        "fontweight": "bold",
-        "x": 0.01,
-        "ha": "left",
-        "fontsize": matplotlib.rcParams["axes.titlesize"],
-    }
+    title: dict[str, Any] = {"fontweight": "bold", "x": 0.01, "ha": "left"}
+    title["fontsize"] = matplotlib.rcParams["axes.titlesize"]
     if lines := page.lines(one, width):
         space = page.line * (len(lines) + 0.4)
         heights = [max(_height(one, page, width) - space, space), space]
@@ -225,12 +188,11 @@ def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None
             empty.set_visible(False)
         if columns > 2 or (page.compact and count > 1):
             for here in every[:count]:
-                here.set_title(
-                    here.get_title(loc="left"),
-                    loc="left",
-                    fontsize=matplotlib.rcParams["legend.fontsize"],
-                    fontweight="normal",
-                )
+                small: dict[str, Any] = {
+                    "fontsize": matplotlib.rcParams["legend.fontsize"],
+                    "fontweight": "normal",
+                }
+                here.set_title(here.get_title(loc="left"), loc="left", **small)
         for here in axes[:-1].ravel():
             here.set_xlabel("")
         for here in axes[:, 1:].ravel():
@@ -247,9 +209,8 @@ def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None
     )  # fmt: skip
     panels = one.panels
     if several and page.compact:  # no room for the names of bands
-        panels = tuple(
-            replace(one, bands=tuple(replace(band, label="") for band in one.bands)) for one in panels
-        )
+        bare = [tuple(replace(band, label="") for band in one.bands) for one in panels]
+        panels = tuple(replace(one, bands=bands) for one, bands in zip(panels, bare, strict=True))
     main = _fill(axes[:: 1 + below], panels)
     if below:
         for here in _fill(axes[1::2], one.ratios):

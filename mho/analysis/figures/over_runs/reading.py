@@ -13,121 +13,85 @@ from mho.analysis.figures.over_runs.standard_set import over_table
 from mho.analysis.figures.references import bounded
 from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import FigureData, PointGroup
-from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of, find_figure
+from mho.analysis.figures.values.figure_reading import gather
+from mho.analysis.figures.values.figures_of_run import can_draw, drawable_with, figures_of, find_figure
 from mho.analysis.figures.values.pooling import sketch
 from mho.analysis.grouping import RunCard, SkippedFile
 from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.runs.figures import COUNTS, STATISTICS, Figure
 
-NUMBERS_KEPT = 1 << 22
-"""Numbers that are kept of all runs for one figure, images aside."""
-
-LEAST_KEPT, MOST_KEPT = 256, 1 << 17
-"""And of one run at least and at most."""
-
-CELLS_KEPT = 1 << 23
-"""Cells of images that are kept of all runs for one figure."""
+NUMBERS_KEPT = 1 << 22  # numbers that are kept of all runs for one figure, images aside
+LEAST_KEPT, MOST_KEPT = 256, 1 << 17  # and of one run at least and at most
+CELLS_KEPT = 1 << 23  # cells of images that are kept of all runs for one figure
 
 
 @dataclass(frozen=True)
 class RunSample:
-    """What is kept of one run for one figure.
+    """What is kept of one run for one figure."""
 
-    Attributes
-    ----------
-    data : FigureData
-        Of a curve at most so many points; of a histogram or distribution evenly spaced ranks of the ordered values.
-    weights : tuple of float
-        For each group of points, how many values each stands for.
-    outside : tuple of int, or None
-        Values outside the band of their group, and values that have one; None where the figure has no bands.
-    """
-
+    # Of a curve at most so many points; of a histogram or distribution evenly spaced ranks of the ordered
+    # values
     data: FigureData
-    weights: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()  # for each group of points, how many values each stands for
+    # Values outside the band of their group, and values that have one; None where the figure has no bands
     outside: tuple[int, int] | None = None
 
 
 @dataclass
 class FigureRuns:
-    """One figure over the runs.
-
-    Attributes
-    ----------
-    kept : mapping
-        By the place of the run among those that can be read.
-    without : list of str
-        Names of the runs that have no such figure.
-    left_out : int
-        Runs whose images are not kept, so that memory is bounded.
-    """
+    """One figure over the runs."""
 
     figure: Figure
+    # By the place of the run among those that can be read
     kept: dict[int, RunSample] = field(default_factory=dict)
-    without: list[str] = field(default_factory=list)
-    left_out: int = 0
+    without: list[str] = field(default_factory=list)  # names of the runs that have no such figure
+    left_out: int = 0  # runs whose images are not kept, so that memory is bounded
 
 
 def read_figures(
-    runs: Sequence[RunCard],
-    name: str,
-    skipped: list[SkippedFile],
-    changed: Callable[[Figure], Figure] = lambda figure: figure,
-    formulas: Sequence[Formula] = (),
+    runs: Sequence[RunCard], name: str, skipped: list[SkippedFile],
+    changed: Callable[[Figure], Figure] = lambda figure: figure, formulas: Sequence[Formula] = (),
     most: int | None = None,
-) -> list[FigureRuns]:
-    """Read a figure of all runs, or without a name all figures of the first run; one file is open at a time.
+) -> list[FigureRuns]:  # fmt: skip
+    """Read a figure of all runs, or without a name the first (`most`) figures of the first run; one file is open at a time.
 
-    Files that turn out to be damaged are added to `skipped`.
+    `changed` makes of a declared figure the one that is wanted. Files that turn out to be damaged are added to `skipped`.
 
-    Parameters
-    ----------
-    changed : callable
-        Makes of a declared figure the one that is wanted.
-    formulas : sequence of Formula
-        Columns that are computed.
-    most : int, optional
-        The first so many figures only.
-
-    Raises
-    ------
-    RunFileError
-        No run has the figure.
-    InputError
-        A formula cannot be evaluated in any run.
+    Raises `RunFileError`: no run has the figure; `InputError`: a formula cannot be evaluated in any run.
     """
-    wanted: list[FigureRuns] = []
-    had: dict[str, None] = {}
+    result: list[FigureRuns] = []
+    known: dict[str, None] = {}
     before: list[str] = []
     for place, run in enumerate(runs):
         try:
             with RunFile(run.path, whole=False) as file:
-                if not wanted:
+                if not result:
                     own = {figure.name: figure for figure in figures_of(file)}
-                    had |= dict.fromkeys(own)
+                    known |= dict.fromkeys(own)
                     named = find_figure(file, name) if name else None
                     chosen = [named] if named else [] if name else list(own.values())[:most]
                     if not chosen:
                         before.append(run.path.stem)
                         continue
-                    wanted = [FigureRuns(changed(figure), without=list(before)) for figure in chosen]
-                for one in wanted:
+                    result = [FigureRuns(changed(figure), without=list(before)) for figure in chosen]
+                for one in result:
                     _read_one(one, file, place, len(runs), changed, formulas)
         except RunFileError as error:
-            skipped.append(SkippedFile(str(run.path), str(error)))
-            for one in wanted:
+            skipped.append(SkippedFile(run.path, str(error)))
+            for one in result:
                 one.kept.pop(place, None)
-    if not wanted:
-        told = f"{len(runs)} runs are named and none has" if len(runs) > 1 else f"run file {runs[0].path} has"
+    if not result:
+        runs_text = (
+            f"{len(runs)} runs are named and none has" if len(runs) > 1 else f"run file {runs[0].path} has"
+        )
         if len(runs) == 1:
-            told += " no"
+            runs_text += " no"
         what = f"figure {name!r}" if name else "figure"
         raise RunFileError(
-            f"{told} {'a ' if len(runs) > 1 else ''}{what}; there is {', '.join(had) or 'none'}"
+            f"{runs_text} {'a ' if len(runs) > 1 else ''}{what}; there is {', '.join(known) or 'none'}"
         )
-    return wanted
+    return result
 
 
 def declared_over_runs(runs: Sequence[RunCard], name: str) -> Figure | None:
@@ -142,32 +106,26 @@ def declared_over_runs(runs: Sequence[RunCard], name: str) -> Figure | None:
 
 
 def _read_one(
-    wanted: FigureRuns,
-    file: RunFile,
-    place: int,
-    count: int,
-    changed: Callable[[Figure], Figure],
+    target: FigureRuns, file: RunFile, place: int, count: int, changed: Callable[[Figure], Figure],
     formulas: Sequence[Formula],
-) -> None:
+) -> None:  # fmt: skip
     """Keep of an open run what a figure needs."""
-    figure = wanted.figure
+    figure = target.figure
     there = drawable_with(file, figure, formulas)
     if not can_draw(figure, there):
         mine = find_figure(file, figure.name)
         alike = None if mine is None else changed(mine)
-        if alike is not None and not wanted.kept and alike == figure:
+        if alike is not None and not target.kept and alike == figure:
             gather(file, figure, formulas=formulas)  # says what is wrong with a figure that is asked for
         if alike is None or alike.drawn_kind != figure.drawn_kind:
-            wanted.without.append(file.path.stem)
+            target.without.append(file.path.stem)
             return
-        figure, there = (
-            alike,
-            drawable_with(file, alike, formulas),
-        )  # of a run whose figure of that name is drawn from other maps
-    if figure.drawn_kind in ("map", "correlation") and not _has_room(wanted, file, figure, place, count):
-        wanted.left_out += 1
+        # of a run whose figure of that name is drawn from other maps
+        figure, there = alike, drawable_with(file, alike, formulas)
+    if figure.drawn_kind in ("map", "correlation") and not _has_room(target, file, figure, place, count):
+        target.left_out += 1
         return
-    wanted.kept[place] = reduced(
+    target.kept[place] = reduced(
         figure, gather(file, figure, formulas=formulas, there=there), numbers_of_one(count)
     )
 
@@ -177,7 +135,7 @@ def numbers_of_one(count: int) -> int:
     return int(np.clip(NUMBERS_KEPT // max(count, 1), LEAST_KEPT, MOST_KEPT))
 
 
-def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, count: int) -> bool:
+def _has_room(target: FigureRuns, file: RunFile, figure: Figure, place: int, count: int) -> bool:
     """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
     cells = 1
     if figure.maps:
@@ -210,9 +168,9 @@ def reduced(figure: Figure, data: FigureData, most: int) -> RunSample:
     return RunSample(replace(data, groups=tuple(thinned), images=images, note=note))
 
 
-def _sampled(groups: Sequence[PointGroup], kept: Sequence[PointGroup]) -> str:
+def _sampled(groups: Sequence[PointGroup], thinned: Sequence[PointGroup]) -> str:
     """Say which share of the values of a run is counted, where these are not all."""
-    count, of = (sum(len(one.x) for one in some) for some in (kept, groups))
+    count, of = (sum(len(one.x) for one in some) for some in (thinned, groups))
     return f"{100.0 * count / of:.2g} % of the values of a run, evenly spaced" if count < of else ""
 
 

@@ -21,17 +21,13 @@ from mho.errors import InputError
 from mho.runs.figures import COUNTS, RUNS, Figure
 from mho.runs.units import converted
 
-DECADES = 2.0
-"""Span of positive numbers from which on an axis is logarithmic, where no figure says how."""
+DECADES = 2.0  # span of positive numbers from which on an axis is logarithmic, where no figure says how
 
 
 def table_figure(x: str, y: str, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> Figure:
     """Return the figure of one column of the table of runs over another, or of how often one occurs.
 
-    Raises
-    ------
-    InputError
-        No `x` is named, or a name is unknown.
+    Raises `InputError`: no `x` is named, or a name is unknown.
     """
     if not x:
         raise InputError(
@@ -49,22 +45,17 @@ def runs_of_groups(
 ) -> list[RunsOfGroup]:
     """Return each group's points, one a run that has both numbers.
 
-    Raises
-    ------
-    InputError
-        A name is unknown, has no numbers, or has units of several kinds.
+    Raises `InputError`: a name is unknown, has no numbers, or has units of several kinds.
     """
     names = figure.values or (figure.x,)
     columns = {name: _column(name, runs, formulas) for name in dict.fromkeys((figure.x, *names))}
     counted = figure.drawn_kind in COUNTS
     units = {columns[name][1] for name in names}
     x_axis = AxisText(_words(figure.x), columns[figure.x][1])
-    y_axis = (
-        AxisText("runs")
-        if counted
-        else AxisText(", ".join(map(_words, names)), units.pop() if len(units) == 1 else "")
-    )
-    found = []
+    y_axis = AxisText("runs")
+    if not counted:
+        y_axis = AxisText(", ".join(map(_words, names)), units.pop() if len(units) == 1 else "")
+    result = []
     for group in groups:
         mine = np.array(group.runs, dtype=int)
         points = []
@@ -80,8 +71,8 @@ def runs_of_groups(
         whole = bool((every == np.round(every)).all()) and not x_axis.unit
         data = FigureData(group.label, tuple(points), x=x_axis, y=y_axis, counts=whole)
         unfinished = sum(not runs[place].finished for place in group.runs)
-        found.append(RunsOfGroup(group.label, (RunSample(data, (1.0,) * len(points)),), unfinished, count))
-    return found
+        result.append(RunsOfGroup(group.label, (RunSample(data, (1.0,) * len(points)),), unfinished, count))
+    return result
 
 
 def _column(name: str, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> tuple[Floats, str]:
@@ -113,8 +104,8 @@ def _computed(formula: Formula, runs: Sequence[RunCard], formulas: Sequence[Form
     for need in formula.needs:
         values, unit = _column(need, runs, before)
         known[need] = ValuesWithUnit(values, unit)
-    found = evaluate(formula, known)
-    return np.broadcast_to(found.values, (len(runs),)).copy(), found.unit
+    result = evaluate(formula, known)
+    return np.broadcast_to(result.values, (len(runs),)).copy(), result.unit
 
 
 def _scale(values: Floats) -> str:

@@ -19,57 +19,33 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import BELOW, Drawing, Mark
-from mho.analysis.figures.rendering.lettering import (
-    MEAN_WIDTH,
-    PlainNumbers,
-    axis_label,
-    between_powers,
-    characters,
-    in_print,
-    inches,
-    points,
-    power_of_ten,
-    put_title,
-    say_nothing_there,
-    shown_unit,
-    wrapped,
-)
+from mho.analysis.figures.rendering import lettering
 from mho.analysis.figures.values.statistics import normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.runs.figures import PROBABILITY
 
-SHORT = 26
-"""Characters of a label that stands beside the axes, its key included."""
-
-FEW_LABELS = 4
-"""Up to so many labels stand inside the axes."""
-
-KEY = 5
-"""Characters that the key before a label is wide."""
-
+SHORT = 26  # characters of a label that stands beside the axes, its key included
+FEW_LABELS = 4  # up to so many labels stand inside the axes
+KEY = 5  # characters that the key before a label is wide
 LEGEND_SHARE, LINE = 0.4, 1.5
 """Share of the height of axes from which on a legend is shortened, and the height of its lines in sizes of a letter."""
 
-BELOW_NAMES = 0.94
-"""Share of the height of axes below the names of bands and of vertical lines."""
-
-MOST_COLUMNS = 4
-"""Of a legend below the axes."""
-
+BELOW_NAMES = 0.94  # share of the height of axes below the names of bands and of vertical lines
+MOST_COLUMNS = 4  # of a legend below the axes
 BELOW_LABEL = 3.6  # sizes of its letters from the axes to below the name of the horizontal one
 
 
 def name_marks(axes: Axes, drawing: Drawing) -> None:
     """Place a legend where there is most space; one with many lines, or with long ones, outside the axes."""
-    labels = [in_print(mark.label) for mark in drawing.marks if mark.label]
+    labels = [lettering.in_print(mark.label) for mark in drawing.marks if mark.label]
     if not labels:
         return
-    width, height = inches(axes)
-    room = characters("legend.fontsize", width)
-    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * points("legend.fontsize"):
-        labels = _shortened(
-            axes, labels
-        )  # many, with numbers behind their names, would leave no room for curves
+    width, height = lettering.inches(axes)
+    room = lettering.characters("legend.fontsize", width)
+    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * lettering.points(
+        "legend.fontsize"
+    ):
+        labels = _shortened(axes, labels)  # many, with numbers behind their names, would leave no room
     longest = max(map(len, labels)) + KEY
     fitting = max(1, room // longest)
     few = len(labels) <= FEW_LABELS and longest < 0.75 * room
@@ -87,14 +63,10 @@ def name_marks(axes: Axes, drawing: Drawing) -> None:
     else:
         holder = axes.figure
         assert holder is not None
-        depth = BELOW_LABEL * points("axes.labelsize") / 72.0
+        depth = BELOW_LABEL * lettering.points("axes.labelsize") / 72.0
         below = axes.transAxes + ScaledTranslation(0.0, -depth, holder.dpi_scale_trans)
-        axes.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.0),
-            bbox_transform=below,
-            ncols=min(fitting, MOST_COLUMNS),
-        )
+        columns = min(fitting, MOST_COLUMNS)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=below, ncols=columns)
 
 
 def _shortened(axes: Axes, labels: list[str]) -> list[str]:
@@ -107,40 +79,31 @@ def _shortened(axes: Axes, labels: list[str]) -> list[str]:
     return [label.partition(": ")[0] for label in labels]
 
 
-SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-"""Labelled on an axis of probability."""
-
-RASTER_FROM = 2000
-"""Points from which on a vector picture holds them as pixels."""
-
+SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)  # labelled on an axis of probability
+RASTER_FROM = 2000  # points from which on a vector picture holds them as pixels
 FEW_DOTS, MANY_DOTS = 100, 1000
-
-USUAL_MARKER = 6.0
-"""Size of a marker in Matplotlib's own style."""
-
+USUAL_MARKER = 6.0  # size of a marker in Matplotlib's own style
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dash-dot": "-."}
-STEPS = (1, 2, 5, 10)
-"""Between the labels of whole numbers."""
-
+STEPS = (1, 2, 5, 10)  # between the labels of whole numbers
 MARKERS = {"square": "s", "circle": "o", "diamond": "D", "triangle": "^", BELOW: "v", "": ""}
 
 
 def draw_axes(axes: Axes, drawing: Drawing) -> None:
     """Draw a figure without images into axes; without data, the reason is shown."""
     if drawing.nothing:
-        say_nothing_there(axes, drawing.title, drawing.nothing)
+        lettering.say_nothing_there(axes, drawing.title, drawing.nothing)
         return
     (x_factor, x_unit), (y_factor, y_unit) = _units(drawing)
     for mark in drawing.marks:
         _draw_mark(axes, mark, x_factor, y_factor)
     title = f"{drawing.title}, {drawing.note}" if drawing.note else drawing.title
-    width, height = inches(axes)
-    put_title(axes, title)
+    width, height = lettering.inches(axes)
+    lettering.put_title(axes, title)
     _scale(axes, drawing, y_factor)
     if drawing.equal:
         axes.set_aspect(x_factor / y_factor, adjustable="datalim")
-    axes.set_xlabel(wrapped(axis_label(drawing.x, x_unit), "axes.labelsize", width))
-    axes.set_ylabel(wrapped(axis_label(drawing.y, y_unit), "axes.labelsize", height))
+    axes.set_xlabel(lettering.wrapped(lettering.axis_label(drawing.x, x_unit), "axes.labelsize", width))
+    axes.set_ylabel(lettering.wrapped(lettering.axis_label(drawing.y, y_unit), "axes.labelsize", height))
     axes.grid(True, which="major", color="0.9", lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -160,9 +123,9 @@ def _dot(count: int) -> float:
     return 6.0 if count <= FEW_DOTS else 4.0 if count <= MANY_DOTS else 3.0
 
 
-def _size(points: float) -> float:
+def _size(usual: float) -> float:
     """Size of a marker, as the sheet's style scales it."""
-    return points * float(rcParams["lines.markersize"]) / USUAL_MARKER
+    return usual * float(rcParams["lines.markersize"]) / USUAL_MARKER
 
 
 def _units(drawing: Drawing) -> tuple[tuple[float, str], tuple[float, str]]:
@@ -170,13 +133,13 @@ def _units(drawing: Drawing) -> tuple[tuple[float, str], tuple[float, str]]:
     shown: list[tuple[float, str]] = []
     for axis, scale, name in ((drawing.x, drawing.x_scale, "x"), (drawing.y, drawing.y_scale, "y")):
         values = np.concatenate([np.empty(0), *(getattr(mark, name) for mark in drawing.marks)])
-        shown.append(shown_unit(axis, values) if scale == "linear" else handy_unit(axis.unit))
+        shown.append(lettering.shown_unit(axis, values) if scale == "linear" else handy_unit(axis.unit))
     return shown[0], shown[1]
 
 
 def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None:
     x, y = x_factor * mark.x, y_factor * mark.y
-    label = in_print(mark.label) or "_nolegend_"
+    label = lettering.in_print(mark.label) or "_nolegend_"
     depth = 2.5 if mark.front else 2.0
     raster = len(x) > RASTER_FROM
     if mark.shape == "bars":
@@ -212,26 +175,20 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
-        x,
-        y,
-        ls=DASHES[mark.dash],
-        lw=width,
-        marker=MARKERS[mark.marker],
-        ms=_size(5),
-        drawstyle="steps-post" if mark.shape == "steps" else "default",
-        **style,
-    )
+        x, y, ls=DASHES[mark.dash], lw=width, marker=MARKERS[mark.marker], ms=_size(5),
+        drawstyle="steps-post" if mark.shape == "steps" else "default", **style,
+    )  # fmt: skip
 
 
 def _scale(axes: Axes, drawing: Drawing, y_factor: float) -> None:
     if drawing.x_scale == "log":
         axes.set_xscale("log", nonpositive="mask")
     else:
-        axes.xaxis.set_major_formatter(PlainNumbers())
+        axes.xaxis.set_major_formatter(lettering.PlainNumbers())
         if drawing.counts:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=STEPS))
     if drawing.y_scale == "linear" and not drawing.names:
-        axes.yaxis.set_major_formatter(PlainNumbers())
+        axes.yaxis.set_major_formatter(lettering.PlainNumbers())
     if drawing.names:
         axes.yaxis.set_major_locator(FixedLocator(list(range(len(drawing.names)))))
         axes.yaxis.set_major_formatter(FixedFormatter(drawing.names))
@@ -269,9 +226,9 @@ def _label_powers(axes: Axes, which: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = sorted(axis.get_view_interval())
     one = low > 0.0 and np.floor(np.log10(high)) - np.ceil(np.log10(low)) < 1.0  # power of ten in view
-    axis.set_major_formatter(FuncFormatter(power_of_ten))
-    axis.set_minor_formatter(FuncFormatter(between_powers) if one else NullFormatter())
-    axis.set_tick_params(which="minor", labelsize=points(f"{which}tick.labelsize"))
+    axis.set_major_formatter(FuncFormatter(lettering.power_of_ten))
+    axis.set_minor_formatter(FuncFormatter(lettering.between_powers) if one else NullFormatter())
+    axis.set_tick_params(which="minor", labelsize=lettering.points(f"{which}tick.labelsize"))
 
 
 def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float) -> None:
@@ -279,31 +236,28 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
     above = blended_transform_factory(axes.transData, axes.transAxes)
     left = 0.01
     for level in drawing.levels:
-        style: dict[str, Any] = {"color": palette.TARGET, "fontsize": points("legend.fontsize"), "va": "top"}
+        style: dict[str, Any] = {
+            "color": palette.TARGET,
+            "fontsize": lettering.points("legend.fontsize"),
+            "va": "top",
+        }
         if level.y is not None:
             place = y_factor * level.y
             axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
             # Below the line and at its left end, where no curve has come down to it yet; the next beside it.
             axes.annotate(
-                in_print(level.label),
-                (left, place),
-                (0, -2),
-                xycoords=beside,
-                textcoords="offset points",
+                lettering.in_print(level.label), (left, place), (0, -2), xycoords=beside, textcoords="offset points",
                 **style,
-            )
+            )  # fmt: skip
             left += 0.03 + 0.013 * len(level.label)
         elif level.x is not None:
             place = x_factor * level.x
             axes.axvline(place, color=palette.TARGET, lw=1.0, ls=":")
-            ends = (
-                axes.transData.transform((place, 0.0))[0],
-                *(axes.transAxes.transform(((0, 0), (1, 0)))[:, 0]),
-            )
-            right = ends[0] > 0.7 * ends[2] + 0.3 * ends[1]
+            left_end, right_end = axes.transAxes.transform(((0, 0), (1, 0)))[:, 0]
+            right = axes.transData.transform((place, 0.0))[0] > 0.7 * right_end + 0.3 * left_end
             axes.annotate(
-                in_print(level.label), (place, 0.99), (-3 if right else 3, 0), xycoords=above, textcoords="offset points",
-                ha="right" if right else "left", **style,
+                lettering.in_print(level.label), (place, 0.99), (-3 if right else 3, 0), xycoords=above,
+                textcoords="offset points", ha="right" if right else "left", **style,
             )  # fmt: skip
 
 
@@ -313,9 +267,16 @@ def _names_apart(axes: Axes, drawing: Drawing, span: float) -> int:
     if len(ends) < 2 or drawing.x_scale != "linear" or not span > 0.0:
         return 1
     middles = np.sort([(low + high) / 2.0 for low, high in ends])
-    apart = float(np.median(np.diff(middles))) / span * 72.0 * inches(axes)[0]
+    apart = float(np.median(np.diff(middles))) / span * 72.0 * lettering.inches(axes)[0]
     longest = max(len(band.label) for band in drawing.bands) + 0.5
-    return max(1, int(np.ceil(points("legend.fontsize") * MEAN_WIDTH * 1.2 * longest / max(apart, 1e-9))))
+    return max(
+        1,
+        int(
+            np.ceil(
+                lettering.points("legend.fontsize") * lettering.MEAN_WIDTH * 1.2 * longest / max(apart, 1e-9)
+            )
+        ),
+    )
 
 
 def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
@@ -334,7 +295,7 @@ def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
             continue
         axes.text(
             (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top",
-            fontsize=points("legend.fontsize"), clip_on=True,
+            fontsize=lettering.points("legend.fontsize"), clip_on=True,
         )  # fmt: skip
     if drawing.x_scale == "linear":
         axes.set_xlim(edges)

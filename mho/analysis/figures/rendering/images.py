@@ -14,47 +14,27 @@ from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import Drawing
-from mho.analysis.figures.rendering.lettering import (
-    BESIDE,
-    MEAN_WIDTH,
-    PlainNumbers,
-    axis_label,
-    in_print,
-    inches,
-    line_numbers,
-    points,
-    say_nothing_there,
-    shown_unit,
-    wrapped,
-)
+from mho.analysis.figures.rendering import lettering
 from mho.analysis.figures.values.figure_data import MapImage
 from mho.analysis.figures.values.statistics import signed_extent
 
 WIDE = 1.7  # width over height of a sheet from which on images stand in one row
-
-MOST_WRITTEN = 16
-"""Lines and columns up to which counts are written into an image."""
-
+MOST_WRITTEN = 16  # lines and columns up to which counts are written into an image
 CODES = 12
 """Up to so many whole numbers in an image count as codes: each has a colour and a number of its own."""
 
-BAR = 0.8
-"""Inches that the bar of colours takes beside all images."""
-
-SMALLEST_LETTERS = 4.0
-"""Points; smaller counts are not written."""
-
-LARGEST_CODE = 255
-"""Larger numbers are counts, of cycles or pulses."""
+BAR = 0.8  # inches that the bar of colours takes beside all images
+SMALLEST_LETTERS = 4.0  # points; smaller counts are not written
+LARGEST_CODE = 255  # larger numbers are counts, of cycles or pulses
 
 
 def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
     """Draw a figure's images, one per axes, on one scale of colours; without images, the reason is shown."""
     if drawing.nothing:
-        say_nothing_there(axes[0], drawing.title, drawing.nothing)
+        lettering.say_nothing_there(axes[0], drawing.title, drawing.nothing)
         return
     every = np.concatenate([image.values[np.isfinite(image.values)] for image in drawing.images])
-    factor, unit = shown_unit(drawing.y, every)
+    factor, unit = lettering.shown_unit(drawing.y, every)
     every = factor * every
     norm, colours, beyond = _colours(drawing, every)
     drawn = None
@@ -74,12 +54,12 @@ def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
         bar.set_ticks(codes, labels=[drawing.codes.get(code) or f"{code:g}" for code in codes])
         bar.minorticks_off()
     else:
-        bar.formatter = PlainNumbers()
+        bar.formatter = lettering.PlainNumbers()
         bar.update_ticks()
     missing = drawing.signed and any(not np.isfinite(image.values).all() for image in drawing.images)
     gaps = "   (grey: no value)" if missing else ""
     note = f"   {drawing.note}" if drawing.note else ""
-    bar.set_label(in_print(f"{axis_label(drawing.y, unit)}{gaps}{note}"))
+    bar.set_label(lettering.in_print(f"{lettering.axis_label(drawing.y, unit)}{gaps}{note}"))
 
 
 def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
@@ -136,15 +116,17 @@ def _name_images(axes: Sequence[Axes], drawing: Drawing) -> None:
     if len(drawing.images) == 1:
         (image,) = drawing.images
         text = image.name if image.name.startswith(drawing.title) else f"{drawing.title}: {image.name}"
-        width, height = inches(axes[0])
-        width = min(width, height / _slimness(image)) + BESIDE[0] / 2.0
-        axes[0].set_title(wrapped(text, "axes.titlesize", width, bold=True), loc="left")
+        width, height = lettering.inches(axes[0])
+        width = min(width, height / _slimness(image)) + lettering.BESIDE[0] / 2.0
+        axes[0].set_title(lettering.wrapped(text, "axes.titlesize", width, bold=True), loc="left")
         return
     for here, image in zip(axes, drawing.images, strict=True):
-        width, height = inches(here)
+        width, height = lettering.inches(here)
         width -= BAR / max(len(axes), 1)
-        width = min(max(width, BESIDE[0]), height / _slimness(image) + BESIDE[0] / 2.0)
-        here.set_title(wrapped(image.name, "axes.titlesize", width), loc="left", fontweight="normal")
+        width = min(max(width, lettering.BESIDE[0]), height / _slimness(image) + lettering.BESIDE[0] / 2.0)
+        here.set_title(
+            lettering.wrapped(image.name, "axes.titlesize", width), loc="left", fontweight="normal"
+        )
     holder = axes[0].figure
     assert holder is not None
     size = rcParams["axes.titlesize"]
@@ -155,9 +137,11 @@ def _write_counts(axes: Axes, image: MapImage) -> None:
     """Write the counts of an image into it, light on dark colours and dark on light ones, where they can be read."""
     if image.counts is None or max(image.counts.shape) > MOST_WRITTEN:
         return
-    cell = 72.0 * min(inches(axes)) / max(image.counts.shape)  # points
+    cell = 72.0 * min(lettering.inches(axes)) / max(image.counts.shape)  # points
     digits = len(str(image.counts.max()))
-    size = min(points("legend.fontsize"), cell / 2.0, cell / (MEAN_WIDTH * 1.2 * (digits + 0.5)))
+    size = min(
+        lettering.points("legend.fontsize"), cell / 2.0, cell / (lettering.MEAN_WIDTH * 1.2 * (digits + 0.5))
+    )
     if size < SMALLEST_LETTERS:
         return
     for (row, column), count in np.ndenumerate(image.counts):
@@ -172,7 +156,7 @@ def _number_lines(axes: Axes, image: MapImage, names: tuple[str, str]) -> None:
     most = 6 if image.counts is None else MOST_WRITTEN
     for axis, lines in ((axes.xaxis, image.columns), (axes.yaxis, image.rows)):
         axis.set_major_locator(MaxNLocator(most, integer=True))
-        axis.set_major_formatter(line_numbers(lines))
+        axis.set_major_formatter(lettering.line_numbers(lines))
 
 
 def _slimness(image: MapImage) -> float:

@@ -18,7 +18,6 @@ from mho.analysis.figures.values.figure_data import AxisText
 from mho.analysis.reports.quantities import handy_unit
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
 EXPONENT = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)\b")
 HYPHEN = re.compile(r"(?<![\w.)\]])-(?=\.?\d)")
 """Numbers in a text; a date, or the number behind a run's name, is left as it is."""

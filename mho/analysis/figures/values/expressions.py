@@ -26,9 +26,7 @@ from mho.runs.units import BASE_UNITS, factor_between
 LONGEST, DEEPEST, MOST_NODES = 200, 25, 120
 """Characters of a formula, operations within each other, and parts altogether."""
 
-LARGEST_POWER = 12.0
-"""Exponent of a quantity with a unit."""
-
+LARGEST_POWER = 12.0  # exponent of a quantity with a unit
 CONSTANTS = {"pi": math.pi}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "log10": np.log10, "abs": np.abs, "min": np.fmin, "max": np.fmax,
@@ -59,10 +57,7 @@ class ValuesWithUnit:
 def parse_formula(text: str) -> Formula:
     """Return the formula in ``NAME = EXPRESSION``.
 
-    Raises
-    ------
-    InputError
-        It is no formula, too long, or holds what formulas do not know.
+    Raises `InputError`: it is no formula, too long, or holds what formulas do not know.
     """
     name, equals, expression = (part.strip() for part in text.partition("="))
     if not (equals and name.isidentifier() and expression):
@@ -79,15 +74,12 @@ def parse_formula(text: str) -> Formula:
 def evaluate(formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:
     """Return a formula's values and unit.
 
-    Raises
-    ------
-    InputError
-        A name is unknown (the nearest is told), or units do not go together (which).
+    Raises `InputError`: a name is unknown (the nearest is told), or units do not go together (which).
     """
     with np.errstate(all="ignore"):
-        found = _value(_tree(formula.text), formula, known)
-    factor, unit = _handy(found.unit)
-    return ValuesWithUnit(np.asarray(found.values, dtype=float) * factor, unit)
+        result = _value(_tree(formula.text), formula, known)
+    factor, unit = _handy(result.unit)
+    return ValuesWithUnit(np.asarray(result.values, dtype=float) * factor, unit)
 
 
 @lru_cache(maxsize=64)
@@ -128,9 +120,9 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
             _check(left, text, depth + 1)
             _check(right, text, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
-            wanted = 1 if name not in ("min", "max") else None
-            if (wanted is not None and len(args) != wanted) or len(args) < 1:
-                raise InputError(f"formula {text!r}: {name} takes {'one number' if wanted else 'numbers'}")
+            arguments = 1 if name not in ("min", "max") else None
+            if (arguments is not None and len(args) != arguments) or len(args) < 1:
+                raise InputError(f"formula {text!r}: {name} takes {'one number' if arguments else 'numbers'}")
             for one in args:
                 _check(one, text, depth + 1)
         case _:
@@ -157,7 +149,7 @@ def _dotted(node: ast.expr) -> str | None:
 
 
 def _names(tree: ast.expr) -> list[str]:
-    found, functions = [], set()
+    result, functions = [], set()
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop(0)
@@ -165,10 +157,10 @@ def _names(tree: ast.expr) -> list[str]:
             functions.add(id(node.func))
         if isinstance(node, ast.Name | ast.Attribute):
             if id(node) not in functions and (name := _dotted(node)) is not None and name not in CONSTANTS:
-                found.append(name)
+                result.append(name)
             continue
         waiting += ast.iter_child_nodes(node)
-    return found
+    return result
 
 
 def _value(node: ast.expr, formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:

@@ -13,44 +13,23 @@ from mho.array_types import Floats
 
 @dataclass(frozen=True)
 class PointGroup:
-    """The points of one curve, or the values that one distribution is of.
+    """The points of one curve, or the values that one distribution is of."""
 
-    Attributes
-    ----------
-    label : str
-        "" where there is nothing to tell apart.
-    x, y : (n,) arrays
-        SI units, in the order of their rows. `y` is empty for a histogram or distribution.
-    key : float
-        The value by which it is grouped, where that is one number; else NaN.
-    """
-
-    label: str
-    x: Floats
-    y: Floats
-    key: float = np.nan
+    label: str  # "" where there is nothing to tell apart
+    x: Floats  # (n,): SI units, in the order of their rows
+    y: Floats  # (n,), or empty for a histogram or distribution
+    key: float = np.nan  # the value by which it is grouped, where that is one number; else NaN
 
 
 @dataclass(frozen=True)
 class MapImage:
-    """One image to draw.
-
-    Attributes
-    ----------
-    name : str
-    values : (r, c) array
-        SI units; NaN where there is nothing.
-    rows, columns : (r,), (c,) array of int
-        Physical numbers of the lines.
-    counts : (r, c) array of int, optional
-        To be written into the image; 0 is left out.
-    """
+    """One image to draw."""
 
     name: str
-    values: Floats
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    counts: NDArray[np.int64] | None = None
+    values: Floats  # (r, c): SI units; NaN where there is nothing
+    rows: NDArray[np.int64]  # (r,): physical numbers of the lines
+    columns: NDArray[np.int64]  # (c,)
+    counts: NDArray[np.int64] | None = None  # (r, c): to be written into the image; 0 is left out
 
 
 @dataclass(frozen=True)
@@ -66,41 +45,18 @@ NO_AXIS = AxisText("")
 
 @dataclass(frozen=True)
 class FigureData:
-    """The data of a run for a figure.
+    """The data of a run for a figure."""
 
-    Attributes
-    ----------
-    run : str
-        The run file's name, which identifies the run.
-    groups : tuple of PointGroup
-    beside : tuple of PointGroup
-        To compare with, from another table.
-    images : tuple of MapImage
-    x, y : AxisText
-        Of an image, `y` is what it shows.
-    numbers : mapping
-        Values for the figure's reference lines, as far as the run has them.
-    counts : bool
-        Whether the horizontal axis has whole numbers only.
-    note : str
-        Note on omitted data, for the title.
-    nothing : str
-        Reason why there is nothing to draw; "" otherwise.
-    codes : mapping, optional
-        What the whole numbers of the images stand for.
-    colour : str
-        Colour of the run among others, where it is already chosen.
-    """
-
-    run: str
+    run: str  # the run file's name, which identifies the run
     groups: tuple[PointGroup, ...] = ()
     images: tuple[MapImage, ...] = ()
     x: AxisText = NO_AXIS
-    y: AxisText = NO_AXIS
+    y: AxisText = NO_AXIS  # of an image, what it shows
+    # Values for the figure's reference lines, as far as the run has them
     numbers: Mapping[str, float] | None = None
-    counts: bool = False
-    note: str = ""
-    nothing: str = ""
-    codes: Mapping[int, str] | None = None
-    colour: str = ""
-    beside: tuple[PointGroup, ...] = ()
+    counts: bool = False  # whether the horizontal axis has whole numbers only
+    note: str = ""  # note on omitted data, for the title
+    nothing: str = ""  # reason why there is nothing to draw; "" otherwise
+    codes: Mapping[int, str] | None = None  # what the whole numbers of the images stand for
+    colour: str = ""  # colour of the run among others, where it is already chosen
+    beside: tuple[PointGroup, ...] = ()  # to compare with, from another table

@@ -15,39 +15,22 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 
-Points = tuple[Floats, Floats]
-"""x and y of a curve, (n,) each."""
+Points = tuple[Floats, Floats]  # x and y of a curve, (n,) each
 
-GRID = 200
-"""Places of a grid on which curves are interpolated."""
-
-DIGITS = 10
-"""Significant digits to which two x are the same."""
-
-MOST_BRANCHES = 16
-"""Parts of a curve that turns back, such as the sweeps of an I-V loop."""
+GRID = 200  # places of a grid on which curves are interpolated
+DIGITS = 10  # significant digits to which two x are the same
+MOST_BRANCHES = 16  # parts of a curve that turns back, such as the sweeps of an I-V loop
 
 
 @dataclass(frozen=True)
 class Places:
-    """The common x of curves.
+    """The common x of curves."""
 
-    Attributes
-    ----------
-    way : str
-        ``rows`` (the same x in each row), ``equal`` (x repeats) or ``grid`` (interpolated).
-    x : (n,) array
-    branches : tuple of slice
-        The parts of a grid; one unless the curves turn back.
-    log_x, log_y : bool
-        Whether is interpolated between logarithms.
-    """
-
-    way: str
-    x: Floats
-    branches: tuple[slice, ...] = (slice(None),)
-    log_x: bool = False
-    log_y: bool = False
+    way: str  # ``rows`` (the same x in each row), ``equal`` (x repeats) or ``grid`` (interpolated)
+    x: Floats  # (n,)
+    branches: tuple[slice, ...] = (slice(None),)  # the parts of a grid; one unless the curves turn back
+    log_x: bool = False  # whether is interpolated between logarithms
+    log_y: bool = False  # likewise
 
 
 @dataclass(frozen=True)
@@ -95,23 +78,23 @@ def sampled(places: Places, x: Floats, y: Floats) -> Floats:
     """Return y of a curve at common places; NaN where the curve has no value, beyond its ends above all."""
     seen = np.isfinite(x)
     x, y = x[seen], y[seen]
-    found = np.full(len(places.x), np.nan)
+    result = np.full(len(places.x), np.nan)
     if places.way == "rows":
-        found[: len(y)] = y[: len(found)]
-        return found
+        result[: len(y)] = y[: len(result)]
+        return result
     if places.way == "equal":
         distinct, values = _medians(_rounded(x), y)
         _, mine, there = np.intersect1d(distinct, places.x, assume_unique=True, return_indices=True)
-        found[there] = values[mine]
-        return found
+        result[there] = values[mine]
+        return result
     known = np.isfinite(y) & ((x > 0.0) | (not places.log_x)) & ((y > 0.0) | (not places.log_y))
     x, y = x[known], y[known]
     parts = _branches(x) if len(places.branches) > 1 else [slice(None)]
     if len(parts) != len(places.branches):
-        return found
+        return result
     for part, branch in zip(parts, places.branches, strict=True):
-        found[branch] = _between(places, places.x[branch], x[part], y[part])
-    return found
+        result[branch] = _between(places, places.x[branch], x[part], y[part])
+    return result
 
 
 def pool_curves(places: Places, curves: Sequence[Points]) -> Pooled:
@@ -131,15 +114,15 @@ def quantiles_over_runs(stacked: Floats) -> tuple[Floats, Floats, Floats]:
         return nothing, nothing, nothing
     ordered = np.sort(np.where(np.isfinite(stacked), stacked, np.nan), axis=0)  # NaN comes last
     last = np.isfinite(ordered).sum(axis=0) - 1
-    found = []
+    result = []
     for share in (0.25, 0.5, 0.75):
         rank = share * np.maximum(last, 0)
         below = np.floor(rank).astype(int)
         above = np.minimum(below + 1, np.maximum(last, 0))
         low, high = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in (below, above))
         with np.errstate(all="ignore"):
-            found.append(np.where(last >= 0, low + (rank - below) * (high - low), np.nan))
-    return found[0], found[1], found[2]
+            result.append(np.where(last >= 0, low + (rank - below) * (high - low), np.nan))
+    return result[0], result[1], result[2]
 
 
 def sketch(values: Floats, most: int) -> tuple[Floats, float]:
@@ -194,5 +177,5 @@ def _rounded(x: Floats) -> Floats:
     size = np.abs(x)
     scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.where(size > 0.0, size, 1.0))))
     with np.errstate(all="ignore"):
-        found = np.round(x * scale) / scale
-    return np.where(np.isfinite(found), found, x)
+        result = np.round(x * scale) / scale
+    return np.where(np.isfinite(result), result, x)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mho import run
-from mho.analysis.report_pages.run_results import certificate
+from mho.analysis.report_pages.run_page import certificate
 from mho.analysis.reports import summarise
 from mho.cli.run_files.show import show
 from mho.cli.terminal.run_display import print_solution

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from mho.analysis import palette
 from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
-from mho.analysis.figures.values.inferred import drawable_with
-from mho.analysis.figures.values.spatial_correlation import without_group_medians
+from mho.analysis.figures.values.figures_of_run import drawable_with
+from mho.analysis.figures.values.statistics import without_group_medians
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
 from mho.array_types import Floats
@@ -31,12 +31,7 @@ from mho.runs.index import plain_results
 
 
 class TableColumns:
-    """Reads columns of one table of an open run.
-
-    Parameters
-    ----------
-    formulas : sequence of Formula
-        New columns; a later one may use an earlier one.
+    """Reads columns of one table of an open run, and those of formulas, of which a later one may use an earlier one.
 
     Raises
     ------
@@ -58,16 +53,12 @@ class TableColumns:
     @cached_property
     def _scalars(self) -> dict[str, ValuesWithUnit]:
         """The numbers of the run: its results, then its parameters."""
-        found = {
-            name: ValuesWithUnit(float(one.value), one.unit)
-            for name, one in self._run.parameters.items()
-            if isinstance(one.value, int | float) and not isinstance(one.value, bool)
-        }
         units = self._run.result_units
-        results = plain_results(self._run.summary).items()
-        return found | {
-            name: ValuesWithUnit(float(value), units.get(name, ""))
-            for name, value in results
+        values = {name: (one.value, one.unit) for name, one in self._run.parameters.items()}
+        values |= {name: (one, units.get(name, "")) for name, one in plain_results(self._run.summary).items()}
+        return {
+            name: ValuesWithUnit(float(value), unit)
+            for name, (value, unit) in values.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
 
@@ -117,12 +108,11 @@ class TableColumns:
             key: ValuesWithUnit(one.values[:rows], one.unit) if np.ndim(one.values) else one
             for key, one in known.items()
         }
-        found = evaluate(formula, known)
-        return ValuesWithUnit(np.broadcast_to(found.values, (max(rows, 0),)), found.unit)
+        result = evaluate(formula, known)
+        return ValuesWithUnit(np.broadcast_to(result.values, (max(rows, 0),)), result.unit)
 
 
-LONGEST = 24
-"""Characters of a name; a longer description ends at its first comma."""
+LONGEST = 24  # characters of a name; a longer description ends at its first comma
 
 
 def code_names(description: str) -> dict[int, str]:
@@ -145,47 +135,26 @@ def code_names(description: str) -> dict[int, str]:
     return names
 
 
-POINTS = 20_000
-"""Largest number of points drawn; more cannot be distinguished."""
-
-BLOCK_ROWS = 1 << 18
-"""Rows of a table in memory at a time."""
-
-NEWEST = 1 << 20
-"""Rows of a table of several curves among which the newest are looked for."""
-
+POINTS = 20_000  # largest number of points drawn; more cannot be distinguished
+BLOCK_ROWS = 1 << 18  # rows of a table in memory at a time
+NEWEST = 1 << 20  # rows of a table of several curves among which the newest are looked for
 CURVES_NAMED, CURVES_SHOWN = len(palette.SERIES), 256
 """Curves that have a colour and a name of their own, and curves that are drawn at all: the newest."""
 
-WAVEFORMS = 8
-"""Rows with several values that are drawn, the newest."""
-
-IMAGES, PIXELS = 4, 1 << 22
-"""Images side by side, the largest; and pixels of one that are read."""
+WAVEFORMS = 8  # rows with several values that are drawn, the newest
+IMAGES, PIXELS = 4, 1 << 22  # images side by side, the largest; and pixels of one that are read
 
 
 def gather(
-    run: RunFile,
-    figure: Figure,
-    newest: int = NEWEST,
-    formulas: Sequence[Formula] = (),
+    run: RunFile, figure: Figure, newest: int = NEWEST, formulas: Sequence[Formula] = (),
     there: Drawable | None = None,
-) -> FigureData:
-    """Read the data of `figure` from the present file of `run`.
+) -> FigureData:  # fmt: skip
+    """Read the data of `figure` from the present file of `run`: of a table, its `newest` rows.
 
-    Parameters
-    ----------
-    newest : int
-        Number of newest rows of a table to read.
-    formulas : sequence of Formula
-        Columns of the figure that are computed from others.
-    there : Drawable, optional
-        What the figure is drawn from, where that was looked at already.
+    `formulas` are columns that are computed from others; `there` is what the figure is drawn from, where that is known
+    already.
 
-    Raises
-    ------
-    RunFileError
-        When the file is damaged, or lacks the figure's data.
+    Raises `RunFileError`: when the file is damaged, or lacks the figure's data.
     """
     if formulas or (figure.beside and figure.beside not in run.tables):  # of its own table; of an older run
         figure = replace(figure, beside="")
@@ -198,18 +167,18 @@ def gather(
         return FigureData(run.path.stem, nothing="drawn over several runs")
     if figure.maps:
         counted = figure.drawn_kind in (*COUNTS, "share", "confusion")
-        found = _of_maps(run, figure) if counted else _images(run, figure)
+        result = _of_maps(run, figure) if counted else _images(run, figure)
     elif figure.array:
-        found = _of_array(run, figure)
+        result = _of_array(run, figure)
     elif TableColumns(run, figure.table, formulas).length(figure.columns) == 0:
-        found = {"nothing": "no rows yet"}
+        result = {"nothing": "no rows yet"}
     elif there.tables[figure.table][figure.columns[0]][1]:
-        found = _waveforms(run, figure)
+        result = _waveforms(run, figure)
     else:
         whole_x = not figure.x or there.tables[figure.table][figure.x][0] in "iu"
         columns = TableColumns(run, figure.table, formulas)
-        found = {"counts": whole_x, **_of_table(run, figure, newest, columns)}
-    return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **found})
+        result = {"counts": whole_x, **_of_table(run, figure, newest, columns)}
+    return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **result})
 
 
 def _refuse(run: RunFile, figure: Figure) -> NoReturn:
@@ -247,8 +216,8 @@ def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -
         if start:
             note = f", newest {rows} of {length} rows{note}"
     units = {name: source.unit(name) for name in figure.columns}
-    found = {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
-    return found | ({"beside": _beside(run, figure)} if figure.beside else {})
+    result = {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
+    return result | ({"beside": _beside(run, figure)} if figure.beside else {})
 
 
 def _beside(run: RunFile, figure: Figure) -> tuple[PointGroup, ...]:
@@ -295,7 +264,11 @@ def _grouped(
         first = order[begins]  # the row in which each begins
         newest = np.argsort(first, kind="stable")[-shown:]
         parts = [
-            (_said(figure.groups, distinct[one], codes), distinct[one][0], order[begins[one] : ends[one]])
+            (
+                _group_label(figure.groups, distinct[one], codes),
+                distinct[one][0],
+                order[begins[one] : ends[one]],
+            )
             for one in newest
         ]
         if len(distinct) > shown:
@@ -315,13 +288,13 @@ def _grouped(
     ), note
 
 
-def _said(names: tuple[str, ...], values: Floats, codes: Mapping[str, Mapping[int, str]]) -> str:
+def _group_label(names: tuple[str, ...], values: Floats, codes: Mapping[str, Mapping[int, str]]) -> str:
     """Return what a group is called: a cell by its lines, a code by what it stands for, all else by name and value."""
-    told = dict(zip(names, values.tolist(), strict=True))
+    facts = dict(zip(names, values.tolist(), strict=True))
     cell = ""
-    if "row" in told and "column" in told:
-        cell = f"[{told.pop('row'):g}, {told.pop('column'):g}]"
-    words = (codes[name].get(value) or f"{in_words(name)} {value:g}" for name, value in told.items())
+    if "row" in facts and "column" in facts:
+        cell = f"[{facts.pop('row'):g}, {facts.pop('column'):g}]"
+    words = (codes[name].get(value) or f"{in_words(name)} {value:g}" for name, value in facts.items())
     return ", ".join(filter(None, (cell, *words)))
 
 
@@ -333,13 +306,13 @@ def thinned_rows(source: TableColumns, signal: str, axis: str, length: int) -> t
     stretch = -(-2 * length // POINTS) if length > POINTS else 1
     if stretch == 1:
         return *_read(source, signal, axis, 0, length), 1
-    kept: list[tuple[Floats, Floats]] = []
+    parts: list[tuple[Floats, Floats]] = []
     block = max(BLOCK_ROWS // stretch, 1) * stretch
     for start in range(0, length, block):
         places, values = _read(source, signal, axis, start, min(start + block, length))
         ends = extremes(values, stretch)
-        kept.append((places[ends], values[ends]))
-    return np.concatenate([one for one, _ in kept]), np.concatenate([one for _, one in kept]), stretch
+        parts.append((places[ends], values[ends]))
+    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts]), stretch
 
 
 def extremes(values: Floats, stretch: int) -> NDArray[np.int64]:
@@ -494,21 +467,17 @@ def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
     groups = tuple(PointGroup(label, place, one) for label, one in zip(labels, columns, strict=False))
     note = f", {len(columns)} columns" if len(columns) > CURVES_NAMED else ""
     return {
-        "groups": groups,
-        "x": AxisText("element"),
-        "y": AxisText(name, unit),
-        "counts": True,
-        "note": note,
-    }
+        "groups": groups, "x": AxisText("element"), "y": AxisText(name, unit), "counts": True, "note": note,
+    }  # fmt: skip
 
 
 # --- numbers that reference lines name ---
 
 
 def _named_numbers(run: RunFile, figure: Figure) -> dict[str, float]:
-    wanted = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
-    found = {name: _named_number(run, name) for name in wanted}
-    return {name: value for name, value in found.items() if value is not None}
+    names = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
+    result = {name: _named_number(run, name) for name in names}
+    return {name: value for name, value in result.items() if value is not None}
 
 
 def _named_number(run: RunFile, name: str) -> float | None:

@@ -17,35 +17,17 @@ Number = int | float
 
 @dataclass(frozen=True)
 class Extracted:
-    """One parameter.
+    """One parameter."""
 
-    Attributes
-    ----------
-    name : str
-        As the result has it: ``lrs.median``.
-    value : number, text or None
-    low, high : number or None
-        Ends of its interval (95 %, unless the procedure's page says otherwise).
-    unit : str
-    """
-
-    name: str
+    name: str  # as the result has it: ``lrs.median``
     value: Number | str | None
-    low: Number | None
+    low: Number | None  # end of its interval, of 95 % unless the procedure's page says otherwise
     high: Number | None
     unit: str
 
 
 def extracted(result: Mapping[str, Any], units: Mapping[str, str]) -> tuple[Extracted, ...]:
-    """Return the parameters of a result, in its order; ``NAME_low`` and ``NAME_high`` are the interval of ``NAME``.
-
-    Parameters
-    ----------
-    result : mapping
-        As a run file keeps it; lists in it are left out.
-    units : mapping
-        By name.
-    """
+    """Return the parameters of a result, in its order; ``NAME_low`` and ``NAME_high`` are the interval of ``NAME``."""
     plain = plain_results(result)
     ends = {f"{name}{end}" for name in plain for end in (LOW, HIGH)} & plain.keys()
     return tuple(

@@ -40,8 +40,8 @@ from mho.analysis.calibration.experiments.estimates import FEWEST, TAIL, Paramet
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
 from mho.analysis.calibration.experiments.programming_times import Before, EarlierRuns, Undisturbed
 from mho.analysis.calibration.pulses_by_cell import formed_above
+from mho.analysis.calibration.still_cells import UNLIKELY, Unmoved
 from mho.analysis.calibration.transitions import Sequences, Transitions
-from mho.analysis.calibration.unmoved import UNLIKELY, Unmoved
 from mho.array_types import Floats
 from mho.errors import RunFileError
 from mho.runs import RunFile
@@ -52,17 +52,11 @@ ODDS = np.linspace(-25.0, 25.0, 5001)  # ln of s/(1 - s)
 
 @dataclass(frozen=True)
 class StuckCells:
-    """What became of the cells that were pulsed.
+    """What became of the cells that were pulsed."""
 
-    Attributes
-    ----------
-    moving : int
-        Cells that pulses move. Those of which nothing is known count nowhere.
-    held_on, held_off : array
-        Of the cells that held still in LRS and in HRS, the chances that ones that are not stuck do.
-    """
-
-    moving: int
+    moving: int  # cells that pulses move. Those of which nothing is known count nowhere
+    # held_on, held_off: of the cells that held still in LRS and in HRS, the chances that ones that are not
+    # stuck do
     held_on: Floats = field(default_factory=lambda: np.zeros(0))
     held_off: Floats = field(default_factory=lambda: np.zeros(0))
 
@@ -87,14 +81,14 @@ class StuckCells:
         Values and intervals are those of the posterior of a share with the prior of Jeffreys (Brown, Cai and DasGupta,
         Statistical Science 16, 101 (2001), section 3.1 (?)).
         """
-        found = []
+        result = []
         for name, held, count, others in (
             ("stuck_on", self.held_on, self.on, self.off),
             ("stuck_off", self.held_off, self.off, self.on),
         ):
             if count:
-                found.append(ParameterEstimate(name, *share_of(self.moving + others, held)))
-        return found
+                result.append(ParameterEstimate(name, *share_of(self.moving + others, held)))
+        return result
 
     def bound(self) -> float:
         """Return the share below which one of which no cell was seen lies with 95 %."""
@@ -104,12 +98,7 @@ class StuckCells:
 def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
     """Return the median of the posterior of a share, and the ends of its 95 % interval.
 
-    Parameters
-    ----------
-    moving : int
-        Cells that are not stuck.
-    held : (cells,) array
-        Chances with which those would have held still that did.
+    `moving` cells are not stuck; `held` are the chances with which those would have held still that did.
     """
     share = 1.0 / (1.0 + np.exp(-ODDS))
     density = 0.5 * np.log(share) + (moving + 0.5) * np.log1p(-share)  # by the odds
@@ -121,14 +110,7 @@ def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
 
 
 def stuck_cells(unmoved: Unmoved, lost: int = 0) -> StuckCells:
-    """Count the cells that pulses move and those that they do not.
-
-    Parameters
-    ----------
-    unmoved : Unmoved
-    lost : int
-        Cells that no pulse formed although it had what forms all others: stuck in HRS.
-    """
+    """Count the cells that pulses move and those that they do not; `lost` ones no pulse formed: stuck in HRS."""
     on, off = (held[held < 1.0] for held in (unmoved.on, unmoved.off))
     return StuckCells(int(unmoved.moving.sum()), on, np.concatenate([off, np.zeros(lost)]))
 
@@ -175,12 +157,9 @@ def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Paramete
         return [replace(time, beside={"retention_temperature": rates[best].temperature})]
     best = int(misfit.argmin())
     left = np.sqrt(DEVIATES**2 - (misfit[held] - misfit[best])) * half[held]
-    return [
-        ParameterEstimate(
-            "retention_energy", float(energies[best]), float(energies[held][0]), float(energies[held][-1])
-        ),
-        _time(log[best], (log[held] - left).min(), (log[held] + left).max()),
-    ]
+    value, least, most = (float(one) for one in (energies[best], *energies[held][[0, -1]]))
+    time = _time(log[best], (log[held] - left).min(), (log[held] + left).max())
+    return [ParameterEstimate("retention_energy", value, least, most), time]
 
 
 def _profiles(energies: Floats, x: Floats, rate: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
@@ -231,15 +210,9 @@ def forming_voltages(low: Floats, high: Floats) -> tuple[list[ParameterEstimate]
     assert found is not None  # the loop runs
     (mean, log_sd), (mean_error, sd_error) = found
     sd, least, most = (math.exp(log_sd + side * DEVIATES * sd_error) for side in (0.0, -1.0, 1.0))
-    return [
-        ParameterEstimate(
-            "forming_voltage",
-            float(mean),
-            float(mean - DEVIATES * mean_error),
-            float(mean + DEVIATES * mean_error),
-        ),
-        ParameterEstimate("forming_spread", sd, least, most),
-    ], lost
+    middle, half = float(mean), float(DEVIATES * mean_error)
+    voltage = ParameterEstimate("forming_voltage", middle, middle - half, middle + half)
+    return [voltage, ParameterEstimate("forming_spread", sd, least, most)], lost
 
 
 SURE = 2.5  # standard errors of wear above 0 from which it counts as seen
@@ -250,16 +223,8 @@ def endurance(
 ) -> list[ParameterEstimate]:
     """Return the endurance; nothing where fewer than five cells were cycled, or none of them has worn.
 
-    Parameters
-    ----------
-    cycles : (reads,) array
-        Full cycles done at each read.
-    conductance : (reads, cells) array
-        Of LRS, S; NaN where a cell was not read.
-    voltages : sequence of float
-        Of SET and RESET, V.
-    swing : float
-        LRS less HRS, S.
+    `cycles` (reads,) were done at each read of `conductance` (reads, cells), S, in LRS; NaN where a cell was not read.
+    `voltages` are of SET and RESET, V; `swing` is LRS less HRS, S.
     """
     fresh = cycles <= max(10.0 * float(cycles[0]), 10.0)
     with np.errstate(invalid="ignore"):
@@ -293,19 +258,10 @@ FEW_READS = "fewer than five formed cells, or fewer than four reads of them"
 
 @dataclass(frozen=True)
 class GatheredEvidence:
-    """What run files tell beyond pulses.
+    """What run files tell beyond pulses."""
 
-    Attributes
-    ----------
-    estimates : tuple of ParameterEstimate
-        At most one a parameter.
-    nothing : mapping
-        Run files that tell nothing, here or by pulses, and why.
-    remarks : tuple of str
-    """
-
-    estimates: tuple[ParameterEstimate, ...]
-    nothing: Mapping[str, str]
+    estimates: tuple[ParameterEstimate, ...]  # at most one a parameter
+    nothing: Mapping[str, str]  # run files that tell nothing, here or by pulses, and why
     remarks: tuple[str, ...]
 
 
@@ -315,18 +271,10 @@ def told_beyond_pulses(
     base: Base,
     beside: Sequence[str | os.PathLike[str]] = (),
 ) -> GatheredEvidence:
-    """Return the parameters that run files tell beyond those of pulses.
+    """Return the parameters that run files of one chip tell beyond those of pulses, which are in `data`.
 
-    Parameters
-    ----------
-    paths : sequence of path
-        Run files of one chip.
-    data : Transitions
-        What the pulses of those that have some did.
-    base : mapping
-        The base preset.
-    beside : sequence of path
-        Runs of which only the last pulses are used, and reads that no pulse followed soon: of cells that others read later.
+    Of the runs `beside` only the last pulses are used, and reads that no pulse followed soon: of cells that others read
+    later.
     """
     found: list[ParameterEstimate] = []
     nothing: dict[str, str] = {}
@@ -355,15 +303,14 @@ def told_beyond_pulses(
     stuck = stuck_cells(data.unmoved, int(lost.sum()))
     found += [*(replace(one, source="virgin cells") for one in formed)]
     found += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
-    known, wide = [], []
-    for one in _pooled(found):
-        if is_told(one, SHARES):
-            known.append(one)
-        else:
-            wide.append(
-                f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more "
-                "cells would tell"
-            )
+    pooled = _pooled(found)
+    known = [one for one in pooled if is_told(one, SHARES)]
+    wide = [
+        f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more cells would "
+        "tell"
+        for one in pooled
+        if not is_told(one, SHARES)
+    ]
     remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
     remarks += [
         f"{one.label} is a rate at that temperature alone: elsewhere it goes with the base's retention_energy "
@@ -393,10 +340,8 @@ def _pooled(found: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]
             continue
         weights = np.array([max(one.high - one.low, 1e-30) ** -2.0 for one in some])
         value = float(np.average([one.value for one in some], weights=weights))
-        half = 0.5 * float(weights.sum() ** -0.5)
-        pooled.append(
-            ParameterEstimate(name, value, value - half, value + half, ", ".join(one.source for one in some))
-        )
+        half, source = 0.5 * float(weights.sum() ** -0.5), ", ".join(one.source for one in some)
+        pooled.append(ParameterEstimate(name, value, value - half, value + half, source))
     return tuple(pooled)
 
 
@@ -419,14 +364,11 @@ def _noise(
     series_of = np.array([reads[one[:count]] for one in known])
     squares = series_of.mean(axis=2) ** 2
     variances, steps = series_of.var(axis=2) / squares, 0.5 * (np.diff(series_of) ** 2).mean(axis=2) / squares
-    found = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base, steps)
-    few = len(cells["row"]) < FEWEST
-    why = (
-        f"{len(cells['row'])} cells are too few; five series of quiet cells are the least"
-        if few
-        else "the noise of its cells does not stand out of the meter's"
-    )
-    return found, "" if found else why
+    result = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base, steps)
+    why = "the noise of its cells does not stand out of the meter's"
+    if len(cells["row"]) < FEWEST:
+        why = f"{len(cells['row'])} cells are too few; five series of quiet cells are the least"
+    return result, "" if result else why
 
 
 def _aperture(run: RunFile, interval: float) -> float:
@@ -470,13 +412,11 @@ def _retention(
     told = ageing(groups, base, aperture)
     if told is None:
         return [], FEW_READS
-    rate = (
-        Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
-        if (kelvin := kelvin_of(run.summary))
-        else None
-    )
-    if rate is not None:
+    baked = False
+    if kelvin := kelvin_of(run.summary):
+        rate = Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
         rates.append((run.path.name, rate))
+        baked = rate.seen
     if base["relaxation_jumps"]:
         return [], "its cells relax in jumps, whose sizes it does not tell"
     if not (known or age > 0.0):
@@ -484,14 +424,9 @@ def _retention(
             "it does not say when its cells were programmed, without which relaxation and drift are not told; name the "
             "program run that it went on from, too, or for the drift alone read with --age, the time since programming"
         )
-    found = [one for one in told.estimates() if followed or one.name != "relaxation"]
-    baked = rate is not None and rate.seen
-    return (
-        found,
-        ""
-        if found or baked
-        else "its cells changed too little to tell their relaxation, or they are too few",
-    )
+    result = [one for one in told.estimates() if followed or one.name != "relaxation"]
+    why = "its cells changed too little to tell their relaxation, or they are too few"
+    return result, "" if result or baked else why
 
 
 def _since_the_pulse(
@@ -532,11 +467,9 @@ def _endurance(
     parameters = run.parameters
     volts = [float(parameters[f"{name}_voltage"].value or 0.0) for name in ("set", "reset")]
     swing = float(np.nanmedian(states[0]) - np.nanmedian(states[1])) if states.size else 0.0
-    found = endurance(np.asarray(cycles, dtype=float), states[0], volts, swing, base)
-    return (
-        found,
-        "" if found else "its windows have not worn, or fewer than five cells were cycled; cycle longer",
-    )
+    result = endurance(np.asarray(cycles, dtype=float), states[0], volts, swing, base)
+    why = "its windows have not worn, or fewer than five cells were cycled; cycle longer"
+    return result, "" if result else why
 
 
 Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[ParameterEstimate], str]]

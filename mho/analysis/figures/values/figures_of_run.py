@@ -18,10 +18,7 @@ _REFINEMENT = {"cycle", "residual", "relative_error"}
 def figures_of(run: RunFile) -> tuple[Figure, ...]:
     """Return the figures of a run; those over the table of runs are drawn of several.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     own = tuple(one for one in run.figures if one.table != RUNS or RUNS in run.tables)
     return own or _inferred(run)
@@ -30,16 +27,13 @@ def figures_of(run: RunFile) -> tuple[Figure, ...]:
 def figure_of(run: RunFile, name: str) -> Figure:
     """Return one figure of a run by its name: one that it declares, or would have, had it been written today.
 
-    Raises
-    ------
-    RunFileError
-        There is none of that name.
+    Raises `RunFileError`: there is none of that name.
     """
-    found = find_figure(run, name)
-    if found is None:
+    result = find_figure(run, name)
+    if result is None:
         had = ", ".join(figure.name for figure in figures_of(run))
         raise RunFileError(f"run file {run.path} has no figure {name!r}; it has {had or 'none'}")
-    return found
+    return result
 
 
 def find_figure(run: RunFile, name: str) -> Figure | None:
@@ -65,9 +59,9 @@ def _standard(run: RunFile) -> tuple[Figure, ...]:
     if set(there.tables.get("cycles", ())) >= _REFINEMENT:
         given = {name: parameter.value for name, parameter in run.parameters.items()}
         bits, tolerance = given.get("bits"), given.get("tolerance")
-        wanted = bits if isinstance(bits, int) and 0 < bits < 1000 else None
+        precision = bits if isinstance(bits, int) and 0 < bits < 1000 else None
         limit = tolerance if isinstance(tolerance, float) and 0.0 < tolerance < 1.0 else None
-        figures = refinement_figures(wanted, limit)
+        figures = refinement_figures(precision, limit)
     conductances = [name.removesuffix("_conductance") for name in there.maps if name.endswith("_conductance")]
     arrays = [name for name in conductances if f"{name}_target" in there.maps]
     if arrays:
@@ -90,7 +84,7 @@ def refinement_figures(bits: int | None, tolerance: float | None = None) -> tupl
         *(ReferenceLine(2.0**-one, label=f"{one} bits") for one in asked),
         *([ReferenceLine(tolerance, label="tolerance of the residual")] if tolerance else []),
     ]
-    found = [
+    result = [
         ReferenceLine(3.0, power=1.0, label="3 bits a cycle"),
         ReferenceLine("forecast_bits_a_cycle", power=1.0, label="forecast, bits a cycle"),
         *(ReferenceLine(float(one), label=f"{one} bits") for one in asked),
@@ -101,7 +95,7 @@ def refinement_figures(bits: int | None, tolerance: float | None = None) -> tupl
             lines=tuple(errors), start=(0.0, 1.0), title="Convergence",
         ),
         Figure(
-            "bits_by_cycle", table="cycles", x="cycle", y="bits", lines=tuple(found), start=(0.0, 0.0),
+            "bits_by_cycle", table="cycles", x="cycle", y="bits", lines=tuple(result), start=(0.0, 0.0),
             title="Bits over the cycles",
         ),
         Figure(

@@ -33,26 +33,15 @@ SHORTED = 0.001  # the same where pulses formed it
 
 @dataclass(frozen=True)
 class Unmoved:
-    """Cells that pulses move, and those that they do not.
+    """Cells that pulses move, and those that they do not."""
 
-    Attributes
-    ----------
-    moving : (cells,) array of bool
-        Pulses moved it, if only from the virgin state.
-    on, off : (cells,) array
-        Of a cell that held still in LRS (HRS) since before the first pulse: the chance that one that is not stuck does so
-        under these pulses. 1 where that is not known, and for all other cells.
-    stuck : (cells,) array of bool
-        Cells that held still and tell nothing of how pulses move others.
-    high : (cells,) array of bool
-        Cells that were read in LRS.
-    """
-
-    moving: Booleans
+    moving: Booleans  # (cells,): pulses moved it, if only from the virgin state
+    # on, off: (cells,): of a cell that held still in LRS (HRS) since before the first pulse: the chance that
+    # one that is not stuck does so under these pulses. 1 where that is not known, and for all other cells
     on: Floats
     off: Floats
-    stuck: Booleans
-    high: Booleans
+    stuck: Booleans  # (cells,): cells that held still and tell nothing of how pulses move others
+    high: Booleans  # (cells,): cells that were read in LRS
 
     @property
     def stuck_on(self) -> int:
@@ -66,32 +55,25 @@ class Unmoved:
 
 
 def unmoved_cells(pulses: PulsesByCell, base: Mapping[str, float]) -> Unmoved:
-    """Tell the cells that held still from those that moved.
-
-    Parameters
-    ----------
-    pulses : PulsesByCell
-    base : mapping
-        The base preset: its `maximum`, half of which divides LRS from HRS.
-    """
+    """Tell the cells that held still from those that moved; half the base's `maximum` divides LRS from HRS."""
     half, formed, count = math.log(0.5 * base["maximum"]), pulses.formed, pulses.count
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
     for read in (pulses.before, pulses.after):
         np.minimum.at(low, pulses.cell[formed], np.log(read[formed]))
         np.maximum.at(high, pulses.cell[formed], np.log(read[formed]))
     moves = high - low >= MOVED
-    held = ~moves & (np.bincount(pulses.cell[formed], minlength=count) >= TRIED)
+    still = ~moves & (np.bincount(pulses.cell[formed], minlength=count) >= TRIED)
     lrs = high > half
     conducts = np.zeros(count, bool)
     conducts[pulses.cell[pulses.after >= formed_above(base)]] = True
     moving = moves | (pulses.young & conducts)
-    spans = np.where(held, high - low, np.nan)
+    spans = np.where(still, high - low, np.nan)
     resets, sets = (
         holding_still(pulses, kind, np.where(lrs == (kind == RESET), spans, np.nan), half)
         for kind in (RESET, SET)
     )
     chance = np.where(lrs, resets, sets)
-    from_start = held & ~pulses.young
+    from_start = still & ~pulses.young
     conducting = from_start & lrs
     formed_before = float((moves & ~pulses.young).sum()) / max(float(moving.sum()), 1.0)
     on = np.where(conducting, chance, 1.0)
@@ -99,44 +81,29 @@ def unmoved_cells(pulses: PulsesByCell, base: Mapping[str, float]) -> Unmoved:
         on[conducting] *= formed_before
     off = np.where(from_start & ~lrs, chance, 1.0)
     limit = np.where(pulses.young, SHORTED, LEFT_OUT)
-    stuck = held & ((np.minimum(chance, on) <= limit) | (~pulses.young & (chance == 1.0)))
+    stuck = still & ((np.minimum(chance, on) <= limit) | (~pulses.young & (chance == 1.0)))
     return Unmoved(moving, on, off, stuck, lrs)
 
 
 def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -> Floats:
     """Return for cells that held still the chance that others do, under the strongest pulse of a kind that each had.
 
-    Parameters
-    ----------
-    pulses : PulsesByCell
-    kind : int
-        RESET, which moves cells in LRS down, or SET, which moves cells in HRS up.
-    spans : (cells,) array
-        Of ln G, within which the reads of each such cell lie; nan for those that moved.
-    half : float
-        ln of the conductance (S) between LRS and HRS.
-
-    Returns
-    -------
-    (cells,) array
-        1 where a cell had no such pulse or too few others tell.
+    It is 1 where a cell had no such pulse or too few others tell. `spans` (cells,), of ln G, is within which the reads
+    of such a cell lie, NaN for those that moved; `half` is ln of the conductance (S) between LRS and HRS.
     """
     chance = np.ones(len(spans))
     trials = _trials(pulses, kind, half)
-    held = np.isfinite(spans)[trials.cell]
-    tried = trials.cell[held]
+    still = np.isfinite(spans)[trials.cell]
+    tried = trials.cell[still]
     if not len(tried):
         return chance
-    width, gate, voltage = trials.own[::-1, held]
+    width, gate, voltage = trials.own[::-1, still]
     order = np.lexsort((width, gate, voltage, tried))
     last = order[np.append(np.diff(tried[order]) > 0, True)]  # the strongest of each cell
     halvings = np.floor(np.log2(MOVED / np.maximum(spans[tried[last]], NOISE)))  # few different spans
-    strongest, which = np.unique(
-        np.stack([voltage[last], gate[last], width[last], MOVED / 2.0**halvings], axis=1),
-        axis=0,
-        return_inverse=True,
-    )
-    others = trials.of(~held)
+    pulses_of = np.stack([voltage[last], gate[last], width[last], MOVED / 2.0**halvings], axis=1)
+    strongest, which = np.unique(pulses_of, axis=0, return_inverse=True)
+    others = trials.of(~still)
     found = np.array([others.share_unmoved(*pulse) for pulse in strongest.tolist()])
     chance[tried[last]] = found[which.ravel()]
     return chance
@@ -144,19 +111,12 @@ def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -
 
 @dataclass(frozen=True)
 class Trials:
-    """Pulses against the state of their cells; several of a kind, one after the other, count as the strongest of them.
+    """Pulses against the state of their cells; several of a kind, one after the other, count as the strongest of them."""
 
-    Attributes
-    ----------
-    cell : (pulses,) array
-    change : (pulses,) array
-        Of ln G, in the direction of the pulse, since before the first of them.
-    own, so_far : (3, pulses) array
-        Voltage (V), gate voltage (V) and width (s), and the highest of each since that.
-    """
-
-    cell: NDArray[np.int64]
-    change: Floats
+    cell: NDArray[np.int64]  # (pulses,)
+    change: Floats  # (pulses,): of ln G, in the direction of the pulse, since before the first of them
+    # own, so_far: (3, pulses): voltage (V), gate voltage (V) and width (s), and the highest of each since
+    # that
     own: Floats
     so_far: Floats
 

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from mho.errors import InputError
 
 FURTHEST = 3.0  # times, between what cells reach and the top of their base
-
 WIDTHS = "SETs of several widths at the same voltages"
 TOP = "SETs at gate voltages up to the limit"
 CYCLES = "many SETs of the same cell from HRS, at several gate voltages"
@@ -21,66 +20,38 @@ NOISE = "thousands of reads of the same cells"
 ENDURANCE = "SET and RESET cycles until windows close"
 
 COMMANDS = {
-    WIDTHS: "mho run response --against width",
-    TOP: "mho run response",
-    CYCLES: "mho run switching --cycles 200",
-    DEEP: "mho run response --against V_SL",
-    STAIRCASE: "mho run response --against V_SL",
-    FORM: "mho run form",
-    RETENTION: "mho run retention --temperature KELVIN, twice",
-    AFTERWARDS: "mho run retention",
-    NOISE: "mho run noise",
-    ENDURANCE: "mho run endurance",
+    WIDTHS: "mho run response --against width", TOP: "mho run response",
+    CYCLES: "mho run switching --cycles 200", DEEP: "mho run response --against V_SL",
+    STAIRCASE: "mho run response --against V_SL", FORM: "mho run form",
+    RETENTION: "mho run retention --temperature KELVIN, twice", AFTERWARDS: "mho run retention",
+    NOISE: "mho run noise", ENDURANCE: "mho run endurance",
     "SETs at several V_BL": "mho run response --against V_BL",
     "SETs at low V_BL, of several widths": "mho run response --against V_BL",
     "hundreds of cycles of the same cells": "mho run switching --cycles 300",
     "staircases of RESETs on more cells": "mho run response --against V_SL",
-}
+}  # fmt: skip
 """Commands of some of these experiments."""
 
 EXPERIMENTS = {
-    "set_slope": "SETs at gate voltages from below the threshold to the top",
-    "gate_threshold": WIDTHS,
-    "gate_rise": WIDTHS,
-    "gate_power": WIDTHS,
-    "gate_bit_line": "SETs at several V_BL",
-    "gate_spread": "SETs near the threshold of more cells",
-    "gate_cycle_spread": CYCLES,
-    "set_tail": CYCLES,
-    "maximum": TOP,
-    "maximum_slope": TOP,
-    "set_knee": TOP,
-    "set_cycle_spread": TOP,
+    "set_slope": "SETs at gate voltages from below the threshold to the top", "gate_threshold": WIDTHS,
+    "gate_rise": WIDTHS, "gate_power": WIDTHS, "gate_bit_line": "SETs at several V_BL",
+    "gate_spread": "SETs near the threshold of more cells", "gate_cycle_spread": CYCLES, "set_tail": CYCLES,
+    "maximum": TOP, "maximum_slope": TOP, "set_knee": TOP, "set_cycle_spread": TOP,
     "set_device_spread": "SETs at the top of more cells",
     "cycle_memory": "hundreds of cycles of the same cells",
     "memory_pulses": "hundreds of cycles of the same cells",
-    "set_threshold": "SETs at low V_BL, of several widths",
-    "set_time": "SETs at low V_BL, of several widths",
-    "reset_threshold": STAIRCASE,
-    "reset_threshold_spread": "staircases of RESETs on more cells",
-    "reset_rise": "RESETs from several levels",
-    "reset_reach": "RESETs of several widths",
-    "reset_drop_spread": STAIRCASE,
-    "reset_top": STAIRCASE,
-    "reset_slope": DEEP,
+    "set_threshold": "SETs at low V_BL, of several widths", "set_time": "SETs at low V_BL, of several widths",
+    "reset_threshold": STAIRCASE, "reset_threshold_spread": "staircases of RESETs on more cells",
+    "reset_rise": "RESETs from several levels", "reset_reach": "RESETs of several widths",
+    "reset_drop_spread": STAIRCASE, "reset_top": STAIRCASE, "reset_slope": DEEP,
     "reset_cycle_spread": "repeated RESETs of the same cells",
     "reset_margin": "RESETs weaker than the last one of the same cells",
-    "reset_gate": "RESETs at gate voltages below V_SL + 1.5 V",
-    "floor": DEEP,
-    "floor_device_spread": DEEP,
-    "forming_voltage": FORM,
-    "forming_spread": FORM,
-    "stuck_on": "pulses on a thousand cells and more",
-    "relaxation": AFTERWARDS,
-    "relaxation_tail": AFTERWARDS,
-    "drift": AFTERWARDS,
-    "retention_energy": RETENTION,
-    "retention_time": RETENTION,
-    "read_noise": NOISE,
-    "rtn_share": NOISE,
-    "rtn_noise": NOISE,
-    "endurance": ENDURANCE,
-}
+    "reset_gate": "RESETs at gate voltages below V_SL + 1.5 V", "floor": DEEP, "floor_device_spread": DEEP,
+    "forming_voltage": FORM, "forming_spread": FORM, "stuck_on": "pulses on a thousand cells and more",
+    "relaxation": AFTERWARDS, "relaxation_tail": AFTERWARDS, "drift": AFTERWARDS,
+    "retention_energy": RETENTION, "retention_time": RETENTION, "read_noise": NOISE, "rtn_share": NOISE,
+    "rtn_noise": NOISE, "endurance": ENDURANCE,
+}  # fmt: skip
 """What would tell each parameter that a chip has."""
 
 GATES = "SETs at gate voltages from below the threshold to the top"
@@ -114,13 +85,7 @@ OTHERWISE = {
 
 
 def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: int, least_cells: int) -> str:
-    """Return the sentence with which too little data are refused: what there is, what is the least, what to do.
-
-    Parameters
-    ----------
-    sets, resets, forming, cells : int
-        Pulses on formed cells, and on virgin ones; formed cells.
-    """
+    """Return the sentence with which too little data are refused: what there is, what is the least, what to do."""
     there = (
         f"too little to calibrate on: {sets} SETs and {resets} RESETs of {cells} formed cells; {least_pulses} of a kind "
         f"on {least_cells} cells are the least. What would help most: "
@@ -142,15 +107,7 @@ def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: i
 
 
 def check_range(top: float, base: str, maxima: Mapping[str, float]) -> None:
-    """Raise `InputError` where cells reach a conductance of another order than those of the base preset.
-
-    Parameters
-    ----------
-    top : float
-        Conductance that few reads exceed, S.
-    maxima : mapping
-        Of the presets that could be a base, S.
-    """
+    """Raise `InputError` where cells reach a conductance `top`, S, of another order than the base preset of `maxima`."""
     ratio = top / maxima[base]
     if 1.0 / FURTHEST < ratio < FURTHEST:
         return

@@ -1,0 +1,246 @@
+"""Tables, maps and arrays of a run, or of many runs stacked, as xarray has them; values are read on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray
+from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, rows_of
+from mho.analysis.datasets.stored_values import StoredValues, of_array, of_column, of_map
+from mho.analysis.reports import RunRow, RunTable, column_of, table_of
+from mho.errors import InputError, RunFileError
+from mho.runs import RunFile
+
+
+def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:
+    """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
+
+    What the table plots is no key of it.
+    """
+    signal, axis = run.plotted(table)
+    declared = {axis, run.series(table)}
+    candidates = []
+    for column in run.units(table):
+        stored = run.stored(table, column)
+        number = len(stored.shape) == 1 and stored.dtype.kind in "biuf"
+        if number and (column != signal or column in declared):
+            read = partial(run.column, table, column)
+            candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
+    return find_grid(candidates, rows, lines=lines)
+
+
+ROW_NUMBER = "row_number"  # dimension of a table that is no grid
+
+
+class LazyValues(BackendArray):  # type: ignore[misc]
+    """Values of a run file in the shape of a grid, read when they are indexed; `order` is the row of each of its points."""
+
+    def __init__(
+        self, values: StoredValues, grid: tuple[int, ...], order: NDArray[np.int64] | None = None
+    ) -> None:
+        self._values = values
+        self._grid = grid
+        self._order = order
+        self.shape = (*grid, *values.shape[1:])
+        self.dtype = values.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self._taken
+        )
+
+    def _taken(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        own = (..., *key[len(self._grid) :])
+        along = key[: len(self._grid)]
+        if len(along) == 1 and self._order is None and isinstance(along[0], slice):
+            start, stop, step = along[0].indices(self._grid[0])
+            if step > 0:
+                return np.asarray(self._values.read(start, max(start, stop))[::step][own])
+        rows = rows_of(self._grid, self._order, along)
+        return np.asarray(self._values.take(rows)[(slice(None),) * rows.ndim + key[len(self._grid) :]])
+
+
+def labelled(run: RunFile, name: str, *, grid: bool = True) -> xarray.Dataset | xarray.DataArray:
+    """Return a table as a Dataset, a map or an array as a DataArray; see `mho.analysis.datasets.run.Run.to_xarray`."""
+    kind, _, own = name.partition("/")
+    if kind == "maps" and own:
+        return _map(run, own)
+    if kind == "arrays" and own:
+        return _array(run, own)
+    if name in run.tables:
+        return _table(run, name, grid)
+    if name in run.maps:
+        return _map(run, name)
+    if name in run.arrays:
+        return _array(run, name)
+    names = [*run.tables, *(f"maps/{one}" for one in run.maps), *(f"arrays/{one}" for one in run.arrays)]
+    raise RunFileError(
+        f"run file {run.path} has no table, map or array {name!r}; it has {', '.join(names) or 'none'}"
+    )
+
+
+def _table(run: RunFile, name: str, as_grid: bool) -> xarray.Dataset:
+    rows = run.length(name)
+    units = run.units(name)
+    grid = grid_of(run, name, rows) if as_grid else None
+    dimensions: tuple[str, ...]
+    shape: tuple[int, ...]
+    if grid is None:
+        number = ROW_NUMBER if ROW_NUMBER not in units else f"{name}_{ROW_NUMBER}"
+        dimensions, shape, order = (number,), (rows,), None
+    else:
+        dimensions, shape, order = tuple(grid.coordinates), grid.shape, grid.order
+    variables = {
+        column: _variable(
+            run, (name, column), LazyValues(of_column(run, name, column, rows), shape, order), dimensions
+        )
+        for column in units
+        if column not in dimensions
+    }
+    return xarray.Dataset(variables, _coordinates(run, name, grid), _attributes(run, name))
+
+
+def _coordinates(run: RunFile, table: str, grid: TableGrid | None) -> Mapping[str, xarray.Variable]:
+    if grid is None:
+        return {}
+    return {
+        key: xarray.Variable((key,), values, _labels(run, table, key))
+        for key, values in grid.coordinates.items()
+    }
+
+
+def _variable(
+    run: RunFile, place: tuple[str, ...], values: LazyValues, dimensions: tuple[str, ...]
+) -> xarray.Variable:
+    own = tuple(f"{place[-1]}_{index}" for index in range(len(values.shape) - len(dimensions)))
+    return xarray.Variable((*dimensions, *own), _lazily(values), _labels(run, *place))
+
+
+def _labels(run: RunFile, group: str, column: str = "value") -> dict[str, str]:
+    stored = run.stored(group, column)
+    labels = {"units": stored.unit, "long_name": stored.description}
+    return {label: text for label, text in labels.items() if text}
+
+
+def _map(run: RunFile, name: str) -> xarray.DataArray:
+    rows, columns = run.map_axes(name)
+    values = of_map(run, name)
+    coordinates = {
+        "time": xarray.Variable(("time",), run.map_times(name)[: values.shape[0]], {"units": "s"}),
+        "row": xarray.Variable(("row",), rows),
+        "column": xarray.Variable(("column",), columns),
+    }
+    lazily = _lazily(LazyValues(values, values.shape[:1]))
+    labels = _labels(run, f"maps/{name}")
+    variable = xarray.Variable(("time", "row", "column"), lazily, labels)
+    return xarray.DataArray(variable, coordinates, name=name, attrs=labels, fastpath=False)
+
+
+def _array(run: RunFile, name: str) -> xarray.DataArray:
+    values = of_array(run, name)
+    labels = _labels(run, f"arrays/{name}")
+    if not values.shape:
+        return xarray.DataArray(run.array(name), name=name, attrs=labels)
+    lazily = _lazily(LazyValues(values, values.shape[:1]))
+    dimensions = tuple(f"{name}_{index}" for index in range(len(values.shape)))
+    return xarray.DataArray(xarray.Variable(dimensions, lazily, labels), name=name)
+
+
+def _attributes(run: RunFile, table: str) -> dict[str, Any]:
+    attributes = {
+        "title": run.title, "table": table, "run": run.path.name, "procedure": run.procedure,
+        "status": str(run.status), "preset": run.preset, "seed": "" if run.seed is None else run.seed,
+    }  # fmt: skip
+    return {label: value for label, value in attributes.items() if value != ""}
+
+
+def _lazily(values: LazyValues) -> indexing.MemoryCachedArray:
+    """Return values that are read once, when all of them are asked for, as those of ``xarray.open_dataset`` are."""
+    return indexing.MemoryCachedArray(indexing.LazilyIndexedArray(values))
+
+
+ALWAYS = ("run", "seed", "preset")  # coordinates along the dimension, unasked
+
+
+def stack(
+    runs: Iterable[RunFile], known: Iterable[RunRow], name: str, dim: str, by: Sequence[str],
+    skip: Callable[[Path, str], None],
+) -> xarray.Dataset:  # fmt: skip
+    """Return what is called `name` in all runs along `dim`, see `mho.analysis.datasets.runs.Runs.to_xarray`.
+
+    Each run is open until the next is asked for; `skip` is called with the path of one that does not have it, and why.
+    """
+    rows = {one.path: one for one in known}
+    table = table_of(rows.values())
+    names = list(dict.fromkeys([*ALWAYS, *([] if dim == "run" else [dim]), *by]))
+    columns = {one: column_of(one, table.columns) for one in names if one != "run"}
+    reason = "there are no runs"
+    pieces: list[xarray.Dataset] = []
+    places: list[int] = []
+    for run in runs:
+        try:
+            piece = labelled(run, name).load()
+            pieces.append(piece.to_dataset() if isinstance(piece, xarray.DataArray) else piece)
+            places.append(list(rows).index(run.path))
+        except RunFileError as error:
+            reason = str(error)
+            skip(run.path, reason)
+    if not pieces:
+        raise InputError(f"no run has {name!r}: {reason}")
+    stems = [list(rows)[place].stem for place in places]
+    along: dict[str, Any] = {"run": (dim, stems)}
+    for one, column in columns.items():
+        unit = table.units.get(column)
+        along[one] = (dim, _values(table, column, places), {"units": unit} if unit else {})
+    stacked: xarray.Dataset = xarray.concat(
+        _comparable(pieces), dim, join="outer", data_vars="all", coords="different", compat="equals",
+        combine_attrs="drop_conflicts",
+    )  # fmt: skip
+    return stacked.assign_coords(along)
+
+
+def _values(table: RunTable, column: str, places: Sequence[int]) -> Any:
+    values = [table.rows[place][column] for place in places]
+    if all(isinstance(one, int | float) for one in values):
+        return np.array(values)
+    if column == "seed" and all(str(one).isdecimal() and len(str(one)) < 19 for one in values):
+        return np.array([int(one) for one in values])
+    return ["" if one is None else str(one) for one in values]
+
+
+def _comparable(pieces: Sequence[xarray.Dataset]) -> Sequence[xarray.Dataset]:
+    """Return datasets whose coordinates can be joined.
+
+    Measured times differ from run to run: joined, each run would have its own points, and NaN at those of all others. So a
+    dimension of broken numbers that are not the same in all runs counts its points instead.
+    """
+    first = pieces[0]
+    for name in [str(name) for name in first.dims]:
+        own = [piece.get(name) for piece in pieces]
+        if any(one is None or one.dtype.kind != "f" for one in own):
+            continue
+        if all(one is not None and np.array_equal(one, first[name]) for one in own):
+            continue
+        number = ROW_NUMBER if len(first.indexes) == 1 else f"{name}_number"
+        pieces = [_counted(piece, name, number) for piece in pieces]
+    return [_numbered(piece) for piece in pieces]
+
+
+def _counted(piece: xarray.Dataset, name: str, number: str) -> xarray.Dataset:
+    values = piece[name].variable.to_base_variable()
+    moved = piece.drop_vars(name).rename({name: number})
+    return moved.assign({name: xarray.Variable((number,), values.values, values.attrs)})
+
+
+def _numbered(piece: xarray.Dataset) -> xarray.Dataset:
+    """Return a dataset whose rows and own dimensions have numbers, by which ones of other lengths are joined."""
+    without = [name for name in piece.dims if name not in piece.coords]
+    return piece.assign_coords({name: np.arange(piece.sizes[name]) for name in without})

@@ -1,0 +1,31 @@
+"""Writes a file beside its place, and puts it there when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mho.errors import InputError
+
+
+@contextmanager
+def whole_file(target: Path, what: str = "", advice: str = "; choose another --output") -> Iterator[Path]:
+    """Yield the path of a draft beside `target`, a file or folder; after the block the draft is `target`.
+
+    Nothing is left of it after an error; an `OSError` is an `InputError` that says that `target` cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield draft
+        draft.replace(target)
+    except OSError as error:
+        name, reason = f"{what} {target}".strip(), error.strerror or error
+        raise InputError(f"{name} cannot be written: {reason}{advice}") from error
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):  # on a disk that cannot be written it never was there
+            draft.unlink(missing_ok=True)
