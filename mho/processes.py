@@ -203,27 +203,13 @@ def _lives(process: psutil.Process) -> bool:
 
 @dataclass(frozen=True)
 class Safed:
-    """Result of making a bench safe.
+    """Result of making a bench safe."""
 
-    Attributes
-    ----------
-    safe : bool
-        Whether every output was confirmed at 0 V and off.
-    reason : str
-        Why not.
-    live : tuple of str
-        Roles that are not confirmed; empty when no role is known.
-    confirmed : float or None
-        Time of the confirmation of a safe bench, Unix time, s.
-    left_on : tuple of str
-        Roles whose outputs a new process read as on, before it made them safe.
-    """
-
-    safe: bool
-    reason: str = ""
-    live: tuple[str, ...] = ()
-    confirmed: float | None = None
-    left_on: tuple[str, ...] = ()
+    safe: bool  # whether every output was confirmed at 0 V and off
+    reason: str = ""  # why not
+    live: tuple[str, ...] = ()  # roles that are not confirmed; empty when no role is known
+    confirmed: float | None = None  # time of the confirmation of a safe bench, Unix time, s
+    left_on: tuple[str, ...] = ()  # roles whose outputs a new process read as on, before it made them safe
 
 
 def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:

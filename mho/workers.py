@@ -121,8 +121,7 @@ class Certificates:
     key: Path | None = None
 
 
-CONFIGURED = Certificates()
-"""Whatever dask's configuration names."""
+CONFIGURED = Certificates()  # whatever dask's configuration names
 
 
 @contextmanager

@@ -34,18 +34,13 @@ from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 from mho.runs.provenance import file_hash, is_file, mho_version, text_hash
 
-Fingerprint = dict[str, str]
-"""Values in words, and hashes behind `HASH`, by what they are of."""
-
+Fingerprint = dict[str, str]  # values in words, and hashes behind `HASH`, by what they are of
 HASH = "sha256:"
 PARAMETER = "parameter "
 
 _HOUSE = Path(__file__).resolve().parents[1]
-_WITHOUT_BEARING = ("analysis", "cli", "gui", "linalg")
-"""Rooms of mho that no run depends on."""
-
-_LAST = ("code of mho",)
-"""What is said last: it changes with a version, too."""
+_WITHOUT_BEARING = ("analysis", "cli", "gui", "linalg")  # rooms of mho that no run depends on
+_LAST = ("code of mho",)  # what is said last: it changes with a version, too
 
 
 class Inputs:
@@ -209,25 +204,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class CampaignTask:
-    """One run of a campaign.
-
-    Attributes
-    ----------
-    fingerprint : Fingerprint
-        What it depends on.
-    planned_runs : int
-        How many runs its plan has.
-    labels : Labels
-        Sample, operator and project of its runs.
-    """
+    """One run of a campaign."""
 
     planned: PlannedRun
     seed: int
     path: Path
     tries: int
-    fingerprint: Fingerprint
-    planned_runs: int
-    labels: Labels = field(default_factory=Labels)
+    fingerprint: Fingerprint  # what it depends on
+    planned_runs: int  # how many runs its plan has
+    labels: Labels = field(default_factory=Labels)  # sample, operator and project of its runs
 
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
@@ -285,7 +270,6 @@ class Campaign:
 
     Parameters
     ----------
-    plan : Plan
     folder : Path
         Made if need be.
     tries : int
@@ -369,7 +353,6 @@ class Campaign:
 
         Parameters
         ----------
-        workers : Workers
         observe : callable
             Called for each run as it ends, and for those done before.
 

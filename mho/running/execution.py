@@ -26,11 +26,8 @@ from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line
 
-INTERVAL = 0.25
-"""Between two pictures of a bar, s."""
-
-MOST_MESSAGES = 20
-"""Warnings that are shown, the latest."""
+INTERVAL = 0.25  # between two pictures of a bar, s
+MOST_MESSAGES = 20  # warnings that are shown, the latest
 
 
 class Handle(Protocol):
@@ -238,8 +235,6 @@ def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
 
     Parameters
     ----------
-    procedure : Procedure
-    bench : Bench
     seed : int
         Of the plan; the bench has its own.
 

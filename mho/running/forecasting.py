@@ -40,20 +40,11 @@ from mho.runs.intervals import LEAST_DRAWS, Interval
 
 @dataclass(frozen=True)
 class ForecastConditions:
-    """What the draws of one forecast share.
+    """What the draws of one forecast share."""
 
-    Attributes
-    ----------
-    source : BenchSource
-        Without instruments.
-    seed : int
-    replan : bool
-        Whether each draw plans anew.
-    """
-
-    source: BenchSource
+    source: BenchSource  # without instruments
     seed: int
-    replan: bool
+    replan: bool  # whether each draw plans anew
 
     def rng(self) -> np.random.Generator:
         """Return the generator of a plan, as a run with this seed has it."""
@@ -96,21 +87,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Alternative:
-    """The same solve, otherwise: what was changed, and what drawn chips made of it.
+    """The same solve, otherwise: what was changed, and what drawn chips made of it."""
 
-    Attributes
-    ----------
-    change : str
-        In words.
-    converging, draws : int
-    cycles : float
-        Median; infinite where most do not converge.
-    """
-
-    change: str
+    change: str  # in words
     converging: int
     draws: int
-    cycles: float
+    cycles: float  # median; infinite where most do not converge
 
 
 def helping(
@@ -181,66 +163,34 @@ def _quietly(stage: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a solve is going to come to.
+    """What a solve is going to come to."""
 
-    Attributes
-    ----------
-    bench, preset : str
-        Name of the bench, and the cells that are drawn.
-    real : bool
-        Whether the bench has real instruments: the drawn cells are then an assumption.
-    seed : int
-    size, condition, provable_bits : int, float, float
-        Of the matrix as a real one; the last is what a solution in float64 can be proved to.
-    bits : int or None
-        Asked for; None where a tolerance was.
-    held_bits : int or None
-        Of the matrix in the products; None for products in float64.
-    plan : LoopOption or None
-        The loop that is taken; None where none settles.
-    tried : tuple of LoopOption
-        All others, best first.
-    choice : MethodChoice or None
-        The method, and what each was expected to take; None where no loop settles.
-    without_chip : dict
-        Cycles of the first right-hand side without the chip, by each method that was judged; None of one that does not get
-        there.
-    cells : int
-        To program.
-    solves : SolveForecast
-        The intervals.
-    wall : Interval or None
-        Seconds on this machine, as `mho.procedures.wall_time` defines them; None for real instruments.
-    energy : str
-        Assumptions of the energy, in words.
-    refused : str
-        Why nothing would be programmed; empty where something would.
-    alternatives : tuple of Alternative
-        What would help, best first.
-    unfit : str
-        Which levels of the chip map the cells do not hold; empty where they hold all.
-    """
-
+    # bench, preset: name of the bench, and the cells that are drawn
     bench: str
     preset: str
-    real: bool
+    real: bool  # whether the bench has real instruments: the drawn cells are then an assumption
     seed: int
+    # size, condition, provable_bits: of the matrix as a real one; the last is what a solution in float64 can
+    # be proved to
     size: int
     condition: float
     provable_bits: float
-    bits: int | None
-    held_bits: int | None
-    plan: LoopOption | None
-    tried: tuple[LoopOption, ...]
-    choice: MethodChoice | None
+    bits: int | None  # asked for; None where a tolerance was
+    held_bits: int | None  # of the matrix in the products; None for products in float64
+    plan: LoopOption | None  # the loop that is taken; None where none settles
+    tried: tuple[LoopOption, ...]  # all others, best first
+    choice: MethodChoice | None  # the method, and what each was expected to take; None where no loop settles
+    # cycles of the first right-hand side without the chip, by each method that was judged; None of one that
+    # does not get there
     without_chip: dict[str, int | None]
-    cells: int
-    solves: SolveForecast
+    cells: int  # to program
+    solves: SolveForecast  # the intervals
+    # seconds on this machine, as `mho.procedures.wall_time` defines them; None for real instruments
     wall: Interval | None
-    energy: str
-    refused: str
-    alternatives: tuple[Alternative, ...]
-    unfit: str
+    energy: str  # assumptions of the energy, in words
+    refused: str  # why nothing would be programmed; empty where something would
+    alternatives: tuple[Alternative, ...]  # what would help, best first
+    unfit: str  # which levels of the chip map the cells do not hold; empty where they hold all
 
 
 def forecast(

@@ -33,18 +33,10 @@ def occasion_of(event: Ended) -> Occasion | None:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses to notify, and the occasions.
+    """The addresses to notify, and the occasions."""
 
-    Attributes
-    ----------
-    urls : tuple of str
-        Addresses for apprise: ``mailto://…``, ``ntfy://…``, ``json://…``.
-    occasions : tuple of str
-        Among `OCCASIONS`.
-    """
-
-    urls: tuple[str, ...]
-    occasions: tuple[Occasion, ...] = OCCASIONS
+    urls: tuple[str, ...]  # addresses for apprise: ``mailto://…``, ``ntfy://…``, ``json://…``
+    occasions: tuple[Occasion, ...] = OCCASIONS  # among `OCCASIONS`
 
 
 def addresses(urls: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Addresses | None:

@@ -23,19 +23,11 @@ from mho.runs.index import read_card
 
 @dataclass(frozen=True)
 class OpenedBench:
-    """A bench that a run may use.
-
-    Attributes
-    ----------
-    bench : Bench
-    notes : mapping
-        Provenance for the run file, text by name.
-    earlier : Path or None
-        The run file of an interrupted attempt, whose results the procedure may reuse.
-    """
+    """A bench that a run may use."""
 
     bench: Bench
-    notes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)  # provenance for the run file, text by name
+    # the run file of an interrupted attempt, whose results the procedure may reuse
     earlier: Path | None = None
 
     @property

@@ -66,11 +66,8 @@ def warnings_recorded(stream: Stream) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-MOST_QUANTITIES = 3
-"""Numbers of a result in a line that no procedure declared."""
-
-LONGEST_WORD = 40
-"""Characters of a text of a result that such a line has."""
+MOST_QUANTITIES = 3  # numbers of a result in a line that no procedure declared
+LONGEST_WORD = 40  # characters of a text of a result that such a line has
 
 
 def conclusion_of(

@@ -110,32 +110,18 @@ class PlanFile(StrictModel):
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a plan.
+    """One run of a plan."""
 
-    Attributes
-    ----------
-    number : int
-        From 1, in the order of the runs.
-    procedure : str
-        As `catalogue.find_procedure` knows it.
-    parameters : mapping
-        Plain values, in the parameters' units.
-    bench, preset, seed
-        As `mho.run` takes them.
-    after : int or None
-        Number of the run whose simulated chip this one continues with; the cells are then those of that run.
-    point : mapping
-        Swept parameters with the values of this run.
-    """
-
-    number: int
-    procedure: str
-    parameters: Mapping[str, Any]
+    number: int  # from 1, in the order of the runs
+    procedure: str  # as `catalogue.find_procedure` knows it
+    parameters: Mapping[str, Any]  # plain values, in the parameters' units
+    # bench, preset, seed: as `mho.run` takes them
     bench: str
     preset: str | None
     seed: int | None
+    # number of the run whose simulated chip this one continues with; the cells are then those of that run
     after: int | None = None
-    point: Mapping[str, Any] = field(default_factory=dict)
+    point: Mapping[str, Any] = field(default_factory=dict)  # swept parameters with the values of this run
 
     def make(self) -> Procedure:
         """Return the procedure, its parameters set."""

@@ -44,46 +44,31 @@ from mho.toml import parse_toml
 
 @dataclass(frozen=True)
 class RunRecipe:
-    """One run, ready to be repeated.
+    """One run, ready to be repeated."""
 
-    Attributes
-    ----------
-    path, run_id : Path, str
-        The run file, and the identity that it keeps wherever it goes.
-    status : Status
-        How the run ended.
-    source : BenchSource
-        The simulated bench that the file describes; `bench` is the name it had, "" for none.
-    preset, chip_seed : str or None, int
-        Of the simulated cells.
-    kind, values, seed : type, dict, int
-        The procedure, its parameters, and the seed of its plan.
-    after, after_run : Path or None, str
-        The run that had left the chip as this one found it, and its identity; None for a fresh chip.
-    folder : str
-        Where relative paths among the parameters start.
-    remarks : tuple of str
-        What is not as it was, the source of a user's own procedure first: an input file that is gone, a bench file that
-        says something else now.
-    provenance : dict
-        As the file has it.
-    """
-
+    # path, run_id: the run file, and the identity that it keeps wherever it goes
     path: Path
     run_id: str
-    status: Status
+    status: Status  # how the run ended
+    # the simulated bench that the file describes; `bench` is the name it had, "" for none
     source: BenchSource
     bench: str
+    # preset, chip_seed: of the simulated cells
     preset: str | None
     chip_seed: int
+    # kind, values, seed: the procedure, its parameters, and the seed of its plan
     kind: type[Procedure]
     values: dict[str, Any]
     seed: int
+    # after, after_run: the run that had left the chip as this one found it, and its identity; None for a
+    # fresh chip
     after: Path | None
     after_run: str
-    folder: str
+    folder: str  # where relative paths among the parameters start
+    # what is not as it was, the source of a user's own procedure first: an input file that is gone, a bench
+    # file that says something else now
     remarks: tuple[str, ...]
-    provenance: dict[str, str]
+    provenance: dict[str, str]  # as the file has it
 
     @property
     def resume_of(self) -> Path | None:

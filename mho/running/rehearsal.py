@@ -93,24 +93,17 @@ def _can_prepare(procedure: Procedure, given: Any, bench: str) -> bool:
 
 @dataclass(frozen=True)
 class TerminalQuantity:
-    """One quantity at one terminal, beside its limit.
+    """One quantity at one terminal, beside its limit."""
 
-    Attributes
-    ----------
-    terminal, name, unit : str
-        ``bit line``; ``voltage``, ``current``, ``pulse width`` or ``slew``; V, A, s or V/s.
-    lowest, highest : float
-        What was seen.
-    limit : float
-        Of the magnitude; infinite where the bench file gives none.
-    """
-
+    # terminal, name, unit: ``bit line``; ``voltage``, ``current``, ``pulse width`` or ``slew``; V, A, s or
+    # V/s
     terminal: str
     name: str
     unit: str
+    # lowest, highest: what was seen
     lowest: float
     highest: float
-    limit: float
+    limit: float  # of the magnitude; infinite where the bench file gives none
 
     @property
     def margin(self) -> float:
@@ -125,23 +118,15 @@ class TerminalQuantity:
 
 @dataclass(frozen=True)
 class BusReport:
-    """Messages to one instrument.
+    """Messages to one instrument."""
 
-    Attributes
-    ----------
-    roles, address : str
-        Who it is on the bench, and its VISA address or a DAQ's outputs.
-    messages, bytes : int
-        Sent, and sent and received.
-    message_time : float
-        Assumed for a message and its reply beside the work, s.
-    """
-
+    # roles, address: who it is on the bench, and its VISA address or a DAQ's outputs
     roles: str
     address: str
+    # messages, bytes: sent, and sent and received
     messages: int
     bytes: int
-    message_time: float
+    message_time: float  # assumed for a message and its reply beside the work, s
 
     @property
     def seconds(self) -> float:
@@ -151,46 +136,22 @@ class BusReport:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The report of a rehearsal.
+    """The report of a rehearsal."""
 
-    Attributes
-    ----------
-    bench, procedure, preset : str
-        Name of the bench, title of the run, cells of the simulated chip.
-    seed : int
-        Of everything random.
-    finished : bool
-        Whether the procedure came to its end.
-    reason : str
-        Why not, in the words that the bench would have used.
-    quantities : tuple of TerminalQuantity
-        What every terminal saw.
-    incidents : tuple of Incident
-        What would have hurt.
-    buses : tuple of BusReport
-    pulses : int
-        Pulses that reached cells.
-    instrument_seconds : float
-        On the instruments' clock: apertures, delays, pulses, settling, s.
-    result : object
-        What the procedure returned, or None.
-    run_file : Path or None
-        Where it was asked to leave one.
-    """
-
+    # bench, procedure, preset: name of the bench, title of the run, cells of the simulated chip
     bench: str
     procedure: str
     preset: str
-    seed: int
-    finished: bool
-    reason: str
-    quantities: tuple[TerminalQuantity, ...]
-    incidents: tuple[Incident, ...]
+    seed: int  # of everything random
+    finished: bool  # whether the procedure came to its end
+    reason: str  # why not, in the words that the bench would have used
+    quantities: tuple[TerminalQuantity, ...]  # what every terminal saw
+    incidents: tuple[Incident, ...]  # what would have hurt
     buses: tuple[BusReport, ...]
-    pulses: int
-    instrument_seconds: float
-    result: Any
-    run_file: Path | None
+    pulses: int  # pulses that reached cells
+    instrument_seconds: float  # on the instruments' clock: apertures, delays, pulses, settling, s
+    result: Any  # what the procedure returned, or None
+    run_file: Path | None  # where it was asked to leave one
 
     @property
     def bus_seconds(self) -> float:
@@ -226,7 +187,6 @@ def rehearse(
 
     Parameters
     ----------
-    procedure : Procedure
     bench : str
         A bench file, or a packaged bench.
     seed : int, optional

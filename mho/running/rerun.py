@@ -20,25 +20,15 @@ from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_
 
 @dataclass(frozen=True)
 class Rerun:
-    """The outcome of repeating a run.
+    """The outcome of repeating a run."""
 
-    Attributes
-    ----------
-    original, path : Path
-        The two run files.
-    remarks : tuple of str
-        What was not as it was: an input file that is gone, a bench file that says something else now.
-    changes : tuple of Change
-        What surrounds the runs and differs: version of mho, code, packages.
-    compared : tuple of DatasetComparison
-        Every dataset of the two.
-    """
-
+    # original, path: the two run files
     original: Path
     path: Path
+    # what was not as it was: an input file that is gone, a bench file that says something else now
     remarks: tuple[str, ...]
-    changes: tuple[Change, ...]
-    compared: tuple[DatasetComparison, ...]
+    changes: tuple[Change, ...]  # what surrounds the runs and differs: version of mho, code, packages
+    compared: tuple[DatasetComparison, ...]  # every dataset of the two
 
     @property
     def equal(self) -> bool:

@@ -20,18 +20,10 @@ NAMED = 5  # and in a sentence
 
 @dataclasses.dataclass(frozen=True)
 class KeptResult:
-    """A result as a run file has it.
+    """A result as a run file has it."""
 
-    Attributes
-    ----------
-    values : dict
-        Numbers, text, None, lists and mappings of them, by name.
-    units : dict
-        Of those that have one, by name; what lies in a mapping is ``NAME.KEY``.
-    """
-
-    values: dict[str, Any]
-    units: dict[str, str]
+    values: dict[str, Any]  # numbers, text, None, lists and mappings of them, by name
+    units: dict[str, str]  # of those that have one, by name; what lies in a mapping is ``NAME.KEY``
 
 
 def kept_result(result: object) -> KeptResult:

@@ -31,41 +31,22 @@ BACKENDS = ("", "@py", "@ivi", "@mho")
 
 @dataclass(frozen=True)
 class CodeNames:
-    """The names by which the procedure and the strategy of a run are loaded; see `code_of`.
+    """The names by which the procedure and the strategy of a run are loaded; see `code_of`."""
 
-    Attributes
-    ----------
-    procedure : str
-        ``module:Class`` or ``path/file.py:Class``.
-    strategy : str
-        The same of the programming strategy; "" where the parameters name none.
-    """
-
-    procedure: str
-    strategy: str
+    procedure: str  # ``module:Class`` or ``path/file.py:Class``
+    strategy: str  # the same of the programming strategy; "" where the parameters name none
 
 
 @dataclass(frozen=True)
 class Code:
-    """Code that a run file names and that is none of mho's own.
+    """Code that a run file names and that is none of mho's own."""
 
-    Attributes
-    ----------
-    run : Path
-        The run file.
-    name : str
-        ``module:Class``.
-    place : str
-        The file or folder that contains it; "" where the module is not found.
-    """
-
-    run: Path
-    name: str
-    place: str
+    run: Path  # the run file
+    name: str  # ``module:Class``
+    place: str  # the file or folder that contains it; "" where the module is not found
 
 
-Trust = Callable[[Code], bool]
-"""Answers whether `Code` may be run."""
+Trust = Callable[[Code], bool]  # answers whether `Code` may be run
 
 
 def deny_all(code: Code) -> bool:

@@ -15,8 +15,7 @@ from mho.errors import RunFileError
 CURVES = ("lines", "scatter", "steps", "errorbars")
 """Kinds that draw `y` over `x`; the last one draws median and quartiles of `y` at each `x`."""
 
-COUNTS = ("histogram", "distribution")
-"""Kinds that draw how often the values of `x`, or of a map, occur."""
+COUNTS = ("histogram", "distribution")  # kinds that draw how often the values of `x`, or of a map, occur
 
 IMAGES = ("map", "confusion")
 """Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another."""
@@ -35,15 +34,9 @@ FITS = (*CURVE_FITS, *DISTRIBUTION_FITS)
 FORMER_FITS = {"line": "linear", "log-log line": "power", "log-time line": "log", "exponential": "exp"}
 """Names of before, which run files hold and declarations may use."""
 
-RUNS = "runs"
-"""The table of runs: parameters and results are its columns, a run is a row of it."""
-
-FIGURES = "figures"
-"""Where a run file keeps its declarations."""
-
-FIGURES_BYTES = 1 << 18
-"""Size of all declarations of a run file at most."""
-
+RUNS = "runs"  # the table of runs: parameters and results are its columns, a run is a row of it
+FIGURES = "figures"  # where a run file keeps its declarations
+FIGURES_BYTES = 1 << 18  # size of all declarations of a run file at most
 MOST_FIGURES, MOST_NAMES, MOST_LINES, LONGEST_TEXT = 64, 64, 256, 200
 
 
@@ -472,20 +465,12 @@ def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Drawable:
-    """The tables, maps and arrays of a layout or a file, from which figures can be drawn.
+    """The tables, maps and arrays of a layout or a file, from which figures can be drawn."""
 
-    Attributes
-    ----------
-    tables : mapping
-        For each table its columns' kind of number (as numpy's) and dimensions in a row.
-    maps : mapping
-        For each map its rows and columns.
-    arrays : mapping
-        For each array kind of number and dimensions.
-    """
-
+    # for each table its columns' kind of number (as numpy's) and dimensions in a row
     tables: Mapping[str, Mapping[str, tuple[str, int]]] = field(default_factory=dict)
-    maps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    maps: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # for each map its rows and columns
+    # for each array kind of number and dimensions
     arrays: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 

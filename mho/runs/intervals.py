@@ -16,28 +16,19 @@ from typing import Any, Self
 
 import numpy as np
 
-LEVEL = 0.9
-"""Least probability with which an interval holds its outcome."""
-
-LEAST_DRAWS = 19
-"""The fewest draws whose extremes hold another one with that probability: 18 of 20 ranks."""
+LEVEL = 0.9  # least probability with which an interval holds its outcome
+LEAST_DRAWS = 19  # the fewest draws whose extremes hold another one with that probability: 18 of 20 ranks
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A prediction interval.
+    """A prediction interval."""
 
-    Attributes
-    ----------
-    low, median, high : float
-        Infinite where draws are, as the cycles of a solve that needs more than allowed.
-    at_low, at_high : float
-        Share with which an outcome that equals an end counts as inside.
-    """
-
+    # low, median, high: infinite where draws are, as the cycles of a solve that needs more than allowed
     low: float
     median: float
     high: float
+    # at_low, at_high: share with which an outcome that equals an end counts as inside
     at_low: float = 1.0
     at_high: float = 1.0
 

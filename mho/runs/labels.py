@@ -13,8 +13,7 @@ from typing import Self
 
 from mho.errors import InputError
 
-LONGEST = 200
-"""Characters of a label."""
+LONGEST = 200  # characters of a label
 
 VARIABLES = {"sample": "MHO_SAMPLE", "operator": "MHO_OPERATOR", "project": "MHO_PROJECT"}
 """Of the environment, by label."""
@@ -22,8 +21,7 @@ VARIABLES = {"sample": "MHO_SAMPLE", "operator": "MHO_OPERATOR", "project": "MHO
 PLACES = {"sample": "sample/name", "operator": "user/name", "project": "collection_identifier"}
 """Datasets of the entry, by label."""
 
-CLASSES = {"sample": "NXsample", "user": "NXuser"}
-"""NeXus classes of the groups among them."""
+CLASSES = {"sample": "NXsample", "user": "NXuser"}  # NeXus classes of the groups among them
 
 
 @dataclass(frozen=True)

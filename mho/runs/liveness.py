@@ -12,11 +12,8 @@ import psutil
 
 from mho.processes import still_runs
 
-HEARTBEAT_PERIOD = 1.0
-"""How often a writer beats, s."""
-
-HEARTBEAT_LIMIT = 10.0
-"""Age of the heartbeat beyond which a writer on another host counts as gone, s."""
+HEARTBEAT_PERIOD = 1.0  # how often a writer beats, s
+HEARTBEAT_LIMIT = 10.0  # age of the heartbeat beyond which a writer on another host counts as gone, s
 
 START_TOLERANCE = 2.0
 """How far two readings of one process's start time may differ, s: it is derived from the wall clock."""
@@ -24,24 +21,14 @@ START_TOLERANCE = 2.0
 
 @dataclass(frozen=True)
 class Writer:
-    """The process that writes a run file.
+    """The process that writes a run file."""
 
-    Attributes
-    ----------
-    host : str
-        Host name.
-    pid : int
-        Process id on that host.
-    started : float
-        When the process started, Unix time in s; it tells apart two processes that had the same id.
-    birth : str
-        The same, independent of the wall clock, which may be set during a run; see `birth_of`. Empty in files
-        without it.
-    """
-
-    host: str
-    pid: int
+    host: str  # host name
+    pid: int  # process id on that host
+    # when the process started, Unix time in s; it tells apart two processes that had the same id
     started: float
+    # the same, independent of the wall clock, which may be set during a run; see `birth_of`. Empty in files
+    # without it.
     birth: str = ""
 
     @classmethod

@@ -56,89 +56,49 @@ TOGETHER = 0.15  # of the squared error, by which a gain differs from a share wh
 
 @dataclass(frozen=True)
 class CauseShare:
-    """One cause in a budget.
-
-    Attributes
-    ----------
-    cause : str
-    share, low, high : float
-        Of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0 for a cause that makes up for
-        others.
-    alone : float
-        Relative error if there were only this cause.
-    mended : float
-        Relative error if there were all but this cause.
-    mended_low, mended_high : float
-        Where that is in 95 % of the moments of `Budget.drawn`.
-    gain : float
-        What mending it alone takes off the measured squared error; below 0 where that makes the error larger.
-    acts : str
-        How it acts with others, in words; "" for a cause that acts by itself, whose gain is its share.
-    """
+    """One cause in a budget."""
 
     cause: Cause
+    # share, low, high: of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0
+    # for a cause that makes up for others.
     share: float
     low: float
     high: float
-    alone: float
-    mended: float
+    alone: float  # relative error if there were only this cause
+    mended: float  # relative error if there were all but this cause
+    # mended_low, mended_high: where that is in 95 % of the moments of `Budget.drawn`
     mended_low: float
     mended_high: float
+    # what mending it alone takes off the measured squared error; below 0 where that makes the error larger
     gain: float
+    # how it acts with others, in words; "" for a cause that acts by itself, whose gain is its share
     acts: str
 
 
 @dataclass(frozen=True)
 class Budget:
-    """An error and what it is made of. Errors are relative, root mean squares over the answers.
+    """An error and what it is made of. Errors are relative, root mean squares over the answers."""
 
-    Attributes
-    ----------
-    path : Path
-        The run.
-    title, procedure, bench, preset : str
-    status : Status
-        How the run ended.
-    error : str
-        Which error this is.
-    answers : int
-        Of how many answers; `counted` is what they are called.
-    drawn : str
-        What is drawn anew for the intervals.
-    measured, twin : float
-        As the run measured it, and as its twin gives it with all causes on.
-    again : tuple of float
-        Where the twin's error is in 95 % of repetitions, as the shares are.
-    shares : tuple of CauseShare
-        The largest first; with `rest` and `unexplained` they add up to 1.
-    rest : float
-        Share that remains with all causes off: what the encoding cannot hold, as the shift of a loop.
-    unexplained : float
-        Share that the twin does not have; below 0 where it has more error than was measured.
-    orders : int
-        Orders of causes that were sampled; 0 where all sets of them were computed.
-    draws, seed : int
-        Number of moments behind the intervals, and the seed of these and of the orders.
-    remarks : tuple of str
-    """
-
-    path: Path
+    path: Path  # the run
     title: str
     procedure: str
     bench: str
     preset: str
-    status: Status
-    error: str
-    answers: int
+    status: Status  # how the run ended
+    error: str  # which error this is
+    answers: int  # of how many answers; `counted` is what they are called
     counted: str
-    drawn: str
+    drawn: str  # what is drawn anew for the intervals
+    # measured, twin: as the run measured it, and as its twin gives it with all causes on
     measured: float
     twin: float
-    again: tuple[float, float]
-    shares: tuple[CauseShare, ...]
+    again: tuple[float, float]  # where the twin's error is in 95 % of repetitions, as the shares are
+    shares: tuple[CauseShare, ...]  # the largest first; with `rest` and `unexplained` they add up to 1
+    # share that remains with all causes off: what the encoding cannot hold, as the shift of a loop
     rest: float
-    unexplained: float
-    orders: int
+    unexplained: float  # share that the twin does not have; below 0 where it has more error than was measured
+    orders: int  # orders of causes that were sampled; 0 where all sets of them were computed
+    # draws, seed: number of moments behind the intervals, and the seed of these and of the orders
     draws: int
     seed: int
     remarks: tuple[str, ...]

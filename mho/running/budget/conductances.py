@@ -33,20 +33,12 @@ FEWEST_REDRAWN = 256
 
 @dataclass(frozen=True)
 class CellErrors:
-    """Errors of cells relative to the root mean square of their targets.
+    """Errors of cells relative to the root mean square of their targets."""
 
-    Attributes
-    ----------
-    parts : (4, cells) array
-        By `PARTS`.
-    measured : float
-        Mean square, as the run file has it.
-    quiet : (4, cells) array or None
-        Of the same cells, programmed without read noise; None where that is not known, and `parts` stand for them.
-    """
-
-    parts: Floats
-    measured: float
+    parts: Floats  # (4, cells) array; by `PARTS`
+    measured: float  # mean square, as the run file has it
+    # (4, cells) array or None; of the same cells, programmed without read noise; None where that is not
+    # known, and `parts` stand for them
     quiet: Floats | None = None
 
     @property

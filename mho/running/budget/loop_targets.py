@@ -19,20 +19,11 @@ from mho.procedures import LoopOnCells
 
 @dataclass(frozen=True)
 class LoopTargets:
-    """Targets of a loop's cells.
-
-    Attributes
-    ----------
-    loop : LoopOnCells
-    first : mapping of Targets
-        Of the first slice, array by array.
-    second : mapping of Targets
-        What the run aimed the second slice at; empty without one.
-    """
+    """Targets of a loop's cells."""
 
     loop: LoopOnCells
-    first: Mapping[str, Targets]
-    second: Mapping[str, Targets]
+    first: Mapping[str, Targets]  # of the first slice, array by array
+    second: Mapping[str, Targets]  # what the run aimed the second slice at; empty without one
 
     @classmethod
     def of(cls, loop: LoopOnCells, matrix: Floats) -> Self:

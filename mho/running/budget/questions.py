@@ -23,8 +23,7 @@ from mho.procedures import (
 )
 from mho.running.budget.repeated_bench import RepeatedBench
 
-RAILED = 1.0
-"""Squared error of a loop that rails at every input scale: that of an answer of 0."""
+RAILED = 1.0  # squared error of a loop that rails at every input scale: that of an answer of 0
 
 
 class Question(Protocol):
@@ -56,33 +55,15 @@ class Question(Protocol):
 
 @dataclass(frozen=True)
 class LoopQuestion:
-    """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps.
+    """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps."""
 
-    Attributes
-    ----------
-    measured : float
-        Squared error, as the run file has it; NaN where it has none.
-    exchange : Exchange
-        Inputs (scales, k), largest first.
-    targets : Holding
-        Of the loop's cells.
-    per_unit : (scales,) array
-        Output that stands for 1 in the loop's solution, V.
-    solution : (n,) array
-        Exact, of the system as given.
-    given : callable
-        Solution of the loop -> that of the system as given.
-    order : int
-        Number of the loop's unknowns.
-    """
-
-    measured: float
-    exchange: Exchange
-    targets: Holding
-    per_unit: Floats
-    solution: Floats
-    given: Callable[[Floats], Floats]
-    order: int
+    measured: float  # squared error, as the run file has it; NaN where it has none
+    exchange: Exchange  # inputs (scales, k), largest first
+    targets: Holding  # of the loop's cells
+    per_unit: Floats  # (scales,) array; output that stands for 1 in the loop's solution, V
+    solution: Floats  # (n,) array; exact, of the system as given
+    given: Callable[[Floats], Floats]  # solution of the loop -> that of the system as given
+    order: int  # number of the loop's unknowns
     causes: tuple[Cause, ...] = tuple(CAUSES)
     effort: int = 1
 
@@ -105,23 +86,13 @@ class LoopQuestion:
 
 @dataclass(frozen=True)
 class ProductQuestion:
-    """The sums of digits that programmed tiles answer to random patterns, before they are rounded.
+    """The sums of digits that programmed tiles answer to random patterns, before they are rounded."""
 
-    Attributes
-    ----------
-    measured : float
-        Mean squared error over the mean square of the digits' exact sums, as the run file has it.
-    exchanges : tuple of Exchange
-        In the order in which the run played them: the calibration of each tile, then the patterns.
-    targets : mapping of Holding
-        Of the cells in each place.
-    procedure : Multiply
-    plan : MultiplyPlan
-    """
-
+    # mean squared error over the mean square of the digits' exact sums, as the run file has it
     measured: float
+    # in the order in which the run played them: the calibration of each tile, then the patterns
     exchanges: tuple[Exchange, ...]
-    targets: Mapping[Place, Holding]
+    targets: Mapping[Place, Holding]  # of the cells in each place
     procedure: Multiply
     plan: MultiplyPlan
     causes: tuple[Cause, ...] = tuple(CAUSES)

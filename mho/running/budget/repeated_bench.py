@@ -34,7 +34,6 @@ class RepeatedBench:
 
     Parameters
     ----------
-    circuits : SwitchedCircuits
     targets : mapping of Holding
         Of the cells in each place.
     causes : frozenset of str

@@ -59,17 +59,10 @@ APART = 1 << 20  # exchanges of an answer, at most: their noise is numbered
 
 
 class WatchedBlocks(ProgrammedBlockMatrix):
-    """A matrix by blocks that records its pulses, and keeps what was played before and for the calibration.
-
-    Attributes
-    ----------
-    taken : callable
-        Returns what was played since it was called last.
-    before, calibration : tuples of Exchange
-    """
+    """A matrix by blocks that records its pulses, and keeps what was played before and for the calibration."""
 
     recorded = True
-    taken: Callable[[], tuple[Exchange, ...]]
+    taken: Callable[[], tuple[Exchange, ...]]  # returns what was played since it was called last
     before: tuple[Exchange, ...] = ()
     calibration: tuple[Exchange, ...] = ()
 
@@ -87,8 +80,6 @@ class Blocks:
     ----------
     facts : LoopInputs
         Of the bench that repeated the run.
-    procedure : Solve
-    plan : PreparedSolve
     targets : mapping of Holding
         Of the cells in each place.
     before, calibration : tuples of Exchange
@@ -173,23 +164,12 @@ class Blocks:
 
 @dataclass(frozen=True)
 class BlockQuestion:
-    """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step.
+    """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step."""
 
-    Attributes
-    ----------
-    measured : float
-        Squared error, as the run file has it.
-    blocks : Blocks
-    column : int
-        Number of the right-hand side.
-    exchanges : tuple of Exchange
-        What was played in the cycle.
-    """
-
-    measured: float
+    measured: float  # squared error, as the run file has it
     blocks: Blocks
-    column: int
-    exchanges: tuple[Exchange, ...]
+    column: int  # number of the right-hand side
+    exchanges: tuple[Exchange, ...]  # what was played in the cycle
     causes: tuple[Cause, ...] = tuple(CAUSES)
 
     @property
@@ -282,24 +262,12 @@ def by_blocks(plan: PreparedSolve) -> BlockSolvePlan:
 
 @dataclass(frozen=True)
 class AnswerKind:
-    """Answers of a kind that have an error to explain.
+    """Answers of a kind that have an error to explain."""
 
-    Attributes
-    ----------
-    answers : type
-        What hears of them.
-    error : str
-        Which error that is.
-    counted : str
-        What is counted: one of these, and several.
-    drawn : str
-        What is drawn anew for an interval.
-    """
-
-    answers: type[Answers]
-    error: str
-    counted: tuple[str, str] = ("answer", "answers")
-    drawn: str = "noise is drawn anew on the same programmed cells"
+    answers: type[Answers]  # what hears of them
+    error: str  # which error that is
+    counted: tuple[str, str] = ("answer", "answers")  # what is counted: one of these, and several
+    drawn: str = "noise is drawn anew on the same programmed cells"  # what is drawn anew for an interval
 
 
 _ONE_STEP = AnswerKind(HeardInversions, "error of the one-step INV")
@@ -315,8 +283,7 @@ _CELLS = AnswerKind(
     "cells are drawn anew from these",
 )
 
-NEGLIGIBLE = 1e-9
-"""Share of a noise that weighs nothing and is drawn all the same."""
+NEGLIGIBLE = 1e-9  # share of a noise that weighs nothing and is drawn all the same
 
 KINDS: dict[type[Procedure], Callable[[Any], AnswerKind]] = {
     Invert: lambda plan: _ONE_STEP,
@@ -329,20 +296,11 @@ KINDS: dict[type[Procedure], Callable[[Any], AnswerKind]] = {
 
 @dataclass(frozen=True)
 class Replayed:
-    """A run as its twin repeated it.
-
-    Attributes
-    ----------
-    kind : AnswerKind
-    questions : tuple of Question
-        Its answers.
-    circuits : SwitchedCircuits
-        On which they are given again with causes off.
-    """
+    """A run as its twin repeated it."""
 
     kind: AnswerKind
-    questions: tuple[Question, ...]
-    circuits: SwitchedCircuits
+    questions: tuple[Question, ...]  # its answers
+    circuits: SwitchedCircuits  # on which they are given again with causes off
     remarks: tuple[str, ...] = ()
 
 

@@ -51,19 +51,12 @@ def shapley_values(values: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Shapley values from sampled orders.
+    """Shapley values from sampled orders."""
 
-    Attributes
-    ----------
-    values, errors : (k,) arrays
-        With their standard errors.
-    orders : int
-        Number of orders.
-    """
-
+    # values, errors: (k,) arrays; with their standard errors
     values: Floats
     errors: Floats
-    orders: int
+    orders: int  # number of orders
 
 
 def sampled_values(

@@ -15,41 +15,25 @@ INERT = 1e-5  # of the squared error: a cause that moves it by less, alone and a
 MOST_ANSWERS = 1 << 13  # answers computed for an exact decomposition; more causes or answers are sampled
 TOLERANCE = 0.005  # largest standard error of a sampled share
 MOST_PAIRS = 64  # of sampled orders
-
-Value = Callable[[Causes], float]
-"""Mean squared error of a twin with only these causes."""
-
-Told = Callable[[str, int, int], None]
-"""Told how much of a stage is done."""
+Value = Callable[[Causes], float]  # mean squared error of a twin with only these causes
+Told = Callable[[str, int, int], None]  # told how much of a stage is done
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The squared error of a twin, cause by cause.
-
-    Attributes
-    ----------
-    causes : tuple of str
-    values : (causes,) array
-        Shapley values; with `rest` they add up to `whole`.
-    errors : (causes,) array
-        Their standard errors where they were sampled; 0 where all sets were computed.
-    alone, mended : (causes,) arrays
-        Squared error with this cause only, and with all others.
-    whole, rest : float
-        Squared error with all causes, and with those alone that have no share.
-    orders : int
-        Number of sampled orders; 0 for all sets.
-    """
+    """The squared error of a twin, cause by cause."""
 
     causes: tuple[Cause, ...]
-    values: Floats
+    values: Floats  # (causes,) array; Shapley values; with `rest` they add up to `whole`
+    # (causes,) array; their standard errors where they were sampled; 0 where all sets were computed
     errors: Floats
+    # alone, mended: (causes,) arrays; squared error with this cause only, and with all others
     alone: Floats
     mended: Floats
+    # whole, rest: squared error with all causes, and with those alone that have no share
     whole: float
     rest: float
-    orders: int
+    orders: int  # number of sampled orders; 0 for all sets
 
 
 def decompose(
@@ -59,12 +43,10 @@ def decompose(
 
     Parameters
     ----------
-    value : callable
     answers : int
         Of which it is the mean: what one call takes.
     rng : numpy.random.Generator
         Of sampled orders.
-    told : callable
     causes : sequence of str
         Those that this kind of answer has; all others are on.
     """
@@ -100,18 +82,10 @@ def decompose(
 
 @dataclass(frozen=True)
 class Moments:
-    """The same error at other moments, when noise is drawn anew.
+    """The same error at other moments, when noise is drawn anew."""
 
-    Attributes
-    ----------
-    values : (draws, causes) array
-        Shapley values.
-    mended : (draws, causes) array
-        Squared error with all causes but one.
-    """
-
-    values: Floats
-    mended: Floats
+    values: Floats  # (draws, causes) array; Shapley values
+    mended: Floats  # (draws, causes) array; squared error with all causes but one
 
 
 def moved_values(

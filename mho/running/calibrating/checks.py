@@ -48,37 +48,18 @@ MOSTLY = 0.5  # of the cells of a program run; of a fresh one only those of digi
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """A run with pulses.
+    """A run with pulses."""
 
-    Attributes
-    ----------
-    name : str
-        Of its file.
-    how : PulseTable
-    columns : mapping
-        Its pulses, as `mho.analysis.calibration.read_pulses` has them.
-    kind : type of Procedure or None
-        The procedure; None where the table's pulses are repeated one by one.
-    values : mapping
-        Parameters of the procedure.
-    source : BenchSource or None
-        Bench and chip map.
-    chip : ChipMap or None
-    digits : array or None
-        Of a program run: wanted of each cell.
-    why_not : str
-        Why it cannot be repeated; "" where it can.
-    """
-
-    name: str
+    name: str  # of its file
     how: PulseTable
-    columns: Columns
+    columns: Columns  # its pulses, as `mho.analysis.calibration.read_pulses` has them
+    # the procedure; None where the table's pulses are repeated one by one
     kind: type[Procedure] | None = None
-    values: dict[str, Any] = field(default_factory=dict)
-    source: BenchSource | None = None
+    values: dict[str, Any] = field(default_factory=dict)  # parameters of the procedure
+    source: BenchSource | None = None  # bench and chip map
     chip: ChipMap | None = None
-    digits: NDArray[np.int64] | None = None
-    why_not: str = ""
+    digits: NDArray[np.int64] | None = None  # of a program run: wanted of each cell
+    why_not: str = ""  # why it cannot be repeated; "" where it can
 
 
 def measured_run(path: str | os.PathLike[str]) -> MeasuredRun | None:
@@ -276,23 +257,13 @@ KNOWN = 0.8  # share of the draws that have the number at all
 
 @dataclass(frozen=True)
 class Check:
-    """One measured number beside the drawn ones.
-
-    Attributes
-    ----------
-    run : str
-    quantity : ComparedQuantity
-    measured : float
-    draws : (draws,) array
-    held_out : bool
-        Whether the preset was made without this run.
-    """
+    """One measured number beside the drawn ones."""
 
     run: str
     quantity: ComparedQuantity
     measured: float
-    draws: Floats
-    held_out: bool = False
+    draws: Floats  # (draws,) array
+    held_out: bool = False  # whether the preset was made without this run
 
     @property
     def probability(self) -> float:
@@ -317,19 +288,11 @@ CHANCE = 0.01  # with which a perfect twin has more numbers outside than one tha
 
 @dataclass(frozen=True)
 class Checks:
-    """All checks of a preset.
-
-    Attributes
-    ----------
-    checks : tuple of Check
-    draws : int
-    not_repeated : mapping
-        Runs that were not repeated, and why.
-    """
+    """All checks of a preset."""
 
     checks: tuple[Check, ...]
     draws: int
-    not_repeated: Mapping[str, str] = field(default_factory=dict)
+    not_repeated: Mapping[str, str] = field(default_factory=dict)  # runs that were not repeated, and why
 
     @property
     def outside(self) -> tuple[Check, ...]:

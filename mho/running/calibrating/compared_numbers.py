@@ -31,22 +31,11 @@ LONGEST = 0.95
 
 @dataclass(frozen=True)
 class ComparedQuantity:
-    """One number of a run.
+    """One number of a run."""
 
-    Attributes
-    ----------
-    panel : str
-        What it is of; those of one panel are drawn together.
-    what : str
-        Which number: mean, 25 % quantile.
-    x : float
-        Where: a voltage, a digit; NaN for a number of the whole run.
-    x_name, x_unit, unit : str
-    """
-
-    panel: str
-    what: str
-    x: float
+    panel: str  # what it is of; those of one panel are drawn together
+    what: str  # which number: mean, 25 % quantile
+    x: float  # where: a voltage, a digit; NaN for a number of the whole run
     x_name: str
     x_unit: str
     unit: str

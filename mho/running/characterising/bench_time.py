@@ -18,20 +18,12 @@ from mho.running.rehearsal import MESSAGE_TIMES, bus_reports
 
 @dataclass(frozen=True)
 class ExpectedStep:
-    """What a step is expected to take on real instruments.
-
-    Attributes
-    ----------
-    seconds : float or None
-        s; None where its procedure does not say.
-    reason : str
-        Why it would be refused, for what is known without a bench.
-    """
+    """What a step is expected to take on real instruments."""
 
     planned: PlannedRun
     pulses: int | None
-    seconds: float | None
-    reason: str = ""
+    seconds: float | None  # s; None where its procedure does not say
+    reason: str = ""  # why it would be refused, for what is known without a bench
 
 
 def expected_steps(characterisation: Characterisation) -> list[ExpectedStep]:
@@ -52,21 +44,11 @@ def expected_steps(characterisation: Characterisation) -> list[ExpectedStep]:
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What a rehearsal of all steps on the twins of a bench came to.
+    """What a rehearsal of all steps on the twins of a bench came to."""
 
-    Attributes
-    ----------
-    steps : tuple of (StepEnd, float)
-        Each with its time on the instruments, s.
-    message_seconds : float
-        What messages take beside, s, as `mho.running.rehearsal` assumes it.
-    incidents : tuple of str
-        What would have gone wrong at the wires.
-    """
-
-    steps: tuple[tuple[StepEnd, float], ...]
-    message_seconds: float
-    incidents: tuple[str, ...]
+    steps: tuple[tuple[StepEnd, float], ...]  # each with its time on the instruments, s
+    message_seconds: float  # what messages take beside, s, as `mho.running.rehearsal` assumes it
+    incidents: tuple[str, ...]  # what would have gone wrong at the wires
 
     @property
     def seconds(self) -> float:

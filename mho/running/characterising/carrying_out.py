@@ -93,26 +93,13 @@ During = Callable[[PlannedRun], AbstractContextManager[tuple[Sequence[Observer],
 
 @dataclass(frozen=True)
 class StepEnd:
-    """How a step came out.
-
-    Attributes
-    ----------
-    planned : PlannedRun
-    end : str
-        `FINISHED`, `KEPT` (it was finished before), `SKIPPED` or `FAILED`.
-    reason : str
-        Of a step that was skipped or failed.
-    path : Path or None
-        Its run file.
-    left_out : str
-        Broken cells of its lines, and what was done about them.
-    """
+    """How a step came out."""
 
     planned: PlannedRun
-    end: str
-    reason: str = ""
-    path: Path | None = None
-    left_out: str = ""
+    end: str  # `FINISHED`, `KEPT` (it was finished before), `SKIPPED` or `FAILED`
+    reason: str = ""  # of a step that was skipped or failed
+    path: Path | None = None  # its run file
+    left_out: str = ""  # broken cells of its lines, and what was done about them
 
 
 @contextmanager

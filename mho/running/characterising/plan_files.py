@@ -28,51 +28,28 @@ PLAN = "plan.toml"
 
 @dataclass(frozen=True)
 class CharacterisationRequest:
-    """What is to be characterised.
+    """What is to be characterised."""
 
-    Attributes
-    ----------
-    bench, preset, seed
-        As `mho.run` takes them; the seed draws the sample, too.
-    array : str
-        Of the chip; the first that multiplies where it is empty.
-    cells : int or None
-        Of the sample, at least; as many as the sizes say without.
-    rows, columns : str
-        Lines instead of a sample, as experiments take them; both or none.
-    quick : bool
-        Minutes of bench time instead of an hour.
-    """
-
+    # bench, preset, seed: as `mho.run` takes them; the seed draws the sample, too
     bench: str = "simulated"
     preset: str | None = None
     seed: int | None = None
-    array: str = ""
-    cells: int | None = None
+    array: str = ""  # of the chip; the first that multiplies where it is empty
+    cells: int | None = None  # of the sample, at least; as many as the sizes say without
+    # rows, columns: lines instead of a sample, as experiments take them; both or none
     rows: str = ""
     columns: str = ""
-    quick: bool = False
+    quick: bool = False  # minutes of bench time instead of an hour
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, ready to be written.
+    """A plan, ready to be written."""
 
-    Attributes
-    ----------
-    text : str
-        TOML.
-    digits : array
-        Levels of the sample, for the file beside the plan.
-    cells : CellRange
-    left_out : tuple of (str, str)
-        Steps that the bench refuses, with its reason.
-    """
-
-    text: str
-    digits: Integers
+    text: str  # TOML
+    digits: Integers  # levels of the sample, for the file beside the plan
     cells: CellRange
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]  # steps that the bench refuses, with its reason
 
 
 def plan_protocol(wanted: CharacterisationRequest) -> Planned:

@@ -22,8 +22,7 @@ from mho.running.characterising.sampling import spread
 SWEPT, SWEEP_STEP = 2.0, 0.05  # V: I-V loops at most, and their step
 SWEPT_LEVEL = 0.8  # of the highest level, at which the gate limits a SET at DC
 ROOM = 1.5  # for the current of that level at the ends of a loop
-LEVELS = "levels.csv"
-"""The file of the digits to which the sample is programmed, beside the plan."""
+LEVELS = "levels.csv"  # the file of the digits to which the sample is programmed, beside the plan
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,12 @@ QUICK = Sizes(16, 2, 5, 3, 10, 2, 20, 1, 1000, 10**5, 30.0, 10**5)
 
 @dataclass(frozen=True)
 class ProtocolStep:
-    """One experiment of the protocol.
-
-    Attributes
-    ----------
-    name, procedure : str
-    why : str
-        What it is for, in the plan's words.
-    parameters : dict
-        In SI units.
-    """
+    """One experiment of the protocol."""
 
     name: str
     procedure: str
-    why: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+    why: str  # what it is for, in the plan's words
+    parameters: dict[str, Any] = field(default_factory=dict)  # in SI units
 
 
 def digits_of(cells: CellRange, levels: int, rng: np.random.Generator) -> Integers:

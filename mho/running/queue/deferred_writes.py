@@ -19,8 +19,6 @@ class DeferredWrites:
 
     Parameters
     ----------
-    queue : Queue
-    bench : str
     say : callable
         Called with level and text, once when writing fails and once when everything is written.
     """

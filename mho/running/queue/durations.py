@@ -18,18 +18,13 @@ from mho.runs import RunFile
 START = 3.0
 """From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of the bench."""
 
-RUN = 0.5
-"""Time of any run beside its pulses and reads, s (?): its file, and making the bench safe."""
-
+RUN = 0.5  # time of any run beside its pulses and reads, s (?): its file, and making the bench safe
 SIMULATED_PULSE = 1e-3
 HARDWARE_PULSE = 20e-3
 """Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
 
-RECENT = 5
-"""Jobs from which a median is taken."""
-
-CHAIN = 10_000
-"""Runs on one chip that are followed back."""
+RECENT = 5  # jobs from which a median is taken
+CHAIN = 10_000  # runs on one chip that are followed back
 
 
 def expected_seconds(

@@ -27,8 +27,7 @@ class JobStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
-"""A worker has the job, or had it when everything went down."""
+ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)  # a worker has the job, or had it when everything went down
 
 ENDED = (
     JobStatus.FINISHED,
@@ -45,42 +44,21 @@ WITHIN = "@"
 
 @dataclass(frozen=True)
 class Order:
-    """The task of a job.
+    """The task of a job."""
 
-    Attributes
-    ----------
-    procedure : str
-        A name that ``mho`` knows, or ``module:Class``.
-    parameters : dict
-        Values that differ from the defaults: text, numbers, booleans.
-    bench : str
-        A packaged bench's name, or the absolute path of a bench file.
-    seed : int or None
-        Of everything random; None draws a fresh one at every attempt.
-    preset : str or None
-        Cells of a simulated bench.
-    output : Path or None
-        Run file or folder; None for the folder in which the queue lies.
-    folder : Path
-        Absolute; relative paths start here.
-    after : str or None
-        A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip. On real
-        instruments the job that had the chip before, or None.
-    force : bool
-        Whether limits of the bench file that can hardly be meant are taken as they are.
-    labels : Labels
-        Sample, operator and project, as they are when the job is added: the runner may be somebody else's.
-    """
-
-    procedure: str
+    procedure: str  # a name that ``mho`` knows, or ``module:Class``
+    # values that differ from the defaults: text, numbers, booleans
     parameters: dict[str, Any] = field(default_factory=dict)
-    bench: str = "simulated"
-    seed: int | None = None
-    preset: str | None = None
-    output: Path | None = None
-    folder: Path = field(default_factory=Path.cwd)
+    bench: str = "simulated"  # a packaged bench's name, or the absolute path of a bench file
+    seed: int | None = None  # of everything random; None draws a fresh one at every attempt
+    preset: str | None = None  # cells of a simulated bench
+    output: Path | None = None  # run file or folder; None for the folder in which the queue lies
+    folder: Path = field(default_factory=Path.cwd)  # absolute; relative paths start here
+    # a run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip.
+    # On real instruments the job that had the chip before, or None.
     after: str | None = None
-    force: bool = False
+    force: bool = False  # whether limits of the bench file that can hardly be meant are taken as they are
+    # sample, operator and project, as they are when the job is added: the runner may be somebody else's
     labels: Labels = field(default_factory=Labels)
 
     def in_words(self) -> str:
@@ -91,62 +69,35 @@ class Order:
 
 @dataclass(frozen=True)
 class Job:
-    """An order in the queue, with its state and outcome.
+    """An order in the queue, with its state and outcome."""
 
-    Attributes
-    ----------
-    id : int
-        Unique number, never reused.
-    priority : int
-        The highest goes first; 0 unless said otherwise.
-    position : int
-        The lowest goes first among jobs of one priority.
-    reason : str
-        Why it ended as it did, or why it waits again.
-    run : Path or None
-        The run file of the last attempt.
-    resume_of : Path or None
-        The run file of the attempt that the next one takes up.
-    attempts : int
-        How often it was begun.
-    worker, worker_birth : int, str or None
-        Process id of the worker that has it, and what tells that process from others (`liveness.birth_of`).
-    runner, runner_birth : int, str or None
-        The same of the runner that began it.
-    added, started, ended : float or None
-        Unix time, s.
-    estimate : float or None
-        Wall time it was expected to take, s.
-    seconds : float or None
-        What the finished run itself took, s: without its worker's start, and without pauses.
-    pulses : int or None
-        Pulses that it took.
-    error : str
-        Kind of error that ended it, as `mho.errors.recorded_name` has it (``LimitError``); empty without one.
-    conclusion : Conclusion or None
-        Of the run of its last attempt; None before its end, and where its run file has none.
-    """
-
-    id: int
+    id: int  # unique number, never reused
     order: Order
     status: JobStatus
-    priority: int
-    position: int
-    reason: str
-    run: Path | None
-    resume_of: Path | None
-    attempts: int
+    priority: int  # the highest goes first; 0 unless said otherwise
+    position: int  # the lowest goes first among jobs of one priority
+    reason: str  # why it ended as it did, or why it waits again
+    run: Path | None  # the run file of the last attempt
+    resume_of: Path | None  # the run file of the attempt that the next one takes up
+    attempts: int  # how often it was begun
+    # worker, worker_birth: process id of the worker that has it, and what tells that process from others
+    # (`liveness.birth_of`)
     worker: int | None
     worker_birth: str | None
+    # runner, runner_birth: the same of the runner that began it
     runner: int | None
     runner_birth: str | None
+    # added, started, ended: Unix time, s
     added: float
     started: float | None
     ended: float | None
-    estimate: float | None
+    estimate: float | None  # wall time it was expected to take, s
+    # what the finished run itself took, s: without its worker's start, and without pauses
     seconds: float | None
-    pulses: int | None
+    pulses: int | None  # pulses that it took
+    # kind of error that ended it, as `mho.errors.recorded_name` has it (``LimitError``); empty without one
     error: str = ""
+    # of the run of its last attempt; None before its end, and where its run file has none
     conclusion: Conclusion | None = None
 
     @property
@@ -178,40 +129,20 @@ def unsafe_text(bench: str, live: Sequence[str], reason: str) -> str:
 
 @dataclass(frozen=True)
 class Lane:
-    """The state of one bench's queue.
-
-    Attributes
-    ----------
-    held : bool
-        Whether no further job is started, and a running one is paused.
-    reason : str
-        Why it is held.
-    unsafe : bool
-        Whether the bench is not confirmed safe. It stays so until somebody has made it safe, whatever becomes of the
-        queue, and it is made safe before anything else.
-    policy : Policy
-        What follows on a failure or an interruption.
-    unsafe_reason : str
-        Why it could not be confirmed.
-    live : tuple of str
-        Roles that may be live; empty when nothing is known of any.
-    confirmed : float or None
-        When every output of the bench was last read back as off, Unix time, s.
-    confirmed_by : str
-        In words, who did that.
-    acknowledged : float or None
-        When a user last stated that outputs which could not be read back are safe, Unix time, s.
-    """
+    """The state of one bench's queue."""
 
     bench: str
-    held: bool = False
-    reason: str = ""
+    held: bool = False  # whether no further job is started, and a running one is paused
+    reason: str = ""  # why it is held
+    # whether the bench is not confirmed safe. It stays so until somebody has made it safe, whatever becomes
+    # of the queue, and it is made safe before anything else.
     unsafe: bool = False
-    policy: Policy = field(default_factory=Policy)
-    unsafe_reason: str = ""
-    live: tuple[str, ...] = ()
-    confirmed: float | None = None
-    confirmed_by: str = ""
+    policy: Policy = field(default_factory=Policy)  # what follows on a failure or an interruption
+    unsafe_reason: str = ""  # why it could not be confirmed
+    live: tuple[str, ...] = ()  # roles that may be live; empty when nothing is known of any
+    confirmed: float | None = None  # when every output of the bench was last read back as off, Unix time, s
+    confirmed_by: str = ""  # in words, who did that
+    # when a user last stated that outputs which could not be read back are safe, Unix time, s
     acknowledged: float | None = None
 
     @property

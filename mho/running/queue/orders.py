@@ -39,21 +39,11 @@ from mho.toml import load_toml
 
 @dataclass(frozen=True)
 class Expected:
-    """A checked order, and what it will take.
+    """A checked order, and what it will take."""
 
-    Attributes
-    ----------
-    order : Order
-        With absolute paths.
-    pulses : int or None
-        Programming pulses; None when that is not known.
-    seconds : float or None
-        Wall time of the job, s; None when that is not known.
-    """
-
-    order: Order
-    pulses: int | None
-    seconds: float | None
+    order: Order  # with absolute paths
+    pulses: int | None  # programming pulses; None when that is not known
+    seconds: float | None  # wall time of the job, s; None when that is not known
 
 
 def checked(

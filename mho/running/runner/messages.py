@@ -16,12 +16,8 @@ from mho.running.queue.job import Job, Order, unsafe_text
 from mho.runs.conclusion import Conclusion, Status
 from mho.toml import StrictModel
 
-RUNNER_GONE = "the runner is gone"
-"""Why a worker stopped whose runner was killed."""
-
-EMERGENCY = "emergency stop"
-"""Why a job was broken off, or a queue is held, by the emergency stop."""
-
+RUNNER_GONE = "the runner is gone"  # why a worker stopped whose runner was killed
+EMERGENCY = "emergency stop"  # why a job was broken off, or a queue is held, by the emergency stop
 State = Literal["idle", "running", "paused", "making safe"]
 
 
@@ -48,35 +44,21 @@ class Command:
 
 @dataclass(frozen=True)
 class JobDone:
-    """Worker to runner, the last message.
+    """Worker to runner, the last message."""
 
-    Attributes
-    ----------
-    status, reason : Status, str
-        How the run ended.
-    safe : bool
-        Whether the bench was confirmed safe, or nothing was ever sent to it.
-    seconds, pulses : float, int or None
-        What a finished run took.
-    error : str
-        Kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one.
-    live : tuple of str
-        Roles that are not confirmed safe, as far as they are known.
-    confirmed : float or None
-        When every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is not safe.
-    conclusion : Conclusion or None
-        What the run concludes; None of one that was not begun.
-    """
-
+    # status, reason: how the run ended
     status: Status
     reason: str
-    safe: bool
+    safe: bool  # whether the bench was confirmed safe, or nothing was ever sent to it
+    # seconds, pulses: what a finished run took
     seconds: float | None = None
     pulses: int | None = None
-    error: str = ""
-    live: tuple[str, ...] = ()
+    error: str = ""  # kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one
+    live: tuple[str, ...] = ()  # roles that are not confirmed safe, as far as they are known
+    # when every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is
+    # not safe
     confirmed: float | None = None
-    conclusion: Conclusion | None = None
+    conclusion: Conclusion | None = None  # what the run concludes; None of one that was not begun
 
 
 @dataclass(frozen=True)
@@ -108,37 +90,22 @@ class QueueChanged:
 
 @dataclass(frozen=True)
 class RunnerState:
-    """The state of a runner.
-
-    Attributes
-    ----------
-    pid : int
-        Its process.
-    job : int or None
-        Being run.
-    held : bool
-        Whether no further job will be begun; `reason` says why.
-    unsafe : bool
-        Whether the bench could not be confirmed safe, as on its lane.
-    stage, done, total : str, int, int
-        Of the running job.
-    seconds_left : float or None
-        Expected for the running job, s.
-    unsafe, unsafe_reason, live : bool, str, tuple of str
-        Whether the bench is not confirmed safe, why, and which roles may be live, as `Lane` has them.
-    """
+    """The state of a runner."""
 
     bench: str
-    pid: int
+    pid: int  # its process
     state: State
-    job: int | None = None
-    held: bool = False
+    job: int | None = None  # being run
+    held: bool = False  # whether no further job will be begun; `reason` says why
     reason: str = ""
+    # stage, done, total: of the running job
     stage: str = ""
     done: int = 0
     total: int = 0
-    seconds_left: float | None = None
-    unsafe: bool = False
+    seconds_left: float | None = None  # expected for the running job, s
+    # unsafe, unsafe_reason, live: whether the bench is not confirmed safe, why, and which roles may be live,
+    # as `Lane` has them
+    unsafe: bool = False  # whether the bench could not be confirmed safe, as on its lane
     unsafe_reason: str = ""
     live: tuple[str, ...] = ()
 

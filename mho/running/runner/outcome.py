@@ -14,37 +14,21 @@ from mho.runs.conclusion import GOING_ON, Conclusion, Status
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How an attempt ended.
-
-    Attributes
-    ----------
-    safe : bool
-        Whether the bench is known to be safe.
-    error : str
-        The kind of error that ended it.
-    asked : bool
-        Whether a user requested its stop: it is then never run again automatically.
-    ended : float or None
-        When, as its run file says, Unix time, s; None where that says nothing: just now.
-    confirmed : float or None
-        When its bench was read back as safe, Unix time, s; None where that was not.
-    live : tuple of str
-        Roles that the worker could not confirm safe, as far as it knew.
-    conclusion : Conclusion or None
-        Of the run; None where nothing tells it.
-    """
+    """How an attempt ended."""
 
     status: JobStatus
     reason: str
-    safe: bool = False
+    safe: bool = False  # whether the bench is known to be safe
     seconds: float | None = None
     pulses: int | None = None
-    error: str = ""
-    asked: bool = False
+    error: str = ""  # the kind of error that ended it
+    asked: bool = False  # whether a user requested its stop: it is then never run again automatically
+    # when, as its run file says, Unix time, s; None where that says nothing: just now
     ended: float | None = None
+    # when its bench was read back as safe, Unix time, s; None where that was not
     confirmed: float | None = None
-    live: tuple[str, ...] = ()
-    conclusion: Conclusion | None = None
+    live: tuple[str, ...] = ()  # roles that the worker could not confirm safe, as far as it knew
+    conclusion: Conclusion | None = None  # of the run; None where nothing tells it
 
 
 def reported_outcome(done: JobDone) -> JobOutcome:

@@ -24,22 +24,14 @@ SUFFIX = ".runners"
 
 @dataclass(frozen=True)
 class RunnerAddress:
-    """Address of a runner for its clients; readable only by its user.
+    """Address of a runner for its clients; readable only by its user."""
 
-    Attributes
-    ----------
-    pid, birth : int, str
-        Its process id, and its start as from `mho.runs.liveness.birth_of`.
-    address : str or (str, int)
-        Of its socket: a path, or loopback host and port where there are no Unix sockets.
-    secret : bytes
-        Shared secret that both sides prove to know.
-    """
-
+    # pid, birth: its process id, and its start as from `mho.runs.liveness.birth_of`
     pid: int
     birth: str
+    # str or (str, int); of its socket: a path, or loopback host and port where there are no Unix sockets
     address: str | tuple[str, int]
-    secret: bytes
+    secret: bytes  # shared secret that both sides prove to know
 
     def lives(self) -> bool:
         """Return whether the runner's process is still there."""

@@ -67,7 +67,6 @@ class RunnerService:
 
     Parameters
     ----------
-    place : Rendezvous
     bench : str
         For messages.
     listeners : sequence of callables
@@ -170,7 +169,6 @@ class Runner:
         The queue's file.
     bench : str
         Packaged name or bench file; only jobs for it are taken.
-    grace : StopTimeouts
     listeners : sequence of callables
         Called with all that is announced, in this thread.
     """

@@ -31,24 +31,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StopTimeouts:
-    """Time limits of a worker before the next, harder step, s.
+    """Time limits of a worker before the next, harder step, s."""
 
-    Attributes
-    ----------
-    abort : float
-        To reach a safe point when its job is aborted or the runner must end; then it is interrupted.
-    emergency : float
-        To make the bench safe after the interruption; then it is killed, and a new process makes the bench safe.
-    safing : float
-        For that new process.
-    orphan : float
-        For a worker of a killed runner to end; then it is killed.
-    """
-
+    # to reach a safe point when its job is aborted or the runner must end; then it is interrupted
     abort: float = 20.0
+    # to make the bench safe after the interruption; then it is killed, and a new process makes the bench safe
     emergency: float = 5.0
-    safing: float = 60.0
-    orphan: float = 30.0
+    safing: float = 60.0  # for that new process
+    orphan: float = 30.0  # for a worker of a killed runner to end; then it is killed
 
 
 STOP_TIMEOUTS = StopTimeouts()

@@ -43,9 +43,7 @@ from mho.runs.reading.text import read_text
 from mho.runs.schema import Array, RecordedParameter, RunHeader
 from mho.toml import load_toml
 
-CARD = "card"
-"""Name of the dataset in the entry."""
-
+CARD = "card"  # name of the dataset in the entry
 UNREADABLE = "unreadable"
 
 _PROVENANCE = {
@@ -75,30 +73,16 @@ class ResultQuantity:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Facts about a run that are known at its start.
+    """Facts about a run that are known at its start."""
 
-    Attributes
-    ----------
-    run_id : str
-        The same in every copy of the file, and different for every run.
-    start : float or None
-        Unix time, s.
-    chip, bench : str
-        The names that the chip map and the bench file give themselves.
-    chip_hash, matrix_hash : str
-        SHA-256 of the chip map's text and of the array ``matrix``; "" without one.
-    resume_of, rerun_of : str
-        `run_id` of the run that this one goes on with, or repeats.
-    sample, operator, project : str
-        As they were given; "" for what was not.
-    """
-
-    run_id: str = ""
+    run_id: str = ""  # the same in every copy of the file, and different for every run
     title: str = ""
     procedure: str = ""
     version: str = ""
-    start: float | None = None
+    start: float | None = None  # Unix time, s
+    # chip, bench: the names that the chip map and the bench file give themselves
     chip: str = ""
+    # chip_hash, matrix_hash: SHA-256 of the chip map's text and of the array ``matrix``; "" without one
     chip_hash: str = ""
     matrix_hash: str = ""
     bench: str = ""
@@ -108,8 +92,10 @@ class RunFacts:
     user: str = ""
     mho: str = ""
     commit: str = ""
+    # resume_of, rerun_of: `run_id` of the run that this one goes on with, or repeats
     resume_of: str = ""
     rerun_of: str = ""
+    # sample, operator, project: as they were given; "" for what was not
     sample: str = ""
     operator: str = ""
     project: str = ""
@@ -124,27 +110,16 @@ _FACTS = {field.name for field in fields(RunFacts)}  # a later mho may keep more
 
 @dataclass(frozen=True)
 class Card:
-    """An index entry of a run: its facts, status and results.
-
-    Attributes
-    ----------
-    status : str
-        See `mho.runs.Status`, as of when the file was looked at; ``unreadable``, with the cause as `reason`.
-    end : float or None
-        Unix time, s.
-    results : tuple of ResultQuantity
-        The numbers and words of the run's summary.
-    conclusion : Conclusion or None
-        None of the file of an older mho, and of one that cannot be read.
-    """
+    """An index entry of a run: its facts, status and results."""
 
     facts: RunFacts
+    # see `mho.runs.Status`, as of when the file was looked at; ``unreadable``, with the cause as `reason`
     status: str
     reason: str
-    end: float | None = None
+    end: float | None = None  # Unix time, s
     parameters: tuple[ResultQuantity, ...] = ()
-    results: tuple[ResultQuantity, ...] = ()
-    conclusion: Conclusion | None = None
+    results: tuple[ResultQuantity, ...] = ()  # the numbers and words of the run's summary
+    conclusion: Conclusion | None = None  # None of the file of an older mho, and of one that cannot be read
 
 
 def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> str:

@@ -51,11 +51,8 @@ class Changes:
     unreadable: int
 
 
-State = tuple[int, int]
-"""Time of change (ns) and size of a file, as of when it was read."""
-
-Progress = Callable[[int, int], None]
-"""Called with the numbers of files read and of all files."""
+State = tuple[int, int]  # time of change (ns) and size of a file, as of when it was read
+Progress = Callable[[int, int], None]  # called with the numbers of files read and of all files
 
 
 def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:

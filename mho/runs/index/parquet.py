@@ -10,8 +10,7 @@ from typing import Any
 
 from mho.errors import InputError
 
-LARGEST = 2**63
-"""Whole numbers of a column are smaller."""
+LARGEST = 2**63  # whole numbers of a column are smaller
 
 
 def write_parquet(
@@ -24,7 +23,6 @@ def write_parquet(
     rows : sequence of mapping
         Plain values by column; a row need not have every column. A column whose values differ in type
         becomes text, one of whole and broken numbers floats.
-    path : Path
     units : mapping, optional
         Of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps ``DataFrame.attrs``.
 

@@ -26,11 +26,8 @@ from mho.runs.index.card import UNREADABLE
 from mho.runs.labels import Labels
 from mho.runs.units import converted
 
-OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}
-"""Other spellings, and what they mean."""
-
-DEEPEST = 50
-"""How deep parentheses and "not" may be nested."""
+OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}  # other spellings, and what they mean
+DEEPEST = 50  # how deep parentheses and "not" may be nested
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<operator><=|>=|!=|<>|==|!~|[=<>~])|(?P<bracket>[()])"""
@@ -241,9 +238,7 @@ TIMES = {"date": "start", "start": "start", "end": "end"}
 DURATION = (
     "coalesce(runs.\"end\" - runs.start, CASE status WHEN 'running' THEN strftime('%s') - runs.start END)"
 )
-WORDS = "text"
-"""The name under which everything known of a run is searched."""
-
+WORDS = "text"  # the name under which everything known of a run is searched
 SOURCES = ("parameter", "result")
 NAMES = {*TEXTS, *TIMES, "duration", "tag", "note", WORDS}
 

@@ -20,11 +20,8 @@ from mho.errors import RunFileError
 log = logging.getLogger(__name__)
 
 NAME = "index.sqlite"
-VERSION = 3
-"""Version of the tables made from run files; when it changes they are rebuilt."""
-
-BUSY = 20.0
-"""How long to wait for another process that is writing, s."""
+VERSION = 3  # version of the tables made from run files; when it changes they are rebuilt
+BUSY = 20.0  # how long to wait for another process that is writing, s
 
 _FROM_FILES = """
 DROP TABLE IF EXISTS quantities;
@@ -57,8 +54,7 @@ CREATE TABLE IF NOT EXISTS tags (run_id TEXT, tag TEXT COLLATE NOCASE, PRIMARY K
 CREATE TABLE IF NOT EXISTS notes (run_id TEXT, time REAL, text TEXT, PRIMARY KEY (run_id, time)) WITHOUT ROWID;
 """
 
-_WIDTHS = {"tags": 2, "notes": 3}
-"""Columns of the tables that people fill."""
+_WIDTHS = {"tags": 2, "notes": 3}  # columns of the tables that people fill
 
 
 def open_store(folder: Path) -> sqlite3.Connection:

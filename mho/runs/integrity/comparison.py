@@ -51,33 +51,23 @@ DIGITAL = {
 }  # fmt: skip
 """Tolerances, relative to the largest value, of what older files and results name so."""
 
-LARGEST_TOLERANCE = 0.05
-"""More than this no file may ask for."""
-
+LARGEST_TOLERANCE = 0.05  # more than this no file may ask for
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)( [AVSsK]\b)?")
 
 _NO_RESIDUAL = 1e-11
 """Numbers without a unit in a sentence that differ by less than this differ only by float64's rounding."""
 
-_RELATIVE = 1e-6
-"""Tolerance of each digital value relative to itself, which the small ones of a column need."""
+_RELATIVE = 1e-6  # tolerance of each digital value relative to itself, which the small ones of a column need
 
 
 @dataclass(frozen=True)
 class DatasetComparison:
-    """One dataset, or one fact, of both runs; `difference` is empty where they are equal.
-
-    Attributes
-    ----------
-    rounded : bool
-        Equal within the tolerance of digital computations, and not bit for bit.
-    restated : bool
-        Computed otherwise from the same data by the version that made the second run: not compared.
-    """
+    """One dataset, or one fact, of both runs; `difference` is empty where they are equal."""
 
     name: str
     difference: str = ""
-    rounded: bool = False
+    rounded: bool = False  # equal within the tolerance of digital computations, and not bit for bit
+    # computed otherwise from the same data by the version that made the second run: not compared
     restated: bool = False
 
     @property

@@ -22,8 +22,7 @@ from mho.errors import RunFileError
 from mho.runs.reading.chunks import BLOCK_BYTES, create_array
 from mho.runs.reading.opening import DAMAGE
 
-Unreadable = Callable[[str, Exception], None]
-"""Called with the path of an unreadable item, and the reason."""
+Unreadable = Callable[[str, Exception], None]  # called with the path of an unreadable item, and the reason
 
 
 def create_group(parent: h5py.Group, name: str) -> h5py.Group:

@@ -22,37 +22,18 @@ Kind = Literal["group", "field", "attribute"]
 
 @dataclass(frozen=True)
 class Item:
-    """A group, field or attribute as the definition asks for it.
-
-    Attributes
-    ----------
-    name : str
-        "" for any name that no sibling has.
-    type : str
-        The class of a group, the type of a field or an attribute.
-    required : bool
-        A file without it does not follow the definition.
-    units : str
-        A category (``NX_TIME``) or a unit of the kind that is asked for; "" where nothing is.
-    values : tuple of str
-        The words allowed; none for any.
-    rank : int or None
-        Number of dimensions; None for any.
-    dimensions : mapping
-        What the lengths are called, by dimension from 0: a number, or a symbol that has one value in a group.
-    doc : str
-        What it is, one line.
-    """
+    """A group, field or attribute as the definition asks for it."""
 
     kind: Kind
-    name: str
-    type: str
-    required: bool
-    units: str = ""
-    values: tuple[str, ...] = ()
-    rank: int | None = None
+    name: str  # "" for any name that no sibling has
+    type: str  # the class of a group, the type of a field or an attribute
+    required: bool  # a file without it does not follow the definition
+    units: str = ""  # a category (``NX_TIME``) or a unit of the kind that is asked for; "" where nothing is
+    values: tuple[str, ...] = ()  # the words allowed; none for any
+    rank: int | None = None  # number of dimensions; None for any
+    # what the lengths are called, by dimension from 0: a number, or a symbol that has one value in a group
     dimensions: tuple[tuple[int, str], ...] = ()
-    doc: str = ""
+    doc: str = ""  # what it is, one line
     members: tuple[Item, ...] = ()
 
     def of_kind(self, kind: Kind) -> tuple[Item, ...]:

@@ -44,8 +44,7 @@ WORDS = {
     "c": "complex numbers",
 }
 
-LONGEST_TEXT = 1 << 16
-"""Bytes of a text that is compared with words, or read as a time."""
+LONGEST_TEXT = 1 << 16  # bytes of a text that is compared with words, or read as a time
 
 
 @dataclass(frozen=True)

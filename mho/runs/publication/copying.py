@@ -33,8 +33,7 @@ from mho.runs.reading.text import ELLIPSIS, create_text, decode, encode
 from mho.runs.schema import DEFINITION, DEFINITION_VERSION
 from mho.runs.writing.repacking import copy_attribute, repack
 
-PUBLICATION = "publication"
-"""Name of the group that says what a copy was made from."""
+PUBLICATION = "publication"  # name of the group that says what a copy was made from
 
 EMPTIED = (
     "provenance/host", "provenance/user", "provenance/command_line", "provenance/folder", "provenance/git_status",
@@ -52,8 +51,7 @@ CODE = ("chip/map", "chip/defects", "procedure/source")
 IN_WORDS = {"figures": ("title", "label")}
 """JSON of which only some values are words, the others names of columns."""
 
-WORDS = ("title", "long_name", "origin")
-"""Attributes that hold words."""
+WORDS = ("title", "long_name", "origin")  # attributes that hold words
 
 COMPACT_BYTES = 256
 """Size of the texts that are stored in their dataset's object header, as `mho.runs.writing.repacking` does."""
@@ -61,24 +59,16 @@ COMPACT_BYTES = 256
 
 @dataclass(frozen=True)
 class PublicationCopy:
-    """A copy, and what was withheld of it.
-
-    Attributes
-    ----------
-    original_sha256 : str
-        Of the file that it was made from.
-    emptied, changed : tuple of str
-        Texts that are left empty, and in which names or paths are replaced, by their places in the entry.
-    follows : bool
-        Whether it follows the NeXus definition.
-    """
+    """A copy, and what was withheld of it."""
 
     path: Path
     run_id: str
-    original_sha256: str
+    original_sha256: str  # of the file that it was made from
+    # emptied, changed: texts that are left empty, and in which names or paths are replaced, by their places
+    # in the entry
     emptied: tuple[str, ...]
     changed: tuple[str, ...]
-    follows: bool
+    follows: bool  # whether it follows the NeXus definition
 
 
 def copy_for_publication(source: Path, target: Path, original_sha256: str = "") -> PublicationCopy:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 
-PART = r"""[^\s/\\'"<>|:;,()\[\]{}]"""
-"""A character of a name in a path that stands among words."""
-
+PART = r"""[^\s/\\'"<>|:;,()\[\]{}]"""  # a character of a name in a path that stands among words
 _START = r"(?:file://|~|[A-Za-z]:(?=[\\/]))?"
 _OURS = r"(?:dev|entry)/"
 _FOLDERS = re.compile(

@@ -33,14 +33,9 @@ _QUOTED = re.compile(
 
 @dataclass(frozen=True)
 class PersonalNames:
-    """What is withheld of a text.
+    """What is withheld of a text."""
 
-    Attributes
-    ----------
-    users, hosts, folders : tuple of str
-        Names, and absolute paths, the longest first.
-    """
-
+    # users, hosts, folders: names, and absolute paths, the longest first
     users: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()

@@ -18,11 +18,8 @@ from mho.runs.reading.opening import DAMAGE, items_of
 from mho.runs.reading.text import decode, text_attribute
 
 Check = Callable[[h5py.HLObject], None]
-Items = Mapping[str, Any]
-"""A group, or what it holds by name."""
-
-NUMBERS, TEXT = "biufc", "S"
-"""Kinds of numpy types."""
+Items = Mapping[str, Any]  # a group, or what it holds by name
+NUMBERS, TEXT = "biufc", "S"  # kinds of numpy types
 
 
 def check_table(table: h5py.Group, columns: Mapping[str, h5py.HLObject] | None = None) -> None:

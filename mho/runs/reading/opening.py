@@ -131,21 +131,15 @@ def _rotate(word: int, turn: int) -> int:
     return ((word << turn) | (word >> (32 - turn))) & _WORD
 
 
-DAMAGED = (OSError, RuntimeError, LookupError, ValueError)
-"""Exceptions of h5py's low-level calls on damage."""
-
-EXPANSION = 1100
-"""Bytes declared for each byte of the file; deflate packs at most 1032 into one."""
-
-ROOM = 1 << 30
-"""Bytes declared beside that: arrays that are not filled in yet."""
+DAMAGED = (OSError, RuntimeError, LookupError, ValueError)  # exceptions of h5py's low-level calls on damage
+EXPANSION = 1100  # bytes declared for each byte of the file; deflate packs at most 1032 into one
+ROOM = 1 << 30  # bytes declared beside that: arrays that are not filled in yet
 
 CHUNK_BYTES, CHUNK_ROOM = 16, 1 << 15
 """Bytes of the file that a chunk takes at least, with its place in the index; chunks declared beside that."""
 
 
-DEEPEST = 32
-"""Groups within each other; mho's own files have five."""
+DEEPEST = 32  # groups within each other; mho's own files have five
 
 
 def check_regular(path: Path) -> None:
@@ -337,8 +331,7 @@ DAMAGE = (
 """Exceptions of h5py on a file with wrong bytes or contents."""
 
 ATTEMPTS = 5
-PAUSE = 0.05
-"""Number and interval (s) of further attempts to read a file that its writer may be changing."""
+PAUSE = 0.05  # number and interval (s) of further attempts to read a file that its writer may be changing
 
 
 def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]:

@@ -42,8 +42,6 @@ class OwnItems:
 
     Parameters
     ----------
-    path : Path
-    file : h5py.File
     whole : bool
         The whole file has been checked already.
 
@@ -151,14 +149,9 @@ class OwnItems:
         return True
 
 
-RESULT_SINCE = 3
-"""Schema from which on the result is a group, with units."""
-
-CONCLUSION_SINCE = 5
-"""Schema from which on a run file has a conclusion."""
-
-SEED_DIGITS = 4000
-"""Python reads no more."""
+RESULT_SINCE = 3  # schema from which on the result is a group, with units
+CONCLUSION_SINCE = 5  # schema from which on a run file has a conclusion
+SEED_DIGITS = 4000  # Python reads no more
 
 
 class RunRecord:
@@ -168,8 +161,6 @@ class RunRecord:
 
     Parameters
     ----------
-    path : Path
-    file : h5py.File
     whole : bool
         All of the file has been checked to be its own; else what is asked for is checked then.
     """

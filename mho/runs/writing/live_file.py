@@ -144,8 +144,7 @@ class FileLocation:
             self._descriptor = None
 
 
-TOLERANCE = 2.0
-"""Steps up to this size, s, are taken for the small corrections of a time service."""
+TOLERANCE = 2.0  # steps up to this size, s, are taken for the small corrections of a time service
 
 
 class WallClock:
@@ -161,8 +160,7 @@ class WallClock:
         return moved if abs(moved) > TOLERANCE else 0.0
 
 
-FLUSH_PERIOD = 0.05
-"""Interval at which pending data are written to the file, s."""
+FLUSH_PERIOD = 0.05  # interval at which pending data are written to the file, s
 
 
 class FlushThread:
@@ -222,9 +220,7 @@ class FlushThread:
         return "; ".join(notes)
 
 
-RESERVE = 32_000_000
-"""Room on the disk below which a run stops, bytes."""
-
+RESERVE = 32_000_000  # room on the disk below which a run stops, bytes
 log = logging.getLogger(__name__)
 
 

@@ -58,14 +58,12 @@ def _replace(draft: Path, path: Path) -> None:
         ) from error
 
 
-LARGEST = 1 << 22
-"""Size of the largest file that is repacked, bytes."""
+LARGEST = 1 << 22  # size of the largest file that is repacked, bytes
 
 COMPACT_BYTES = 256
 """Largest size of data stored in their dataset's object header, whose checksum HDF5 also checks."""
 
-TEXT_BYTES = 1024
-"""Room of a text from which on it is cut to what it takes."""
+TEXT_BYTES = 1024  # room of a text from which on it is cut to what it takes
 
 COPIED_WHOLE = ("writer", "procedure", "arrays", "seal")
 """Groups of the entry without such texts, and in which nothing grows."""
@@ -73,8 +71,7 @@ COPIED_WHOLE = ("writer", "procedure", "arrays", "seal")
 CHUNK_BYTES = 32 * 1024
 """Of a chunk, before it is compressed: twice as much as while it is written anew at every flush."""
 
-LEVEL = 6
-"""Of deflate: what is packed is small, and written once."""
+LEVEL = 6  # of deflate: what is packed is small, and written once
 
 
 def repack(path: Path) -> bool:

@@ -41,9 +41,7 @@ REASON_BYTES = 2048
 LEVEL_BYTES = 16
 MESSAGE_BYTES = 1024
 JSON_BYTES = 64 * 1024
-
-ENTRIES = 16
-"""Expected number of log entries of a run, an estimate for the size of its chunks."""
+ENTRIES = 16  # expected number of log entries of a run, an estimate for the size of its chunks
 
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
