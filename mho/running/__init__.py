@@ -1,22 +1,5 @@
 """How procedures are carried out: now, by a plan, in a campaign, or from the queue.
 
-- `execution`: runs one procedure in this process; `solving`: solves A x = b for arrays in one call;
-- `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
-- `budget`: what made the answers of a run wrong, cause by cause;
-- `forecasting`: what a solve is going to come to, before anything is programmed;
-- `optimising`: programming policies found on the twin of a chip, and runs held to them;
-- `characterising`: the standard protocol over a sample of cells, one plan and one report;
-- `published`: the reference paper's experiments on chips of the virtual bench, beside its numbers;
-- `reach`: families of systems, solved beside no chip, and as a benchmark that others can run;
-- `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
-- `importing`: foreign tables as run files, with what procedures extract;
-- `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
-- `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
-- `resuming`: the rest of a run that was killed;
-- `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
-- `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
-- `queue`: the durable list of jobs; `runner`: the process that carries them out.
-
 `run`, `solve` and `forecast` are loaded when they are asked for (PEP 562): the supervisor, which comes first, is small.
 """
 

@@ -1,27 +1,28 @@
-"""Continues with the simulated chip that an earlier run left: first that run and those before it are repeated.
+"""Goes on with the simulated chip that an earlier run left, or with the rest of a run that did not finish.
 
-A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise).
-It holds what reproduces that state: the same seed gives the same run.
+A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise), but
+what reproduces it: the run and those before it are repeated, and the same seed gives the same run.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.cutting import Cut, CutShort
 from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, taking_up
-from mho.running.phases import carry_out
+from mho.running.phases import Cut, CutShort, carry_out
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
-from mho.runs import Status
+from mho.runs import Status, new_run_path
 from mho.runs.integrity import compare_runs
 
 
@@ -196,3 +197,42 @@ def _replay(
                 f"nothing can go on with the chip of {recipe.path}: repeated here it comes out differently ({one.name}: "
                 f"{one.difference}); `mho rerun` says what has changed since"
             )
+
+
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+    control: Control | None = None,
+    trust: Trust = deny_all,
+) -> Any:
+    """Carry out the rest of the run in the file at `path`, and return the result of all of it, `path` filled in.
+
+    Parameters
+    ----------
+    path : path
+        An ended run on a simulated bench, however it ended. On real instruments the run is started again, with
+        ``resume_of`` of `mho.run`.
+    output, observers, control
+        As for `mho.run`.
+    trust : callable
+        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+
+    Raises
+    ------
+    RunFileError
+        The file cannot be read, or is not as its run wrote it.
+    InputError
+        The run cannot be gone on with: real instruments, still running, an input that is nowhere to be had, code that
+        is not trusted.
+    """
+    recipe = read_recipe(Path(path), trust)
+    # From this folder, not from the run's.
+    target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
+    chip = as_cut_short if recipe.kind.cell_record else as_found_by
+    opener = taking_up(recipe.path, chip(recipe, trust))
+    with recipe.procedure() as procedure:
+        return carry_out(
+            procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control
+        )

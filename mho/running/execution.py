@@ -1,7 +1,4 @@
-"""Runs one procedure in this process: on a bench by name, on an open one, or on the chip that an earlier run left.
-
-IPython is not imported here: in a notebook its kernel is loaded already.
-"""
+"""Runs one procedure in this process: on a bench by name, on an open one, or on the chip that an earlier run left."""
 
 from __future__ import annotations
 

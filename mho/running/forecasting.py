@@ -1,7 +1,6 @@
 """Forecasts a solve: what it will come to on a bench, with an interval each, before anything is programmed.
 
-The matrix is planned as `Solve` plans it, and solved on drawn chips (`mho.procedures.equations.forecast`). No instrument
-is connected: of a bench of real ones the file is read, and twins with simulated cells stand in.
+The matrix is planned as `Solve` plans it, and solved on drawn chips; of a bench of real instruments only the file is read.
 """
 
 from __future__ import annotations

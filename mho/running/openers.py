@@ -1,7 +1,6 @@
 """Openers of a run's bench: by name, already open, or with an earlier attempt that this run continues.
 
-An opener is called once by a run and gives its bench for as long as the run lasts. `mho.running.continuing` has the one
-that goes on with an earlier run's chip.
+An opener is called once by a run and gives its bench for as long as the run lasts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Reads from a run file everything that is needed to repeat the run on a simulated bench.
 
-Seed, bench, chip and parameters are the file's. An input file is read again if it is still what it was;
-otherwise its values are taken from the array of the same name as the parameter. A file that was changed is refused,
-and code that it names is imported as `mho.running.trust` says.
+An input file is read again if it is still what it was; otherwise its values are taken from the array of the same name. A
+file that was changed is refused, and code that it names is imported as `mho.running.trust` says.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Supervises a run in its own process: ends the process if it does not end itself, and makes its bench safe.
 
-The supervisor is this process, small and without instruments. It forks the worker before anything large is imported,
-so the fork costs no time. Signals arrive at the supervisor, which forwards them, so a worker that hangs or has changed
-its signal handlers is ended too. The supervisor waits for the process, not for messages. It learns through a pipe
-which bench is in use.
+The supervisor is this process, small and without instruments, and forks the worker before anything large is imported.
+Signals arrive here and are forwarded, so a worker that hangs or has changed its signal handlers is ended too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Code that a run file may cause to run: mho's own, and other code only with a user's agreement.
 
-A run file names its procedure and its bench's drivers as ``module:Class``, a procedure also as ``path/file.py:Class``, and
-the author of the file chose the names. What is loaded is what was judged: a name is resolved once (`code_of`), judged
-(`foreign`), and loaded by the same text. Modules are searched on the import path and in the current folder, files in the
-current folder only: never in a folder that the run file names.
+The author of a run file chose the names of its procedure and drivers. What is loaded is what was judged: a name is resolved
+once (`code_of`), judged (`foreign`), and loaded by the same text. Modules are searched on the import path and in the
+current folder, files in the current folder only: never in a folder that the run file names.
 """
 
 from __future__ import annotations

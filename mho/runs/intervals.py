@@ -1,10 +1,8 @@
-"""Prediction intervals from draws, as run files keep them, and how outcomes are held to them.
+"""Prediction intervals from draws, as run files keep them, and whether outcomes lie in them.
 
-Where an outcome is drawn as N other values were, its rank among all N + 1 is uniform. The interval between the k-th
-smallest and the k-th largest of the N then holds it with probability (N + 1 - 2k) / (N + 1), whatever the distribution
-is (Wilks, Ann. Math. Statist. 12, 91 (1941)): nothing is fitted. Counts tie; of an outcome that equals an end of the
-interval, only the share of its possible ranks that lie inside counts (the randomised transform of Czado, Gneiting and
-Held, Biometrics 65, 1254 (2009), in the mean), so that the probability is the same for counts.
+An outcome drawn as N other values were lies between the k-th smallest and the k-th largest of them with probability
+(N + 1 - 2k) / (N + 1), whatever the distribution is (Wilks, Ann. Math. Statist. 12, 91 (1941)). Of an outcome that equals
+an end, the share of its possible ranks that lie inside counts (Czado, Gneiting and Held, Biometrics 65, 1254 (2009)).
 """
 
 from __future__ import annotations

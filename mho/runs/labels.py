@@ -1,7 +1,6 @@
 """Labels of a run: sample, operator and project, as a person gives them; what was not given is absent, never invented.
 
-They come from options, from a form, or from the user's environment (``MHO_SAMPLE``, ``MHO_OPERATOR``, ``MHO_PROJECT``). In
-a run file they lie where NeXus has them: NXsample, NXuser, and the entry's ``collection_identifier``.
+They come from options, a form, or the user's environment, and lie in a run file where NeXus has them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The contents of a run file as plain data: a procedure declares its tables, maps and arrays with them.
 
-A file is laid out whole before the run starts (HDF5's single-writer mode allows neither new objects nor
-new attributes afterwards), so everything a run may write is declared here first.
+A file is laid out whole before the run: HDF5's single-writer mode allows neither new objects nor new attributes.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _tell(result: Any, ended: Ended | None, as_json: bool) -> None:
 def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trust: Trusted = False) -> None:
     """Go on with a run on a simulated bench that was killed or aborted; what its file holds is taken over."""
     from mho.cli.terminal.run_display import RunDisplay, asking
-    from mho.running.resuming import resume as carry_on
+    from mho.running.continuing import resume as carry_on
 
     with RunDisplay(quiet=as_json) as display:
         result = carry_on(run, output=output, observers=[display.observe], trust=asking(trust))

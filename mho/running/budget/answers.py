@@ -16,9 +16,8 @@ from mho.instruments.arrays import Exchange, Holding, Place, Targets, TargetsByA
 from mho.procedures import Block, Multiply
 from mho.procedures.base import Procedure
 from mho.procedures.stream import NullStream
-from mho.running.budget.last_reads import LastReads
-from mho.running.budget.loop_targets import LoopTargets
-from mho.running.budget.questions import LoopQuestion, ProductQuestion, Question, volts_per_unit
+from mho.running.budget.conductances import LastReads
+from mho.running.budget.questions import LoopQuestion, LoopTargets, ProductQuestion, Question, volts_per_unit
 from mho.running.budget.shares import Told
 from mho.runs import RunFile
 

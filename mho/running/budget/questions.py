@@ -1,18 +1,32 @@
-"""The answers of a run whose error a budget explains: as the run measured it, and as its twin gives it with causes off.
+"""The answers of a run whose error a budget explains, and the bench on which its twin gives them with causes off.
 
 The error is relative and squared, ||answer - exact||^2 / ||exact||^2: independent causes add to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, Holding, Place, SwitchedCircuits
+from mho.instruments.arrays import (
+    CAUSES,
+    CELLS,
+    Cause,
+    Causes,
+    Exchange,
+    HeldCells,
+    Holding,
+    Place,
+    SwitchedCircuits,
+    Targets,
+    held_later,
+)
+from mho.instruments.bench_file import BenchFile
 from mho.procedures import (
     LoopOnCells,
     Multiply,
@@ -21,7 +35,134 @@ from mho.procedures import (
     largest_linear,
     random_by_active,
 )
-from mho.running.budget.repeated_bench import RepeatedBench
+
+
+@dataclass(frozen=True)
+class LoopTargets:
+    """Targets of a loop's cells."""
+
+    loop: LoopOnCells
+    first: Mapping[str, Targets]  # of the first slice, array by array
+    second: Mapping[str, Targets]  # what the run aimed the second slice at; empty without one
+
+    @classmethod
+    def of(cls, loop: LoopOnCells, matrix: Floats) -> Self:
+        """Return those of a programmed loop that holds `matrix` (n, n)."""
+        first = {name: Targets(*both) for name, both in loop.targets(matrix).items()}
+        second = {}
+        if loop.second_slice is not None:
+            for block in loop.second_slice.blocks():
+                aimed = loop.levels.conductance(block.digits)
+                second[block.placement.array] = Targets(aimed, aimed)
+        return cls(loop, first, second)
+
+    def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> dict[str, Floats]:
+        """Return the conductances (k, k) of the cells of each array, S, without noise."""
+        found = {name: one.held(cells[name], causes) for name, one in self.first.items()}
+        if not self.second:
+            return found
+        wires, rounded = "wires" in causes, "quantisation" in causes
+        if wires and causes >= CELLS:
+            return found | {name: cells[name].now for name in self.second}
+        aimed = self.loop.second_targets(
+            {name: one.rounded if rounded else one.exact for name, one in self.first.items()},
+            {name: one.read_as(cells[name], causes) for name, one in self.first.items()},
+            wires=wires,
+        )
+        levels = self.loop.levels
+        for name, one in self.second.items():
+            target = aimed[name]
+            if rounded:
+                target = levels.conductance(np.rint(target / levels.step).astype(np.int64))
+            found[name] = held_later(one.missed(cells[name], causes, target), cells[name], causes)
+        return found
+
+
+Lines = Sequence[int] | NDArray[np.int64]
+
+
+class Railed(Exception):
+    """A loop sits in its clamps at every input scale: there is no answer."""
+
+
+@dataclass(frozen=True)
+class LoopInputs:
+    """What code that plays vectors asks a bench for: its file, and the conductance of the loop's inputs, S."""
+
+    file: BenchFile
+    input_conductance: float
+
+
+class RepeatedBench:
+    """Every block in its place answers as it did, the first time as in its first exchange.
+
+    Parameters
+    ----------
+    targets : mapping of Holding
+        Of the cells in each place.
+    causes : frozenset of str
+        Those that are on.
+    facts : LoopInputs, optional
+        Of the bench that played them.
+    """
+
+    def __init__(
+        self,
+        circuits: SwitchedCircuits,
+        targets: Mapping[Place, Holding],
+        causes: Causes,
+        facts: LoopInputs | None = None,
+    ) -> None:
+        self._circuits, self._targets, self._causes = circuits, targets, causes
+        self._recorded: dict[Place, list[Exchange]] = {}
+        self._played: dict[Place, int] = {}
+        self._place: Place | None = None
+        if facts is not None:
+            self.file, self.input_conductance = facts.file, facts.input_conductance
+
+    def follow(self, exchanges: Iterable[Exchange]) -> None:
+        """Repeat these from now on, where a place is among them; elsewhere those before."""
+        recorded: dict[Place, list[Exchange]] = {}
+        for one in exchanges:
+            recorded.setdefault(one.place, []).append(one)
+        self._recorded |= recorded
+        self._played |= dict.fromkeys(recorded, 0)
+
+    def connect_multiply(self, array: str, rows: Lines, columns: Lines) -> None:
+        """Connect a block for `multiply`."""
+        self._place = "MULT", array, tuple(map(int, rows)), tuple(map(int, columns))
+
+    def connect_invert(self, positive: str, rows: Lines, columns: Lines, **loop: Any) -> None:
+        """Close the inverting loop around a block, with its diagonal and other arrays as they were."""
+        self._place = "INV", positive, tuple(map(int, rows)), tuple(map(int, columns))
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Return currents (samples, columns), A."""
+        return self._answer(volts)
+
+    def invert(self, volts: Floats) -> Floats:
+        """Return settled outputs (samples, n), V, NaN in a row where one is in its clamp.
+
+        Raises
+        ------
+        Railed
+            Where that is so in all of them.
+        """
+        outputs = self._answer(volts)
+        if largest_linear(outputs) is None:
+            raise Railed
+        return outputs
+
+    def _answer(self, volts: Floats) -> Floats:
+        place = self._place
+        assert place is not None  # whoever plays has connected a block
+        recorded, number = self._recorded[place], self._played[place]
+        self._played[place] = number + 1
+        exchange = recorded[min(number, len(recorded) - 1)]
+        if number >= len(recorded):  # the run played fewer
+            exchange = exchange.later(number - len(recorded) + 1)
+        return self._circuits.repeat(exchange, self._targets[place], self._causes, volts)
+
 
 RAILED = 1.0  # squared error of a loop that rails at every input scale: that of an answer of 0
 

@@ -1,8 +1,7 @@
 """Repeats a run on its own twin as far as its answers, and keeps what went on between cells and converters.
 
-An answer takes many loops and products, each played with what the ones before came to. A twin with causes off carries out
-the same code, calibration included, on a bench that repeats the run's exchanges with the vectors that it is then given. The
-scale of an inverse by blocks is not in a run's file, only what the first step along it came to: that is the answer.
+A twin with causes off carries out the same code, calibration included, on a bench that repeats the run's exchanges with the
+vectors that it is then given. Of an inverse by blocks the answer is what the first step along its length came to.
 """
 
 from __future__ import annotations
@@ -42,13 +41,19 @@ from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
 from mho.running.budget.answers import Answers, Enough, FirstCycles, HeardInversions, Sums, tile_targets
 from mho.running.budget.conductances import CellErrors, cell_errors
-from mho.running.budget.loop_targets import LoopTargets
-from mho.running.budget.questions import RAILED, Question, squared_error
-from mho.running.budget.repeated_bench import LoopInputs, Railed, RepeatedBench
+from mho.running.budget.questions import (
+    RAILED,
+    LoopInputs,
+    LoopTargets,
+    Question,
+    Railed,
+    RepeatedBench,
+    squared_error,
+)
 from mho.running.budget.shares import Told
 from mho.running.continuing import as_found_by
-from mho.running.cutting import Cut, CutShort
 from mho.running.openers import Opening, taking_up
+from mho.running.phases import Cut, CutShort
 from mho.running.recipe import RunRecipe
 from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status

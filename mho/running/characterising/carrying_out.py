@@ -1,16 +1,13 @@
 """Carries out the plan of a characterisation, step by step, from wherever the run files in its folder stop.
 
-Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a file that is finished is kept, any other one is
-put aside and its step is begun again. What contact test and forming found broken drops out of the steps after
-them; their run files say which cells, and why. A simulated bench stays open from step to step; taken up again, its chip is
-brought to where it was by repeating the finished steps.
-
-Experiments visit crossings of rows and columns: a broken cell drops out together with one of its lines. The line on which
-more is broken goes, and another of the sample takes its place where all its crossings are sound.
+Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a finished one is kept, any other is put aside and
+its step begun again. Experiments visit crossings of rows and columns: a broken cell drops out of the steps after it with
+the one of its lines on which more is broken, and another of the sample takes its place where all its crossings are sound.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +23,8 @@ from mho.chip_maps.matrix_files import load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
 from mho.input_files import bench_key
 from mho.instruments import Bench
+from mho.instruments.bench_file import load_bench_file
+from mho.instruments.opening import open_rehearsal
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.cell_range import CellRange
@@ -37,6 +36,8 @@ from mho.running.continuing import going_on_from
 from mho.running.execution import run
 from mho.running.openers import Opening, named
 from mho.running.plan import Plan, PlannedRun, load_plan
+from mho.running.queue import own_seconds
+from mho.running.rehearsal import MESSAGE_TIMES, bus_reports
 from mho.runs import GOING_ON, RunFile, Status
 
 Places = list[int]
@@ -391,3 +392,75 @@ def _in_words(wanted: CellRange, used: CellRange, told: Mapping[tuple[int, int],
             instead = f", {', '.join(map(str, new))} taken instead" if new.size else ""
             parts.append(f"{what}{'s' * (gone.size > 1)} {', '.join(map(str, gone))} left out{instead}")
     return ": ".join(parts[:1]) + "".join(f"; {part}" for part in parts[1:])
+
+
+@dataclass(frozen=True)
+class ExpectedStep:
+    """What a step is expected to take on real instruments."""
+
+    planned: PlannedRun
+    pulses: int | None
+    seconds: float | None  # s; None where its procedure does not say
+    reason: str = ""  # why it would be refused, for what is known without a bench
+
+
+def expected_steps(characterisation: Characterisation) -> list[ExpectedStep]:
+    """Return what the remaining steps are expected to take on a bench of real instruments, if nothing is broken."""
+    found = []
+    for planned in characterisation.remaining():
+        source = load_bench_file(planned.bench)
+        real = source.model_copy(update={"bench": source.bench.model_copy(update={"simulation": None})})
+        try:
+            procedure = planned.make()
+            own = procedure.estimate(procedure.check(), real)
+        except MhoError as error:
+            found.append(ExpectedStep(planned, None, None, str(error)))
+            continue
+        found.append(ExpectedStep(planned, own.pulses, own_seconds(own, real)))
+    return found
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a rehearsal of all steps on the twins of a bench came to."""
+
+    steps: tuple[tuple[StepEnd, float], ...]  # each with its time on the instruments, s
+    message_seconds: float  # what messages take beside, s, as `mho.running.rehearsal` assumes it
+    incidents: tuple[str, ...]  # what would have gone wrong at the wires
+
+    @property
+    def seconds(self) -> float:
+        """All together, s."""
+        return sum(seconds for _, seconds in self.steps) + self.message_seconds
+
+
+def rehearsed(
+    folder: Path, during: During = unobserved, tell: Callable[[StepEnd], None] = lambda end: None
+) -> Rehearsed:
+    """Carry a plan out on the twins of its bench, cells of the plan's preset, and keep nothing of it."""
+    first = Characterisation(folder)
+    planned = first.plan.runs[0]
+    source = load_bench_file(planned.bench)
+    times: list[tuple[StepEnd, float]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="mho-rehearsal-") as name,
+        open_rehearsal(source, preset=planned.preset, seed=planned.seed) as bench,
+    ):
+        laboratory = bench.laboratory
+        assert laboratory is not None  # a rehearsal always has one
+        copy = Path(name)
+        for file in folder.iterdir():
+            if file.suffix in (".toml", ".csv"):
+                (copy / file.name).write_bytes(file.read_bytes())
+        begun = bench.now()
+
+        def timed(end: StepEnd) -> None:
+            nonlocal begun
+            times.append((end, bench.now() - begun))
+            begun = bench.now()
+            tell(end)
+
+        Characterisation(copy, bench).carry_out(during, timed)
+        buses = bus_reports(source.bench, laboratory, MESSAGE_TIMES)
+        incidents = tuple(f"{one.kind}: {one.detail}" for one in laboratory.incidents)
+    return Rehearsed(tuple(times), sum(bus.seconds for bus in buses), incidents)

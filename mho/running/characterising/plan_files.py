@@ -20,8 +20,15 @@ from mho.instruments.opening import open_rehearsal
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.conditions import load_conditions
-from mho.running.characterising.protocol import LEVELS, QUICK, STANDARD, ProtocolStep, digits_of, protocol
-from mho.running.characterising.sampling import sample_cells
+from mho.running.characterising.protocol import (
+    LEVELS,
+    QUICK,
+    STANDARD,
+    ProtocolStep,
+    digits_of,
+    protocol,
+    sample_cells,
+)
 
 PLAN = "plan.toml"
 

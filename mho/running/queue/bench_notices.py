@@ -5,8 +5,7 @@ from __future__ import annotations
 from mho.errors import QueueError, UnsafeError
 from mho.input_files import bench_key
 from mho.processes import Safed, end_whole, make_safe_apart
-from mho.running.queue.job import ACTIVE, unsafe_text
-from mho.running.queue.job_processes import family_of_workers, worker_lives
+from mho.running.queue.job import ACTIVE, family_of_workers, unsafe_text, worker_lives
 from mho.running.queue.store import Queue, queue_path
 
 

@@ -1,7 +1,8 @@
-"""The contents of a queue: its jobs, and the state of each bench's queue (`Lane`)."""
+"""The contents of a queue: its jobs with their processes, and the state of each bench's queue (`Lane`)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any
 from mho.running.queue.policy import Policy
 from mho.runs.conclusion import Conclusion, outcome_line
 from mho.runs.labels import Labels
+from mho.runs.liveness import lives
 
 
 class JobStatus(StrEnum):
@@ -190,3 +192,18 @@ def expected_sum(seconds: float, known: int, unknown: int) -> str:
     if not known:
         return "how long is unknown" if unknown else "nothing to do"
     return f"{expected_text(seconds)} expected" + (f", and {unknown} of unknown length" if unknown else "")
+
+
+def family_of_workers(queue: Path, bench: str) -> str:
+    """Return the family mark of all that workers of a queue on a bench start, as `mho.processes.end_whole` looks for it."""
+    return f"{queue} {bench}"
+
+
+def worker_lives(job: Job) -> bool:
+    """Return whether the job's worker lives; a later process with the same number does not count."""
+    return job.worker is not None and lives(job.worker, job.worker_birth or "")
+
+
+def runner_lives(job: Job) -> bool:
+    """Return whether the runner that began the job lives, in another process."""
+    return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")

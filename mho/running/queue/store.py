@@ -1,8 +1,4 @@
-"""The durable queue: jobs in SQLite beside the runs, changed safely by any number of processes at once.
-
-Nothing else keeps the list of jobs. The runner takes jobs from here; commands and window add, move and edit them here,
-with or without a runner.
-"""
+"""The durable queue: jobs in SQLite beside the runs, changed safely by any number of processes at once."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mho.running.runner.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
     from mho.running.runner.emergency import emergency_stop
     from mho.running.runner.messages import Event, JobChanged, RunnerState
-    from mho.running.runner.orphans import as_it_stands
+    from mho.running.runner.outcome import as_it_stands
     from mho.running.runner.runner import Runner
     from mho.running.runner.worker_process import StopTimeouts
 else:

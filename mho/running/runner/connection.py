@@ -1,7 +1,6 @@
 """One end of a connection between runner and client: both prove that they know the secret, then exchange messages.
 
-Authentication is that of `multiprocessing.connection` (HMAC challenge, both ways); what follows are messages of bytes
-with their length in front, never pickles.
+Authentication is that of `multiprocessing.connection` (HMAC challenge, both ways); messages are bytes, never pickles.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from mho.errors import QueueError, UnsafeError
 from mho.processes import make_safe_apart
-from mho.running.queue.job import ACTIVE, unsafe_text
-from mho.running.queue.job_processes import family_of_workers
+from mho.running.queue.job import ACTIVE, family_of_workers, unsafe_text
 from mho.running.queue.store import Queue, queue_path
 from mho.running.runner.client import NoRunnerError, RunnerClient
 from mho.running.runner.messages import EMERGENCY
-from mho.running.runner.orphans import break_off
+from mho.running.runner.outcome import break_off
 from mho.running.runner.worker_process import STOP_TIMEOUTS
 
 

@@ -27,8 +27,7 @@ from mho.procedures.manifest import packaged_entry
 from mho.processes import Safed, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
-from mho.running.queue.job import ACTIVE, Job, JobStatus, Order
-from mho.running.queue.job_processes import family_of_workers, runner_lives
+from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, family_of_workers, runner_lives
 from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
 from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
@@ -44,8 +43,7 @@ from mho.running.runner.messages import (
     RunnerState,
     State,
 )
-from mho.running.runner.orphans import wait_for_worker
-from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome, wait_for_worker
 from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 from mho.running.runner.server import ClientRequest, ControlServer
 from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts

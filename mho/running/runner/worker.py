@@ -1,8 +1,8 @@
 """The process that carries out one job: ``python -m mho.running.runner.worker MODULE…``, started by a runner.
 
 It imports the modules, which are mho's own, and waits: the worker of the next job is started ahead. It reads a
-`JobAssignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON to standard
-output. When its input ends, the runner is gone: the worker stops at the next safe point.
+`JobAssignment` and commands from standard input, and writes events to standard output, each a line of JSON. When its input
+ends, the runner is gone: the worker stops at the next safe point.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The card of a run: what the index keeps of it, stored in the run file as one JSON text, so that it is read fast.
+"""The card of a run: what the index keeps of it, stored in the run file as one JSON text.
 
-Ten thousand files are opened when an index is rebuilt; gathering the same facts from their places takes five
-times as long, and is done only for files that have no card.
+Gathering the same facts from their places takes five times as long, and is done only for files without a card.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The index of a folder of run files: finds, searches and links runs in milliseconds. It is built from the files alone.
+"""The index of a folder of run files: finds, searches and links runs in milliseconds.
 
-It is the file ``index.sqlite`` beside them. It notices changed files by size and modification time. Only tags and
-notes are stored nowhere else, see `mho.runs.index.store`.
+It is the file ``index.sqlite`` beside them, and is built from the files alone; only tags and notes are stored nowhere else.
 """
 
 from __future__ import annotations

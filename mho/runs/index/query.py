@@ -1,14 +1,11 @@
-"""Turns a query of `mho.runs.index.query` into an SQL condition: every value is a parameter, every name is checked.
-
-The language of ``mho runs --where``: text in, a tree of comparisons out.
+"""Turns a query of ``mho runs --where`` into an SQL condition: every value is a parameter, every name is checked.
 
     query       either { "or" either }              either   term { "and" term }
     term        "not" term | "(" query ")" | "text" | name | name operator value
     operator    = == != < <= > >= ~ contains !~     ~ and contains: the text is in it somewhere
     value       "quoted" or 'quoted' text, or a word: finished, 24, 200mV, 2026-11-25, a.mtx
 
-"and" binds closer than "or", "not" closest. A quoted text that stands alone is searched everywhere; a name
-that stands alone asks whether it is true, or there at all.
+A quoted text that stands alone is searched everywhere; a name that stands alone asks whether it is true, or there at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The SQLite file of an index: its tables, and opening it, also when it is damaged or cannot be written.
 
-Data from run files can be rebuilt at any time. The tables ``tags`` and ``notes`` cannot: they are separate, go by the
-run's identity and not by its path, and no rebuild touches them.
+Tags and notes cannot be rebuilt from run files: they go by a run's identity, not its path, and no rebuild touches them.
 """
 
 from __future__ import annotations

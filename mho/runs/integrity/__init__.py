@@ -7,7 +7,7 @@ from mho.runs.integrity.comparison import (
     compare_runs,
     compare_surroundings,
 )
-from mho.runs.integrity.verification import Verdict, Verification, bytes_to_verify, verify
+from mho.runs.integrity.seal import Verdict, Verification, bytes_to_verify, verify
 
 __all__ = [
     "OF_THE_MOMENT",

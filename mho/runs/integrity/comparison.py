@@ -1,7 +1,6 @@
 """Compares two run files: their data bit for bit, a block at a time, and the provenance of the runs.
 
-Only results of digital computations are compared within a tolerance: the BLAS has a kernel for each processor, and the
-last digits depend on it. The declaration marks them (`mho.runs.schema.Column.digital`); in older files the name does.
+Digital computations alone have a tolerance (`mho.runs.schema.Column.digital`): the BLAS has a kernel for each processor.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """The chunks of growing datasets and arrays: every chunk has a checksum, big ones are compressed.
 
-The size of its rows decides which filters a dataset gets. A chunk that fills up row by row is written again at each
-flush and must keep its size, or SWMR would leave a hole for each version: so datasets of small rows have a checksum
-only. A large row, image or array is written once, in its own chunks, and is compressed with deflate, the one
-compression that every HDF5 library can read.
+A chunk that fills up row by row is written again at each flush and must keep its size, or SWMR would leave a hole for each
+version. Large rows, images and arrays are written once, and compressed by deflate, which every HDF5 library reads.
 """
 
 from __future__ import annotations

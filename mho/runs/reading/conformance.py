@@ -1,7 +1,6 @@
 """Checks that the tables, maps, arrays and the log of a run file have the types and shapes that mho writes.
 
-Each check raises `ValueError`, or the h5py error for missing data, which `reading.opening.intact` reports as a damaged
-file.
+Each check raises `ValueError`, or the h5py error for missing data.
 """
 
 from __future__ import annotations

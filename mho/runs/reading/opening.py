@@ -1,12 +1,10 @@
 """Opens a run file for reading, and says in one sentence what is wrong with one that cannot be read.
 
-HDF5 lets a file show data of other files (external links, external storage, virtual datasets) and declare more rows
-than it holds, which read as fill values. mho writes neither, except arrays that are not filled in yet. With these checks
-a malicious file can neither expose other files nor block its reader.
+HDF5 lets a file show data of other files and declare more rows than it holds. mho writes neither, so a file that does is
+refused: it can neither expose other files nor block its reader.
 
-HDF5 opens a marked file only in SWMR mode. There it retries for minutes or hours when metadata are damaged, as after a
-power cut, since it takes them for half written. So a file whose writer is gone is read through `UnmarkedFile`, in the
-ordinary mode, which reports damage at once.
+HDF5 opens a marked file only in SWMR mode, and retries there for minutes or hours when metadata are damaged. So a file
+whose writer is gone is read through `UnmarkedFile`, in the ordinary mode, which reports damage at once.
 
 Superblock version 3 (HDF5 File Format Specification, section II.A): signature 0-7, version 8, mark 11,
 end of file 28-35, checksum 44-47, little-endian.

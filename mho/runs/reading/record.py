@@ -1,7 +1,6 @@
 """The description of a run in its file: status, parameters, bench, chip and provenance.
 
-Checking a whole file (`mho.runs.reading.opening.check_contained`) opens all its datasets, some hundreds. Who reads
-three of them from each of thousands of files has these three checked.
+Opening every dataset of a file to check it takes long: who reads three of each of thousands of files has these checked.
 """
 
 from __future__ import annotations

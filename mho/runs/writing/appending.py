@@ -1,9 +1,7 @@
 """Appends rows to one dataset: each row is in the file, with its checksum, before the dataset's length counts it.
 
-Values are converted to the declared type; those that would lose something are refused.
-
-The chunk in progress is kept in memory and written whole, at a fixed place in the file. Nothing is ever read back, and
-earlier rows are only overwritten with the same values.
+The chunk in progress is kept in memory and written whole, at a fixed place in the file. Nothing is read back, and earlier
+rows are only overwritten with the same values. Values that would lose something by conversion are refused.
 """
 
 from __future__ import annotations

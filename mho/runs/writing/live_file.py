@@ -1,7 +1,6 @@
 """A run file open for writing: shared by threads, flushed regularly, ended with its outcome, or abandoned.
 
-A second descriptor keeps the file reachable. A file whose folder is removed during a run continues to exist without a
-name, and gets one again after the run. (Windows does not remove an open file.)
+A second descriptor keeps the file reachable: one whose folder is removed during a run gets a name again after it.
 """
 
 from __future__ import annotations
@@ -28,8 +27,36 @@ from mho.runs.integrity.seal import write_seal
 from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.reading.opening import DAMAGE
 from mho.runs.reading.text import cut, write_text
-from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.repacking import repack
+
+
+def abandon(file: h5py.File, path: Path, holder: object) -> None:
+    """Stop all writing to `file`, and keep it open until the process ends.
+
+    Parameters
+    ----------
+    holder : object
+        What refers to the file and its datasets: even dropping the last reference makes HDF5 write.
+    """
+    _freeze(file, path)
+    # A thread that never ends keeps the holder.
+    threading.Thread(target=_keep, args=(file, holder), name=f"keep {path.name}", daemon=True).start()
+
+
+def _freeze(file: h5py.File, path: Path) -> None:
+    """Replace HDF5's descriptor by a read-only one: otherwise HDF5 would still write at the end of the process."""
+    # Where this is not possible (another system, a partly closed file), the file is only less tidy.
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        if os.name == "posix":
+            descriptor = file.id.get_vfd_handle()
+            # The file itself may have been removed meanwhile; any that cannot be written serves.
+            frozen = os.open(path if path.exists() else os.devnull, os.O_RDONLY)
+            os.dup2(frozen, descriptor, inheritable=False)
+            os.close(frozen)
+
+
+def _keep(*kept: object) -> None:
+    threading.Event().wait()
 
 
 class RunOutcome:

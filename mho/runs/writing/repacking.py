@@ -1,8 +1,4 @@
-"""Repacks the file of a finished run: nothing in it grows any more, so it needs less room.
-
-The reserve for growth (chunks that are not full, an index of them for each column, spare room in texts and object
-headers) is most of a short run's file. A large file is nearly all data and stays as it is.
-"""
+"""Repacks the file of a finished run: the reserve for growth is most of a short run's file."""
 
 from __future__ import annotations
 

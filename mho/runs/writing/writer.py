@@ -1,13 +1,8 @@
 """Writes one run file during the run: readers follow it live, and a crash loses a second at most.
 
-A second thread flushes pending data and checks the file, see `mho.runs.writing.live_file`.
-
-It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only
-then given its name.
-
-A dataset is never longer than what has been written to it, so a reader that follows live sees data only.
-Every method may be interrupted by an exception between two HDF5 calls and called again: rows count as
-written once all columns are.
+It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only then given
+its name. Every method may be interrupted by an exception between two HDF5 calls and called again: rows count as written
+once all columns are, so a reader that follows live sees data only.
 """
 
 from __future__ import annotations

@@ -7,10 +7,8 @@ import pytest
 
 from mho.instruments.arrays import CAUSES, Causes
 from mho.running.budget import shares
-from mho.running.budget.conductances import PARTS, CellErrors
-from mho.running.budget.last_reads import LastReads
-from mho.running.budget.shapley import shapley_values
-from mho.running.budget.shares import Told, decompose, moved_values
+from mho.running.budget.conductances import PARTS, CellErrors, LastReads
+from mho.running.budget.shares import Told, decompose, moved_values, shapley_values
 
 NAMES = tuple(CAUSES)
 

@@ -1,13 +1,16 @@
-"""Copies a run file for publication: without what is personal, sealed anew, and saying which file it was made from.
+"""Copies a run file for publication: without what is personal, sealed anew, and with the file it was made from.
 
-The copy is a new file, into which everything else is copied: nothing of what is withheld is left in its bytes.
+The copy is a new file: nothing of what is withheld is left in its bytes. The names withheld are those that the file itself
+gives. They are sought as whole words; in code and TOML only within comments and strings, in JSON only within values. Of
+absolute paths the last part is left, except in what describes instruments: there ``/Dev1/ao/StartTrigger`` is a terminal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +22,10 @@ from numpy.typing import NDArray
 
 from mho.errors import RunFileError
 from mho.runs.index.card import CARD, gathered_card
-from mho.runs.integrity.seal import SEAL, create_group, prepare_seal, write_seal
-from mho.runs.integrity.verification import Verdict, verify
+from mho.runs.integrity.seal import SEAL, Verdict, create_group, prepare_seal, verify, write_seal
 from mho.runs.labels import PLACES
 from mho.runs.nexus.validation import follows
 from mho.runs.provenance import file_hash, text_hash
-from mho.runs.publication.personal import in_code, in_json, personal_names
 from mho.runs.reading.chunks import is_growing
 from mho.runs.reading.conformance import is_table
 from mho.runs.reading.opening import FORMAT, intact, items_of, open_run_file, writer_of
@@ -32,6 +33,118 @@ from mho.runs.reading.record import RunRecord
 from mho.runs.reading.text import ELLIPSIS, create_text, decode, encode
 from mho.runs.schema import DEFINITION, DEFINITION_VERSION
 from mho.runs.writing.repacking import copy_attribute, repack
+
+PART = r"""[^\s/\\'"<>|:;,()\[\]{}]"""  # a character of a name in a path that stands among words
+_START = r"(?:file://|~|[A-Za-z]:(?=[\\/]))?"
+_OURS = r"(?:dev|entry)/"
+_FOLDERS = re.compile(
+    rf"(?<![\w./:~\\\])…-]){_START}/(?!/|{_OURS})(?:{PART}+/+)+(?=[^\s/])"
+    rf"|(?<!\w)[A-Za-z]:[\\/]+(?:{PART}+[\\/]+)+"
+    rf"|(?<![\w\\])\\\\(?:[\w.$-]+\\(?!\\)){{2,}}"
+)
+_ROOT = rf"(?:{_START}/(?!/|{_OURS})|[A-Za-z]:\\|\\\\(?=[\w.$-]+\\[\w.$ -]+\\))"
+_QUOTED_PATH = re.compile(rf"(['\"]){_ROOT}[^'\"\n]*[/\\]([^'\"\n/\\]+)\1")
+_WHOLE = re.compile(rf"{_ROOT}(?!.*(?:\.\w+|[,;:])\s)[^\n'\"]*[/\\]([^\n/\\'\"]+)")
+"""Within quotes, and alone, a name may have blanks; what goes on behind a file or a comma is a sentence."""
+
+
+def without_folders(text: str, mark: str = "") -> str:
+    """Return a text in which of every absolute path only the last part is left, behind a `mark`."""
+    if "/" not in text and "\\" not in text:
+        return text
+    if alone := _WHOLE.fullmatch(text):
+        return f"{mark}{alone[1]}"
+    before = ""
+    while before != text:  # what is left of one path may begin another
+        before, text = text, _FOLDERS.sub(mark, _QUOTED_PATH.sub(rf"\1{mark}\2\1", text))
+    return text
+
+
+NOBODY = frozenset((
+    "root", "admin", "administrator", "user", "users", "guest", "nobody", "unknown", "lab", "labor", "test", "public",
+    "pi", "ubuntu", "debian", "jovyan", "runner", "vagrant", "ec2-user", "localhost", "localhost.localdomain",
+))  # fmt: skip
+"""Names of accounts and hosts that are the same everywhere."""
+
+_HOME = re.compile(rf"(?:/home/|/Users/|\b[A-Za-z]:[\\/]+Users[\\/]+)({PART}+)")
+_HOME_ALONE = re.compile(rf"(?<=file://){_HOME.pattern}|{_HOME.pattern}(?![^\W_]|[\\/]+{PART})")
+"""A home with nothing in it behind, whose last part is a name; and one in an address, of which the rest is left."""
+_QUOTED = re.compile(
+    r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''" + r'|"(?:[^"\\\n]|\\.)*"|' + r"'(?:[^'\\\n]|\\.)*'|#[^\n]*"
+)
+"""Comments and strings, of Python and of TOML alike."""
+
+
+@dataclass(frozen=True)
+class PersonalNames:
+    """What is withheld of a text."""
+
+    # users, hosts, folders: names, and absolute paths, the longest first
+    users: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+    def withheld(self, text: str) -> str:
+        """Return a text in words, with absolute paths cut to the name of the file, and names replaced."""
+        for folder in self.folders:
+            text = re.sub(rf"{re.escape(folder)}(?:[\\/]+|(?!\w))", "", text) if folder in text else text
+        return self.without_names(without_folders(_HOME_ALONE.sub("[home]", text)))
+
+    def without_names(self, text: str) -> str:
+        """Return a text about instruments, with homes and names replaced."""
+        text = _HOME.sub("[home]", text)
+        for names, instead in ((self.users, "[user]"), (self.hosts, "[host]")):
+            for name in names:
+                text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", instead, text, flags=re.IGNORECASE)
+        return text
+
+
+Change = Callable[[str], str]
+
+
+def in_code(text: str, change: Change) -> str:
+    """Return Python or TOML with its comments and strings changed."""
+    return _QUOTED.sub(lambda found: change(found[0]), text)
+
+
+def in_json(text: str, change: Change, only: Collection[str] = ()) -> str:
+    """Return JSON with the texts among its values changed; with `only`, those of these keys."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return change(text)
+    kept = _in_values(told, change, only, "")
+    return text if kept == told else json.dumps(kept, ensure_ascii=False)
+
+
+def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> PersonalNames:
+    """Return the names that a run's provenance gives, and further hosts: that of its writer."""
+    paths = " ".join((provenance.get("folder", ""), provenance.get("command_line", "")))
+    users = {provenance.get("user", ""), provenance.get("operator", ""), *_HOME.findall(paths)}
+    whole = {host for host in (provenance.get("host", ""), *hosts) if host}
+    folder = provenance.get("folder", "").rstrip("/\\")
+    return PersonalNames(
+        _telling(users),
+        _telling(whole | {host.partition(".")[0] for host in whole}),
+        (folder,) if len(re.split(r"[\\/]+", folder)) > 2 else (),
+    )
+
+
+def _telling(names: Iterable[str]) -> tuple[str, ...]:
+    told = {name for name in names if len(name) > 1 and name.lower() not in NOBODY and not name.isdecimal()}
+    return tuple(sorted(told, key=lambda name: (-len(name), name)))
+
+
+def _in_values(told: Any, change: Change, only: Collection[str], key: str) -> Any:
+    match told:
+        case str():
+            return change(told) if not only or key in only else told
+        case dict():
+            return {name: _in_values(value, change, only, name) for name, value in told.items()}
+        case list():
+            return [_in_values(value, change, only, key) for value in told]
+    return told
+
 
 PUBLICATION = "publication"  # name of the group that says what a copy was made from
 
