@@ -95,13 +95,7 @@ def cells_lines(cells: Iterable[PackedCells]) -> list[str]:
 
 
 def united(*sets: Iterable[PackedCells]) -> tuple[PackedCells, ...]:
-    """Return the cells that are in any of the sets, by array.
-
-    Raises
-    ------
-    ValueError
-        For an array of two sizes.
-    """
+    """Return the cells that are in any of the sets, by array; `ValueError` for an array of two sizes."""
     masks: dict[str, Booleans] = {}
     for one in (one for cells in sets for one in cells):
         before = masks.setdefault(one.array, np.zeros((one.rows, one.columns), bool))

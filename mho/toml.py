@@ -32,10 +32,8 @@ class StrictModel(BaseModel):
 def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
     """Return what a TOML text holds.
 
-    Raises
-    ------
-    MhoError
-        Of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond all reading.
+    `MhoError` of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond
+    all reading.
     """
     too_deep = f"{source} is nested deeper than {DEEPEST} levels; no file of mho's is, so it is not read"
     if _brackets(text) > DEEPEST:  # before reading, which calls itself for each
@@ -70,10 +68,7 @@ def _depth(value: Any) -> int:
 def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]) -> Model:
     """Check `text` against `model`.
 
-    Raises
-    ------
-    MhoError
-        Of the class `error`, for the first thing that is wrong: file, key, line and what to do.
+    `MhoError` of the class `error`, for the first thing that is wrong: file, key, line and what to do.
     """
     found = load_toml(text, source, error)
     try:

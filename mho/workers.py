@@ -61,10 +61,7 @@ class Workers:
         Items are drawn while workers have room, so neither items nor results pile up. Another worker repeats the items of
         one that died, so `function` may be called twice for one item.
 
-        Raises
-        ------
-        WorkersLostError
-            The scheduler is gone.
+        `WorkersLostError` where the scheduler is gone.
         """
         from distributed import KilledWorker, as_completed
 
@@ -130,11 +127,8 @@ def dask_workers(
 ) -> Iterator[Workers]:
     """Start a local cluster of `workers` on loopback, or join the one at `scheduler` (``tcp://host:port``, ``tls://``).
 
-    Raises
-    ------
-    InputError
-        When dask.distributed is not installed, `scheduler` does not answer, it has no workers, or a certificate is
-        missing or not accepted.
+    `InputError` when dask.distributed is not installed, `scheduler` does not answer, it has no workers, or a
+    certificate is missing or not accepted.
     """
     try:
         from distributed import LocalCluster

@@ -55,10 +55,7 @@ class Inputs:
     def take_up(self, runs: Iterable[PlannedRun]) -> None:
         """Look now at all that these runs read, so that what changes later differs.
 
-        Raises
-        ------
-        MhoError
-            For what cannot be read or is not valid any more.
+        `MhoError` for what cannot be read or is not valid any more.
         """
         for planned in runs:
             self._conditions_of(planned)
@@ -74,10 +71,7 @@ class Inputs:
         one names; bench file, chip map, list of defects, cells; the seed; mho. The modules that a procedure of a user's own
         imports are not in it, nor are the packages that are installed.
 
-        Raises
-        ------
-        MhoError
-            For what cannot be read or is not valid any more.
+        `MhoError` for what cannot be read or is not valid any more.
         """
         found = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
         named = dict(self._kinds_of(planned))
@@ -240,10 +234,7 @@ WHOLE = CampaignShare()
 def parse_share(text: str) -> CampaignShare:
     """Return the share that ``K/N`` names; the whole for "".
 
-    Raises
-    ------
-    InputError
-        For anything else, and unless 1 <= K <= N.
+    `InputError` for anything else, and unless 1 <= K <= N.
     """
     if not text:
         return WHOLE
@@ -268,6 +259,9 @@ class Campaign:
     done: a campaign that is carried out again in its folder repeats no finished run. What every run depends on is
     what it is when the campaign is made, see `mho.running.campaign`.
 
+    `InputError` for a plan with a bench of real instruments or with steps that go on after others, and for a
+    folder that holds another plan.
+
     Parameters
     ----------
     folder : Path
@@ -278,12 +272,6 @@ class Campaign:
         The runs that are carried out here; others may carry out the others in the same folder at the same time.
     labels : Labels, optional
         Of its runs; by default those of the user's environment.
-
-    Raises
-    ------
-    InputError
-        For a plan with a bench of real instruments or with steps that go on after others, and for a folder that
-        holds another plan.
     """
 
     def __init__(
@@ -331,10 +319,7 @@ class Campaign:
     def finished_before(self) -> Mapping[int, Row]:
         """The rows of the runs whose files said *finished* at the first look, by number.
 
-        Raises
-        ------
-        ChangedInputError
-            One of them was made with something else than its plan says now.
+        `ChangedInputError` where one of them was made with something else than its plan says now.
         """
         return self._rows_of_files(self.share, Status.FINISHED)
 
@@ -351,10 +336,7 @@ class Campaign:
     def carry_out(self, workers: Workers, observe: Callable[[Row], None] = lambda row: None) -> list[Row]:
         """Carry out the remaining runs, and write the table.
 
-        Parameters
-        ----------
-        observe : callable
-            Called for each run as it ends, and for those done before.
+        `observe`: called for each run as it ends, and for those done before.
 
         Returns
         -------
@@ -438,10 +420,7 @@ def _keep_plan(plan: Plan, folder: Path) -> None:
 def carry_out(task: CampaignTask) -> Row:
     """Carry out one run and describe its outcome; one that another process finishes meanwhile is only described.
 
-    Raises
-    ------
-    ChangedInputError
-        What the run depends on is not what it was when the campaign began.
+    `ChangedInputError` where what the run depends on is not what it was when the campaign began.
     """
     reason = ""
     for attempt in range(1, task.tries + 1):
@@ -535,10 +514,7 @@ def _put_aside(path: Path) -> None:
 def _row_of_file(task: CampaignTask, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
     """Describe the run if its file has one of these statuses; None if there is no such file.
 
-    Raises
-    ------
-    ChangedInputError
-        It was made with something else than the task says.
+    `ChangedInputError` where it was made with something else than the task says.
     """
     try:
         with RunFile(task.path) as file:

@@ -20,10 +20,7 @@ def command_of(run: RunFile) -> str:
     There is none for a user's own procedure, whose code would have to be imported to know its defaults, and for a run
     whose seed is not that of the procedure's parameter of that name: a plan can say both.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    `RunFileError` where the file is damaged.
     """
     kept = run.provenance
     entry = packaged_entries().get(run.procedure.lower())

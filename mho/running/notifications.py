@@ -50,11 +50,8 @@ class Notifier:
 
     Sending takes seconds and may fail: neither ever holds up a run, failures are logged.
 
-    Raises
-    ------
-    InputError
-        An address that apprise does not know (only its scheme is repeated: the rest may be a password), or
-        apprise not installed.
+    `InputError` for an address that apprise does not know (only its scheme is repeated: the rest may be a
+    password), or apprise not installed.
     """
 
     def __init__(self, wanted: Addresses) -> None:

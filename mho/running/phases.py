@@ -381,10 +381,7 @@ def _check_twins(bench: Bench) -> None:
 
     Real instruments are read back by a fresh process (`mho.running.safety_statement`).
 
-    Raises
-    ------
-    UnsafeError
-        Naming the roles that are still on.
+    `UnsafeError` naming the roles that are still on.
     """
     live = () if bench.simulated is None else bench.simulated.live()
     if live:

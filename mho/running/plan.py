@@ -140,10 +140,7 @@ class Plan:
 def load_plan(path: str | Path) -> Plan:
     """Read a plan and lay out its runs; relative paths in it are relative to its folder.
 
-    Raises
-    ------
-    InputError
-        For a file that cannot be read, and for anything wrong in it: key, line and what to do.
+    `InputError` for a file that cannot be read, and for anything wrong in it: key, line and what to do.
     """
     path = Path(path)
     try:

@@ -185,6 +185,9 @@ def rehearse(
 
     The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use.
 
+    `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any
+    bench, `Aborted` when the user stops it.
+
     Parameters
     ----------
     bench : str
@@ -209,12 +212,6 @@ def rehearse(
     -------
     Rehearsal
         Also when the bench's limits or instruments stopped the procedure: `reason` says where.
-
-    Raises
-    ------
-    MhoError
-        `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any bench,
-        `Aborted` when the user stops it.
     """
     source = load_bench_file(bench)
     seed = secrets.randbits(32) if seed is None else seed

@@ -178,10 +178,7 @@ def own_code_read_back(
     Yields the observers for it: none where there is nothing to do, as on a bench that was open before and stays so. Where a
     `SafetyObserver` is among `observers`, whoever made it does the same.
 
-    Raises
-    ------
-    UnsafeError
-        At the end, when code of the user's own has left the bench live.
+    `UnsafeError` at the end, when code of the user's own has left the bench live.
     """
     from mho.running.trust import runs_foreign_code  # most runs need none of it
 

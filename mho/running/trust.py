@@ -64,10 +64,7 @@ def check_unchanged(path: Path) -> None:
     A file that legitimately has no seal (its writer was killed, or it is of the first schema) cannot be distinguished
     from a changed one and is accepted: the seal finds accidents, and trust does not depend on it.
 
-    Raises
-    ------
-    RunFileError
-        When it is changed, damaged or no run file, with the first finding.
+    `RunFileError` when it is changed, damaged or no run file, with the first finding.
     """
     found = verify(path)
     if found.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
@@ -82,12 +79,8 @@ def code_of(file: RunFile) -> CodeNames:
 
     A file of an older schema names its procedure by its class only.
 
-    Raises
-    ------
-    RunFileError
-        When the class of the procedure has a colon in its name, which no class has.
-    InputError
-        For a procedure or strategy that nothing is known of.
+    `RunFileError` when the class of the procedure has a colon in its name, which no class has; `InputError`
+    for a procedure or strategy that nothing is known of.
     """
     if ":" in file.procedure:
         raise RunFileError(
@@ -112,6 +105,8 @@ def code_of(file: RunFile) -> CodeNames:
 def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tuple[str, ...]:
     """Return, as ``module:Class``, the classes outside mho among a procedure, a strategy and a bench's drivers.
 
+    `InputError` when the text is not TOML.
+
     Parameters
     ----------
     procedure, strategy : str
@@ -120,11 +115,6 @@ def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tupl
         The text of a bench file, which is not checked further.
     source : str
         Name for errors.
-
-    Raises
-    ------
-    InputError
-        When the text is not TOML.
     """
     # A driver's name without a colon is one of mho's models; its former name is translated when it is loaded, too.
     drivers = [current_name(one) for one in _classes(load_toml(bench, source, InputError)) if ":" in one]
@@ -136,17 +126,14 @@ def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tupl
 def runs_foreign_code(procedure: str, strategy: str, bench: str) -> bool:
     """Return whether a run has a procedure, a strategy or drivers that are none of mho's own; nothing is loaded.
 
+    `MhoError` for a name that nothing is known of, and a bench file that cannot be read.
+
     Parameters
     ----------
     procedure, strategy : str
         As `find_procedure` and `find_strategy` take them; no strategy is "".
     bench : str
         Packaged name or bench file.
-
-    Raises
-    ------
-    MhoError
-        For a name that nothing is known of, and a bench file that cannot be read.
     """
     text = read_bench_texts(bench)[0]
     names = class_name(procedure), strategy and strategy_class_name(strategy)
@@ -164,16 +151,9 @@ def foreign_library(visa: str) -> str:
 def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere: bool = False) -> None:
     """Call `trust` for each class that would be imported; nothing is imported here.
 
-    Parameters
-    ----------
-    elsewhere : bool
-        Another process will import them. Here, what this process runs already was agreed to; that its module is imported,
-        as that of ``os:system`` is everywhere, says nothing.
-
-    Raises
-    ------
-    InputError
-        When there is no such module, or it is not trusted.
+    `elsewhere`: another process will import them. Here, what this process runs already was agreed to; that
+    its module is imported, as that of ``os:system`` is everywhere, says nothing.
+    `InputError` when there is no such module, or it is not trusted.
     """
     for name in names:
         if not elsewhere and _runs_already(name):
@@ -204,12 +184,7 @@ def check_agreed(code: Code, trust: Trust) -> None:
 def check_chain(path: Path, trust: Trust) -> None:
     """Call `trust` for the code of a run and of those that it continued, which another process will import.
 
-    Raises
-    ------
-    RunFileError
-        When a file cannot be read.
-    InputError
-        As `check_trusted`.
+    `RunFileError` when a file cannot be read; `InputError` as `check_trusted`.
     """
     seen: set[Path] = set()
     while path not in seen:

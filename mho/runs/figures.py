@@ -262,10 +262,7 @@ def fit_kind(name: str) -> str:
 def figures_text(figures: Sequence[Figure]) -> str:
     """Return figures as JSON, without what is as by default; `figures_from_text` reads it.
 
-    Raises
-    ------
-    RunFileError
-        It is longer than a run file holds.
+    `RunFileError` where it is longer than a run file holds.
     """
     text = json.dumps(
         [_plain(figure) for figure in figures], ensure_ascii=False, allow_nan=False, default=np.generic.item
@@ -278,12 +275,7 @@ def figures_text(figures: Sequence[Figure]) -> str:
 def figures_from_text(text: str) -> tuple[Figure, ...]:
     """Return the figures that `figures_text` wrote.
 
-    Raises
-    ------
-    ValueError
-        It is no such text.
-    RunFileError
-        A figure in it does not fit together.
+    `ValueError` where it is no such text; `RunFileError` where a figure in it does not fit together.
     """
     if len(text) > FIGURES_BYTES:
         raise ValueError(f"its figures take {len(text)} characters; {FIGURES_BYTES} is the most")
@@ -477,10 +469,7 @@ class Drawable:
 def check_figures(figures: Sequence[Figure], drawable: Drawable) -> None:
     """Refuse figures that cannot be drawn from what there is.
 
-    Raises
-    ------
-    RunFileError
-        Naming the figure, what it lacks, and what there is.
+    `RunFileError` naming the figure, what it lacks, and what there is.
     """
     if len(figures) > MOST_FIGURES:
         raise RunFileError(f"{len(figures)} figures are declared; {MOST_FIGURES} is the most")

@@ -59,10 +59,7 @@ class Interval:
 def prediction_interval(draws: Sequence[float]) -> Interval | None:
     """Return the narrowest interval of equal tails that holds another draw with at least 90 %; None for too few draws.
 
-    Parameters
-    ----------
-    draws : sequence of float
-        NaN is left out; infinite values rank highest.
+    `draws`: NaN is left out; infinite values rank highest.
     """
     values = np.sort([value for value in draws if not math.isnan(value)])
     count = len(values)

@@ -187,15 +187,8 @@ class PublicationCopy:
 def copy_for_publication(source: Path, target: Path, original_sha256: str = "") -> PublicationCopy:
     """Write a copy of a finished run file to `target`, which does not exist yet, without what is personal.
 
-    Parameters
-    ----------
-    original_sha256 : str
-        Of the file that its author has, where `source` was recovered from it.
-
-    Raises
-    ------
-    RunFileError
-        The file is not sound, or the copy cannot be made; `target` is then not there.
+    `original_sha256`: of the file that its author has, where `source` was recovered from it.
+    `RunFileError` where the file is not sound, or the copy cannot be made; `target` is then not there.
     """
     digest = original_sha256 or file_hash(source)
     try:

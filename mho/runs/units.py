@@ -61,10 +61,7 @@ def converted(number: float, given: str, unit: str) -> float | None:
 def base_unit(unit: str, what: str) -> str:
     """Return the SI unit of the kind of `unit`: V for mV.
 
-    Raises
-    ------
-    InputError
-        The unit is unknown, or of a kind that run files have no unit for.
+    `InputError` where the unit is unknown, or of a kind that run files have no unit for.
     """
     for base in BASE:
         if factor_between(unit, base) is not None:

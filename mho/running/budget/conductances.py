@@ -27,10 +27,7 @@ from mho.runs import RunFile
 class LastReads:
     """When cells were last verified, and what they were read as.
 
-    Parameters
-    ----------
-    shapes : mapping
-        Rows and columns of each array, in the order of their numbers in the table.
+    `shapes`: rows and columns of each array, in the order of their numbers in the table.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, int]]) -> None:
@@ -128,10 +125,7 @@ def cell_errors(file: RunFile, plan: Any, bench: Bench, reads: LastReads) -> Cel
 
     Of a run that was stopped, cells that were read after their last pulse count.
 
-    Raises
-    ------
-    InputError
-        When there are none.
+    `InputError` when there are none.
     """
     place = plan.placement
     lines = place.array, place.rows, place.columns

@@ -17,10 +17,7 @@ SMALLEST = 1e-3  # of the measured error: less is not drawn
 def save_budget(budget: Budget, path: str | os.PathLike[str]) -> Path:
     """Draw a budget into a picture file; return it.
 
-    Raises
-    ------
-    InputError
-        The picture cannot be written, or has another suffix.
+    `InputError` where the picture cannot be written, or has another suffix.
     """
     title = f"{budget.title}, {budget.error}: {budget.measured:.3g}"
     return plot_panels(title, [shares_drawing(budget), errors_drawing(budget)], path)

@@ -143,10 +143,7 @@ class RepeatedBench:
     def invert(self, volts: Floats) -> Floats:
         """Return settled outputs (samples, n), V, NaN in a row where one is in its clamp.
 
-        Raises
-        ------
-        Railed
-            Where that is so in all of them.
+        `Railed` where that is so in all of them.
         """
         outputs = self._answer(volts)
         if largest_linear(outputs) is None:

@@ -110,10 +110,7 @@ class Blocks:
     ) -> Floats:
         """Return the unknowns after the first cycle of a right-hand side.
 
-        Raises
-        ------
-        Railed
-            When a loop gives no answer.
+        `Railed` when a loop gives no answer.
         """
         matrix, bench = self._calibrated(circuits, causes)
         bench.follow(played)
@@ -336,10 +333,7 @@ def replay(
 ) -> Replayed | ReplayedCells:
     """Repeat a run on its own twin as far as its answers, or a programming as far as it came.
 
-    Raises
-    ------
-    InputError
-        For a run of another kind, or one that has no answer.
+    `InputError` for a run of another kind, or one that has no answer.
     """
     watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
     opener = as_found_by(recipe, trust)

@@ -26,15 +26,12 @@ MOST_EXACT = 16  # causes: 65,536 sets
 def shapley_values(values: ArrayLike) -> Floats:
     """Return the Shapley values (k, ...) of a function given on all sets.
 
+    `ValueError` for another number of sets, or more than 2^16.
+
     Parameters
     ----------
     values : (2^k, ...) array
         v of each set, by its number.
-
-    Raises
-    ------
-    ValueError
-        For another number of sets, or more than 2^16.
     """
     v = np.asarray(values, np.float64)
     k = max(len(v), 1).bit_length() - 1

@@ -333,6 +333,8 @@ def check_runs(
 ) -> Checks:
     """Repeat runs on chips drawn from a preset's posterior, and compare.
 
+    `BenchError` for a preset or a posterior that cannot be used.
+
     Parameters
     ----------
     paths, held_out : sequences of path
@@ -345,11 +347,6 @@ def check_runs(
         Of all draws.
     progress : function, optional
         Called with chips done and all.
-
-    Raises
-    ------
-    BenchError
-        For a preset or a posterior that cannot be used.
     """
     posterior = PosteriorDraws(preset)
     least = formed_above(asdict(cell_preset(preset)))
@@ -411,10 +408,7 @@ def _part(run: MeasuredRun, least: float) -> Part:
 def save_checks(checks: Checks, title: str, path: str | os.PathLike[str]) -> Path:
     """Draw the checks that lie along an axis into a picture file; return it.
 
-    Raises
-    ------
-    InputError
-        The picture cannot be written, or has another suffix.
+    `InputError` where the picture cannot be written, or has another suffix.
     """
     panels: dict[tuple[str, str], list[Check]] = {}
     for check in checks.checks:

@@ -62,10 +62,7 @@ class Planned:
 def plan_protocol(wanted: CharacterisationRequest) -> Planned:
     """Plan the protocol; every step is checked on the bench's twins, and nothing is sent to the bench itself.
 
-    Raises
-    ------
-    MhoError
-        For a bench, preset, array or lines that there are not, or a bench that refuses every step.
+    `MhoError` for a bench, preset, array or lines that there are not, or a bench that refuses every step.
     """
     source = load_conditions(wanted.bench, wanted.preset, wanted.seed)
     chip = parse_chip_map(source.chip_text, f"chip map {source.bench.chip}")

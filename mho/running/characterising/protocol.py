@@ -37,10 +37,7 @@ def sample_cells(array: ArrayMap, count: int, rng: np.random.Generator) -> CellR
 
     Lines that the chip map knows to be bad are left out.
 
-    Raises
-    ------
-    InputError
-        For no cell, or an array of bad lines.
+    `InputError` for no cell, or an array of bad lines.
     """
     if count < 1:
         raise InputError(f"{count} cells are no sample; take at least 1")
@@ -57,10 +54,8 @@ def sample_cells(array: ArrayMap, count: int, rng: np.random.Generator) -> CellR
 def spread(lines: Integers, wanted: int, offset: float = 0.0) -> Integers:
     """Return `wanted` of some lines, evenly spread (all where there are fewer).
 
-    Parameters
-    ----------
-    offset : float
-        From 0 to 1, in their distance. Where lines are twice as many as wanted, 0 and 0.5 have none in common.
+    `offset`: from 0 to 1, in their distance. Where lines are twice as many as wanted, 0 and 0.5 have none in
+    common.
     """
     count = min(wanted, len(lines))
     places = np.floor((np.arange(count) + offset) * len(lines) / count).astype(np.int64)

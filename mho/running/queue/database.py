@@ -143,12 +143,8 @@ class StorageError(QueueError):
 class Database:
     """An open queue file, created if it is missing. A change is on the disk when the `changing` block ends.
 
-    Raises
-    ------
-    QueueError
-        The file is no queue, or comes from a newer mho.
-    StorageError
-        It cannot be opened; by every method, it cannot be used at the moment.
+    `QueueError` where the file is no queue, or comes from a newer mho; `StorageError` where it cannot be
+    opened; by every method, it cannot be used at the moment.
     """
 
     def __init__(self, path: Path) -> None:
@@ -348,10 +344,7 @@ def _path(text: str | None) -> Path | None:
 def order_row(order: Order) -> dict[str, str | int | None]:
     """Return the columns of `jobs` that an order fills.
 
-    Raises
-    ------
-    QueueError
-        For a parameter that is no text, number or truth value.
+    `QueueError` for a parameter that is no text, number or truth value.
     """
     try:
         parameters = json.dumps(order.parameters, allow_nan=False)

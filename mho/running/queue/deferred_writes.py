@@ -17,10 +17,7 @@ Say = Callable[[str, str], None]
 class DeferredWrites:
     """The queue of one bench as its runner uses it; no failure of the disk ends the runner.
 
-    Parameters
-    ----------
-    say : callable
-        Called with level and text, once when writing fails and once when everything is written.
+    `say`: called with level and text, once when writing fails and once when everything is written.
     """
 
     def __init__(self, queue: Queue, bench: str, say: Say) -> None:

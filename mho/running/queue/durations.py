@@ -67,10 +67,7 @@ def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchS
     Jobs with the same parameters say it themselves. Of others the last one gives the pace: what it took, over what
     its procedure would have said. A procedure that says nothing may take any time with other parameters.
 
-    Parameters
-    ----------
-    last : sequence of Job
-        That finished with the same procedure, bench and cells, the newest first.
+    `last`: that finished with the same procedure, bench and cells, the newest first.
     """
     measured = [job for job in last if job.seconds is not None]
     same = [job.seconds for job in measured if _alike(job.order, order)]

@@ -82,6 +82,9 @@ def expect(
 ) -> Expected:
     """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
+    `MhoError` as `load_conditions` and the procedure's own check, and for a run or job that cannot be
+    continued.
+
     Parameters
     ----------
     order : Order
@@ -92,11 +95,6 @@ def expect(
         Called for code outside mho that a run file of the order names, as its worker cannot ask a user.
     planned : sequence of float or None
         Expected durations of the previous orders of a plan, s.
-
-    Raises
-    ------
-    MhoError
-        As `load_conditions` and the procedure's own check, and for a run or job that cannot be continued.
     """
     from mho.running.rehearsal import (
         check_on_twins,
@@ -129,10 +127,7 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
     On real instruments it is the job that had the same chip before: only what was learnt of its cells goes on, and of a
     job removed since that is nothing.
 
-    Raises
-    ------
-    QueueError
-        For a file or job that is not there, one of another bench, or a bench of real instruments.
+    `QueueError` for a file or job that is not there, one of another bench, or a bench of real instruments.
     """
     after = order.after or ""
     if after.startswith(WITHIN):  # of a plan
@@ -163,10 +158,7 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
 def run_before(order: Order, queue: Queue) -> Path | None:
     """Return the run file whose chip an order continues with, when the order is about to run; None for a fresh chip.
 
-    Raises
-    ------
-    QueueError
-        The job that it goes on from has not finished.
+    `QueueError` where the job that it goes on from has not finished.
     """
     if order.after is None:
         return None
@@ -206,10 +198,7 @@ def next_run_path(job: Job, folder: Path) -> Path:
 
     The job's number is in its name, so that jobs of one second stay apart.
 
-    Raises
-    ------
-    RunFileError
-        The order names a file that is in the way.
+    `RunFileError` where the order names a file that is in the way.
     """
     order = job.order
     output = folder if order.output is None else order.folder / order.output
@@ -224,10 +213,7 @@ def orders_of_plan(path: Path) -> list[Order]:
 
     On real instruments each goes on from the one before it on its bench, whose chip it has.
 
-    Raises
-    ------
-    InputError
-        For anything wrong in the plan, as `load_plan`.
+    `InputError` for anything wrong in the plan, as `load_plan`.
     """
     folder = path.resolve().parent
     runs = load_plan(path.resolve()).runs
@@ -253,10 +239,7 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no
     module is found in a folder that the run file names.
 
-    Parameters
-    ----------
-    trust : callable
-        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
 
     Raises
     ------
@@ -300,10 +283,8 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
 def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
     """Request trust for the code that repeating `run` would load: procedure, strategy, and the drivers in its bench file.
 
-    Raises
-    ------
-    InputError
-        When it is not trusted, or exists only in the folder of the bench file, which the run file names.
+    `InputError` when it is not trusted, or exists only in the folder of the bench file, which the run file
+    names.
     """
     code = foreign(names.procedure, "", str(run), names.strategy)
     text, _ = read_bench_texts(bench)

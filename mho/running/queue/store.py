@@ -51,16 +51,9 @@ class Queue:
 
     Every change is one transaction and on the disk when its method returns.
 
-    Parameters
-    ----------
-    path : path, optional
-        The SQLite file; that of the runs folder, `queue_path`, if not given.
-
-    Raises
-    ------
-    QueueError
-        It cannot be opened or used; also by methods that are asked for a job that is not there, or asked to
-        change one that has begun.
+    `path`: the SQLite file; that of the runs folder, `queue_path`, if not given.
+    `QueueError` where it cannot be opened or used; also by methods that are asked for a job that is not
+    there, or asked to change one that has begun.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:

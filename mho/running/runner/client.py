@@ -34,19 +34,15 @@ class RunnerBusyError(QueueError):
 class RunnerClient:
     """Commands to the runner of one queue and bench; every call opens its own connection.
 
+    `NoRunnerError`, `RunnerBusyError` by every call: there is no runner, or one that does not answer;
+    `QueueError` by every call: the runner refuses.
+
     Parameters
     ----------
     queue : path, optional
         The queue's file, `queue_path` if not given.
     bench : str
         Packaged name or bench file.
-
-    Raises
-    ------
-    NoRunnerError, RunnerBusyError
-        By every call: there is no runner, or one that does not answer.
-    QueueError
-        By every call: the runner refuses.
     """
 
     def __init__(self, queue: Path | None = None, bench: str = "simulated") -> None:
@@ -80,12 +76,8 @@ class RunnerClient:
     def confirm_safe(self) -> str:
         """Wait until an emergency stop is complete; return the sentence that says that the bench is safe.
 
-        Raises
-        ------
-        UnsafeError
-            The runner could not make the bench safe, or takes too long.
-        NoRunnerError, RunnerBusyError
-            When the runner is gone or no longer answers: nothing is confirmed.
+        `UnsafeError` where the runner could not make the bench safe, or takes too long; `NoRunnerError`,
+        `RunnerBusyError` when the runner is gone or no longer answers: nothing is confirmed.
         """
         deadline = time.monotonic() + SAFE_WITHIN
         while (state := self.status()).state != "idle":
@@ -191,10 +183,7 @@ class Watch:
     def receive(self, timeout: float | None = None) -> Event | None:
         """Return the next event; None after `timeout` seconds without one, and when the runner is gone.
 
-        Raises
-        ------
-        RunnerBusyError
-            First of all, when too many watch already.
+        `RunnerBusyError` first of all, when too many watch already.
         """
         try:
             line = self._wire.receive(timeout)

@@ -59,12 +59,8 @@ class Wire:
     def receive(self, timeout: float | None = None) -> bytes | None:
         """Return the next message, or None after `timeout` seconds without one.
 
-        Raises
-        ------
-        EOFError
-            The other side has closed.
-        OSError
-            The connection broke, or the message is longer than may be.
+        `EOFError` where the other side has closed; `OSError` where the connection broke, or the message is
+        longer than may be.
         """
         if timeout is not None and not self._connection.poll(timeout):
             return None

@@ -143,10 +143,7 @@ def encode(message: Any) -> bytes:
 def decode(line: bytes) -> Any:
     """Return the message that `encode` made into `line`; arrays come back as lists.
 
-    Raises
-    ------
-    QueueError
-        It is no message of ours.
+    `QueueError` where it is no message of ours.
     """
     try:
         content = json.loads(line)

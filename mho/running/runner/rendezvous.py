@@ -41,17 +41,14 @@ class RunnerAddress:
 class Rendezvous:
     """The place for one queue and one bench: the same for every process, whatever its environment says.
 
+    `QueueError` by every method: the folder cannot be made, or is open to others.
+
     Parameters
     ----------
     queue : Path
         The queue's file, by whatever name.
     bench : str
         As `mho.input_files.bench_key` names it.
-
-    Raises
-    ------
-    QueueError
-        By every method: the folder cannot be made, or is open to others.
     """
 
     def __init__(self, queue: Path, bench: str) -> None:

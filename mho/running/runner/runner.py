@@ -63,6 +63,8 @@ class EndRequested:
 class RunnerService:
     """Context that makes a process the runner of a bench.
 
+    `QueueError` on entering, when there is another runner, or no socket can be created.
+
     Parameters
     ----------
     bench : str
@@ -74,11 +76,6 @@ class RunnerService:
     ----------
     inbox : queue.SimpleQueue
         All incoming events: those of workers, requests of clients (`server.ClientRequest`), and `EndRequested`.
-
-    Raises
-    ------
-    QueueError
-        On entering, when there is another runner, or no socket can be created.
     """
 
     def __init__(
@@ -200,17 +197,14 @@ class Runner:
     def serve(self, *, drain: bool = False, once: bool = False) -> str:
         """Run jobs until a signal says to end; return why the queue is held, or an empty text.
 
+        `QueueError` where another runner serves this queue and bench, or the queue cannot be used.
+
         Parameters
         ----------
         drain : bool
             End when no job waits any more, or the queue is held.
         once : bool
             End after one job as well.
-
-        Raises
-        ------
-        QueueError
-            Another runner serves this queue and bench, or the queue cannot be used.
         """
         with closing(self._queue):
             self._see_that_alone()

@@ -18,10 +18,7 @@ log = logging.getLogger(__name__)
 class Outbox:
     """Messages on their way to one receiver.
 
-    Parameters
-    ----------
-    receiver : binary file or callable
-        Takes a message as a line of JSON; may block, and may fail, after which nothing more is sent.
+    `receiver`: takes a message as a line of JSON; may block, and may fail, after which nothing more is sent.
     """
 
     def __init__(self, receiver: BinaryIO | Callable[[bytes], object]) -> None:

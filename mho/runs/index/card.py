@@ -131,10 +131,7 @@ def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> st
 def read_card(path: Path) -> Card:
     """Return what an index keeps of the run file at `path`.
 
-    Raises
-    ------
-    RunFileError
-        The file cannot be read as a run file; the message says why.
+    `RunFileError` where the file cannot be read as a run file; the message says why.
     """
     with closing(open_run_file(path, whole=False)) as file, intact(path):
         record = RunRecord(path, file)

@@ -193,13 +193,7 @@ class Annotations:
         return {run: tuple(tag for _, tag in group) for run, group in groupby(found, lambda row: str(row[0]))}
 
     def tag(self, run_id: str, *tags: str) -> None:
-        """Add tags to a run.
-
-        Raises
-        ------
-        InputError
-            A tag is no plain word.
-        """
+        """Add tags to a run; `InputError` where a tag is no plain word."""
         for tag in tags:
             if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
                 raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
@@ -209,13 +203,7 @@ class Annotations:
             )
 
     def untag(self, run_id: str, *tags: str) -> None:
-        """Remove tags from a run.
-
-        Raises
-        ------
-        InputError
-            The run has no such tag.
-        """
+        """Remove tags from a run; `InputError` where the run has no such tag."""
         has = self.tags().get(run_id, ())
         for tag in tags:
             if tag.lower() not in (one.lower() for one in has):
@@ -226,13 +214,7 @@ class Annotations:
             )
 
     def note(self, run_id: str, text: str) -> None:
-        """Add a note to a run.
-
-        Raises
-        ------
-        InputError
-            The note is empty.
-        """
+        """Add a note to a run; `InputError` where the note is empty."""
         if not text.strip():
             raise InputError("the note is empty; say something")
         with self._writing():

@@ -18,6 +18,8 @@ def write_parquet(
 ) -> None:
     """Write `rows` as one table; a file of that name is replaced whole, or stays as it is.
 
+    `InputError` when pyarrow is not installed, or the file cannot be written.
+
     Parameters
     ----------
     rows : sequence of mapping
@@ -25,11 +27,6 @@ def write_parquet(
         becomes text, one of whole and broken numbers floats.
     units : mapping, optional
         Of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps ``DataFrame.attrs``.
-
-    Raises
-    ------
-    InputError
-        When pyarrow is not installed, or the file cannot be written.
     """
     try:
         import pyarrow

@@ -93,10 +93,7 @@ Query = QueryComparison | Flag | Anywhere | Not | AllOf | AnyOf
 def parse_query(text: str) -> Query:
     """Return the tree of a query.
 
-    Raises
-    ------
-    InputError
-        The text is no query; the message shows the place with ▲.
+    `InputError` where the text is no query; the message shows the place with ▲.
     """
     return _Parser(text).whole()
 
@@ -263,10 +260,8 @@ class Vocabulary:
 def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
     """Return the condition and its values for the query `text`; `now` is what "today" goes by.
 
-    Raises
-    ------
-    InputError
-        The text is no query, a name in it is unknown (the nearest is named), a unit is of another kind.
+    `InputError` where the text is no query, a name in it is unknown (the nearest is named), a unit is of
+    another kind.
     """
     if not text.strip():
         return "1", []

@@ -61,10 +61,7 @@ def open_store(folder: Path) -> sqlite3.Connection:
 
     In a folder that cannot be written, a copy is opened in memory. A damaged index is renamed and replaced.
 
-    Raises
-    ------
-    RunFileError
-        The folder is missing, or the index is busy or cannot be opened.
+    `RunFileError` where the folder is missing, or the index is busy or cannot be opened.
     """
     if not folder.is_dir():
         raise RunFileError(f"there is no folder of runs {folder}; name one with --runs or MHO_RUNS")
@@ -87,10 +84,7 @@ def open_store(folder: Path) -> sqlite3.Connection:
 def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
     """Return `store` when it is sound; else a new one in its place, with what tags and notes can be saved.
 
-    Raises
-    ------
-    RunFileError
-        The new one cannot be made.
+    `RunFileError` where the new one cannot be made.
     """
     try:
         (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
@@ -112,13 +106,7 @@ def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
 
 
 def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -> list[Any]:
-    """Return all rows that `asked` gives.
-
-    Raises
-    ------
-    RunFileError
-        The index cannot be read.
-    """
+    """Return all rows that `asked` gives; `RunFileError` where the index cannot be read."""
     try:
         return store.execute(asked, values).fetchall()
     except sqlite3.Error as error:
@@ -136,10 +124,7 @@ def is_kept(store: sqlite3.Connection) -> bool:
 def writing(store: sqlite3.Connection) -> Iterator[None]:
     """Run the block as one transaction on `store`: all of it, or nothing when it fails.
 
-    Raises
-    ------
-    RunFileError
-        The index cannot be written.
+    `RunFileError` where the index cannot be written.
     """
     try:
         with store:

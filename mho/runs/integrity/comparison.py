@@ -94,6 +94,8 @@ def compare_runs(
 ) -> tuple[DatasetComparison, ...]:
     """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
 
+    `RunFileError` where one of the files cannot be read.
+
     Parameters
     ----------
     as_far_as_first : bool
@@ -103,11 +105,6 @@ def compare_runs(
         additions, and no differences.
     restated : collection of str
         Patterns of columns and values of the result that the second one computes otherwise from the same data.
-
-    Raises
-    ------
-    RunFileError
-        One of the files cannot be read.
     """
     with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
         data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions, restated))

@@ -45,10 +45,7 @@ def create_group(parent: h5py.Group, name: str) -> h5py.Group:
 def walk(item: h5py.HLObject, unreadable: Unreadable) -> Iterator[tuple[str, h5py.HLObject | None]]:
     """Yield `item` and everything below it, each with its path; None where a link is broken, or leads to a group again.
 
-    Parameters
-    ----------
-    unreadable : callable
-        Called for damage, which is then skipped.
+    `unreadable`: called for damage, which is then skipped.
     """
     return _walk(item.name, item, unreadable, set())
 
@@ -109,10 +106,7 @@ def prepare_seal(seal: h5py.Group) -> None:
 def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
     """Write the digest of everything in `file`.
 
-    Parameters
-    ----------
-    known : mapping
-        `data_digest` of the datasets that need not be read again, by path.
+    `known`: `data_digest` of the datasets that need not be read again, by path.
     """
     paths = [path.decode() for path in file[SEAL]["path"][()]]
     digests = [_digest(h5py.h5o.open(file.id, path.encode()), known.get(path)) for path in paths]
@@ -123,15 +117,8 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
 def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
     """Update the seal of a copied file with the digests of datasets that the copy stores in another layout.
 
-    Parameters
-    ----------
-    stored : mapping
-        `data_digest` of what was read of each such dataset, and of what was written, by path.
-
-    Raises
-    ------
-    RunFileError
-        What was read is not what the seal was made of.
+    `stored`: `data_digest` of what was read of each such dataset, and of what was written, by path.
+    `RunFileError` where what was read is not what the seal was made of.
     """
     paths, digests = source[SEAL]["path"][()], source[SEAL]["sha256"][()]
     for index, path in enumerate(path.decode() for path in paths):
@@ -297,10 +284,7 @@ def verify(path: str | os.PathLike[str]) -> Verification:
 def bytes_to_verify(path: str | os.PathLike[str]) -> int:
     """Return how many bytes `verify` would read of the file at `path`: its data as they are when unpacked.
 
-    Raises
-    ------
-    RunFileError
-        It is no run file, or damaged.
+    `RunFileError` where it is no run file, or damaged.
     """
     path = Path(path)
     with closing(open_run_file(path)) as file, intact(path):

@@ -29,11 +29,8 @@ def create_growing(
 ) -> h5py.Dataset:
     """Create an empty dataset that grows along its first axis; floats read NaN where nothing was written.
 
-    Parameters
-    ----------
-    expected : int
-        Approximate number of rows; 0 if unknown. A chunk holds at most half of them, as the last one takes its full
-        size in the file.
+    `expected`: approximate number of rows; 0 if unknown. A chunk holds at most half of them, as the last one
+    takes its full size in the file.
     """
     numpy_dtype = np.dtype(dtype)  # type: ignore[call-overload]
     row_bytes = numpy_dtype.itemsize * int(np.prod(shape))
@@ -108,10 +105,7 @@ def read_torn(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
     Where the last chunk's checksum does not match, it was being written. The rows that the dataset counts are still
     complete: a chunk of small rows is only overwritten by the same rows and further ones.
 
-    Raises
-    ------
-    OSError
-        For any other error.
+    `OSError` for any other error.
     """
     try:
         return np.asarray(dataset[start:stop])
@@ -131,10 +125,7 @@ def read_torn(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
 def damaged_rows(dataset: h5py.Dataset, *, lenient: bool) -> list[str]:
     """Return which rows of `dataset` cannot be read, one sentence for each stretch of them.
 
-    Parameters
-    ----------
-    lenient : bool
-        Read it with `read_torn`, as the file was never closed.
+    `lenient`: read it with `read_torn`, as the file was never closed.
     """
     stretches: list[list[int]] = []
     length = len(dataset) if dataset.shape else 1

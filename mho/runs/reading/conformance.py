@@ -81,10 +81,7 @@ def check_log(log: Items) -> None:
 def declared_figures(entry: h5py.Group) -> tuple[Figure, ...]:
     """Return the figures that a run declares, none in files from before there were any.
 
-    Raises
-    ------
-    ValueError
-        They are no figures, or cannot be drawn from what the run has.
+    `ValueError` where they are no figures, or cannot be drawn from what the run has.
     """
     stored = entry.get(FIGURES)
     if stored is None or is_table(stored):  # once a table could be called so

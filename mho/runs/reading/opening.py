@@ -143,12 +143,8 @@ DEEPEST = 32  # groups within each other; mho's own files have five
 def check_regular(path: Path) -> None:
     """Refuse anything but an ordinary file before it is opened: opening a pipe would wait for a writer.
 
-    Raises
-    ------
-    RunFileError
-        When there is nothing, or a folder, a pipe, a device or a socket.
-    OSError
-        When the path cannot be examined.
+    `RunFileError` when there is nothing, or a folder, a pipe, a device or a socket; `OSError` when the path
+    cannot be examined.
     """
     try:
         mode = os.stat(path).st_mode
@@ -167,10 +163,7 @@ def check_contained(path: Path, file: h5py.File) -> None:
 
     What is damaged is left to who reads it.
 
-    Raises
-    ------
-    RunFileError
-        Naming the link or dataset.
+    `RunFileError` naming the link or dataset.
     """
     root = h5py.h5g.open(file.id, b"/")
     declared = Declared(path, tell=False)
@@ -344,16 +337,14 @@ def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]
 def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     """Open the run file at `path`: finished, being written, or left by a killed writer.
 
+    `RunFileError` where there is no such file, it is no run file, is damaged, comes from a newer mho, or
+    shows what is in other files.
+
     Parameters
     ----------
     whole : bool
         Check that all data are its own. A caller that reads only a few datasets has these checked one by one, by
         `mho.runs.reading.record.OwnItems` or `open_text`, in a tenth of the time.
-
-    Raises
-    ------
-    RunFileError
-        There is no such file, it is no run file, is damaged, comes from a newer mho, or shows what is in other files.
     """
     file = open_hdf5(path, contained=False)
     try:
@@ -369,15 +360,9 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
 def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
     """Open any HDF5 file for reading, as `open_run_file` does; that it is one of mho's is not checked.
 
-    Parameters
-    ----------
-    contained : bool
-        Check that all data are its own.
-
-    Raises
-    ------
-    RunFileError
-        There is no such file, it is no HDF5 file, is damaged, or shows what is in other files.
+    `contained`: check that all data are its own.
+    `RunFileError` where there is no such file, it is no HDF5 file, is damaged, or shows what is in other
+    files.
     """
     try:
         check_regular(path)

@@ -41,10 +41,7 @@ from mho.runs.reading.text import decode
 class Stored:
     """What stands in a run file: each fact is read when it is first asked for, from the open file.
 
-    Raises
-    ------
-    RunFileError
-        By every member that meets damage.
+    `RunFileError` by every member that meets damage.
     """
 
     def __init__(self, path: Path, dataset: h5py.Dataset) -> None:

@@ -39,18 +39,9 @@ from mho.runs.schema import RecordedParameter
 class OwnItems:
     """Opens the items of a run file by their names within the entry, only the file's own ones.
 
-    Parameters
-    ----------
-    whole : bool
-        The whole file has been checked already.
-
-    Raises
-    ------
-    RunFileError
-        By every method: the file was closed, or what is asked for lies in another file, or declares, with what was asked
-        for before, more than the file can hold.
-    KeyError
-        It is not there.
+    `whole`: the whole file has been checked already.
+    `RunFileError` by every method: the file was closed, or what is asked for lies in another file, or
+    declares, with what was asked for before, more than the file can hold; `KeyError` where it is not there.
     """
 
     def __init__(self, path: Path, file: h5py.File, *, whole: bool) -> None:
@@ -158,10 +149,7 @@ class RunRecord:
 
     Every member reads the file when it is asked, and raises `RunFileError` when it meets damage.
 
-    Parameters
-    ----------
-    whole : bool
-        All of the file has been checked to be its own; else what is asked for is checked then.
+    `whole`: all of the file has been checked to be its own; else what is asked for is checked then.
     """
 
     def __init__(self, path: Path, file: h5py.File, *, whole: bool = True) -> None:

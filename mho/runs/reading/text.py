@@ -40,10 +40,7 @@ def decode(stored: bytes | NDArray[np.bytes_]) -> str:
 def read_text(dataset: h5py.h5d.DatasetID) -> str:
     """Return the text of a dataset that holds one, through h5py's low-level calls: in a third of the time.
 
-    Raises
-    ------
-    ValueError
-        It holds several, or none, or one that is longer than any.
+    `ValueError` where it holds several, or none, or one that is longer than any.
     """
     kind = dataset.get_type()
     if dataset.get_space().get_simple_extent_npoints() != 1:  # HDF5 would fill more than the buffer below
@@ -64,10 +61,7 @@ _VARIABLE = h5py.string_dtype()
 def text_attribute(item: h5py.HLObject, name: str) -> str:
     """Return the text of an attribute, through h5py's low-level calls: in a third of the time; "" without one.
 
-    Raises
-    ------
-    ValueError
-        It holds anything but one text.
+    `ValueError` where it holds anything but one text.
     """
     if not h5py.h5a.exists(item.id, name.encode()):
         return ""

@@ -33,10 +33,7 @@ from mho.runs.writing.repacking import repack
 def abandon(file: h5py.File, path: Path, holder: object) -> None:
     """Stop all writing to `file`, and keep it open until the process ends.
 
-    Parameters
-    ----------
-    holder : object
-        What refers to the file and its datasets: even dropping the last reference makes HDF5 write.
+    `holder`: what refers to the file and its datasets: even dropping the last reference makes HDF5 write.
     """
     _freeze(file, path)
     # A thread that never ends keeps the holder.
@@ -143,10 +140,7 @@ class FileLocation:
 
         It gets its own name, or the same in the folder for temporary files when that fails.
 
-        Raises
-        ------
-        RunFileError
-            When neither is possible.
+        `RunFileError` when neither is possible.
         """
         if self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0:
             return None
@@ -320,10 +314,8 @@ class LiveFile:
     def finish(self, status: Status, reason: str) -> None:
         """Write everything and the outcome, close and repack; only the first call counts.
 
-        Raises
-        ------
-        RunFileError
-            The data could not all be written; the file then says failed, if it can still be written at all.
+        `RunFileError` where the data could not all be written; the file then says failed, if it can still be
+        written at all.
         """
         with self.lock:
             if self._over:

@@ -25,10 +25,8 @@ from mho.runs.reading.opening import FORMAT, items_of
 def replacement(path: Path) -> Iterator[Path]:
     """Yield the path of a draft beside the file at `path`; after the block the draft replaces the file.
 
-    Raises
-    ------
-    RunFileError
-        The file changed meanwhile or cannot be replaced; it is then unchanged, as it is after whatever the block raises.
+    `RunFileError` where the file changed meanwhile or cannot be replaced; it is then unchanged, as it is
+    after whatever the block raises.
     """
     before = path.stat()
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -73,17 +71,13 @@ LEVEL = 6  # of deflate: what is packed is small, and written once
 def repack(path: Path) -> bool:
     """Replace the closed and sealed run file at `path` by a smaller one that holds the same groups, values, attributes.
 
+    `RunFileError` where the copy is not sound, or cannot take the file's place; the file is then unchanged;
+    `OSError`, `RuntimeError` where HDF5 cannot copy it; the file is then unchanged.
+
     Returns
     -------
     bool
         Whether it was replaced: a large one is not.
-
-    Raises
-    ------
-    RunFileError
-        The copy is not sound, or cannot take the file's place; the file is then unchanged.
-    OSError, RuntimeError
-        HDF5 cannot copy it; the file is then unchanged.
     """
     if path.stat().st_size > LARGEST:
         return False

@@ -56,10 +56,7 @@ _ENTRY = {
 def check_layout(layout: Layout) -> None:
     """Refuse a layout that no file can hold.
 
-    Raises
-    ------
-    RunFileError
-        Naming the table, column, map or array, and what is wrong with it.
+    `RunFileError` naming the table, column, map or array, and what is wrong with it.
     """
     _distinct("tables", (table.name for table in layout.tables))
     _distinct("maps", (image.name for image in layout.maps))
@@ -120,10 +117,7 @@ def _check_table(table: Table) -> None:
 def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, start: datetime) -> None:
     """Create everything the run will write in an empty `file`.
 
-    Parameters
-    ----------
-    start : datetime
-        When the run starts, with its time zone.
+    `start`: when the run starts, with its time zone.
     """
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"

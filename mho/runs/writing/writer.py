@@ -211,10 +211,7 @@ class LogStream(RowStream):
 def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
     """Create the run file at `path`, with its missing folders, and return it open for SWMR writing.
 
-    Raises
-    ------
-    RunFileError
-        The path exists, cannot be written, or header or layout do not fit a run file.
+    `RunFileError` where the path exists, cannot be written, or header or layout do not fit a run file.
     """
     check_layout(layout)
     # Windows renames no open file: there the file has its name from the start.
