@@ -18,7 +18,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, taking_up
+from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, with_earlier
 from mho.running.phases import Cut, CutShort, carry_out
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
@@ -26,7 +26,7 @@ from mho.runs import Status, new_run_path
 from mho.runs.integrity import compare_runs
 
 
-def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
+def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
     """Return the opener of the simulated bench of the run in the file at `path`, its chip as that run left it.
 
     The run's observers get the progress of the repetition, and the run's control may pause and stop it.
@@ -63,7 +63,7 @@ def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = den
     return opener
 
 
-def as_found_by(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
+def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run found it: fresh, or as an earlier run had left it."""
     named = {"bench": recipe.bench} if recipe.bench else {}
     before = _chain(recipe, trust)[:-1]  # now: code is looked for in the current folder, not in the run's
@@ -80,7 +80,7 @@ def as_found_by(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     return opener
 
 
-def as_cut_short(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
+def chip_at_interruption(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run left it, however it ended.
 
     How far an interrupted run came is what its file holds: the run is repeated up to its last row.
@@ -175,9 +175,7 @@ def _replay(
             for observer in observers:
                 observer(Progress(f"repeating {recipe.path.name}: {event.stage}", event.done, event.total))
 
-    opener = already_open(bench)
-    if recipe.resume_of is not None:
-        opener = taking_up(recipe.resume_of, opener)
+    opener = with_earlier(recipe.resume_of, already_open(bench))
     with recipe.procedure() as procedure, suppress(CutShort):
         carry_out(
             procedure,
@@ -230,8 +228,8 @@ def resume(
     recipe = read_recipe(Path(path), trust)
     # From this folder, not from the run's.
     target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
-    chip = as_cut_short if recipe.kind.cell_record else as_found_by
-    opener = taking_up(recipe.path, chip(recipe, trust))
+    chip = chip_at_interruption if recipe.kind.cell_record else chip_before
+    opener = with_earlier(recipe.path, chip(recipe, trust))
     with recipe.procedure() as procedure:
         return carry_out(
             procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control

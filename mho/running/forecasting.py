@@ -45,23 +45,23 @@ class ForecastConditions:
     seed: int
     replan: bool  # whether each draw plans anew
 
-    def rng(self) -> np.random.Generator:
-        """Return the generator of a plan, as a run with this seed has it."""
-        return np.random.default_rng([self.seed, 1])
+    @property
+    def preset(self) -> str:
+        """The cells that are drawn."""
+        simulation = self.source.bench.simulation
+        assert simulation is not None  # of a bench without instruments
+        return simulation.preset
 
     def planned(self, solve: Solve, given: Any) -> PreparedSolve:
-        """Plan the solve; errors as `Solve.prepare`."""
+        """Plan the solve, as a run with this seed does; errors as `Solve.prepare`."""
         with ArrayBench(self.source, seed=self.seed) as bench:
-            prepared: PreparedSolve = solve.prepare(given, bench, self.rng())
+            prepared: PreparedSolve = solve.prepare(given, bench, np.random.default_rng([self.seed, 1]))
         return prepared
 
     def unfit(self) -> str:
         """Return which levels of the chip map the cells do not hold; "" where they hold all."""
-        simulation = self.source.bench.simulation
-        assert simulation is not None  # it is without instruments
-        return unfit_cells(
-            cell_preset(simulation.preset), parse_chip_map(self.source.chip_text).level_scale()
-        )
+        levels = parse_chip_map(self.source.chip_text).level_scale()
+        return unfit_cells(cell_preset(self.preset), levels)
 
     def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
         """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""
@@ -76,9 +76,7 @@ class ForecastConditions:
 
 
 SURE = 0.95  # share of drawn chips from which on no alternative is tried
-FEWER_CYCLES = (
-    0.8  # times the median cycles, from which an alternative is worth a sentence where all converge
-)
+FEWER_CYCLES = 0.8  # of the median cycles: an alternative with so few is named where all converge
 SLOW = 12  # median cycles from which alternatives are tried though all converge
 
 Progress = Callable[[str, int, int], None]
@@ -130,8 +128,7 @@ def _changes(
             yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
     if values.get("loop_slices") != 2:
         yield "a second slice of the loop (--loop-slices 2)", values | {"loop_slices": 2}, at
-    simulation = at.source.bench.simulation
-    if simulation is not None and simulation.preset != "ideal":
+    if at.preset != "ideal":
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
 
 
@@ -154,10 +151,6 @@ def _median_cycles(solves: SolveForecast) -> float:
 
 DRAWS = 39  # chips: the second smallest and largest of so many values bound 90 % of further ones
 MOST_DRAWS = 10_000
-
-
-def _quietly(stage: str, done: int, total: int) -> None:
-    """Report no progress."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +196,7 @@ def forecast(
     draws: int = DRAWS,
     alternatives: bool = True,
     seed_of_rhs: int | None = None,
-    progress: Progress = _quietly,
+    progress: Progress = lambda stage, done, total: None,
     **how: Any,
 ) -> Forecast:
     """Forecast ``mho.solve(matrix, rhs, bits, bench=bench, ...)``; nothing is connected or written.
@@ -257,39 +250,45 @@ def forecast(
         prepared = at.planned(solve, given)
     except ConvergenceError as error:
         refused = str(error)
-    if prepared is not None:
+    else:
         for one in at.drawn(solve, given, prepared, draws):
             drawn.append(one)
             progress("drawing chips", len(drawn), draws)
     solves = SolveForecast.of(drawn)
-    simulation = at.source.bench.simulation
-    assert simulation is not None  # `as_arrays` gives one
-    tried, on_chip = _ranked(prepared), None if prepared is None else prepared.on_chip
     return Forecast(
         bench=source.bench.name,
-        preset=simulation.preset,
+        preset=at.preset,
         real=source.bench.simulation is None,
         seed=at.seed,
         size=given.size,
         condition=given.certifier.condition,
         provable_bits=given.provable_bits,
         bits=int(solve.bits) if given.goal.tolerance is None else None,
-        held_bits=None if on_chip is None else on_chip.held_bits,
-        plan=tried[0] if tried else None,
-        tried=tuple(tried[1:]),
-        choice=None if on_chip is None else on_chip.choice,
-        without_chip={} if prepared is None else _unaided(prepared),
-        # Where each solution is zero nothing is programmed.
-        cells=0
-        if on_chip is None or given.zeros.all()
-        else sum(block.digits.size for block in on_chip.blocks()),
+        **_facts_of_plan(prepared, given),
         solves=solves,
-        wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
+        wall=wall_time(source, at.preset, drawn, Solve, partial(progress, "timing solves")),
         energy=EnergyModel().in_words(),
         refused=refused,
         alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
         unfit=at.unfit(),
     )
+
+
+def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]:
+    """Return the fields of a forecast that its plan decides; None is a loop that does not settle."""
+    if prepared is None:
+        names = ("held_bits", "plan", "choice")
+        return {**dict.fromkeys(names), "tried": (), "without_chip": {}, "cells": 0}
+    on_chip, (first, *others) = prepared.on_chip, _ranked(prepared) or (None,)
+    return {
+        "held_bits": on_chip.held_bits,
+        "plan": first,
+        "tried": tuple(others),
+        "choice": on_chip.choice,
+        "without_chip": _unaided(prepared),
+        # Where each solution is zero nothing is programmed.
+        "cells": 0 if given.zeros.all() else sum(block.digits.size for block in on_chip.blocks()),
+    }
 
 
 def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
@@ -302,13 +301,11 @@ def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
     return found
 
 
-def _ranked(prepared: PreparedSolve | None) -> list[LoopOption]:
+def _ranked(prepared: PreparedSolve) -> list[LoopOption]:
     """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
 
     A matrix by blocks has no one loop.
     """
-    if prepared is None:
-        return []
     chosen = prepared.on_chip.candidate
 
     def rank(one: LoopOption) -> tuple[bool, float, float]:

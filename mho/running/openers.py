@@ -76,18 +76,20 @@ def already_open(bench: Bench) -> Opener:
     return opener
 
 
-def taking_up(earlier: Path, opener: Opener) -> Opener:
-    """Return an opener as `opener`, for a run that takes up the attempt in the run file `earlier`."""
+def with_earlier(earlier: Path | None, opener: Opener) -> Opener:
+    """Return an opener as `opener`, for a run that takes up the attempt in the run file `earlier`, if there is one."""
+    if earlier is None:
+        return opener
 
     @contextmanager
     def taken_up(opening: Opening) -> Iterator[OpenedBench]:
-        with recalling([earlier], opener)(opening) as opened:
+        with with_formed_cells([earlier], opener)(opening) as opened:
             yield replace(opened, notes={**opened.notes, "resume_of": str(earlier)}, earlier=earlier)
 
     return taken_up
 
 
-def recalling(runs: Sequence[Path], opener: Opener) -> Opener:
+def with_formed_cells(runs: Sequence[Path], opener: Opener) -> Opener:
     """Return an opener as `opener`, whose bench of real instruments knows which cells were formed in earlier `runs`."""
 
     @contextmanager

@@ -30,7 +30,7 @@ from mho.procedures.origin import origin, source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
 from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
-from mho.running.results import KeptResult, kept_result, losses, losses_in_words
+from mho.running.results import StoredResult, losses, losses_in_words, stored_result
 from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.provenance import input_files
 
@@ -134,7 +134,7 @@ LONGEST_WORD = 40  # characters of a text of a result that such a line has
 
 
 def conclusion_of(
-    procedure: Procedure, plan: Any, result: object, kept: KeptResult, lengths: Mapping[str, int]
+    procedure: Procedure, plan: Any, result: object, kept: StoredResult, lengths: Mapping[str, int]
 ) -> Conclusion:
     """Return what a finished run concludes.
 
@@ -143,7 +143,7 @@ def conclusion_of(
 
     Parameters
     ----------
-    kept : KeptResult
+    kept : StoredResult
         What the run file keeps of `result`.
     lengths : mapping
         Rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
@@ -160,7 +160,7 @@ def conclusion_of(
     return Conclusion(made.line, (warning,), made.measured)
 
 
-def undeclared(kept: KeptResult, lengths: Mapping[str, int]) -> Conclusion:
+def undeclared(kept: StoredResult, lengths: Mapping[str, int]) -> Conclusion:
     """Return the conclusion of a run whose procedure declares none: the first of its result, else what was recorded."""
     quantities = [
         f"{name} {_in_words(value)} {kept.units.get(name, '')}".rstrip()
@@ -253,7 +253,7 @@ def carry_out(
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
                     took |= losses(bench.damage)
-                    kept = kept_result(result)
+                    kept = stored_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
                     conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
             finally:

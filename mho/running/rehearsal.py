@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError, MhoError
-from mho.instruments import TerminalLimits
+from mho.instruments import Bench, TerminalLimits
 from mho.instruments.bench_file import BenchFile, BenchSource, load_bench_file, packaged_benches
 from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
@@ -215,35 +215,14 @@ def rehearse(
     """
     source = load_bench_file(bench)
     seed = secrets.randbits(32) if seed is None else seed
-    result: object = None
-    reason = ""
-    with ExitStack() as stack:
-        if output is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-"))
-        opened = stack.enter_context(
-            open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force)
-        )
+    with open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force) as opened:
         lab = opened.laboratory
         assert lab is not None  # a rehearsal always has one
-        try:
-            result = carry_out(
-                procedure,
-                already_open(opened),
-                seed=seed,
-                output=folder if output is None else output,
-                observers=[_unless_of_a_file(one) for one in observers] if output is None else observers,
-            )
-        except (InputError, Aborted):
-            raise
-        except MhoError as error:
-            reason = f"{type(error).__name__}: {error}"
-    path: Path | None = getattr(result, "path", None)
-    if output is None and path is not None:
-        result, path = replace(cast(Any, result), path=Path()), None  # the file is gone
+        result, path, reason = _carry_out(procedure, opened, seed, output, observers)
     limits = source.bench.terminal_limits().terminals
     return Rehearsal(
         bench=source.bench.name,
-        procedure=_title(procedure),
+        procedure=str(procedure.run_title()),
         preset=lab.chip.preset.name,
         seed=seed,
         finished=not reason,
@@ -260,6 +239,28 @@ def rehearse(
         result=result,
         run_file=path,
     )
+
+
+def _carry_out(
+    procedure: Procedure, bench: Bench, seed: int, output: str | Path | None, observers: Sequence[Observer]
+) -> tuple[Any, Path | None, str]:
+    """Return the result of a run, its file where one is left, and why it did not come to its end, "" where it did."""
+    with ExitStack() as stack:
+        if output is None:
+            output, is_left = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-")), False
+            observers = [_unless_of_a_file(one) for one in observers]
+        else:
+            is_left = True
+        try:
+            result = carry_out(procedure, already_open(bench), seed=seed, output=output, observers=observers)
+        except (InputError, Aborted):
+            raise
+        except MhoError as error:
+            return None, None, f"{type(error).__name__}: {error}"
+    path: Path | None = getattr(result, "path", None)
+    if path is not None and not is_left:
+        return replace(result, path=Path()), None, ""
+    return result, path, ""
 
 
 def _unless_of_a_file(observer: Observer) -> Observer:
@@ -286,11 +287,6 @@ def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[T
     if seen.slew:
         found.append(TerminalQuantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
     return found
-
-
-def _title(procedure: Procedure) -> str:
-    title: str = procedure.run_title()
-    return title
 
 
 def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:

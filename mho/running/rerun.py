@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mho.errors import Aborted, MhoError
 from mho.procedures.stream import Event, Observer, Started
-from mho.running.continuing import as_found_by
-from mho.running.openers import taking_up
+from mho.running.continuing import chip_before
+from mho.running.openers import with_earlier
 from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
 from mho.running.trust import Trust, deny_all
@@ -74,9 +74,7 @@ def rerun(
         if isinstance(event, Started):
             begun.append(event.path)
 
-    opener = as_found_by(recipe, trust)
-    if recipe.resume_of is not None:
-        opener = taking_up(recipe.resume_of, opener)
+    opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
     with recipe.procedure() as procedure:
         try:
             carry_out(

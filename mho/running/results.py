@@ -19,14 +19,14 @@ NAMED = 5  # and in a sentence
 
 
 @dataclasses.dataclass(frozen=True)
-class KeptResult:
+class StoredResult:
     """A result as a run file has it."""
 
     values: dict[str, Any]  # numbers, text, None, lists and mappings of them, by name
     units: dict[str, str]  # of those that have one, by name; what lies in a mapping is ``NAME.KEY``
 
 
-def kept_result(result: object) -> KeptResult:
+def stored_result(result: object) -> StoredResult:
     """Return what a run file keeps of what `execute` returned.
 
     `RunFileError` naming the first thing in it that cannot be kept, and its type.
@@ -39,7 +39,7 @@ def kept_result(result: object) -> KeptResult:
         `summary` that is kept, with the units that its `units` gives by name.
     """
     if result is None:
-        return KeptResult({}, {})
+        return StoredResult({}, {})
     told = getattr(result, "summary", result)
     if dataclasses.is_dataclass(told) and not isinstance(told, type):
         told = {
@@ -54,7 +54,7 @@ def kept_result(result: object) -> KeptResult:
         values = {"result": _plain(told, "result", units, DEEPEST)}
     if told is not result:
         units |= getattr(result, "units", {})
-    return KeptResult(values, units)
+    return StoredResult(values, units)
 
 
 def _plain(value: object, name: str, units: dict[str, str], depth: int) -> Any:

@@ -252,7 +252,7 @@ class _Supervisor:
 
     def _settle(self, status: int) -> int:
         """Ensure that the bench is safe, report what happened unless the worker did, and return the exit status."""
-        words = [] if self._leaving else [self._how_it_ended(status)]
+        words = [] if self._leaving else [self._exit_description(status)]
         if self._children and self._used:  # descendants may have used them after the worker made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
@@ -280,7 +280,7 @@ class _Supervisor:
             return 128 - status
         return status or EXIT_LOST
 
-    def _how_it_ended(self, status: int) -> str:
+    def _exit_description(self, status: int) -> str:
         if self._stage == 3:
             return (
                 f"{self._asked} received; the run did not stop within {ABORT + BREAK_OFF:g} s and was killed"

@@ -35,13 +35,10 @@ from mho.runs import RunFile, Status
 DRAWS = 16
 MOST_DRAWS = 1000
 REPEATED = (
-    1e-3  # of the squared error, within which a twin has a run's own: wires of products are evaluated so
+    1e-3  # of the squared error, within which a twin has a run's own, as wires of products are evaluated
 )
 CHIPS = 4  # that stand for a real one
-TOO_FEW = (
-    f"no intervals: these are {{}} cells, and from {FEWEST_REDRAWN} on they tell of the shares of others"
-)
-
+TOO_FEW = "no intervals: these are {} cells, and from {} on they tell of the shares of others"
 NOT_AGAIN = (
     "read noise counts as it acted on the last reads and on the answers: what it did to the programming before is among "
     "the others here, as the run cannot be programmed again without it"
@@ -204,27 +201,19 @@ def budget(
         replays = [replay(one, file, trust, progress) for one in twins]
         silent = _silent_replays(twins, file, trust, progress)
         title, status = file.title, file.status
-    remarks = (*twins[0].remarks, *replays[0].remarks)
-    cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
-    few: tuple[str, ...] = ()
+    remarks = (*twins[0].remarks, *replays[0].remarks, *(() if silent else (NOT_AGAIN,)))
+    cells, quiet_cells = (
+        [one.errors for one in some if isinstance(one, ReplayedCells)] for some in (replays, silent)
+    )
     if cells:
-        quiet = [one.errors.parts for one in silent if isinstance(one, ReplayedCells)]
-        errors = CellErrors(
-            np.concatenate([one.parts for one in cells], axis=1),
-            cells[0].measured,
-            np.concatenate(quiet, axis=1) if quiet else None,
-        )
+        errors = _joined(cells, quiet_cells)
         if draws and errors.cells < FEWEST_REDRAWN:
-            draws, few = 0, (TOO_FEW.format(errors.cells),)
+            draws, remarks = 0, (*remarks, TOO_FEW.format(errors.cells, FEWEST_REDRAWN))
         moved = errors.redrawn(draws, np.random.default_rng(seed))
         explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
     else:
-        answers = [one for one in replays if isinstance(one, Replayed)]
-        quiet_answers = [one for one in silent if isinstance(one, Replayed)]
-        explained = _explain(answers, quiet_answers or answers, draws, seed, progress)
-    if not silent:
-        remarks += (NOT_AGAIN,)
-    remarks += few
+        answers, quiet = ([one for one in some if isinstance(one, Replayed)] for some in (replays, silent))
+        explained = _explain(answers, quiet or answers, draws, seed, progress)
     if twins[0] is recipe and abs(explained.measured - explained.found.whole) > REPEATED * explained.measured:
         remarks += (
             "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "
@@ -243,6 +232,15 @@ class _Explained:
     moved: Moments
     answers: int
     measured: float
+
+
+def _joined(cells: Sequence[CellErrors], quiet: Sequence[CellErrors]) -> CellErrors:
+    """Return the errors of the cells of several chips; `quiet` are theirs, programmed without read noise."""
+    parts, silent = (
+        np.concatenate([one.parts for one in some], axis=1) if some else None for some in (cells, quiet)
+    )
+    assert parts is not None
+    return CellErrors(parts, cells[0].measured, silent)
 
 
 def _silent_replays(

@@ -51,8 +51,8 @@ from mho.running.budget.questions import (
     squared_error,
 )
 from mho.running.budget.shares import Told
-from mho.running.continuing import as_found_by
-from mho.running.openers import Opening, taking_up
+from mho.running.continuing import chip_before
+from mho.running.openers import Opening, with_earlier
 from mho.running.phases import Cut, CutShort
 from mho.running.recipe import RunRecipe
 from mho.running.trust import Trust, deny_all
@@ -336,9 +336,7 @@ def replay(
     `InputError` for a run of another kind, or one that has no answer.
     """
     watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
-    opener = as_found_by(recipe, trust)
-    if recipe.resume_of is not None:
-        opener = taking_up(recipe.resume_of, opener)
+    opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
     with opener(Opening(recipe.seed, [_heard(told)], Control())) as opened, watched.procedure() as procedure:
         bench = opened.bench
         plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([recipe.seed, 1]))

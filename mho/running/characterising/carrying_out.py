@@ -32,7 +32,7 @@ from mho.procedures.conditions import load_conditions
 from mho.procedures.stream import Control, Observer
 from mho.running.characterising.plan_files import PLAN
 from mho.running.characterising.protocol import joined
-from mho.running.continuing import going_on_from
+from mho.running.continuing import chip_after
 from mho.running.execution import run
 from mho.running.openers import Opening, named
 from mho.running.plan import Plan, PlannedRun, load_plan
@@ -331,7 +331,7 @@ class _Chip:
             opener = (
                 named(self.first.bench, self.first.preset)
                 if self.last is None
-                else going_on_from(self.last, bench_key(self.first.bench))
+                else chip_after(self.last, bench_key(self.first.bench))
             )
             opening = Opening(self.first.seed or 0, observers, control or Control())
             self._open = self._stack.enter_context(opener(opening)).bench
