@@ -248,14 +248,9 @@ def _start_safing(
 ) -> subprocess.Popen[bytes]:
     # Without the current folder on its path (-P): a file there must not replace one of mho's modules.
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
+        [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more], cwd=folder,
+        env=environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
+    )  # fmt: skip
 
 
 def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:

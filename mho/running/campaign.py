@@ -445,14 +445,9 @@ def _try(task: CampaignTask) -> str:
     planned = task.planned
     try:
         run(
-            planned.make(),
-            planned.bench,
-            seed=task.seed,
-            preset=planned.preset,
-            output=task.path,
-            provenance=task.provenance(),
-            labels=task.labels,
-        )
+            planned.make(), planned.bench, seed=task.seed, preset=planned.preset, output=task.path,
+            provenance=task.provenance(), labels=task.labels,
+        )  # fmt: skip
     except MhoError as error:
         return str(error)
     except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
@@ -551,17 +546,11 @@ def describe_run(
     """
     planned = task.planned
     row: Row = {
-        "number": planned.number,
-        "procedure": planned.procedure,
-        "status": str(status),
-        "reason": reason,
-        "conclusion": conclusion or reason,
-        "attempts": attempt,
-        "file": f"runs/{task.path.name}" if task.path.exists() else "",
-        "bench": planned.bench,
-        "preset": planned.preset,
-        "seed": task.seed,
-    }
+        "number": planned.number, "procedure": planned.procedure, "status": str(status), "reason": reason,
+        "conclusion": conclusion or reason, "attempts": attempt,
+        "file": f"runs/{task.path.name}" if task.path.exists() else "", "bench": planned.bench,
+        "preset": planned.preset, "seed": task.seed,
+    }  # fmt: skip
     row |= {f"parameter.{key}": value for key, value in planned.parameters.items()}
     row |= {f"result.{key}": value for key, value in plain_results(summary).items() if value is not None}
     return row

@@ -178,14 +178,8 @@ def _replay(
     opener = with_earlier(recipe.resume_of, already_open(bench))
     with recipe.procedure() as procedure, suppress(CutShort):
         carry_out(
-            procedure,
-            opener,
-            seed=recipe.seed,
-            output=copy,
-            observers=[tell],
-            control=control,
-            cut=cut,
-        )
+            procedure, opener, seed=recipe.seed, output=copy, observers=[tell], control=control, cut=cut,
+        )  # fmt: skip
     if cut is not None:
         cut.check_equal(copy)
         return

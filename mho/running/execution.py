@@ -212,14 +212,10 @@ def run(
     opener = with_earlier(None if resume_of is None else Path(resume_of).absolute(), opener)
     with own_code_read_back(procedure, bench, observers) as safety:
         return carry_out(
-            procedure,
-            opener,
-            seed=seed,
-            output=output,
-            observers=(*observers, *safety, *notebook_observers()),
-            control=options.get("control"),
+            procedure, opener, seed=seed, output=output,
+            observers=(*observers, *safety, *notebook_observers()), control=options.get("control"),
             provenance={**(options.get("provenance") or {}), **labels.given()},
-        )
+        )  # fmt: skip
 
 
 def _opener(

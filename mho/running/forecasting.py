@@ -256,22 +256,13 @@ def forecast(
             progress("drawing chips", len(drawn), draws)
     solves = SolveForecast.of(drawn)
     return Forecast(
-        bench=source.bench.name,
-        preset=at.preset,
-        real=source.bench.simulation is None,
-        seed=at.seed,
-        size=given.size,
-        condition=given.certifier.condition,
-        provable_bits=given.provable_bits,
-        bits=int(solve.bits) if given.goal.tolerance is None else None,
-        **_facts_of_plan(prepared, given),
-        solves=solves,
-        wall=wall_time(source, at.preset, drawn, Solve, partial(progress, "timing solves")),
-        energy=EnergyModel().in_words(),
-        refused=refused,
-        alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
-        unfit=at.unfit(),
-    )
+        bench=source.bench.name, preset=at.preset, real=source.bench.simulation is None, seed=at.seed,
+        size=given.size, condition=given.certifier.condition, provable_bits=given.provable_bits,
+        bits=int(solve.bits) if given.goal.tolerance is None else None, **_facts_of_plan(prepared, given),
+        solves=solves, wall=wall_time(source, at.preset, drawn, Solve, partial(progress, "timing solves")),
+        energy=EnergyModel().in_words(), refused=refused,
+        alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (), unfit=at.unfit(),
+    )  # fmt: skip
 
 
 def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]:

@@ -301,20 +301,12 @@ def _filled_in(result: Any, path: Path, took: Mapping[str, Any]) -> Any:
 def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:
     parameters = procedure.recorded_parameters(plan)
     return RunHeader(
-        title=procedure.run_title(),
-        procedure=type(procedure).__name__,
-        version=procedure.version,
-        parameters=parameters,
-        source=source_of(type(procedure)),
-        bench=bench.text,
-        chip=bench.chip_text,
-        defects=bench.defects_text,
-        formed=bench.forming.text(),
-        formed_bytes=bench.forming.most_bytes,
-        cells=procedure.describe_cells(plan),
-        instruments=bench.identities(),
+        title=procedure.run_title(), procedure=type(procedure).__name__, version=procedure.version,
+        parameters=parameters, source=source_of(type(procedure)), bench=bench.text, chip=bench.chip_text,
+        defects=bench.defects_text, formed=bench.forming.text(), formed_bytes=bench.forming.most_bytes,
+        cells=procedure.describe_cells(plan), instruments=bench.identities(),
         provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),
-    )
+    )  # fmt: skip
 
 
 def _simulated(bench: Bench) -> dict[str, str]:

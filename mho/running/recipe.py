@@ -123,22 +123,12 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         values["strategy"] = strategy_here(str(values["strategy"]))
     after = provenance.get("after", "")
     return RunRecipe(
-        path=path,
-        run_id=read_card(path).facts.run_id,
-        status=status,
-        source=source,
-        bench=bench,
+        path=path, run_id=read_card(path).facts.run_id, status=status, source=source, bench=bench,
         preset=provenance.get("preset_file") or provenance.get("preset") or None,
-        chip_seed=seed if chip_seed is None else chip_seed,
-        kind=kind,
-        values=values,
-        seed=seed,
-        after=Path(after) if after else None,
-        after_run=provenance.get("after_run", ""),
-        folder=folder,
-        remarks=(*changed, *remarks, *_bench_file_differs(bench, source)),
-        provenance=provenance,
-    )
+        chip_seed=seed if chip_seed is None else chip_seed, kind=kind, values=values, seed=seed,
+        after=Path(after) if after else None, after_run=provenance.get("after_run", ""), folder=folder,
+        remarks=(*changed, *remarks, *_bench_file_differs(bench, source)), provenance=provenance,
+    )  # fmt: skip
 
 
 def _check_has_bench(file: RunFile) -> None:

@@ -78,13 +78,9 @@ def rerun(
     with recipe.procedure() as procedure:
         try:
             carry_out(
-                procedure,
-                opener,
-                seed=recipe.seed,
-                output=target,
-                observers=(notice, *observers),
+                procedure, opener, seed=recipe.seed, output=target, observers=(notice, *observers),
                 provenance={"rerun_of": recipe.run_id},
-            )
+            )  # fmt: skip
         except Aborted:
             raise
         except MhoError:

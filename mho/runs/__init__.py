@@ -1,5 +1,13 @@
 """Run files, one HDF5 file a run: declared, written, read, checked, indexed and compared.
 
+- `schema`: what a run file holds, as plain data; `figures`: declared figures; `units`: conversion of units;
+- `conclusion`: what a run concludes; `intervals`: prediction intervals; `labels`: sample, operator and project;
+- `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
+- `liveness`: whether the process that writes a run file still lives;
+- `writing`: writes a run file during the run, and recovers that of a killed writer; `reading`: reads one;
+- `index`: finds runs in a folder: queries, tags and notes; `integrity`: seal, verification, comparison of two files;
+- `nexus`: the NeXus definition of run files; `publication`: copies of run files without what is personal.
+
 Names are loaded when they are asked for (PEP 562): a status needs no HDF5, and a run neither SQLite nor XML.
 """
 

@@ -25,6 +25,7 @@ STATISTICS = ("share", "confusion", "correlation")
 
 KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
+SCALED = ("x_scale", "y_scale")
 GREY = "grey"
 PROBABILITY = "probability"
 """Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
@@ -328,19 +329,7 @@ def _check_parts(figure: Figure) -> None:
     if not isinstance(figure.name, str) or not figure.name.isidentifier():
         raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
     what = f"figure {figure.name!r}"
-    for name in (
-        "name",
-        "title",
-        "kind",
-        "table",
-        "array",
-        "x",
-        "x_scale",
-        "y_scale",
-        "fit",
-        "colours",
-        "beside",
-    ):
+    for name in ("name", "title", "kind", "table", "array", "x", *SCALED, "fit", "colours", "beside"):
         _check_text(getattr(figure, name), f"{what}: {name}")
     for name in ("map", "y", "by", "minus"):
         given = _names(getattr(figure, name))

@@ -50,16 +50,11 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
     found = {
         "mho_version": mho_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "platform": platform.platform(),
-        "processor": processor(),
-        "blas": blas_kernel(),
-        "host": socket.gethostname(),
-        "user": _user(),
-        "time_zone": f"{datetime.now().astimezone():%Z %z}",
-        "seed": "" if seed is None else str(seed),
-        "command_line": shlex.join(argv),
+        "platform": platform.platform(), "processor": processor(), "blas": blas_kernel(),
+        "host": socket.gethostname(), "user": _user(), "time_zone": f"{datetime.now().astimezone():%Z %z}",
+        "seed": "" if seed is None else str(seed), "command_line": shlex.join(argv),
         "packages": "\n".join(installed_packages(sys.path)),
-    }
+    }  # fmt: skip
     return found | git_state(_HOUSE)
 
 

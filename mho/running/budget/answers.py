@@ -142,14 +142,10 @@ class FirstCycles(Answers):
         rhs = form.equations(system.rhs[:, column])
         conductance = self.bench.input_conductance
         question = LoopQuestion(
-            np.nan,
-            self.last,
-            LoopTargets.of(plan.cells, held),
-            volts_per_unit(self.last.volts, rhs, plan.cells, conductance),
-            system.reference[:, column],
-            lambda found: system.unknowns(form.solution(found)),
-            len(rhs),
-        )
+            np.nan, self.last, LoopTargets.of(plan.cells, held),
+            volts_per_unit(self.last.volts, rhs, plan.cells, conductance), system.reference[:, column],
+            lambda found: system.unknowns(form.solution(found)), len(rhs),
+        )  # fmt: skip
         volts, outputs = self._played[column]
         per_unit = volts_per_unit(volts[None], rhs, plan.cells, conductance)
         played = replace(question, per_unit=per_unit)

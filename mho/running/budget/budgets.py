@@ -310,27 +310,14 @@ def _as_budget(
         for i, cause in enumerate(found.causes)
     ]
     return Budget(
-        path=recipe.path,
-        title=title,
-        procedure=recipe.kind.__name__,
-        bench=recipe.source.bench.name,
-        preset=recipe.provenance.get("preset", ""),
-        status=status,
-        error=kind.error,
-        answers=explained.answers,
-        counted=kind.counted[explained.answers != 1],
-        drawn=kind.drawn,
-        measured=math.sqrt(measured),
-        twin=math.sqrt(found.whole),
-        again=again,
-        shares=tuple(sorted(shares, key=lambda one: -one.share)),
-        rest=scale * found.rest,
-        unexplained=scale * (measured - found.whole),
-        orders=found.orders,
-        draws=draws,
-        seed=seed,
+        path=recipe.path, title=title, procedure=recipe.kind.__name__, bench=recipe.source.bench.name,
+        preset=recipe.provenance.get("preset", ""), status=status, error=kind.error,
+        answers=explained.answers, counted=kind.counted[explained.answers != 1], drawn=kind.drawn,
+        measured=math.sqrt(measured), twin=math.sqrt(found.whole), again=again,
+        shares=tuple(sorted(shares, key=lambda one: -one.share)), rest=scale * found.rest,
+        unexplained=scale * (measured - found.whole), orders=found.orders, draws=draws, seed=seed,
         remarks=recipe.remarks,
-    )
+    )  # fmt: skip
 
 
 def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecipe]:

@@ -90,15 +90,9 @@ class CellErrors:
         found = self._squares(np.arange(self.cells))
         ones = 1 << np.arange(len(PARTS))
         return Decomposition(
-            PARTS,
-            shapley_values(found),
-            np.zeros(len(PARTS)),
-            found[ones],
-            found[len(found) - 1 - ones],
-            float(found[-1]),
-            0.0,
-            0,
-        )
+            PARTS, shapley_values(found), np.zeros(len(PARTS)), found[ones], found[len(found) - 1 - ones],
+            float(found[-1]), 0.0, 0,
+        )  # fmt: skip
 
     def redrawn(self, draws: int, rng: np.random.Generator) -> Moments:
         """Return the values of cells drawn anew from these, relative to their own error as this one's are."""

@@ -189,16 +189,11 @@ class Characterisation:
         try:
             with during(planned) as (observers, control):
                 run(
-                    procedure,
-                    chip.bench(observers, control),
-                    seed=planned.seed,
-                    output=path,
-                    observers=observers,
-                    control=control,
+                    procedure, chip.bench(observers, control), seed=planned.seed, output=path,
+                    observers=observers, control=control,
                     resume_of=earlier if earlier is not None and not chip.simulated else None,
-                    same_chip=chip.runs,
-                    provenance=self._provenance(planned, left_out),
-                )
+                    same_chip=chip.runs, provenance=self._provenance(planned, left_out),
+                )  # fmt: skip
         except Aborted:
             raise
         except MhoError as error:

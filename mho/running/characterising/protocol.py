@@ -163,12 +163,8 @@ def _sweep(chip: ChipMap, source: BenchSource, cycles: int) -> dict[str, Any]:
     most = max(2.0 * ROOM * top * max(highest, lowest), source.bench.read.current_limit)
     current = float(f"{most if limit is None else min(most, limit):.2g}")
     return {
-        "highest": highest,
-        "lowest": -lowest,
-        "step": SWEEP_STEP,
+        "highest": highest, "lowest": -lowest, "step": SWEEP_STEP,
         "gate": round(settings.set_offset + SWEPT_LEVEL * top / settings.set_slope, 2),
-        "gate_reset": settings.reset_gate,
-        "compliance": current,
-        "compliance_reset": current,
+        "gate_reset": settings.reset_gate, "compliance": current, "compliance_reset": current,
         "cycles": cycles,
-    }
+    }  # fmt: skip

@@ -120,18 +120,7 @@ def statements(version: int) -> list[str]:
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
-_ORDER = (
-    "procedure",
-    "parameters",
-    "bench",
-    "seed",
-    "preset",
-    "output",
-    "folder",
-    "after",
-    "force",
-    "labels",
-)
+_ORDER = [field.name for field in fields(Order)]
 _OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
 _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
 
@@ -357,17 +346,11 @@ def order_row(order: Order) -> dict[str, str | int | None]:
             "it to a file and give the file's name"
         ) from None
     return {
-        "procedure": order.procedure,
-        "parameters": parameters,
-        "bench": order.bench,
-        "seed": order.seed,
-        "preset": order.preset,
-        "output": None if order.output is None else str(order.output),
-        "folder": str(order.folder),
-        "after": order.after,
-        "force": order.force,
+        "procedure": order.procedure, "parameters": parameters, "bench": order.bench, "seed": order.seed,
+        "preset": order.preset, "output": None if order.output is None else str(order.output),
+        "folder": str(order.folder), "after": order.after, "force": order.force,
         "labels": json.dumps(order.labels.given(), ensure_ascii=False),
-    }
+    }  # fmt: skip
 
 
 def lane_of(row: sqlite3.Row) -> Lane:

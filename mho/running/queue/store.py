@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import QueueError
@@ -64,9 +63,7 @@ class Queue:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -286,47 +283,36 @@ class Queue:
 
     def hold(self, bench: str, reason: str) -> Lane:
         """Start no further job on `bench`, and pause a running one, until `release`."""
-        with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), held=True, reason=reason))
+        return self._set_lane(bench, held=True, reason=reason)
 
     def hold_unsafe(self, bench: str, hold: str, reason: str, live: Sequence[str] = ()) -> Lane:
         """Hold the queue of `bench` for the reason `hold`: its outputs are not confirmed safe until `confirm_safe`.
 
         `reason` says why they are not; `live` names the roles, none when nothing is known of any.
         """
-        with self._database.changing():
-            lane = self._database.lane(bench)
-            return self._database.put_lane(
-                replace(lane, held=True, reason=hold, unsafe=True, unsafe_reason=reason, live=tuple(live))
-            )
+        return self._set_lane(
+            bench, held=True, reason=hold, unsafe=True, unsafe_reason=reason, live=tuple(live)
+        )
 
     def release(self, bench: str) -> Lane:
         """Resume the queue of `bench`; the safety of its bench is not changed."""
-        with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
+        return self._set_lane(bench, held=False, reason="")
 
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
         """Record that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
-        return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
+        return self._set_lane(bench, unsafe=False, unsafe_reason="", live=(), confirmed=when, confirmed_by=by)
 
     def acknowledge(self, bench: str) -> Lane:
         """Record that a user states that `bench` is safe; nothing was read back."""
-        return self._warn_no_more(bench, acknowledged=time.time())
-
-    def _warn_no_more(self, bench: str, **known: Any) -> Lane:
-        with self._database.changing():
-            lane = self._database.lane(bench)
-            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=(), **known))
+        return self._set_lane(bench, unsafe=False, unsafe_reason="", live=(), acknowledged=time.time())
 
     def touch(self, bench: str) -> Lane:
         """Write the state of the queue of `bench` unchanged, to find out whether the file can be written."""
-        with self._database.changing():
-            return self._database.put_lane(self._database.lane(bench))
+        return self._set_lane(bench)
 
     def set_policy(self, bench: str, policy: Policy) -> Lane:
         """Set what follows when a run on `bench` fails or is interrupted."""
-        with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), policy=policy))
+        return self._set_lane(bench, policy=policy)
 
     # --- carrying out ---
 
@@ -404,6 +390,10 @@ class Queue:
     def _set(self, number: int, **columns: Any) -> Job:
         self._database.update(number, columns)
         return self.job(number)
+
+    def _set_lane(self, bench: str, **changes: Any) -> Lane:
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), **changes))
 
     def _waiting(self, number: int) -> Job:
         job = self.job(number)

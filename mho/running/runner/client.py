@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mho.errors import QueueError, UnsafeError
@@ -171,9 +170,7 @@ class Watch:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._wire.release()
 
     def __iter__(self) -> Iterator[Event]:

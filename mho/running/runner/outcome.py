@@ -41,16 +41,9 @@ def reported_outcome(done: JobDone) -> JobOutcome:
     """Return the outcome in a worker's last message; its run file says the same."""
     status = JobStatus(done.status)
     return JobOutcome(
-        status,
-        done.reason,
-        done.safe,
-        done.seconds,
-        done.pulses,
-        done.error,
-        confirmed=done.confirmed,
-        live=done.live,
-        conclusion=done.conclusion,
-    )
+        status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed,
+        live=done.live, conclusion=done.conclusion,
+    )  # fmt: skip
 
 
 def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
@@ -98,9 +98,7 @@ class RunnerService:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
     def announce(self, event: Event) -> None:
@@ -558,20 +556,12 @@ class Runner:
         lane, progress = self._writes.lane, self._pace.progress
         job = self._job
         return RunnerState(
-            bench=self.bench,
-            pid=os.getpid(),
-            state=self._state,
-            job=None if job is None else job.id,
-            held=lane.held,
-            reason=lane.reason,
-            stage=progress.stage if job and progress else "",
-            done=progress.done if job and progress else 0,
-            total=progress.total if job and progress else 0,
-            seconds_left=self._pace.seconds_left() if job else None,
-            unsafe=lane.unsafe,
-            unsafe_reason=lane.unsafe_reason,
-            live=lane.live,
-        )
+            bench=self.bench, pid=os.getpid(), state=self._state, job=None if job is None else job.id,
+            held=lane.held, reason=lane.reason, stage=progress.stage if job and progress else "",
+            done=progress.done if job and progress else 0, total=progress.total if job and progress else 0,
+            seconds_left=self._pace.seconds_left() if job else None, unsafe=lane.unsafe,
+            unsafe_reason=lane.unsafe_reason, live=lane.live,
+        )  # fmt: skip
 
     def _tell_job(self, number: int) -> None:
         with suppress(StorageError):

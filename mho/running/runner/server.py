@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from mho.errors import MhoError
@@ -72,9 +71,7 @@ class ControlServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

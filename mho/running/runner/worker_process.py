@@ -92,14 +92,10 @@ class Child:
         # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
         # current folder on its path (-P), for a file there must not pass for one of our modules.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mho.running.runner.worker", *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=environment(**{MARK: self._mark}),
+            [sys.executable, "-P", "-m", "mho.running.runner.worker", *modules], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=environment(**{MARK: self._mark}),
             start_new_session=True,
-        )
+        )  # fmt: skip
         self.pid = self._process.pid
         self.done: JobDone | None = None
         self.ended = self.children = False

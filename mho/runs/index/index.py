@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import InputError, RunFileError
@@ -107,15 +106,9 @@ def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
 def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> None:
     store.execute("DELETE FROM runs WHERE path = ?", (path,))
     row = [
-        path,
-        *state,
-        *vars(card.facts).values(),
-        card.status,
-        card.reason,
-        card.end,
-        *_concluded(card),
+        path, *state, *vars(card.facts).values(), card.status, card.reason, card.end, *_concluded(card),
         _words(path, card),
-    ]
+    ]  # fmt: skip
     (number,) = store.execute(_INSERT, row).fetchone()
     quantities = [
         (number, source, one.name, one.number, one.text, one.unit)
@@ -316,9 +309,7 @@ class RunIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

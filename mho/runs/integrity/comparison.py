@@ -30,13 +30,8 @@ OF_THE_MOMENT = ("wall_seconds", "solve_seconds", "training_seconds", "run_file"
 """Keys of a summary that differ between any two runs."""
 
 PROTECTION = (
-    "voltage_protection",
-    "limits_enabled",
-    "limit_high",
-    "limit_low",
-    "voltage_limit",
-    "output_range",
-)
+    "voltage_protection", "limits_enabled", "limit_high", "limit_low", "voltage_limit", "output_range",
+)  # fmt: skip
 """Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they were."""
 
 _SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform", "processor", "blas")

@@ -109,13 +109,8 @@ KINDS = {
 """Kinds of numpy types that fit a type of NeXus; S stands for text of any length."""
 
 WORDS = {
-    "S": "text",
-    "i": "integers",
-    "u": "integers",
-    "f": "floats",
-    "b": "truth values",
-    "c": "complex numbers",
-}
+    "S": "text", "i": "integers", "u": "integers", "f": "floats", "b": "truth values", "c": "complex numbers",
+}  # fmt: skip
 
 LONGEST_TEXT = 1 << 16  # bytes of a text that is compared with words, or read as a time
 

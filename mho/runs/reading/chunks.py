@@ -39,14 +39,9 @@ def create_growing(
     if expected:
         rows = min(rows, max(-(-expected // 2), min(FEWEST_ROWS, FEW_BYTES // row_bytes), 1))
     return group.create_dataset(
-        name,
-        shape=(0, *shape),
-        maxshape=(None, *shape),
-        chunks=(rows, *shape),
-        dtype=dtype,
-        fillvalue=_nothing(numpy_dtype),
-        **(_LARGE if large else {"fletcher32": True}),
-    )
+        name, shape=(0, *shape), maxshape=(None, *shape), chunks=(rows, *shape), dtype=dtype,
+        fillvalue=_nothing(numpy_dtype), **(_LARGE if large else {"fletcher32": True}),
+    )  # fmt: skip
 
 
 def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h5py.Dataset:

@@ -309,20 +309,8 @@ def _links_past_damage(root: h5py.h5g.GroupID) -> Iterator[tuple[bytes, int]]:
                     waiting.append((above + name + b"/", member))
 
 
-DAMAGE = (
-    OSError,
-    RuntimeError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-)
-"""Exceptions of h5py on a file with wrong bytes or contents."""
-
-ATTEMPTS = 5
-PAUSE = 0.05  # number and interval (s) of further attempts to read a file that its writer may be changing
+DAMAGE = (*DAMAGED, TypeError, AttributeError, OverflowError, MemoryError)  # and those of its high-level ones
+ATTEMPTS, PAUSE = 5, 0.05  # attempts at a file that its writer may be changing, and their interval, s
 
 
 def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]:

@@ -206,13 +206,9 @@ def copy_for_publication(source: Path, target: Path, original_sha256: str = "") 
         target.unlink(missing_ok=True)
         raise
     return PublicationCopy(
-        target,
-        writing.run_id,
-        digest,
-        tuple(writing.emptied),
-        tuple(dict.fromkeys(writing.changed)),
+        target, writing.run_id, digest, tuple(writing.emptied), tuple(dict.fromkeys(writing.changed)),
         writing.follows,
-    )
+    )  # fmt: skip
 
 
 def _check(copy: Path, source: Path) -> None:
