@@ -43,39 +43,29 @@ def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_a
     Raises
     ------
     RunFileError
-        When it opens: a file cannot be read, or is not as its run wrote it.
+        A file cannot be read, or is not as its run wrote it.
     InputError
-        There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted,
-        or it comes out differently now.
+        There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted;
+        when it opens, also where it comes out differently now.
     """
-
-    @contextmanager
-    def opener(opening: Opening) -> Iterator[OpenedBench]:
-        last = read_recipe(Path(path), trust)
-        if bench is not None and last.bench and bench != last.bench:
-            raise InputError(
-                f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
-            )
-        named = {} if bench is None else {"bench": bench}
-        with _replayed(_chain(last, trust), opening) as opened:
-            yield OpenedBench(opened, {**_as_left_by(last), **named})
-
-    return opener
+    last = read_recipe(Path(path), trust)
+    if bench is not None and last.bench and bench != last.bench:
+        raise InputError(
+            f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
+        )
+    return _opener(_chain(last, trust), bench or "")
 
 
 def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run found it: fresh, or as an earlier run had left it."""
-    named = {"bench": recipe.bench} if recipe.bench else {}
-    before = _chain(recipe, trust)[:-1]  # now: code is looked for in the current folder, not in the run's
+    # Now: code is looked for in the current folder, not in the run's.
+    if before := _chain(recipe, trust)[:-1]:
+        return _opener(before, recipe.bench, is_observed=False)
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
-        if not before:
-            with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
-                yield OpenedBench(opened, named)
-        else:
-            with _replayed(before, None) as opened:
-                yield OpenedBench(opened, {**_as_left_by(before[-1].recipe), **named})
+        with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
+            yield OpenedBench(opened, {"bench": recipe.bench} if recipe.bench else {})
 
     return opener
 
@@ -85,19 +75,20 @@ def chip_at_interruption(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
 
     How far an interrupted run came is what its file holds: the run is repeated up to its last row.
     """
-    named = {"bench": recipe.bench} if recipe.bench else {}
-    chain = _chain(recipe, trust, taken_up=True)
+    return _opener(_chain(recipe, trust, taken_up=True), recipe.bench)
+
+
+def _opener(chain: Sequence[_Link], bench: str, *, is_observed: bool = True) -> Opener:
+    """Return the opener of the bench on which all runs of a chain were repeated, under the name `bench`."""
+    last = chain[-1].recipe
+    notes = {"after": str(last.path), "after_run": last.run_id} | ({"bench": bench} if bench else {})
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
-        with _replayed(chain, opening) as opened:
-            yield OpenedBench(opened, {**_as_left_by(recipe), **named})
+        with _replayed(chain, opening if is_observed else None) as opened:
+            yield OpenedBench(opened, notes)
 
     return opener
-
-
-def _as_left_by(recipe: RunRecipe) -> dict[str, str]:
-    return {"after": str(recipe.path), "after_run": recipe.run_id}
 
 
 @dataclass(frozen=True)

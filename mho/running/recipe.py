@@ -105,7 +105,10 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         status, provenance = file.status, file.provenance
         if status in GOING_ON:
             raise InputError(f"{path} is still running; repeat it when it is over")
-        _check_has_bench(file)
+        if not file.bench.strip():
+            raise InputError(
+                f"{path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
+            )
         check_unchanged(path)
         names = code_of(file)
         code = foreign(names.procedure, file.bench, f"bench file in {path}", names.strategy)
@@ -129,13 +132,6 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         after=Path(after) if after else None, after_run=provenance.get("after_run", ""), folder=folder,
         remarks=(*changed, *remarks, *_bench_file_differs(bench, source)), provenance=provenance,
     )  # fmt: skip
-
-
-def _check_has_bench(file: RunFile) -> None:
-    if not file.bench.strip():
-        raise InputError(
-            f"{file.path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
-        )
 
 
 def _bench_of(file: RunFile, real: bool) -> BenchSource:

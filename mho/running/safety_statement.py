@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -199,7 +199,7 @@ def own_code_read_back(
         raise
     finally:
         if safety.taken and safety.left_safe(ended):
-            _read_back(bench, folder, ended, partial(_announced, observers))
+            _read_back(bench, folder, ended, partial(announced, observers))
 
 
 @contextmanager
@@ -217,11 +217,9 @@ def _within(folder: str) -> Iterator[None]:
             os.chdir(before or folder)
 
 
-def _announced(observers: Sequence[Observer], event: Event) -> None:
-    announced(observers, event)
-
-
-def _read_back(bench: str, folder: str, ended: BaseException | None, display: Observer) -> None:
+def _read_back(
+    bench: str, folder: str, ended: BaseException | None, display: Callable[[Event], object]
+) -> None:
     """Have a fresh process make a bench safe that code of the user's own took for safe, and say if it was not.
 
     A run that has `ended` in an error keeps it where the bench is safe now: what was on is displayed, and noted on the

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mho.array_types import Integers
-from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.chip import parse_chip_map
 from mho.errors import InputError, MhoError
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
@@ -66,7 +66,7 @@ def plan_protocol(wanted: CharacterisationRequest) -> Planned:
     """
     source = load_conditions(wanted.bench, wanted.preset, wanted.seed)
     chip = parse_chip_map(source.chip_text, f"chip map {source.bench.chip}")
-    array = chip.array(wanted.array or _first(chip))
+    array = chip.array(wanted.array or (*chip.arrays_for("multiply"), *chip.arrays)[0].name)
     sizes = QUICK if wanted.quick else STANDARD
     seed = secrets.randbits(32) if wanted.seed is None else wanted.seed
     rng = np.random.default_rng([seed, 2])
@@ -110,10 +110,6 @@ def write_plan(planned: Planned, folder: Path) -> Path:
     except OSError as error:
         raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
     return path
-
-
-def _first(chip: ChipMap) -> str:
-    return (*chip.arrays_for("multiply"), *chip.arrays)[0].name
 
 
 def _refused(

@@ -49,7 +49,7 @@ class JobDone:
     # status, reason: how the run ended
     status: Status
     reason: str
-    safe: bool  # whether the bench was confirmed safe, or nothing was ever sent to it
+    safe: bool = False  # whether the bench was confirmed safe, or nothing was ever sent to it
     # seconds, pulses: what a finished run took
     seconds: float | None = None
     pulses: int | None = None

@@ -15,35 +15,20 @@ from mho.errors import RunFileError
 from mho.processes import end_whole
 from mho.running.queue.job import ACTIVE, Job, JobStatus, runner_lives, worker_lives
 from mho.running.runner.messages import JobDone
-from mho.runs.conclusion import GOING_ON, Conclusion, Status
+from mho.runs.conclusion import GOING_ON, Status
 
 
 @dataclass(frozen=True)
-class JobOutcome:
-    """How an attempt ended."""
+class JobOutcome(JobDone):
+    """How an attempt ended, also where its worker could not say it."""
 
-    status: JobStatus
-    reason: str
-    safe: bool = False  # whether the bench is known to be safe
-    seconds: float | None = None
-    pulses: int | None = None
-    error: str = ""  # the kind of error that ended it
     asked: bool = False  # whether a user requested its stop: it is then never run again automatically
-    # when, as its run file says, Unix time, s; None where that says nothing: just now
-    ended: float | None = None
-    # when its bench was read back as safe, Unix time, s; None where that was not
-    confirmed: float | None = None
-    live: tuple[str, ...] = ()  # roles that the worker could not confirm safe, as far as it knew
-    conclusion: Conclusion | None = None  # of the run; None where nothing tells it
+    ended: float | None = None  # when, as its run file says, Unix time, s; None for just now
 
 
 def reported_outcome(done: JobDone) -> JobOutcome:
     """Return the outcome in a worker's last message; its run file says the same."""
-    status = JobStatus(done.status)
-    return JobOutcome(
-        status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed,
-        live=done.live, conclusion=done.conclusion,
-    )  # fmt: skip
+    return JobOutcome(**vars(done))
 
 
 def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
@@ -62,17 +47,17 @@ def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     try:
         if run is None or not run.exists():
             if asked:
-                return JobOutcome(JobStatus.ABORTED, why, asked=True)
-            return JobOutcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
+                return JobOutcome(Status.ABORTED, why, asked=True)
+            return JobOutcome(Status.INTERRUPTED, f"{end}, before its run file was begun")
         with runs.RunFile(run) as file:  # which few attempts need, and HDF5 with it
             status, reason, ended = file.status, file.reason, file.last_sign
             conclusion = file.conclusion
     except RunFileError as error:
-        return JobOutcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
+        return JobOutcome(Status.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
     if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
         status = Status.INTERRUPTED
     reason = reason or ("" if status is Status.FINISHED else why)
-    return JobOutcome(JobStatus(status), reason, asked=bool(asked), ended=ended, conclusion=conclusion)
+    return JobOutcome(status, reason, asked=bool(asked), ended=ended, conclusion=conclusion)
 
 
 def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
@@ -130,7 +115,7 @@ def as_it_stands(job: Job) -> Job:
     outcome = recorded_outcome(job.run, end, job.reason)
     return replace(
         job,
-        status=outcome.status,
+        status=JobStatus(outcome.status),
         reason=outcome.reason,
         ended=outcome.ended,
         conclusion=outcome.conclusion,

@@ -49,6 +49,7 @@ from mho.running.runner.server import ClientRequest, ControlServer
 from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
+from mho.runs.conclusion import Status
 from mho.runs.liveness import birth_of
 from mho.toml import load_toml
 
@@ -281,7 +282,7 @@ class Runner:
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             self._dismiss(worker)
             if begun is not None:
-                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
+                self._settle(begun, JobOutcome(Status.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
         worker.tell(JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
@@ -363,7 +364,7 @@ class Runner:
             else decide(policy, outcome.status, job.attempts, outcome.error, safe=outcome.safe)
         )
         self._queue.end(
-            job.id, outcome.status, outcome.reason, decision,
+            job.id, JobStatus(outcome.status), outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
             ended=outcome.ended, confirmed=outcome.confirmed, conclusion=outcome.conclusion,
         )  # fmt: skip

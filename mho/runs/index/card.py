@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import NAMES as LABELS
-from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
 from mho.runs.reading.opening import (
@@ -216,14 +215,12 @@ def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
     """Build the card of a file that has none, from all its other contents."""
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")
-    facts = _facts(
-        record,
-        record.provenance,
-        _derived_id(writer_of(entry), start),
-        start,
-        None if matrix is None else matrix[()],
-    )
-    return _json(facts, record.parameters)
+    # No process starts two runs in one millisecond.
+    writer = writer_of(entry)
+    identity = f"{writer.host}|{writer.pid}|{writer.started}|{start.isoformat()}"
+    run_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    values = None if matrix is None else matrix[()]
+    return _json(_facts(record, record.provenance, run_id, start, values), record.parameters)
 
 
 def _facts(
@@ -250,12 +247,11 @@ def _facts(
 
 
 def _json(facts: RunFacts, parameters: Mapping[str, RecordedParameter]) -> str:
-    values = {name: [_plain(parameter.value), parameter.unit] for name, parameter in parameters.items()}
+    values = {
+        name: [one.value.item() if isinstance(one.value, np.generic) else one.value, one.unit]
+        for name, one in parameters.items()
+    }
     return json.dumps({"facts": facts.as_dict(), "parameters": values}, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def array_hash(values: NDArray[np.generic]) -> str:
@@ -273,12 +269,6 @@ def _identity(run: str) -> str:
         return read_card(Path(run)).facts.run_id
     except RunFileError:
         return Path(run).name
-
-
-def _derived_id(writer: Writer, start: datetime) -> str:
-    """Return the identity of a run whose file names none: no process starts two runs in one millisecond."""
-    told = f"{writer.host}|{writer.pid}|{writer.started}|{start.isoformat()}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=64)

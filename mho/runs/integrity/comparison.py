@@ -112,11 +112,12 @@ def compare_runs(
             told += [("formed cells", {"": old.formed}, {"": new.formed})]
         if not as_far_as_first:
             told += [
-                ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),
+                ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after))
             ]
             then, now = _messages(old), _messages(new)
+            before, after = _lasting(old.summary), _lasting(new.summary)
             if with_additions:
-                now = _without_additions(then, now)
+                now, after = _without_additions(then, now), _shared(before, after)
             data += (
                 _told("log", _numbered(then), _numbered(now)),
                 _told(
@@ -124,13 +125,9 @@ def compare_runs(
                     {"status": old.status, "reason": old.reason},
                     {"status": new.status, "reason": new.reason},
                 ),
-                _told(
-                    "result",
-                    _stated(_lasting(old.summary), restated),
-                    _stated(_known(old, new) if with_additions else _lasting(new.summary), restated),
-                ),
+                _told("result", _stated(before, restated), _stated(after, restated)),
             )
-            if _lasting(old.summary) != _stated(_lasting(old.summary), restated):
+            if before != _stated(before, restated):
                 data += (DatasetComparison("result, intervals and what follows from them", restated=True),)
     return data + tuple(DatasetComparison(name, _mappings_differ(then, now)) for name, then, now in told)
 
@@ -292,13 +289,8 @@ def _stated(values: Any, restated: Collection[str], within: str = "") -> Any:
     return values
 
 
-def _known(old: RunFile, new: RunFile) -> dict[str, Any]:
-    """Return of the second run's result what the first run's has names for, within mappings and lists too."""
-    known: dict[str, Any] = _shared(_lasting(old.summary), _lasting(new.summary))
-    return known
-
-
 def _shared(then: Any, now: Any) -> Any:
+    """Return of the second run's result what the first run's has names for, within mappings and lists too."""
     match then, now:
         case Mapping(), Mapping():
             return {name: _shared(then[name], value) for name, value in now.items() if name in then}

@@ -179,13 +179,14 @@ def _group(group: h5py.Group, wanted: Item) -> Iterator[str]:
     found = dict(items_of(group))
     for name, asked in named.items():
         if asked.required and name not in found:
-            yield f"{_below(group, name)} is missing; the definition requires it: {asked.doc}"
+            yield f"{group.name.rstrip('/')}/{name} is missing; the definition requires it: {asked.doc}"
     for name, item in found.items():
         one = named.get(name) or _for_any_name(item, wanted)
         if one is None:
             continue
         if isinstance(item, h5py.Group) != (one.kind == "group"):
-            yield f"{item.name} is a {_what(item)}, where a {one.kind} is expected: {one.doc}"
+            what = "field" if one.kind == "group" else "group"
+            yield f"{item.name} is a {what}, where a {one.kind} is expected: {one.doc}"
         elif isinstance(item, h5py.Group):
             if _class_of(item) != one.type:
                 found_class = (
@@ -323,11 +324,3 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _what(item: Any) -> str:
-    return "group" if isinstance(item, h5py.Group) else "field"
-
-
-def _below(group: h5py.Group, name: str) -> str:
-    return f"{group.name.rstrip('/')}/{name}"

@@ -226,7 +226,7 @@ class _Copying:
         self._card = (
             decode(self._entry[CARD][()]) if CARD in self._entry else gathered_card(record, self._entry)
         )
-        self.run_id = _run_id(self._card)
+        self.run_id = str(json.loads(self._card)["facts"]["run_id"])
         self.follows = follows(self._entry)
         self.emptied: list[str] = []
         self.changed: list[str] = []
@@ -347,10 +347,6 @@ def withheld_words(emptied: list[str] | tuple[str, ...], changed: list[str] | tu
     told = [f"left empty: {', '.join(emptied)}"] * bool(emptied)
     told += [f"names or paths replaced in: {', '.join(dict.fromkeys(changed))}"] * bool(changed)
     return "; ".join(told) or "nothing"
-
-
-def _run_id(card: str) -> str:
-    return str(json.loads(card)["facts"]["run_id"])
 
 
 def _in_pieces(pieces: list[str], change: Callable[[str], str]) -> list[str]:

@@ -182,7 +182,7 @@ class RunRecord:
         """Present status of the run; INTERRUPTED when the file says running and its writer is gone."""
         with intact(self.path):
             status = Status(self._text("status"))
-            if status in GOING_ON and not self._writer_lives():
+            if status in GOING_ON and not self.writer.lives(float(self._group("heartbeat")[()]), time.time()):
                 # It may have finished and left between the two looks.
                 status = Status(self._text("status"))
                 return Status.INTERRUPTED if status in GOING_ON else status
@@ -402,10 +402,6 @@ class RunRecord:
         """The process that writes, or has written, the file."""
         with intact(self.path):
             return writer_of(self._group(""))
-
-    def _writer_lives(self) -> bool:
-        entry = self._group("")
-        return writer_of(entry).lives(float(entry["heartbeat"][()]), time.time())
 
     def _json(self, name: str) -> dict[str, Any]:
         with intact(self.path):

@@ -294,8 +294,14 @@ class RunWriter:
     Leaving the block closes the file with the status that fits: finished; aborted after `Aborted`,
     ``KeyboardInterrupt`` or ``SystemExit``; failed, with the exception's type and text, after any other.
 
-    Every method may be called from any thread. What cannot be written (a full disk) raises `RunFileError` in
-    the call that notices, or in the next one when the flushing thread noticed, and in every call after it.
+    Every method may be called from any thread.
+
+    Raises
+    ------
+    RunFileError
+        By a method that gets a table, column, map, array or instrument that was not declared, a value of another shape or
+        kind, or what has no JSON form or is too long. What cannot be written (a full disk) raises it in the call that
+        notices, or in the next one when the flushing thread noticed, and in every call after it.
     """
 
     def __init__(self, path: Path, file: h5py.File, layout: Layout) -> None:
@@ -341,13 +347,7 @@ class RunWriter:
         return self._live.path
 
     def emit(self, table: str, /, **values: ArrayLike) -> None:
-        """Append one row to `table`: a value for every column, in the column's unit.
-
-        Raises
-        ------
-        RunFileError
-            Unknown table, missing or unknown column, a value of another shape or kind than declared.
-        """
+        """Append one row to `table`: a value for every column, in the column's unit."""
         with self._lock:
             if self._live.refusal:
                 raise self._live.refused()
@@ -360,13 +360,7 @@ class RunWriter:
                     stream.drain()
 
     def emit_block(self, table: str, columns: Mapping[str, ArrayLike]) -> None:
-        """Append many rows to `table`: for every column an array (rows, *column shape), all of one length.
-
-        Raises
-        ------
-        RunFileError
-            As `emit`.
-        """
+        """Append many rows to `table`: for every column an array (rows, *column shape), all of one length."""
         with self._writing(sum(getattr(values, "nbytes", 0) for values in columns.values())):
             if table not in self._tables:
                 raise self._undeclared("table", table, self._tables)
@@ -379,11 +373,6 @@ class RunWriter:
         ----------
         time : float, optional
             When it was taken, s; the time since the run started if not given.
-
-        Raises
-        ------
-        RunFileError
-            Unknown map, or an image of another shape than declared.
         """
         with self._writing():
             if map not in self._maps:
@@ -391,13 +380,7 @@ class RunWriter:
             self._maps[map].append(values, self._live.elapsed() if time is None else time)
 
     def set_array(self, name: str, values: ArrayLike) -> None:
-        """Fill a declared array in place; `values` has its shape.
-
-        Raises
-        ------
-        RunFileError
-            Unknown array, or values of another shape or kind than declared.
-        """
+        """Fill a declared array in place; `values` has its shape."""
         with self._writing():
             if name not in self._arrays:
                 raise self._undeclared("array", name, self._arrays)
@@ -416,13 +399,7 @@ class RunWriter:
                 self._warn(message)
 
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
-        """Store an instrument's settings after the run (at most 64 KiB as JSON).
-
-        Raises
-        ------
-        RunFileError
-            An instrument that the header does not list, or settings too long.
-        """
+        """Store an instrument's settings after the run (at most 64 KiB as JSON)."""
         with self._writing():
             known = [name for name, item in items_of(self._entry["bench"]) if isinstance(item, h5py.Group)]
             if instrument not in known:
@@ -444,11 +421,6 @@ class RunWriter:
             Numbers, text, lists and mappings of them.
         units : mapping, optional
             SI units, by name; of what lies in a mapping by ``NAME.KEY``.
-
-        Raises
-        ------
-        RunFileError
-            The result has no JSON form or is too long.
         """
         with self._writing():
             write_json(self._entry["result/values"], values, "the result")
@@ -462,13 +434,7 @@ class RunWriter:
             return rows | images | {f"arrays/{name}": int(name in self._filled) for name in self._arrays}
 
     def conclude(self, conclusion: Conclusion) -> Conclusion:
-        """Store what the run concludes, replacing any before; return it with the warnings that were logged.
-
-        Raises
-        ------
-        RunFileError
-            It cannot be written any more.
-        """
+        """Store what the run concludes, replacing any before; return it with the warnings that were logged."""
         with self._writing():
             for warning in conclusion.warnings:
                 self._warn(warning)
