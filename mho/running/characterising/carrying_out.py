@@ -30,8 +30,7 @@ from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.conditions import load_conditions
 from mho.procedures.stream import Control, Observer
-from mho.running.characterising.plan_files import PLAN
-from mho.running.characterising.protocol import joined
+from mho.running.characterising.plan_files import PLAN, joined
 from mho.running.continuing import chip_after
 from mho.running.execution import run
 from mho.running.openers import Opening, named

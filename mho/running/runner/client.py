@@ -12,9 +12,8 @@ from typing import Self
 from mho.errors import QueueError, UnsafeError
 from mho.input_files import bench_key
 from mho.running.queue.store import queue_path
-from mho.running.runner.connection import PATIENCE, Wire, set_patience
+from mho.running.runner.connection import PATIENCE, Rendezvous, RunnerAddress, Wire, set_patience
 from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode
-from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
 SAFE_WITHIN = 90.0  # s; more than the runner grants a worker and the process that makes safe after it

@@ -32,6 +32,7 @@ from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
 from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, Queue
+from mho.running.runner.connection import Rendezvous, RunnerAddress
 from mho.running.runner.messages import (
     EMERGENCY,
     Command,
@@ -44,7 +45,6 @@ from mho.running.runner.messages import (
     State,
 )
 from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome, wait_for_worker
-from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 from mho.running.runner.server import ClientRequest, ControlServer
 from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live

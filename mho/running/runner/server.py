@@ -16,8 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from mho.errors import MhoError
 from mho.running.runner.connection import Wire
-from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode_request
-from mho.running.runner.sender import Outbox
+from mho.running.runner.messages import Event, Outbox, Request, RequestRefused, RunnerState, decode_request
 
 WATCHERS = 64  # at once
 SEATS = 64  # connections of clients that do not watch; each is closed soon, so that a new client gets one

@@ -29,8 +29,15 @@ from mho.processes import adopt_orphans, end_alone, end_children, interrupt, lea
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
-from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Command, JobAssignment, JobDone, decode
-from mho.running.runner.sender import Outbox
+from mho.running.runner.messages import (
+    EMERGENCY,
+    RUNNER_GONE,
+    Command,
+    JobAssignment,
+    JobDone,
+    Outbox,
+    decode,
+)
 from mho.running.safety_statement import SafetyObserver
 from mho.running.trust import allow_all
 from mho.runs import Status
