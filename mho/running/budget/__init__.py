@@ -17,10 +17,5 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Budget",
-    "CauseShare",
-    "budget",
-    "sampled_values",
-    "save_budget",
-    "shapley_values",
-]
+    "Budget", "CauseShare", "budget", "sampled_values", "save_budget", "shapley_values",
+]  # fmt: skip

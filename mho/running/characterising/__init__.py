@@ -26,15 +26,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "PLAN",
-    "Characterisation",
-    "CharacterisationRequest",
-    "ExpectedStep",
-    "Planned",
-    "Rehearsed",
-    "StepEnd",
-    "expected_steps",
-    "plan_protocol",
-    "rehearsed",
-    "write_plan",
-]
+    "PLAN", "Characterisation", "CharacterisationRequest", "ExpectedStep", "Planned", "Rehearsed", "StepEnd",
+    "expected_steps", "plan_protocol", "rehearsed", "write_plan",
+]  # fmt: skip

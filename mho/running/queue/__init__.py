@@ -33,29 +33,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ACTIVE",
-    "ENDED",
-    "NO_REVISION",
-    "Expected",
-    "Job",
-    "JobStatus",
-    "Lane",
-    "Order",
-    "Policy",
-    "Queue",
-    "Reaction",
-    "StorageError",
-    "Total",
-    "checked",
-    "checked_all",
-    "duration",
-    "expect",
-    "expected_sum",
-    "expected_text",
-    "expected_together",
-    "order_of_run",
-    "orders_of_plan",
-    "own_seconds",
-    "queue_path",
+    "ACTIVE", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
+    "Reaction", "StorageError", "Total", "checked", "checked_all", "duration", "expect", "expected_sum",
+    "expected_text", "expected_together", "order_of_run", "orders_of_plan", "own_seconds", "queue_path",
     "tell_queue",
-]
+]  # fmt: skip

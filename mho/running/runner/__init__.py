@@ -21,16 +21,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Event",
-    "JobChanged",
-    "NoRunnerError",
-    "Runner",
-    "RunnerBusyError",
-    "RunnerClient",
-    "RunnerState",
-    "StopTimeouts",
-    "Watch",
-    "as_it_stands",
-    "emergency_stop",
-    "notifying",
-]
+    "Event", "JobChanged", "NoRunnerError", "Runner", "RunnerBusyError", "RunnerClient", "RunnerState",
+    "StopTimeouts", "Watch", "as_it_stands", "emergency_stop", "notifying",
+]  # fmt: skip

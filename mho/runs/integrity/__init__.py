@@ -10,13 +10,6 @@ from mho.runs.integrity.comparison import (
 from mho.runs.integrity.seal import Verdict, Verification, bytes_to_verify, verify
 
 __all__ = [
-    "OF_THE_MOMENT",
-    "Change",
-    "DatasetComparison",
-    "Verdict",
-    "Verification",
-    "bytes_to_verify",
-    "compare_runs",
-    "compare_surroundings",
-    "verify",
-]
+    "OF_THE_MOMENT", "Change", "DatasetComparison", "Verdict", "Verification", "bytes_to_verify",
+    "compare_runs", "compare_surroundings", "verify",
+]  # fmt: skip

@@ -11,11 +11,6 @@ from mho.runs.publication.copying import (
 )
 
 __all__ = [
-    "PUBLICATION",
-    "PersonalNames",
-    "PublicationCopy",
-    "copy_for_publication",
-    "personal_names",
-    "withheld_words",
-    "without_folders",
-]
+    "PUBLICATION", "PersonalNames", "PublicationCopy", "copy_for_publication", "personal_names",
+    "withheld_words", "without_folders",
+]  # fmt: skip
