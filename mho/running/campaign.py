@@ -34,6 +34,9 @@ from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 from mho.runs.provenance import file_hash, is_file, mho_version, text_hash
 
+if TYPE_CHECKING:
+    from mho.workers import Workers
+
 Fingerprint = dict[str, str]  # values in words, and hashes behind `HASH`, by what they are of
 HASH = "sha256:"
 PARAMETER = "parameter "
@@ -186,9 +189,6 @@ def recorded_fingerprint(file: RunFile) -> Fingerprint:
     read |= {f"{PARAMETER}{name}": HASH + digest for name, digest in file.input_hashes.items()}
     return found | read | {"seed": str(file.seed), "version of the procedure": file.version}
 
-
-if TYPE_CHECKING:
-    from mho.workers import Workers
 
 SAVED = 30.0  # s between two writings of the table, so that a crash leaves one
 LOOK = 0.5  # s between two looks at a file that another process writes

@@ -71,7 +71,7 @@ class SafetyObserver:
             self._begun = True
             self._report.writing(str(event.path))
         elif isinstance(event, MakingSafe):
-            self._report.making_safe()
+            self._report.note("making_safe")
         elif self._begun and isinstance(event, Ended):
             self.ended = event
 
@@ -95,7 +95,7 @@ class SafetyObserver:
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
 
-    def found(self, error: BaseException | None) -> Safed:
+    def bench_state(self, error: BaseException | None) -> Safed:
         """Return the known state of the bench after the run, with `error` if it failed."""
         ended = self.ended
         if self.left_safe(error):
@@ -138,7 +138,7 @@ def observed_safety(
     real, threads, folder, key = is_real(bench), threading.enumerate(), os.getcwd(), bench_key(bench)
     own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
     if own_code:
-        report.own_code()
+        report.note("own_code")
     if real and (said := ensure_safe(bench)):
         display(Message("WARNING", said))
     try:
@@ -155,16 +155,16 @@ def observed_safety(
             said = f"{' and '.join(left)}, a thread of the procedure, still runs: it ends with this process"
             display(Message("WARNING", said))
             if safety.taken and report.supervised:  # it has the bench's connections
-                report.had_thread()
+                report.note("thread")
                 safe = False
         # Remaining children of the procedure have the bench's connections, and may have used it since.
         if safety.taken and report.supervised and end_children():
-            report.had_children()
+            report.note("heirs")
             safe = False
         if safety.taken and safe:
             report.left(bench)
         elif safety.taken and not report.supervised:
-            tell_queue(bench, safety.found(ended))
+            tell_queue(bench, safety.bench_state(ended))
         if safe and safety.taken and own_code and not report.supervised:
             _read_back(key, folder, ended, display)
 

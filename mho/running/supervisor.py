@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from mho.processes import (
     ABORT,
@@ -34,6 +34,9 @@ from mho.processes import (
 EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
 LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
+# Code of the user's own runs, whose reports are not believed; the procedure has ended and the bench is being made safe;
+# it had left processes that could use the bench, and were ended, or a thread that could; this process ends regularly.
+ReportedEvent = Literal["own_code", "making_safe", "heirs", "thread", "leaving"]
 Note = Callable[[str, str, Safed], str]
 Say = Callable[[str], object]
 
@@ -62,10 +65,6 @@ class Report:
         self.bench = bench
         self._say(bench=bench, folder=os.getcwd())
 
-    def own_code(self) -> None:
-        """Report that a procedure, a strategy or a driver of the user's own runs here: what it reports is not believed."""
-        self._say(own_code=True)
-
     def writing(self, path: str) -> None:
         """Report the run file that was created; it is closed by the end of this process, or never."""
         self._say(file=os.path.abspath(path))
@@ -75,21 +74,9 @@ class Report:
         self.bench = ""
         self._say(safe=bench)
 
-    def making_safe(self) -> None:
-        """Report that the procedure has ended and the bench is being made safe."""
-        self._say(making_safe=True)
-
-    def had_children(self) -> None:
-        """Report that the procedure had left processes that could use the bench, and that they were ended."""
-        self._say(heirs=True)
-
-    def had_thread(self) -> None:
-        """Report that the procedure had left a thread that could use the bench, and that ends with this process."""
-        self._say(thread=True)
-
-    def leaving(self) -> None:
-        """Report that this process is about to end regularly."""
-        self._say(leaving=True)
+    def note(self, event: ReportedEvent) -> None:
+        """Report an event of the worker."""
+        self._say(**{event: True})
 
     def _say(self, **words: Any) -> None:
         if self._pipe is None or os.getpid() != self._pid:  # a child that was forked does not speak for it
@@ -131,7 +118,7 @@ def supervise(note: Note, say: Say) -> Report:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     adopt_orphans()
     report = Report(tell)
-    atexit.register(report.leaving)
+    atexit.register(report.note, "leaving")
 
     def watch() -> None:
         os.read(leash, 1)
@@ -168,13 +155,13 @@ class _Supervisor:
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
             select.select([self._signals], [], [], patience)
             for number in self._received():
-                self._hand_on(signal.Signals(number))
+                self._forward(signal.Signals(number))
             if not self._lost and os.getppid() != self._parent:  # as without a supervisor
                 self._lost = True
-                self._hand_on(signal.SIGTERM)
+                self._forward(signal.SIGTERM)
             self._hear()
             if time.monotonic() >= self._due:
-                self._go_further()
+                self._escalate()
         self._end_whole()
         status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
         self._children |= has_children()  # dead by now
@@ -226,16 +213,16 @@ class _Supervisor:
 
     # --- stopping ---
 
-    def _hand_on(self, number: signal.Signals) -> None:
+    def _forward(self, number: signal.Signals) -> None:
         """Forward a signal; Ctrl-C after that does not wait for a safe point."""
         if self._stage == 0:
             self._asked, self._stage = number.name, 1
             os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
             self._due = time.monotonic() + (SAFING if self._safing else ABORT)
         elif self._stage == 1 and number in (signal.SIGINT, signal.SIGQUIT):
-            self._go_further()
+            self._escalate()
 
-    def _go_further(self) -> None:
+    def _escalate(self) -> None:
         """Break the run off; the next time, kill it."""
         self._stage += 1
         if self._stage == 2:

@@ -142,7 +142,7 @@ class _Watch(SafetyObserver):
         """Return the last message on a run that did not finish; what its file says goes first."""
         name = recorded_name(error) if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
-        bench = self.found(error)
+        bench = self.bench_state(error)
         return JobDone(
             status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed, conclusion=self.conclusion
         )  # fmt: skip
