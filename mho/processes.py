@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import psutil  # imported only where needed: it would delay every start by a tenth of a second
 
-HOUSE = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[1]
 MARK = "MHO_WORKER"
 """Environment variable that all descendants of a worker inherit, even those that leave its session."""
 OF_FAMILY = "\n"
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment for a new Python process that finds this mho and has no mark but the given one."""
-    house = "" if is_installed() else str(HOUSE)
+    house = "" if is_installed() else str(CHECKOUT)
     path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH", "")]))
     return {k: v for k, v in os.environ.items() if k != MARK} | {"PYTHONPATH": path} | more
 
@@ -54,7 +54,7 @@ def is_installed() -> bool:
 
     for installed in distributions(name="mho"):
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
-        if origin.get("dir_info", {}).get("editable") and origin.get("url") == HOUSE.as_uri():
+        if origin.get("dir_info", {}).get("editable") and origin.get("url") == CHECKOUT.as_uri():
             return True
     return False
 
@@ -202,7 +202,7 @@ def _lives(process: psutil.Process) -> bool:
 
 
 @dataclass(frozen=True)
-class Safed:
+class SafetyResult:
     """Result of making a bench safe."""
 
     safe: bool  # whether every output was confirmed at 0 V and off
@@ -212,7 +212,7 @@ class Safed:
     left_on: tuple[str, ...] = ()  # roles whose outputs a new process read as on, before it made them safe
 
 
-def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:
+def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> SafetyResult:
     """Make a bench safe from a new process, independent of the one that left it; kill that one first.
 
     Parameters
@@ -228,17 +228,17 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
     except subprocess.TimeoutExpired:
         end_whole(process.pid)
         process.communicate()
-        return Safed(False, f"the process that was to make it safe did not end within {patience:g} s")
+        return SafetyResult(False, f"the process that was to make it safe did not end within {patience:g} s")
     for line in err.decode("utf-8", "replace").splitlines():
         log.warning("making bench %s safe: %s", bench, line)
     try:
         found = json.loads(out.splitlines()[-1])
-        return Safed(
+        return SafetyResult(
             found["safe"], found["reason"], tuple(found["live"]), found["confirmed"], tuple(found["left_on"])
         )
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return Safed(
+        return SafetyResult(
             False, f"the process that was to make it safe ended with {process.returncode}: {' '.join(last)}"
         )
 

@@ -37,7 +37,7 @@ from mho.procedures.parameters import (
     Parameter,
 )
 from mho.procedures.quantities import parse_quantity
-from mho.processes import HOUSE
+from mho.processes import CHECKOUT
 from mho.toml import load_toml
 
 KINDS: Mapping[str, type[Parameter]] = {
@@ -163,7 +163,7 @@ def _truth(key: str, value: Any) -> bool:
 
 def manifests() -> dict[Path, str]:
     """Return the texts of mho's manifests by path, from the classes that the entry points of this checkout name."""
-    project = load_toml((HOUSE / "pyproject.toml").read_text("utf-8"), "pyproject.toml", InputError)
+    project = load_toml((CHECKOUT / "pyproject.toml").read_text("utf-8"), "pyproject.toml", InputError)
     rooms: dict[Path, dict[str, Any]] = {}
     for name, target in sorted(project["project"]["entry-points"][ENTRY_POINTS].items()):
         facts = asdict(describe(name, import_procedure(target)))

@@ -41,7 +41,7 @@ Fingerprint = dict[str, str]  # values in words, and hashes behind `HASH`, by wh
 HASH = "sha256:"
 PARAMETER = "parameter "
 
-_HOUSE = Path(__file__).resolve().parents[1]
+_CHECKOUT = Path(__file__).resolve().parents[1]
 _WITHOUT_BEARING = ("analysis", "cli", "gui", "linalg")  # rooms of mho that no run depends on
 _LAST = ("code of mho",)  # what is said last: it changes with a version, too
 
@@ -137,8 +137,8 @@ class Inputs:
 def _code_of_mho() -> Fingerprint:
     """Return the hash of mho's own code and data; of once in a process, which does not see what changes afterwards."""
     digest = hashlib.sha256()
-    for path in sorted(_HOUSE.rglob("*")):
-        place = path.relative_to(_HOUSE)
+    for path in sorted(_CHECKOUT.rglob("*")):
+        place = path.relative_to(_CHECKOUT)
         if place.parts[0] in _WITHOUT_BEARING or "__pycache__" in place.parts or not path.is_file():
             continue
         digest.update(f"{place.as_posix()} {file_hash(path)}\n".encode())
@@ -291,7 +291,7 @@ class Campaign:
                     f"run {planned.number} of the plan goes on with the chip of run {planned.after}, and the runs of a "
                     "campaign stand alone; run the plan, or put it into the queue"
                 )
-        _keep_plan(plan, folder)
+        _store_plan(plan, folder)
         self.plan, self.folder, self.share = plan, folder, share
         self.table = folder / "table.parquet"
         self._tries = tries
@@ -402,7 +402,7 @@ class Campaign:
 ENDED = (Status.FINISHED, Status.FAILED, Status.ABORTED)
 
 
-def _keep_plan(plan: Plan, folder: Path) -> None:
+def _store_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into the folder of its campaign, or compare it with the one that is there."""
     path = folder / "plan.toml"
     try:

@@ -92,7 +92,7 @@ class Alternative:
     cycles: float  # median; infinite where most do not converge
 
 
-def helping(
+def alternatives_to(
     at: ForecastConditions, values: dict[str, Any], now: SolveForecast, progress: Progress
 ) -> Iterator[Alternative]:
     """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
@@ -104,7 +104,7 @@ def helping(
     found = []
     others = list(_changes(at, values))
     for number, (change, changed, conditions) in enumerate(others):
-        one = _tried_out(conditions, change, changed)
+        one = _try(conditions, change, changed)
         progress("trying what would help", number + 1, len(others))
         if one is None:
             continue
@@ -132,7 +132,7 @@ def _changes(
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
 
 
-def _tried_out(at: ForecastConditions, change: str, values: dict[str, Any]) -> Alternative | None:
+def _try(at: ForecastConditions, change: str, values: dict[str, Any]) -> Alternative | None:
     """Return what few drawn chips make of a change; None where it cannot be."""
     try:
         solve = Solve(**values)
@@ -245,15 +245,7 @@ def forecast(
     )
     solve = Solve(**values)
     given = solve.check()
-    refused, prepared, drawn = "", None, []
-    try:
-        prepared = at.planned(solve, given)
-    except ConvergenceError as error:
-        refused = str(error)
-    else:
-        for one in at.drawn(solve, given, prepared, draws):
-            drawn.append(one)
-            progress("drawing chips", len(drawn), draws)
+    prepared, drawn, refused = _plan_and_draw(at, solve, given, draws, progress)
     solves = SolveForecast.of(drawn)
     return Forecast(
         bench=source.bench.name, preset=at.preset, real=source.bench.simulation is None, seed=at.seed,
@@ -261,8 +253,23 @@ def forecast(
         bits=int(solve.bits) if given.goal.tolerance is None else None, **_facts_of_plan(prepared, given),
         solves=solves, wall=wall_time(source, at.preset, drawn, Solve, partial(progress, "timing solves")),
         energy=EnergyModel().in_words(), refused=refused,
-        alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (), unfit=at.unfit(),
+        alternatives=tuple(alternatives_to(at, values, solves, progress)) if alternatives else (), unfit=at.unfit(),
     )  # fmt: skip
+
+
+def _plan_and_draw(
+    at: ForecastConditions, solve: Solve, given: Any, draws: int, progress: Progress
+) -> tuple[PreparedSolve | None, list[DrawnSolve], str]:
+    """Return the plan of a solve and what drawn chips make of it; without a loop that settles why there is none."""
+    drawn: list[DrawnSolve] = []
+    try:
+        prepared = at.planned(solve, given)
+    except ConvergenceError as error:
+        return None, drawn, str(error)
+    for one in at.drawn(solve, given, prepared, draws):
+        drawn.append(one)
+        progress("drawing chips", len(drawn), draws)
+    return prepared, drawn, ""
 
 
 def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def undeclared(kept: StoredResult, lengths: Mapping[str, int]) -> Conclusion:
     quantities = [
         f"{name} {_in_words(value)} {kept.units.get(name, '')}".rstrip()
         for name, value in kept.values.items()
-        if _is_told(value)
+        if _is_informative(value)
     ]
     recorded = {name: length for name, length in lengths.items() if length}
     if quantities:
@@ -175,7 +175,7 @@ def undeclared(kept: StoredResult, lengths: Mapping[str, int]) -> Conclusion:
     return Conclusion(measured=any(isinstance(one, list | dict) and one for one in kept.values.values()))
 
 
-def _is_told(value: object) -> bool:
+def _is_informative(value: object) -> bool:
     """Return whether a value of a result says something: a finite number, a word, yes or no."""
     if isinstance(value, int | float):
         return math.isfinite(value)
@@ -246,9 +246,9 @@ def carry_out(
                         stream.say(bench.simulated.chip.preset.warning, "WARNING")
                     with (
                         warnings_recorded(stream),
-                        _made_safe(bench, writer, stream, outcome),
+                        _making_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
-                        _losses_said(bench, stream),
+                        _reporting_losses(bench, stream),
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
@@ -346,7 +346,7 @@ class _Outcome:
 
 
 @contextmanager
-def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcome) -> Iterator[None]:
+def _making_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcome) -> Iterator[None]:
     """Make the bench safe on the way out and keep its settings; what is not safe is said in the file too."""
     failed = True
     try:
@@ -385,7 +385,7 @@ def _check_twins(bench: Bench) -> None:
 
 
 @contextmanager
-def _losses_said(bench: Bench, stream: Stream) -> Iterator[None]:
+def _reporting_losses(bench: Bench, stream: Stream) -> Iterator[None]:
     """Say, however a run ends, which cells its own pulses have destroyed: they are no defects of the chip's own."""
     try:
         yield

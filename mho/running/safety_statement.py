@@ -25,7 +25,7 @@ from mho.procedures.stream import (
     Started,
     announced,
 )
-from mho.processes import Safed, end_children, left_threads, make_safe_apart
+from mho.processes import SafetyResult, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
 from mho.runs import Conclusion
 
@@ -95,16 +95,16 @@ class SafetyObserver:
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
 
-    def bench_state(self, error: BaseException | None) -> Safed:
+    def bench_state(self, error: BaseException | None) -> SafetyResult:
         """Return the known state of the bench after the run, with `error` if it failed."""
         ended = self.ended
         if self.left_safe(error):
-            return Safed(True, confirmed=self.confirmed(error))
+            return SafetyResult(True, confirmed=self.confirmed(error))
         if isinstance(error, UnsafeError):
-            return Safed(False, str(error), error.live)
+            return SafetyResult(False, str(error), error.live)
         if ended is not None and ended.unsafe_reason:
-            return Safed(False, ended.unsafe_reason, ended.live)
-        return Safed(False, str(error or ""))
+            return SafetyResult(False, ended.unsafe_reason, ended.live)
+        return SafetyResult(False, str(error or ""))
 
     def confirmed(self, error: BaseException | None) -> float | None:
         """Return when every output of the bench was confirmed off, Unix time, s; None where this was not read back."""
@@ -238,7 +238,7 @@ def _read_back(
     display(Message("WARNING", trouble))
 
 
-def left_live(bench: str, found: Safed) -> str:
+def left_live(bench: str, found: SafetyResult) -> str:
     """Return what a fresh process found wrong with a bench that code of the user's own took for safe; "" for nothing."""
     if not found.safe:
         return f"bench {bench} was taken for safe by code of one's own, and is NOT confirmed safe: {found.reason}"

@@ -22,7 +22,7 @@ from mho.processes import (
     ABORT,
     BREAK_OFF,
     SAFING,
-    Safed,
+    SafetyResult,
     adopt_orphans,
     end_alone,
     end_whole,
@@ -37,7 +37,7 @@ LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's 
 # Code of the user's own runs, whose reports are not believed; the procedure has ended and the bench is being made safe;
 # it had left processes that could use the bench, and were ended, or a thread that could; this process ends regularly.
 ReportedEvent = Literal["own_code", "making_safe", "heirs", "thread", "leaving"]
-Note = Callable[[str, str, Safed], str]
+Note = Callable[[str, str, SafetyResult], str]
 Say = Callable[[str], object]
 
 
@@ -277,7 +277,7 @@ class _Supervisor:
         )
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
-    def _made_safe(self, bench: str, folder: str, found: Safed) -> str:
+    def _made_safe(self, bench: str, folder: str, found: SafetyResult) -> str:
         """Record in the queue whether the bench was made safe, and return a sentence about it."""
         try:
             more = self._note(bench, folder, found)

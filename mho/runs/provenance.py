@@ -27,7 +27,7 @@ from mho.runs.schema import RecordedParameter
 
 DIFF_BYTES = 256 * 1024
 GIT_TIMEOUT = 2.0
-_HOUSE = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
@@ -55,7 +55,7 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
         "seed": "" if seed is None else str(seed), "command_line": shlex.join(argv),
         "packages": "\n".join(installed_packages(sys.path)),
     }  # fmt: skip
-    return found | git_state(_HOUSE)
+    return found | git_state(_CHECKOUT)
 
 
 @cache
@@ -173,7 +173,7 @@ def _git(house: Path, command: Sequence[str]) -> str | None:
 
 def mho_version() -> str:
     """Return mho's version: the checkout's when run from one, for an older mho may be installed beside it."""
-    description = _HOUSE / "pyproject.toml"
+    description = _CHECKOUT / "pyproject.toml"
     if description.is_file():
         return str(tomllib.loads(description.read_text("utf-8"))["project"]["version"])
     try:

@@ -18,13 +18,13 @@ from mho.procedures.base import Procedure
 from mho.procedures.stream import NullStream
 from mho.running.budget.conductances import LastReads
 from mho.running.budget.questions import LoopQuestion, LoopTargets, ProductQuestion, Question, volts_per_unit
-from mho.running.budget.shares import Told
+from mho.running.budget.shares import StageProgress
 from mho.runs import RunFile
 
 MOST_ANSWERS = 64  # of one run that are explained, the first ones
 
 
-class Enough(Exception):
+class AllAnswered(Exception):
     """All answers of the run have been given."""
 
 
@@ -36,7 +36,7 @@ class Answers(NullStream):
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
         super().__init__()
         self.file, self.procedure, self.plan, self.bench = file, procedure, plan, bench
-        self.told: Told = lambda stage, done, total: None
+        self.report: StageProgress = lambda stage, done, total: None
         shapes = {
             one.name: (one.rows, one.columns)
             for one in parse_chip_map(bench.chip_text, "the chip map").arrays
@@ -68,7 +68,7 @@ class Answers(NullStream):
 
     def progress(self, stage: str, done: float, total: float, **values: Any) -> None:
         """Tell how far the repetition is."""
-        self.told(f"repeating: {stage}", int(done), int(total))
+        self.report(f"repeating: {stage}", int(done), int(total))
 
     def keep(self, exchange: Exchange) -> None:
         """Take an exchange that has just been played."""
@@ -93,11 +93,11 @@ class HeardInversions(Answers):
             return
         number, index = int(columns["matrix"][0]), int(columns["rhs"][0])
         if not self._errors:
-            raise Enough
+            raise AllAnswered
         measured = self._errors.get((number, index))
         if measured is None:  # every scale clamped an output, or the run did not come so far
             if (number, index) > max(self._errors):
-                raise Enough
+                raise AllAnswered
             return
         loop, systems = self.plan.loops[number], self.plan.systems
         rhs = systems.rhs[index]
@@ -113,7 +113,7 @@ class HeardInversions(Answers):
             )
         )
         if len(self.found) == min(MOST_ANSWERS, len(self._errors)):
-            raise Enough
+            raise AllAnswered
 
 
 class FirstCycles(Answers):
@@ -136,7 +136,7 @@ class FirstCycles(Answers):
             return
         column = int(row["rhs"])
         if column not in self._played:
-            raise Enough
+            raise AllAnswered
         system, plan = self.plan.system, self.procedure.matrix_in_use.plan  # type: ignore[attr-defined]
         form, held = plan.preconditioning, plan.loop.matrix + plan.shift * np.eye(len(plan.loop.matrix))
         rhs = form.equations(system.rhs[:, column])
@@ -151,7 +151,7 @@ class FirstCycles(Answers):
         played = replace(question, per_unit=per_unit)
         self.found.append(replace(question, measured=played.error_of(outputs[None])))
         if len(self.found) == min(MOST_ANSWERS, len(self._played)):
-            raise Enough
+            raise AllAnswered
 
 
 class Sums(Answers):
@@ -179,7 +179,7 @@ class Sums(Answers):
         targets = tile_targets(self.plan.tiles, levels)
         played = tuple(one for one in self._played if one.board.block is not None)
         self.found.append(ProductQuestion(self._measured, played, targets, self.procedure, self.plan))
-        raise Enough
+        raise AllAnswered
 
     def forget(self) -> None:
         """Forget what was played before the cells were programmed further: verify reads of whole columns."""

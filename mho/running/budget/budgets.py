@@ -27,7 +27,7 @@ from mho.running.budget.replaying import (
     replay,
     without_read_noise,
 )
-from mho.running.budget.shares import Decomposition, Moments, Told, decompose, moved_values
+from mho.running.budget.shares import Decomposition, Moments, StageProgress, decompose, moved_values
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, code_of, deny_all, foreign
 from mho.runs import RunFile, Status
@@ -161,7 +161,7 @@ def budget(
     draws: int = DRAWS,
     seed: int = 0,
     trust: Trust = deny_all,
-    progress: Told = lambda stage, done, total: None,
+    progress: StageProgress = lambda stage, done, total: None,
 ) -> Budget:
     """Explain the error of the run in the file at `path`, cause by cause.
 
@@ -182,7 +182,7 @@ def budget(
     trust : callable
         As for `rerun`.
     progress : callable
-        Told the stage, and how much of it is done.
+        StageProgress the stage, and how much of it is done.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def _joined(cells: Sequence[CellErrors], quiet: Sequence[CellErrors]) -> CellErr
 
 
 def _silent_replays(
-    twins: Sequence[RunRecipe], file: RunFile, trust: Trust, progress: Told
+    twins: Sequence[RunRecipe], file: RunFile, trust: Trust, progress: StageProgress
 ) -> list[Replayed | ReplayedCells]:
     """Return what the same chips come to when they are programmed without read noise; nothing where that cannot be."""
     recipes = [quiet for one in twins if (quiet := without_read_noise(one)) is not None]
@@ -257,7 +257,7 @@ def _silent_replays(
 
 
 def _explain(
-    replays: Sequence[Replayed], silent: Sequence[Replayed], draws: int, seed: int, progress: Told
+    replays: Sequence[Replayed], silent: Sequence[Replayed], draws: int, seed: int, progress: StageProgress
 ) -> _Explained:
     """Decompose the error of a run's answers, of its twin or of several; `silent` are programmed without read noise."""
     asked, quiet = (

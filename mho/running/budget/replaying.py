@@ -39,7 +39,7 @@ from mho.procedures import (
 )
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
-from mho.running.budget.answers import Answers, Enough, FirstCycles, HeardInversions, Sums, tile_targets
+from mho.running.budget.answers import AllAnswered, Answers, FirstCycles, HeardInversions, Sums, tile_targets
 from mho.running.budget.conductances import CellErrors, cell_errors
 from mho.running.budget.questions import (
     RAILED,
@@ -50,7 +50,7 @@ from mho.running.budget.questions import (
     RepeatedBench,
     squared_error,
 )
-from mho.running.budget.shares import Told
+from mho.running.budget.shares import StageProgress
 from mho.running.continuing import chip_before
 from mho.running.openers import Opening, with_earlier
 from mho.running.phases import Cut, CutShort
@@ -234,11 +234,11 @@ class FirstBlockCycles(Answers):
             return
         column = int(row["rhs"])
         if column not in self._errors:
-            raise Enough
+            raise AllAnswered
         blocks = self._blocks = self._blocks or self._programmed()
         self.found.append(BlockQuestion(self._errors[column] ** 2, blocks, column, played))
         if len(self.found) == min(MOST_BLOCK_ANSWERS, len(self._errors)):
-            raise Enough
+            raise AllAnswered
 
     def _programmed(self) -> Blocks:
         """Return the blocks, each with its targets."""
@@ -329,7 +329,10 @@ class _SolveOnMatrix(Solve):
 
 
 def replay(
-    recipe: RunRecipe, file: RunFile, trust: Trust = deny_all, told: Told = lambda stage, done, total: None
+    recipe: RunRecipe,
+    file: RunFile,
+    trust: Trust = deny_all,
+    report: StageProgress = lambda stage, done, total: None,
 ) -> Replayed | ReplayedCells:
     """Repeat a run on its own twin as far as its answers, or a programming as far as it came.
 
@@ -337,7 +340,10 @@ def replay(
     """
     watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
     opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
-    with opener(Opening(recipe.seed, [_heard(told)], Control())) as opened, watched.procedure() as procedure:
+    with (
+        opener(Opening(recipe.seed, [_heard(report)], Control())) as opened,
+        watched.procedure() as procedure,
+    ):
         bench = opened.bench
         plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([recipe.seed, 1]))
         if isinstance(plan, PreparedSolve) and plan.system.residual_only:
@@ -347,14 +353,14 @@ def replay(
             )
         kind = KINDS[recipe.kind](plan)
         stream = kind.answers(file, procedure, plan, bench)
-        stream.told = told
+        stream.report = report
         stream.earlier, stream.chip_kept = opened.earlier, opened.chip_kept
         if recipe.kind.cell_record and recipe.status is not Status.FINISHED:
             Cut(recipe.path, recipe.kind.cell_record).watch(stream)
         recorder = ExchangeRecorder(bench, stream.reads.of, stream.keep)
         try:
             procedure.execute(plan, bench, stream)
-        except (Enough, CutShort):
+        except (AllAnswered, CutShort):
             pass
         except Aborted:
             raise
@@ -405,9 +411,9 @@ def _remarks(recipe: RunRecipe, errors: CellErrors, asked: int) -> tuple[str, ..
     )
 
 
-def _heard(told: Told) -> Observer:
+def _heard(report: StageProgress) -> Observer:
     def hear(event: Any) -> None:
         if isinstance(event, Progress):
-            told(event.stage, event.done, event.total)
+            report(event.stage, event.done, event.total)
 
     return hear

@@ -112,7 +112,7 @@ MOST_ANSWERS = 1 << 13  # answers computed for an exact decomposition; more caus
 TOLERANCE = 0.005  # largest standard error of a sampled share
 MOST_PAIRS = 64  # of sampled orders
 Value = Callable[[Causes], float]  # mean squared error of a twin with only these causes
-Told = Callable[[str, int, int], None]  # told how much of a stage is done
+StageProgress = Callable[[str, int, int], None]  # called with a stage, and how much of it is done
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,11 @@ class Decomposition:
 
 
 def decompose(
-    value: Value, answers: int, rng: np.random.Generator, told: Told, causes: Sequence[Cause] = tuple(CAUSES)
+    value: Value,
+    answers: int,
+    rng: np.random.Generator,
+    report: StageProgress,
+    causes: Sequence[Cause] = tuple(CAUSES),
 ) -> Decomposition:
     """Decompose a twin's squared error.
 
@@ -151,7 +155,7 @@ def decompose(
     first = [others | {one} for one in causes] + [ALL - {one} for one in causes]
     ends = []
     for number, some in enumerate(first):
-        told("each cause", number, len(first))
+        report("each cause", number, len(first))
         ends.append(value(some))
     alone, mended = np.array(ends[:count]), np.array(ends[count:])
     whole, nothing = value(ALL), value(others)
@@ -163,7 +167,7 @@ def decompose(
     def of(members: int) -> float:
         if members not in known:
             known[members] = value(inert | {causes[i] for b, i in enumerate(active) if members >> b & 1})
-            told("causes together", len(known), 1 << len(active))
+            report("causes together", len(known), 1 << len(active))
         return known[members]
 
     values, errors = np.zeros(count), np.zeros(count)
@@ -185,7 +189,7 @@ class Moments:
 
 
 def moved_values(
-    value: Value, redrawn: Sequence[Value], of: Decomposition, rng: np.random.Generator, told: Told
+    value: Value, redrawn: Sequence[Value], of: Decomposition, rng: np.random.Generator, report: StageProgress
 ) -> Moments:
     """Return what the causes have at other moments, when noise is drawn anew.
 
@@ -210,7 +214,7 @@ def moved_values(
     own = walked(value)
     moments, mended = [], []
     for number, one in enumerate(redrawn):
-        told("other moments", number, len(redrawn))
+        report("other moments", number, len(redrawn))
         moments.append(of.values + walked(one) - own)
         left = np.full(len(of.causes), one(ALL))  # what has no share leaves the error as it is
         left[places] = [one(ALL - {cause}) for cause in order]

@@ -133,7 +133,7 @@ FORMING, SHORTEST = 4.3, 1e-5  # V, on line and gate, below what destroys a cell
 HIGH = 0.3  # of the top: a cell that was found above it is left as forming leaves it, one below is RESET
 
 
-class KeptTables(NullStream):
+class TableRecorder(NullStream):
     """Keeps the rows of one table, and nothing else."""
 
     def __init__(self, table: str) -> None:
@@ -177,7 +177,7 @@ def repeat(run: MeasuredRun, preset: str, seed: int) -> Columns:
         return _replayed(run.columns, preset, seed)
     assert run.source is not None  # a procedure has a bench
     assert run.chip is not None
-    stream = KeptTables(run.how.table)
+    stream = TableRecorder(run.how.table)
     with ArrayBench(as_arrays(run.source, preset), preset, seed) as bench:
         _as_found(bench, run, run.chip, preset)
         procedure = run.kind(**run.values)

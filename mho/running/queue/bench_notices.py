@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mho.errors import QueueError, UnsafeError
 from mho.input_files import bench_key
-from mho.processes import Safed, end_whole, make_safe_apart
+from mho.processes import SafetyResult, end_whole, make_safe_apart
 from mho.running.queue.job import ACTIVE, family_of_workers, unsafe_text, worker_lives
 from mho.running.queue.store import Queue, queue_path
 
 
-def tell_queue(bench: str, found: Safed) -> str:
+def tell_queue(bench: str, found: SafetyResult) -> str:
     """Write to the queue of the runs folder, if there is one, that a bench is safe, or which outputs are not.
 
     `bench`: packaged name or bench file.

@@ -150,7 +150,7 @@ class Database:
                 self._check()
                 self._use_write_ahead_log()
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._see_to_tables()
+                self._create_tables()
         except BaseException:
             self.close()
             raise
@@ -275,7 +275,7 @@ class Database:
                     raise
             time.sleep(0.01)
 
-    def _see_to_tables(self) -> None:
+    def _create_tables(self) -> None:
         if int(self.value("PRAGMA user_version")) == VERSION:
             return  # one that may only be read can still be shown
         with self.changing():

@@ -54,7 +54,7 @@ class DeferredWrites:
             try:
                 self._waiting[0]()
             except StorageError as error:
-                self._complain(error)
+                self._report_trouble(error)
                 return False
             self._waiting.popleft()
         self._safety = {}
@@ -96,11 +96,11 @@ class DeferredWrites:
             return False
 
     def _cannot_read(self, error: StorageError) -> None:
-        self._complain(error)
+        self._report_trouble(error)
         if self.settled:  # until it can be read again, nothing is begun either
             self._waiting.append(lambda: self._queue.lane(self._bench))
 
-    def _complain(self, error: StorageError) -> None:
+    def _report_trouble(self, error: StorageError) -> None:
         if not self._trouble:
             self._say("CRITICAL", f"{error}. It is tried again, and no job is begun before")
         self._trouble = str(error)

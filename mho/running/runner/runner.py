@@ -24,7 +24,7 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
 from mho.procedures.manifest import packaged_entry
-from mho.processes import Safed, make_safe_apart
+from mho.processes import SafetyResult, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
 from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, family_of_workers, runner_lives
@@ -172,7 +172,7 @@ class Runner:
         path: Path,
         bench: str = "simulated",
         *,
-        grace: StopTimeouts = STOP_TIMEOUTS,
+        timeouts: StopTimeouts = STOP_TIMEOUTS,
         listeners: Sequence[Callable[[Event], None]] = (),
     ) -> None:
         self.bench = bench_key(bench)
@@ -180,7 +180,7 @@ class Runner:
         self._presence = RunnerService(Rendezvous(self._queue.path, self.bench), self.bench, listeners)
         self._writes = DeferredWrites(self._queue, self.bench, self._say)
         self._family = family_of_workers(self._queue.path, self.bench)
-        self._grace = grace
+        self._timeouts = timeouts
         self._worker: Child | None = None  # while it has a job
         self._spare: Child | None = None  # which waits for the next job, loaded
         self._job: Job | None = None
@@ -189,7 +189,7 @@ class Runner:
         self._ending = ""
         self._drain = self._once = False  # as `serve` was told
         self._safing_asked = False
-        self._look_at = 0.0
+        self._next_look = 0.0
 
     # --- life ---
 
@@ -206,7 +206,7 @@ class Runner:
             End after one job as well.
         """
         with closing(self._queue):
-            self._see_that_alone()
+            self._refuse_second_runner()
             return self._serve(drain, once)
 
     def _serve(self, drain: bool, once: bool) -> str:
@@ -373,7 +373,7 @@ class Runner:
             reason = self._queue.lane(self.bench).reason
             self._say("ERROR", f"the queue of {self.bench} is held: {reason}", held=True)
 
-    def _see_that_alone(self) -> None:
+    def _refuse_second_runner(self) -> None:
         """Refuse when a job's own runner lives, even if its lock is gone."""
         for job in self._queue.jobs(self.bench, ACTIVE):
             if runner_lives(job):
@@ -389,7 +389,7 @@ class Runner:
             self._make_safe()
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
-            end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
+            end = wait_for_worker(job, self._family, self._timeouts.orphan, self._attend)
             self._settle(job, recorded_outcome(job.run, end, job.reason))
 
     def _read_back(self, job: Job, outcome: JobOutcome) -> JobOutcome:
@@ -412,12 +412,12 @@ class Runner:
             live=read_back.live,
         )
 
-    def _make_safe_apart(self) -> Safed:
+    def _make_safe_apart(self) -> SafetyResult:
         """Make the bench safe from a new process, and attend meanwhile."""
         self._state = "making safe"
         self._presence.announce(self.state())
         with ThreadPoolExecutor(1, "making safe") as apart:
-            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._grace.safing)
+            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._timeouts.safing)
             while not making.done():
                 self._attend()
         done = making.result()
@@ -440,7 +440,7 @@ class Runner:
             self._presence.announce(self.state())
         return done.safe
 
-    def _hold_unsafe(self, done: Safed, feared: Sequence[str] = ()) -> None:
+    def _hold_unsafe(self, done: SafetyResult, feared: Sequence[str] = ()) -> None:
         """Hold the queue, for the bench is not confirmed safe."""
         reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
         self._writes.hold_unsafe(reason, done.reason, done.live or feared)
@@ -457,7 +457,7 @@ class Runner:
         """Handle events until the child process is gone; its deadlines are enforced meanwhile."""
         while not child.ended:
             self._attend()
-            if done := child.press(self._grace.emergency):
+            if done := child.press(self._timeouts.emergency):
                 who = f"worker {child.pid}" if self._job is None else f"job {self._job.id}"
                 self._say("WARNING", f"{who}: {done}")
 
@@ -466,20 +466,20 @@ class Runner:
         with suppress(queue.Empty):
             item = self._presence.inbox.get(timeout=LOOK)
             if isinstance(item, ChildMessage):
-                self._hear(item.event)
+                self._handle(item.event)
             elif isinstance(item, ChildEnded):
                 item.child.ended = True
             elif isinstance(item, ClientRequest):
                 self._answer(item)
             elif isinstance(item, EndRequested):
-                self._wind_up(item.reason)
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK
+                self._abort_job(item.reason)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK
             settled = self._writes.settled
             if self._writes.changed() or (self._writes.catch_up() and not settled):
                 self._follow_queue()
 
-    def _hear(self, event: stream.Event) -> None:
+    def _handle(self, event: stream.Event) -> None:
         job = self._job
         if job is None:
             return
@@ -507,11 +507,11 @@ class Runner:
         self._presence.announce(QueueChanged())
         self._presence.announce(self.state())
 
-    def _wind_up(self, reason: str) -> None:
+    def _abort_job(self, reason: str) -> None:
         """Abort the running job; on the second call, do not wait for its safe point."""
         if self._worker is not None:
             again = bool(self._ending)
-            patience = self._grace.emergency if again else self._grace.abort
+            patience = self._timeouts.emergency if again else self._timeouts.abort
             self._worker.stop(reason, emergency=again, patience=patience)
         self._ending = reason
 
@@ -540,10 +540,10 @@ class Runner:
                     raise QueueError(f"no job is being run on bench {self.bench!r}")
                 if request.job not in (None, job.id):
                     raise QueueError(f"job {request.job} is not being run; job {job.id} is")
-                worker.stop("aborted by hand", patience=self._grace.abort)
+                worker.stop("aborted by hand", patience=self._timeouts.abort)
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
-                    worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)
+                    worker.stop(EMERGENCY, emergency=True, patience=self._timeouts.emergency)
                 elif self._state == "idle":  # another process may have left an output on
                     self._safing_asked, self._state = True, "making safe"
                 self._writes.hold_unsafe(EMERGENCY, f"{EMERGENCY}, not confirmed yet")

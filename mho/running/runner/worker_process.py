@@ -18,7 +18,7 @@ from typing import Any
 
 from mho.errors import QueueError
 from mho.procedures.stream import MakingSafe
-from mho.processes import HOUSE, MARK, OF_FAMILY, SAFING, end_whole, environment
+from mho.processes import CHECKOUT, MARK, OF_FAMILY, SAFING, end_whole, environment
 from mho.running.runner.messages import Command, JobDone, decode, encode
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
@@ -115,7 +115,7 @@ class Child:
     @property
     def usable(self) -> bool:
         """Whether it still waits, with mho's code as it is now: a run file states the code that its run had."""
-        changed = max(path.stat().st_mtime for path in HOUSE.glob("mho/**/*.py"))
+        changed = max(path.stat().st_mtime for path in CHECKOUT.glob("mho/**/*.py"))
         return self._process.poll() is None and changed < self._started
 
     def discard(self) -> None:

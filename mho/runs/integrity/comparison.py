@@ -119,13 +119,13 @@ def compare_runs(
             if with_additions:
                 now, after = _without_additions(then, now), _shared(before, after)
             data += (
-                _told("log", _numbered(then), _numbered(now)),
-                _told(
+                _compare_values("log", _numbered(then), _numbered(now)),
+                _compare_values(
                     "outcome",
                     {"status": old.status, "reason": old.reason},
                     {"status": new.status, "reason": new.reason},
                 ),
-                _told("result", _stated(before, restated), _stated(after, restated)),
+                _compare_values("result", _stated(before, restated), _stated(after, restated)),
             )
             if before != _stated(before, restated):
                 data += (DatasetComparison("result, intervals and what follows from them", restated=True),)
@@ -307,7 +307,7 @@ def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[s
     }
 
 
-def _told(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> DatasetComparison:
+def _compare_values(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> DatasetComparison:
     """Compare values or sentences of two runs; results of digital computations within their tolerance.
 
     That is values by the names in `DIGITAL`, and in sentences every number that is no integer.

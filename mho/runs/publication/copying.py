@@ -60,7 +60,7 @@ def without_folders(text: str, mark: str = "") -> str:
     return text
 
 
-NOBODY = frozenset((
+SHARED_ACCOUNTS = frozenset((
     "root", "admin", "administrator", "user", "users", "guest", "nobody", "unknown", "lab", "labor", "test", "public",
     "pi", "ubuntu", "debian", "jovyan", "runner", "vagrant", "ec2-user", "localhost", "localhost.localdomain",
 ))  # fmt: skip
@@ -124,14 +124,18 @@ def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> 
     whole = {host for host in (provenance.get("host", ""), *hosts) if host}
     folder = provenance.get("folder", "").rstrip("/\\")
     return PersonalNames(
-        _telling(users),
-        _telling(whole | {host.partition(".")[0] for host in whole}),
+        _identifying(users),
+        _identifying(whole | {host.partition(".")[0] for host in whole}),
         (folder,) if len(re.split(r"[\\/]+", folder)) > 2 else (),
     )
 
 
-def _telling(names: Iterable[str]) -> tuple[str, ...]:
-    told = {name for name in names if len(name) > 1 and name.lower() not in NOBODY and not name.isdecimal()}
+def _identifying(names: Iterable[str]) -> tuple[str, ...]:
+    told = {
+        name
+        for name in names
+        if len(name) > 1 and name.lower() not in SHARED_ACCOUNTS and not name.isdecimal()
+    }
     return tuple(sorted(told, key=lambda name: (-len(name), name)))
 
 
@@ -238,7 +242,7 @@ class _Copying:
         if "definition" not in entry and self.follows:  # as files of before do
             create_text(entry, "definition", DEFINITION).attrs["version"] = DEFINITION_VERSION
         if CARD not in entry:
-            create_text(entry, CARD, self._card_of_nobody())
+            create_text(entry, CARD, self._anonymous_card())
         self._hash_again(entry)
         if PUBLICATION not in entry:
             self._say(entry, digest)
@@ -305,7 +309,7 @@ class _Copying:
         if path in AS_THEY_ARE:
             return values
         if path == CARD:
-            return [self._card_of_nobody()]
+            return [self._anonymous_card()]
         if path == "log/message":
             return _in_pieces(values, names.withheld)
         if path in CODE:
@@ -320,7 +324,7 @@ class _Copying:
             return [in_json(one, names.withheld) for one in values]
         return [names.withheld(one) for one in values]
 
-    def _card_of_nobody(self) -> str:
+    def _anonymous_card(self) -> str:
         told = json.loads(in_json(self._card, self._names.withheld))
         facts = told["facts"] | {name: "" for name in ("host", "user", "operator") if name in told["facts"]}
         chip = decode(self._entry["chip/map"][()])

@@ -329,7 +329,7 @@ class RunRecord:
     @property
     def preset(self) -> str:
         """The cell preset of a simulated bench; "" on another one."""
-        return self._told("preset")
+        return self._provenance_text("preset")
 
     @property
     def seed(self) -> int | None:
@@ -342,7 +342,7 @@ class RunRecord:
         return self._seed("chip_seed")
 
     def _seed(self, name: str) -> int | None:
-        text = self._told(name)
+        text = self._provenance_text(name)
         with intact(self.path):
             if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
                 raise ValueError(
@@ -380,7 +380,7 @@ class RunRecord:
     def _group(self, name: str) -> h5py.Group:
         return self._items.item(name)
 
-    def _told(self, name: str) -> str:
+    def _provenance_text(self, name: str) -> str:
         """Return one text of the provenance; "" where it is missing."""
         with intact(self.path):
             there = self._items.has("provenance", name)

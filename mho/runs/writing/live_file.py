@@ -279,7 +279,7 @@ class LiveFile:
         self._began = time.monotonic()
         self._dirty = False
         self._over = False
-        self._wreck: BaseException | None = None  # the failed operation of HDF5
+        self._failure: BaseException | None = None  # the failed operation of HDF5
 
     def start(self) -> None:
         """Start the thread that flushes, writes the heartbeat and checks the disk."""
@@ -325,7 +325,7 @@ class LiveFile:
             self._flush_thread.stop()
             if self.refusal and status is not Status.FAILED:
                 status, reason = Status.FAILED, self.refusal
-            if self._wreck is None:
+            if self._failure is None:
                 try:
                     self._drain()
                     self._outcome.write(status, reason, self.elapsed(), self._digests())
@@ -334,7 +334,7 @@ class LiveFile:
                     self._give_up(error)
                 else:  # no circle with writer or thread: their buffers, megabytes, would wait for a full collection
                     del self._drain, self._note, self._digests, self._flush_thread
-            if self._wreck is not None:
+            if self._failure is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
             in_place = not self._location.is_gone()
             self._leave()
@@ -347,7 +347,7 @@ class LiveFile:
     def refused(self) -> RunFileError:
         """Return the error that says why nothing can be written any more."""
         refused = RunFileError(self.refusal)
-        refused.__cause__ = self._wreck
+        refused.__cause__ = self._failure
         return refused
 
     def _flush_pending(self) -> bool:
@@ -387,9 +387,9 @@ class LiveFile:
 
     def _give_up(self, error: BaseException) -> None:
         """Abandon the file: what HDF5 could not write it cannot close either."""
-        if self._wreck is not None:
+        if self._failure is not None:
             return
-        self._wreck = error
+        self._failure = error
         self.refusal = (
             f"run file {self.path} cannot be written any more ({plain_words(error)}); what was flushed "
             "is kept, see to the disk or choose another place with --output, and run again"
