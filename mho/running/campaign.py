@@ -26,8 +26,8 @@ from mho.procedures.catalogue import find_procedure, form_of
 from mho.procedures.conditions import load_conditions
 from mho.procedures.origin import name_of, names_file, source_of
 from mho.running.execution import run
-from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
+from mho.running.results import failure_reason
 from mho.runs import GOING_ON, Labels, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT

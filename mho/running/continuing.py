@@ -18,8 +18,17 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, with_earlier
-from mho.running.phases import Cut, CutShort, carry_out
+from mho.running.phases import (
+    Cut,
+    CutShort,
+    OpenedBench,
+    Opener,
+    Opening,
+    already_open,
+    carry_out,
+    note_left,
+    with_earlier,
+)
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
 from mho.runs import Status, new_run_path

@@ -17,8 +17,7 @@ from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import chip_after
-from mho.running.openers import Opener, already_open, named, with_earlier, with_formed_cells
-from mho.running.phases import carry_out
+from mho.running.phases import Opener, already_open, carry_out, named, with_earlier, with_formed_cells
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line

@@ -21,8 +21,7 @@ from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
-from mho.running.openers import already_open
-from mho.running.phases import carry_out
+from mho.running.phases import already_open, carry_out
 
 log = logging.getLogger(__name__)
 

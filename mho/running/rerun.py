@@ -10,8 +10,7 @@ from pathlib import Path
 from mho.errors import Aborted, MhoError
 from mho.procedures.stream import Event, Observer, Started
 from mho.running.continuing import chip_before
-from mho.running.openers import with_earlier
-from mho.running.phases import carry_out
+from mho.running.phases import carry_out, with_earlier
 from mho.running.recipe import read_recipe
 from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status, new_run_path

@@ -31,7 +31,7 @@ from mho.procedures import (
 )
 from mho.procedures.chip_in_use import chip_of, formed_cells_of, recall_formed
 from mho.procedures.stream import Control
-from mho.running.openers import Opening, already_open, with_earlier
+from mho.running.phases import Opening, already_open, with_earlier
 from mho.running.rerun import rerun
 from mho.runs import RunFile
 

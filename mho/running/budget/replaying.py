@@ -52,8 +52,7 @@ from mho.running.budget.questions import (
 )
 from mho.running.budget.shares import StageProgress
 from mho.running.continuing import chip_before
-from mho.running.openers import Opening, with_earlier
-from mho.running.phases import Cut, CutShort
+from mho.running.phases import Cut, CutShort, Opening, with_earlier
 from mho.running.recipe import RunRecipe
 from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status

@@ -33,7 +33,7 @@ from mho.procedures.stream import Control, Observer
 from mho.running.characterising.plan_files import PLAN, joined
 from mho.running.continuing import chip_after
 from mho.running.execution import run
-from mho.running.openers import Opening, named
+from mho.running.phases import Opening, named
 from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.running.queue import own_seconds
 from mho.running.rehearsal import MESSAGE_TIMES, bus_reports

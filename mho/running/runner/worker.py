@@ -27,8 +27,8 @@ from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_children, interrupt, leave, left_threads
 from mho.running.execution import run
-from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
+from mho.running.results import failure_reason
 from mho.running.runner.messages import (
     EMERGENCY,
     RUNNER_GONE,
