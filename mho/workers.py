@@ -36,18 +36,12 @@ class Done(Generic[Item, Result]):
 
 
 class Workers:
-    """A set of dask workers, each one process with one thread, since a bench is not shared.
-
-    Attributes
-    ----------
-    dashboard : str
-        Where a browser can watch them.
-    """
+    """A set of dask workers, each one process with one thread, since a bench is not shared."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._scheduler = str(client.scheduler.address)
-        self.dashboard = str(client.dashboard_link)
+        self.dashboard = str(client.dashboard_link)  # where a browser can watch them
 
     def count(self) -> int:
         """Present number of workers."""

@@ -188,17 +188,12 @@ class Cut:
         Its file.
     table : str
         The table in which it has all that it did to cells, row by row.
-
-    Attributes
-    ----------
-    rows : int
-        How many rows the file holds of it.
     """
 
     def __init__(self, path: Path, table: str) -> None:
         self._path, self._table = path, table
         with RunFile(path) as run:
-            self.rows = run.length(table)
+            self.rows = run.length(table)  # how many rows the file holds of it
         self._so_far = 0
 
     def watch(self, stream: Stream) -> None:

@@ -41,26 +41,18 @@ class SafetyObserver:
         Reports to the supervisor.
     bench : str
         Name of a real bench for the supervisor.
-
-    Attributes
-    ----------
-    ended : Ended or None
-        The run's last announcement.
-    taken : bool
-        Whether the run had locked a bench of real instruments, and was not refused before.
-    control : Control
-        Control to use for the run: it is interrupted when its supervisor is gone.
     """
 
     def __init__(self, report: Report | None = None, bench: str = "") -> None:
         self._report = report or Report()
         self._bench = bench
+        # taken: whether the run had locked a bench of real instruments, and was not refused before
         self.taken, self._begun = False, False
-        self.control = Control()
+        self.control = Control()  # control to use for the run: it is interrupted when its supervisor is gone
         self._report.when_lost = self._interrupt
         if self._report.lost:
             self._interrupt()
-        self.ended: Ended | None = None
+        self.ended: Ended | None = None  # the run's last announcement
 
     def __call__(self, event: Event) -> None:
         """Process one event of the run."""

@@ -20,7 +20,7 @@ OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
 
 
 def programming_figures(
-    arrays: Sequence[str], windows: Iterable[tuple[float, float]] = (), *, pulses: bool = True
+    arrays: Sequence[str], windows: Iterable[tuple[float, float]] = ()
 ) -> tuple[Figure, ...]:
     """Return how cells were programmed: their levels, the pulses they took, and by how much they miss their targets.
 
@@ -32,8 +32,6 @@ def programming_figures(
         Their maps are ``ARRAY_conductance``, ``ARRAY_target`` and ``ARRAY_pulses``.
     windows : iterable of (low, high)
         The verify window of each digit, S; an infinite end is open.
-    pulses : bool
-        Whether there are maps of pulses.
     """
     conductances, targets, counts = (
         tuple(f"{array}_{quantity}" for array in arrays) for quantity in ("conductance", "target", "pulses")
@@ -72,4 +70,4 @@ def programming_figures(
             Figure("confusion", kind="confusion", title="Levels wanted and read", **targeted),
             Figure("inside", kind="share", title="Share of the cells inside their window", **targeted),
         )
-    return (levels, shares, *of_levels, *((taken, finished) if pulses else ()), errors, correlation)
+    return (levels, shares, *of_levels, taken, finished, errors, correlation)

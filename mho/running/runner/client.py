@@ -154,17 +154,11 @@ def _refusal(answer: RequestRefused) -> QueueError:
 
 
 class Watch:
-    """The events that a runner announces; a context manager, and an iterator that ends with the runner or by `close`.
-
-    Attributes
-    ----------
-    over : bool
-        Whether there is nothing more to come.
-    """
+    """The events that a runner announces; a context manager, and an iterator that ends with the runner or by `close`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self.over = False
+        self.over = False  # whether there is nothing more to come
 
     def __enter__(self) -> Self:
         return self

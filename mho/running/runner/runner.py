@@ -71,16 +71,13 @@ class RunnerService:
         For messages.
     listeners : sequence of callables
         Called with each announcement, in the announcing thread.
-
-    Attributes
-    ----------
-    inbox : queue.SimpleQueue
-        All incoming events: those of workers, requests of clients (`server.ClientRequest`), and `EndRequested`.
     """
 
     def __init__(
         self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
     ) -> None:
+        # all incoming events: those of workers, requests of clients (`server.ClientRequest`), and
+        # `EndRequested`
         self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._place, self._bench, self._listeners = place, bench, tuple(listeners)
         self._server: ControlServer | None = None

@@ -70,19 +70,6 @@ class Child:
         Identifies it and its descendants together with others, as for `mho.processes.end_whole`.
     modules : sequence of str
         Of mho, which it imports while it waits.
-
-    Attributes
-    ----------
-    pid : int
-        Process id.
-    done : JobDone or None
-        Its last message.
-    ended : bool
-        Whether the process is gone.
-    children : bool
-        Whether descendants were ended with it; they could use its bench, whatever its last message says.
-    asked : str
-        Reason for a requested stop, and the steps taken; empty otherwise.
     """
 
     def __init__(self, inbox: queue.SimpleQueue[Any], family: str = "", modules: Sequence[str] = ()) -> None:
@@ -96,10 +83,13 @@ class Child:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=environment(**{MARK: self._mark}),
             start_new_session=True,
         )  # fmt: skip
-        self.pid = self._process.pid
-        self.done: JobDone | None = None
+        self.pid = self._process.pid  # process id
+        self.done: JobDone | None = None  # its last message
+        # children: whether descendants were ended with it; they could use its bench, whatever its last
+        # message says
+        # ended: whether the process is gone
         self.ended = self.children = False
-        self.asked = ""
+        self.asked = ""  # reason for a requested stop, and the steps taken; empty otherwise
         self._due: float | None = None
         self._patience = 0.0
         self._broken_off = self._killed = False

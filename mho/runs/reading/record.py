@@ -144,6 +144,16 @@ CONCLUSION_SINCE = 5  # schema from which on a run file has a conclusion
 SEED_DIGITS = 4000  # Python reads no more
 
 
+class StoredText:
+    """A text of a run file, read whenever it is asked for; "" where a file of an older version has none in its `group`."""
+
+    def __init__(self, place: str, group: str = "") -> None:
+        self._place, self._group = place, group
+
+    def __get__(self, record: RunRecord, kind: type[RunRecord]) -> str:
+        return record.text(self._place, self._group)
+
+
 class RunRecord:
     """The part of an open run file that describes the run; `mho.runs.reading.reader.RunFile` adds its data.
 
@@ -151,6 +161,17 @@ class RunRecord:
 
     `whole`: all of the file has been checked to be its own; else what is asked for is checked then.
     """
+
+    title = StoredText("title")  # one line for lists and plots
+    reason = StoredText("reason")  # why the run failed or was aborted; empty otherwise
+    procedure = StoredText("procedure/name")  # the procedure's class name
+    version = StoredText("procedure/version")  # the procedure's own version
+    source = StoredText("procedure/source", "procedure")  # of a user's own procedure; "" for mho's own
+    bench = StoredText("bench/file")  # the bench file
+    chip = StoredText("chip/map")  # the chip map
+    defects = StoredText("chip/defects", "chip")  # the list of defects that the run went by; "" for none
+    formed = StoredText("chip/formed", "chip")  # the chip's cells that were formed when the run ended
+    cells = StoredText("chip/cells")  # the arrays and cell ranges in use
 
     def __init__(self, path: Path, file: h5py.File, *, whole: bool = True) -> None:
         self.path = path
@@ -173,11 +194,6 @@ class RunRecord:
         return bool(self._file)
 
     @property
-    def title(self) -> str:
-        """One line for lists and plots."""
-        return self._text("title")
-
-    @property
     def status(self) -> Status:
         """Present status of the run; INTERRUPTED when the file says running and its writer is gone."""
         with intact(self.path):
@@ -193,11 +209,6 @@ class RunRecord:
         """Whether no writer has closed the file: it is being written, or its writer was killed."""
         with intact(self.path):
             return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or is_marked(self.path)
-
-    @property
-    def reason(self) -> str:
-        """Why the run failed or was aborted; empty otherwise."""
-        return self._text("reason")
 
     @property
     def conclusion(self) -> Conclusion | None:
@@ -236,22 +247,6 @@ class RunRecord:
             return float(self._group("heartbeat")[()])
 
     @property
-    def procedure(self) -> str:
-        """The procedure's class name."""
-        return self._text("procedure/name")
-
-    @property
-    def version(self) -> str:
-        """The procedure's own version."""
-        return self._text("procedure/version")
-
-    @property
-    def source(self) -> str:
-        """Text of the module of a user's own procedure; "" for one of mho's own, and in older files."""
-        with intact(self.path):
-            return self._text("procedure/source") if "source" in self._group("procedure") else ""
-
-    @property
     def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
         with intact(self.path):
@@ -266,33 +261,6 @@ class RunRecord:
             for name, one in self.parameters.items()
             if one.value is not None and not one.origin
         }
-
-    @property
-    def bench(self) -> str:
-        """The bench file, as text."""
-        return self._text("bench/file")
-
-    @property
-    def chip(self) -> str:
-        """The chip map, as text."""
-        return self._text("chip/map")
-
-    @property
-    def defects(self) -> str:
-        """The list of the chip's defects that the run went by, as text; "" for none, and in older files."""
-        with intact(self.path):
-            return self._text("chip/defects") if "defects" in self._group("chip") else ""
-
-    @property
-    def formed(self) -> str:
-        """The chip's cells that were formed when the run ended, as text; "" in older files."""
-        with intact(self.path):
-            return self._text("chip/formed") if "formed" in self._group("chip") else ""
-
-    @property
-    def cells(self) -> str:
-        """The arrays and cell ranges in use, as text."""
-        return self._text("chip/cells")
 
     @property
     def instruments(self) -> dict[str, dict[str, str]]:
@@ -376,6 +344,12 @@ class RunRecord:
     def _keeps_units(self) -> bool:
         """Whether the file is of schema 3 or later."""
         return self.schema >= RESULT_SINCE
+
+    def text(self, place: str, optional_in: str = "") -> str:
+        """Return a text by its place; "" where the group that it is optional in has none."""
+        with intact(self.path):
+            missing = optional_in and place.rpartition("/")[2] not in self._group(optional_in)
+            return "" if missing else self._text(place)
 
     def _group(self, name: str) -> h5py.Group:
         return self._items.item(name)
