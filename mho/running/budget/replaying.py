@@ -39,16 +39,21 @@ from mho.procedures import (
 )
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
-from mho.running.budget.answers import AllAnswered, Answers, FirstCycles, HeardInversions, Sums, tile_targets
 from mho.running.budget.conductances import CellErrors, cell_errors
 from mho.running.budget.questions import (
     RAILED,
+    AllAnswered,
+    Answers,
+    FirstCycles,
+    HeardInversions,
     LoopInputs,
     LoopTargets,
     Question,
     Railed,
     RepeatedBench,
+    Sums,
     squared_error,
+    tile_targets,
 )
 from mho.running.budget.shares import StageProgress
 from mho.running.continuing import chip_before
