@@ -127,14 +127,9 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
     Processes are found by session, by descent, and by `mark` in their initial environment. A process that left its
     session and parents and has another environment cannot be found.
 
-    Parameters
-    ----------
-    leader : int or None
-        Process id of a session leader that was not waited for; None when it is gone.
-    mark : str
-        Value of the variable `MARK`: of one worker, or of a family.
-    children : bool
-        Whether to end all children of this process as well, that is, the orphans that it has adopted.
+    `leader`: process id of a session leader that was not waited for; None when it is gone.
+    `mark`: value of the variable `MARK`: of one worker, or of a family.
+    `children`: whether to end all children of this process as well, that is, the orphans that it has adopted.
     """
     import psutil
 
@@ -215,12 +210,8 @@ class SafetyResult:
 def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> SafetyResult:
     """Make a bench safe from a new process, independent of the one that left it; kill that one first.
 
-    Parameters
-    ----------
-    bench : str
-        A packaged bench or a bench file, as seen from `folder`.
-    patience : float
-        Time limit, s.
+    `bench`: a packaged bench or a bench file, as seen from `folder`.
+    `patience`: time limit, s.
     """
     process = _start_safing(bench, folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -258,12 +249,8 @@ def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:
 
     Called in another thread than the one that works. A new process kills this one and makes the bench safe.
 
-    Parameters
-    ----------
-    abort : callable
-        Requests a stop at the next safe point.
-    bench : callable
-        Returns the real bench in use; empty when there is none.
+    `abort`: requests a stop at the next safe point.
+    `bench`: returns the real bench in use; empty when there is none.
     """
     abort()
     time.sleep(ABORT)

@@ -259,19 +259,13 @@ class Campaign:
     done: a campaign that is carried out again in its folder repeats no finished run. What every run depends on is
     what it is when the campaign is made, see `mho.running.campaign`.
 
+    `folder`: made if need be.
+    `tries`: how often a run that fails is tried in all.
+    `share`: the runs that are carried out here; others may carry out the others in the same folder at the
+        same time.
+    `labels`: of its runs; by default those of the user's environment.
     `InputError` for a plan with a bench of real instruments or with steps that go on after others, and for a
     folder that holds another plan.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if need be.
-    tries : int
-        How often a run that fails is tried in all.
-    share : CampaignShare
-        The runs that are carried out here; others may carry out the others in the same folder at the same time.
-    labels : Labels, optional
-        Of its runs; by default those of the user's environment.
     """
 
     def __init__(

@@ -40,14 +40,10 @@ def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_a
 
     The run's observers get the progress of the repetition, and the run's control may pause and stop it.
 
-    Parameters
-    ----------
-    path : path
-        A finished run on a simulated bench. If it went on from another run itself, that one is repeated before it.
-    bench : str, optional
-        Name under which the bench is wanted; another one than the run's is refused.
-    trust : callable
-        Asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
+    `path`: a finished run on a simulated bench. If it went on from another run itself, that one is repeated
+        before it.
+    `bench`: name under which the bench is wanted; another one than the run's is refused.
+    `trust`: asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
 
     Raises
     ------
@@ -201,15 +197,10 @@ def resume(
 ) -> Any:
     """Carry out the rest of the run in the file at `path`, and return the result of all of it, `path` filled in.
 
-    Parameters
-    ----------
-    path : path
-        An ended run on a simulated bench, however it ended. On real instruments the run is started again, with
-        ``resume_of`` of `mho.run`.
-    output, observers, control
-        As for `mho.run`.
-    trust : callable
-        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `path`: an ended run on a simulated bench, however it ended. On real instruments the run is started again,
+        with ``resume_of`` of `mho.run`.
+    `output`, `observers`, `control`: as for `mho.run`.
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
 
     Raises
     ------

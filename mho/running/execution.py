@@ -50,12 +50,8 @@ class NotebookPage:
 class NotebookProgress:
     """Observes a run: a bar for each of its stages, its warnings, and in their place the run when it is over.
 
-    Parameters
-    ----------
-    display : callable
-        Shows something below the cell, and returns the handle by which it is replaced.
-    clock : callable
-        Wall time, s: bars are drawn at most four times a second.
+    `display`: shows something below the cell, and returns the handle by which it is replaced.
+    `clock`: wall time, s: bars are drawn at most four times a second.
     """
 
     def __init__(

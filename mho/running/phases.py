@@ -182,12 +182,8 @@ class CutShort(Exception):
 class Cut:
     """The place at which a run was cut short.
 
-    Parameters
-    ----------
-    path : Path
-        Its file.
-    table : str
-        The table in which it has all that it did to cells, row by row.
+    `path`: its file.
+    `table`: the table in which it has all that it did to cells, row by row.
     """
 
     def __init__(self, path: Path, table: str) -> None:
@@ -246,12 +242,8 @@ def conclusion_of(
     A procedure whose own code fails here has measured all the same: the run gets a line as if it declared none, and a
     warning.
 
-    Parameters
-    ----------
-    kept : StoredResult
-        What the run file keeps of `result`.
-    lengths : mapping
-        Rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
+    `kept`: what the run file keeps of `result`.
+    `lengths`: rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
     """
     try:
         declared = procedure.conclude(plan, result)

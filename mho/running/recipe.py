@@ -85,12 +85,8 @@ class RunRecipe:
 def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> RunRecipe:
     """Read what it takes to repeat the run in the file at `path`.
 
-    Parameters
-    ----------
-    trust : callable
-        Asked for a procedure or driver that the file names and that is none of mho's own.
-    real : bool
-        Take a run on real instruments as well, for whoever puts a twin in the place of its bench.
+    `trust`: asked for a procedure or driver that the file names and that is none of mho's own.
+    `real`: take a run on real instruments as well, for whoever puts a twin in the place of its bench.
 
     Raises
     ------

@@ -43,14 +43,9 @@ UNSEEN = (
 def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None = None) -> None:
     """Refuse a run that the bench cannot carry out, by planning it on the bench's twins; nothing is sent, no lock taken.
 
-    Parameters
-    ----------
-    given : Any
-        What `procedure.check` returned.
-    source : BenchSource
-        The bench file, whose limits were checked.
-    preset : str, optional
-        Cells of a simulated bench.
+    `given`: what `procedure.check` returned.
+    `source`: the bench file, whose limits were checked.
+    `preset`: cells of a simulated bench.
 
     Raises
     ------
@@ -184,28 +179,17 @@ def rehearse(
 
     The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use.
 
+    `bench`: a bench file, or a packaged bench.
+    `seed`: of everything random; a fresh one is drawn, and is in the report.
+    `preset`: cells of the simulated chip (one of `CELL_PRESETS`); default "pku", or the bench file's.
+    `output`: where to leave the run file; without it none is left.
+    `beyond`: go on beyond the bench's limits, which stop the procedure otherwise; what exceeds them, and by
+        how much, is in the report.
+    `force`: take limits of the bench file that can hardly be meant as they are.
+    `message_times`: assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
+    `observers`: as for `run`; without `output` they hear nothing of the file that is not kept.
     `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any
     bench, `Aborted` when the user stops it.
-
-    Parameters
-    ----------
-    bench : str
-        A bench file, or a packaged bench.
-    seed : int, optional
-        Of everything random; a fresh one is drawn, and is in the report.
-    preset : str, optional
-        Cells of the simulated chip (one of `CELL_PRESETS`); default "pku", or the bench file's.
-    output : path, optional
-        Where to leave the run file; without it none is left.
-    beyond : bool
-        Go on beyond the bench's limits, which stop the procedure otherwise; what exceeds them, and by how much, is
-        in the report.
-    force : bool
-        Take limits of the bench file that can hardly be meant as they are.
-    message_times : mapping
-        Assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
-    observers : sequence of callables
-        As for `run`; without `output` they hear nothing of the file that is not kept.
 
     Returns
     -------

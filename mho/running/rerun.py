@@ -44,16 +44,10 @@ def rerun(
 ) -> Rerun:
     """Repeat the run in the file at `path` and compare the two.
 
-    Parameters
-    ----------
-    path : path
-        An ended run on a simulated bench.
-    output : path, optional
-        Run file or folder, as for `mho.run`.
-    observers : sequence of callables
-        As for `mho.run`.
-    trust : callable
-        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `path`: an ended run on a simulated bench.
+    `output`: run file or folder, as for `mho.run`.
+    `observers`: as for `mho.run`.
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
 
     Raises
     ------

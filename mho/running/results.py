@@ -76,14 +76,10 @@ class StoredResult:
 def stored_result(result: object) -> StoredResult:
     """Return what a run file keeps of what `execute` returned.
 
+    `result`: a mapping, a dataclass (its `path` is the run file's, and left out), or one value, which is kept
+        as ``result``; None is nothing. A number or an array with a unit is a pair, ``(3e-6, "S")``. Of an
+        object with a mapping as its `summary` that is kept, with the units that its `units` gives by name.
     `RunFileError` naming the first thing in it that cannot be kept, and its type.
-
-    Parameters
-    ----------
-    result : object
-        A mapping, a dataclass (its `path` is the run file's, and left out), or one value, which is kept as ``result``; None
-        is nothing. A number or an array with a unit is a pair, ``(3e-6, "S")``. Of an object with a mapping as its
-        `summary` that is kept, with the units that its `units` gives by name.
     """
     if result is None:
         return StoredResult({}, {})

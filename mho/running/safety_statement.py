@@ -35,12 +35,8 @@ SUPERVISOR_GONE = "the process that looked after the run is gone"
 class SafetyObserver:
     """An observer of one run.
 
-    Parameters
-    ----------
-    report : Report, optional
-        Reports to the supervisor.
-    bench : str
-        Name of a real bench for the supervisor.
+    `report`: reports to the supervisor.
+    `bench`: name of a real bench for the supervisor.
     """
 
     def __init__(self, report: Report | None = None, bench: str = "") -> None:

@@ -92,13 +92,9 @@ def supervise(note: Note, say: Say) -> Report:
     Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
     it goes on here, without a supervisor.
 
-    Parameters
-    ----------
-    note : callable
-        Called for every bench that a new process had to make safe, with the folder of its name and the result; returns
-        a message for the user.
-    say : callable
-        Called with a message about a run that could not report its own end.
+    `note`: called for every bench that a new process had to make safe, with the folder of its name and the
+        result; returns a message for the user.
+    `say`: called with a message about a run that could not report its own end.
     """
     if not hasattr(os, "fork"):
         return Report()

@@ -105,16 +105,10 @@ def code_of(file: RunFile) -> CodeNames:
 def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tuple[str, ...]:
     """Return, as ``module:Class``, the classes outside mho among a procedure, a strategy and a bench's drivers.
 
+    `procedure`, `strategy`: by the names that they are loaded by, as of `code_of`; "" for none.
+    `bench`: the text of a bench file, which is not checked further.
+    `source`: name for errors.
     `InputError` when the text is not TOML.
-
-    Parameters
-    ----------
-    procedure, strategy : str
-        By the names that they are loaded by, as of `code_of`; "" for none.
-    bench : str
-        The text of a bench file, which is not checked further.
-    source : str
-        Name for errors.
     """
     # A driver's name without a colon is one of mho's models; its former name is translated when it is loaded, too.
     drivers = [current_name(one) for one in _classes(load_toml(bench, source, InputError)) if ":" in one]
@@ -126,14 +120,9 @@ def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tupl
 def runs_foreign_code(procedure: str, strategy: str, bench: str) -> bool:
     """Return whether a run has a procedure, a strategy or drivers that are none of mho's own; nothing is loaded.
 
+    `procedure`, `strategy`: as `find_procedure` and `find_strategy` take them; no strategy is "".
+    `bench`: packaged name or bench file.
     `MhoError` for a name that nothing is known of, and a bench file that cannot be read.
-
-    Parameters
-    ----------
-    procedure, strategy : str
-        As `find_procedure` and `find_strategy` take them; no strategy is "".
-    bench : str
-        Packaged name or bench file.
     """
     text = read_bench_texts(bench)[0]
     names = class_name(procedure), strategy and strategy_class_name(strategy)

@@ -26,12 +26,8 @@ def programming_figures(
 
     `OF_LEVELS` are those that make sense only where there are few levels, and many cells of each.
 
-    Parameters
-    ----------
-    arrays : sequence of str
-        Their maps are ``ARRAY_conductance``, ``ARRAY_target`` and ``ARRAY_pulses``.
-    windows : iterable of (low, high)
-        The verify window of each digit, S; an infinite end is open.
+    `arrays`: their maps are ``ARRAY_conductance``, ``ARRAY_target`` and ``ARRAY_pulses``.
+    `windows` (low, high): the verify window of each digit, S; an infinite end is open.
     """
     conductances, targets, counts = (
         tuple(f"{array}_{quantity}" for array in arrays) for quantity in ("conductance", "target", "pulses")

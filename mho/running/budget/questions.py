@@ -107,14 +107,9 @@ class LoopInputs:
 class RepeatedBench:
     """Every block in its place answers as it did, the first time as in its first exchange.
 
-    Parameters
-    ----------
-    targets : mapping of Holding
-        Of the cells in each place.
-    causes : frozenset of str
-        Those that are on.
-    facts : LoopInputs, optional
-        Of the bench that played them.
+    `targets`: of the cells in each place.
+    `causes`: those that are on.
+    `facts`: of the bench that played them.
     """
 
     def __init__(

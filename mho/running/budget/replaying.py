@@ -85,14 +85,9 @@ class WatchedBlocks(ProgrammedBlockMatrix):
 class Blocks:
     """The programmed blocks of a solve, on twins with any causes: calibrated anew for each set of them.
 
-    Parameters
-    ----------
-    facts : LoopInputs
-        Of the bench that repeated the run.
-    targets : mapping of Holding
-        Of the cells in each place.
-    before, calibration : tuples of Exchange
-        What was played before the products were calibrated, and for that.
+    `facts`: of the bench that repeated the run.
+    `targets`: of the cells in each place.
+    `before`, `calibration`: what was played before the products were calibrated, and for that.
     """
 
     def __init__(

@@ -26,12 +26,8 @@ MOST_EXACT = 16  # causes: 65,536 sets
 def shapley_values(values: ArrayLike) -> Floats:
     """Return the Shapley values (k, ...) of a function given on all sets.
 
+    `values` (2^k, ...): v of each set, by its number.
     `ValueError` for another number of sets, or more than 2^16.
-
-    Parameters
-    ----------
-    values : (2^k, ...) array
-        v of each set, by its number.
     """
     v = np.asarray(values, np.float64)
     k = max(len(v), 1).bit_length() - 1
@@ -65,16 +61,10 @@ def sampled_values(
     A pair of an order and its reverse is exact for functions in which causes act alone or by twos (Castro, Gomez and
     Tejada 2009; antithetic sampling). Every single order adds up to v(all) - v(none), and so does their mean.
 
-    Parameters
-    ----------
-    value : callable
-        Number of a set -> v; called once for each set.
-    count : int
-        k.
-    tolerance : float
-        Largest standard error, as a share of |v(all) - v(none)|.
-    most : int
-        Pairs of orders, at most; at least 2 are taken.
+    `value`: number of a set -> v; called once for each set.
+    `count`: k.
+    `tolerance`: largest standard error, as a share of |v(all) - v(none)|.
+    `most`: pairs of orders, at most; at least 2 are taken.
     """
     known: dict[int, float] = {}
 
@@ -141,14 +131,9 @@ def decompose(
 ) -> Decomposition:
     """Decompose a twin's squared error.
 
-    Parameters
-    ----------
-    answers : int
-        Of which it is the mean: what one call takes.
-    rng : numpy.random.Generator
-        Of sampled orders.
-    causes : sequence of str
-        Those that this kind of answer has; all others are on.
+    `answers`: of which it is the mean: what one call takes.
+    `rng`: of sampled orders.
+    `causes`: those that this kind of answer has; all others are on.
     """
     others = ALL - frozenset(causes)
     count = len(causes)

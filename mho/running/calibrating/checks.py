@@ -164,14 +164,9 @@ class TableRecorder(NullStream):
 def repeat(run: MeasuredRun, preset: str, seed: int) -> Columns:
     """Repeat a run on cells of a preset, and return its pulses.
 
-    Parameters
-    ----------
-    run : MeasuredRun
-        One that can be repeated.
-    preset : str
-        A name, a file, or the text of one.
-    seed : int
-        Of everything random.
+    `run`: one that can be repeated.
+    `preset`: a name, a file, or the text of one.
+    `seed`: of everything random.
     """
     if run.kind is None:
         return _replayed(run.columns, preset, seed)
@@ -333,20 +328,12 @@ def check_runs(
 ) -> Checks:
     """Repeat runs on chips drawn from a preset's posterior, and compare.
 
+    `paths`, `held_out`: runs that the preset was made from, and others; those without pulses are left out.
+    `preset`: a preset's name, file, or text.
+    `draws`: chips, at least 40.
+    `seed`: of all draws.
+    `progress`: called with chips done and all.
     `BenchError` for a preset or a posterior that cannot be used.
-
-    Parameters
-    ----------
-    paths, held_out : sequences of path
-        Runs that the preset was made from, and others; those without pulses are left out.
-    preset : str
-        A preset's name, file, or text.
-    draws : int
-        Chips, at least 40.
-    seed : int
-        Of all draws.
-    progress : function, optional
-        Called with chips done and all.
     """
     posterior = PosteriorDraws(preset)
     least = formed_above(asdict(cell_preset(preset)))

@@ -113,10 +113,7 @@ def of_programming(
 ) -> Part:
     """Return pulses a cell and the share in its window by digit, and the 95 % quantile of pulses.
 
-    Parameters
-    ----------
-    digits : (rows, columns) array
-        Wanted of the cells where `rows` and `lines` cross.
+    `digits` (rows, columns): wanted of the cells where `rows` and `lines` cross.
     """
     known = np.unique(digits)
     quantities = [

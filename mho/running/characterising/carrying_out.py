@@ -45,12 +45,8 @@ Places = list[int]
 def without_broken(broken: NDArray[np.bool_], rows: Places, columns: Places) -> tuple[Places, Places]:
     """Return rows and columns whose crossings are all sound, near the wanted ones in number and place; perhaps none.
 
-    Parameters
-    ----------
-    broken : (m, n) array
-        Of the whole sample.
-    rows, columns : list of int
-        Wanted places in it.
+    `broken` (m, n): of the whole sample.
+    `rows`, `columns`: wanted places in it.
     """
     kept = [list(rows), list(columns)]
     spare = [sorted(set(range(size)) - set(lines)) for size, lines in zip(broken.shape, kept, strict=True)]
@@ -111,12 +107,8 @@ def unobserved(planned: PlannedRun) -> Iterator[tuple[Sequence[Observer], Contro
 class Characterisation:
     """A plan and the folder with its run files.
 
-    Parameters
-    ----------
-    place : Path
-        The folder, or the plan in it.
-    bench : Bench, optional
-        An open bench on which everything is done, instead of that of the plan.
+    `place`: the folder, or the plan in it.
+    `bench`: an open bench on which everything is done, instead of that of the plan.
     """
 
     def __init__(self, place: Path, bench: Bench | None = None) -> None:
@@ -150,14 +142,9 @@ class Characterisation:
     ) -> list[StepEnd]:
         """Carry out what remains; a step that fails is told, and the next one begins.
 
-        Parameters
-        ----------
-        during : callable
-            Gives each run its observers and its control.
-        tell : callable
-            Called with the end of each step.
-        stopping : callable
-            Whether a failure ends everything: the bench may be live.
+        `during`: gives each run its observers and its control.
+        `tell`: called with the end of each step.
+        `stopping`: whether a failure ends everything: the bench may be live.
 
         Raises
         ------

@@ -32,10 +32,7 @@ from mho.procedures.conditions import load_conditions
 def stratified(lines: Integers, wanted: int, rng: np.random.Generator) -> Integers:
     """Return a line of each of `wanted` stretches of `lines`, as equal as can be, ascending; all where there are fewer.
 
-    Parameters
-    ----------
-    lines : (n,) array
-        Ascending line numbers.
+    `lines` (n,): ascending line numbers.
     """
     stretches = np.array_split(lines, min(wanted, len(lines)))
     return np.array([rng.choice(stretch) for stretch in stretches], dtype=np.int64)

@@ -57,18 +57,11 @@ def expected_seconds(
 ) -> float | None:
     """Return how long a job is expected to take, the start of its worker included, s; None when not known.
 
-    Parameters
-    ----------
-    order : Order
-        Checked, with the unique name of its bench.
-    own : Estimate
-        The procedure's estimate for this order.
-    queue : Queue
-        Provides the durations of earlier such jobs.
-    source : BenchSource
-        The order's bench.
-    planned : sequence of float or None
-        Expected durations of the previous orders of a plan, s; ``@2`` is the second of them.
+    `order`: checked, with the unique name of its bench.
+    `own`: the procedure's estimate for this order.
+    `queue`: provides the durations of earlier such jobs.
+    `source`: the order's bench.
+    `planned`: expected durations of the previous orders of a plan, s; ``@2`` is the second of them.
     """
     real = source.bench.simulation is None  # whose chip is as it is: nothing is repeated
     starts = [
@@ -119,12 +112,8 @@ def repeated_seconds(
 ) -> float | None:
     """Return how long the runs behind the chip of `after` take to repeat, s; None when not known.
 
-    Parameters
-    ----------
-    after : str or None
-        As in an order; None for a fresh chip.
-    start : float
-        What a worker's start takes, s: a job that waits has it in its estimate.
+    `after`: as in an order; None for a fresh chip.
+    `start`: what a worker's start takes, s: a job that waits has it in its estimate.
     """
     total = 0.0
     try:
@@ -220,19 +209,12 @@ def expect(
 ) -> Expected:
     """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
+    `order`: relative paths start from its folder.
+    `queue`: provides the durations of earlier such runs.
+    `trust`: called for code outside mho that a run file of the order names, as its worker cannot ask a user.
+    `planned`: expected durations of the previous orders of a plan, s.
     `MhoError` as `load_conditions` and the procedure's own check, and for a run or job that cannot be
     continued.
-
-    Parameters
-    ----------
-    order : Order
-        Relative paths start from its folder.
-    queue : Queue
-        Provides the durations of earlier such runs.
-    trust : callable
-        Called for code outside mho that a run file of the order names, as its worker cannot ask a user.
-    planned : sequence of float or None
-        Expected durations of the previous orders of a plan, s.
     """
     from mho.running.rehearsal import (
         check_on_twins,

@@ -46,16 +46,11 @@ BAD_INPUT = (InputError, ChipMapError, LimitError, RunFileError, QueueError)
 def decide(policy: Policy, status: str, attempts: int, error: str = "", *, safe: bool = False) -> Decision:
     """Decide about the job and the queue after a job has ended.
 
-    Parameters
-    ----------
-    status : str
-        Final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was the user's wish.
-    attempts : int
-        Number of attempts, including this one.
-    error : str
-        Type of the error that ended it, as `mho.errors.recorded_name` has it.
-    safe : bool
-        Whether the bench is known to be safe.
+    `status`: final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was
+        the user's wish.
+    `attempts`: number of attempts, including this one.
+    `error`: type of the error that ended it, as `mho.errors.recorded_name` has it.
+    `safe`: whether the bench is known to be safe.
     """
     if status == "failed" and safe and issubclass(recorded_class(error), BAD_INPUT):
         return Decision()

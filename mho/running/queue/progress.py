@@ -13,10 +13,7 @@ class Pace:
     The remaining time is the larger of the rest of the estimate and of the rest of the current stage at its pace so far:
     only the estimate contains later stages, and only the pace shows a stage that is slower than expected.
 
-    Parameters
-    ----------
-    estimate : float or None
-        Expected duration of the whole run, s.
+    `estimate`: expected duration of the whole run, s.
     """
 
     def __init__(self, estimate: float | None = None) -> None:

@@ -32,15 +32,10 @@ class RunnerBusyError(QueueError):
 class RunnerClient:
     """Commands to the runner of one queue and bench; every call opens its own connection.
 
+    `queue`: the queue's file, `queue_path` if not given.
+    `bench`: packaged name or bench file.
     `NoRunnerError`, `RunnerBusyError` by every call: there is no runner, or one that does not answer;
     `QueueError` by every call: the runner refuses.
-
-    Parameters
-    ----------
-    queue : path, optional
-        The queue's file, `queue_path` if not given.
-    bench : str
-        Packaged name or bench file.
     """
 
     def __init__(self, queue: Path | None = None, bench: str = "simulated") -> None:

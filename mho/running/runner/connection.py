@@ -49,14 +49,9 @@ class RunnerAddress:
 class Rendezvous:
     """The place for one queue and one bench: the same for every process, whatever its environment says.
 
+    `queue`: the queue's file, by whatever name.
+    `bench`: as `mho.input_files.bench_key` names it.
     `QueueError` by every method: the folder cannot be made, or is open to others.
-
-    Parameters
-    ----------
-    queue : Path
-        The queue's file, by whatever name.
-    bench : str
-        As `mho.input_files.bench_key` names it.
     """
 
     def __init__(self, queue: Path, bench: str) -> None:

@@ -34,14 +34,9 @@ def reported_outcome(done: JobDone) -> JobOutcome:
 def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a last message.
 
-    Parameters
-    ----------
-    run : Path or None
-        The run file that it was to write.
-    end : str
-        How the worker ended.
-    asked : str
-        Why it had been asked to stop; empty otherwise.
+    `run`: the run file that it was to write.
+    `end`: how the worker ended.
+    `asked`: why it had been asked to stop; empty otherwise.
     """
     why = f"{asked}; {end}" if asked else end
     try:
@@ -66,16 +61,10 @@ def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[],
     Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
     does not is killed.
 
-    Parameters
-    ----------
-    job : Job
-        As the queue knows it.
-    family : str
-        Mark of all that it started.
-    patience : float
-        How long it may take, s.
-    attend : callable
-        Does other work for a moment.
+    `job`: as the queue knows it.
+    `family`: mark of all that it started.
+    `patience`: how long it may take, s.
+    `attend`: does other work for a moment.
     """
     try:
         if not worker_lives(job):

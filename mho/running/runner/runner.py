@@ -63,14 +63,9 @@ class EndRequested:
 class RunnerService:
     """Context that makes a process the runner of a bench.
 
+    `bench`: for messages.
+    `listeners`: called with each announcement, in the announcing thread.
     `QueueError` on entering, when there is another runner, or no socket can be created.
-
-    Parameters
-    ----------
-    bench : str
-        For messages.
-    listeners : sequence of callables
-        Called with each announcement, in the announcing thread.
     """
 
     def __init__(
@@ -153,14 +148,9 @@ log = logging.getLogger(__name__)
 class Runner:
     """The runner of one bench; call `serve` in the thread that created it.
 
-    Parameters
-    ----------
-    path : Path
-        The queue's file.
-    bench : str
-        Packaged name or bench file; only jobs for it are taken.
-    listeners : sequence of callables
-        Called with all that is announced, in this thread.
+    `path`: the queue's file.
+    `bench`: packaged name or bench file; only jobs for it are taken.
+    `listeners`: called with all that is announced, in this thread.
     """
 
     def __init__(
@@ -192,14 +182,9 @@ class Runner:
     def serve(self, *, drain: bool = False, once: bool = False) -> str:
         """Run jobs until a signal says to end; return why the queue is held, or an empty text.
 
+        `drain`: end when no job waits any more, or the queue is held.
+        `once`: end after one job as well.
         `QueueError` where another runner serves this queue and bench, or the queue cannot be used.
-
-        Parameters
-        ----------
-        drain : bool
-            End when no job waits any more, or the queue is held.
-        once : bool
-            End after one job as well.
         """
         with closing(self._queue):
             self._refuse_second_runner()

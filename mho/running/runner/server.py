@@ -46,14 +46,9 @@ class _Client(NamedTuple):
 class ControlServer:
     """Listens until closed; a context manager. The runner is asked through its inbox, in its own time.
 
-    Parameters
-    ----------
-    listener : socket
-        Closed at the end.
-    secret : bytes
-        What a client must know.
-    inbox : queue.SimpleQueue
-        Gets an `ClientRequest` for every request.
+    `listener`: closed at the end.
+    `secret`: what a client must know.
+    `inbox`: gets an `ClientRequest` for every request.
     """
 
     def __init__(self, listener: socket.socket, secret: bytes, inbox: queue.SimpleQueue[Any]) -> None:

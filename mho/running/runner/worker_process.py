@@ -62,14 +62,9 @@ class ChildEnded:
 class Child:
     """A worker process that was started, and waits for its assignment.
 
-    Parameters
-    ----------
-    inbox : queue.SimpleQueue
-        Gets a `ChildMessage` for every event and one `ChildEnded`.
-    family : str
-        Identifies it and its descendants together with others, as for `mho.processes.end_whole`.
-    modules : sequence of str
-        Of mho, which it imports while it waits.
+    `inbox`: gets a `ChildMessage` for every event and one `ChildEnded`.
+    `family`: identifies it and its descendants together with others, as for `mho.processes.end_whole`.
+    `modules`: of mho, which it imports while it waits.
     """
 
     def __init__(self, inbox: queue.SimpleQueue[Any], family: str = "", modules: Sequence[str] = ()) -> None:

@@ -18,15 +18,11 @@ def write_parquet(
 ) -> None:
     """Write `rows` as one table; a file of that name is replaced whole, or stays as it is.
 
-    `InputError` when pyarrow is not installed, or the file cannot be written.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Plain values by column; a row need not have every column. A column whose values differ in type
+    `rows`: plain values by column; a row need not have every column. A column whose values differ in type
         becomes text, one of whole and broken numbers floats.
-    units : mapping, optional
-        Of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps ``DataFrame.attrs``.
+    `units`: of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps
+        ``DataFrame.attrs``.
+    `InputError` when pyarrow is not installed, or the file cannot be written.
     """
     try:
         import pyarrow

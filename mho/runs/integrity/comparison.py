@@ -89,17 +89,12 @@ def compare_runs(
 ) -> tuple[DatasetComparison, ...]:
     """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
 
+    `as_far_as_first`: the first run broke off: compare as much as it holds, and no result.
+    `with_additions`: the second was made by an mho that may be newer: columns, values of the result and
+        messages that only it has are additions, and no differences.
+    `restated`: patterns of columns and values of the result that the second one computes otherwise from the
+        same data.
     `RunFileError` where one of the files cannot be read.
-
-    Parameters
-    ----------
-    as_far_as_first : bool
-        The first run broke off: compare as much as it holds, and no result.
-    with_additions : bool
-        The second was made by an mho that may be newer: columns, values of the result and messages that only it has are
-        additions, and no differences.
-    restated : collection of str
-        Patterns of columns and values of the result that the second one computes otherwise from the same data.
     """
     with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
         data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions, restated))

@@ -325,14 +325,10 @@ def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]
 def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     """Open the run file at `path`: finished, being written, or left by a killed writer.
 
+    `whole`: check that all data are its own. A caller that reads only a few datasets has these checked one by
+        one, by `mho.runs.reading.record.OwnItems` or `open_text`, in a tenth of the time.
     `RunFileError` where there is no such file, it is no run file, is damaged, comes from a newer mho, or
     shows what is in other files.
-
-    Parameters
-    ----------
-    whole : bool
-        Check that all data are its own. A caller that reads only a few datasets has these checked one by one, by
-        `mho.runs.reading.record.OwnItems` or `open_text`, in a tenth of the time.
     """
     file = open_hdf5(path, contained=False)
     try:

@@ -59,12 +59,8 @@ def _keep(*kept: object) -> None:
 class RunOutcome:
     """The datasets status, reason and end_time of one file.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    entry : h5py.Group
-        Its entry, laid out by `mho.runs.writing.structure`.
+    `path`: the file.
+    `entry`: its entry, laid out by `mho.runs.writing.structure`.
     """
 
     def __init__(self, path: Path, entry: h5py.Group) -> None:
@@ -77,12 +73,9 @@ class RunOutcome:
     def write(self, status: Status, reason: str, elapsed: float, known: Mapping[str, bytes]) -> None:
         """Write the outcome and seal the file. `status` comes last: a reader that sees it takes the rest as final.
 
-        Parameters
-        ----------
-        elapsed : float
-            How long the run lasted, s; the end follows from it, as the clock on the wall may have been set.
-        known : mapping
-            Digests of datasets, as `mho.runs.integrity.seal.write_seal` takes them.
+        `elapsed`: how long the run lasted, s; the end follows from it, as the clock on the wall may have been
+            set.
+        `known`: digests of datasets, as `mho.runs.integrity.seal.write_seal` takes them.
         """
         texts = self._texts(status, reason, elapsed)
         for name in ("reason", "end_time"):
@@ -187,12 +180,8 @@ FLUSH_PERIOD = 0.05  # interval at which pending data are written to the file, s
 class FlushThread:
     """A thread that keeps a run's file up to date, also while the procedure writes nothing.
 
-    Parameters
-    ----------
-    flush : callable
-        Called every `FLUSH_PERIOD`; returns False when there is nothing to keep up any more.
-    beat : callable
-        Called every second with what is to be noted in the log, "" as a rule.
+    `flush`: called every `FLUSH_PERIOD`; returns False when there is nothing to keep up any more.
+    `beat`: called every second with what is to be noted in the log, "" as a rule.
     """
 
     def __init__(
@@ -248,14 +237,10 @@ log = logging.getLogger(__name__)
 class LiveFile:
     """The open HDF5 file of a `mho.runs.writing.writer.RunWriter`, which handles the contents.
 
-    Parameters
-    ----------
-    drain : callable
-        Writes what is staged in memory; returns whether there was anything.
-    note : callable
-        Logs a warning in the file.
-    digests : callable
-        Returns the digests of what was hashed while it was written, see `mho.runs.integrity.seal.write_seal`.
+    `drain`: writes what is staged in memory; returns whether there was anything.
+    `note`: logs a warning in the file.
+    `digests`: returns the digests of what was hashed while it was written, see
+        `mho.runs.integrity.seal.write_seal`.
     """
 
     def __init__(

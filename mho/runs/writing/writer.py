@@ -41,12 +41,8 @@ STAGE_BYTES = 1 << 20
 class RowStream:
     """Growing datasets of one group that get their rows together.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        The group, laid out by `mho.runs.writing.structure`.
-    names : list of str
-        Its growing datasets, in the order in which they are written.
+    `group`: the group, laid out by `mho.runs.writing.structure`.
+    `names`: its growing datasets, in the order in which they are written.
     """
 
     def __init__(self, group: h5py.Group, names: list[str]) -> None:
@@ -67,12 +63,8 @@ class RowStream:
 class TableStream(RowStream):
     """One table: rows are staged in memory, blocks go to one dataset per column.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        The table's group.
-    table : Table
-        Its declaration.
+    `group`: the table's group.
+    `table`: its declaration.
     """
 
     def __init__(self, group: h5py.Group, table: Table) -> None:
