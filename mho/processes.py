@@ -155,16 +155,16 @@ def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process
     """Return the living processes of a leader's session, its descendants and the marked ones; never this process."""
     import psutil
 
-    found: set[psutil.Process] = set()
+    result: set[psutil.Process] = set()
     for root in filter(None, (leader, os.getpid() if children else None)):
         with suppress(psutil.Error):
-            found.update(psutil.Process(root).children(recursive=True))
+            result.update(psutil.Process(root).children(recursive=True))
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             of_session = leader is not None and hasattr(os, "getsid") and os.getsid(process.pid) == leader
             if of_session or process.pid == leader or _has_mark(process, mark):
-                found.add(process)
-    return {process for process in found if process.pid != os.getpid() and _lives(process)}
+                result.add(process)
+    return {process for process in result if process.pid != os.getpid() and _lives(process)}
 
 
 def _has_mark(process: psutil.Process, mark: str) -> bool:
@@ -223,9 +223,13 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
     for line in err.decode("utf-8", "replace").splitlines():
         log.warning("making bench %s safe: %s", bench, line)
     try:
-        found = json.loads(out.splitlines()[-1])
+        result = json.loads(out.splitlines()[-1])
         return SafetyResult(
-            found["safe"], found["reason"], tuple(found["live"]), found["confirmed"], tuple(found["left_on"])
+            result["safe"],
+            result["reason"],
+            tuple(result["live"]),
+            result["confirmed"],
+            tuple(result["left_on"]),
         )
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]

@@ -39,12 +39,12 @@ def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
     if _brackets(text) > DEEPEST:  # before reading, which calls itself for each
         raise error(too_deep)
     try:
-        found = tomllib.loads(text)
+        result = tomllib.loads(text)
     except ValueError as flaw:
         raise error(f"{source} is not valid TOML: {flaw}") from None
-    if _depth(found) > DEEPEST:
+    if _depth(result) > DEEPEST:
         raise error(too_deep)
-    return found
+    return result
 
 
 def _brackets(text: str) -> int:
@@ -70,9 +70,9 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
 
     `MhoError` of the class `error`, for the first thing that is wrong: file, key, line and what to do.
     """
-    found = load_toml(text, source, error)
+    result = load_toml(text, source, error)
     try:
-        return model.model_validate(found)
+        return model.model_validate(result)
     except ValidationError as problems:
         problem = _most_telling(problems)
         path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key

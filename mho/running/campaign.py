@@ -76,17 +76,17 @@ class Inputs:
 
         `MhoError` for what cannot be read or is not valid any more.
         """
-        found = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
+        result = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
         named = dict(self._kinds_of(planned))
         for what, kind in named.items():
             name, source = self._code_of(kind)
-            found |= {what: name} | ({f"source of the {what}": source} if source else {})
+            result |= {what: name} | ({f"source of the {what}": source} if source else {})
         kind = self._procedures[planned.procedure]
-        found["version of the procedure"] = kind.version
+        result["version of the procedure"] = kind.version
         for name, parameter in form_of(kind).items():
             if name not in named:
-                found[f"{PARAMETER}{name}"] = self._value(planned.parameters.get(name, parameter.default))
-        return found
+                result[f"{PARAMETER}{name}"] = self._value(planned.parameters.get(name, parameter.default))
+        return result
 
     def _kinds_of(self, planned: PlannedRun) -> Iterator[tuple[str, Any]]:
         """Yield the classes that a run is made of, by what they are."""
@@ -147,7 +147,7 @@ def _code_of_mho() -> Fingerprint:
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Return what differs between two fingerprints, each in a few words."""
-    found = []
+    result = []
     for name in sorted(then.keys() | now.keys(), key=lambda one: (one in _LAST, one)):
         was, is_now = then.get(name, "nothing"), now.get(name, "nothing")
         if was == is_now:
@@ -156,14 +156,14 @@ def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         match was.startswith(HASH), is_now.startswith(HASH):
             case True, True:
                 of_file = name.startswith(PARAMETER)
-                found.append(f"{f'the file of {name}' if of_file else what} has changed")
+                result.append(f"{f'the file of {name}' if of_file else what} has changed")
             case True, False:
-                found.append(f"{what} was a file and is {is_now}")
+                result.append(f"{what} was a file and is {is_now}")
             case False, True:
-                found.append(f"{what} was {was} and is a file")
+                result.append(f"{what} was {was} and is a file")
             case _:
-                found.append(f"{what} was {was} and is {is_now}")
-    return found
+                result.append(f"{what} was {was} and is {is_now}")
+    return result
 
 
 def fingerprint_text(found: Mapping[str, str]) -> str:
@@ -177,17 +177,17 @@ def recorded_fingerprint(file: RunFile) -> Fingerprint:
     What was read when the run began counts, not what was expected.
     """
     try:
-        found = json.loads(file.provenance.get("fingerprint", "{}"))
+        result = json.loads(file.provenance.get("fingerprint", "{}"))
     except ValueError:
-        found = {}
-    if not (isinstance(found, dict) and all(isinstance(one, str) for one in found.values())):
-        found = {}
+        result = {}
+    if not (isinstance(result, dict) and all(isinstance(one, str) for one in result.values())):
+        result = {}
     texts = {"bench file": file.bench, "chip map": file.chip, "list of defects": file.defects}
     if file.source:
         texts["source of the procedure"] = file.source
     read = {name: HASH + text_hash(text) for name, text in texts.items()}
     read |= {f"{PARAMETER}{name}": HASH + digest for name, digest in file.input_hashes.items()}
-    return found | read | {"seed": str(file.seed), "version of the procedure": file.version}
+    return result | read | {"seed": str(file.seed), "version of the procedure": file.version}
 
 
 SAVED = 30.0  # s between two writings of the table, so that a crash leaves one
@@ -418,9 +418,9 @@ def carry_out(task: CampaignTask) -> Row:
     """
     reason = ""
     for attempt in range(1, task.tries + 1):
-        found = _finished_elsewhere(task, attempt)
-        if found is not None:
-            return found
+        result = _finished_elsewhere(task, attempt)
+        if result is not None:
+            return result
         _check_unchanged(task)
         reason = _try(task)
         if not reason:

@@ -292,11 +292,11 @@ def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]
 def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
     """Return the cycles without the chip, by method: of each that was judged, and of GCR."""
     methods = [one.method for one in prepared.on_chip.choice.judged] or [prepared.on_chip.choice.method]
-    found: dict[str, int | None] = {}
+    result: dict[str, int | None] = {}
     for method in dict.fromkeys([*methods, "gcr"]):
         if (baseline := prepared.without_chip(method)) is not None:
-            found[method] = baseline.same_method[0]
-    return found
+            result[method] = baseline.same_method[0]
+    return result
 
 
 def _ranked(prepared: PreparedSolve) -> list[LoopOption]:

@@ -289,10 +289,10 @@ class _Layout:
     def _values(self, key: str, values: Any, procedure: str, parameter: Any) -> list[Any]:
         name = key.rpartition(".")[2]
         if isinstance(values, Files):
-            found = sorted(str(path.resolve()) for path in self._folder.glob(values.files))
-            if not found:
+            result = sorted(str(path.resolve()) for path in self._folder.glob(values.files))
+            if not result:
                 raise InputError(f"no file matches {values.files!r} in {self._folder}")
-            return found
+            return result
         if isinstance(values, Range):
             low, high = (
                 plain_value(name, parameter, end) if parameter is not None else end

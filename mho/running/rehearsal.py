@@ -258,18 +258,18 @@ def _unless_of_a_file(observer: Observer) -> Observer:
 
 def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[TerminalQuantity]:
     """Return what a terminal saw; a current or a pulse that never came is left out."""
-    found = [TerminalQuantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
+    result = [TerminalQuantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
     if seen.current:
-        found.append(TerminalQuantity(terminal, "current", "A", 0.0, seen.current, limits.current))
+        result.append(TerminalQuantity(terminal, "current", "A", 0.0, seen.current, limits.current))
     if seen.pulses:
-        found.append(
+        result.append(
             TerminalQuantity(
                 terminal, "pulse width", "s", seen.shortest_pulse, seen.longest_pulse, limits.pulse_width
             )
         )
     if seen.slew:
-        found.append(TerminalQuantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
-    return found
+        result.append(TerminalQuantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
+    return result
 
 
 def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:

@@ -216,12 +216,12 @@ def _read_back(
     from mho.running.queue.bench_notices import tell_queue
 
     with _within(folder):
-        found = make_safe_apart(bench, folder if os.path.isdir(folder) else os.sep)
-        tell_queue(bench, found)
-    if not (trouble := left_live(bench, found)):
+        state = make_safe_apart(bench, folder if os.path.isdir(folder) else os.sep)
+        tell_queue(bench, state)
+    if not (trouble := left_live(bench, state)):
         return
-    if ended is None or not found.safe:
-        raise UnsafeError(trouble, live=found.live, left_on=found.left_on)
+    if ended is None or not state.safe:
+        raise UnsafeError(trouble, live=state.live, left_on=state.left_on)
     ended.add_note(trouble)
     display(Message("WARNING", trouble))
 

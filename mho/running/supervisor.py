@@ -246,11 +246,11 @@ class _Supervisor:
         for bench, folder in self._used.items():
             if bench in self._safe and not self._own_code:
                 continue
-            found = make_safe_apart(bench, folder)
+            state = make_safe_apart(bench, folder)
             disbelieved = bench in self._safe
-            if not disbelieved or found.left_on or not found.safe:
-                words.append(self._made_safe(bench, folder, found))
-            safe &= found.safe and not (disbelieved and found.left_on)
+            if not disbelieved or state.left_on or not state.safe:
+                words.append(self._made_safe(bench, folder, state))
+            safe &= state.safe and not (disbelieved and state.left_on)
         if words:
             self._say("; ".join(words))
         if not self._leaving:

@@ -66,10 +66,10 @@ def check_unchanged(path: Path) -> None:
 
     `RunFileError` when it is changed, damaged or no run file, with the first finding.
     """
-    found = verify(path)
-    if found.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
+    seal = verify(path)
+    if seal.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
         raise RunFileError(
-            f"run file {path} is {found.verdict}, so it is not repeated: {found.findings[0]}; restore it from a copy, "
+            f"run file {path} is {seal.verdict}, so it is not repeated: {seal.findings[0]}; restore it from a copy, "
             "`mho verify` says more"
         )
 
@@ -225,12 +225,12 @@ def place_of(name: str) -> str:
     try:
         with modules_beside(Path()):
             # Of its package: to find a module within one would import that.
-            found = find_spec(_module(name).partition(".")[0])
+            result = find_spec(_module(name).partition(".")[0])
     except (ImportError, ValueError):  # __main__ of this process, or no name of a module
         return ""
-    if found is None:
+    if result is None:
         return ""
-    return found.origin or next(iter(found.submodule_search_locations or ()), "")
+    return result.origin or next(iter(result.submodule_search_locations or ()), "")
 
 
 def _module(name: str) -> str:

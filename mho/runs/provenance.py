@@ -47,7 +47,7 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
         ``user``, ``time_zone``, ``seed``, ``command_line``, ``packages`` (``name==version`` a line); from a git
         checkout also ``git_commit``, ``git_status`` and ``git_diff`` (against the commit, cut at 256 KiB).
     """
-    found = {
+    result = {
         "mho_version": mho_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform(), "processor": processor(), "blas": blas_kernel(),
@@ -55,7 +55,7 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
         "seed": "" if seed is None else str(seed), "command_line": shlex.join(argv),
         "packages": "\n".join(installed_packages(sys.path)),
     }  # fmt: skip
-    return found | git_state(_CHECKOUT)
+    return result | git_state(_CHECKOUT)
 
 
 @cache
@@ -97,12 +97,14 @@ def installed_packages(folders: Sequence[str]) -> list[str]:
     Read off the names of the ``.dist-info`` folders (PEP 376), as opening each one's metadata takes a
     hundred times as long.
     """
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for folder in folders:
         for info in Path(folder or ".").glob("*.dist-info"):
             name, _, version = info.name.removesuffix(".dist-info").partition("-")
-            found.setdefault(name, version)  # the first on the path is the one imported
-    return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda item: item[0].lower())]
+            result.setdefault(name, version)  # the first on the path is the one imported
+    return [
+        f"{name}=={version}" for name, version in sorted(result.items(), key=lambda item: item[0].lower())
+    ]
 
 
 def input_files(parameters: Mapping[str, RecordedParameter]) -> dict[str, str]:

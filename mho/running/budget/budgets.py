@@ -267,13 +267,13 @@ def _explain(
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
     effort = sum(one.effort for _, one in asked)
     own = partial(_mean_error, asked, quiet)
-    found = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
+    result = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
     redrawn = [
         partial(_mean_error, _at_moment(asked, moment), _at_moment(quiet, moment)) for moment in moments
     ]
-    moved = moved_values(own, redrawn, found, order_rng, progress)
+    moved = moved_values(own, redrawn, result, order_rng, progress)
     measured = float(np.mean([one.measured for _, one in asked]))
-    return _Explained(found, moved, len(replays[0].questions), measured)
+    return _Explained(result, moved, len(replays[0].questions), measured)
 
 
 def _as_budget(
@@ -286,36 +286,36 @@ def _as_budget(
     seed: int,
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
-    found, measured = explained.found, explained.measured
-    low, high = _intervals(found.values, explained.moved.values, found.errors)
-    low_mended, high_mended = _intervals(found.mended, explained.moved.mended)
-    whole = np.append(explained.moved.values.sum(axis=1) + found.rest, found.whole)
-    low_again, high_again = repetition_interval(whole) if draws else (found.whole, found.whole)
+    result, measured = explained.found, explained.measured
+    low, high = _intervals(result.values, explained.moved.values, result.errors)
+    low_mended, high_mended = _intervals(result.mended, explained.moved.mended)
+    whole = np.append(explained.moved.values.sum(axis=1) + result.rest, result.whole)
+    low_again, high_again = repetition_interval(whole) if draws else (result.whole, result.whole)
     again = math.sqrt(max(float(low_again), 0.0)), math.sqrt(float(high_again))
     scale = 1.0 / measured if measured > 0.0 else math.nan
-    gains = scale * (found.whole - found.mended)
+    gains = scale * (result.whole - result.mended)
     shares = [
         CauseShare(
             cause,
-            share=float(scale * found.values[i]),
+            share=float(scale * result.values[i]),
             low=float(scale * low[i]),
             high=float(scale * high[i]),
-            alone=math.sqrt(found.alone[i]),
-            mended=math.sqrt(found.mended[i]),
+            alone=math.sqrt(result.alone[i]),
+            mended=math.sqrt(result.mended[i]),
             mended_low=math.sqrt(max(low_mended[i], 0.0)),
             mended_high=math.sqrt(high_mended[i]),
             gain=float(gains[i]),
-            acts=acting(cause, float(scale * found.values[i]), float(gains[i])),
+            acts=acting(cause, float(scale * result.values[i]), float(gains[i])),
         )
-        for i, cause in enumerate(found.causes)
+        for i, cause in enumerate(result.causes)
     ]
     return Budget(
         path=recipe.path, title=title, procedure=recipe.kind.__name__, bench=recipe.source.bench.name,
         preset=recipe.provenance.get("preset", ""), status=status, error=kind.error,
         answers=explained.answers, counted=kind.counted[explained.answers != 1], drawn=kind.drawn,
-        measured=math.sqrt(measured), twin=math.sqrt(found.whole), again=again,
-        shares=tuple(sorted(shares, key=lambda one: -one.share)), rest=scale * found.rest,
-        unexplained=scale * (measured - found.whole), orders=found.orders, draws=draws, seed=seed,
+        measured=math.sqrt(measured), twin=math.sqrt(result.whole), again=again,
+        shares=tuple(sorted(shares, key=lambda one: -one.share)), rest=scale * result.rest,
+        unexplained=scale * (measured - result.whole), orders=result.orders, draws=draws, seed=seed,
         remarks=recipe.remarks,
     )  # fmt: skip
 

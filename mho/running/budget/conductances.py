@@ -87,11 +87,11 @@ class CellErrors:
 
     def decomposed(self) -> Decomposition:
         """Return the shares, of all sets of the parts."""
-        found = self._squares(np.arange(self.cells))
+        result = self._squares(np.arange(self.cells))
         ones = 1 << np.arange(len(PARTS))
         return Decomposition(
-            PARTS, shapley_values(found), np.zeros(len(PARTS)), found[ones], found[len(found) - 1 - ones],
-            float(found[-1]), 0.0, 0,
+            PARTS, shapley_values(result), np.zeros(len(PARTS)), result[ones], result[len(result) - 1 - ones],
+            float(result[-1]), 0.0, 0,
         )  # fmt: skip
 
     def redrawn(self, draws: int, rng: np.random.Generator) -> Moments:

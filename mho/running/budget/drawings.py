@@ -86,5 +86,5 @@ def errors_drawing(budget: Budget) -> Drawing:
 
 def _others(budget: Budget) -> list[tuple[str, float]]:
     """Return what of the error is no cause's: of the encoding, and what the twin does not have."""
-    found = [("encoding", budget.rest), ("not explained", budget.unexplained)]
-    return [(name, share) for name, share in found if abs(share) >= 5e-4]
+    result = [("encoding", budget.rest), ("not explained", budget.unexplained)]
+    return [(name, share) for name, share in result if abs(share) >= 5e-4]

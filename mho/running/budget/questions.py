@@ -69,12 +69,12 @@ class LoopTargets:
 
     def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> dict[str, Floats]:
         """Return the conductances (k, k) of the cells of each array, S, without noise."""
-        found = {name: one.held(cells[name], causes) for name, one in self.first.items()}
+        result = {name: one.held(cells[name], causes) for name, one in self.first.items()}
         if not self.second:
-            return found
+            return result
         wires, rounded = "wires" in causes, "quantisation" in causes
         if wires and causes >= CELLS:
-            return found | {name: cells[name].now for name in self.second}
+            return result | {name: cells[name].now for name in self.second}
         aimed = self.loop.second_targets(
             {name: one.rounded if rounded else one.exact for name, one in self.first.items()},
             {name: one.read_as(cells[name], causes) for name, one in self.first.items()},
@@ -85,8 +85,8 @@ class LoopTargets:
             target = aimed[name]
             if rounded:
                 target = levels.conductance(np.rint(target / levels.step).astype(np.int64))
-            found[name] = held_later(one.missed(cells[name], causes, target), cells[name], causes)
-        return found
+            result[name] = held_later(one.missed(cells[name], causes, target), cells[name], causes)
+        return result
 
 
 Lines = Sequence[int] | NDArray[np.int64]
@@ -442,10 +442,10 @@ class Sums(Answers):
 
 def tile_targets(tiles: Iterable[Block], levels: Levels) -> dict[Place, Holding]:
     """Return the targets of multiplying tiles, in their places; exact are whole digits."""
-    found: dict[Place, Holding] = {}
+    result: dict[Place, Holding] = {}
     for tile in tiles:
         place = tile.placement
         lines = place.array, tuple(map(int, place.rows)), tuple(map(int, place.columns))
         one = Targets(levels.conductance(tile.digits), levels.step * tile.digits.astype(np.float64))
-        found["MULT", *lines] = TargetsByArray({place.array: one})
-    return found
+        result["MULT", *lines] = TargetsByArray({place.array: one})
+    return result

@@ -36,11 +36,11 @@ def shapley_values(values: ArrayLike) -> Floats:
     sets = np.arange(len(v))
     sizes = np.bitwise_count(sets)
     weights = np.array([factorial(s) * factorial(k - s - 1) / factorial(k) for s in range(k)])
-    found = np.empty((k, *v.shape[1:]))
+    result = np.empty((k, *v.shape[1:]))
     for i in range(k):
         without = sets[(sets >> i) & 1 == 0]
-        found[i] = np.tensordot(weights[sizes[without]], v[without | 1 << i] - v[without], axes=1)
-    return found
+        result[i] = np.tensordot(weights[sizes[without]], v[without | 1 << i] - v[without], axes=1)
+    return result
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ def sampled_values(
 
 def _along(of: Callable[[int], float], order: NDArray[np.int64]) -> Floats:
     """Return what each cause adds, in this order."""
-    found, members, before = np.empty(len(order)), 0, of(0)
+    result, members, before = np.empty(len(order)), 0, of(0)
     for cause in order.tolist():
         members |= 1 << cause
         now = of(members)
-        found[cause], before = now - before, now
-    return found
+        result[cause], before = now - before, now
+    return result
 
 
 def _error(pairs: list[Floats]) -> Floats:
@@ -187,14 +187,14 @@ def moved_values(
     places = [of.causes.index(one) for one in order]
 
     def walked(at: Value) -> Floats:
-        found = np.zeros(len(of.causes))
+        result = np.zeros(len(of.causes))
         on, last, before, after = inert, ALL, at(inert), at(ALL)
         for one, place in zip(order, places, strict=True):
             on, last = on | {one}, last - {one}  # forth, and what the reverse order adds with it
             now, left = at(on), at(last)
-            found[place] = 0.5 * ((now - before) + (after - left))
+            result[place] = 0.5 * ((now - before) + (after - left))
             before, after = now, left
-        return found
+        return result
 
     own = walked(value)
     moments, mended = [], []

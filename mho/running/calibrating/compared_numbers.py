@@ -181,7 +181,7 @@ def of_cycles() -> Part:
     ]
 
     def values(columns: Columns) -> list[float]:
-        found: list[float] = []
+        result: list[float] = []
         for _, kind in states:
             logs = _by_cell(columns, kind)
             cycle = float(np.sqrt(np.mean([one.var(ddof=1) for one in logs]))) if logs else np.nan
@@ -190,8 +190,8 @@ def of_cycles() -> Part:
             apart = [one - one.mean() for one in logs]
             squares = sum(float(one @ one) for one in apart)
             memory = sum(float(one[1:] @ one[:-1]) for one in apart) / squares if squares else np.nan
-            found += [median, cycle, cell, memory]
-        return found
+            result += [median, cycle, cell, memory]
+        return result
 
     return quantities, values
 

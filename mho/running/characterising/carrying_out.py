@@ -387,7 +387,7 @@ class ExpectedStep:
 
 def expected_steps(characterisation: Characterisation) -> list[ExpectedStep]:
     """Return what the remaining steps are expected to take on a bench of real instruments, if nothing is broken."""
-    found = []
+    result = []
     for planned in characterisation.remaining():
         source = load_bench_file(planned.bench)
         real = source.model_copy(update={"bench": source.bench.model_copy(update={"simulation": None})})
@@ -395,10 +395,10 @@ def expected_steps(characterisation: Characterisation) -> list[ExpectedStep]:
             procedure = planned.make()
             own = procedure.estimate(procedure.check(), real)
         except MhoError as error:
-            found.append(ExpectedStep(planned, None, None, str(error)))
+            result.append(ExpectedStep(planned, None, None, str(error)))
             continue
-        found.append(ExpectedStep(planned, own.pulses, own_seconds(own, real)))
-    return found
+        result.append(ExpectedStep(planned, own.pulses, own_seconds(own, real)))
+    return result
 
 
 @dataclass(frozen=True)

@@ -59,16 +59,16 @@ def ensure_safe(bench: str) -> str:
         return ""
     if left:  # processes started by the worker may still run
         end_whole(None, family_of_workers(path, key))
-    found = make_safe_apart(bench)
-    if not found.safe:
-        live = found.live or lane.live
+    state = make_safe_apart(bench)
+    if not state.safe:
+        live = state.live or lane.live
         raise UnsafeError(
-            f"{unsafe_text(key, live, found.reason)}. Nothing was begun; see to the bench, then `mho bench safe {key}`, or "
+            f"{unsafe_text(key, live, state.reason)}. Nothing was begun; see to the bench, then `mho bench safe {key}`, or "
             f"`mho queue acknowledge --bench {key}` on your own word",
             live=live,
         )
     told = (
         f"bench {key} was not confirmed safe, and was made safe by a fresh process first",
-        tell_queue(bench, found),
+        tell_queue(bench, state),
     )
     return "; ".join(filter(None, told))

@@ -186,7 +186,7 @@ def checked_all(
 ) -> list[tuple[Order, float | None]]:
     """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
     known: dict[str, tuple[Order, float | None]] = {}
-    found: list[tuple[Order, float | None]] = []
+    result: list[tuple[Order, float | None]] = []
     planned: list[float | None] = []
     real = {bench: is_real(bench) for bench in {order.bench for order in orders}}
     for order in orders:
@@ -196,12 +196,12 @@ def checked_all(
         if fresh and key in known:
             check_seed(order.seed)
             first, estimate = known[key]
-            found.append((replace(order, bench=first.bench, output=first.output), estimate))
+            result.append((replace(order, bench=first.bench, output=first.output), estimate))
         else:
-            found.append(checked(order, queue, trust, planned))
-            known.setdefault(key, found[-1])
-        planned.append(found[-1][1])
-    return found
+            result.append(checked(order, queue, trust, planned))
+            known.setdefault(key, result[-1])
+        planned.append(result[-1][1])
+    return result
 
 
 def expect(

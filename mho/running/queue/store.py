@@ -98,12 +98,12 @@ class Queue:
 
     def job(self, number: int) -> Job:
         """Return the job with the id `number`."""
-        found = self._database.jobs("WHERE id = ?", (number,))
-        if not found:
+        result = self._database.jobs("WHERE id = ?", (number,))
+        if not result:
             raise QueueError(
                 f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
             )
-        return found[0]
+        return result[0]
 
     def removed(self, number: int) -> bool:
         """Return whether there was a job `number`, and is not any more."""
@@ -323,11 +323,11 @@ class Queue:
     def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
         """Record that a worker of this process runs the job and writes `run`; return None if it is no longer queued."""
         with self._database.changing():
-            found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
-            if not found:
+            result = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
+            if not result:
                 return None
             return self._set(
-                number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=found[0].attempts + 1,
+                number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=result[0].attempts + 1,
                 worker=worker, worker_birth=worker_birth, runner=os.getpid(), runner_birth=birth_of(os.getpid()),
                 started=time.time(), ended=None, error="", conclusion=None,
             )  # fmt: skip

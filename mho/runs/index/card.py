@@ -172,13 +172,13 @@ def _read(text: str) -> tuple[RunFacts, tuple[ResultQuantity, ...]]:
 
 def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers and words of a run's summary; those of a mapping in it are ``NAME.KEY``, lists are left out."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in results.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}.{key}": one for key, one in plain_results(value).items()}
+            result |= {f"{name}.{key}": one for key, one in plain_results(value).items()}
         elif not isinstance(value, list):
-            found[name] = value
-    return found
+            result[name] = value
+    return result
 
 
 def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Mapping[str, str]]:

@@ -182,8 +182,10 @@ class Annotations:
 
     def tags(self) -> Mapping[str, tuple[str, ...]]:
         """Return the tags of every run that has any."""
-        found = rows(self._store, "SELECT run_id, tag FROM tags ORDER BY run_id, tag")
-        return {run: tuple(tag for _, tag in group) for run, group in groupby(found, lambda row: str(row[0]))}
+        result = rows(self._store, "SELECT run_id, tag FROM tags ORDER BY run_id, tag")
+        return {
+            run: tuple(tag for _, tag in group) for run, group in groupby(result, lambda row: str(row[0]))
+        }
 
     def tag(self, run_id: str, *tags: str) -> None:
         """Add tags to a run; `InputError` where a tag is no plain word."""
@@ -372,17 +374,17 @@ class RunIndex:
 
     def quantities(self, runs: Sequence[IndexedRun]) -> dict[int, dict[str, tuple[ResultQuantity, ...]]]:
         """Return, by a run's `id`, its ``parameter`` and ``result`` quantities."""
-        found: dict[int, dict[str, tuple[ResultQuantity, ...]]] = {
+        result: dict[int, dict[str, tuple[ResultQuantity, ...]]] = {
             run.id: dict.fromkeys(SOURCES, ()) for run in runs
         }
         found_rows = self._rows(
             "SELECT run, source, name, number, text, unit FROM quantities "
             "WHERE run IN (SELECT value FROM json_each(?)) ORDER BY run, source, name",
-            [str(list(found))],
+            [str(list(result))],
         )
         for (run, source), group in groupby(found_rows, key=lambda row: (row[0], row[1])):
-            found[run][source] = tuple(ResultQuantity(*row[2:]) for row in group)
-        return found
+            result[run][source] = tuple(ResultQuantity(*row[2:]) for row in group)
+        return result
 
     def find(self, name: str | os.PathLike[str]) -> IndexedRun:
         """Return the run that `name` means: a path, a file's name without suffix, or the beginning of an identity.

@@ -326,13 +326,13 @@ class _Compiler:
     def resolve(self, name: str, position: int) -> tuple[str, str]:
         """Return where a name belongs ("" for the run itself, else a source) and the name there."""
         prefix, _, rest = name.partition(".")
-        if prefix in SOURCES and (found := self._spelled(prefix, rest)):
-            return prefix, found
+        if prefix in SOURCES and (result := self._spelled(prefix, rest)):
+            return prefix, result
         if name.lower() in NAMES:
             return "", name.lower()
         for source in SOURCES:
-            if found := self._spelled(source, name):
-                return source, found
+            if result := self._spelled(source, name):
+                return source, result
         known = NAMES.union(*(self._vocabulary.of(source) for source in SOURCES))
         near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
@@ -375,8 +375,8 @@ class _Compiler:
         if name in ("tag", "note"):
             column = "tag" if name == "tag" else "text"
             sql, values = _text_test(column, operator.removeprefix("!"), value)
-            found = f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id AND {sql})", values
-            return _negated(operator, found)
+            result = f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id AND {sql})", values
+            return _negated(operator, result)
         if name == "status" and operator in ("=", "!=") and value.text.lower() not in STATUSES:
             raise self._wrong(asked, f"a status is one of {', '.join(STATUSES)}")
         if name == "measured" and (operator not in ("=", "!=") or value.text.lower() not in ("yes", "no")):
@@ -407,10 +407,10 @@ class _Compiler:
 
     def _number(self, value: Value, units: Sequence[str], asked: QueryComparison) -> dict[str, float] | None:
         """Return the value in each of the `units` that it fits, "" for any; None when it is no number."""
-        found = None if value.quoted else _NUMBER.fullmatch(value.text)
-        if found is None:
+        match = None if value.quoted else _NUMBER.fullmatch(value.text)
+        if match is None:
             return None
-        number, unit = float(found[1]), found[2]
+        number, unit = float(match[1]), match[2]
         if not unit:
             return {"": number}
         fits = {one: converted(number, unit, one) for one in units}

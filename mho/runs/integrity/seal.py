@@ -137,8 +137,8 @@ def read_seal(file: h5py.File) -> dict[str, bytes]:
     try:
         seal = file[SEAL]
         paths, digests = seal["path"][()].tolist(), seal["sha256"][()].tolist()
-        found = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
-        return found if all(len(digest) == DIGEST_BYTES for digest in digests) else {}
+        result = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
+        return result if all(len(digest) == DIGEST_BYTES for digest in digests) else {}
     except DAMAGE:
         return {}
 
@@ -149,7 +149,7 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
     Unreadable items are passed to `unreadable`, with their paths, and not compared.
     """
     sealed = dict(seal)
-    found = []
+    result = []
 
     def lost(path: str, error: Exception) -> None:
         for name in [name for name in sealed if f"{name}/".startswith(f"{path}/")]:
@@ -162,12 +162,12 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
         before = sealed.pop(path, None)
         try:
             if before is None or item is None:
-                found.append(f"{path} was {'added' if before is None else 'changed'}")
+                result.append(f"{path} was {'added' if before is None else 'changed'}")
             elif _digest(item.id) != before:
-                found.append(f"{path} was changed")
+                result.append(f"{path} was changed")
         except DAMAGE as error:
             unreadable(path, error)
-    return found + [f"{path} is missing" for path in sealed]
+    return result + [f"{path} is missing" for path in sealed]
 
 
 def data_digest(dataset: h5py.h5d.DatasetID) -> bytes:
@@ -211,13 +211,13 @@ def _digest(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, data: bytes | None = No
 
 def _attributes(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> dict[str, object]:
     """Return the attributes by name, in the order of the names; ``attrs`` of `h5py.Group` takes twice the time."""
-    found = {}
+    result = {}
     for index in range(h5py.h5a.get_num_attrs(item)):
         attribute = h5py.h5a.open(item, index=index)
         values = np.empty(attribute.shape, attribute.dtype)
         attribute.read(values)
-        found[attribute.name.decode()] = values.tolist()
-    return found
+        result[attribute.name.decode()] = values.tolist()
+    return result
 
 
 NEEDED = (
@@ -288,8 +288,8 @@ def bytes_to_verify(path: str | os.PathLike[str]) -> int:
     """
     path = Path(path)
     with closing(open_run_file(path)) as file, intact(path):
-        found = (item for _, item in walk(file, lambda *_: None))
-        return sum(int(item.nbytes) for item in found if isinstance(item, h5py.Dataset))
+        result = (item for _, item in walk(file, lambda *_: None))
+        return sum(int(item.nbytes) for item in result if isinstance(item, h5py.Dataset))
 
 
 def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verification:

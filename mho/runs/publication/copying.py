@@ -216,9 +216,11 @@ def copy_for_publication(source: Path, target: Path, original_sha256: str = "") 
 
 
 def _check(copy: Path, source: Path) -> None:
-    found = verify(copy)
-    if found.verdict is not Verdict.SOUND:
-        raise RunFileError(f"the copy of {source} is {found.verdict}: {'; '.join(found.findings)}")
+    verification = verify(copy)
+    if verification.verdict is not Verdict.SOUND:
+        raise RunFileError(
+            f"the copy of {source} is {verification.verdict}: {'; '.join(verification.findings)}"
+        )
 
 
 class _Copying:

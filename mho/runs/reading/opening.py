@@ -266,22 +266,22 @@ def _check_size(path: Path, name: str, declared: int, chunks: int) -> None:
 
 def _links(path: Path, root: h5py.h5g.GroupID) -> list[tuple[bytes, int]]:
     """Return name and type of every link, those of a group once, whatever leads to it."""
-    found: list[tuple[bytes, int]] = []
+    result: list[tuple[bytes, int]] = []
 
     def note(name: bytes, info: h5py.h5l.LinkInfo) -> bool | None:
-        found.append((name, info.type))
+        result.append((name, info.type))
         return True if _is_too_deep(name) else None  # True ends the visit, in which HDF5 fills the stack
 
     try:
         root.links.visit(note, info=True)
     except DAMAGED:
-        found = list(_links_past_damage(root))
-    if found and _is_too_deep(found[-1][0]):
+        result = list(_links_past_damage(root))
+    if result and _is_too_deep(result[-1][0]):
         raise RunFileError(
             f"run file {path} is damaged: its groups lie more than {DEEPEST} deep within each other; restore it from a "
             "copy"
         )
-    return found
+    return result
 
 
 def _is_too_deep(name: bytes) -> bool:

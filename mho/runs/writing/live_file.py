@@ -102,10 +102,10 @@ class RunOutcome:
 def plain_words(error: BaseException) -> str:
     """Extract the system's own message from one of HDF5's long ones."""
     text = str(error)
-    found = re.search(r"error message = '([^']*)'", text)
-    if not found and isinstance(error, OSError) and error.strerror:
+    match = re.search(r"error message = '([^']*)'", text)
+    if not match and isinstance(error, OSError) and error.strerror:
         text = error.strerror
-    return found[1] if found else (text.splitlines() or [type(error).__name__])[0]
+    return match[1] if match else (text.splitlines() or [type(error).__name__])[0]
 
 
 class FileLocation:

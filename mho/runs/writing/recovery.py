@@ -150,9 +150,9 @@ def _settle(entry: h5py.Group, reason: str) -> None:
 
 
 def _check(draft: Path, path: Path) -> None:
-    found = verify(draft)
-    if found.verdict is not Verdict.SOUND:
+    verification = verify(draft)
+    if verification.verdict is not Verdict.SOUND:
         raise RunFileError(
-            f"run file {path} cannot be recovered and stays as it is: its copy is {found.verdict} "
-            f"({'; '.join(found.findings)})"
+            f"run file {path} cannot be recovered and stays as it is: its copy is {verification.verdict} "
+            f"({'; '.join(verification.findings)})"
         )
