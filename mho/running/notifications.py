@@ -81,8 +81,8 @@ class Notifier:
         if occasion in self._occasions:
             title = f"mho: {event.path.stem} {status_words(event.status, event.conclusion)}"
             outcome = outcome_line(event.status, event.reason, event.conclusion, named=False)
-            told = "\n".join([outcome or "all well", *event.conclusion.warnings])
-            self.send(title, f"{told}\n{event.path}", occasion)
+            text = "\n".join([outcome or "all well", *event.conclusion.warnings])
+            self.send(title, f"{text}\n{event.path}", occasion)
 
     def send(self, title: str, body: str, occasion: Occasion) -> None:
         """Send in the background."""

@@ -236,8 +236,8 @@ class _Layout:
                 return place
         with self._at("steps", number, "after"):
             known = {one.name or one.procedure: one for one in earlier}
-            told = nearest(step.after, known) if known else "it is the first"
-            raise InputError(f"no step before this one is called {step.after!r}; {told}")
+            hint = nearest(step.after, known) if known else "it is the first"
+            raise InputError(f"no step before this one is called {step.after!r}; {hint}")
 
     def _name(self, step: PlanStep) -> str:
         """Return the name of a step's procedure; ``path/file.py:Class`` is relative to the plan's folder."""
@@ -263,8 +263,10 @@ class _Layout:
         lengths = {key: len(column) for key, column in columns.items()}
         if len(set(lengths.values())) > 1:
             with self._at("sweep", number):
-                told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-                raise InputError(f"what one sweep varies moves together, so it has the same length: {told}")
+                lengths_text = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+                raise InputError(
+                    f"what one sweep varies moves together, so it has the same length: {lengths_text}"
+                )
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _owner(self, key: str, forms: Sequence[Mapping[str, Any]]) -> tuple[str, Any]:

@@ -83,19 +83,19 @@ def stored_result(result: object) -> StoredResult:
     """
     if result is None:
         return StoredResult({}, {})
-    told = getattr(result, "summary", result)
-    if dataclasses.is_dataclass(told) and not isinstance(told, type):
-        told = {
-            field.name: getattr(told, field.name)
-            for field in dataclasses.fields(told)
+    summary = getattr(result, "summary", result)
+    if dataclasses.is_dataclass(summary) and not isinstance(summary, type):
+        summary = {
+            field.name: getattr(summary, field.name)
+            for field in dataclasses.fields(summary)
             if field.name != "path"
         }
     units: dict[str, str] = {}
-    if isinstance(told, Mapping):
-        values: dict[str, Any] = _plain(told, "", units, DEEPEST)
+    if isinstance(summary, Mapping):
+        values: dict[str, Any] = _plain(summary, "", units, DEEPEST)
     else:
-        values = {"result": _plain(told, "result", units, DEEPEST)}
-    if told is not result:
+        values = {"result": _plain(summary, "result", units, DEEPEST)}
+    if summary is not result:
         units |= getattr(result, "units", {})
     return StoredResult(values, units)
 

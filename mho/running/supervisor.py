@@ -98,7 +98,7 @@ def supervise(note: Note, say: Say) -> Report:
     """
     if not hasattr(os, "fork"):
         return Report()
-    told, tell = os.pipe()
+    reports, tell = os.pipe()
     leash, held = os.pipe()  # ends for the worker when the other end is closed
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -107,8 +107,8 @@ def supervise(note: Note, say: Say) -> Report:
     if worker:
         os.close(tell)
         os.close(leash)
-        _Supervisor(worker, told, note, say).serve()
-    os.close(told)
+        _Supervisor(worker, reports, note, say).serve()
+    os.close(reports)
     os.close(held)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -127,9 +127,9 @@ def supervise(note: Note, say: Say) -> Report:
 class _Supervisor:
     """Waits for a worker, forwards signals, and makes sure that the bench is safe."""
 
-    def __init__(self, worker: int, told: int, note: Note, say: Say) -> None:
-        self._worker, self._told, self._note, self._say = worker, told, note, say
-        os.set_blocking(told, False)
+    def __init__(self, worker: int, reports: int, note: Note, say: Say) -> None:
+        self._worker, self._reports, self._note, self._say = worker, reports, note, say
+        os.set_blocking(reports, False)
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
@@ -186,7 +186,7 @@ class _Supervisor:
     def _hear(self) -> None:
         """Read the worker's reports; the pipe may outlive the worker, and any process may have written to it."""
         with suppress(BlockingIOError):
-            while chunk := os.read(self._told, 1 << 12):
+            while chunk := os.read(self._reports, 1 << 12):
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 for line in lines:
                     with suppress(ValueError, TypeError, AttributeError):

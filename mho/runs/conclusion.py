@@ -102,6 +102,6 @@ def outcome_line(
     if conclusion.unsafe and conclusion.unsafe not in reason:
         text = f"{text}; bench NOT confirmed safe" if text else "bench NOT confirmed safe"
     if count := len(conclusion.warnings):
-        told = f"({count} warning{'s' * (count > 1)})"
-        text = f"{text} {told}" if text else told
+        warnings = f"({count} warning{'s' * (count > 1)})"
+        text = f"{text} {warnings}" if text else warnings
     return text

@@ -61,8 +61,8 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
 @cache
 def processor() -> str:
     """Return the model of the processor."""
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as told:
-        for line in told:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return value.strip()

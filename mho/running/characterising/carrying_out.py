@@ -194,8 +194,8 @@ class Characterisation:
         return StepEnd(planned, FINISHED, path=path, left_out=left_out)
 
     def _provenance(self, planned: PlannedRun, left_out: str) -> dict[str, str]:
-        told = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
-        return told | ({"left_out": left_out} if left_out else {})
+        provenance = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
+        return provenance | ({"left_out": left_out} if left_out else {})
 
     def _fitted(self, planned: PlannedRun) -> tuple[Procedure | str, str]:
         """Return the step's procedure on the cells that are sound, or why it has nothing to do; and what was left out."""
@@ -230,7 +230,7 @@ class Characterisation:
         pool = self._pool(planned)
         if planned.procedure in ALL_CELLS or pool is None or not {"rows", "columns"} <= values.keys():
             return values, ""
-        broken, told = self._broken(planned, pool)
+        broken, defects = self._broken(planned, pool)
         wanted = CellRange.parse(values["rows"], values["columns"])
         if not (np.isin(wanted.rows, pool.rows).all() and np.isin(wanted.columns, pool.columns).all()):
             return values, ""  # other cells than the sample's, by the plan's author
@@ -239,7 +239,7 @@ class Characterisation:
             return values, ""
         rows, columns = without_broken(broken, *places)
         cells = CellRange(pool.rows[rows], pool.columns[columns])
-        left_out = _in_words(wanted, cells, told)
+        left_out = _in_words(wanted, cells, defects)
         if not cells.count:
             return None, left_out
         values |= {"rows": joined(cells.rows), "columns": joined(cells.columns)}
@@ -261,14 +261,14 @@ class Characterisation:
         self, planned: PlannedRun, pool: CellRange
     ) -> tuple[NDArray[np.bool_], Mapping[tuple[int, int], str]]:
         """Return which cells of the sample are known to be broken, and of each what is."""
-        broken, told = np.zeros(pool.shape, dtype=bool), {}
+        broken, defects = np.zeros(pool.shape, dtype=bool), {}
         paths = self._before(planned, *TELLING)
         for one in collect_defects(paths).defects.defects if paths else ():
             if one.array == planned.parameters.get("array"):
                 for i, j in np.argwhere(_covered(one, pool)).tolist():
                     broken[i, j] = True
-                    told[int(pool.rows[i]), int(pool.columns[j])] = f"{one.defect} ({one.run})"
-        return broken, told
+                    defects[int(pool.rows[i]), int(pool.columns[j])] = f"{one.defect} ({one.run})"
+        return broken, defects
 
 
 @dataclass
@@ -359,11 +359,11 @@ def _covered(finding: DefectFinding, pool: CellRange) -> NDArray[np.bool_]:
     return np.outer(rows, columns)
 
 
-def _in_words(wanted: CellRange, used: CellRange, told: Mapping[tuple[int, int], str]) -> str:
+def _in_words(wanted: CellRange, used: CellRange, defects: Mapping[tuple[int, int], str]) -> str:
     """Return which cells of the wanted lines are broken, and which lines are used instead."""
     inside = [
         f"[{row}, {column}] {what}"
-        for (row, column), what in sorted(told.items())
+        for (row, column), what in sorted(defects.items())
         if row in wanted.rows and column in wanted.columns
     ]
     parts = ["; ".join(inside)]

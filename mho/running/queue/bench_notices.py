@@ -67,8 +67,8 @@ def ensure_safe(bench: str) -> str:
             f"`mho queue acknowledge --bench {key}` on your own word",
             live=live,
         )
-    told = (
+    sentences = (
         f"bench {key} was not confirmed safe, and was made safe by a fresh process first",
         tell_queue(bench, state),
     )
-    return "; ".join(filter(None, told))
+    return "; ".join(filter(None, sentences))

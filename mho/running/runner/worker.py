@@ -57,14 +57,16 @@ def main() -> None:
     for name in sys.argv[1:]:
         with suppress(ImportError):  # the run says what is wrong with it
             import_module(name)
-    told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
-    assignment = told.readline()
+    commands = io.FileIO(
+        0, "r", closefd=False
+    )  # unbuffered: a thread that reads it holds no lock when all ends
+    assignment = commands.readline()
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun
     outbox = Outbox(_private_output())
     threads = threading.enumerate()
     try:
-        outbox.send(_carry_out(decode(assignment), told, outbox.offer))
+        outbox.send(_carry_out(decode(assignment), commands, outbox.offer))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is safe: what comes now has nothing to break off
         outbox.close(LAST_WORDS)
@@ -79,12 +81,12 @@ def _private_output() -> BinaryIO:
     return messages
 
 
-def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
+def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
     control = Control()
     if hasattr(signal, "SIGUSR1"):  # of an emergency stop without a runner, see `orphans.break_off`
         signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
     bench = assignment.order.bench
-    obey = partial(_obey, told, control, bench if is_real(bench) else "")
+    obey = partial(_obey, commands, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
     threads = threading.enumerate()
     done = _run(assignment, control, tell)
@@ -96,9 +98,9 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     return replace(done, safe=False) if end_children() or left else done
 
 
-def _obey(told: io.FileIO, control: Control, bench: str) -> None:
+def _obey(commands: io.FileIO, control: Control, bench: str) -> None:
     """Obey the runner's commands until the runner is gone; then end, if need be by force."""
-    while (line := told.readline()).endswith(b"\n"):
+    while (line := commands.readline()).endswith(b"\n"):
         try:
             command: Command = decode(line)
         except QueueError as error:

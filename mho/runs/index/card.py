@@ -141,8 +141,8 @@ def read_card(path: Path) -> Card:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # a living writer is checked for separately
-        told = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
-        facts, parameters = _read(told)
+        card = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
+        facts, parameters = _read(card)
         end = _text(path, entry, "end_time") if status not in GOING_ON else ""
         results, units = _results(path, entry)
         return Card(
@@ -160,9 +160,9 @@ def read_card(path: Path) -> Card:
 
 def _read(text: str) -> tuple[RunFacts, tuple[ResultQuantity, ...]]:
     """Return the facts and parameters of a card; `ValueError` and the like for a text that is no card."""
-    told = json.loads(text)
-    facts = {name: fact for name, fact in told["facts"].items() if name in _FACTS}
-    parameters = [(name, value, unit) for name, (value, unit) in told["parameters"].items()]
+    card = json.loads(text)
+    facts = {name: fact for name, fact in card["facts"].items() if name in _FACTS}
+    parameters = [(name, value, unit) for name, (value, unit) in card["parameters"].items()]
     start = facts.get("start")
     texts = [fact for name, fact in facts.items() if name != "start"] + [unit for _, _, unit in parameters]
     if not all(isinstance(one, str) for one in texts) or not isinstance(start, int | float | None):

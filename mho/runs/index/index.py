@@ -139,7 +139,7 @@ def concluded(line: str | None, warnings: str, measured: str | None, unsafe: str
 
 def _words(path: str, card: Card) -> str:
     """Return all text about a run, folded for a search without regard to case."""
-    told = (
+    texts = (
         path,
         *(fact for fact in vars(card.facts).values() if isinstance(fact, str)),
         card.status,
@@ -147,7 +147,7 @@ def _words(path: str, card: Card) -> str:
         *filter(None, _concluded(card)),
         *(f"{one.name} {one.text}" for one in (*card.parameters, *card.results)),
     )
-    return "\n".join(filter(None, told)).casefold()
+    return "\n".join(filter(None, texts)).casefold()
 
 
 def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:

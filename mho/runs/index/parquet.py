@@ -35,8 +35,8 @@ def write_parquet(
     table = pyarrow.table({key: _column(values) for key, values in columns.items()})
     for place, field in enumerate(table.schema):
         if unit := (units or {}).get(field.name):
-            told = field.with_metadata({"units": unit})
-            table = table.set_column(place, told, table.column(place))
+            described = field.with_metadata({"units": unit})
+            table = table.set_column(place, described, table.column(place))
     if units:
         table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"units": dict(units)})})
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -443,8 +443,8 @@ class _Compiler:
                 return f"{column} >= ?", [end]
 
     def _wrong(self, asked: QueryComparison, what: str) -> Exception:
-        told = f"{asked.name} {asked.operator} {asked.value.text}"
-        return query_error(self._text, asked.position, f"{told!r}: {what}")
+        comparison = f"{asked.name} {asked.operator} {asked.value.text}"
+        return query_error(self._text, asked.position, f"{comparison!r}: {what}")
 
 
 def _has(source: str, name: str, sql: str, values: list[object]) -> Condition:

@@ -99,14 +99,14 @@ def compare_runs(
     with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
         data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions, restated))
     with RunFile(first) as old, RunFile(second) as new:
-        told: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+        facts: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
             ("instruments", _measuring(old.instruments), _measuring(new.instruments)),
             ("cells", {"": old.cells}, {"": new.cells}),
         ]
         if old.formed and not as_far_as_first:
-            told += [("formed cells", {"": old.formed}, {"": new.formed})]
+            facts += [("formed cells", {"": old.formed}, {"": new.formed})]
         if not as_far_as_first:
-            told += [
+            facts += [
                 ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after))
             ]
             then, now = _messages(old), _messages(new)
@@ -124,7 +124,7 @@ def compare_runs(
             )
             if before != _stated(before, restated):
                 data += (DatasetComparison("result, intervals and what follows from them", restated=True),)
-    return data + tuple(DatasetComparison(name, _mappings_differ(then, now)) for name, then, now in told)
+    return data + tuple(DatasetComparison(name, _mappings_differ(then, now)) for name, then, now in facts)
 
 
 def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:

@@ -110,11 +110,11 @@ def in_code(text: str, change: Change) -> str:
 def in_json(text: str, change: Change, only: Collection[str] = ()) -> str:
     """Return JSON with the texts among its values changed; with `only`, those of these keys."""
     try:
-        told = json.loads(text)
+        values = json.loads(text)
     except ValueError:
         return change(text)
-    kept = _in_values(told, change, only, "")
-    return text if kept == told else json.dumps(kept, ensure_ascii=False)
+    kept = _in_values(values, change, only, "")
+    return text if kept == values else json.dumps(kept, ensure_ascii=False)
 
 
 def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> PersonalNames:
@@ -131,23 +131,23 @@ def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> 
 
 
 def _identifying(names: Iterable[str]) -> tuple[str, ...]:
-    told = {
+    kept = {
         name
         for name in names
         if len(name) > 1 and name.lower() not in SHARED_ACCOUNTS and not name.isdecimal()
     }
-    return tuple(sorted(told, key=lambda name: (-len(name), name)))
+    return tuple(sorted(kept, key=lambda name: (-len(name), name)))
 
 
-def _in_values(told: Any, change: Change, only: Collection[str], key: str) -> Any:
-    match told:
+def _in_values(value: Any, change: Change, only: Collection[str], key: str) -> Any:
+    match value:
         case str():
-            return change(told) if not only or key in only else told
+            return change(value) if not only or key in only else value
         case dict():
-            return {name: _in_values(value, change, only, name) for name, value in told.items()}
+            return {name: _in_values(one, change, only, name) for name, one in value.items()}
         case list():
-            return [_in_values(value, change, only, key) for value in told]
-    return told
+            return [_in_values(one, change, only, key) for one in value]
+    return value
 
 
 PUBLICATION = "publication"  # name of the group that says what a copy was made from
@@ -327,12 +327,12 @@ class _Copying:
         return [names.withheld(one) for one in values]
 
     def _anonymous_card(self) -> str:
-        told = json.loads(in_json(self._card, self._names.withheld))
-        facts = told["facts"] | {name: "" for name in ("host", "user", "operator") if name in told["facts"]}
+        card = json.loads(in_json(self._card, self._names.withheld))
+        facts = card["facts"] | {name: "" for name in ("host", "user", "operator") if name in card["facts"]}
         chip = decode(self._entry["chip/map"][()])
         if (kept := in_code(chip, self._names.withheld)) != chip:
             facts["chip_hash"] = text_hash(kept)
-        return json.dumps(told | {"facts": facts}, ensure_ascii=False)
+        return json.dumps(card | {"facts": facts}, ensure_ascii=False)
 
     def _hash_again(self, entry: h5py.Group) -> None:
         """Write the hashes of texts in which something was replaced."""
@@ -350,23 +350,23 @@ class _Copying:
 
 def withheld_words(emptied: list[str] | tuple[str, ...], changed: list[str] | tuple[str, ...]) -> str:
     """Return in words what was withheld."""
-    told = [f"left empty: {', '.join(emptied)}"] * bool(emptied)
-    told += [f"names or paths replaced in: {', '.join(dict.fromkeys(changed))}"] * bool(changed)
-    return "; ".join(told) or "nothing"
+    parts = [f"left empty: {', '.join(emptied)}"] * bool(emptied)
+    parts += [f"names or paths replaced in: {', '.join(dict.fromkeys(changed))}"] * bool(changed)
+    return "; ".join(parts) or "nothing"
 
 
 def _in_pieces(pieces: list[str], change: Callable[[str], str]) -> list[str]:
     """Change messages, each of which may go on in further pieces, with as many pieces as before."""
     kept: list[str] = []
     for start, stop in _messages(pieces):
-        told = pieces[start:stop]
-        whole = told[0] + "".join(one.removeprefix(ELLIPSIS) for one in told[1:])
+        message = pieces[start:stop]
+        whole = message[0] + "".join(one.removeprefix(ELLIPSIS) for one in message[1:])
         changed = change(whole)
         if changed != whole:
-            step = -(-len(changed) // len(told))
-            cut = [changed[place * step : (place + 1) * step] for place in range(len(told))]
-            told = [cut[0], *(f"{ELLIPSIS}{one}" for one in cut[1:])]
-        kept += told
+            step = -(-len(changed) // len(message))
+            cut = [changed[place * step : (place + 1) * step] for place in range(len(message))]
+            message = [cut[0], *(f"{ELLIPSIS}{one}" for one in cut[1:])]
+        kept += message
     return kept
 
 

@@ -390,10 +390,10 @@ class RunRecord:
 
 def conclusion_from(line: str, unsafe: str, warnings: str, measured: int) -> Conclusion:
     """Return a conclusion from what a run file stores of it; `ValueError` where that is no conclusion."""
-    told = json.loads(warnings)
-    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+    texts = json.loads(warnings)
+    if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
         raise ValueError("its warnings are not a list of texts")
-    return Conclusion(line, tuple(told), bool(measured), unsafe)
+    return Conclusion(line, tuple(texts), bool(measured), unsafe)
 
 
 def _parameter(dataset: h5py.Dataset) -> RecordedParameter:
