@@ -225,12 +225,9 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
     try:
         result = json.loads(out.splitlines()[-1])
         return SafetyResult(
-            result["safe"],
-            result["reason"],
-            tuple(result["live"]),
-            result["confirmed"],
+            result["safe"], result["reason"], tuple(result["live"]), result["confirmed"],
             tuple(result["left_on"]),
-        )
+        )  # fmt: skip
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
         return SafetyResult(

@@ -41,20 +41,14 @@ def programming_figures(
         "levels", kind="histogram", y_scale="log", title="Levels of the programmed cells", **targeted
     )
     shares = Figure(
-        "level_shares",
-        kind="distribution",
-        y_scale="probability",
-        title="Cumulative share of the cells, by level",
-        **targeted,
-    )
+        "level_shares", kind="distribution", y_scale="probability",
+        title="Cumulative share of the cells, by level", **targeted,
+    )  # fmt: skip
     taken = Figure("pulses_per_cell", kind="histogram", map=counts, y_scale="log", title="Pulses per cell")
     finished = Figure(
-        "pulses_by_level",
-        kind="distribution",
-        map=counts,
-        by=targets,
+        "pulses_by_level", kind="distribution", map=counts, by=targets,
         title="Share of the cells finished, by pulses and level",
-    )
+    )  # fmt: skip
     errors = Figure("errors", map=conductances, minus=targets, title="Conductance errors")
     correlation = Figure(
         "error_correlation", kind="correlation", map=conductances, minus=targets, by=targets,

@@ -146,12 +146,9 @@ class Budget:
         """Return all of it as numbers and texts, for JSON."""
         first = self.first
         return {
-            **asdict(self),
-            "path": str(self.path),
-            "status": str(self.status),
-            "first": None if first is None else first.cause,
-            "advice": self.advice,
-        }
+            **asdict(self), "path": str(self.path), "status": str(self.status),
+            "first": None if first is None else first.cause, "advice": self.advice,
+        }  # fmt: skip
 
 
 def budget(

@@ -49,12 +49,9 @@ def shares_drawing(budget: Budget) -> Drawing:
     names = [f"{one.cause} ({one.acts})" if one.acts else one.cause for one in budget.shares]
     names += [name for name, _ in others]
     return Drawing(
-        "Shares of the causes",
-        marks=tuple(marks),
-        levels=(ReferenceLevel("", x=0.0),),
-        x=AxisText("share of the squared error / %"),
-        names=tuple(reversed(names)),
-    )
+        "Shares of the causes", marks=tuple(marks), levels=(ReferenceLevel("", x=0.0),),
+        x=AxisText("share of the squared error / %"), names=tuple(reversed(names)),
+    )  # fmt: skip
 
 
 def errors_drawing(budget: Budget) -> Drawing:

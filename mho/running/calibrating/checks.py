@@ -431,10 +431,7 @@ def _panel(checks: Sequence[Check]) -> Drawing:
     q = first.quantity
     held = ", held out" if first.held_out else ""
     return Drawing(
-        f"{first.run}{held}: {q.panel}",
-        marks=tuple(marks),
-        x=AxisText(q.x_name, q.x_unit),
-        y=AxisText("G" if q.unit == "S" else q.panel, q.unit),
-        x_scale="log" if q.x_unit == "s" else "linear",
+        f"{first.run}{held}: {q.panel}", marks=tuple(marks), x=AxisText(q.x_name, q.x_unit),
+        y=AxisText("G" if q.unit == "S" else q.panel, q.unit), x_scale="log" if q.x_unit == "s" else "linear",
         counts=not q.x_unit,
-    )
+    )  # fmt: skip

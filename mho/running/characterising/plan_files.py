@@ -297,12 +297,9 @@ def _toml(
     description = " ".join([how, *(f"Left out: {name} ({reason})." for name, reason in left_out.items())])
     preset = wanted.preset and bench_key(wanted.preset)  # a preset may be a file, too
     head = {
-        "name": title,
-        "description": description,
-        "bench": bench_key(wanted.bench),
-        "preset": preset,
+        "name": title, "description": description, "bench": bench_key(wanted.bench), "preset": preset,
         "seed": seed,
-    }
+    }  # fmt: skip
     lines = [
         "# Written by `mho characterise`; `mho characterise FOLDER` carries it out, also after changes here."
     ]

@@ -32,12 +32,8 @@ class JobStatus(StrEnum):
 ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)  # a worker has the job, or had it when everything went down
 
 ENDED = (
-    JobStatus.FINISHED,
-    JobStatus.FAILED,
-    JobStatus.ABORTED,
-    JobStatus.INTERRUPTED,
-    JobStatus.SKIPPED,
-)
+    JobStatus.FINISHED, JobStatus.FAILED, JobStatus.ABORTED, JobStatus.INTERRUPTED, JobStatus.SKIPPED,
+)  # fmt: skip
 
 
 WITHIN = "@"

@@ -390,14 +390,11 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     named = name_here(names.procedure)
     kind = find_procedure(named)
     return Order(
-        procedure=_short_name(kind) or named,
-        parameters=kind.from_version(version, values),
-        bench=origin["bench"],
-        seed=seed,
+        procedure=_short_name(kind) or named, parameters=kind.from_version(version, values),
+        bench=origin["bench"], seed=seed,
         preset=None if "after" in origin else origin.get("preset_file") or origin.get("preset"),
-        folder=Path.cwd(),
-        after=origin.get("after"),
-    )
+        folder=Path.cwd(), after=origin.get("after"),
+    )  # fmt: skip
 
 
 def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:

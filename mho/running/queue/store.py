@@ -471,12 +471,8 @@ class DeferredWrites:
     def confirm_safe(self, when: float, by: str = SAFED) -> None:
         """Record that the bench was read back as safe, as `Queue.confirm_safe`."""
         self._safety = {
-            "unsafe": False,
-            "unsafe_reason": "",
-            "live": (),
-            "confirmed": when,
-            "confirmed_by": by,
-        }
+            "unsafe": False, "unsafe_reason": "", "live": (), "confirmed": when, "confirmed_by": by,
+        }  # fmt: skip
         self.write(lambda: self._queue.confirm_safe(self._bench, when, by))
 
     def next(self) -> Job | None:

@@ -103,9 +103,6 @@ def as_it_stands(job: Job) -> Job:
     end = "its runner settles it" if runner_lives(job) else "left by a runner that is gone"
     outcome = recorded_outcome(job.run, end, job.reason)
     return replace(
-        job,
-        status=JobStatus(outcome.status),
-        reason=outcome.reason,
-        ended=outcome.ended,
+        job, status=JobStatus(outcome.status), reason=outcome.reason, ended=outcome.ended,
         conclusion=outcome.conclusion,
-    )
+    )  # fmt: skip

@@ -386,12 +386,8 @@ class Runner:
         self._state = "idle"
         reason = "; ".join(filter(None, (outcome.reason, trouble)))
         return replace(
-            outcome,
-            reason=reason,
-            safe=read_back.safe,
-            confirmed=read_back.confirmed,
-            live=read_back.live,
-        )
+            outcome, reason=reason, safe=read_back.safe, confirmed=read_back.confirmed, live=read_back.live,
+        )  # fmt: skip
 
     def _make_safe_apart(self) -> SafetyResult:
         """Make the bench safe from a new process, and attend meanwhile."""

@@ -140,13 +140,10 @@ def concluded(line: str | None, warnings: str, measured: str | None, unsafe: str
 def _words(path: str, card: Card) -> str:
     """Return all text about a run, folded for a search without regard to case."""
     texts = (
-        path,
-        *(fact for fact in vars(card.facts).values() if isinstance(fact, str)),
-        card.status,
-        card.reason,
-        *filter(None, _concluded(card)),
+        path, *(fact for fact in vars(card.facts).values() if isinstance(fact, str)), card.status,
+        card.reason, *filter(None, _concluded(card)),
         *(f"{one.name} {one.text}" for one in (*card.parameters, *card.results)),
-    )
+    )  # fmt: skip
     return "\n".join(filter(None, texts)).casefold()
 
 

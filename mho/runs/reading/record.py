@@ -413,9 +413,5 @@ def unit_of(dataset: h5py.Dataset) -> str:
 
 
 _READ: dict[str, Callable[[Any], bool | int | float | str | None]] = {
-    "none": lambda _: None,
-    "text": decode,
-    "bool": bool,
-    "float": float,
-    "int": int,
-}
+    "none": lambda _: None, "text": decode, "bool": bool, "float": float, "int": int,
+}  # fmt: skip
