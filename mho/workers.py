@@ -130,9 +130,8 @@ def dask_workers(
         raise InputError(
             "workers need dask.distributed; install mho with its extra: 'mho[campaigns]'"
         ) from None
-    logging.getLogger("distributed").setLevel(
-        logging.CRITICAL
-    )  # what it has to tell is told by what is raised
+    # What it has to tell is told by what is raised
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if scheduler:
             client = _joined(scheduler, certificates)

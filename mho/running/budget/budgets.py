@@ -34,9 +34,8 @@ from mho.runs import RunFile, Status
 
 DRAWS = 16
 MOST_DRAWS = 1000
-REPEATED = (
-    1e-3  # of the squared error, within which a twin has a run's own, as wires of products are evaluated
-)
+# Of the squared error, within which a twin has a run's own, as wires of products are evaluated
+REPEATED = 1e-3
 CHIPS = 4  # that stand for a real one
 TOO_FEW = "no intervals: these are {} cells, and from {} on they tell of the shares of others"
 NOT_AGAIN = (

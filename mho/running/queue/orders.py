@@ -216,9 +216,8 @@ def expect(
     `MhoError` as `load_conditions` and the procedure's own check, and for a run or job that cannot be
     continued.
     """
-    from mho.running.rehearsal import (
-        check_on_twins,
-    )  # with the twins, which a queue that is only read needs not
+    # With the twins, which a queue that is only read needs not
+    from mho.running.rehearsal import check_on_twins
 
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)

@@ -256,9 +256,8 @@ class Runner:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
         except StorageError:
             self._dismiss(worker)
-            self._writes.write(
-                lambda: self._queue.touch(self.bench)
-            )  # nothing is begun before that is written
+            # Nothing is begun before that is written
+            self._writes.write(lambda: self._queue.touch(self.bench))
             return
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             self._dismiss(worker)
@@ -326,9 +325,8 @@ class Runner:
 
     def _settle(self, job: Job, outcome: JobOutcome) -> None:
         """Make the bench safe first, then note how the job ended and what follows: a crash in between repeats both."""
-        stopped = (
-            self._writes.lane.unsafe
-        )  # an emergency stop wants it confirmed, also when nothing was begun
+        # An emergency stop wants it confirmed, also when nothing was begun
+        stopped = self._writes.lane.unsafe
         if not outcome.safe or (stopped and outcome.confirmed is None):
             self._make_safe(outcome.live)
         elif _has_begun(job, outcome) and _runs_foreign_code(job.order):

@@ -72,9 +72,8 @@ class ControlServer:
         """Send what waits, disconnect all clients, and stop listening."""
         self._closing.set()
         with contextlib.suppress(OSError):
-            self._listener.shutdown(
-                socket.SHUT_RDWR
-            )  # wakes the thread where the system does so; else it looks soon
+            # Wakes the thread where the system does so; else it looks soon
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
         with self._lock:

@@ -57,9 +57,8 @@ def main() -> None:
     for name in sys.argv[1:]:
         with suppress(ImportError):  # the run says what is wrong with it
             import_module(name)
-    commands = io.FileIO(
-        0, "r", closefd=False
-    )  # unbuffered: a thread that reads it holds no lock when all ends
+    # Unbuffered: a thread that reads it holds no lock when all ends
+    commands = io.FileIO(0, "r", closefd=False)
     assignment = commands.readline()
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun

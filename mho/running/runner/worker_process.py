@@ -163,9 +163,8 @@ class Child:
         else:
             text = f"the worker ended with exit code {code}"
         lines = [line.strip() for line in self._last_lines if line.strip()]
-        fatal = [
-            line for line in lines if line.startswith("Fatal Python error")
-        ]  # header of faulthandler, followed by traces
+        # Header of faulthandler, followed by traces
+        fatal = [line for line in lines if line.startswith("Fatal Python error")]
         words = (fatal or lines or [""])[-1]
         return f"{text}: {words[:WORDS]}" if words else text
 
@@ -189,9 +188,8 @@ class Child:
     def _see_end(self) -> None:
         """Wait for the process, not for the end of its pipes, which its descendants may keep open."""
         assert self._process.stdin is not None
-        if hasattr(
-            os, "waitid"
-        ):  # its process id, hence its session's, is not reused before it is waited for
+        # its process id, hence its session's, is not reused before it is waited for
+        if hasattr(os, "waitid"):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             self.children |= end_whole(self.pid, self._mark)
         self._process.wait()
