@@ -331,18 +331,14 @@ class Campaign:
         """Carry out the remaining runs, and write the table.
 
         `observe`: called for each run as it ends, and for those done before.
+        `ChangedInputError` where what a run depends on is not what it was when the campaign began, or when it
+        was finished before; `WorkersLostError` where the workers are gone; the table has what was finished
+        until then.
 
         Returns
         -------
         list of dict
             The table's rows, in the order of the plan; see `describe_run`.
-
-        Raises
-        ------
-        ChangedInputError
-            What a run depends on is not what it was when the campaign began, or when it was finished before.
-        WorkersLostError
-            The workers are gone; the table has what was finished until then.
         """
         rows = dict(self.finished_before)
         for row in rows.values():

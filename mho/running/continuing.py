@@ -44,14 +44,9 @@ def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_a
         before it.
     `bench`: name under which the bench is wanted; another one than the run's is refused.
     `trust`: asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        A file cannot be read, or is not as its run wrote it.
-    InputError
-        There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted;
-        when it opens, also where it comes out differently now.
+    `RunFileError` where a file cannot be read, or is not as its run wrote it; `InputError` where there is no
+    going on from this run: real instruments, not finished, on another bench, code that is not trusted; when
+    it opens, also where it comes out differently now.
     """
     last = read_recipe(Path(path), trust)
     if bench is not None and last.bench and bench != last.bench:
@@ -201,14 +196,9 @@ def resume(
         with ``resume_of`` of `mho.run`.
     `output`, `observers`, `control`: as for `mho.run`.
     `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        The file cannot be read, or is not as its run wrote it.
-    InputError
-        The run cannot be gone on with: real instruments, still running, an input that is nowhere to be had, code that
-        is not trusted.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be gone on with: real instruments, still running, an input that is nowhere to be had, code that is
+    not trusted.
     """
     recipe = read_recipe(Path(path), trust)
     # From this folder, not from the run's.

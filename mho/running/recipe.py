@@ -87,14 +87,9 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
 
     `trust`: asked for a procedure or driver that the file names and that is none of mho's own.
     `real`: take a run on real instruments as well, for whoever puts a twin in the place of its bench.
-
-    Raises
-    ------
-    RunFileError
-        The file cannot be read, or is not as its run wrote it.
-    InputError
-        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
-        not trusted.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not
+    trusted.
     """
     path = path.resolve()
     with RunFile(path) as file:

@@ -46,12 +46,9 @@ def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset
     `given`: what `procedure.check` returned.
     `source`: the bench file, whose limits were checked.
     `preset`: cells of a simulated bench.
-
-    Raises
-    ------
-    BenchError, ChipMapError, InputError, LimitError
-        As the procedure's `prepare`; for a chip map with the packaged benches on which it can run. Where no twins
-        stand in for the bench, it is left to the bench itself.
+    `BenchError`, `ChipMapError`, `InputError`, `LimitError`: as the procedure's `prepare`; for a chip map
+    with the packaged benches on which it can run. Where no twins stand in for the bench, it is left to the
+    bench itself.
     """
     try:
         _prepare_on_twins(procedure, given, source, preset)

@@ -48,14 +48,9 @@ def rerun(
     `output`: run file or folder, as for `mho.run`.
     `observers`: as for `mho.run`.
     `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        The file cannot be read, or is not as its run wrote it.
-    InputError
-        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
-        not trusted.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not
+    trusted.
     """
     recipe = read_recipe(Path(path), trust)
     target = new_run_path(

@@ -109,13 +109,9 @@ def observed_safety(
     the queue of a bench that was not left safe. Where the procedure, its strategy or a driver is none of mho's own, a fresh
     process reads the outputs back afterwards: the supervisor's, or without one this one's.
 
-    Raises
-    ------
-    Aborted
-        Instead of a `KeyboardInterrupt`, with the reason.
-    UnsafeError
-        At the beginning, when the queue warns of the bench and it could not be made safe. At the end, without a supervisor,
-        when code of the user's own has left it live.
+    `Aborted` instead of a `KeyboardInterrupt`, with the reason; `UnsafeError`: at the beginning, when the
+    queue warns of the bench and it could not be made safe. At the end, without a supervisor, when code of the
+    user's own has left it live.
     """
     # Not loaded with this module: the queue's worker, which every job starts anew, needs none of it.
     from mho.running.queue.bench_notices import ensure_safe, tell_queue

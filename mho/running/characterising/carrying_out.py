@@ -145,11 +145,7 @@ class Characterisation:
         `during`: gives each run its observers and its control.
         `tell`: called with the end of each step.
         `stopping`: whether a failure ends everything: the bench may be live.
-
-        Raises
-        ------
-        Aborted
-            Somebody stopped it. The file of the step says so, and those before are finished.
+        `Aborted`: somebody stopped it. The file of the step says so, and those before are finished.
         """
         ends: list[StepEnd] = []
         with _Chip(self.plan.runs[0], self._bench) as chip:

@@ -359,15 +359,9 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     module is found in a folder that the run file names.
 
     `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        It is no run file that can be read, or it is not as its run wrote it.
-    InputError
-        It names code that is not trusted.
-    QueueError
-        It does not say enough: an older one, or run from a script on a bench that was open already.
+    `RunFileError` where it is no run file that can be read, or it is not as its run wrote it; `InputError`
+    where it names code that is not trusted; `QueueError` where it does not say enough: an older one, or run
+    from a script on a bench that was open already.
     """
     with RunFile(path) as file:
         origin = file.provenance

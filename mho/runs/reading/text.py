@@ -125,10 +125,7 @@ def write_text(dataset: h5py.Dataset, text: str) -> None:
 def write_json(dataset: h5py.Dataset, values: Mapping[str, Any] | list[str], what: str) -> None:
     """Overwrite a fixed-length text dataset with `values` as JSON.
 
-    Raises
-    ------
-    RunFileError
-        `values` are no JSON, or too long; `what` names them. Cut JSON could not be read.
+    `RunFileError`: `values` are no JSON, or too long; `what` names them. Cut JSON could not be read.
     """
     size = dataset.dtype.itemsize
     try:
