@@ -328,17 +328,12 @@ class Campaign:
         return rows
 
     def carry_out(self, workers: Workers, observe: Callable[[Row], None] = lambda row: None) -> list[Row]:
-        """Carry out the remaining runs, and write the table.
+        """Carry out the remaining runs, write the table, and return its rows in the order of the plan.
 
         `observe`: called for each run as it ends, and for those done before.
         `ChangedInputError` where what a run depends on is not what it was when the campaign began, or when it
         was finished before; `WorkersLostError` where the workers are gone; the table has what was finished
         until then.
-
-        Returns
-        -------
-        list of dict
-            The table's rows, in the order of the plan; see `describe_run`.
         """
         rows = dict(self.finished_before)
         for row in rows.values():

@@ -174,7 +174,8 @@ def rehearse(
 ) -> Rehearsal:
     """Run `procedure` on the twins of the instruments that a bench file names.
 
-    The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use.
+    The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use. Where its
+    limits or instruments stop the procedure, the `reason` of the rehearsal says where.
 
     `bench`: a bench file, or a packaged bench.
     `seed`: of everything random; a fresh one is drawn, and is in the report.
@@ -185,13 +186,8 @@ def rehearse(
     `force`: take limits of the bench file that can hardly be meant as they are.
     `message_times`: assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
     `observers`: as for `run`; without `output` they hear nothing of the file that is not kept.
-    `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any
-    bench, `Aborted` when the user stops it.
-
-    Returns
-    -------
-    Rehearsal
-        Also when the bench's limits or instruments stopped the procedure: `reason` says where.
+    `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any bench, `Aborted` when the user
+    stops it.
     """
     source = load_bench_file(bench)
     seed = secrets.randbits(32) if seed is None else seed

@@ -108,13 +108,7 @@ def installed_packages(folders: Sequence[str]) -> list[str]:
 
 
 def input_files(parameters: Mapping[str, RecordedParameter]) -> dict[str, str]:
-    """Return the SHA-256 of every file that one of a procedure's parameters names.
-
-    Returns
-    -------
-    dict
-        ``inputs``: a line a file, parameter and hash; nothing without any.
-    """
+    """Return under ``inputs`` a line, parameter and SHA-256, for every file that a parameter names; nothing without any."""
     lines = [
         f"{name} {file_hash(Path(parameter.value))}"
         for name, parameter in parameters.items()

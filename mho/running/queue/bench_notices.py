@@ -12,12 +12,7 @@ from mho.running.queue.store import Queue, queue_path
 def tell_queue(bench: str, found: SafetyResult) -> str:
     """Write to the queue of the runs folder, if there is one, that a bench is safe, or which outputs are not.
 
-    `bench`: packaged name or bench file.
-
-    Returns
-    -------
-    str
-        What is to be said of it; empty for nothing.
+    Return what is to be said of it; empty for nothing.
     """
     path, key = queue_path(), bench_key(bench)
     if not path.exists():
@@ -39,12 +34,8 @@ def tell_queue(bench: str, found: SafetyResult) -> str:
 def ensure_safe(bench: str) -> str:
     """Make a bench safe if its queue warns of it or a job on it has lost its worker; a runner does this first.
 
-    `UnsafeError` when it could not be confirmed safe; `live` names the roles, as far as they are known.
-
-    Returns
-    -------
-    str
-        Message for the user; empty when the queue has no warning, or there is no queue.
+    Return a message for the user; empty when the queue has no warning, or there is no queue. `UnsafeError` when it could
+    not be confirmed safe; `live` names the roles, as far as they are known.
     """
     path, key = queue_path(), bench_key(bench)
     if not path.exists():

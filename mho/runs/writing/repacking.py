@@ -71,13 +71,10 @@ LEVEL = 6  # of deflate: what is packed is small, and written once
 def repack(path: Path) -> bool:
     """Replace the closed and sealed run file at `path` by a smaller one that holds the same groups, values, attributes.
 
+    Return whether it was replaced: a large one is not.
+
     `RunFileError` where the copy is not sound, or cannot take the file's place; the file is then unchanged;
     `OSError`, `RuntimeError` where HDF5 cannot copy it; the file is then unchanged.
-
-    Returns
-    -------
-    bool
-        Whether it was replaced: a large one is not.
     """
     if path.stat().st_size > LARGEST:
         return False
