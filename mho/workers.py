@@ -140,14 +140,10 @@ def dask_workers(
 
             cluster = stack.enter_context(
                 LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=50,
+                    n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0", silence_logs=50,
                 )
-            )
+            )  # fmt: skip
             client = Client(cluster)
         started = Workers(stack.enter_context(client))
         if scheduler:

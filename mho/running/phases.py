@@ -372,17 +372,10 @@ def _end(
     writer.finish(outcome.status, outcome.reason)
     stream.announce(
         Ended(
-            outcome.status,
-            outcome.reason,
-            path,
-            outcome.safe,
-            outcome.error,
-            outcome.confirmed,
-            outcome.unsafe_reason,
-            outcome.live,
-            conclusion,
+            outcome.status, outcome.reason, path, outcome.safe, outcome.error, outcome.confirmed,
+            outcome.unsafe_reason, outcome.live, conclusion,
         )
-    )
+    )  # fmt: skip
     note_left(bench, path)
 
 

@@ -292,19 +292,13 @@ def _as_budget(
     gains = scale * (result.whole - result.mended)
     shares = [
         CauseShare(
-            cause,
-            share=float(scale * result.values[i]),
-            low=float(scale * low[i]),
-            high=float(scale * high[i]),
-            alone=math.sqrt(result.alone[i]),
-            mended=math.sqrt(result.mended[i]),
-            mended_low=math.sqrt(max(low_mended[i], 0.0)),
-            mended_high=math.sqrt(high_mended[i]),
-            gain=float(gains[i]),
-            acts=acting(cause, float(scale * result.values[i]), float(gains[i])),
+            cause, share=float(scale * result.values[i]), low=float(scale * low[i]),
+            high=float(scale * high[i]), alone=math.sqrt(result.alone[i]), mended=math.sqrt(result.mended[i]),
+            mended_low=math.sqrt(max(low_mended[i], 0.0)), mended_high=math.sqrt(high_mended[i]),
+            gain=float(gains[i]), acts=acting(cause, float(scale * result.values[i]), float(gains[i])),
         )
         for i, cause in enumerate(result.causes)
-    ]
+    ]  # fmt: skip
     return Budget(
         path=recipe.path, title=title, procedure=recipe.kind.__name__, bench=recipe.source.bench.name,
         preset=recipe.provenance.get("preset", ""), status=status, error=kind.error,
@@ -339,16 +333,11 @@ def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecip
     )
     return [
         replace(
-            recipe,
-            source=source,
-            preset=cells,
-            chip_seed=chip,
-            after=None,
-            remarks=(*recipe.remarks, remark),
-            provenance=recipe.provenance | {"preset": cells},
+            recipe, source=source, preset=cells, chip_seed=chip, after=None,
+            remarks=(*recipe.remarks, remark), provenance=recipe.provenance | {"preset": cells},
         )
         for chip in np.random.SeedSequence([seed, 1]).generate_state(CHIPS).tolist()
-    ]
+    ]  # fmt: skip
 
 
 def _recipe_of(path: Path, trust: Trust) -> RunRecipe:

@@ -34,15 +34,11 @@ def shares_drawing(budget: Budget) -> Drawing:
         mended = one is first
         marks.append(
             Mark(
-                "rows",
-                "to be mended first" if mended else "",
-                np.array([100.0 * one.share]),
-                y[number : number + 1],
-                palette.OUTSIDE if mended else palette.INSIDE,
-                low=np.array([100.0 * one.low]),
-                high=np.array([100.0 * one.high]),
+                "rows", "to be mended first" if mended else "", np.array([100.0 * one.share]),
+                y[number : number + 1], palette.OUTSIDE if mended else palette.INSIDE,
+                low=np.array([100.0 * one.low]), high=np.array([100.0 * one.high]),
             )
-        )
+        )  # fmt: skip
     if others:
         values = np.array([100.0 * share for _, share in others])
         marks.append(Mark("rows", "", values, y[len(budget.shares) :], palette.FAINT))
@@ -65,11 +61,7 @@ def errors_drawing(budget: Budget) -> Drawing:
         "Relative error",
         marks=(
             Mark(
-                "points",
-                "if only this were there",
-                alone[drawn],
-                y[drawn],
-                palette.SERIES[6],
+                "points", "if only this were there", alone[drawn], y[drawn], palette.SERIES[6],
                 marker="circle",
             ),
             Mark("points", "if this were mended", mended, y, palette.FORECAST, marker="diamond"),
@@ -78,7 +70,7 @@ def errors_drawing(budget: Budget) -> Drawing:
         x=AxisText("relative error"),
         x_scale="log",
         names=tuple(reversed(names)),
-    )
+    )  # fmt: skip
 
 
 def _others(budget: Budget) -> list[tuple[str, float]]:

@@ -357,15 +357,11 @@ class HeardInversions(Answers):
         rhs = systems.rhs[index]
         self.found.append(
             LoopQuestion(
-                measured**2,
-                self.last,
-                LoopTargets.of(loop.cells, loop.matrix),
+                measured**2, self.last, LoopTargets.of(loop.cells, loop.matrix),
                 volts_per_unit(self.last.volts, rhs, loop.cells, self.bench.input_conductance),
-                systems.solutions[number, index],
-                np.asarray,
-                len(rhs),
+                systems.solutions[number, index], np.asarray, len(rhs),
             )
-        )
+        )  # fmt: skip
         if len(self.found) == min(MOST_ANSWERS, len(self._errors)):
             raise AllAnswered
 

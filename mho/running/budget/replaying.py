@@ -116,17 +116,13 @@ class Blocks:
         system, form = self.plan.system, matrix.plan.preconditioning
         cycle = next(
             refine(
-                form.equations(system.rhs[:, column]),
-                matrix.invert,
-                matrix.multiply,
+                form.equations(system.rhs[:, column]), matrix.invert, matrix.multiply,
                 lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
-                lambda unknowns, size: False,
-                method=matrix.method,
-                correction_bits=int(self._procedure.correction_bits),
-                max_cycles=1,
+                lambda unknowns, size: False, method=matrix.method,
+                correction_bits=int(self._procedure.correction_bits), max_cycles=1,
                 measure=lambda residual: system.measure(form.given_equations(residual)),
             )
-        )
+        )  # fmt: skip
         return system.unknowns(form.solution(cycle.solution))
 
     def redrawn(self, moment: int) -> Blocks:

@@ -432,19 +432,13 @@ class RunIndex:
         columns = quoted(["id", "path", "status", "reason", "end", *CONCLUSION[1:], *FACTS])
         return [
             IndexedRun(
-                number,
-                Path(path),
-                RunFacts(*facts),
-                status,
-                reason,
-                end,
-                tags.get(facts[0], ()),
+                number, Path(path), RunFacts(*facts), status, reason, end, tags.get(facts[0], ()),
                 concluded(line, warnings, measured, unsafe),
             )
             for number, path, status, reason, end, line, warnings, measured, unsafe, *facts in self._rows(
                 f"SELECT {columns} FROM runs WHERE {rest}", values
             )
-        ]
+        ]  # fmt: skip
 
     def _rows(self, asked: str, values: Sequence[object] = ()) -> list[Any]:
         return rows(self._store, asked, values)
