@@ -22,9 +22,8 @@ class PackedCells(StrictModel):
     """The cells of one array that are in a set."""
 
     array: str  # name of the array
-    # rows, columns: its size
-    rows: int = Field(ge=1, le=MOST_LINES)
-    columns: int = Field(ge=1, le=MOST_LINES)
+    rows: int = Field(ge=1, le=MOST_LINES)  # of the array
+    columns: int = Field(ge=1, le=MOST_LINES)  # of the array
     cells: int = Field(ge=0)  # how many cells are in the set
     bits: str  # the mask, row by row, eight cells a byte, compressed by zlib, in base 64
 

@@ -157,28 +157,22 @@ MOST_DRAWS = 10_000
 class Forecast:
     """What a solve is going to come to."""
 
-    # bench, preset: name of the bench, and the cells that are drawn
-    bench: str
-    preset: str
+    bench: str  # name of the bench
+    preset: str  # cells that are drawn
     real: bool  # whether the bench has real instruments: the drawn cells are then an assumption
     seed: int
-    # size, condition, provable_bits: of the matrix as a real one; the last is what a solution in float64 can
-    # be proved to
-    size: int
-    condition: float
-    provable_bits: float
+    size: int  # of the matrix as a real one
+    condition: float  # of that
+    provable_bits: float  # what a solution in float64 can be proved to
     bits: int | None  # asked for; None where a tolerance was
     held_bits: int | None  # of the matrix in the products; None for products in float64
     plan: LoopOption | None  # the loop that is taken; None where none settles
     tried: tuple[LoopOption, ...]  # all others, best first
     choice: MethodChoice | None  # the method, and what each was expected to take; None where no loop settles
-    # cycles of the first right-hand side without the chip, by each method that was judged; None of one that
-    # does not get there
-    without_chip: dict[str, int | None]
+    without_chip: dict[str, int | None]  # cycles of the first right-hand side, by method; None: not there
     cells: int  # to program
     solves: SolveForecast  # the intervals
-    # seconds on this machine, as `mho.procedures.wall_time` defines them; None for real instruments
-    wall: Interval | None
+    wall: Interval | None  # s on this machine, see `mho.procedures.wall_time`; None for real instruments
     energy: str  # assumptions of the energy, in words
     refused: str  # why nothing would be programmed; empty where something would
     alternatives: tuple[Alternative, ...]  # what would help, best first

@@ -54,8 +54,7 @@ class OpenedBench:
 
     bench: Bench
     notes: Mapping[str, str] = field(default_factory=dict)  # provenance for the run file, text by name
-    # the run file of an interrupted attempt, whose results the procedure may reuse
-    earlier: Path | None = None
+    earlier: Path | None = None  # run file of an interrupted attempt, whose results may be reused
 
     @property
     def chip_kept(self) -> bool:

@@ -115,12 +115,10 @@ class PlannedRun:
     number: int  # from 1, in the order of the runs
     procedure: str  # as `catalogue.find_procedure` knows it
     parameters: Mapping[str, Any]  # plain values, in the parameters' units
-    # bench, preset, seed: as `mho.run` takes them
-    bench: str
-    preset: str | None
-    seed: int | None
-    # number of the run whose simulated chip this one continues with; the cells are then those of that run
-    after: int | None = None
+    bench: str  # as `mho.run` takes it
+    preset: str | None  # as `mho.run` takes it
+    seed: int | None  # as `mho.run` takes it
+    after: int | None = None  # number of the run whose simulated chip and cells this one goes on with
     point: Mapping[str, Any] = field(default_factory=dict)  # swept parameters with the values of this run
 
     def make(self) -> Procedure:

@@ -45,24 +45,18 @@ from mho.toml import parse_toml
 class RunRecipe:
     """One run, ready to be repeated."""
 
-    # path, run_id: the run file, and the identity that it keeps wherever it goes
-    path: Path
-    run_id: str
+    path: Path  # the run file
+    run_id: str  # its identity, which it keeps wherever it goes
     status: Status  # how the run ended
-    # the simulated bench that the file describes; `bench` is the name it had, "" for none
-    source: BenchSource
-    bench: str
-    # preset, chip_seed: of the simulated cells
-    preset: str | None
-    chip_seed: int
-    # kind, values, seed: the procedure, its parameters, and the seed of its plan
-    kind: type[Procedure]
-    values: dict[str, Any]
-    seed: int
-    # after, after_run: the run that had left the chip as this one found it, and its identity; None for a
-    # fresh chip
-    after: Path | None
-    after_run: str
+    source: BenchSource  # the simulated bench that the file describes
+    bench: str  # the name it had, "" for none
+    preset: str | None  # of the simulated cells
+    chip_seed: int  # of the simulated cells
+    kind: type[Procedure]  # the procedure
+    values: dict[str, Any]  # its parameters
+    seed: int  # of its plan
+    after: Path | None  # the run that had left the chip as this one found it; None for a fresh chip
+    after_run: str  # its identity
     folder: str  # where relative paths among the parameters start
     # what is not as it was, the source of a user's own procedure first: an input file that is gone, a bench
     # file that says something else now

@@ -86,14 +86,11 @@ def _can_prepare(procedure: Procedure, given: Any, bench: str) -> bool:
 class TerminalQuantity:
     """One quantity at one terminal, beside its limit."""
 
-    # terminal, name, unit: ``bit line``; ``voltage``, ``current``, ``pulse width`` or ``slew``; V, A, s or
-    # V/s
-    terminal: str
-    name: str
-    unit: str
-    # lowest, highest: what was seen
-    lowest: float
-    highest: float
+    terminal: str  # ``bit line``
+    name: str  # ``voltage``, ``current``, ``pulse width`` or ``slew``
+    unit: str  # V, A, s or V/s
+    lowest: float  # of what was seen
+    highest: float  # of what was seen
     limit: float  # of the magnitude; infinite where the bench file gives none
 
     @property
@@ -111,12 +108,10 @@ class TerminalQuantity:
 class BusReport:
     """Messages to one instrument."""
 
-    # roles, address: who it is on the bench, and its VISA address or a DAQ's outputs
-    roles: str
-    address: str
-    # messages, bytes: sent, and sent and received
-    messages: int
-    bytes: int
+    roles: str  # who it is on the bench
+    address: str  # its VISA address, or a DAQ's outputs
+    messages: int  # sent
+    bytes: int  # sent and received
     message_time: float  # assumed for a message and its reply beside the work, s
 
     @property
@@ -129,10 +124,9 @@ class BusReport:
 class Rehearsal:
     """The report of a rehearsal."""
 
-    # bench, procedure, preset: name of the bench, title of the run, cells of the simulated chip
-    bench: str
-    procedure: str
-    preset: str
+    bench: str  # name of the bench
+    procedure: str  # title of the run
+    preset: str  # cells of the simulated chip
     seed: int  # of everything random
     finished: bool  # whether the procedure came to its end
     reason: str  # why not, in the words that the bench would have used

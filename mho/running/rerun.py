@@ -21,11 +21,9 @@ from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_
 class Rerun:
     """The outcome of repeating a run."""
 
-    # original, path: the two run files
-    original: Path
-    path: Path
-    # what was not as it was: an input file that is gone, a bench file that says something else now
-    remarks: tuple[str, ...]
+    original: Path  # run file
+    path: Path  # run file of the repetition
+    remarks: tuple[str, ...]  # what was not as it was: an input file that is gone, another bench file
     changes: tuple[Change, ...]  # what surrounds the runs and differs: version of mho, code, packages
     compared: tuple[DatasetComparison, ...]  # every dataset of the two
 

@@ -22,13 +22,11 @@ LEAST_DRAWS = 19  # the fewest draws whose extremes hold another one with that p
 class Interval:
     """A prediction interval."""
 
-    # low, median, high: infinite where draws are, as the cycles of a solve that needs more than allowed
-    low: float
+    low: float  # infinite where draws are, as the cycles of a solve that needs more than allowed
     median: float
     high: float
-    # at_low, at_high: share with which an outcome that equals an end counts as inside
-    at_low: float = 1.0
-    at_high: float = 1.0
+    at_low: float = 1.0  # share with which an outcome that equals the lower end counts as inside
+    at_high: float = 1.0  # the same of the upper end
 
     def holds(self, outcome: float) -> bool:
         """Return whether an outcome lies inside, ends included."""

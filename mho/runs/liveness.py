@@ -25,11 +25,8 @@ class Writer:
 
     host: str  # host name
     pid: int  # process id on that host
-    # when the process started, Unix time in s; it tells apart two processes that had the same id
-    started: float
-    # the same, independent of the wall clock, which may be set during a run; see `birth_of`. Empty in files
-    # without it.
-    birth: str = ""
+    started: float  # Unix time, s; it tells apart two processes that had the same id
+    birth: str = ""  # the same, whatever becomes of the wall clock, see `birth_of`; "" in older files
 
     @classmethod
     def this_process(cls) -> Writer:

@@ -55,20 +55,15 @@ class CauseShare:
     """One cause in a budget."""
 
     cause: Cause
-    # share, low, high: of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0
-    # for a cause that makes up for others.
-    share: float
-    low: float
+    share: float  # of the measured squared error; below 0 for a cause that makes up for others
+    low: float  # of its interval of 95 %, see `Budget.drawn`
     high: float
     alone: float  # relative error if there were only this cause
     mended: float  # relative error if there were all but this cause
-    # mended_low, mended_high: where that is in 95 % of the moments of `Budget.drawn`
-    mended_low: float
+    mended_low: float  # where that is in 95 % of the moments of `Budget.drawn`
     mended_high: float
-    # what mending it alone takes off the measured squared error; below 0 where that makes the error larger
-    gain: float
-    # how it acts with others, in words; "" for a cause that acts by itself, whose gain is its share
-    acts: str
+    gain: float  # what mending it alone takes off the measured squared error; below 0 where that adds to it
+    acts: str  # how it acts with others, in words; "" for a cause that acts by itself
 
 
 @dataclass(frozen=True)
@@ -85,18 +80,15 @@ class Budget:
     answers: int  # of how many answers; `counted` is what they are called
     counted: str
     drawn: str  # what is drawn anew for the intervals
-    # measured, twin: as the run measured it, and as its twin gives it with all causes on
-    measured: float
-    twin: float
+    measured: float  # as the run measured it
+    twin: float  # as its twin gives it with all causes on
     again: tuple[float, float]  # where the twin's error is in 95 % of repetitions, as the shares are
     shares: tuple[CauseShare, ...]  # the largest first; with `rest` and `unexplained` they add up to 1
-    # share that remains with all causes off: what the encoding cannot hold, as the shift of a loop
-    rest: float
+    rest: float  # share with all causes off: what the encoding cannot hold, as the shift of a loop
     unexplained: float  # share that the twin does not have; below 0 where it has more error than was measured
     orders: int  # orders of causes that were sampled; 0 where all sets of them were computed
-    # draws, seed: number of moments behind the intervals, and the seed of these and of the orders
-    draws: int
-    seed: int
+    draws: int  # moments behind the intervals
+    seed: int  # of these and of the orders
     remarks: tuple[str, ...]
 
     @property

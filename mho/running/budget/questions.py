@@ -232,10 +232,8 @@ class LoopQuestion:
 class ProductQuestion:
     """The sums of digits that programmed tiles answer to random patterns, before they are rounded."""
 
-    # mean squared error over the mean square of the digits' exact sums, as the run file has it
-    measured: float
-    # in the order in which the run played them: the calibration of each tile, then the patterns
-    exchanges: tuple[Exchange, ...]
+    measured: float  # mean squared error over the mean square of the exact sums, as the run file has it
+    exchanges: tuple[Exchange, ...]  # as the run played them: first the calibration of each tile
     targets: Mapping[Place, Holding]  # of the cells in each place
     procedure: Multiply
     plan: MultiplyPlan

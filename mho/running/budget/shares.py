@@ -47,9 +47,8 @@ def shapley_values(values: ArrayLike) -> Floats:
 class Sampled:
     """Shapley values from sampled orders."""
 
-    # values, errors: (k,) arrays; with their standard errors
-    values: Floats
-    errors: Floats
+    values: Floats  # (k,) array
+    errors: Floats  # (k,) array; their standard errors
     orders: int  # number of orders
 
 
@@ -113,12 +112,10 @@ class Decomposition:
     values: Floats  # (causes,) array; Shapley values; with `rest` they add up to `whole`
     # (causes,) array; their standard errors where they were sampled; 0 where all sets were computed
     errors: Floats
-    # alone, mended: (causes,) arrays; squared error with this cause only, and with all others
-    alone: Floats
-    mended: Floats
-    # whole, rest: squared error with all causes, and with those alone that have no share
-    whole: float
-    rest: float
+    alone: Floats  # (causes,) array; squared error with this cause only
+    mended: Floats  # (causes,) array; with all others
+    whole: float  # squared error with all causes
+    rest: float  # with those alone that have no share
     orders: int  # number of sampled orders; 0 for all sets
 
 

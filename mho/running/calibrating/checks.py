@@ -55,8 +55,7 @@ class MeasuredRun:
     name: str  # of its file
     how: PulseTable
     columns: Columns  # its pulses, as `mho.analysis.calibration.read_pulses` has them
-    # the procedure; None where the table's pulses are repeated one by one
-    kind: type[Procedure] | None = None
+    kind: type[Procedure] | None = None  # the procedure; None where pulses are repeated one by one
     values: dict[str, Any] = field(default_factory=dict)  # parameters of the procedure
     source: BenchSource | None = None  # bench and chip map
     chip: ChipMap | None = None

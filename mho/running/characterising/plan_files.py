@@ -183,14 +183,12 @@ PLAN = "plan.toml"
 class CharacterisationRequest:
     """What is to be characterised."""
 
-    # bench, preset, seed: as `mho.run` takes them; the seed draws the sample, too
-    bench: str = "simulated"
-    preset: str | None = None
-    seed: int | None = None
+    bench: str = "simulated"  # as `mho.run` takes it
+    preset: str | None = None  # as `mho.run` takes it
+    seed: int | None = None  # of the simulated cells, and of the sample
     array: str = ""  # of the chip; the first that multiplies where it is empty
     cells: int | None = None  # of the sample, at least; as many as the sizes say without
-    # rows, columns: lines instead of a sample, as experiments take them; both or none
-    rows: str = ""
+    rows: str = ""  # lines instead of a sample, as experiments take them; with `columns`, or none
     columns: str = ""
     quick: bool = False  # minutes of bench time instead of an hour
 

@@ -45,8 +45,7 @@ class Order:
     """The task of a job."""
 
     procedure: str  # a name that ``mho`` knows, or ``module:Class``
-    # values that differ from the defaults: text, numbers, booleans
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)  # values that differ from the defaults
     bench: str = "simulated"  # a packaged bench's name, or the absolute path of a bench file
     seed: int | None = None  # of everything random; None draws a fresh one at every attempt
     preset: str | None = None  # cells of a simulated bench
@@ -56,8 +55,7 @@ class Order:
     # On real instruments the job that had the chip before, or None.
     after: str | None = None
     force: bool = False  # whether limits of the bench file that can hardly be meant are taken as they are
-    # sample, operator and project, as they are when the job is added: the runner may be somebody else's
-    labels: Labels = field(default_factory=Labels)
+    labels: Labels = field(default_factory=Labels)  # when the job is added: the runner may be somebody else's
 
     def in_words(self) -> str:
         """Return procedure and parameters in one line."""
@@ -78,25 +76,18 @@ class Job:
     run: Path | None  # the run file of the last attempt
     resume_of: Path | None  # the run file of the attempt that the next one takes up
     attempts: int  # how often it was begun
-    # worker, worker_birth: process id of the worker that has it, and what tells that process from others
-    # (`liveness.birth_of`)
-    worker: int | None
-    worker_birth: str | None
-    # runner, runner_birth: the same of the runner that began it
-    runner: int | None
+    worker: int | None  # process id of the worker that has it
+    worker_birth: str | None  # tells that process from others, see `liveness.birth_of`
+    runner: int | None  # the same of the runner that began it
     runner_birth: str | None
-    # added, started, ended: Unix time, s
-    added: float
+    added: float  # Unix time, s, as the two below
     started: float | None
     ended: float | None
     estimate: float | None  # wall time it was expected to take, s
-    # what the finished run itself took, s: without its worker's start, and without pauses
-    seconds: float | None
+    seconds: float | None  # what the finished run took, s: without its worker's start, and without pauses
     pulses: int | None  # pulses that it took
-    # kind of error that ended it, as `mho.errors.recorded_name` has it (``LimitError``); empty without one
-    error: str = ""
-    # of the run of its last attempt; None before its end, and where its run file has none
-    conclusion: Conclusion | None = None
+    error: str = ""  # kind of error that ended it, as `mho.errors.recorded_name` has it; "" without one
+    conclusion: Conclusion | None = None  # of the run of its last attempt; None where there is none
 
     @property
     def outcome(self) -> str:
@@ -140,8 +131,7 @@ class Lane:
     live: tuple[str, ...] = ()  # roles that may be live; empty when nothing is known of any
     confirmed: float | None = None  # when every output of the bench was last read back as off, Unix time, s
     confirmed_by: str = ""  # in words, who did that
-    # when a user last stated that outputs which could not be read back are safe, Unix time, s
-    acknowledged: float | None = None
+    acknowledged: float | None = None  # when a user last stated that the outputs are safe, Unix time, s
 
     @property
     def on_word(self) -> str:

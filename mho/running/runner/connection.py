@@ -34,11 +34,9 @@ SUFFIX = ".runners"
 class RunnerAddress:
     """Address of a runner for its clients; readable only by its user."""
 
-    # pid, birth: its process id, and its start as from `mho.runs.liveness.birth_of`
-    pid: int
-    birth: str
-    # str or (str, int); of its socket: a path, or loopback host and port where there are no Unix sockets
-    address: str | tuple[str, int]
+    pid: int  # of its process
+    birth: str  # of its process, see `mho.runs.liveness.birth_of`
+    address: str | tuple[str, int]  # path of its socket, or loopback host and port
     secret: bytes  # shared secret that both sides prove to know
 
     def lives(self) -> bool:

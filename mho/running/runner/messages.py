@@ -50,18 +50,14 @@ class Command:
 class JobDone:
     """Worker to runner, the last message."""
 
-    # status, reason: how the run ended
-    status: Status
-    reason: str
+    status: Status  # of the run
+    reason: str  # why it ended so
     safe: bool = False  # whether the bench was confirmed safe, or nothing was ever sent to it
-    # seconds, pulses: what a finished run took
-    seconds: float | None = None
-    pulses: int | None = None
+    seconds: float | None = None  # what a finished run took
+    pulses: int | None = None  # that a finished run took
     error: str = ""  # kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one
     live: tuple[str, ...] = ()  # roles that are not confirmed safe, as far as they are known
-    # when every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is
-    # not safe
-    confirmed: float | None = None
+    confirmed: float | None = None  # when every output was read back as off, Unix time, s
     conclusion: Conclusion | None = None  # what the run concludes; None of one that was not begun
 
 
@@ -102,10 +98,9 @@ class RunnerState:
     job: int | None = None  # being run
     held: bool = False  # whether no further job will be begun; `reason` says why
     reason: str = ""
-    # stage, done, total: of the running job
-    stage: str = ""
-    done: int = 0
-    total: int = 0
+    stage: str = ""  # of the running job
+    done: int = 0  # of the stage
+    total: int = 0  # of the stage
     seconds_left: float | None = None  # expected for the running job, s
     # unsafe, unsafe_reason, live: whether the bench is not confirmed safe, why, and which roles may be live,
     # as `Lane` has them

@@ -33,10 +33,8 @@ log = logging.getLogger(__name__)
 class StopTimeouts:
     """Time limits of a worker before the next, harder step, s."""
 
-    # to reach a safe point when its job is aborted or the runner must end; then it is interrupted
-    abort: float = 20.0
-    # to make the bench safe after the interruption; then it is killed, and a new process makes the bench safe
-    emergency: float = 5.0
+    abort: float = 20.0  # to reach a safe point when its job is to end; then it is interrupted
+    emergency: float = 5.0  # to make the bench safe after that; then it is killed, and a new process does it
     safing: float = 60.0  # for that new process
     orphan: float = 30.0  # for a worker of a killed runner to end; then it is killed
 

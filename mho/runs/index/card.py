@@ -78,23 +78,19 @@ class RunFacts:
     procedure: str = ""
     version: str = ""
     start: float | None = None  # Unix time, s
-    # chip, bench: the names that the chip map and the bench file give themselves
-    chip: str = ""
-    # chip_hash, matrix_hash: SHA-256 of the chip map's text and of the array ``matrix``; "" without one
-    chip_hash: str = ""
-    matrix_hash: str = ""
-    bench: str = ""
+    chip: str = ""  # name that the chip map gives itself
+    chip_hash: str = ""  # SHA-256 of the chip map's text
+    matrix_hash: str = ""  # SHA-256 of the array ``matrix``; "" without one
+    bench: str = ""  # name that the bench file gives itself
     preset: str = ""
     seed: str = ""
     host: str = ""
     user: str = ""
     mho: str = ""
     commit: str = ""
-    # resume_of, rerun_of: `run_id` of the run that this one goes on with, or repeats
-    resume_of: str = ""
-    rerun_of: str = ""
-    # sample, operator, project: as they were given; "" for what was not
-    sample: str = ""
+    resume_of: str = ""  # `run_id` of the run that this one goes on with
+    rerun_of: str = ""  # `run_id` of the run that this one repeats
+    sample: str = ""  # as it was given; "" for what was not, like the next two
     operator: str = ""
     project: str = ""
 
@@ -111,8 +107,7 @@ class Card:
     """An index entry of a run: its facts, status and results."""
 
     facts: RunFacts
-    # see `mho.runs.Status`, as of when the file was looked at; ``unreadable``, with the cause as `reason`
-    status: str
+    status: str  # see `mho.runs.Status`, when the file was looked at; or ``unreadable``, `reason` says why
     reason: str
     end: float | None = None  # Unix time, s
     parameters: tuple[ResultQuantity, ...] = ()

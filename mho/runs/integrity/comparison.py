@@ -61,8 +61,7 @@ class DatasetComparison:
     name: str
     difference: str = ""
     rounded: bool = False  # equal within the tolerance of digital computations, and not bit for bit
-    # computed otherwise from the same data by the version that made the second run: not compared
-    restated: bool = False
+    restated: bool = False  # computed otherwise from the same data by a newer version: not compared
 
     @property
     def equal(self) -> bool:

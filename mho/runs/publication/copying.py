@@ -79,10 +79,9 @@ _QUOTED = re.compile(
 class PersonalNames:
     """What is withheld of a text."""
 
-    # users, hosts, folders: names, and absolute paths, the longest first
-    users: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()  # names
+    hosts: tuple[str, ...] = ()  # names
+    folders: tuple[str, ...] = ()  # absolute paths, the longest first
 
     def withheld(self, text: str) -> str:
         """Return a text in words, with absolute paths cut to the name of the file, and names replaced."""
@@ -181,10 +180,8 @@ class PublicationCopy:
     path: Path
     run_id: str
     original_sha256: str  # of the file that it was made from
-    # emptied, changed: texts that are left empty, and in which names or paths are replaced, by their places
-    # in the entry
-    emptied: tuple[str, ...]
-    changed: tuple[str, ...]
+    emptied: tuple[str, ...]  # places in the entry of texts that are left empty
+    changed: tuple[str, ...]  # and of those in which names or paths are replaced
     follows: bool  # whether it follows the NeXus definition
 
 
