@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     import psutil  # imported only where needed: it would delay every start by a tenth of a second
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+# Environment variable that all descendants of a worker inherit, even those that leave its session
 MARK = "MHO_WORKER"
-"""Environment variable that all descendants of a worker inherit, even those that leave its session."""
+# Between the mark of a family of workers and what distinguishes one of them, in the value of that variable
 OF_FAMILY = "\n"
-"""Between the mark of a family of workers and what distinguishes one of them, in the value of that variable."""
-
 ROUNDS = 5  # rounds of killing: a process that starts others meanwhile must be ended as well
 LINGER = 1.0  # s for a thread that a procedure has left to end by itself
 GONE = 2.0  # s, wait for killed processes to vanish, per round

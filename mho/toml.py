@@ -14,13 +14,12 @@ from mho.errors import MhoError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# Levels of tables and arrays within each other that are read; the deepest of mho's own files has five
 DEEPEST = 50
-"""Levels of tables and arrays within each other that are read; the deepest of mho's own files has five."""
-
+# Strings, comments and brackets of TOML (v1.0.0)
 _MARKS = re.compile(
     r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[][{}]''', re.DOTALL
 )
-"""Strings, comments and brackets of TOML (v1.0.0)."""
 
 
 class StrictModel(BaseModel):

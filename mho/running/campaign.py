@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 import time
@@ -238,18 +239,12 @@ def parse_share(text: str) -> CampaignShare:
     """
     if not text:
         return WHOLE
-    number, _, of = text.partition("/")
-    if not (
-        number.isascii()
-        and number.isdigit()
-        and of.isascii()
-        and of.isdigit()
-        and 1 <= int(number) <= int(of)
-    ):
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(
             f"--share is {text!r}; give K/N, the K-th of N shares, such as 3/10: K is from 1 to N"
         )
-    return CampaignShare(int(number), int(of))
+    return CampaignShare(int(match[1]), int(match[2]))
 
 
 class Campaign:

@@ -10,8 +10,8 @@ from mho.procedures.manifest import packaged_entries
 from mho.runs import RunFile
 from mho.toml import load_toml
 
+# Options of `mho run` that a parameter of the same name gives way to
 OF_THE_VERB = ("seed", "bench", "preset", "output", "after", "resume", "force")
-"""Options of `mho run` that a parameter of the same name gives way to."""
 
 
 def command_of(run: RunFile) -> str:

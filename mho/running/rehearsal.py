@@ -31,13 +31,13 @@ MESSAGE_TIMES: Mapping[str, float] = {"USB": 1e-3, "TCPIP": 1e-3, "GPIB": 2e-3, 
 _OTHER = 2e-3
 
 # The twins are wired by the bench file that is being rehearsed, and begin as they are after power-on.
+# Properties that no rehearsal can check
 UNSEEN = (
     "wires and channels other than the bench file says",
     "contacts",
     "your chip's own cells",
     "how the instruments stand now",
 )
-"""Properties that no rehearsal can check."""
 
 
 def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None = None) -> None:

@@ -17,9 +17,8 @@ from mho.errors import MhoError, RunFileError
 from mho.instruments.bench import PulseDamage
 
 _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+# Folders of code that is not the user's own: mho's, Python's, what is installed
 _OF_OTHERS = tuple(f"{place}{os.sep}" for place in (Path(__file__).resolve().parents[1], *_INSTALLED))
-"""Folders of code that is not the user's own: mho's, Python's, what is installed."""
-
 MOST = 30  # steps of a trace that are kept, innermost last
 
 

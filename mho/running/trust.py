@@ -24,8 +24,9 @@ from mho.procedures.origin import names_file
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 
+# Choices of a VISA library that load no file: PyVISA's own backends, and the virtual bench's without a bench
+# file
 BACKENDS = ("", "@py", "@ivi", "@mho")
-"""Choices of a VISA library that load no file: PyVISA's own backends, and the virtual bench's without a bench file."""
 
 
 @dataclass(frozen=True)

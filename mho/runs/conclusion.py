@@ -7,9 +7,8 @@ from enum import StrEnum
 
 LINE_BYTES = 1024  # room of a run file for the line, and for why the bench was left in doubt
 WARNING_BYTES = 512
+# A warning is cut to so many bytes, and so many different ones are kept; all of them are in the log
 MOST_WARNINGS = 32
-"""A warning is cut to so many bytes, and so many different ones are kept; all of them are in the log."""
-
 WARNINGS_BYTES = 128 * 1024  # room of a run file for all of them, as JSON
 NOTHING_MEASURED = "nothing measured"
 

@@ -12,29 +12,24 @@ import numpy as np
 
 from mho.errors import RunFileError
 
+# Kinds that draw `y` over `x`; the last one draws median and quartiles of `y` at each `x`
 CURVES = ("lines", "scatter", "steps", "errorbars")
-"""Kinds that draw `y` over `x`; the last one draws median and quartiles of `y` at each `x`."""
-
 COUNTS = ("histogram", "distribution")  # kinds that draw how often the values of `x`, or of a map, occur
 
+# Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another
 IMAGES = ("map", "confusion")
-"""Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another."""
-
+# Kinds of which several runs can be taken together: what they have counted adds up
 STATISTICS = ("share", "confusion", "correlation")
-"""Kinds of which several runs can be taken together: what they have counted adds up."""
-
 KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
 SCALED = ("x_scale", "y_scale")
 GREY = "grey"
+# Scale of a distribution's vertical axis on which a normal distribution is a straight line
 PROBABILITY = "probability"
-"""Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
-
 CURVE_FITS, DISTRIBUTION_FITS = ("linear", "log", "exp", "power", "arrhenius"), ("weibull", "lognormal")
 FITS = (*CURVE_FITS, *DISTRIBUTION_FITS)
+# Names of before, which run files hold and declarations may use
 FORMER_FITS = {"line": "linear", "log-log line": "power", "log-time line": "log", "exponential": "exp"}
-"""Names of before, which run files hold and declarations may use."""
-
 RUNS = "runs"  # the table of runs: parameters and results are its columns, a run is a row of it
 FIGURES = "figures"  # where a run file keeps its declarations
 FIGURES_BYTES = 1 << 18  # size of all declarations of a run file at most
@@ -251,8 +246,8 @@ class Figure:
         return f"array {self.array}" if self.array else f"table {self.table}"
 
 
+# The attributes of a figure that are tuples of declarations
 PARTS: Mapping[str, type] = {"lines": ReferenceLine, "bands": Band, "points": ReferencePoints}
-"""The attributes of a figure that are tuples of declarations."""
 
 
 def fit_kind(name: str) -> str:

@@ -14,12 +14,10 @@ from mho.errors import InputError
 
 LONGEST = 200  # characters of a label
 
+# Of the environment, by label
 VARIABLES = {"sample": "MHO_SAMPLE", "operator": "MHO_OPERATOR", "project": "MHO_PROJECT"}
-"""Of the environment, by label."""
-
+# Datasets of the entry, by label
 PLACES = {"sample": "sample/name", "operator": "user/name", "project": "collection_identifier"}
-"""Datasets of the entry, by label."""
-
 CLASSES = {"sample": "NXsample", "user": "NXuser"}  # NeXus classes of the groups among them
 
 

@@ -15,8 +15,8 @@ from mho.processes import still_runs
 HEARTBEAT_PERIOD = 1.0  # how often a writer beats, s
 HEARTBEAT_LIMIT = 10.0  # age of the heartbeat beyond which a writer on another host counts as gone, s
 
+# How far two readings of one process's start time may differ, s: it is derived from the wall clock
 START_TOLERANCE = 2.0
-"""How far two readings of one process's start time may differ, s: it is derived from the wall clock."""
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,8 @@ reference points. 5: the conclusion.
 """
 
 
+# The NeXus application definition that run files follow (`mho.runs.nexus`), and its version
 DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.1"
-"""The NeXus application definition that run files follow (`mho.runs.nexus`), and its version."""
-
 DIGITAL_ATTRIBUTE = "digital"  # the HDF5 attribute that keeps `Column.digital` and `Array.digital`
 
 

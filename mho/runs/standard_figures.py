@@ -12,11 +12,10 @@ import numpy as np
 
 from mho.runs.figures import Band, Figure, ReferenceLine
 
+# The line on which measured values lie that are as expected
 IDENTITY = ReferenceLine(1.0, power=1.0, label="as expected")
-"""The line on which measured values lie that are as expected."""
-
+# Names of the figures of programmed cells that show levels
 OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
-"""Names of the figures of programmed cells that show levels."""
 
 
 def programming_figures(

@@ -8,11 +8,10 @@ import tokenize
 
 from mho.errors import InputError
 
+# SI units that run files use; "" for a pure number
 BASE = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
-"""SI units that run files use; "" for a pure number."""
-
+# What no unit has: such texts are not parsed, since headers hold anything, and 9**9**9**9 has no end
 NO_UNIT = re.compile(r"[^\w\s%°µμ·*/^.+-]|.{41}|\d{3}|(?:\*\*|\^)[^*^/·]*(?:\*\*|\^)", re.DOTALL)
-"""What no unit has: such texts are not parsed, since headers hold anything, and 9**9**9**9 has no end."""
 
 
 @functools.cache

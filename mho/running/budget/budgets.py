@@ -43,9 +43,8 @@ NOT_AGAIN = (
     "the others here, as the run cannot be programmed again without it"
 )
 ROUNDED = 5e-4  # of a share, below which it is shown as 0
+# What read noise acts through: write-verify is misled by it, and wears cells out
 THROUGH = ("programming", "stuck cells")
-"""What read noise acts through: write-verify is misled by it, and wears cells out."""
-
 CAUSED = 0.9  # of the gain of what it acts through, from which read noise is the one to mend
 TOGETHER = 0.15  # of the squared error, by which a gain differs from a share where causes act together
 

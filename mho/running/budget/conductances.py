@@ -65,9 +65,9 @@ class LastReads:
 PARTS: tuple[Cause, ...] = ("programming", "stuck cells", "relaxation", "read noise")
 NOISE = 1 << PARTS.index("read noise")
 
+# Cells from which on others drawn from them tell how far the shares of other cells lie: of 64, a twentieth of
+# them stuck, 87 % of the intervals held the shares of many cells, of 256 94 to 97 %
 FEWEST_REDRAWN = 256
-"""Cells from which on others drawn from them tell how far the shares of other cells lie: of 64, a twentieth of them stuck,
-87 % of the intervals held the shares of many cells, of 256 94 to 97 %."""
 
 
 @dataclass(frozen=True)

@@ -282,13 +282,13 @@ _CELLS = AnswerKind(
 
 NEGLIGIBLE = 1e-9  # share of a noise that weighs nothing and is drawn all the same
 
+# Procedures, and the kind of their answers by the plan
 KINDS: dict[type[Procedure], Callable[[Any], AnswerKind]] = {
     Invert: lambda plan: _ONE_STEP,
     Solve: lambda plan: _BY_BLOCKS if isinstance(plan.on_chip, BlockSolvePlan) else _BY_ONE_LOOP,
     Multiply: lambda plan: _SUMS,
     Program: lambda plan: _CELLS,
 }
-"""Procedures, and the kind of their answers by the plan."""
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,8 @@ from mho.toml import parse_toml
 
 Columns = dict[str, NDArray[np.float64]]
 
+# Procedures that are carried out again, as the pulses that they choose follow their reads
 REPEATED: dict[str, type[Procedure]] = {kind.__name__: kind for kind in (Form, Program, Response, Switching)}
-"""Procedures that are carried out again, as the pulses that they choose follow their reads."""
-
 MOSTLY = 0.5  # of the cells of a program run; of a fresh one only those of digit 0 get no pulse
 
 

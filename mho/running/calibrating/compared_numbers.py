@@ -21,9 +21,8 @@ READ, SET, RESET = range(3)  # codes of the column `kind`
 SAME, TINY = 1e-3, 1e-12  # relative and absolute differences of voltages and widths that count as none
 DISTINCT, BINS = 12, 8  # voltages that are told apart each; bins where there are more
 FEWEST = 20  # pulses of a bin
+# What may be varied of SETs, with its name and unit
 AXES = {"gate": ("V_WL", "V"), "width": ("width", "s"), "voltage": ("V_BL", "V")}
-"""What may be varied of SETs, with its name and unit."""
-
 QUARTILES = (0.25, 0.5, 0.75)
 FORMING = (0.1, 0.5, 0.9)
 LONGEST = 0.95

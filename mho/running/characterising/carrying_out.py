@@ -78,13 +78,13 @@ def _sound_spare(
 
 
 FINISHED, KEPT, SKIPPED, FAILED = "finished", "kept", "skipped", "failed"
+# Procedures whose files tell of broken cells. A cell that write-verify gave up is a result, of a strategy,
+# too.
 TELLING = ("contact", "form")
-"""Procedures whose files tell of broken cells. A cell that write-verify gave up is a result, of a strategy, too."""
+# Those that visit every cell of the sample, as a yield is one of all of them
 ALL_CELLS = ("contact", "form", "map")
-"""Those that visit every cell of the sample, as a yield is one of all of them."""
-
+# Gives a run its observers and its control, for as long as it lasts
 During = Callable[[PlannedRun], AbstractContextManager[tuple[Sequence[Observer], Control | None]]]
-"""Gives a run its observers and its control, for as long as it lasts."""
 
 
 @dataclass(frozen=True)

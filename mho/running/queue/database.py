@@ -18,12 +18,11 @@ from mho.running.queue.policy import Policy, Reaction
 from mho.runs.conclusion import Conclusion
 from mho.runs.labels import Labels
 
+# Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be
+# live. 4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for
+# "not given". 5: when a bench was read back as safe, and when that was taken on somebody's word. 6: what the
+# runs of jobs conclude. 7: their sample, operator and project.
 VERSION = 7
-"""Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live.
-4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for "not given". 5: when a
-bench was read back as safe, and when that was taken on somebody's word. 6: what the runs of jobs conclude. 7: their sample,
-operator and project."""
-
 _TABLES = """
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

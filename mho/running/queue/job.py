@@ -36,8 +36,9 @@ ENDED = (
 )  # fmt: skip
 
 
+# Before the place, from 1, of another order among those that are added together; in the queue it is that
+# job's number
 WITHIN = "@"
-"""Before the place, from 1, of another order among those that are added together; in the queue it is that job's number."""
 
 
 @dataclass(frozen=True)

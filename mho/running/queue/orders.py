@@ -36,14 +36,13 @@ from mho.running.trust import (
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
 
+# From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of
+# the bench
 START = 3.0
-"""From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of the bench."""
-
 RUN = 0.5  # time of any run beside its pulses and reads, s (?): its file, and making the bench safe
 SIMULATED_PULSE = 1e-3
+# Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)
 HARDWARE_PULSE = 20e-3
-"""Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
-
 RECENT = 5  # jobs from which a median is taken
 CHAIN = 10_000  # runs on one chip that are followed back
 

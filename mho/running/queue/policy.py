@@ -39,8 +39,8 @@ class Decision:
     hold: str = ""  # reason for holding the queue; empty when it continues
 
 
+# Errors that come of a job's own input; another job, or another attempt, has nothing to do with them
 BAD_INPUT = (InputError, ChipMapError, LimitError, RunFileError, QueueError)
-"""Errors that come of a job's own input; another job, or another attempt, has nothing to do with them."""
 
 
 def decide(policy: Policy, status: str, attempts: int, error: str = "", *, safe: bool = False) -> Decision:

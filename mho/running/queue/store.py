@@ -32,8 +32,8 @@ ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' TH
 _WAITING = "ORDER BY priority DESC, position, id"
 
 GO_ON = Decision()
+# Number of the last change of a job that was there, and id of the last that was added
 Revision = tuple[int, int]
-"""Number of the last change of a job that was there, and id of the last that was added."""
 NO_REVISION: Revision = (-1, 0)
 SAFED = "made safe by a fresh process"
 

@@ -114,9 +114,8 @@ class RunnerState:
         return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""
 
 
+# Events that a watching client receives
 Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
-"""Events that a watching client receives."""
-
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (

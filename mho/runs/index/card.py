@@ -70,7 +70,7 @@ class ResultQuantity:
 
 
 @dataclass(frozen=True)
-class RunFacts:
+class CardFacts:
     """Facts about a run that are known at its start."""
 
     run_id: str = ""  # the same in every copy of the file, and different for every run
@@ -99,14 +99,14 @@ class RunFacts:
         return {name: fact for name, fact in asdict(self).items() if fact or name not in LABELS}
 
 
-_FACTS = {field.name for field in fields(RunFacts)}  # a later mho may keep more
+_FACTS = {field.name for field in fields(CardFacts)}  # a later mho may keep more
 
 
 @dataclass(frozen=True)
 class Card:
     """An index entry of a run: its facts, status and results."""
 
-    facts: RunFacts
+    facts: CardFacts
     status: str  # see `mho.runs.Status`, when the file was looked at; or ``unreadable``, `reason` says why
     reason: str
     end: float | None = None  # Unix time, s
@@ -153,7 +153,7 @@ def read_card(path: Path) -> Card:
         )
 
 
-def _read(text: str) -> tuple[RunFacts, tuple[ResultQuantity, ...]]:
+def _read(text: str) -> tuple[CardFacts, tuple[ResultQuantity, ...]]:
     """Return the facts and parameters of a card; `ValueError` and the like for a text that is no card."""
     card = json.loads(text)
     facts = {name: fact for name, fact in card["facts"].items() if name in _FACTS}
@@ -162,7 +162,7 @@ def _read(text: str) -> tuple[RunFacts, tuple[ResultQuantity, ...]]:
     texts = [fact for name, fact in facts.items() if name != "start"] + [unit for _, _, unit in parameters]
     if not all(isinstance(one, str) for one in texts) or not isinstance(start, int | float | None):
         raise ValueError("its card holds other things than texts")
-    return RunFacts(**facts), tuple(_quantity(*one) for one in parameters)
+    return CardFacts(**facts), tuple(_quantity(*one) for one in parameters)
 
 
 def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
 
 def unreadable(path: Path, error: RunFileError) -> Card:
     """Return what an index keeps of a file that it cannot read."""
-    return Card(RunFacts(title=path.name), UNREADABLE, str(error))
+    return Card(CardFacts(title=path.name), UNREADABLE, str(error))
 
 
 def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
@@ -224,8 +224,8 @@ def _facts(
     run_id: str,
     start: datetime,
     matrix: NDArray[np.generic] | None,
-) -> RunFacts:
-    return RunFacts(
+) -> CardFacts:
+    return CardFacts(
         run_id=run_id,
         title=run.title,
         procedure=run.procedure,
@@ -241,7 +241,7 @@ def _facts(
     )
 
 
-def _json(facts: RunFacts, parameters: Mapping[str, RecordedParameter]) -> str:
+def _json(facts: CardFacts, parameters: Mapping[str, RecordedParameter]) -> str:
     values = {
         name: [one.value.item() if isinstance(one.value, np.generic) else one.value, one.unit]
         for name, one in parameters.items()

@@ -19,15 +19,14 @@ from typing import Any, Self
 
 from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
-from mho.runs.index.card import UNREADABLE, Card, ResultQuantity, RunFacts, read_card, unreadable
+from mho.runs.index.card import UNREADABLE, Card, CardFacts, ResultQuantity, read_card, unreadable
 from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
 from mho.runs.index.store import is_kept, open_store, restored, rows, writing
 from mho.runs.paths import SUFFIX
 
+# Files read between two writes: others may write too, and no more is lost when a rebuild is stopped
 BATCH = 200
-"""Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""
-
-FACTS = [field.name for field in fields(RunFacts)]
+FACTS = [field.name for field in fields(CardFacts)]
 CONCLUSION = ["conclusion", "line", "warnings", "measured", "unsafe"]
 _COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", *CONCLUSION, "words"]
 
@@ -170,7 +169,7 @@ def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:
 class Annotations:
     """The tags and notes of an index.
 
-    Runs are named by `run_id`, see `mho.runs.index.card.RunFacts`; a method that writes raises `RunFileError` when the
+    Runs are named by `run_id`, see `mho.runs.index.card.CardFacts`; a method that writes raises `RunFileError` when the
     index cannot be written.
     """
 
@@ -246,7 +245,7 @@ class IndexedRun:
 
     id: int
     path: Path
-    facts: RunFacts
+    facts: CardFacts
     status: str
     reason: str
     end: float | None
@@ -432,7 +431,7 @@ class RunIndex:
         columns = quoted(["id", "path", "status", "reason", "end", *CONCLUSION[1:], *FACTS])
         return [
             IndexedRun(
-                number, Path(path), RunFacts(*facts), status, reason, end, tags.get(facts[0], ()),
+                number, Path(path), CardFacts(*facts), status, reason, end, tags.get(facts[0], ()),
                 concluded(line, warnings, measured, unsafe),
             )
             for number, path, status, reason, end, line, warnings, measured, unsafe, *facts in self._rows(

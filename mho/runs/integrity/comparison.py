@@ -26,16 +26,17 @@ from mho.runs.schema import DIGITAL_ATTRIBUTE
 
 BLOCK_BYTES = 8 << 20
 
+# Keys of a summary that differ between any two runs
 OF_THE_MOMENT = ("wall_seconds", "solve_seconds", "training_seconds", "run_file")
-"""Keys of a summary that differ between any two runs."""
-
+# Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they
+# were
 PROTECTION = (
     "voltage_protection", "limits_enabled", "limit_high", "limit_low", "voltage_limit", "output_range",
 )  # fmt: skip
-"""Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they were."""
 
 _SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform", "processor", "blas")
 
+# Tolerances, relative to the largest value, of what older files and results name so
 DIGITAL = {
     "residual": 1e-11, "relative_error": 1e-11, "sliced_error": 1e-11, "bits": 1e-2, "step": 1e-6, "solution": 1e-9,
     "reference": 1e-9, "matrix_achieved": 1e-9, "forecast_rho": 1e-9, "certificate": 1e-6,
@@ -43,14 +44,12 @@ DIGITAL = {
     "joules": 1e-6, "condition": 1e-6, "measured_rho": 1e-6, "bits_a_cycle": 1e-6, "forecast_bits_a_cycle": 1e-6,
     "enob": 1e-6,
 }  # fmt: skip
-"""Tolerances, relative to the largest value, of what older files and results name so."""
 
 LARGEST_TOLERANCE = 0.05  # more than this no file may ask for
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)( [AVSsK]\b)?")
 
+# Numbers without a unit in a sentence that differ by less than this differ only by float64's rounding
 _NO_RESIDUAL = 1e-11
-"""Numbers without a unit in a sentence that differ by less than this differ only by float64's rounding."""
-
 _RELATIVE = 1e-6  # tolerance of each digital value relative to itself, which the small ones of a column need
 
 

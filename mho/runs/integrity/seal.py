@@ -220,12 +220,12 @@ def _attributes(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> dict[str, object
     return result
 
 
+# Items in the entry of every run file
 NEEDED = (
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "writer/host", "writer/pid",
     "writer/process_start", "procedure/name", "procedure/version", "procedure/parameters", "bench/file", "chip/map",
     "chip/cells", "provenance", "maps", "arrays", "log/time", "log/level", "log/message",
 )  # fmt: skip
-"""Items in the entry of every run file."""
 
 
 class Verdict(StrEnum):
@@ -332,6 +332,7 @@ def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verificatio
     return Verification(path, Verdict.SOUND, status, () if seal else (note,))
 
 
+# Read the facts that commands use of a run in addition to its data
 FACTS: tuple[Callable[[RunRecord], object], ...] = (
     lambda run: (run.title, run.reason, run.procedure, run.version, run.bench, run.chip, run.cells),
     lambda run: (run.start_time, run.end_time),
@@ -341,7 +342,6 @@ FACTS: tuple[Callable[[RunRecord], object], ...] = (
     lambda run: (run.summary, run.result_units, run.source, run.conclusion),
     lambda run: read_card(run.path),
 )
-"""Read the facts that commands use of a run in addition to its data."""
 
 
 def _unreadable_facts(record: RunRecord) -> Iterator[str]:

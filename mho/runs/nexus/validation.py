@@ -96,17 +96,17 @@ def _is_required(element: ElementTree.Element) -> bool:
     return not waived and element.get("minOccurs", "1") != "0"
 
 
+# A unit of each category of units that definitions here use
 CATEGORIES = {
     "NX_TIME": "s", "NX_VOLTAGE": "V", "NX_CURRENT": "A", "NX_TEMPERATURE": "K", "NX_FREQUENCY": "Hz",
     "NX_LENGTH": "m", "NX_ENERGY": "J", "NX_POWER": "W", "NX_CHARGE": "C", "NX_UNITLESS": "", "NX_DIMENSIONLESS": "",
 }  # fmt: skip
-"""A unit of each category of units that definitions here use."""
 
+# Kinds of numpy types that fit a type of NeXus; S stands for text of any length
 KINDS = {
     "NX_CHAR": "S", "NX_DATE_TIME": "S", "ISO8601": "S", "NX_INT": "iu", "NX_UINT": "iu", "NX_POSINT": "iu",
     "NX_FLOAT": "f", "NX_BOOLEAN": "b", "NX_COMPLEX": "c", "NX_NUMBER": "biufc", "NX_CHAR_OR_NUMBER": "Sbiufc",
 }  # fmt: skip
-"""Kinds of numpy types that fit a type of NeXus; S stands for text of any length."""
 
 WORDS = {
     "S": "text", "i": "integers", "u": "integers", "f": "floats", "b": "truth values", "c": "complex numbers",

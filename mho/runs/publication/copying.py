@@ -44,8 +44,8 @@ _FOLDERS = re.compile(
 )
 _ROOT = rf"(?:{_START}/(?!/|{_OURS})|[A-Za-z]:\\|\\\\(?=[\w.$-]+\\[\w.$ -]+\\))"
 _QUOTED_PATH = re.compile(rf"(['\"]){_ROOT}[^'\"\n]*[/\\]([^'\"\n/\\]+)\1")
+# Within quotes, and alone, a name may have blanks; what goes on behind a file or a comma is a sentence
 _WHOLE = re.compile(rf"{_ROOT}(?!.*(?:\.\w+|[,;:])\s)[^\n'\"]*[/\\]([^\n/\\'\"]+)")
-"""Within quotes, and alone, a name may have blanks; what goes on behind a file or a comma is a sentence."""
 
 
 def without_folders(text: str, mark: str = "") -> str:
@@ -60,19 +60,20 @@ def without_folders(text: str, mark: str = "") -> str:
     return text
 
 
+# Names of accounts and hosts that are the same everywhere
 SHARED_ACCOUNTS = frozenset((
     "root", "admin", "administrator", "user", "users", "guest", "nobody", "unknown", "lab", "labor", "test", "public",
     "pi", "ubuntu", "debian", "jovyan", "runner", "vagrant", "ec2-user", "localhost", "localhost.localdomain",
 ))  # fmt: skip
-"""Names of accounts and hosts that are the same everywhere."""
 
 _HOME = re.compile(rf"(?:/home/|/Users/|\b[A-Za-z]:[\\/]+Users[\\/]+)({PART}+)")
+# A home with nothing in it behind, whose last part is a name; and one in an address, of which the rest is
+# left
 _HOME_ALONE = re.compile(rf"(?<=file://){_HOME.pattern}|{_HOME.pattern}(?![^\W_]|[\\/]+{PART})")
-"""A home with nothing in it behind, whose last part is a name; and one in an address, of which the rest is left."""
+# Comments and strings, of Python and of TOML alike
 _QUOTED = re.compile(
     r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''" + r'|"(?:[^"\\\n]|\\.)*"|' + r"'(?:[^'\\\n]|\\.)*'|#[^\n]*"
 )
-"""Comments and strings, of Python and of TOML alike."""
 
 
 @dataclass(frozen=True)
@@ -151,26 +152,25 @@ def _in_values(value: Any, change: Change, only: Collection[str], key: str) -> A
 
 PUBLICATION = "publication"  # name of the group that says what a copy was made from
 
+# Texts of the entry that a copy holds empty
 EMPTIED = (
     "provenance/host", "provenance/user", "provenance/command_line", "provenance/folder", "provenance/git_status",
     "provenance/git_diff", "writer/host", "writer/process_birth", PLACES["operator"],
 )  # fmt: skip
-"""Texts of the entry that a copy holds empty."""
 
+# Texts that hold no words of a person
 AS_THEY_ARE = frozenset((
     "definition", "status", "start_time", "end_time", "procedure/name", "procedure/version", "result/units",
     "chip/sha256", "chip/formed", "procedure/source_sha256", "log/level", "provenance/git_commit", "provenance/inputs",
 ))  # fmt: skip
-"""Texts that hold no words of a person."""
 
 CODE = ("chip/map", "chip/defects", "procedure/source")
+# JSON of which only some values are words, the others names of columns
 IN_WORDS = {"figures": ("title", "label")}
-"""JSON of which only some values are words, the others names of columns."""
-
 WORDS = ("title", "long_name", "origin")  # attributes that hold words
 
+# Size of the texts that are stored in their dataset's object header, as `mho.runs.writing.repacking` does
 COMPACT_BYTES = 256
-"""Size of the texts that are stored in their dataset's object header, as `mho.runs.writing.repacking` does."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 CHUNK_ROWS = 2048
 CHUNK_BYTES = 16 * 1024  # size of a chunk of small rows: small enough to be written whole at each flush
 
+# Size of a chunk where few rows are expected, and the rows that it has all the same, as far as `CHUNK_BYTES`
+# go
 FEW_BYTES, FEWEST_ROWS = 2048, 16
-"""Size of a chunk where few rows are expected, and the rows that it has all the same, as far as `CHUNK_BYTES` go."""
-
 LARGE_BYTES = 4096  # rows and arrays of at least this size are compressed
 BLOCK_BYTES = 1 << 20  # size of the pieces of a large array
 _LARGE: dict[str, Any] = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}

@@ -31,9 +31,9 @@ from mho.errors import RunFileError
 from mho.runs.liveness import Writer
 from mho.runs.schema import SCHEMA_VERSION
 
+# Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer
+# ones.
 FORMAT = "v110"
-"""Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer ones."""
-
 SIZE = 48
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _VERSION_3 = SIGNATURE + b"\x03"
@@ -133,8 +133,8 @@ DAMAGED = (OSError, RuntimeError, LookupError, ValueError)  # exceptions of h5py
 EXPANSION = 1100  # bytes declared for each byte of the file; deflate packs at most 1032 into one
 ROOM = 1 << 30  # bytes declared beside that: arrays that are not filled in yet
 
+# Bytes of the file that a chunk takes at least, with its place in the index; chunks declared beside that
 CHUNK_BYTES, CHUNK_ROOM = 16, 1 << 15
-"""Bytes of the file that a chunk takes at least, with its place in the index; chunks declared beside that."""
 
 
 DEEPEST = 32  # groups within each other; mho's own files have five

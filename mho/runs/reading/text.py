@@ -15,12 +15,13 @@ from mho.runs.reading.chunks import create_compressed_text
 
 ELLIPSIS = "…"
 
+# Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one
+# element
 LONG_BYTES = 4096
-"""Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one element."""
 
 
+# More than any text takes: a file that declares it is damaged, or wants to block its reader
 LONGEST_BYTES = 1 << 30
-"""More than any text takes: a file that declares it is damaged, or wants to block its reader."""
 
 
 def _name(dataset: h5py.h5d.DatasetID) -> str:

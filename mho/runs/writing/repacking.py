@@ -54,17 +54,14 @@ def _replace(draft: Path, path: Path) -> None:
 
 LARGEST = 1 << 22  # size of the largest file that is repacked, bytes
 
+# Largest size of data stored in their dataset's object header, whose checksum HDF5 also checks
 COMPACT_BYTES = 256
-"""Largest size of data stored in their dataset's object header, whose checksum HDF5 also checks."""
-
 TEXT_BYTES = 1024  # room of a text from which on it is cut to what it takes
 
+# Groups of the entry without such texts, and in which nothing grows
 COPIED_WHOLE = ("writer", "procedure", "arrays", "seal")
-"""Groups of the entry without such texts, and in which nothing grows."""
-
+# Of a chunk, before it is compressed: twice as much as while it is written anew at every flush
 CHUNK_BYTES = 32 * 1024
-"""Of a chunk, before it is compressed: twice as much as while it is written anew at every flush."""
-
 LEVEL = 6  # of deflate: what is packed is small, and written once
 
 

@@ -43,9 +43,8 @@ MESSAGE_BYTES = 1024
 JSON_BYTES = 64 * 1024
 ENTRIES = 16  # expected number of log entries of a run, an estimate for the size of its chunks
 
+# Kinds of number a table or array may hold; a value fits a column of its own or a higher rank
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-"""Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
-
 _ENTRY = {
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "conclusion", "definition",
     "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal", "publication",

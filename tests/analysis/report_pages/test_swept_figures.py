@@ -11,7 +11,7 @@ from mho.analysis.grouping import RunCard
 from mho.analysis.report_pages.campaign_facts import results_of, varied
 from mho.analysis.report_pages.campaign_page import moved_results, swept, swept_pictures
 from mho.runs.index import Card, ResultQuantity
-from mho.runs.index.card import RunFacts
+from mho.runs.index.card import CardFacts
 
 
 def card(bits: float, seed: int, preset: str = "pku", wait: float = 0.0, **results: float) -> RunCard:
@@ -21,7 +21,7 @@ def card(bits: float, seed: int, preset: str = "pku", wait: float = 0.0, **resul
         ResultQuantity("certify", float(seed % 2), ("false", "true")[seed % 2]),
     )
     found = tuple(ResultQuantity(name, value, f"{value:g}", "S") for name, value in results.items())
-    facts = RunFacts(procedure="Solve", preset=preset, seed=str(seed))
+    facts = CardFacts(procedure="Solve", preset=preset, seed=str(seed))
     return RunCard(Path(f"{bits}-{seed}.h5"), Card(facts, "finished", "", None, parameters, found))
 
 
