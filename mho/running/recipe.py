@@ -186,16 +186,10 @@ def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
         text, chip_text = read_bench_texts(bench)
     except MhoError:
         return [f"bench {bench} is gone: the one in the run file is used"]
-    changed = [
-        what
-        for what, one, other in (
-            ("file", text, source.text),
-            ("chip map", chip_text, source.chip_text),
-        )
-        if one != other
-    ]
     return [
-        f"the {what} of bench {bench} has changed since: the one in the run file is used" for what in changed
+        f"the {what} of bench {bench} has changed since: the one in the run file is used"
+        for what, one, other in (("file", text, source.text), ("chip map", chip_text, source.chip_text))
+        if one != other
     ]
 
 

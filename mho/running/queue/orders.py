@@ -48,11 +48,7 @@ CHAIN = 10_000  # runs on one chip that are followed back
 
 
 def expected_seconds(
-    order: Order,
-    own: Estimate,
-    queue: Queue,
-    source: BenchSource,
-    planned: Sequence[float | None] = (),
+    order: Order, own: Estimate, queue: Queue, source: BenchSource, planned: Sequence[float | None] = ()
 ) -> float | None:
     """Return how long a job is expected to take, the start of its worker included, s; None when not known.
 

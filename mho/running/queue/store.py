@@ -80,8 +80,7 @@ class Queue:
         """Return jobs: what has ended, then what runs, then what waits, in the order in which it will go."""
         marks = ", ".join("?" * len(statuses))
         return self._database.jobs(
-            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}",
-            (*statuses, bench, bench),
+            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}", (*statuses, bench, bench)
         )
 
     def changes(self, bench: str, since: Revision = NO_REVISION) -> tuple[Revision, list[Job], list[int]]:
