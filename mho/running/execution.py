@@ -199,7 +199,7 @@ def run(
         safe, and a fresh process, which reads its outputs back after the run, found one on.
     """
     if unknown := options.keys() - RunOptions.__annotations__.keys():
-        raise TypeError(f"run() takes no argument {', '.join(sorted(unknown))}")
+        raise TypeError(f"run() got an unexpected keyword argument {min(unknown)!r}")
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
     opener = with_formed_cells(
         options.get("same_chip", ()), _opener(bench, preset, after, force, options.get("trust", deny_all))

@@ -201,7 +201,10 @@ def budget(
     else:
         answers, quiet = ([one for one in some if isinstance(one, Replayed)] for some in (replays, silent))
         explained = _explain(answers, quiet or answers, draws, seed, progress)
-    if twins[0] is recipe and abs(explained.measured - explained.found.whole) > REPEATED * explained.measured:
+    if (
+        twins[0] is recipe
+        and abs(explained.measured - explained.decomposition.whole) > REPEATED * explained.measured
+    ):
         remarks += (
             "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "
             "has changed since; `mho rerun` says what",
@@ -215,7 +218,7 @@ def budget(
 class _Explained:
     """A decomposition, the same at other moments, and of how many answers, with the measured error."""
 
-    found: Decomposition
+    decomposition: Decomposition
     moved: Moments
     answers: int
     measured: float
@@ -273,7 +276,7 @@ def _as_budget(
     seed: int,
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
-    result, measured = explained.found, explained.measured
+    result, measured = explained.decomposition, explained.measured
     low, high = _intervals(result.values, explained.moved.values, result.errors)
     low_mended, high_mended = _intervals(result.mended, explained.moved.mended)
     whole = np.append(explained.moved.values.sum(axis=1) + result.rest, result.whole)

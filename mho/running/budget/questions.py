@@ -297,7 +297,7 @@ class Answers(NullStream):
         self.record: Any = self._record
         self.record_block: Any = self._record_block
         self.last: Exchange | None = None
-        self.found: list[Question] = []
+        self.questions: list[Question] = []
 
     def _record(self, table: str, **row: Any) -> None:
         if table == "pulses":
@@ -318,6 +318,12 @@ class Answers(NullStream):
     def match(self, table: str, columns: Any) -> None:
         """Match rows of other tables with the exchange before; nothing here."""
 
+    def add(self, question: Question, answers: int, most: int = MOST_ANSWERS) -> None:
+        """Add one of a run's answers; `AllAnswered` with the last that is explained."""
+        self.questions.append(question)
+        if len(self.questions) == min(most, answers):
+            raise AllAnswered
+
     def progress(self, stage: str, done: float, total: float, **values: Any) -> None:
         """Tell how far the repetition is."""
         self.report(f"repeating: {stage}", int(done), int(total))
@@ -328,7 +334,7 @@ class Answers(NullStream):
             self.last = exchange
 
 
-class HeardInversions(Answers):
+class InversionAnswers(Answers):
     """Those of `Invert`: every right-hand side of every matrix, at all scales in one exchange."""
 
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
@@ -353,15 +359,12 @@ class HeardInversions(Answers):
             return
         loop, systems = self.plan.loops[number], self.plan.systems
         rhs = systems.rhs[index]
-        self.found.append(
-            LoopQuestion(
-                measured**2, self.last, LoopTargets.of(loop.cells, loop.matrix),
-                volts_per_unit(self.last.volts, rhs, loop.cells, self.bench.input_conductance),
-                systems.solutions[number, index], np.asarray, len(rhs),
-            )
+        question = LoopQuestion(
+            measured**2, self.last, LoopTargets.of(loop.cells, loop.matrix),
+            volts_per_unit(self.last.volts, rhs, loop.cells, self.bench.input_conductance),
+            systems.solutions[number, index], np.asarray, len(rhs),
         )  # fmt: skip
-        if len(self.found) == min(MOST_ANSWERS, len(self._errors)):
-            raise AllAnswered
+        self.add(question, len(self._errors))
 
 
 class FirstCycles(Answers):
@@ -397,9 +400,7 @@ class FirstCycles(Answers):
         volts, outputs = self._played[column]
         per_unit = volts_per_unit(volts[None], rhs, plan.cells, conductance)
         played = replace(question, per_unit=per_unit)
-        self.found.append(replace(question, measured=played.error_of(outputs[None])))
-        if len(self.found) == min(MOST_ANSWERS, len(self._played)):
-            raise AllAnswered
+        self.add(replace(question, measured=played.error_of(outputs[None])), len(self._played))
 
 
 class Sums(Answers):
@@ -426,8 +427,7 @@ class Sums(Answers):
         levels = self.plan.chip.level_scale()
         targets = tile_targets(self.plan.tiles, levels)
         played = tuple(one for one in self._played if one.board.block is not None)
-        self.found.append(ProductQuestion(self._measured, played, targets, self.procedure, self.plan))
-        raise AllAnswered
+        self.add(ProductQuestion(self._measured, played, targets, self.procedure, self.plan), 1)
 
     def forget(self) -> None:
         """Forget what was played before the cells were programmed further: verify reads of whole columns."""

@@ -45,7 +45,7 @@ from mho.running.budget.questions import (
     AllAnswered,
     Answers,
     FirstCycles,
-    HeardInversions,
+    InversionAnswers,
     LoopInputs,
     LoopTargets,
     Question,
@@ -231,9 +231,8 @@ class FirstBlockCycles(Answers):
         if column not in self._errors:
             raise AllAnswered
         blocks = self._blocks = self._blocks or self._programmed()
-        self.found.append(BlockQuestion(self._errors[column] ** 2, blocks, column, played))
-        if len(self.found) == min(MOST_BLOCK_ANSWERS, len(self._errors)):
-            raise AllAnswered
+        question = BlockQuestion(self._errors[column] ** 2, blocks, column, played)
+        self.add(question, len(self._errors), MOST_BLOCK_ANSWERS)
 
     def _programmed(self) -> Blocks:
         """Return the blocks, each with its targets."""
@@ -267,7 +266,7 @@ class AnswerKind:
     drawn: str = "noise is drawn anew on the same programmed cells"  # what is drawn anew for an interval
 
 
-_ONE_STEP = AnswerKind(HeardInversions, "error of the one-step INV")
+_ONE_STEP = AnswerKind(InversionAnswers, "error of the one-step INV")
 _BY_ONE_LOOP = AnswerKind(FirstCycles, "error of the first INV, before refinement")
 _BY_BLOCKS = AnswerKind(FirstBlockCycles, "error after the first cycle, of one INV by blocks")
 _SUMS = AnswerKind(
@@ -336,7 +335,7 @@ def replay(
     watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
     opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
     with (
-        opener(Opening(recipe.seed, [_heard(report)], Control())) as opened,
+        opener(Opening(recipe.seed, [_observer(report)], Control())) as opened,
         watched.procedure() as procedure,
     ):
         bench = opened.bench
@@ -360,7 +359,7 @@ def replay(
         except Aborted:
             raise
         except MhoError:  # the run may have ended so too, after its answers
-            if not stream.found:
+            if not stream.questions:
                 raise
         finally:
             recorder.close()
@@ -369,10 +368,10 @@ def replay(
         if recipe.kind is Program:
             errors = cell_errors(file, plan, bench, stream.reads)
             return ReplayedCells(kind, errors, _remarks(recipe, errors, plan.digits.size))
-    if not stream.found:
+    if not stream.questions:
         raise InputError(f"{recipe.path} holds no answer whose error could be explained ({file.status})")
     return Replayed(
-        kind, tuple(stream.found), SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero)
+        kind, tuple(stream.questions), SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero)
     )
 
 
@@ -406,7 +405,7 @@ def _remarks(recipe: RunRecipe, errors: CellErrors, asked: int) -> tuple[str, ..
     )
 
 
-def _heard(report: StageProgress) -> Observer:
+def _observer(report: StageProgress) -> Observer:
     def hear(event: Any) -> None:
         if isinstance(event, Progress):
             report(event.stage, event.done, event.total)

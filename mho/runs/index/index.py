@@ -21,7 +21,7 @@ from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.index.card import UNREADABLE, Card, CardFacts, ResultQuantity, read_card, unreadable
 from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
-from mho.runs.index.store import is_kept, open_store, restored, rows, writing
+from mho.runs.index.store import is_on_disk, open_store, restored, rows, writing
 from mho.runs.paths import SUFFIX
 
 # Files read between two writes: others may write too, and no more is lost when a rebuild is stopped
@@ -218,7 +218,7 @@ class Annotations:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        if not is_kept(self._store):
+        if not is_on_disk(self._store):
             raise RunFileError(
                 "the folder of runs cannot be written, and neither can what is said of its runs: see to its rights, or "
                 "copy it"

@@ -115,7 +115,7 @@ def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -
         ) from error
 
 
-def is_kept(store: sqlite3.Connection) -> bool:
+def is_on_disk(store: sqlite3.Connection) -> bool:
     """Return whether an index is on disk, not only in memory."""
     return bool(rows(store, "PRAGMA database_list")[0][2])
 
