@@ -210,7 +210,6 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
     """Make a bench safe from a new process, independent of the one that left it; kill that one first.
 
     `bench`: a packaged bench or a bench file, as seen from `folder`.
-    `patience`: time limit, s.
     """
     process = _start_safing(bench, folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:

@@ -254,7 +254,6 @@ class Campaign:
     done: a campaign that is carried out again in its folder repeats no finished run. What every run depends on is
     what it is when the campaign is made, see `mho.running.campaign`.
 
-    `folder`: made if need be.
     `tries`: how often a run that fails is tried in all.
     `share`: the runs that are carried out here; others may carry out the others in the same folder at the
         same time.

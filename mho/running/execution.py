@@ -230,7 +230,6 @@ def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
 
     For thousands of runs on a bench without instruments. The bench is made safe and stays open.
 
-    `seed`: of the plan; the bench has its own.
     `MhoError` as `run`.
     """
     plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))

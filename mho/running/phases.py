@@ -181,7 +181,6 @@ class CutShort(Exception):
 class Cut:
     """The place at which a run was cut short.
 
-    `path`: its file.
     `table`: the table in which it has all that it did to cells, row by row.
     """
 
@@ -241,7 +240,6 @@ def conclusion_of(
     A procedure whose own code fails here has measured all the same: the run gets a line as if it declared none, and a
     warning.
 
-    `kept`: what the run file keeps of `result`.
     `lengths`: rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
     """
     try:

@@ -43,7 +43,6 @@ UNSEEN = (
 def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None = None) -> None:
     """Refuse a run that the bench cannot carry out, by planning it on the bench's twins; nothing is sent, no lock taken.
 
-    `given`: what `procedure.check` returned.
     `source`: the bench file, whose limits were checked.
     `preset`: cells of a simulated bench.
     `BenchError`, `ChipMapError`, `InputError`, `LimitError`: as the procedure's `prepare`; for a chip map

@@ -42,9 +42,6 @@ def rerun(
 ) -> Rerun:
     """Repeat the run in the file at `path` and compare the two.
 
-    `path`: an ended run on a simulated bench.
-    `output`: run file or folder, as for `mho.run`.
-    `observers`: as for `mho.run`.
     `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
     `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
     cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not

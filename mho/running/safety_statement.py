@@ -33,11 +33,7 @@ SUPERVISOR_GONE = "the process that looked after the run is gone"
 
 
 class SafetyObserver:
-    """An observer of one run.
-
-    `report`: reports to the supervisor.
-    `bench`: name of a real bench for the supervisor.
-    """
+    """An observer of one run."""
 
     def __init__(self, report: Report | None = None, bench: str = "") -> None:
         self._report = report or Report()

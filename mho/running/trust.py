@@ -122,7 +122,6 @@ def runs_foreign_code(procedure: str, strategy: str, bench: str) -> bool:
     """Return whether a run has a procedure, a strategy or drivers that are none of mho's own; nothing is loaded.
 
     `procedure`, `strategy`: as `find_procedure` and `find_strategy` take them; no strategy is "".
-    `bench`: packaged name or bench file.
     `MhoError` for a name that nothing is known of, and a bench file that cannot be read.
     """
     text = read_bench_texts(bench)[0]

@@ -85,7 +85,6 @@ class WatchedBlocks(ProgrammedBlockMatrix):
 class Blocks:
     """The programmed blocks of a solve, on twins with any causes: calibrated anew for each set of them.
 
-    `facts`: of the bench that repeated the run.
     `targets`: of the cells in each place.
     `before`, `calibration`: what was played before the products were calibrated, and for that.
     """

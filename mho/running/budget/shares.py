@@ -61,7 +61,6 @@ def sampled_values(
     Tejada 2009; antithetic sampling). Every single order adds up to v(all) - v(none), and so does their mean.
 
     `value`: number of a set -> v; called once for each set.
-    `count`: k.
     `tolerance`: largest standard error, as a share of |v(all) - v(none)|.
     `most`: pairs of orders, at most; at least 2 are taken.
     """
@@ -129,7 +128,6 @@ def decompose(
     """Decompose a twin's squared error.
 
     `answers`: of which it is the mean: what one call takes.
-    `rng`: of sampled orders.
     `causes`: those that this kind of answer has; all others are on.
     """
     others = ALL - frozenset(causes)

@@ -162,9 +162,7 @@ class TableRecorder(NullStream):
 def repeat(run: MeasuredRun, preset: str, seed: int) -> Columns:
     """Repeat a run on cells of a preset, and return its pulses.
 
-    `run`: one that can be repeated.
     `preset`: a name, a file, or the text of one.
-    `seed`: of everything random.
     """
     if run.kind is None:
         return _replayed(run.columns, preset, seed)
@@ -329,8 +327,6 @@ def check_runs(
     `paths`, `held_out`: runs that the preset was made from, and others; those without pulses are left out.
     `preset`: a preset's name, file, or text.
     `draws`: chips, at least 40.
-    `seed`: of all draws.
-    `progress`: called with chips done and all.
     `BenchError` for a preset or a posterior that cannot be used.
     """
     posterior = PosteriorDraws(preset)

@@ -142,8 +142,6 @@ class Characterisation:
     ) -> list[StepEnd]:
         """Carry out what remains; a step that fails is told, and the next one begins.
 
-        `during`: gives each run its observers and its control.
-        `tell`: called with the end of each step.
         `stopping`: whether a failure ends everything: the bench may be live.
         `Aborted`: somebody stopped it. The file of the step says so, and those before are finished.
         """

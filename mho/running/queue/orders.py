@@ -53,9 +53,6 @@ def expected_seconds(
     """Return how long a job is expected to take, the start of its worker included, s; None when not known.
 
     `order`: checked, with the unique name of its bench.
-    `own`: the procedure's estimate for this order.
-    `queue`: provides the durations of earlier such jobs.
-    `source`: the order's bench.
     `planned`: expected durations of the previous orders of a plan, s; ``@2`` is the second of them.
     """
     real = source.bench.simulation is None  # whose chip is as it is: nothing is repeated
@@ -205,7 +202,6 @@ def expect(
     """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
     `order`: relative paths start from its folder.
-    `queue`: provides the durations of earlier such runs.
     `trust`: called for code outside mho that a run file of the order names, as its worker cannot ask a user.
     `planned`: expected durations of the previous orders of a plan, s.
     `MhoError` as `load_conditions` and the procedure's own check, and for a run or job that cannot be

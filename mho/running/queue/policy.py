@@ -48,9 +48,7 @@ def decide(policy: Policy, status: str, attempts: int, error: str = "", *, safe:
 
     `status`: final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was
         the user's wish.
-    `attempts`: number of attempts, including this one.
     `error`: type of the error that ended it, as `mho.errors.recorded_name` has it.
-    `safe`: whether the bench is known to be safe.
     """
     if status == "failed" and safe and issubclass(recorded_class(error), BAD_INPUT):
         return Decision()

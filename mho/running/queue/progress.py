@@ -12,8 +12,6 @@ class Pace:
 
     The remaining time is the larger of the rest of the estimate and of the rest of the current stage at its pace so far:
     only the estimate contains later stages, and only the pace shows a stage that is slower than expected.
-
-    `estimate`: expected duration of the whole run, s.
     """
 
     def __init__(self, estimate: float | None = None) -> None:

@@ -32,8 +32,6 @@ class RunnerBusyError(QueueError):
 class RunnerClient:
     """Commands to the runner of one queue and bench; every call opens its own connection.
 
-    `queue`: the queue's file, `queue_path` if not given.
-    `bench`: packaged name or bench file.
     `NoRunnerError`, `RunnerBusyError` by every call: there is no runner, or one that does not answer;
     `QueueError` by every call: the runner refuses.
     """

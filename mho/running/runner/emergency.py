@@ -21,8 +21,6 @@ def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
     The runner does it. Without one, or when it does not answer, its worker is ended, and a fresh process makes the
     bench safe.
 
-    `path`: the queue's file, `queue_path` if not given.
-    `bench`: packaged name or bench file.
     `UnsafeError` where the bench could not be confirmed safe; `live` names what may be live, as far as that
     is known.
     """

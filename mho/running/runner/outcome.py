@@ -34,8 +34,6 @@ def reported_outcome(done: JobDone) -> JobOutcome:
 def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a last message.
 
-    `run`: the run file that it was to write.
-    `end`: how the worker ended.
     `asked`: why it had been asked to stop; empty otherwise.
     """
     why = f"{asked}; {end}" if asked else end
@@ -61,7 +59,6 @@ def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[],
     Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
     does not is killed.
 
-    `job`: as the queue knows it.
     `family`: mark of all that it started.
     `patience`: how long it may take, s.
     `attend`: does other work for a moment.

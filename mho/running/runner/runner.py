@@ -63,8 +63,6 @@ class EndRequested:
 class RunnerService:
     """Context that makes a process the runner of a bench.
 
-    `bench`: for messages.
-    `listeners`: called with each announcement, in the announcing thread.
     `QueueError` on entering, when there is another runner, or no socket can be created.
     """
 
@@ -148,7 +146,6 @@ log = logging.getLogger(__name__)
 class Runner:
     """The runner of one bench; call `serve` in the thread that created it.
 
-    `path`: the queue's file.
     `bench`: packaged name or bench file; only jobs for it are taken.
     `listeners`: called with all that is announced, in this thread.
     """

@@ -44,12 +44,7 @@ class _Client(NamedTuple):
 
 
 class ControlServer:
-    """Listens until closed; a context manager. The runner is asked through its inbox, in its own time.
-
-    `listener`: closed at the end.
-    `secret`: what a client must know.
-    `inbox`: gets an `ClientRequest` for every request.
-    """
+    """Listens until closed; a context manager. The runner is asked through its inbox, in its own time."""
 
     def __init__(self, listener: socket.socket, secret: bytes, inbox: queue.SimpleQueue[Any]) -> None:
         self._listener, self._secret, self._inbox = listener, secret, inbox

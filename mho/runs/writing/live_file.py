@@ -57,11 +57,7 @@ def _keep(*kept: object) -> None:
 
 
 class RunOutcome:
-    """The datasets status, reason and end_time of one file.
-
-    `path`: the file.
-    `entry`: its entry, laid out by `mho.runs.writing.structure`.
-    """
+    """The datasets status, reason and end_time of one file."""
 
     def __init__(self, path: Path, entry: h5py.Group) -> None:
         self._path = path
@@ -238,7 +234,6 @@ class LiveFile:
     """The open HDF5 file of a `mho.runs.writing.writer.RunWriter`, which handles the contents.
 
     `drain`: writes what is staged in memory; returns whether there was anything.
-    `note`: logs a warning in the file.
     `digests`: returns the digests of what was hashed while it was written, see
         `mho.runs.integrity.seal.write_seal`.
     """

@@ -114,10 +114,7 @@ def _check_table(table: Table) -> None:
 
 
 def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, start: datetime) -> None:
-    """Create everything the run will write in an empty `file`.
-
-    `start`: when the run starts, with its time zone.
-    """
+    """Create everything the run will write in an empty `file`."""
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"
     file.attrs["creator"] = "mho"

@@ -39,11 +39,7 @@ STAGE_BYTES = 1 << 20
 
 
 class RowStream:
-    """Growing datasets of one group that get their rows together.
-
-    `group`: the group, laid out by `mho.runs.writing.structure`.
-    `names`: its growing datasets, in the order in which they are written.
-    """
+    """Growing datasets of one group that get their rows together."""
 
     def __init__(self, group: h5py.Group, names: list[str]) -> None:
         self.datasets = [Growing(group[name]) for name in names]
@@ -61,11 +57,7 @@ class RowStream:
 
 
 class TableStream(RowStream):
-    """One table: rows are staged in memory, blocks go to one dataset per column.
-
-    `group`: the table's group.
-    `table`: its declaration.
-    """
+    """One table: rows are staged in memory, blocks go to one dataset per column."""
 
     def __init__(self, group: h5py.Group, table: Table) -> None:
         self._name = table.name
