@@ -150,8 +150,8 @@ class StoredText:
     def __init__(self, place: str, group: str = "") -> None:
         self._place, self._group = place, group
 
-    def __get__(self, record: RunRecord, kind: type[RunRecord]) -> str:
-        return record.text(self._place, self._group)
+    def __get__(self, record: RunRecord | None, kind: type[RunRecord]) -> str:
+        return self._place if record is None else record.text(self._place, self._group)
 
 
 class RunRecord:
