@@ -169,7 +169,7 @@ def budget(
     trust : callable
         As for `rerun`.
     progress : callable
-        StageProgress the stage, and how much of it is done.
+        Called with the stage, and how much of it is done.
 
     Raises
     ------
@@ -201,17 +201,14 @@ def budget(
     else:
         answers, quiet = ([one for one in some if isinstance(one, Replayed)] for some in (replays, silent))
         explained = _explain(answers, quiet or answers, draws, seed, progress)
-    if (
-        twins[0] is recipe
-        and abs(explained.measured - explained.decomposition.whole) > REPEATED * explained.measured
-    ):
+    off = abs(explained.measured - explained.decomposition.whole)
+    if twins[0] is recipe and off > REPEATED * explained.measured:
         remarks += (
             "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "
             "has changed since; `mho rerun` says what",
         )
-    return _as_budget(
-        explained, replays[0].kind, replace(twins[0], remarks=remarks), title, status, draws, seed
-    )
+    recipe = replace(twins[0], remarks=remarks)
+    return _as_budget(explained, replays[0].kind, recipe, title, status, draws, seed)
 
 
 @dataclass(frozen=True)
