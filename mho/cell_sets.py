@@ -15,30 +15,17 @@ from mho.array_types import Booleans
 from mho.errors import MhoError
 from mho.toml import StrictModel, parse_toml
 
-MOST_LINES = 4096
-"""Rows or columns of an array, at most."""
+MOST_LINES = 4096  # rows or columns of an array, at most
 
 
 class PackedCells(StrictModel):
-    """The cells of one array that are in a set.
+    """The cells of one array that are in a set."""
 
-    Attributes
-    ----------
-    array : str
-        Name of the array.
-    rows, columns : int
-        Its size.
-    cells : int
-        How many cells are in the set.
-    bits : str
-        The mask, row by row, eight cells a byte, compressed by zlib, in base 64.
-    """
-
-    array: str
-    rows: int = Field(ge=1, le=MOST_LINES)
-    columns: int = Field(ge=1, le=MOST_LINES)
-    cells: int = Field(ge=0)
-    bits: str
+    array: str  # name of the array
+    rows: int = Field(ge=1, le=MOST_LINES)  # of the array
+    columns: int = Field(ge=1, le=MOST_LINES)  # of the array
+    cells: int = Field(ge=0)  # how many cells are in the set
+    bits: str  # the mask, row by row, eight cells a byte, compressed by zlib, in base 64
 
     @classmethod
     def of(cls, array: str, mask: Booleans) -> PackedCells:
@@ -107,13 +94,7 @@ def cells_lines(cells: Iterable[PackedCells]) -> list[str]:
 
 
 def united(*sets: Iterable[PackedCells]) -> tuple[PackedCells, ...]:
-    """Return the cells that are in any of the sets, by array.
-
-    Raises
-    ------
-    ValueError
-        For an array of two sizes.
-    """
+    """Return the cells that are in any of the sets, by array; `ValueError` for an array of two sizes."""
     masks: dict[str, Booleans] = {}
     for one in (one for cells in sets for one in cells):
         before = masks.setdefault(one.array, np.zeros((one.rows, one.columns), bool))

@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import psutil  # imported only where needed: it would delay every start by a tenth of a second
 
-HOUSE = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[1]
+# Environment variable that all descendants of a worker inherit, even those that leave its session
 MARK = "MHO_WORKER"
-"""Environment variable that all descendants of a worker inherit, even those that leave its session."""
+# Between the mark of a family of workers and what distinguishes one of them, in the value of that variable
 OF_FAMILY = "\n"
-"""Between the mark of a family of workers and what distinguishes one of them, in the value of that variable."""
-
 ROUNDS = 5  # rounds of killing: a process that starts others meanwhile must be ended as well
 LINGER = 1.0  # s for a thread that a procedure has left to end by itself
 GONE = 2.0  # s, wait for killed processes to vanish, per round
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment for a new Python process that finds this mho and has no mark but the given one."""
-    house = "" if is_installed() else str(HOUSE)
+    house = "" if is_installed() else str(CHECKOUT)
     path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH", "")]))
     return {k: v for k, v in os.environ.items() if k != MARK} | {"PYTHONPATH": path} | more
 
@@ -54,7 +53,7 @@ def is_installed() -> bool:
 
     for installed in distributions(name="mho"):
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
-        if origin.get("dir_info", {}).get("editable") and origin.get("url") == HOUSE.as_uri():
+        if origin.get("dir_info", {}).get("editable") and origin.get("url") == CHECKOUT.as_uri():
             return True
     return False
 
@@ -127,14 +126,9 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
     Processes are found by session, by descent, and by `mark` in their initial environment. A process that left its
     session and parents and has another environment cannot be found.
 
-    Parameters
-    ----------
-    leader : int or None
-        Process id of a session leader that was not waited for; None when it is gone.
-    mark : str
-        Value of the variable `MARK`: of one worker, or of a family.
-    children : bool
-        Whether to end all children of this process as well, that is, the orphans that it has adopted.
+    `leader`: process id of a session leader that was not waited for; None when it is gone.
+    `mark`: value of the variable `MARK`: of one worker, or of a family.
+    `children`: whether to end all children of this process as well, that is, the orphans that it has adopted.
     """
     import psutil
 
@@ -160,16 +154,16 @@ def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process
     """Return the living processes of a leader's session, its descendants and the marked ones; never this process."""
     import psutil
 
-    found: set[psutil.Process] = set()
+    result: set[psutil.Process] = set()
     for root in filter(None, (leader, os.getpid() if children else None)):
         with suppress(psutil.Error):
-            found.update(psutil.Process(root).children(recursive=True))
+            result.update(psutil.Process(root).children(recursive=True))
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             of_session = leader is not None and hasattr(os, "getsid") and os.getsid(process.pid) == leader
             if of_session or process.pid == leader or _has_mark(process, mark):
-                found.add(process)
-    return {process for process in found if process.pid != os.getpid() and _lives(process)}
+                result.add(process)
+    return {process for process in result if process.pid != os.getpid() and _lives(process)}
 
 
 def _has_mark(process: psutil.Process, mark: str) -> bool:
@@ -202,39 +196,20 @@ def _lives(process: psutil.Process) -> bool:
 
 
 @dataclass(frozen=True)
-class Safed:
-    """Result of making a bench safe.
+class SafetyResult:
+    """Result of making a bench safe."""
 
-    Attributes
-    ----------
-    safe : bool
-        Whether every output was confirmed at 0 V and off.
-    reason : str
-        Why not.
-    live : tuple of str
-        Roles that are not confirmed; empty when no role is known.
-    confirmed : float or None
-        Time of the confirmation of a safe bench, Unix time, s.
-    left_on : tuple of str
-        Roles whose outputs a new process read as on, before it made them safe.
-    """
-
-    safe: bool
-    reason: str = ""
-    live: tuple[str, ...] = ()
-    confirmed: float | None = None
-    left_on: tuple[str, ...] = ()
+    safe: bool  # whether every output was confirmed at 0 V and off
+    reason: str = ""  # why not
+    live: tuple[str, ...] = ()  # roles that are not confirmed; empty when no role is known
+    confirmed: float | None = None  # time of the confirmation of a safe bench, Unix time, s
+    left_on: tuple[str, ...] = ()  # roles whose outputs a new process read as on, before it made them safe
 
 
-def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:
+def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> SafetyResult:
     """Make a bench safe from a new process, independent of the one that left it; kill that one first.
 
-    Parameters
-    ----------
-    bench : str
-        A packaged bench or a bench file, as seen from `folder`.
-    patience : float
-        Time limit, s.
+    `bench`: a packaged bench or a bench file, as seen from `folder`.
     """
     process = _start_safing(bench, folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -242,17 +217,18 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
     except subprocess.TimeoutExpired:
         end_whole(process.pid)
         process.communicate()
-        return Safed(False, f"the process that was to make it safe did not end within {patience:g} s")
+        return SafetyResult(False, f"the process that was to make it safe did not end within {patience:g} s")
     for line in err.decode("utf-8", "replace").splitlines():
         log.warning("making bench %s safe: %s", bench, line)
     try:
-        found = json.loads(out.splitlines()[-1])
-        return Safed(
-            found["safe"], found["reason"], tuple(found["live"]), found["confirmed"], tuple(found["left_on"])
-        )
+        result = json.loads(out.splitlines()[-1])
+        return SafetyResult(
+            result["safe"], result["reason"], tuple(result["live"]), result["confirmed"],
+            tuple(result["left_on"]),
+        )  # fmt: skip
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return Safed(
+        return SafetyResult(
             False, f"the process that was to make it safe ended with {process.returncode}: {' '.join(last)}"
         )
 
@@ -262,14 +238,9 @@ def _start_safing(
 ) -> subprocess.Popen[bytes]:
     # Without the current folder on its path (-P): a file there must not replace one of mho's modules.
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
+        [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more], cwd=folder,
+        env=environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
+    )  # fmt: skip
 
 
 def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:
@@ -277,12 +248,8 @@ def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:
 
     Called in another thread than the one that works. A new process kills this one and makes the bench safe.
 
-    Parameters
-    ----------
-    abort : callable
-        Requests a stop at the next safe point.
-    bench : callable
-        Returns the real bench in use; empty when there is none.
+    `abort`: requests a stop at the next safe point.
+    `bench`: returns the real bench in use; empty when there is none.
     """
     abort()
     time.sleep(ABORT)

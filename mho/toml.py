@@ -14,13 +14,12 @@ from mho.errors import MhoError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# Levels of tables and arrays within each other that are read; the deepest of mho's own files has five
 DEEPEST = 50
-"""Levels of tables and arrays within each other that are read; the deepest of mho's own files has five."""
-
+# Strings, comments and brackets of TOML (v1.0.0)
 _MARKS = re.compile(
     r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[][{}]''', re.DOTALL
 )
-"""Strings, comments and brackets of TOML (v1.0.0)."""
 
 
 class StrictModel(BaseModel):
@@ -32,21 +31,19 @@ class StrictModel(BaseModel):
 def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
     """Return what a TOML text holds.
 
-    Raises
-    ------
-    MhoError
-        Of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond all reading.
+    `MhoError` of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond
+    all reading.
     """
     too_deep = f"{source} is nested deeper than {DEEPEST} levels; no file of mho's is, so it is not read"
     if _brackets(text) > DEEPEST:  # before reading, which calls itself for each
         raise error(too_deep)
     try:
-        found = tomllib.loads(text)
+        result = tomllib.loads(text)
     except ValueError as flaw:
         raise error(f"{source} is not valid TOML: {flaw}") from None
-    if _depth(found) > DEEPEST:
+    if _depth(result) > DEEPEST:
         raise error(too_deep)
-    return found
+    return result
 
 
 def _brackets(text: str) -> int:
@@ -70,14 +67,11 @@ def _depth(value: Any) -> int:
 def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]) -> Model:
     """Check `text` against `model`.
 
-    Raises
-    ------
-    MhoError
-        Of the class `error`, for the first thing that is wrong: file, key, line and what to do.
+    `MhoError` of the class `error`, for the first thing that is wrong: file, key, line and what to do.
     """
-    found = load_toml(text, source, error)
+    result = load_toml(text, source, error)
     try:
-        return model.model_validate(found)
+        return model.model_validate(result)
     except ValidationError as problems:
         problem = _most_telling(problems)
         path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key

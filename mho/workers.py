@@ -36,18 +36,12 @@ class Done(Generic[Item, Result]):
 
 
 class Workers:
-    """A set of dask workers, each one process with one thread, since a bench is not shared.
-
-    Attributes
-    ----------
-    dashboard : str
-        Where a browser can watch them.
-    """
+    """A set of dask workers, each one process with one thread, since a bench is not shared."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._scheduler = str(client.scheduler.address)
-        self.dashboard = str(client.dashboard_link)
+        self.dashboard = str(client.dashboard_link)  # where a browser can watch them
 
     def count(self) -> int:
         """Present number of workers."""
@@ -61,10 +55,7 @@ class Workers:
         Items are drawn while workers have room, so neither items nor results pile up. Another worker repeats the items of
         one that died, so `function` may be called twice for one item.
 
-        Raises
-        ------
-        WorkersLostError
-            The scheduler is gone.
+        `WorkersLostError` where the scheduler is gone.
         """
         from distributed import KilledWorker, as_completed
 
@@ -121,8 +112,7 @@ class Certificates:
     key: Path | None = None
 
 
-CONFIGURED = Certificates()
-"""Whatever dask's configuration names."""
+CONFIGURED = Certificates()  # whatever dask's configuration names
 
 
 @contextmanager
@@ -131,11 +121,8 @@ def dask_workers(
 ) -> Iterator[Workers]:
     """Start a local cluster of `workers` on loopback, or join the one at `scheduler` (``tcp://host:port``, ``tls://``).
 
-    Raises
-    ------
-    InputError
-        When dask.distributed is not installed, `scheduler` does not answer, it has no workers, or a certificate is
-        missing or not accepted.
+    `InputError` when dask.distributed is not installed, `scheduler` does not answer, it has no workers, or a
+    certificate is missing or not accepted.
     """
     try:
         from distributed import LocalCluster
@@ -143,9 +130,8 @@ def dask_workers(
         raise InputError(
             "workers need dask.distributed; install mho with its extra: 'mho[campaigns]'"
         ) from None
-    logging.getLogger("distributed").setLevel(
-        logging.CRITICAL
-    )  # what it has to tell is told by what is raised
+    # What it has to tell is told by what is raised
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if scheduler:
             client = _joined(scheduler, certificates)
@@ -154,14 +140,10 @@ def dask_workers(
 
             cluster = stack.enter_context(
                 LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=50,
+                    n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0", silence_logs=50,
                 )
-            )
+            )  # fmt: skip
             client = Client(cluster)
         started = Workers(stack.enter_context(client))
         if scheduler:

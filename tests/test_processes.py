@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import mho
-from mho.processes import HOUSE, end_whole, environment, is_installed
+from mho.processes import CHECKOUT, end_whole, environment, is_installed
 
 EXIT = {"x86_64": 60, "aarch64": 93}  # exit(2), which ends the calling thread alone
 HEADLESS = """
@@ -55,10 +55,10 @@ def test_a_python_of_ours_finds_mho_and_none_of_its_rooms_in_place_of_another_mo
     """`mho/gui/queue` on the path would stand for Python's own `queue`."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["elsewhere", "further"]))
     inside = Path(mho.__file__).parent
-    assert Path(HOUSE) / "mho" == inside
+    assert Path(CHECKOUT) / "mho" == inside
     for installed in (True, False):
         monkeypatch.setattr("mho.processes.is_installed", lambda installed=installed: installed)
-        house = [] if installed else [str(HOUSE)]
+        house = [] if installed else [str(CHECKOUT)]
         assert environment()["PYTHONPATH"].split(os.pathsep) == [*house, "elsewhere", "further"]
 
 
@@ -73,4 +73,4 @@ def test_a_users_own_modules_are_not_hidden_by_the_links_of_the_checkout(tmp_pat
         [sys.executable, "-P", "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
     assert str(tmp_path) in done.stdout
-    assert str(HOUSE / "mho") in done.stdout
+    assert str(CHECKOUT / "mho") in done.stdout

@@ -1,17 +1,13 @@
 """How procedures are carried out: now, by a plan, in a campaign, or from the queue.
 
-- `execution`: runs one procedure in this process; `solving`: solves A x = b for arrays in one call;
+- `execution`: runs one procedure in this process; `phases`: bench open, file written, everything safe on every way out;
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
-- `budget`: what made the answers of a run wrong, cause by cause;
-- `forecasting`: what a solve is going to come to, before anything is programmed;
-- `characterising`: the standard protocol over a sample of cells, one plan and one report;
-- `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
-- `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
-- `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
-- `resuming`: the rest of a run that was killed;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
-- `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
-- `queue`: the durable list of jobs; `runner`: the process that carries them out.
+- `continuing`, `recipe`, `rerun`: an earlier run's chip again, the rest of a killed run, and a run repeated and compared;
+- `queue`: the durable list of jobs; `runner`: the process that carries them out; `plan`, `campaign`: many runs from a file;
+- `budget`: what made the answers of a run wrong; `forecasting`: what a solve is going to come to;
+- `characterising`: the standard protocol over a sample of cells; `calibrating`: a fitted preset beside its runs;
+- `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run.
 
 `run`, `solve` and `forecast` are loaded when they are asked for (PEP 562): the supervisor, which comes first, is small.
 """

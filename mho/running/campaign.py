@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 import time
@@ -26,26 +27,24 @@ from mho.procedures.catalogue import find_procedure, form_of
 from mho.procedures.conditions import load_conditions
 from mho.procedures.origin import name_of, names_file, source_of
 from mho.running.execution import run
-from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
+from mho.running.results import failure_reason
 from mho.runs import GOING_ON, Labels, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 from mho.runs.provenance import file_hash, is_file, mho_version, text_hash
 
-Fingerprint = dict[str, str]
-"""Values in words, and hashes behind `HASH`, by what they are of."""
+if TYPE_CHECKING:
+    from mho.workers import Workers
 
+Fingerprint = dict[str, str]  # values in words, and hashes behind `HASH`, by what they are of
 HASH = "sha256:"
 PARAMETER = "parameter "
 
-_HOUSE = Path(__file__).resolve().parents[1]
-_WITHOUT_BEARING = ("analysis", "cli", "gui", "linalg")
-"""Rooms of mho that no run depends on."""
-
-_LAST = ("code of mho",)
-"""What is said last: it changes with a version, too."""
+_CHECKOUT = Path(__file__).resolve().parents[1]
+_WITHOUT_BEARING = ("analysis", "cli", "gui", "linalg")  # rooms of mho that no run depends on
+_LAST = ("code of mho",)  # what is said last: it changes with a version, too
 
 
 class Inputs:
@@ -60,10 +59,7 @@ class Inputs:
     def take_up(self, runs: Iterable[PlannedRun]) -> None:
         """Look now at all that these runs read, so that what changes later differs.
 
-        Raises
-        ------
-        MhoError
-            For what cannot be read or is not valid any more.
+        `MhoError` for what cannot be read or is not valid any more.
         """
         for planned in runs:
             self._conditions_of(planned)
@@ -79,22 +75,19 @@ class Inputs:
         one names; bench file, chip map, list of defects, cells; the seed; mho. The modules that a procedure of a user's own
         imports are not in it, nor are the packages that are installed.
 
-        Raises
-        ------
-        MhoError
-            For what cannot be read or is not valid any more.
+        `MhoError` for what cannot be read or is not valid any more.
         """
-        found = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
+        result = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
         named = dict(self._kinds_of(planned))
         for what, kind in named.items():
             name, source = self._code_of(kind)
-            found |= {what: name} | ({f"source of the {what}": source} if source else {})
+            result |= {what: name} | ({f"source of the {what}": source} if source else {})
         kind = self._procedures[planned.procedure]
-        found["version of the procedure"] = kind.version
+        result["version of the procedure"] = kind.version
         for name, parameter in form_of(kind).items():
             if name not in named:
-                found[f"{PARAMETER}{name}"] = self._value(planned.parameters.get(name, parameter.default))
-        return found
+                result[f"{PARAMETER}{name}"] = self._value(planned.parameters.get(name, parameter.default))
+        return result
 
     def _kinds_of(self, planned: PlannedRun) -> Iterator[tuple[str, Any]]:
         """Yield the classes that a run is made of, by what they are."""
@@ -145,8 +138,8 @@ class Inputs:
 def _code_of_mho() -> Fingerprint:
     """Return the hash of mho's own code and data; of once in a process, which does not see what changes afterwards."""
     digest = hashlib.sha256()
-    for path in sorted(_HOUSE.rglob("*")):
-        place = path.relative_to(_HOUSE)
+    for path in sorted(_CHECKOUT.rglob("*")):
+        place = path.relative_to(_CHECKOUT)
         if place.parts[0] in _WITHOUT_BEARING or "__pycache__" in place.parts or not path.is_file():
             continue
         digest.update(f"{place.as_posix()} {file_hash(path)}\n".encode())
@@ -155,7 +148,7 @@ def _code_of_mho() -> Fingerprint:
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Return what differs between two fingerprints, each in a few words."""
-    found = []
+    result = []
     for name in sorted(then.keys() | now.keys(), key=lambda one: (one in _LAST, one)):
         was, is_now = then.get(name, "nothing"), now.get(name, "nothing")
         if was == is_now:
@@ -164,14 +157,14 @@ def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         match was.startswith(HASH), is_now.startswith(HASH):
             case True, True:
                 of_file = name.startswith(PARAMETER)
-                found.append(f"{f'the file of {name}' if of_file else what} has changed")
+                result.append(f"{f'the file of {name}' if of_file else what} has changed")
             case True, False:
-                found.append(f"{what} was a file and is {is_now}")
+                result.append(f"{what} was a file and is {is_now}")
             case False, True:
-                found.append(f"{what} was {was} and is a file")
+                result.append(f"{what} was {was} and is a file")
             case _:
-                found.append(f"{what} was {was} and is {is_now}")
-    return found
+                result.append(f"{what} was {was} and is {is_now}")
+    return result
 
 
 def fingerprint_text(found: Mapping[str, str]) -> str:
@@ -185,21 +178,18 @@ def recorded_fingerprint(file: RunFile) -> Fingerprint:
     What was read when the run began counts, not what was expected.
     """
     try:
-        found = json.loads(file.provenance.get("fingerprint", "{}"))
+        result = json.loads(file.provenance.get("fingerprint", "{}"))
     except ValueError:
-        found = {}
-    if not (isinstance(found, dict) and all(isinstance(one, str) for one in found.values())):
-        found = {}
+        result = {}
+    if not (isinstance(result, dict) and all(isinstance(one, str) for one in result.values())):
+        result = {}
     texts = {"bench file": file.bench, "chip map": file.chip, "list of defects": file.defects}
     if file.source:
         texts["source of the procedure"] = file.source
     read = {name: HASH + text_hash(text) for name, text in texts.items()}
     read |= {f"{PARAMETER}{name}": HASH + digest for name, digest in file.input_hashes.items()}
-    return found | read | {"seed": str(file.seed), "version of the procedure": file.version}
+    return result | read | {"seed": str(file.seed), "version of the procedure": file.version}
 
-
-if TYPE_CHECKING:
-    from mho.workers import Workers
 
 SAVED = 30.0  # s between two writings of the table, so that a crash leaves one
 LOOK = 0.5  # s between two looks at a file that another process writes
@@ -209,25 +199,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class CampaignTask:
-    """One run of a campaign.
-
-    Attributes
-    ----------
-    fingerprint : Fingerprint
-        What it depends on.
-    planned_runs : int
-        How many runs its plan has.
-    labels : Labels
-        Sample, operator and project of its runs.
-    """
+    """One run of a campaign."""
 
     planned: PlannedRun
     seed: int
     path: Path
     tries: int
-    fingerprint: Fingerprint
-    planned_runs: int
-    labels: Labels = field(default_factory=Labels)
+    fingerprint: Fingerprint  # what it depends on
+    planned_runs: int  # how many runs its plan has
+    labels: Labels = field(default_factory=Labels)  # sample, operator and project of its runs
 
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
@@ -255,25 +235,16 @@ WHOLE = CampaignShare()
 def parse_share(text: str) -> CampaignShare:
     """Return the share that ``K/N`` names; the whole for "".
 
-    Raises
-    ------
-    InputError
-        For anything else, and unless 1 <= K <= N.
+    `InputError` for anything else, and unless 1 <= K <= N.
     """
     if not text:
         return WHOLE
-    number, _, of = text.partition("/")
-    if not (
-        number.isascii()
-        and number.isdigit()
-        and of.isascii()
-        and of.isdigit()
-        and 1 <= int(number) <= int(of)
-    ):
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(
             f"--share is {text!r}; give K/N, the K-th of N shares, such as 3/10: K is from 1 to N"
         )
-    return CampaignShare(int(number), int(of))
+    return CampaignShare(int(match[1]), int(match[2]))
 
 
 class Campaign:
@@ -283,23 +254,12 @@ class Campaign:
     done: a campaign that is carried out again in its folder repeats no finished run. What every run depends on is
     what it is when the campaign is made, see `mho.running.campaign`.
 
-    Parameters
-    ----------
-    plan : Plan
-    folder : Path
-        Made if need be.
-    tries : int
-        How often a run that fails is tried in all.
-    share : CampaignShare
-        The runs that are carried out here; others may carry out the others in the same folder at the same time.
-    labels : Labels, optional
-        Of its runs; by default those of the user's environment.
-
-    Raises
-    ------
-    InputError
-        For a plan with a bench of real instruments or with steps that go on after others, and for a folder that
-        holds another plan.
+    `tries`: how often a run that fails is tried in all.
+    `share`: the runs that are carried out here; others may carry out the others in the same folder at the
+        same time.
+    `labels`: of its runs; by default those of the user's environment.
+    `InputError` for a plan with a bench of real instruments or with steps that go on after others, and for a
+    folder that holds another plan.
     """
 
     def __init__(
@@ -319,7 +279,7 @@ class Campaign:
                     f"run {planned.number} of the plan goes on with the chip of run {planned.after}, and the runs of a "
                     "campaign stand alone; run the plan, or put it into the queue"
                 )
-        _keep_plan(plan, folder)
+        _store_plan(plan, folder)
         self.plan, self.folder, self.share = plan, folder, share
         self.table = folder / "table.parquet"
         self._tries = tries
@@ -347,10 +307,7 @@ class Campaign:
     def finished_before(self) -> Mapping[int, Row]:
         """The rows of the runs whose files said *finished* at the first look, by number.
 
-        Raises
-        ------
-        ChangedInputError
-            One of them was made with something else than its plan says now.
+        `ChangedInputError` where one of them was made with something else than its plan says now.
         """
         return self._rows_of_files(self.share, Status.FINISHED)
 
@@ -365,25 +322,12 @@ class Campaign:
         return rows
 
     def carry_out(self, workers: Workers, observe: Callable[[Row], None] = lambda row: None) -> list[Row]:
-        """Carry out the remaining runs, and write the table.
+        """Carry out the remaining runs, write the table, and return its rows in the order of the plan.
 
-        Parameters
-        ----------
-        workers : Workers
-        observe : callable
-            Called for each run as it ends, and for those done before.
-
-        Returns
-        -------
-        list of dict
-            The table's rows, in the order of the plan; see `describe_run`.
-
-        Raises
-        ------
-        ChangedInputError
-            What a run depends on is not what it was when the campaign began, or when it was finished before.
-        WorkersLostError
-            The workers are gone; the table has what was finished until then.
+        `observe`: called for each run as it ends, and for those done before.
+        `ChangedInputError` where what a run depends on is not what it was when the campaign began, or when it
+        was finished before; `WorkersLostError` where the workers are gone; the table has what was finished
+        until then.
         """
         rows = dict(self.finished_before)
         for row in rows.values():
@@ -437,7 +381,7 @@ class Campaign:
 ENDED = (Status.FINISHED, Status.FAILED, Status.ABORTED)
 
 
-def _keep_plan(plan: Plan, folder: Path) -> None:
+def _store_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into the folder of its campaign, or compare it with the one that is there."""
     path = folder / "plan.toml"
     try:
@@ -455,16 +399,13 @@ def _keep_plan(plan: Plan, folder: Path) -> None:
 def carry_out(task: CampaignTask) -> Row:
     """Carry out one run and describe its outcome; one that another process finishes meanwhile is only described.
 
-    Raises
-    ------
-    ChangedInputError
-        What the run depends on is not what it was when the campaign began.
+    `ChangedInputError` where what the run depends on is not what it was when the campaign began.
     """
     reason = ""
     for attempt in range(1, task.tries + 1):
-        found = _finished_elsewhere(task, attempt)
-        if found is not None:
-            return found
+        result = _finished_elsewhere(task, attempt)
+        if result is not None:
+            return result
         _check_unchanged(task)
         reason = _try(task)
         if not reason:
@@ -483,14 +424,9 @@ def _try(task: CampaignTask) -> str:
     planned = task.planned
     try:
         run(
-            planned.make(),
-            planned.bench,
-            seed=task.seed,
-            preset=planned.preset,
-            output=task.path,
-            provenance=task.provenance(),
-            labels=task.labels,
-        )
+            planned.make(), planned.bench, seed=task.seed, preset=planned.preset, output=task.path,
+            provenance=task.provenance(), labels=task.labels,
+        )  # fmt: skip
     except MhoError as error:
         return str(error)
     except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
@@ -552,10 +488,7 @@ def _put_aside(path: Path) -> None:
 def _row_of_file(task: CampaignTask, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
     """Describe the run if its file has one of these statuses; None if there is no such file.
 
-    Raises
-    ------
-    ChangedInputError
-        It was made with something else than the task says.
+    `ChangedInputError` where it was made with something else than the task says.
     """
     try:
         with RunFile(task.path) as file:
@@ -592,17 +525,11 @@ def describe_run(
     """
     planned = task.planned
     row: Row = {
-        "number": planned.number,
-        "procedure": planned.procedure,
-        "status": str(status),
-        "reason": reason,
-        "conclusion": conclusion or reason,
-        "attempts": attempt,
-        "file": f"runs/{task.path.name}" if task.path.exists() else "",
-        "bench": planned.bench,
-        "preset": planned.preset,
-        "seed": task.seed,
-    }
+        "number": planned.number, "procedure": planned.procedure, "status": str(status), "reason": reason,
+        "conclusion": conclusion or reason, "attempts": attempt,
+        "file": f"runs/{task.path.name}" if task.path.exists() else "", "bench": planned.bench,
+        "preset": planned.preset, "seed": task.seed,
+    }  # fmt: skip
     row |= {f"parameter.{key}": value for key, value in planned.parameters.items()}
     row |= {f"result.{key}": value for key, value in plain_results(summary).items() if value is not None}
     return row

@@ -10,8 +10,8 @@ from mho.procedures.manifest import described_entries
 from mho.runs import RunFile
 from mho.toml import load_toml
 
+# Options of `mho run` that a parameter of the same name gives way to
 OF_THE_VERB = ("seed", "bench", "preset", "output", "after", "resume", "force")
-"""Options of `mho run` that a parameter of the same name gives way to."""
 
 
 def command_of(run: RunFile) -> str:
@@ -20,10 +20,7 @@ def command_of(run: RunFile) -> str:
     There is none for a user's own procedure, whose code would have to be imported to know its defaults, and for a run
     whose seed is not that of the procedure's parameter of that name: a plan can say both.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    `RunFileError` where the file is damaged.
     """
     kept = run.provenance
     entry = described_entries().get(run.procedure.lower())

@@ -1,102 +1,94 @@
-"""Continues with the simulated chip that an earlier run left: first that run and those before it are repeated.
+"""Goes on with the simulated chip that an earlier run left, or with the rest of a run that did not finish.
 
-A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise).
-It holds what reproduces that state: the same seed gives the same run.
+A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise), but
+what reproduces it: the run and those before it are repeated, and the same seed gives the same run.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.cutting import Cut, CutShort
-from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, taking_up
-from mho.running.phases import carry_out
+from mho.running.phases import (
+    Cut,
+    CutShort,
+    OpenedBench,
+    Opener,
+    Opening,
+    already_open,
+    carry_out,
+    note_left,
+    with_earlier,
+)
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
-from mho.runs import Status
+from mho.runs import Status, new_run_path
 from mho.runs.integrity import compare_runs
 
 
-def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
+def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
     """Return the opener of the simulated bench of the run in the file at `path`, its chip as that run left it.
 
     The run's observers get the progress of the repetition, and the run's control may pause and stop it.
 
-    Parameters
-    ----------
-    path : path
-        A finished run on a simulated bench. If it went on from another run itself, that one is repeated before it.
-    bench : str, optional
-        Name under which the bench is wanted; another one than the run's is refused.
-    trust : callable
-        Asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        When it opens: a file cannot be read, or is not as its run wrote it.
-    InputError
-        There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted,
-        or it comes out differently now.
+    `path`: a finished run on a simulated bench. If it went on from another run itself, that one is repeated
+        before it.
+    `bench`: name under which the bench is wanted; another one than the run's is refused.
+    `trust`: asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
+    `RunFileError` where a file cannot be read, or is not as its run wrote it; `InputError` where there is no
+    going on from this run: real instruments, not finished, on another bench, code that is not trusted; when
+    it opens, also where it comes out differently now.
     """
-
-    @contextmanager
-    def opener(opening: Opening) -> Iterator[OpenedBench]:
-        last = read_recipe(Path(path), trust)
-        if bench is not None and last.bench and bench != last.bench:
-            raise InputError(
-                f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
-            )
-        named = {} if bench is None else {"bench": bench}
-        with _replayed(_chain(last, trust), opening) as opened:
-            yield OpenedBench(opened, {**_as_left_by(last), **named})
-
-    return opener
+    last = read_recipe(Path(path), trust)
+    if bench is not None and last.bench and bench != last.bench:
+        raise InputError(
+            f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
+        )
+    return _opener(_chain(last, trust), bench or "")
 
 
-def as_found_by(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
+def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run found it: fresh, or as an earlier run had left it."""
-    named = {"bench": recipe.bench} if recipe.bench else {}
-    before = _chain(recipe, trust)[:-1]  # now: code is looked for in the current folder, not in the run's
+    # Now: code is looked for in the current folder, not in the run's.
+    if before := _chain(recipe, trust)[:-1]:
+        return _opener(before, recipe.bench, is_observed=False)
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
-        if not before:
-            with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
-                yield OpenedBench(opened, named)
-        else:
-            with _replayed(before, None) as opened:
-                yield OpenedBench(opened, {**_as_left_by(before[-1].recipe), **named})
+        with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
+            yield OpenedBench(opened, {"bench": recipe.bench} if recipe.bench else {})
 
     return opener
 
 
-def as_cut_short(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
+def chip_at_interruption(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run left it, however it ended.
 
     How far an interrupted run came is what its file holds: the run is repeated up to its last row.
     """
-    named = {"bench": recipe.bench} if recipe.bench else {}
-    chain = _chain(recipe, trust, taken_up=True)
+    return _opener(_chain(recipe, trust, taken_up=True), recipe.bench)
+
+
+def _opener(chain: Sequence[_Link], bench: str, *, is_observed: bool = True) -> Opener:
+    """Return the opener of the bench on which all runs of a chain were repeated, under the name `bench`."""
+    last = chain[-1].recipe
+    notes = {"after": str(last.path), "after_run": last.run_id} | ({"bench": bench} if bench else {})
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
-        with _replayed(chain, opening) as opened:
-            yield OpenedBench(opened, {**_as_left_by(recipe), **named})
+        with _replayed(chain, opening if is_observed else None) as opened:
+            yield OpenedBench(opened, notes)
 
     return opener
-
-
-def _as_left_by(recipe: RunRecipe) -> dict[str, str]:
-    return {"after": str(recipe.path), "after_run": recipe.run_id}
 
 
 @dataclass(frozen=True)
@@ -174,19 +166,11 @@ def _replay(
             for observer in observers:
                 observer(Progress(f"repeating {recipe.path.name}: {event.stage}", event.done, event.total))
 
-    opener = already_open(bench)
-    if recipe.resume_of is not None:
-        opener = taking_up(recipe.resume_of, opener)
+    opener = with_earlier(recipe.resume_of, already_open(bench))
     with recipe.procedure() as procedure, suppress(CutShort):
         carry_out(
-            procedure,
-            opener,
-            seed=recipe.seed,
-            output=copy,
-            observers=[tell],
-            control=control,
-            cut=cut,
-        )
+            procedure, opener, seed=recipe.seed, output=copy, observers=[tell], control=control, cut=cut,
+        )  # fmt: skip
     if cut is not None:
         cut.check_equal(copy)
         return
@@ -196,3 +180,32 @@ def _replay(
                 f"nothing can go on with the chip of {recipe.path}: repeated here it comes out differently ({one.name}: "
                 f"{one.difference}); `mho rerun` says what has changed since"
             )
+
+
+def resume(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+    control: Control | None = None,
+    trust: Trust = deny_all,
+) -> Any:
+    """Carry out the rest of the run in the file at `path`, and return the result of all of it, `path` filled in.
+
+    `path`: an ended run on a simulated bench, however it ended. On real instruments the run is started again,
+        with ``resume_of`` of `mho.run`.
+    `output`, `observers`, `control`: as for `mho.run`.
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be gone on with: real instruments, still running, an input that is nowhere to be had, code that is
+    not trusted.
+    """
+    recipe = read_recipe(Path(path), trust)
+    # From this folder, not from the run's.
+    target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
+    chip = chip_at_interruption if recipe.kind.cell_record else chip_before
+    opener = with_earlier(recipe.path, chip(recipe, trust))
+    with recipe.procedure() as procedure:
+        return carry_out(
+            procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control
+        )

@@ -1,7 +1,4 @@
-"""Runs one procedure in this process: on a bench by name, on an open one, or on the chip that an earlier run left.
-
-IPython is not imported here: in a notebook its kernel is loaded already.
-"""
+"""Runs one procedure in this process: on a bench by name, on an open one, or on the chip that an earlier run left."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 import numpy as np
 
@@ -19,18 +16,14 @@ from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
-from mho.running.continuing import going_on_from
-from mho.running.openers import Opener, already_open, named, recalling, taking_up
-from mho.running.phases import carry_out
+from mho.running.continuing import chip_after
+from mho.running.phases import Opener, already_open, carry_out, named, with_earlier, with_formed_cells
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line
 
-INTERVAL = 0.25
-"""Between two pictures of a bar, s."""
-
-MOST_MESSAGES = 20
-"""Warnings that are shown, the latest."""
+INTERVAL = 0.25  # between two pictures of a bar, s
+MOST_MESSAGES = 20  # warnings that are shown, the latest
 
 
 class Handle(Protocol):
@@ -57,12 +50,8 @@ class NotebookPage:
 class NotebookProgress:
     """Observes a run: a bar for each of its stages, its warnings, and in their place the run when it is over.
 
-    Parameters
-    ----------
-    display : callable
-        Shows something below the cell, and returns the handle by which it is replaced.
-    clock : callable
-        Wall time, s: bars are drawn at most four times a second.
+    `display`: shows something below the cell, and returns the handle by which it is replaced.
+    `clock`: wall time, s: bars are drawn at most four times a second.
     """
 
     def __init__(
@@ -144,6 +133,17 @@ def notebook_observers() -> tuple[Observer, ...]:
     return (NotebookProgress(lambda shown: display(shown, display_id=True)),)
 
 
+class RunOptions(TypedDict, total=False):
+    """Further arguments of `run`, which only a queue, a campaign or a window gives."""
+
+    control: Control | None
+    resume_of: str | Path | None
+    same_chip: Sequence[Path]
+    provenance: Mapping[str, str] | None
+    labels: Labels | None
+    trust: Trust
+
+
 def run(
     procedure: Procedure,
     bench: str | Bench = "simulated",
@@ -154,12 +154,7 @@ def run(
     force: bool = False,
     output: str | Path | None = None,
     observers: Sequence[Observer] = (),
-    control: Control | None = None,
-    resume_of: str | Path | None = None,
-    same_chip: Sequence[Path] = (),
-    provenance: Mapping[str, str] | None = None,
-    labels: Labels | None = None,
-    trust: Trust = deny_all,
+    **options: Unpack[RunOptions],
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
 
@@ -203,20 +198,19 @@ def run(
         Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
         safe, and a fresh process, which reads its outputs back after the run, found one on.
     """
-    labels = Labels.from_environment() if labels is None else labels
-    opener = recalling(same_chip, _opener(bench, preset, after, force, trust))
-    if resume_of is not None:
-        opener = taking_up(Path(resume_of).absolute(), opener)
+    if unknown := options.keys() - RunOptions.__annotations__.keys():
+        raise TypeError(f"run() got an unexpected keyword argument {min(unknown)!r}")
+    labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
+    opener = with_formed_cells(
+        options.get("same_chip", ()), _opener(bench, preset, after, force, options.get("trust", deny_all))
+    )
+    opener = with_earlier(None if resume_of is None else Path(resume_of).absolute(), opener)
     with own_code_read_back(procedure, bench, observers) as safety:
         return carry_out(
-            procedure,
-            opener,
-            seed=seed,
-            output=output,
-            observers=(*observers, *safety, *notebook_observers()),
-            control=control,
-            provenance={**(provenance or {}), **labels.given()},
-        )
+            procedure, opener, seed=seed, output=output,
+            observers=(*observers, *safety, *notebook_observers()), control=options.get("control"),
+            provenance={**(options.get("provenance") or {}), **labels.given()},
+        )  # fmt: skip
 
 
 def _opener(
@@ -227,7 +221,7 @@ def _opener(
         if not isinstance(bench, str) or preset is not None:
             given = f"preset {preset!r}" if isinstance(bench, str) else "an open bench"
             raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
-        return going_on_from(after, bench_key(bench), trust)
+        return chip_after(after, bench_key(bench), trust)
     return named(bench, preset, force) if isinstance(bench, str) else already_open(bench)
 
 
@@ -236,17 +230,7 @@ def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
 
     For thousands of runs on a bench without instruments. The bench is made safe and stays open.
 
-    Parameters
-    ----------
-    procedure : Procedure
-    bench : Bench
-    seed : int
-        Of the plan; the bench has its own.
-
-    Raises
-    ------
-    MhoError
-        As `run`.
+    `MhoError` as `run`.
     """
     plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
     try:

@@ -1,7 +1,6 @@
 """Forecasts a solve: what it will come to on a bench, with an interval each, before anything is programmed.
 
-The matrix is planned as `Solve` plans it, and solved on drawn chips (`mho.procedures.equations.forecast`). No instrument
-is connected: of a bench of real ones the file is read, and twins with simulated cells stand in.
+The matrix is planned as `Solve` plans it, and solved on drawn chips; of a bench of real instruments only the file is read.
 """
 
 from __future__ import annotations
@@ -40,38 +39,29 @@ from mho.runs.intervals import LEAST_DRAWS, Interval
 
 @dataclass(frozen=True)
 class ForecastConditions:
-    """What the draws of one forecast share.
+    """What the draws of one forecast share."""
 
-    Attributes
-    ----------
-    source : BenchSource
-        Without instruments.
-    seed : int
-    replan : bool
-        Whether each draw plans anew.
-    """
-
-    source: BenchSource
+    source: BenchSource  # without instruments
     seed: int
-    replan: bool
+    replan: bool  # whether each draw plans anew
 
-    def rng(self) -> np.random.Generator:
-        """Return the generator of a plan, as a run with this seed has it."""
-        return np.random.default_rng([self.seed, 1])
+    @property
+    def preset(self) -> str:
+        """The cells that are drawn."""
+        simulation = self.source.bench.simulation
+        assert simulation is not None  # of a bench without instruments
+        return simulation.preset
 
     def planned(self, solve: Solve, given: Any) -> PreparedSolve:
-        """Plan the solve; errors as `Solve.prepare`."""
+        """Plan the solve, as a run with this seed does; errors as `Solve.prepare`."""
         with ArrayBench(self.source, seed=self.seed) as bench:
-            prepared: PreparedSolve = solve.prepare(given, bench, self.rng())
+            prepared: PreparedSolve = solve.prepare(given, bench, np.random.default_rng([self.seed, 1]))
         return prepared
 
     def unfit(self) -> str:
         """Return which levels of the chip map the cells do not hold; "" where they hold all."""
-        simulation = self.source.bench.simulation
-        assert simulation is not None  # it is without instruments
-        return unfit_cells(
-            cell_preset(simulation.preset), parse_chip_map(self.source.chip_text).level_scale()
-        )
+        levels = parse_chip_map(self.source.chip_text).level_scale()
+        return unfit_cells(cell_preset(self.preset), levels)
 
     def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
         """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""
@@ -86,9 +76,7 @@ class ForecastConditions:
 
 
 SURE = 0.95  # share of drawn chips from which on no alternative is tried
-FEWER_CYCLES = (
-    0.8  # times the median cycles, from which an alternative is worth a sentence where all converge
-)
+FEWER_CYCLES = 0.8  # of the median cycles: an alternative with so few is named where all converge
 SLOW = 12  # median cycles from which alternatives are tried though all converge
 
 Progress = Callable[[str, int, int], None]
@@ -96,24 +84,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Alternative:
-    """The same solve, otherwise: what was changed, and what drawn chips made of it.
+    """The same solve, otherwise: what was changed, and what drawn chips made of it."""
 
-    Attributes
-    ----------
-    change : str
-        In words.
-    converging, draws : int
-    cycles : float
-        Median; infinite where most do not converge.
-    """
-
-    change: str
+    change: str  # in words
     converging: int
     draws: int
-    cycles: float
+    cycles: float  # median; infinite where most do not converge
 
 
-def helping(
+def alternatives_to(
     at: ForecastConditions, values: dict[str, Any], now: SolveForecast, progress: Progress
 ) -> Iterator[Alternative]:
     """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
@@ -125,7 +104,7 @@ def helping(
     found = []
     others = list(_changes(at, values))
     for number, (change, changed, conditions) in enumerate(others):
-        one = _tried_out(conditions, change, changed)
+        one = _try(conditions, change, changed)
         progress("trying what would help", number + 1, len(others))
         if one is None:
             continue
@@ -149,12 +128,11 @@ def _changes(
             yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
     if values.get("loop_slices") != 2:
         yield "a second slice of the loop (--loop-slices 2)", values | {"loop_slices": 2}, at
-    simulation = at.source.bench.simulation
-    if simulation is not None and simulation.preset != "ideal":
+    if at.preset != "ideal":
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
 
 
-def _tried_out(at: ForecastConditions, change: str, values: dict[str, Any]) -> Alternative | None:
+def _try(at: ForecastConditions, change: str, values: dict[str, Any]) -> Alternative | None:
     """Return what few drawn chips make of a change; None where it cannot be."""
     try:
         solve = Solve(**values)
@@ -175,72 +153,30 @@ DRAWS = 39  # chips: the second smallest and largest of so many values bound 90 
 MOST_DRAWS = 10_000
 
 
-def _quietly(stage: str, done: int, total: int) -> None:
-    """Report no progress."""
-
-
 @dataclass(frozen=True)
 class Forecast:
-    """What a solve is going to come to.
+    """What a solve is going to come to."""
 
-    Attributes
-    ----------
-    bench, preset : str
-        Name of the bench, and the cells that are drawn.
-    real : bool
-        Whether the bench has real instruments: the drawn cells are then an assumption.
-    seed : int
-    size, condition, provable_bits : int, float, float
-        Of the matrix as a real one; the last is what a solution in float64 can be proved to.
-    bits : int or None
-        Asked for; None where a tolerance was.
-    held_bits : int or None
-        Of the matrix in the products; None for products in float64.
-    plan : LoopOption or None
-        The loop that is taken; None where none settles.
-    tried : tuple of LoopOption
-        All others, best first.
-    choice : MethodChoice or None
-        The method, and what each was expected to take; None where no loop settles.
-    without_chip : dict
-        Cycles of the first right-hand side without the chip, by each method that was judged; None of one that does not get
-        there.
-    cells : int
-        To program.
-    solves : SolveForecast
-        The intervals.
-    wall : Interval or None
-        Seconds on this machine, as `mho.procedures.wall_time` defines them; None for real instruments.
-    energy : str
-        Assumptions of the energy, in words.
-    refused : str
-        Why nothing would be programmed; empty where something would.
-    alternatives : tuple of Alternative
-        What would help, best first.
-    unfit : str
-        Which levels of the chip map the cells do not hold; empty where they hold all.
-    """
-
-    bench: str
-    preset: str
-    real: bool
+    bench: str  # name of the bench
+    preset: str  # cells that are drawn
+    real: bool  # whether the bench has real instruments: the drawn cells are then an assumption
     seed: int
-    size: int
-    condition: float
-    provable_bits: float
-    bits: int | None
-    held_bits: int | None
-    plan: LoopOption | None
-    tried: tuple[LoopOption, ...]
-    choice: MethodChoice | None
-    without_chip: dict[str, int | None]
-    cells: int
-    solves: SolveForecast
-    wall: Interval | None
-    energy: str
-    refused: str
-    alternatives: tuple[Alternative, ...]
-    unfit: str
+    size: int  # of the matrix as a real one
+    condition: float  # of that
+    provable_bits: float  # what a solution in float64 can be proved to
+    bits: int | None  # asked for; None where a tolerance was
+    held_bits: int | None  # of the matrix in the products; None for products in float64
+    plan: LoopOption | None  # the loop that is taken; None where none settles
+    tried: tuple[LoopOption, ...]  # all others, best first
+    choice: MethodChoice | None  # the method, and what each was expected to take; None where no loop settles
+    without_chip: dict[str, int | None]  # cycles of the first right-hand side, by method; None: not there
+    cells: int  # to program
+    solves: SolveForecast  # the intervals
+    wall: Interval | None  # s on this machine, see `mho.procedures.wall_time`; None for real instruments
+    energy: str  # assumptions of the energy, in words
+    refused: str  # why nothing would be programmed; empty where something would
+    alternatives: tuple[Alternative, ...]  # what would help, best first
+    unfit: str  # which levels of the chip map the cells do not hold; empty where they hold all
 
 
 def forecast(
@@ -254,7 +190,7 @@ def forecast(
     draws: int = DRAWS,
     alternatives: bool = True,
     seed_of_rhs: int | None = None,
-    progress: Progress = _quietly,
+    progress: Progress = lambda stage, done, total: None,
     **how: Any,
 ) -> Forecast:
     """Forecast ``mho.solve(matrix, rhs, bits, bench=bench, ...)``; nothing is connected or written.
@@ -303,63 +239,65 @@ def forecast(
     )
     solve = Solve(**values)
     given = solve.check()
-    refused, prepared, drawn = "", None, []
+    prepared, drawn, refused = _plan_and_draw(at, solve, given, draws, progress)
+    solves = SolveForecast.of(drawn)
+    return Forecast(
+        bench=source.bench.name, preset=at.preset, real=source.bench.simulation is None, seed=at.seed,
+        size=given.size, condition=given.certifier.condition, provable_bits=given.provable_bits,
+        bits=int(solve.bits) if given.goal.tolerance is None else None, **_facts_of_plan(prepared, given),
+        solves=solves, wall=wall_time(source, at.preset, drawn, Solve, partial(progress, "timing solves")),
+        energy=EnergyModel().in_words(), refused=refused,
+        alternatives=tuple(alternatives_to(at, values, solves, progress)) if alternatives else (), unfit=at.unfit(),
+    )  # fmt: skip
+
+
+def _plan_and_draw(
+    at: ForecastConditions, solve: Solve, given: Any, draws: int, progress: Progress
+) -> tuple[PreparedSolve | None, list[DrawnSolve], str]:
+    """Return the plan of a solve and what drawn chips make of it; without a loop that settles why there is none."""
+    drawn: list[DrawnSolve] = []
     try:
         prepared = at.planned(solve, given)
     except ConvergenceError as error:
-        refused = str(error)
-    if prepared is not None:
-        for one in at.drawn(solve, given, prepared, draws):
-            drawn.append(one)
-            progress("drawing chips", len(drawn), draws)
-    solves = SolveForecast.of(drawn)
-    simulation = at.source.bench.simulation
-    assert simulation is not None  # `as_arrays` gives one
-    tried, on_chip = _ranked(prepared), None if prepared is None else prepared.on_chip
-    return Forecast(
-        bench=source.bench.name,
-        preset=simulation.preset,
-        real=source.bench.simulation is None,
-        seed=at.seed,
-        size=given.size,
-        condition=given.certifier.condition,
-        provable_bits=given.provable_bits,
-        bits=int(solve.bits) if given.goal.tolerance is None else None,
-        held_bits=None if on_chip is None else on_chip.held_bits,
-        plan=tried[0] if tried else None,
-        tried=tuple(tried[1:]),
-        choice=None if on_chip is None else on_chip.choice,
-        without_chip={} if prepared is None else _unaided(prepared),
+        return None, drawn, str(error)
+    for one in at.drawn(solve, given, prepared, draws):
+        drawn.append(one)
+        progress("drawing chips", len(drawn), draws)
+    return prepared, drawn, ""
+
+
+def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]:
+    """Return the fields of a forecast that its plan decides; None is a loop that does not settle."""
+    if prepared is None:
+        names = ("held_bits", "plan", "choice")
+        return {**dict.fromkeys(names), "tried": (), "without_chip": {}, "cells": 0}
+    on_chip, (first, *others) = prepared.on_chip, _ranked(prepared) or (None,)
+    return {
+        "held_bits": on_chip.held_bits,
+        "plan": first,
+        "tried": tuple(others),
+        "choice": on_chip.choice,
+        "without_chip": _unaided(prepared),
         # Where each solution is zero nothing is programmed.
-        cells=0
-        if on_chip is None or given.zeros.all()
-        else sum(block.digits.size for block in on_chip.blocks()),
-        solves=solves,
-        wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
-        energy=EnergyModel().in_words(),
-        refused=refused,
-        alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
-        unfit=at.unfit(),
-    )
+        "cells": 0 if given.zeros.all() else sum(block.digits.size for block in on_chip.blocks()),
+    }
 
 
 def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
     """Return the cycles without the chip, by method: of each that was judged, and of GCR."""
     methods = [one.method for one in prepared.on_chip.choice.judged] or [prepared.on_chip.choice.method]
-    found: dict[str, int | None] = {}
+    result: dict[str, int | None] = {}
     for method in dict.fromkeys([*methods, "gcr"]):
         if (baseline := prepared.without_chip(method)) is not None:
-            found[method] = baseline.same_method[0]
-    return found
+            result[method] = baseline.same_method[0]
+    return result
 
 
-def _ranked(prepared: PreparedSolve | None) -> list[LoopOption]:
+def _ranked(prepared: PreparedSolve) -> list[LoopOption]:
     """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
 
     A matrix by blocks has no one loop.
     """
-    if prepared is None:
-        return []
     chosen = prepared.on_chip.candidate
 
     def rank(one: LoopOption) -> tuple[bool, float, float]:

@@ -33,18 +33,10 @@ def occasion_of(event: Ended) -> Occasion | None:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses to notify, and the occasions.
+    """The addresses to notify, and the occasions."""
 
-    Attributes
-    ----------
-    urls : tuple of str
-        Addresses for apprise: ``mailto://…``, ``ntfy://…``, ``json://…``.
-    occasions : tuple of str
-        Among `OCCASIONS`.
-    """
-
-    urls: tuple[str, ...]
-    occasions: tuple[Occasion, ...] = OCCASIONS
+    urls: tuple[str, ...]  # addresses for apprise: ``mailto://…``, ``ntfy://…``, ``json://…``
+    occasions: tuple[Occasion, ...] = OCCASIONS  # among `OCCASIONS`
 
 
 def addresses(urls: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Addresses | None:
@@ -58,11 +50,8 @@ class Notifier:
 
     Sending takes seconds and may fail: neither ever holds up a run, failures are logged.
 
-    Raises
-    ------
-    InputError
-        An address that apprise does not know (only its scheme is repeated: the rest may be a password), or
-        apprise not installed.
+    `InputError` for an address that apprise does not know (only its scheme is repeated: the rest may be a
+    password), or apprise not installed.
     """
 
     def __init__(self, wanted: Addresses) -> None:
@@ -92,8 +81,8 @@ class Notifier:
         if occasion in self._occasions:
             title = f"mho: {event.path.stem} {status_words(event.status, event.conclusion)}"
             outcome = outcome_line(event.status, event.reason, event.conclusion, named=False)
-            told = "\n".join([outcome or "all well", *event.conclusion.warnings])
-            self.send(title, f"{told}\n{event.path}", occasion)
+            text = "\n".join([outcome or "all well", *event.conclusion.warnings])
+            self.send(title, f"{text}\n{event.path}", occasion)
 
     def send(self, title: str, body: str, occasion: Occasion) -> None:
         """Send in the background."""

@@ -1,4 +1,7 @@
-"""Carries one procedure through its phases: bench open, file written, everything safe and closed on every way out."""
+"""Carries one procedure through its phases: bench open, file written, everything safe and closed on every way out.
+
+An opener gives a run its bench for as long as the run lasts: by name, already open, or as an earlier attempt left it.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,135 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mho.errors import Aborted, Interrupted, MhoError, UnsafeError, recorded_name
-from mho.instruments import Bench
+from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, recorded_name
+from mho.input_files import bench_key
+from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
+from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin, source_of
-from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
-from mho.running.cutting import Cut
-from mho.running.failures import failure_reason, failure_trace
-from mho.running.openers import Opener, Opening, note_left
-from mho.running.results import KeptResult, kept_result, losses, losses_in_words
-from mho.runs import Conclusion, RunHeader, RunWriter, Status, collect, new_run_path
+from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
+from mho.running.results import (
+    StoredResult,
+    failure_reason,
+    failure_trace,
+    losses,
+    losses_in_words,
+    stored_result,
+)
+from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
+from mho.runs.index import read_card
 from mho.runs.provenance import input_files
+
+
+@dataclass(frozen=True)
+class OpenedBench:
+    """A bench that a run may use."""
+
+    bench: Bench
+    notes: Mapping[str, str] = field(default_factory=dict)  # provenance for the run file, text by name
+    earlier: Path | None = None  # run file of an interrupted attempt, whose results may be reused
+
+    @property
+    def chip_kept(self) -> bool:
+        """Whether the chip is that of the interrupted attempt, as it was left: real, or in the state of its last row."""
+        after = self.notes.get("after", "")
+        same = self.earlier is not None and bool(after) and Path(after).resolve() == self.earlier.resolve()
+        return same or self.bench.simulated is None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an interrupted attempt goes on with the simulated chip on which it was repeated just before."""
+        return self.bench.simulated is not None and self.earlier is not None and self.chip_kept
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Arguments of an opener from the run: its seed, observers and control."""
+
+    seed: int
+    observers: Sequence[Observer]
+    control: Control
+
+
+Opener = Callable[[Opening], AbstractContextManager[OpenedBench]]
+
+
+def named(bench: str, preset: str | None = None, force: bool = False) -> Opener:
+    """Return the opener of a bench by its name or file; parameters as for `mho.run`."""
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        taken = partial(announced, opening.observers, BenchTaken())
+        with open_bench(bench, preset=preset, seed=opening.seed, force=force, taken=taken) as opened:
+            yield OpenedBench(opened, {"bench": bench_key(bench)})
+
+    return opener
+
+
+def already_open(bench: Bench) -> Opener:
+    """Return the opener of a bench that is open, and stays so; it notes which run has left its chip as it is."""
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        yield OpenedBench(bench, _left_by.get(bench, {}))
+
+    return opener
+
+
+def with_earlier(earlier: Path | None, opener: Opener) -> Opener:
+    """Return an opener as `opener`, for a run that takes up the attempt in the run file `earlier`, if there is one."""
+    if earlier is None:
+        return opener
+
+    @contextmanager
+    def taken_up(opening: Opening) -> Iterator[OpenedBench]:
+        with with_formed_cells([earlier], opener)(opening) as opened:
+            yield replace(opened, notes={**opened.notes, "resume_of": str(earlier)}, earlier=earlier)
+
+    return taken_up
+
+
+def with_formed_cells(runs: Sequence[Path], opener: Opener) -> Opener:
+    """Return an opener as `opener`, whose bench of real instruments knows which cells were formed in earlier `runs`."""
+
+    @contextmanager
+    def recalled(opening: Opening) -> Iterator[OpenedBench]:
+        with opener(opening) as opened:
+            for path in runs:
+                recall_formed(opened.bench, path)
+            yield opened
+
+    return recalled
+
+
+# Beside the benches, not on them: a user calls `run` twice with an open bench and hands nothing from one to the other.
+_left_by: WeakKeyDictionary[Bench, dict[str, str]] = WeakKeyDictionary()
+
+
+def note_left(bench: Bench, path: Path) -> None:
+    """Remember, as long as a simulated bench is open, that its chip is as the run in the file at `path` has left it."""
+    if bench.simulated is None:
+        return
+    try:
+        identity = read_card(path).facts.run_id
+    except MhoError:  # the end of that run must not be hidden; it cannot be continued
+        identity = ""
+    _left_by[bench] = {"after": str(path.resolve()), "after_run": identity}
 
 
 class _WarningHandler(logging.Handler):
@@ -66,27 +174,73 @@ def warnings_recorded(stream: Stream) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-MOST_QUANTITIES = 3
-"""Numbers of a result in a line that no procedure declared."""
+class CutShort(Exception):
+    """The repetition has come as far as the run that it repeats."""
 
-LONGEST_WORD = 40
-"""Characters of a text of a result that such a line has."""
+
+class Cut:
+    """The place at which a run was cut short.
+
+    `table`: the table in which it has all that it did to cells, row by row.
+    """
+
+    def __init__(self, path: Path, table: str) -> None:
+        self._path, self._table = path, table
+        with RunFile(path) as run:
+            self.rows = run.length(table)  # how many rows the file holds of it
+        self._so_far = 0
+
+    def watch(self, stream: Stream) -> None:
+        """Let a stream raise `CutShort` as soon as it has recorded as many rows."""
+        stream.record = self._counted(stream.record, lambda values: 1)
+        stream.record_block = self._counted(
+            stream.record_block, lambda values: len(next(iter(values.values()), ()))
+        )
+
+    def check_equal(self, copy: Path) -> None:
+        """Raise `InputError` unless the repetition in the file `copy` has the same rows.
+
+        Of a pulse whose verify read was cut short nothing else is known than the pulse.
+        """
+        with RunFile(self._path) as run, RunFile(copy) as again:
+            then, now = run.table(self._table), again.table(self._table)
+        known = np.ones(self.rows, bool)
+        for values in then.values():
+            known &= ~np.isnan(values[: self.rows])
+        for name, values in then.items():
+            repeated = now[name][: self.rows]
+            if len(repeated) < self.rows or not np.array_equal(values[: self.rows][known], repeated[known]):
+                raise InputError(
+                    f"nothing can go on with the chip of {self._path}: repeated here it comes out differently "
+                    f"({self._table}/{name}); `mho rerun` says what has changed since"
+                )
+
+    def _counted(
+        self, record: Callable[..., None], count: Callable[[Mapping[str, Any]], int]
+    ) -> Callable[..., None]:
+        def counted(table: str, /, *blocks: Mapping[str, Any], **values: Any) -> None:
+            record(table, *blocks, **values)
+            if table == self._table:
+                self._so_far += count(*blocks) if blocks else count(values)
+                if self._so_far >= self.rows:
+                    raise CutShort
+
+        return counted
+
+
+MOST_QUANTITIES = 3  # numbers of a result in a line that no procedure declared
+LONGEST_WORD = 40  # characters of a text of a result that such a line has
 
 
 def conclusion_of(
-    procedure: Procedure, plan: Any, result: object, kept: KeptResult, lengths: Mapping[str, int]
+    procedure: Procedure, plan: Any, result: object, kept: StoredResult, lengths: Mapping[str, int]
 ) -> Conclusion:
     """Return what a finished run concludes.
 
     A procedure whose own code fails here has measured all the same: the run gets a line as if it declared none, and a
     warning.
 
-    Parameters
-    ----------
-    kept : KeptResult
-        What the run file keeps of `result`.
-    lengths : mapping
-        Rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
+    `lengths`: rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
     """
     try:
         declared = procedure.conclude(plan, result)
@@ -100,12 +254,12 @@ def conclusion_of(
     return Conclusion(made.line, (warning,), made.measured)
 
 
-def undeclared(kept: KeptResult, lengths: Mapping[str, int]) -> Conclusion:
+def undeclared(kept: StoredResult, lengths: Mapping[str, int]) -> Conclusion:
     """Return the conclusion of a run whose procedure declares none: the first of its result, else what was recorded."""
     quantities = [
         f"{name} {_in_words(value)} {kept.units.get(name, '')}".rstrip()
         for name, value in kept.values.items()
-        if _is_told(value)
+        if _is_informative(value)
     ]
     recorded = {name: length for name, length in lengths.items() if length}
     if quantities:
@@ -115,7 +269,7 @@ def undeclared(kept: KeptResult, lengths: Mapping[str, int]) -> Conclusion:
     return Conclusion(measured=any(isinstance(one, list | dict) and one for one in kept.values.values()))
 
 
-def _is_told(value: object) -> bool:
+def _is_informative(value: object) -> bool:
     """Return whether a value of a result says something: a finite number, a word, yes or no."""
     if isinstance(value, int | float):
         return math.isfinite(value)
@@ -186,14 +340,14 @@ def carry_out(
                         stream.say(bench.simulated.chip.preset.warning, "WARNING")
                     with (
                         warnings_recorded(stream),
-                        _made_safe(bench, writer, stream, outcome),
+                        _making_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
-                        _losses_said(bench, stream),
+                        _reporting_losses(bench, stream),
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
                     took |= losses(bench.damage)
-                    kept = kept_result(result)
+                    kept = stored_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
                     conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
             finally:
@@ -215,17 +369,10 @@ def _end(
     writer.finish(outcome.status, outcome.reason)
     stream.announce(
         Ended(
-            outcome.status,
-            outcome.reason,
-            path,
-            outcome.safe,
-            outcome.error,
-            outcome.confirmed,
-            outcome.unsafe_reason,
-            outcome.live,
-            conclusion,
+            outcome.status, outcome.reason, path, outcome.safe, outcome.error, outcome.confirmed,
+            outcome.unsafe_reason, outcome.live, conclusion,
         )
-    )
+    )  # fmt: skip
     note_left(bench, path)
 
 
@@ -241,20 +388,12 @@ def _filled_in(result: Any, path: Path, took: Mapping[str, Any]) -> Any:
 def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:
     parameters = procedure.recorded_parameters(plan)
     return RunHeader(
-        title=procedure.run_title(),
-        procedure=type(procedure).__name__,
-        version=procedure.version,
-        parameters=parameters,
-        source=source_of(type(procedure)),
-        bench=bench.text,
-        chip=bench.chip_text,
-        defects=bench.defects_text,
-        formed=bench.forming.text(),
-        formed_bytes=bench.forming.most_bytes,
-        cells=procedure.describe_cells(plan),
-        instruments=bench.identities(),
+        title=procedure.run_title(), procedure=type(procedure).__name__, version=procedure.version,
+        parameters=parameters, source=source_of(type(procedure)), bench=bench.text, chip=bench.chip_text,
+        defects=bench.defects_text, formed=bench.forming.text(), formed_bytes=bench.forming.most_bytes,
+        cells=procedure.describe_cells(plan), instruments=bench.identities(),
         provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),
-    )
+    )  # fmt: skip
 
 
 def _simulated(bench: Bench) -> dict[str, str]:
@@ -294,7 +433,7 @@ class _Outcome:
 
 
 @contextmanager
-def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcome) -> Iterator[None]:
+def _making_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcome) -> Iterator[None]:
     """Make the bench safe on the way out and keep its settings; what is not safe is said in the file too."""
     failed = True
     try:
@@ -321,10 +460,7 @@ def _check_twins(bench: Bench) -> None:
 
     Real instruments are read back by a fresh process (`mho.running.safety_statement`).
 
-    Raises
-    ------
-    UnsafeError
-        Naming the roles that are still on.
+    `UnsafeError` naming the roles that are still on.
     """
     live = () if bench.simulated is None else bench.simulated.live()
     if live:
@@ -336,7 +472,7 @@ def _check_twins(bench: Bench) -> None:
 
 
 @contextmanager
-def _losses_said(bench: Bench, stream: Stream) -> Iterator[None]:
+def _reporting_losses(bench: Bench, stream: Stream) -> Iterator[None]:
     """Say, however a run ends, which cells its own pulses have destroyed: they are no defects of the chip's own."""
     try:
         yield

@@ -110,32 +110,16 @@ class PlanFile(StrictModel):
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a plan.
+    """One run of a plan."""
 
-    Attributes
-    ----------
-    number : int
-        From 1, in the order of the runs.
-    procedure : str
-        As `catalogue.find_procedure` knows it.
-    parameters : mapping
-        Plain values, in the parameters' units.
-    bench, preset, seed
-        As `mho.run` takes them.
-    after : int or None
-        Number of the run whose simulated chip this one continues with; the cells are then those of that run.
-    point : mapping
-        Swept parameters with the values of this run.
-    """
-
-    number: int
-    procedure: str
-    parameters: Mapping[str, Any]
-    bench: str
-    preset: str | None
-    seed: int | None
-    after: int | None = None
-    point: Mapping[str, Any] = field(default_factory=dict)
+    number: int  # from 1, in the order of the runs
+    procedure: str  # as `catalogue.find_procedure` knows it
+    parameters: Mapping[str, Any]  # plain values, in the parameters' units
+    bench: str  # as `mho.run` takes it
+    preset: str | None  # as `mho.run` takes it
+    seed: int | None  # as `mho.run` takes it
+    after: int | None = None  # number of the run whose simulated chip and cells this one goes on with
+    point: Mapping[str, Any] = field(default_factory=dict)  # swept parameters with the values of this run
 
     def make(self) -> Procedure:
         """Return the procedure, its parameters set."""
@@ -154,10 +138,7 @@ class Plan:
 def load_plan(path: str | Path) -> Plan:
     """Read a plan and lay out its runs; relative paths in it are relative to its folder.
 
-    Raises
-    ------
-    InputError
-        For a file that cannot be read, and for anything wrong in it: key, line and what to do.
+    `InputError` for a file that cannot be read, and for anything wrong in it: key, line and what to do.
     """
     path = Path(path)
     try:
@@ -253,8 +234,8 @@ class _Layout:
                 return place
         with self._at("steps", number, "after"):
             known = {one.name or one.procedure: one for one in earlier}
-            told = nearest(step.after, known) if known else "it is the first"
-            raise InputError(f"no step before this one is called {step.after!r}; {told}")
+            hint = nearest(step.after, known) if known else "it is the first"
+            raise InputError(f"no step before this one is called {step.after!r}; {hint}")
 
     def _name(self, step: PlanStep) -> str:
         """Return the name of a step's procedure; ``path/file.py:Class`` is relative to the plan's folder."""
@@ -280,8 +261,10 @@ class _Layout:
         lengths = {key: len(column) for key, column in columns.items()}
         if len(set(lengths.values())) > 1:
             with self._at("sweep", number):
-                told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-                raise InputError(f"what one sweep varies moves together, so it has the same length: {told}")
+                lengths_text = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+                raise InputError(
+                    f"what one sweep varies moves together, so it has the same length: {lengths_text}"
+                )
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _owner(self, key: str, forms: Sequence[Mapping[str, Any]]) -> tuple[str, Any]:
@@ -306,10 +289,10 @@ class _Layout:
     def _values(self, key: str, values: Any, procedure: str, parameter: Any) -> list[Any]:
         name = key.rpartition(".")[2]
         if isinstance(values, Files):
-            found = sorted(str(path.resolve()) for path in self._folder.glob(values.files))
-            if not found:
+            result = sorted(str(path.resolve()) for path in self._folder.glob(values.files))
+            if not result:
                 raise InputError(f"no file matches {values.files!r} in {self._folder}")
-            return found
+            return result
         if isinstance(values, Range):
             low, high = (
                 plain_value(name, parameter, end) if parameter is not None else end

@@ -1,8 +1,7 @@
 """Reads from a run file everything that is needed to repeat the run on a simulated bench.
 
-Seed, bench, chip and parameters are the file's. An input file is read again if it is still what it was;
-otherwise its values are taken from the array of the same name as the parameter. A file that was changed is refused,
-and code that it names is imported as `mho.running.trust` says.
+An input file is read again if it is still what it was; otherwise its values are taken from the array of the same name. A
+file that was changed is refused, and code that it names is imported as `mho.running.trust` says.
 """
 
 from __future__ import annotations
@@ -44,46 +43,25 @@ from mho.toml import parse_toml
 
 @dataclass(frozen=True)
 class RunRecipe:
-    """One run, ready to be repeated.
+    """One run, ready to be repeated."""
 
-    Attributes
-    ----------
-    path, run_id : Path, str
-        The run file, and the identity that it keeps wherever it goes.
-    status : Status
-        How the run ended.
-    source : BenchSource
-        The simulated bench that the file describes; `bench` is the name it had, "" for none.
-    preset, chip_seed : str or None, int
-        Of the simulated cells.
-    kind, values, seed : type, dict, int
-        The procedure, its parameters, and the seed of its plan.
-    after, after_run : Path or None, str
-        The run that had left the chip as this one found it, and its identity; None for a fresh chip.
-    folder : str
-        Where relative paths among the parameters start.
-    remarks : tuple of str
-        What is not as it was, the source of a user's own procedure first: an input file that is gone, a bench file that
-        says something else now.
-    provenance : dict
-        As the file has it.
-    """
-
-    path: Path
-    run_id: str
-    status: Status
-    source: BenchSource
-    bench: str
-    preset: str | None
-    chip_seed: int
-    kind: type[Procedure]
-    values: dict[str, Any]
-    seed: int
-    after: Path | None
-    after_run: str
-    folder: str
+    path: Path  # the run file
+    run_id: str  # its identity, which it keeps wherever it goes
+    status: Status  # how the run ended
+    source: BenchSource  # the simulated bench that the file describes
+    bench: str  # the name it had, "" for none
+    preset: str | None  # of the simulated cells
+    chip_seed: int  # of the simulated cells
+    kind: type[Procedure]  # the procedure
+    values: dict[str, Any]  # its parameters
+    seed: int  # of its plan
+    after: Path | None  # the run that had left the chip as this one found it; None for a fresh chip
+    after_run: str  # its identity
+    folder: str  # where relative paths among the parameters start
+    # what is not as it was, the source of a user's own procedure first: an input file that is gone, a bench
+    # file that says something else now
     remarks: tuple[str, ...]
-    provenance: dict[str, str]
+    provenance: dict[str, str]  # as the file has it
 
     @property
     def resume_of(self) -> Path | None:
@@ -101,27 +79,21 @@ class RunRecipe:
 def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> RunRecipe:
     """Read what it takes to repeat the run in the file at `path`.
 
-    Parameters
-    ----------
-    trust : callable
-        Asked for a procedure or driver that the file names and that is none of mho's own.
-    real : bool
-        Take a run on real instruments as well, for whoever puts a twin in the place of its bench.
-
-    Raises
-    ------
-    RunFileError
-        The file cannot be read, or is not as its run wrote it.
-    InputError
-        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
-        not trusted.
+    `trust`: asked for a procedure or driver that the file names and that is none of mho's own.
+    `real`: take a run on real instruments as well, for whoever puts a twin in the place of its bench.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not
+    trusted.
     """
     path = path.resolve()
     with RunFile(path) as file:
         status, provenance = file.status, file.provenance
         if status in GOING_ON:
             raise InputError(f"{path} is still running; repeat it when it is over")
-        _check_has_bench(file)
+        if not file.bench.strip():
+            raise InputError(
+                f"{path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
+            )
         check_unchanged(path)
         names = code_of(file)
         code = foreign(names.procedure, file.bench, f"bench file in {path}", names.strategy)
@@ -139,29 +111,12 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         values["strategy"] = strategy_here(str(values["strategy"]))
     after = provenance.get("after", "")
     return RunRecipe(
-        path=path,
-        run_id=read_card(path).facts.run_id,
-        status=status,
-        source=source,
-        bench=bench,
+        path=path, run_id=read_card(path).facts.run_id, status=status, source=source, bench=bench,
         preset=provenance.get("preset_file") or provenance.get("preset") or None,
-        chip_seed=seed if chip_seed is None else chip_seed,
-        kind=kind,
-        values=values,
-        seed=seed,
-        after=Path(after) if after else None,
-        after_run=provenance.get("after_run", ""),
-        folder=folder,
-        remarks=(*changed, *remarks, *_bench_file_differs(bench, source)),
-        provenance=provenance,
-    )
-
-
-def _check_has_bench(file: RunFile) -> None:
-    if not file.bench.strip():
-        raise InputError(
-            f"{file.path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
-        )
+        chip_seed=seed if chip_seed is None else chip_seed, kind=kind, values=values, seed=seed,
+        after=Path(after) if after else None, after_run=provenance.get("after_run", ""), folder=folder,
+        remarks=(*changed, *remarks, *_bench_file_differs(bench, source)), provenance=provenance,
+    )  # fmt: skip
 
 
 def _bench_of(file: RunFile, real: bool) -> BenchSource:
@@ -231,16 +186,10 @@ def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
         text, chip_text = read_bench_texts(bench)
     except MhoError:
         return [f"bench {bench} is gone: the one in the run file is used"]
-    changed = [
-        what
-        for what, one, other in (
-            ("file", text, source.text),
-            ("chip map", chip_text, source.chip_text),
-        )
-        if one != other
-    ]
     return [
-        f"the {what} of bench {bench} has changed since: the one in the run file is used" for what in changed
+        f"the {what} of bench {bench} has changed since: the one in the run file is used"
+        for what, one, other in (("file", text, source.text), ("chip map", chip_text, source.chip_text))
+        if one != other
     ]
 
 

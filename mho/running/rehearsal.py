@@ -10,19 +10,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError, MhoError
-from mho.instruments import TerminalLimits
+from mho.instruments import Bench, TerminalLimits
 from mho.instruments.bench_file import BenchFile, BenchSource, load_bench_file, packaged_benches
 from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
-from mho.running.openers import already_open
-from mho.running.phases import carry_out
+from mho.running.phases import already_open, carry_out
 
 log = logging.getLogger(__name__)
 
@@ -32,32 +31,23 @@ MESSAGE_TIMES: Mapping[str, float] = {"USB": 1e-3, "TCPIP": 1e-3, "GPIB": 2e-3, 
 _OTHER = 2e-3
 
 # The twins are wired by the bench file that is being rehearsed, and begin as they are after power-on.
+# Properties that no rehearsal can check
 UNSEEN = (
     "wires and channels other than the bench file says",
     "contacts",
     "your chip's own cells",
     "how the instruments stand now",
 )
-"""Properties that no rehearsal can check."""
 
 
 def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None = None) -> None:
     """Refuse a run that the bench cannot carry out, by planning it on the bench's twins; nothing is sent, no lock taken.
 
-    Parameters
-    ----------
-    given : Any
-        What `procedure.check` returned.
-    source : BenchSource
-        The bench file, whose limits were checked.
-    preset : str, optional
-        Cells of a simulated bench.
-
-    Raises
-    ------
-    BenchError, ChipMapError, InputError, LimitError
-        As the procedure's `prepare`; for a chip map with the packaged benches on which it can run. Where no twins
-        stand in for the bench, it is left to the bench itself.
+    `source`: the bench file, whose limits were checked.
+    `preset`: cells of a simulated bench.
+    `BenchError`, `ChipMapError`, `InputError`, `LimitError`: as the procedure's `prepare`; for a chip map
+    with the packaged benches on which it can run. Where no twins stand in for the bench, it is left to the
+    bench itself.
     """
     try:
         _prepare_on_twins(procedure, given, source, preset)
@@ -93,24 +83,14 @@ def _can_prepare(procedure: Procedure, given: Any, bench: str) -> bool:
 
 @dataclass(frozen=True)
 class TerminalQuantity:
-    """One quantity at one terminal, beside its limit.
+    """One quantity at one terminal, beside its limit."""
 
-    Attributes
-    ----------
-    terminal, name, unit : str
-        ``bit line``; ``voltage``, ``current``, ``pulse width`` or ``slew``; V, A, s or V/s.
-    lowest, highest : float
-        What was seen.
-    limit : float
-        Of the magnitude; infinite where the bench file gives none.
-    """
-
-    terminal: str
-    name: str
-    unit: str
-    lowest: float
-    highest: float
-    limit: float
+    terminal: str  # ``bit line``
+    name: str  # ``voltage``, ``current``, ``pulse width`` or ``slew``
+    unit: str  # V, A, s or V/s
+    lowest: float  # of what was seen
+    highest: float  # of what was seen
+    limit: float  # of the magnitude; infinite where the bench file gives none
 
     @property
     def margin(self) -> float:
@@ -125,23 +105,13 @@ class TerminalQuantity:
 
 @dataclass(frozen=True)
 class BusReport:
-    """Messages to one instrument.
+    """Messages to one instrument."""
 
-    Attributes
-    ----------
-    roles, address : str
-        Who it is on the bench, and its VISA address or a DAQ's outputs.
-    messages, bytes : int
-        Sent, and sent and received.
-    message_time : float
-        Assumed for a message and its reply beside the work, s.
-    """
-
-    roles: str
-    address: str
-    messages: int
-    bytes: int
-    message_time: float
+    roles: str  # who it is on the bench
+    address: str  # its VISA address, or a DAQ's outputs
+    messages: int  # sent
+    bytes: int  # sent and received
+    message_time: float  # assumed for a message and its reply beside the work, s
 
     @property
     def seconds(self) -> float:
@@ -151,46 +121,21 @@ class BusReport:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The report of a rehearsal.
+    """The report of a rehearsal."""
 
-    Attributes
-    ----------
-    bench, procedure, preset : str
-        Name of the bench, title of the run, cells of the simulated chip.
-    seed : int
-        Of everything random.
-    finished : bool
-        Whether the procedure came to its end.
-    reason : str
-        Why not, in the words that the bench would have used.
-    quantities : tuple of TerminalQuantity
-        What every terminal saw.
-    incidents : tuple of Incident
-        What would have hurt.
-    buses : tuple of BusReport
-    pulses : int
-        Pulses that reached cells.
-    instrument_seconds : float
-        On the instruments' clock: apertures, delays, pulses, settling, s.
-    result : object
-        What the procedure returned, or None.
-    run_file : Path or None
-        Where it was asked to leave one.
-    """
-
-    bench: str
-    procedure: str
-    preset: str
-    seed: int
-    finished: bool
-    reason: str
-    quantities: tuple[TerminalQuantity, ...]
-    incidents: tuple[Incident, ...]
+    bench: str  # name of the bench
+    procedure: str  # title of the run
+    preset: str  # cells of the simulated chip
+    seed: int  # of everything random
+    finished: bool  # whether the procedure came to its end
+    reason: str  # why not, in the words that the bench would have used
+    quantities: tuple[TerminalQuantity, ...]  # what every terminal saw
+    incidents: tuple[Incident, ...]  # what would have hurt
     buses: tuple[BusReport, ...]
-    pulses: int
-    instrument_seconds: float
-    result: Any
-    run_file: Path | None
+    pulses: int  # pulses that reached cells
+    instrument_seconds: float  # on the instruments' clock: apertures, delays, pulses, settling, s
+    result: Any  # what the procedure returned, or None
+    run_file: Path | None  # where it was asked to leave one
 
     @property
     def bus_seconds(self) -> float:
@@ -222,71 +167,31 @@ def rehearse(
 ) -> Rehearsal:
     """Run `procedure` on the twins of the instruments that a bench file names.
 
-    The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use.
+    The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use. Where its
+    limits or instruments stop the procedure, the `reason` of the rehearsal says where.
 
-    Parameters
-    ----------
-    procedure : Procedure
-    bench : str
-        A bench file, or a packaged bench.
-    seed : int, optional
-        Of everything random; a fresh one is drawn, and is in the report.
-    preset : str, optional
-        Cells of the simulated chip (one of `CELL_PRESETS`); default "pku", or the bench file's.
-    output : path, optional
-        Where to leave the run file; without it none is left.
-    beyond : bool
-        Go on beyond the bench's limits, which stop the procedure otherwise; what exceeds them, and by how much, is
-        in the report.
-    force : bool
-        Take limits of the bench file that can hardly be meant as they are.
-    message_times : mapping
-        Assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
-    observers : sequence of callables
-        As for `run`; without `output` they hear nothing of the file that is not kept.
-
-    Returns
-    -------
-    Rehearsal
-        Also when the bench's limits or instruments stopped the procedure: `reason` says where.
-
-    Raises
-    ------
-    MhoError
-        `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any bench,
-        `Aborted` when the user stops it.
+    `bench`: a bench file, or a packaged bench.
+    `seed`: of everything random; a fresh one is drawn, and is in the report.
+    `preset`: cells of the simulated chip (one of `CELL_PRESETS`); default "pku", or the bench file's.
+    `output`: where to leave the run file; without it none is left.
+    `beyond`: go on beyond the bench's limits, which stop the procedure otherwise; what exceeds them, and by
+        how much, is in the report.
+    `force`: take limits of the bench file that can hardly be meant as they are.
+    `message_times`: assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
+    `observers`: as for `run`; without `output` they hear nothing of the file that is not kept.
+    `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any bench, `Aborted` when the user
+    stops it.
     """
     source = load_bench_file(bench)
     seed = secrets.randbits(32) if seed is None else seed
-    result: object = None
-    reason = ""
-    with ExitStack() as stack:
-        if output is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-"))
-        opened = stack.enter_context(
-            open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force)
-        )
+    with open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force) as opened:
         lab = opened.laboratory
         assert lab is not None  # a rehearsal always has one
-        try:
-            result = carry_out(
-                procedure,
-                already_open(opened),
-                seed=seed,
-                output=folder if output is None else output,
-                observers=[_unless_of_a_file(one) for one in observers] if output is None else observers,
-            )
-        except (InputError, Aborted):
-            raise
-        except MhoError as error:
-            reason = f"{type(error).__name__}: {error}"
-    path: Path | None = getattr(result, "path", None)
-    if output is None and path is not None:
-        result, path = replace(cast(Any, result), path=Path()), None  # the file is gone
+        result, path, reason = _carry_out(procedure, opened, seed, output, observers)
     limits = source.bench.terminal_limits().terminals
     return Rehearsal(
         bench=source.bench.name,
-        procedure=_title(procedure),
+        procedure=str(procedure.run_title()),
         preset=lab.chip.preset.name,
         seed=seed,
         finished=not reason,
@@ -305,6 +210,28 @@ def rehearse(
     )
 
 
+def _carry_out(
+    procedure: Procedure, bench: Bench, seed: int, output: str | Path | None, observers: Sequence[Observer]
+) -> tuple[Any, Path | None, str]:
+    """Return the result of a run, its file where one is left, and why it did not come to its end, "" where it did."""
+    with ExitStack() as stack:
+        if output is None:
+            output, is_left = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-")), False
+            observers = [_unless_of_a_file(one) for one in observers]
+        else:
+            is_left = True
+        try:
+            result = carry_out(procedure, already_open(bench), seed=seed, output=output, observers=observers)
+        except (InputError, Aborted):
+            raise
+        except MhoError as error:
+            return None, None, f"{type(error).__name__}: {error}"
+    path: Path | None = getattr(result, "path", None)
+    if path is not None and not is_left:
+        return replace(result, path=Path()), None, ""
+    return result, path, ""
+
+
 def _unless_of_a_file(observer: Observer) -> Observer:
     """Drop events that only name the run file."""
 
@@ -317,23 +244,18 @@ def _unless_of_a_file(observer: Observer) -> Observer:
 
 def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[TerminalQuantity]:
     """Return what a terminal saw; a current or a pulse that never came is left out."""
-    found = [TerminalQuantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
+    result = [TerminalQuantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
     if seen.current:
-        found.append(TerminalQuantity(terminal, "current", "A", 0.0, seen.current, limits.current))
+        result.append(TerminalQuantity(terminal, "current", "A", 0.0, seen.current, limits.current))
     if seen.pulses:
-        found.append(
+        result.append(
             TerminalQuantity(
                 terminal, "pulse width", "s", seen.shortest_pulse, seen.longest_pulse, limits.pulse_width
             )
         )
     if seen.slew:
-        found.append(TerminalQuantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
-    return found
-
-
-def _title(procedure: Procedure) -> str:
-    title: str = procedure.run_title()
-    return title
+        result.append(TerminalQuantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
+    return result
 
 
 def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from mho.errors import Aborted, MhoError
 from mho.procedures.stream import Event, Observer, Started
-from mho.running.continuing import as_found_by
-from mho.running.openers import taking_up
-from mho.running.phases import carry_out
+from mho.running.continuing import chip_before
+from mho.running.phases import carry_out, with_earlier
 from mho.running.recipe import read_recipe
 from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status, new_run_path
@@ -20,25 +19,13 @@ from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_
 
 @dataclass(frozen=True)
 class Rerun:
-    """The outcome of repeating a run.
+    """The outcome of repeating a run."""
 
-    Attributes
-    ----------
-    original, path : Path
-        The two run files.
-    remarks : tuple of str
-        What was not as it was: an input file that is gone, a bench file that says something else now.
-    changes : tuple of Change
-        What surrounds the runs and differs: version of mho, code, packages.
-    compared : tuple of DatasetComparison
-        Every dataset of the two.
-    """
-
-    original: Path
-    path: Path
-    remarks: tuple[str, ...]
-    changes: tuple[Change, ...]
-    compared: tuple[DatasetComparison, ...]
+    original: Path  # run file
+    path: Path  # run file of the repetition
+    remarks: tuple[str, ...]  # what was not as it was: an input file that is gone, another bench file
+    changes: tuple[Change, ...]  # what surrounds the runs and differs: version of mho, code, packages
+    compared: tuple[DatasetComparison, ...]  # every dataset of the two
 
     @property
     def equal(self) -> bool:
@@ -55,24 +42,10 @@ def rerun(
 ) -> Rerun:
     """Repeat the run in the file at `path` and compare the two.
 
-    Parameters
-    ----------
-    path : path
-        An ended run on a simulated bench.
-    output : path, optional
-        Run file or folder, as for `mho.run`.
-    observers : sequence of callables
-        As for `mho.run`.
-    trust : callable
-        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        The file cannot be read, or is not as its run wrote it.
-    InputError
-        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
-        not trusted.
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not
+    trusted.
     """
     recipe = read_recipe(Path(path), trust)
     target = new_run_path(
@@ -84,19 +57,13 @@ def rerun(
         if isinstance(event, Started):
             begun.append(event.path)
 
-    opener = as_found_by(recipe, trust)
-    if recipe.resume_of is not None:
-        opener = taking_up(recipe.resume_of, opener)
+    opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
     with recipe.procedure() as procedure:
         try:
             carry_out(
-                procedure,
-                opener,
-                seed=recipe.seed,
-                output=target,
-                observers=(notice, *observers),
+                procedure, opener, seed=recipe.seed, output=target, observers=(notice, *observers),
                 provenance={"rerun_of": recipe.run_id},
-            )
+            )  # fmt: skip
         except Aborted:
             raise
         except MhoError:

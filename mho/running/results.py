@@ -1,16 +1,62 @@
-"""The result of a procedure as stored in a run file: numbers with units, text, lists and mappings only."""
+"""What a run file keeps of a run's end: the result as numbers, text, lists and mappings, or the error in words."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import sysconfig
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
+from traceback import FrameSummary, extract_tb
 from typing import Any
 
 import numpy as np
 
-from mho.errors import RunFileError
+from mho.errors import MhoError, RunFileError
 from mho.instruments.bench import PulseDamage
+
+_INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+# Folders of code that is not the user's own: mho's, Python's, what is installed
+_OF_OTHERS = tuple(f"{place}{os.sep}" for place in (Path(__file__).resolve().parents[1], *_INSTALLED))
+MOST = 30  # steps of a trace that are kept, innermost last
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return one sentence with the reason why a run or a job failed.
+
+    For an error that mho raises this is its text. For any other one, which is a bug, file and line follow.
+    """
+    text = f"{type(error).__name__}: {error}"
+    steps = _steps(error)
+    if isinstance(error, MhoError) or not steps:
+        return text
+    return f"{text} ({_in_words((_own(steps) or steps)[-1])})"
+
+
+def failure_trace(error: BaseException) -> str:
+    """Return the steps of the user's own code in an error's traceback, the innermost last; "" when there are none.
+
+    Without the steps through mho, which say nothing to a user; but all of them where the flaw is mho's own. Files are
+    named without their folders, so that the same run leaves the same log elsewhere.
+    """
+    steps = _steps(error)
+    shown = _own(steps) or ([] if isinstance(error, MhoError) else steps)
+    lines = [f"  {_in_words(step)}: {step.line}" for step in shown[-MOST:]]
+    return "\n".join([f"{type(error).__name__}: {error}", *lines]) if lines else ""
+
+
+def _steps(error: BaseException) -> list[FrameSummary]:
+    return list(extract_tb(error.__traceback__))
+
+
+def _own(steps: list[FrameSummary]) -> list[FrameSummary]:
+    return [step for step in steps if not os.path.abspath(step.filename).startswith(_OF_OTHERS)]
+
+
+def _in_words(step: FrameSummary) -> str:
+    return f"{os.path.basename(step.filename)}, line {step.lineno}, in {step.name}"
+
 
 LONGEST = 4096  # numbers of an array: as text they fit beside the rest; more belong into an array or a table
 DEEPEST = 20  # mappings and lists within each other
@@ -19,53 +65,38 @@ NAMED = 5  # and in a sentence
 
 
 @dataclasses.dataclass(frozen=True)
-class KeptResult:
-    """A result as a run file has it.
+class StoredResult:
+    """A result as a run file has it."""
 
-    Attributes
-    ----------
-    values : dict
-        Numbers, text, None, lists and mappings of them, by name.
-    units : dict
-        Of those that have one, by name; what lies in a mapping is ``NAME.KEY``.
-    """
-
-    values: dict[str, Any]
-    units: dict[str, str]
+    values: dict[str, Any]  # numbers, text, None, lists and mappings of them, by name
+    units: dict[str, str]  # of those that have one, by name; what lies in a mapping is ``NAME.KEY``
 
 
-def kept_result(result: object) -> KeptResult:
+def stored_result(result: object) -> StoredResult:
     """Return what a run file keeps of what `execute` returned.
 
-    Parameters
-    ----------
-    result : object
-        A mapping, a dataclass (its `path` is the run file's, and left out), or one value, which is kept as ``result``; None
-        is nothing. A number or an array with a unit is a pair, ``(3e-6, "S")``. Of an object with a mapping as its
-        `summary` that is kept, with the units that its `units` gives by name.
-
-    Raises
-    ------
-    RunFileError
-        Naming the first thing in it that cannot be kept, and its type.
+    `result`: a mapping, a dataclass (its `path` is the run file's, and left out), or one value, which is kept
+        as ``result``; None is nothing. A number or an array with a unit is a pair, ``(3e-6, "S")``. Of an
+        object with a mapping as its `summary` that is kept, with the units that its `units` gives by name.
+    `RunFileError` naming the first thing in it that cannot be kept, and its type.
     """
     if result is None:
-        return KeptResult({}, {})
-    told = getattr(result, "summary", result)
-    if dataclasses.is_dataclass(told) and not isinstance(told, type):
-        told = {
-            field.name: getattr(told, field.name)
-            for field in dataclasses.fields(told)
+        return StoredResult({}, {})
+    summary = getattr(result, "summary", result)
+    if dataclasses.is_dataclass(summary) and not isinstance(summary, type):
+        summary = {
+            field.name: getattr(summary, field.name)
+            for field in dataclasses.fields(summary)
             if field.name != "path"
         }
     units: dict[str, str] = {}
-    if isinstance(told, Mapping):
-        values: dict[str, Any] = _plain(told, "", units, DEEPEST)
+    if isinstance(summary, Mapping):
+        values: dict[str, Any] = _plain(summary, "", units, DEEPEST)
     else:
-        values = {"result": _plain(told, "result", units, DEEPEST)}
-    if told is not result:
+        values = {"result": _plain(summary, "result", units, DEEPEST)}
+    if summary is not result:
         units |= getattr(result, "units", {})
-    return KeptResult(values, units)
+    return StoredResult(values, units)
 
 
 def _plain(value: object, name: str, units: dict[str, str], depth: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -25,7 +25,7 @@ from mho.procedures.stream import (
     Started,
     announced,
 )
-from mho.processes import Safed, end_children, left_threads, make_safe_apart
+from mho.processes import SafetyResult, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
 from mho.runs import Conclusion
 
@@ -33,34 +33,18 @@ SUPERVISOR_GONE = "the process that looked after the run is gone"
 
 
 class SafetyObserver:
-    """An observer of one run.
-
-    Parameters
-    ----------
-    report : Report, optional
-        Reports to the supervisor.
-    bench : str
-        Name of a real bench for the supervisor.
-
-    Attributes
-    ----------
-    ended : Ended or None
-        The run's last announcement.
-    taken : bool
-        Whether the run had locked a bench of real instruments, and was not refused before.
-    control : Control
-        Control to use for the run: it is interrupted when its supervisor is gone.
-    """
+    """An observer of one run."""
 
     def __init__(self, report: Report | None = None, bench: str = "") -> None:
         self._report = report or Report()
         self._bench = bench
+        # taken: whether the run had locked a bench of real instruments, and was not refused before
         self.taken, self._begun = False, False
-        self.control = Control()
+        self.control = Control()  # control to use for the run: it is interrupted when its supervisor is gone
         self._report.when_lost = self._interrupt
         if self._report.lost:
             self._interrupt()
-        self.ended: Ended | None = None
+        self.ended: Ended | None = None  # the run's last announcement
 
     def __call__(self, event: Event) -> None:
         """Process one event of the run."""
@@ -71,7 +55,7 @@ class SafetyObserver:
             self._begun = True
             self._report.writing(str(event.path))
         elif isinstance(event, MakingSafe):
-            self._report.making_safe()
+            self._report.note("making_safe")
         elif self._begun and isinstance(event, Ended):
             self.ended = event
 
@@ -95,16 +79,16 @@ class SafetyObserver:
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
 
-    def found(self, error: BaseException | None) -> Safed:
+    def bench_state(self, error: BaseException | None) -> SafetyResult:
         """Return the known state of the bench after the run, with `error` if it failed."""
         ended = self.ended
         if self.left_safe(error):
-            return Safed(True, confirmed=self.confirmed(error))
+            return SafetyResult(True, confirmed=self.confirmed(error))
         if isinstance(error, UnsafeError):
-            return Safed(False, str(error), error.live)
+            return SafetyResult(False, str(error), error.live)
         if ended is not None and ended.unsafe_reason:
-            return Safed(False, ended.unsafe_reason, ended.live)
-        return Safed(False, str(error or ""))
+            return SafetyResult(False, ended.unsafe_reason, ended.live)
+        return SafetyResult(False, str(error or ""))
 
     def confirmed(self, error: BaseException | None) -> float | None:
         """Return when every output of the bench was confirmed off, Unix time, s; None where this was not read back."""
@@ -121,13 +105,9 @@ def observed_safety(
     the queue of a bench that was not left safe. Where the procedure, its strategy or a driver is none of mho's own, a fresh
     process reads the outputs back afterwards: the supervisor's, or without one this one's.
 
-    Raises
-    ------
-    Aborted
-        Instead of a `KeyboardInterrupt`, with the reason.
-    UnsafeError
-        At the beginning, when the queue warns of the bench and it could not be made safe. At the end, without a supervisor,
-        when code of the user's own has left it live.
+    `Aborted` instead of a `KeyboardInterrupt`, with the reason; `UnsafeError`: at the beginning, when the
+    queue warns of the bench and it could not be made safe. At the end, without a supervisor, when code of the
+    user's own has left it live.
     """
     # Not loaded with this module: the queue's worker, which every job starts anew, needs none of it.
     from mho.running.queue.bench_notices import ensure_safe, tell_queue
@@ -138,7 +118,7 @@ def observed_safety(
     real, threads, folder, key = is_real(bench), threading.enumerate(), os.getcwd(), bench_key(bench)
     own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
     if own_code:
-        report.own_code()
+        report.note("own_code")
     if real and (said := ensure_safe(bench)):
         display(Message("WARNING", said))
     try:
@@ -155,16 +135,16 @@ def observed_safety(
             said = f"{' and '.join(left)}, a thread of the procedure, still runs: it ends with this process"
             display(Message("WARNING", said))
             if safety.taken and report.supervised:  # it has the bench's connections
-                report.had_thread()
+                report.note("thread")
                 safe = False
         # Remaining children of the procedure have the bench's connections, and may have used it since.
         if safety.taken and report.supervised and end_children():
-            report.had_children()
+            report.note("heirs")
             safe = False
         if safety.taken and safe:
             report.left(bench)
         elif safety.taken and not report.supervised:
-            tell_queue(bench, safety.found(ended))
+            tell_queue(bench, safety.bench_state(ended))
         if safe and safety.taken and own_code and not report.supervised:
             _read_back(key, folder, ended, display)
 
@@ -178,10 +158,7 @@ def own_code_read_back(
     Yields the observers for it: none where there is nothing to do, as on a bench that was open before and stays so. Where a
     `SafetyObserver` is among `observers`, whoever made it does the same.
 
-    Raises
-    ------
-    UnsafeError
-        At the end, when code of the user's own has left the bench live.
+    `UnsafeError` at the end, when code of the user's own has left the bench live.
     """
     from mho.running.trust import runs_foreign_code  # most runs need none of it
 
@@ -202,7 +179,7 @@ def own_code_read_back(
         raise
     finally:
         if safety.taken and safety.left_safe(ended):
-            _read_back(bench, folder, ended, partial(_announced, observers))
+            _read_back(bench, folder, ended, partial(announced, observers))
 
 
 @contextmanager
@@ -220,11 +197,9 @@ def _within(folder: str) -> Iterator[None]:
             os.chdir(before or folder)
 
 
-def _announced(observers: Sequence[Observer], event: Event) -> None:
-    announced(observers, event)
-
-
-def _read_back(bench: str, folder: str, ended: BaseException | None, display: Observer) -> None:
+def _read_back(
+    bench: str, folder: str, ended: BaseException | None, display: Callable[[Event], object]
+) -> None:
     """Have a fresh process make a bench safe that code of the user's own took for safe, and say if it was not.
 
     A run that has `ended` in an error keeps it where the bench is safe now: what was on is displayed, and noted on the
@@ -233,17 +208,17 @@ def _read_back(bench: str, folder: str, ended: BaseException | None, display: Ob
     from mho.running.queue.bench_notices import tell_queue
 
     with _within(folder):
-        found = make_safe_apart(bench, folder if os.path.isdir(folder) else os.sep)
-        tell_queue(bench, found)
-    if not (trouble := left_live(bench, found)):
+        state = make_safe_apart(bench, folder if os.path.isdir(folder) else os.sep)
+        tell_queue(bench, state)
+    if not (trouble := left_live(bench, state)):
         return
-    if ended is None or not found.safe:
-        raise UnsafeError(trouble, live=found.live, left_on=found.left_on)
+    if ended is None or not state.safe:
+        raise UnsafeError(trouble, live=state.live, left_on=state.left_on)
     ended.add_note(trouble)
     display(Message("WARNING", trouble))
 
 
-def left_live(bench: str, found: Safed) -> str:
+def left_live(bench: str, found: SafetyResult) -> str:
     """Return what a fresh process found wrong with a bench that code of the user's own took for safe; "" for nothing."""
     if not found.safe:
         return f"bench {bench} was taken for safe by code of one's own, and is NOT confirmed safe: {found.reason}"

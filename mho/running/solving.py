@@ -40,5 +40,5 @@ def solve(matrix: ArrayLike, rhs: ArrayLike | None = None, bits: int = 24, **how
         given["rhs"] = rhs
     if "seed" in given:  # of the right-hand side that is drawn, and of the run, as `mho solve --seed`
         how["seed"] = given["seed"]
-    found: Solution = run(Solve(matrix=matrix, bits=bits, **given), **how)
-    return found
+    result: Solution = run(Solve(matrix=matrix, bits=bits, **given), **how)
+    return result

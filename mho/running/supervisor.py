@@ -1,9 +1,7 @@
 """Supervises a run in its own process: ends the process if it does not end itself, and makes its bench safe.
 
-The supervisor is this process, small and without instruments. It forks the worker before anything large is imported,
-so the fork costs no time. Signals arrive at the supervisor, which forwards them, so a worker that hangs or has changed
-its signal handlers is ended too. The supervisor waits for the process, not for messages. It learns through a pipe
-which bench is in use.
+The supervisor is this process, small and without instruments, and forks the worker before anything large is imported.
+Signals arrive here and are forwarded, so a worker that hangs or has changed its signal handlers is ended too.
 """
 
 from __future__ import annotations
@@ -18,13 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from mho.processes import (
     ABORT,
     BREAK_OFF,
     SAFING,
-    Safed,
+    SafetyResult,
     adopt_orphans,
     end_alone,
     end_whole,
@@ -36,7 +34,10 @@ from mho.processes import (
 EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
 LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
-Note = Callable[[str, str, Safed], str]
+# Code of the user's own runs, whose reports are not believed; the procedure has ended and the bench is being made safe;
+# it had left processes that could use the bench, and were ended, or a thread that could; this process ends regularly.
+ReportedEvent = Literal["own_code", "making_safe", "heirs", "thread", "leaving"]
+Note = Callable[[str, str, SafetyResult], str]
 Say = Callable[[str], object]
 
 
@@ -64,10 +65,6 @@ class Report:
         self.bench = bench
         self._say(bench=bench, folder=os.getcwd())
 
-    def own_code(self) -> None:
-        """Report that a procedure, a strategy or a driver of the user's own runs here: what it reports is not believed."""
-        self._say(own_code=True)
-
     def writing(self, path: str) -> None:
         """Report the run file that was created; it is closed by the end of this process, or never."""
         self._say(file=os.path.abspath(path))
@@ -77,21 +74,9 @@ class Report:
         self.bench = ""
         self._say(safe=bench)
 
-    def making_safe(self) -> None:
-        """Report that the procedure has ended and the bench is being made safe."""
-        self._say(making_safe=True)
-
-    def had_children(self) -> None:
-        """Report that the procedure had left processes that could use the bench, and that they were ended."""
-        self._say(heirs=True)
-
-    def had_thread(self) -> None:
-        """Report that the procedure had left a thread that could use the bench, and that ends with this process."""
-        self._say(thread=True)
-
-    def leaving(self) -> None:
-        """Report that this process is about to end regularly."""
-        self._say(leaving=True)
+    def note(self, event: ReportedEvent) -> None:
+        """Report an event of the worker."""
+        self._say(**{event: True})
 
     def _say(self, **words: Any) -> None:
         if self._pipe is None or os.getpid() != self._pid:  # a child that was forked does not speak for it
@@ -107,17 +92,13 @@ def supervise(note: Note, say: Say) -> Report:
     Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
     it goes on here, without a supervisor.
 
-    Parameters
-    ----------
-    note : callable
-        Called for every bench that a new process had to make safe, with the folder of its name and the result; returns
-        a message for the user.
-    say : callable
-        Called with a message about a run that could not report its own end.
+    `note`: called for every bench that a new process had to make safe, with the folder of its name and the
+        result; returns a message for the user.
+    `say`: called with a message about a run that could not report its own end.
     """
     if not hasattr(os, "fork"):
         return Report()
-    told, tell = os.pipe()
+    reports, tell = os.pipe()
     leash, held = os.pipe()  # ends for the worker when the other end is closed
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -126,14 +107,14 @@ def supervise(note: Note, say: Say) -> Report:
     if worker:
         os.close(tell)
         os.close(leash)
-        _Supervisor(worker, told, note, say).serve()
-    os.close(told)
+        _Supervisor(worker, reports, note, say).serve()
+    os.close(reports)
     os.close(held)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
     signal.signal(signal.SIGINT, signal.default_int_handler)
     adopt_orphans()
     report = Report(tell)
-    atexit.register(report.leaving)
+    atexit.register(report.note, "leaving")
 
     def watch() -> None:
         os.read(leash, 1)
@@ -146,9 +127,9 @@ def supervise(note: Note, say: Say) -> Report:
 class _Supervisor:
     """Waits for a worker, forwards signals, and makes sure that the bench is safe."""
 
-    def __init__(self, worker: int, told: int, note: Note, say: Say) -> None:
-        self._worker, self._told, self._note, self._say = worker, told, note, say
-        os.set_blocking(told, False)
+    def __init__(self, worker: int, reports: int, note: Note, say: Say) -> None:
+        self._worker, self._reports, self._note, self._say = worker, reports, note, say
+        os.set_blocking(reports, False)
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
@@ -170,13 +151,13 @@ class _Supervisor:
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
             select.select([self._signals], [], [], patience)
             for number in self._received():
-                self._hand_on(signal.Signals(number))
+                self._forward(signal.Signals(number))
             if not self._lost and os.getppid() != self._parent:  # as without a supervisor
                 self._lost = True
-                self._hand_on(signal.SIGTERM)
+                self._forward(signal.SIGTERM)
             self._hear()
             if time.monotonic() >= self._due:
-                self._go_further()
+                self._escalate()
         self._end_whole()
         status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
         self._children |= has_children()  # dead by now
@@ -205,7 +186,7 @@ class _Supervisor:
     def _hear(self) -> None:
         """Read the worker's reports; the pipe may outlive the worker, and any process may have written to it."""
         with suppress(BlockingIOError):
-            while chunk := os.read(self._told, 1 << 12):
+            while chunk := os.read(self._reports, 1 << 12):
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 for line in lines:
                     with suppress(ValueError, TypeError, AttributeError):
@@ -228,16 +209,16 @@ class _Supervisor:
 
     # --- stopping ---
 
-    def _hand_on(self, number: signal.Signals) -> None:
+    def _forward(self, number: signal.Signals) -> None:
         """Forward a signal; Ctrl-C after that does not wait for a safe point."""
         if self._stage == 0:
             self._asked, self._stage = number.name, 1
             os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
             self._due = time.monotonic() + (SAFING if self._safing else ABORT)
         elif self._stage == 1 and number in (signal.SIGINT, signal.SIGQUIT):
-            self._go_further()
+            self._escalate()
 
-    def _go_further(self) -> None:
+    def _escalate(self) -> None:
         """Break the run off; the next time, kill it."""
         self._stage += 1
         if self._stage == 2:
@@ -254,7 +235,7 @@ class _Supervisor:
 
     def _settle(self, status: int) -> int:
         """Ensure that the bench is safe, report what happened unless the worker did, and return the exit status."""
-        words = [] if self._leaving else [self._how_it_ended(status)]
+        words = [] if self._leaving else [self._exit_description(status)]
         if self._children and self._used:  # descendants may have used them after the worker made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
@@ -265,11 +246,11 @@ class _Supervisor:
         for bench, folder in self._used.items():
             if bench in self._safe and not self._own_code:
                 continue
-            found = make_safe_apart(bench, folder)
+            state = make_safe_apart(bench, folder)
             disbelieved = bench in self._safe
-            if not disbelieved or found.left_on or not found.safe:
-                words.append(self._made_safe(bench, folder, found))
-            safe &= found.safe and not (disbelieved and found.left_on)
+            if not disbelieved or state.left_on or not state.safe:
+                words.append(self._made_safe(bench, folder, state))
+            safe &= state.safe and not (disbelieved and state.left_on)
         if words:
             self._say("; ".join(words))
         if not self._leaving:
@@ -282,7 +263,7 @@ class _Supervisor:
             return 128 - status
         return status or EXIT_LOST
 
-    def _how_it_ended(self, status: int) -> str:
+    def _exit_description(self, status: int) -> str:
         if self._stage == 3:
             return (
                 f"{self._asked} received; the run did not stop within {ABORT + BREAK_OFF:g} s and was killed"
@@ -292,7 +273,7 @@ class _Supervisor:
         )
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
-    def _made_safe(self, bench: str, folder: str, found: Safed) -> str:
+    def _made_safe(self, bench: str, folder: str, found: SafetyResult) -> str:
         """Record in the queue whether the bench was made safe, and return a sentence about it."""
         try:
             more = self._note(bench, folder, found)

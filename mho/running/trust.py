@@ -1,9 +1,8 @@
 """Code that a run file may cause to run: mho's own, and other code only with a user's agreement.
 
-A run file names its procedure and its bench's drivers as ``module:Class``, a procedure also as ``path/file.py:Class``, and
-the author of the file chose the names. What is loaded is what was judged: a name is resolved once (`code_of`), judged
-(`foreign`), and loaded by the same text. Modules are searched on the import path and in the current folder, files in the
-current folder only: never in a folder that the run file names.
+The author of a run file chose the names of its procedure and drivers. What is loaded is what was judged: a name is resolved
+once (`code_of`), judged (`foreign`), and loaded by the same text. Modules are searched on the import path and in the
+current folder, files in the current folder only: never in a folder that the run file names.
 """
 
 from __future__ import annotations
@@ -25,47 +24,29 @@ from mho.procedures.origin import names_file
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 
+# Choices of a VISA library that load no file: PyVISA's own backends, and the virtual bench's without a bench
+# file
 BACKENDS = ("", "@py", "@ivi", "@mho")
-"""Choices of a VISA library that load no file: PyVISA's own backends, and the virtual bench's without a bench file."""
 
 
 @dataclass(frozen=True)
 class CodeNames:
-    """The names by which the procedure and the strategy of a run are loaded; see `code_of`.
+    """The names by which the procedure and the strategy of a run are loaded; see `code_of`."""
 
-    Attributes
-    ----------
-    procedure : str
-        ``module:Class`` or ``path/file.py:Class``.
-    strategy : str
-        The same of the programming strategy; "" where the parameters name none.
-    """
-
-    procedure: str
-    strategy: str
+    procedure: str  # ``module:Class`` or ``path/file.py:Class``
+    strategy: str  # the same of the programming strategy; "" where the parameters name none
 
 
 @dataclass(frozen=True)
 class Code:
-    """Code that a run file names and that is none of mho's own.
+    """Code that a run file names and that is none of mho's own."""
 
-    Attributes
-    ----------
-    run : Path
-        The run file.
-    name : str
-        ``module:Class``.
-    place : str
-        The file or folder that contains it; "" where the module is not found.
-    """
-
-    run: Path
-    name: str
-    place: str
+    run: Path  # the run file
+    name: str  # ``module:Class``
+    place: str  # the file or folder that contains it; "" where the module is not found
 
 
-Trust = Callable[[Code], bool]
-"""Answers whether `Code` may be run."""
+Trust = Callable[[Code], bool]  # answers whether `Code` may be run
 
 
 def deny_all(code: Code) -> bool:
@@ -84,15 +65,12 @@ def check_unchanged(path: Path) -> None:
     A file that legitimately has no seal (its writer was killed, or it is of the first schema) cannot be distinguished
     from a changed one and is accepted: the seal finds accidents, and trust does not depend on it.
 
-    Raises
-    ------
-    RunFileError
-        When it is changed, damaged or no run file, with the first finding.
+    `RunFileError` when it is changed, damaged or no run file, with the first finding.
     """
-    found = verify(path)
-    if found.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
+    seal = verify(path)
+    if seal.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
         raise RunFileError(
-            f"run file {path} is {found.verdict}, so it is not repeated: {found.findings[0]}; restore it from a copy, "
+            f"run file {path} is {seal.verdict}, so it is not repeated: {seal.findings[0]}; restore it from a copy, "
             "`mho verify` says more"
         )
 
@@ -102,12 +80,8 @@ def code_of(file: RunFile) -> CodeNames:
 
     A file of an older schema names its procedure by its class only.
 
-    Raises
-    ------
-    RunFileError
-        When the class of the procedure has a colon in its name, which no class has.
-    InputError
-        For a procedure or strategy that nothing is known of.
+    `RunFileError` when the class of the procedure has a colon in its name, which no class has; `InputError`
+    for a procedure or strategy that nothing is known of.
     """
     if ":" in file.procedure:
         raise RunFileError(
@@ -132,19 +106,10 @@ def code_of(file: RunFile) -> CodeNames:
 def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tuple[str, ...]:
     """Return, as ``module:Class``, the classes outside mho among a procedure, a strategy and a bench's drivers.
 
-    Parameters
-    ----------
-    procedure, strategy : str
-        By the names that they are loaded by, as of `code_of`; "" for none.
-    bench : str
-        The text of a bench file, which is not checked further.
-    source : str
-        Name for errors.
-
-    Raises
-    ------
-    InputError
-        When the text is not TOML.
+    `procedure`, `strategy`: by the names that they are loaded by, as of `code_of`; "" for none.
+    `bench`: the text of a bench file, which is not checked further.
+    `source`: name for errors.
+    `InputError` when the text is not TOML.
     """
     # A driver's name without a colon is one of mho's models; its former name is translated when it is loaded, too.
     drivers = [current_name(one) for one in _classes(load_toml(bench, source, InputError)) if ":" in one]
@@ -156,17 +121,8 @@ def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tupl
 def runs_foreign_code(procedure: str, strategy: str, bench: str) -> bool:
     """Return whether a run has a procedure, a strategy or drivers that are none of mho's own; nothing is loaded.
 
-    Parameters
-    ----------
-    procedure, strategy : str
-        As `find_procedure` and `find_strategy` take them; no strategy is "".
-    bench : str
-        Packaged name or bench file.
-
-    Raises
-    ------
-    MhoError
-        For a name that nothing is known of, and a bench file that cannot be read.
+    `procedure`, `strategy`: as `find_procedure` and `find_strategy` take them; no strategy is "".
+    `MhoError` for a name that nothing is known of, and a bench file that cannot be read.
     """
     text = read_bench_texts(bench)[0]
     names = class_name(procedure), strategy and strategy_class_name(strategy)
@@ -184,16 +140,9 @@ def foreign_library(visa: str) -> str:
 def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere: bool = False) -> None:
     """Call `trust` for each class that would be imported; nothing is imported here.
 
-    Parameters
-    ----------
-    elsewhere : bool
-        Another process will import them. Here, what this process runs already was agreed to; that its module is imported,
-        as that of ``os:system`` is everywhere, says nothing.
-
-    Raises
-    ------
-    InputError
-        When there is no such module, or it is not trusted.
+    `elsewhere`: another process will import them. Here, what this process runs already was agreed to; that
+    its module is imported, as that of ``os:system`` is everywhere, says nothing.
+    `InputError` when there is no such module, or it is not trusted.
     """
     for name in names:
         if not elsewhere and _runs_already(name):
@@ -224,12 +173,7 @@ def check_agreed(code: Code, trust: Trust) -> None:
 def check_chain(path: Path, trust: Trust) -> None:
     """Call `trust` for the code of a run and of those that it continued, which another process will import.
 
-    Raises
-    ------
-    RunFileError
-        When a file cannot be read.
-    InputError
-        As `check_trusted`.
+    `RunFileError` when a file cannot be read; `InputError` as `check_trusted`.
     """
     seen: set[Path] = set()
     while path not in seen:
@@ -281,12 +225,12 @@ def place_of(name: str) -> str:
     try:
         with modules_beside(Path()):
             # Of its package: to find a module within one would import that.
-            found = find_spec(_module(name).partition(".")[0])
+            result = find_spec(_module(name).partition(".")[0])
     except (ImportError, ValueError):  # __main__ of this process, or no name of a module
         return ""
-    if found is None:
+    if result is None:
         return ""
-    return found.origin or next(iter(found.submodule_search_locations or ()), "")
+    return result.origin or next(iter(result.submodule_search_locations or ()), "")
 
 
 def _module(name: str) -> str:

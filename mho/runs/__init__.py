@@ -1,19 +1,14 @@
-"""Run files: one HDF5 file a run. They are declared, written, read, checked and found here.
+"""Run files, one HDF5 file a run: declared, written, read, checked, indexed and compared.
 
-- `schema`: what a run file holds, as plain data; `units`: conversion of units;
-- `conclusion`: what a run concludes, in one line, and its warnings;
-- `intervals`: prediction intervals as run files keep them;
-- `labels`: sample, operator and project of a run;
+- `schema`: what a run file holds, as plain data; `figures`: declared figures; `units`: conversion of units;
+- `conclusion`: what a run concludes; `intervals`: prediction intervals; `labels`: sample, operator and project;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
 - `liveness`: whether the process that writes a run file still lives;
-- `reading`: reads a run file, needing neither the procedure's code nor a driver;
-- `index`: finds runs in a folder: queries, tags and notes;
-- `integrity`: seal, verification, and the comparison of two files;
-- `nexus`: the NeXus application definition of run files, and whether a file follows it;
-- `publication`: copies of run files without what is personal;
-- `writing`: writes a run file during the run, and recovers that of a killed writer.
+- `writing`: writes a run file during the run, and recovers that of a killed writer; `reading`: reads one;
+- `index`: finds runs in a folder: queries, tags and notes; `integrity`: seal, verification, comparison of two files;
+- `nexus`: the NeXus definition of run files; `publication`: copies of run files without what is personal.
 
-The names are loaded when they are asked for (PEP 562): who names a status needs no HDF5, and a run neither SQLite nor XML.
+Names are loaded when they are asked for (PEP 562): a status needs no HDF5, and a run neither SQLite nor XML.
 """
 
 from __future__ import annotations
@@ -89,4 +84,4 @@ __all__ = [
     "runs_folder",
     "status_words",
     "verify",
-]
+]  # fmt: skip

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-LINE_BYTES = 1024
-"""Room of a run file for the line, and for why the bench was left in doubt."""
-
+LINE_BYTES = 1024  # room of a run file for the line, and for why the bench was left in doubt
 WARNING_BYTES = 512
+# A warning is cut to so many bytes, and so many different ones are kept; all of them are in the log
 MOST_WARNINGS = 32
-"""A warning is cut to so many bytes, and so many different ones are kept; all of them are in the log."""
-
-WARNINGS_BYTES = 128 * 1024
-"""Room of a run file for all of them, as JSON."""
-
+WARNINGS_BYTES = 128 * 1024  # room of a run file for all of them, as JSON
 NOTHING_MEASURED = "nothing measured"
 
 
@@ -106,6 +101,6 @@ def outcome_line(
     if conclusion.unsafe and conclusion.unsafe not in reason:
         text = f"{text}; bench NOT confirmed safe" if text else "bench NOT confirmed safe"
     if count := len(conclusion.warnings):
-        told = f"({count} warning{'s' * (count > 1)})"
-        text = f"{text} {told}" if text else told
+        warnings = f"({count} warning{'s' * (count > 1)})"
+        text = f"{text} {warnings}" if text else warnings
     return text

@@ -12,38 +12,27 @@ import numpy as np
 
 from mho.errors import RunFileError
 
+# Kinds that draw `y` over `x`; the last one draws median and quartiles of `y` at each `x`
 CURVES = ("lines", "scatter", "steps", "errorbars")
-"""Kinds that draw `y` over `x`; the last one draws median and quartiles of `y` at each `x`."""
+COUNTS = ("histogram", "distribution")  # kinds that draw how often the values of `x`, or of a map, occur
 
-COUNTS = ("histogram", "distribution")
-"""Kinds that draw how often the values of `x`, or of a map, occur."""
-
+# Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another
 IMAGES = ("map", "confusion")
-"""Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another."""
-
+# Kinds of which several runs can be taken together: what they have counted adds up
 STATISTICS = ("share", "confusion", "correlation")
-"""Kinds of which several runs can be taken together: what they have counted adds up."""
-
 KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
+SCALED = ("x_scale", "y_scale")
 GREY = "grey"
+# Scale of a distribution's vertical axis on which a normal distribution is a straight line
 PROBABILITY = "probability"
-"""Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
-
 CURVE_FITS, DISTRIBUTION_FITS = ("linear", "log", "exp", "power", "arrhenius"), ("weibull", "lognormal")
 FITS = (*CURVE_FITS, *DISTRIBUTION_FITS)
+# Names of before, which run files hold and declarations may use
 FORMER_FITS = {"line": "linear", "log-log line": "power", "log-time line": "log", "exponential": "exp"}
-"""Names of before, which run files hold and declarations may use."""
-
-RUNS = "runs"
-"""The table of runs: parameters and results are its columns, a run is a row of it."""
-
-FIGURES = "figures"
-"""Where a run file keeps its declarations."""
-
-FIGURES_BYTES = 1 << 18
-"""Size of all declarations of a run file at most."""
-
+RUNS = "runs"  # the table of runs: parameters and results are its columns, a run is a row of it
+FIGURES = "figures"  # where a run file keeps its declarations
+FIGURES_BYTES = 1 << 18  # size of all declarations of a run file at most
 MOST_FIGURES, MOST_NAMES, MOST_LINES, LONGEST_TEXT = 64, 64, 256, 200
 
 
@@ -257,8 +246,8 @@ class Figure:
         return f"array {self.array}" if self.array else f"table {self.table}"
 
 
+# The attributes of a figure that are tuples of declarations
 PARTS: Mapping[str, type] = {"lines": ReferenceLine, "bands": Band, "points": ReferencePoints}
-"""The attributes of a figure that are tuples of declarations."""
 
 
 def fit_kind(name: str) -> str:
@@ -269,10 +258,7 @@ def fit_kind(name: str) -> str:
 def figures_text(figures: Sequence[Figure]) -> str:
     """Return figures as JSON, without what is as by default; `figures_from_text` reads it.
 
-    Raises
-    ------
-    RunFileError
-        It is longer than a run file holds.
+    `RunFileError` where it is longer than a run file holds.
     """
     text = json.dumps(
         [_plain(figure) for figure in figures], ensure_ascii=False, allow_nan=False, default=np.generic.item
@@ -285,12 +271,7 @@ def figures_text(figures: Sequence[Figure]) -> str:
 def figures_from_text(text: str) -> tuple[Figure, ...]:
     """Return the figures that `figures_text` wrote.
 
-    Raises
-    ------
-    ValueError
-        It is no such text.
-    RunFileError
-        A figure in it does not fit together.
+    `ValueError` where it is no such text; `RunFileError` where a figure in it does not fit together.
     """
     if len(text) > FIGURES_BYTES:
         raise ValueError(f"its figures take {len(text)} characters; {FIGURES_BYTES} is the most")
@@ -343,19 +324,7 @@ def _check_parts(figure: Figure) -> None:
     if not isinstance(figure.name, str) or not figure.name.isidentifier():
         raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
     what = f"figure {figure.name!r}"
-    for name in (
-        "name",
-        "title",
-        "kind",
-        "table",
-        "array",
-        "x",
-        "x_scale",
-        "y_scale",
-        "fit",
-        "colours",
-        "beside",
-    ):
+    for name in ("name", "title", "kind", "table", "array", "x", *SCALED, "fit", "colours", "beside"):
         _check_text(getattr(figure, name), f"{what}: {name}")
     for name in ("map", "y", "by", "minus"):
         given = _names(getattr(figure, name))
@@ -472,30 +441,19 @@ def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Drawable:
-    """The tables, maps and arrays of a layout or a file, from which figures can be drawn.
+    """The tables, maps and arrays of a layout or a file, from which figures can be drawn."""
 
-    Attributes
-    ----------
-    tables : mapping
-        For each table its columns' kind of number (as numpy's) and dimensions in a row.
-    maps : mapping
-        For each map its rows and columns.
-    arrays : mapping
-        For each array kind of number and dimensions.
-    """
-
+    # for each table its columns' kind of number (as numpy's) and dimensions in a row
     tables: Mapping[str, Mapping[str, tuple[str, int]]] = field(default_factory=dict)
-    maps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    maps: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # for each map its rows and columns
+    # for each array kind of number and dimensions
     arrays: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def check_figures(figures: Sequence[Figure], drawable: Drawable) -> None:
     """Refuse figures that cannot be drawn from what there is.
 
-    Raises
-    ------
-    RunFileError
-        Naming the figure, what it lacks, and what there is.
+    `RunFileError` naming the figure, what it lacks, and what there is.
     """
     if len(figures) > MOST_FIGURES:
         raise RunFileError(f"{len(figures)} figures are declared; {MOST_FIGURES} is the most")

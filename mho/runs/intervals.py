@@ -1,10 +1,8 @@
-"""Prediction intervals from draws, as run files keep them, and how outcomes are held to them.
+"""Prediction intervals from draws, as run files keep them, and whether outcomes lie in them.
 
-Where an outcome is drawn as N other values were, its rank among all N + 1 is uniform. The interval between the k-th
-smallest and the k-th largest of the N then holds it with probability (N + 1 - 2k) / (N + 1), whatever the distribution
-is (Wilks, Ann. Math. Statist. 12, 91 (1941)): nothing is fitted. Counts tie; of an outcome that equals an end of the
-interval, only the share of its possible ranks that lie inside counts (the randomised transform of Czado, Gneiting and
-Held, Biometrics 65, 1254 (2009), in the mean), so that the probability is the same for counts.
+An outcome drawn as N other values were lies between the k-th smallest and the k-th largest of them with probability
+(N + 1 - 2k) / (N + 1), whatever the distribution is (Wilks, Ann. Math. Statist. 12, 91 (1941)). Of an outcome that equals
+an end, the share of its possible ranks that lie inside counts (Czado, Gneiting and Held, Biometrics 65, 1254 (2009)).
 """
 
 from __future__ import annotations
@@ -16,30 +14,19 @@ from typing import Any, Self
 
 import numpy as np
 
-LEVEL = 0.9
-"""Least probability with which an interval holds its outcome."""
-
-LEAST_DRAWS = 19
-"""The fewest draws whose extremes hold another one with that probability: 18 of 20 ranks."""
+LEVEL = 0.9  # least probability with which an interval holds its outcome
+LEAST_DRAWS = 19  # the fewest draws whose extremes hold another one with that probability: 18 of 20 ranks
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A prediction interval.
+    """A prediction interval."""
 
-    Attributes
-    ----------
-    low, median, high : float
-        Infinite where draws are, as the cycles of a solve that needs more than allowed.
-    at_low, at_high : float
-        Share with which an outcome that equals an end counts as inside.
-    """
-
-    low: float
+    low: float  # infinite where draws are, as the cycles of a solve that needs more than allowed
     median: float
     high: float
-    at_low: float = 1.0
-    at_high: float = 1.0
+    at_low: float = 1.0  # share with which an outcome that equals the lower end counts as inside
+    at_high: float = 1.0  # the same of the upper end
 
     def holds(self, outcome: float) -> bool:
         """Return whether an outcome lies inside, ends included."""
@@ -70,10 +57,7 @@ class Interval:
 def prediction_interval(draws: Sequence[float]) -> Interval | None:
     """Return the narrowest interval of equal tails that holds another draw with at least 90 %; None for too few draws.
 
-    Parameters
-    ----------
-    draws : sequence of float
-        NaN is left out; infinite values rank highest.
+    `draws`: NaN is left out; infinite values rank highest.
     """
     values = np.sort([value for value in draws if not math.isnan(value)])
     count = len(values)

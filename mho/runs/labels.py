@@ -1,7 +1,6 @@
 """Labels of a run: sample, operator and project, as a person gives them; what was not given is absent, never invented.
 
-They come from options, from a form, or from the user's environment (``MHO_SAMPLE``, ``MHO_OPERATOR``, ``MHO_PROJECT``). In
-a run file they lie where NeXus has them: NXsample, NXuser, and the entry's ``collection_identifier``.
+They come from options, a form, or the user's environment, and lie in a run file where NeXus has them.
 """
 
 from __future__ import annotations
@@ -13,17 +12,13 @@ from typing import Self
 
 from mho.errors import InputError
 
-LONGEST = 200
-"""Characters of a label."""
+LONGEST = 200  # characters of a label
 
+# Of the environment, by label
 VARIABLES = {"sample": "MHO_SAMPLE", "operator": "MHO_OPERATOR", "project": "MHO_PROJECT"}
-"""Of the environment, by label."""
-
+# Datasets of the entry, by label
 PLACES = {"sample": "sample/name", "operator": "user/name", "project": "collection_identifier"}
-"""Datasets of the entry, by label."""
-
-CLASSES = {"sample": "NXsample", "user": "NXuser"}
-"""NeXus classes of the groups among them."""
+CLASSES = {"sample": "NXsample", "user": "NXuser"}  # NeXus classes of the groups among them
 
 
 @dataclass(frozen=True)

@@ -12,37 +12,21 @@ import psutil
 
 from mho.processes import still_runs
 
-HEARTBEAT_PERIOD = 1.0
-"""How often a writer beats, s."""
+HEARTBEAT_PERIOD = 1.0  # how often a writer beats, s
+HEARTBEAT_LIMIT = 10.0  # age of the heartbeat beyond which a writer on another host counts as gone, s
 
-HEARTBEAT_LIMIT = 10.0
-"""Age of the heartbeat beyond which a writer on another host counts as gone, s."""
-
+# How far two readings of one process's start time may differ, s: it is derived from the wall clock
 START_TOLERANCE = 2.0
-"""How far two readings of one process's start time may differ, s: it is derived from the wall clock."""
 
 
 @dataclass(frozen=True)
 class Writer:
-    """The process that writes a run file.
+    """The process that writes a run file."""
 
-    Attributes
-    ----------
-    host : str
-        Host name.
-    pid : int
-        Process id on that host.
-    started : float
-        When the process started, Unix time in s; it tells apart two processes that had the same id.
-    birth : str
-        The same, independent of the wall clock, which may be set during a run; see `birth_of`. Empty in files
-        without it.
-    """
-
-    host: str
-    pid: int
-    started: float
-    birth: str = ""
+    host: str  # host name
+    pid: int  # process id on that host
+    started: float  # Unix time, s; it tells apart two processes that had the same id
+    birth: str = ""  # the same, whatever becomes of the wall clock, see `birth_of`; "" in older files
 
     @classmethod
     def this_process(cls) -> Writer:

@@ -90,7 +90,7 @@ def earlier_tries(names: Iterable[str]) -> set[str]:
     for name in there:
         if match := EARLIER_TRY.fullmatch(name):
             tries.setdefault(match["run"], []).append((int(match["number"]), name))
-    found: set[str] = set()
+    result: set[str] = set()
     for run, known in tries.items():
-        found |= {name for _, name in (known if f"{run}{SUFFIX}" in there else sorted(known)[:-1])}
-    return found
+        result |= {name for _, name in (known if f"{run}{SUFFIX}" in there else sorted(known)[:-1])}
+    return result

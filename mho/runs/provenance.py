@@ -27,7 +27,7 @@ from mho.runs.schema import RecordedParameter
 
 DIFF_BYTES = 256 * 1024
 GIT_TIMEOUT = 2.0
-_HOUSE = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
@@ -47,27 +47,22 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
         ``user``, ``time_zone``, ``seed``, ``command_line``, ``packages`` (``name==version`` a line); from a git
         checkout also ``git_commit``, ``git_status`` and ``git_diff`` (against the commit, cut at 256 KiB).
     """
-    found = {
+    result = {
         "mho_version": mho_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "platform": platform.platform(),
-        "processor": processor(),
-        "blas": blas_kernel(),
-        "host": socket.gethostname(),
-        "user": _user(),
-        "time_zone": f"{datetime.now().astimezone():%Z %z}",
-        "seed": "" if seed is None else str(seed),
-        "command_line": shlex.join(argv),
+        "platform": platform.platform(), "processor": processor(), "blas": blas_kernel(),
+        "host": socket.gethostname(), "user": _user(), "time_zone": f"{datetime.now().astimezone():%Z %z}",
+        "seed": "" if seed is None else str(seed), "command_line": shlex.join(argv),
         "packages": "\n".join(installed_packages(sys.path)),
-    }
-    return found | git_state(_HOUSE)
+    }  # fmt: skip
+    return result | git_state(_CHECKOUT)
 
 
 @cache
 def processor() -> str:
     """Return the model of the processor."""
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as told:
-        for line in told:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return value.strip()
@@ -102,22 +97,18 @@ def installed_packages(folders: Sequence[str]) -> list[str]:
     Read off the names of the ``.dist-info`` folders (PEP 376), as opening each one's metadata takes a
     hundred times as long.
     """
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for folder in folders:
         for info in Path(folder or ".").glob("*.dist-info"):
             name, _, version = info.name.removesuffix(".dist-info").partition("-")
-            found.setdefault(name, version)  # the first on the path is the one imported
-    return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda item: item[0].lower())]
+            result.setdefault(name, version)  # the first on the path is the one imported
+    return [
+        f"{name}=={version}" for name, version in sorted(result.items(), key=lambda item: item[0].lower())
+    ]
 
 
 def input_files(parameters: Mapping[str, RecordedParameter]) -> dict[str, str]:
-    """Return the SHA-256 of every file that one of a procedure's parameters names.
-
-    Returns
-    -------
-    dict
-        ``inputs``: a line a file, parameter and hash; nothing without any.
-    """
+    """Return under ``inputs`` a line, parameter and SHA-256, for every file that a parameter names; nothing without any."""
     lines = [
         f"{name} {file_hash(Path(parameter.value))}"
         for name, parameter in parameters.items()
@@ -178,7 +169,7 @@ def _git(house: Path, command: Sequence[str]) -> str | None:
 
 def mho_version() -> str:
     """Return mho's version: the checkout's when run from one, for an older mho may be installed beside it."""
-    description = _HOUSE / "pyproject.toml"
+    description = _CHECKOUT / "pyproject.toml"
     if description.is_file():
         return str(tomllib.loads(description.read_text("utf-8"))["project"]["version"])
     try:

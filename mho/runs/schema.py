@@ -1,7 +1,6 @@
 """The contents of a run file as plain data: a procedure declares its tables, maps and arrays with them.
 
-A file is laid out whole before the run starts (HDF5's single-writer mode allows neither new objects nor
-new attributes afterwards), so everything a run may write is declared here first.
+A file is laid out whole before the run: HDF5's single-writer mode allows neither new objects nor new attributes.
 """
 
 from __future__ import annotations
@@ -23,11 +22,9 @@ reference points. 5: the conclusion.
 """
 
 
+# The NeXus application definition that run files follow (`mho.runs.nexus`), and its version
 DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.1"
-"""The NeXus application definition that run files follow (`mho.runs.nexus`), and its version."""
-
-DIGITAL_ATTRIBUTE = "digital"
-"""The HDF5 attribute that keeps `Column.digital` and `Array.digital`."""
+DIGITAL_ATTRIBUTE = "digital"  # the HDF5 attribute that keeps `Column.digital` and `Array.digital`
 
 
 @dataclass(frozen=True)

@@ -12,28 +12,21 @@ import numpy as np
 
 from mho.runs.figures import Band, Figure, ReferenceLine
 
+# The line on which measured values lie that are as expected
 IDENTITY = ReferenceLine(1.0, power=1.0, label="as expected")
-"""The line on which measured values lie that are as expected."""
-
+# Names of the figures of programmed cells that show levels
 OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
-"""Names of the figures of programmed cells that show levels."""
 
 
 def programming_figures(
-    arrays: Sequence[str], windows: Iterable[tuple[float, float]] = (), *, pulses: bool = True
+    arrays: Sequence[str], windows: Iterable[tuple[float, float]] = ()
 ) -> tuple[Figure, ...]:
     """Return how cells were programmed: their levels, the pulses they took, and by how much they miss their targets.
 
     `OF_LEVELS` are those that make sense only where there are few levels, and many cells of each.
 
-    Parameters
-    ----------
-    arrays : sequence of str
-        Their maps are ``ARRAY_conductance``, ``ARRAY_target`` and ``ARRAY_pulses``.
-    windows : iterable of (low, high)
-        The verify window of each digit, S; an infinite end is open.
-    pulses : bool
-        Whether there are maps of pulses.
+    `arrays`: their maps are ``ARRAY_conductance``, ``ARRAY_target`` and ``ARRAY_pulses``.
+    `windows` (low, high): the verify window of each digit, S; an infinite end is open.
     """
     conductances, targets, counts = (
         tuple(f"{array}_{quantity}" for array in arrays) for quantity in ("conductance", "target", "pulses")
@@ -47,20 +40,14 @@ def programming_figures(
         "levels", kind="histogram", y_scale="log", title="Levels of the programmed cells", **targeted
     )
     shares = Figure(
-        "level_shares",
-        kind="distribution",
-        y_scale="probability",
-        title="Cumulative share of the cells, by level",
-        **targeted,
-    )
+        "level_shares", kind="distribution", y_scale="probability",
+        title="Cumulative share of the cells, by level", **targeted,
+    )  # fmt: skip
     taken = Figure("pulses_per_cell", kind="histogram", map=counts, y_scale="log", title="Pulses per cell")
     finished = Figure(
-        "pulses_by_level",
-        kind="distribution",
-        map=counts,
-        by=targets,
+        "pulses_by_level", kind="distribution", map=counts, by=targets,
         title="Share of the cells finished, by pulses and level",
-    )
+    )  # fmt: skip
     errors = Figure("errors", map=conductances, minus=targets, title="Conductance errors")
     correlation = Figure(
         "error_correlation", kind="correlation", map=conductances, minus=targets, by=targets,
@@ -72,4 +59,4 @@ def programming_figures(
             Figure("confusion", kind="confusion", title="Levels wanted and read", **targeted),
             Figure("inside", kind="share", title="Share of the cells inside their window", **targeted),
         )
-    return (levels, shares, *of_levels, *((taken, finished) if pulses else ()), errors, correlation)
+    return (levels, shares, *of_levels, taken, finished, errors, correlation)

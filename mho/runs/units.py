@@ -8,11 +8,10 @@ import tokenize
 
 from mho.errors import InputError
 
+# SI units that run files use; "" for a pure number
 BASE_UNITS = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
-"""SI units that run files use; "" for a pure number."""
-
+# What no unit has: such texts are not parsed, since headers hold anything, and 9**9**9**9 has no end
 NO_UNIT = re.compile(r"[^\w\s%°µμ·*/^.+-]|.{41}|\d{3}|(?:\*\*|\^)[^*^/·]*(?:\*\*|\^)", re.DOTALL)
-"""What no unit has: such texts are not parsed, since headers hold anything, and 9**9**9**9 has no end."""
 
 
 @functools.cache
@@ -61,10 +60,7 @@ def converted(number: float, given: str, unit: str) -> float | None:
 def base_unit(unit: str, what: str) -> str:
     """Return the SI unit of the kind of `unit`: V for mV.
 
-    Raises
-    ------
-    InputError
-        The unit is unknown, or of a kind that run files have no unit for.
+    `InputError` where the unit is unknown, or of a kind that run files have no unit for.
     """
     for base in BASE_UNITS:
         if factor_between(unit, base) is not None:

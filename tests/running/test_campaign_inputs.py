@@ -200,7 +200,7 @@ def test_the_code_of_mho_counts_but_for_what_only_shows_runs(tmp_path, monkeypat
     for place in ("gui/window.py", "procedures/solve.py", "procedures/__pycache__/solve.pyc"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text("1")
-    monkeypatch.setattr(fingerprint, "_HOUSE", tmp_path)
+    monkeypatch.setattr(fingerprint, "_CHECKOUT", tmp_path)
     code = fingerprint._code_of_mho.__wrapped__
     before = code()
     (tmp_path / "gui/window.py").write_text("2")

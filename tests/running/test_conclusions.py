@@ -13,7 +13,7 @@ from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Stream
 from mho.running.execution import run
 from mho.running.phases import undeclared
-from mho.running.results import KeptResult
+from mho.running.results import StoredResult
 from mho.runs import Array, Column, Conclusion, Layout, RunFile, Status, Table, Verdict, verify
 
 
@@ -163,5 +163,5 @@ def test_a_bench_in_doubt_is_in_the_conclusion(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_long_word_is_cut():
-    made = undeclared(KeptResult({"word": "x" * 200}, {}), {})
+    made = undeclared(StoredResult({"word": "x" * 200}, {}), {})
     assert made.line == "word " + "x" * 39 + "…"

@@ -13,7 +13,7 @@ from mho.errors import InstrumentError, LimitError, MhoError, UnsafeError, recor
 from mho.instruments import open_bench
 from mho.procedures import Read
 from mho.procedures.stream import Ended, Event
-from mho.processes import Safed
+from mho.processes import SafetyResult
 from mho.running.notifications import occasion_of
 from mho.running.queue import JobStatus, Queue
 from mho.running.runner.messages import JobDone, decode, encode
@@ -90,7 +90,7 @@ def test_what_may_be_live_is_told_beside_the_error_that_ended_a_run(tmp_path, mo
     error = LimitError("bit line: 5 V")
     ended, witness = ended_by(error, tmp_path, monkeypatch, mute=True)
     assert (ended.error, ended.safe, ended.live) == ("LimitError", False, ("board",))
-    found = witness.found(error)
+    found = witness.bench_state(error)
     assert (found.safe, found.live) == (False, ("board",))
     assert "mute" in found.reason
     assert "5 V" not in found.reason
@@ -107,12 +107,14 @@ def test_what_may_be_live_goes_from_worker_to_runner_as_a_field() -> None:
 def test_a_bench_that_was_refused_safe_by_its_own_error_names_its_roles() -> None:
     witness = SafetyObserver()
     witness.taken = True
-    assert witness.found(UnsafeError("words", live=("smu",))) == Safed(False, "words", ("smu",))
-    assert witness.found(RuntimeError("boom")) == Safed(False, "boom")
+    assert witness.bench_state(UnsafeError("words", live=("smu",))) == SafetyResult(False, "words", ("smu",))
+    assert witness.bench_state(RuntimeError("boom")) == SafetyResult(False, "boom")
 
 
 def test_what_the_worker_feared_is_kept_where_nobody_knows_more(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(runners, "make_safe_apart", lambda *words: Safed(False, "it did not end in time"))
+    monkeypatch.setattr(
+        runners, "make_safe_apart", lambda *words: SafetyResult(False, "it did not end in time")
+    )
     runner = Runner(tmp_path / "queue.sqlite")
     with Queue(tmp_path / "queue.sqlite") as queue:
         queue.add(order())

@@ -310,7 +310,7 @@ def test_bad_input_leaves_no_file_and_opens_no_bench(folder, monkeypatch):
         def check(self) -> None:
             raise InputError("no")
 
-    monkeypatch.setattr("mho.running.openers.open_bench", lambda *_, **__: pytest.fail("opened"))
+    monkeypatch.setattr("mho.running.phases.open_bench", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(InputError):
         run(Refusing(), output=folder)
     assert not folder.exists()

@@ -31,7 +31,7 @@ from mho.procedures import (
 )
 from mho.procedures.chip_in_use import chip_of, formed_cells_of, recall_formed
 from mho.procedures.stream import Control
-from mho.running.openers import Opening, already_open, taking_up
+from mho.running.phases import Opening, already_open, with_earlier
 from mho.running.rerun import rerun
 from mho.runs import RunFile
 
@@ -101,7 +101,7 @@ def test_on_instruments_a_run_that_takes_up_another_knows_what_that_had_formed(p
     path, formed = programmed
     with open_bench("stanford-arrays", seed=8) as bench:
         bench.simulated = None
-        with taking_up(path, already_open(bench))(Opening(1, (), Control())) as opened:
+        with with_earlier(path, already_open(bench))(Opening(1, (), Control())) as opened:
             assert opened.earlier == path
             np.testing.assert_array_equal(bench.forming.mask("multiply")[:6, :6], formed)
 

@@ -19,7 +19,7 @@ from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures import Procedure, Program, Read, Refresh
 from mho.procedures.cells.programming import programmer
 from mho.procedures.stream import Control, Progress
-from mho.running.resuming import resume
+from mho.running.continuing import resume
 from mho.runs import Layout, RunFile, Status
 
 FORMS, WRITES = Pulse("set", 4.0, 1e-6, 1.6), Pulse("set", 3.0, 100e-9, 1.2)

@@ -69,7 +69,7 @@ def test_a_run_leaves_no_chip_behind(procedure, monkeypatch, tmp_path):
             chips.append(weakref.ref(bench.simulated.chip))
             yield bench
 
-    monkeypatch.setattr("mho.running.openers.open_bench", noted)
+    monkeypatch.setattr("mho.running.phases.open_bench", noted)
     run(procedure, seed=1, preset="quiet", output=tmp_path)
     assert [chip() for chip in chips] == [None]
 

@@ -21,8 +21,7 @@ from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue
 from mho.running.queue.policy import Policy, Reaction, decide
 from mho.running.runner.messages import RUNNER_GONE, JobAssignment
-from mho.running.runner.orphans import as_it_stands
-from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
+from mho.running.runner.outcome import JobOutcome, as_it_stands, recorded_outcome, reported_outcome
 from mho.running.runner.worker import _run
 from mho.runs import RunFile, RunIndex
 from mho.runs.liveness import birth_of

@@ -19,7 +19,7 @@ from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.opening.safing import make_bench_safe
 from mho.procedures import Read
 from mho.procedures.stream import Ended, Message
-from mho.processes import Safed
+from mho.processes import SafetyResult
 from mho.running import safety_statement
 from mho.running.queue import JobStatus, Lane, Order, Queue
 from mho.running.runner import runner
@@ -142,7 +142,9 @@ def test_a_driver_that_can_be_asked_and_is_off_is_safe(bench, tmp_path):
 def test_code_of_mhos_own_is_not_read_back_twice(bench, tmp_path, monkeypatch):
     path, _ = bench
     asked: list[str] = []
-    monkeypatch.setattr(runner, "make_safe_apart", lambda bench, *more: asked.append(bench) or Safed(True))
+    monkeypatch.setattr(
+        runner, "make_safe_apart", lambda bench, *more: asked.append(bench) or SafetyResult(True)
+    )
     carried_out(Desk(tmp_path / "queue.sqlite", path), read_of_mhos_own(path))
     assert asked == []
 
@@ -249,7 +251,7 @@ def test_a_script_is_read_back_once_and_only_with_code_of_its_own(bench, tmp_pat
     monkeypatch.setattr(
         safety_statement,
         "make_safe_apart",
-        lambda bench, folder: asked.append(bench) or Safed(True, confirmed=1.0),
+        lambda bench, folder: asked.append(bench) or SafetyResult(True, confirmed=1.0),
     )
     run(Read(rows="0:1", columns="0:1"), path, seed=1, output=tmp_path / "read.h5")
     run(Reading(), preset="ideal", seed=1, output=tmp_path / "simulated.h5")

@@ -28,7 +28,7 @@ import os, sys, threading
 from mho import run
 from mho.procedures import Program
 from mho.procedures.stream import Progress
-from mho.running.resuming import resume
+from mho.running.continuing import resume
 
 bench, earlier, output, share, delay, number = sys.argv[1:]
 begun = []

@@ -22,7 +22,7 @@ from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
 from mho.running.trust import Code, allow_all, foreign
 from mho.runs import RunFile, Verdict
-from mho.runs.integrity.verification import Verification
+from mho.runs.integrity.seal import Verification
 
 DIGITS = np.array([[1, 5]])
 

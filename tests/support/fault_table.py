@@ -253,7 +253,7 @@ def misbehave_in_queue(tally: Tally, ways: Sequence[str], folder: Path) -> Tally
             os.environ["RUN_FILE"] = str(desk.path)
             (job,) = desk.add(order)
             ended = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.ABORTED, JobStatus.INTERRUPTED)
-            with running(desk, drain=False, grace=StopTimeouts(emergency=2.0)):
+            with running(desk, drain=False, timeouts=StopTimeouts(emergency=2.0)):
                 eventually(lambda note=marker: note.exists())
                 time.sleep(1.0)
                 if desk.job(job).status not in ended:

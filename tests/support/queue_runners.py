@@ -106,12 +106,12 @@ class Desk:
 
 
 @contextmanager
-def running(desk: Desk, *, drain: bool = True, grace: StopTimeouts = STOP_TIMEOUTS) -> Iterator[Runner]:
+def running(desk: Desk, *, drain: bool = True, timeouts: StopTimeouts = STOP_TIMEOUTS) -> Iterator[Runner]:
     """Serve the queue from a thread; at the end wait until it is drained, or end it."""
     made: SimpleQueue[Runner] = SimpleQueue()
 
     def serve() -> None:
-        runner = Runner(desk.path, desk.bench, listeners=[desk.heard.append], grace=grace)
+        runner = Runner(desk.path, desk.bench, listeners=[desk.heard.append], timeouts=timeouts)
         made.put(runner)
         runner.serve(drain=drain)
 

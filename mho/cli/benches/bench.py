@@ -37,18 +37,18 @@ def safe(bench: BenchArgument = "simulated") -> None:
     """Take every output of a bench to 0 V and off, confirmed by read-back: after a crash, or when outputs were left on."""
     from mho.errors import UnsafeError
     from mho.instruments.opening import confirm_bench_safe
-    from mho.processes import Safed
+    from mho.processes import SafetyResult
     from mho.running.queue import tell_queue  # the queue may have warned of it, and is to hear
 
     try:
         done = confirm_bench_safe(bench)
     except UnsafeError as error:
-        if said := tell_queue(bench, Safed(False, str(error), error.live)):
+        if said := tell_queue(bench, SafetyResult(False, str(error), error.live)):
             typer.echo(said, err=True)
         raise
     for role, identity in done.identities.items():
         typer.echo(f"{role:7s} safe  {identity}{'  (was on)' if role in done.left_on else ''}")
-    if said := tell_queue(bench, Safed(True, confirmed=done.at)):
+    if said := tell_queue(bench, SafetyResult(True, confirmed=done.at)):
         typer.echo(said)
 
 

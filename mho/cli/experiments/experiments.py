@@ -175,11 +175,11 @@ def _carry_out(
 def _tell(result: Any, ended: Ended | None, as_json: bool) -> None:
     """Print how a run ended, and its result; a solve that has not converged has an exit status of its own."""
     from mho.cli.terminal.run_display import print_result
-    from mho.running.results import kept_result
+    from mho.running.results import stored_result
 
     if as_json:
         concluded = {} if ended is None else {"conclusion": vars(ended.conclusion)}
-        typer.echo(json.dumps(concluded | kept_result(result).values))
+        typer.echo(json.dumps(concluded | stored_result(result).values))
     else:
         print_result(result, ended=ended)
     if getattr(result, "converged", True) is False:
@@ -189,7 +189,7 @@ def _tell(result: Any, ended: Ended | None, as_json: bool) -> None:
 def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trust: Trusted = False) -> None:
     """Go on with a run on a simulated bench that was killed or aborted; what its file holds is taken over."""
     from mho.cli.terminal.run_display import RunDisplay, asking
-    from mho.running.resuming import resume as carry_on
+    from mho.running.continuing import resume as carry_on
 
     with RunDisplay(quiet=as_json) as display:
         result = carry_on(run, output=output, observers=[display.observe], trust=asking(trust))

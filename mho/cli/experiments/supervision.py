@@ -9,7 +9,7 @@ from mho.cli.terminal.sentences import complain_of_run
 from mho.running.supervisor import Report, supervise
 
 if TYPE_CHECKING:
-    from mho.processes import Safed
+    from mho.processes import SafetyResult
 
 REPORT = "mho.cli.report"
 """Key of a context under which the report of its process is stored."""
@@ -30,7 +30,7 @@ def apart(context: Any) -> Report:
     return report
 
 
-def _tell_queue(bench: str, folder: str, found: Safed) -> str:
+def _tell_queue(bench: str, folder: str, found: SafetyResult) -> str:
     """Record in the queue, if there is one, the state of a bench that a run did not leave safe itself."""
     from mho.running.queue import tell_queue  # by the supervisor, which is small until then
 

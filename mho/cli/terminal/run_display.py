@@ -26,7 +26,7 @@ from rich.text import Text
 from mho.cli.terminal.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import Solution, stream
-from mho.running.results import kept_result
+from mho.running.results import stored_result
 from mho.running.trust import Code, Trust, allow_all, deny_all
 from mho.runs import outcome_line
 from mho.runs.index import plain_results
@@ -163,7 +163,7 @@ def print_result(result: Any, console: Console | None = None, *, ended: stream.E
     if isinstance(result, Solution):
         print_solution(result, out)
         return
-    kept = kept_result(result)
+    kept = stored_result(result)
     for name, value in plain_results(kept.values).items():
         if name != "run_file":
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)

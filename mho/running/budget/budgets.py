@@ -27,120 +27,67 @@ from mho.running.budget.replaying import (
     replay,
     without_read_noise,
 )
-from mho.running.budget.shares import Decomposition, Moments, Told, decompose, moved_values
+from mho.running.budget.shares import Decomposition, Moments, StageProgress, decompose, moved_values
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, code_of, deny_all, foreign
 from mho.runs import RunFile, Status
 
 DRAWS = 16
 MOST_DRAWS = 1000
-REPEATED = (
-    1e-3  # of the squared error, within which a twin has a run's own: wires of products are evaluated so
-)
+# Of the squared error, within which a twin has a run's own, as wires of products are evaluated
+REPEATED = 1e-3
 CHIPS = 4  # that stand for a real one
-TOO_FEW = (
-    f"no intervals: these are {{}} cells, and from {FEWEST_REDRAWN} on they tell of the shares of others"
-)
-
+TOO_FEW = "no intervals: these are {} cells, and from {} on they tell of the shares of others"
 NOT_AGAIN = (
     "read noise counts as it acted on the last reads and on the answers: what it did to the programming before is among "
     "the others here, as the run cannot be programmed again without it"
 )
 ROUNDED = 5e-4  # of a share, below which it is shown as 0
+# What read noise acts through: write-verify is misled by it, and wears cells out
 THROUGH = ("programming", "stuck cells")
-"""What read noise acts through: write-verify is misled by it, and wears cells out."""
-
 CAUSED = 0.9  # of the gain of what it acts through, from which read noise is the one to mend
 TOGETHER = 0.15  # of the squared error, by which a gain differs from a share where causes act together
 
 
 @dataclass(frozen=True)
 class CauseShare:
-    """One cause in a budget.
-
-    Attributes
-    ----------
-    cause : str
-    share, low, high : float
-        Of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0 for a cause that makes up for
-        others.
-    alone : float
-        Relative error if there were only this cause.
-    mended : float
-        Relative error if there were all but this cause.
-    mended_low, mended_high : float
-        Where that is in 95 % of the moments of `Budget.drawn`.
-    gain : float
-        What mending it alone takes off the measured squared error; below 0 where that makes the error larger.
-    acts : str
-        How it acts with others, in words; "" for a cause that acts by itself, whose gain is its share.
-    """
+    """One cause in a budget."""
 
     cause: Cause
-    share: float
-    low: float
+    share: float  # of the measured squared error; below 0 for a cause that makes up for others
+    low: float  # of its interval of 95 %, see `Budget.drawn`
     high: float
-    alone: float
-    mended: float
-    mended_low: float
+    alone: float  # relative error if there were only this cause
+    mended: float  # relative error if there were all but this cause
+    mended_low: float  # where that is in 95 % of the moments of `Budget.drawn`
     mended_high: float
-    gain: float
-    acts: str
+    gain: float  # what mending it alone takes off the measured squared error; below 0 where that adds to it
+    acts: str  # how it acts with others, in words; "" for a cause that acts by itself
 
 
 @dataclass(frozen=True)
 class Budget:
-    """An error and what it is made of. Errors are relative, root mean squares over the answers.
+    """An error and what it is made of. Errors are relative, root mean squares over the answers."""
 
-    Attributes
-    ----------
-    path : Path
-        The run.
-    title, procedure, bench, preset : str
-    status : Status
-        How the run ended.
-    error : str
-        Which error this is.
-    answers : int
-        Of how many answers; `counted` is what they are called.
-    drawn : str
-        What is drawn anew for the intervals.
-    measured, twin : float
-        As the run measured it, and as its twin gives it with all causes on.
-    again : tuple of float
-        Where the twin's error is in 95 % of repetitions, as the shares are.
-    shares : tuple of CauseShare
-        The largest first; with `rest` and `unexplained` they add up to 1.
-    rest : float
-        Share that remains with all causes off: what the encoding cannot hold, as the shift of a loop.
-    unexplained : float
-        Share that the twin does not have; below 0 where it has more error than was measured.
-    orders : int
-        Orders of causes that were sampled; 0 where all sets of them were computed.
-    draws, seed : int
-        Number of moments behind the intervals, and the seed of these and of the orders.
-    remarks : tuple of str
-    """
-
-    path: Path
+    path: Path  # the run
     title: str
     procedure: str
     bench: str
     preset: str
-    status: Status
-    error: str
-    answers: int
+    status: Status  # how the run ended
+    error: str  # which error this is
+    answers: int  # of how many answers; `counted` is what they are called
     counted: str
-    drawn: str
-    measured: float
-    twin: float
-    again: tuple[float, float]
-    shares: tuple[CauseShare, ...]
-    rest: float
-    unexplained: float
-    orders: int
-    draws: int
-    seed: int
+    drawn: str  # what is drawn anew for the intervals
+    measured: float  # as the run measured it
+    twin: float  # as its twin gives it with all causes on
+    again: tuple[float, float]  # where the twin's error is in 95 % of repetitions, as the shares are
+    shares: tuple[CauseShare, ...]  # the largest first; with `rest` and `unexplained` they add up to 1
+    rest: float  # share with all causes off: what the encoding cannot hold, as the shift of a loop
+    unexplained: float  # share that the twin does not have; below 0 where it has more error than was measured
+    orders: int  # orders of causes that were sampled; 0 where all sets of them were computed
+    draws: int  # moments behind the intervals
+    seed: int  # of these and of the orders
     remarks: tuple[str, ...]
 
     @property
@@ -189,12 +136,9 @@ class Budget:
         """Return all of it as numbers and texts, for JSON."""
         first = self.first
         return {
-            **asdict(self),
-            "path": str(self.path),
-            "status": str(self.status),
-            "first": None if first is None else first.cause,
-            "advice": self.advice,
-        }
+            **asdict(self), "path": str(self.path), "status": str(self.status),
+            "first": None if first is None else first.cause, "advice": self.advice,
+        }  # fmt: skip
 
 
 def budget(
@@ -204,7 +148,7 @@ def budget(
     draws: int = DRAWS,
     seed: int = 0,
     trust: Trust = deny_all,
-    progress: Told = lambda stage, done, total: None,
+    progress: StageProgress = lambda stage, done, total: None,
 ) -> Budget:
     """Explain the error of the run in the file at `path`, cause by cause.
 
@@ -225,7 +169,7 @@ def budget(
     trust : callable
         As for `rerun`.
     progress : callable
-        Told the stage, and how much of it is done.
+        Called with the stage, and how much of it is done.
 
     Raises
     ------
@@ -244,49 +188,50 @@ def budget(
         replays = [replay(one, file, trust, progress) for one in twins]
         silent = _silent_replays(twins, file, trust, progress)
         title, status = file.title, file.status
-    remarks = (*twins[0].remarks, *replays[0].remarks)
-    cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
-    few: tuple[str, ...] = ()
+    remarks = (*twins[0].remarks, *replays[0].remarks, *(() if silent else (NOT_AGAIN,)))
+    cells, quiet_cells = (
+        [one.errors for one in some if isinstance(one, ReplayedCells)] for some in (replays, silent)
+    )
     if cells:
-        quiet = [one.errors.parts for one in silent if isinstance(one, ReplayedCells)]
-        errors = CellErrors(
-            np.concatenate([one.parts for one in cells], axis=1),
-            cells[0].measured,
-            np.concatenate(quiet, axis=1) if quiet else None,
-        )
+        errors = _joined(cells, quiet_cells)
         if draws and errors.cells < FEWEST_REDRAWN:
-            draws, few = 0, (TOO_FEW.format(errors.cells),)
+            draws, remarks = 0, (*remarks, TOO_FEW.format(errors.cells, FEWEST_REDRAWN))
         moved = errors.redrawn(draws, np.random.default_rng(seed))
         explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
     else:
-        answers = [one for one in replays if isinstance(one, Replayed)]
-        quiet_answers = [one for one in silent if isinstance(one, Replayed)]
-        explained = _explain(answers, quiet_answers or answers, draws, seed, progress)
-    if not silent:
-        remarks += (NOT_AGAIN,)
-    remarks += few
-    if twins[0] is recipe and abs(explained.measured - explained.found.whole) > REPEATED * explained.measured:
+        answers, quiet = ([one for one in some if isinstance(one, Replayed)] for some in (replays, silent))
+        explained = _explain(answers, quiet or answers, draws, seed, progress)
+    off = abs(explained.measured - explained.decomposition.whole)
+    if twins[0] is recipe and off > REPEATED * explained.measured:
         remarks += (
             "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "
             "has changed since; `mho rerun` says what",
         )
-    return _as_budget(
-        explained, replays[0].kind, replace(twins[0], remarks=remarks), title, status, draws, seed
-    )
+    recipe = replace(twins[0], remarks=remarks)
+    return _as_budget(explained, replays[0].kind, recipe, title, status, draws, seed)
 
 
 @dataclass(frozen=True)
 class _Explained:
     """A decomposition, the same at other moments, and of how many answers, with the measured error."""
 
-    found: Decomposition
+    decomposition: Decomposition
     moved: Moments
     answers: int
     measured: float
 
 
+def _joined(cells: Sequence[CellErrors], quiet: Sequence[CellErrors]) -> CellErrors:
+    """Return the errors of the cells of several chips; `quiet` are theirs, programmed without read noise."""
+    parts, silent = (
+        np.concatenate([one.parts for one in some], axis=1) if some else None for some in (cells, quiet)
+    )
+    assert parts is not None
+    return CellErrors(parts, cells[0].measured, silent)
+
+
 def _silent_replays(
-    twins: Sequence[RunRecipe], file: RunFile, trust: Trust, progress: Told
+    twins: Sequence[RunRecipe], file: RunFile, trust: Trust, progress: StageProgress
 ) -> list[Replayed | ReplayedCells]:
     """Return what the same chips come to when they are programmed without read noise; nothing where that cannot be."""
     recipes = [quiet for one in twins if (quiet := without_read_noise(one)) is not None]
@@ -299,7 +244,7 @@ def _silent_replays(
 
 
 def _explain(
-    replays: Sequence[Replayed], silent: Sequence[Replayed], draws: int, seed: int, progress: Told
+    replays: Sequence[Replayed], silent: Sequence[Replayed], draws: int, seed: int, progress: StageProgress
 ) -> _Explained:
     """Decompose the error of a run's answers, of its twin or of several; `silent` are programmed without read noise."""
     asked, quiet = (
@@ -309,13 +254,13 @@ def _explain(
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
     effort = sum(one.effort for _, one in asked)
     own = partial(_mean_error, asked, quiet)
-    found = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
+    result = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
     redrawn = [
         partial(_mean_error, _at_moment(asked, moment), _at_moment(quiet, moment)) for moment in moments
     ]
-    moved = moved_values(own, redrawn, found, order_rng, progress)
+    moved = moved_values(own, redrawn, result, order_rng, progress)
     measured = float(np.mean([one.measured for _, one in asked]))
-    return _Explained(found, moved, len(replays[0].questions), measured)
+    return _Explained(result, moved, len(replays[0].questions), measured)
 
 
 def _as_budget(
@@ -328,51 +273,32 @@ def _as_budget(
     seed: int,
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
-    found, measured = explained.found, explained.measured
-    low, high = _intervals(found.values, explained.moved.values, found.errors)
-    low_mended, high_mended = _intervals(found.mended, explained.moved.mended)
-    whole = np.append(explained.moved.values.sum(axis=1) + found.rest, found.whole)
-    low_again, high_again = repetition_interval(whole) if draws else (found.whole, found.whole)
+    result, measured = explained.decomposition, explained.measured
+    low, high = _intervals(result.values, explained.moved.values, result.errors)
+    low_mended, high_mended = _intervals(result.mended, explained.moved.mended)
+    whole = np.append(explained.moved.values.sum(axis=1) + result.rest, result.whole)
+    low_again, high_again = repetition_interval(whole) if draws else (result.whole, result.whole)
     again = math.sqrt(max(float(low_again), 0.0)), math.sqrt(float(high_again))
     scale = 1.0 / measured if measured > 0.0 else math.nan
-    gains = scale * (found.whole - found.mended)
+    gains = scale * (result.whole - result.mended)
     shares = [
         CauseShare(
-            cause,
-            share=float(scale * found.values[i]),
-            low=float(scale * low[i]),
-            high=float(scale * high[i]),
-            alone=math.sqrt(found.alone[i]),
-            mended=math.sqrt(found.mended[i]),
-            mended_low=math.sqrt(max(low_mended[i], 0.0)),
-            mended_high=math.sqrt(high_mended[i]),
-            gain=float(gains[i]),
-            acts=acting(cause, float(scale * found.values[i]), float(gains[i])),
+            cause, share=float(scale * result.values[i]), low=float(scale * low[i]),
+            high=float(scale * high[i]), alone=math.sqrt(result.alone[i]), mended=math.sqrt(result.mended[i]),
+            mended_low=math.sqrt(max(low_mended[i], 0.0)), mended_high=math.sqrt(high_mended[i]),
+            gain=float(gains[i]), acts=acting(cause, float(scale * result.values[i]), float(gains[i])),
         )
-        for i, cause in enumerate(found.causes)
-    ]
+        for i, cause in enumerate(result.causes)
+    ]  # fmt: skip
     return Budget(
-        path=recipe.path,
-        title=title,
-        procedure=recipe.kind.__name__,
-        bench=recipe.source.bench.name,
-        preset=recipe.provenance.get("preset", ""),
-        status=status,
-        error=kind.error,
-        answers=explained.answers,
-        counted=kind.counted[explained.answers != 1],
-        drawn=kind.drawn,
-        measured=math.sqrt(measured),
-        twin=math.sqrt(found.whole),
-        again=again,
-        shares=tuple(sorted(shares, key=lambda one: -one.share)),
-        rest=scale * found.rest,
-        unexplained=scale * (measured - found.whole),
-        orders=found.orders,
-        draws=draws,
-        seed=seed,
+        path=recipe.path, title=title, procedure=recipe.kind.__name__, bench=recipe.source.bench.name,
+        preset=recipe.provenance.get("preset", ""), status=status, error=kind.error,
+        answers=explained.answers, counted=kind.counted[explained.answers != 1], drawn=kind.drawn,
+        measured=math.sqrt(measured), twin=math.sqrt(result.whole), again=again,
+        shares=tuple(sorted(shares, key=lambda one: -one.share)), rest=scale * result.rest,
+        unexplained=scale * (measured - result.whole), orders=result.orders, draws=draws, seed=seed,
         remarks=recipe.remarks,
-    )
+    )  # fmt: skip
 
 
 def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecipe]:
@@ -398,16 +324,11 @@ def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecip
     )
     return [
         replace(
-            recipe,
-            source=source,
-            preset=cells,
-            chip_seed=chip,
-            after=None,
-            remarks=(*recipe.remarks, remark),
-            provenance=recipe.provenance | {"preset": cells},
+            recipe, source=source, preset=cells, chip_seed=chip, after=None,
+            remarks=(*recipe.remarks, remark), provenance=recipe.provenance | {"preset": cells},
         )
         for chip in np.random.SeedSequence([seed, 1]).generate_state(CHIPS).tolist()
-    ]
+    ]  # fmt: skip
 
 
 def _recipe_of(path: Path, trust: Trust) -> RunRecipe:

@@ -17,10 +17,7 @@ SMALLEST = 1e-3  # of the measured error: less is not drawn
 def save_budget(budget: Budget, path: str | os.PathLike[str]) -> Path:
     """Draw a budget into a picture file; return it.
 
-    Raises
-    ------
-    InputError
-        The picture cannot be written, or has another suffix.
+    `InputError` where the picture cannot be written, or has another suffix.
     """
     title = f"{budget.title}, {budget.error}: {budget.measured:.3g}"
     return plot_panels(title, [shares_drawing(budget), errors_drawing(budget)], path)
@@ -37,27 +34,20 @@ def shares_drawing(budget: Budget) -> Drawing:
         mended = one is first
         marks.append(
             Mark(
-                "rows",
-                "to be mended first" if mended else "",
-                np.array([100.0 * one.share]),
-                y[number : number + 1],
-                palette.OUTSIDE if mended else palette.INSIDE,
-                low=np.array([100.0 * one.low]),
-                high=np.array([100.0 * one.high]),
+                "rows", "to be mended first" if mended else "", np.array([100.0 * one.share]),
+                y[number : number + 1], palette.OUTSIDE if mended else palette.INSIDE,
+                low=np.array([100.0 * one.low]), high=np.array([100.0 * one.high]),
             )
-        )
+        )  # fmt: skip
     if others:
         values = np.array([100.0 * share for _, share in others])
         marks.append(Mark("rows", "", values, y[len(budget.shares) :], palette.FAINT))
     names = [f"{one.cause} ({one.acts})" if one.acts else one.cause for one in budget.shares]
     names += [name for name, _ in others]
     return Drawing(
-        "Shares of the causes",
-        marks=tuple(marks),
-        levels=(ReferenceLevel("", x=0.0),),
-        x=AxisText("share of the squared error / %"),
-        names=tuple(reversed(names)),
-    )
+        "Shares of the causes", marks=tuple(marks), levels=(ReferenceLevel("", x=0.0),),
+        x=AxisText("share of the squared error / %"), names=tuple(reversed(names)),
+    )  # fmt: skip
 
 
 def errors_drawing(budget: Budget) -> Drawing:
@@ -71,11 +61,7 @@ def errors_drawing(budget: Budget) -> Drawing:
         "Relative error",
         marks=(
             Mark(
-                "points",
-                "if only this were there",
-                alone[drawn],
-                y[drawn],
-                palette.SERIES[6],
+                "points", "if only this were there", alone[drawn], y[drawn], palette.SERIES[6],
                 marker="circle",
             ),
             Mark("points", "if this were mended", mended, y, palette.FORECAST, marker="diamond"),
@@ -84,10 +70,10 @@ def errors_drawing(budget: Budget) -> Drawing:
         x=AxisText("relative error"),
         x_scale="log",
         names=tuple(reversed(names)),
-    )
+    )  # fmt: skip
 
 
 def _others(budget: Budget) -> list[tuple[str, float]]:
     """Return what of the error is no cause's: of the encoding, and what the twin does not have."""
-    found = [("encoding", budget.rest), ("not explained", budget.unexplained)]
-    return [(name, share) for name, share in found if abs(share) >= 5e-4]
+    result = [("encoding", budget.rest), ("not explained", budget.unexplained)]
+    return [(name, share) for name, share in result if abs(share) >= 5e-4]

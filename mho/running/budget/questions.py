@@ -1,19 +1,39 @@
-"""The answers of a run whose error a budget explains: as the run measured it, and as its twin gives it with causes off.
+"""The answers of a run whose error a budget explains: matched with the exchanges behind them, given again with causes off.
 
 The error is relative and squared, ||answer - exact||^2 / ||exact||^2: independent causes add to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, Holding, Place, SwitchedCircuits
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.levels import Levels
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.instruments.arrays import (
+    CAUSES,
+    CELLS,
+    Cause,
+    Causes,
+    Exchange,
+    HeldCells,
+    Holding,
+    Place,
+    SwitchedCircuits,
+    Targets,
+    TargetsByArray,
+    held_later,
+)
+from mho.instruments.bench_file import BenchFile
 from mho.procedures import (
+    Block,
     LoopOnCells,
     Multiply,
     MultiplyPlan,
@@ -21,10 +41,133 @@ from mho.procedures import (
     largest_linear,
     random_by_active,
 )
-from mho.running.budget.repeated_bench import RepeatedBench
+from mho.procedures.base import Procedure
+from mho.procedures.stream import NullStream
+from mho.running.budget.conductances import LastReads
+from mho.running.budget.shares import StageProgress
+from mho.runs import RunFile
 
-RAILED = 1.0
-"""Squared error of a loop that rails at every input scale: that of an answer of 0."""
+
+@dataclass(frozen=True)
+class LoopTargets:
+    """Targets of a loop's cells."""
+
+    loop: LoopOnCells
+    first: Mapping[str, Targets]  # of the first slice, array by array
+    second: Mapping[str, Targets]  # what the run aimed the second slice at; empty without one
+
+    @classmethod
+    def of(cls, loop: LoopOnCells, matrix: Floats) -> Self:
+        """Return those of a programmed loop that holds `matrix` (n, n)."""
+        first = {name: Targets(*both) for name, both in loop.targets(matrix).items()}
+        second = {}
+        if loop.second_slice is not None:
+            for block in loop.second_slice.blocks():
+                aimed = loop.levels.conductance(block.digits)
+                second[block.placement.array] = Targets(aimed, aimed)
+        return cls(loop, first, second)
+
+    def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> dict[str, Floats]:
+        """Return the conductances (k, k) of the cells of each array, S, without noise."""
+        result = {name: one.held(cells[name], causes) for name, one in self.first.items()}
+        if not self.second:
+            return result
+        wires, rounded = "wires" in causes, "quantisation" in causes
+        if wires and causes >= CELLS:
+            return result | {name: cells[name].now for name in self.second}
+        aimed = self.loop.second_targets(
+            {name: one.rounded if rounded else one.exact for name, one in self.first.items()},
+            {name: one.read_as(cells[name], causes) for name, one in self.first.items()},
+            wires=wires,
+        )
+        levels = self.loop.levels
+        for name, one in self.second.items():
+            target = aimed[name]
+            if rounded:
+                target = levels.conductance(np.rint(target / levels.step).astype(np.int64))
+            result[name] = held_later(one.missed(cells[name], causes, target), cells[name], causes)
+        return result
+
+
+Lines = Sequence[int] | NDArray[np.int64]
+
+
+class Railed(Exception):
+    """A loop sits in its clamps at every input scale: there is no answer."""
+
+
+@dataclass(frozen=True)
+class LoopInputs:
+    """What code that plays vectors asks a bench for: its file, and the conductance of the loop's inputs, S."""
+
+    file: BenchFile
+    input_conductance: float
+
+
+class RepeatedBench:
+    """Every block in its place answers as it did, the first time as in its first exchange.
+
+    `targets`: of the cells in each place.
+    `causes`: those that are on.
+    `facts`: of the bench that played them.
+    """
+
+    def __init__(
+        self,
+        circuits: SwitchedCircuits,
+        targets: Mapping[Place, Holding],
+        causes: Causes,
+        facts: LoopInputs | None = None,
+    ) -> None:
+        self._circuits, self._targets, self._causes = circuits, targets, causes
+        self._recorded: dict[Place, list[Exchange]] = {}
+        self._played: dict[Place, int] = {}
+        self._place: Place | None = None
+        if facts is not None:
+            self.file, self.input_conductance = facts.file, facts.input_conductance
+
+    def follow(self, exchanges: Iterable[Exchange]) -> None:
+        """Repeat these from now on, where a place is among them; elsewhere those before."""
+        recorded: dict[Place, list[Exchange]] = {}
+        for one in exchanges:
+            recorded.setdefault(one.place, []).append(one)
+        self._recorded |= recorded
+        self._played |= dict.fromkeys(recorded, 0)
+
+    def connect_multiply(self, array: str, rows: Lines, columns: Lines) -> None:
+        """Connect a block for `multiply`."""
+        self._place = "MULT", array, tuple(map(int, rows)), tuple(map(int, columns))
+
+    def connect_invert(self, positive: str, rows: Lines, columns: Lines, **loop: Any) -> None:
+        """Close the inverting loop around a block, with its diagonal and other arrays as they were."""
+        self._place = "INV", positive, tuple(map(int, rows)), tuple(map(int, columns))
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Return currents (samples, columns), A."""
+        return self._answer(volts)
+
+    def invert(self, volts: Floats) -> Floats:
+        """Return settled outputs (samples, n), V, NaN in a row where one is in its clamp.
+
+        `Railed` where that is so in all of them.
+        """
+        outputs = self._answer(volts)
+        if largest_linear(outputs) is None:
+            raise Railed
+        return outputs
+
+    def _answer(self, volts: Floats) -> Floats:
+        place = self._place
+        assert place is not None  # whoever plays has connected a block
+        recorded, number = self._recorded[place], self._played[place]
+        self._played[place] = number + 1
+        exchange = recorded[min(number, len(recorded) - 1)]
+        if number >= len(recorded):  # the run played fewer
+            exchange = exchange.later(number - len(recorded) + 1)
+        return self._circuits.repeat(exchange, self._targets[place], self._causes, volts)
+
+
+RAILED = 1.0  # squared error of a loop that rails at every input scale: that of an answer of 0
 
 
 class Question(Protocol):
@@ -56,33 +199,15 @@ class Question(Protocol):
 
 @dataclass(frozen=True)
 class LoopQuestion:
-    """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps.
+    """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps."""
 
-    Attributes
-    ----------
-    measured : float
-        Squared error, as the run file has it; NaN where it has none.
-    exchange : Exchange
-        Inputs (scales, k), largest first.
-    targets : Holding
-        Of the loop's cells.
-    per_unit : (scales,) array
-        Output that stands for 1 in the loop's solution, V.
-    solution : (n,) array
-        Exact, of the system as given.
-    given : callable
-        Solution of the loop -> that of the system as given.
-    order : int
-        Number of the loop's unknowns.
-    """
-
-    measured: float
-    exchange: Exchange
-    targets: Holding
-    per_unit: Floats
-    solution: Floats
-    given: Callable[[Floats], Floats]
-    order: int
+    measured: float  # squared error, as the run file has it; NaN where it has none
+    exchange: Exchange  # inputs (scales, k), largest first
+    targets: Holding  # of the loop's cells
+    per_unit: Floats  # (scales,) array; output that stands for 1 in the loop's solution, V
+    solution: Floats  # (n,) array; exact, of the system as given
+    given: Callable[[Floats], Floats]  # solution of the loop -> that of the system as given
+    order: int  # number of the loop's unknowns
     causes: tuple[Cause, ...] = tuple(CAUSES)
     effort: int = 1
 
@@ -105,23 +230,11 @@ class LoopQuestion:
 
 @dataclass(frozen=True)
 class ProductQuestion:
-    """The sums of digits that programmed tiles answer to random patterns, before they are rounded.
+    """The sums of digits that programmed tiles answer to random patterns, before they are rounded."""
 
-    Attributes
-    ----------
-    measured : float
-        Mean squared error over the mean square of the digits' exact sums, as the run file has it.
-    exchanges : tuple of Exchange
-        In the order in which the run played them: the calibration of each tile, then the patterns.
-    targets : mapping of Holding
-        Of the cells in each place.
-    procedure : Multiply
-    plan : MultiplyPlan
-    """
-
-    measured: float
-    exchanges: tuple[Exchange, ...]
-    targets: Mapping[Place, Holding]
+    measured: float  # mean squared error over the mean square of the exact sums, as the run file has it
+    exchanges: tuple[Exchange, ...]  # as the run played them: first the calibration of each tile
+    targets: Mapping[Place, Holding]  # of the cells in each place
     procedure: Multiply
     plan: MultiplyPlan
     causes: tuple[Cause, ...] = tuple(CAUSES)
@@ -158,3 +271,175 @@ def volts_per_unit(volts: Floats, rhs: Floats, cells: LoopOnCells, input_conduct
     """Return the outputs (scales,), V, that stand for 1 in the solution for inputs (scales, k), V, of `rhs` (n,)."""
     shares = volts[:, : len(rhs)] @ rhs / (rhs @ rhs)
     return np.asarray(-input_conductance * shares * cells.encoding.unit / cells.step)
+
+
+MOST_ANSWERS = 64  # of one run that are explained, the first ones
+
+
+class AllAnswered(Exception):
+    """All answers of the run have been given."""
+
+
+class Answers(NullStream):
+    """Hears of a run's answers, and matches them with the exchanges behind them."""
+
+    table: ClassVar[str]
+
+    def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
+        super().__init__()
+        self.file, self.procedure, self.plan, self.bench = file, procedure, plan, bench
+        self.report: StageProgress = lambda stage, done, total: None
+        shapes = {
+            one.name: (one.rows, one.columns)
+            for one in parse_chip_map(bench.chip_text, "the chip map").arrays
+        }
+        self.reads = LastReads(shapes)
+        self.record: Any = self._record
+        self.record_block: Any = self._record_block
+        self.last: Exchange | None = None
+        self.questions: list[Question] = []
+
+    def _record(self, table: str, **row: Any) -> None:
+        if table == "pulses":
+            self.reads.take(row)
+            self.forget()
+
+    def _record_block(self, table: str, columns: Any) -> None:
+        if table == "pulses":
+            self.reads.take(columns)
+            self.forget()
+        else:
+            self.match(table, columns)
+
+    def forget(self) -> None:
+        """Forget what was played before the cells were programmed further."""
+        self.last = None
+
+    def match(self, table: str, columns: Any) -> None:
+        """Match rows of other tables with the exchange before; nothing here."""
+
+    def add(self, question: Question, answers: int, most: int = MOST_ANSWERS) -> None:
+        """Add one of a run's answers; `AllAnswered` with the last that is explained."""
+        self.questions.append(question)
+        if len(self.questions) == min(most, answers):
+            raise AllAnswered
+
+    def progress(self, stage: str, done: float, total: float, **values: Any) -> None:
+        """Tell how far the repetition is."""
+        self.report(f"repeating: {stage}", int(done), int(total))
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take an exchange that has just been played."""
+        if exchange.board.mode != "MULT":
+            self.last = exchange
+
+
+class InversionAnswers(Answers):
+    """Those of `Invert`: every right-hand side of every matrix, at all scales in one exchange."""
+
+    def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
+        super().__init__(file, procedure, plan, bench)
+        table = file.table("solutions")
+        self._errors = {
+            (int(m), int(b)): float(e)
+            for m, b, e in zip(table["matrix"], table["rhs"], table["error"], strict=True)
+        }
+
+    def match(self, table: str, columns: Any) -> None:
+        """Match the rows of a right-hand side with the exchange before."""
+        if table != "inversions" or self.last is None:
+            return
+        number, index = int(columns["matrix"][0]), int(columns["rhs"][0])
+        if not self._errors:
+            raise AllAnswered
+        measured = self._errors.get((number, index))
+        if measured is None:  # every scale clamped an output, or the run did not come so far
+            if (number, index) > max(self._errors):
+                raise AllAnswered
+            return
+        loop, systems = self.plan.loops[number], self.plan.systems
+        rhs = systems.rhs[index]
+        question = LoopQuestion(
+            measured**2, self.last, LoopTargets.of(loop.cells, loop.matrix),
+            volts_per_unit(self.last.volts, rhs, loop.cells, self.bench.input_conductance),
+            systems.solutions[number, index], np.asarray, len(rhs),
+        )  # fmt: skip
+        self.add(question, len(self._errors))
+
+
+class FirstCycles(Answers):
+    """Those of `Solve`: the bare INV of each right-hand side's first cycle, before any refinement."""
+
+    def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
+        super().__init__(file, procedure, plan, bench)
+        table = file.table("cycles")
+        first = table["cycle"] == 1
+        self._played = {
+            int(b): (u, v)
+            for b, u, v in zip(
+                table["rhs"][first], table["input"][first], table["output"][first], strict=True
+            )
+        }
+
+    def emit(self, table: str, **row: Any) -> None:
+        """Match a first cycle with the exchange before."""
+        if table != "cycles" or row["cycle"] != 1 or self.last is None:
+            return
+        column = int(row["rhs"])
+        if column not in self._played:
+            raise AllAnswered
+        system, plan = self.plan.system, self.procedure.matrix_in_use.plan  # type: ignore[attr-defined]
+        form, held = plan.preconditioning, plan.loop.matrix + plan.shift * np.eye(len(plan.loop.matrix))
+        rhs = form.equations(system.rhs[:, column])
+        conductance = self.bench.input_conductance
+        question = LoopQuestion(
+            np.nan, self.last, LoopTargets.of(plan.cells, held),
+            volts_per_unit(self.last.volts, rhs, plan.cells, conductance), system.reference[:, column],
+            lambda found: system.unknowns(form.solution(found)), len(rhs),
+        )  # fmt: skip
+        volts, outputs = self._played[column]
+        per_unit = volts_per_unit(volts[None], rhs, plan.cells, conductance)
+        played = replace(question, per_unit=per_unit)
+        self.add(replace(question, measured=played.error_of(outputs[None])), len(self._played))
+
+
+class Sums(Answers):
+    """Those of `Multiply`: sums of digits of random patterns, before they are rounded to integers."""
+
+    def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
+        super().__init__(file, procedure, plan, bench)
+        self._played: list[Exchange] = []
+        table = file.table("patterns")
+        whole = float(np.sum(table["expected"].astype(np.float64) ** 2))
+        if not whole:
+            raise InputError(f"{file.path} holds no sum of digits that is not 0 ({file.status})")
+        self._measured = float(np.sum(table["error"] ** 2)) / whole
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take an exchange that has just been played."""
+        self._played.append(exchange)
+
+    def match(self, table: str, columns: Any) -> None:
+        """Take all exchanges since the cells were programmed, once the patterns are over."""
+        if table != "linearity":
+            return
+        assert isinstance(self.procedure, Multiply)
+        levels = self.plan.chip.level_scale()
+        targets = tile_targets(self.plan.tiles, levels)
+        played = tuple(one for one in self._played if one.board.block is not None)
+        self.add(ProductQuestion(self._measured, played, targets, self.procedure, self.plan), 1)
+
+    def forget(self) -> None:
+        """Forget what was played before the cells were programmed further: verify reads of whole columns."""
+        self._played.clear()
+
+
+def tile_targets(tiles: Iterable[Block], levels: Levels) -> dict[Place, Holding]:
+    """Return the targets of multiplying tiles, in their places; exact are whole digits."""
+    result: dict[Place, Holding] = {}
+    for tile in tiles:
+        place = tile.placement
+        lines = place.array, tuple(map(int, place.rows)), tuple(map(int, place.columns))
+        one = Targets(levels.conductance(tile.digits), levels.step * tile.digits.astype(np.float64))
+        result["MULT", *lines] = TargetsByArray({place.array: one})
+    return result

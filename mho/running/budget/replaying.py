@@ -1,8 +1,7 @@
 """Repeats a run on its own twin as far as its answers, and keeps what went on between cells and converters.
 
-An answer takes many loops and products, each played with what the ones before came to. A twin with causes off carries out
-the same code, calibration included, on a bench that repeats the run's exchanges with the vectors that it is then given. The
-scale of an inverse by blocks is not in a run's file, only what the first step along it came to: that is the answer.
+A twin with causes off carries out the same code, calibration included, on a bench that repeats the run's exchanges with the
+vectors that it is then given. Of an inverse by blocks the answer is what the first step along its length came to.
 """
 
 from __future__ import annotations
@@ -40,15 +39,25 @@ from mho.procedures import (
 )
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
-from mho.running.budget.answers import Answers, Enough, FirstCycles, HeardInversions, Sums, tile_targets
 from mho.running.budget.conductances import CellErrors, cell_errors
-from mho.running.budget.loop_targets import LoopTargets
-from mho.running.budget.questions import RAILED, Question, squared_error
-from mho.running.budget.repeated_bench import LoopInputs, Railed, RepeatedBench
-from mho.running.budget.shares import Told
-from mho.running.continuing import as_found_by
-from mho.running.cutting import Cut, CutShort
-from mho.running.openers import Opening, taking_up
+from mho.running.budget.questions import (
+    RAILED,
+    AllAnswered,
+    Answers,
+    FirstCycles,
+    InversionAnswers,
+    LoopInputs,
+    LoopTargets,
+    Question,
+    Railed,
+    RepeatedBench,
+    Sums,
+    squared_error,
+    tile_targets,
+)
+from mho.running.budget.shares import StageProgress
+from mho.running.continuing import chip_before
+from mho.running.phases import Cut, CutShort, Opening, with_earlier
 from mho.running.recipe import RunRecipe
 from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status
@@ -59,17 +68,10 @@ APART = 1 << 20  # exchanges of an answer, at most: their noise is numbered
 
 
 class WatchedBlocks(ProgrammedBlockMatrix):
-    """A matrix by blocks that records its pulses, and keeps what was played before and for the calibration.
-
-    Attributes
-    ----------
-    taken : callable
-        Returns what was played since it was called last.
-    before, calibration : tuples of Exchange
-    """
+    """A matrix by blocks that records its pulses, and keeps what was played before and for the calibration."""
 
     recorded = True
-    taken: Callable[[], tuple[Exchange, ...]]
+    taken: Callable[[], tuple[Exchange, ...]]  # returns what was played since it was called last
     before: tuple[Exchange, ...] = ()
     calibration: tuple[Exchange, ...] = ()
 
@@ -83,16 +85,8 @@ class WatchedBlocks(ProgrammedBlockMatrix):
 class Blocks:
     """The programmed blocks of a solve, on twins with any causes: calibrated anew for each set of them.
 
-    Parameters
-    ----------
-    facts : LoopInputs
-        Of the bench that repeated the run.
-    procedure : Solve
-    plan : PreparedSolve
-    targets : mapping of Holding
-        Of the cells in each place.
-    before, calibration : tuples of Exchange
-        What was played before the products were calibrated, and for that.
+    `targets`: of the cells in each place.
+    `before`, `calibration`: what was played before the products were calibrated, and for that.
     """
 
     def __init__(
@@ -114,27 +108,20 @@ class Blocks:
     ) -> Floats:
         """Return the unknowns after the first cycle of a right-hand side.
 
-        Raises
-        ------
-        Railed
-            When a loop gives no answer.
+        `Railed` when a loop gives no answer.
         """
         matrix, bench = self._calibrated(circuits, causes)
         bench.follow(played)
         system, form = self.plan.system, matrix.plan.preconditioning
         cycle = next(
             refine(
-                form.equations(system.rhs[:, column]),
-                matrix.invert,
-                matrix.multiply,
+                form.equations(system.rhs[:, column]), matrix.invert, matrix.multiply,
                 lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
-                lambda unknowns, size: False,
-                method=matrix.method,
-                correction_bits=int(self._procedure.correction_bits),
-                max_cycles=1,
+                lambda unknowns, size: False, method=matrix.method,
+                correction_bits=int(self._procedure.correction_bits), max_cycles=1,
                 measure=lambda residual: system.measure(form.given_equations(residual)),
             )
-        )
+        )  # fmt: skip
         return system.unknowns(form.solution(cycle.solution))
 
     def redrawn(self, moment: int) -> Blocks:
@@ -173,23 +160,12 @@ class Blocks:
 
 @dataclass(frozen=True)
 class BlockQuestion:
-    """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step.
+    """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step."""
 
-    Attributes
-    ----------
-    measured : float
-        Squared error, as the run file has it.
-    blocks : Blocks
-    column : int
-        Number of the right-hand side.
-    exchanges : tuple of Exchange
-        What was played in the cycle.
-    """
-
-    measured: float
+    measured: float  # squared error, as the run file has it
     blocks: Blocks
-    column: int
-    exchanges: tuple[Exchange, ...]
+    column: int  # number of the right-hand side
+    exchanges: tuple[Exchange, ...]  # what was played in the cycle
     causes: tuple[Cause, ...] = tuple(CAUSES)
 
     @property
@@ -252,11 +228,10 @@ class FirstBlockCycles(Answers):
             return
         column = int(row["rhs"])
         if column not in self._errors:
-            raise Enough
+            raise AllAnswered
         blocks = self._blocks = self._blocks or self._programmed()
-        self.found.append(BlockQuestion(self._errors[column] ** 2, blocks, column, played))
-        if len(self.found) == min(MOST_BLOCK_ANSWERS, len(self._errors)):
-            raise Enough
+        question = BlockQuestion(self._errors[column] ** 2, blocks, column, played)
+        self.add(question, len(self._errors), MOST_BLOCK_ANSWERS)
 
     def _programmed(self) -> Blocks:
         """Return the blocks, each with its targets."""
@@ -282,27 +257,15 @@ def by_blocks(plan: PreparedSolve) -> BlockSolvePlan:
 
 @dataclass(frozen=True)
 class AnswerKind:
-    """Answers of a kind that have an error to explain.
+    """Answers of a kind that have an error to explain."""
 
-    Attributes
-    ----------
-    answers : type
-        What hears of them.
-    error : str
-        Which error that is.
-    counted : str
-        What is counted: one of these, and several.
-    drawn : str
-        What is drawn anew for an interval.
-    """
-
-    answers: type[Answers]
-    error: str
-    counted: tuple[str, str] = ("answer", "answers")
-    drawn: str = "noise is drawn anew on the same programmed cells"
+    answers: type[Answers]  # what hears of them
+    error: str  # which error that is
+    counted: tuple[str, str] = ("answer", "answers")  # what is counted: one of these, and several
+    drawn: str = "noise is drawn anew on the same programmed cells"  # what is drawn anew for an interval
 
 
-_ONE_STEP = AnswerKind(HeardInversions, "error of the one-step INV")
+_ONE_STEP = AnswerKind(InversionAnswers, "error of the one-step INV")
 _BY_ONE_LOOP = AnswerKind(FirstCycles, "error of the first INV, before refinement")
 _BY_BLOCKS = AnswerKind(FirstBlockCycles, "error after the first cycle, of one INV by blocks")
 _SUMS = AnswerKind(
@@ -315,34 +278,24 @@ _CELLS = AnswerKind(
     "cells are drawn anew from these",
 )
 
-NEGLIGIBLE = 1e-9
-"""Share of a noise that weighs nothing and is drawn all the same."""
+NEGLIGIBLE = 1e-9  # share of a noise that weighs nothing and is drawn all the same
 
+# Procedures, and the kind of their answers by the plan
 KINDS: dict[type[Procedure], Callable[[Any], AnswerKind]] = {
     Invert: lambda plan: _ONE_STEP,
     Solve: lambda plan: _BY_BLOCKS if isinstance(plan.on_chip, BlockSolvePlan) else _BY_ONE_LOOP,
     Multiply: lambda plan: _SUMS,
     Program: lambda plan: _CELLS,
 }
-"""Procedures, and the kind of their answers by the plan."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """A run as its twin repeated it.
-
-    Attributes
-    ----------
-    kind : AnswerKind
-    questions : tuple of Question
-        Its answers.
-    circuits : SwitchedCircuits
-        On which they are given again with causes off.
-    """
+    """A run as its twin repeated it."""
 
     kind: AnswerKind
-    questions: tuple[Question, ...]
-    circuits: SwitchedCircuits
+    questions: tuple[Question, ...]  # its answers
+    circuits: SwitchedCircuits  # on which they are given again with causes off
     remarks: tuple[str, ...] = ()
 
 
@@ -369,20 +322,21 @@ class _SolveOnMatrix(Solve):
 
 
 def replay(
-    recipe: RunRecipe, file: RunFile, trust: Trust = deny_all, told: Told = lambda stage, done, total: None
+    recipe: RunRecipe,
+    file: RunFile,
+    trust: Trust = deny_all,
+    report: StageProgress = lambda stage, done, total: None,
 ) -> Replayed | ReplayedCells:
     """Repeat a run on its own twin as far as its answers, or a programming as far as it came.
 
-    Raises
-    ------
-    InputError
-        For a run of another kind, or one that has no answer.
+    `InputError` for a run of another kind, or one that has no answer.
     """
     watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
-    opener = as_found_by(recipe, trust)
-    if recipe.resume_of is not None:
-        opener = taking_up(recipe.resume_of, opener)
-    with opener(Opening(recipe.seed, [_heard(told)], Control())) as opened, watched.procedure() as procedure:
+    opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
+    with (
+        opener(Opening(recipe.seed, [_observer(report)], Control())) as opened,
+        watched.procedure() as procedure,
+    ):
         bench = opened.bench
         plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([recipe.seed, 1]))
         if isinstance(plan, PreparedSolve) and plan.system.residual_only:
@@ -392,19 +346,19 @@ def replay(
             )
         kind = KINDS[recipe.kind](plan)
         stream = kind.answers(file, procedure, plan, bench)
-        stream.told = told
+        stream.report = report
         stream.earlier, stream.chip_kept = opened.earlier, opened.chip_kept
         if recipe.kind.cell_record and recipe.status is not Status.FINISHED:
             Cut(recipe.path, recipe.kind.cell_record).watch(stream)
         recorder = ExchangeRecorder(bench, stream.reads.of, stream.keep)
         try:
             procedure.execute(plan, bench, stream)
-        except (Enough, CutShort):
+        except (AllAnswered, CutShort):
             pass
         except Aborted:
             raise
         except MhoError:  # the run may have ended so too, after its answers
-            if not stream.found:
+            if not stream.questions:
                 raise
         finally:
             recorder.close()
@@ -413,10 +367,10 @@ def replay(
         if recipe.kind is Program:
             errors = cell_errors(file, plan, bench, stream.reads)
             return ReplayedCells(kind, errors, _remarks(recipe, errors, plan.digits.size))
-    if not stream.found:
+    if not stream.questions:
         raise InputError(f"{recipe.path} holds no answer whose error could be explained ({file.status})")
     return Replayed(
-        kind, tuple(stream.found), SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero)
+        kind, tuple(stream.questions), SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero)
     )
 
 
@@ -450,9 +404,9 @@ def _remarks(recipe: RunRecipe, errors: CellErrors, asked: int) -> tuple[str, ..
     )
 
 
-def _heard(told: Told) -> Observer:
+def _observer(report: StageProgress) -> Observer:
     def hear(event: Any) -> None:
         if isinstance(event, Progress):
-            told(event.stage, event.done, event.total)
+            report(event.stage, event.done, event.total)
 
     return hear

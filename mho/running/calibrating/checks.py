@@ -1,8 +1,8 @@
 """Posterior predictive checks: measured numbers beside those of the same runs on chips drawn from a preset's posterior.
 
 Of each number, the probability that the measured one is drawn as the others are: twice the smaller share of them all on
-either side (Gelman, Meng and Stern, Statistica Sinica 6, 733 (1996)). Draws differ in parameters and in chips, so that a
-number in the middle says no more than that these data do not contradict the preset.
+either side (Gelman, Meng and Stern, Statistica Sinica 6, 733 (1996)). A number in the middle says no more than that these
+data do not contradict the preset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis import palette
 from mho.analysis.calibration import PulseTable, formed_above, pulse_table
+from mho.analysis.figures import AxisText, Drawing, Mark, plot_panels
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import MhoError
@@ -40,45 +42,24 @@ from mho.toml import parse_toml
 
 Columns = dict[str, NDArray[np.float64]]
 
+# Procedures that are carried out again, as the pulses that they choose follow their reads
 REPEATED: dict[str, type[Procedure]] = {kind.__name__: kind for kind in (Form, Program, Response, Switching)}
-"""Procedures that are carried out again, as the pulses that they choose follow their reads."""
-
 MOSTLY = 0.5  # of the cells of a program run; of a fresh one only those of digit 0 get no pulse
 
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """A run with pulses.
+    """A run with pulses."""
 
-    Attributes
-    ----------
-    name : str
-        Of its file.
-    how : PulseTable
-    columns : mapping
-        Its pulses, the columns of `mho.analysis.calibration.read_records`.
-    kind : type of Procedure or None
-        The procedure; None where the table's pulses are repeated one by one.
-    values : mapping
-        Parameters of the procedure.
-    source : BenchSource or None
-        Bench and chip map.
-    chip : ChipMap or None
-    digits : array or None
-        Of a program run: wanted of each cell.
-    why_not : str
-        Why it cannot be repeated; "" where it can.
-    """
-
-    name: str
+    name: str  # of its file
     how: PulseTable
-    columns: Columns
-    kind: type[Procedure] | None = None
-    values: dict[str, Any] = field(default_factory=dict)
-    source: BenchSource | None = None
+    columns: Columns  # its pulses, as `mho.analysis.calibration.read_records` has them
+    kind: type[Procedure] | None = None  # the procedure; None where pulses are repeated one by one
+    values: dict[str, Any] = field(default_factory=dict)  # parameters of the procedure
+    source: BenchSource | None = None  # bench and chip map
     chip: ChipMap | None = None
-    digits: NDArray[np.int64] | None = None
-    why_not: str = ""
+    digits: NDArray[np.int64] | None = None  # of a program run: wanted of each cell
+    why_not: str = ""  # why it cannot be repeated; "" where it can
 
 
 def measured_run(path: str | os.PathLike[str]) -> MeasuredRun | None:
@@ -150,7 +131,7 @@ FORMING, SHORTEST = 4.3, 1e-5  # V, on line and gate, below what destroys a cell
 HIGH = 0.3  # of the top: a cell that was found above it is left as forming leaves it, one below is RESET
 
 
-class KeptTables(NullStream):
+class TableRecorder(NullStream):
     """Keeps the rows of one table, and nothing else."""
 
     def __init__(self, table: str) -> None:
@@ -181,20 +162,13 @@ class KeptTables(NullStream):
 def repeat(run: MeasuredRun, preset: str, seed: int) -> Columns:
     """Repeat a run on cells of a preset, and return its pulses.
 
-    Parameters
-    ----------
-    run : MeasuredRun
-        One that can be repeated.
-    preset : str
-        A name, a file, or the text of one.
-    seed : int
-        Of everything random.
+    `preset`: a name, a file, or the text of one.
     """
     if run.kind is None:
         return _replayed(run.columns, preset, seed)
     assert run.source is not None  # a procedure has a bench
     assert run.chip is not None
-    stream = KeptTables(run.how.table)
+    stream = TableRecorder(run.how.table)
     with ArrayBench(as_arrays(run.source, preset), preset, seed) as bench:
         _as_found(bench, run, run.chip, preset)
         procedure = run.kind(**run.values)
@@ -276,23 +250,13 @@ KNOWN = 0.8  # share of the draws that have the number at all
 
 @dataclass(frozen=True)
 class Check:
-    """One measured number beside the drawn ones.
-
-    Attributes
-    ----------
-    run : str
-    quantity : ComparedQuantity
-    measured : float
-    draws : (draws,) array
-    held_out : bool
-        Whether the preset was made without this run.
-    """
+    """One measured number beside the drawn ones."""
 
     run: str
     quantity: ComparedQuantity
     measured: float
-    draws: Floats
-    held_out: bool = False
+    draws: Floats  # (draws,) array
+    held_out: bool = False  # whether the preset was made without this run
 
     @property
     def probability(self) -> float:
@@ -317,19 +281,11 @@ CHANCE = 0.01  # with which a perfect twin has more numbers outside than one tha
 
 @dataclass(frozen=True)
 class Checks:
-    """All checks of a preset.
-
-    Attributes
-    ----------
-    checks : tuple of Check
-    draws : int
-    not_repeated : mapping
-        Runs that were not repeated, and why.
-    """
+    """All checks of a preset."""
 
     checks: tuple[Check, ...]
     draws: int
-    not_repeated: Mapping[str, str] = field(default_factory=dict)
+    not_repeated: Mapping[str, str] = field(default_factory=dict)  # runs that were not repeated, and why
 
     @property
     def outside(self) -> tuple[Check, ...]:
@@ -368,23 +324,10 @@ def check_runs(
 ) -> Checks:
     """Repeat runs on chips drawn from a preset's posterior, and compare.
 
-    Parameters
-    ----------
-    paths, held_out : sequences of path
-        Runs that the preset was made from, and others; those without pulses are left out.
-    preset : str
-        A preset's name, file, or text.
-    draws : int
-        Chips, at least 40.
-    seed : int
-        Of all draws.
-    progress : function, optional
-        Called with chips done and all.
-
-    Raises
-    ------
-    BenchError
-        For a preset or a posterior that cannot be used.
+    `paths`, `held_out`: runs that the preset was made from, and others; those without pulses are left out.
+    `preset`: a preset's name, file, or text.
+    `draws`: chips, at least 40.
+    `BenchError` for a preset or a posterior that cannot be used.
     """
     posterior = PosteriorDraws(preset)
     least = formed_above(asdict(cell_preset(preset)))
@@ -441,3 +384,48 @@ def _part(run: MeasuredRun, least: float) -> Part:
         return [value for _, one in parts for value in one(columns)]
 
     return [quantity for quantities, _ in parts for quantity in quantities], values
+
+
+def save_checks(checks: Checks, title: str, path: str | os.PathLike[str]) -> Path:
+    """Draw the checks that lie along an axis into a picture file; return it.
+
+    `InputError` where the picture cannot be written, or has another suffix.
+    """
+    panels: dict[tuple[str, str], list[Check]] = {}
+    for check in checks.checks:
+        if np.isfinite(check.quantity.x):
+            panels.setdefault((check.run, check.quantity.panel), []).append(check)
+    return plot_panels(title, [_panel(some) for some in panels.values()], path)
+
+
+def _panel(checks: Sequence[Check]) -> Drawing:
+    """Return one panel: intervals of the drawn numbers, and the measured ones on them."""
+    first = checks[0]
+    series = list(dict.fromkeys(one.quantity.what for one in checks))
+    marks: list[Mark] = []
+    for number, what in enumerate(series):
+        some = [one for one in checks if one.quantity.what == what]
+        x = np.array([one.quantity.x for one in some])
+        middle, low, high = np.array([one.interval for one in some]).T
+        colour = palette.SERIES[0] if len(series) == 1 else (palette.SERIES * 2)[(0, 2, 5)[number % 3]]
+        name = "drawn, 95 %" if len(series) == 1 else f"drawn, {what}"
+        marks.append(Mark("whiskers", name, x, middle, colour, opacity=0.75, low=low, high=high))
+        measured = np.array([one.measured for one in some])
+        marks.append(
+            Mark("points", "measured" if not number else "", x, measured, palette.INK, marker="diamond")
+        )
+        out = np.array([one.outside for one in some])
+        if out.any():
+            marks.append(Mark("points", "", x[out], measured[out], palette.OUTSIDE, marker="diamond"))
+    outside = [one for one in checks if one.outside]
+    if outside:
+        marks.append(
+            Mark("points", "measured, outside", np.empty(0), np.empty(0), palette.OUTSIDE, marker="diamond")
+        )
+    q = first.quantity
+    held = ", held out" if first.held_out else ""
+    return Drawing(
+        f"{first.run}{held}: {q.panel}", marks=tuple(marks), x=AxisText(q.x_name, q.x_unit),
+        y=AxisText("G" if q.unit == "S" else q.panel, q.unit), x_scale="log" if q.x_unit == "s" else "linear",
+        counts=not q.x_unit,
+    )  # fmt: skip

@@ -21,9 +21,8 @@ READ, SET, RESET = range(3)  # codes of the column `kind`
 SAME, TINY = 1e-3, 1e-12  # relative and absolute differences of voltages and widths that count as none
 DISTINCT, BINS = 12, 8  # voltages that are told apart each; bins where there are more
 FEWEST = 20  # pulses of a bin
+# What may be varied of SETs, with its name and unit
 AXES = {"gate": ("V_WL", "V"), "width": ("width", "s"), "voltage": ("V_BL", "V")}
-"""What may be varied of SETs, with its name and unit."""
-
 QUARTILES = (0.25, 0.5, 0.75)
 FORMING = (0.1, 0.5, 0.9)
 LONGEST = 0.95
@@ -31,22 +30,11 @@ LONGEST = 0.95
 
 @dataclass(frozen=True)
 class ComparedQuantity:
-    """One number of a run.
+    """One number of a run."""
 
-    Attributes
-    ----------
-    panel : str
-        What it is of; those of one panel are drawn together.
-    what : str
-        Which number: mean, 25 % quantile.
-    x : float
-        Where: a voltage, a digit; NaN for a number of the whole run.
-    x_name, x_unit, unit : str
-    """
-
-    panel: str
-    what: str
-    x: float
+    panel: str  # what it is of; those of one panel are drawn together
+    what: str  # which number: mean, 25 % quantile
+    x: float  # where: a voltage, a digit; NaN for a number of the whole run
     x_name: str
     x_unit: str
     unit: str
@@ -124,10 +112,7 @@ def of_programming(
 ) -> Part:
     """Return pulses a cell and the share in its window by digit, and the 95 % quantile of pulses.
 
-    Parameters
-    ----------
-    digits : (rows, columns) array
-        Wanted of the cells where `rows` and `lines` cross.
+    `digits` (rows, columns): wanted of the cells where `rows` and `lines` cross.
     """
     known = np.unique(digits)
     quantities = [
@@ -195,7 +180,7 @@ def of_cycles() -> Part:
     ]
 
     def values(columns: Columns) -> list[float]:
-        found: list[float] = []
+        result: list[float] = []
         for _, kind in states:
             logs = _by_cell(columns, kind)
             cycle = float(np.sqrt(np.mean([one.var(ddof=1) for one in logs]))) if logs else np.nan
@@ -204,8 +189,8 @@ def of_cycles() -> Part:
             apart = [one - one.mean() for one in logs]
             squares = sum(float(one @ one) for one in apart)
             memory = sum(float(one[1:] @ one[:-1]) for one in apart) / squares if squares else np.nan
-            found += [median, cycle, cell, memory]
-        return found
+            result += [median, cycle, cell, memory]
+        return result
 
     return quantities, values
 

@@ -1,17 +1,18 @@
-"""The standard protocol over a sample of a chip's cells: one plan, its run files in one folder, and one report.
-
-- `sampling`: which cells; `broken_lines`: which take the place of those that turn out broken;
-- `protocol`: the experiments with their sizes; `plan_files`: their plan as a file, and what a bench refuses of it;
-- `carrying_out`: step by step, from wherever the folder's run files stop; `bench_time`: how long it takes.
-"""
+"""The standard protocol over a sample of a chip's cells: one plan, its run files in one folder, and one report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.characterising.bench_time import ExpectedStep, Rehearsed, expected_steps, rehearsed
-    from mho.running.characterising.carrying_out import Characterisation, StepEnd
+    from mho.running.characterising.carrying_out import (
+        Characterisation,
+        ExpectedStep,
+        Rehearsed,
+        StepEnd,
+        expected_steps,
+        rehearsed,
+    )
     from mho.running.characterising.plan_files import (
         PLAN,
         CharacterisationRequest,
@@ -25,15 +26,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "PLAN",
-    "Characterisation",
-    "CharacterisationRequest",
-    "ExpectedStep",
-    "Planned",
-    "Rehearsed",
-    "StepEnd",
-    "expected_steps",
-    "plan_protocol",
-    "rehearsed",
-    "write_plan",
-]
+    "PLAN", "Characterisation", "CharacterisationRequest", "ExpectedStep", "Planned", "Rehearsed", "StepEnd",
+    "expected_steps", "plan_protocol", "rehearsed", "write_plan",
+]  # fmt: skip

@@ -1,16 +1,13 @@
 """Carries out the plan of a characterisation, step by step, from wherever the run files in its folder stop.
 
-Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a file that is finished is kept, any other one is
-put aside and its step is begun again. What contact test and forming found broken drops out of the steps after
-them; their run files say which cells, and why. A simulated bench stays open from step to step; taken up again, its chip is
-brought to where it was by repeating the finished steps.
-
-Experiments visit crossings of rows and columns: a broken cell drops out together with one of its lines. The line on which
-more is broken goes, and another of the sample takes its place where all its crossings are sound.
+Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a finished one is kept, any other is put aside and
+its step begun again. Experiments visit crossings of rows and columns: a broken cell drops out of the steps after it with
+the one of its lines on which more is broken, and another of the sample takes its place where all its crossings are sound.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,17 +23,20 @@ from mho.chip_maps.matrix_files import load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
 from mho.input_files import bench_key
 from mho.instruments import Bench
+from mho.instruments.bench_file import load_bench_file
+from mho.instruments.opening import open_rehearsal
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.conditions import load_conditions
 from mho.procedures.stream import Control, Observer
-from mho.running.characterising.plan_files import PLAN
-from mho.running.characterising.protocol import joined
-from mho.running.continuing import going_on_from
+from mho.running.characterising.plan_files import PLAN, joined
+from mho.running.continuing import chip_after
 from mho.running.execution import run
-from mho.running.openers import Opening, named
+from mho.running.phases import Opening, named
 from mho.running.plan import Plan, PlannedRun, load_plan
+from mho.running.queue import own_seconds
+from mho.running.rehearsal import MESSAGE_TIMES, bus_reports
 from mho.runs import GOING_ON, RunFile, Status
 
 Places = list[int]
@@ -45,12 +45,8 @@ Places = list[int]
 def without_broken(broken: NDArray[np.bool_], rows: Places, columns: Places) -> tuple[Places, Places]:
     """Return rows and columns whose crossings are all sound, near the wanted ones in number and place; perhaps none.
 
-    Parameters
-    ----------
-    broken : (m, n) array
-        Of the whole sample.
-    rows, columns : list of int
-        Wanted places in it.
+    `broken` (m, n): of the whole sample.
+    `rows`, `columns`: wanted places in it.
     """
     kept = [list(rows), list(columns)]
     spare = [sorted(set(range(size)) - set(lines)) for size, lines in zip(broken.shape, kept, strict=True)]
@@ -82,37 +78,24 @@ def _sound_spare(
 
 
 FINISHED, KEPT, SKIPPED, FAILED = "finished", "kept", "skipped", "failed"
+# Procedures whose files tell of broken cells. A cell that write-verify gave up is a result, of a strategy,
+# too.
 TELLING = ("contact", "form")
-"""Procedures whose files tell of broken cells. A cell that write-verify gave up is a result, of a strategy, too."""
+# Those that visit every cell of the sample, as a yield is one of all of them
 ALL_CELLS = ("contact", "form", "map")
-"""Those that visit every cell of the sample, as a yield is one of all of them."""
-
+# Gives a run its observers and its control, for as long as it lasts
 During = Callable[[PlannedRun], AbstractContextManager[tuple[Sequence[Observer], Control | None]]]
-"""Gives a run its observers and its control, for as long as it lasts."""
 
 
 @dataclass(frozen=True)
 class StepEnd:
-    """How a step came out.
-
-    Attributes
-    ----------
-    planned : PlannedRun
-    end : str
-        `FINISHED`, `KEPT` (it was finished before), `SKIPPED` or `FAILED`.
-    reason : str
-        Of a step that was skipped or failed.
-    path : Path or None
-        Its run file.
-    left_out : str
-        Broken cells of its lines, and what was done about them.
-    """
+    """How a step came out."""
 
     planned: PlannedRun
-    end: str
-    reason: str = ""
-    path: Path | None = None
-    left_out: str = ""
+    end: str  # `FINISHED`, `KEPT` (it was finished before), `SKIPPED` or `FAILED`
+    reason: str = ""  # of a step that was skipped or failed
+    path: Path | None = None  # its run file
+    left_out: str = ""  # broken cells of its lines, and what was done about them
 
 
 @contextmanager
@@ -124,12 +107,8 @@ def unobserved(planned: PlannedRun) -> Iterator[tuple[Sequence[Observer], Contro
 class Characterisation:
     """A plan and the folder with its run files.
 
-    Parameters
-    ----------
-    place : Path
-        The folder, or the plan in it.
-    bench : Bench, optional
-        An open bench on which everything is done, instead of that of the plan.
+    `place`: the folder, or the plan in it.
+    `bench`: an open bench on which everything is done, instead of that of the plan.
     """
 
     def __init__(self, place: Path, bench: Bench | None = None) -> None:
@@ -163,19 +142,8 @@ class Characterisation:
     ) -> list[StepEnd]:
         """Carry out what remains; a step that fails is told, and the next one begins.
 
-        Parameters
-        ----------
-        during : callable
-            Gives each run its observers and its control.
-        tell : callable
-            Called with the end of each step.
-        stopping : callable
-            Whether a failure ends everything: the bench may be live.
-
-        Raises
-        ------
-        Aborted
-            Somebody stopped it. The file of the step says so, and those before are finished.
+        `stopping`: whether a failure ends everything: the bench may be live.
+        `Aborted`: somebody stopped it. The file of the step says so, and those before are finished.
         """
         ends: list[StepEnd] = []
         with _Chip(self.plan.runs[0], self._bench) as chip:
@@ -201,16 +169,11 @@ class Characterisation:
         try:
             with during(planned) as (observers, control):
                 run(
-                    procedure,
-                    chip.bench(observers, control),
-                    seed=planned.seed,
-                    output=path,
-                    observers=observers,
-                    control=control,
+                    procedure, chip.bench(observers, control), seed=planned.seed, output=path,
+                    observers=observers, control=control,
                     resume_of=earlier if earlier is not None and not chip.simulated else None,
-                    same_chip=chip.runs,
-                    provenance=self._provenance(planned, left_out),
-                )
+                    same_chip=chip.runs, provenance=self._provenance(planned, left_out),
+                )  # fmt: skip
         except Aborted:
             raise
         except MhoError as error:
@@ -225,8 +188,8 @@ class Characterisation:
         return StepEnd(planned, FINISHED, path=path, left_out=left_out)
 
     def _provenance(self, planned: PlannedRun, left_out: str) -> dict[str, str]:
-        told = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
-        return told | ({"left_out": left_out} if left_out else {})
+        provenance = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
+        return provenance | ({"left_out": left_out} if left_out else {})
 
     def _fitted(self, planned: PlannedRun) -> tuple[Procedure | str, str]:
         """Return the step's procedure on the cells that are sound, or why it has nothing to do; and what was left out."""
@@ -261,7 +224,7 @@ class Characterisation:
         pool = self._pool(planned)
         if planned.procedure in ALL_CELLS or pool is None or not {"rows", "columns"} <= values.keys():
             return values, ""
-        broken, told = self._broken(planned, pool)
+        broken, defects = self._broken(planned, pool)
         wanted = CellRange.parse(values["rows"], values["columns"])
         if not (np.isin(wanted.rows, pool.rows).all() and np.isin(wanted.columns, pool.columns).all()):
             return values, ""  # other cells than the sample's, by the plan's author
@@ -270,7 +233,7 @@ class Characterisation:
             return values, ""
         rows, columns = without_broken(broken, *places)
         cells = CellRange(pool.rows[rows], pool.columns[columns])
-        left_out = _in_words(wanted, cells, told)
+        left_out = _in_words(wanted, cells, defects)
         if not cells.count:
             return None, left_out
         values |= {"rows": joined(cells.rows), "columns": joined(cells.columns)}
@@ -292,14 +255,14 @@ class Characterisation:
         self, planned: PlannedRun, pool: CellRange
     ) -> tuple[NDArray[np.bool_], Mapping[tuple[int, int], str]]:
         """Return which cells of the sample are known to be broken, and of each what is."""
-        broken, told = np.zeros(pool.shape, dtype=bool), {}
+        broken, defects = np.zeros(pool.shape, dtype=bool), {}
         paths = self._before(planned, *TELLING)
         for one in collect_defects(paths).defects.defects if paths else ():
             if one.array == planned.parameters.get("array"):
                 for i, j in np.argwhere(_covered(one, pool)).tolist():
                     broken[i, j] = True
-                    told[int(pool.rows[i]), int(pool.columns[j])] = f"{one.defect} ({one.run})"
-        return broken, told
+                    defects[int(pool.rows[i]), int(pool.columns[j])] = f"{one.defect} ({one.run})"
+        return broken, defects
 
 
 @dataclass
@@ -343,7 +306,7 @@ class _Chip:
             opener = (
                 named(self.first.bench, self.first.preset)
                 if self.last is None
-                else going_on_from(self.last, bench_key(self.first.bench))
+                else chip_after(self.last, bench_key(self.first.bench))
             )
             opening = Opening(self.first.seed or 0, observers, control or Control())
             self._open = self._stack.enter_context(opener(opening)).bench
@@ -390,11 +353,11 @@ def _covered(finding: DefectFinding, pool: CellRange) -> NDArray[np.bool_]:
     return np.outer(rows, columns)
 
 
-def _in_words(wanted: CellRange, used: CellRange, told: Mapping[tuple[int, int], str]) -> str:
+def _in_words(wanted: CellRange, used: CellRange, defects: Mapping[tuple[int, int], str]) -> str:
     """Return which cells of the wanted lines are broken, and which lines are used instead."""
     inside = [
         f"[{row}, {column}] {what}"
-        for (row, column), what in sorted(told.items())
+        for (row, column), what in sorted(defects.items())
         if row in wanted.rows and column in wanted.columns
     ]
     parts = ["; ".join(inside)]
@@ -404,3 +367,75 @@ def _in_words(wanted: CellRange, used: CellRange, told: Mapping[tuple[int, int],
             instead = f", {', '.join(map(str, new))} taken instead" if new.size else ""
             parts.append(f"{what}{'s' * (gone.size > 1)} {', '.join(map(str, gone))} left out{instead}")
     return ": ".join(parts[:1]) + "".join(f"; {part}" for part in parts[1:])
+
+
+@dataclass(frozen=True)
+class ExpectedStep:
+    """What a step is expected to take on real instruments."""
+
+    planned: PlannedRun
+    pulses: int | None
+    seconds: float | None  # s; None where its procedure does not say
+    reason: str = ""  # why it would be refused, for what is known without a bench
+
+
+def expected_steps(characterisation: Characterisation) -> list[ExpectedStep]:
+    """Return what the remaining steps are expected to take on a bench of real instruments, if nothing is broken."""
+    result = []
+    for planned in characterisation.remaining():
+        source = load_bench_file(planned.bench)
+        real = source.model_copy(update={"bench": source.bench.model_copy(update={"simulation": None})})
+        try:
+            procedure = planned.make()
+            own = procedure.estimate(procedure.check(), real)
+        except MhoError as error:
+            result.append(ExpectedStep(planned, None, None, str(error)))
+            continue
+        result.append(ExpectedStep(planned, own.pulses, own_seconds(own, real)))
+    return result
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a rehearsal of all steps on the twins of a bench came to."""
+
+    steps: tuple[tuple[StepEnd, float], ...]  # each with its time on the instruments, s
+    message_seconds: float  # what messages take beside, s, as `mho.running.rehearsal` assumes it
+    incidents: tuple[str, ...]  # what would have gone wrong at the wires
+
+    @property
+    def seconds(self) -> float:
+        """All together, s."""
+        return sum(seconds for _, seconds in self.steps) + self.message_seconds
+
+
+def rehearsed(
+    folder: Path, during: During = unobserved, tell: Callable[[StepEnd], None] = lambda end: None
+) -> Rehearsed:
+    """Carry a plan out on the twins of its bench, cells of the plan's preset, and keep nothing of it."""
+    first = Characterisation(folder)
+    planned = first.plan.runs[0]
+    source = load_bench_file(planned.bench)
+    times: list[tuple[StepEnd, float]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="mho-rehearsal-") as name,
+        open_rehearsal(source, preset=planned.preset, seed=planned.seed) as bench,
+    ):
+        laboratory = bench.laboratory
+        assert laboratory is not None  # a rehearsal always has one
+        copy = Path(name)
+        for file in folder.iterdir():
+            if file.suffix in (".toml", ".csv"):
+                (copy / file.name).write_bytes(file.read_bytes())
+        begun = bench.now()
+
+        def timed(end: StepEnd) -> None:
+            nonlocal begun
+            times.append((end, bench.now() - begun))
+            begun = bench.now()
+            tell(end)
+
+        Characterisation(copy, bench).carry_out(during, timed)
+        buses = bus_reports(source.bench, laboratory, MESSAGE_TIMES)
+        incidents = tuple(f"{one.kind}: {one.detail}" for one in laboratory.incidents)
+    return Rehearsed(tuple(times), sum(bus.seconds for bus in buses), incidents)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.running.queue.bench_notices import tell_queue
     from mho.running.queue.database import StorageError
-    from mho.running.queue.durations import own_seconds
     from mho.running.queue.job import (
         ACTIVE,
         ENDED,
@@ -24,7 +23,15 @@ if TYPE_CHECKING:
         expected_text,
         expected_together,
     )
-    from mho.running.queue.orders import Expected, checked, checked_all, expect, order_of_run, orders_of_plan
+    from mho.running.queue.orders import (
+        Expected,
+        checked,
+        checked_all,
+        expect,
+        order_of_run,
+        orders_of_plan,
+        own_seconds,
+    )
     from mho.running.queue.policy import Policy, Reaction
     from mho.running.queue.store import NO_REVISION, Queue, queue_path
 else:
@@ -33,29 +40,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ACTIVE",
-    "ENDED",
-    "NO_REVISION",
-    "Expected",
-    "Job",
-    "JobStatus",
-    "Lane",
-    "Order",
-    "Policy",
-    "Queue",
-    "Reaction",
-    "StorageError",
-    "Total",
-    "checked",
-    "checked_all",
-    "duration",
-    "expect",
-    "expected_sum",
-    "expected_text",
-    "expected_together",
-    "order_of_run",
-    "orders_of_plan",
-    "own_seconds",
-    "queue_path",
+    "ACTIVE", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
+    "Reaction", "StorageError", "Total", "checked", "checked_all", "duration", "expect", "expected_sum",
+    "expected_text", "expected_together", "order_of_run", "orders_of_plan", "own_seconds", "queue_path",
     "tell_queue",
-]
+]  # fmt: skip

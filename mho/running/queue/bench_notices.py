@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from mho.errors import QueueError, UnsafeError
 from mho.input_files import bench_key
-from mho.processes import Safed, end_whole, make_safe_apart
-from mho.running.queue.job import ACTIVE, unsafe_text
-from mho.running.queue.job_processes import family_of_workers, worker_lives
+from mho.processes import SafetyResult, end_whole, make_safe_apart
+from mho.running.queue.job import ACTIVE, family_of_workers, unsafe_text, worker_lives
 from mho.running.queue.store import Queue, queue_path
 
 
-def tell_queue(bench: str, found: Safed) -> str:
+def tell_queue(bench: str, found: SafetyResult) -> str:
     """Write to the queue of the runs folder, if there is one, that a bench is safe, or which outputs are not.
 
-    Parameters
-    ----------
-    bench : str
-        Packaged name or bench file.
-
-    Returns
-    -------
-    str
-        What is to be said of it; empty for nothing.
+    Return what is to be said of it; empty for nothing.
     """
     path, key = queue_path(), bench_key(bench)
     if not path.exists():
@@ -43,15 +34,8 @@ def tell_queue(bench: str, found: Safed) -> str:
 def ensure_safe(bench: str) -> str:
     """Make a bench safe if its queue warns of it or a job on it has lost its worker; a runner does this first.
 
-    Returns
-    -------
-    str
-        Message for the user; empty when the queue has no warning, or there is no queue.
-
-    Raises
-    ------
-    UnsafeError
-        When it could not be confirmed safe; `live` names the roles, as far as they are known.
+    Return a message for the user; empty when the queue has no warning, or there is no queue. `UnsafeError` when it could
+    not be confirmed safe; `live` names the roles, as far as they are known.
     """
     path, key = queue_path(), bench_key(bench)
     if not path.exists():
@@ -66,16 +50,16 @@ def ensure_safe(bench: str) -> str:
         return ""
     if left:  # processes started by the worker may still run
         end_whole(None, family_of_workers(path, key))
-    found = make_safe_apart(bench)
-    if not found.safe:
-        live = found.live or lane.live
+    state = make_safe_apart(bench)
+    if not state.safe:
+        live = state.live or lane.live
         raise UnsafeError(
-            f"{unsafe_text(key, live, found.reason)}. Nothing was begun; see to the bench, then `mho bench safe {key}`, or "
+            f"{unsafe_text(key, live, state.reason)}. Nothing was begun; see to the bench, then `mho bench safe {key}`, or "
             f"`mho queue acknowledge --bench {key}` on your own word",
             live=live,
         )
-    told = (
+    sentences = (
         f"bench {key} was not confirmed safe, and was made safe by a fresh process first",
-        tell_queue(bench, found),
+        tell_queue(bench, state),
     )
-    return "; ".join(filter(None, told))
+    return "; ".join(filter(None, sentences))

@@ -18,12 +18,11 @@ from mho.running.queue.policy import Policy, Reaction
 from mho.runs.conclusion import Conclusion
 from mho.runs.labels import Labels
 
+# Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be
+# live. 4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for
+# "not given". 5: when a bench was read back as safe, and when that was taken on somebody's word. 6: what the
+# runs of jobs conclude. 7: their sample, operator and project.
 VERSION = 7
-"""Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live.
-4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for "not given". 5: when a
-bench was read back as safe, and when that was taken on somebody's word. 6: what the runs of jobs conclude. 7: their sample,
-operator and project."""
-
 _TABLES = """
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -120,18 +119,7 @@ def statements(version: int) -> list[str]:
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
-_ORDER = (
-    "procedure",
-    "parameters",
-    "bench",
-    "seed",
-    "preset",
-    "output",
-    "folder",
-    "after",
-    "force",
-    "labels",
-)
+_ORDER = [field.name for field in fields(Order)]
 _OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
 _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
 
@@ -143,12 +131,8 @@ class StorageError(QueueError):
 class Database:
     """An open queue file, created if it is missing. A change is on the disk when the `changing` block ends.
 
-    Raises
-    ------
-    QueueError
-        The file is no queue, or comes from a newer mho.
-    StorageError
-        It cannot be opened; by every method, it cannot be used at the moment.
+    `QueueError` where the file is no queue, or comes from a newer mho; `StorageError` where it cannot be
+    opened; by every method, it cannot be used at the moment.
     """
 
     def __init__(self, path: Path) -> None:
@@ -165,7 +149,7 @@ class Database:
                 self._check()
                 self._use_write_ahead_log()
                 self._connection.execute("PRAGMA synchronous = FULL")
-                self._see_to_tables()
+                self._create_tables()
         except BaseException:
             self.close()
             raise
@@ -290,7 +274,7 @@ class Database:
                     raise
             time.sleep(0.01)
 
-    def _see_to_tables(self) -> None:
+    def _create_tables(self) -> None:
         if int(self.value("PRAGMA user_version")) == VERSION:
             return  # one that may only be read can still be shown
         with self.changing():
@@ -348,10 +332,7 @@ def _path(text: str | None) -> Path | None:
 def order_row(order: Order) -> dict[str, str | int | None]:
     """Return the columns of `jobs` that an order fills.
 
-    Raises
-    ------
-    QueueError
-        For a parameter that is no text, number or truth value.
+    `QueueError` for a parameter that is no text, number or truth value.
     """
     try:
         parameters = json.dumps(order.parameters, allow_nan=False)
@@ -364,17 +345,11 @@ def order_row(order: Order) -> dict[str, str | int | None]:
             "it to a file and give the file's name"
         ) from None
     return {
-        "procedure": order.procedure,
-        "parameters": parameters,
-        "bench": order.bench,
-        "seed": order.seed,
-        "preset": order.preset,
-        "output": None if order.output is None else str(order.output),
-        "folder": str(order.folder),
-        "after": order.after,
-        "force": order.force,
+        "procedure": order.procedure, "parameters": parameters, "bench": order.bench, "seed": order.seed,
+        "preset": order.preset, "output": None if order.output is None else str(order.output),
+        "folder": str(order.folder), "after": order.after, "force": order.force,
         "labels": json.dumps(order.labels.given(), ensure_ascii=False),
-    }
+    }  # fmt: skip
 
 
 def lane_of(row: sqlite3.Row) -> Lane:

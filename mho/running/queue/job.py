@@ -1,7 +1,8 @@
-"""The contents of a queue: its jobs, and the state of each bench's queue (`Lane`)."""
+"""The contents of a queue: its jobs with their processes, and the state of each bench's queue (`Lane`)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any
 from mho.running.queue.policy import Policy
 from mho.runs.conclusion import Conclusion, outcome_line
 from mho.runs.labels import Labels
+from mho.runs.liveness import lives
 
 
 class JobStatus(StrEnum):
@@ -27,61 +29,34 @@ class JobStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
-"""A worker has the job, or had it when everything went down."""
+ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)  # a worker has the job, or had it when everything went down
 
 ENDED = (
-    JobStatus.FINISHED,
-    JobStatus.FAILED,
-    JobStatus.ABORTED,
-    JobStatus.INTERRUPTED,
-    JobStatus.SKIPPED,
-)
+    JobStatus.FINISHED, JobStatus.FAILED, JobStatus.ABORTED, JobStatus.INTERRUPTED, JobStatus.SKIPPED,
+)  # fmt: skip
 
 
+# Before the place, from 1, of another order among those that are added together; in the queue it is that
+# job's number
 WITHIN = "@"
-"""Before the place, from 1, of another order among those that are added together; in the queue it is that job's number."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """The task of a job.
+    """The task of a job."""
 
-    Attributes
-    ----------
-    procedure : str
-        A name that ``mho`` knows, or ``module:Class``.
-    parameters : dict
-        Values that differ from the defaults: text, numbers, booleans.
-    bench : str
-        A packaged bench's name, or the absolute path of a bench file.
-    seed : int or None
-        Of everything random; None draws a fresh one at every attempt.
-    preset : str or None
-        Cells of a simulated bench.
-    output : Path or None
-        Run file or folder; None for the folder in which the queue lies.
-    folder : Path
-        Absolute; relative paths start here.
-    after : str or None
-        A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip. On real
-        instruments the job that had the chip before, or None.
-    force : bool
-        Whether limits of the bench file that can hardly be meant are taken as they are.
-    labels : Labels
-        Sample, operator and project, as they are when the job is added: the runner may be somebody else's.
-    """
-
-    procedure: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    bench: str = "simulated"
-    seed: int | None = None
-    preset: str | None = None
-    output: Path | None = None
-    folder: Path = field(default_factory=Path.cwd)
+    procedure: str  # a name that ``mho`` knows, or ``module:Class``
+    parameters: dict[str, Any] = field(default_factory=dict)  # values that differ from the defaults
+    bench: str = "simulated"  # a packaged bench's name, or the absolute path of a bench file
+    seed: int | None = None  # of everything random; None draws a fresh one at every attempt
+    preset: str | None = None  # cells of a simulated bench
+    output: Path | None = None  # run file or folder; None for the folder in which the queue lies
+    folder: Path = field(default_factory=Path.cwd)  # absolute; relative paths start here
+    # a run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip.
+    # On real instruments the job that had the chip before, or None.
     after: str | None = None
-    force: bool = False
-    labels: Labels = field(default_factory=Labels)
+    force: bool = False  # whether limits of the bench file that can hardly be meant are taken as they are
+    labels: Labels = field(default_factory=Labels)  # when the job is added: the runner may be somebody else's
 
     def in_words(self) -> str:
         """Return procedure and parameters in one line."""
@@ -91,63 +66,29 @@ class Order:
 
 @dataclass(frozen=True)
 class Job:
-    """An order in the queue, with its state and outcome.
+    """An order in the queue, with its state and outcome."""
 
-    Attributes
-    ----------
-    id : int
-        Unique number, never reused.
-    priority : int
-        The highest goes first; 0 unless said otherwise.
-    position : int
-        The lowest goes first among jobs of one priority.
-    reason : str
-        Why it ended as it did, or why it waits again.
-    run : Path or None
-        The run file of the last attempt.
-    resume_of : Path or None
-        The run file of the attempt that the next one takes up.
-    attempts : int
-        How often it was begun.
-    worker, worker_birth : int, str or None
-        Process id of the worker that has it, and what tells that process from others (`liveness.birth_of`).
-    runner, runner_birth : int, str or None
-        The same of the runner that began it.
-    added, started, ended : float or None
-        Unix time, s.
-    estimate : float or None
-        Wall time it was expected to take, s.
-    seconds : float or None
-        What the finished run itself took, s: without its worker's start, and without pauses.
-    pulses : int or None
-        Pulses that it took.
-    error : str
-        Kind of error that ended it, as `mho.errors.recorded_name` has it (``LimitError``); empty without one.
-    conclusion : Conclusion or None
-        Of the run of its last attempt; None before its end, and where its run file has none.
-    """
-
-    id: int
+    id: int  # unique number, never reused
     order: Order
     status: JobStatus
-    priority: int
-    position: int
-    reason: str
-    run: Path | None
-    resume_of: Path | None
-    attempts: int
-    worker: int | None
-    worker_birth: str | None
-    runner: int | None
+    priority: int  # the highest goes first; 0 unless said otherwise
+    position: int  # the lowest goes first among jobs of one priority
+    reason: str  # why it ended as it did, or why it waits again
+    run: Path | None  # the run file of the last attempt
+    resume_of: Path | None  # the run file of the attempt that the next one takes up
+    attempts: int  # how often it was begun
+    worker: int | None  # process id of the worker that has it
+    worker_birth: str | None  # tells that process from others, see `liveness.birth_of`
+    runner: int | None  # the same of the runner that began it
     runner_birth: str | None
-    added: float
+    added: float  # Unix time, s, as the two below
     started: float | None
     ended: float | None
-    estimate: float | None
-    seconds: float | None
-    pulses: int | None
-    error: str = ""
-    conclusion: Conclusion | None = None
+    estimate: float | None  # wall time it was expected to take, s
+    seconds: float | None  # what the finished run took, s: without its worker's start, and without pauses
+    pulses: int | None  # pulses that it took
+    error: str = ""  # kind of error that ended it, as `mho.errors.recorded_name` has it; "" without one
+    conclusion: Conclusion | None = None  # of the run of its last attempt; None where there is none
 
     @property
     def outcome(self) -> str:
@@ -178,41 +119,20 @@ def unsafe_text(bench: str, live: Sequence[str], reason: str) -> str:
 
 @dataclass(frozen=True)
 class Lane:
-    """The state of one bench's queue.
-
-    Attributes
-    ----------
-    held : bool
-        Whether no further job is started, and a running one is paused.
-    reason : str
-        Why it is held.
-    unsafe : bool
-        Whether the bench is not confirmed safe. It stays so until somebody has made it safe, whatever becomes of the
-        queue, and it is made safe before anything else.
-    policy : Policy
-        What follows on a failure or an interruption.
-    unsafe_reason : str
-        Why it could not be confirmed.
-    live : tuple of str
-        Roles that may be live; empty when nothing is known of any.
-    confirmed : float or None
-        When every output of the bench was last read back as off, Unix time, s.
-    confirmed_by : str
-        In words, who did that.
-    acknowledged : float or None
-        When a user last stated that outputs which could not be read back are safe, Unix time, s.
-    """
+    """The state of one bench's queue."""
 
     bench: str
-    held: bool = False
-    reason: str = ""
+    held: bool = False  # whether no further job is started, and a running one is paused
+    reason: str = ""  # why it is held
+    # whether the bench is not confirmed safe. It stays so until somebody has made it safe, whatever becomes
+    # of the queue, and it is made safe before anything else.
     unsafe: bool = False
-    policy: Policy = field(default_factory=Policy)
-    unsafe_reason: str = ""
-    live: tuple[str, ...] = ()
-    confirmed: float | None = None
-    confirmed_by: str = ""
-    acknowledged: float | None = None
+    policy: Policy = field(default_factory=Policy)  # what follows on a failure or an interruption
+    unsafe_reason: str = ""  # why it could not be confirmed
+    live: tuple[str, ...] = ()  # roles that may be live; empty when nothing is known of any
+    confirmed: float | None = None  # when every output of the bench was last read back as off, Unix time, s
+    confirmed_by: str = ""  # in words, who did that
+    acknowledged: float | None = None  # when a user last stated that the outputs are safe, Unix time, s
 
     @property
     def on_word(self) -> str:
@@ -259,3 +179,18 @@ def expected_sum(seconds: float, known: int, unknown: int) -> str:
     if not known:
         return "how long is unknown" if unknown else "nothing to do"
     return f"{expected_text(seconds)} expected" + (f", and {unknown} of unknown length" if unknown else "")
+
+
+def family_of_workers(queue: Path, bench: str) -> str:
+    """Return the family mark of all that workers of a queue on a bench start, as `mho.processes.end_whole` looks for it."""
+    return f"{queue} {bench}"
+
+
+def worker_lives(job: Job) -> bool:
+    """Return whether the job's worker lives; a later process with the same number does not count."""
+    return job.worker is not None and lives(job.worker, job.worker_birth or "")
+
+
+def runner_lives(job: Job) -> bool:
+    """Return whether the runner that began the job lives, in another process."""
+    return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")

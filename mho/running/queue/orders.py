@@ -1,4 +1,4 @@
-"""Orders: checked before they are queued, with their expected duration; and the paths of their run files."""
+"""Orders: checked before they are queued, with their expected duration and the paths of their run files."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from mho.errors import InputError, MhoError, QueueError
 from mho.input_files import bench_key
-from mho.instruments.bench_file import is_real, read_bench_texts
-from mho.procedures.base import Procedure
+from mho.instruments.bench_file import BenchSource, is_real, read_bench_texts
+from mho.procedures.base import Estimate, Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
 from mho.procedures.origin import name_of
 from mho.running.plan import load_plan
-from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number
 from mho.running.trust import (
@@ -36,24 +36,133 @@ from mho.running.trust import (
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
 
+# From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of
+# the bench
+START = 3.0
+RUN = 0.5  # time of any run beside its pulses and reads, s (?): its file, and making the bench safe
+SIMULATED_PULSE = 1e-3
+# Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)
+HARDWARE_PULSE = 20e-3
+RECENT = 5  # jobs from which a median is taken
+CHAIN = 10_000  # runs on one chip that are followed back
+
+
+def expected_seconds(
+    order: Order, own: Estimate, queue: Queue, source: BenchSource, planned: Sequence[float | None] = ()
+) -> float | None:
+    """Return how long a job is expected to take, the start of its worker included, s; None when not known.
+
+    `order`: checked, with the unique name of its bench.
+    `planned`: expected durations of the previous orders of a plan, s; ``@2`` is the second of them.
+    """
+    real = source.bench.simulation is None  # whose chip is as it is: nothing is repeated
+    starts = [
+        max(job.ended - job.started - job.seconds, 0.0)
+        for job in queue.finished(order.bench)
+        if (real or job.order.after is None) and job.ended and job.started and job.seconds is not None
+    ]
+    start = median(starts[:RECENT]) if starts else START
+    before = repeated_seconds(None if real else order.after, queue, start, planned)
+    run = run_seconds(order, own, queue.finished(order.bench, order), source)
+    return None if before is None or run is None else start + before + run
+
+
+def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchSource) -> float | None:
+    """Return how long the run alone is expected to take, s; None when nothing is known.
+
+    Jobs with the same parameters say it themselves. Of others the last one gives the pace: what it took, over what
+    its procedure would have said. A procedure that says nothing may take any time with other parameters.
+
+    `last`: that finished with the same procedure, bench and cells, the newest first.
+    """
+    measured = [job for job in last if job.seconds is not None]
+    same = [job.seconds for job in measured if _alike(job.order, order)]
+    if same:
+        return median(same[:RECENT])  # type: ignore[type-var]
+    guess = own_seconds(own, source)
+    if guess is None or not measured:
+        return guess
+    newest = measured[0]
+    if own.seconds is None and newest.pulses:
+        before = own_seconds(Estimate(pulses=newest.pulses), source)
+    else:
+        before = own_seconds(_estimate_of(newest.order, source), source)
+    assert newest.seconds is not None
+    return guess if before is None else guess * newest.seconds / before
+
+
+def own_seconds(own: Estimate, source: BenchSource) -> float | None:
+    """Return the procedure's own estimate of a run, s; None when it gives none."""
+    if own.seconds is not None:
+        return RUN + own.seconds
+    pulse = HARDWARE_PULSE if source.bench.simulation is None else SIMULATED_PULSE
+    return None if own.pulses is None else RUN + own.pulses * pulse
+
+
+def repeated_seconds(
+    after: str | None, queue: Queue, start: float, planned: Sequence[float | None] = ()
+) -> float | None:
+    """Return how long the runs behind the chip of `after` take to repeat, s; None when not known.
+
+    `after`: as in an order; None for a fresh chip.
+    `start`: what a worker's start takes, s: a job that waits has it in its estimate.
+    """
+    total = 0.0
+    try:
+        for _ in range(CHAIN):
+            if after is None:
+                return total
+            waiting: float | None
+            if after.startswith(WITHIN):
+                waiting = planned[int(after.removeprefix(WITHIN)) - 1]
+            elif not after.startswith("#"):
+                return total + _file_seconds(Path(after))
+            else:
+                job = queue.job(int(after.removeprefix("#")))
+                if job.status is JobStatus.FINISHED and job.seconds is not None:
+                    total, after = total + job.seconds, job.order.after
+                    continue
+                waiting = job.estimate
+            return None if waiting is None else total + max(waiting - start, 0.0)
+    except (MhoError, LookupError, ValueError):  # errors are reported when it is run
+        pass
+    return None
+
+
+def _alike(one: Order, other: Order) -> bool:
+    """Return whether two orders of a procedure differ only in their seed."""
+    a, b = ({name: v for name, v in each.parameters.items() if name != "seed"} for each in (one, other))
+    return a == b
+
+
+def _file_seconds(path: Path) -> float:
+    """Return how long the run in a file, and those before it on its chip, took, s."""
+    total, after = 0.0, str(path)
+    for _ in range(CHAIN):
+        with RunFile(Path(after)) as run:
+            if run.end_time is not None:
+                total += (run.end_time - run.start_time).total_seconds()
+            after = run.provenance.get("after", "")
+        if not after:
+            break
+    return total
+
+
+def _estimate_of(order: Order, source: BenchSource) -> Estimate:
+    """Return the present estimate of an earlier order by its procedure; empty where its input is gone."""
+    with contextlib.suppress(Exception), contextlib.chdir(order.folder):
+        procedure = make_procedure(order.procedure, order.parameters)
+        return procedure.estimate(procedure.check(), source)
+    return Estimate()
+
 
 @dataclass(frozen=True)
 class Expected:
-    """A checked order, and what it will take.
+    """A checked order, and what it will take."""
 
-    Attributes
-    ----------
-    order : Order
-        With absolute paths.
-    pulses : int or None
-        Programming pulses; None when that is not known.
-    seconds : float or None
-        Wall time of the job, s; None when that is not known.
-    """
-
-    order: Order
-    pulses: int | None
-    seconds: float | None
+    order: Order  # with absolute paths
+    pulses: int | None  # programming pulses; None when that is not known
+    seconds: float | None  # wall time of the job, s; None when that is not known
 
 
 def checked(
@@ -69,7 +178,7 @@ def checked_all(
 ) -> list[tuple[Order, float | None]]:
     """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
     known: dict[str, tuple[Order, float | None]] = {}
-    found: list[tuple[Order, float | None]] = []
+    result: list[tuple[Order, float | None]] = []
     planned: list[float | None] = []
     real = {bench: is_real(bench) for bench in {order.bench for order in orders}}
     for order in orders:
@@ -79,12 +188,12 @@ def checked_all(
         if fresh and key in known:
             check_seed(order.seed)
             first, estimate = known[key]
-            found.append((replace(order, bench=first.bench, output=first.output), estimate))
+            result.append((replace(order, bench=first.bench, output=first.output), estimate))
         else:
-            found.append(checked(order, queue, trust, planned))
-            known.setdefault(key, found[-1])
-        planned.append(found[-1][1])
-    return found
+            result.append(checked(order, queue, trust, planned))
+            known.setdefault(key, result[-1])
+        planned.append(result[-1][1])
+    return result
 
 
 def expect(
@@ -92,25 +201,14 @@ def expect(
 ) -> Expected:
     """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
-    Parameters
-    ----------
-    order : Order
-        Relative paths start from its folder.
-    queue : Queue
-        Provides the durations of earlier such runs.
-    trust : callable
-        Called for code outside mho that a run file of the order names, as its worker cannot ask a user.
-    planned : sequence of float or None
-        Expected durations of the previous orders of a plan, s.
-
-    Raises
-    ------
-    MhoError
-        As `load_conditions` and the procedure's own check, and for a run or job that cannot be continued.
+    `order`: relative paths start from its folder.
+    `trust`: called for code outside mho that a run file of the order names, as its worker cannot ask a user.
+    `planned`: expected durations of the previous orders of a plan, s.
+    `MhoError` as `load_conditions` and the procedure's own check, and for a run or job that cannot be
+    continued.
     """
-    from mho.running.rehearsal import (
-        check_on_twins,
-    )  # with the twins, which a queue that is only read needs not
+    # With the twins, which a queue that is only read needs not
+    from mho.running.rehearsal import check_on_twins
 
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
@@ -139,10 +237,7 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
     On real instruments it is the job that had the same chip before: only what was learnt of its cells goes on, and of a
     job removed since that is nothing.
 
-    Raises
-    ------
-    QueueError
-        For a file or job that is not there, one of another bench, or a bench of real instruments.
+    `QueueError` for a file or job that is not there, one of another bench, or a bench of real instruments.
     """
     after = order.after or ""
     if after.startswith(WITHIN):  # of a plan
@@ -173,10 +268,7 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
 def run_before(order: Order, queue: Queue) -> Path | None:
     """Return the run file whose chip an order continues with, when the order is about to run; None for a fresh chip.
 
-    Raises
-    ------
-    QueueError
-        The job that it goes on from has not finished.
+    `QueueError` where the job that it goes on from has not finished.
     """
     if order.after is None:
         return None
@@ -216,10 +308,7 @@ def next_run_path(job: Job, folder: Path) -> Path:
 
     The job's number is in its name, so that jobs of one second stay apart.
 
-    Raises
-    ------
-    RunFileError
-        The order names a file that is in the way.
+    `RunFileError` where the order names a file that is in the way.
     """
     order = job.order
     output = folder if order.output is None else order.folder / order.output
@@ -234,10 +323,7 @@ def orders_of_plan(path: Path) -> list[Order]:
 
     On real instruments each goes on from the one before it on its bench, whose chip it has.
 
-    Raises
-    ------
-    InputError
-        For anything wrong in the plan, as `load_plan`.
+    `InputError` for anything wrong in the plan, as `load_plan`.
     """
     folder = path.resolve().parent
     runs = load_plan(path.resolve()).runs
@@ -263,19 +349,10 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no
     module is found in a folder that the run file names.
 
-    Parameters
-    ----------
-    trust : callable
-        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
-
-    Raises
-    ------
-    RunFileError
-        It is no run file that can be read, or it is not as its run wrote it.
-    InputError
-        It names code that is not trusted.
-    QueueError
-        It does not say enough: an older one, or run from a script on a bench that was open already.
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `RunFileError` where it is no run file that can be read, or it is not as its run wrote it; `InputError`
+    where it names code that is not trusted; `QueueError` where it does not say enough: an older one, or run
+    from a script on a bench that was open already.
     """
     with RunFile(path) as file:
         origin = file.provenance
@@ -297,23 +374,18 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     named = name_here(names.procedure)
     kind = find_procedure(named)
     return Order(
-        procedure=_short_name(kind) or named,
-        parameters=kind.from_version(version, values),
-        bench=origin["bench"],
-        seed=seed,
+        procedure=_short_name(kind) or named, parameters=kind.from_version(version, values),
+        bench=origin["bench"], seed=seed,
         preset=None if "after" in origin else origin.get("preset_file") or origin.get("preset"),
-        folder=Path.cwd(),
-        after=origin.get("after"),
-    )
+        folder=Path.cwd(), after=origin.get("after"),
+    )  # fmt: skip
 
 
 def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
     """Request trust for the code that repeating `run` would load: procedure, strategy, and the drivers in its bench file.
 
-    Raises
-    ------
-    InputError
-        When it is not trusted, or exists only in the folder of the bench file, which the run file names.
+    `InputError` when it is not trusted, or exists only in the folder of the bench file, which the run file
+    names.
     """
     code = foreign(names.procedure, "", str(run), names.strategy)
     text, _ = read_bench_texts(bench)

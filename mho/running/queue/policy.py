@@ -11,12 +11,9 @@ from mho.errors import ChipMapError, InputError, LimitError, QueueError, RunFile
 class Reaction(StrEnum):
     """The action on a job that failed or was interrupted."""
 
-    STOP = "stop"
-    """Hold the queue until a user resumes it."""
-    SKIP = "skip"
-    """Continue with the next job."""
-    RETRY = "retry"
-    """Run it again from the beginning; after the last retry, stop."""
+    STOP = "stop"  # hold the queue until a user resumes it
+    SKIP = "skip"  # continue with the next job
+    RETRY = "retry"  # run it again from the beginning; after the last retry, stop
     RESUME = "resume"
     """Run it again, offering the procedure what the last attempt wrote; after the last retry, stop."""
 
@@ -26,55 +23,32 @@ class Policy:
     """Reaction of a queue to a failed run, and to an interrupted one (its worker or the machine went down).
 
     A job that failed by its own input, with its bench safe, is never run again and holds no other.
-
-    Attributes
-    ----------
-    retries : int
-        Number of times that a job is run again.
     """
 
     on_failure: Reaction = Reaction.STOP
     on_interruption: Reaction = Reaction.STOP
-    retries: int = 1
+    retries: int = 1  # number of times that a job is run again
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision about the job and the queue.
+    """Decision about the job and the queue."""
 
-    Attributes
-    ----------
-    again : bool
-        Whether the job is queued again, before all others.
-    resume : bool
-        Whether its next attempt continues the last one.
-    hold : str
-        Reason for holding the queue; empty when it continues.
-    """
-
-    again: bool = False
-    resume: bool = False
-    hold: str = ""
+    again: bool = False  # whether the job is queued again, before all others
+    resume: bool = False  # whether its next attempt continues the last one
+    hold: str = ""  # reason for holding the queue; empty when it continues
 
 
+# Errors that come of a job's own input; another job, or another attempt, has nothing to do with them
 BAD_INPUT = (InputError, ChipMapError, LimitError, RunFileError, QueueError)
-"""Errors that come of a job's own input; another job, or another attempt, has nothing to do with them."""
 
 
 def decide(policy: Policy, status: str, attempts: int, error: str = "", *, safe: bool = False) -> Decision:
     """Decide about the job and the queue after a job has ended.
 
-    Parameters
-    ----------
-    policy : Policy
-    status : str
-        Final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was the user's wish.
-    attempts : int
-        Number of attempts, including this one.
-    error : str
-        Type of the error that ended it, as `mho.errors.recorded_name` has it.
-    safe : bool
-        Whether the bench is known to be safe.
+    `status`: final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was
+        the user's wish.
+    `error`: type of the error that ended it, as `mho.errors.recorded_name` has it.
     """
     if status == "failed" and safe and issubclass(recorded_class(error), BAD_INPUT):
         return Decision()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from mho.procedures.stream import Event, Paused, Progress, Resumed
 
@@ -13,24 +12,12 @@ class Pace:
 
     The remaining time is the larger of the rest of the estimate and of the rest of the current stage at its pace so far:
     only the estimate contains later stages, and only the pace shows a stage that is slower than expected.
-
-    Parameters
-    ----------
-    estimate : float or None
-        Expected duration of the whole run, s.
-    now : callable
-        Seconds on a steady clock.
-
-    Attributes
-    ----------
-    progress : Progress or None
-        The last one received.
     """
 
-    def __init__(self, estimate: float | None = None, now: Callable[[], float] = time.monotonic) -> None:
-        self.progress: Progress | None = None
-        self._estimate, self._now = estimate, now
-        self._began = now()
+    def __init__(self, estimate: float | None = None) -> None:
+        self.progress: Progress | None = None  # the last one received
+        self._estimate = estimate
+        self._began = time.monotonic()
         self._paused_at: float | None = None
         self._stage: tuple[str, float, int] = ("", 0.0, 0)  # its name, and when and where it was first seen
 
@@ -41,9 +28,9 @@ class Pace:
                 self._stage = (event.stage, self.elapsed(), event.done)
             self.progress = event
         elif isinstance(event, Paused):
-            self._paused_at = self._paused_at or self._now()
+            self._paused_at = self._paused_at or time.monotonic()
         elif isinstance(event, Resumed) and self._paused_at is not None:
-            self._began += self._now() - self._paused_at
+            self._began += time.monotonic() - self._paused_at
             self._paused_at = None
 
     def seconds_left(self) -> float | None:
@@ -65,4 +52,4 @@ class Pace:
 
     def elapsed(self) -> float:
         """Return the time since the start, pauses left out, s."""
-        return (self._paused_at or self._now()) - self._began
+        return (self._paused_at or time.monotonic()) - self._began

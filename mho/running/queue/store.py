@@ -1,21 +1,20 @@
 """The durable queue: jobs in SQLite beside the runs, changed safely by any number of processes at once.
 
-Nothing else keeps the list of jobs. The runner takes jobs from here; commands and window add, move and edit them here,
-with or without a runner.
+A runner's changes that a full or broken disk refuses are kept, and written later, in order.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import QueueError
-from mho.running.queue.database import Database, conclusion_row, order_row
+from mho.running.queue.database import Database, StorageError, conclusion_row, order_row
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from mho.running.queue.policy import Decision, Policy
 from mho.runs.conclusion import Conclusion
@@ -33,8 +32,8 @@ ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' TH
 _WAITING = "ORDER BY priority DESC, position, id"
 
 GO_ON = Decision()
+# Number of the last change of a job that was there, and id of the last that was added
 Revision = tuple[int, int]
-"""Number of the last change of a job that was there, and id of the last that was added."""
 NO_REVISION: Revision = (-1, 0)
 SAFED = "made safe by a fresh process"
 
@@ -55,16 +54,9 @@ class Queue:
 
     Every change is one transaction and on the disk when its method returns.
 
-    Parameters
-    ----------
-    path : path, optional
-        The SQLite file; that of the runs folder, `queue_path`, if not given.
-
-    Raises
-    ------
-    QueueError
-        It cannot be opened or used; also by methods that are asked for a job that is not there, or asked to
-        change one that has begun.
+    `path`: the SQLite file; that of the runs folder, `queue_path`, if not given.
+    `QueueError` where it cannot be opened or used; also by methods that are asked for a job that is not
+    there, or asked to change one that has begun.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -75,9 +67,7 @@ class Queue:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -90,8 +80,7 @@ class Queue:
         """Return jobs: what has ended, then what runs, then what waits, in the order in which it will go."""
         marks = ", ".join("?" * len(statuses))
         return self._database.jobs(
-            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}",
-            (*statuses, bench, bench),
+            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}", (*statuses, bench, bench)
         )
 
     def changes(self, bench: str, since: Revision = NO_REVISION) -> tuple[Revision, list[Job], list[int]]:
@@ -108,12 +97,12 @@ class Queue:
 
     def job(self, number: int) -> Job:
         """Return the job with the id `number`."""
-        found = self._database.jobs("WHERE id = ?", (number,))
-        if not found:
+        result = self._database.jobs("WHERE id = ?", (number,))
+        if not result:
             raise QueueError(
                 f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
             )
-        return found[0]
+        return result[0]
 
     def removed(self, number: int) -> bool:
         """Return whether there was a job `number`, and is not any more."""
@@ -297,58 +286,47 @@ class Queue:
 
     def hold(self, bench: str, reason: str) -> Lane:
         """Start no further job on `bench`, and pause a running one, until `release`."""
-        with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), held=True, reason=reason))
+        return self._set_lane(bench, held=True, reason=reason)
 
     def hold_unsafe(self, bench: str, hold: str, reason: str, live: Sequence[str] = ()) -> Lane:
         """Hold the queue of `bench` for the reason `hold`: its outputs are not confirmed safe until `confirm_safe`.
 
         `reason` says why they are not; `live` names the roles, none when nothing is known of any.
         """
-        with self._database.changing():
-            lane = self._database.lane(bench)
-            return self._database.put_lane(
-                replace(lane, held=True, reason=hold, unsafe=True, unsafe_reason=reason, live=tuple(live))
-            )
+        return self._set_lane(
+            bench, held=True, reason=hold, unsafe=True, unsafe_reason=reason, live=tuple(live)
+        )
 
     def release(self, bench: str) -> Lane:
         """Resume the queue of `bench`; the safety of its bench is not changed."""
-        with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
+        return self._set_lane(bench, held=False, reason="")
 
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
         """Record that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
-        return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
+        return self._set_lane(bench, unsafe=False, unsafe_reason="", live=(), confirmed=when, confirmed_by=by)
 
     def acknowledge(self, bench: str) -> Lane:
         """Record that a user states that `bench` is safe; nothing was read back."""
-        return self._warn_no_more(bench, acknowledged=time.time())
-
-    def _warn_no_more(self, bench: str, **known: Any) -> Lane:
-        with self._database.changing():
-            lane = self._database.lane(bench)
-            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=(), **known))
+        return self._set_lane(bench, unsafe=False, unsafe_reason="", live=(), acknowledged=time.time())
 
     def touch(self, bench: str) -> Lane:
         """Write the state of the queue of `bench` unchanged, to find out whether the file can be written."""
-        with self._database.changing():
-            return self._database.put_lane(self._database.lane(bench))
+        return self._set_lane(bench)
 
     def set_policy(self, bench: str, policy: Policy) -> Lane:
         """Set what follows when a run on `bench` fails or is interrupted."""
-        with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), policy=policy))
+        return self._set_lane(bench, policy=policy)
 
     # --- carrying out ---
 
     def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
         """Record that a worker of this process runs the job and writes `run`; return None if it is no longer queued."""
         with self._database.changing():
-            found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
-            if not found:
+            result = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
+            if not result:
                 return None
             return self._set(
-                number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=found[0].attempts + 1,
+                number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=result[0].attempts + 1,
                 worker=worker, worker_birth=worker_birth, runner=os.getpid(), runner_birth=birth_of(os.getpid()),
                 started=time.time(), ended=None, error="", conclusion=None,
             )  # fmt: skip
@@ -416,6 +394,10 @@ class Queue:
         self._database.update(number, columns)
         return self.job(number)
 
+    def _set_lane(self, bench: str, **changes: Any) -> Lane:
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), **changes))
+
     def _waiting(self, number: int) -> Job:
         job = self.job(number)
         if job.status is not JobStatus.QUEUED:
@@ -426,3 +408,94 @@ class Queue:
 
     def _end_of_line(self, bench: str) -> int:
         return int(self._database.value("SELECT max(position) FROM jobs WHERE bench = ?", (bench,)) or 0) + 1
+
+
+Say = Callable[[str, str], None]
+
+
+class DeferredWrites:
+    """The queue of one bench as its runner uses it; no failure of the disk ends the runner.
+
+    `say`: called with level and text, once when writing fails and once when everything is written.
+    """
+
+    def __init__(self, queue: Queue, bench: str, say: Say) -> None:
+        self._queue, self._bench, self._say = queue, bench, say
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._trouble = ""
+        self._lane = Lane(bench)  # as it was read last
+        self._safety: dict[str, Any] = {}  # pending changes
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is written; no job starts before that."""
+        return not self._waiting
+
+    @property
+    def lane(self) -> Lane:
+        """The state of the queue, unwritten changes included; the last known state when it cannot be read."""
+        try:
+            self._lane = self._queue.lane(self._bench)
+        except StorageError as error:
+            self._cannot_read(error)
+        if self.settled:
+            return self._lane
+        return replace(self._lane, held=True, reason=self._trouble, **self._safety)
+
+    def write(self, change: Callable[[], object]) -> bool:
+        """Make a change after all pending ones; return whether it is written."""
+        self._waiting.append(change)
+        return self.catch_up()
+
+    def catch_up(self) -> bool:
+        """Write pending changes; return whether none is left."""
+        while self._waiting:
+            try:
+                self._waiting[0]()
+            except StorageError as error:
+                self._report_trouble(error)
+                return False
+            self._waiting.popleft()
+        self._safety = {}
+        if self._trouble:
+            self._trouble = ""
+            self._say("WARNING", f"the queue of {self._bench} is written again; nothing was lost")
+        return True
+
+    def hold_unsafe(self, hold: str, reason: str, live: Sequence[str] = ()) -> None:
+        """Hold the queue for a bench that is not confirmed safe, as `Queue.hold_unsafe`."""
+        self._safety = {"unsafe": True, "unsafe_reason": reason, "live": tuple(live)}
+        self.write(lambda: self._queue.hold_unsafe(self._bench, hold, reason, live))
+
+    def confirm_safe(self, when: float, by: str = SAFED) -> None:
+        """Record that the bench was read back as safe, as `Queue.confirm_safe`."""
+        self._safety = {
+            "unsafe": False, "unsafe_reason": "", "live": (), "confirmed": when, "confirmed_by": by,
+        }  # fmt: skip
+        self.write(lambda: self._queue.confirm_safe(self._bench, when, by))
+
+    def next(self) -> Job | None:
+        """Return the next job; None as long as the queue cannot be read."""
+        try:
+            return self._queue.next(self._bench)
+        except StorageError as error:
+            self._cannot_read(error)
+            return None
+
+    def changed(self) -> bool:
+        """Return whether another process has changed the queue."""
+        try:
+            return self._queue.changed()
+        except StorageError as error:
+            self._cannot_read(error)
+            return False
+
+    def _cannot_read(self, error: StorageError) -> None:
+        self._report_trouble(error)
+        if self.settled:  # until it can be read again, nothing is begun either
+            self._waiting.append(lambda: self._queue.lane(self._bench))
+
+    def _report_trouble(self, error: StorageError) -> None:
+        if not self._trouble:
+            self._say("CRITICAL", f"{error}. It is tried again, and no job is begun before")
+        self._trouble = str(error)

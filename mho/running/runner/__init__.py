@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mho.running.runner.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
     from mho.running.runner.emergency import emergency_stop
     from mho.running.runner.messages import Event, JobChanged, RunnerState
-    from mho.running.runner.orphans import as_it_stands
+    from mho.running.runner.outcome import as_it_stands
     from mho.running.runner.runner import Runner
     from mho.running.runner.worker_process import StopTimeouts
 else:
@@ -21,16 +21,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Event",
-    "JobChanged",
-    "NoRunnerError",
-    "Runner",
-    "RunnerBusyError",
-    "RunnerClient",
-    "RunnerState",
-    "StopTimeouts",
-    "Watch",
-    "as_it_stands",
-    "emergency_stop",
-    "notifying",
-]
+    "Event", "JobChanged", "NoRunnerError", "Runner", "RunnerBusyError", "RunnerClient", "RunnerState",
+    "StopTimeouts", "Watch", "as_it_stands", "emergency_stop", "notifying",
+]  # fmt: skip

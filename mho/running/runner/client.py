@@ -7,15 +7,13 @@ import time
 from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mho.errors import QueueError, UnsafeError
 from mho.input_files import bench_key
 from mho.running.queue.store import queue_path
-from mho.running.runner.connection import PATIENCE, Wire, set_patience
+from mho.running.runner.connection import PATIENCE, Rendezvous, RunnerAddress, Wire, set_patience
 from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode
-from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
 SAFE_WITHIN = 90.0  # s; more than the runner grants a worker and the process that makes safe after it
@@ -34,19 +32,8 @@ class RunnerBusyError(QueueError):
 class RunnerClient:
     """Commands to the runner of one queue and bench; every call opens its own connection.
 
-    Parameters
-    ----------
-    queue : path, optional
-        The queue's file, `queue_path` if not given.
-    bench : str
-        Packaged name or bench file.
-
-    Raises
-    ------
-    NoRunnerError, RunnerBusyError
-        By every call: there is no runner, or one that does not answer.
-    QueueError
-        By every call: the runner refuses.
+    `NoRunnerError`, `RunnerBusyError` by every call: there is no runner, or one that does not answer;
+    `QueueError` by every call: the runner refuses.
     """
 
     def __init__(self, queue: Path | None = None, bench: str = "simulated") -> None:
@@ -80,12 +67,8 @@ class RunnerClient:
     def confirm_safe(self) -> str:
         """Wait until an emergency stop is complete; return the sentence that says that the bench is safe.
 
-        Raises
-        ------
-        UnsafeError
-            The runner could not make the bench safe, or takes too long.
-        NoRunnerError, RunnerBusyError
-            When the runner is gone or no longer answers: nothing is confirmed.
+        `UnsafeError` where the runner could not make the bench safe, or takes too long; `NoRunnerError`,
+        `RunnerBusyError` when the runner is gone or no longer answers: nothing is confirmed.
         """
         deadline = time.monotonic() + SAFE_WITHIN
         while (state := self.status()).state != "idle":
@@ -164,24 +147,16 @@ def _refusal(answer: RequestRefused) -> QueueError:
 
 
 class Watch:
-    """The events that a runner announces; a context manager, and an iterator that ends with the runner or by `close`.
-
-    Attributes
-    ----------
-    over : bool
-        Whether there is nothing more to come.
-    """
+    """The events that a runner announces; a context manager, and an iterator that ends with the runner or by `close`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self.over = False
+        self.over = False  # whether there is nothing more to come
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._wire.release()
 
     def __iter__(self) -> Iterator[Event]:
@@ -191,10 +166,7 @@ class Watch:
     def receive(self, timeout: float | None = None) -> Event | None:
         """Return the next event; None after `timeout` seconds without one, and when the runner is gone.
 
-        Raises
-        ------
-        RunnerBusyError
-            First of all, when too many watch already.
+        `RunnerBusyError` first of all, when too many watch already.
         """
         try:
             line = self._wire.receive(timeout)

@@ -1,18 +1,171 @@
-"""One end of a connection between runner and client: both prove that they know the secret, then exchange messages.
+"""How clients reach a runner: a private folder with socket, lock and secret, and a connection on which both prove it.
 
-Authentication is that of `multiprocessing.connection` (HMAC challenge, both ways); what follows are messages of bytes
-with their length in front, never pickles.
+Authentication is that of `multiprocessing.connection` (HMAC challenge, both ways); messages are bytes, never pickles.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
+import secrets
 import socket
+import stat
 import struct
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from pathlib import Path
+from typing import Any
+
+from mho.errors import QueueError
+from mho.runs.liveness import birth_of, lives
+
+LOOPBACK = "127.0.0.1"
+SOCKET_NAME_LIMIT = 100  # bytes; the system takes little more (sun_path, 108 on Linux and 104 on macOS)
+SUFFIX = ".runners"
+
+
+@dataclass(frozen=True)
+class RunnerAddress:
+    """Address of a runner for its clients; readable only by its user."""
+
+    pid: int  # of its process
+    birth: str  # of its process, see `mho.runs.liveness.birth_of`
+    address: str | tuple[str, int]  # path of its socket, or loopback host and port
+    secret: bytes  # shared secret that both sides prove to know
+
+    def lives(self) -> bool:
+        """Return whether the runner's process is still there."""
+        return lives(self.pid, self.birth)
+
+
+class Rendezvous:
+    """The place for one queue and one bench: the same for every process, whatever its environment says.
+
+    `queue`: the queue's file, by whatever name.
+    `bench`: as `mho.input_files.bench_key` names it.
+    `QueueError` by every method: the folder cannot be made, or is open to others.
+    """
+
+    def __init__(self, queue: Path, bench: str) -> None:
+        queue = queue.resolve()
+        self.folder = queue.with_name(f".{queue.name}{SUFFIX}")
+        self._stem = hashlib.sha256(bench.encode()).hexdigest()[:12]
+
+    @property
+    def lock(self) -> Path:
+        """The file that a runner holds locked."""
+        return self.folder / f"{self._stem}.lock"
+
+    @property
+    def _card(self) -> Path:
+        return self.folder / f"{self._stem}.json"
+
+    def prepare(self) -> None:
+        """Make the folder if it is missing; only a runner needs it."""
+        _make_private(self.folder)
+
+    def listen(self) -> socket.socket:
+        """Return a socket that listens here; only for the runner that holds the lock."""
+        if not hasattr(socket, "AF_UNIX"):
+            return socket.create_server((LOOPBACK, 0))
+        beside = self.folder / f"{self._stem}.socket"
+        if len(os.fsencode(beside)) <= SOCKET_NAME_LIMIT:
+            with suppress(OSError):  # not every file system has sockets
+                return _listening(beside)
+        path = self._elsewhere()
+        _make_private(path.parent)
+        if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
+            raise QueueError(f"{path} is too long a name for a socket; set TMPDIR to a shorter folder")
+        try:
+            return _listening(path)
+        except OSError as error:
+            raise QueueError(f"the runner's socket {path} cannot be made: {error.strerror}") from None
+
+    def publish(self, listener: socket.socket) -> RunnerAddress:
+        """Write the address with a new secret, atomically."""
+        pid = os.getpid()
+        card = RunnerAddress(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
+        draft = self._card.with_suffix(f".{card.pid}.part")
+        try:
+            draft.unlink(missing_ok=True)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(vars(card) | {"secret": card.secret.hex()}, file)
+            os.replace(draft, self._card)
+        except OSError as error:
+            raise QueueError(f"the runner's card {self._card} cannot be written: {error.strerror}") from None
+        return card
+
+    def card(self) -> RunnerAddress | None:
+        """Return the card of the runner that was here last, or None; it may be gone."""
+        if self.folder.exists():
+            _check_private(self.folder)
+        try:
+            content: dict[str, Any] = json.loads(self._card.read_text("utf-8"))
+            address = content["address"]
+            return RunnerAddress(
+                int(content["pid"]),
+                str(content["birth"]),
+                address if isinstance(address, str) else (str(address[0]), int(address[1])),
+                bytes.fromhex(content["secret"]),
+            )
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise QueueError(f"the runner's card {self._card} cannot be read: {error}; remove it") from None
+
+    def withdraw(self) -> None:
+        """Remove the address and the socket."""
+        for path in (self._card, self.folder / f"{self._stem}.socket", self._elsewhere()):
+            with suppress(OSError):
+                path.unlink()
+
+    def _elsewhere(self) -> Path:
+        """Return the socket's place when its name beside the queue is too long; the address file contains it."""
+        user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+        whose = hashlib.sha256(f"{self.folder}\0{self._stem}".encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"mho-{user}" / f"{whose}.socket"
+
+
+def _listening(path: Path) -> socket.socket:
+    """Return a Unix socket that listens at `path`, for its user alone."""
+    path.unlink(missing_ok=True)  # left by a runner that was killed
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _make_private(folder: Path) -> None:
+    """Create this user's folder if it is missing, and deny access to all other users."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise QueueError(f"the folder {folder} for runners cannot be made: {error.strerror}") from None
+    _check_private(folder)
+
+
+def _check_private(folder: Path) -> None:
+    if hasattr(os, "getuid"):
+        found = folder.lstat()
+        private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+        if not private:
+            raise QueueError(
+                f"the folder {folder} must be yours, and closed to others: give the command as its owner, or see that "
+                "no runner is there and remove it"
+            )
+
 
 LIMIT = 1 << 24  # bytes of a message from the runner; a row of a large table is one
 REQUEST_LIMIT = 1 << 12  # bytes of a client's request
@@ -60,12 +213,8 @@ class Wire:
     def receive(self, timeout: float | None = None) -> bytes | None:
         """Return the next message, or None after `timeout` seconds without one.
 
-        Raises
-        ------
-        EOFError
-            The other side has closed.
-        OSError
-            The connection broke, or the message is longer than may be.
+        `EOFError` where the other side has closed; `OSError` where the connection broke, or the message is
+        longer than may be.
         """
         if timeout is not None and not self._connection.poll(timeout):
             return None

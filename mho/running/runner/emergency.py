@@ -7,12 +7,11 @@ from pathlib import Path
 
 from mho.errors import QueueError, UnsafeError
 from mho.processes import make_safe_apart
-from mho.running.queue.job import ACTIVE, unsafe_text
-from mho.running.queue.job_processes import family_of_workers
+from mho.running.queue.job import ACTIVE, family_of_workers, unsafe_text
 from mho.running.queue.store import Queue, queue_path
 from mho.running.runner.client import NoRunnerError, RunnerClient
 from mho.running.runner.messages import EMERGENCY
-from mho.running.runner.orphans import break_off
+from mho.running.runner.outcome import break_off
 from mho.running.runner.worker_process import STOP_TIMEOUTS
 
 
@@ -22,17 +21,8 @@ def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
     The runner does it. Without one, or when it does not answer, its worker is ended, and a fresh process makes the
     bench safe.
 
-    Parameters
-    ----------
-    path : path, optional
-        The queue's file, `queue_path` if not given.
-    bench : str
-        Packaged name or bench file.
-
-    Raises
-    ------
-    UnsafeError
-        The bench could not be confirmed safe; `live` names what may be live, as far as that is known.
+    `UnsafeError` where the bench could not be confirmed safe; `live` names what may be live, as far as that
+    is known.
     """
     path = (path or queue_path()).resolve()
     client = RunnerClient(path, bench)

@@ -1,12 +1,16 @@
-"""The messages between worker, runner and clients: one JSON object each, checked on arrival."""
+"""The messages between worker, runner and clients: one JSON object each, checked on arrival, sent from a thread."""
 
 from __future__ import annotations
 
 import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,12 +20,8 @@ from mho.running.queue.job import Job, Order, unsafe_text
 from mho.runs.conclusion import Conclusion, Status
 from mho.toml import StrictModel
 
-RUNNER_GONE = "the runner is gone"
-"""Why a worker stopped whose runner was killed."""
-
-EMERGENCY = "emergency stop"
-"""Why a job was broken off, or a queue is held, by the emergency stop."""
-
+RUNNER_GONE = "the runner is gone"  # why a worker stopped whose runner was killed
+EMERGENCY = "emergency stop"  # why a job was broken off, or a queue is held, by the emergency stop
 State = Literal["idle", "running", "paused", "making safe"]
 
 
@@ -48,35 +48,17 @@ class Command:
 
 @dataclass(frozen=True)
 class JobDone:
-    """Worker to runner, the last message.
+    """Worker to runner, the last message."""
 
-    Attributes
-    ----------
-    status, reason : Status, str
-        How the run ended.
-    safe : bool
-        Whether the bench was confirmed safe, or nothing was ever sent to it.
-    seconds, pulses : float, int or None
-        What a finished run took.
-    error : str
-        Kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one.
-    live : tuple of str
-        Roles that are not confirmed safe, as far as they are known.
-    confirmed : float or None
-        When every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is not safe.
-    conclusion : Conclusion or None
-        What the run concludes; None of one that was not begun.
-    """
-
-    status: Status
-    reason: str
-    safe: bool
-    seconds: float | None = None
-    pulses: int | None = None
-    error: str = ""
-    live: tuple[str, ...] = ()
-    confirmed: float | None = None
-    conclusion: Conclusion | None = None
+    status: Status  # of the run
+    reason: str  # why it ended so
+    safe: bool = False  # whether the bench was confirmed safe, or nothing was ever sent to it
+    seconds: float | None = None  # what a finished run took
+    pulses: int | None = None  # that a finished run took
+    error: str = ""  # kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one
+    live: tuple[str, ...] = ()  # roles that are not confirmed safe, as far as they are known
+    confirmed: float | None = None  # when every output was read back as off, Unix time, s
+    conclusion: Conclusion | None = None  # what the run concludes; None of one that was not begun
 
 
 @dataclass(frozen=True)
@@ -108,37 +90,21 @@ class QueueChanged:
 
 @dataclass(frozen=True)
 class RunnerState:
-    """The state of a runner.
-
-    Attributes
-    ----------
-    pid : int
-        Its process.
-    job : int or None
-        Being run.
-    held : bool
-        Whether no further job will be begun; `reason` says why.
-    unsafe : bool
-        Whether the bench could not be confirmed safe, as on its lane.
-    stage, done, total : str, int, int
-        Of the running job.
-    seconds_left : float or None
-        Expected for the running job, s.
-    unsafe, unsafe_reason, live : bool, str, tuple of str
-        Whether the bench is not confirmed safe, why, and which roles may be live, as `Lane` has them.
-    """
+    """The state of a runner."""
 
     bench: str
-    pid: int
+    pid: int  # its process
     state: State
-    job: int | None = None
-    held: bool = False
+    job: int | None = None  # being run
+    held: bool = False  # whether no further job will be begun; `reason` says why
     reason: str = ""
-    stage: str = ""
-    done: int = 0
-    total: int = 0
-    seconds_left: float | None = None
-    unsafe: bool = False
+    stage: str = ""  # of the running job
+    done: int = 0  # of the stage
+    total: int = 0  # of the stage
+    seconds_left: float | None = None  # expected for the running job, s
+    # unsafe, unsafe_reason, live: whether the bench is not confirmed safe, why, and which roles may be live,
+    # as `Lane` has them
+    unsafe: bool = False  # whether the bench could not be confirmed safe, as on its lane
     unsafe_reason: str = ""
     live: tuple[str, ...] = ()
 
@@ -148,9 +114,8 @@ class RunnerState:
         return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""
 
 
+# Events that a watching client receives
 Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
-"""Events that a watching client receives."""
-
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
@@ -176,10 +141,7 @@ def encode(message: Any) -> bytes:
 def decode(line: bytes) -> Any:
     """Return the message that `encode` made into `line`; arrays come back as lists.
 
-    Raises
-    ------
-    QueueError
-        It is no message of ours.
+    `QueueError` where it is no message of ours.
     """
     try:
         content = json.loads(line)
@@ -222,3 +184,77 @@ def _brief(error: Exception) -> str:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"[:200]
     return f"{type(error).__name__}: {error}"[:200]
+
+
+ROOM = 2000  # messages waiting to be taken; more are left out, and counted
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Messages on their way to one receiver.
+
+    `receiver`: takes a message as a line of JSON; may block, and may fail, after which nothing more is sent.
+    """
+
+    def __init__(self, receiver: BinaryIO | Callable[[bytes], object]) -> None:
+        self._take = receiver if callable(receiver) else lambda line: _write(receiver, line + b"\n")
+        self._waiting: deque[Any] = deque()
+        self._missed = 0
+        self._closing = self.failed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._send_all, name="outbox", daemon=True)
+        self._thread.start()
+
+    def offer(self, message: Any) -> None:
+        """Send a message unless too many wait; the number of those dropped is sent as `Missed`."""
+        with self._changed:
+            if len(self._waiting) >= ROOM:
+                self._missed += 1
+                return
+            self._put(message)
+
+    def send(self, message: Any) -> None:
+        """Send a message that must not be dropped."""
+        with self._changed:
+            self._put(message)
+
+    def _put(self, message: Any) -> None:
+        if self._missed:
+            self._waiting.append(Missed(self._missed))
+            self._missed = 0
+        self._waiting.append(message)
+        self._changed.notify()
+
+    def close(self, patience: float) -> None:
+        """Send what waits, for at most `patience` seconds."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(patience)
+
+    def _send_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                message = self._waiting.popleft()
+            try:
+                line = encode(message)
+            except (ValueError, TypeError, RecursionError):
+                log.exception("a message that has no JSON form is left out")
+                continue
+            try:
+                self._take(line)
+            except (OSError, ValueError) as error:  # ValueError: it was closed meanwhile
+                log.debug("a receiver is gone: %s", error)
+                self.failed = True
+                return
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Write all of `data` to an unbuffered file."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]

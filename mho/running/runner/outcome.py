@@ -1,92 +1,105 @@
-"""How an attempt at a job ended: by its worker's last message, else by its run file."""
+"""How an attempt at a job ended: by its worker's last message, else by its run file, also when its runner was killed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho import runs
 from mho.errors import RunFileError
-from mho.running.queue.job import JobStatus
+from mho.processes import end_whole
+from mho.running.queue.job import ACTIVE, Job, JobStatus, runner_lives, worker_lives
 from mho.running.runner.messages import JobDone
-from mho.runs.conclusion import GOING_ON, Conclusion, Status
+from mho.runs.conclusion import GOING_ON, Status
 
 
 @dataclass(frozen=True)
-class JobOutcome:
-    """How an attempt ended.
+class JobOutcome(JobDone):
+    """How an attempt ended, also where its worker could not say it."""
 
-    Attributes
-    ----------
-    safe : bool
-        Whether the bench is known to be safe.
-    error : str
-        The kind of error that ended it.
-    asked : bool
-        Whether a user requested its stop: it is then never run again automatically.
-    ended : float or None
-        When, as its run file says, Unix time, s; None where that says nothing: just now.
-    confirmed : float or None
-        When its bench was read back as safe, Unix time, s; None where that was not.
-    live : tuple of str
-        Roles that the worker could not confirm safe, as far as it knew.
-    conclusion : Conclusion or None
-        Of the run; None where nothing tells it.
-    """
-
-    status: JobStatus
-    reason: str
-    safe: bool = False
-    seconds: float | None = None
-    pulses: int | None = None
-    error: str = ""
-    asked: bool = False
-    ended: float | None = None
-    confirmed: float | None = None
-    live: tuple[str, ...] = ()
-    conclusion: Conclusion | None = None
+    asked: bool = False  # whether a user requested its stop: it is then never run again automatically
+    ended: float | None = None  # when, as its run file says, Unix time, s; None for just now
 
 
 def reported_outcome(done: JobDone) -> JobOutcome:
     """Return the outcome in a worker's last message; its run file says the same."""
-    status = JobStatus(done.status)
-    return JobOutcome(
-        status,
-        done.reason,
-        done.safe,
-        done.seconds,
-        done.pulses,
-        done.error,
-        confirmed=done.confirmed,
-        live=done.live,
-        conclusion=done.conclusion,
-    )
+    return JobOutcome(**vars(done))
 
 
 def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a last message.
 
-    Parameters
-    ----------
-    run : Path or None
-        The run file that it was to write.
-    end : str
-        How the worker ended.
-    asked : str
-        Why it had been asked to stop; empty otherwise.
+    `asked`: why it had been asked to stop; empty otherwise.
     """
     why = f"{asked}; {end}" if asked else end
     try:
         if run is None or not run.exists():
             if asked:
-                return JobOutcome(JobStatus.ABORTED, why, asked=True)
-            return JobOutcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
+                return JobOutcome(Status.ABORTED, why, asked=True)
+            return JobOutcome(Status.INTERRUPTED, f"{end}, before its run file was begun")
         with runs.RunFile(run) as file:  # which few attempts need, and HDF5 with it
             status, reason, ended = file.status, file.reason, file.last_sign
             conclusion = file.conclusion
     except RunFileError as error:
-        return JobOutcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
+        return JobOutcome(Status.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
     if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
         status = Status.INTERRUPTED
     reason = reason or ("" if status is Status.FINISHED else why)
-    return JobOutcome(JobStatus(status), reason, asked=bool(asked), ended=ended, conclusion=conclusion)
+    return JobOutcome(status, reason, asked=bool(asked), ended=ended, conclusion=conclusion)
+
+
+def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
+    """Wait until the worker of `job` and all processes that it started are gone; return how it ended.
+
+    Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
+    does not is killed.
+
+    `family`: mark of all that it started.
+    `patience`: how long it may take, s.
+    `attend`: does other work for a moment.
+    """
+    try:
+        if not worker_lives(job):
+            return "runner and worker were gone"
+        deadline = time.monotonic() + patience
+        while worker_lives(job):
+            if time.monotonic() >= deadline:
+                end_whole(job.worker, family)
+                late = f"did not end within {patience:g} s after its runner was gone, and was killed"
+                return f"its worker {job.worker} {late}"
+            attend()
+        return "the runner was gone"
+    finally:
+        end_whole(None, family)
+
+
+def break_off(job: Job, family: str, patience: float) -> None:
+    """End the worker of `job` at once, without its runner: it makes the bench safe itself, or is killed."""
+    deadline = time.monotonic() + patience
+    if hasattr(signal, "SIGUSR1") and worker_lives(job):
+        with suppress(ProcessLookupError):
+            os.kill(job.worker or 0, signal.SIGUSR1)
+    while worker_lives(job) and time.monotonic() < deadline:
+        time.sleep(patience / 50)
+    end_whole(job.worker if worker_lives(job) else None, family)
+
+
+def as_it_stands(job: Job) -> Job:
+    """Return a job in its true state: a job whose worker is gone does not run, whatever the queue still says.
+
+    The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it: its
+    own, which may take its time to make the bench safe, or the next one.
+    """
+    if job.status not in ACTIVE or worker_lives(job):
+        return job
+    end = "its runner settles it" if runner_lives(job) else "left by a runner that is gone"
+    outcome = recorded_outcome(job.run, end, job.reason)
+    return replace(
+        job, status=JobStatus(outcome.status), reason=outcome.reason, ended=outcome.ended,
+        conclusion=outcome.conclusion,
+    )  # fmt: skip

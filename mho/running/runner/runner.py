@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 from filelock import FileLock, Timeout
@@ -24,15 +24,14 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
 from mho.procedures.manifest import described_entry
-from mho.processes import Safed, make_safe_apart
+from mho.processes import SafetyResult, make_safe_apart
 from mho.running.queue.database import StorageError
-from mho.running.queue.deferred_writes import DeferredWrites
-from mho.running.queue.job import ACTIVE, Job, JobStatus, Order
-from mho.running.queue.job_processes import family_of_workers, runner_lives
+from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, family_of_workers, runner_lives
 from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
 from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
-from mho.running.queue.store import GO_ON, Queue
+from mho.running.queue.store import GO_ON, DeferredWrites, Queue
+from mho.running.runner.connection import Rendezvous, RunnerAddress
 from mho.running.runner.messages import (
     EMERGENCY,
     Command,
@@ -44,13 +43,12 @@ from mho.running.runner.messages import (
     RunnerState,
     State,
 )
-from mho.running.runner.orphans import wait_for_worker
-from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
-from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome, wait_for_worker
 from mho.running.runner.server import ClientRequest, ControlServer
 from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
+from mho.runs.conclusion import Status
 from mho.runs.liveness import birth_of
 from mho.toml import load_toml
 
@@ -65,28 +63,14 @@ class EndRequested:
 class RunnerService:
     """Context that makes a process the runner of a bench.
 
-    Parameters
-    ----------
-    place : Rendezvous
-    bench : str
-        For messages.
-    listeners : sequence of callables
-        Called with each announcement, in the announcing thread.
-
-    Attributes
-    ----------
-    inbox : queue.SimpleQueue
-        All incoming events: those of workers, requests of clients (`server.ClientRequest`), and `EndRequested`.
-
-    Raises
-    ------
-    QueueError
-        On entering, when there is another runner, or no socket can be created.
+    `QueueError` on entering, when there is another runner, or no socket can be created.
     """
 
     def __init__(
         self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
     ) -> None:
+        # all incoming events: those of workers, requests of clients (`server.ClientRequest`), and
+        # `EndRequested`
         self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._place, self._bench, self._listeners = place, bench, tuple(listeners)
         self._server: ControlServer | None = None
@@ -104,9 +88,7 @@ class RunnerService:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
     def announce(self, event: Event) -> None:
@@ -164,15 +146,8 @@ log = logging.getLogger(__name__)
 class Runner:
     """The runner of one bench; call `serve` in the thread that created it.
 
-    Parameters
-    ----------
-    path : Path
-        The queue's file.
-    bench : str
-        Packaged name or bench file; only jobs for it are taken.
-    grace : StopTimeouts
-    listeners : sequence of callables
-        Called with all that is announced, in this thread.
+    `bench`: packaged name or bench file; only jobs for it are taken.
+    `listeners`: called with all that is announced, in this thread.
     """
 
     def __init__(
@@ -180,7 +155,7 @@ class Runner:
         path: Path,
         bench: str = "simulated",
         *,
-        grace: StopTimeouts = STOP_TIMEOUTS,
+        timeouts: StopTimeouts = STOP_TIMEOUTS,
         listeners: Sequence[Callable[[Event], None]] = (),
     ) -> None:
         self.bench = bench_key(bench)
@@ -188,7 +163,7 @@ class Runner:
         self._presence = RunnerService(Rendezvous(self._queue.path, self.bench), self.bench, listeners)
         self._writes = DeferredWrites(self._queue, self.bench, self._say)
         self._family = family_of_workers(self._queue.path, self.bench)
-        self._grace = grace
+        self._timeouts = timeouts
         self._worker: Child | None = None  # while it has a job
         self._spare: Child | None = None  # which waits for the next job, loaded
         self._job: Job | None = None
@@ -197,27 +172,19 @@ class Runner:
         self._ending = ""
         self._drain = self._once = False  # as `serve` was told
         self._safing_asked = False
-        self._look_at = 0.0
+        self._next_look = 0.0
 
     # --- life ---
 
     def serve(self, *, drain: bool = False, once: bool = False) -> str:
         """Run jobs until a signal says to end; return why the queue is held, or an empty text.
 
-        Parameters
-        ----------
-        drain : bool
-            End when no job waits any more, or the queue is held.
-        once : bool
-            End after one job as well.
-
-        Raises
-        ------
-        QueueError
-            Another runner serves this queue and bench, or the queue cannot be used.
+        `drain`: end when no job waits any more, or the queue is held.
+        `once`: end after one job as well.
+        `QueueError` where another runner serves this queue and bench, or the queue cannot be used.
         """
         with closing(self._queue):
-            self._see_that_alone()
+            self._refuse_second_runner()
             return self._serve(drain, once)
 
     def _serve(self, drain: bool, once: bool) -> str:
@@ -286,14 +253,13 @@ class Runner:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
         except StorageError:
             self._dismiss(worker)
-            self._writes.write(
-                lambda: self._queue.touch(self.bench)
-            )  # nothing is begun before that is written
+            # Nothing is begun before that is written
+            self._writes.write(lambda: self._queue.touch(self.bench))
             return
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             self._dismiss(worker)
             if begun is not None:
-                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
+                self._settle(begun, JobOutcome(Status.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
         worker.tell(JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
@@ -358,9 +324,8 @@ class Runner:
 
     def _settle(self, job: Job, outcome: JobOutcome) -> None:
         """Make the bench safe first, then note how the job ended and what follows: a crash in between repeats both."""
-        stopped = (
-            self._writes.lane.unsafe
-        )  # an emergency stop wants it confirmed, also when nothing was begun
+        # An emergency stop wants it confirmed, also when nothing was begun
+        stopped = self._writes.lane.unsafe
         if not outcome.safe or (stopped and outcome.confirmed is None):
             self._make_safe(outcome.live)
         elif _has_begun(job, outcome) and _runs_foreign_code(job.order):
@@ -377,7 +342,7 @@ class Runner:
             else decide(policy, outcome.status, job.attempts, outcome.error, safe=outcome.safe)
         )
         self._queue.end(
-            job.id, outcome.status, outcome.reason, decision,
+            job.id, JobStatus(outcome.status), outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
             ended=outcome.ended, confirmed=outcome.confirmed, conclusion=outcome.conclusion,
         )  # fmt: skip
@@ -386,7 +351,7 @@ class Runner:
             reason = self._queue.lane(self.bench).reason
             self._say("ERROR", f"the queue of {self.bench} is held: {reason}", held=True)
 
-    def _see_that_alone(self) -> None:
+    def _refuse_second_runner(self) -> None:
         """Refuse when a job's own runner lives, even if its lock is gone."""
         for job in self._queue.jobs(self.bench, ACTIVE):
             if runner_lives(job):
@@ -402,7 +367,7 @@ class Runner:
             self._make_safe()
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
-            end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
+            end = wait_for_worker(job, self._family, self._timeouts.orphan, self._attend)
             self._settle(job, recorded_outcome(job.run, end, job.reason))
 
     def _read_back(self, job: Job, outcome: JobOutcome) -> JobOutcome:
@@ -418,19 +383,15 @@ class Runner:
         self._state = "idle"
         reason = "; ".join(filter(None, (outcome.reason, trouble)))
         return replace(
-            outcome,
-            reason=reason,
-            safe=read_back.safe,
-            confirmed=read_back.confirmed,
-            live=read_back.live,
-        )
+            outcome, reason=reason, safe=read_back.safe, confirmed=read_back.confirmed, live=read_back.live,
+        )  # fmt: skip
 
-    def _make_safe_apart(self) -> Safed:
+    def _make_safe_apart(self) -> SafetyResult:
         """Make the bench safe from a new process, and attend meanwhile."""
         self._state = "making safe"
         self._presence.announce(self.state())
         with ThreadPoolExecutor(1, "making safe") as apart:
-            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._grace.safing)
+            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._timeouts.safing)
             while not making.done():
                 self._attend()
         done = making.result()
@@ -453,7 +414,7 @@ class Runner:
             self._presence.announce(self.state())
         return done.safe
 
-    def _hold_unsafe(self, done: Safed, feared: Sequence[str] = ()) -> None:
+    def _hold_unsafe(self, done: SafetyResult, feared: Sequence[str] = ()) -> None:
         """Hold the queue, for the bench is not confirmed safe."""
         reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
         self._writes.hold_unsafe(reason, done.reason, done.live or feared)
@@ -470,7 +431,7 @@ class Runner:
         """Handle events until the child process is gone; its deadlines are enforced meanwhile."""
         while not child.ended:
             self._attend()
-            if done := child.press(self._grace.emergency):
+            if done := child.press(self._timeouts.emergency):
                 who = f"worker {child.pid}" if self._job is None else f"job {self._job.id}"
                 self._say("WARNING", f"{who}: {done}")
 
@@ -479,20 +440,20 @@ class Runner:
         with suppress(queue.Empty):
             item = self._presence.inbox.get(timeout=LOOK)
             if isinstance(item, ChildMessage):
-                self._hear(item.event)
+                self._handle(item.event)
             elif isinstance(item, ChildEnded):
                 item.child.ended = True
             elif isinstance(item, ClientRequest):
                 self._answer(item)
             elif isinstance(item, EndRequested):
-                self._wind_up(item.reason)
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK
+                self._abort_job(item.reason)
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK
             settled = self._writes.settled
             if self._writes.changed() or (self._writes.catch_up() and not settled):
                 self._follow_queue()
 
-    def _hear(self, event: stream.Event) -> None:
+    def _handle(self, event: stream.Event) -> None:
         job = self._job
         if job is None:
             return
@@ -520,11 +481,11 @@ class Runner:
         self._presence.announce(QueueChanged())
         self._presence.announce(self.state())
 
-    def _wind_up(self, reason: str) -> None:
+    def _abort_job(self, reason: str) -> None:
         """Abort the running job; on the second call, do not wait for its safe point."""
         if self._worker is not None:
             again = bool(self._ending)
-            patience = self._grace.emergency if again else self._grace.abort
+            patience = self._timeouts.emergency if again else self._timeouts.abort
             self._worker.stop(reason, emergency=again, patience=patience)
         self._ending = reason
 
@@ -553,10 +514,10 @@ class Runner:
                     raise QueueError(f"no job is being run on bench {self.bench!r}")
                 if request.job not in (None, job.id):
                     raise QueueError(f"job {request.job} is not being run; job {job.id} is")
-                worker.stop("aborted by hand", patience=self._grace.abort)
+                worker.stop("aborted by hand", patience=self._timeouts.abort)
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
-                    worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)
+                    worker.stop(EMERGENCY, emergency=True, patience=self._timeouts.emergency)
                 elif self._state == "idle":  # another process may have left an output on
                     self._safing_asked, self._state = True, "making safe"
                 self._writes.hold_unsafe(EMERGENCY, f"{EMERGENCY}, not confirmed yet")
@@ -570,20 +531,12 @@ class Runner:
         lane, progress = self._writes.lane, self._pace.progress
         job = self._job
         return RunnerState(
-            bench=self.bench,
-            pid=os.getpid(),
-            state=self._state,
-            job=None if job is None else job.id,
-            held=lane.held,
-            reason=lane.reason,
-            stage=progress.stage if job and progress else "",
-            done=progress.done if job and progress else 0,
-            total=progress.total if job and progress else 0,
-            seconds_left=self._pace.seconds_left() if job else None,
-            unsafe=lane.unsafe,
-            unsafe_reason=lane.unsafe_reason,
-            live=lane.live,
-        )
+            bench=self.bench, pid=os.getpid(), state=self._state, job=None if job is None else job.id,
+            held=lane.held, reason=lane.reason, stage=progress.stage if job and progress else "",
+            done=progress.done if job and progress else 0, total=progress.total if job and progress else 0,
+            seconds_left=self._pace.seconds_left() if job else None, unsafe=lane.unsafe,
+            unsafe_reason=lane.unsafe_reason, live=lane.live,
+        )  # fmt: skip
 
     def _tell_job(self, number: int) -> None:
         with suppress(StorageError):

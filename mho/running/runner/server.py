@@ -12,13 +12,11 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from mho.errors import MhoError
 from mho.running.runner.connection import Wire
-from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode_request
-from mho.running.runner.sender import Outbox
+from mho.running.runner.messages import Event, Outbox, Request, RequestRefused, RunnerState, decode_request
 
 WATCHERS = 64  # at once
 SEATS = 64  # connections of clients that do not watch; each is closed soon, so that a new client gets one
@@ -46,17 +44,7 @@ class _Client(NamedTuple):
 
 
 class ControlServer:
-    """Listens until closed; a context manager. The runner is asked through its inbox, in its own time.
-
-    Parameters
-    ----------
-    listener : socket
-        Closed at the end.
-    secret : bytes
-        What a client must know.
-    inbox : queue.SimpleQueue
-        Gets an `ClientRequest` for every request.
-    """
+    """Listens until closed; a context manager. The runner is asked through its inbox, in its own time."""
 
     def __init__(self, listener: socket.socket, secret: bytes, inbox: queue.SimpleQueue[Any]) -> None:
         self._listener, self._secret, self._inbox = listener, secret, inbox
@@ -72,18 +60,15 @@ class ControlServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Send what waits, disconnect all clients, and stop listening."""
         self._closing.set()
         with contextlib.suppress(OSError):
-            self._listener.shutdown(
-                socket.SHUT_RDWR
-            )  # wakes the thread where the system does so; else it looks soon
+            # Wakes the thread where the system does so; else it looks soon
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
         with self._lock:

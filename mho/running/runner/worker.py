@@ -1,8 +1,8 @@
 """The process that carries out one job: ``python -m mho.running.runner.worker MODULE…``, started by a runner.
 
 It imports the modules, which are mho's own, and waits: the worker of the next job is started ahead. It reads a
-`JobAssignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON to standard
-output. When its input ends, the runner is gone: the worker stops at the next safe point.
+`JobAssignment` and commands from standard input, and writes events to standard output, each a line of JSON. When its input
+ends, the runner is gone: the worker stops at the next safe point.
 """
 
 from __future__ import annotations
@@ -27,10 +27,17 @@ from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_children, interrupt, leave, left_threads
 from mho.running.execution import run
-from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
-from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Command, JobAssignment, JobDone, decode
-from mho.running.runner.sender import Outbox
+from mho.running.results import failure_reason
+from mho.running.runner.messages import (
+    EMERGENCY,
+    RUNNER_GONE,
+    Command,
+    JobAssignment,
+    JobDone,
+    Outbox,
+    decode,
+)
 from mho.running.safety_statement import SafetyObserver
 from mho.running.trust import allow_all
 from mho.runs import Status
@@ -50,14 +57,15 @@ def main() -> None:
     for name in sys.argv[1:]:
         with suppress(ImportError):  # the run says what is wrong with it
             import_module(name)
-    told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
-    assignment = told.readline()
+    # Unbuffered: a thread that reads it holds no lock when all ends
+    commands = io.FileIO(0, "r", closefd=False)
+    assignment = commands.readline()
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun
     outbox = Outbox(_private_output())
     threads = threading.enumerate()
     try:
-        outbox.send(_carry_out(decode(assignment), told, outbox.offer))
+        outbox.send(_carry_out(decode(assignment), commands, outbox.offer))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is safe: what comes now has nothing to break off
         outbox.close(LAST_WORDS)
@@ -72,12 +80,12 @@ def _private_output() -> BinaryIO:
     return messages
 
 
-def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
+def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
     control = Control()
     if hasattr(signal, "SIGUSR1"):  # of an emergency stop without a runner, see `orphans.break_off`
         signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
     bench = assignment.order.bench
-    obey = partial(_obey, told, control, bench if is_real(bench) else "")
+    obey = partial(_obey, commands, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
     threads = threading.enumerate()
     done = _run(assignment, control, tell)
@@ -89,9 +97,9 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     return replace(done, safe=False) if end_children() or left else done
 
 
-def _obey(told: io.FileIO, control: Control, bench: str) -> None:
+def _obey(commands: io.FileIO, control: Control, bench: str) -> None:
     """Obey the runner's commands until the runner is gone; then end, if need be by force."""
-    while (line := told.readline()).endswith(b"\n"):
+    while (line := commands.readline()).endswith(b"\n"):
         try:
             command: Command = decode(line)
         except QueueError as error:
@@ -135,7 +143,7 @@ class _Watch(SafetyObserver):
         """Return the last message on a run that did not finish; what its file says goes first."""
         name = recorded_name(error) if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
-        bench = self.found(error)
+        bench = self.bench_state(error)
         return JobDone(
             status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed, conclusion=self.conclusion
         )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 
 from mho.errors import QueueError
 from mho.procedures.stream import MakingSafe
-from mho.processes import HOUSE, MARK, OF_FAMILY, SAFING, end_whole, environment
+from mho.processes import CHECKOUT, MARK, OF_FAMILY, SAFING, end_whole, environment
 from mho.running.runner.messages import Command, JobDone, decode, encode
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
@@ -31,24 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StopTimeouts:
-    """Time limits of a worker before the next, harder step, s.
+    """Time limits of a worker before the next, harder step, s."""
 
-    Attributes
-    ----------
-    abort : float
-        To reach a safe point when its job is aborted or the runner must end; then it is interrupted.
-    emergency : float
-        To make the bench safe after the interruption; then it is killed, and a new process makes the bench safe.
-    safing : float
-        For that new process.
-    orphan : float
-        For a worker of a killed runner to end; then it is killed.
-    """
-
-    abort: float = 20.0
-    emergency: float = 5.0
-    safing: float = 60.0
-    orphan: float = 30.0
+    abort: float = 20.0  # to reach a safe point when its job is to end; then it is interrupted
+    emergency: float = 5.0  # to make the bench safe after that; then it is killed, and a new process does it
+    safing: float = 60.0  # for that new process
+    orphan: float = 30.0  # for a worker of a killed runner to end; then it is killed
 
 
 STOP_TIMEOUTS = StopTimeouts()
@@ -72,27 +60,9 @@ class ChildEnded:
 class Child:
     """A worker process that was started, and waits for its assignment.
 
-    Parameters
-    ----------
-    inbox : queue.SimpleQueue
-        Gets a `ChildMessage` for every event and one `ChildEnded`.
-    family : str
-        Identifies it and its descendants together with others, as for `mho.processes.end_whole`.
-    modules : sequence of str
-        Of mho, which it imports while it waits.
-
-    Attributes
-    ----------
-    pid : int
-        Process id.
-    done : JobDone or None
-        Its last message.
-    ended : bool
-        Whether the process is gone.
-    children : bool
-        Whether descendants were ended with it; they could use its bench, whatever its last message says.
-    asked : str
-        Reason for a requested stop, and the steps taken; empty otherwise.
+    `inbox`: gets a `ChildMessage` for every event and one `ChildEnded`.
+    `family`: identifies it and its descendants together with others, as for `mho.processes.end_whole`.
+    `modules`: of mho, which it imports while it waits.
     """
 
     def __init__(self, inbox: queue.SimpleQueue[Any], family: str = "", modules: Sequence[str] = ()) -> None:
@@ -102,18 +72,17 @@ class Child:
         # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
         # current folder on its path (-P), for a file there must not pass for one of our modules.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mho.running.runner.worker", *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=environment(**{MARK: self._mark}),
+            [sys.executable, "-P", "-m", "mho.running.runner.worker", *modules], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=environment(**{MARK: self._mark}),
             start_new_session=True,
-        )
-        self.pid = self._process.pid
-        self.done: JobDone | None = None
+        )  # fmt: skip
+        self.pid = self._process.pid  # process id
+        self.done: JobDone | None = None  # its last message
+        # children: whether descendants were ended with it; they could use its bench, whatever its last
+        # message says
+        # ended: whether the process is gone
         self.ended = self.children = False
-        self.asked = ""
+        self.asked = ""  # reason for a requested stop, and the steps taken; empty otherwise
         self._due: float | None = None
         self._patience = 0.0
         self._broken_off = self._killed = False
@@ -129,7 +98,7 @@ class Child:
     @property
     def usable(self) -> bool:
         """Whether it still waits, with mho's code as it is now: a run file states the code that its run had."""
-        changed = max(path.stat().st_mtime for path in HOUSE.glob("mho/**/*.py"))
+        changed = max(path.stat().st_mtime for path in CHECKOUT.glob("mho/**/*.py"))
         return self._process.poll() is None and changed < self._started
 
     def discard(self) -> None:
@@ -192,9 +161,8 @@ class Child:
         else:
             text = f"the worker ended with exit code {code}"
         lines = [line.strip() for line in self._last_lines if line.strip()]
-        fatal = [
-            line for line in lines if line.startswith("Fatal Python error")
-        ]  # header of faulthandler, followed by traces
+        # Header of faulthandler, followed by traces
+        fatal = [line for line in lines if line.startswith("Fatal Python error")]
         words = (fatal or lines or [""])[-1]
         return f"{text}: {words[:WORDS]}" if words else text
 
@@ -218,9 +186,8 @@ class Child:
     def _see_end(self) -> None:
         """Wait for the process, not for the end of its pipes, which its descendants may keep open."""
         assert self._process.stdin is not None
-        if hasattr(
-            os, "waitid"
-        ):  # its process id, hence its session's, is not reused before it is waited for
+        # its process id, hence its session's, is not reused before it is waited for
+        if hasattr(os, "waitid"):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             self.children |= end_whole(self.pid, self._mark)
         self._process.wait()

@@ -18,16 +18,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "NEWEST_FIRST",
-    "UNREADABLE",
-    "Card",
-    "IndexedRun",
-    "Links",
-    "ResultQuantity",
-    "RunIndex",
-    "condition",
-    "labelled",
-    "plain_results",
-    "read_card",
-    "write_parquet",
-]
+    "NEWEST_FIRST", "UNREADABLE", "Card", "IndexedRun", "Links", "ResultQuantity", "RunIndex", "condition",
+    "labelled", "plain_results", "read_card", "write_parquet",
+]  # fmt: skip

@@ -1,7 +1,6 @@
-"""The card of a run: what the index keeps of it, stored in the run file as one JSON text, so that it is read fast.
+"""The card of a run: what the index keeps of it, stored in the run file as one JSON text.
 
-Ten thousand files are opened when an index is rebuilt; gathering the same facts from their places takes five
-times as long, and is done only for files that have no card.
+Gathering the same facts from their places takes five times as long, and is done only for files without a card.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from numpy.typing import NDArray
 from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import NAMES as LABELS
-from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
 from mho.runs.reading.opening import (
@@ -43,9 +41,7 @@ from mho.runs.reading.text import read_text
 from mho.runs.schema import Array, RecordedParameter, RunHeader
 from mho.toml import load_toml
 
-CARD = "card"
-"""Name of the dataset in the entry."""
-
+CARD = "card"  # name of the dataset in the entry
 UNREADABLE = "unreadable"
 
 _PROVENANCE = {
@@ -74,43 +70,27 @@ class ResultQuantity:
 
 
 @dataclass(frozen=True)
-class RunFacts:
-    """Facts about a run that are known at its start.
+class CardFacts:
+    """Facts about a run that are known at its start."""
 
-    Attributes
-    ----------
-    run_id : str
-        The same in every copy of the file, and different for every run.
-    start : float or None
-        Unix time, s.
-    chip, bench : str
-        The names that the chip map and the bench file give themselves.
-    chip_hash, matrix_hash : str
-        SHA-256 of the chip map's text and of the array ``matrix``; "" without one.
-    resume_of, rerun_of : str
-        `run_id` of the run that this one goes on with, or repeats.
-    sample, operator, project : str
-        As they were given; "" for what was not.
-    """
-
-    run_id: str = ""
+    run_id: str = ""  # the same in every copy of the file, and different for every run
     title: str = ""
     procedure: str = ""
     version: str = ""
-    start: float | None = None
-    chip: str = ""
-    chip_hash: str = ""
-    matrix_hash: str = ""
-    bench: str = ""
+    start: float | None = None  # Unix time, s
+    chip: str = ""  # name that the chip map gives itself
+    chip_hash: str = ""  # SHA-256 of the chip map's text
+    matrix_hash: str = ""  # SHA-256 of the array ``matrix``; "" without one
+    bench: str = ""  # name that the bench file gives itself
     preset: str = ""
     seed: str = ""
     host: str = ""
     user: str = ""
     mho: str = ""
     commit: str = ""
-    resume_of: str = ""
-    rerun_of: str = ""
-    sample: str = ""
+    resume_of: str = ""  # `run_id` of the run that this one goes on with
+    rerun_of: str = ""  # `run_id` of the run that this one repeats
+    sample: str = ""  # as it was given; "" for what was not, like the next two
     operator: str = ""
     project: str = ""
 
@@ -119,32 +99,20 @@ class RunFacts:
         return {name: fact for name, fact in asdict(self).items() if fact or name not in LABELS}
 
 
-_FACTS = {field.name for field in fields(RunFacts)}  # a later mho may keep more
+_FACTS = {field.name for field in fields(CardFacts)}  # a later mho may keep more
 
 
 @dataclass(frozen=True)
 class Card:
-    """An index entry of a run: its facts, status and results.
+    """An index entry of a run: its facts, status and results."""
 
-    Attributes
-    ----------
-    status : str
-        See `mho.runs.Status`, as of when the file was looked at; ``unreadable``, with the cause as `reason`.
-    end : float or None
-        Unix time, s.
-    results : tuple of ResultQuantity
-        The numbers and words of the run's summary.
-    conclusion : Conclusion or None
-        None of the file of an older mho, and of one that cannot be read.
-    """
-
-    facts: RunFacts
-    status: str
+    facts: CardFacts
+    status: str  # see `mho.runs.Status`, when the file was looked at; or ``unreadable``, `reason` says why
     reason: str
-    end: float | None = None
+    end: float | None = None  # Unix time, s
     parameters: tuple[ResultQuantity, ...] = ()
-    results: tuple[ResultQuantity, ...] = ()
-    conclusion: Conclusion | None = None
+    results: tuple[ResultQuantity, ...] = ()  # the numbers and words of the run's summary
+    conclusion: Conclusion | None = None  # None of the file of an older mho, and of one that cannot be read
 
 
 def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> str:
@@ -157,10 +125,7 @@ def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> st
 def read_card(path: Path) -> Card:
     """Return what an index keeps of the run file at `path`.
 
-    Raises
-    ------
-    RunFileError
-        The file cannot be read as a run file; the message says why.
+    `RunFileError` where the file cannot be read as a run file; the message says why.
     """
     with closing(open_run_file(path, whole=False)) as file, intact(path):
         record = RunRecord(path, file)
@@ -171,8 +136,8 @@ def read_card(path: Path) -> Card:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # a living writer is checked for separately
-        told = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
-        facts, parameters = _read(told)
+        card = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
+        facts, parameters = _read(card)
         end = _text(path, entry, "end_time") if status not in GOING_ON else ""
         results, units = _results(path, entry)
         return Card(
@@ -188,27 +153,27 @@ def read_card(path: Path) -> Card:
         )
 
 
-def _read(text: str) -> tuple[RunFacts, tuple[ResultQuantity, ...]]:
+def _read(text: str) -> tuple[CardFacts, tuple[ResultQuantity, ...]]:
     """Return the facts and parameters of a card; `ValueError` and the like for a text that is no card."""
-    told = json.loads(text)
-    facts = {name: fact for name, fact in told["facts"].items() if name in _FACTS}
-    parameters = [(name, value, unit) for name, (value, unit) in told["parameters"].items()]
+    card = json.loads(text)
+    facts = {name: fact for name, fact in card["facts"].items() if name in _FACTS}
+    parameters = [(name, value, unit) for name, (value, unit) in card["parameters"].items()]
     start = facts.get("start")
     texts = [fact for name, fact in facts.items() if name != "start"] + [unit for _, _, unit in parameters]
     if not all(isinstance(one, str) for one in texts) or not isinstance(start, int | float | None):
         raise ValueError("its card holds other things than texts")
-    return RunFacts(**facts), tuple(_quantity(*one) for one in parameters)
+    return CardFacts(**facts), tuple(_quantity(*one) for one in parameters)
 
 
 def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the numbers and words of a run's summary; those of a mapping in it are ``NAME.KEY``, lists are left out."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in results.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}.{key}": one for key, one in plain_results(value).items()}
+            result |= {f"{name}.{key}": one for key, one in plain_results(value).items()}
         elif not isinstance(value, list):
-            found[name] = value
-    return found
+            result[name] = value
+    return result
 
 
 def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Mapping[str, str]]:
@@ -238,21 +203,19 @@ def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
 
 def unreadable(path: Path, error: RunFileError) -> Card:
     """Return what an index keeps of a file that it cannot read."""
-    return Card(RunFacts(title=path.name), UNREADABLE, str(error))
+    return Card(CardFacts(title=path.name), UNREADABLE, str(error))
 
 
 def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
     """Build the card of a file that has none, from all its other contents."""
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")
-    facts = _facts(
-        record,
-        record.provenance,
-        _derived_id(writer_of(entry), start),
-        start,
-        None if matrix is None else matrix[()],
-    )
-    return _json(facts, record.parameters)
+    # No process starts two runs in one millisecond.
+    writer = writer_of(entry)
+    identity = f"{writer.host}|{writer.pid}|{writer.started}|{start.isoformat()}"
+    run_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    values = None if matrix is None else matrix[()]
+    return _json(_facts(record, record.provenance, run_id, start, values), record.parameters)
 
 
 def _facts(
@@ -261,8 +224,8 @@ def _facts(
     run_id: str,
     start: datetime,
     matrix: NDArray[np.generic] | None,
-) -> RunFacts:
-    return RunFacts(
+) -> CardFacts:
+    return CardFacts(
         run_id=run_id,
         title=run.title,
         procedure=run.procedure,
@@ -278,13 +241,12 @@ def _facts(
     )
 
 
-def _json(facts: RunFacts, parameters: Mapping[str, RecordedParameter]) -> str:
-    values = {name: [_plain(parameter.value), parameter.unit] for name, parameter in parameters.items()}
+def _json(facts: CardFacts, parameters: Mapping[str, RecordedParameter]) -> str:
+    values = {
+        name: [one.value.item() if isinstance(one.value, np.generic) else one.value, one.unit]
+        for name, one in parameters.items()
+    }
     return json.dumps({"facts": facts.as_dict(), "parameters": values}, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def array_hash(values: NDArray[np.generic]) -> str:
@@ -302,12 +264,6 @@ def _identity(run: str) -> str:
         return read_card(Path(run)).facts.run_id
     except RunFileError:
         return Path(run).name
-
-
-def _derived_id(writer: Writer, start: datetime) -> str:
-    """Return the identity of a run whose file names none: no process starts two runs in one millisecond."""
-    told = f"{writer.host}|{writer.pid}|{writer.started}|{start.isoformat()}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,6 @@
-"""The index of a folder of run files: finds, searches and links runs in milliseconds. It is built from the files alone.
+"""The index of a folder of run files: finds, searches and links runs in milliseconds.
 
-It is the file ``index.sqlite`` beside them. It notices changed files by size and modification time. Only tags and
-notes are stored nowhere else, see `mho.runs.index.store`.
+It is the file ``index.sqlite`` beside them, and is built from the files alone; only tags and notes are stored nowhere else.
 """
 
 from __future__ import annotations
@@ -16,20 +15,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
-from mho.runs.index.card import UNREADABLE, Card, ResultQuantity, RunFacts, read_card, unreadable
+from mho.runs.index.card import UNREADABLE, Card, CardFacts, ResultQuantity, read_card, unreadable
 from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
-from mho.runs.index.store import is_kept, open_store, restored, rows, writing
+from mho.runs.index.store import is_on_disk, open_store, restored, rows, writing
 from mho.runs.paths import SUFFIX
 
+# Files read between two writes: others may write too, and no more is lost when a rebuild is stopped
 BATCH = 200
-"""Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""
-
-FACTS = [field.name for field in fields(RunFacts)]
+FACTS = [field.name for field in fields(CardFacts)]
 CONCLUSION = ["conclusion", "line", "warnings", "measured", "unsafe"]
 _COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", *CONCLUSION, "words"]
 
@@ -51,11 +48,8 @@ class Changes:
     unreadable: int
 
 
-State = tuple[int, int]
-"""Time of change (ns) and size of a file, as of when it was read."""
-
-Progress = Callable[[int, int], None]
-"""Called with the numbers of files read and of all files."""
+State = tuple[int, int]  # time of change (ns) and size of a file, as of when it was read
+Progress = Callable[[int, int], None]  # called with the numbers of files read and of all files
 
 
 def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
@@ -111,15 +105,9 @@ def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
 def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> None:
     store.execute("DELETE FROM runs WHERE path = ?", (path,))
     row = [
-        path,
-        *state,
-        *vars(card.facts).values(),
-        card.status,
-        card.reason,
-        card.end,
-        *_concluded(card),
+        path, *state, *vars(card.facts).values(), card.status, card.reason, card.end, *_concluded(card),
         _words(path, card),
-    ]
+    ]  # fmt: skip
     (number,) = store.execute(_INSERT, row).fetchone()
     quantities = [
         (number, source, one.name, one.number, one.text, one.unit)
@@ -150,15 +138,12 @@ def concluded(line: str | None, warnings: str, measured: str | None, unsafe: str
 
 def _words(path: str, card: Card) -> str:
     """Return all text about a run, folded for a search without regard to case."""
-    told = (
-        path,
-        *(fact for fact in vars(card.facts).values() if isinstance(fact, str)),
-        card.status,
-        card.reason,
-        *filter(None, _concluded(card)),
+    texts = (
+        path, *(fact for fact in vars(card.facts).values() if isinstance(fact, str)), card.status,
+        card.reason, *filter(None, _concluded(card)),
         *(f"{one.name} {one.text}" for one in (*card.parameters, *card.results)),
-    )
-    return "\n".join(filter(None, told)).casefold()
+    )  # fmt: skip
+    return "\n".join(filter(None, texts)).casefold()
 
 
 def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:
@@ -184,7 +169,7 @@ def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:
 class Annotations:
     """The tags and notes of an index.
 
-    Runs are named by `run_id`, see `mho.runs.index.card.RunFacts`; a method that writes raises `RunFileError` when the
+    Runs are named by `run_id`, see `mho.runs.index.card.CardFacts`; a method that writes raises `RunFileError` when the
     index cannot be written.
     """
 
@@ -193,17 +178,13 @@ class Annotations:
 
     def tags(self) -> Mapping[str, tuple[str, ...]]:
         """Return the tags of every run that has any."""
-        found = rows(self._store, "SELECT run_id, tag FROM tags ORDER BY run_id, tag")
-        return {run: tuple(tag for _, tag in group) for run, group in groupby(found, lambda row: str(row[0]))}
+        result = rows(self._store, "SELECT run_id, tag FROM tags ORDER BY run_id, tag")
+        return {
+            run: tuple(tag for _, tag in group) for run, group in groupby(result, lambda row: str(row[0]))
+        }
 
     def tag(self, run_id: str, *tags: str) -> None:
-        """Add tags to a run.
-
-        Raises
-        ------
-        InputError
-            A tag is no plain word.
-        """
+        """Add tags to a run; `InputError` where a tag is no plain word."""
         for tag in tags:
             if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
                 raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
@@ -213,13 +194,7 @@ class Annotations:
             )
 
     def untag(self, run_id: str, *tags: str) -> None:
-        """Remove tags from a run.
-
-        Raises
-        ------
-        InputError
-            The run has no such tag.
-        """
+        """Remove tags from a run; `InputError` where the run has no such tag."""
         has = self.tags().get(run_id, ())
         for tag in tags:
             if tag.lower() not in (one.lower() for one in has):
@@ -230,13 +205,7 @@ class Annotations:
             )
 
     def note(self, run_id: str, text: str) -> None:
-        """Add a note to a run.
-
-        Raises
-        ------
-        InputError
-            The note is empty.
-        """
+        """Add a note to a run; `InputError` where the note is empty."""
         if not text.strip():
             raise InputError("the note is empty; say something")
         with self._writing():
@@ -249,7 +218,7 @@ class Annotations:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        if not is_kept(self._store):
+        if not is_on_disk(self._store):
             raise RunFileError(
                 "the folder of runs cannot be written, and neither can what is said of its runs: see to its rights, or "
                 "copy it"
@@ -276,7 +245,7 @@ class IndexedRun:
 
     id: int
     path: Path
-    facts: RunFacts
+    facts: CardFacts
     status: str
     reason: str
     end: float | None
@@ -338,9 +307,7 @@ class RunIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -403,17 +370,17 @@ class RunIndex:
 
     def quantities(self, runs: Sequence[IndexedRun]) -> dict[int, dict[str, tuple[ResultQuantity, ...]]]:
         """Return, by a run's `id`, its ``parameter`` and ``result`` quantities."""
-        found: dict[int, dict[str, tuple[ResultQuantity, ...]]] = {
+        result: dict[int, dict[str, tuple[ResultQuantity, ...]]] = {
             run.id: dict.fromkeys(SOURCES, ()) for run in runs
         }
         found_rows = self._rows(
             "SELECT run, source, name, number, text, unit FROM quantities "
             "WHERE run IN (SELECT value FROM json_each(?)) ORDER BY run, source, name",
-            [str(list(found))],
+            [str(list(result))],
         )
         for (run, source), group in groupby(found_rows, key=lambda row: (row[0], row[1])):
-            found[run][source] = tuple(ResultQuantity(*row[2:]) for row in group)
-        return found
+            result[run][source] = tuple(ResultQuantity(*row[2:]) for row in group)
+        return result
 
     def find(self, name: str | os.PathLike[str]) -> IndexedRun:
         """Return the run that `name` means: a path, a file's name without suffix, or the beginning of an identity.
@@ -464,19 +431,13 @@ class RunIndex:
         columns = quoted(["id", "path", "status", "reason", "end", *CONCLUSION[1:], *FACTS])
         return [
             IndexedRun(
-                number,
-                Path(path),
-                RunFacts(*facts),
-                status,
-                reason,
-                end,
-                tags.get(facts[0], ()),
+                number, Path(path), CardFacts(*facts), status, reason, end, tags.get(facts[0], ()),
                 concluded(line, warnings, measured, unsafe),
             )
             for number, path, status, reason, end, line, warnings, measured, unsafe, *facts in self._rows(
                 f"SELECT {columns} FROM runs WHERE {rest}", values
             )
-        ]
+        ]  # fmt: skip
 
     def _rows(self, asked: str, values: Sequence[object] = ()) -> list[Any]:
         return rows(self._store, asked, values)

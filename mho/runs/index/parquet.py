@@ -10,8 +10,7 @@ from typing import Any
 
 from mho.errors import InputError
 
-LARGEST = 2**63
-"""Whole numbers of a column are smaller."""
+LARGEST = 2**63  # whole numbers of a column are smaller
 
 
 def write_parquet(
@@ -19,19 +18,11 @@ def write_parquet(
 ) -> None:
     """Write `rows` as one table; a file of that name is replaced whole, or stays as it is.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Plain values by column; a row need not have every column. A column whose values differ in type
+    `rows`: plain values by column; a row need not have every column. A column whose values differ in type
         becomes text, one of whole and broken numbers floats.
-    path : Path
-    units : mapping, optional
-        Of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps ``DataFrame.attrs``.
-
-    Raises
-    ------
-    InputError
-        When pyarrow is not installed, or the file cannot be written.
+    `units`: of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps
+        ``DataFrame.attrs``.
+    `InputError` when pyarrow is not installed, or the file cannot be written.
     """
     try:
         import pyarrow
@@ -44,8 +35,8 @@ def write_parquet(
     table = pyarrow.table({key: _column(values) for key, values in columns.items()})
     for place, field in enumerate(table.schema):
         if unit := (units or {}).get(field.name):
-            told = field.with_metadata({"units": unit})
-            table = table.set_column(place, told, table.column(place))
+            described = field.with_metadata({"units": unit})
+            table = table.set_column(place, described, table.column(place))
     if units:
         table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"units": dict(units)})})
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -1,14 +1,11 @@
-"""Turns a query of `mho.runs.index.query` into an SQL condition: every value is a parameter, every name is checked.
-
-The language of ``mho runs --where``: text in, a tree of comparisons out.
+"""Turns a query of ``mho runs --where`` into an SQL condition: every value is a parameter, every name is checked.
 
     query       either { "or" either }              either   term { "and" term }
     term        "not" term | "(" query ")" | "text" | name | name operator value
     operator    = == != < <= > >= ~ contains !~     ~ and contains: the text is in it somewhere
     value       "quoted" or 'quoted' text, or a word: finished, 24, 200mV, 2026-11-25, a.mtx
 
-"and" binds closer than "or", "not" closest. A quoted text that stands alone is searched everywhere; a name
-that stands alone asks whether it is true, or there at all.
+A quoted text that stands alone is searched everywhere; a name that stands alone asks whether it is true, or there at all.
 """
 
 from __future__ import annotations
@@ -26,11 +23,8 @@ from mho.runs.index.card import UNREADABLE
 from mho.runs.labels import Labels
 from mho.runs.units import converted
 
-OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}
-"""Other spellings, and what they mean."""
-
-DEEPEST = 50
-"""How deep parentheses and "not" may be nested."""
+OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}  # other spellings, and what they mean
+DEEPEST = 50  # how deep parentheses and "not" may be nested
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<operator><=|>=|!=|<>|==|!~|[=<>~])|(?P<bracket>[()])"""
@@ -99,10 +93,7 @@ Query = QueryComparison | Flag | Anywhere | Not | AllOf | AnyOf
 def parse_query(text: str) -> Query:
     """Return the tree of a query.
 
-    Raises
-    ------
-    InputError
-        The text is no query; the message shows the place with ▲.
+    `InputError` where the text is no query; the message shows the place with ▲.
     """
     return _Parser(text).whole()
 
@@ -241,9 +232,7 @@ TIMES = {"date": "start", "start": "start", "end": "end"}
 DURATION = (
     "coalesce(runs.\"end\" - runs.start, CASE status WHEN 'running' THEN strftime('%s') - runs.start END)"
 )
-WORDS = "text"
-"""The name under which everything known of a run is searched."""
-
+WORDS = "text"  # the name under which everything known of a run is searched
 SOURCES = ("parameter", "result")
 NAMES = {*TEXTS, *TIMES, "duration", "tag", "note", WORDS}
 
@@ -271,10 +260,8 @@ class Vocabulary:
 def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
     """Return the condition and its values for the query `text`; `now` is what "today" goes by.
 
-    Raises
-    ------
-    InputError
-        The text is no query, a name in it is unknown (the nearest is named), a unit is of another kind.
+    `InputError` where the text is no query, a name in it is unknown (the nearest is named), a unit is of
+    another kind.
     """
     if not text.strip():
         return "1", []
@@ -339,13 +326,13 @@ class _Compiler:
     def resolve(self, name: str, position: int) -> tuple[str, str]:
         """Return where a name belongs ("" for the run itself, else a source) and the name there."""
         prefix, _, rest = name.partition(".")
-        if prefix in SOURCES and (found := self._spelled(prefix, rest)):
-            return prefix, found
+        if prefix in SOURCES and (result := self._spelled(prefix, rest)):
+            return prefix, result
         if name.lower() in NAMES:
             return "", name.lower()
         for source in SOURCES:
-            if found := self._spelled(source, name):
-                return source, found
+            if result := self._spelled(source, name):
+                return source, result
         known = NAMES.union(*(self._vocabulary.of(source) for source in SOURCES))
         near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
@@ -388,8 +375,8 @@ class _Compiler:
         if name in ("tag", "note"):
             column = "tag" if name == "tag" else "text"
             sql, values = _text_test(column, operator.removeprefix("!"), value)
-            found = f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id AND {sql})", values
-            return _negated(operator, found)
+            result = f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id AND {sql})", values
+            return _negated(operator, result)
         if name == "status" and operator in ("=", "!=") and value.text.lower() not in STATUSES:
             raise self._wrong(asked, f"a status is one of {', '.join(STATUSES)}")
         if name == "measured" and (operator not in ("=", "!=") or value.text.lower() not in ("yes", "no")):
@@ -420,10 +407,10 @@ class _Compiler:
 
     def _number(self, value: Value, units: Sequence[str], asked: QueryComparison) -> dict[str, float] | None:
         """Return the value in each of the `units` that it fits, "" for any; None when it is no number."""
-        found = None if value.quoted else _NUMBER.fullmatch(value.text)
-        if found is None:
+        match = None if value.quoted else _NUMBER.fullmatch(value.text)
+        if match is None:
             return None
-        number, unit = float(found[1]), found[2]
+        number, unit = float(match[1]), match[2]
         if not unit:
             return {"": number}
         fits = {one: converted(number, unit, one) for one in units}
@@ -456,8 +443,8 @@ class _Compiler:
                 return f"{column} >= ?", [end]
 
     def _wrong(self, asked: QueryComparison, what: str) -> Exception:
-        told = f"{asked.name} {asked.operator} {asked.value.text}"
-        return query_error(self._text, asked.position, f"{told!r}: {what}")
+        comparison = f"{asked.name} {asked.operator} {asked.value.text}"
+        return query_error(self._text, asked.position, f"{comparison!r}: {what}")
 
 
 def _has(source: str, name: str, sql: str, values: list[object]) -> Condition:

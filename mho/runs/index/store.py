@@ -1,7 +1,6 @@
 """The SQLite file of an index: its tables, and opening it, also when it is damaged or cannot be written.
 
-Data from run files can be rebuilt at any time. The tables ``tags`` and ``notes`` cannot: they are separate, go by the
-run's identity and not by its path, and no rebuild touches them.
+Tags and notes cannot be rebuilt from run files: they go by a run's identity, not its path, and no rebuild touches them.
 """
 
 from __future__ import annotations
@@ -20,11 +19,8 @@ from mho.errors import RunFileError
 log = logging.getLogger(__name__)
 
 NAME = "index.sqlite"
-VERSION = 3
-"""Version of the tables made from run files; when it changes they are rebuilt."""
-
-BUSY = 20.0
-"""How long to wait for another process that is writing, s."""
+VERSION = 3  # version of the tables made from run files; when it changes they are rebuilt
+BUSY = 20.0  # how long to wait for another process that is writing, s
 
 _FROM_FILES = """
 DROP TABLE IF EXISTS quantities;
@@ -57,8 +53,7 @@ CREATE TABLE IF NOT EXISTS tags (run_id TEXT, tag TEXT COLLATE NOCASE, PRIMARY K
 CREATE TABLE IF NOT EXISTS notes (run_id TEXT, time REAL, text TEXT, PRIMARY KEY (run_id, time)) WITHOUT ROWID;
 """
 
-_WIDTHS = {"tags": 2, "notes": 3}
-"""Columns of the tables that people fill."""
+_WIDTHS = {"tags": 2, "notes": 3}  # columns of the tables that people fill
 
 
 def open_store(folder: Path) -> sqlite3.Connection:
@@ -66,10 +61,7 @@ def open_store(folder: Path) -> sqlite3.Connection:
 
     In a folder that cannot be written, a copy is opened in memory. A damaged index is renamed and replaced.
 
-    Raises
-    ------
-    RunFileError
-        The folder is missing, or the index is busy or cannot be opened.
+    `RunFileError` where the folder is missing, or the index is busy or cannot be opened.
     """
     if not folder.is_dir():
         raise RunFileError(f"there is no folder of runs {folder}; name one with --runs or MHO_RUNS")
@@ -92,10 +84,7 @@ def open_store(folder: Path) -> sqlite3.Connection:
 def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
     """Return `store` when it is sound; else a new one in its place, with what tags and notes can be saved.
 
-    Raises
-    ------
-    RunFileError
-        The new one cannot be made.
+    `RunFileError` where the new one cannot be made.
     """
     try:
         (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
@@ -117,13 +106,7 @@ def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
 
 
 def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -> list[Any]:
-    """Return all rows that `asked` gives.
-
-    Raises
-    ------
-    RunFileError
-        The index cannot be read.
-    """
+    """Return all rows that `asked` gives; `RunFileError` where the index cannot be read."""
     try:
         return store.execute(asked, values).fetchall()
     except sqlite3.Error as error:
@@ -132,7 +115,7 @@ def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -
         ) from error
 
 
-def is_kept(store: sqlite3.Connection) -> bool:
+def is_on_disk(store: sqlite3.Connection) -> bool:
     """Return whether an index is on disk, not only in memory."""
     return bool(rows(store, "PRAGMA database_list")[0][2])
 
@@ -141,10 +124,7 @@ def is_kept(store: sqlite3.Connection) -> bool:
 def writing(store: sqlite3.Connection) -> Iterator[None]:
     """Run the block as one transaction on `store`: all of it, or nothing when it fails.
 
-    Raises
-    ------
-    RunFileError
-        The index cannot be written.
+    `RunFileError` where the index cannot be written.
     """
     try:
         with store:

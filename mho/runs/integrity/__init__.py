@@ -7,16 +7,9 @@ from mho.runs.integrity.comparison import (
     compare_runs,
     compare_surroundings,
 )
-from mho.runs.integrity.verification import Verdict, Verification, bytes_to_verify, verify
+from mho.runs.integrity.seal import Verdict, Verification, bytes_to_verify, verify
 
 __all__ = [
-    "OF_THE_MOMENT",
-    "Change",
-    "DatasetComparison",
-    "Verdict",
-    "Verification",
-    "bytes_to_verify",
-    "compare_runs",
-    "compare_surroundings",
-    "verify",
-]
+    "OF_THE_MOMENT", "Change", "DatasetComparison", "Verdict", "Verification", "bytes_to_verify",
+    "compare_runs", "compare_surroundings", "verify",
+]  # fmt: skip

@@ -1,7 +1,6 @@
 """Compares two run files: their data bit for bit, a block at a time, and the provenance of the runs.
 
-Only results of digital computations are compared within a tolerance: the BLAS has a kernel for each processor, and the
-last digits depend on it. The declaration marks them (`mho.runs.schema.Column.digital`); in older files the name does.
+Digital computations alone have a tolerance (`mho.runs.schema.Column.digital`): the BLAS has a kernel for each processor.
 """
 
 from __future__ import annotations
@@ -27,21 +26,17 @@ from mho.runs.schema import DIGITAL_ATTRIBUTE
 
 BLOCK_BYTES = 8 << 20
 
+# Keys of a summary that differ between any two runs
 OF_THE_MOMENT = ("wall_seconds", "solve_seconds", "training_seconds", "run_file")
-"""Keys of a summary that differ between any two runs."""
-
+# Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they
+# were
 PROTECTION = (
-    "voltage_protection",
-    "limits_enabled",
-    "limit_high",
-    "limit_low",
-    "voltage_limit",
-    "output_range",
-)
-"""Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they were."""
+    "voltage_protection", "limits_enabled", "limit_high", "limit_low", "voltage_limit", "output_range",
+)  # fmt: skip
 
 _SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform", "processor", "blas")
 
+# Tolerances, relative to the largest value, of what older files and results name so
 DIGITAL = {
     "residual": 1e-11, "relative_error": 1e-11, "sliced_error": 1e-11, "bits": 1e-2, "step": 1e-6, "solution": 1e-9,
     "reference": 1e-9, "matrix_achieved": 1e-9, "forecast_rho": 1e-9, "certificate": 1e-6,
@@ -49,36 +44,23 @@ DIGITAL = {
     "joules": 1e-6, "condition": 1e-6, "measured_rho": 1e-6, "bits_a_cycle": 1e-6, "forecast_bits_a_cycle": 1e-6,
     "enob": 1e-6,
 }  # fmt: skip
-"""Tolerances, relative to the largest value, of what older files and results name so."""
 
-LARGEST_TOLERANCE = 0.05
-"""More than this no file may ask for."""
-
+LARGEST_TOLERANCE = 0.05  # more than this no file may ask for
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)( [AVSsK]\b)?")
 
+# Numbers without a unit in a sentence that differ by less than this differ only by float64's rounding
 _NO_RESIDUAL = 1e-11
-"""Numbers without a unit in a sentence that differ by less than this differ only by float64's rounding."""
-
-_RELATIVE = 1e-6
-"""Tolerance of each digital value relative to itself, which the small ones of a column need."""
+_RELATIVE = 1e-6  # tolerance of each digital value relative to itself, which the small ones of a column need
 
 
 @dataclass(frozen=True)
 class DatasetComparison:
-    """One dataset, or one fact, of both runs; `difference` is empty where they are equal.
-
-    Attributes
-    ----------
-    rounded : bool
-        Equal within the tolerance of digital computations, and not bit for bit.
-    restated : bool
-        Computed otherwise from the same data by the version that made the second run: not compared.
-    """
+    """One dataset, or one fact, of both runs; `difference` is empty where they are equal."""
 
     name: str
     difference: str = ""
-    rounded: bool = False
-    restated: bool = False
+    rounded: bool = False  # equal within the tolerance of digital computations, and not bit for bit
+    restated: bool = False  # computed otherwise from the same data by a newer version: not compared
 
     @property
     def equal(self) -> bool:
@@ -105,53 +87,42 @@ def compare_runs(
 ) -> tuple[DatasetComparison, ...]:
     """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
 
-    Parameters
-    ----------
-    as_far_as_first : bool
-        The first run broke off: compare as much as it holds, and no result.
-    with_additions : bool
-        The second was made by an mho that may be newer: columns, values of the result and messages that only it has are
-        additions, and no differences.
-    restated : collection of str
-        Patterns of columns and values of the result that the second one computes otherwise from the same data.
-
-    Raises
-    ------
-    RunFileError
-        One of the files cannot be read.
+    `as_far_as_first`: the first run broke off: compare as much as it holds, and no result.
+    `with_additions`: the second was made by an mho that may be newer: columns, values of the result and
+        messages that only it has are additions, and no differences.
+    `restated`: patterns of columns and values of the result that the second one computes otherwise from the
+        same data.
+    `RunFileError` where one of the files cannot be read.
     """
     with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
         data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions, restated))
     with RunFile(first) as old, RunFile(second) as new:
-        told: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+        facts: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
             ("instruments", _measuring(old.instruments), _measuring(new.instruments)),
             ("cells", {"": old.cells}, {"": new.cells}),
         ]
         if old.formed and not as_far_as_first:
-            told += [("formed cells", {"": old.formed}, {"": new.formed})]
+            facts += [("formed cells", {"": old.formed}, {"": new.formed})]
         if not as_far_as_first:
-            told += [
-                ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),
+            facts += [
+                ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after))
             ]
             then, now = _messages(old), _messages(new)
+            before, after = _lasting(old.summary), _lasting(new.summary)
             if with_additions:
-                now = _without_additions(then, now)
+                now, after = _without_additions(then, now), _shared(before, after)
             data += (
-                _told("log", _numbered(then), _numbered(now)),
-                _told(
+                _compare_values("log", _numbered(then), _numbered(now)),
+                _compare_values(
                     "outcome",
                     {"status": old.status, "reason": old.reason},
                     {"status": new.status, "reason": new.reason},
                 ),
-                _told(
-                    "result",
-                    _stated(_lasting(old.summary), restated),
-                    _stated(_known(old, new) if with_additions else _lasting(new.summary), restated),
-                ),
+                _compare_values("result", _stated(before, restated), _stated(after, restated)),
             )
-            if _lasting(old.summary) != _stated(_lasting(old.summary), restated):
+            if before != _stated(before, restated):
                 data += (DatasetComparison("result, intervals and what follows from them", restated=True),)
-    return data + tuple(DatasetComparison(name, _mappings_differ(then, now)) for name, then, now in told)
+    return data + tuple(DatasetComparison(name, _mappings_differ(then, now)) for name, then, now in facts)
 
 
 def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:
@@ -311,13 +282,8 @@ def _stated(values: Any, restated: Collection[str], within: str = "") -> Any:
     return values
 
 
-def _known(old: RunFile, new: RunFile) -> dict[str, Any]:
-    """Return of the second run's result what the first run's has names for, within mappings and lists too."""
-    known: dict[str, Any] = _shared(_lasting(old.summary), _lasting(new.summary))
-    return known
-
-
 def _shared(then: Any, now: Any) -> Any:
+    """Return of the second run's result what the first run's has names for, within mappings and lists too."""
     match then, now:
         case Mapping(), Mapping():
             return {name: _shared(then[name], value) for name, value in now.items() if name in then}
@@ -334,7 +300,7 @@ def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[s
     }
 
 
-def _told(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> DatasetComparison:
+def _compare_values(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> DatasetComparison:
     """Compare values or sentences of two runs; results of digital computations within their tolerance.
 
     That is values by the names in `DIGITAL`, and in sentences every number that is no integer.

@@ -1,9 +1,6 @@
-"""The seal of a run file: a digest of every group and dataset. It is written last and reveals later changes.
+"""The seal of a run file, a digest of every group and dataset that is written last, and its verification.
 
-A walk through the groups skips and reports what is damaged.
-
-The seal reveals changes by other programs, accidental or well-meant. It is no signature: a changed file can be sealed
-again.
+It reveals changes by other programs, accidental or well-meant. It is no signature: a changed file can be sealed again.
 """
 
 from __future__ import annotations
@@ -11,7 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -19,11 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.reading.chunks import BLOCK_BYTES, create_array
-from mho.runs.reading.opening import DAMAGE
+from mho.runs.conclusion import GOING_ON, Status
+from mho.runs.index.card import read_card
+from mho.runs.reading.chunks import BLOCK_BYTES, create_array, damaged_rows
+from mho.runs.reading.conformance import malformed
+from mho.runs.reading.opening import DAMAGE, intact, open_run_file
+from mho.runs.reading.record import RunRecord
 
-Unreadable = Callable[[str, Exception], None]
-"""Called with the path of an unreadable item, and the reason."""
+Unreadable = Callable[[str, Exception], None]  # called with the path of an unreadable item, and the reason
 
 
 def create_group(parent: h5py.Group, name: str) -> h5py.Group:
@@ -40,10 +45,7 @@ def create_group(parent: h5py.Group, name: str) -> h5py.Group:
 def walk(item: h5py.HLObject, unreadable: Unreadable) -> Iterator[tuple[str, h5py.HLObject | None]]:
     """Yield `item` and everything below it, each with its path; None where a link is broken, or leads to a group again.
 
-    Parameters
-    ----------
-    unreadable : callable
-        Called for damage, which is then skipped.
+    `unreadable`: called for damage, which is then skipped.
     """
     return _walk(item.name, item, unreadable, set())
 
@@ -104,10 +106,7 @@ def prepare_seal(seal: h5py.Group) -> None:
 def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
     """Write the digest of everything in `file`.
 
-    Parameters
-    ----------
-    known : mapping
-        `data_digest` of the datasets that need not be read again, by path.
+    `known`: `data_digest` of the datasets that need not be read again, by path.
     """
     paths = [path.decode() for path in file[SEAL]["path"][()]]
     digests = [_digest(h5py.h5o.open(file.id, path.encode()), known.get(path)) for path in paths]
@@ -118,15 +117,8 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
 def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
     """Update the seal of a copied file with the digests of datasets that the copy stores in another layout.
 
-    Parameters
-    ----------
-    stored : mapping
-        `data_digest` of what was read of each such dataset, and of what was written, by path.
-
-    Raises
-    ------
-    RunFileError
-        What was read is not what the seal was made of.
+    `stored`: `data_digest` of what was read of each such dataset, and of what was written, by path.
+    `RunFileError` where what was read is not what the seal was made of.
     """
     paths, digests = source[SEAL]["path"][()], source[SEAL]["sha256"][()]
     for index, path in enumerate(path.decode() for path in paths):
@@ -145,8 +137,8 @@ def read_seal(file: h5py.File) -> dict[str, bytes]:
     try:
         seal = file[SEAL]
         paths, digests = seal["path"][()].tolist(), seal["sha256"][()].tolist()
-        found = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
-        return found if all(len(digest) == DIGEST_BYTES for digest in digests) else {}
+        result = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
+        return result if all(len(digest) == DIGEST_BYTES for digest in digests) else {}
     except DAMAGE:
         return {}
 
@@ -157,7 +149,7 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
     Unreadable items are passed to `unreadable`, with their paths, and not compared.
     """
     sealed = dict(seal)
-    found = []
+    result = []
 
     def lost(path: str, error: Exception) -> None:
         for name in [name for name in sealed if f"{name}/".startswith(f"{path}/")]:
@@ -170,12 +162,12 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
         before = sealed.pop(path, None)
         try:
             if before is None or item is None:
-                found.append(f"{path} was {'added' if before is None else 'changed'}")
+                result.append(f"{path} was {'added' if before is None else 'changed'}")
             elif _digest(item.id) != before:
-                found.append(f"{path} was changed")
+                result.append(f"{path} was changed")
         except DAMAGE as error:
             unreadable(path, error)
-    return found + [f"{path} is missing" for path in sealed]
+    return result + [f"{path} is missing" for path in sealed]
 
 
 def data_digest(dataset: h5py.h5d.DatasetID) -> bytes:
@@ -219,10 +211,150 @@ def _digest(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, data: bytes | None = No
 
 def _attributes(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> dict[str, object]:
     """Return the attributes by name, in the order of the names; ``attrs`` of `h5py.Group` takes twice the time."""
-    found = {}
+    result = {}
     for index in range(h5py.h5a.get_num_attrs(item)):
         attribute = h5py.h5a.open(item, index=index)
         values = np.empty(attribute.shape, attribute.dtype)
         attribute.read(values)
-        found[attribute.name.decode()] = values.tolist()
-    return found
+        result[attribute.name.decode()] = values.tolist()
+    return result
+
+
+# Items in the entry of every run file
+NEEDED = (
+    "title", "start_time", "end_time", "status", "reason", "heartbeat", "writer/host", "writer/pid",
+    "writer/process_start", "procedure/name", "procedure/version", "procedure/parameters", "bench/file", "chip/map",
+    "chip/cells", "provenance", "maps", "arrays", "log/time", "log/level", "log/message",
+)  # fmt: skip
+
+
+class Verdict(StrEnum):
+    """The state of a run file: the worst finding decides."""
+
+    SOUND = "sound"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    CHANGED = "changed"
+    DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The findings about one file.
+
+    Attributes
+    ----------
+    status : str
+        How the run stands, see `mho.runs.Status`; "" when the file does not tell.
+    findings : tuple of str
+        What is wrong, or worth knowing, one sentence each.
+    """
+
+    path: Path
+    verdict: Verdict
+    status: str = ""
+    findings: tuple[str, ...] = ()
+
+
+def verify(path: str | os.PathLike[str]) -> Verification:
+    """Read a whole run file and check whether it is intact; the file is not changed.
+
+    Everything is read, so that every checksum is checked, and compared with the seal of the writer. A file that is no run
+    file, or that this mho cannot read, is UNREADABLE; no error is raised.
+    """
+    path = Path(path)
+    try:
+        file = open_run_file(path)
+    except RunFileError as error:
+        return Verification(path, Verdict.UNREADABLE, findings=(str(error),))
+    with closing(file):
+        try:
+            record = RunRecord(path, file)
+            status = record.status
+            if status in GOING_ON:
+                note = "it is being written; verify it when its run is over"
+                return Verification(path, Verdict.RUNNING, status, (note,))
+            with intact(path):
+                return _verified(record, file, status)
+        except RunFileError as error:
+            return Verification(path, Verdict.DAMAGED, findings=(str(error),))
+
+
+def bytes_to_verify(path: str | os.PathLike[str]) -> int:
+    """Return how many bytes `verify` would read of the file at `path`: its data as they are when unpacked.
+
+    `RunFileError` where it is no run file, or damaged.
+    """
+    path = Path(path)
+    with closing(open_run_file(path)) as file, intact(path):
+        result = (item for _, item in walk(file, lambda *_: None))
+        return sum(int(item.nbytes) for item in result if isinstance(item, h5py.Dataset))
+
+
+def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verification:
+    path, unclosed = record.path, record.is_unclosed
+    damage: list[str] = []
+
+    def unreadable(where: str, error: Exception) -> None:
+        damage.append(f"{where} cannot be read: {error}".replace("\n", " "))
+
+    def unreadable_rows(where: str, error: Exception) -> None:
+        rows = damaged_rows(file[where], lenient=unclosed) if _is_dataset(file, where) else []
+        damage.extend(rows)
+        if not rows:
+            unreadable(where, error)
+
+    # A writer seals, then says how the run ended, then closes: what it could not close need not fit its seal.
+    seal = {} if unclosed else read_seal(file)
+    if seal:
+        altered = changes(file, seal, unreadable_rows)
+    else:
+        altered = []
+        seen = set()
+        for name, item in walk(file, unreadable):
+            seen.add(name)
+            if isinstance(item, h5py.Dataset):
+                damage.extend(damaged_rows(item, lenient=unclosed))
+        if not damage:  # else it lies below what is damaged
+            damage = [f"/entry/{name} is missing" for name in NEEDED if f"/entry/{name}" not in seen]
+        if not unclosed and (SEAL in file or int(file.attrs["mho_schema"]) >= SEALED_SINCE):
+            altered = [f"/{SEAL} is missing or not filled in, so that other changes cannot be told"]
+    if not damage and not altered:
+        damage = [*malformed(file["entry"]), *_unreadable_facts(record)]
+    if damage or altered:
+        verdict = Verdict.DAMAGED if damage else Verdict.CHANGED
+        return Verification(path, verdict, status, (*damage, *altered))
+    if unclosed:
+        note = "its writer is gone and has not closed it; `mho recover` makes an ordinary file of it"
+        return Verification(path, Verdict.INTERRUPTED, status, (note,))
+    note = "it carries no seal, so that later changes cannot be told"
+    return Verification(path, Verdict.SOUND, status, () if seal else (note,))
+
+
+# Read the facts that commands use of a run in addition to its data
+FACTS: tuple[Callable[[RunRecord], object], ...] = (
+    lambda run: (run.title, run.reason, run.procedure, run.version, run.bench, run.chip, run.cells),
+    lambda run: (run.start_time, run.end_time),
+    lambda run: run.parameters,
+    lambda run: (run.instruments, run.settings_after),
+    lambda run: (run.provenance, run.seed, run.chip_seed, run.input_hashes),
+    lambda run: (run.summary, run.result_units, run.source, run.conclusion),
+    lambda run: read_card(run.path),
+)
+
+
+def _unreadable_facts(record: RunRecord) -> Iterator[str]:
+    """Yield which facts about a run cannot be decoded, though their bytes can be read."""
+    for look in FACTS:
+        try:
+            look(record)
+        except RunFileError as error:
+            yield str(error.__cause__ or error)
+
+
+def _is_dataset(file: h5py.File, where: str) -> bool:
+    try:
+        return isinstance(file[where], h5py.Dataset)
+    except DAMAGE:
+        return False

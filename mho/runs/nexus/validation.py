@@ -1,51 +1,118 @@
-"""Checks whether an HDF5 file follows `NXrram_array`, whoever wrote it: one sentence for each deviation.
+"""Checks whether an HDF5 file follows the NeXus definition `NXrram_array`: one sentence for each deviation.
 
-What the definition does not speak of is allowed, as everywhere in NeXus. Two of NeXus's own rules are checked besides: the
-signal of an NXdata is one of its fields, and has as many axes as dimensions.
+The definition is read from its NXDL (NeXus manual, chapter "NeXus Definition Language"), as far as `NXrram_array` uses it.
+What it does not speak of is allowed; the signal of an NXdata must be one of its fields, with as many axes as dimensions.
 """
 
 from __future__ import annotations
 
 import os
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 
 from mho.errors import RunFileError
-from mho.runs.nexus.definition import Item, entry_definition
 from mho.runs.reading import intact, items_of, open_hdf5
 from mho.runs.schema import DEFINITION, DEFINITION_VERSION
 from mho.runs.units import factor_between
 
+FILE = f"{DEFINITION}.nxdl.xml"
+_SPACE = "{http://definition.nexusformat.org/nxdl/3.1}"
+
+Kind = Literal["group", "field", "attribute"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A group, field or attribute as the definition asks for it."""
+
+    kind: Kind
+    name: str  # "" for any name that no sibling has
+    type: str  # the class of a group, the type of a field or an attribute
+    required: bool  # a file without it does not follow the definition
+    units: str = ""  # a category (``NX_TIME``) or a unit of the kind that is asked for; "" where nothing is
+    values: tuple[str, ...] = ()  # the words allowed; none for any
+    rank: int | None = None  # number of dimensions; None for any
+    # what the lengths are called, by dimension from 0: a number, or a symbol that has one value in a group
+    dimensions: tuple[tuple[int, str], ...] = ()
+    doc: str = ""  # what it is, one line
+    members: tuple[Item, ...] = ()
+
+    def of_kind(self, kind: Kind) -> tuple[Item, ...]:
+        """Return the members of one kind."""
+        return tuple(one for one in self.members if one.kind == kind)
+
+
+@cache
+def definition_text() -> str:
+    """Return the NXDL of `NXrram_array`."""
+    return files(__package__).joinpath(FILE).read_text("utf-8")
+
+
+@cache
+def entry_definition() -> Item:
+    """Return what `NXrram_array` asks of an entry."""
+    (entry,) = ElementTree.fromstring(definition_text()).findall(f"{_SPACE}group")
+    return _item(entry)
+
+
+def _item(element: ElementTree.Element) -> Item:
+    kind: Kind = element.tag.removeprefix(_SPACE)  # type: ignore[assignment]
+    name = "" if element.get("nameType") == "any" else element.get("name", "")
+    dimensions = element.find(f"{_SPACE}dimensions")
+    rank = "" if dimensions is None else dimensions.get("rank", "")
+    return Item(
+        kind,
+        name,
+        element.get("type", "NX_CHAR"),
+        _is_required(element),
+        element.get("units", ""),
+        tuple(one.get("value", "") for one in element.findall(f"{_SPACE}enumeration/{_SPACE}item")),
+        int(rank) if rank.isdecimal() else None,
+        tuple(
+            (int(one.get("index", "1")) - 1, one.get("value", ""))
+            for one in (dimensions if dimensions is not None else ())
+            if one.tag == f"{_SPACE}dim"
+        ),
+        " ".join(element.findtext(f"{_SPACE}doc", "").split()),
+        tuple(
+            _item(one) for one in element if one.tag.removeprefix(_SPACE) in ("group", "field", "attribute")
+        ),
+    )
+
+
+def _is_required(element: ElementTree.Element) -> bool:
+    """Return whether an item is required, as all are in an application definition that do not say otherwise."""
+    waived = "true" in (element.get("optional"), element.get("recommended"))
+    return not waived and element.get("minOccurs", "1") != "0"
+
+
+# A unit of each category of units that definitions here use
 CATEGORIES = {
     "NX_TIME": "s", "NX_VOLTAGE": "V", "NX_CURRENT": "A", "NX_TEMPERATURE": "K", "NX_FREQUENCY": "Hz",
     "NX_LENGTH": "m", "NX_ENERGY": "J", "NX_POWER": "W", "NX_CHARGE": "C", "NX_UNITLESS": "", "NX_DIMENSIONLESS": "",
 }  # fmt: skip
-"""A unit of each category of units that definitions here use."""
 
+# Kinds of numpy types that fit a type of NeXus; S stands for text of any length
 KINDS = {
     "NX_CHAR": "S", "NX_DATE_TIME": "S", "ISO8601": "S", "NX_INT": "iu", "NX_UINT": "iu", "NX_POSINT": "iu",
     "NX_FLOAT": "f", "NX_BOOLEAN": "b", "NX_COMPLEX": "c", "NX_NUMBER": "biufc", "NX_CHAR_OR_NUMBER": "Sbiufc",
 }  # fmt: skip
-"""Kinds of numpy types that fit a type of NeXus; S stands for text of any length."""
 
 WORDS = {
-    "S": "text",
-    "i": "integers",
-    "u": "integers",
-    "f": "floats",
-    "b": "truth values",
-    "c": "complex numbers",
-}
+    "S": "text", "i": "integers", "u": "integers", "f": "floats", "b": "truth values", "c": "complex numbers",
+}  # fmt: skip
 
-LONGEST_TEXT = 1 << 16
-"""Bytes of a text that is compared with words, or read as a time."""
+LONGEST_TEXT = 1 << 16  # bytes of a text that is compared with words, or read as a time
 
 
 @dataclass(frozen=True)
@@ -112,13 +179,14 @@ def _group(group: h5py.Group, wanted: Item) -> Iterator[str]:
     found = dict(items_of(group))
     for name, asked in named.items():
         if asked.required and name not in found:
-            yield f"{_below(group, name)} is missing; the definition requires it: {asked.doc}"
+            yield f"{group.name.rstrip('/')}/{name} is missing; the definition requires it: {asked.doc}"
     for name, item in found.items():
         one = named.get(name) or _for_any_name(item, wanted)
         if one is None:
             continue
         if isinstance(item, h5py.Group) != (one.kind == "group"):
-            yield f"{item.name} is a {_what(item)}, where a {one.kind} is expected: {one.doc}"
+            what = "field" if one.kind == "group" else "group"
+            yield f"{item.name} is a {what}, where a {one.kind} is expected: {one.doc}"
         elif isinstance(item, h5py.Group):
             if _class_of(item) != one.type:
                 found_class = (
@@ -256,11 +324,3 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _what(item: Any) -> str:
-    return "group" if isinstance(item, h5py.Group) else "field"
-
-
-def _below(group: h5py.Group, name: str) -> str:
-    return f"{group.name.rstrip('/')}/{name}"

@@ -1,9 +1,7 @@
 """The chunks of growing datasets and arrays: every chunk has a checksum, big ones are compressed.
 
-The size of its rows decides which filters a dataset gets. A chunk that fills up row by row is written again at each
-flush and must keep its size, or SWMR would leave a hole for each version: so datasets of small rows have a checksum
-only. A large row, image or array is written once, in its own chunks, and is compressed with deflate, the one
-compression that every HDF5 library can read.
+A chunk that fills up row by row is written again at each flush and must keep its size, or SWMR would leave a hole for each
+version. Large rows, images and arrays are written once, and compressed by deflate, which every HDF5 library reads.
 """
 
 from __future__ import annotations
@@ -16,18 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_ROWS = 2048
-CHUNK_BYTES = 16 * 1024
-"""Size of a chunk of small rows: small enough to be written whole at each flush."""
+CHUNK_BYTES = 16 * 1024  # size of a chunk of small rows: small enough to be written whole at each flush
 
+# Size of a chunk where few rows are expected, and the rows that it has all the same, as far as `CHUNK_BYTES`
+# go
 FEW_BYTES, FEWEST_ROWS = 2048, 16
-"""Size of a chunk where few rows are expected, and the rows that it has all the same, as far as `CHUNK_BYTES` go."""
-
-LARGE_BYTES = 4096
-"""Rows and arrays of at least this size are compressed."""
-
-BLOCK_BYTES = 1 << 20
-"""Size of the pieces of a large array."""
-
+LARGE_BYTES = 4096  # rows and arrays of at least this size are compressed
+BLOCK_BYTES = 1 << 20  # size of the pieces of a large array
 _LARGE: dict[str, Any] = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
 
 
@@ -36,11 +29,8 @@ def create_growing(
 ) -> h5py.Dataset:
     """Create an empty dataset that grows along its first axis; floats read NaN where nothing was written.
 
-    Parameters
-    ----------
-    expected : int
-        Approximate number of rows; 0 if unknown. A chunk holds at most half of them, as the last one takes its full
-        size in the file.
+    `expected`: approximate number of rows; 0 if unknown. A chunk holds at most half of them, as the last one
+    takes its full size in the file.
     """
     numpy_dtype = np.dtype(dtype)  # type: ignore[call-overload]
     row_bytes = numpy_dtype.itemsize * int(np.prod(shape))
@@ -49,14 +39,9 @@ def create_growing(
     if expected:
         rows = min(rows, max(-(-expected // 2), min(FEWEST_ROWS, FEW_BYTES // row_bytes), 1))
     return group.create_dataset(
-        name,
-        shape=(0, *shape),
-        maxshape=(None, *shape),
-        chunks=(rows, *shape),
-        dtype=dtype,
-        fillvalue=_nothing(numpy_dtype),
-        **(_LARGE if large else {"fletcher32": True}),
-    )
+        name, shape=(0, *shape), maxshape=(None, *shape), chunks=(rows, *shape), dtype=dtype,
+        fillvalue=_nothing(numpy_dtype), **(_LARGE if large else {"fletcher32": True}),
+    )  # fmt: skip
 
 
 def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h5py.Dataset:
@@ -115,10 +100,7 @@ def read_torn(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
     Where the last chunk's checksum does not match, it was being written. The rows that the dataset counts are still
     complete: a chunk of small rows is only overwritten by the same rows and further ones.
 
-    Raises
-    ------
-    OSError
-        For any other error.
+    `OSError` for any other error.
     """
     try:
         return np.asarray(dataset[start:stop])
@@ -138,10 +120,7 @@ def read_torn(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
 def damaged_rows(dataset: h5py.Dataset, *, lenient: bool) -> list[str]:
     """Return which rows of `dataset` cannot be read, one sentence for each stretch of them.
 
-    Parameters
-    ----------
-    lenient : bool
-        Read it with `read_torn`, as the file was never closed.
+    `lenient`: read it with `read_torn`, as the file was never closed.
     """
     stretches: list[list[int]] = []
     length = len(dataset) if dataset.shape else 1

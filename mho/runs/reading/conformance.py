@@ -1,7 +1,6 @@
 """Checks that the tables, maps, arrays and the log of a run file have the types and shapes that mho writes.
 
-Each check raises `ValueError`, or the h5py error for missing data, which `reading.opening.intact` reports as a damaged
-file.
+Each check raises `ValueError`, or the h5py error for missing data.
 """
 
 from __future__ import annotations
@@ -18,11 +17,8 @@ from mho.runs.reading.opening import DAMAGE, items_of
 from mho.runs.reading.text import decode, text_attribute
 
 Check = Callable[[h5py.HLObject], None]
-Items = Mapping[str, Any]
-"""A group, or what it holds by name."""
-
-NUMBERS, TEXT = "biufc", "S"
-"""Kinds of numpy types."""
+Items = Mapping[str, Any]  # a group, or what it holds by name
+NUMBERS, TEXT = "biufc", "S"  # kinds of numpy types
 
 
 def check_table(table: h5py.Group, columns: Mapping[str, h5py.HLObject] | None = None) -> None:
@@ -85,10 +81,7 @@ def check_log(log: Items) -> None:
 def declared_figures(entry: h5py.Group) -> tuple[Figure, ...]:
     """Return the figures that a run declares, none in files from before there were any.
 
-    Raises
-    ------
-    ValueError
-        They are no figures, or cannot be drawn from what the run has.
+    `ValueError` where they are no figures, or cannot be drawn from what the run has.
     """
     stored = entry.get(FIGURES)
     if stored is None or is_table(stored):  # once a table could be called so

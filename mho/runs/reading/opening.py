@@ -1,12 +1,10 @@
 """Opens a run file for reading, and says in one sentence what is wrong with one that cannot be read.
 
-HDF5 lets a file show data of other files (external links, external storage, virtual datasets) and declare more rows
-than it holds, which read as fill values. mho writes neither, except arrays that are not filled in yet. With these checks
-a malicious file can neither expose other files nor block its reader.
+HDF5 lets a file show data of other files and declare more rows than it holds. mho writes neither, so a file that does is
+refused: it can neither expose other files nor block its reader.
 
-HDF5 opens a marked file only in SWMR mode. There it retries for minutes or hours when metadata are damaged, as after a
-power cut, since it takes them for half written. So a file whose writer is gone is read through `UnmarkedFile`, in the
-ordinary mode, which reports damage at once.
+HDF5 opens a marked file only in SWMR mode, and retries there for minutes or hours when metadata are damaged. So a file
+whose writer is gone is read through `UnmarkedFile`, in the ordinary mode, which reports damage at once.
 
 Superblock version 3 (HDF5 File Format Specification, section II.A): signature 0-7, version 8, mark 11,
 end of file 28-35, checksum 44-47, little-endian.
@@ -33,9 +31,9 @@ from mho.errors import RunFileError
 from mho.runs.liveness import Writer
 from mho.runs.schema import SCHEMA_VERSION
 
+# Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer
+# ones.
 FORMAT = "v110"
-"""Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer ones."""
-
 SIZE = 48
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _VERSION_3 = SIGNATURE + b"\x03"
@@ -131,32 +129,22 @@ def _rotate(word: int, turn: int) -> int:
     return ((word << turn) | (word >> (32 - turn))) & _WORD
 
 
-DAMAGED = (OSError, RuntimeError, LookupError, ValueError)
-"""Exceptions of h5py's low-level calls on damage."""
+DAMAGED = (OSError, RuntimeError, LookupError, ValueError)  # exceptions of h5py's low-level calls on damage
+EXPANSION = 1100  # bytes declared for each byte of the file; deflate packs at most 1032 into one
+ROOM = 1 << 30  # bytes declared beside that: arrays that are not filled in yet
 
-EXPANSION = 1100
-"""Bytes declared for each byte of the file; deflate packs at most 1032 into one."""
-
-ROOM = 1 << 30
-"""Bytes declared beside that: arrays that are not filled in yet."""
-
+# Bytes of the file that a chunk takes at least, with its place in the index; chunks declared beside that
 CHUNK_BYTES, CHUNK_ROOM = 16, 1 << 15
-"""Bytes of the file that a chunk takes at least, with its place in the index; chunks declared beside that."""
 
 
-DEEPEST = 32
-"""Groups within each other; mho's own files have five."""
+DEEPEST = 32  # groups within each other; mho's own files have five
 
 
 def check_regular(path: Path) -> None:
     """Refuse anything but an ordinary file before it is opened: opening a pipe would wait for a writer.
 
-    Raises
-    ------
-    RunFileError
-        When there is nothing, or a folder, a pipe, a device or a socket.
-    OSError
-        When the path cannot be examined.
+    `RunFileError` when there is nothing, or a folder, a pipe, a device or a socket; `OSError` when the path
+    cannot be examined.
     """
     try:
         mode = os.stat(path).st_mode
@@ -175,10 +163,7 @@ def check_contained(path: Path, file: h5py.File) -> None:
 
     What is damaged is left to who reads it.
 
-    Raises
-    ------
-    RunFileError
-        Naming the link or dataset.
+    `RunFileError` naming the link or dataset.
     """
     root = h5py.h5g.open(file.id, b"/")
     declared = Declared(path, tell=False)
@@ -281,22 +266,22 @@ def _check_size(path: Path, name: str, declared: int, chunks: int) -> None:
 
 def _links(path: Path, root: h5py.h5g.GroupID) -> list[tuple[bytes, int]]:
     """Return name and type of every link, those of a group once, whatever leads to it."""
-    found: list[tuple[bytes, int]] = []
+    result: list[tuple[bytes, int]] = []
 
     def note(name: bytes, info: h5py.h5l.LinkInfo) -> bool | None:
-        found.append((name, info.type))
+        result.append((name, info.type))
         return True if _is_too_deep(name) else None  # True ends the visit, in which HDF5 fills the stack
 
     try:
         root.links.visit(note, info=True)
     except DAMAGED:
-        found = list(_links_past_damage(root))
-    if found and _is_too_deep(found[-1][0]):
+        result = list(_links_past_damage(root))
+    if result and _is_too_deep(result[-1][0]):
         raise RunFileError(
             f"run file {path} is damaged: its groups lie more than {DEEPEST} deep within each other; restore it from a "
             "copy"
         )
-    return found
+    return result
 
 
 def _is_too_deep(name: bytes) -> bool:
@@ -324,21 +309,8 @@ def _links_past_damage(root: h5py.h5g.GroupID) -> Iterator[tuple[bytes, int]]:
                     waiting.append((above + name + b"/", member))
 
 
-DAMAGE = (
-    OSError,
-    RuntimeError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-)
-"""Exceptions of h5py on a file with wrong bytes or contents."""
-
-ATTEMPTS = 5
-PAUSE = 0.05
-"""Number and interval (s) of further attempts to read a file that its writer may be changing."""
+DAMAGE = (*DAMAGED, TypeError, AttributeError, OverflowError, MemoryError)  # and those of its high-level ones
+ATTEMPTS, PAUSE = 5, 0.05  # attempts at a file that its writer may be changing, and their interval, s
 
 
 def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]:
@@ -353,16 +325,10 @@ def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]
 def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     """Open the run file at `path`: finished, being written, or left by a killed writer.
 
-    Parameters
-    ----------
-    whole : bool
-        Check that all data are its own. A caller that reads only a few datasets has these checked one by one, by
-        `mho.runs.reading.record.OwnItems` or `open_text`, in a tenth of the time.
-
-    Raises
-    ------
-    RunFileError
-        There is no such file, it is no run file, is damaged, comes from a newer mho, or shows what is in other files.
+    `whole`: check that all data are its own. A caller that reads only a few datasets has these checked one by
+        one, by `mho.runs.reading.record.OwnItems` or `open_text`, in a tenth of the time.
+    `RunFileError` where there is no such file, it is no run file, is damaged, comes from a newer mho, or
+    shows what is in other files.
     """
     file = open_hdf5(path, contained=False)
     try:
@@ -378,15 +344,9 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
 def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
     """Open any HDF5 file for reading, as `open_run_file` does; that it is one of mho's is not checked.
 
-    Parameters
-    ----------
-    contained : bool
-        Check that all data are its own.
-
-    Raises
-    ------
-    RunFileError
-        There is no such file, it is no HDF5 file, is damaged, or shows what is in other files.
+    `contained`: check that all data are its own.
+    `RunFileError` where there is no such file, it is no HDF5 file, is damaged, or shows what is in other
+    files.
     """
     try:
         check_regular(path)
@@ -398,7 +358,10 @@ def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
             f"{path} is not an HDF5 file, or its beginning is damaged; name a run file written by mho"
         )
     with intact(path):
-        file = _open_marked(path) if has_mark(head) else _open_plain(path)
+        if has_mark(head):
+            file = _open_marked(path)
+        else:  # as ``h5py.File(path, "r", locking="best-effort")``, in half the time
+            file = h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, fapl=_access()))
     try:
         if contained:
             check_contained(path, file)
@@ -406,11 +369,6 @@ def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
         file.close()
         raise
     return file
-
-
-def _open_plain(path: Path) -> h5py.File:
-    """Open a file that carries no mark, as ``h5py.File(path, "r", locking="best-effort")`` does, in half the time."""
-    return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, fapl=_access()))
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,4 @@
-"""Reads a run file: finished, still being written, or left behind by a writer that was killed.
-
-Neither the procedure's code nor any driver is needed, only the file.
-"""
+"""Reads a run file, finished, being written or left by a killed writer, without the procedure's code or a driver."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import h5py
@@ -38,8 +34,49 @@ from mho.runs.reading.conformance import (
 )
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
-from mho.runs.reading.stored import Stored
 from mho.runs.reading.text import decode
+
+
+class Stored:
+    """What stands in a run file: each fact is read when it is first asked for, from the open file.
+
+    `RunFileError` by every member that meets damage.
+    """
+
+    def __init__(self, path: Path, dataset: h5py.Dataset) -> None:
+        self._path = path
+        self._dataset = dataset
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its numbers."""
+        with intact(self._path):
+            dtype: np.dtype[Any] = self._dataset.dtype
+            return dtype
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, as of the first look."""
+        with intact(self._path):
+            return tuple(map(int, self._dataset.shape))
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of its chunks, if it is cut into some."""
+        with intact(self._path):
+            return None if self._dataset.chunks is None else tuple(map(int, self._dataset.chunks))
+
+    @cached_property
+    def unit(self) -> str:
+        """Unit; "" without one."""
+        with intact(self._path):
+            return unit_of(self._dataset)
+
+    @cached_property
+    def description(self) -> str:
+        """What it is, in words; "" where the file does not say."""
+        with intact(self._path):
+            return str(self._dataset.attrs.get("long_name", ""))
 
 
 @dataclass(frozen=True)
@@ -93,9 +130,7 @@ class RunFile(RunRecord):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

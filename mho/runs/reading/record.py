@@ -1,7 +1,6 @@
 """The description of a run in its file: status, parameters, bench, chip and provenance.
 
-Checking a whole file (`mho.runs.reading.opening.check_contained`) opens all its datasets, some hundreds. Who reads
-three of them from each of thousands of files has these three checked.
+Opening every dataset of a file to check it takes long: who reads three of each of thousands of files has these checked.
 """
 
 from __future__ import annotations
@@ -40,20 +39,9 @@ from mho.runs.schema import RecordedParameter
 class OwnItems:
     """Opens the items of a run file by their names within the entry, only the file's own ones.
 
-    Parameters
-    ----------
-    path : Path
-    file : h5py.File
-    whole : bool
-        The whole file has been checked already.
-
-    Raises
-    ------
-    RunFileError
-        By every method: the file was closed, or what is asked for lies in another file, or declares, with what was asked
-        for before, more than the file can hold.
-    KeyError
-        It is not there.
+    `whole`: the whole file has been checked already.
+    `RunFileError` by every method: the file was closed, or what is asked for lies in another file, or
+    declares, with what was asked for before, more than the file can hold; `KeyError` where it is not there.
     """
 
     def __init__(self, path: Path, file: h5py.File, *, whole: bool) -> None:
@@ -151,14 +139,19 @@ class OwnItems:
         return True
 
 
-RESULT_SINCE = 3
-"""Schema from which on the result is a group, with units."""
+RESULT_SINCE = 3  # schema from which on the result is a group, with units
+CONCLUSION_SINCE = 5  # schema from which on a run file has a conclusion
+SEED_DIGITS = 4000  # Python reads no more
 
-CONCLUSION_SINCE = 5
-"""Schema from which on a run file has a conclusion."""
 
-SEED_DIGITS = 4000
-"""Python reads no more."""
+class StoredText:
+    """A text of a run file, read whenever it is asked for; "" where a file of an older version has none in its `group`."""
+
+    def __init__(self, place: str, group: str = "") -> None:
+        self._place, self._group = place, group
+
+    def __get__(self, record: RunRecord | None, kind: type[RunRecord]) -> str:
+        return self._place if record is None else record.text(self._place, self._group)
 
 
 class RunRecord:
@@ -166,13 +159,19 @@ class RunRecord:
 
     Every member reads the file when it is asked, and raises `RunFileError` when it meets damage.
 
-    Parameters
-    ----------
-    path : Path
-    file : h5py.File
-    whole : bool
-        All of the file has been checked to be its own; else what is asked for is checked then.
+    `whole`: all of the file has been checked to be its own; else what is asked for is checked then.
     """
+
+    title = StoredText("title")  # one line for lists and plots
+    reason = StoredText("reason")  # why the run failed or was aborted; empty otherwise
+    procedure = StoredText("procedure/name")  # the procedure's class name
+    version = StoredText("procedure/version")  # the procedure's own version
+    source = StoredText("procedure/source", "procedure")  # of a user's own procedure; "" for mho's own
+    bench = StoredText("bench/file")  # the bench file
+    chip = StoredText("chip/map")  # the chip map
+    defects = StoredText("chip/defects", "chip")  # the list of defects that the run went by; "" for none
+    formed = StoredText("chip/formed", "chip")  # the chip's cells that were formed when the run ended
+    cells = StoredText("chip/cells")  # the arrays and cell ranges in use
 
     def __init__(self, path: Path, file: h5py.File, *, whole: bool = True) -> None:
         self.path = path
@@ -195,16 +194,11 @@ class RunRecord:
         return bool(self._file)
 
     @property
-    def title(self) -> str:
-        """One line for lists and plots."""
-        return self._text("title")
-
-    @property
     def status(self) -> Status:
         """Present status of the run; INTERRUPTED when the file says running and its writer is gone."""
         with intact(self.path):
             status = Status(self._text("status"))
-            if status in GOING_ON and not self._writer_lives():
+            if status in GOING_ON and not self.writer.lives(float(self._group("heartbeat")[()]), time.time()):
                 # It may have finished and left between the two looks.
                 status = Status(self._text("status"))
                 return Status.INTERRUPTED if status in GOING_ON else status
@@ -215,11 +209,6 @@ class RunRecord:
         """Whether no writer has closed the file: it is being written, or its writer was killed."""
         with intact(self.path):
             return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or is_marked(self.path)
-
-    @property
-    def reason(self) -> str:
-        """Why the run failed or was aborted; empty otherwise."""
-        return self._text("reason")
 
     @property
     def conclusion(self) -> Conclusion | None:
@@ -258,22 +247,6 @@ class RunRecord:
             return float(self._group("heartbeat")[()])
 
     @property
-    def procedure(self) -> str:
-        """The procedure's class name."""
-        return self._text("procedure/name")
-
-    @property
-    def version(self) -> str:
-        """The procedure's own version."""
-        return self._text("procedure/version")
-
-    @property
-    def source(self) -> str:
-        """Text of the module of a user's own procedure; "" for one of mho's own, and in older files."""
-        with intact(self.path):
-            return self._text("procedure/source") if "source" in self._group("procedure") else ""
-
-    @property
     def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
         with intact(self.path):
@@ -288,33 +261,6 @@ class RunRecord:
             for name, one in self.parameters.items()
             if one.value is not None and not one.origin
         }
-
-    @property
-    def bench(self) -> str:
-        """The bench file, as text."""
-        return self._text("bench/file")
-
-    @property
-    def chip(self) -> str:
-        """The chip map, as text."""
-        return self._text("chip/map")
-
-    @property
-    def defects(self) -> str:
-        """The list of the chip's defects that the run went by, as text; "" for none, and in older files."""
-        with intact(self.path):
-            return self._text("chip/defects") if "defects" in self._group("chip") else ""
-
-    @property
-    def formed(self) -> str:
-        """The chip's cells that were formed when the run ended, as text; "" in older files."""
-        with intact(self.path):
-            return self._text("chip/formed") if "formed" in self._group("chip") else ""
-
-    @property
-    def cells(self) -> str:
-        """The arrays and cell ranges in use, as text."""
-        return self._text("chip/cells")
 
     @property
     def instruments(self) -> dict[str, dict[str, str]]:
@@ -351,7 +297,7 @@ class RunRecord:
     @property
     def preset(self) -> str:
         """The cell preset of a simulated bench; "" on another one."""
-        return self._told("preset")
+        return self._provenance_text("preset")
 
     @property
     def seed(self) -> int | None:
@@ -364,7 +310,7 @@ class RunRecord:
         return self._seed("chip_seed")
 
     def _seed(self, name: str) -> int | None:
-        text = self._told(name)
+        text = self._provenance_text(name)
         with intact(self.path):
             if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
                 raise ValueError(
@@ -399,10 +345,16 @@ class RunRecord:
         """Whether the file is of schema 3 or later."""
         return self.schema >= RESULT_SINCE
 
+    def text(self, place: str, optional_in: str = "") -> str:
+        """Return a text by its place; "" where the group that it is optional in has none."""
+        with intact(self.path):
+            missing = optional_in and place.rpartition("/")[2] not in self._group(optional_in)
+            return "" if missing else self._text(place)
+
     def _group(self, name: str) -> h5py.Group:
         return self._items.item(name)
 
-    def _told(self, name: str) -> str:
+    def _provenance_text(self, name: str) -> str:
         """Return one text of the provenance; "" where it is missing."""
         with intact(self.path):
             there = self._items.has("provenance", name)
@@ -425,10 +377,6 @@ class RunRecord:
         with intact(self.path):
             return writer_of(self._group(""))
 
-    def _writer_lives(self) -> bool:
-        entry = self._group("")
-        return writer_of(entry).lives(float(entry["heartbeat"][()]), time.time())
-
     def _json(self, name: str) -> dict[str, Any]:
         with intact(self.path):
             return dict(json.loads(self._text(name)))
@@ -442,10 +390,10 @@ class RunRecord:
 
 def conclusion_from(line: str, unsafe: str, warnings: str, measured: int) -> Conclusion:
     """Return a conclusion from what a run file stores of it; `ValueError` where that is no conclusion."""
-    told = json.loads(warnings)
-    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+    texts = json.loads(warnings)
+    if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
         raise ValueError("its warnings are not a list of texts")
-    return Conclusion(line, tuple(told), bool(measured), unsafe)
+    return Conclusion(line, tuple(texts), bool(measured), unsafe)
 
 
 def _parameter(dataset: h5py.Dataset) -> RecordedParameter:
@@ -465,9 +413,5 @@ def unit_of(dataset: h5py.Dataset) -> str:
 
 
 _READ: dict[str, Callable[[Any], bool | int | float | str | None]] = {
-    "none": lambda _: None,
-    "text": decode,
-    "bool": bool,
-    "float": float,
-    "int": int,
-}
+    "none": lambda _: None, "text": decode, "bool": bool, "float": float, "int": int,
+}  # fmt: skip

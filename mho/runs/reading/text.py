@@ -15,12 +15,13 @@ from mho.runs.reading.chunks import create_compressed_text
 
 ELLIPSIS = "…"
 
+# Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one
+# element
 LONG_BYTES = 4096
-"""Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one element."""
 
 
+# More than any text takes: a file that declares it is damaged, or wants to block its reader
 LONGEST_BYTES = 1 << 30
-"""More than any text takes: a file that declares it is damaged, or wants to block its reader."""
 
 
 def _name(dataset: h5py.h5d.DatasetID) -> str:
@@ -40,10 +41,7 @@ def decode(stored: bytes | NDArray[np.bytes_]) -> str:
 def read_text(dataset: h5py.h5d.DatasetID) -> str:
     """Return the text of a dataset that holds one, through h5py's low-level calls: in a third of the time.
 
-    Raises
-    ------
-    ValueError
-        It holds several, or none, or one that is longer than any.
+    `ValueError` where it holds several, or none, or one that is longer than any.
     """
     kind = dataset.get_type()
     if dataset.get_space().get_simple_extent_npoints() != 1:  # HDF5 would fill more than the buffer below
@@ -64,10 +62,7 @@ _VARIABLE = h5py.string_dtype()
 def text_attribute(item: h5py.HLObject, name: str) -> str:
     """Return the text of an attribute, through h5py's low-level calls: in a third of the time; "" without one.
 
-    Raises
-    ------
-    ValueError
-        It holds anything but one text.
+    `ValueError` where it holds anything but one text.
     """
     if not h5py.h5a.exists(item.id, name.encode()):
         return ""
@@ -131,10 +126,7 @@ def write_text(dataset: h5py.Dataset, text: str) -> None:
 def write_json(dataset: h5py.Dataset, values: Mapping[str, Any] | list[str], what: str) -> None:
     """Overwrite a fixed-length text dataset with `values` as JSON.
 
-    Raises
-    ------
-    RunFileError
-        `values` are no JSON, or too long; `what` names them. Cut JSON could not be read.
+    `RunFileError`: `values` are no JSON, or too long; `what` names them. Cut JSON could not be read.
     """
     size = dataset.dtype.itemsize
     try:

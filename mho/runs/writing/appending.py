@@ -1,9 +1,7 @@
 """Appends rows to one dataset: each row is in the file, with its checksum, before the dataset's length counts it.
 
-Values are converted to the declared type; those that would lose something are refused.
-
-The chunk in progress is kept in memory and written whole, at a fixed place in the file. Nothing is ever read back, and
-earlier rows are only overwritten with the same values.
+The chunk in progress is kept in memory and written whole, at a fixed place in the file. Nothing is read back, and earlier
+rows are only overwritten with the same values. Values that would lose something by conversion are refused.
 """
 
 from __future__ import annotations
@@ -26,10 +24,8 @@ from mho.runs.writing.structure import KINDS
 def fit(value: ArrayLike, dtype: np.dtype[Any], shape: tuple[int, ...], what: str) -> NDArray[Any]:
     """Return `value` as an array of `dtype`.
 
-    Raises
-    ------
-    RunFileError
-        The shape is another, or the value would lose something: 1.5 in an integer, 300 in a byte.
+    `RunFileError` where the shape is another, or the value would lose something: 1.5 in an integer, 300 in a
+    byte.
     """
     array = _array(value, shape, what)
     if array.shape != shape:
@@ -48,10 +44,7 @@ def fit(value: ArrayLike, dtype: np.dtype[Any], shape: tuple[int, ...], what: st
 def fill_up(value: ArrayLike, column: Column, what: str) -> tuple[NDArray[Any], int]:
     """Return the value of a ragged column, filled up to its shape with NaN (or 0), and its own length.
 
-    Raises
-    ------
-    RunFileError
-        The value is longer than declared, or does not `fit`.
+    `RunFileError` where the value is longer than declared, or does not `fit`.
     """
     room, *rest = column.shape
     dtype = np.dtype(column.dtype)

@@ -1,7 +1,6 @@
 """A run file open for writing: shared by threads, flushed regularly, ended with its outcome, or abandoned.
 
-A second descriptor keeps the file reachable. A file whose folder is removed during a run continues to exist without a
-name, and gets one again after the run. (Windows does not remove an open file.)
+A second descriptor keeps the file reachable: one whose folder is removed during a run gets a name again after it.
 """
 
 from __future__ import annotations
@@ -28,20 +27,37 @@ from mho.runs.integrity.seal import write_seal
 from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.reading.opening import DAMAGE
 from mho.runs.reading.text import cut, write_text
-from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.repacking import repack
 
 
-class RunOutcome:
-    """The datasets status, reason and end_time of one file.
+def abandon(file: h5py.File, path: Path, holder: object) -> None:
+    """Stop all writing to `file`, and keep it open until the process ends.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    entry : h5py.Group
-        Its entry, laid out by `mho.runs.writing.structure`.
+    `holder`: what refers to the file and its datasets: even dropping the last reference makes HDF5 write.
     """
+    _freeze(file, path)
+    # A thread that never ends keeps the holder.
+    threading.Thread(target=_keep, args=(file, holder), name=f"keep {path.name}", daemon=True).start()
+
+
+def _freeze(file: h5py.File, path: Path) -> None:
+    """Replace HDF5's descriptor by a read-only one: otherwise HDF5 would still write at the end of the process."""
+    # Where this is not possible (another system, a partly closed file), the file is only less tidy.
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        if os.name == "posix":
+            descriptor = file.id.get_vfd_handle()
+            # The file itself may have been removed meanwhile; any that cannot be written serves.
+            frozen = os.open(path if path.exists() else os.devnull, os.O_RDONLY)
+            os.dup2(frozen, descriptor, inheritable=False)
+            os.close(frozen)
+
+
+def _keep(*kept: object) -> None:
+    threading.Event().wait()
+
+
+class RunOutcome:
+    """The datasets status, reason and end_time of one file."""
 
     def __init__(self, path: Path, entry: h5py.Group) -> None:
         self._path = path
@@ -53,12 +69,9 @@ class RunOutcome:
     def write(self, status: Status, reason: str, elapsed: float, known: Mapping[str, bytes]) -> None:
         """Write the outcome and seal the file. `status` comes last: a reader that sees it takes the rest as final.
 
-        Parameters
-        ----------
-        elapsed : float
-            How long the run lasted, s; the end follows from it, as the clock on the wall may have been set.
-        known : mapping
-            Digests of datasets, as `mho.runs.integrity.seal.write_seal` takes them.
+        `elapsed`: how long the run lasted, s; the end follows from it, as the clock on the wall may have been
+            set.
+        `known`: digests of datasets, as `mho.runs.integrity.seal.write_seal` takes them.
         """
         texts = self._texts(status, reason, elapsed)
         for name in ("reason", "end_time"):
@@ -85,10 +98,10 @@ class RunOutcome:
 def plain_words(error: BaseException) -> str:
     """Extract the system's own message from one of HDF5's long ones."""
     text = str(error)
-    found = re.search(r"error message = '([^']*)'", text)
-    if not found and isinstance(error, OSError) and error.strerror:
+    match = re.search(r"error message = '([^']*)'", text)
+    if not match and isinstance(error, OSError) and error.strerror:
         text = error.strerror
-    return found[1] if found else (text.splitlines() or [type(error).__name__])[0]
+    return match[1] if match else (text.splitlines() or [type(error).__name__])[0]
 
 
 class FileLocation:
@@ -116,10 +129,7 @@ class FileLocation:
 
         It gets its own name, or the same in the folder for temporary files when that fails.
 
-        Raises
-        ------
-        RunFileError
-            When neither is possible.
+        `RunFileError` when neither is possible.
         """
         if self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0:
             return None
@@ -144,8 +154,7 @@ class FileLocation:
             self._descriptor = None
 
 
-TOLERANCE = 2.0
-"""Steps up to this size, s, are taken for the small corrections of a time service."""
+TOLERANCE = 2.0  # steps up to this size, s, are taken for the small corrections of a time service
 
 
 class WallClock:
@@ -161,19 +170,14 @@ class WallClock:
         return moved if abs(moved) > TOLERANCE else 0.0
 
 
-FLUSH_PERIOD = 0.05
-"""Interval at which pending data are written to the file, s."""
+FLUSH_PERIOD = 0.05  # interval at which pending data are written to the file, s
 
 
 class FlushThread:
     """A thread that keeps a run's file up to date, also while the procedure writes nothing.
 
-    Parameters
-    ----------
-    flush : callable
-        Called every `FLUSH_PERIOD`; returns False when there is nothing to keep up any more.
-    beat : callable
-        Called every second with what is to be noted in the log, "" as a rule.
+    `flush`: called every `FLUSH_PERIOD`; returns False when there is nothing to keep up any more.
+    `beat`: called every second with what is to be noted in the log, "" as a rule.
     """
 
     def __init__(
@@ -222,23 +226,16 @@ class FlushThread:
         return "; ".join(notes)
 
 
-RESERVE = 32_000_000
-"""Room on the disk below which a run stops, bytes."""
-
+RESERVE = 32_000_000  # room on the disk below which a run stops, bytes
 log = logging.getLogger(__name__)
 
 
 class LiveFile:
     """The open HDF5 file of a `mho.runs.writing.writer.RunWriter`, which handles the contents.
 
-    Parameters
-    ----------
-    drain : callable
-        Writes what is staged in memory; returns whether there was anything.
-    note : callable
-        Logs a warning in the file.
-    digests : callable
-        Returns the digests of what was hashed while it was written, see `mho.runs.integrity.seal.write_seal`.
+    `drain`: writes what is staged in memory; returns whether there was anything.
+    `digests`: returns the digests of what was hashed while it was written, see
+        `mho.runs.integrity.seal.write_seal`.
     """
 
     def __init__(
@@ -262,7 +259,7 @@ class LiveFile:
         self._began = time.monotonic()
         self._dirty = False
         self._over = False
-        self._wreck: BaseException | None = None  # the failed operation of HDF5
+        self._failure: BaseException | None = None  # the failed operation of HDF5
 
     def start(self) -> None:
         """Start the thread that flushes, writes the heartbeat and checks the disk."""
@@ -297,10 +294,8 @@ class LiveFile:
     def finish(self, status: Status, reason: str) -> None:
         """Write everything and the outcome, close and repack; only the first call counts.
 
-        Raises
-        ------
-        RunFileError
-            The data could not all be written; the file then says failed, if it can still be written at all.
+        `RunFileError` where the data could not all be written; the file then says failed, if it can still be
+        written at all.
         """
         with self.lock:
             if self._over:
@@ -310,7 +305,7 @@ class LiveFile:
             self._flush_thread.stop()
             if self.refusal and status is not Status.FAILED:
                 status, reason = Status.FAILED, self.refusal
-            if self._wreck is None:
+            if self._failure is None:
                 try:
                     self._drain()
                     self._outcome.write(status, reason, self.elapsed(), self._digests())
@@ -319,7 +314,7 @@ class LiveFile:
                     self._give_up(error)
                 else:  # no circle with writer or thread: their buffers, megabytes, would wait for a full collection
                     del self._drain, self._note, self._digests, self._flush_thread
-            if self._wreck is not None:
+            if self._failure is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
             in_place = not self._location.is_gone()
             self._leave()
@@ -332,7 +327,7 @@ class LiveFile:
     def refused(self) -> RunFileError:
         """Return the error that says why nothing can be written any more."""
         refused = RunFileError(self.refusal)
-        refused.__cause__ = self._wreck
+        refused.__cause__ = self._failure
         return refused
 
     def _flush_pending(self) -> bool:
@@ -372,9 +367,9 @@ class LiveFile:
 
     def _give_up(self, error: BaseException) -> None:
         """Abandon the file: what HDF5 could not write it cannot close either."""
-        if self._wreck is not None:
+        if self._failure is not None:
             return
-        self._wreck = error
+        self._failure = error
         self.refusal = (
             f"run file {self.path} cannot be written any more ({plain_words(error)}); what was flushed "
             "is kept, see to the disk or choose another place with --output, and run again"

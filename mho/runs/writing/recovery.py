@@ -15,15 +15,13 @@ import numpy as np
 
 from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Status
-from mho.runs.integrity.seal import SEAL, prepare_seal, walk, write_seal
-from mho.runs.integrity.verification import Verdict, verify
+from mho.runs.integrity.seal import SEAL, Verdict, prepare_seal, verify, walk, write_seal
 from mho.runs.reading.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
 from mho.runs.reading.opening import DAMAGE, FORMAT, intact, items_of, open_run_file
 from mho.runs.reading.record import RunRecord
 from mho.runs.reading.text import decode, write_text
-from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.appending import Growing
-from mho.runs.writing.live_file import RESERVE, plain_words
+from mho.runs.writing.live_file import RESERVE, abandon, plain_words
 from mho.runs.writing.repacking import repack, replacement
 
 GONE = "the process that wrote this file was gone before the run ended; recovered"
@@ -152,9 +150,9 @@ def _settle(entry: h5py.Group, reason: str) -> None:
 
 
 def _check(draft: Path, path: Path) -> None:
-    found = verify(draft)
-    if found.verdict is not Verdict.SOUND:
+    verification = verify(draft)
+    if verification.verdict is not Verdict.SOUND:
         raise RunFileError(
-            f"run file {path} cannot be recovered and stays as it is: its copy is {found.verdict} "
-            f"({'; '.join(found.findings)})"
+            f"run file {path} cannot be recovered and stays as it is: its copy is {verification.verdict} "
+            f"({'; '.join(verification.findings)})"
         )

@@ -1,8 +1,4 @@
-"""Repacks the file of a finished run: nothing in it grows any more, so it needs less room.
-
-The reserve for growth (chunks that are not full, an index of them for each column, spare room in texts and object
-headers) is most of a short run's file. A large file is nearly all data and stays as it is.
-"""
+"""Repacks the file of a finished run: the reserve for growth is most of a short run's file."""
 
 from __future__ import annotations
 
@@ -29,10 +25,8 @@ from mho.runs.reading.opening import FORMAT, items_of
 def replacement(path: Path) -> Iterator[Path]:
     """Yield the path of a draft beside the file at `path`; after the block the draft replaces the file.
 
-    Raises
-    ------
-    RunFileError
-        The file changed meanwhile or cannot be replaced; it is then unchanged, as it is after whatever the block raises.
+    `RunFileError` where the file changed meanwhile or cannot be replaced; it is then unchanged, as it is
+    after whatever the block raises.
     """
     before = path.stat()
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -58,39 +52,26 @@ def _replace(draft: Path, path: Path) -> None:
         ) from error
 
 
-LARGEST = 1 << 22
-"""Size of the largest file that is repacked, bytes."""
+LARGEST = 1 << 22  # size of the largest file that is repacked, bytes
 
+# Largest size of data stored in their dataset's object header, whose checksum HDF5 also checks
 COMPACT_BYTES = 256
-"""Largest size of data stored in their dataset's object header, whose checksum HDF5 also checks."""
+TEXT_BYTES = 1024  # room of a text from which on it is cut to what it takes
 
-TEXT_BYTES = 1024
-"""Room of a text from which on it is cut to what it takes."""
-
+# Groups of the entry without such texts, and in which nothing grows
 COPIED_WHOLE = ("writer", "procedure", "arrays", "seal")
-"""Groups of the entry without such texts, and in which nothing grows."""
-
+# Of a chunk, before it is compressed: twice as much as while it is written anew at every flush
 CHUNK_BYTES = 32 * 1024
-"""Of a chunk, before it is compressed: twice as much as while it is written anew at every flush."""
-
-LEVEL = 6
-"""Of deflate: what is packed is small, and written once."""
+LEVEL = 6  # of deflate: what is packed is small, and written once
 
 
 def repack(path: Path) -> bool:
     """Replace the closed and sealed run file at `path` by a smaller one that holds the same groups, values, attributes.
 
-    Returns
-    -------
-    bool
-        Whether it was replaced: a large one is not.
+    Return whether it was replaced: a large one is not.
 
-    Raises
-    ------
-    RunFileError
-        The copy is not sound, or cannot take the file's place; the file is then unchanged.
-    OSError, RuntimeError
-        HDF5 cannot copy it; the file is then unchanged.
+    `RunFileError` where the copy is not sound, or cannot take the file's place; the file is then unchanged;
+    `OSError`, `RuntimeError` where HDF5 cannot copy it; the file is then unchanged.
     """
     if path.stat().st_size > LARGEST:
         return False

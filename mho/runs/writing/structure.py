@@ -41,13 +41,10 @@ REASON_BYTES = 2048
 LEVEL_BYTES = 16
 MESSAGE_BYTES = 1024
 JSON_BYTES = 64 * 1024
+ENTRIES = 16  # expected number of log entries of a run, an estimate for the size of its chunks
 
-ENTRIES = 16
-"""Expected number of log entries of a run, an estimate for the size of its chunks."""
-
+# Kinds of number a table or array may hold; a value fits a column of its own or a higher rank
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-"""Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
-
 _ENTRY = {
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "conclusion", "definition",
     "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal", "publication",
@@ -58,10 +55,7 @@ _ENTRY = {
 def check_layout(layout: Layout) -> None:
     """Refuse a layout that no file can hold.
 
-    Raises
-    ------
-    RunFileError
-        Naming the table, column, map or array, and what is wrong with it.
+    `RunFileError` naming the table, column, map or array, and what is wrong with it.
     """
     _distinct("tables", (table.name for table in layout.tables))
     _distinct("maps", (image.name for image in layout.maps))
@@ -120,13 +114,7 @@ def _check_table(table: Table) -> None:
 
 
 def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, start: datetime) -> None:
-    """Create everything the run will write in an empty `file`.
-
-    Parameters
-    ----------
-    start : datetime
-        When the run starts, with its time zone.
-    """
+    """Create everything the run will write in an empty `file`."""
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"
     file.attrs["creator"] = "mho"

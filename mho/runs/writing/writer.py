@@ -1,13 +1,8 @@
 """Writes one run file during the run: readers follow it live, and a crash loses a second at most.
 
-A second thread flushes pending data and checks the file, see `mho.runs.writing.live_file`.
-
-It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only
-then given its name.
-
-A dataset is never longer than what has been written to it, so a reader that follows live sees data only.
-Every method may be interrupted by an exception between two HDF5 calls and called again: rows count as
-written once all columns are.
+It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only then given
+its name. Every method may be interrupted by an exception between two HDF5 calls and called again: rows count as written
+once all columns are, so a reader that follows live sees data only.
 """
 
 from __future__ import annotations
@@ -44,15 +39,7 @@ STAGE_BYTES = 1 << 20
 
 
 class RowStream:
-    """Growing datasets of one group that get their rows together.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        The group, laid out by `mho.runs.writing.structure`.
-    names : list of str
-        Its growing datasets, in the order in which they are written.
-    """
+    """Growing datasets of one group that get their rows together."""
 
     def __init__(self, group: h5py.Group, names: list[str]) -> None:
         self.datasets = [Growing(group[name]) for name in names]
@@ -70,15 +57,7 @@ class RowStream:
 
 
 class TableStream(RowStream):
-    """One table: rows are staged in memory, blocks go to one dataset per column.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        The table's group.
-    table : Table
-        Its declaration.
-    """
+    """One table: rows are staged in memory, blocks go to one dataset per column."""
 
     def __init__(self, group: h5py.Group, table: Table) -> None:
         self._name = table.name
@@ -216,10 +195,7 @@ class LogStream(RowStream):
 def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
     """Create the run file at `path`, with its missing folders, and return it open for SWMR writing.
 
-    Raises
-    ------
-    RunFileError
-        The path exists, cannot be written, or header or layout do not fit a run file.
+    `RunFileError` where the path exists, cannot be written, or header or layout do not fit a run file.
     """
     check_layout(layout)
     # Windows renames no open file: there the file has its name from the start.
@@ -258,9 +234,8 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
     """Return a run file without data, as bytes."""
-    name = (
-        f"run of thread {threading.get_ident()}"  # HDF5 knows open files by their names, those in memory too
-    )
+    # HDF5 knows open files by their names, those in memory too
+    name = f"run of thread {threading.get_ident()}"
     with h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
         lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
         file.flush()
@@ -302,8 +277,14 @@ class RunWriter:
     Leaving the block closes the file with the status that fits: finished; aborted after `Aborted`,
     ``KeyboardInterrupt`` or ``SystemExit``; failed, with the exception's type and text, after any other.
 
-    Every method may be called from any thread. What cannot be written (a full disk) raises `RunFileError` in
-    the call that notices, or in the next one when the flushing thread noticed, and in every call after it.
+    Every method may be called from any thread.
+
+    Raises
+    ------
+    RunFileError
+        By a method that gets a table, column, map, array or instrument that was not declared, a value of another shape or
+        kind, or what has no JSON form or is too long. What cannot be written (a full disk) raises it in the call that
+        notices, or in the next one when the flushing thread noticed, and in every call after it.
     """
 
     def __init__(self, path: Path, file: h5py.File, layout: Layout) -> None:
@@ -349,13 +330,7 @@ class RunWriter:
         return self._live.path
 
     def emit(self, table: str, /, **values: ArrayLike) -> None:
-        """Append one row to `table`: a value for every column, in the column's unit.
-
-        Raises
-        ------
-        RunFileError
-            Unknown table, missing or unknown column, a value of another shape or kind than declared.
-        """
+        """Append one row to `table`: a value for every column, in the column's unit."""
         with self._lock:
             if self._live.refusal:
                 raise self._live.refused()
@@ -368,13 +343,7 @@ class RunWriter:
                     stream.drain()
 
     def emit_block(self, table: str, columns: Mapping[str, ArrayLike]) -> None:
-        """Append many rows to `table`: for every column an array (rows, *column shape), all of one length.
-
-        Raises
-        ------
-        RunFileError
-            As `emit`.
-        """
+        """Append many rows to `table`: for every column an array (rows, *column shape), all of one length."""
         with self._writing(sum(getattr(values, "nbytes", 0) for values in columns.values())):
             if table not in self._tables:
                 raise self._undeclared("table", table, self._tables)
@@ -387,11 +356,6 @@ class RunWriter:
         ----------
         time : float, optional
             When it was taken, s; the time since the run started if not given.
-
-        Raises
-        ------
-        RunFileError
-            Unknown map, or an image of another shape than declared.
         """
         with self._writing():
             if map not in self._maps:
@@ -399,13 +363,7 @@ class RunWriter:
             self._maps[map].append(values, self._live.elapsed() if time is None else time)
 
     def set_array(self, name: str, values: ArrayLike) -> None:
-        """Fill a declared array in place; `values` has its shape.
-
-        Raises
-        ------
-        RunFileError
-            Unknown array, or values of another shape or kind than declared.
-        """
+        """Fill a declared array in place; `values` has its shape."""
         with self._writing():
             if name not in self._arrays:
                 raise self._undeclared("array", name, self._arrays)
@@ -424,13 +382,7 @@ class RunWriter:
                 self._warn(message)
 
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
-        """Store an instrument's settings after the run (at most 64 KiB as JSON).
-
-        Raises
-        ------
-        RunFileError
-            An instrument that the header does not list, or settings too long.
-        """
+        """Store an instrument's settings after the run (at most 64 KiB as JSON)."""
         with self._writing():
             known = [name for name, item in items_of(self._entry["bench"]) if isinstance(item, h5py.Group)]
             if instrument not in known:
@@ -452,11 +404,6 @@ class RunWriter:
             Numbers, text, lists and mappings of them.
         units : mapping, optional
             SI units, by name; of what lies in a mapping by ``NAME.KEY``.
-
-        Raises
-        ------
-        RunFileError
-            The result has no JSON form or is too long.
         """
         with self._writing():
             write_json(self._entry["result/values"], values, "the result")
@@ -470,13 +417,7 @@ class RunWriter:
             return rows | images | {f"arrays/{name}": int(name in self._filled) for name in self._arrays}
 
     def conclude(self, conclusion: Conclusion) -> Conclusion:
-        """Store what the run concludes, replacing any before; return it with the warnings that were logged.
-
-        Raises
-        ------
-        RunFileError
-            It cannot be written any more.
-        """
+        """Store what the run concludes, replacing any before; return it with the warnings that were logged."""
         with self._writing():
             for warning in conclusion.warnings:
                 self._warn(warning)

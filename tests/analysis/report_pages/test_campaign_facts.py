@@ -20,13 +20,13 @@ from mho.analysis.report_pages.campaign_page import (
     varied,
 )
 from mho.runs.index import Card, ResultQuantity
-from mho.runs.index.card import RunFacts
+from mho.runs.index.card import CardFacts
 
 HALVES = (Group("a", (0, 1, 2)), Group("b", (3, 4, 5)))
 
 
 def card(preset="pku", seed="1", bits=8, results=(), **facts) -> RunCard:
-    found = RunFacts(procedure="Solve", preset=preset, seed=seed, **facts)
+    found = CardFacts(procedure="Solve", preset=preset, seed=seed, **facts)
     parameters = (
         ResultQuantity("bits", float(bits), str(bits), "bit"),
         ResultQuantity("seed", float(seed), seed),

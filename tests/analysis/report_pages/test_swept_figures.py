@@ -10,7 +10,7 @@ import pytest
 from mho.analysis.grouping import RunCard
 from mho.analysis.report_pages.campaign_page import moved_results, results_of, swept, swept_pictures, varied
 from mho.runs.index import Card, ResultQuantity
-from mho.runs.index.card import RunFacts
+from mho.runs.index.card import CardFacts
 
 
 def card(bits: float, seed: int, preset: str = "pku", wait: float = 0.0, **results: float) -> RunCard:
@@ -20,7 +20,7 @@ def card(bits: float, seed: int, preset: str = "pku", wait: float = 0.0, **resul
         ResultQuantity("certify", float(seed % 2), ("false", "true")[seed % 2]),
     )
     found = tuple(ResultQuantity(name, value, f"{value:g}", "S") for name, value in results.items())
-    facts = RunFacts(procedure="Solve", preset=preset, seed=str(seed))
+    facts = CardFacts(procedure="Solve", preset=preset, seed=str(seed))
     return RunCard(Path(f"{bits}-{seed}.h5"), Card(facts, "finished", "", None, parameters, found))
 
 

@@ -25,7 +25,7 @@ from mho.cli.many_runs.queue_display import RunnerDisplay
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Message
 from mho.running.queue import Job, JobStatus, Queue, Reaction
-from mho.running.queue.durations import START
+from mho.running.queue.orders import START
 from mho.running.runner.announcements import notifying
 from mho.running.runner.messages import JobChanged, RunnerState
 from mho.running.runner.server import WATCHERS

@@ -18,7 +18,7 @@ from mho.gui.session.bench_safety import SafetyVerdict
 from mho.gui.session.session import BackgroundTasks, Session
 from mho.gui.window.main_window import CommandBar
 from mho.running.queue import Queue, database
-from mho.running.runner.rendezvous import Rendezvous
+from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
 from mho.runs import Status
 

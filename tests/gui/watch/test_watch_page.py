@@ -21,7 +21,7 @@ from system_packages import browser, needs_browser
 from mho.errors import InputError
 from mho.gui.watch import MOST_ENDED, WatchServer, look
 from mho.running.queue import JobStatus, Queue
-from mho.running.runner.rendezvous import Rendezvous
+from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
 
 

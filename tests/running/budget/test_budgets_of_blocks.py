@@ -14,8 +14,7 @@ from mho.instruments.arrays import ALL, Exchange
 from mho.procedures import Invert, Procedure, Solve
 from mho.running import run
 from mho.running.budget import budget
-from mho.running.budget.loop_targets import LoopTargets
-from mho.running.budget.questions import LoopQuestion
+from mho.running.budget.questions import LoopQuestion, LoopTargets
 from mho.running.budget.replaying import BlockQuestion
 from mho.runs import RunFile
 

@@ -14,8 +14,8 @@ from mho.procedures.stream import Control, Event, Started
 from mho.running import run
 from mho.running.budget import Budget, budget
 from mho.running.budget.budgets import NOT_AGAIN
-from mho.running.budget.last_reads import LastReads
-from mho.running.resuming import resume
+from mho.running.budget.conductances import LastReads
+from mho.running.continuing import resume
 from mho.runs import RunFile, Status
 
 DIGITS = np.arange(24).reshape(4, 6) % 8

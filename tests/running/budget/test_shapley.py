@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.running.budget.shapley import sampled_values, shapley_values
+from mho.running.budget.shares import sampled_values, shapley_values
 
 
 def over_sets(count: int, value) -> np.ndarray:  # type: ignore[no-untyped-def]

@@ -7,10 +7,8 @@ import pytest
 
 from mho.instruments.arrays import CAUSES, Causes
 from mho.running.budget import shares
-from mho.running.budget.conductances import PARTS, CellErrors
-from mho.running.budget.last_reads import LastReads
-from mho.running.budget.shapley import shapley_values
-from mho.running.budget.shares import Told, decompose, moved_values
+from mho.running.budget.conductances import PARTS, CellErrors, LastReads
+from mho.running.budget.shares import StageProgress, decompose, moved_values, shapley_values
 
 NAMES = tuple(CAUSES)
 
@@ -36,8 +34,8 @@ class Additive:
         return float(np.mean(total**2))
 
 
-def decomposed(value: Additive, answers: int = 1, told: Told = silent) -> shares.Decomposition:
-    return decompose(value, answers, np.random.default_rng(0), told)
+def decomposed(value: Additive, answers: int = 1, report: StageProgress = silent) -> shares.Decomposition:
+    return decompose(value, answers, np.random.default_rng(0), report)
 
 
 def test_the_values_and_the_rest_add_up_to_the_whole() -> None:
@@ -74,9 +72,9 @@ def test_many_answers_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_told_how_far_it_is() -> None:
-    told: list[tuple[str, int, int]] = []
-    decomposed(Additive({"wires": 1.0, "gain": 1.0}), told=lambda *one: told.append(one))
-    assert told[-1] == ("causes together", 4, 4)
+    report: list[tuple[str, int, int]] = []
+    decomposed(Additive({"wires": 1.0, "gain": 1.0}), report=lambda *one: report.append(one))
+    assert report[-1] == ("causes together", 4, 4)
 
 
 def test_what_moves_between_moments_is_what_their_values_differ_by() -> None:

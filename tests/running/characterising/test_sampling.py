@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from mho.chip_maps.chip import ArrayMap
 from mho.errors import InputError
 from mho.running.characterising.carrying_out import without_broken
-from mho.running.characterising.protocol import digits_of
-from mho.running.characterising.sampling import sample_cells, spread, stratified
+from mho.running.characterising.plan_files import digits_of, sample_cells, spread, stratified
 
 
 def array(rows: int = 1024, columns: int = 1024, **bad: object) -> ArrayMap:

@@ -11,15 +11,16 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read
 from mho.procedures.base import Estimate
 from mho.running.queue import JobStatus, Order, Queue, duration, expected_text, expected_together
-from mho.running.queue.durations import (
+from mho.running.queue.orders import (
     HARDWARE_PULSE,
     RUN,
     SIMULATED_PULSE,
     START,
+    checked,
+    checked_all,
     expected_seconds,
     own_seconds,
 )
-from mho.running.queue.orders import checked, checked_all
 
 SOURCE = load_bench_file("simulated")
 READ = Order("read", {"rows": "0:4", "columns": "0:4", "repeats": 3})

@@ -15,8 +15,8 @@ import pytest
 from queue_runners import Desk, eventually, order, running
 
 from mho.running.queue import Job, JobStatus, Queue
-from mho.running.queue.job_processes import runner_lives, worker_lives
-from mho.running.runner.orphans import break_off, wait_for_worker
+from mho.running.queue.job import runner_lives, worker_lives
+from mho.running.runner.outcome import break_off, wait_for_worker
 from mho.runs.liveness import birth_of
 
 DEAF = """

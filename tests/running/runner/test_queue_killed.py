@@ -30,9 +30,9 @@ from mho.errors import UnsafeError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
+from mho.running.runner.connection import Rendezvous
 from mho.running.runner.emergency import emergency_stop
 from mho.running.runner.messages import RUNNER_GONE
-from mho.running.runner.rendezvous import Rendezvous
 from mho.runs import RunFile, Status
 
 RUNNER, WORKER, BOTH = "runner", "worker", "both"

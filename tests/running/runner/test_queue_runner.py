@@ -173,7 +173,7 @@ def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
 )
 def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how, status, reason):
     number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
-    with running(desk, grace=StopTimeouts(emergency=1.0)):
+    with running(desk, timeouts=StopTimeouts(emergency=1.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         assert desk.client.emergency_stop().held
@@ -214,7 +214,7 @@ def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
 def test_a_job_that_sleeps_is_aborted_in_a_bounded_time_and_the_next_begins(desk, tmp_path, how, status):
     number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
     broken_off = "aborted by hand; it did not stop within 1 s and was broken off"
-    with running(desk, grace=StopTimeouts(abort=1.0, emergency=1.0)):
+    with running(desk, timeouts=StopTimeouts(abort=1.0, emergency=1.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         desk.client.abort(number)
@@ -233,7 +233,7 @@ def test_a_job_that_sleeps_is_aborted_in_a_bounded_time_and_the_next_begins(desk
 @pytest.mark.thorough
 def test_asking_again_grants_no_more_time(desk, tmp_path):
     (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
-    with running(desk, grace=StopTimeouts(abort=2.0)):
+    with running(desk, timeouts=StopTimeouts(abort=2.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         asked = time.monotonic()

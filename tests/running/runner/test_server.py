@@ -26,10 +26,17 @@ from mho.procedures.stream import Message, Row
 from mho.running.queue import Queue
 from mho.running.runner import NoRunnerError, RunnerBusyError, RunnerClient
 from mho.running.runner import server as control
-from mho.running.runner.connection import REQUEST_LIMIT, Wire
-from mho.running.runner.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
-from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
-from mho.running.runner.sender import ROOM, Outbox
+from mho.running.runner.connection import REQUEST_LIMIT, Rendezvous, RunnerAddress, Wire
+from mho.running.runner.messages import (
+    ROOM,
+    Missed,
+    Outbox,
+    QueueChanged,
+    RunnerState,
+    decode,
+    decode_request,
+    encode,
+)
 from mho.running.runner.server import SEATS, WATCHERS
 from mho.runs.liveness import birth_of
 

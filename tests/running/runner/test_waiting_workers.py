@@ -67,7 +67,7 @@ def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path
         else:
             (tmp_path / "mho").mkdir()
             (tmp_path / "mho" / "edited.py").touch()
-            monkeypatch.setattr(worker_process, "HOUSE", tmp_path)
+            monkeypatch.setattr(worker_process, "CHECKOUT", tmp_path)
         (job,) = desk.add(order(seconds=0))
         assert desk.wait(job, JobStatus.FINISHED, JobStatus.INTERRUPTED).status == JobStatus.FINISHED
     assert workers(desk)[job] != before

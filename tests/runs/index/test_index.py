@@ -290,7 +290,7 @@ def holds(query: str, record: dict[str, Any]) -> bool:
 def test_sql_finds_what_python_would(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], query: str
 ):
-    from mho.runs.index.card import Card, RunFacts, _quantity
+    from mho.runs.index.card import Card, CardFacts, _quantity
     from mho.runs.index.index import _keep
     from mho.runs.index.query import Vocabulary, condition
     from mho.runs.index.store import open_store, writing
@@ -302,7 +302,7 @@ def test_sql_finds_what_python_would(
         store.execute("DELETE FROM runs")
         for number, record in enumerate(records):
             parameters = tuple(_quantity(name, value) for name, value in record.items())
-            _keep(store, f"{number}.h5", (0, 0), Card(RunFacts(), "finished", "", parameters=parameters))
+            _keep(store, f"{number}.h5", (0, 0), Card(CardFacts(), "finished", "", parameters=parameters))
     known = Vocabulary(parameter={"x": [""], "y": [""], "word": [""]})
     sql, values = condition(query, known, datetime(2026, 1, 1))
     rows = store.execute(f"SELECT path FROM runs WHERE {sql}", values).fetchall()

@@ -34,7 +34,7 @@ from mho.runs.index.card import read_card
 from mho.runs.integrity import compare_runs
 from mho.runs.provenance import file_hash, text_hash
 from mho.runs.publication import PersonalNames, copy_for_publication, personal_names
-from mho.runs.publication.personal import in_code, in_json
+from mho.runs.publication.copying import in_code, in_json
 from mho.runs.reading import open_run_file
 
 HOMES, USERS = "/".join(("", "home")), "\\".join(("C:", "Users"))  # the repository holds no path of a machine
