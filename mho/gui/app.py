@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mho import runs
 from mho.errors import InputError
 from mho.gui.system_libraries import qt_trouble
-from mho.runs import RunFile
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QCoreApplication, QSettings
@@ -55,7 +55,7 @@ def show_run(path: str | os.PathLike[str]) -> int:
     InputError
         There is no display, or Qt cannot be loaded.
     """
-    RunFile(path).close()  # its error is best reported in the terminal
+    runs.RunFile(path).close()  # its error is best reported in the terminal
     app = _application()
     window = open_run_window(path)
     with _ended_by_ctrl_c(app):

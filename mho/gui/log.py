@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -32,9 +32,11 @@ from PySide6.QtWidgets import (
 
 from mho.gui import widgets
 from mho.gui.queue import job_sentence
-from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.runs import RunFile
+
+if TYPE_CHECKING:
+    from mho.gui.session.file_follower import News
+    from mho.runs import RunFile
 
 Index = QModelIndex | QPersistentModelIndex
 

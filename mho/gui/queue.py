@@ -39,7 +39,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.reports import duration_text
+from mho.analysis import reports
 from mho.gui import widgets
 from mho.gui.session.session import Session
 from mho.gui.widgets import ElidedLabel
@@ -197,12 +197,12 @@ class JobsModel(QAbstractTableModel):
 
     def _time(self, job: Job) -> str:
         if job.started is not None and job.ended is not None:
-            return duration_text(job.ended - job.started)
+            return reports.duration_text(job.ended - job.started)
         state = self._state_of(job)
         if state is not None and state.seconds_left is not None:
-            return f"{duration_text(state.seconds_left)} left"
+            return f"{reports.duration_text(state.seconds_left)} left"
         if str(job.status) in RUNNING and job.started is not None:
-            return f"since {duration_text(max(time.time() - job.started, 0.0))}"
+            return f"since {reports.duration_text(max(time.time() - job.started, 0.0))}"
         from mho.running.queue import expected_text  # loaded with the job
 
         return expected_text(job.estimate) if str(job.status) == "queued" else ""

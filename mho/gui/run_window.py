@@ -35,9 +35,10 @@ from mho.analysis.figures import signed_extent
 from mho.analysis.reports import duration_text, handy_unit, parameter_text, read_arrays, read_bench, read_chip
 from mho.array_types import Floats
 from mho.errors import RunFileError
+from mho.gui.plots import WholeAxis
 from mho.gui.session.file_follower import News, RunFollower
 from mho.gui.solve.convergence_view import ConvergenceView
-from mho.gui.widgets import SIMULATED
+from mho.gui.widgets import SIMULATED, Badge
 from mho.runs import GOING_ON, Conclusion, LogEntry, RunFile, Status, outcome_line, status_words
 
 NO_CELL = 255
@@ -155,17 +156,6 @@ STATUS_COLOURS = {
     Status.ABORTED: palette.DOUBTFUL,
     Status.INTERRUPTED: palette.DOUBTFUL,
 }
-
-
-class Badge(QLabel):
-    """A word on a coloured ground."""
-
-    def paint(self, text: str, colour: str) -> None:
-        """Show `text` on `colour`."""
-        self.setText(text)
-        self.setStyleSheet(
-            f"background: {colour}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
-        )
 
 
 class RunBanner(QWidget):
@@ -323,18 +313,12 @@ class MapView(QWidget):
         self.readout.setText(text or POINT_AT_A_CELL)
 
 
-class LineAxis(pg.AxisItem):  # type: ignore[misc]
+class LineAxis(WholeAxis):
     """An axis of cells, labelled with the physical numbers of their lines."""
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation, pen=palette.FAINT, textPen=palette.INK)
-        self.enableAutoSIPrefix(False)
         self.lines: NDArray[np.int64] = np.empty(0, np.int64)
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
-        """Return spacings of whole lines only."""
-        spacings = super().tickSpacing(low, high, size)
-        return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         """Return the number of the line at each place."""

@@ -12,8 +12,8 @@ from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 from mho.gui import widgets
 from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
+from mho.gui.plots import ThemedPlot
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import ThemedPlot
 
 BINS = 80
 FLOOR = 0.5

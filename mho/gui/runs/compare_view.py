@@ -24,9 +24,10 @@ from PySide6.QtWidgets import (
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
+from mho.gui.plots import ThemedPlot, WholeAxis
 from mho.gui.runs.preview import Known, quantity_text
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import ThemedPlot, WholeAxis, swatch
+from mho.gui.widgets import swatch
 from mho.runs import RunFile
 from mho.runs.integrity import OF_THE_MOMENT
 

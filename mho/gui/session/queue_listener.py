@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from mho.errors import MhoError, QueueError
 from mho.gui.session.bench_safety import Use
 from mho.gui.session.loading import load_procedures
-from mho.runs.liveness import lives
 
 if TYPE_CHECKING:
     from mho.running.queue import Job, Lane
@@ -189,6 +188,7 @@ class QueueListener:
         """Return which processes use the bench. On a simulated bench, or none, only the jobs that have begun count."""
         from mho.instruments.bench import holder, last_taken
         from mho.instruments.bench_file import load_bench_file
+        from mho.runs.liveness import lives
 
         def lost(begun: Mapping[int, Job]) -> frozenset[int]:
             return frozenset(

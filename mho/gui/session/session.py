@@ -20,11 +20,16 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError, RunFileError
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
-from mho.gui.session.file_follower import RunFollower
-from mho.gui.session.loading import load_procedures
+from mho.gui.session.loading import load, load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
 from mho.gui.session.runner_commands import Command, StopTold, carry_out, start_runner, stop_at_once
-from mho.runs import GOING_ON, RunFile
+from mho.runs import GOING_ON
+
+if TYPE_CHECKING:
+    from mho.gui.session.file_follower import RunFollower
+    from mho.running.queue import Job, Lane, Queue
+    from mho.running.runner import RunnerState
+    from mho.runs import RunFile
 
 Then = Callable[[Any], None]
 Refused = Callable[[MhoError], None]
@@ -191,7 +196,7 @@ class ShownRun(QObject):
                 self.path = path
                 self._give_up(error)
 
-        self._background.run(lambda: RunFollower(path), then, refused)
+        self._background.run(lambda: _follower(path), then, refused)
 
     def close(self) -> None:
         """Show none."""
@@ -210,7 +215,7 @@ class ShownRun(QObject):
             return
         try:
             if self._follower is None:
-                self._take(RunFollower(self.path))
+                self._take(_follower(self.path))
             assert self._follower is not None
             news = self._follower.look()
             self._looking.start(LOOK_PERIOD if news.status in GOING_ON else REST_PERIOD)
@@ -242,9 +247,12 @@ class ShownRun(QObject):
         self._follower = self.run = None
 
 
-if TYPE_CHECKING:
-    from mho.running.queue import Job, Lane, Queue
-    from mho.running.runner import RunnerState
+def _follower(path: Path) -> RunFollower:
+    from mho.gui.session.file_follower import (
+        RunFollower,  # and with it HDF5, which an empty window does not need
+    )
+
+    return RunFollower(path)
 
 
 HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
@@ -503,6 +511,10 @@ class Session(QObject):
             Gets an `MhoError`; without it the error is shown as a message.
         """
         self._background.run(work, then, refused)
+
+    def load(self, module: str, then: Callable[[], None]) -> None:
+        """Import `module` in a thread of its own, and call `then` in this one."""
+        self._background.run_at_once(lambda: load(module), lambda _: then())
 
     # --- what comes in from threads ---
 

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QWidget
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, ideal
 from mho.array_types import Floats
-from mho.gui.widgets import ThemedPlot, WholeAxis, colours, whole_spacings
+from mho.gui.plots import ThemedPlot, WholeAxis, whole_spacings
+from mho.gui.widgets import colours
 
 AHEAD = 6  # cycles to which the lines reach before there are that many
 

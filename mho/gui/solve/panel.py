@@ -15,6 +15,7 @@ from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.array_types import Floats
 from mho.errors import RunFileError
+from mho.gui.plots import ThemedPlot, WholeAxis
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.solve.convergence_view import ConvergenceView, PowersOfTen
@@ -33,7 +34,7 @@ from mho.gui.solve.reading import (
     read_verdict,
     read_wrong,
 )
-from mho.gui.widgets import ElidedLabel, ThemedPlot, WholeAxis, colours
+from mho.gui.widgets import ElidedLabel, colours
 from mho.runs import GOING_ON, RunFile
 
 BOTH = "circles: float64 reference, dots: solution"  # above the plot, where a legend would cover points

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
+from mho.errors import InputError
 from mho.gui import widgets
-from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.window.message_bar import WrappedLabel
 
 if TYPE_CHECKING:
+    from mho.gui.session.file_follower import News
     from mho.running.queue import Job
 
 SAMPLE = "guided-8x8.csv"
@@ -106,7 +106,7 @@ def sample_matrix(path: Path) -> Path:
     InputError
         It cannot be written.
     """
-    from mho.errors import InputError
+    import numpy as np
 
     rng = np.random.default_rng(SEED)
     matrix = np.eye(ORDER) + rng.uniform(-0.4, 0.4, (ORDER, ORDER)) / ORDER

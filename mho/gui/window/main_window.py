@@ -44,15 +44,17 @@ from PySide6.QtWidgets import (
 from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.queue import job_sentence
-from mho.gui.run_window import Badge
 from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
 from mho.gui.session.runner_commands import Command
 from mho.gui.session.session import Session
-from mho.gui.widgets import ElidedLabel
+from mho.gui.widgets import Badge, ElidedLabel
 from mho.gui.window.first_start import GuidedRun
 from mho.gui.window.message_bar import CONFIRMED, MessageBar
 from mho.gui.window.panel_docks import PANELS, PanelDock, PanelDocks
-from mho.runs import RunFile
+
+if TYPE_CHECKING:
+    from mho.running.queue import Lane
+    from mho.runs import RunFile
 
 TWICE_WITHIN = 0.8  # s between the two presses
 NEVER = -math.inf
@@ -280,9 +282,6 @@ class ShortcutsDialog(QDialog):
         layout.addWidget(self.table)
         layout.addWidget(buttons)
 
-
-if TYPE_CHECKING:
-    from mho.running.queue import Lane
 
 STOP = "stop"  # the topic of what is said of an emergency stop
 LAYOUT = 1  # version of the docks; a new number discards saved layouts

@@ -636,6 +636,27 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
     assert list(tmp_path.rglob("mho.conf"))
 
 
+def test_the_window_can_be_used_before_what_draws_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "import mho.gui as gui\n"
+        "from PySide6.QtCore import QSettings\n"
+        "from PySide6.QtWidgets import QApplication, QDockWidget\n"
+        "app = QApplication([])\n"
+        "window = gui.open_main_window(sys.argv[1], settings=QSettings(sys.argv[2], QSettings.Format.IniFormat))\n"
+        "print(len(window.panel('Experiments').list.names()))\n"
+        "print({'numpy', 'h5py', 'pyqtgraph', 'psutil', 'mho.procedures.catalogue'} & {*sys.modules})\n"
+        "dock = window.findChild(QDockWidget, 'Chip')\n"
+        "while dock.panel is None or dock.panel.visibleRegion().isEmpty(): app.processEvents()\n"
+        "print(dock.panel.title)\n"
+        "window.close()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "runs"), str(tmp_path / "s.ini")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    offered, loaded, title = ended.stdout.splitlines()
+    assert (int(offered) >= 30, loaded, title) == (True, "set()", "Chip")
+
+
 @pytest.mark.thorough
 def test_a_window_that_was_left_open_goes_before_its_application(tmp_path: Path) -> None:
     code = (
