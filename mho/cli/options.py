@@ -17,7 +17,7 @@ SIMULATED_CELLS = "simulated cells: {presets}, or a preset file (.toml)"
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
-Plan = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)]
+PlanFile = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)]
 BenchArgument = Annotated[
     str, typer.Argument(help="a packaged bench or a bench file", autocompletion=completion.benches)
 ]

@@ -1,12 +1,13 @@
 """``mho characterise``: the standard protocol over a sample of cells, as one plan with one report.
 
-What a verb needs is imported when it is called: `mho --help` is to be there at once.
+What carries it out is imported when it is used: the help is to be there at once, and `apart` goes before it.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,10 +15,13 @@ from mho.cli.exit_codes import UNFINISHED
 from mho.cli.experiments.supervision import apart
 from mho.cli.options import Bench, OutputFolder, Preset, Seed
 from mho.errors import InputError
+from mho.lazy_names import late_imports
+from mho.runs import runs_folder
 
-if TYPE_CHECKING:
-    from mho.running.characterising import Characterisation
-    from mho.running.supervisor import Report
+with late_imports():
+    from mho.cli.experiments import characterisation as shown
+    from mho.running import characterising, supervisor
+
 
 NEW = ("bench", "preset", "seed", "array", "cells", "rows", "columns", "quick", "output")
 """Options that say what a new plan is like."""
@@ -54,11 +58,9 @@ def characterise(
 ) -> None:
     """Carry out the standard protocol over a sample of cells: contact to endurance, one plan, one report."""
     report = apart(context)
-    from mho.cli.experiments import characterisation as shown
-    from mho.running.characterising import Characterisation
 
     folder = _new_plan(context) if place is None else _known_plan(context, place)
-    todo = Characterisation(folder)
+    todo = characterising.Characterisation(folder)
     shown.print_expected(todo)
     if plan_only:
         return
@@ -71,18 +73,13 @@ def characterise(
 
 def _new_plan(context: typer.Context) -> Path:
     """Write a new plan into its folder; return the folder."""
-    from datetime import datetime
-
-    from mho.cli.experiments.characterisation import print_planned
-    from mho.running.characterising import CharacterisationRequest, plan_protocol, write_plan
-    from mho.runs.paths import runs_folder
 
     typed = context.params
-    planned = plan_protocol(
-        CharacterisationRequest(**{name: typed[name] for name in NEW if name != "output"})
+    planned = characterising.plan_protocol(
+        characterising.CharacterisationRequest(**{name: typed[name] for name in NEW if name != "output"})
     )
     folder: Path = typed["output"] or runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-characterise"
-    print_planned(planned, write_plan(planned, folder))
+    shown.print_planned(planned, characterising.write_plan(planned, folder))
     return folder
 
 
@@ -99,9 +96,8 @@ def _known_plan(context: typer.Context, place: Path) -> Path:
     return place if place.is_dir() else place.parent
 
 
-def _carry_out(todo: Characterisation, report: Report) -> int:
+def _carry_out(todo: characterising.Characterisation, report: supervisor.Report) -> int:
     """Carry out what remains, and write the report, also of what was done before it was stopped."""
-    from mho.cli.experiments import characterisation as shown
 
     reasons: dict[str, str] = {}
     try:

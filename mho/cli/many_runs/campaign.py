@@ -1,4 +1,4 @@
-"""A campaign on the terminal: a bar, or a line a minute where there is no terminal, and what came out."""
+"""``mho campaign``, with a bar, or a line a minute where there is no terminal, and what came out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
+import typer
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,17 +20,72 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mho.analysis.reports import duration_text
+from mho.analysis import reports
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.options import (
+    Authority,
+    Certificate,
+    Key,
+    Operator,
+    OutputFolder,
+    PlanFile,
+    Project,
+    Sample,
+    Scheduler,
+)
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import Aborted
-from mho.running.campaign import WHOLE, Campaign, CampaignShare
-from mho.running.plan import Plan
+from mho.lazy_names import late_imports
 from mho.runs import Labels
 from mho.runs.paths import runs_folder
-from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
+from mho.workers import Certificates, Workers, dask_workers
+
+with late_imports():
+    from mho.cli.experiments import plan as plans
+    from mho.running import campaign as campaigns
+    from mho.running import plan as planning
 
 REASONS = 5  # number of different reasons of failure that are printed
 PERIOD = 60.0  # s between two lines where no terminal shows a bar
+
+
+def campaign(
+    context: typer.Context,
+    plan: PlanFile,
+    workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 2,
+    scheduler: Scheduler = "",
+    output: OutputFolder = None,
+    tries: Annotated[int, typer.Option(min=1, help="how often a run that fails is tried")] = 2,
+    share: Annotated[
+        str,
+        typer.Option(
+            metavar="K/N",
+            help="only every N-th run, from the K-th on: a job array runs all shares",
+            show_default=False,
+        ),
+    ] = "",
+    tls_ca: Authority = None,
+    tls_cert: Certificate = None,
+    tls_key: Key = None,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would happen")] = False,
+    bench: Annotated[str | None, typer.Option(hidden=True)] = None,
+    preset: Annotated[str | None, typer.Option(hidden=True)] = None,
+    seed: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Carry out a plan's runs on simulated benches, several at once; what is finished is not repeated."""
+    plans.check_beside_plan(context, str(plan), *(context.params.keys() - {"bench", "preset", "seed"}))
+    part, certificates = campaigns.parse_share(share), Certificates(tls_ca, tls_cert, tls_key)
+    planned = planning.load_plan(plan)
+    if dry_run:
+        raise typer.Exit(UNFINISHED if plans.print_plan(planned, Terminal()) else 0)
+    if not carry_out_campaign(
+        planned, workers, scheduler, output, tries, share=part, certificates=certificates,
+        labels=Labels(sample, operator, project),
+    ):  # fmt: skip
+        raise typer.Exit(UNFINISHED)
 
 
 class CampaignProgress:
@@ -94,10 +150,12 @@ class CampaignProgress:
     def line(self) -> str:
         """Return how far it is, in one line."""
         took, here = time.monotonic() - self._began, self._done - self._before
-        left = f", about {duration_text(took / here * (self._total - self._done))} left" if here else ""
+        left = (
+            f", about {reports.duration_text(took / here * (self._total - self._done))} left" if here else ""
+        )
         at_work = self._workers.count()
         workers = f"{at_work} worker{'' if at_work == 1 else 's'}"
-        return f"{self._done} of {self._total} runs, {self.failed} failed, {workers}, {duration_text(took)}{left}"
+        return f"{self._done} of {self._total} runs, {self.failed} failed, {workers}, {reports.duration_text(took)}{left}"
 
     def _tell(self) -> None:
         while not self._over.wait(self._period):
@@ -110,15 +168,15 @@ class CampaignProgress:
 
 
 def carry_out_campaign(
-    plan: Plan,
+    plan: planning.Plan,
     workers: int,
     scheduler: str,
     output: Path | None,
     tries: int,
     *,
-    share: CampaignShare = WHOLE,
-    certificates: Certificates = CONFIGURED,
-    labels: Labels | None = None,
+    share: campaigns.CampaignShare,
+    certificates: Certificates,
+    labels: Labels,
 ) -> bool:
     """Carry out `plan` and say how it went; return whether every run finished.
 
@@ -128,12 +186,10 @@ def carry_out_campaign(
         The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
     share : CampaignShare
         Of the plan's runs, those that are carried out here.
-    labels : Labels, optional
-        As of `Campaign`.
     """
     console = Terminal(stderr=True, soft_wrap=True)
     name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-.") or "plan"
-    campaign = Campaign(
+    campaign = campaigns.Campaign(
         plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share, labels=labels
     )
     before = len(campaign.finished_before)
@@ -153,7 +209,7 @@ def carry_out_campaign(
 
 
 def _carried_out(
-    campaign: Campaign, workers: int, scheduler: str, certificates: Certificates, console: Terminal
+    campaign: campaigns.Campaign, workers: int, scheduler: str, certificates: Certificates, console: Terminal
 ) -> list[dict[str, Any]]:
     with ExitStack() as stack:
         started = stack.enter_context(dask_workers(workers, scheduler, certificates))

@@ -17,6 +17,7 @@ from mho.cli.options import LABELS, AsJson, Bench, Operator, Output, Preset, Pro
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import QueueError
 from mho.input_files import bench_key
+from mho.lazy_names import late_imports
 from mho.running import queue as job_queue
 from mho.running.queue import (
     ENDED,
@@ -31,6 +32,12 @@ from mho.running.queue import (
 )
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands, emergency_stop
 from mho.runs import Labels
+
+with late_imports():
+    from mho.cli.experiments import plan as plans
+    from mho.cli.many_runs import runner
+    from mho.cli.terminal import run_display
+    from mho.instruments import bench_file
 
 queue_app = typer.Typer(no_args_is_help=True)
 
@@ -105,25 +112,24 @@ def add(
     """Append a run, or all runs of a plan, to the queue, after checking their input."""
     labels = Labels(sample, operator, project)
     if procedure.endswith(".toml"):
-        from mho.cli.experiments.plan import check_beside_plan, check_output
-
-        check_beside_plan(context, procedure, "procedure", "output", "priority", "trust", "json_", *LABELS)
+        plans.check_beside_plan(
+            context, procedure, "procedure", "output", "priority", "trust", "json_", *LABELS
+        )
         planned = job_queue.orders_of_plan(Path(procedure))
-        check_output(output, len(planned))
+        plans.check_output(output, len(planned))
         with Queue() as queue:
             orders = job_queue.checked_all(
                 [replace(one, output=output, labels=labels) for one in planned], queue
             )
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
-    from mho.cli.terminal.run_display import asking
 
     words = typed_parameters(context, seed)
     order = Order(
         procedure, words, bench, seed, preset, output, Path.cwd(), after or None, bool(force), labels
     )
     with Queue() as queue:
-        order, estimate = job_queue.checked(order, queue, asking(trust))
+        order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
         _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
 
 
@@ -252,7 +258,6 @@ def edit(
     json_: AsJson = False,
 ) -> None:
     """Change a waiting job: its bench, seed, ground, labels and so on, and any argument of its procedure."""
-    from mho.cli.terminal.run_display import asking
 
     with Queue() as queue:
         job = queue.job(number)
@@ -270,7 +275,7 @@ def edit(
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:
-            order, estimate = job_queue.checked(order, queue, asking(trust))
+            order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
             job = queue.edit(number, order, estimate=estimate)
         if priority is not None:
             job = queue.set_priority(number, priority)
@@ -287,13 +292,12 @@ def clone(
     json_: AsJson = False,
 ) -> None:
     """Append a copy of a job, or of an earlier run, to the queue."""
-    from mho.cli.terminal.run_display import asking
 
     with Queue() as queue:
         if source.isdecimal():
             _report(queue.clone(int(source)), json_)
             return
-        agreed = asking(trust)
+        agreed = run_display.asking(trust)
         order = replace(
             job_queue.order_of_run(Path(source), agreed), force=force, labels=Labels.from_environment()
         )
@@ -346,9 +350,11 @@ def policy(
 @queue_app.command()
 def watch(bench: Bench = "simulated") -> None:
     """Show what the runner does until it ends, or until Ctrl-C, which only ends the watching."""
-    from mho.cli.many_runs.queue_display import RunnerDisplay
 
-    with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Terminal(stderr=True)) as display:
+    with (
+        RunnerClient(queue_path(), bench).watch() as events,
+        runner.RunnerDisplay(Terminal(stderr=True)) as display,
+    ):
         for event in events:
             display.observe(event)
 
@@ -357,9 +363,7 @@ def _known(bench: str, queue: Queue) -> str:
     """Return the one name of a bench that the queue knows, or that can be loaded; else say what is wrong with it."""
     key = bench_key(bench)
     if key not in (lane.bench for lane in queue.lanes()):
-        from mho.instruments.bench_file import load_bench_file
-
-        load_bench_file(key)
+        bench_file.load_bench_file(key)
     return key
 
 

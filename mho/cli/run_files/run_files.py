@@ -1,25 +1,31 @@
-"""The verbs on run files: shown, drawn, exported, repeated, checked; and the index of runs.
+"""The verbs on run files that show, draw, tabulate and export them.
 
-What a verb needs is imported when it is called: `mho --help` is to be there at once.
+What reads them is imported when it is called: the help is to be there at once.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from mho import analysis
+from mho.analysis import reports
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Authority, By, Certificate, Key, Output, Run, Runs, Scheduler, Trusted
+from mho.cli.options import Authority, By, Certificate, Key, Run, Scheduler
 from mho.cli.terminal.sentences import complain, say
+from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, MhoError
+from mho.lazy_names import late_imports
+from mho.workers import Certificates
 
-if TYPE_CHECKING:
-    from mho.analysis.exports import Played
+with late_imports():
+    from mho.analysis import exports
+    from mho.cli.run_files import show as shown
+    from mho.cli.terminal import stages
 
 
 def show(
@@ -27,10 +33,8 @@ def show(
     figures: Annotated[bool, typer.Option("--figures", help="list the figures that can be drawn")] = False,
 ) -> None:
     """Print what a run file holds."""
-    from mho.cli.run_files.show import show, show_figures
-    from mho.cli.terminal.terminal import Terminal
 
-    (show_figures if figures else show)(run, Terminal())
+    (shown.show_figures if figures else shown.show)(run, Terminal())
 
 
 def plot(
@@ -62,8 +66,6 @@ def plot(
     width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
 ) -> None:
     """Draw the figures of a run, of several laid over one another, or of many in groups."""
-    import mho.analysis as analysis
-    from mho.analysis.reports import left_out_tries
 
     def skipped(path: str, reason: str) -> None:
         say(f"skipped: {reason}", err=True)
@@ -74,7 +76,7 @@ def plot(
             width=width or None, on_skipped=skipped,
         )
     )  # fmt: skip
-    if tries := left_out_tries(*runs):
+    if tries := reports.left_out_tries(*runs):
         say(tries, err=True)
 
 
@@ -129,8 +131,6 @@ def export(
     matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None,
 ) -> None:
     """Write runs in another form: CSV, .mat, NetCDF, a research package of all of them, a chip map, or a netlist."""
-    from mho.analysis.exports import PACKAGES, Description, Played, publish
-    from mho.cli.terminal.stages import Stages
 
     form = _form(to, spice, eln, output)
     output = eln or output
@@ -143,19 +143,19 @@ def export(
         "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "tables": tables,
         "personal": personal,
     }  # fmt: skip
-    if form not in PACKAGES:
+    if form not in exports.PACKAGES:
         if wrong := [f"--{name}" for name, value in said.items() if value]:
             raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder or eln for one")
-        _export_each(runs, form, output, Played(rhs or 0, cycle, matrix))
+        _export_each(runs, form, output, exports.Played(rhs or 0, cycle, matrix))
         return
-    described = Description.of(
+    described = exports.Description.of(
         title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
         publisher=publisher, doi=doi, paper=paper, day=date,
     )  # fmt: skip
-    with Stages(quiet=not sys.stderr.isatty()) as stages:
-        made = publish(
+    with stages.Stages(quiet=not sys.stderr.isatty()) as bars:
+        made = exports.publish(
             runs, output, described, eln=form == "eln", personal=personal, figures=figures or None,
-            tables=tables or None, progress=stages.show,
+            tables=tables or None, progress=bars.show,
         )  # fmt: skip
     for one in (*(f"skipped: {one}" for one in made.skipped), *made.missing):
         say(one, err=True)
@@ -178,90 +178,18 @@ def _form(to: str, spice: bool, eln: Path | None, output: Path | None) -> str:
     return forms.pop()
 
 
-def _export_each(runs: list[Path], form: str, output: Path | None, played: Played) -> None:
-    from mho.analysis.exports import export as write
-    from mho.analysis.exports import export_all
+def _export_each(runs: list[Path], form: str, output: Path | None, played: exports.Played) -> None:
 
     if len(runs) == 1 and not runs[0].is_dir():
-        say(write(runs[0], form, output, played))
+        say(exports.export(runs[0], form, output, played))
         return
     failed = False
-    for one in export_all(runs, form, output, played):
+    for one in exports.export_all(runs, form, output, played):
         if isinstance(one, MhoError):
             failed = True
             complain(one)
         else:
             say(one)
-    if failed:
-        raise typer.Exit(UNFINISHED)
-
-
-def rerun(
-    run: Run,
-    output: Output = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print the comparison for machines instead")
-    ] = False,
-    trust: Trusted = False,
-) -> None:
-    """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
-    from mho.cli.run_files.rerun import print_rerun, rerun_as_json
-    from mho.cli.terminal.run_display import RunDisplay, asking
-    from mho.cli.terminal.terminal import Terminal
-    from mho.running.rerun import rerun as repeat
-
-    with RunDisplay(quiet=as_json) as display:
-        result = repeat(run, output=output, observers=[display.observe], trust=asking(trust))
-    if as_json:
-        typer.echo(json.dumps(rerun_as_json(result)))
-    else:
-        print_rerun(result, Terminal())
-    if not result.equal:
-        raise typer.Exit(UNFINISHED)
-
-
-def verify(
-    runs: Runs,
-    as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
-    nexus: Annotated[
-        bool, typer.Option("--nexus", help="compare with the NeXus definition NXrram_array instead")
-    ] = False,
-) -> None:
-    """List which run files are damaged, interrupted, or changed since they were written."""
-    from mho.cli.run_files import verification as verification_table
-    from mho.cli.terminal.terminal import Terminal
-    from mho.runs import Verdict, check_conformance
-    from mho.runs import verify as look_at
-
-    if nexus:
-        compared = [check_conformance(run) for run in runs]
-        if as_json:
-            typer.echo(verification_table.conformance_as_json(compared))
-        else:
-            verification_table.print_conformance(compared, Terminal())
-        if not all(one.conforms for one in compared):
-            raise typer.Exit(UNFINISHED)
-        return
-    found = [look_at(run) for run in runs]
-    if as_json:
-        typer.echo(verification_table.as_json(found))
-    else:
-        verification_table.print_verifications(found, Terminal())
-    if any(one.verdict is not Verdict.SOUND for one in found):
-        raise typer.Exit(UNFINISHED)
-
-
-def recover(runs: Runs) -> None:
-    """Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs."""
-    from mho.runs import recover as make_whole
-
-    failed = False
-    for run in runs:
-        try:
-            say(f"{run}  {'recovered' if make_whole(run) else 'needs no recovery'}")
-        except MhoError as error:
-            complain(error)
-            failed = True
     if failed:
         raise typer.Exit(UNFINISHED)
 
@@ -279,15 +207,11 @@ def table(
     tls_key: Key = None,
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
-    from mho.analysis.reports import left_out_tries, tabulate
-    from mho.workers import Certificates
-
     chosen = [name for name in map(str.strip, columns.split(",")) if name]
-    read, skipped = tabulate(
-        runs, output, workers, scheduler, chosen, Certificates(tls_ca, tls_cert, tls_key)
-    )
+    certificates = Certificates(tls_ca, tls_cert, tls_key)
+    read, skipped = reports.tabulate(runs, output, workers, scheduler, chosen, certificates)
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
-    if tries := left_out_tries(*runs):
+    if tries := reports.left_out_tries(*runs):
         say(tries, err=True)
     say(f"{output}: {read} run{'s' * (read != 1)}")
