@@ -20,24 +20,19 @@ from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parame
 from mho.cli.experiments.supervision import apart
 from mho.cli.options import (
     LABELS,
-    Bench,
-    Force,
-    Operator,
+    Conditions,
+    LabelOptions,
     Output,
-    Preset,
-    Project,
     ResumeOf,
     Run,
-    Sample,
-    Seed,
     SummaryAsJson,
     Trusted,
+    grouped,
 )
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError
 from mho.lazy_names import late_imports
 from mho.procedures.manifest import known_entries
-from mho.runs import Labels
 
 with late_imports():
     from mho.cli.experiments import plan as plans
@@ -66,26 +61,21 @@ class SolveCommand(RunCommand):
         return "solve"
 
 
+@grouped
 def solve(
     context: typer.Context,
-    bench: Bench = "simulated",
-    preset: Preset = None,
-    seed: Seed = None,
+    *,
+    conditions: Conditions,
     output: Output = None,
     resume: ResumeOf = None,
-    force: Force = False,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    labels: LabelOptions,
     as_json: SummaryAsJson = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
-    _carry_out(
-        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume,
-        labels=Labels(sample, operator, project),
-    )  # fmt: skip
+    _carry_out(context, as_json, conditions, output=output, resume_of=resume, labels=labels.labels())
 
 
+@grouped
 def run(
     context: typer.Context,
     procedure: Annotated[
@@ -96,18 +86,14 @@ def run(
             autocompletion=completion.procedures,
         ),
     ] = "",
-    bench: Bench = "simulated",
-    preset: Preset = None,
+    *,
+    conditions: Conditions,
     after: Annotated[
         Path | None, typer.Option(help="go on with the simulated chip that this run left (a run file)")
     ] = None,
-    seed: Seed = None,
     output: Output = None,
     resume: ResumeOf = None,
-    force: Force = False,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    labels: LabelOptions,
     as_json: SummaryAsJson = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
@@ -116,38 +102,33 @@ def run(
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
     require(procedure, context)
-    labels = Labels(sample, operator, project)
+    checked = labels.labels()
     if procedure.endswith(".toml"):
         report = apart(context)
-
         plans.check_beside_plan(context, procedure, "procedure", "output", "dry_run", *LABELS)
         raise typer.Exit(
-            UNFINISHED if plans.run_plan(Path(procedure), output, dry_run, labels, report) else 0
+            UNFINISHED if plans.run_plan(Path(procedure), output, dry_run, checked, report) else 0
         )
-
     _carry_out(
-        context, as_json, bench, seed=seed, preset=preset, after=after, force=force, output=output,
-        resume_of=resume, labels=labels, trust=run_display.asking(trust),
+        context, as_json, conditions, after=after, output=output, resume_of=resume, labels=checked,
+        trust=run_display.asking(trust),
     )  # fmt: skip
 
 
-def _carry_out(
-    context: typer.Context, as_json: bool, bench: str, *, seed: int | None, **conditions: Any
-) -> None:
+def _carry_out(context: typer.Context, as_json: bool, conditions: Conditions, **more: Any) -> None:
     """Run the procedure that was named, show it meanwhile, print its result, and exit as it ended."""
     report = apart(context)
-
     command = context.command
     assert isinstance(command, ProcedureCommand)
-    procedure = catalogue.make_procedure(command.procedure, typed_parameters(context, seed))
+    procedure = catalogue.make_procedure(command.procedure, typed_parameters(context, conditions.seed))
     named = origin.name_of(type(procedure)), str(getattr(procedure, "strategy", None) or "")
     with (
         run_display.RunDisplay(quiet=as_json) as display,
-        safety_statement.observed_safety(bench, report, display.observe, *named) as safety,
+        safety_statement.observed_safety(conditions.bench, report, display.observe, *named) as safety,
     ):
         observers: list[stream.Observer] = [display.observe, safety]
         result = execution.run(
-            procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions
+            procedure, observers=observers, control=safety.control, **vars(conditions), **more
         )
     _tell(result, display.ended, as_json)
 

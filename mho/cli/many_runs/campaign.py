@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -22,23 +22,12 @@ from rich.progress import (
 
 from mho.analysis import reports
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import (
-    Authority,
-    Certificate,
-    Key,
-    Operator,
-    OutputFolder,
-    PlanFile,
-    Project,
-    Sample,
-    Scheduler,
-)
+from mho.cli.options import Cluster, LabelOptions, OutputFolder, PlanFile, grouped
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import Aborted
 from mho.lazy_names import late_imports
-from mho.runs import Labels
 from mho.runs.paths import runs_folder
-from mho.workers import Certificates, Workers, dask_workers
+from mho.workers import Workers, dask_workers
 
 with late_imports():
     from mho.cli.experiments import plan as plans
@@ -49,11 +38,22 @@ REASONS = 5  # number of different reasons of failure that are printed
 PERIOD = 60.0  # s between two lines where no terminal shows a bar
 
 
+@dataclass(frozen=True)
+class InPlan:
+    """What a plan says itself; it is understood here so that it can be refused."""
+
+    bench: Annotated[str | None, typer.Option(hidden=True)] = None
+    preset: Annotated[str | None, typer.Option(hidden=True)] = None
+    seed: Annotated[int | None, typer.Option(hidden=True)] = None
+
+
+@grouped
 def campaign(
     context: typer.Context,
     plan: PlanFile,
+    *,
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 2,
-    scheduler: Scheduler = "",
+    cluster: Cluster,
     output: OutputFolder = None,
     tries: Annotated[int, typer.Option(min=1, help="how often a run that fails is tried")] = 2,
     share: Annotated[
@@ -64,27 +64,20 @@ def campaign(
             show_default=False,
         ),
     ] = "",
-    tls_ca: Authority = None,
-    tls_cert: Certificate = None,
-    tls_key: Key = None,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    labels: LabelOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would happen")] = False,
-    bench: Annotated[str | None, typer.Option(hidden=True)] = None,
-    preset: Annotated[str | None, typer.Option(hidden=True)] = None,
-    seed: Annotated[int | None, typer.Option(hidden=True)] = None,
+    unfit: InPlan,
 ) -> None:
     """Carry out a plan's runs on simulated benches, several at once; what is finished is not repeated."""
-    plans.check_beside_plan(context, str(plan), *(context.params.keys() - {"bench", "preset", "seed"}))
-    part, certificates = campaigns.parse_share(share), Certificates(tls_ca, tls_cert, tls_key)
+    plans.check_beside_plan(context, str(plan), *(context.params.keys() - vars(unfit).keys()))
+    part = campaigns.parse_share(share)
     planned = planning.load_plan(plan)
     if dry_run:
         raise typer.Exit(UNFINISHED if plans.print_plan(planned, Terminal()) else 0)
-    if not carry_out_campaign(
-        planned, workers, scheduler, output, tries, share=part, certificates=certificates,
-        labels=Labels(sample, operator, project),
-    ):  # fmt: skip
+    name = re.sub(r"[^\w.-]+", "-", planned.name).strip("-.") or "plan"
+    folder = output or runs_folder() / "campaigns" / name
+    todo = campaigns.Campaign(planned, folder, tries=tries, share=part, labels=labels.labels())
+    if not _all_finished(todo, workers, cluster):
         raise typer.Exit(UNFINISHED)
 
 
@@ -161,47 +154,24 @@ class CampaignProgress:
         while not self._over.wait(self._period):
             try:
                 self._console.print(self.line(), highlight=False)
-            except (
-                OSError
-            ):  # nobody reads any more, or the scheduler is just being lost, which is said elsewhere
+            except OSError:  # nobody reads any more, or the scheduler is being lost, which is said elsewhere
                 continue
 
 
-def carry_out_campaign(
-    plan: planning.Plan,
-    workers: int,
-    scheduler: str,
-    output: Path | None,
-    tries: int,
-    *,
-    share: campaigns.CampaignShare,
-    certificates: Certificates,
-    labels: Labels,
-) -> bool:
-    """Carry out `plan` and say how it went; return whether every run finished.
-
-    Parameters
-    ----------
-    output : Path, optional
-        The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
-    share : CampaignShare
-        Of the plan's runs, those that are carried out here.
-    """
+def _all_finished(campaign: campaigns.Campaign, workers: int, cluster: Cluster) -> bool:
+    """Carry a campaign out and say how it went; return whether every run finished."""
     console = Terminal(stderr=True, soft_wrap=True)
-    name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-.") or "plan"
-    campaign = campaigns.Campaign(
-        plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share, labels=labels
-    )
     before = len(campaign.finished_before)
     if before == len(campaign):
         rows = campaign.gather()
     else:
         if before:
             console.print(f"{before} of {len(campaign)} runs are finished already", highlight=False)
-        rows = _carried_out(campaign, workers, scheduler, certificates, console)
+        rows = _carried_out(campaign, workers, cluster, console)
     _say_reasons(rows, console)
     finished = [row["status"] for row in rows].count("finished")
     kept = f", {before} of them before" if before else ""
+    share = campaign.share
     of = f" of share {share.number}/{share.of}" if share.of > 1 else ""
     console.print(f"{finished} of {len(campaign)} runs{of} finished{kept}", highlight=False)
     console.print(f"table       {campaign.table}", highlight=False)
@@ -209,10 +179,10 @@ def carry_out_campaign(
 
 
 def _carried_out(
-    campaign: campaigns.Campaign, workers: int, scheduler: str, certificates: Certificates, console: Terminal
+    campaign: campaigns.Campaign, workers: int, cluster: Cluster, console: Terminal
 ) -> list[dict[str, Any]]:
     with ExitStack() as stack:
-        started = stack.enter_context(dask_workers(workers, scheduler, certificates))
+        started = stack.enter_context(dask_workers(workers, cluster.scheduler, cluster.certificates()))
         console.print(f"dashboard   {started.dashboard}", highlight=False)
         progress = CampaignProgress(campaign.plan.name, len(campaign), started, console)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ import typer
 from mho.cli import completion
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.many_runs.queue_tables import as_json, print_job, print_jobs, print_lanes
-from mho.cli.options import LABELS, AsJson, Bench, Operator, Output, Preset, Project, Sample, Trusted
+from mho.cli.options import LABELS, AsJson, Bench, LabelOptions, Output, Preset, Trusted, grouped
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import QueueError
 from mho.input_files import bench_key
@@ -45,25 +45,37 @@ AnyBench = Annotated[
     str | None, typer.Option(help="only jobs for this bench", autocompletion=completion.benches)
 ]
 Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` shows it", show_default=False)]
-Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
-Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
-After = Annotated[
-    str | None,
-    typer.Option(
-        help='go on with the chip that this run left: a run file (simulated), or #JOB; "" for none, which a job that is '
-        "edited to another bench needs"
-    ),
-]
-Force = Annotated[
-    bool | None,
-    typer.Option(
-        "--force/--no-force", help="take limits that can hardly be meant as they are", show_default=False
-    ),
-]
 MOST_ENDED, MOST_WAITING = 20, 40
 """Jobs that `list` shows of those that have ended, and of those that wait."""
 
 ANSWER_SOON = 5.0  # s that a runner may take to say how it stands
+
+
+@dataclass(frozen=True)
+class OrderOptions:
+    """How a job is carried out."""
+
+    seed: Annotated[
+        int | None, typer.Option(help="of everything random; fresh at every attempt when left out")
+    ] = None
+    preset: Preset = None
+    after: Annotated[
+        str | None,
+        typer.Option(
+            help='go on with the chip that this run left: a run file (simulated), or #JOB; "" for none, '
+            "which a job that is edited to another bench needs"
+        ),
+    ] = None
+    output: Output = None
+    priority: Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")] = (
+        None
+    )
+    force: Annotated[
+        bool | None,
+        typer.Option(
+            "--force/--no-force", help="take limits that can hardly be meant as they are", show_default=False
+        ),
+    ] = None
 
 
 class AddCommand(ProcedureCommand):
@@ -86,6 +98,7 @@ class EditCommand(ProcedureCommand):
 
 
 @queue_app.command(cls=AddCommand)
+@grouped
 def add(
     context: typer.Context,
     procedure: Annotated[
@@ -96,41 +109,35 @@ def add(
             autocompletion=completion.procedures,
         ),
     ],
+    *,
     bench: Bench = "simulated",
-    seed: Seed = None,
-    preset: Preset = None,
-    after: After = None,
-    output: Output = None,
-    priority: Priority = None,
-    force: Force = None,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    how: OrderOptions,
+    labels: LabelOptions,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
     """Append a run, or all runs of a plan, to the queue, after checking their input."""
-    labels = Labels(sample, operator, project)
+    checked = labels.labels()
     if procedure.endswith(".toml"):
         plans.check_beside_plan(
             context, procedure, "procedure", "output", "priority", "trust", "json_", *LABELS
         )
         planned = job_queue.orders_of_plan(Path(procedure))
-        plans.check_output(output, len(planned))
+        plans.check_output(how.output, len(planned))
         with Queue() as queue:
             orders = job_queue.checked_all(
-                [replace(one, output=output, labels=labels) for one in planned], queue
+                [replace(one, output=how.output, labels=checked) for one in planned], queue
             )
-            _report_all(queue.add_all(orders, priority=priority or 0), json_)
+            _report_all(queue.add_all(orders, priority=how.priority or 0), json_)
         return
 
-    words = typed_parameters(context, seed)
+    words = typed_parameters(context, how.seed)
     order = Order(
-        procedure, words, bench, seed, preset, output, Path.cwd(), after or None, bool(force), labels
-    )
+        procedure, words, bench, how.seed, how.preset, how.output, Path.cwd(), how.after or None, bool(how.force), checked
+    )  # fmt: skip
     with Queue() as queue:
         order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
-        _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
+        _report(queue.add(order, priority=how.priority or 0, estimate=estimate), json_)
 
 
 @queue_app.command("list")
@@ -239,18 +246,15 @@ def move(
 
 
 @queue_app.command(cls=EditCommand)
+@grouped
 def edit(
     context: typer.Context,
     number: Number,
+    *,
     bench: Annotated[
         str | None, typer.Option(help="another bench", autocompletion=completion.benches)
     ] = None,
-    seed: Seed = None,
-    preset: Preset = None,
-    after: After = None,
-    output: Output = None,
-    priority: Priority = None,
-    force: Force = None,
+    how: OrderOptions,
     sample: Annotated[str | None, typer.Option(help='another sample; "" for none')] = None,
     operator: Annotated[str | None, typer.Option(help='another operator; "" for none')] = None,
     project: Annotated[str | None, typer.Option(help='another project; "" for none')] = None,
@@ -262,23 +266,24 @@ def edit(
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
-        words = typed_parameters(context, seed)
+        words = typed_parameters(context, how.seed)
         given: dict[str, Any] = {
-            "bench": bench, "seed": seed, "preset": preset, "output": output and output.resolve(), "force": force,
+            "bench": bench, "seed": how.seed, "preset": how.preset, "output": how.output and how.output.resolve(),
+            "force": how.force,
         }  # fmt: skip
         labels = {"sample": sample, "operator": operator, "project": project}
         order = replace(
             before,
             labels=replace(before.labels, **{name: one for name, one in labels.items() if one is not None}),
             parameters=before.parameters | words,
-            after=before.after if after is None else after or None,
+            after=before.after if how.after is None else how.after or None,
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:
             order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
             job = queue.edit(number, order, estimate=estimate)
-        if priority is not None:
-            job = queue.set_priority(number, priority)
+        if how.priority is not None:
+            job = queue.set_priority(number, how.priority)
         _report(job, json_)
 
 

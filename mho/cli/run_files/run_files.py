@@ -6,6 +6,7 @@ What reads them is imported when it is called: the help is to be there at once.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +16,11 @@ from mho import analysis
 from mho.analysis import reports
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Authority, By, Certificate, Key, Run, Scheduler
+from mho.cli.options import By, Cluster, Run, grouped
 from mho.cli.terminal.sentences import complain, say
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, MhoError
 from mho.lazy_names import late_imports
-from mho.workers import Certificates
 
 with late_imports():
     from mho.analysis import exports
@@ -80,6 +80,51 @@ def plot(
         say(tries, err=True)
 
 
+@dataclass(frozen=True)
+class PackageOptions:
+    """What describes a research package."""
+
+    personal: Annotated[
+        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
+    ] = False
+    title: Annotated[str, typer.Option(help="of a package")] = ""
+    creator: Annotated[
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
+    ] = None
+    license: Annotated[str, typer.Option(help="CC-BY-4.0, CC0-1.0, another, or an address")] = ""
+    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = ""
+    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None
+    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = ""
+    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = ""
+    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = ""
+    date: Annotated[str, typer.Option(help="on which it is published, default today")] = ""
+    figures: Annotated[
+        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
+    ] = ""
+    tables: Annotated[
+        str, typer.Option(help="as CSV too: all, none; default up to 10 million values", show_default=False)
+    ] = ""
+
+    def described(self) -> exports.Description:
+        """Return what is said of the package, checked."""
+        return exports.Description.of(
+            title=self.title, creators=self.creator or [], licence=self.license, description=self.description,
+            keywords=self.keyword or [], publisher=self.publisher, doi=self.doi, paper=self.paper, day=self.date,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NetlistInputs:
+    """Which inputs a netlist has."""
+
+    rhs: Annotated[
+        int | None, typer.Option(help="of a netlist: right-hand side whose inputs it has, from 0", min=0)
+    ] = None
+    cycle: Annotated[int | None, typer.Option(help="of a solve's netlist: the same, default 1", min=1)] = None
+    matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None
+
+
+@grouped
 def export(
     runs: Annotated[
         list[Path], typer.Argument(help="run files (.h5), or folders of them", show_default=False)
@@ -100,62 +145,26 @@ def export(
         Path | None, typer.Option(help="one file for electronic lab notebooks, as --to eln --output FILE.eln")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
-    personal: Annotated[
-        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
-    ] = False,
-    title: Annotated[str, typer.Option(help="of a package")] = "",
-    creator: Annotated[
-        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
-    ] = None,
-    licence: Annotated[
-        str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
-    ] = "",
-    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = "",
-    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
-    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = "",
-    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = "",
-    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = "",
-    date: Annotated[str, typer.Option(help="on which it is published, default today")] = "",
-    figures: Annotated[
-        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
-    ] = "",
-    tables: Annotated[
-        str, typer.Option(help="as CSV too: all, none; default up to 10 million values", show_default=False)
-    ] = "",
-    rhs: Annotated[
-        int | None, typer.Option(help="of a netlist: right-hand side whose inputs it has, from 0", min=0)
-    ] = None,
-    cycle: Annotated[
-        int | None, typer.Option(help="of a solve's netlist: the same, default 1", min=1)
-    ] = None,
-    matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None,
+    *,
+    package: PackageOptions,
+    inputs: NetlistInputs,
 ) -> None:
     """Write runs in another form: CSV, .mat, NetCDF, a research package of all of them, a chip map, or a netlist."""
-
     form = _form(to, spice, eln, output)
     output = eln or output
-    played = {"rhs": rhs, "cycle": cycle, "matrix": matrix}
-    if form != "spice" and (wrong := [f"--{name}" for name, value in played.items() if value is not None]):
+    wrong = [f"--{name}" for name, value in vars(inputs).items() if value is not None]
+    if form != "spice" and wrong:
         raise InputError(f"{', '.join(wrong)} would choose the inputs of a netlist; give --to spice for one")
-
-    said = {
-        "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
-        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "tables": tables,
-        "personal": personal,
-    }  # fmt: skip
     if form not in exports.PACKAGES:
-        if wrong := [f"--{name}" for name, value in said.items() if value]:
+        if wrong := [f"--{name}" for name, value in vars(package).items() if value]:
             raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder or eln for one")
-        _export_each(runs, form, output, exports.Played(rhs or 0, cycle, matrix))
+        _export_each(runs, form, output, exports.Played(inputs.rhs or 0, inputs.cycle, inputs.matrix))
         return
-    described = exports.Description.of(
-        title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
-        publisher=publisher, doi=doi, paper=paper, day=date,
-    )  # fmt: skip
+    described = package.described()
     with stages.Stages(quiet=not sys.stderr.isatty()) as bars:
         made = exports.publish(
-            runs, output, described, eln=form == "eln", personal=personal, figures=figures or None,
-            tables=tables or None, progress=bars.show,
+            runs, output, described, eln=form == "eln", personal=package.personal, figures=package.figures or None,
+            tables=package.tables or None, progress=bars.show,
         )  # fmt: skip
     for one in (*(f"skipped: {one}" for one in made.skipped), *made.missing):
         say(one, err=True)
@@ -194,6 +203,7 @@ def _export_each(runs: list[Path], form: str, output: Path | None, played: expor
         raise typer.Exit(UNFINISHED)
 
 
+@grouped
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
@@ -201,15 +211,12 @@ def table(
         str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
     ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
-    scheduler: Scheduler = "",
-    tls_ca: Authority = None,
-    tls_cert: Certificate = None,
-    tls_key: Key = None,
+    *,
+    cluster: Cluster,
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
     chosen = [name for name in map(str.strip, columns.split(",")) if name]
-    certificates = Certificates(tls_ca, tls_cert, tls_key)
-    read, skipped = reports.tabulate(runs, output, workers, scheduler, chosen, certificates)
+    read, skipped = reports.tabulate(runs, output, workers, cluster.scheduler, chosen, cluster.certificates())
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
     if tries := reports.left_out_tries(*runs):
