@@ -105,7 +105,7 @@ def print_report(report: checks.BenchReport, console: Console) -> None:
     notes = sum(finding.verdict == "note" for finding in report.findings)
     console.print(
         f"{wrong} wrong, {notes} to note" if wrong or notes else "all is well",
-        style=STYLES["wrong" if wrong else "note" if notes else "ok"], highlight=False,
+        style=STYLES["wrong" if wrong else "note" if notes else "ok"],
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +14,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
-    QHBoxLayout,
-    QHeaderView,
     QLabel,
     QMainWindow,
     QPlainTextEdit,
     QProgressBar,
     QSizePolicy,
-    QSplitter,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -35,6 +28,7 @@ from mho.analysis.figures import signed_extent
 from mho.analysis.reports import duration_text, handy_unit, parameter_text, read_arrays, read_bench, read_chip
 from mho.array_types import Floats
 from mho.errors import RunFileError
+from mho.gui import widgets
 from mho.gui.plots import WholeAxis
 from mho.gui.session.file_follower import News, RunFollower
 from mho.gui.solve.convergence_view import ConvergenceView
@@ -170,10 +164,7 @@ class RunBanner(QWidget):
         self.status, self.simulated = Badge(), Badge()
         self.simulated.paint("SIMULATED", SIMULATED)
         self.simulated.setVisible(False)
-        self.facts, self.reason = QLabel(), QLabel()
-        for label in (self.facts, self.reason):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
+        self.facts, self.reason = widgets.plain_label(), widgets.plain_label()
         self.facts.setStyleSheet(f"color: {palette.FAINT};")
         self.reason.setStyleSheet(f"color: {palette.BAD};")
         self.progress = QProgressBar()
@@ -181,19 +172,9 @@ class RunBanner(QWidget):
         self.progress.setMaximumWidth(320)
         self.progress.setVisible(False)
 
-        first = QHBoxLayout()
-        first.addWidget(self.title, 1)
-        first.addWidget(self.simulated)
-        first.addWidget(self.status)
-        second = QHBoxLayout()
-        second.addWidget(self.facts, 1)
-        second.addWidget(self.progress)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(first)
-        layout.addLayout(second)
-        layout.addWidget(self.reason)
+        first = widgets.row(None, (self.title, 1), self.simulated, self.status)
+        second = widgets.row(None, (self.facts, 1), self.progress)
+        widgets.column(self, first, second, self.reason, margins=0, spacing=4)
 
     def show_status(self, status: Status, reason: str, conclusion: Conclusion | None = None) -> None:
         """Show the status of the run, how it ended, and its warnings."""
@@ -254,15 +235,8 @@ class MapView(QWidget):
         self.canvas.scene().sigMouseMoved.connect(self._hover)
         self._under_mouse: QPointF | None = None
 
-        top = QHBoxLayout()
-        top.addWidget(QLabel("Map"))
-        top.addWidget(self.choice)
-        top.addStretch(1)
-        top.addWidget(self.readout)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(top)
-        layout.addWidget(self.canvas, 1)
+        top = widgets.row(None, QLabel("Map"), self.choice, (None, 1), self.readout)
+        widgets.column(self, top, (self.canvas, 1), margins=0)
 
     def offer(self, names: Sequence[str], first: str) -> None:
         """Let the user choose among `names`, beginning with `first`."""
@@ -366,9 +340,7 @@ class RunWindow(QMainWindow):
         self.look()
 
     def _build(self) -> None:
-        self.message = QLabel()
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setWordWrap(True)
+        self.message = widgets.plain_label()
         self.message.setStyleSheet(f"background: {palette.BAD}; color: white; padding: 8px;")
         self.message.setVisible(False)
         self.header = RunBanner()
@@ -378,36 +350,25 @@ class RunWindow(QMainWindow):
         self.log = QPlainTextEdit(readOnly=True)
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.log.setPlaceholderText("nothing logged yet")
-        self.parameters = _table_of_facts()
+        self.parameters = widgets.FactsTable()
 
-        plots = QSplitter(Qt.Orientation.Horizontal)
-        plots.addWidget(self.map)
-        plots.addWidget(_titled("Convergence", self.convergence))
-        plots.setSizes([680, 600])
-        texts = QSplitter(Qt.Orientation.Horizontal)
-        texts.addWidget(_titled("Log", self.log))
-        texts.addWidget(_titled("Parameters", self.parameters))
-        texts.setSizes([680, 600])
-        halves = QSplitter(Qt.Orientation.Vertical)
-        halves.addWidget(plots)
-        halves.addWidget(texts)
-        halves.setSizes([500, 190])
+        plots = widgets.splitter(
+            Qt.Orientation.Horizontal, (self.map, 680), (_titled("Convergence", self.convergence), 600)
+        )
+        texts = widgets.splitter(
+            Qt.Orientation.Horizontal,
+            (_titled("Log", self.log), 680),
+            (_titled("Parameters", self.parameters), 600),
+        )
+        halves = widgets.splitter(Qt.Orientation.Vertical, (plots, 500), (texts, 190))
         for splitter in (plots, texts, halves):
-            splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(10)
 
         self._body = QWidget()
-        body = QVBoxLayout(self._body)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.addWidget(self.header)
-        body.addWidget(halves, 1)
+        widgets.column(self._body, self.header, (halves, 1), margins=0)
         self._body.setVisible(False)  # until there is a run to show
         middle = QWidget()
-        layout = QVBoxLayout(middle)
-        layout.setContentsMargins(12, 10, 12, 10)
-        layout.addWidget(self.message)
-        layout.addWidget(self._body, 1)
-        layout.addStretch(0)
+        widgets.column(middle, self.message, (self._body, 1), None, margins=(12, 10, 12, 10))
         self.setCentralWidget(middle)
 
     def look(self) -> None:
@@ -455,7 +416,7 @@ class RunWindow(QMainWindow):
             ("Seed of the run", run.provenance.get("seed") or "none"),
         ]
         given = [(p.label or name, parameter_text(p)) for name, p in run.parameters.items()]
-        _fill(self.parameters, [*given, *facts])
+        self.parameters.show_rows([*given, *facts])
         self.log.clear()
         self.convergence.show_convergence(None)
         self.map.clear()
@@ -511,32 +472,5 @@ def _titled(title: str, widget: QWidget) -> QWidget:
     box = QWidget()
     label = QLabel(title)
     label.setStyleSheet("font-weight: bold;")
-    layout = QVBoxLayout(box)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    layout.addWidget(label)
-    layout.addWidget(widget, 1)
+    widgets.column(box, label, (widget, 1), margins=0, spacing=4)
     return box
-
-
-def _table_of_facts() -> QTableWidget:
-    table = QTableWidget(0, 2)
-    table.horizontalHeader().setVisible(False)
-    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-    table.horizontalHeader().setStretchLastSection(True)
-    table.verticalHeader().setVisible(False)
-    table.verticalHeader().setDefaultSectionSize(22)
-    table.setShowGrid(False)
-    table.setAlternatingRowColors(True)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    return table
-
-
-def _fill(table: QTableWidget, facts: Iterable[tuple[str, str]]) -> None:
-    rows = list(facts)
-    table.setRowCount(len(rows))
-    for row, texts in enumerate(rows):
-        for column, text in enumerate(texts):
-            item = QTableWidgetItem(text)
-            item.setToolTip(text)
-            table.setItem(row, column, item)

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from PySide6.QtCore import QCoreApplication, QProcess, QProcessEnvironment, Qt, QTimer
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QProcess,
+    QProcessEnvironment,
+    Qt,
+    QTimer,
+)
 from PySide6.QtGui import QColor, QFontDatabase, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
+    QBoxLayout,
     QDialog,
     QDialogButtonBox,
+    QHBoxLayout,
+    QHeaderView,
     QLabel,
+    QLayout,
     QPlainTextEdit,
+    QPushButton,
     QSizePolicy,
+    QSplitter,
     QStyleFactory,
     QStyleOption,
+    QTableWidget,
+    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from mho import processes
 from mho.analysis import palette
+
+Box = TypeVar("Box", bound=QBoxLayout)
 
 COLUMNS = 104
 LINES_KEPT = 5000
@@ -43,6 +65,47 @@ def python_process(arguments: list[str], parent: QWidget) -> QProcess:
     process.setProgram(sys.executable)
     process.setArguments(arguments)
     return process
+
+
+Part = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
+"""A part of a column or a row, with a stretch or without; None is space."""
+
+
+def column(owner: QWidget | None, *parts: Part, **room: Any) -> QVBoxLayout:
+    """Put parts below one another, in `owner` if given; `room` as of `fill`."""
+    return fill(QVBoxLayout(owner) if owner is not None else QVBoxLayout(), *parts, **room)
+
+
+def row(owner: QWidget | None, *parts: Part, **room: Any) -> QHBoxLayout:
+    """Put parts side by side, likewise."""
+    return fill(QHBoxLayout(owner) if owner is not None else QHBoxLayout(), *parts, **room)
+
+
+def fill(
+    box: Box, *parts: Part, margins: int | tuple[int, int, int, int] | None = None, spacing: int | None = None
+) -> Box:
+    """Add parts to a layout, and return it.
+
+    Parameters
+    ----------
+    margins : int or tuple of int, optional
+        Around all, pixels: the same on all sides, or left, top, right and bottom.
+    spacing : int, optional
+        Between two, pixels.
+    """
+    if margins is not None:
+        box.setContentsMargins(*(margins if isinstance(margins, tuple) else (margins,) * 4))
+    if spacing is not None:
+        box.setSpacing(spacing)
+    for one in parts:
+        part, stretch = one if isinstance(one, tuple) else (one, 0)
+        if isinstance(part, QWidget):
+            box.addWidget(part, stretch)
+        elif part is None:
+            box.addStretch(stretch)
+        else:
+            box.addLayout(part, stretch)
+    return box
 
 
 class OutputWindow(QDialog):
@@ -67,10 +130,7 @@ class OutputWindow(QDialog):
         self.state = QLabel("running…")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.text, 1)
-        layout.addWidget(self.state)
-        layout.addWidget(buttons)
+        column(self, (self.text, 1), self.state, buttons)
         self.process = python_process(arguments, self)
         self.process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         self.process.readyReadStandardOutput.connect(self._read)
@@ -102,6 +162,92 @@ def end(process: QProcess) -> None:
         process.deleteLater()
 
     QTimer.singleShot(PATIENCE, process, bury)
+
+
+def splitter(orientation: Qt.Orientation, *parts: tuple[QWidget, int]) -> QSplitter:
+    """Return widgets with a line between them that can be moved, each with its size in pixels."""
+    made = QSplitter(orientation)
+    for widget, _ in parts:
+        made.addWidget(widget)
+    made.setSizes([size for _, size in parts])
+    made.setChildrenCollapsible(False)
+    return made
+
+
+def plain_label(text: str = "") -> QLabel:
+    """Return a label that shows any text as it is, over several lines if need be."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label
+
+
+def button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:
+    """Return a button that calls `act`."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.clicked.connect(lambda _checked: act())
+    return made
+
+
+class FactsTable(QTableWidget):
+    """A table of texts to be read, each with the whole of it as its tool tip; without headings, names and values."""
+
+    def __init__(self, headings: Sequence[str] = ()) -> None:
+        super().__init__(0, len(headings) or 2)
+        self.setHorizontalHeaderLabels(list(headings))
+        self.horizontalHeader().setVisible(bool(headings))
+        for column in range(self.columnCount() - 1):
+            self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setDefaultSectionSize(22)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+
+    def show_rows(self, rows: Iterable[Sequence[str]]) -> None:
+        """Show these texts."""
+        texts = list(rows)
+        self.setRowCount(len(texts))
+        for number, row in enumerate(texts):
+            for column, text in enumerate(row):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                self.setItem(number, column, item)
+
+
+Place = QModelIndex | QPersistentModelIndex
+"""A cell of a model; none for the model itself."""
+
+NOWHERE = QModelIndex()
+
+
+class TableModel(QAbstractTableModel):
+    """A table whose columns have `headings`, and whose rows are not nested."""
+
+    def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.headings = headings
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        raise NotImplementedError
+
+    def rowCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
+        """Return the number of rows, or of those below one."""
+        return 0 if parent.isValid() else self.count()
+
+    def columnCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
+        """Return the number of columns, likewise."""
+        return 0 if parent.isValid() else len(self.headings)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the heading of a column."""
+        shown = role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal
+        return self.headings[section] if shown else None
 
 
 class ElidedLabel(QLabel):

@@ -14,7 +14,7 @@ from rich.text import Text
 from mho.analysis import figures
 from mho.cli.options import AsJson, Preset, Run, Trusted
 from mho.cli.terminal.sentences import say
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted
 from mho.escaping import visible
 from mho.lazy_names import late_imports
@@ -48,11 +48,8 @@ def print_budget(budget: budgets.Budget, out: Console) -> None:
 
 
 def _table(budget: budgets.Budget) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("cause")
-    for name in ("share", "95 %", "only this", "mended", "gain"):
-        table.add_column(name, justify="right")
-    table.add_column("what it is")
+    numbers = ("share", "95 %", "only this", "mended", "gain")
+    table = plain_table("cause", *numbers, "what it is", right=numbers)
     first = budget.first
     for one in budget.shares:
         table.add_row(
@@ -65,18 +62,11 @@ def _table(budget: budgets.Budget) -> Table:
             f"{one.acts}: {arrays.CAUSES[one.cause]}" if one.acts else arrays.CAUSES[one.cause],
             style="bold" if one is first else "",
         )
-    table.add_row(
-        "encoding", f"{100 * budget.rest:.1f} %", "", "", "", "", "what remains with all causes off"
-    )
-    table.add_row(
-        "not explained",
-        f"{100 * budget.unexplained:.1f} %",
-        "",
-        "",
-        "",
-        "",
-        "measured, less what the twin has",
-    )
+    for name, share, what in (
+        ("encoding", budget.rest, "what remains with all causes off"),
+        ("not explained", budget.unexplained, "measured, less what the twin has"),
+    ):
+        table.add_row(name, f"{100 * share:.1f} %", "", "", "", "", what)
     return table
 
 

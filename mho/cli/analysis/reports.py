@@ -245,8 +245,7 @@ class CompareCommand(Verb):
 
 def compare(
     runs: Annotated[
-        list[Path],
-        typer.Argument(help="run files (.h5); folders with --by or --against", show_default=False),
+        list[Path], typer.Argument(help="run files (.h5); folders with --by or --against", show_default=False)
     ],
     against: Annotated[
         list[Path] | None,

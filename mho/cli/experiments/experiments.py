@@ -176,4 +176,4 @@ def procedures() -> None:
             )
             what = parameter.name + (f": {', '.join(map(str, choices))}" if choices else "")
             table.add_row("   ", option, what, default or units)
-        out.print(table, highlight=False, markup=False)
+        out.print(table, markup=False)

@@ -17,7 +17,7 @@ from mho import procedures, running
 from mho.analysis import reports
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.options import AsJson, Bench, Preset, Seed
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import InputError
 from mho.lazy_names import late_imports
 from mho.runs import runs_folder
@@ -80,9 +80,11 @@ def print_forecast(forecast: forecasting.Forecast, matrix: str, out: Console) ->
 
 
 def _loops(forecast: forecasting.Forecast) -> Table:
-    table = Table(box=None, pad_edge=False, title="loops considered, best first", title_justify="left")
-    for name in ("", "encoding", "matrix", "shift", "rho", "cycles to 24 bits", "why not"):
-        table.add_column(name, justify="right" if name in ("shift", "rho", "cycles to 24 bits") else "left")
+    numbers = ("shift", "rho", "cycles to 24 bits")
+    table = plain_table(
+        "", "encoding", "matrix", *numbers, "why not", right=numbers, title="loops considered, best first",
+        title_justify="left",
+    )  # fmt: skip
     assert forecast.plan is not None
     table.add_row("taken", *_loop(forecast.plan), "")
     for one in forecast.tried[:SHOWN]:
@@ -116,10 +118,8 @@ def _unaided(method: str, cycles: int | None) -> str:
 
 
 def _quantities(forecast: forecasting.Forecast) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("with a probability of 90 % each")
-    for name in ("from", "median", "to"):
-        table.add_column(name, justify="right")
+    numbers = ("from", "median", "to")
+    table = plain_table("with a probability of 90 % each", *numbers, right=numbers)
     for name, interval in forecast.solves.intervals.items():
         if name in OF_ONE_LOOP and (forecast.plan is None or not math.isfinite(interval.low)):
             continue
@@ -252,10 +252,8 @@ def print_scores(scores: reports.ForecastScores, place: str, out: Console) -> No
         out.print(
             f"{scores.runs} runs in {place} were forecast: {scores.converged} converged, {scores.expected:.1f} were to"
         )
-        table = Table(box=None, pad_edge=False)
-        table.add_column("90 % intervals of")
-        for name in ("runs", "inside", "coverage", "its own 90 % interval", "0.85 to 0.95"):
-            table.add_column(name, justify="right")
+        numbers = ("runs", "inside", "coverage", "its own 90 % interval", "0.85 to 0.95")
+        table = plain_table("90 % intervals of", *numbers, right=numbers)
         for name, one in scores.coverages.items():
             low, high = one.uncertainty
             table.add_row(

@@ -17,7 +17,7 @@ from mho.cli.exit_codes import UNFINISHED
 from mho.cli.experiments.experiments import require
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.options import Force, OutputIfKept, Preset, Seed
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import InputError
 from mho.lazy_names import late_imports
 
@@ -108,31 +108,25 @@ def print_rehearsal(rehearsal: rehearsals.Rehearsal, console: Console | None = N
     out.print(
         f"{r.pulses} pulses; on hardware about {_duration(r.hardware_seconds)}: {_duration(r.instrument_seconds)} of the "
         f"instruments' own time, {_duration(r.bus_seconds)} of messages at the assumed times above; the computer's "
-        "work comes on top",
-        highlight=False,
+        "work comes on top"
     )
     if r.run_file is not None:
-        out.print(str(r.run_file), highlight=False)
-    out.print(
-        f"not seen by any rehearsal: {', '.join(rehearsals.UNSEEN)}; check the bench before", highlight=False
-    )
+        out.print(str(r.run_file))
+    out.print(f"not seen by any rehearsal: {', '.join(rehearsals.UNSEEN)}; check the bench before")
     if r.passed:
         out.print(
             "passed: it finished within all limits, and nothing that can be seen here would have hurt",
             style="bold green",
         )
     elif not r.finished:
-        out.print(f"NOT finished: {r.reason}", style="bold red", highlight=False, markup=False)
+        out.print(f"NOT finished: {r.reason}", style="bold red", markup=False)
     else:
         out.print("NOT passed: see above what would have hurt", style="bold red")
 
 
 def _terminals(rehearsal: rehearsals.Rehearsal) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("terminal", "quantity"):
-        table.add_column(name)
-    for name in ("seen", "limit", "margin"):
-        table.add_column(name, justify="right")
+    numbers = ("seen", "limit", "margin")
+    table = plain_table("terminal", "quantity", *numbers, right=numbers)
     for one in rehearsal.quantities:
         margin = f"{max(0.0, 100.0 * one.margin / one.limit):.0f} %" if one.within else "EXCEEDED"
         table.add_row(
@@ -183,11 +177,11 @@ def _print_incidents(rehearsal: rehearsals.Rehearsal, out: Console) -> None:
         )
         return
     for incident in rehearsal.incidents[:SHOWN]:
-        out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red", highlight=False)
+        out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red")
     if len(rehearsal.incidents) > SHOWN:
         counts = Counter(incident.kind for incident in rehearsal.incidents[SHOWN:])
         more = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        out.print(f"and more: {more}", style="red", highlight=False)
+        out.print(f"and more: {more}", style="red")
 
 
 def _duration(seconds: float) -> str:

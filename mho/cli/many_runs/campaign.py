@@ -153,7 +153,7 @@ class CampaignProgress:
     def _tell(self) -> None:
         while not self._over.wait(self._period):
             try:
-                self._console.print(self.line(), highlight=False)
+                self._console.print(self.line())
             except OSError:  # nobody reads any more, or the scheduler is being lost, which is said elsewhere
                 continue
 
@@ -166,15 +166,15 @@ def _all_finished(campaign: campaigns.Campaign, workers: int, cluster: Cluster) 
         rows = campaign.gather()
     else:
         if before:
-            console.print(f"{before} of {len(campaign)} runs are finished already", highlight=False)
+            console.print(f"{before} of {len(campaign)} runs are finished already")
         rows = _carried_out(campaign, workers, cluster, console)
     _say_reasons(rows, console)
     finished = [row["status"] for row in rows].count("finished")
     kept = f", {before} of them before" if before else ""
     share = campaign.share
     of = f" of share {share.number}/{share.of}" if share.of > 1 else ""
-    console.print(f"{finished} of {len(campaign)} runs{of} finished{kept}", highlight=False)
-    console.print(f"table       {campaign.table}", highlight=False)
+    console.print(f"{finished} of {len(campaign)} runs{of} finished{kept}")
+    console.print(f"table       {campaign.table}")
     return finished == len(campaign)
 
 
@@ -183,7 +183,7 @@ def _carried_out(
 ) -> list[dict[str, Any]]:
     with ExitStack() as stack:
         started = stack.enter_context(dask_workers(workers, cluster.scheduler, cluster.certificates()))
-        console.print(f"dashboard   {started.dashboard}", highlight=False)
+        console.print(f"dashboard   {started.dashboard}")
         progress = CampaignProgress(campaign.plan.name, len(campaign), started, console)
         try:
             with progress:
@@ -203,4 +203,4 @@ def _say_reasons(rows: list[dict[str, Any]], console: Terminal) -> None:
             reasons.setdefault(row["reason"], []).append(row["number"])
     for reason, numbers in list(reasons.items())[:REASONS]:
         more = "" if len(numbers) == 1 else f" and {len(numbers) - 1} more"
-        console.print(f"run {numbers[0]}{more}: {reason}", style="red", markup=False, highlight=False)
+        console.print(f"run {numbers[0]}{more}: {reason}", style="red", markup=False)

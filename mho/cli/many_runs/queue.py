@@ -19,17 +19,7 @@ from mho.errors import QueueError
 from mho.input_files import bench_key
 from mho.lazy_names import late_imports
 from mho.running import queue as job_queue
-from mho.running.queue import (
-    ENDED,
-    Job,
-    JobStatus,
-    Order,
-    Policy,
-    Queue,
-    Reaction,
-    StorageError,
-    queue_path,
-)
+from mho.running.queue import ENDED, Job, JobStatus, Order, Policy, Queue, Reaction, StorageError, queue_path
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands, emergency_stop
 from mho.runs import Labels
 

@@ -114,7 +114,7 @@ class RunnerDisplay:
 
     def _line(self, text: str, style: str) -> None:
         self._said = text
-        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()) -> str:

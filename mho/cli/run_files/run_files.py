@@ -37,6 +37,24 @@ def show(
     (shown.show_figures if figures else shown.show)(run, Terminal())
 
 
+@dataclass(frozen=True)
+class DrawnValues:
+    """What a figure draws over what."""
+
+    x: Annotated[str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")] = ""
+    y: Annotated[str, typer.Option("--y", help="what is drawn")] = ""
+    formula: Annotated[
+        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
+    ] = None
+    fit: Annotated[
+        str,
+        typer.Option(
+            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
+        ),
+    ] = ""
+
+
+@grouped
 def plot(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[
@@ -50,19 +68,8 @@ def plot(
     ratio: Annotated[
         bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
     ] = False,
-    x: Annotated[
-        str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")
-    ] = "",
-    y: Annotated[str, typer.Option("--y", help="what is drawn")] = "",
-    formula: Annotated[
-        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
-    ] = None,
-    fit: Annotated[
-        str,
-        typer.Option(
-            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
-        ),
-    ] = "",
+    *,
+    values: DrawnValues,
     width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
 ) -> None:
     """Draw the figures of a run, of several laid over one another, or of many in groups."""
@@ -72,8 +79,8 @@ def plot(
 
     say(
         analysis.plot(
-            runs, output, figure, by=by, panels=panels, ratio=ratio, x=x, y=y, formula=formula or (), fit=fit,
-            width=width or None, on_skipped=skipped,
+            runs, output, figure, by=by, panels=panels, ratio=ratio, x=values.x, y=values.y, fit=values.fit,
+            formula=values.formula or (), width=width or None, on_skipped=skipped,
         )
     )  # fmt: skip
     if tries := reports.left_out_tries(*runs):

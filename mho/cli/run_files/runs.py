@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports import duration_text, quantity_text
-from mho.cli.options import AsJson
+from mho.cli.options import AsJson, grouped
 from mho.cli.run_files.show import STYLES, status_style
+from mho.cli.terminal.stages import Stages
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, RunFileError
 from mho.runs import IndexedRun, Labels, RunIndex, Status, outcome_line, runs_folder
@@ -33,9 +33,20 @@ Folder = Annotated[Path | None, typer.Option("--runs", help="folder of runs, def
 Name = Annotated[str, typer.Argument(help="a run: its path, name, or identity", show_default=False)]
 
 
+@dataclass(frozen=True)
+class LabelFilters:
+    """Labels that the listed runs have."""
+
+    sample: Annotated[str | None, typer.Option(help="only runs with this sample")] = None
+    operator: Annotated[str | None, typer.Option(help="only runs of this operator")] = None
+    project: Annotated[str | None, typer.Option(help="only runs of this project")] = None
+
+
 @runs_app.callback()
+@grouped
 def runs(
     context: typer.Context,
+    *,
     where: Annotated[
         str, typer.Option(help="only such runs: 'bits>=24 and status=finished', 'date>=2026-11 and \"warm\"'")
     ] = "",
@@ -46,9 +57,7 @@ def runs(
         str, typer.Option(help="further columns, by commas: 'preset,bits,result.relative_error'")
     ] = "",
     limit: Annotated[int | None, typer.Option(min=0, help="show so many, 0 for all [default: 50]")] = None,
-    sample: Annotated[str | None, typer.Option(help="only runs with this sample")] = None,
-    operator: Annotated[str | None, typer.Option(help="only runs of this operator")] = None,
-    project: Annotated[str | None, typer.Option(help="only runs of this project")] = None,
+    labels: LabelFilters,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="read all files again first")] = False,
     folder: Folder = None,
     json_: AsJson = False,
@@ -58,11 +67,16 @@ def runs(
     if context.invoked_subcommand is not None:
         return
     with RunIndex(runs_folder(folder)) as index:
-        with _progress() as progress:
+        with Stages(quiet=not sys.stderr.isatty()) as bars:
+
+            def progress(done: int, total: int) -> None:
+                if total > SHOWN:
+                    bars.show("reading run files", done, total)
+
             changes = (index.rebuild if rebuild else index.update)(progress)
         if rebuild:
             typer.echo(f"{changes.read} files read, {changes.unreadable} of them no runs", err=True)
-        where = labelled(where, Labels(sample, operator, project))
+        where = labelled(where, Labels(**vars(labels)))
         most = (None if json_ else SHOWN) if limit is None else limit or None
         found = index.search(where, sort, most)
         shown = chosen_columns(columns, sort, index)
@@ -112,23 +126,6 @@ def about(context: typer.Context, run: Name, folder: Folder = None, json_: AsJso
             typer.echo(json.dumps(links_as_json(found, index)))
         else:
             print_links(found, index, Terminal())
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show how far the reading of many files is, on a terminal."""
-    columns = (TextColumn("reading run files"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Terminal(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: list[TaskID] = []
-
-        def tell(done: int, total: int) -> None:
-            if not tasks and total > SHOWN:
-                tasks.append(bar.add_task("", total=total))
-            for task in tasks:
-                bar.update(task, completed=done)
-
-        yield tell
 
 
 def _identity(run: IndexedRun) -> str:
@@ -218,7 +215,7 @@ def print_runs(
     for row in zip(*listed, strict=True):
         table.add_row(*row)
     if runs:
-        console.print(table, highlight=False)
+        console.print(table)
     if len(runs) < total:
         console.print(Text(f"{len(runs)} of {total} runs; --limit 0 shows all", style="dim"))
     elif not runs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
 from mho.array_types import Floats
@@ -27,10 +27,7 @@ class CellHistogram(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.heading, self.hint = QLabel(), QLabel(HINT)
-        for label in (self.heading, self.hint):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
+        self.heading, self.hint = widgets.plain_label(), widgets.plain_label(HINT)
         widgets.embolden(self.heading)
         self.plot = ThemedPlot(axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
         self.plot.setLabel("left", "cells")
@@ -43,12 +40,7 @@ class CellHistogram(QWidget):
         )
         self.counts = np.empty(0, dtype=np.int64)
         self._wanted: list[pg.InfiniteLine] = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.plot, 1)
-        layout.addWidget(self.hint)
-        layout.addStretch(0)
+        widgets.column(self, self.heading, (self.plot, 1), self.hint, None, margins=0)
 
     def clear(self) -> None:
         """Show nothing: there is no array."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from mho.errors import InputError
 from mho.gui import widgets
@@ -44,15 +44,9 @@ class GuidedRun(QFrame):
         self.step = OFFER
         self._job = 0
         self.text = WrappedLabel()
-        self.begin = QPushButton("Guide me")
-        self.begin.clicked.connect(self._begin)
-        self.leave = QPushButton("No, thank you")
-        self.leave.clicked.connect(self.ended)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 4, 4, 4)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.begin)
-        row.addWidget(self.leave)
+        self.begin = widgets.button("Guide me", self._begin)
+        self.leave = widgets.button("No, thank you", self.ended.emit)
+        widgets.row(self, (self.text, 1), self.begin, self.leave, margins=(10, 4, 4, 4))
         self.setStyleSheet(
             f"GuidedRun {{ background: {widgets.SIMULATED}; }} QLabel {{ color: white; font-weight: bold; }}"
         )

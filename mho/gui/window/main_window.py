@@ -28,16 +28,11 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QHBoxLayout,
-    QHeaderView,
     QMainWindow,
     QMenu,
     QPushButton,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QToolBar,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -186,13 +181,15 @@ class CommandBar(QToolBar):
         self.stop.clicked.connect(self.stop_wanted)
         row = QWidget()
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(12, 2, 4, 2)
-        layout.setSpacing(12)
-        layout.addWidget(self.standing, 1)
-        layout.addWidget(self.simulated)
-        layout.addWidget(self.light, 1)
-        layout.addWidget(self.stop)
+        widgets.row(
+            row,
+            (self.standing, 1),
+            self.simulated,
+            (self.light, 1),
+            self.stop,
+            margins=(12, 2, 4, 2),
+            spacing=12,
+        )
         self.addWidget(row)
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
@@ -263,24 +260,11 @@ class ShortcutsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
         self.resize(620, 520)
-        self.table = QTableWidget(len(rows), 3)
-        self.table.setHorizontalHeaderLabels(["Where", "Keys", "What they do"])
-        self.table.verticalHeader().setVisible(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        self.table.setAlternatingRowColors(True)
-        for row, texts in enumerate(rows):
-            for column, text in enumerate(texts):
-                self.table.setItem(row, column, QTableWidgetItem(text))
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        self.table = widgets.FactsTable(("Where", "Keys", "What they do"))
+        self.table.show_rows(rows)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.table)
-        layout.addWidget(buttons)
+        widgets.column(self, self.table, buttons)
 
 
 STOP = "stop"  # the topic of what is said of an emergency stop
