@@ -160,13 +160,7 @@ The place is below `mho.cli`; a verb may be a `typer.Typer` of several. The help
 
 
 class LazyVerb(TyperCommand):
-    """Placeholder of a verb, or of a group of verbs, that is imported when it is typed.
-
-    Parameters
-    ----------
-    name, panel, place, text : str
-        As in `VERBS`.
-    """
+    """Placeholder of a verb of `VERBS`, or of a group of verbs, that is imported when it is typed."""
 
     def __init__(self, name: str, panel: str, place: str, text: str) -> None:
         super().__init__(name, help=text, rich_help_panel=panel)

@@ -124,13 +124,7 @@ def first_choice(run: RunFile) -> str:
 
 
 def read_picture(run: RunFile, name: str) -> RunPicture:
-    """Return the latest image of picture `name`; NaN everywhere before there is one.
-
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
-    """
+    """Return the latest image of picture `name`, NaN everywhere before there is one; `RunFileError` for a damaged file."""
     maps = sources(run, name)
     rows, columns = run.map_axes(maps[0])
     factor, unit = handy_unit(run.map_unit(maps[0]))

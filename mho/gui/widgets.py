@@ -86,12 +86,7 @@ def fill(
 ) -> Box:
     """Add parts to a layout, and return it.
 
-    Parameters
-    ----------
-    margins : int or tuple of int, optional
-        Around all, pixels: the same on all sides, or left, top, right and bottom.
-    spacing : int, optional
-        Between two, pixels.
+    `margins` are pixels, the same on all sides or left, top, right and bottom; `spacing` is between two parts.
     """
     if margins is not None:
         box.setContentsMargins(*(margins if isinstance(margins, tuple) else (margins,) * 4))
@@ -109,14 +104,7 @@ def fill(
 
 
 class OutputWindow(QDialog):
-    """Shows what a command of this Python writes; closing it ends the command.
-
-    Parameters
-    ----------
-    title : str
-    arguments : list of str
-        Of the interpreter.
-    """
+    """Shows what a command of this Python writes, by the interpreter's arguments; closing it ends the command."""
 
     def __init__(self, title: str, arguments: list[str], parent: QWidget) -> None:
         super().__init__(parent)

@@ -86,14 +86,7 @@ def rehearse(
 
 
 def print_rehearsal(rehearsal: rehearsals.Rehearsal, console: Console | None = None) -> None:
-    """Print a rehearsal.
-
-    Parameters
-    ----------
-    rehearsal : Rehearsal
-    console : rich.console.Console, optional
-        Default standard output.
-    """
+    """Print a rehearsal, on standard output unless another console is given."""
     out = console or Terminal(soft_wrap=True)
     r = rehearsal
     out.print(

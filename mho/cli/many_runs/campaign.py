@@ -82,15 +82,7 @@ def campaign(
 
 
 class CampaignProgress:
-    """How far a campaign is: a bar on a terminal, and a line every `period` s into a file; a context manager.
-
-    Parameters
-    ----------
-    total : int
-        Number of runs.
-    period : float
-        s.
-    """
+    """How far `total` runs are: a bar on a terminal, and a line every `period` s into a file; a context manager."""
 
     def __init__(
         self, name: str, total: int, workers: Workers, console: Terminal, period: float = PERIOD

@@ -47,15 +47,8 @@ def print_jobs(
 ) -> None:
     """Print unsafe benches, the jobs as a table, the remaining work, and held queues with the reason.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        Those to be shown.
-    runners : mapping
-        How the runner of each bench stands whose jobs are not through; a text says why one does not answer, None that
-        there is none.
-    totals : sequence of Total
-        Of the whole queue, as far as it is looked at.
+    `runners` has how the runner of each bench stands whose jobs are not through: a text says why one does not answer, None
+    that there is none. `totals` are of the whole queue, as far as it is looked at.
     """
     _print_warnings(lanes, console)
     if not jobs:

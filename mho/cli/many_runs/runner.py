@@ -40,13 +40,7 @@ def runner(
 
 
 class RunnerDisplay:
-    """Draws a runner's events; a context manager.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Into a file only the lines go.
-    """
+    """Draws a runner's events; a context manager. Into a file only the lines go."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -142,15 +142,7 @@ _LINKS = {field.name: field.name.replace("_", " ") for field in fields(Links)}
 
 @dataclass(frozen=True)
 class RunColumn:
-    """A column of a list of runs: a fact of each, or a parameter or result.
-
-    Attributes
-    ----------
-    source : str
-        ``parameter`` or ``result``; "" for a fact.
-    name : str
-        As `mho.runs.index.RunIndex.resolve` gives it.
-    """
+    """A column of a list of runs: a fact of each (`source` ""), or a ``parameter`` or ``result``, by the index's name."""
 
     source: str
     name: str
@@ -168,18 +160,8 @@ ALWAYS_SHOWN = {"path", "title", "status", "conclusion", "duration", "date", "st
 def chosen_columns(names: str, sort: str, index: RunIndex) -> list[RunColumn]:
     """Return the columns of a list besides those that it always has: those that are named, and what it is sorted by.
 
-    Parameters
-    ----------
-    names : str
-        Of facts, parameters and results, separated by commas.
-    sort : str
-        As of `mho.runs.index.RunIndex.search`.
-    index : RunIndex
-
-    Raises
-    ------
-    InputError
-        No run has anything of a name, or no list can show it.
+    `names` are of facts, parameters and results, separated by commas; InputError is raised for one that no run has, or no
+    list can show.
     """
     asked = [name for name in map(str.strip, names.split(",")) if name]
     found = [RunColumn(*index.resolve(name)) for name in asked]
@@ -202,10 +184,7 @@ def print_runs(
 ) -> None:
     """Print a line a run, and how many of the `total` are shown.
 
-    Parameters
-    ----------
-    columns : sequence of RunColumn
-        Beside what a list always has; `briefly`, beside path and status.
+    `columns` come beside what a list always has or, `briefly`, beside path and status.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     listed: list[list[Text]] = []

@@ -60,19 +60,9 @@ def status_style(status: str, conclusion: Conclusion | None) -> str:
 
 
 def show(path: str | os.PathLike[str], console: Console) -> None:
-    """Print the contents of the run file at `path`.
+    """Print the contents of the run file at `path`, also of one that is being written or was left behind.
 
-    Parameters
-    ----------
-    path : path
-        A run file, also one that is being written or was left behind.
-    console : rich.console.Console
-        Where to.
-
-    Raises
-    ------
-    RunFileError
-        The file is missing, no run file, or damaged.
+    RunFileError is raised for a file that is missing, no run file, or damaged.
     """
     with RunFile(path) as run:
         summary = summarise(run)

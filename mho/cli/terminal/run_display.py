@@ -36,18 +36,9 @@ CYCLE = {"cycle", "residual", "true_residual", "relative_error", "bits"}
 
 
 class RunDisplay:
-    """Draws the events of a run on standard error, so that standard output stays for results.
+    """Draws the events of a run on standard error, so that standard output stays for results; `quiet`, warnings only.
 
-    Parameters
-    ----------
-    quiet : bool
-        Show warnings only.
-    console : rich.console.Console, optional
-
-    Attributes
-    ----------
-    ended : Ended or None
-        The end of the run, once it was observed.
+    `ended` is the end of the run, once it was observed.
     """
 
     def __init__(self, quiet: bool = False, console: Console | None = None) -> None:

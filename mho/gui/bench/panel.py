@@ -84,18 +84,8 @@ UNTOLD = "not told"
 class InstrumentState:
     """The state in which an instrument was found.
 
-    Attributes
-    ----------
-    when : datetime
-        Local time.
-    source : str
-        Source: ``Check bench``, ``job 4``, ``before solve-3.h5``.
-    connection, output : str
-        In words; empty where the source does not tell.
-    wrong : bool
-        Whether that is to be put right.
-    live : bool
-        Whether the output may be on.
+    `when` is local, `source` such as ``Check bench``, ``job 4``, ``before solve-3.h5``; texts are empty where that does not
+    tell. `wrong` is to be put right, and `live` is an output that may be on.
     """
 
     when: datetime

@@ -51,19 +51,9 @@ class CellHistogram(QWidget):
     def show_values(
         self, array: str, quantity: CellQuantity, values: Floats, wanted: Floats, levels: Levels | None
     ) -> None:
-        """Show the distribution of `values`.
+        """Show the distribution of `values`, one a cell of the array, in the quantity's unit, NaN where there is none.
 
-        Parameters
-        ----------
-        array : str
-            Its name.
-        quantity : Quantity
-        values : array
-            Of every cell, in the quantity's unit; NaN where there is none.
-        wanted : array
-            Values that cells were to have, each once; marked.
-        levels : Levels or None
-            Of the chip.
+        `wanted` are the values that cells were to have, each once; they are marked.
         """
         known = values[np.isfinite(values)]
         self.heading.setText(_spread(array, quantity, known))

@@ -150,13 +150,7 @@ RESCALE_PERIOD = 1.0  # s between updates of the scale, and of automatic changes
 
 
 class CellPainter:
-    """Paints a quantity of a grid's cells on a canvas.
-
-    Parameters
-    ----------
-    canvas : ChipCanvas
-        Shows an array of the grid's shape.
-    """
+    """Paints a quantity of a grid's cells on a canvas, which shows an array of the grid's shape."""
 
     def __init__(
         self, canvas: ChipCanvas, grid: CellGrid, quantity: CellQuantity, levels: Levels | None
@@ -227,13 +221,7 @@ PERIOD = 500
 
 
 class CellSide(QStackedWidget):
-    """Histogram or history.
-
-    Parameters
-    ----------
-    draw : callable
-        Shows in a `CellHistogram` what is known now.
-    """
+    """Histogram or history; `draw` shows in a `CellHistogram` what is known now."""
 
     def __init__(self, draw: Callable[[CellHistogram], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -168,13 +168,7 @@ class ConditionsForm(QWidget):
         return int(text) if text else None
 
     def labels(self) -> Labels:
-        """Return sample, operator and project, as far as they are given.
-
-        Raises
-        ------
-        InputError
-            One cannot be kept.
-        """
+        """Return sample, operator and project, as far as they are given; `InputError` for one that cannot be kept."""
         return Labels(**{name: line.text() for name, line in self.label_lines.items()})
 
     def preset(self) -> str | None:
@@ -220,17 +214,8 @@ class ConditionsForm(QWidget):
 class OrderButtons(QWidget):
     """Buttons below the form.
 
-    Parameters
-    ----------
-    order : callable
-        Returns what the form asks for.
-    words : callable
-        Returns the same as arguments of ``mho rehearse`` behind the bench.
-
-    Attributes
-    ----------
-    job : int or None
-        The waiting job that is being changed.
+    `order` returns what the form asks for, `words` the same as arguments of ``mho rehearse`` behind the bench; `job` is the
+    waiting job that is being changed, or None.
     """
 
     def __init__(

@@ -28,20 +28,7 @@ Judge = Callable[[str, Any], None]
 
 
 class ParameterForm(QWidget):
-    """Fields for parameters, one below the other.
-
-    Parameters
-    ----------
-    parameters : mapping
-        PyMeasure's Parameters by name, as `mho.procedures.Procedure.form` gives them.
-    judge : callable
-        Says what is wrong with a value.
-
-    Signals
-    -------
-    edited()
-        A value has changed.
-    """
+    """Fields for PyMeasure's Parameters, one below the other; `judge` says what is wrong with a value."""
 
     edited = Signal()
 
@@ -109,15 +96,7 @@ class ParameterForm(QWidget):
 
 
 class Field(QWidget):
-    """One parameter: its editor, its unit, and below it what is wrong.
-
-    Attributes
-    ----------
-    editor : QWidget
-        What one types or clicks into.
-    problem : str
-        Why the value cannot be used; empty when it can.
-    """
+    """One parameter: its `editor`, its unit, and below it the `problem`, which is why the value cannot be used."""
 
     edited = Signal()
 

@@ -37,13 +37,6 @@ class RunnerListener:
     """Receives the events of a bench's runner; when the runner ends, it waits for the next one.
 
     A runner that has too many watchers is asked for its state from time to time.
-
-    Parameters
-    ----------
-    queue : Path
-        The queue's file.
-    bench : str
-        Packaged name or bench file.
     """
 
     def __init__(self, queue: Path, bench: str) -> None:

@@ -35,10 +35,7 @@ class StopOutcome:
 def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
     """Send a command to the runner of the queue at `path`; without a runner, do what is possible without it.
 
-    Raises
-    ------
-    QueueError
-        The runner refuses, or does not answer.
+    QueueError is raised where the runner refuses, or does not answer.
     """
     from mho.input_files import bench_key
 
@@ -77,10 +74,7 @@ def stop_at_once(path: Path, bench: str) -> StopOutcome:
 def start_runner(path: Path, bench: str) -> Said:
     """Start a runner that outlives this process, unless one serves the queue at `path`, and wait until it answers.
 
-    Raises
-    ------
-    QueueError
-        It cannot be started; with its own words.
+    QueueError is raised where it cannot be started, with its own words.
     """
 
     client = runners.RunnerClient(path, bench)

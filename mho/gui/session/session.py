@@ -509,16 +509,9 @@ class Session(QObject):
         then: Callable[[Any], None] | None = None,
         refused: Callable[[MhoError], None] | None = None,
     ) -> None:
-        """Run `work` in turn in the shared background thread; the result comes back to this thread.
+        """Run `work`, which must not use objects of the window, in turn in the shared background thread.
 
-        Parameters
-        ----------
-        work : callable
-            Must not use objects of the window.
-        then : callable, optional
-            Gets the result.
-        refused : callable, optional
-            Gets an `MhoError`; without it the error is shown as a message.
+        In this thread, `then` gets its result, and `refused` an `MhoError`, which is else shown as a message.
         """
         self._background.run(work, then, refused)
 

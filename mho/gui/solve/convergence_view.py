@@ -168,10 +168,7 @@ class ConvergenceView(ThemedPlot):
 class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
     """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between.
 
-    Attributes
-    ----------
-    counts : bool
-        Whether it has whole numbers only while it is linear.
+    With `counts` it has whole numbers only while it is linear.
     """
 
     counts = False

@@ -93,13 +93,7 @@ class GuidedRun(QFrame):
 
 
 def sample_matrix(path: Path) -> Path:
-    """Write a matrix that is easy to solve, unless it is there, and return its path.
-
-    Raises
-    ------
-    InputError
-        It cannot be written.
-    """
+    """Write a matrix that is easy to solve, unless it is there, and return its path; else `InputError`."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)

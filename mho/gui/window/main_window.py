@@ -275,12 +275,7 @@ THEMES: dict[widgets.Choice, str] = {"system": "As the system", "light": "Light"
 class MainWindow(QMainWindow):
     """Everything for one runs folder and one bench; closing it leaves the runner and its job alone.
 
-    Parameters
-    ----------
-    session : Session
-        Becomes the window's; started once the window is seen.
-    settings : QSettings, optional
-        Where layout and theme are kept.
+    The session becomes the window's and is started once the window is seen; `settings` keep layout and theme.
     """
 
     def __init__(self, session: Session, settings: QSettings | None = None) -> None:
