@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,9 @@ from mho.cli import completion
 from mho.cli.terminal.sentences import complain
 from mho.errors import MhoError
 from mho.runs import Labels
-from mho.workers import Certificates
+
+if TYPE_CHECKING:
+    from mho.workers import Certificates
 
 SIMULATED_CELLS = "simulated cells: {presets}, or a preset file (.toml)"
 """The list is put in when the help is shown, see `procedure_command`: the presets are not loaded before."""
@@ -153,4 +155,6 @@ class Cluster:
 
     def certificates(self) -> Certificates:
         """Return the files for a scheduler at ``tls://``."""
+        from mho.workers import Certificates  # and with it TLS, which other verbs do not need
+
         return Certificates(self.tls_ca, self.tls_cert, self.tls_key)
