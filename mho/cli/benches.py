@@ -70,7 +70,6 @@ def defects(
     as_json: AsJson = False,
 ) -> None:
     """Collect the cells that runs found defective or formed, into the list that placement and programming go by."""
-
     found = reports.collect_defects(runs)
     for path, why in found.without:
         say(f"{path} {why}", err=True)
@@ -115,7 +114,6 @@ bench_app = typer.Typer(no_args_is_help=True)
 @bench_app.command()
 def check(bench: BenchArgument = "simulated", force: Force = False) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
-
     report = checks.check_bench(bench, force=force)
     print_report(report, Terminal())
     if not report.ok:
@@ -140,7 +138,6 @@ def safe(bench: BenchArgument = "simulated") -> None:
 @bench_app.command()
 def show(bench: BenchArgument = "simulated") -> None:
     """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
-
     typer.echo(bench_file.load_bench_file(bench).text, nl=False)
 
 

@@ -258,7 +258,6 @@ def _hold_to(
 
     Returned is the state of the checks, and what came of them in words.
     """
-
     try:
         with stages.Stages() as bars:
             checks = calibrating.check_runs(

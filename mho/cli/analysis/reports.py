@@ -217,7 +217,6 @@ def report(
     ] = False,
 ) -> None:
     """Write one page about a run, a comparison or a campaign: results, figures, provenance, how to repeat it."""
-
     say(
         report_pages.report(
             *runs, output=output, kind=kind, by=by, personal=personal, command_of=commands.command_of
@@ -259,7 +258,6 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say what differs between runs, or groups of runs: settings, and results with the sizes of effects."""
-
     found = comparisons.compare_files(runs, against=against or (), by=by, centre="mean" if mean else "median")
     if as_json:
         typer.echo(json.dumps(comparison_as_json(found)))

@@ -102,7 +102,6 @@ def _known_plan(context: typer.Context, place: Path) -> Path:
 
 def _carry_out(todo: characterising.Characterisation, report: supervisor.Report) -> int:
     """Carry out what remains, and write the report, also of what was done before it was stopped."""
-
     reasons: dict[str, str] = {}
     try:
         ends = shown.carry_out(todo, report, reasons)

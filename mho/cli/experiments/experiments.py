@@ -135,7 +135,6 @@ def _carry_out(context: typer.Context, as_json: bool, conditions: Conditions, **
 
 def _tell(result: Any, ended: stream.Ended | None, as_json: bool) -> None:
     """Print how a run ended, and its result; a solve that has not converged has an exit status of its own."""
-
     if as_json:
         concluded = {} if ended is None else {"conclusion": vars(ended.conclusion)}
         typer.echo(json.dumps(concluded | results.kept_result(result).values))
@@ -147,7 +146,6 @@ def _tell(result: Any, ended: stream.Ended | None, as_json: bool) -> None:
 
 def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trust: Trusted = False) -> None:
     """Go on with a run on a simulated bench that was killed or aborted; what its file holds is taken over."""
-
     with run_display.RunDisplay(quiet=as_json) as display:
         result = resuming.resume(
             run, output=output, observers=[display.observe], trust=run_display.asking(trust)

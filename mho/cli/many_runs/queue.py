@@ -252,7 +252,6 @@ def edit(
     json_: AsJson = False,
 ) -> None:
     """Change a waiting job: its bench, seed, ground, labels and so on, and any argument of its procedure."""
-
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
@@ -287,7 +286,6 @@ def clone(
     json_: AsJson = False,
 ) -> None:
     """Append a copy of a job, or of an earlier run, to the queue."""
-
     with Queue() as queue:
         if source.isdecimal():
             _report(queue.clone(int(source)), json_)
@@ -345,7 +343,6 @@ def policy(
 @queue_app.command()
 def watch(bench: Bench = "simulated") -> None:
     """Show what the runner does until it ends, or until Ctrl-C, which only ends the watching."""
-
     with (
         RunnerClient(queue_path(), bench).watch() as events,
         runner.RunnerDisplay(Terminal(stderr=True)) as display,

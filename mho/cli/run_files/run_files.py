@@ -33,7 +33,6 @@ def show(
     figures: Annotated[bool, typer.Option("--figures", help="list the figures that can be drawn")] = False,
 ) -> None:
     """Print what a run file holds."""
-
     (shown.show_figures if figures else shown.show)(run, Terminal())
 
 
@@ -195,7 +194,6 @@ def _form(to: str, spice: bool, eln: Path | None, output: Path | None) -> str:
 
 
 def _export_each(runs: list[Path], form: str, output: Path | None, played: exports.Played) -> None:
-
     if len(runs) == 1 and not runs[0].is_dir():
         say(exports.export(runs[0], form, output, played))
         return

@@ -12,7 +12,6 @@ from mho.running import queue as job_queue
 
 def in_words(expected: job_queue.Expected) -> str:
     """Format duration and number of pulses."""
-
     pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
     return f"duration {job_queue.expected_text(expected.seconds)}{pulses}"
 
@@ -53,6 +52,5 @@ def is_simulated(bench: str) -> bool:
 
 def expect_at(order: job_queue.Order, path: Path) -> job_queue.Expected:
     """Check an order as the queue at `path` would, and say what it will take; `MhoError` for what is wrong with it."""
-
     with job_queue.Queue(path) as queue:
         return job_queue.expect(order, queue)

@@ -272,7 +272,6 @@ class OrderButtons(QWidget):
         order = self._order()
 
         def act(queue: job_queue.Queue) -> job_queue.Job:
-
             complete, seconds = job_queue.checked(order, queue)
             job = queue.add(complete, estimate=seconds)
             return queue.move(job.id, 1) if first else job
@@ -296,7 +295,6 @@ class OrderButtons(QWidget):
         assert number is not None
 
         def act(queue: job_queue.Queue) -> job_queue.Job:
-
             complete, seconds = job_queue.checked(
                 replace(order, output=queue.job(number).order.output), queue
             )
@@ -481,7 +479,6 @@ class ExperimentsPanel(QWidget):
         """Show the form of a run's procedure, with its parameters, seed and cells."""
 
         def work() -> job_queue.Order:
-
             return job_queue.order_of_run(path)
 
         self.session.ask(work, self.show_order)
@@ -516,7 +513,6 @@ class ExperimentsPanel(QWidget):
 
     def order(self) -> job_queue.Order:
         """Return what the form asks for."""
-
         assert self.form is not None
         return job_queue.Order(
             self.name,

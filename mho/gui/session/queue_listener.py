@@ -88,7 +88,6 @@ class RunnerListener:
 
 def _asked(client: runners.RunnerClient, error: QueueError) -> WatchRefused | None:
     """Ask a runner that refuses watchers with `error` for its state; None when there is no runner."""
-
     try:
         return WatchRefused(str(error), client.status(ANSWER_WITHIN))
     except runners.NoRunnerError:

@@ -64,7 +64,6 @@ def stop_at_once(path: Path, bench: str) -> StopOutcome:
 
     An error is part of the result: then nothing is confirmed.
     """
-
     try:
         return StopOutcome(True, runners.emergency_stop(path, bench))
     except MhoError as error:
@@ -76,7 +75,6 @@ def start_runner(path: Path, bench: str) -> Said:
 
     QueueError is raised where it cannot be started, with its own words.
     """
-
     client = runners.RunnerClient(path, bench)
     try:
         client.status()

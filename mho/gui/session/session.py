@@ -497,7 +497,6 @@ class Session(QObject):
         """Run `act` on the queue in another thread; `then` gets its result in this one."""
 
         def work() -> Any:
-
             with job_queue.Queue(self.queue_path) as queue:
                 return act(queue)
 
