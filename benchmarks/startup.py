@@ -40,8 +40,9 @@ STARTS: dict[str, tuple[Sequence[str], float | None]] = {
     "a worker, loaded": (("-m", "mho.running.runner.worker", "mho.procedures.cells.reading.read"), None),
 }
 """What is started, and the ratio of its CPU time that is wanted; the worker's runner is gone at once, so it ends."""
-WORKER, WINDOW = "a worker that waited, to its run", "the window, to its procedures"
-WALL = {WORKER: 0.4, WINDOW: 1.0}
+WORKER = "a worker that waited, to its run"
+WINDOW, MAP = "the window, to its procedures", "the window, to its map of the chip"
+WALL = {WORKER: 0.4, WINDOW: 1.0, MAP: None}
 
 
 def run(repeat: int) -> list[Figure]:
@@ -88,7 +89,8 @@ def _turn(folder: Path, number: int) -> dict[str, float]:
     times |= {name: _cpu(lambda words=words: python(*words)) for name, (words, _) in STARTS.items()}
     times[WORKER] = _waited(folder / f"{number}.h5")
     asked = time.time()
-    times[WINDOW] = json.loads(python("-m", "benchmarks._window_start").splitlines()[-1])["offers"] - asked
+    window = json.loads(python("-m", "benchmarks._window_start").splitlines()[-1])
+    times |= {WINDOW: window["offers"] - asked, MAP: window["maps"] - asked}
     return times
 
 

@@ -1,12 +1,16 @@
-"""Names of a package that are loaded when they are asked for (PEP 562), so that importing it brings nothing else."""
+"""What is loaded late: names of a package when they are asked for (PEP 562), and modules when they are first used."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import LazyLoader
+from types import ModuleType
 from typing import Any
 
 _SEEN_BY_CHECKERS = re.compile(r"^if TYPE_CHECKING:\n((?:[ \t].*\n|\n)+)", re.MULTILINE)
@@ -45,3 +49,33 @@ def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], lis
         return sorted({*vars(sys.modules[package]), *modules})
 
     return load, names
+
+
+@contextmanager
+def late_imports() -> Iterator[None]:
+    """Let modules of mho that are imported in the block be executed when a name of theirs is first used.
+
+    So the help of a command does not load what carries it out. The block has ``from mho.room import module`` only; names
+    are used as ``module.name``. It is for commands, whose first use is in the main thread.
+    """
+    finder = _LateFinder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _LateFinder(MetaPathFinder):
+    """Finds modules as the other finders do, to be executed late."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not name.startswith("mho."):
+            return None
+        others = (one for one in sys.meta_path if one is not self)
+        spec = next((found for one in others if (found := one.find_spec(name, path, target))), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec

@@ -62,3 +62,26 @@ def test_no_module_has_a_public_name_of_its_room(room: Path) -> None:
     modules = {path.stem for path in room.parent.glob("*.py")}
     modules |= {path.parent.name for path in room.parent.glob("*/__init__.py")}
     assert not modules & set(exported(room))
+
+
+def test_a_module_that_is_imported_late_is_executed_when_it_is_used() -> None:
+    code = """
+import sys
+from mho.lazy_names import late_imports
+
+with late_imports():
+    import json
+    from mho import cell_sets
+assert "numpy" not in sys.modules and json.loads("1") == 1
+assert cell_sets.cells_lines and "numpy" in sys.modules
+from mho.cell_sets import cells_lines
+assert cells_lines is cell_sets.cells_lines
+try:
+    with late_imports():
+        from mho import nonsense
+except ImportError:
+    sys.stdout.write("not there")
+assert not any(type(one).__name__ == "_LateFinder" for one in sys.meta_path)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == ("not there", "")

@@ -1,8 +1,8 @@
 """Every printed word: a room a group of verbs, with what they print beside them. Only here are rich and typer imported.
 
 - `main`: how an error is answered; `verbs`: which verbs there are, each imported when it is typed;
-- `experiments`: solve, run, rehearse, forecast, optimise, characterise, procedures, gui; plans, one run after the other;
-- `many_runs`: campaign, runner, watch; `mho queue …`;
+- `experiments`: solve, run, rehearse, forecast, optimise, characterise, procedures; plans, one run after the other;
+- `many_runs`: campaign, runner; `mho queue …`; `window`: gui, watch;
 - `run_files`: show, plot, table, export, rerun, verify, recover; `mho runs …`;
 - `analysis`: report, compare, import, calibrate, budget;
 - `benches`: `mho bench …`, `mho chip …`;

@@ -59,10 +59,7 @@ def _print_errors_only() -> None:
 def main(*, supervised: bool = True) -> NoReturn:
     """Run the command line; what a user did wrong is answered in one line, without a traceback.
 
-    Parameters
-    ----------
-    supervised : bool
-        Whether runs are carried out by a process of their own, which this one looks after.
+    With `supervised`, runs are carried out by a process of their own, which this one looks after.
     """
     _print_errors_only()
     threads = threading.enumerate()

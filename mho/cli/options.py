@@ -1,23 +1,31 @@
-"""Arguments and options that several verbs have, each described once."""
+"""Arguments and options that several verbs have, each described once; groups of them are one argument of a verb."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mho.cli import completion
 from mho.cli.terminal.sentences import complain
 from mho.errors import MhoError
+from mho.runs import Labels
+
+if TYPE_CHECKING:
+    from mho.workers import Certificates
 
 SIMULATED_CELLS = "simulated cells: {presets}, or a preset file (.toml)"
 """The list is put in when the help is shown, see `procedure_command`: the presets are not loaded before."""
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
-Plan = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)]
+PlanFile = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)]
 BenchArgument = Annotated[
     str, typer.Argument(help="a packaged bench or a bench file", autocompletion=completion.benches)
 ]
@@ -44,14 +52,6 @@ Preset = Annotated[
     str | None,
     typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets, callback=preset_in_doubt),
 ]
-Sample = Annotated[
-    str | None,
-    typer.Option(envvar="MHO_SAMPLE", help="label of the run: wafer, die, chip, as the lab names it"),
-]
-Operator = Annotated[str | None, typer.Option(envvar="MHO_OPERATOR", help="label of the run: who measures")]
-Project = Annotated[str | None, typer.Option(envvar="MHO_PROJECT", help="label of the run: what for")]
-LABELS = ("sample", "operator", "project")
-"""Names of the options that are labels of a run."""
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
 OutputIfKept = Annotated[
@@ -67,14 +67,6 @@ ResumeOf = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="take limits that can hardly be meant as they are")]
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
-Scheduler = Annotated[
-    str, typer.Option(help="of a dask cluster, tcp://HOST:PORT or tls://HOST:PORT, instead")
-]
-Authority = Annotated[
-    Path | None, typer.Option(help="authority (.pem) behind the certificate of a scheduler at tls://")
-]
-Certificate = Annotated[Path | None, typer.Option(help="certificate (.pem) that is shown to that scheduler")]
-Key = Annotated[Path | None, typer.Option(help="its private key (.pem)")]
 SummaryAsJson = Annotated[bool, typer.Option("--json", help="print a summary for machines instead")]
 By = Annotated[
     str,
@@ -85,3 +77,84 @@ By = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]
+
+
+def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+    """Let every field of an argument that is a dataclass be an option of the verb, in the place of the argument."""
+    own = inspect.signature(verb, eval_str=True).parameters.values()
+    groups: dict[str, type[Any]] = {
+        one.name: one.annotation
+        for one in own
+        if isinstance(one.annotation, type) and is_dataclass(one.annotation)
+    }
+    flat: list[inspect.Parameter] = []
+    for one in own:
+        group = groups.get(one.name)
+        flat += [one] if group is None else inspect.signature(group, eval_str=True).parameters.values()
+
+    @wraps(verb)
+    def call(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        verb(**values)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    call.__signature__ = inspect.Signature([one.replace(kind=keyword) for one in flat])  # type: ignore[attr-defined]
+    call.__annotations__ = {}
+    return call
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Labels of a run."""
+
+    sample: Annotated[
+        str | None,
+        typer.Option(envvar="MHO_SAMPLE", help="label of the run: wafer, die, chip, as the lab names it"),
+    ] = None
+    operator: Annotated[
+        str | None, typer.Option(envvar="MHO_OPERATOR", help="label of the run: who measures")
+    ] = None
+    project: Annotated[str | None, typer.Option(envvar="MHO_PROJECT", help="label of the run: what for")] = (
+        None
+    )
+
+    def labels(self) -> Labels:
+        """Return them, checked."""
+        return Labels(self.sample, self.operator, self.project)
+
+
+LABELS = tuple(one.name for one in fields(LabelOptions))
+"""Names of the options that are labels of a run."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """On which bench a run is carried out, and how."""
+
+    bench: Bench = "simulated"
+    preset: Preset = None
+    seed: Seed = None
+    force: Force = False
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A dask cluster, and what it is reached with."""
+
+    scheduler: Annotated[
+        str, typer.Option(help="of a dask cluster, tcp://HOST:PORT or tls://HOST:PORT, instead")
+    ] = ""
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="authority (.pem) behind the certificate of a scheduler at tls://")
+    ] = None
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="certificate (.pem) that is shown to that scheduler")
+    ] = None
+    tls_key: Annotated[Path | None, typer.Option(help="its private key (.pem)")] = None
+
+    def certificates(self) -> Certificates:
+        """Return the files for a scheduler at ``tls://``."""
+        from mho.workers import Certificates  # and with it TLS, which other verbs do not need
+
+        return Certificates(self.tls_ca, self.tls_cert, self.tls_key)

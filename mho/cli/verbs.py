@@ -56,7 +56,7 @@ VERBS = {
             "taken over.",
         ),
         (
-            "rehearse", "experiments.experiments:rehearse:RehearseCommand",
+            "rehearse", "experiments.rehearsal:rehearse:RehearseCommand",
             "Run a procedure on the simulated twins of a real bench, and report what it would do "
             "there.",
         ),
@@ -65,24 +65,24 @@ VERBS = {
             "List the procedures there are, with their parameters, units and defaults.",
         ),
         (
-            "gui", "experiments.experiments:gui",
+            "gui", "window:gui",
             "Open the window to run, watch and stop experiments; or a smaller one on a single run "
             "file.",
         ),
     ),
     "Many runs": (
         (
-            "campaign", "many_runs.many_runs:campaign",
+            "campaign", "many_runs.campaign:campaign",
             "Carry out a plan's runs on simulated benches, several at once; what is finished is not "
             "repeated.",
         ),
         (
-            "runner", "many_runs.many_runs:runner",
+            "runner", "many_runs.runner:runner",
             "Carry out the queue's jobs for a bench one by one until Ctrl-C; a second Ctrl-C does not "
             "wait.",
         ),
         (
-            "watch", "many_runs.many_runs:watch",
+            "watch", "window:watch",
             "Serve a read-only page about queue, progress, map and convergence on loopback, until "
             "Ctrl-C.",
         ),
@@ -124,16 +124,16 @@ VERBS = {
             "nothing.",
         ),
         (
-            "rerun", "run_files.run_files:rerun",
+            "rerun", "run_files.rerun:rerun",
             "Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what "
             "differs.",
         ),
         (
-            "verify", "run_files.run_files:verify",
+            "verify", "run_files.verification:verify",
             "List which run files are damaged, interrupted, or changed since they were written.",
         ),
         (
-            "recover", "run_files.run_files:recover",
+            "recover", "run_files.verification:recover",
             "Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs.",
         ),
         (
@@ -142,8 +142,8 @@ VERBS = {
         ),
     ),
     "Benches": (
-        ("chip", "benches.chip:chip_app", "Keep the list of a chip's defects."),
-        ("bench", "benches.bench:bench_app", "Check benches, make them safe, show and serve them."),
+        ("chip", "benches:chip_app", "Keep the list of a chip's defects."),
+        ("bench", "benches:bench_app", "Check benches, make them safe, show and serve them."),
     ),
 }  # fmt: skip
 """The groups of the help, and in each name, place (``module:verb``, with ``:Class`` of its own) and help of every verb.

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mho import runs
 from mho.errors import InputError
 from mho.gui.system_libraries import qt_trouble
-from mho.runs import RunFile
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QCoreApplication, QSettings
@@ -48,14 +48,9 @@ def open_run_window(path: str | os.PathLike[str]) -> RunWindow:
 def show_run(path: str | os.PathLike[str]) -> int:
     """Show the run file at `path` in a window until that is closed; return the exit code.
 
-    Raises
-    ------
-    RunFileError
-        The file is missing, no run file, or damaged.
-    InputError
-        There is no display, or Qt cannot be loaded.
+    RunFileError is raised for a file that is none, InputError where there is no display or no Qt.
     """
-    RunFile(path).close()  # its error is best reported in the terminal
+    runs.RunFile(path).close()  # its error is best reported in the terminal
     app = _application()
     window = open_run_window(path)
     with _ended_by_ctrl_c(app):
@@ -87,10 +82,7 @@ def open_main_window(
 def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -> int:
     """Show the window on the runs and the queue in `folder` until it is closed; return the exit code.
 
-    Raises
-    ------
-    InputError
-        There is no display, or Qt cannot be loaded.
+    InputError is raised where there is no display or no Qt.
     """
     gc.disable()  # nothing of what is loaded now is garbage
     app = _application()

@@ -6,37 +6,27 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QSortFilterProxyModel,
-    Qt,
-)
+from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
 from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
 from mho.gui import widgets
 from mho.gui.queue import job_sentence
-from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.runs import RunFile
 
-Index = QModelIndex | QPersistentModelIndex
+if TYPE_CHECKING:
+    from mho.gui.session.file_follower import News
+    from mho.runs import RunFile
 
 COLUMNS = ("Time", "Level", "From", "Message")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -56,11 +46,11 @@ class LogLine:
     text: str
 
 
-class LogModel(QAbstractTableModel):
+class LogModel(widgets.TableModel):
     """Entries in the order in which they came; beyond `KEPT` the oldest are forgotten."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(COLUMNS, parent)
         self.entries: list[LogLine] = []
 
     def add(self, entries: Iterable[LogLine]) -> None:
@@ -83,23 +73,11 @@ class LogModel(QAbstractTableModel):
         self.entries = [one for one in self.entries if source is not None and one.source != source]
         self.endResetModel()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
-        """Entries."""
-        return 0 if parent.isValid() else len(self.entries)
+    def count(self) -> int:
+        """Return the number of rows."""
+        return len(self.entries)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
-        """Time, level, source, text."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(  # noqa: N802
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Names of the columns."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return COLUMNS[section]
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: widgets.Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """One field of one entry."""
         entry = self.entries[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
@@ -126,7 +104,7 @@ class LogFilter(QSortFilterProxyModel):
         self._lowest, self._text = rank(level), text.lower()
         self.invalidate()
 
-    def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802
+    def filterAcceptsRow(self, row: int, parent: widgets.Place) -> bool:  # noqa: N802
         """Return whether an entry is shown."""
         entry = self._model.entries[row]
         return rank(entry.level) >= self._lowest and (
@@ -151,8 +129,7 @@ class LogPanel(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("filter")
         self.search.setClearButtonEnabled(True)
-        self.clear = QPushButton("Clear")
-        self.clear.clicked.connect(lambda: self.model.forget())
+        self.clear = widgets.button("Clear", self.model.forget)
         self.level.currentTextChanged.connect(self._choose)
         self.search.textChanged.connect(self._choose)
         self.view = QTableView()
@@ -169,14 +146,8 @@ class LogPanel(QWidget):
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
         copy.setContext(Qt.ShortcutContext.WidgetShortcut)
         copy.activated.connect(self._copy)
-        top = QHBoxLayout()
-        top.addWidget(QLabel("From level"))
-        top.addWidget(self.level)
-        top.addWidget(self.search, 1)
-        top.addWidget(self.clear)
-        layout = QVBoxLayout(self)
-        layout.addLayout(top)
-        layout.addWidget(self.view, 1)
+        top = widgets.row(None, QLabel("From level"), self.level, (self.search, 1), self.clear)
+        widgets.column(self, top, (self.view, 1))
         self._source, self._began = "", datetime.now()
         self._told: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
         session.run_opened.connect(self._turn_to)

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import (
-    QAbstractTableModel,
     QEvent,
     QMimeData,
     QModelIndex,
@@ -25,30 +24,23 @@ from PySide6.QtGui import QAction, QColor, QDesktopServices, QFont, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
-    QHBoxLayout,
     QHeaderView,
     QMenu,
-    QPushButton,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionProgressBar,
     QStyleOptionViewItem,
     QTableView,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from mho.analysis.reports import duration_text
+from mho.analysis import reports
 from mho.gui import widgets
 from mho.gui.session.session import Session
 from mho.gui.widgets import ElidedLabel
-
-if TYPE_CHECKING:
-    from mho.running.queue import Job
-    from mho.running.runner import RunnerState
-
-Index = QModelIndex | QPersistentModelIndex
+from mho.running import queue as job_queue
+from mho.running import runner as runners
 
 COLUMNS = ("Job", "Status", "What", "Progress", "Time", "Outcome")
 PROGRESS = COLUMNS.index("Progress")
@@ -62,17 +54,17 @@ MIME = "application/x-mho-job"
 RUNNING = ("running", "paused")
 
 
-class JobsModel(QAbstractTableModel):
+class JobsModel(widgets.TableModel):
     """Jobs in the order in which `mho.running.queue.Queue.jobs` gives them; `moved` carries a job and its new place."""
 
     moved = Signal(int, int)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.jobs: list[Job] = []
-        self._runner: RunnerState | None = None
+        super().__init__(COLUMNS, parent)
+        self.jobs: list[job_queue.Job] = []
+        self._runner: runners.RunnerState | None = None
 
-    def show_jobs(self, jobs: Sequence[Job]) -> None:
+    def show_jobs(self, jobs: Sequence[job_queue.Job]) -> None:
         """Show these jobs."""
         if [job.id for job in jobs] == [job.id for job in self.jobs]:
             self.jobs = list(jobs)
@@ -82,7 +74,7 @@ class JobsModel(QAbstractTableModel):
         self.jobs = list(jobs)
         self.endResetModel()
 
-    def show_runner(self, state: RunnerState | None) -> None:
+    def show_runner(self, state: runners.RunnerState | None) -> None:
         """Show how far the running job is."""
         self._runner = state
         for row, job in enumerate(self.jobs):
@@ -100,23 +92,11 @@ class JobsModel(QAbstractTableModel):
 
     # --- what Qt asks ---
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
-        """Jobs."""
-        return 0 if parent.isValid() else len(self.jobs)
+    def count(self) -> int:
+        """Return the number of rows."""
+        return len(self.jobs)
 
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
-        """Facts about a job."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def headerData(  # noqa: N802
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Names of the columns."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
-            return COLUMNS[section]
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: widgets.Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """One fact about one job."""
         job, column = self.jobs[index.row()], COLUMNS[index.column()]
         match role:
@@ -142,7 +122,7 @@ class JobsModel(QAbstractTableModel):
                 return (state.done, state.total) if state is not None and column == "Progress" else None
         return None
 
-    def flags(self, index: Index) -> Qt.ItemFlag:
+    def flags(self, index: widgets.Place) -> Qt.ItemFlag:
         """Jobs that wait can be dragged; they land between rows."""
         usual = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         if not index.isValid():
@@ -166,7 +146,7 @@ class JobsModel(QAbstractTableModel):
         return data
 
     def dropMimeData(  # noqa: N802
-        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
+        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: widgets.Place
     ) -> bool:
         """Request the move; returns False, as the rows are updated after the queue has changed."""
         if not data.hasFormat(MIME):
@@ -180,7 +160,7 @@ class JobsModel(QAbstractTableModel):
 
     # --- texts ---
 
-    def _text(self, job: Job, column: str) -> str:
+    def _text(self, job: job_queue.Job, column: str) -> str:
         match column:
             case "Job":
                 return str(job.id)
@@ -195,19 +175,18 @@ class JobsModel(QAbstractTableModel):
                 return self._time(job)
         return job.outcome or ("" if job.run is None else job.run.name)
 
-    def _time(self, job: Job) -> str:
+    def _time(self, job: job_queue.Job) -> str:
         if job.started is not None and job.ended is not None:
-            return duration_text(job.ended - job.started)
+            return reports.duration_text(job.ended - job.started)
         state = self._state_of(job)
         if state is not None and state.seconds_left is not None:
-            return f"{duration_text(state.seconds_left)} left"
+            return f"{reports.duration_text(state.seconds_left)} left"
         if str(job.status) in RUNNING and job.started is not None:
-            return f"since {duration_text(max(time.time() - job.started, 0.0))}"
-        from mho.running.queue import expected_text  # loaded with the job
+            return f"since {reports.duration_text(max(time.time() - job.started, 0.0))}"
 
-        return expected_text(job.estimate) if str(job.status) == "queued" else ""
+        return job_queue.expected_text(job.estimate) if str(job.status) == "queued" else ""
 
-    def _tip(self, job: Job) -> str:
+    def _tip(self, job: job_queue.Job) -> str:
         lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
         lines += [f"{name} {label}" for name, label in job.order.labels.given().items()]
         if job.order.seed is not None:
@@ -225,7 +204,7 @@ class JobsModel(QAbstractTableModel):
         warnings = () if job.conclusion is None else job.conclusion.warnings
         return "\n".join([*lines, job.outcome, *warnings, "" if job.run is None else str(job.run)]).strip()
 
-    def _state_of(self, job: Job) -> RunnerState | None:
+    def _state_of(self, job: job_queue.Job) -> runners.RunnerState | None:
         state = self._runner
         return state if state is not None and state.job == job.id and str(job.status) in RUNNING else None
 
@@ -234,12 +213,12 @@ class JobsModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(COLUMNS) - 1))
 
 
-def is_left(job: Job) -> bool:
+def is_left(job: job_queue.Job) -> bool:
     """Whether the job's worker is gone and no runner has settled the job yet."""
     return str(job.status) not in ("queued", *RUNNING) and job.started is not None and job.ended is None
 
 
-def what(job: Job) -> str:
+def what(job: job_queue.Job) -> str:
     """Name a job's procedure, and its parameters in short: of a file its name alone."""
     values = (
         f"{name}={Path(value).name if isinstance(value, str) and '/' in value else value}"
@@ -248,18 +227,18 @@ def what(job: Job) -> str:
     return " ".join([job.order.procedure.rpartition(":")[2], *values])
 
 
-def job_sentence(job: Job) -> str:
+def job_sentence(job: job_queue.Job) -> str:
     """Return a job's status and the reason, in words."""
     text = f"job {job.id} {job.status}: {what(job)}"
     return f"{text}: {job.outcome}" if job.outcome else text
 
 
-def _is_doubtful(job: Job) -> bool:
+def _is_doubtful(job: job_queue.Job) -> bool:
     """Whether a job finished and measured nothing."""
     return str(job.status) == "finished" and job.conclusion is not None and not job.conclusion.measured
 
 
-def _progress(state: RunnerState) -> str:
+def _progress(state: runners.RunnerState) -> str:
     if not state.total:
         return state.stage or str(state.state)
     if state.total >= MANY:
@@ -267,10 +246,7 @@ def _progress(state: RunnerState) -> str:
     return f"{state.stage} {state.done} of {state.total}"
 
 
-if TYPE_CHECKING:
-    from mho.running.queue import Job, Queue
-
-Act = Callable[["Job"], None]
+Act = Callable[["job_queue.Job"], None]
 
 
 class QueuePanel(QWidget):
@@ -288,25 +264,16 @@ class QueuePanel(QWidget):
         self.view.doubleClicked.connect(lambda _: self._with_chosen(self._open))
         self.view.customContextMenuRequested.connect(self._menu)
         self.standing = ElidedLabel()
-        self.start = QPushButton("Start runner")
-        self.start.setToolTip(
-            "start the process that carries the queue out; it goes on when this window is closed"
-        )
-        self.start.clicked.connect(session.ensure_runner)
-        self.release = QPushButton("Resume")
-        self.release.clicked.connect(lambda: session.command("resume"))
+        tip = "start the process that carries the queue out; it goes on when this window is closed"
+        self.start = widgets.button("Start runner", session.ensure_runner, tip)
+        self.release = widgets.button("Resume", lambda: session.command("resume"))
         self._actions = self._make_actions()
-        top = QHBoxLayout()
-        top.addWidget(self.standing, 1)
-        top.addWidget(self.start)
-        top.addWidget(self.release)
+        top = widgets.row(None, (self.standing, 1), self.start, self.release)
         for action in self._actions.values():
             button = QToolButton()
             button.setDefaultAction(action)
             top.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.addLayout(top)
-        layout.addWidget(self.view, 1)
+        widgets.column(self, top, (self.view, 1))
         session.jobs_changed.connect(self._show_jobs)
         session.runner_changed.connect(self._show_runner)
         session.lane_changed.connect(lambda _: self._show_standing())
@@ -347,7 +314,7 @@ class QueuePanel(QWidget):
 
     # --- what is shown ---
 
-    def _show_jobs(self, jobs: list[Job]) -> None:
+    def _show_jobs(self, jobs: list[job_queue.Job]) -> None:
         chosen = self.chosen()
         at_end = self.view.verticalScrollBar().value() == self.view.verticalScrollBar().maximum()
         self.model.show_jobs(jobs)
@@ -405,7 +372,7 @@ class QueuePanel(QWidget):
 
     # --- which job ---
 
-    def chosen(self) -> Job | None:
+    def chosen(self) -> job_queue.Job | None:
         """Return the job that is chosen, or None."""
         rows = self.view.selectionModel().selectedRows()
         return self.model.jobs[rows[0].row()] if rows and rows[0].row() < len(self.model.jobs) else None
@@ -429,16 +396,16 @@ class QueuePanel(QWidget):
 
     # --- what is done with it ---
 
-    def _abort(self, job: Job) -> None:
+    def _abort(self, job: job_queue.Job) -> None:
         if str(job.status) in RUNNING:
             self.session.command("abort", job.id)
         else:
             self._change(lambda queue: queue.skip(job.id, "skipped by hand"))
 
-    def _clone(self, job: Job) -> None:
+    def _clone(self, job: job_queue.Job) -> None:
         self._change(lambda queue: queue.clone(job.id))
 
-    def _shift(self, job: Job, *, by: int) -> None:
+    def _shift(self, job: job_queue.Job, *, by: int) -> None:
         place = self.model.place(job.id)
         if place is not None:
             self._move(job.id, max(place + by, 1))
@@ -446,24 +413,24 @@ class QueuePanel(QWidget):
     def _move(self, number: int, place: int) -> None:
         self._change(lambda queue: queue.move(number, place))
 
-    def _open(self, job: Job) -> None:
+    def _open(self, job: job_queue.Job) -> None:
         if job.run is not None:
             self.session.open_run(job.run)
 
-    def _edit(self, job: Job) -> None:
+    def _edit(self, job: job_queue.Job) -> None:
         if str(job.status) == "queued":
             self.session.edit_wanted.emit(job)
         else:
             self.session.form_wanted.emit(job.order.procedure, job.order.parameters)
 
-    def _reveal(self, job: Job) -> None:
+    def _reveal(self, job: job_queue.Job) -> None:
         if job.run is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(job.run.parent)))
 
-    def _remove(self, job: Job) -> None:
+    def _remove(self, job: job_queue.Job) -> None:
         self._change(lambda queue: queue.remove(job.id))
 
-    def _change(self, act: Callable[[Queue], Any]) -> None:
+    def _change(self, act: Callable[[job_queue.Queue], Any]) -> None:
         self.session.change_queue(act)
 
 

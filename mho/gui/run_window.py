@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +14,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
-    QHBoxLayout,
-    QHeaderView,
     QLabel,
     QMainWindow,
     QPlainTextEdit,
     QProgressBar,
     QSizePolicy,
-    QSplitter,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -35,9 +28,11 @@ from mho.analysis.figures import signed_extent
 from mho.analysis.reports import duration_text, handy_unit, parameter_text, read_arrays, read_bench, read_chip
 from mho.array_types import Floats
 from mho.errors import RunFileError
+from mho.gui import widgets
+from mho.gui.plots import WholeAxis
 from mho.gui.session.file_follower import News, RunFollower
 from mho.gui.solve.convergence_view import ConvergenceView
-from mho.gui.widgets import SIMULATED
+from mho.gui.widgets import SIMULATED, Badge
 from mho.runs import GOING_ON, Conclusion, LogEntry, RunFile, Status, outcome_line, status_words
 
 NO_CELL = 255
@@ -129,13 +124,7 @@ def first_choice(run: RunFile) -> str:
 
 
 def read_picture(run: RunFile, name: str) -> RunPicture:
-    """Return the latest image of picture `name`; NaN everywhere before there is one.
-
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
-    """
+    """Return the latest image of picture `name`, NaN everywhere before there is one; `RunFileError` for a damaged file."""
     maps = sources(run, name)
     rows, columns = run.map_axes(maps[0])
     factor, unit = handy_unit(run.map_unit(maps[0]))
@@ -157,17 +146,6 @@ STATUS_COLOURS = {
 }
 
 
-class Badge(QLabel):
-    """A word on a coloured ground."""
-
-    def paint(self, text: str, colour: str) -> None:
-        """Show `text` on `colour`."""
-        self.setText(text)
-        self.setStyleSheet(
-            f"background: {colour}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
-        )
-
-
 class RunBanner(QWidget):
     """Title, badges, a line of facts, the reason of a bad end, and a bar while cells are programmed."""
 
@@ -180,10 +158,7 @@ class RunBanner(QWidget):
         self.status, self.simulated = Badge(), Badge()
         self.simulated.paint("SIMULATED", SIMULATED)
         self.simulated.setVisible(False)
-        self.facts, self.reason = QLabel(), QLabel()
-        for label in (self.facts, self.reason):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
+        self.facts, self.reason = widgets.plain_label(), widgets.plain_label()
         self.facts.setStyleSheet(f"color: {palette.FAINT};")
         self.reason.setStyleSheet(f"color: {palette.BAD};")
         self.progress = QProgressBar()
@@ -191,19 +166,9 @@ class RunBanner(QWidget):
         self.progress.setMaximumWidth(320)
         self.progress.setVisible(False)
 
-        first = QHBoxLayout()
-        first.addWidget(self.title, 1)
-        first.addWidget(self.simulated)
-        first.addWidget(self.status)
-        second = QHBoxLayout()
-        second.addWidget(self.facts, 1)
-        second.addWidget(self.progress)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(first)
-        layout.addLayout(second)
-        layout.addWidget(self.reason)
+        first = widgets.row(None, (self.title, 1), self.simulated, self.status)
+        second = widgets.row(None, (self.facts, 1), self.progress)
+        widgets.column(self, first, second, self.reason, margins=0, spacing=4)
 
     def show_status(self, status: Status, reason: str, conclusion: Conclusion | None = None) -> None:
         """Show the status of the run, how it ended, and its warnings."""
@@ -264,15 +229,8 @@ class MapView(QWidget):
         self.canvas.scene().sigMouseMoved.connect(self._hover)
         self._under_mouse: QPointF | None = None
 
-        top = QHBoxLayout()
-        top.addWidget(QLabel("Map"))
-        top.addWidget(self.choice)
-        top.addStretch(1)
-        top.addWidget(self.readout)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(top)
-        layout.addWidget(self.canvas, 1)
+        top = widgets.row(None, QLabel("Map"), self.choice, (None, 1), self.readout)
+        widgets.column(self, top, (self.canvas, 1), margins=0)
 
     def offer(self, names: Sequence[str], first: str) -> None:
         """Let the user choose among `names`, beginning with `first`."""
@@ -323,18 +281,12 @@ class MapView(QWidget):
         self.readout.setText(text or POINT_AT_A_CELL)
 
 
-class LineAxis(pg.AxisItem):  # type: ignore[misc]
+class LineAxis(WholeAxis):
     """An axis of cells, labelled with the physical numbers of their lines."""
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation, pen=palette.FAINT, textPen=palette.INK)
-        self.enableAutoSIPrefix(False)
         self.lines: NDArray[np.int64] = np.empty(0, np.int64)
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
-        """Return spacings of whole lines only."""
-        spacings = super().tickSpacing(low, high, size)
-        return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         """Return the number of the line at each place."""
@@ -382,9 +334,7 @@ class RunWindow(QMainWindow):
         self.look()
 
     def _build(self) -> None:
-        self.message = QLabel()
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setWordWrap(True)
+        self.message = widgets.plain_label()
         self.message.setStyleSheet(f"background: {palette.BAD}; color: white; padding: 8px;")
         self.message.setVisible(False)
         self.header = RunBanner()
@@ -394,36 +344,25 @@ class RunWindow(QMainWindow):
         self.log = QPlainTextEdit(readOnly=True)
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.log.setPlaceholderText("nothing logged yet")
-        self.parameters = _table_of_facts()
+        self.parameters = widgets.FactsTable()
 
-        plots = QSplitter(Qt.Orientation.Horizontal)
-        plots.addWidget(self.map)
-        plots.addWidget(_titled("Convergence", self.convergence))
-        plots.setSizes([680, 600])
-        texts = QSplitter(Qt.Orientation.Horizontal)
-        texts.addWidget(_titled("Log", self.log))
-        texts.addWidget(_titled("Parameters", self.parameters))
-        texts.setSizes([680, 600])
-        halves = QSplitter(Qt.Orientation.Vertical)
-        halves.addWidget(plots)
-        halves.addWidget(texts)
-        halves.setSizes([500, 190])
+        plots = widgets.splitter(
+            Qt.Orientation.Horizontal, (self.map, 680), (_titled("Convergence", self.convergence), 600)
+        )
+        texts = widgets.splitter(
+            Qt.Orientation.Horizontal,
+            (_titled("Log", self.log), 680),
+            (_titled("Parameters", self.parameters), 600),
+        )
+        halves = widgets.splitter(Qt.Orientation.Vertical, (plots, 500), (texts, 190))
         for splitter in (plots, texts, halves):
-            splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(10)
 
         self._body = QWidget()
-        body = QVBoxLayout(self._body)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.addWidget(self.header)
-        body.addWidget(halves, 1)
+        widgets.column(self._body, self.header, (halves, 1), margins=0)
         self._body.setVisible(False)  # until there is a run to show
         middle = QWidget()
-        layout = QVBoxLayout(middle)
-        layout.setContentsMargins(12, 10, 12, 10)
-        layout.addWidget(self.message)
-        layout.addWidget(self._body, 1)
-        layout.addStretch(0)
+        widgets.column(middle, self.message, (self._body, 1), None, margins=(12, 10, 12, 10))
         self.setCentralWidget(middle)
 
     def look(self) -> None:
@@ -471,7 +410,7 @@ class RunWindow(QMainWindow):
             ("Seed of the run", run.provenance.get("seed") or "none"),
         ]
         given = [(p.label or name, parameter_text(p)) for name, p in run.parameters.items()]
-        _fill(self.parameters, [*given, *facts])
+        self.parameters.show_rows([*given, *facts])
         self.log.clear()
         self.convergence.show_convergence(None)
         self.map.clear()
@@ -527,32 +466,5 @@ def _titled(title: str, widget: QWidget) -> QWidget:
     box = QWidget()
     label = QLabel(title)
     label.setStyleSheet("font-weight: bold;")
-    layout = QVBoxLayout(box)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    layout.addWidget(label)
-    layout.addWidget(widget, 1)
+    widgets.column(box, label, (widget, 1), margins=0, spacing=4)
     return box
-
-
-def _table_of_facts() -> QTableWidget:
-    table = QTableWidget(0, 2)
-    table.horizontalHeader().setVisible(False)
-    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-    table.horizontalHeader().setStretchLastSection(True)
-    table.verticalHeader().setVisible(False)
-    table.verticalHeader().setDefaultSectionSize(22)
-    table.setShowGrid(False)
-    table.setAlternatingRowColors(True)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    return table
-
-
-def _fill(table: QTableWidget, facts: Iterable[tuple[str, str]]) -> None:
-    rows = list(facts)
-    table.setRowCount(len(rows))
-    for row, texts in enumerate(rows):
-        for column, text in enumerate(texts):
-            item = QTableWidgetItem(text)
-            item.setToolTip(text)
-            table.setItem(row, column, item)

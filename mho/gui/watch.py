@@ -369,13 +369,7 @@ NEWEST = 100_000  # rows: a page is drawn anew while its run goes on
 
 
 def map_picture(path: Path, name: str) -> bytes:
-    """Draw the last image of map `name` of the run file at `path`.
-
-    Raises
-    ------
-    RunFileError
-        The file cannot be read any more.
-    """
+    """Draw the last image of map `name` of the run file at `path`; `RunFileError` where that cannot be read any more."""
     with RunFile(path) as run:
         return _png(run, map_figure(name))
 

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication, QEvent, QProcess, QProcessEnvironment, Qt, QTimer
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QProcess,
+    QProcessEnvironment,
+    Qt,
+    QTimer,
+)
 from PySide6.QtGui import QColor, QFontDatabase, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
+    QBoxLayout,
     QDialog,
     QDialogButtonBox,
+    QHBoxLayout,
+    QHeaderView,
     QLabel,
+    QLayout,
     QPlainTextEdit,
+    QPushButton,
     QSizePolicy,
+    QSplitter,
     QStyleFactory,
     QStyleOption,
+    QTableWidget,
+    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from mho import processes
 from mho.analysis import palette
+
+Box = TypeVar("Box", bound=QBoxLayout)
 
 COLUMNS = 104
 LINES_KEPT = 5000
@@ -47,15 +67,44 @@ def python_process(arguments: list[str], parent: QWidget) -> QProcess:
     return process
 
 
-class OutputWindow(QDialog):
-    """Shows what a command of this Python writes; closing it ends the command.
+Part = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
+"""A part of a column or a row, with a stretch or without; None is space."""
 
-    Parameters
-    ----------
-    title : str
-    arguments : list of str
-        Of the interpreter.
+
+def column(owner: QWidget | None, *parts: Part, **room: Any) -> QVBoxLayout:
+    """Put parts below one another, in `owner` if given; `room` as of `fill`."""
+    return fill(QVBoxLayout(owner) if owner is not None else QVBoxLayout(), *parts, **room)
+
+
+def row(owner: QWidget | None, *parts: Part, **room: Any) -> QHBoxLayout:
+    """Put parts side by side, likewise."""
+    return fill(QHBoxLayout(owner) if owner is not None else QHBoxLayout(), *parts, **room)
+
+
+def fill(
+    box: Box, *parts: Part, margins: int | tuple[int, int, int, int] | None = None, spacing: int | None = None
+) -> Box:
+    """Add parts to a layout, and return it.
+
+    `margins` are pixels, the same on all sides or left, top, right and bottom; `spacing` is between two parts.
     """
+    if margins is not None:
+        box.setContentsMargins(*(margins if isinstance(margins, tuple) else (margins,) * 4))
+    if spacing is not None:
+        box.setSpacing(spacing)
+    for one in parts:
+        part, stretch = one if isinstance(one, tuple) else (one, 0)
+        if isinstance(part, QWidget):
+            box.addWidget(part, stretch)
+        elif part is None:
+            box.addStretch(stretch)
+        else:
+            box.addLayout(part, stretch)
+    return box
+
+
+class OutputWindow(QDialog):
+    """Shows what a command of this Python writes, by the interpreter's arguments; closing it ends the command."""
 
     def __init__(self, title: str, arguments: list[str], parent: QWidget) -> None:
         super().__init__(parent)
@@ -69,10 +118,7 @@ class OutputWindow(QDialog):
         self.state = QLabel("running…")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.text, 1)
-        layout.addWidget(self.state)
-        layout.addWidget(buttons)
+        column(self, (self.text, 1), self.state, buttons)
         self.process = python_process(arguments, self)
         self.process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         self.process.readyReadStandardOutput.connect(self._read)
@@ -106,6 +152,92 @@ def end(process: QProcess) -> None:
     QTimer.singleShot(PATIENCE, process, bury)
 
 
+def splitter(orientation: Qt.Orientation, *parts: tuple[QWidget, int]) -> QSplitter:
+    """Return widgets with a line between them that can be moved, each with its size in pixels."""
+    made = QSplitter(orientation)
+    for widget, _ in parts:
+        made.addWidget(widget)
+    made.setSizes([size for _, size in parts])
+    made.setChildrenCollapsible(False)
+    return made
+
+
+def plain_label(text: str = "") -> QLabel:
+    """Return a label that shows any text as it is, over several lines if need be."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label
+
+
+def button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:
+    """Return a button that calls `act`."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.clicked.connect(lambda _checked: act())
+    return made
+
+
+class FactsTable(QTableWidget):
+    """A table of texts to be read, each with the whole of it as its tool tip; without headings, names and values."""
+
+    def __init__(self, headings: Sequence[str] = ()) -> None:
+        super().__init__(0, len(headings) or 2)
+        self.setHorizontalHeaderLabels(list(headings))
+        self.horizontalHeader().setVisible(bool(headings))
+        for column in range(self.columnCount() - 1):
+            self.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setDefaultSectionSize(22)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+
+    def show_rows(self, rows: Iterable[Sequence[str]]) -> None:
+        """Show these texts."""
+        texts = list(rows)
+        self.setRowCount(len(texts))
+        for number, row in enumerate(texts):
+            for column, text in enumerate(row):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                self.setItem(number, column, item)
+
+
+Place = QModelIndex | QPersistentModelIndex
+"""A cell of a model; none for the model itself."""
+
+NOWHERE = QModelIndex()
+
+
+class TableModel(QAbstractTableModel):
+    """A table whose columns have `headings`, and whose rows are not nested."""
+
+    def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.headings = headings
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        raise NotImplementedError
+
+    def rowCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
+        """Return the number of rows, or of those below one."""
+        return 0 if parent.isValid() else self.count()
+
+    def columnCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
+        """Return the number of columns, likewise."""
+        return 0 if parent.isValid() else len(self.headings)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the heading of a column."""
+        shown = role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal
+        return self.headings[section] if shown else None
+
+
 class ElidedLabel(QLabel):
     """One line of plain text, all of which is in the tool tip; a plain label would push what is beside it out of sight."""
 
@@ -134,6 +266,17 @@ class ElidedLabel(QLabel):
                 self.text(), Qt.TextElideMode.ElideRight, self.contentsRect().width()
             ),
             self.foregroundRole(),
+        )
+
+
+class Badge(QLabel):
+    """A word on a coloured ground."""
+
+    def paint(self, text: str, colour: str) -> None:
+        """Show `text` on `colour`."""
+        self.setText(text)
+        self.setStyleSheet(
+            f"background: {colour}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
         )
 
 
@@ -218,16 +361,6 @@ def _palette(dark: bool) -> QPalette:
     return made
 
 
-def dress(plot: Any) -> None:
-    """Apply the colours of the window to a pyqtgraph plot (`PlotWidget`)."""
-    now = colours()
-    plot.setBackground(now.ground)
-    for side in ("left", "bottom", "right", "top"):
-        axis = plot.getAxis(side)
-        axis.setPen(now.faint)
-        axis.setTextPen(now.ink)
-
-
 def embolden(label: QLabel, points: int | None = None) -> None:
     """Make a label's font bold, and of a size; unlike a style sheet this leaves its colour to the theme."""
     font = label.font()
@@ -245,67 +378,6 @@ def status_colour(status: JobStatus | str) -> str:
         "interrupted": now.bad, "aborted": now.doubtful, "skipped": now.faint,
     }  # fmt: skip
     return known.get(str(status), now.ink)
-
-
-class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
-    """A `PlotWidget` without menu and buttons, with a faint grid."""
-
-    _made = False  # the base changes its palette while it makes itself
-
-    def __init__(self, parent: QWidget | None = None, **options: Any) -> None:
-        super().__init__(parent, **options)
-        self._made = True
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.showGrid(x=True, y=True, alpha=0.15)
-        self.paint_ground()
-
-    def paint_ground(self) -> None:
-        """Apply the colours of the window; called again whenever they change."""
-        dress(self)
-        legend = self.plotItem.legend
-        if legend is not None:
-            ground = QColor(colours().ground)
-            ground.setAlpha(208)
-            legend.setBrush(ground)
-            legend.setLabelTextColor(colours().ink)
-            for _, label in legend.items:
-                label.setText(label.text, color=colours().ink)  # else it keeps the colour it was made with
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._made:
-            self.paint_ground()
-
-    def name_axis(self, side: str, name: str, unit: str, *, log: bool) -> None:
-        """Label an axis; a unit gets SI prefixes on a linear axis, and none with powers of ten."""
-        axis = self.getAxis(side)
-        axis.enableAutoSIPrefix(bool(unit) and not log)
-        if not unit or log:
-            axis.autoSIPrefixScale = 1.0  # pyqtgraph finds it even where it is not to be used
-        axis.setLabel(name, units=unit)
-
-    def say(self, text: str) -> None:
-        """Show a faint line of text above the plot, "" for none."""
-        self.setTitle(text or None, color=colours().faint, size="10pt")
-
-
-class WholeAxis(pg.AxisItem):  # type: ignore[misc]
-    """An axis of whole numbers: cycles, components, counts."""
-
-    def __init__(self, orientation: str) -> None:
-        super().__init__(orientation)
-        self.enableAutoSIPrefix(False)
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
-        """Return spacings of whole numbers only."""
-        return whole_spacings(super().tickSpacing(low, high, size))
-
-
-def whole_spacings(spacings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return spacings and offsets of ticks for an axis on which there is nothing between whole numbers."""
-    return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
 
 
 def swatch(colour: str) -> QIcon:

@@ -26,7 +26,8 @@ def loaded(*words: str, runs: Path | None = None) -> set[str]:
         "import sys\n"
         "from mho.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "sys.stderr.write(' '.join(sys.modules))"
+        "late = '_LazyModule'  # is there, and nothing of it was executed\n"
+        "sys.stderr.write(' '.join(name for name, one in sys.modules.items() if type(one).__name__ != late))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, *words], env=environ, capture_output=True, text=True, timeout=60

@@ -1,7 +1,4 @@
-"""``mho budget``: what made the answers of a run wrong, cause by cause, and what to mend first.
-
-What the verb needs is imported when it is called: `mho --help` is to be there at once.
-"""
+"""``mho budget``: what made the answers of a run wrong, cause by cause, and what to mend first."""
 
 from __future__ import annotations
 
@@ -10,10 +7,80 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from mho.analysis import figures
 from mho.cli.options import AsJson, Preset, Run, Trusted
 from mho.cli.terminal.sentences import say
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted
+from mho.escaping import visible
+from mho.lazy_names import late_imports
+from mho.running import budget as budgets
+from mho.runs import Status
+
+with late_imports():
+    from mho.cli.terminal import run_display, stages
+    from mho.instruments import arrays
+
+
+def print_budget(budget: budgets.Budget, out: Console) -> None:
+    """Print a budget."""
+    b = budget
+    out.print(Text.assemble((visible(b.title, lines=False), "bold"), f"  {b.path.name}"))
+    if b.status is not Status.FINISHED:
+        out.print(f"the run is {b.status}: what it came to is used", style="bold yellow")
+    of = f"one {b.counted}" if b.answers == 1 else f"root mean square of {b.answers} {b.counted}"
+    out.print(
+        f"{b.error}: {b.measured:.3g} ({of}); its twin on bench {b.bench}, cells {b.preset}: {b.twin:.3g}"
+    )
+    low, high = b.again
+    if high - low > 1e-9 * b.twin:
+        out.print(f"measured again on the same cells it would be {low:.3g} to {high:.3g}")
+    for remark in b.remarks:
+        out.print(visible(remark, lines=False), style="yellow")
+    out.print(_table(b))
+    out.print(Text(b.advice, style="bold"))
+    for sentence in _small_print(b):
+        out.print(sentence, style="dim")
+
+
+def _table(budget: budgets.Budget) -> Table:
+    numbers = ("share", "95 %", "only this", "mended", "gain")
+    table = plain_table("cause", *numbers, "what it is", right=numbers)
+    first = budget.first
+    for one in budget.shares:
+        table.add_row(
+            one.cause,
+            f"{100 * one.share:.1f} %",
+            f"{100 * one.low:.1f} to {100 * one.high:.1f}" if budget.draws else "",
+            f"{one.alone:.3g}",
+            f"{one.mended:.3g}",
+            f"{100 * (1 - one.mended / budget.twin):.0f} %" if budget.twin else "",
+            f"{one.acts}: {arrays.CAUSES[one.cause]}" if one.acts else arrays.CAUSES[one.cause],
+            style="bold" if one is first else "",
+        )
+    for name, share, what in (
+        ("encoding", budget.rest, "what remains with all causes off"),
+        ("not explained", budget.unexplained, "measured, less what the twin has"),
+    ):
+        table.add_row(name, f"{100 * share:.1f} %", "", "", "", "", what)
+    return table
+
+
+def _small_print(budget: budgets.Budget) -> list[str]:
+    b = budget
+    told = [
+        "shares are of the squared error and add up to 100 %; a cause below 0 makes up for others, and one above 100 % is "
+        "made up for. Errors are relative: if there were only this cause, and if it alone were mended, which gains so much."
+    ]
+    if b.draws:
+        told.append(f"95 %: where the share is when {b.drawn}, {b.draws} times, seed {b.seed}.")
+    if b.orders:
+        told.append(f"sampled in {b.orders} orders of the causes, seed {b.seed}.")
+    return told
 
 
 def budget(
@@ -34,20 +101,17 @@ def budget(
     The cells of a run on real instruments are those of --preset.
     """
     if figure is not None:
-        from mho.analysis.figures import check_picture
-
-        check_picture(figure)
-    from mho.cli.analysis.budget_table import print_budget
-    from mho.cli.terminal.run_display import asking
-    from mho.cli.terminal.stages import Stages
-    from mho.cli.terminal.terminal import Terminal
-    from mho.running.budget import budget as explain
-    from mho.running.budget import save_budget
+        figures.check_picture(figure)
 
     try:
-        with Stages(quiet=as_json) as stages:
-            found = explain(
-                run, preset=preset, draws=draws, seed=seed, trust=asking(trust), progress=stages.show
+        with stages.Stages(quiet=as_json) as bars:
+            found = budgets.budget(
+                run,
+                preset=preset,
+                draws=draws,
+                seed=seed,
+                trust=run_display.asking(trust),
+                progress=bars.show,
             )
     except KeyboardInterrupt:
         raise Aborted("stopped: there is no budget") from None
@@ -56,5 +120,5 @@ def budget(
     else:
         print_budget(found, Terminal(soft_wrap=True))
     if figure is not None:
-        drawn = save_budget(found, figure)
+        drawn = budgets.save_budget(found, figure)
         say(drawn, err=as_json)

@@ -6,22 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.characterisation import write_report as write_page
 from mho.cli.terminal.run_display import RunDisplay
 from mho.cli.terminal.sentences import complain, say
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import MhoError
 from mho.procedures.stream import Control, Observer
-from mho.running.characterising import (
-    Characterisation,
-    Planned,
-    StepEnd,
-    expected_steps,
-    rehearsed,
-)
+from mho.running.characterising import Characterisation, Planned, StepEnd, expected_steps, rehearsed
 from mho.running.plan import PlannedRun
 from mho.running.queue import duration, expected_together
 from mho.running.safety_statement import observed_safety
@@ -43,9 +36,7 @@ def print_expected(todo: Characterisation) -> None:
     """Print the steps that remain, with what they are expected to take on a real bench."""
     out = Terminal(stderr=True)
     steps = expected_steps(todo)
-    table = Table(box=None, pad_edge=False)
-    for name in ("step", "procedure", "pulses", "on a bench", ""):
-        table.add_column(name, justify="right" if name in ("step", "pulses") else "left")
+    table = plain_table("step", "procedure", "pulses", "on a bench", "", right=("step", "pulses"))
     for step in steps:
         pulses = "" if not step.pulses else f"{step.pulses:.2g}" if step.pulses > 99_999 else str(step.pulses)
         told = Text(step.reason, style="red") if step.reason else Text("")
@@ -98,9 +89,7 @@ def rehearse(folder: Path) -> bool:
             yield [display.observe], None
 
         found = rehearsed(folder, during)
-    table = Table(box=None, pad_edge=False)
-    for name in ("step", "procedure", "bench time", ""):
-        table.add_column(name)
+    table = plain_table("step", "procedure", "bench time", "")
     for end, seconds in found.steps:
         told = Text(f"{end.end} {end.reason}".strip(), style=COLOURS[end.end])
         table.add_row(str(end.planned.number), end.planned.procedure, duration(seconds), told)

@@ -1,48 +1,60 @@
 """``mho characterise``: the standard protocol over a sample of cells, as one plan with one report.
 
-What a verb needs is imported when it is called: `mho --help` is to be there at once.
+What carries it out is imported when it is used: the help is to be there at once, and `apart` goes before it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.experiments.supervision import apart
-from mho.cli.options import Bench, OutputFolder, Preset, Seed
+from mho.cli.options import Bench, OutputFolder, Preset, Seed, grouped
 from mho.errors import InputError
+from mho.lazy_names import late_imports
+from mho.runs import runs_folder
 
-if TYPE_CHECKING:
-    from mho.running.characterising import Characterisation
-    from mho.running.supervisor import Report
+with late_imports():
+    from mho.cli.experiments import characterisation as shown
+    from mho.running import characterising, supervisor
 
-NEW = ("bench", "preset", "seed", "array", "cells", "rows", "columns", "quick", "output")
+
+@dataclass(frozen=True)
+class NewPlan:
+    """What a new plan is like; a plan that is there says it itself."""
+
+    bench: Bench = "simulated"
+    cells: Annotated[
+        int | None, typer.Option(help="size of the sample, default 64 (16 with --quick)", show_default=False)
+    ] = None
+    array: Annotated[
+        str, typer.Option(help="of the chip; the first that multiplies unless given", show_default=False)
+    ] = ""
+    rows: Annotated[str, typer.Option(help="lines instead of a sample, such as 0:8", show_default=False)] = ""
+    columns: Annotated[str, typer.Option(help="likewise", show_default=False)] = ""
+    quick: Annotated[bool, typer.Option("--quick", help="minutes of bench time, not an hour")] = False
+    preset: Preset = None
+    seed: Seed = None
+
+
+NEW = (*(one.name for one in fields(NewPlan)), "output")
 """Options that say what a new plan is like."""
 
 
+@grouped
 def characterise(
     context: typer.Context,
     place: Annotated[
         Path | None,
         typer.Argument(help="a plan, or the folder of one, to be gone on with", show_default=False),
     ] = None,
-    bench: Bench = "simulated",
-    cells: Annotated[
-        int | None, typer.Option(help="size of the sample, default 64 (16 with --quick)", show_default=False)
-    ] = None,
-    array: Annotated[
-        str, typer.Option(help="of the chip; the first that multiplies unless given", show_default=False)
-    ] = "",
-    rows: Annotated[
-        str, typer.Option(help="lines instead of a sample, such as 0:8", show_default=False)
-    ] = "",
-    columns: Annotated[str, typer.Option(help="likewise", show_default=False)] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="minutes of bench time, not an hour")] = False,
-    preset: Preset = None,
-    seed: Seed = None,
+    *,
+    new: NewPlan,
     output: OutputFolder = None,
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="only write the plan, to look at and edit")
@@ -54,11 +66,9 @@ def characterise(
 ) -> None:
     """Carry out the standard protocol over a sample of cells: contact to endurance, one plan, one report."""
     report = apart(context)
-    from mho.cli.experiments import characterisation as shown
-    from mho.running.characterising import Characterisation
 
-    folder = _new_plan(context) if place is None else _known_plan(context, place)
-    todo = Characterisation(folder)
+    folder = _new_plan(new, output) if place is None else _known_plan(context, place)
+    todo = characterising.Characterisation(folder)
     shown.print_expected(todo)
     if plan_only:
         return
@@ -69,20 +79,11 @@ def characterise(
     raise typer.Exit(_carry_out(todo, report))
 
 
-def _new_plan(context: typer.Context) -> Path:
+def _new_plan(new: NewPlan, output: Path | None) -> Path:
     """Write a new plan into its folder; return the folder."""
-    from datetime import datetime
-
-    from mho.cli.experiments.characterisation import print_planned
-    from mho.running.characterising import CharacterisationRequest, plan_protocol, write_plan
-    from mho.runs.paths import runs_folder
-
-    typed = context.params
-    planned = plan_protocol(
-        CharacterisationRequest(**{name: typed[name] for name in NEW if name != "output"})
-    )
-    folder: Path = typed["output"] or runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-characterise"
-    print_planned(planned, write_plan(planned, folder))
+    planned = characterising.plan_protocol(characterising.CharacterisationRequest(**vars(new)))
+    folder = output or runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-characterise"
+    shown.print_planned(planned, characterising.write_plan(planned, folder))
     return folder
 
 
@@ -99,10 +100,8 @@ def _known_plan(context: typer.Context, place: Path) -> Path:
     return place if place.is_dir() else place.parent
 
 
-def _carry_out(todo: Characterisation, report: Report) -> int:
+def _carry_out(todo: characterising.Characterisation, report: supervisor.Report) -> int:
     """Carry out what remains, and write the report, also of what was done before it was stopped."""
-    from mho.cli.experiments import characterisation as shown
-
     reasons: dict[str, str] = {}
     try:
         ends = shown.carry_out(todo, report, reasons)

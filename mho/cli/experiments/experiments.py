@@ -1,6 +1,6 @@
-"""The verbs that do something with a chip, or with its twin: solve, run, rehearse; and which procedures there are.
+"""The verbs that do something with a chip: solve, run, resume; and which procedures there are.
 
-What a verb needs is imported when it is called: `mho --help` is to be there at once.
+What carries a run out is imported when it is called: the help is to be there at once, and `apart` goes before it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -20,26 +20,25 @@ from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parame
 from mho.cli.experiments.supervision import apart
 from mho.cli.options import (
     LABELS,
-    Bench,
-    Force,
-    Operator,
+    Conditions,
+    LabelOptions,
     Output,
-    OutputIfKept,
-    Preset,
-    Project,
     ResumeOf,
     Run,
-    Sample,
-    Seed,
     SummaryAsJson,
     Trusted,
+    grouped,
 )
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError
+from mho.lazy_names import late_imports
 from mho.procedures.manifest import known_entries
 
-if TYPE_CHECKING:
-    from mho.procedures.stream import Ended, Observer
+with late_imports():
+    from mho.cli.experiments import plan as plans
+    from mho.cli.terminal import run_display
+    from mho.procedures import catalogue, origin, stream
+    from mho.running import continuing, execution, results, safety_statement
 
 
 class RunCommand(ProcedureCommand):
@@ -62,43 +61,21 @@ class SolveCommand(RunCommand):
         return "solve"
 
 
-class RehearseCommand(ProcedureCommand):
-    """A verb whose first word is a bench, which may stand behind ``--bench`` as well."""
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Put the bench that is given by its option first."""
-        words = list(args)
-        for place, word in enumerate(words):
-            name, equals, value = word.partition("=")
-            if name == "--bench" and (equals or words[place + 1 :]):
-                rest = words[:place] + words[place + (1 if equals else 2) :]
-                words = [value if equals else words[place + 1], *rest]
-                break
-        return super().make_context(info_name, words, parent, **extra)
-
-
+@grouped
 def solve(
     context: typer.Context,
-    bench: Bench = "simulated",
-    preset: Preset = None,
-    seed: Seed = None,
+    *,
+    conditions: Conditions,
     output: Output = None,
     resume: ResumeOf = None,
-    force: Force = False,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    labels: LabelOptions,
     as_json: SummaryAsJson = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
-    from mho.runs import Labels
-
-    _carry_out(
-        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume,
-        labels=Labels(sample, operator, project),
-    )  # fmt: skip
+    _carry_out(context, as_json, conditions, output=output, resume_of=resume, labels=labels.labels())
 
 
+@grouped
 def run(
     context: typer.Context,
     procedure: Annotated[
@@ -109,18 +86,14 @@ def run(
             autocompletion=completion.procedures,
         ),
     ] = "",
-    bench: Bench = "simulated",
-    preset: Preset = None,
+    *,
+    conditions: Conditions,
     after: Annotated[
         Path | None, typer.Option(help="go on with the simulated chip that this run left (a run file)")
     ] = None,
-    seed: Seed = None,
     output: Output = None,
     resume: ResumeOf = None,
-    force: Force = False,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    labels: LabelOptions,
     as_json: SummaryAsJson = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
@@ -128,75 +101,60 @@ def run(
     trust: Trusted = False,
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
-    _require(procedure, context)
-    from mho.runs import Labels
-
-    labels = Labels(sample, operator, project)
+    require(procedure, context)
+    checked = labels.labels()
     if procedure.endswith(".toml"):
         report = apart(context)
-        from mho.cli.experiments.plan import check_beside_plan, run_plan
-
-        check_beside_plan(context, procedure, "procedure", "output", "dry_run", *LABELS)
-        raise typer.Exit(UNFINISHED if run_plan(Path(procedure), output, dry_run, labels, report) else 0)
-    from mho.cli.terminal.run_display import asking
-
+        plans.check_beside_plan(context, procedure, "procedure", "output", "dry_run", *LABELS)
+        raise typer.Exit(
+            UNFINISHED if plans.run_plan(Path(procedure), output, dry_run, checked, report) else 0
+        )
     _carry_out(
-        context, as_json, bench, seed=seed, preset=preset, after=after, force=force, output=output,
-        resume_of=resume, labels=labels, trust=asking(trust),
+        context, as_json, conditions, after=after, output=output, resume_of=resume, labels=checked,
+        trust=run_display.asking(trust),
     )  # fmt: skip
 
 
-def _carry_out(
-    context: typer.Context, as_json: bool, bench: str, *, seed: int | None, **conditions: Any
-) -> None:
+def _carry_out(context: typer.Context, as_json: bool, conditions: Conditions, **more: Any) -> None:
     """Run the procedure that was named, show it meanwhile, print its result, and exit as it ended."""
     report = apart(context)
-    from mho.cli.terminal.run_display import RunDisplay
-    from mho.procedures.catalogue import make_procedure
-    from mho.procedures.origin import name_of
-    from mho.running.execution import run as carry_out
-    from mho.running.safety_statement import observed_safety
-
     command = context.command
     assert isinstance(command, ProcedureCommand)
-    procedure = make_procedure(command.procedure, typed_parameters(context, seed))
-    named = name_of(type(procedure)), str(getattr(procedure, "strategy", None) or "")
+    procedure = catalogue.make_procedure(command.procedure, typed_parameters(context, conditions.seed))
+    named = origin.name_of(type(procedure)), str(getattr(procedure, "strategy", None) or "")
     with (
-        RunDisplay(quiet=as_json) as display,
-        observed_safety(bench, report, display.observe, *named) as safety,
+        run_display.RunDisplay(quiet=as_json) as display,
+        safety_statement.observed_safety(conditions.bench, report, display.observe, *named) as safety,
     ):
-        observers: list[Observer] = [display.observe, safety]
-        result = carry_out(
-            procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions
+        observers: list[stream.Observer] = [display.observe, safety]
+        result = execution.run(
+            procedure, observers=observers, control=safety.control, **vars(conditions), **more
         )
     _tell(result, display.ended, as_json)
 
 
-def _tell(result: Any, ended: Ended | None, as_json: bool) -> None:
+def _tell(result: Any, ended: stream.Ended | None, as_json: bool) -> None:
     """Print how a run ended, and its result; a solve that has not converged has an exit status of its own."""
-    from mho.cli.terminal.run_display import print_result
-    from mho.running.results import stored_result
-
     if as_json:
         concluded = {} if ended is None else {"conclusion": vars(ended.conclusion)}
-        typer.echo(json.dumps(concluded | stored_result(result).values))
+        typer.echo(json.dumps(concluded | results.stored_result(result).values))
     else:
-        print_result(result, ended=ended)
+        run_display.print_result(result, ended=ended)
     if getattr(result, "converged", True) is False:
         raise typer.Exit(NOT_CONVERGED)
 
 
 def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trust: Trusted = False) -> None:
     """Go on with a run on a simulated bench that was killed or aborted; what its file holds is taken over."""
-    from mho.cli.terminal.run_display import RunDisplay, asking
-    from mho.running.continuing import resume as carry_on
-
-    with RunDisplay(quiet=as_json) as display:
-        result = carry_on(run, output=output, observers=[display.observe], trust=asking(trust))
+    with run_display.RunDisplay(quiet=as_json) as display:
+        result = continuing.resume(
+            run, output=output, observers=[display.observe], trust=run_display.asking(trust)
+        )
     _tell(result, display.ended, as_json)
 
 
-def _require(procedure: str, context: typer.Context) -> None:
+def require(procedure: str, context: typer.Context) -> None:
+    """Raise `InputError` where no procedure was named."""
     if not procedure:
         verb = context.command_path
         raise InputError(f"{verb} needs a procedure; `mho procedures` lists them, `{verb} --help` says more")
@@ -216,68 +174,4 @@ def procedures() -> None:
             )
             what = parameter.name + (f": {', '.join(map(str, choices))}" if choices else "")
             table.add_row("   ", option, what, default or units)
-        out.print(table, highlight=False, markup=False)
-
-
-def rehearse(
-    context: typer.Context,
-    bench: Annotated[
-        str, typer.Argument(help="a bench file", show_default=False, autocompletion=completion.benches)
-    ] = "",
-    procedure: Annotated[
-        str,
-        typer.Argument(
-            help="solve, …, and its arguments", show_default=False, autocompletion=completion.procedures
-        ),
-    ] = "",
-    preset: Preset = None,
-    seed: Seed = None,
-    output: OutputIfKept = None,
-    bench_: Annotated[
-        str | None,
-        typer.Option(
-            "--bench", help="a bench file, as the first word, too", autocompletion=completion.benches
-        ),
-    ] = None,
-    beyond: Annotated[
-        bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
-    ] = False,
-    force: Force = False,
-) -> None:
-    """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
-    if bench_ is not None:  # the first one stands in front already
-        raise InputError(f"the bench is named twice, {bench!r} and {bench_!r}; name it once")
-    _require(procedure, context)
-    from mho.cli.experiments.rehearsal import print_rehearsal
-    from mho.cli.terminal.run_display import RunDisplay
-    from mho.procedures.catalogue import make_procedure
-    from mho.running.rehearsal import rehearse as carry_out
-
-    made = make_procedure(procedure, typed_parameters(context, seed))
-    with RunDisplay() as display:
-        result = carry_out(
-            made,
-            bench,
-            seed=seed,
-            preset=preset,
-            output=output,
-            beyond=beyond,
-            force=force,
-            observers=[display.observe],
-        )
-    print_rehearsal(result)
-    if not result.passed:
-        raise typer.Exit(UNFINISHED)
-
-
-def gui(
-    run: Annotated[
-        Path | None, typer.Argument(help="a run file (.h5) to show alone", show_default=False)
-    ] = None,
-    bench: Bench = "simulated",
-) -> None:
-    """Open the window to run, watch and stop experiments; or a smaller one on a single run file."""
-    from mho.gui import show_main_window, show_run
-    from mho.runs.paths import runs_folder
-
-    raise typer.Exit(show_main_window(runs_folder(), bench) if run is None else show_run(run))
+        out.print(table, markup=False)

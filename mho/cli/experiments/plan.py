@@ -59,7 +59,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
         before = [
             finished[one.number] for one in plan.runs if one.bench == planned.bench and one.number in finished
         ]
-        console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
+        console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}")
         try:
             named = planned.procedure, str(planned.parameters.get("strategy", ""))
             with (
@@ -75,8 +75,8 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
             if report.bench:  # which may be live: no other run before it is made safe
                 raise
             failed += 1
-            console.print(f"run {planned.number} failed: {error}", style="red", markup=False, highlight=False)
-    console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished", highlight=False)
+            console.print(f"run {planned.number} failed: {error}", style="red", markup=False)
+    console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished")
     return failed
 
 
@@ -140,11 +140,11 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
         table.add_row(str(planned.number), planned.procedure, planned.bench, *after, *values)
     console.print(table)
     if len(plan.runs) > SHOWN:
-        console.print(f"  and {len(plan.runs) - SHOWN} more", highlight=False)
+        console.print(f"  and {len(plan.runs) - SHOWN} more")
     total = expected_together(list(seconds.values()))
-    console.print(f"one after the other: {total}", highlight=False)
+    console.print(f"one after the other: {total}")
     for number, reason in refused.items():
-        console.print(f"run {number} would fail: {reason}", style="red", markup=False, highlight=False)
+        console.print(f"run {number} would fail: {reason}", style="red", markup=False)
     return [planned for planned in plan.runs if planned.number in refused]
 
 

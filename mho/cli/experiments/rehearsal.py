@@ -1,31 +1,92 @@
-"""A rehearsal in the terminal: extremes beside limits, what would have hurt, messages, and the time on hardware."""
+"""``mho rehearse``, with extremes beside limits, what would have hurt, messages, and the time on hardware."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from datetime import timedelta
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.terminal.terminal import Terminal
-from mho.running.rehearsal import UNSEEN, Rehearsal, TerminalQuantity
+from mho.cli import completion
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.experiments.experiments import require
+from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
+from mho.cli.options import Force, OutputIfKept, Preset, Seed
+from mho.cli.terminal.terminal import Terminal, plain_table
+from mho.errors import InputError
+from mho.lazy_names import late_imports
+
+with late_imports():
+    from mho.cli.terminal import run_display
+    from mho.procedures import catalogue
+    from mho.running import rehearsal as rehearsals
 
 PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
 SHOWN = 5  # incidents in full; the others are counted by kind
 
 
-def print_rehearsal(rehearsal: Rehearsal, console: Console | None = None) -> None:
-    """Print a rehearsal.
+class RehearseCommand(ProcedureCommand):
+    """A verb whose first word is a bench, which may stand behind ``--bench`` as well."""
 
-    Parameters
-    ----------
-    rehearsal : Rehearsal
-    console : rich.console.Console, optional
-        Default standard output.
-    """
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Put the bench that is given by its option first."""
+        words = list(args)
+        for place, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            if name == "--bench" and (equals or words[place + 1 :]):
+                rest = words[:place] + words[place + (1 if equals else 2) :]
+                words = [value if equals else words[place + 1], *rest]
+                break
+        return super().make_context(info_name, words, parent, **extra)
+
+
+def rehearse(
+    context: typer.Context,
+    bench: Annotated[
+        str, typer.Argument(help="a bench file", show_default=False, autocompletion=completion.benches)
+    ] = "",
+    procedure: Annotated[
+        str,
+        typer.Argument(
+            help="solve, …, and its arguments", show_default=False, autocompletion=completion.procedures
+        ),
+    ] = "",
+    preset: Preset = None,
+    seed: Seed = None,
+    output: OutputIfKept = None,
+    bench_: Annotated[
+        str | None,
+        typer.Option(
+            "--bench", help="a bench file, as the first word, too", autocompletion=completion.benches
+        ),
+    ] = None,
+    beyond: Annotated[
+        bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
+    if bench_ is not None:  # the first one stands in front already
+        raise InputError(f"the bench is named twice, {bench!r} and {bench_!r}; name it once")
+    require(procedure, context)
+    made = catalogue.make_procedure(procedure, typed_parameters(context, seed))
+    with run_display.RunDisplay() as display:
+        result = rehearsals.rehearse(
+            made, bench, seed=seed, preset=preset, output=output, beyond=beyond, force=force,
+            observers=[display.observe],
+        )  # fmt: skip
+    print_rehearsal(result)
+    if not result.passed:
+        raise typer.Exit(UNFINISHED)
+
+
+def print_rehearsal(rehearsal: rehearsals.Rehearsal, console: Console | None = None) -> None:
+    """Print a rehearsal, on standard output unless another console is given."""
     out = console or Terminal(soft_wrap=True)
     r = rehearsal
     out.print(
@@ -40,29 +101,25 @@ def print_rehearsal(rehearsal: Rehearsal, console: Console | None = None) -> Non
     out.print(
         f"{r.pulses} pulses; on hardware about {_duration(r.hardware_seconds)}: {_duration(r.instrument_seconds)} of the "
         f"instruments' own time, {_duration(r.bus_seconds)} of messages at the assumed times above; the computer's "
-        "work comes on top",
-        highlight=False,
+        "work comes on top"
     )
     if r.run_file is not None:
-        out.print(str(r.run_file), highlight=False)
-    out.print(f"not seen by any rehearsal: {', '.join(UNSEEN)}; check the bench before", highlight=False)
+        out.print(str(r.run_file))
+    out.print(f"not seen by any rehearsal: {', '.join(rehearsals.UNSEEN)}; check the bench before")
     if r.passed:
         out.print(
             "passed: it finished within all limits, and nothing that can be seen here would have hurt",
             style="bold green",
         )
     elif not r.finished:
-        out.print(f"NOT finished: {r.reason}", style="bold red", highlight=False, markup=False)
+        out.print(f"NOT finished: {r.reason}", style="bold red", markup=False)
     else:
         out.print("NOT passed: see above what would have hurt", style="bold red")
 
 
-def _terminals(rehearsal: Rehearsal) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("terminal", "quantity"):
-        table.add_column(name)
-    for name in ("seen", "limit", "margin"):
-        table.add_column(name, justify="right")
+def _terminals(rehearsal: rehearsals.Rehearsal) -> Table:
+    numbers = ("seen", "limit", "margin")
+    table = plain_table("terminal", "quantity", *numbers, right=numbers)
     for one in rehearsal.quantities:
         margin = f"{max(0.0, 100.0 * one.margin / one.limit):.0f} %" if one.within else "EXCEEDED"
         table.add_row(
@@ -76,7 +133,7 @@ def _terminals(rehearsal: Rehearsal) -> Table:
     return table
 
 
-def _seen(one: TerminalQuantity) -> str:
+def _seen(one: rehearsals.TerminalQuantity) -> str:
     low, high = _scaled(one.lowest, one.unit), _scaled(one.highest, one.unit)
     return high if one.lowest == 0.0 or low == high else f"{low} to {high}"
 
@@ -89,7 +146,7 @@ def _scaled(value: float, unit: str) -> str:
     return f"{value / 10.0**exponent:.3g} {PREFIXES[exponent]}{unit}"
 
 
-def _buses(rehearsal: Rehearsal) -> Table:
+def _buses(rehearsal: rehearsals.Rehearsal) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("role")
     table.add_column("address", overflow="fold")
@@ -106,18 +163,18 @@ def _buses(rehearsal: Rehearsal) -> Table:
     return table
 
 
-def _print_incidents(rehearsal: Rehearsal, out: Console) -> None:
+def _print_incidents(rehearsal: rehearsals.Rehearsal, out: Console) -> None:
     if not rehearsal.incidents:
         out.print(
             "no contention, no floating gate, no hot switch, no generator running free, nothing beyond a limit"
         )
         return
     for incident in rehearsal.incidents[:SHOWN]:
-        out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red", highlight=False)
+        out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red")
     if len(rehearsal.incidents) > SHOWN:
         counts = Counter(incident.kind for incident in rehearsal.incidents[SHOWN:])
         more = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        out.print(f"and more: {more}", style="red", highlight=False)
+        out.print(f"and more: {more}", style="red")
 
 
 def _duration(seconds: float) -> str:

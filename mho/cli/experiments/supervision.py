@@ -18,10 +18,7 @@ REPORT = "mho.cli.report"
 def apart(context: Any) -> Report:
     """Continue in a separate process, once, before anything large is imported; return that process's report.
 
-    Parameters
-    ----------
-    context : typer.Context
-        Its object states whether runs are supervised.
+    The context's object states whether runs are supervised.
     """
     meta: dict[str, Any] = context.meta
     if REPORT not in meta:

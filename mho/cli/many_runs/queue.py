@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,24 +13,21 @@ import typer
 from mho.cli import completion
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.many_runs.queue_tables import as_json, print_job, print_jobs, print_lanes
-from mho.cli.options import LABELS, AsJson, Bench, Operator, Output, Preset, Project, Sample, Trusted
+from mho.cli.options import LABELS, AsJson, Bench, LabelOptions, Output, Preset, Trusted, grouped
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import QueueError
 from mho.input_files import bench_key
+from mho.lazy_names import late_imports
 from mho.running import queue as job_queue
-from mho.running.queue import (
-    ENDED,
-    Job,
-    JobStatus,
-    Order,
-    Policy,
-    Queue,
-    Reaction,
-    StorageError,
-    queue_path,
-)
+from mho.running.queue import ENDED, Job, JobStatus, Order, Policy, Queue, Reaction, StorageError, queue_path
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands, emergency_stop
 from mho.runs import Labels
+
+with late_imports():
+    from mho.cli.experiments import plan as plans
+    from mho.cli.many_runs import runner
+    from mho.cli.terminal import run_display
+    from mho.instruments import bench_file
 
 queue_app = typer.Typer(no_args_is_help=True)
 
@@ -38,25 +35,37 @@ AnyBench = Annotated[
     str | None, typer.Option(help="only jobs for this bench", autocompletion=completion.benches)
 ]
 Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` shows it", show_default=False)]
-Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
-Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
-After = Annotated[
-    str | None,
-    typer.Option(
-        help='go on with the chip that this run left: a run file (simulated), or #JOB; "" for none, which a job that is '
-        "edited to another bench needs"
-    ),
-]
-Force = Annotated[
-    bool | None,
-    typer.Option(
-        "--force/--no-force", help="take limits that can hardly be meant as they are", show_default=False
-    ),
-]
 MOST_ENDED, MOST_WAITING = 20, 40
 """Jobs that `list` shows of those that have ended, and of those that wait."""
 
 ANSWER_SOON = 5.0  # s that a runner may take to say how it stands
+
+
+@dataclass(frozen=True)
+class OrderOptions:
+    """How a job is carried out."""
+
+    seed: Annotated[
+        int | None, typer.Option(help="of everything random; fresh at every attempt when left out")
+    ] = None
+    preset: Preset = None
+    after: Annotated[
+        str | None,
+        typer.Option(
+            help='go on with the chip that this run left: a run file (simulated), or #JOB; "" for none, '
+            "which a job that is edited to another bench needs"
+        ),
+    ] = None
+    output: Output = None
+    priority: Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")] = (
+        None
+    )
+    force: Annotated[
+        bool | None,
+        typer.Option(
+            "--force/--no-force", help="take limits that can hardly be meant as they are", show_default=False
+        ),
+    ] = None
 
 
 class AddCommand(ProcedureCommand):
@@ -79,6 +88,7 @@ class EditCommand(ProcedureCommand):
 
 
 @queue_app.command(cls=AddCommand)
+@grouped
 def add(
     context: typer.Context,
     procedure: Annotated[
@@ -89,42 +99,35 @@ def add(
             autocompletion=completion.procedures,
         ),
     ],
+    *,
     bench: Bench = "simulated",
-    seed: Seed = None,
-    preset: Preset = None,
-    after: After = None,
-    output: Output = None,
-    priority: Priority = None,
-    force: Force = None,
-    sample: Sample = None,
-    operator: Operator = None,
-    project: Project = None,
+    how: OrderOptions,
+    labels: LabelOptions,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
     """Append a run, or all runs of a plan, to the queue, after checking their input."""
-    labels = Labels(sample, operator, project)
+    checked = labels.labels()
     if procedure.endswith(".toml"):
-        from mho.cli.experiments.plan import check_beside_plan, check_output
-
-        check_beside_plan(context, procedure, "procedure", "output", "priority", "trust", "json_", *LABELS)
+        plans.check_beside_plan(
+            context, procedure, "procedure", "output", "priority", "trust", "json_", *LABELS
+        )
         planned = job_queue.orders_of_plan(Path(procedure))
-        check_output(output, len(planned))
+        plans.check_output(how.output, len(planned))
         with Queue() as queue:
             orders = job_queue.checked_all(
-                [replace(one, output=output, labels=labels) for one in planned], queue
+                [replace(one, output=how.output, labels=checked) for one in planned], queue
             )
-            _report_all(queue.add_all(orders, priority=priority or 0), json_)
+            _report_all(queue.add_all(orders, priority=how.priority or 0), json_)
         return
-    from mho.cli.terminal.run_display import asking
 
-    words = typed_parameters(context, seed)
+    words = typed_parameters(context, how.seed)
     order = Order(
-        procedure, words, bench, seed, preset, output, Path.cwd(), after or None, bool(force), labels
-    )
+        procedure, words, bench, how.seed, how.preset, how.output, Path.cwd(), how.after or None, bool(how.force), checked
+    )  # fmt: skip
     with Queue() as queue:
-        order, estimate = job_queue.checked(order, queue, asking(trust))
-        _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
+        order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
+        _report(queue.add(order, priority=how.priority or 0, estimate=estimate), json_)
 
 
 @queue_app.command("list")
@@ -233,18 +236,15 @@ def move(
 
 
 @queue_app.command(cls=EditCommand)
+@grouped
 def edit(
     context: typer.Context,
     number: Number,
+    *,
     bench: Annotated[
         str | None, typer.Option(help="another bench", autocompletion=completion.benches)
     ] = None,
-    seed: Seed = None,
-    preset: Preset = None,
-    after: After = None,
-    output: Output = None,
-    priority: Priority = None,
-    force: Force = None,
+    how: OrderOptions,
     sample: Annotated[str | None, typer.Option(help='another sample; "" for none')] = None,
     operator: Annotated[str | None, typer.Option(help='another operator; "" for none')] = None,
     project: Annotated[str | None, typer.Option(help='another project; "" for none')] = None,
@@ -252,28 +252,27 @@ def edit(
     json_: AsJson = False,
 ) -> None:
     """Change a waiting job: its bench, seed, ground, labels and so on, and any argument of its procedure."""
-    from mho.cli.terminal.run_display import asking
-
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
-        words = typed_parameters(context, seed)
+        words = typed_parameters(context, how.seed)
         given: dict[str, Any] = {
-            "bench": bench, "seed": seed, "preset": preset, "output": output and output.resolve(), "force": force,
+            "bench": bench, "seed": how.seed, "preset": how.preset, "output": how.output and how.output.resolve(),
+            "force": how.force,
         }  # fmt: skip
         labels = {"sample": sample, "operator": operator, "project": project}
         order = replace(
             before,
             labels=replace(before.labels, **{name: one for name, one in labels.items() if one is not None}),
             parameters=before.parameters | words,
-            after=before.after if after is None else after or None,
+            after=before.after if how.after is None else how.after or None,
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:
-            order, estimate = job_queue.checked(order, queue, asking(trust))
+            order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
             job = queue.edit(number, order, estimate=estimate)
-        if priority is not None:
-            job = queue.set_priority(number, priority)
+        if how.priority is not None:
+            job = queue.set_priority(number, how.priority)
         _report(job, json_)
 
 
@@ -287,13 +286,11 @@ def clone(
     json_: AsJson = False,
 ) -> None:
     """Append a copy of a job, or of an earlier run, to the queue."""
-    from mho.cli.terminal.run_display import asking
-
     with Queue() as queue:
         if source.isdecimal():
             _report(queue.clone(int(source)), json_)
             return
-        agreed = asking(trust)
+        agreed = run_display.asking(trust)
         order = replace(
             job_queue.order_of_run(Path(source), agreed), force=force, labels=Labels.from_environment()
         )
@@ -346,9 +343,10 @@ def policy(
 @queue_app.command()
 def watch(bench: Bench = "simulated") -> None:
     """Show what the runner does until it ends, or until Ctrl-C, which only ends the watching."""
-    from mho.cli.many_runs.queue_display import RunnerDisplay
-
-    with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Terminal(stderr=True)) as display:
+    with (
+        RunnerClient(queue_path(), bench).watch() as events,
+        runner.RunnerDisplay(Terminal(stderr=True)) as display,
+    ):
         for event in events:
             display.observe(event)
 
@@ -357,9 +355,7 @@ def _known(bench: str, queue: Queue) -> str:
     """Return the one name of a bench that the queue knows, or that can be loaded; else say what is wrong with it."""
     key = bench_key(bench)
     if key not in (lane.bench for lane in queue.lanes()):
-        from mho.instruments.bench_file import load_bench_file
-
-        load_bench_file(key)
+        bench_file.load_bench_file(key)
     return key
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mho.cli.terminal.terminal import plain_table
 from mho.running.queue import (
     ACTIVE,
     ENDED,
@@ -46,15 +47,8 @@ def print_jobs(
 ) -> None:
     """Print unsafe benches, the jobs as a table, the remaining work, and held queues with the reason.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        Those to be shown.
-    runners : mapping
-        How the runner of each bench stands whose jobs are not through; a text says why one does not answer, None that
-        there is none.
-    totals : sequence of Total
-        Of the whole queue, as far as it is looked at.
+    `runners` has how the runner of each bench stands whose jobs are not through: a text says why one does not answer, None
+    that there is none. `totals` are of the whole queue, as far as it is looked at.
     """
     _print_warnings(lanes, console)
     if not jobs:
@@ -63,7 +57,7 @@ def print_jobs(
         console.print(_table(jobs, runners))
     left_out = sum(total.count for total in totals) - len(jobs)
     if left_out > 0:
-        console.print(f"and {left_out} more: --all shows them", highlight=False)
+        console.print(f"and {left_out} more: --all shows them")
     waiting = {total.bench: total for total in totals if total.status is JobStatus.QUEUED}
     for name, runner in runners.items():
         if name in waiting:
@@ -72,15 +66,13 @@ def print_jobs(
                 f"{total.count} job{'' if total.count == 1 else 's'} wait{'s' if total.count == 1 else ''}"
             )
             expected = expected_sum(total.seconds, total.known, total.count - total.known)
-            console.print(f"{number} for {name}: {expected}", highlight=False)
+            console.print(f"{number} for {name}: {expected}")
         if not isinstance(runner, RunnerState):
             said = runner or f"no runner serves {name}; begin with `mho runner --bench {name}`"
-            console.print(said, style="bold yellow", highlight=False)
+            console.print(said, style="bold yellow")
     for lane in lanes:
         if lane.held:
-            console.print(
-                f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
-            )
+            console.print(f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow")
     if jobs:
         _print_warnings(lanes, console)  # a long table has scrolled it away
 
@@ -89,11 +81,11 @@ def _print_warnings(lanes: Iterable[Lane], console: Console) -> None:
     for lane in lanes:
         if lane.unsafe:
             console.print(
-                f"{lane.warning}; `mho bench safe {lane.bench}` makes it safe", style="bold red", highlight=False,
+                f"{lane.warning}; `mho bench safe {lane.bench}` makes it safe", style="bold red",
                 markup=False,
             )  # fmt: skip
         elif lane.on_word:
-            console.print(lane.on_word, style="bold yellow", highlight=False, markup=False)
+            console.print(lane.on_word, style="bold yellow", markup=False)
 
 
 def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> Table:
@@ -156,19 +148,15 @@ def print_job(job: Job, lane: Lane, console: Console) -> None:
             table.add_row(name, str(value))
     for warning in () if job.conclusion is None else job.conclusion.warnings:
         table.add_row("warning", warning)
-    console.print(table, highlight=False)
+    console.print(table)
     if lane.held:
-        console.print(
-            f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
-        )
+        console.print(f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow")
 
 
 def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
     """Print what is not safe, how the queue of each bench stands, and its policy."""
     _print_warnings(lanes, console)
-    table = Table(box=None, pad_edge=False)
-    for name in ("bench", "held", "on failure", "on interruption", "retries"):
-        table.add_column(name)
+    table = plain_table("bench", "held", "on failure", "on interruption", "retries")
     for lane in lanes:
         policy = lane.policy
         held = lane.reason if lane.held else "no"

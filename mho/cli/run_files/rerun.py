@@ -1,22 +1,54 @@
-"""Result of repeating a run, on the terminal and as JSON."""
+"""``mho rerun``: a run repeated, and what differs, on the terminal and as JSON."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.running.rerun import Rerun
-from mho.runs.integrity import Change
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.options import Output, Run, Trusted
+from mho.cli.terminal.terminal import Terminal
+from mho.lazy_names import late_imports
+
+with late_imports():
+    from mho.cli.terminal import run_display
+    from mho.running import rerun as rerunning
+
+if TYPE_CHECKING:
+    from mho.runs.integrity import Change
 
 SHOWN = 20
 """Differing datasets, and packages, that are listed."""
 
 
-def print_rerun(result: Rerun, console: Console) -> None:
+def rerun(
+    run: Run,
+    output: Output = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print the comparison for machines instead")
+    ] = False,
+    trust: Trusted = False,
+) -> None:
+    """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
+    with run_display.RunDisplay(quiet=as_json) as display:
+        result = rerunning.rerun(
+            run, output=output, observers=[display.observe], trust=run_display.asking(trust)
+        )
+    if as_json:
+        typer.echo(json.dumps(rerun_as_json(result)))
+    else:
+        print_rerun(result, Terminal())
+    if not result.equal:
+        raise typer.Exit(UNFINISHED)
+
+
+def print_rerun(result: rerunning.Rerun, console: Console) -> None:
     """Print what differs around the two runs, and in them."""
 
     def say(text: str, style: str = "") -> None:
@@ -52,7 +84,7 @@ def print_rerun(result: Rerun, console: Console) -> None:
         say(f"  and {len(different) - SHOWN} more; --json lists them")
 
 
-def rerun_as_json(result: Rerun) -> dict[str, Any]:
+def rerun_as_json(result: rerunning.Rerun) -> dict[str, Any]:
     """Return the result as JSON has it."""
     return {
         "original": str(result.original),

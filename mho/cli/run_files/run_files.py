@@ -1,25 +1,31 @@
-"""The verbs on run files: shown, drawn, exported, repeated, checked; and the index of runs.
+"""The verbs on run files that show, draw, tabulate and export them.
 
-What a verb needs is imported when it is called: `mho --help` is to be there at once.
+What reads them is imported when it is called: the help is to be there at once.
 """
 
 from __future__ import annotations
 
-import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from mho import analysis
+from mho.analysis import reports
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Authority, By, Certificate, Key, Output, Run, Runs, Scheduler, Trusted
+from mho.cli.options import By, Cluster, Run, grouped
 from mho.cli.terminal.sentences import complain, say
+from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, MhoError
+from mho.lazy_names import late_imports
 
-if TYPE_CHECKING:
-    from mho.analysis.exports import Played
+with late_imports():
+    from mho.analysis import exports
+    from mho.cli.run_files import show as shown
+    from mho.cli.terminal import stages
 
 
 def show(
@@ -27,12 +33,27 @@ def show(
     figures: Annotated[bool, typer.Option("--figures", help="list the figures that can be drawn")] = False,
 ) -> None:
     """Print what a run file holds."""
-    from mho.cli.run_files.show import show, show_figures
-    from mho.cli.terminal.terminal import Terminal
-
-    (show_figures if figures else show)(run, Terminal())
+    (shown.show_figures if figures else shown.show)(run, Terminal())
 
 
+@dataclass(frozen=True)
+class DrawnValues:
+    """What a figure draws over what."""
+
+    x: Annotated[str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")] = ""
+    y: Annotated[str, typer.Option("--y", help="what is drawn")] = ""
+    formula: Annotated[
+        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
+    ] = None
+    fit: Annotated[
+        str,
+        typer.Option(
+            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
+        ),
+    ] = ""
+
+
+@grouped
 def plot(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[
@@ -46,38 +67,70 @@ def plot(
     ratio: Annotated[
         bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
     ] = False,
-    x: Annotated[
-        str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")
-    ] = "",
-    y: Annotated[str, typer.Option("--y", help="what is drawn")] = "",
-    formula: Annotated[
-        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
-    ] = None,
-    fit: Annotated[
-        str,
-        typer.Option(
-            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
-        ),
-    ] = "",
+    *,
+    values: DrawnValues,
     width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
 ) -> None:
     """Draw the figures of a run, of several laid over one another, or of many in groups."""
-    import mho.analysis as analysis
-    from mho.analysis.reports import left_out_tries
 
     def skipped(path: str, reason: str) -> None:
         say(f"skipped: {reason}", err=True)
 
     say(
         analysis.plot(
-            runs, output, figure, by=by, panels=panels, ratio=ratio, x=x, y=y, formula=formula or (), fit=fit,
-            width=width or None, on_skipped=skipped,
+            runs, output, figure, by=by, panels=panels, ratio=ratio, x=values.x, y=values.y, fit=values.fit,
+            formula=values.formula or (), width=width or None, on_skipped=skipped,
         )
     )  # fmt: skip
-    if tries := left_out_tries(*runs):
+    if tries := reports.left_out_tries(*runs):
         say(tries, err=True)
 
 
+@dataclass(frozen=True)
+class PackageOptions:
+    """What describes a research package."""
+
+    personal: Annotated[
+        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
+    ] = False
+    title: Annotated[str, typer.Option(help="of a package")] = ""
+    creator: Annotated[
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
+    ] = None
+    license: Annotated[str, typer.Option(help="CC-BY-4.0, CC0-1.0, another, or an address")] = ""
+    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = ""
+    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None
+    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = ""
+    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = ""
+    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = ""
+    date: Annotated[str, typer.Option(help="on which it is published, default today")] = ""
+    figures: Annotated[
+        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
+    ] = ""
+    tables: Annotated[
+        str, typer.Option(help="as CSV too: all, none; default up to 10 million values", show_default=False)
+    ] = ""
+
+    def described(self) -> exports.Description:
+        """Return what is said of the package, checked."""
+        return exports.Description.of(
+            title=self.title, creators=self.creator or [], licence=self.license, description=self.description,
+            keywords=self.keyword or [], publisher=self.publisher, doi=self.doi, paper=self.paper, day=self.date,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NetlistInputs:
+    """Which inputs a netlist has."""
+
+    rhs: Annotated[
+        int | None, typer.Option(help="of a netlist: right-hand side whose inputs it has, from 0", min=0)
+    ] = None
+    cycle: Annotated[int | None, typer.Option(help="of a solve's netlist: the same, default 1", min=1)] = None
+    matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None
+
+
+@grouped
 def export(
     runs: Annotated[
         list[Path], typer.Argument(help="run files (.h5), or folders of them", show_default=False)
@@ -98,64 +151,26 @@ def export(
         Path | None, typer.Option(help="one file for electronic lab notebooks, as --to eln --output FILE.eln")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
-    personal: Annotated[
-        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
-    ] = False,
-    title: Annotated[str, typer.Option(help="of a package")] = "",
-    creator: Annotated[
-        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
-    ] = None,
-    licence: Annotated[
-        str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
-    ] = "",
-    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = "",
-    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
-    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = "",
-    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = "",
-    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = "",
-    date: Annotated[str, typer.Option(help="on which it is published, default today")] = "",
-    figures: Annotated[
-        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
-    ] = "",
-    tables: Annotated[
-        str, typer.Option(help="as CSV too: all, none; default up to 10 million values", show_default=False)
-    ] = "",
-    rhs: Annotated[
-        int | None, typer.Option(help="of a netlist: right-hand side whose inputs it has, from 0", min=0)
-    ] = None,
-    cycle: Annotated[
-        int | None, typer.Option(help="of a solve's netlist: the same, default 1", min=1)
-    ] = None,
-    matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None,
+    *,
+    package: PackageOptions,
+    inputs: NetlistInputs,
 ) -> None:
     """Write runs in another form: CSV, .mat, NetCDF, a research package of all of them, a chip map, or a netlist."""
-    from mho.analysis.exports import PACKAGES, Description, Played, publish
-    from mho.cli.terminal.stages import Stages
-
     form = _form(to, spice, eln, output)
     output = eln or output
-    played = {"rhs": rhs, "cycle": cycle, "matrix": matrix}
-    if form != "spice" and (wrong := [f"--{name}" for name, value in played.items() if value is not None]):
+    wrong = [f"--{name}" for name, value in vars(inputs).items() if value is not None]
+    if form != "spice" and wrong:
         raise InputError(f"{', '.join(wrong)} would choose the inputs of a netlist; give --to spice for one")
-
-    said = {
-        "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
-        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "tables": tables,
-        "personal": personal,
-    }  # fmt: skip
-    if form not in PACKAGES:
-        if wrong := [f"--{name}" for name, value in said.items() if value]:
+    if form not in exports.PACKAGES:
+        if wrong := [f"--{name}" for name, value in vars(package).items() if value]:
             raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder or eln for one")
-        _export_each(runs, form, output, Played(rhs or 0, cycle, matrix))
+        _export_each(runs, form, output, exports.Played(inputs.rhs or 0, inputs.cycle, inputs.matrix))
         return
-    described = Description.of(
-        title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
-        publisher=publisher, doi=doi, paper=paper, day=date,
-    )  # fmt: skip
-    with Stages(quiet=not sys.stderr.isatty()) as stages:
-        made = publish(
-            runs, output, described, eln=form == "eln", personal=personal, figures=figures or None,
-            tables=tables or None, progress=stages.show,
+    described = package.described()
+    with stages.Stages(quiet=not sys.stderr.isatty()) as bars:
+        made = exports.publish(
+            runs, output, described, eln=form == "eln", personal=package.personal, figures=package.figures or None,
+            tables=package.tables or None, progress=bars.show,
         )  # fmt: skip
     for one in (*(f"skipped: {one}" for one in made.skipped), *made.missing):
         say(one, err=True)
@@ -178,15 +193,12 @@ def _form(to: str, spice: bool, eln: Path | None, output: Path | None) -> str:
     return forms.pop()
 
 
-def _export_each(runs: list[Path], form: str, output: Path | None, played: Played) -> None:
-    from mho.analysis.exports import export as write
-    from mho.analysis.exports import export_all
-
+def _export_each(runs: list[Path], form: str, output: Path | None, played: exports.Played) -> None:
     if len(runs) == 1 and not runs[0].is_dir():
-        say(write(runs[0], form, output, played))
+        say(exports.export(runs[0], form, output, played))
         return
     failed = False
-    for one in export_all(runs, form, output, played):
+    for one in exports.export_all(runs, form, output, played):
         if isinstance(one, MhoError):
             failed = True
             complain(one)
@@ -196,76 +208,7 @@ def _export_each(runs: list[Path], form: str, output: Path | None, played: Playe
         raise typer.Exit(UNFINISHED)
 
 
-def rerun(
-    run: Run,
-    output: Output = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print the comparison for machines instead")
-    ] = False,
-    trust: Trusted = False,
-) -> None:
-    """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
-    from mho.cli.run_files.rerun import print_rerun, rerun_as_json
-    from mho.cli.terminal.run_display import RunDisplay, asking
-    from mho.cli.terminal.terminal import Terminal
-    from mho.running.rerun import rerun as repeat
-
-    with RunDisplay(quiet=as_json) as display:
-        result = repeat(run, output=output, observers=[display.observe], trust=asking(trust))
-    if as_json:
-        typer.echo(json.dumps(rerun_as_json(result)))
-    else:
-        print_rerun(result, Terminal())
-    if not result.equal:
-        raise typer.Exit(UNFINISHED)
-
-
-def verify(
-    runs: Runs,
-    as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
-    nexus: Annotated[
-        bool, typer.Option("--nexus", help="compare with the NeXus definition NXrram_array instead")
-    ] = False,
-) -> None:
-    """List which run files are damaged, interrupted, or changed since they were written."""
-    from mho.cli.run_files import verification as verification_table
-    from mho.cli.terminal.terminal import Terminal
-    from mho.runs import Verdict, check_conformance
-    from mho.runs import verify as look_at
-
-    if nexus:
-        compared = [check_conformance(run) for run in runs]
-        if as_json:
-            typer.echo(verification_table.conformance_as_json(compared))
-        else:
-            verification_table.print_conformance(compared, Terminal())
-        if not all(one.conforms for one in compared):
-            raise typer.Exit(UNFINISHED)
-        return
-    found = [look_at(run) for run in runs]
-    if as_json:
-        typer.echo(verification_table.as_json(found))
-    else:
-        verification_table.print_verifications(found, Terminal())
-    if any(one.verdict is not Verdict.SOUND for one in found):
-        raise typer.Exit(UNFINISHED)
-
-
-def recover(runs: Runs) -> None:
-    """Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs."""
-    from mho.runs import recover as make_whole
-
-    failed = False
-    for run in runs:
-        try:
-            say(f"{run}  {'recovered' if make_whole(run) else 'needs no recovery'}")
-        except MhoError as error:
-            complain(error)
-            failed = True
-    if failed:
-        raise typer.Exit(UNFINISHED)
-
-
+@grouped
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
@@ -273,21 +216,14 @@ def table(
         str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
     ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
-    scheduler: Scheduler = "",
-    tls_ca: Authority = None,
-    tls_cert: Certificate = None,
-    tls_key: Key = None,
+    *,
+    cluster: Cluster,
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
-    from mho.analysis.reports import left_out_tries, tabulate
-    from mho.workers import Certificates
-
     chosen = [name for name in map(str.strip, columns.split(",")) if name]
-    read, skipped = tabulate(
-        runs, output, workers, scheduler, chosen, Certificates(tls_ca, tls_cert, tls_key)
-    )
+    read, skipped = reports.tabulate(runs, output, workers, cluster.scheduler, chosen, cluster.certificates())
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
-    if tries := left_out_tries(*runs):
+    if tries := reports.left_out_tries(*runs):
         say(tries, err=True)
     say(f"{output}: {read} run{'s' * (read != 1)}")

@@ -1,29 +1,28 @@
-"""``mho runs …``: the index of runs on the command line."""
+"""``mho runs …``: the index of runs on the command line, and lists of runs for the terminal and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from mho.cli.options import AsJson
-from mho.cli.run_files.run_list import (
-    chosen_columns,
-    columns_as_json,
-    links_as_json,
-    print_links,
-    print_runs,
-    runs_as_json,
-)
+from mho.analysis.reports import duration_text, quantity_text
+from mho.cli.options import AsJson, grouped
+from mho.cli.run_files.show import STYLES, status_style
+from mho.cli.terminal.stages import Stages
 from mho.cli.terminal.terminal import Terminal
-from mho.errors import RunFileError
-from mho.runs import IndexedRun, Labels, RunIndex, runs_folder
-from mho.runs.index import NEWEST_FIRST, labelled
+from mho.errors import InputError, RunFileError
+from mho.runs import IndexedRun, Labels, RunIndex, Status, outcome_line, runs_folder
+from mho.runs.index import NEWEST_FIRST, UNREADABLE, Links, ResultQuantity, labelled
 
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""
@@ -34,9 +33,20 @@ Folder = Annotated[Path | None, typer.Option("--runs", help="folder of runs, def
 Name = Annotated[str, typer.Argument(help="a run: its path, name, or identity", show_default=False)]
 
 
+@dataclass(frozen=True)
+class LabelFilters:
+    """Labels that the listed runs have."""
+
+    sample: Annotated[str | None, typer.Option(help="only runs with this sample")] = None
+    operator: Annotated[str | None, typer.Option(help="only runs of this operator")] = None
+    project: Annotated[str | None, typer.Option(help="only runs of this project")] = None
+
+
 @runs_app.callback()
+@grouped
 def runs(
     context: typer.Context,
+    *,
     where: Annotated[
         str, typer.Option(help="only such runs: 'bits>=24 and status=finished', 'date>=2026-11 and \"warm\"'")
     ] = "",
@@ -47,9 +57,7 @@ def runs(
         str, typer.Option(help="further columns, by commas: 'preset,bits,result.relative_error'")
     ] = "",
     limit: Annotated[int | None, typer.Option(min=0, help="show so many, 0 for all [default: 50]")] = None,
-    sample: Annotated[str | None, typer.Option(help="only runs with this sample")] = None,
-    operator: Annotated[str | None, typer.Option(help="only runs of this operator")] = None,
-    project: Annotated[str | None, typer.Option(help="only runs of this project")] = None,
+    labels: LabelFilters,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="read all files again first")] = False,
     folder: Folder = None,
     json_: AsJson = False,
@@ -59,11 +67,16 @@ def runs(
     if context.invoked_subcommand is not None:
         return
     with RunIndex(runs_folder(folder)) as index:
-        with _progress() as progress:
+        with Stages(quiet=not sys.stderr.isatty()) as bars:
+
+            def progress(done: int, total: int) -> None:
+                if total > SHOWN:
+                    bars.show("reading run files", done, total)
+
             changes = (index.rebuild if rebuild else index.update)(progress)
         if rebuild:
             typer.echo(f"{changes.read} files read, {changes.unreadable} of them no runs", err=True)
-        where = labelled(where, Labels(sample, operator, project))
+        where = labelled(where, Labels(**vars(labels)))
         most = (None if json_ else SHOWN) if limit is None else limit or None
         found = index.search(where, sort, most)
         shown = chosen_columns(columns, sort, index)
@@ -115,24 +128,234 @@ def about(context: typer.Context, run: Name, folder: Folder = None, json_: AsJso
             print_links(found, index, Terminal())
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show how far the reading of many files is, on a terminal."""
-    columns = (TextColumn("reading run files"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Terminal(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: list[TaskID] = []
-
-        def tell(done: int, total: int) -> None:
-            if not tasks and total > SHOWN:
-                tasks.append(bar.add_task("", total=total))
-            for task in tasks:
-                bar.update(task, completed=done)
-
-        yield tell
-
-
 def _identity(run: IndexedRun) -> str:
     if not run.facts.run_id:
         raise RunFileError(f"{run.path} cannot be read as a run, so nothing can be kept of it: {run.reason}")
     return run.facts.run_id
+
+
+STATUS_STYLES: Mapping[str, str] = {str(status): style for status, style in STYLES.items()} | {
+    UNREADABLE: "red"
+}
+_LINKS = {field.name: field.name.replace("_", " ") for field in fields(Links)}
+
+
+@dataclass(frozen=True)
+class RunColumn:
+    """A column of a list of runs: a fact of each (`source` ""), or a ``parameter`` or ``result``, by the index's name."""
+
+    source: str
+    name: str
+
+    @property
+    def title(self) -> str:
+        """Its name in full."""
+        return f"{self.source}.{self.name}" if self.source else self.name
+
+
+ALWAYS_SHOWN = {"path", "title", "status", "conclusion", "duration", "date", "start", "tag"}
+"""Facts that a list shows anyhow."""
+
+
+def chosen_columns(names: str, sort: str, index: RunIndex) -> list[RunColumn]:
+    """Return the columns of a list besides those that it always has: those that are named, and what it is sorted by.
+
+    `names` are of facts, parameters and results, separated by commas; InputError is raised for one that no run has, or no
+    list can show.
+    """
+    asked = [name for name in map(str.strip, names.split(",")) if name]
+    found = [RunColumn(*index.resolve(name)) for name in asked]
+    for column in found:
+        if not column.source and column.name in ("note", "text"):
+            raise InputError(f"a list of runs has no column {column.name}; mho runs about RUN shows notes")
+    by = RunColumn(*index.resolve(sort.removeprefix("-")))
+    wanted = [*found, by] if by.source or by.name not in ALWAYS_SHOWN else found
+    return list(dict.fromkeys(wanted))
+
+
+def print_runs(
+    runs: Sequence[IndexedRun],
+    total: int,
+    console: Console,
+    columns: Sequence[RunColumn],
+    index: RunIndex,
+    *,
+    briefly: bool = False,
+) -> None:
+    """Print a line a run, and how many of the `total` are shown.
+
+    `columns` come beside what a list always has or, `briefly`, beside path and status.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    listed: list[list[Text]] = []
+    for title, texts in _listed(runs, columns, index, briefly=briefly):
+        table.add_column(Text(title), overflow="fold", no_wrap=title in ("run", "started", "took", "status"))
+        listed.append(texts)
+    for row in zip(*listed, strict=True):
+        table.add_row(*row)
+    if runs:
+        console.print(table)
+    if len(runs) < total:
+        console.print(Text(f"{len(runs)} of {total} runs; --limit 0 shows all", style="dim"))
+    elif not runs:
+        console.print(Text("no runs", style="dim"))
+
+
+def _listed(
+    runs: Sequence[IndexedRun], columns: Sequence[RunColumn], index: RunIndex, *, briefly: bool
+) -> Iterator[tuple[str, list[Text]]]:
+    """Yield the columns of a list: title, and the text of each run."""
+    yield "run", [Text(str(run.path)) for run in runs]
+    if not briefly:
+        yield "started", [Text(_when(run.facts.start)[:-3]) for run in runs]
+        yield "took", [Text(_fact(run, "duration")) for run in runs]
+    yield (
+        "status",
+        [
+            Text(
+                run.status,
+                style=status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, ""),
+            )
+            for run in runs
+        ],
+    )
+    names = [column.name for column in columns]
+    for column in columns:
+        unit, texts = _cells(column, runs, index)
+        title = column.name if names.count(column.name) == 1 else column.title
+        yield f"{title} ({unit})" if unit else title, [Text(text) for text in texts]
+    if not briefly:
+        yield "title", [Text(run.facts.title) for run in runs]
+        yield "conclusion", [Text(_fact(run, "conclusion")) for run in runs]
+        yield "tags", [Text(" ".join(run.tags)) for run in runs]
+
+
+def _cells(column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex) -> tuple[str, list[str]]:
+    """Return the unit of a column, and the text of each run in it; where units differ, each text has its own."""
+    if not column.source:
+        return "", [_fact(run, column.name) for run in runs]
+    found = _quantities(column, runs, index)
+    told = [("", "") if one is None else quantity_text(one.value, one.unit) for one in found]
+    units = {unit for one, (_, unit) in zip(found, told, strict=True) if one is not None}
+    if len(units) == 1:
+        return units.pop(), [text for text, _ in told]
+    return "", [f"{text} {unit}".rstrip() for text, unit in told]
+
+
+def _quantities(
+    column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex
+) -> list[ResultQuantity | None]:
+    quantities = index.quantities(runs)
+    return [
+        next((one for one in quantities[run.id][column.source] if one.name == column.name), None)
+        for run in runs
+    ]
+
+
+def _fact(run: IndexedRun, name: str) -> str:
+    match name:
+        case "id":
+            return run.facts.run_id
+        case "tag":
+            return " ".join(run.tags)
+        case "date" | "start":
+            return _when(run.facts.start)
+        case "end":
+            return _when(run.end)
+        case "duration":
+            return "" if run.duration is None else duration_text(run.duration)
+        case "conclusion":
+            return outcome_line(run.status, run.reason, run.conclusion, named=False)
+        case "warnings" | "unsafe" | "measured":
+            return _concluded(run, name)
+        case "path" | "status" | "reason":
+            return str(getattr(run, name))
+        case _:
+            return str(getattr(run.facts, name))
+
+
+def _concluded(run: IndexedRun, name: str) -> str:
+    """Return a part of what a run concludes; empty where its file has none."""
+    conclusion = run.conclusion
+    if conclusion is None:
+        return ""
+    if name == "warnings":
+        return "; ".join(conclusion.warnings)
+    if name == "unsafe":
+        return conclusion.unsafe
+    return ("yes" if conclusion.measured else "no") if run.status == Status.FINISHED else ""
+
+
+def print_links(run: IndexedRun, index: RunIndex, console: Console) -> None:
+    """Print tags, notes and related runs of `run`."""
+    console.print(Text(f"{run.path}  {run.facts.title}  {run.facts.run_id}", style="bold"), soft_wrap=True)
+    links = index.links(run)
+    lines = [("tags", " ".join(run.tags))] if run.tags else []
+    lines += [(_when(when), text) for when, text in index.annotations.notes(run.facts.run_id)]
+    for name, label in _LINKS.items():
+        lines += [
+            (label, f"{other.path}  {other.status}  {_when(other.facts.start)}")
+            for other in getattr(links, name)
+        ]
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for label, text in lines:
+        table.add_row(Text(label, style="dim"), Text(text))
+    console.print(table if lines else Text("no tags, no notes, and no runs related to it", style="dim"))
+
+
+def runs_as_json(runs: Sequence[IndexedRun], index: RunIndex) -> list[dict[str, Any]]:
+    """Return everything that the index contains about `runs`."""
+    quantities = index.quantities(runs)
+    return [
+        {
+            "path": str(run.path),
+            **run.facts.as_dict(),
+            "start": _iso(run.facts.start),
+            "end": _iso(run.end),
+            "duration": run.duration,
+            "status": run.status,
+            "reason": run.reason,
+            "conclusion": None if run.conclusion is None else vars(run.conclusion),
+            "tags": list(run.tags),
+            "notes": [
+                {"time": _iso(when), "text": text} for when, text in index.annotations.notes(run.facts.run_id)
+            ],
+            "parameters": {one.name: one.value for one in quantities[run.id]["parameter"]},
+            "results": {one.name: one.value for one in quantities[run.id]["result"]},
+        }
+        for run in runs
+    ]
+
+
+def columns_as_json(
+    runs: Sequence[IndexedRun], columns: Sequence[RunColumn], index: RunIndex
+) -> list[dict[str, Any]]:
+    """Return path, status and these columns of `runs`, SI values with the ``units`` of those that have one."""
+    told: list[dict[str, Any]] = [{"path": str(run.path), "status": run.status, "units": {}} for run in runs]
+    for column in columns:
+        if not column.source:
+            for one, run in zip(told, runs, strict=True):
+                one[column.title] = run.duration if column.name == "duration" else _fact(run, column.name)
+            continue
+        for one, quantity in zip(told, _quantities(column, runs, index), strict=True):
+            one[column.title] = None if quantity is None else quantity.value
+            if quantity is not None and quantity.unit:
+                one["units"] |= {column.title: quantity.unit}
+    return told
+
+
+def links_as_json(run: IndexedRun, index: RunIndex) -> dict[str, Any]:
+    """Return `run` as in `runs_as_json`, and the paths of related runs."""
+    links = index.links(run)
+    related = {name: [str(other.path) for other in getattr(links, name)] for name in _LINKS}
+    return runs_as_json([run], index)[0] | {"links": related}
+
+
+def _when(time: float | None) -> str:
+    return "" if time is None else f"{datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}"
+
+
+def _iso(time: float | None) -> str | None:
+    return (
+        None if time is None else datetime.fromtimestamp(time).astimezone().isoformat(timespec="milliseconds")
+    )

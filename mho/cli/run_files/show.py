@@ -60,24 +60,14 @@ def status_style(status: str, conclusion: Conclusion | None) -> str:
 
 
 def show(path: str | os.PathLike[str], console: Console) -> None:
-    """Print the contents of the run file at `path`.
+    """Print the contents of the run file at `path`, also of one that is being written or was left behind.
 
-    Parameters
-    ----------
-    path : path
-        A run file, also one that is being written or was left behind.
-    console : rich.console.Console
-        Where to.
-
-    Raises
-    ------
-    RunFileError
-        The file is missing, no run file, or damaged.
+    RunFileError is raised for a file that is missing, no run file, or damaged.
     """
     with RunFile(path) as run:
         summary = summarise(run)
     # Whatever is in the file is text, never rich's markup: hence `Text` throughout.
-    console.print(_report(summary), width=min(WIDTH, console.width), highlight=False, markup=False)
+    console.print(_report(summary), width=min(WIDTH, console.width), markup=False)
 
 
 def show_figures(path: str | os.PathLike[str], console: Console) -> None:
@@ -91,7 +81,7 @@ def show_figures(path: str | os.PathLike[str], console: Console) -> None:
     for figure in figures:
         table.add_row(*map(Text, (figure.name, figure.drawn_kind, said_of(figure))))
     report = table if figures else Text("no figures: nothing was declared, and nothing is there to draw")
-    console.print(report, width=min(WIDTH, console.width), highlight=False, markup=False)
+    console.print(report, width=min(WIDTH, console.width), markup=False)
 
 
 def said_of(figure: Figure) -> str:
@@ -199,16 +189,7 @@ def _parameters(summary: Summary) -> RenderableType:
 
 def _programming(summary: Summary) -> RenderableType:
     factor, unit = handy_unit("S")
-    names = (
-        "array",
-        "cells",
-        "read",
-        "pulses",
-        "each",
-        "outside",
-        f"error / {unit}",
-        f"sd / {unit}",
-    )
+    names = ("array", "cells", "read", "pulses", "each", "outside", f"error / {unit}", f"sd / {unit}")
     table = _columns(*names, named=True)
     for array in summary.arrays:
         a_cell = array.pulses / array.programmed if array.pulses is not None and array.programmed else None

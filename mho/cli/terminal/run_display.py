@@ -36,18 +36,9 @@ CYCLE = {"cycle", "residual", "true_residual", "relative_error", "bits"}
 
 
 class RunDisplay:
-    """Draws the events of a run on standard error, so that standard output stays for results.
+    """Draws the events of a run on standard error, so that standard output stays for results; `quiet`, warnings only.
 
-    Parameters
-    ----------
-    quiet : bool
-        Show warnings only.
-    console : rich.console.Console, optional
-
-    Attributes
-    ----------
-    ended : Ended or None
-        The end of the run, once it was observed.
+    `ended` is the end of the run, once it was observed.
     """
 
     def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
@@ -89,7 +80,7 @@ class RunDisplay:
         elif isinstance(event, stream.Message):
             if not self._quiet or event.level != "INFO":
                 style = "" if event.level == "INFO" else "yellow" if event.level == "WARNING" else "bold red"
-                self._console.print(event.text, style=style, highlight=False)
+                self._console.print(event.text, style=style)
         elif self._quiet:
             return
         elif isinstance(event, stream.Started):
@@ -168,9 +159,9 @@ def print_result(result: Any, console: Console | None = None, *, ended: stream.E
         if name != "run_file":
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             unit = "" if value is None else kept.units.get(name, "")
-            out.print(f"{name.replace('_', ' '):<23} {shown} {unit}".rstrip(), highlight=False)
+            out.print(f"{name.replace('_', ' '):<23} {shown} {unit}".rstrip())
     if path := getattr(result, "path", None):
-        out.print(str(path), highlight=False)
+        out.print(str(path))
 
 
 def print_outcome(ended: stream.Ended, out: Console) -> None:
@@ -178,7 +169,7 @@ def print_outcome(ended: stream.Ended, out: Console) -> None:
     conclusion = ended.conclusion
     doubtful = bool(conclusion.unsafe or conclusion.warnings) or not conclusion.measured
     line = outcome_line(ended.status, ended.reason, conclusion)
-    out.print(line, style="bold yellow" if doubtful else "bold green", highlight=False, markup=False)
+    out.print(line, style="bold yellow" if doubtful else "bold green", markup=False)
 
 
 def print_solution(result: Solution, console: Console | None = None) -> None:
@@ -204,32 +195,26 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         out.print(
             f"converged in {cycles}: {met}" + (f", error below {proof.error_bound:.2e}" if bounded else ""),
             style="bold green",
-            highlight=False,
         )
     else:
-        out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red", highlight=False)
+        out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red")
     if (enclosure := s.get("enclosure")) is not None:
         from mho.analysis.reports import enclosure_sentence  # which few solves need
 
-        out.print(
-            enclosure_sentence(enclosure), style="" if enclosure["certified"] else "yellow", highlight=False
-        )
+        out.print(enclosure_sentence(enclosure), style="" if enclosure["certified"] else "yellow")
     if (least := s.get("least_squares")) is not None:
-        out.print(f"least squares by the {least['system']}: {least['why']}", highlight=False)
+        out.print(f"least squares by the {least['system']}: {least['why']}")
     if (off := s.get("inverse_residual")) is not None:
-        out.print(f"inverse: the largest magnitude in I - A X is {off:.2e}", highlight=False)
+        out.print(f"inverse: the largest magnitude in I - A X is {off:.2e}")
     if s["relative_error"] is not None:
-        out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
+        out.print(f"error {s['relative_error']:.2e} against a float64 solve")
     if s["forecast_rho"] is not None:
-        out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)
+        out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}")
     out.print(
         f"{s['cells']} cells, {s['pulses']} pulses, {s['cells_failed']} cells outside their window; "
-        f"{s['mvm_outputs']} MVM integers, {s['mvm_wrong']} wrong",
-        highlight=False,
+        f"{s['mvm_outputs']} MVM integers, {s['mvm_wrong']} wrong"
     )
     for name, told in worth_rows(s):
-        out.print(f"{name}: {told}", highlight=False)
-    out.print(
-        f"{s['wall_seconds']:.1f} s here, {s['virtual_seconds']:.1f} s on the bench's clock", highlight=False
-    )
-    out.print(str(result.path), highlight=False)
+        out.print(f"{name}: {told}")
+    out.print(f"{s['wall_seconds']:.1f} s here, {s['virtual_seconds']:.1f} s on the bench's clock")
+    out.print(str(result.path))

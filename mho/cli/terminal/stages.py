@@ -11,13 +11,7 @@ from mho.cli.terminal.terminal import Terminal
 
 
 class Stages:
-    """A bar a stage, from the first that is shown on; a context manager.
-
-    Parameters
-    ----------
-    quiet : bool
-        Whether to show nothing, as where standard output is for machines.
-    """
+    """A bar a stage, from the first that is shown on; a context manager. `quiet`, it shows nothing."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._bar = Progress(

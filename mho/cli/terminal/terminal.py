@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from rich.console import Console
 from rich.segment import Segment
+from rich.table import Table
 
 from mho.escaping import visible
 
@@ -29,3 +30,11 @@ class Terminal(Console):
         # The last step before anything is written: whatever was printed, by whom ever, has come through here.
         shown = (one if one.control else Segment(visible(one.text), one.style) for one in buffer)
         return super()._render_buffer(shown)
+
+
+def plain_table(*names: str, right: Collection[str] = (), **options: Any) -> Table:
+    """Return a table without lines that has these columns, numbers in those at the `right`; options are rich's."""
+    table = Table(box=None, pad_edge=False, **options)
+    for name in names:
+        table.add_column(name, justify="right" if name in right else "left")
+    return table

@@ -19,14 +19,7 @@ SET, RESET = 1, 2  # codes of the `kind` column, see `mho.procedures.cells.progr
 
 @dataclass(frozen=True)
 class DescribedInstrument:
-    """An instrument as the bench file names it.
-
-    Attributes
-    ----------
-    role, driver, address : str
-    terminals : str
-        Where its outputs lead.
-    """
+    """An instrument as the bench file names it; `terminals` are where its outputs lead."""
 
     role: str
     driver: str
@@ -109,12 +102,7 @@ def _instruments(file: BenchFile) -> Iterator[DescribedInstrument]:
 class RunExtremes:
     """The largest magnitudes that a run has put on each terminal, read as the run goes on.
 
-    Attributes
-    ----------
-    volts, amperes, seconds : dict
-        By terminal: V, current of the reads, A, and width of the longest pulse, s.
-    last : dict or None
-        The last pulse or read: its columns by name.
+    By terminal: V, A of the reads, and s of the longest pulse. `last` has the columns of the last pulse or read.
     """
 
     volts: dict[str, float] = field(default_factory=dict)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,19 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QProcess, Qt
 from PySide6.QtGui import QBrush, QColor, QShowEvent
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSplitter,
-    QTreeWidget,
-    QTreeWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QTreeWidget, QTreeWidgetItem, QWidget
 
 from mho.analysis.reports import read_chip
-from mho.errors import RunFileError
 from mho.gui import widgets
 from mho.gui.bench.facts import (
     BenchDescription,
@@ -95,18 +84,8 @@ UNTOLD = "not told"
 class InstrumentState:
     """The state in which an instrument was found.
 
-    Attributes
-    ----------
-    when : datetime
-        Local time.
-    source : str
-        Source: ``Check bench``, ``job 4``, ``before solve-3.h5``.
-    connection, output : str
-        In words; empty where the source does not tell.
-    wrong : bool
-        Whether that is to be put right.
-    live : bool
-        Whether the output may be on.
+    `when` is local, `source` such as ``Check bench``, ``job 4``, ``before solve-3.h5``; texts are empty where that does not
+    tell. `wrong` is to be put right, and `live` is an output that may be on.
     """
 
     when: datetime
@@ -255,27 +234,16 @@ class BenchPanel(QWidget):
         self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         widgets.embolden(self.name)
-        self.check = QPushButton("Check bench")
-        self.check.setToolTip(
-            "open each instrument and look at it: identity, error queue, outputs; changes no output"
-        )
-        self.check.clicked.connect(self._check)
+        tip = "open each instrument and look at it: identity, error queue, outputs; changes no output"
+        self.check = widgets.button("Check bench", self._check, tip)
         self.instruments, self.limits = InstrumentTable(), table(LIMITS)
         self.limits.setRootIsDecorated(False)
-        top = QHBoxLayout()
-        top.addWidget(self.name)
+        top = widgets.row(None, self.name)
         top.addSpacing(8)
         top.addWidget(self.standing, 1)
         top.addWidget(self.check)
-        halves = QSplitter(Qt.Orientation.Vertical)
-        halves.addWidget(self.instruments)
-        halves.addWidget(self.limits)
-        halves.setSizes([200, 220])
-        halves.setChildrenCollapsible(False)
-        layout = QVBoxLayout(self)
-        layout.addLayout(top)
-        layout.addWidget(halves, 1)
-        layout.addWidget(self.last)
+        halves = widgets.splitter(Qt.Orientation.Vertical, (self.instruments, 200), (self.limits, 220))
+        widgets.column(self, top, (halves, 1), self.last)
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(lambda _: self._show_standing())
@@ -383,7 +351,7 @@ class BenchPanel(QWidget):
         """Show what `run` says about this bench; a run on another bench is ignored."""
         if self.facts is None:
             return
-        with self._said_if_damaged():
+        with self.session.reporting_damage("WARNING"):
             bench = run.provenance.get("bench", "")
             if bench != self.facts.key and run.bench != self.facts.text:
                 name = Path(bench).name or "a bench that was handed over open"
@@ -400,17 +368,10 @@ class BenchPanel(QWidget):
         run = self.session.run
         if run is None or not self.isVisible() or self._shown is None:
             return
-        with self._said_if_damaged():
+        with self.session.reporting_damage("WARNING"):
             self._extend(run)
             if (news.status not in GOING_ON) != self._shown:
                 self._show_settings(run)
-
-    @contextmanager
-    def _said_if_damaged(self) -> Iterator[None]:
-        try:
-            yield
-        except RunFileError as error:
-            self.session.tell("WARNING", str(error))
 
     def _extend(self, run: RunFile) -> None:
         if self.facts is not None and self._extremes.take(run, self.facts.reading):

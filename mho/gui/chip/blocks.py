@@ -23,10 +23,7 @@ _RANGE = re.compile(r"(?P<array>\w+)\[(?P<top>\d+):(?P<bottom>\d+), (?P<left>\d+
 class Outline:
     """A rectangle of cells; `bottom` and `right` are the lines after the last.
 
-    Attributes
-    ----------
-    slices : tuple of (int, str)
-        Within the block: the column at which a slice of the matrix begins, and its name.
+    `slices` has the column at which each slice of the matrix begins, and the slice's name.
     """
 
     array: str
@@ -51,13 +48,7 @@ class Outline:
 
 
 def read_outlines(run: RunFile, chip: ChipMap | None) -> tuple[Outline, ...]:
-    """Return the blocks of cells that `run` says it uses, in its order.
-
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
-    """
+    """Return the blocks of cells that `run` says it uses, in its order; `RunFileError` for a damaged file."""
     blocks = []
     for match in _RANGE.finditer(run.cells):
         top, bottom, left, right = (int(match[name]) for name in ("top", "bottom", "left", "right"))

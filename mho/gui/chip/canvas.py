@@ -28,12 +28,7 @@ CLOSE = 12  # cells on either side of one that is zoomed to
 OUTLINE, SLICE = "#D55E00", "#D55E00"  # vermillion stands out on viridis, on RdBu and on grey
 PICKED = "#CC79A7"
 
-_STEPS = {
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-}
+_STEPS = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
 
 
 class CellBox(pg.ViewBox):  # type: ignore[misc]

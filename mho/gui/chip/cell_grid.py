@@ -44,12 +44,7 @@ class CellRows:
 class CellGrid:
     """An array's cells: images of the whole array, NaN where nothing is known, made when first asked for.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Rows and columns of the array.
-    conductance_as_of, pulses_as_of : float
-        Bench time of the image last taken over, s; -inf before there is one.
+    `conductance_as_of` and `pulses_as_of` are the bench times of the images last taken over, s.
     """
 
     shape: tuple[int, int]
@@ -102,12 +97,7 @@ class CellGrid:
     def take_image(self, quantity: str, image: Floats, lines: tuple[Integers, Integers], time: float) -> None:
         """Apply an image that the run took at bench time `time` (s), to cells for which no later row is known.
 
-        Parameters
-        ----------
-        quantity : str
-            "conductance", "target" or "pulses".
-        lines : two arrays of int
-            Physical numbers of the image's rows and columns.
+        `quantity` is "conductance", "target" or "pulses", `lines` the physical numbers of the image's rows and columns.
         """
         place = tuple(map(_span, lines)) if all(map(_adjoining, lines)) else np.ix_(*lines)
         known: Floats = getattr(self, quantity)

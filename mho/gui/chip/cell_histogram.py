@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
 from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 from mho.gui import widgets
 from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
+from mho.gui.plots import ThemedPlot
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import ThemedPlot
 
 BINS = 80
 FLOOR = 0.5
@@ -27,10 +27,7 @@ class CellHistogram(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.heading, self.hint = QLabel(), QLabel(HINT)
-        for label in (self.heading, self.hint):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
+        self.heading, self.hint = widgets.plain_label(), widgets.plain_label(HINT)
         widgets.embolden(self.heading)
         self.plot = ThemedPlot(axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
         self.plot.setLabel("left", "cells")
@@ -43,12 +40,7 @@ class CellHistogram(QWidget):
         )
         self.counts = np.empty(0, dtype=np.int64)
         self._wanted: list[pg.InfiniteLine] = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.plot, 1)
-        layout.addWidget(self.hint)
-        layout.addStretch(0)
+        widgets.column(self, self.heading, (self.plot, 1), self.hint, None, margins=0)
 
     def clear(self) -> None:
         """Show nothing: there is no array."""
@@ -59,19 +51,9 @@ class CellHistogram(QWidget):
     def show_values(
         self, array: str, quantity: CellQuantity, values: Floats, wanted: Floats, levels: Levels | None
     ) -> None:
-        """Show the distribution of `values`.
+        """Show the distribution of `values`, one a cell of the array, in the quantity's unit, NaN where there is none.
 
-        Parameters
-        ----------
-        array : str
-            Its name.
-        quantity : Quantity
-        values : array
-            Of every cell, in the quantity's unit; NaN where there is none.
-        wanted : array
-            Values that cells were to have, each once; marked.
-        levels : Levels or None
-            Of the chip.
+        `wanted` are the values that cells were to have, each once; they are marked.
         """
         known = values[np.isfinite(values)]
         self.heading.setText(_spread(array, quantity, known))

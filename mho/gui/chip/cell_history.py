@@ -70,18 +70,7 @@ KIND_NAMES = ("read", "SET", "RESET")
 
 
 class HistoryReader:
-    """Reads the history of a cell from a table, the newest rows first.
-
-    Attributes
-    ----------
-    history : CellHistory
-        What was found so far.
-
-    Raises
-    ------
-    RunFileError
-        The file is damaged; by `look`.
-    """
+    """Reads the `history` of a cell from a table, the newest rows first; `look` raises RunFileError for a damaged file."""
 
     def __init__(self, run: RunFile, table: CellTable, code: int, cell: tuple[int, int]) -> None:
         self.cell = cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QToolButton, QWidget
 
 from mho.analysis import palette
 from mho.chip_maps.levels import Levels
@@ -28,13 +28,8 @@ class CellHistoryView(QWidget):
         self.history = CellHistory.nothing()
         self._reader: HistoryReader | None = None
         self._name = ""
-        self.heading, self.readout = QLabel(), QLabel()
-        for label in (self.heading, self.readout):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
-        bold = self.heading.font()  # a style sheet would keep the colours of another theme
-        bold.setBold(True)
-        self.heading.setFont(bold)
+        self.heading, self.readout = widgets.plain_label(), widgets.plain_label()
+        widgets.embolden(self.heading)
         # Above the plot instead of a legend, which would lie on the points.
         named = zip("●▲▼", COLOURS, KIND_NAMES, strict=True)
         self.key = QLabel(
@@ -77,17 +72,8 @@ class CellHistoryView(QWidget):
         self.back.setText("All cells")
         self.back.setToolTip("how the quantity is spread over all cells")
         self.back.clicked.connect(self.closed)
-        top = QHBoxLayout()
-        top.addWidget(self.heading, 1)
-        top.addWidget(self.against)
-        top.addWidget(self.back)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(top)
-        layout.addWidget(self.key)
-        layout.addWidget(self.canvas, 1)
-        layout.addWidget(self.readout)
-        layout.addStretch(0)
+        top = widgets.row(None, (self.heading, 1), self.against, self.back)
+        widgets.column(self, top, self.key, (self.canvas, 1), self.readout, None, margins=0)
         self._paint_theme()
         self.clear()
 

@@ -31,15 +31,7 @@ BLOCK = 32_768
 
 @dataclass(frozen=True)
 class CellTable:
-    """A table whose rows are about cells.
-
-    Attributes
-    ----------
-    array : str
-        The array of all rows; empty where a column says which.
-    columns : frozenset of str
-        What the table has.
-    """
+    """A table whose rows are about cells, of one `array`; that is empty where a column says which."""
 
     name: str
     array: str

@@ -14,16 +14,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QPushButton, QStackedWidget, QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import lost_cells, read_chip
@@ -32,6 +23,7 @@ from mho.chip_maps.defects import Place, chip_with_defects
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import known_bad
 from mho.errors import RunFileError
+from mho.gui import widgets
 from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
@@ -158,13 +150,7 @@ RESCALE_PERIOD = 1.0  # s between updates of the scale, and of automatic changes
 
 
 class CellPainter:
-    """Paints a quantity of a grid's cells on a canvas.
-
-    Parameters
-    ----------
-    canvas : ChipCanvas
-        Shows an array of the grid's shape.
-    """
+    """Paints a quantity of a grid's cells on a canvas, which shows an array of the grid's shape."""
 
     def __init__(
         self, canvas: ChipCanvas, grid: CellGrid, quantity: CellQuantity, levels: Levels | None
@@ -235,13 +221,7 @@ PERIOD = 500
 
 
 class CellSide(QStackedWidget):
-    """Histogram or history.
-
-    Parameters
-    ----------
-    draw : callable
-        Shows in a `CellHistogram` what is known now.
-    """
+    """Histogram or history; `draw` shows in a `CellHistogram` what is known now."""
 
     def __init__(self, draw: Callable[[CellHistogram], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -318,15 +298,12 @@ class ChipPanel(QWidget):
         self.quantity.currentTextChanged.connect(self._show_quantity)
         for box in (self.array, self.quantity):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.whole, self.in_use = QPushButton("Whole array"), QPushButton("Cells in use")
-        self.whole.clicked.connect(self._zoom_out)
-        self.in_use.clicked.connect(self._zoom_to_used)
+        self.whole = widgets.button("Whole array", self._zoom_out)
+        self.in_use = widgets.button("Cells in use", self._zoom_to_used)
         self.move_view = QPushButton("Move view")
         self.move_view.setCheckable(True)
         self.move_view.setToolTip("let the left button move the view instead of selecting cells")
-        self.readout = QLabel(POINT_AT_A_CELL)
-        self.readout.setTextFormat(Qt.TextFormat.PlainText)
-        self.readout.setWordWrap(True)
+        self.readout = widgets.plain_label(POINT_AT_A_CELL)
         # Of constant height, as the map would otherwise move under the mouse.
         self.readout.setFixedHeight(2 * self.readout.fontMetrics().lineSpacing())
         self.canvas = ChipCanvas()
@@ -341,25 +318,11 @@ class ChipPanel(QWidget):
         self.bar.chosen.connect(self._tell_selection)
         self.bar.refused.connect(lambda text: self._session.tell("ERROR", text))
 
-        top = QHBoxLayout()
-        for widget in (self.array, self.quantity, self.in_use, self.whole, self.move_view):
-            top.addWidget(widget)
-        top.addStretch(1)
+        top = widgets.row(None, self.array, self.quantity, self.in_use, self.whole, self.move_view, (None, 1))
         left = QWidget()
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.readout)
-        column.addWidget(self.canvas, 1)
-        column.addWidget(self.bar)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.addWidget(left)
-        split.addWidget(self.side)
-        split.setSizes([640, 420])
-        split.setChildrenCollapsible(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.addLayout(top)
-        layout.addWidget(split, 1)
+        widgets.column(left, self.readout, (self.canvas, 1), self.bar, margins=0)
+        split = widgets.splitter(Qt.Orientation.Horizontal, (left, 640), (self.side, 420))
+        widgets.column(self, top, (split, 1), margins=(8, 6, 8, 6))
 
     # --- which chip ---
 

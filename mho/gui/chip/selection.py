@@ -14,13 +14,7 @@ from mho.errors import InputError
 
 @dataclass(frozen=True)
 class Selection:
-    """A set of cells.
-
-    Attributes
-    ----------
-    mask : (rows, columns) array of bool
-        True where a cell is selected.
-    """
+    """A set of cells: those that are True in a mask of the array."""
 
     mask: Booleans
 
@@ -98,13 +92,7 @@ def _parts(lines: list[int]) -> Iterator[str]:
 
 
 def load_mask(path: str, shape: tuple[int, int]) -> Booleans:
-    """Return the cells for which a file (.npy, .csv, .mtx) of the array's shape holds anything but 0.
-
-    Raises
-    ------
-    InputError
-        The file is missing, holds no whole numbers, or has another shape.
-    """
+    """Return the cells for which a file (.npy, .csv, .mtx) of the array's shape holds anything but 0; else `InputError`."""
     from mho.chip_maps.matrix_files import load_digits  # late, for scipy takes long to import
 
     mask: Booleans = load_digits(path) != 0

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from mho.array_types import Booleans
 from mho.chip_maps.levels import Levels
 from mho.errors import InputError
+from mho.gui import widgets
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.selection import Selection, load_mask
 
@@ -55,14 +56,9 @@ class SelectionBar(QWidget):
         )
         for text, act in choices:
             self.menu.addAction(text, act)
-        self.text = QLabel()
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setWordWrap(True)
+        self.text = widgets.plain_label()
         self.text.setFixedHeight(2 * self.text.fontMetrics().lineSpacing())
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.menu_button)
-        layout.addWidget(self.text, 1)
+        widgets.row(self, self.menu_button, (self.text, 1), margins=0)
 
     def show_array(self, grid: CellGrid, bad: Booleans, levels: Levels | None) -> None:
         """Turn to another array, of which nothing is selected."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mho.procedures.manifest import ProcedureEntry
-
-if TYPE_CHECKING:
-    from mho.running.queue import Expected, Order
+from mho.running import queue as job_queue
 
 
-def in_words(expected: Expected) -> str:
+def in_words(expected: job_queue.Expected) -> str:
     """Format duration and number of pulses."""
-    from mho.running.queue import expected_text
-
     pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
-    return f"duration {expected_text(expected.seconds)}{pulses}"
+    return f"duration {job_queue.expected_text(expected.seconds)}{pulses}"
 
 
 def check_of(entry: ProcedureEntry) -> Callable[[str, Any], None]:
@@ -54,9 +50,7 @@ def is_simulated(bench: str) -> bool:
     return load_bench_file(bench).bench.simulation is not None
 
 
-def expect_at(order: Order, path: Path) -> Expected:
+def expect_at(order: job_queue.Order, path: Path) -> job_queue.Expected:
     """Check an order as the queue at `path` would, and say what it will take; `MhoError` for what is wrong with it."""
-    from mho.running.queue import Queue, expect
-
-    with Queue(path) as queue:
-        return expect(order, queue)
+    with job_queue.Queue(path) as queue:
+        return job_queue.expect(order, queue)

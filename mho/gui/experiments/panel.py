@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
@@ -35,11 +34,9 @@ from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures.manifest import ProcedureEntry, described_entries, entry_of, known_entries, offered_names
+from mho.running import queue as job_queue
 from mho.runs import Labels
 from mho.runs.labels import VARIABLES
-
-if TYPE_CHECKING:
-    from mho.running.queue import Job, Order
 
 AS_IN_FILE = "as the bench file says"
 FRESH = "a fresh one"
@@ -112,7 +109,7 @@ class ConditionsForm(QWidget):
         self._layout.setRowVisible(self.cells, simulated)
         self._list_chips()
 
-    def offer_chips(self, jobs: Sequence[Job], edited: int | None = None) -> None:
+    def offer_chips(self, jobs: Sequence[job_queue.Job], edited: int | None = None) -> None:
         """Offer the chips that jobs leave, but not the edited job and those after it; what is chosen stays chosen."""
         following = defaultdict(list)
         for job in jobs:
@@ -143,7 +140,7 @@ class ConditionsForm(QWidget):
                 self.chip.addItem(CHOOSE)
             self.choose_chip(chosen, text)
 
-    def fill(self, order: Order) -> None:
+    def fill(self, order: job_queue.Order) -> None:
         """Show the conditions of an order."""
         self.seed_line.setText("" if order.seed is None else str(order.seed))
         self.cells.setCurrentText(order.preset or AS_IN_FILE)
@@ -171,13 +168,7 @@ class ConditionsForm(QWidget):
         return int(text) if text else None
 
     def labels(self) -> Labels:
-        """Return sample, operator and project, as far as they are given.
-
-        Raises
-        ------
-        InputError
-            One cannot be kept.
-        """
+        """Return sample, operator and project, as far as they are given; `InputError` for one that cannot be kept."""
         return Labels(**{name: line.text() for name, line in self.label_lines.items()})
 
     def preset(self) -> str | None:
@@ -220,30 +211,17 @@ class ConditionsForm(QWidget):
         self.edited.emit()
 
 
-if TYPE_CHECKING:
-    from mho.running.queue import Job, Order, Queue
-
-
 class OrderButtons(QWidget):
     """Buttons below the form.
 
-    Parameters
-    ----------
-    order : callable
-        Returns what the form asks for.
-    words : callable
-        Returns the same as arguments of ``mho rehearse`` behind the bench.
-
-    Attributes
-    ----------
-    job : int or None
-        The waiting job that is being changed.
+    `order` returns what the form asks for, `words` the same as arguments of ``mho rehearse`` behind the bench; `job` is the
+    waiting job that is being changed, or None.
     """
 
     def __init__(
         self,
         session: Session,
-        order: Callable[[], Order],
+        order: Callable[[], job_queue.Order],
         words: Callable[[], Sequence[str]],
         parent: QWidget | None = None,
     ) -> None:
@@ -251,17 +229,22 @@ class OrderButtons(QWidget):
         self.session = session
         self.job: int | None = None
         self._order, self._words = order, words
-        self.change = _button("", "give the job that waits these values; its place stays", self._change)
-        self.leave = _button("Leave it", "leave the job as it was", lambda: self.edit(None))
-        self.queue = _button("Queue", "put it behind all others", lambda: self._add(first=False))
-        self.run_now = _button("Run now", "put it in front of all others", lambda: self._add(first=True))
-        self.rehearse = _button(
-            "Rehearse", "run it on simulated twins of the bench's instruments, and report", self._rehearse
+        self.change = widgets.button(
+            "", tip="give the job that waits these values; its place stays", act=self._change
         )
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for button in (self.change, self.leave, self.queue, self.run_now, self.rehearse):
-            layout.addWidget(button)
+        self.leave = widgets.button("Leave it", tip="leave the job as it was", act=lambda: self.edit(None))
+        self.queue = widgets.button(
+            "Queue", tip="put it behind all others", act=lambda: self._add(first=False)
+        )
+        self.run_now = widgets.button(
+            "Run now", tip="put it in front of all others", act=lambda: self._add(first=True)
+        )
+        self.rehearse = widgets.button(
+            "Rehearse",
+            tip="run it on simulated twins of the bench's instruments, and report",
+            act=self._rehearse,
+        )
+        widgets.row(self, self.change, self.leave, self.queue, self.run_now, self.rehearse, margins=0)
         session.jobs_changed.connect(self._take_jobs)
         self.edit(None)
 
@@ -279,7 +262,7 @@ class OrderButtons(QWidget):
         for button in (self.queue, self.run_now):
             button.setVisible(job is None)
 
-    def _take_jobs(self, jobs: list[Job]) -> None:
+    def _take_jobs(self, jobs: list[job_queue.Job]) -> None:
         """Stop changing a job that no longer waits."""
         if self.job is not None and not any(job.id == self.job and job.status == "queued" for job in jobs):
             self.session.tell("WARNING", f"job {self.job} waits no longer; Queue makes a new one of the form")
@@ -288,16 +271,14 @@ class OrderButtons(QWidget):
     def _add(self, *, first: bool) -> None:
         order = self._order()
 
-        def act(queue: Queue) -> Job:
-            from mho.running.queue import checked
-
-            complete, seconds = checked(order, queue)
+        def act(queue: job_queue.Queue) -> job_queue.Job:
+            complete, seconds = job_queue.checked(order, queue)
             job = queue.add(complete, estimate=seconds)
             return queue.move(job.id, 1) if first else job
 
         self.session.change_queue(act, self._added)
 
-    def _added(self, job: Job) -> None:
+    def _added(self, job: job_queue.Job) -> None:
         lane = self.session.lane
         if lane is not None and lane.held:
             self.session.tell(
@@ -313,13 +294,13 @@ class OrderButtons(QWidget):
         order, number = self._order(), self.job
         assert number is not None
 
-        def act(queue: Queue) -> Job:
-            from mho.running.queue import checked
-
-            complete, seconds = checked(replace(order, output=queue.job(number).order.output), queue)
+        def act(queue: job_queue.Queue) -> job_queue.Job:
+            complete, seconds = job_queue.checked(
+                replace(order, output=queue.job(number).order.output), queue
+            )
             return queue.edit(number, complete, estimate=seconds)
 
-        def then(job: Job) -> None:
+        def then(job: job_queue.Job) -> None:
             self.edit(None)
             self.session.tell("INFO", f"job {job.id} is changed")
 
@@ -334,16 +315,6 @@ class OrderButtons(QWidget):
         OutputWindow(f"Rehearsal: {order.procedure}", ["-m", "mho", *arguments], self).show()
 
 
-def _button(text: str, tip: str, act: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(lambda _checked: act())
-    return button
-
-
-if TYPE_CHECKING:
-    from mho.running.queue import Expected, Order
-
 THINKING = 400
 """Pause in typing after which the whole form is checked and estimated, ms."""
 
@@ -357,7 +328,7 @@ class ExperimentsPanel(QWidget):
         super().__init__(parent)
         self.session = session
         self.form: ParameterForm | None = None
-        self.expected: Expected | None = None
+        self.expected: job_queue.Expected | None = None
         self._bad = False  # whether the line of the estimate shows an error
         self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
@@ -393,32 +364,18 @@ class ExperimentsPanel(QWidget):
         self.conditions.edited.connect(self._edited)
         self._place = QVBoxLayout()
         inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 6, 0)
-        column.addLayout(self._place)
-        column.addWidget(self.conditions)
-        column.addStretch(1)
+        widgets.column(inside, self._place, self.conditions, (None, 1), margins=(0, 0, 6, 0))
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
-        self.estimate = QLabel()
-        self.estimate.setTextFormat(Qt.TextFormat.PlainText)
-        self.estimate.setWordWrap(True)
+        self.estimate = widgets.plain_label()
         self.buttons = OrderButtons(self.session, self.order, self._words)
         self.buttons.leave.clicked.connect(self._offer_chips)
         self.session.jobs_changed.connect(self._offer_chips)
-        head = QHBoxLayout()
-        head.addWidget(self.heading, 1)
-        head.addWidget(self.defaults)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.list)
-        layout.addLayout(head)
-        layout.addWidget(self.line)
-        layout.addWidget(scroll, 1)
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.buttons)
+        head = widgets.row(None, (self.heading, 1), self.defaults)
+        widgets.column(self, self.list, head, self.line, (scroll, 1), self.estimate, self.buttons)
         self.buttons.enable(False)
 
     # --- which procedure ---
@@ -441,7 +398,7 @@ class ExperimentsPanel(QWidget):
         if then is not None:
             then()
 
-    def show_order(self, order: Order, job: int | None = None) -> None:
+    def show_order(self, order: job_queue.Order, job: int | None = None) -> None:
         """Show the form of an order, with its seed and cells; of a job that waits, whose values it then changes."""
 
         def then() -> None:
@@ -521,14 +478,12 @@ class ExperimentsPanel(QWidget):
     def fill_from_run(self, path: Path) -> None:
         """Show the form of a run's procedure, with its parameters, seed and cells."""
 
-        def work() -> Order:
-            from mho.running.queue import order_of_run
-
-            return order_of_run(path)
+        def work() -> job_queue.Order:
+            return job_queue.order_of_run(path)
 
         self.session.ask(work, self.show_order)
 
-    def _fill(self, order: Order) -> None:
+    def _fill(self, order: job_queue.Order) -> None:
         assert self.form is not None
         self.form.fill(order.parameters)
         self.conditions.fill(order)
@@ -556,12 +511,10 @@ class ExperimentsPanel(QWidget):
         else:
             self._pause.start()
 
-    def order(self) -> Order:
+    def order(self) -> job_queue.Order:
         """Return what the form asks for."""
-        from mho.running.queue import Order
-
         assert self.form is not None
-        return Order(
+        return job_queue.Order(
             self.name,
             self.form.values(),
             self.session.bench,
@@ -581,7 +534,7 @@ class ExperimentsPanel(QWidget):
         self._asked += 1
         asked, order, path = self._asked, self.order(), self.session.queue_path
 
-        def then(expected: Expected) -> None:
+        def then(expected: job_queue.Expected) -> None:
             if asked == self._asked:
                 self.expected = expected
                 self._say(in_words(expected), bad=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -29,20 +28,7 @@ Judge = Callable[[str, Any], None]
 
 
 class ParameterForm(QWidget):
-    """Fields for parameters, one below the other.
-
-    Parameters
-    ----------
-    parameters : mapping
-        PyMeasure's Parameters by name, as `mho.procedures.Procedure.form` gives them.
-    judge : callable
-        Says what is wrong with a value.
-
-    Signals
-    -------
-    edited()
-        A value has changed.
-    """
+    """Fields for PyMeasure's Parameters, one below the other; `judge` says what is wrong with a value."""
 
     edited = Signal()
 
@@ -110,15 +96,7 @@ class ParameterForm(QWidget):
 
 
 class Field(QWidget):
-    """One parameter: its editor, its unit, and below it what is wrong.
-
-    Attributes
-    ----------
-    editor : QWidget
-        What one types or clicks into.
-    problem : str
-        Why the value cannot be used; empty when it can.
-    """
+    """One parameter: its `editor`, its unit, and below it the `problem`, which is why the value cannot be used."""
 
     edited = Signal()
 
@@ -128,20 +106,14 @@ class Field(QWidget):
         self.problem = ""
         self._judge = judge
         self.setToolTip(limits(parameter))
-        self.reason = QLabel()
-        self.reason.setTextFormat(Qt.TextFormat.PlainText)
-        self.reason.setWordWrap(True)
+        self.reason = widgets.plain_label()
         self.reason.setVisible(False)
         self.row = QHBoxLayout()
         self.row.addWidget(editor, 1)
         unit = getattr(parameter, "units", None) or ""
         if unit:
             self.row.addWidget(QLabel(unit))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(self.row)
-        layout.addWidget(self.reason)
+        widgets.column(self, self.row, self.reason, margins=0, spacing=2)
 
     def value(self) -> Any:
         """Return what is given."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
+from mho.gui import widgets
 from mho.procedures.manifest import ProcedureEntry
 
 NAME = Qt.ItemDataRole.UserRole
@@ -35,10 +36,7 @@ class ProceduresList(QWidget):
         self.tree.itemClicked.connect(self._take)
         self.tree.itemActivated.connect(self._take)
         self._groups: list[QTreeWidgetItem] = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.search)
-        layout.addWidget(self.tree)
+        widgets.column(self, self.search, self.tree, margins=0)
 
     def show_offers(self, offers: Collection[ProcedureEntry]) -> None:
         """Show what can be chosen."""

@@ -14,19 +14,19 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QLabel,
-    QSplitter,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
-from mho.gui.runs.preview import Known, quantity_text
+from mho.gui import widgets
+from mho.gui.plots import ThemedPlot, WholeAxis
+from mho.gui.runs.preview import IndexedFacts, quantity_text
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import ThemedPlot, WholeAxis, swatch
+from mho.gui.widgets import swatch
 from mho.runs import RunFile
 from mho.runs.integrity import OF_THE_MOMENT
 
@@ -54,7 +54,7 @@ def read_refined(paths: Sequence[Path]) -> list[RunConvergence]:
     return found
 
 
-def differences(runs: Sequence[Known]) -> list[tuple[str, list[str]]]:
+def differences(runs: Sequence[IndexedFacts]) -> list[tuple[str, list[str]]]:
     """Return name and texts, run by run, of all that differs: parameters first, then results."""
     rows: list[tuple[str, list[str]]] = []
     for kind in ("parameters", "results"):
@@ -74,7 +74,7 @@ class CompareView(QDialog):
     """A window on several runs."""
 
     def __init__(
-        self, runs: Sequence[Known], refined: Sequence[RunConvergence], parent: QWidget | None = None
+        self, runs: Sequence[IndexedFacts], refined: Sequence[RunConvergence], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"{len(runs)} runs compared")
@@ -100,15 +100,8 @@ class CompareView(QDialog):
         trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble))
         trouble.setVisible(bool(trouble.text()))
         trouble.setWordWrap(True)
-        halves = QSplitter(Qt.Orientation.Vertical)
-        halves.addWidget(self.plot)
-        halves.addWidget(self.table)
-        halves.setSizes([420, 280])
-        halves.setChildrenCollapsible(False)
-        layout = QVBoxLayout(self)
-        layout.addWidget(trouble)
-        layout.addWidget(self.residuals)
-        layout.addWidget(halves, 1)
+        halves = widgets.splitter(Qt.Orientation.Vertical, (self.plot, 420), (self.table, 280))
+        widgets.column(self, trouble, self.residuals, (halves, 1))
 
     def _draw(self, name: str, colour: str, symbol: str, convergence: Convergence) -> None:
         cycle = np.append(0.0, convergence.cycle)
@@ -132,7 +125,7 @@ class CompareView(QDialog):
             kept.append(item)
 
 
-def _table(runs: Sequence[Known], rows: Sequence[tuple[str, list[str]]]) -> QTableWidget:
+def _table(runs: Sequence[IndexedFacts], rows: Sequence[tuple[str, list[str]]]) -> QTableWidget:
     table = QTableWidget(len(rows), len(runs))
     table.setAccessibleName("what is not the same")
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

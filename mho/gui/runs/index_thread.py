@@ -30,7 +30,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The runs that a search found, of `total` ones; the same list object as before if nothing is new."""
 
     search: Search
@@ -39,7 +39,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Words:
+class FilterWords:
     """The names in the index by which a user can filter."""
 
     procedures: tuple[str, ...] = ()
@@ -66,13 +66,13 @@ class IndexThread(QObject):
 
     Signals
     -------
-    found(Found)
+    found(SearchResult)
         By the last search; the result of an earlier one that it has overtaken is dropped.
     refused(str)
         What is wrong with the query of the last search.
     failed(str)
         What is wrong with the index or a change of it.
-    updated(bool, Words)
+    updated(bool, FilterWords)
         The index is in step with the files; whether anything was new.
     reading(int, int)
         How many files have been read, of how many, while many are new.
@@ -96,7 +96,7 @@ class IndexThread(QObject):
         self._last = search
         stored = self._stored
 
-        def work() -> Found | None:
+        def work() -> SearchResult | None:
             if search is not self._last:
                 return None
             index = stored.open()
@@ -105,9 +105,9 @@ class IndexThread(QObject):
             runs = index.search(search.where, search.sort)
             if runs != stored.runs:  # compared here, not where it would hold up the window
                 stored.runs = runs
-            return Found(search, stored.runs, index.count())
+            return SearchResult(search, stored.runs, index.count())
 
-        def then(found: Found | None) -> None:
+        def then(found: SearchResult | None) -> None:
             if found is not None and search is self._last:
                 self.found.emit(found)
 
@@ -126,7 +126,7 @@ class IndexThread(QObject):
             task_thread.tell(lambda: self.reading.emit(done, total))
             task_thread.run_pending()
 
-        def work() -> tuple[bool, Words]:
+        def work() -> tuple[bool, FilterWords]:
             index = stored.open()
             changes = index.update(progress)
             tags = {tag for some in index.annotations.tags().values() for tag in some}
@@ -134,9 +134,9 @@ class IndexThread(QObject):
             if changed or stored.procedures is None:
                 procedures = {run.facts.procedure for run in index.search()}
                 stored.procedures = tuple(sorted(procedures - {""}))
-            return changed, Words(stored.procedures, tuple(sorted(tags)))
+            return changed, FilterWords(stored.procedures, tuple(sorted(tags)))
 
-        def then(result: tuple[bool, Words]) -> None:
+        def then(result: tuple[bool, FilterWords]) -> None:
             self._updating = False
             self.updated.emit(*result)
 

@@ -15,12 +15,8 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
-    QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -28,9 +24,10 @@ import mho.analysis as analysis
 from mho.analysis.exports import export
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
+from mho.gui import widgets
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
-from mho.gui.runs.index_thread import Found, IndexThread, Search, Words
-from mho.gui.runs.preview import Known, RunPreview, read_known, set_tags
+from mho.gui.runs.index_thread import FilterWords, IndexThread, Search, SearchResult
+from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts, set_tags
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -63,22 +60,14 @@ class RunsSearch(QWidget):
         self.status = self._filter("status", "any status", [*map(str, Status), UNREADABLE])
         self.procedure = self._filter("procedure", "any procedure", [])
         self.tag = self._filter("tag", "any tag", [])
-        self.mistake = QLabel()
-        self.mistake.setTextFormat(Qt.TextFormat.PlainText)
-        self.mistake.setWordWrap(True)
+        self.mistake = widgets.plain_label()
         self.mistake.setVisible(False)
         self._timer = QTimer(self, singleShot=True, interval=REST)
         self._timer.timeout.connect(self.changed)
         self.query.textEdited.connect(lambda _: self._timer.start())
         self.query.textChanged.connect(lambda text: None if text else self._timer.start())
-        line = QHBoxLayout()
-        line.addWidget(self.query, 1)
-        for box in (self.status, self.procedure, self.tag):
-            line.addWidget(box)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(line)
-        layout.addWidget(self.mistake)
+        line = widgets.row(None, (self.query, 1), self.status, self.procedure, self.tag)
+        widgets.column(self, line, self.mistake, margins=0)
 
     @property
     def filters(self) -> tuple[tuple[str, str], ...]:
@@ -86,7 +75,7 @@ class RunsSearch(QWidget):
         boxes = (self.status, self.procedure, self.tag)
         return tuple((box.accessibleName(), box.currentText()) for box in boxes if box.currentIndex() > 0)
 
-    def offer(self, words: Words) -> None:
+    def offer(self, words: FilterWords) -> None:
         """Set the words for filtering; the present choice is kept."""
         for box, offered in ((self.procedure, words.procedures), (self.tag, words.tags)):
             chosen = box.currentText() if box.currentIndex() > 0 else ""
@@ -168,28 +157,19 @@ class ExportDialog(QDialog):
         self.form.addItems([form.name for form in FORMS])
         self.target = QLineEdit()
         self.target.setAccessibleName("output")
-        browse = QPushButton("Browse…")
-        self.message = QLabel()
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setWordWrap(True)
+        browse = widgets.button("Browse…", self._browse)
+        self.message = widgets.plain_label()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.export = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
         self.form.currentIndexChanged.connect(self._suggest)
-        browse.clicked.connect(self._browse)
         self.buttons.accepted.connect(self._export)
         self.buttons.rejected.connect(self.reject)
         self.finished.connect(lambda _: self._go())
-        line = QHBoxLayout()
-        line.addWidget(self.target, 1)
-        line.addWidget(browse)
+        line = widgets.row(None, (self.target, 1), browse)
         fields = QFormLayout()
         fields.addRow("Form", self.form)
         fields.addRow("To", line)
-        layout = QVBoxLayout(self)
-        layout.addLayout(fields)
-        layout.addWidget(self.message)
-        layout.addStretch(1)
-        layout.addWidget(self.buttons)
+        widgets.column(self, fields, self.message, (None, 1), self.buttons)
         self._suggest()
 
     def _suggest(self) -> None:
@@ -266,44 +246,31 @@ class RunsPanel(QWidget):
         self.table = RunsView()
         self.model = self.table.runs
         self.count = QLabel("looking for runs…")
-        self.open = QPushButton("Open")
-        self.compare = QPushButton("Compare")
-        self.compare.setToolTip(f"{FEWEST} to {MOST} runs, chosen with Ctrl or Shift")
-        self.again = QPushButton("To the form")
-        self.again.setToolTip("Fill the form of experiments with the parameters of this run")
-        self.figure, self.data = QPushButton("Export figure…"), QPushButton("Export data…")
+        self.open = widgets.button("Open", self._open)
+        self.compare = widgets.button(
+            "Compare", self._compare, f"{FEWEST} to {MOST} runs, chosen with Ctrl or Shift"
+        )
+        self.again = widgets.button(
+            "To the form", self._fill_form, "Fill the form of experiments with the parameters of this run"
+        )
+        self.figure = widgets.button("Export figure…", lambda: self._export(0))
+        self.data = widgets.button("Export data…", lambda: self._export(FIRST_DATA))
         self.preview = RunPreview()
 
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.count, 1)
-        for button in (self.open, self.compare, self.again, self.figure, self.data):
-            buttons.addWidget(button)
+        buttons = widgets.row(
+            None, (self.count, 1), self.open, self.compare, self.again, self.figure, self.data
+        )
         left = QWidget()
-        column_ = QVBoxLayout(left)
-        column_.setContentsMargins(0, 0, 0, 0)
-        column_.addWidget(self.table, 1)
-        column_.addLayout(buttons)
-        middle = QSplitter(Qt.Orientation.Horizontal)
-        middle.addWidget(left)
-        middle.addWidget(self.preview)
-        middle.setSizes([880, 320])
+        widgets.column(left, (self.table, 1), buttons, margins=0)
+        middle = widgets.splitter(Qt.Orientation.Horizontal, (left, 880), (self.preview, 320))
         middle.setStretchFactor(0, 1)
-        middle.setChildrenCollapsible(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self.search)
-        layout.addWidget(middle, 1)
+        widgets.column(self, self.search, (middle, 1), margins=6)
 
     def _connect(self) -> None:
         self.search.changed.connect(self._search)
         self.model.sort_wanted.connect(self._sort_by)
         self.table.selectionModel().selectionChanged.connect(self._choose)
         self.table.activated.connect(lambda _: self._open())  # double click, Enter
-        self.open.clicked.connect(self._open)
-        self.compare.clicked.connect(self._compare)
-        self.again.clicked.connect(self._fill_form)
-        self.figure.clicked.connect(lambda: self._export(0))
-        self.data.clicked.connect(lambda: self._export(FIRST_DATA))
         self.preview.tags_wanted.connect(self._tag)
         self.preview.note_wanted.connect(self._note)
         self.index.found.connect(self._show)
@@ -341,7 +308,7 @@ class RunsPanel(QWidget):
         self._sort = name
         self._search()
 
-    def _show(self, found: Found) -> None:
+    def _show(self, found: SearchResult) -> None:
         self.search.say_mistake("")
         if self.table.show_runs(found.runs):
             self._choose()
@@ -358,7 +325,7 @@ class RunsPanel(QWidget):
             self._session.tell("ERROR", text)
         self._trouble = text
 
-    def _take_update(self, changed: bool, words: Words) -> None:
+    def _take_update(self, changed: bool, words: FilterWords) -> None:
         self._trouble = ""
         self.search.offer(words)
         if changed:
@@ -390,7 +357,7 @@ class RunsPanel(QWidget):
             button.setEnabled(len(readable) == len(chosen) == 1)
         self.compare.setEnabled(FEWEST <= len(readable) <= MOST and len(readable) == len(chosen))
         if len(chosen) != 1:
-            self.preview.show_known(None)
+            self.preview.show_facts(None)
             return
         self._look_up(chosen[0])
 
@@ -400,9 +367,9 @@ class RunsPanel(QWidget):
         def is_chosen() -> bool:
             return [one.path for one in self.chosen()] == [run.path]
 
-        def show(known: Known) -> None:
+        def show(known: IndexedFacts) -> None:
             if is_chosen():
-                self.preview.show_known(known)
+                self.preview.show_facts(known)
 
         def read() -> Convergence | None:
             try:
@@ -416,7 +383,7 @@ class RunsPanel(QWidget):
                 self.preview.show_convergence(convergence)
 
         path = self._path(run)
-        self.index.ask(lambda index: read_known(index, run), show)
+        self.index.ask(lambda index: read_facts(index, run), show)
         self._files.ask(read, draw)
 
     def _tag(self, words: tuple[str, ...]) -> None:
@@ -468,13 +435,13 @@ class RunsPanel(QWidget):
 
         def look_up(refined: list[RunConvergence]) -> None:
             self.index.ask(
-                lambda index: [read_known(index, run) for run in runs],
+                lambda index: [read_facts(index, run) for run in runs],
                 lambda known: self._open_comparison(known, refined),
             )
 
         self._files.ask(lambda: read_refined(paths), look_up)
 
-    def _open_comparison(self, known: list[Known], refined: list[RunConvergence]) -> None:
+    def _open_comparison(self, known: list[IndexedFacts], refined: list[RunConvergence]) -> None:
         CompareView(known, refined, self).show()
 
     def _export(self, form: int) -> None:

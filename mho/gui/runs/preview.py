@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFormLayout,
-    QHeaderView,
-    QLabel,
-    QLineEdit,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
 from mho.analysis.reports import Convergence
 from mho.escaping import html as escape
+from mho.gui import widgets
 from mho.gui.solve.convergence_view import ConvergenceView
 from mho.runs import outcome_line
 from mho.runs.index import IndexedRun, ResultQuantity, RunIndex
@@ -28,7 +19,7 @@ from mho.runs.integrity import OF_THE_MOMENT
 
 
 @dataclass(frozen=True)
-class Known:
+class IndexedFacts:
     """The index's facts about a run."""
 
     run: IndexedRun
@@ -37,14 +28,11 @@ class Known:
     notes: tuple[tuple[float, str], ...]
 
 
-def read_known(index: RunIndex, run: IndexedRun) -> Known:
+def read_facts(index: RunIndex, run: IndexedRun) -> IndexedFacts:
     """Return the facts about `run` in `index`; `RunFileError` when the index cannot be read."""
     quantities = index.quantities([run])[run.id]
-    return Known(
-        run,
-        quantities["parameter"],
-        quantities["result"],
-        tuple(index.annotations.notes(run.facts.run_id)),
+    return IndexedFacts(
+        run, quantities["parameter"], quantities["result"], tuple(index.annotations.notes(run.facts.run_id))
     )
 
 
@@ -67,22 +55,14 @@ class RunPreview(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.known: Known | None = None
+        self.known: IndexedFacts | None = None
         self.heading = QLabel()
         self.heading.setTextFormat(Qt.TextFormat.RichText)
         self.heading.setWordWrap(True)
-        self.facts = QTableWidget(0, 2)
+        self.facts = widgets.FactsTable()
         self.facts.setAccessibleName("facts")
-        self.facts.horizontalHeader().setVisible(False)
-        self.facts.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        self.facts.horizontalHeader().setStretchLastSection(True)
-        self.facts.verticalHeader().setVisible(False)
-        self.facts.verticalHeader().setDefaultSectionSize(21)
-        self.facts.setShowGrid(False)
         self.facts.setWordWrap(False)
         self.facts.setTextElideMode(Qt.TextElideMode.ElideLeft)  # the end of a path is its most useful part
-        self.facts.setAlternatingRowColors(True)
-        self.facts.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.convergence = ConvergenceView(legend=False)
         self.convergence.setMinimumHeight(140)
         self.convergence.setToolTip(
@@ -93,25 +73,19 @@ class RunPreview(QWidget):
         self.tags.setPlaceholderText("words, then Enter")
         self.note.setAccessibleName("note")
         self.note.setPlaceholderText("a new note, then Enter")
-        self.notes = QLabel()
-        self.notes.setTextFormat(Qt.TextFormat.PlainText)
-        self.notes.setWordWrap(True)
+        self.notes = widgets.plain_label()
         self.tags.editingFinished.connect(self._say_tags)
         self.note.returnPressed.connect(self._say_note)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Tags", self.tags)
         form.addRow("Note", self.note)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.facts, 2)
-        layout.addWidget(self.convergence, 3)
-        layout.addLayout(form)
-        layout.addWidget(self.notes)
-        self.show_known(None)
+        widgets.column(
+            self, self.heading, (self.facts, 2), (self.convergence, 3), form, self.notes, margins=0
+        )
+        self.show_facts(None)
 
-    def show_known(self, known: Known | None) -> None:
+    def show_facts(self, known: IndexedFacts | None) -> None:
         """Show these facts; None for no run."""
         same = known is not None and self.known is not None and known.run.path == self.known.run.path
         self.known = known
@@ -142,7 +116,7 @@ class RunPreview(QWidget):
             for one in (*known.parameters, *known.results)
             if one.name not in OF_THE_MOMENT
         ]
-        _fill(self.facts, [*told, *((name, text) for name, text in facts if text)])
+        self.facts.show_rows([*told, *((name, text) for name, text in facts if text)])
         self.tags.setText(" ".join(run.tags))
         self.notes.setText(
             "\n".join(f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}  {text}" for when, text in known.notes)
@@ -171,13 +145,3 @@ def set_tags(index: RunIndex, run: IndexedRun, words: Sequence[str]) -> None:
     has = index.annotations.tags().get(run.facts.run_id, ())
     index.annotations.tag(run.facts.run_id, *(word for word in words if word not in has))
     index.annotations.untag(run.facts.run_id, *(word for word in has if word not in words))
-
-
-def _fill(table: QTableWidget, facts: Iterable[tuple[str, str]]) -> None:
-    rows = list(facts)
-    table.setRowCount(len(rows))
-    for row, texts in enumerate(rows):
-        for column, text in enumerate(texts):
-            item = QTableWidgetItem(text)
-            item.setToolTip(text)
-            table.setItem(row, column, item)

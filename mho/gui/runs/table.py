@@ -8,25 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    Qt,
-    Signal,
-)
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from mho.analysis.reports import duration_text
-from mho.gui.widgets import colours, status_colour
+from mho.gui.widgets import Place, TableModel, colours, status_colour
 from mho.runs import Status, outcome_line
 from mho.runs.index import UNREADABLE, IndexedRun
-
-Place = QModelIndex | QPersistentModelIndex
-NOWHERE = QModelIndex()
 
 
 @dataclass(frozen=True)
@@ -72,13 +61,13 @@ STATUS = 2
 WIDTHS = (136, 190, 70, 270, 66, 84, 78)  # pixels; the last column takes the rest
 
 
-class RunsTable(QAbstractTableModel):
+class RunsTable(TableModel):
     """The model; `sort_wanted` carries a name as `mho.runs.RunIndex.search` takes it."""
 
     sort_wanted = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__([column.heading for column in COLUMNS])
         self.runs: list[IndexedRun] = []
 
     def show_runs(self, runs: list[IndexedRun]) -> bool:
@@ -90,13 +79,9 @@ class RunsTable(QAbstractTableModel):
         self.endResetModel()
         return True
 
-    def rowCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
-        """Return the number of runs."""
-        return 0 if parent.isValid() else len(self.runs)
-
-    def columnCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
+    def count(self) -> int:
+        """Return the number of rows."""
+        return len(self.runs)
 
     def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text, the colour of the status, or the tool tip."""
@@ -109,14 +94,6 @@ class RunsTable(QAbstractTableModel):
             return _tip(run) if index.column() in (STATUS, STATUS + 1) else column.text(run)
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == STATUS:
             return QColor(_colour(run))
-        return None
-
-    def headerData(  # noqa: N802
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Return the headings of the columns."""
-        if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
-            return COLUMNS[section].heading
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

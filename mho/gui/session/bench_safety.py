@@ -30,14 +30,7 @@ class SafetyVerdict(Enum):
 
 @dataclass(frozen=True)
 class Safety:
-    """The safety of a bench.
-
-    Attributes
-    ----------
-    verdict : SafetyVerdict
-    text : str
-        Why, in one line: who confirmed it and when, what is live, or why nothing is known.
-    """
+    """The safety of a bench, and why: who confirmed it and when, what is live, or why nothing is known."""
 
     verdict: SafetyVerdict
     text: str
@@ -243,13 +236,7 @@ def clock(when: datetime) -> str:
 def say_runner_gone(before: RunnerState, outputs: str, waiting: int) -> tuple[str, str]:
     """Return level and text of the message when a runner with the last state `before` is gone.
 
-    Parameters
-    ----------
-    before : RunnerState
-    outputs : str
-        Known state of the outputs of its job.
-    waiting : int
-        Number of jobs that will not be started now.
+    `outputs` is the known state of the outputs of its job, `waiting` the number of jobs that will not be started now.
     """
     gone = f"the runner of bench {before.bench} (process {before.pid}) is gone"
     if before.job is None and before.state != "making safe":

@@ -36,13 +36,7 @@ class News:
 
 
 class RunFollower:
-    """An open run file, and how much of it has been seen.
-
-    Raises
-    ------
-    RunFileError
-        The file is missing, no run file, or damaged; also by `look`.
-    """
+    """An open run file, and how much of it has been seen; `RunFileError` for one that cannot be read, also by `look`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)

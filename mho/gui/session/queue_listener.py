@@ -9,16 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mho.errors import MhoError, QueueError
 from mho.gui.session.bench_safety import Use
 from mho.gui.session.loading import load_procedures
-from mho.runs.liveness import lives
-
-if TYPE_CHECKING:
-    from mho.running.queue import Job, Lane
-    from mho.running.runner import Event, RunnerClient, RunnerState, Watch
+from mho.running import queue as job_queue
+from mho.running import runner as runners
 
 KEPT = 5000
 """Largest number of events that wait to be shown; beyond this the oldest are dropped, as the run file has them all."""
@@ -34,35 +30,28 @@ class WatchRefused:
     """A runner that cannot be watched: the reason, and its state; None when it does not answer."""
 
     reason: str
-    state: RunnerState | None = None
+    state: runners.RunnerState | None = None
 
 
 class RunnerListener:
     """Receives the events of a bench's runner; when the runner ends, it waits for the next one.
 
     A runner that has too many watchers is asked for its state from time to time.
-
-    Parameters
-    ----------
-    queue : Path
-        The queue's file.
-    bench : str
-        Packaged name or bench file.
     """
 
     def __init__(self, queue: Path, bench: str) -> None:
         self._queue, self._bench = queue, bench
-        self._heard: deque[Event | WatchRefused | None] = deque(maxlen=KEPT)
+        self._heard: deque[runners.Event | WatchRefused | None] = deque(maxlen=KEPT)
         self._over = threading.Event()
-        self._watch: Watch | None = None
+        self._watch: runners.Watch | None = None
         threading.Thread(target=self._listen, name="runner", daemon=True).start()
 
-    def take(self, most: int) -> list[Event | WatchRefused | None]:
+    def take(self, most: int) -> list[runners.Event | WatchRefused | None]:
         """Return at most `most` events since the last call, the oldest first.
 
         None among them means that there is no runner, or no longer one.
         """
-        heard: list[Event | WatchRefused | None] = []
+        heard: list[runners.Event | WatchRefused | None] = []
         with suppress(IndexError):
             while len(heard) < most:
                 heard.append(self._heard.popleft())
@@ -76,9 +65,8 @@ class RunnerListener:
 
     def _listen(self) -> None:
         load_procedures()
-        from mho.running.runner import RunnerClient
 
-        client = RunnerClient(self._queue, self._bench)
+        client = runners.RunnerClient(self._queue, self._bench)
         last: object = self  # nothing was received yet
         while not self._over.is_set():
             now = None
@@ -98,13 +86,11 @@ class RunnerListener:
             self._over.wait(RETRY)
 
 
-def _asked(client: RunnerClient, error: QueueError) -> WatchRefused | None:
+def _asked(client: runners.RunnerClient, error: QueueError) -> WatchRefused | None:
     """Ask a runner that refuses watchers with `error` for its state; None when there is no runner."""
-    from mho.running.runner import NoRunnerError
-
     try:
         return WatchRefused(str(error), client.status(ANSWER_WITHIN))
-    except NoRunnerError:
+    except runners.NoRunnerError:
         return None
     except QueueError as silent:
         return WatchRefused(str(silent))
@@ -129,7 +115,7 @@ class QueueListener:
         self,
         queue: Path,
         bench: str,
-        changed: Callable[[list[Job], Lane, Use], None],
+        changed: Callable[[list[job_queue.Job], job_queue.Lane, Use], None],
         failed: Callable[[MhoError], None],
     ) -> None:
         self._path, self._bench, self._changed, self._failed = queue, bench, changed, failed
@@ -154,24 +140,22 @@ class QueueListener:
 
     def _follow(self) -> None:
         from mho.input_files import bench_key
-        from mho.running.queue import ACTIVE, NO_REVISION, Queue
-        from mho.running.runner import as_it_stands
 
         bench = bench_key(self._bench)
         look = self._uses()
-        known: dict[int, Job] = {}  # by number, as they stood at `revision`
-        revision = NO_REVISION
-        active: dict[int, Job] = {}  # jobs that are being run, as they stand
+        known: dict[int, job_queue.Job] = {}  # by number, as they stood at `revision`
+        revision = job_queue.NO_REVISION
+        active: dict[int, job_queue.Job] = {}  # jobs that are being run, as they stand
         use, look_at = Use(), 0.0
-        with Queue(self._path) as queue:
+        with job_queue.Queue(self._path) as queue:
             fresh = True
             while not self._over.is_set():
                 if fresh:
                     revision, changed, order = queue.changes(bench, revision)
                     known |= {job.id: job for job in changed}
                     known = {number: known[number] for number in order}
-                    begun = {number: job for number, job in known.items() if job.status in ACTIVE}
-                    active = {number: as_it_stands(job) for number, job in begun.items()}
+                    begun = {number: job for number, job in known.items() if job.status in job_queue.ACTIVE}
+                    active = {number: runners.as_it_stands(job) for number, job in begun.items()}
                     lane = queue.lane(bench)
                     use = look(
                         begun
@@ -182,15 +166,17 @@ class QueueListener:
                 if time.monotonic() >= look_at:
                     look_at = time.monotonic() + USE_LOOK
                     fresh |= look(begun) != use or any(
-                        as_it_stands(job).status != active[number].status for number, job in begun.items()
+                        runners.as_it_stands(job).status != active[number].status
+                        for number, job in begun.items()
                     )
 
-    def _uses(self) -> Callable[[Mapping[int, Job]], Use]:
+    def _uses(self) -> Callable[[Mapping[int, job_queue.Job]], Use]:
         """Return which processes use the bench. On a simulated bench, or none, only the jobs that have begun count."""
         from mho.instruments.bench import holder, last_taken
         from mho.instruments.bench_file import load_bench_file
+        from mho.runs.liveness import lives
 
-        def lost(begun: Mapping[int, Job]) -> frozenset[int]:
+        def lost(begun: Mapping[int, job_queue.Job]) -> frozenset[int]:
             return frozenset(
                 number
                 for number, job in begun.items()
@@ -202,7 +188,7 @@ class QueueListener:
         except MhoError:  # the panels show the error
             return lambda begun: Use(lost=lost(begun))
 
-        def look(begun: Mapping[int, Job]) -> Use:
+        def look(begun: Mapping[int, job_queue.Job]) -> Use:
             has = holder(source)
             return Use(last_taken(source), "" if has is None else str(has).rstrip(","), lost(begun))
 

@@ -12,6 +12,8 @@ from typing import Literal
 
 from mho.errors import MhoError, QueueError
 from mho.processes import environment
+from mho.running import queue as job_queue
+from mho.running import runner as runners
 
 STARTED_WITHIN = 40.0  # s; the imports of a cold machine
 LOOK = 0.1  # s
@@ -23,7 +25,7 @@ Said = tuple[str, str] | None
 
 
 @dataclass(frozen=True)
-class StopTold:
+class StopOutcome:
     """The outcome of an emergency stop: whether the bench was confirmed safe, and the message to show."""
 
     safe: bool
@@ -33,16 +35,11 @@ class StopTold:
 def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
     """Send a command to the runner of the queue at `path`; without a runner, do what is possible without it.
 
-    Raises
-    ------
-    QueueError
-        The runner refuses, or does not answer.
+    QueueError is raised where the runner refuses, or does not answer.
     """
     from mho.input_files import bench_key
-    from mho.running.queue import Queue
-    from mho.running.runner import NoRunnerError, RunnerClient
 
-    client = RunnerClient(path, bench)
+    client = runners.RunnerClient(path, bench)
     try:
         match command:
             case "pause":
@@ -51,8 +48,8 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
                 client.resume()
             case "abort":
                 client.abort(job)
-    except NoRunnerError:
-        with Queue(path) as jobs:
+    except runners.NoRunnerError:
+        with job_queue.Queue(path) as jobs:
             match command:
                 case "pause":
                     jobs.hold(bench_key(bench), "paused by hand")
@@ -62,34 +59,27 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
                     raise
 
 
-def stop_at_once(path: Path, bench: str) -> StopTold:
+def stop_at_once(path: Path, bench: str) -> StopOutcome:
     """Request the runner of the queue at `path` to abort its job and make the bench safe; without a runner, do so here.
 
     An error is part of the result: then nothing is confirmed.
     """
-    from mho.running.runner import emergency_stop
-
     try:
-        return StopTold(True, emergency_stop(path, bench))
+        return StopOutcome(True, runners.emergency_stop(path, bench))
     except MhoError as error:
-        return StopTold(False, str(error))
+        return StopOutcome(False, str(error))
 
 
 def start_runner(path: Path, bench: str) -> Said:
     """Start a runner that outlives this process, unless one serves the queue at `path`, and wait until it answers.
 
-    Raises
-    ------
-    QueueError
-        It cannot be started; with its own words.
+    QueueError is raised where it cannot be started, with its own words.
     """
-    from mho.running.runner import NoRunnerError, RunnerClient
-
-    client = RunnerClient(path, bench)
+    client = runners.RunnerClient(path, bench)
     try:
         client.status()
         return None
-    except NoRunnerError:
+    except runners.NoRunnerError:
         pass
     log = path.parent / "runner.log"
     began = log.stat().st_size if log.exists() else 0
@@ -98,7 +88,7 @@ def start_runner(path: Path, bench: str) -> Said:
     while time.monotonic() < deadline:
         try:
             return "INFO", f"runner started for bench {client.bench}, process {client.status().pid}"
-        except NoRunnerError:
+        except runners.NoRunnerError:
             if process.poll() is not None:
                 words = _last_words(log, began)
                 raise QueueError(f"the runner of bench {bench!r} ended at once: {words}") from None

@@ -9,8 +9,9 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,16 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError, RunFileError
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
-from mho.gui.session.file_follower import RunFollower
-from mho.gui.session.loading import load_procedures
+from mho.gui.session.loading import load, load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
-from mho.gui.session.runner_commands import Command, StopTold, carry_out, start_runner, stop_at_once
-from mho.runs import GOING_ON, RunFile
+from mho.gui.session.runner_commands import Command, StopOutcome, carry_out, start_runner, stop_at_once
+from mho.running import queue as job_queue
+from mho.running import runner as runners
+from mho.runs import GOING_ON
+
+if TYPE_CHECKING:
+    from mho.gui.session.file_follower import RunFollower
+    from mho.runs import RunFile
 
 Then = Callable[[Any], None]
 Refused = Callable[[MhoError], None]
@@ -191,7 +197,7 @@ class ShownRun(QObject):
                 self.path = path
                 self._give_up(error)
 
-        self._background.run(lambda: RunFollower(path), then, refused)
+        self._background.run(lambda: _follower(path), then, refused)
 
     def close(self) -> None:
         """Show none."""
@@ -210,7 +216,7 @@ class ShownRun(QObject):
             return
         try:
             if self._follower is None:
-                self._take(RunFollower(self.path))
+                self._take(_follower(self.path))
             assert self._follower is not None
             news = self._follower.look()
             self._looking.start(LOOK_PERIOD if news.status in GOING_ON else REST_PERIOD)
@@ -242,9 +248,12 @@ class ShownRun(QObject):
         self._follower = self.run = None
 
 
-if TYPE_CHECKING:
-    from mho.running.queue import Job, Lane, Queue
-    from mho.running.runner import RunnerState
+def _follower(path: Path) -> RunFollower:
+    from mho.gui.session.file_follower import (
+        RunFollower,  # and with it HDF5, which an empty window does not need
+    )
+
+    return RunFollower(path)
 
 
 HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
@@ -325,9 +334,9 @@ class Session(QObject):
         self.folder = Path(folder).resolve()
         self.queue_path = self.folder / "queue.sqlite"
         self.bench = bench
-        self.jobs: list[Job] = []
-        self.lane: Lane | None = None
-        self.runner: RunnerState | None = None
+        self.jobs: list[job_queue.Job] = []
+        self.lane: job_queue.Lane | None = None
+        self.runner: runners.RunnerState | None = None
         self.silent = self._refused = ""
         self.heard = False
         self._record = SafetyRecord()
@@ -351,7 +360,7 @@ class Session(QObject):
         """Start listening to the queue and the runner."""
         bench = self.bench
 
-        def changed(jobs: list[Job], lane: Lane, use: Use) -> None:
+        def changed(jobs: list[job_queue.Job], lane: job_queue.Lane, use: Use) -> None:
             self._background.deliver(lambda: self._take_jobs(bench, jobs, lane, use))
 
         def failed(error: MhoError) -> None:
@@ -427,7 +436,7 @@ class Session(QObject):
         """Whether the running job's file is shown as it begins."""
         return self._following
 
-    def _follow(self, jobs: list[Job]) -> None:
+    def _follow(self, jobs: list[job_queue.Job]) -> None:
         """Show the run file of the job that runs, when it is there for the first time."""
         current = next((job.run for job in jobs if job.status in ("running", "paused")), None)
         if self._following and current is not None and current != self._followed and current.exists():
@@ -439,6 +448,14 @@ class Session(QObject):
     def tell(self, level: str, text: str, topic: str = "") -> None:
         """Show a message to the user; `level` and `topic` as of the signal `message`."""
         self.message.emit(level, text, topic)
+
+    @contextmanager
+    def reporting_damage(self, level: str = "ERROR") -> Iterator[None]:
+        """Show what is wrong with a run file that is read within, and go on behind it."""
+        try:
+            yield
+        except RunFileError as error:
+            self.tell(level, str(error))
 
     def _pass_on(self, said: tuple[str, str] | None) -> None:
         if said is not None:
@@ -457,7 +474,7 @@ class Session(QObject):
             lambda: stop_at_once(self.queue_path, bench), lambda told: self._stopped(bench, told)
         )
 
-    def _stopped(self, bench: str, told: StopTold) -> None:
+    def _stopped(self, bench: str, told: StopOutcome) -> None:
         if told.safe:
             self.confirmed_safe.emit(bench)
         self.stop_told.emit(
@@ -474,13 +491,13 @@ class Session(QObject):
         """Start a runner for the bench, as a process that outlives the window, unless there is one."""
         self._background.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
 
-    def change_queue(self, act: Callable[[Queue], Any], then: Callable[[Any], None] | None = None) -> None:
+    def change_queue(
+        self, act: Callable[[job_queue.Queue], Any], then: Callable[[Any], None] | None = None
+    ) -> None:
         """Run `act` on the queue in another thread; `then` gets its result in this one."""
 
         def work() -> Any:
-            from mho.running.queue import Queue
-
-            with Queue(self.queue_path) as queue:
+            with job_queue.Queue(self.queue_path) as queue:
                 return act(queue)
 
         self.ask(work, then)
@@ -491,22 +508,24 @@ class Session(QObject):
         then: Callable[[Any], None] | None = None,
         refused: Callable[[MhoError], None] | None = None,
     ) -> None:
-        """Run `work` in turn in the shared background thread; the result comes back to this thread.
+        """Run `work`, which must not use objects of the window, in turn in the shared background thread.
 
-        Parameters
-        ----------
-        work : callable
-            Must not use objects of the window.
-        then : callable, optional
-            Gets the result.
-        refused : callable, optional
-            Gets an `MhoError`; without it the error is shown as a message.
+        In this thread, `then` gets its result, and `refused` an `MhoError`, which is else shown as a message.
         """
         self._background.run(work, then, refused)
 
+    def load(self, module: str, then: Callable[[], None]) -> None:
+        """Import `module` in a thread of its own, and call `then` in this one; it fails again where it is used."""
+
+        def work() -> None:
+            with suppress(Exception):  # a package's module may raise anything
+                load(module)
+
+        self._background.run_at_once(work, lambda _: then())
+
     # --- what comes in from threads ---
 
-    def _take_jobs(self, bench: str, jobs: list[Job], lane: Lane, use: Use) -> None:
+    def _take_jobs(self, bench: str, jobs: list[job_queue.Job], lane: job_queue.Lane, use: Use) -> None:
         if bench != self.bench:
             return  # read a moment before the window turned to another
         self._record.take_lane(lane)
@@ -527,7 +546,7 @@ class Session(QObject):
         active = (job for job in self.jobs if job.status in ("running", "paused"))
         return next(((job.id, str(job.status)) for job in active), None)
 
-    def _take_runner(self, state: RunnerState | None, refused: str = "") -> None:
+    def _take_runner(self, state: runners.RunnerState | None, refused: str = "") -> None:
         """Store the runner's state, and why it refuses to be watched; both are empty when there is no runner."""
         before, self.runner = self.runner, state
         self.heard = True

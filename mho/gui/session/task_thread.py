@@ -22,17 +22,10 @@ Request = tuple[Callable[[], Any], Callable[[Any], None] | None, Callable[[str],
 
 
 class TaskThread(QObject):
-    """Runs tasks in its own thread; only the window's thread may submit them.
+    """Runs tasks in a thread with a name; only the window's thread may submit them.
 
     The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a
     window may be deleted at any moment.
-
-    Parameters
-    ----------
-    name : str
-        Of the thread.
-    parent : QObject
-        Owner, with which it is deleted; `close` waits for the running task.
     """
 
     def __init__(self, name: str, parent: QObject) -> None:

@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QWidget
 from mho.analysis import palette
 from mho.analysis.figures import BELOW, SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
 from mho.array_types import Floats
+from mho.gui.plots import ThemedPlot
 from mho.gui.signals.reading import Curves
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import ThemedPlot, colours
+from mho.gui.widgets import colours
 from mho.runs.figures import PROBABILITY, Band
 
 LINE_FROM = 3_000

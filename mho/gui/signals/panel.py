@@ -20,17 +20,14 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
-    QSplitter,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
 from mho.analysis.reports import handy_unit
-from mho.errors import RunFileError
+from mho.gui import widgets
 from mho.gui.run_window import LineAxis, RunPicture, colours_of, lookup_table, to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -61,19 +58,15 @@ class Overlays(QWidget):
         self._found: dict[Path, Contents] = {}
         self.list = QListWidget()
         self.list.setAccessibleName("runs laid over this one")
-        self.add, self.remove = QPushButton("Lay over…"), QPushButton("Remove")
-        self.add.setToolTip(f"Show the same of an earlier run, of up to {MOST_OVERLAID}")
-        self.add.clicked.connect(self._choose)
-        self.remove.clicked.connect(self._remove)
+        tip = f"Show the same of an earlier run, of up to {MOST_OVERLAID}"
+        self.add, self.remove = (
+            widgets.button("Lay over…", self._choose, tip),
+            widgets.button("Remove", self._remove),
+        )
         self.list.itemChanged.connect(lambda _: self.changed.emit())
         self.list.itemSelectionChanged.connect(self._allow)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(QLabel("Earlier runs"))
-        column.addWidget(self.list, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.add)
-        buttons.addWidget(self.remove)
+        column = widgets.column(self, QLabel("Earlier runs"), (self.list, 1), margins=0)
+        buttons = widgets.row(None, self.add, self.remove)
         column.addLayout(buttons)
         self._allow()
 
@@ -303,17 +296,9 @@ class SignalsPanel(QWidget):
         top.addStretch(1)
         for check in (self.log_x, self.log_y, self.cursors):
             top.addWidget(check)
-        middle = QSplitter(Qt.Orientation.Horizontal)
-        middle.addWidget(self.shown)
-        middle.addWidget(self.overlays)
-        middle.setSizes([800, 200])
+        middle = widgets.splitter(Qt.Orientation.Horizontal, (self.shown, 800), (self.overlays, 200))
         middle.setStretchFactor(0, 1)
-        middle.setChildrenCollapsible(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addLayout(top)
-        layout.addWidget(middle, 1)
-        layout.addWidget(self.readout)
+        widgets.column(self, top, (middle, 1), self.readout, margins=6)
 
     def close_down(self) -> None:
         """End the work in another thread."""
@@ -338,11 +323,9 @@ class SignalsPanel(QWidget):
         before = self.figure.currentData()
         self._figures, first = {}, ""
         if run is not None:
-            try:
+            with self._session.reporting_damage():
                 self._figures = {figure.name: figure for figure in figures_of(run)}
                 first = run.figures[0].name if run.figures else ""
-            except RunFileError as error:
-                self._session.tell("ERROR", str(error))
         with QSignalBlocker(self.figure):
             self.figure.clear()
             for name, figure in self._figures.items():
@@ -376,13 +359,9 @@ class SignalsPanel(QWidget):
         run, wanted = self._session.run, self._wanted()
         if run is None or wanted is None:
             return
-        try:
-            grown = _size(run, wanted) != self._size
-        except RunFileError as error:
-            self._session.tell("ERROR", str(error))
-            return
-        if grown:
-            self._show()
+        with self._session.reporting_damage():
+            if _size(run, wanted) != self._size:
+                self._show()
 
     # --- what is wanted of it ---
 
@@ -390,10 +369,8 @@ class SignalsPanel(QWidget):
         run, table = self._session.run, self.table.currentText()
         self._offer = None
         if run is not None and table:
-            try:
+            with self._session.reporting_damage():
                 self._offer = read_offer(run, table)
-            except RunFileError as error:
-                self._session.tell("ERROR", str(error))
         before = self.signal.currentText()
         with QSignalBlocker(self.signal):
             self.signal.clear()
@@ -441,11 +418,9 @@ class SignalsPanel(QWidget):
         self._size = None
         own: Contents | None = None
         if run is not None and wanted is not None:
-            try:
+            with self._session.reporting_damage():
                 self._size = _size(run, wanted)
                 own = _read(run, wanted, self.rows.currentData())
-            except RunFileError as error:
-                self._session.tell("ERROR", str(error))
         if isinstance(wanted, Figure):
             self._show_figure(wanted, own)
         else:

@@ -90,10 +90,7 @@ class TableOffer:
 def read_offer(run: RunFile, table: str) -> TableOffer:
     """Return the columns of numbers of a table, and which are plotted unless the user wants others.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged, or has no such table.
+    RunFileError is raised for a damaged file, or one that has no such table.
     """
     length = run.length(table)
     shapes: dict[str, tuple[int, ...]] = {}

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QWidget
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, ideal
 from mho.array_types import Floats
-from mho.gui.widgets import ThemedPlot, WholeAxis, colours, whole_spacings
+from mho.gui.plots import ThemedPlot, WholeAxis, whole_spacings
+from mho.gui.widgets import colours
 
 AHEAD = 6  # cycles to which the lines reach before there are that many
 
@@ -167,10 +168,7 @@ class ConvergenceView(ThemedPlot):
 class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
     """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between.
 
-    Attributes
-    ----------
-    counts : bool
-        Whether it has whole numbers only while it is linear.
+    With `counts` it has whole numbers only while it is linear.
     """
 
     counts = False

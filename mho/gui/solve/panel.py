@@ -9,31 +9,32 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSlider, QTabWidget, QVBoxLayout, QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.array_types import Floats
-from mho.errors import RunFileError
+from mho.gui import widgets
+from mho.gui.plots import ThemedPlot, WholeAxis
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.solve.convergence_view import ConvergenceView, PowersOfTen
 from mho.gui.solve.reading import (
-    Checked,
+    ComparedValues,
+    MvmErrors,
     SolveFrame,
     SolveVerdict,
-    Wrong,
-    checked_table,
+    compared_table,
     has_solutions,
-    read_checked,
     read_column,
+    read_compared,
     read_frame,
+    read_mvm_errors,
     read_number,
     read_solution,
     read_verdict,
-    read_wrong,
 )
-from mho.gui.widgets import ElidedLabel, ThemedPlot, WholeAxis, colours
+from mho.gui.widgets import ElidedLabel, colours
 from mho.runs import GOING_ON, RunFile
 
 BOTH = "circles: float64 reference, dots: solution"  # above the plot, where a legend would cover points
@@ -59,10 +60,7 @@ class SolutionView(QWidget):
         for plot in (self.values, self.errors):
             plot.getAxis("left").setWidth(62)
             plot.getAxis("left").enableAutoSIPrefix(False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.values, 3)
-        layout.addWidget(self.errors, 2)
+        widgets.column(self, (self.values, 3), (self.errors, 2), margins=0)
 
     def show_solution(
         self, solution: NDArray[np.generic] | None, reference: NDArray[np.generic] | None
@@ -174,12 +172,9 @@ class CheckView(QWidget):
         self.counts.addItem(self.wrong)
         self.against.getAxis("left").setWidth(62)
         self.counts.getAxis("left").setWidth(62)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.against, 3)
-        layout.addWidget(self.counts, 2)
+        widgets.column(self, (self.against, 3), (self.counts, 2), margins=0)
 
-    def show_checked(self, checked: Checked | None) -> None:
+    def show_compared(self, checked: ComparedValues | None) -> None:
         """Show what was measured over what was expected; None clears."""
         if checked is None:
             self.points.setData([], [])
@@ -192,7 +187,7 @@ class CheckView(QWidget):
         said = pg.siFormat(spread, suffix=checked.unit, precision=3)
         self.against.say(f"{checked.name}: {checked.measured.size} values, deviation sd {said}")
 
-    def show_wrong(self, wrong: Wrong | None) -> None:
+    def show_mvm_errors(self, wrong: MvmErrors | None) -> None:
         """Show the wrong integers of each cycle; None clears."""
         self.counts.setVisible(wrong is not None)
         if wrong is None:
@@ -255,20 +250,11 @@ class SolvePanel(QWidget):
         self.tabs.addTab(self.field, "Field")
         self.tabs.addTab(self.check, "Expected and measured")
         self.tabs.currentChanged.connect(lambda _: self._turn())
-        choice = QHBoxLayout()
-        choice.addWidget(self.cycle)
-        choice.addWidget(self.slider, 1)
+        choice = widgets.row(None, self.cycle, (self.slider, 1))
         layout.addWidget(self.tabs, 1)
         layout.addLayout(choice)
-        halves = QSplitter(Qt.Orientation.Horizontal)
-        halves.addWidget(self.convergence)
-        halves.addWidget(of_cycle)
-        halves.setSizes([500, 500])
-        halves.setChildrenCollapsible(False)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(6, 6, 6, 6)
-        whole.addWidget(self.verdict)
-        whole.addWidget(halves, 1)
+        halves = widgets.splitter(Qt.Orientation.Horizontal, (self.convergence, 500), (of_cycle, 500))
+        widgets.column(self, self.verdict, (halves, 1), margins=6)
 
         session.run_opened.connect(self._open)
         session.run_news.connect(self._take)
@@ -279,31 +265,27 @@ class SolvePanel(QWidget):
         self._cycles = self._checks = self._column = 0
         self.convergence.show_convergence(None)
         self.solution.show_solution(None, None)
-        self.check.show_checked(None)
-        self.check.show_wrong(None)
+        self.check.show_compared(None)
+        self.check.show_mvm_errors(None)
         self._offer(self._frame)
         self._limit_slider()
         self._show_verdict(None)
         if run is None:
             return
-        try:
+        with self._session.reporting_damage():
             if has_solutions(run):
                 self._frame = read_frame(run)
                 self._offer(self._frame)
-        except RunFileError as error:
-            self._session.tell("ERROR", str(error))
         self._catch_up(run)
 
     def _catch_up(self, run: RunFile) -> None:
         """Show all cycles that the run has so far."""
         self._stale = False
-        try:
+        with self._session.reporting_damage():
             self._take_convergence(run, read_convergence(run))
             self._take_cycles(run)
             self._take_checks(run)
             self._show_verdict(read_verdict(run))
-        except RunFileError as error:
-            self._session.tell("ERROR", str(error))
 
     def _show_verdict(self, verdict: SolveVerdict | None) -> None:
         """Show whether the solution converged; nothing while that is open."""
@@ -333,15 +315,13 @@ class SolvePanel(QWidget):
         if not self.isVisible():
             self._stale = True
             return
-        try:
+        with self._session.reporting_damage():
             if news.convergence is not None:
                 self._take_convergence(run, news.convergence)
                 self._take_cycles(run)
             self._take_checks(run)
             if news.status not in GOING_ON and self._verdict is None:
                 self._show_verdict(read_verdict(run))
-        except RunFileError as error:
-            self._session.tell("ERROR", str(error))
 
     def _take_convergence(self, run: RunFile, convergence: Convergence | None) -> None:
         """Show the convergence of the right-hand side that is worked on, unless the user looks at that of another one."""
@@ -358,7 +338,7 @@ class SolvePanel(QWidget):
         at_the_end = self.slider.value() >= self._cycles
         self._cycles = run.length("cycles")
         self._limit_slider()
-        self.check.show_wrong(read_wrong(run))
+        self.check.show_mvm_errors(read_mvm_errors(run))
         if at_the_end:
             self.slider.setValue(self._cycles)
         self._show_cycle()
@@ -367,20 +347,18 @@ class SolvePanel(QWidget):
         """Show measured beside expected values, if there are new ones and the view is visible."""
         if self.tabs.currentWidget() is not self.check:
             return
-        table = checked_table(run)
+        table = compared_table(run)
         count = run.length(table) if table else self._cycles
         if count != self._checks:
             self._checks = count
-            self.check.show_checked(read_checked(run))
+            self.check.show_compared(read_compared(run))
 
     def _turn(self) -> None:
         """Fill the view that was brought to the front."""
         run = self._session.run
-        try:
+        with self._session.reporting_damage():
             if run is not None:
                 self._take_checks(run)
-        except RunFileError as error:
-            self._session.tell("ERROR", str(error))
         self._show_cycle()
 
     def _limit_slider(self) -> None:
@@ -395,19 +373,16 @@ class SolvePanel(QWidget):
         self._limit_slider()
         if run is None or frame is None or not self._cycles:
             return
-        try:
+        with self._session.reporting_damage():
             index = self.slider.value() - 1
             column = read_column(run, index)
             solution, reference = read_solution(run, frame, index), frame.reference(column)
             self._show_column(run, frame, index, column)
-        except RunFileError as error:
-            self._session.tell("ERROR", str(error))
-            return
-        self.solution.show_solution(solution, reference)
-        if frame.is_complex:
-            self.constellation.show_solution(solution, reference)
-        elif frame.grid is not None:
-            self.field.show_solution(solution, frame.grid)
+            self.solution.show_solution(solution, reference)
+            if frame.is_complex:
+                self.constellation.show_solution(solution, reference)
+            elif frame.grid is not None:
+                self.field.show_solution(solution, frame.grid)
 
     def _show_column(self, run: RunFile, frame: SolveFrame, index: int, column: int) -> None:
         """Say which of several right-hand sides is shown, and show its convergence."""

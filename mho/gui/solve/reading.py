@@ -45,7 +45,7 @@ class SolveFrame:
 
 
 @dataclass(frozen=True)
-class Checked:
+class ComparedValues:
     """Measured and expected numbers, both in `unit`."""
 
     name: str
@@ -55,7 +55,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Wrong:
+class MvmErrors:
     """MVM integers by cycle: how many were read, and how many of these were not the digits' exact sum."""
 
     cycle: Floats
@@ -136,26 +136,26 @@ def read_number(run: RunFile, index: int) -> int:
     return int(run.column("cycles", "cycle", index)[0])
 
 
-def read_wrong(run: RunFile) -> Wrong | None:
+def read_mvm_errors(run: RunFile) -> MvmErrors | None:
     """Return how many MVM integers were wrong, by cycle; None when the run does not say."""
     names = ("cycle", "mvm_outputs", "mvm_wrong")
     if "cycles" not in run.tables or not set(names) <= set(run.units("cycles")):
         return None
-    return Wrong(*(run.column("cycles", name).astype(float) for name in names))
+    return MvmErrors(*(run.column("cycles", name).astype(float) for name in names))
 
 
-def checked_table(run: RunFile) -> str:
+def compared_table(run: RunFile) -> str:
     """Return the first table that says what was expected and what was measured; "" for none."""
     return next((table for table in run.tables if {"expected", "measured"} <= set(run.units(table))), "")
 
 
-def read_checked(run: RunFile) -> Checked | None:
+def read_compared(run: RunFile) -> ComparedValues | None:
     """Return what was measured beside what was expected: the first table with such columns, else INV.
 
     INV is expected to give A0^-1 times its input, with the A0 that was achieved; the one factor between inputs and
     outputs, which depends on the encoding, is fitted to the last cycle.
     """
-    table = checked_table(run)
+    table = compared_table(run)
     if not table or not run.length(table):
         return _read_inversion(run)
     start = max(0, run.length(table) - MOST_POINTS)
@@ -163,10 +163,10 @@ def read_checked(run: RunFile) -> Checked | None:
         run.column(table, name, start).astype(float).ravel()[-MOST_POINTS:]
         for name in ("expected", "measured")
     )
-    return Checked(table.replace("_", " "), expected, measured, run.units(table)["measured"])
+    return ComparedValues(table.replace("_", " "), expected, measured, run.units(table)["measured"])
 
 
-def _read_inversion(run: RunFile) -> Checked | None:
+def _read_inversion(run: RunFile) -> ComparedValues | None:
     if "cycles" not in run.tables or "matrix_achieved" not in run.arrays:
         return None
     units = run.units("cycles")
@@ -189,7 +189,9 @@ def _read_inversion(run: RunFile) -> Checked | None:
     power = float(shape @ shape)
     if not power:
         return None
-    return Checked("INV, last cycle", shape * float(shape @ measured) / power, measured, units["output"])
+    return ComparedValues(
+        "INV, last cycle", shape * float(shape @ measured) / power, measured, units["output"]
+    )
 
 
 def _complex(vector: Floats) -> NDArray[np.complex128]:

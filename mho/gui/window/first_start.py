@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
+from mho.errors import InputError
 from mho.gui import widgets
-from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.window.message_bar import WrappedLabel
 
 if TYPE_CHECKING:
+    from mho.gui.session.file_follower import News
     from mho.running.queue import Job
 
 SAMPLE = "guided-8x8.csv"
@@ -44,15 +44,9 @@ class GuidedRun(QFrame):
         self.step = OFFER
         self._job = 0
         self.text = WrappedLabel()
-        self.begin = QPushButton("Guide me")
-        self.begin.clicked.connect(self._begin)
-        self.leave = QPushButton("No, thank you")
-        self.leave.clicked.connect(self.ended)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 4, 4, 4)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.begin)
-        row.addWidget(self.leave)
+        self.begin = widgets.button("Guide me", self._begin)
+        self.leave = widgets.button("No, thank you", self.ended.emit)
+        widgets.row(self, (self.text, 1), self.begin, self.leave, margins=(10, 4, 4, 4))
         self.setStyleSheet(
             f"GuidedRun {{ background: {widgets.SIMULATED}; }} QLabel {{ color: white; font-weight: bold; }}"
         )
@@ -99,14 +93,8 @@ class GuidedRun(QFrame):
 
 
 def sample_matrix(path: Path) -> Path:
-    """Write a matrix that is easy to solve, unless it is there, and return its path.
-
-    Raises
-    ------
-    InputError
-        It cannot be written.
-    """
-    from mho.errors import InputError
+    """Write a matrix that is easy to solve, unless it is there, and return its path; else `InputError`."""
+    import numpy as np
 
     rng = np.random.default_rng(SEED)
     matrix = np.eye(ORDER) + rng.uniform(-0.4, 0.4, (ORDER, ORDER)) / ORDER

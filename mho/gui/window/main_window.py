@@ -28,31 +28,28 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QHBoxLayout,
-    QHeaderView,
     QMainWindow,
     QMenu,
     QPushButton,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QToolBar,
-    QVBoxLayout,
     QWidget,
 )
 
 from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.queue import job_sentence
-from mho.gui.run_window import Badge
 from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
 from mho.gui.session.runner_commands import Command
 from mho.gui.session.session import Session
-from mho.gui.widgets import ElidedLabel
+from mho.gui.widgets import Badge, ElidedLabel
 from mho.gui.window.first_start import GuidedRun
 from mho.gui.window.message_bar import CONFIRMED, MessageBar
 from mho.gui.window.panel_docks import PanelDock, PanelDocks
-from mho.runs import RunFile
+
+if TYPE_CHECKING:
+    from mho.running.queue import Lane
+    from mho.runs import RunFile
 
 TWICE_WITHIN = 0.8  # s between the two presses
 NEVER = -math.inf
@@ -184,13 +181,15 @@ class CommandBar(QToolBar):
         self.stop.clicked.connect(self.stop_wanted)
         row = QWidget()
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(12, 2, 4, 2)
-        layout.setSpacing(12)
-        layout.addWidget(self.standing, 1)
-        layout.addWidget(self.simulated)
-        layout.addWidget(self.light, 1)
-        layout.addWidget(self.stop)
+        widgets.row(
+            row,
+            (self.standing, 1),
+            self.simulated,
+            (self.light, 1),
+            self.stop,
+            margins=(12, 2, 4, 2),
+            spacing=12,
+        )
         self.addWidget(row)
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
@@ -261,28 +260,12 @@ class ShortcutsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
         self.resize(620, 520)
-        self.table = QTableWidget(len(rows), 3)
-        self.table.setHorizontalHeaderLabels(["Where", "Keys", "What they do"])
-        self.table.verticalHeader().setVisible(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        self.table.setAlternatingRowColors(True)
-        for row, texts in enumerate(rows):
-            for column, text in enumerate(texts):
-                self.table.setItem(row, column, QTableWidgetItem(text))
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        self.table = widgets.FactsTable(("Where", "Keys", "What they do"))
+        self.table.show_rows(rows)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.table)
-        layout.addWidget(buttons)
+        widgets.column(self, self.table, buttons)
 
-
-if TYPE_CHECKING:
-    from mho.running.queue import Lane
 
 STOP = "stop"  # the topic of what is said of an emergency stop
 LAYOUT = 1  # version of the docks; a new number discards saved layouts
@@ -292,12 +275,7 @@ THEMES: dict[widgets.Choice, str] = {"system": "As the system", "light": "Light"
 class MainWindow(QMainWindow):
     """Everything for one runs folder and one bench; closing it leaves the runner and its job alone.
 
-    Parameters
-    ----------
-    session : Session
-        Becomes the window's; started once the window is seen.
-    settings : QSettings, optional
-        Where layout and theme are kept.
+    The session becomes the window's and is started once the window is seen; `settings` keep layout and theme.
     """
 
     def __init__(self, session: Session, settings: QSettings | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from mho.analysis import palette
 from mho.gui import widgets
@@ -87,11 +87,7 @@ class MessageBar(QWidget):
         self.close_button.setText("✕")
         self.close_button.setToolTip("close this message; it stays in the log")
         self.close_button.clicked.connect(self.close_message)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(10, 4, 4, 4)
-        layout.addWidget(self.text, 1)
-        layout.addWidget(self.more)
-        layout.addWidget(self.close_button)
+        widgets.row(self, (self.text, 1), self.more, self.close_button, margins=(10, 4, 4, 4))
         self._said: list[BarMessage] = []  # the one that is shown comes last
         self._fading = QTimer(self, singleShot=True)
         self._fading.timeout.connect(self.close_message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,8 +31,8 @@ PANELS = {
 ENTRY_POINTS = "mho.panels"
 """Entry-point group of a package's panels: ``import = "my_lab.window:ImportPanel"``, a widget made of a `Session`."""
 
-FROM_THE_START = ("Experiments", "Log")
-"""Panels that are created at once, as others call them or they collect messages before they are shown."""
+FROM_THE_START = ("Experiments", "Queue", "Log")
+"""Panels that are created with the window: it is used by them, or they collect messages before they are shown."""
 
 LEFT, MIDDLE, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -48,9 +49,10 @@ SIZES = (
 
 
 class PanelDock(QDockWidget):
-    """One panel, created when it is first shown, and hidden while another one covers it.
+    """One panel, loaded and created when it is first shown, and hidden while another one covers it.
 
-    Qt treats all tabs of a place as visible; a hidden panel need not draw.
+    What draws takes a while to load: a thread does it, and the window answers meanwhile. Qt treats all tabs of a place as
+    visible; a hidden panel need not draw.
     """
 
     def __init__(self, title: str, target: str, session: Session, window: QMainWindow) -> None:
@@ -59,6 +61,7 @@ class PanelDock(QDockWidget):
         self._session = session
         self._target = target
         self.panel: QWidget | None = None
+        self._in_view = False
         holder = QWidget()
         self._place = QVBoxLayout(holder)
         self._place.setContentsMargins(0, 0, 0, 0)
@@ -72,7 +75,7 @@ class PanelDock(QDockWidget):
             policy = self.panel.sizePolicy()
             policy.setRetainSizeWhenHidden(True)  # its neighbours keep their sizes when tabs are changed
             self.panel.setSizePolicy(policy)
-            self.panel.setVisible(False)
+            self.panel.setVisible(self._in_view)
             self._place.addWidget(self.panel)
         return self.panel
 
@@ -90,11 +93,19 @@ class PanelDock(QDockWidget):
 
     def is_in_view(self) -> bool:
         """Whether it is in the window, and not covered."""
-        return self.panel is not None and self.panel.isVisible() and not self.isFloating()
+        return self._in_view and not self.isFloating()
 
     def _look(self, in_view: bool) -> None:
-        if in_view or self.panel is not None:
+        self._in_view = in_view
+        module = self._target.partition(":")[0]
+        if self.panel is not None or (in_view and module in sys.modules):
             self.made().setVisible(in_view)
+        elif in_view:
+            self._session.load(module, self._make)
+
+    def _make(self) -> None:
+        if self._in_view:
+            self.made()
 
 
 class PanelDocks:

@@ -272,7 +272,7 @@ def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
         raise fault
 
     monkeypatch.setattr("mho.cli.analysis.calibrate._fitted", fitted)
-    monkeypatch.setattr("mho.cli.analysis.calibration_table.print_calibration", lambda *_: None)
+    monkeypatch.setattr("mho.cli.analysis.calibrate.print_calibration", lambda *_: None)
     monkeypatch.setattr("mho.running.calibrating.check_runs", checked, raising=False)
     left, _, err = shell("calibrate", run, "--to", to, *(() if fault else ("--checks", "0")))
     assert (left, bool(ran)) == (code, fault is not None), err

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.text import Text
 
-from mho.cli.benches.bench_check import print_report
+from mho.cli.benches import print_report
 from mho.cli.terminal.terminal import Terminal
 from mho.instruments.checks import BenchReport, CheckFinding
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from mho import run
 from mho.cli.main import main
 from mho.cli.many_runs.queue import MOST_WAITING
-from mho.cli.many_runs.queue_display import RunnerDisplay
+from mho.cli.many_runs.runner import RunnerDisplay
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Message
 from mho.running.queue import Job, JobStatus, Queue, Reaction

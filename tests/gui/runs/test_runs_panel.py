@@ -11,7 +11,7 @@ from shiboken6 import Shiboken
 
 from mho.gui.runs.compare_view import CompareView, differences
 from mho.gui.runs.panel import FORMS, ExportDialog, RunsPanel
-from mho.gui.runs.preview import read_known
+from mho.gui.runs.preview import read_facts
 from mho.gui.runs.table import COLUMNS
 from mho.gui.session.session import Session
 from mho.runs import Layout, RecordedParameter, RunHeader, RunIndex, RunWriter
@@ -220,7 +220,7 @@ def test_only_what_differs_is_listed(qtbot, panel, folder):
     panel.index.update()
     qtbot.waitUntil(lambda: "two" in names(panel), timeout=WAIT)
     with RunIndex(folder) as index:
-        known = [read_known(index, index.find(name)) for name in ("one", "two")]
+        known = [read_facts(index, index.find(name)) for name in ("one", "two")]
     assert differences(known) == [("bits", ["12 bit", "24 bit"])]
 
 

@@ -10,7 +10,7 @@ from mho import run
 from mho.chip_maps.matrix_files import to_real_vector
 from mho.gui.session.session import Session
 from mho.gui.solve.panel import SolvePanel
-from mho.gui.solve.reading import grid_of, read_checked
+from mho.gui.solve.reading import grid_of, read_compared
 from mho.gui.widgets import colours
 from mho.procedures import Solve
 from mho.runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
@@ -219,7 +219,7 @@ def test_other_matrices_are_no_grid(matrix):
 def test_inversion_expected_and_measured(tmp_path):
     exact = np.array([0.5, -1.0, 2.0])
     with RunFile(write_solve(tmp_path / "run.h5", np.eye(3), exact)) as run:
-        checked = read_checked(run)
+        checked = read_compared(run)
 
     assert checked.unit == "V"
     np.testing.assert_allclose(checked.measured, -0.3 * exact)

@@ -31,7 +31,7 @@ import mho.gui as gui
 from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.session.bench_safety import QUEUE_UNREAD, Safety, SafetyVerdict, Use
-from mho.gui.session.runner_commands import StopTold
+from mho.gui.session.runner_commands import StopOutcome
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
 from mho.gui.window.main_window import EscapeTwice, MainWindow, ShortcutsDialog
 from mho.procedures.stream import Ended, Message, Standing
@@ -444,10 +444,10 @@ def test_what_is_confirmed_is_not_said_to_be_unsafe_any_more(window: MainWindow)
     say_unsafe()
     assert len(said()) == 4  # none takes the place of another
     messages.close_message()  # that of the queue
-    session._stopped("other.toml", StopTold(True, "bench other is safe"))
+    session._stopped("other.toml", StopOutcome(True, "bench other is safe"))
     assert len(said()) == 4
     assert messages.level == "CRITICAL"
-    session._stopped("simulated", StopTold(True, "bench simulated is safe"))
+    session._stopped("simulated", StopOutcome(True, "bench simulated is safe"))
     assert said() == ["job 4 interrupted", "bench simulated is safe"]
     assert (messages.text.text(), ground(window)) == ("bench simulated is safe", palette.GOOD)
     messages.clear()
@@ -634,6 +634,27 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
     QTimer.singleShot(300, close)
     assert gui.show_main_window(tmp_path / "runs") == 0
     assert list(tmp_path.rglob("mho.conf"))
+
+
+def test_the_window_can_be_used_before_what_draws_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "import mho.gui as gui\n"
+        "from PySide6.QtCore import QSettings\n"
+        "from PySide6.QtWidgets import QApplication, QDockWidget\n"
+        "app = QApplication([])\n"
+        "window = gui.open_main_window(sys.argv[1], settings=QSettings(sys.argv[2], QSettings.Format.IniFormat))\n"
+        "print(len(window.panel('Experiments').list.names()))\n"
+        "print({'numpy', 'h5py', 'pyqtgraph', 'psutil', 'mho.procedures.catalogue'} & {*sys.modules})\n"
+        "dock = window.findChild(QDockWidget, 'Chip')\n"
+        "while dock.panel is None or dock.panel.visibleRegion().isEmpty(): app.processEvents()\n"
+        "print(dock.panel.title)\n"
+        "window.close()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "runs"), str(tmp_path / "s.ini")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    offered, loaded, title = ended.stdout.splitlines()
+    assert (int(offered) >= 30, loaded, title) == (True, "set()", "Chip")
 
 
 @pytest.mark.thorough

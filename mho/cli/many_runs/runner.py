@@ -1,33 +1,46 @@
-"""Display of a runner's announcements in a terminal: a line for each event, and one progress bar."""
+"""``mho runner``, and a runner's announcements in a terminal: a line for each event, and one progress bar."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from mho.cli.exit_codes import UNFINISHED
 from mho.cli.many_runs.queue_tables import status_colour, took
+from mho.cli.options import Bench
 from mho.cli.terminal.terminal import Terminal
-from mho.instruments.bench_file import load_bench_file
-from mho.procedures import stream
-from mho.running.notifications import Notifier, addresses
-from mho.running.queue import ENDED, Job, JobStatus, duration, queue_path
-from mho.running.runner import Event, JobChanged, Runner, RunnerState, notifying
+from mho.lazy_names import late_imports
+from mho.running import queue as job_queue
+from mho.running import runner as runners
+
+with late_imports():
+    from mho.instruments import bench_file
+    from mho.procedures import stream
+    from mho.running import notifications
+
+
+def runner(
+    bench: Bench = "simulated",
+    once: Annotated[bool, typer.Option("--once", help="end after one job")] = False,
+    drain: Annotated[bool, typer.Option("--drain", help="end when no job waits any more")] = False,
+    notify: Annotated[
+        list[str] | None, typer.Option(help="an apprise address to tell when jobs end; default MHO_NOTIFY")
+    ] = None,
+) -> None:
+    """Carry out the queue's jobs for a bench one by one until Ctrl-C; a second Ctrl-C does not wait."""
+    if run_queue(bench, once=once, drain=drain, notify=notify or []):
+        raise typer.Exit(UNFINISHED)
 
 
 class RunnerDisplay:
-    """Draws a runner's events; a context manager.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Into a file only the lines go.
-    """
+    """Draws a runner's events; a context manager. Into a file only the lines go."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -53,17 +66,17 @@ class RunnerDisplay:
     ) -> None:
         self._live.stop()
 
-    def observe(self, event: Event) -> None:
+    def observe(self, event: runners.Event) -> None:
         """Display one event."""
-        if isinstance(event, JobChanged):
+        if isinstance(event, runners.JobChanged):
             self._line(_sentence(event.job), status_colour(event.job))
         elif isinstance(event, stream.Message):
             if event.level not in ("INFO", "DEBUG"):
                 self._line(event.text, "yellow" if event.level == "WARNING" else "bold red")
-        elif isinstance(event, RunnerState):
+        elif isinstance(event, runners.RunnerState):
             self._show(event)
 
-    def _show(self, state: RunnerState) -> None:
+    def _show(self, state: runners.RunnerState) -> None:
         if state.warning != self._warning:  # first of all
             said = state.warning or f"bench {state.bench} is confirmed safe"
             self._line(said, "bold red" if state.warning else "bold green")
@@ -79,7 +92,7 @@ class RunnerDisplay:
                 self._line(f"held: {held}", "bold yellow")
             elif not held:
                 self._line("the queue goes on", "")
-        left = "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"
+        left = "" if state.seconds_left is None else f"{job_queue.duration(state.seconds_left)} left"
         self._bar.update(
             self._task,
             description=" ".join(
@@ -95,7 +108,7 @@ class RunnerDisplay:
 
     def _line(self, text: str, style: str) -> None:
         self._said = text
-        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()) -> str:
@@ -103,26 +116,28 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
 
     Who is at the addresses `notify`, or those in ``MHO_NOTIFY``, is told of jobs that end, and of trouble.
     """
-    load_bench_file(bench)  # a missing bench would wait forever for its first job
+    bench_file.load_bench_file(bench)  # a missing bench would wait forever for its first job
     logging.getLogger("mho.running.runner.worker_process").setLevel(
         logging.WARNING
     )  # workers' errors, including tracebacks
     logging.getLogger("mho.running.runner.runner").setLevel(logging.CRITICAL + 1)  # the display says it all
-    wanted = addresses(notify)
-    notifier = None if wanted is None else Notifier(wanted)
+    wanted = notifications.addresses(notify)
+    notifier = None if wanted is None else notifications.Notifier(wanted)
     with RunnerDisplay(Terminal(stderr=True)) as display:
-        listeners = [display.observe] if notifier is None else [display.observe, notifying(notifier)]
+        listeners = [display.observe] if notifier is None else [display.observe, runners.notifying(notifier)]
         try:
-            return Runner(queue_path(), bench, listeners=listeners).serve(once=once, drain=drain)
+            return runners.Runner(job_queue.queue_path(), bench, listeners=listeners).serve(
+                once=once, drain=drain
+            )
         finally:
             if notifier is not None:
                 notifier.close()
 
 
-def _sentence(job: Job) -> str:
+def _sentence(job: job_queue.Job) -> str:
     text = f"job {job.id} {job.status}: {job.order.in_words()}"
-    if job.status is JobStatus.RUNNING:
+    if job.status is job_queue.JobStatus.RUNNING:
         return f"{text}  ->  {job.run}"
-    if job.status in ENDED:
-        text += f", {duration(took(job))}"
+    if job.status in job_queue.ENDED:
+        text += f", {job_queue.duration(took(job))}"
     return f"{text}: {job.outcome}" if job.outcome else text

@@ -1,0 +1,160 @@
+"""``mho bench …`` and ``mho chip …``: benches checked, made safe, shown and served; what is kept of a chip beside its map.
+
+What connects and what reads is imported when it is called: the help is to be there at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mho.analysis import reports
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.options import AsJson, BenchArgument, Force, Runs
+from mho.cli.terminal.sentences import say
+from mho.cli.terminal.terminal import Terminal
+from mho.errors import UnsafeError
+from mho.instruments import opening
+from mho.lazy_names import late_imports
+from mho.processes import SafetyResult
+from mho.running import queue
+
+with late_imports():
+    from mho.chip_maps import defects as chip_defects
+    from mho.instruments import bench_file, checks, laboratory
+
+
+SHOWN = 50
+
+
+def print_defects(defects: chip_defects.DefectList, console: Console) -> None:
+    """Print one row a defect, how many there are of each class, and how many cells are formed."""
+    if defects.formed:
+        arrays = ", ".join(f"{one.cells} of {one.array}" for one in defects.formed)
+        console.print(Text(f"cells that have been formed: {arrays}"))
+    if not defects.defects:
+        console.print(Text(f"no defects on chip {defects.chip}"))
+        return
+    table = Table("where", "defect", "found", "run", "seen", box=None)
+    for one in defects.defects[:SHOWN]:
+        seen = ", ".join(filter(None, (one.reason, one.lost_by)))
+        table.add_row(*map(Text, (str(one.place), one.kind, one.found[:16], one.run, seen)))
+    console.print(table)
+    if len(defects.defects) > SHOWN:
+        console.print(Text(f"and {len(defects.defects) - SHOWN} more, see --json"))
+    counts = Counter(one.kind for one in defects.defects)
+    console.print(Text("; ".join(f"{count} {name}" for name, count in counts.most_common())))
+
+
+chip_app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@chip_app.callback()
+def chip() -> None:
+    """Keep what is known of a chip."""
+
+
+@chip_app.command()
+def defects(
+    runs: Runs,
+    to: Annotated[
+        Path | None, typer.Option(help="the list (.toml) to add them to; without it they are only shown")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Collect the cells that runs found defective or formed, into the list that placement and programming go by."""
+    found = reports.collect_defects(runs)
+    for path, why in found.without:
+        say(f"{path} {why}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.defects.model_dump(), indent=2))
+    else:
+        print_defects(found.defects, Terminal())
+    if to is not None:
+        whole, new = chip_defects.add_defects(to, found.defects)
+        say(f"{to}: {len(whole.defects)} defects of chip {whole.chip}, {new} of them new", err=as_json)
+
+
+STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
+
+
+def print_report(report: checks.BenchReport, console: Console) -> None:
+    """Print a report as a table, and whether the bench may be used."""
+    table = Table(
+        "", "checked", "", "found", "what to do", title=f"bench {report.bench}", title_justify="left"
+    )
+    subject = ""
+    for finding in report.findings:
+        if finding.subject != subject and subject:
+            table.add_section()
+        table.add_row(
+            finding.subject if finding.subject != subject else "", finding.what,
+            Text(finding.verdict, STYLES[finding.verdict]), Text(finding.detail), Text(finding.advice),
+        )  # fmt: skip
+        subject = finding.subject
+    console.print(table)
+    wrong = sum(finding.verdict == "wrong" for finding in report.findings)
+    notes = sum(finding.verdict == "note" for finding in report.findings)
+    console.print(
+        f"{wrong} wrong, {notes} to note" if wrong or notes else "all is well",
+        style=STYLES["wrong" if wrong else "note" if notes else "ok"],
+    )  # fmt: skip
+
+
+bench_app = typer.Typer(no_args_is_help=True)
+
+
+@bench_app.command()
+def check(bench: BenchArgument = "simulated", force: Force = False) -> None:
+    """Open every instrument of a bench and say what is wrong with it and what to do."""
+    report = checks.check_bench(bench, force=force)
+    print_report(report, Terminal())
+    if not report.ok:
+        raise typer.Exit(UNFINISHED)
+
+
+@bench_app.command()
+def safe(bench: BenchArgument = "simulated") -> None:
+    """Take every output of a bench to 0 V and off, confirmed by read-back: after a crash, or when outputs were left on."""
+    try:
+        done = opening.confirm_bench_safe(bench)
+    except UnsafeError as error:
+        if said := queue.tell_queue(bench, SafetyResult(False, str(error), error.live)):
+            typer.echo(said, err=True)
+        raise
+    for role, identity in done.identities.items():
+        typer.echo(f"{role:7s} safe  {identity}{'  (was on)' if role in done.left_on else ''}")
+    if said := queue.tell_queue(bench, SafetyResult(True, confirmed=done.at)):  # which may have warned of it
+        typer.echo(said)
+
+
+@bench_app.command()
+def show(bench: BenchArgument = "simulated") -> None:
+    """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
+    typer.echo(bench_file.load_bench_file(bench).text, nl=False)
+
+
+@bench_app.command()
+def serve(
+    bench: BenchArgument = "simulated",
+    port: Annotated[int, typer.Option(help="of the first instrument; 0 takes any that are free")] = 5025,
+    write: Annotated[
+        Path | None, typer.Option(help="a bench file to write that reaches them as real instruments")
+    ] = None,
+) -> None:
+    """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
+
+    def announce(source: bench_file.BenchSource, server: laboratory.Server) -> None:
+        typer.echo(server.listing())
+        if write is not None:
+            laboratory.write_served(write, laboratory.served_text(source, server.endpoints))
+            typer.echo(f"{write}  reaches them as real instruments")
+
+    laboratory.serve_bench(bench, port, announce)

@@ -1,1 +1,0 @@
-"""The verbs on benches and chips, and what they print."""
