@@ -30,7 +30,7 @@ from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
 from mho.gui.runs.index_thread import Found, IndexThread, Search, Words
-from mho.gui.runs.preview import Known, RunPreview, read_known, set_tags
+from mho.gui.runs.preview import Known, RunPreview, read_known
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -422,7 +422,7 @@ class RunsPanel(QWidget):
     def _tag(self, words: tuple[str, ...]) -> None:
         known = self.preview.known
         if known is not None:
-            self._annotate(lambda index: set_tags(index, known.run, words))
+            self._annotate(lambda index: index.annotations.set_tags(known.run.facts.run_id, *words))
 
     def _note(self, text: str) -> None:
         known = self.preview.known

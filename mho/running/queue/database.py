@@ -351,21 +351,19 @@ def order_row(order: Order) -> dict[str, str | int | None]:
     Raises
     ------
     QueueError
-        For a parameter that is no text, number or truth value.
+        For a parameter that is no text, finite number or truth value.
     """
-    try:
-        parameters = json.dumps(order.parameters, allow_nan=False)
-    except (TypeError, ValueError):
-        wrong = next(
-            k for k, v in order.parameters.items() if not isinstance(v, str | int | float | bool | None)
-        )
-        raise QueueError(
-            f"parameter {wrong!r} of {order.procedure} cannot wait in a queue, which keeps text and numbers; save "
-            "it to a file and give the file's name"
-        ) from None
+    for name, value in order.parameters.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise QueueError(
+                f"parameter {name!r} of {order.procedure} cannot wait in a queue, which keeps text and finite numbers; "
+                "save it to a file and give the file's name"
+            ) from None
     return {
         "procedure": order.procedure,
-        "parameters": parameters,
+        "parameters": json.dumps(order.parameters),
         "bench": order.bench,
         "seed": order.seed,
         "preset": order.preset,

@@ -37,6 +37,7 @@ Revision = tuple[int, int]
 """Number of the last change of a job that was there, and id of the last that was added."""
 NO_REVISION: Revision = (-1, 0)
 SAFED = "made safe by a fresh process"
+_NO_WARNING: dict[str, Any] = {"unsafe": False, "unsafe_reason": "", "live": ()}
 
 
 def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -317,17 +318,16 @@ class Queue:
             return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
 
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
-        """Record that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
-        return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
+        """Record when every output of `bench` was last read back as off (Unix time, s), and by whom."""
+        with self._database.changing():
+            lane = _read_back(self._database.lane(bench), when, by)
+            return self._database.put_lane(replace(lane, **_NO_WARNING))
 
     def acknowledge(self, bench: str) -> Lane:
         """Record that a user states that `bench` is safe; nothing was read back."""
-        return self._warn_no_more(bench, acknowledged=time.time())
-
-    def _warn_no_more(self, bench: str, **known: Any) -> Lane:
         with self._database.changing():
             lane = self._database.lane(bench)
-            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=(), **known))
+            return self._database.put_lane(replace(lane, acknowledged=time.time(), **_NO_WARNING))
 
     def touch(self, bench: str) -> Lane:
         """Write the state of the queue of `bench` unchanged, to find out whether the file can be written."""
@@ -403,10 +403,8 @@ class Queue:
             if decision.hold:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
                 lane = replace(lane, held=True, reason=hold)
-            if confirmed is not None and confirmed > (lane.confirmed or 0.0):
-                lane = replace(
-                    lane, confirmed=confirmed, confirmed_by=f"read back when job {number} had ended"
-                )
+            if confirmed is not None:
+                lane = _read_back(lane, confirmed, f"read back when job {number} had ended")
             self._database.put_lane(lane)
             return self._set(number, **columns)
 
@@ -426,3 +424,8 @@ class Queue:
 
     def _end_of_line(self, bench: str) -> int:
         return int(self._database.value("SELECT max(position) FROM jobs WHERE bench = ?", (bench,)) or 0) + 1
+
+
+def _read_back(lane: Lane, when: float, by: str) -> Lane:
+    """Return a lane whose bench was read back as off; unless that is older than what another process has noted."""
+    return replace(lane, confirmed=when, confirmed_by=by) if when >= (lane.confirmed or 0.0) else lane

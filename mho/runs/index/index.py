@@ -197,20 +197,28 @@ class Annotations:
         return {run: tuple(tag for _, tag in group) for run, group in groupby(found, lambda row: str(row[0]))}
 
     def tag(self, run_id: str, *tags: str) -> None:
-        """Add tags to a run.
+        """Add tags to a run; one that it has in other capitals stays as it is.
 
         Raises
         ------
         InputError
             A tag is no plain word.
         """
-        for tag in tags:
-            if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
-                raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
+        _check_tags(tags)
         with self._writing():
-            self._store.executemany(
-                "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(run_id, tag) for tag in tags]
-            )
+            self._add(run_id, tags)
+
+    def set_tags(self, run_id: str, *tags: str) -> None:
+        """Give a run these tags and no others; raises as `tag`."""
+        _check_tags(tags)
+        with self._writing():
+            self._store.execute("DELETE FROM tags WHERE run_id = ?", (run_id,))
+            self._add(run_id, tags)
+
+    def _add(self, run_id: str, tags: Sequence[str]) -> None:
+        there = "SELECT 1 FROM tags WHERE run_id = ?1 AND fold(tag) = fold(?2)"
+        new = f"INSERT INTO tags SELECT ?1, ?2 WHERE NOT EXISTS ({there})"
+        self._store.executemany(new, [(run_id, tag) for tag in tags])
 
     def untag(self, run_id: str, *tags: str) -> None:
         """Remove tags from a run.
@@ -222,11 +230,11 @@ class Annotations:
         """
         has = self.tags().get(run_id, ())
         for tag in tags:
-            if tag.lower() not in (one.lower() for one in has):
+            if tag.casefold() not in (one.casefold() for one in has):
                 raise InputError(f"the run has no tag {tag!r}; it has {', '.join(has) or 'none'}")
         with self._writing():
             self._store.executemany(
-                "DELETE FROM tags WHERE run_id = ? AND tag = ?", [(run_id, tag) for tag in tags]
+                "DELETE FROM tags WHERE run_id = ? AND fold(tag) = fold(?)", [(run_id, tag) for tag in tags]
             )
 
     def note(self, run_id: str, text: str) -> None:
@@ -256,6 +264,12 @@ class Annotations:
             )
         with writing(self._store):
             yield
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    for tag in tags:
+        if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
+            raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
 
 
 NEWEST_FIRST = "-start"
