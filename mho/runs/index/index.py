@@ -435,7 +435,7 @@ class RunIndex:
         Raises
         ------
         RunFileError
-            No run, or more than one, answers to `name`.
+            No run, or more than one, answers to `name`; copies of one run are one, files that cannot be read are not.
         """
         path = Path(name)
         whole, root = path.resolve(), self.folder.resolve()
@@ -446,7 +446,7 @@ class RunIndex:
             runs = [run for run in self._select("instr(path, ?) > 0", [stem]) if run.path.stem == stem]
         if not runs and len(str(name)) >= 4:
             runs = self._select("substr(run_id, 1, ?) = ?", [len(str(name)), str(name).lower()])
-        if len({run.facts.run_id for run in runs}) > 1:
+        if len({run.facts.run_id or run.path for run in runs}) > 1:
             several = " or ".join(str(run.path) for run in runs[:5])
             raise RunFileError(f"{str(name)!r} may mean {several}; name one by its path")
         if not runs:

@@ -464,6 +464,11 @@ def test_a_run_is_found_by_path_name_and_identity(
     index.update()
     with pytest.raises(RunFileError, match=r"'a' may mean a\.h5 or sub/a\.h5"):
         index.find("a")
+    for name in ("x.h5", "sub/x.h5"):
+        (folder / name).write_text("no run")
+    index.update()
+    with pytest.raises(RunFileError, match=r"'x' may mean x\.h5 or sub/x\.h5"):
+        index.find("x")
 
 
 @pytest.mark.thorough
