@@ -614,6 +614,14 @@ def test_somebody_new_is_offered_a_guided_run_once(
     assert again.guide is None
 
 
+@pytest.mark.parametrize("key", ["layout", "geometry"])
+def test_damaged_settings_keep_no_window_from_opening(
+    open_main: Callable[..., MainWindow], tmp_path: Path, key
+) -> None:
+    QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat).setValue(key, "nonsense")
+    assert open_main(tmp_path / "runs").commands.stop.isVisible()
+
+
 @pytest.mark.thorough
 def test_a_folder_that_cannot_be_made_is_said(
     open_main: Callable[..., MainWindow], tmp_path: Path, qtbot

@@ -29,9 +29,7 @@ FORM = Pulse("set", 4.0, 1e-6, 1.6)
 SET = Pulse("set", 3.0, 100e-9, 1.6)
 RESET = Pulse("reset", 1.5, 100e-9, 2.8)
 
-cells = st.builds(
-    Cell, st.sampled_from(["multiply", "invert_positive"]), st.integers(0, 2), st.integers(0, 2)
-)
+cells = st.sampled_from([Cell("multiply", 0, 0), Cell("multiply", 1, 1)])
 uses = st.sampled_from(["read", "sweep", "set", "reset", "multiply", "rest", "safe"])
 crosspoints = st.sampled_from(["1A01", "1B02", "1C01", "1D03", "1A03", "4H12"])
 resources = st.sampled_from(
