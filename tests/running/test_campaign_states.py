@@ -101,6 +101,10 @@ class CampaignStates(RuleBasedStateMachine):
     def inputs_of(self, number: int) -> tuple[int, int]:
         return self.now[f"a{number}"], self.now["b"]
 
+    @staticmethod
+    def numbers_of(share: CampaignShare) -> list[int]:
+        return [number for number in range(1, COUNT + 1) if (number - share.number) % share.of == 0]
+
     def sum_of(self, number: int) -> float:
         matrix, rhs = self.made[number]
         return float(matrix * ord(str(number)) + rhs * ord("b"))
@@ -112,11 +116,11 @@ class CampaignStates(RuleBasedStateMachine):
         return Campaign(load_plan(self.folder / "plan.toml"), self.folder / "out", share=share)
 
     def is_changed(self, share: CampaignShare) -> bool:
-        mine = [number for number in self.made.keys() | self.strange if share.has(number)]
+        mine = set(self.numbers_of(share)) & (self.made.keys() | self.strange)
         return any(number in self.strange or self.made[number] != self.inputs_of(number) for number in mine)
 
     def check_rows(self, rows: list[Row], share: CampaignShare, finished_before: set[int]) -> None:
-        assert [row["number"] for row in rows] == [n for n in range(1, COUNT + 1) if share.has(n)]
+        assert [row["number"] for row in rows] == self.numbers_of(share)
         for row in rows:
             number = row["number"]
             if number in self.made:
@@ -135,18 +139,21 @@ class CampaignStates(RuleBasedStateMachine):
         share=st.sampled_from([CampaignShare(), CampaignShare(), CampaignShare(1, 2), CampaignShare(2, 2)]),
         killed=st.none() | numbers,
         edited=st.none() | st.tuples(st.integers(1, COUNT), inputs, variants),
+        restored=st.booleans(),
     )
     def carry_out(
-        self, share: CampaignShare, killed: int | None, edited: tuple[int, str, int] | None
+        self, share: CampaignShare, killed: int | None, edited: tuple[int, str, int] | None, restored: bool
     ) -> None:
         """Carry out a share; the process may be killed in a run, and a file may be edited after some rows."""
+        if restored:
+            self.bring_back()
         (self.folder / "killed").write_text("nothing" if killed is None else f"a{killed}")
         begun = self.campaign(share)
         if self.is_changed(share):
             with pytest.raises(ChangedInputError, match="bring back what was, or choose another"):
                 begun.carry_out(OneByOne())  # type: ignore[arg-type]
             return
-        before = {number for number in self.made if share.has(number)}
+        before = self.made.keys() & self.numbers_of(share)
         depends_on = {number: self.inputs_of(number) for number in range(1, COUNT + 1)}
         ended: list[int] = []
 
@@ -163,10 +170,10 @@ class CampaignStates(RuleBasedStateMachine):
             assert killed is not None
             assert killed not in ended
         except ChangedInputError:
-            left = [n for n in range(1, COUNT + 1) if share.has(n) and n not in ended]
+            left = [number for number in self.numbers_of(share) if number not in ended]
             assert depends_on[left[0]] != self.inputs_of(left[0])
         else:
-            assert killed is None or killed in before or not share.has(killed)
+            assert killed is None or killed in before or killed not in self.numbers_of(share)
             if edited is None:
                 self.check_rows(rows, share, before)
         assert sorted(set(ended)) == sorted(ended)  # each once
@@ -186,15 +193,14 @@ class CampaignStates(RuleBasedStateMachine):
     def edit(self, name: str, variant: int) -> None:
         self.put(name, variant)
 
-    @precondition(lambda self: self.made)
     @rule()
     def bring_back(self) -> None:
-        """Give all finished runs what they were made with, as far as they agree, and take the others away."""
-        _, self.now["b"] = next(iter(self.made.values()))
-        self.put("b", self.now["b"])
-        for number, (matrix, rhs) in list(self.made.items()):
+        """Give all finished runs what they were made with, as far as they agree, and take the other files away."""
+        self.put("b", next(iter(self.made.values()), (1, 1))[1])
+        for number in range(1, COUNT + 1):
+            matrix, rhs = self.made.get(number, (1, self.now["b"]))
             self.put(f"a{number}", matrix)
-            if rhs != self.now["b"]:
+            if rhs != self.now["b"] or number in self.strange:
                 self.damage(number, "deleted")
 
     @rule(number=numbers, how=st.sampled_from(["deleted", "cut", "text"]))
@@ -231,4 +237,4 @@ class CampaignStates(RuleBasedStateMachine):
         assert all(self.file(number).exists() for number in self.made)
 
 
-TestCampaignStates, TestCampaignStatesThoroughly = daily_and_thorough(CampaignStates, examples=5, steps=10)
+TestCampaignStates, TestCampaignStatesThoroughly = daily_and_thorough(CampaignStates, examples=6, steps=10)
