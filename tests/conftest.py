@@ -12,6 +12,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -107,6 +108,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="BENCH.toml",
         help="run the hardware tests, and only these, on this bench",
     )
+    parser.addoption(
+        "--random-order",
+        type=int,
+        metavar="SEED",
+        help="shuffle the files, and the tests within each, as this seed says",
+    )
 
 
 if why_no_qt():
@@ -181,6 +188,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.getoption("bench") and item.path.is_relative_to(HARDWARE):
             item.add_marker("hardware")
+    if config.getoption("random_order") is not None:
+        _shuffle(items, random.Random(config.getoption("random_order")))
+
+
+def _shuffle(items: list[pytest.Item], rng: random.Random) -> None:
+    """Shuffle files, then the tests of each, so that a file is set up once; every process of xdist finds the same order."""
+    files = {path: rng.random() for path in dict.fromkeys(item.path for item in items)}
+    rng.shuffle(items)
+    items.sort(key=lambda item: files[item.path])
 
 
 def pytest_collection_finish() -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from filelock import FileLock, Timeout
 from pydantic import Field, field_validator, model_validator
 
 from mho.cell_sets import PackedCells, cells_lines, united
@@ -51,6 +52,9 @@ FORMING = ("unformed", "good", "good", "good")
 """The class that follows from each code of the maps ``ARRAY_forming_state``: not formed, formed, over-formed, conducted."""
 
 Defect = Literal["stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady"]
+
+
+BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
 
 class Place(NamedTuple):
@@ -297,31 +301,43 @@ def chip_with_defects(chip: ChipMap, text: str, source: str = "the list of defec
 def add_defects(path: Path, new: DefectList) -> tuple[DefectList, int]:
     """Add findings to the list at `path`, which is made where there is none; return it whole, with how many are new.
 
-    The file is replaced in one step by one that has all the old findings, so that no interruption loses any. What
-    another program has added meanwhile is read again and kept.
+    The file is replaced in one step by one that has all the old findings, so that no interruption loses any. Two
+    processes of mho wait for each other; what an editor has changed meanwhile is read again and kept.
 
     Raises
     ------
     ChipMapError
         The file is no list, is one of another chip, or cannot be written; it is then as it was.
     """
-    for _ in range(10):
-        before = _stamp(path)
-        old = read_defects(path) or DefectList(chip=new.chip)
-        if old.chip != new.chip:
-            raise ChipMapError(
-                f"the list of defects {path} is of chip {old.chip!r}, and the runs are of {new.chip!r}: choose another "
-                "file; nothing was changed"
-            )
-        known = {one.place for one in old.defects}
-        try:
-            whole = old.merged(new.defects).with_formed(new.formed)
-        except ValueError as error:
-            raise ChipMapError(f"the list of defects {path}: {error}; nothing was changed") from None
-        whole = whole.model_copy(update={"map_sha256": new.map_sha256})
-        if _replaced(path, whole.text(), before):
-            return whole, len({one.place for one in whole.defects} - known)
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=BUSY):
+            for _ in range(10):
+                before = _stamp(path)
+                whole, count = _with_new(path, new)
+                if _replaced(path, whole.text(), before):
+                    return whole, count
+    except (Timeout, OSError) as error:
+        why = "another process changes it" if isinstance(error, Timeout) else error.strerror
+        raise ChipMapError(
+            f"cannot write the list of defects {path} ({why}); what was there is as it was"
+        ) from None
     raise ChipMapError(f"the list of defects {path} is changed again and again by another program; try later")
+
+
+def _with_new(path: Path, new: DefectList) -> tuple[DefectList, int]:
+    """Return the list at `path` with more findings, and how many are new."""
+    old = read_defects(path) or DefectList(chip=new.chip)
+    if old.chip != new.chip:
+        raise ChipMapError(
+            f"the list of defects {path} is of chip {old.chip!r}, and the runs are of {new.chip!r}: choose another "
+            "file; nothing was changed"
+        )
+    try:
+        whole = old.merged(new.defects).with_formed(new.formed)
+    except ValueError as error:
+        raise ChipMapError(f"the list of defects {path}: {error}; nothing was changed") from None
+    whole = whole.model_copy(update={"map_sha256": new.map_sha256})
+    return whole, len({one.place for one in whole.defects} - {one.place for one in old.defects})
 
 
 def _replaced(path: Path, text: str, before: tuple[int, int] | None) -> bool:
@@ -336,10 +352,6 @@ def _replaced(path: Path, text: str, before: tuple[int, int] | None) -> bool:
             return False
         draft.replace(path)
         return True
-    except OSError as error:
-        raise ChipMapError(
-            f"cannot write the list of defects {path} ({error.strerror}); what was there is as it was"
-        ) from None
     finally:
         draft.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def test_a_list_grows_and_the_hash_of_the_map_follows(tmp_path):
     assert (new, whole.map_sha256) == (1, "b")
     assert parse_defects(path.read_text("utf-8")) == whole
     assert [one.place.row for one in whole.defects] == [1, 3]
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, f".{path.name}.lock"}
 
 
 def test_a_list_of_another_chip_or_one_that_is_damaged_stays_as_it_is(tmp_path):
@@ -173,7 +174,7 @@ def test_a_list_that_cannot_be_written_stays_as_it_is(tmp_path, monkeypatch):
     with pytest.raises(ChipMapError, match="No space left on device"):
         add_defects(path, DefectList(chip="reference", defects=(finding(9, 9),)))
     assert path.read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 1
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, f".{path.name}.lock"}
 
 
 def test_what_another_program_adds_meanwhile_is_kept(tmp_path, monkeypatch):
@@ -191,6 +192,24 @@ def test_what_another_program_adds_meanwhile_is_kept(tmp_path, monkeypatch):
     add_defects(path, DefectList(chip="reference", defects=(finding(3, 4),)))
     listed = {one.place[1:] for one in parse_defects(path.read_text("utf-8")).defects}
     assert listed == {(1, 2), (3, 4), (8, 8), (9, 9)}
+
+
+def test_two_processes_that_add_at_the_same_moment_lose_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "chip.defects.toml"
+    replace, started = Path.replace, []
+
+    def slow(self: Path, target: Path) -> Path:  # the moment between the last look and the new file
+        if not started:
+            other = DefectList(chip="reference", defects=(finding(8, 8),))
+            started.append(threading.Thread(target=add_defects, args=(path, other)))
+            started[0].start()
+            started[0].join(0.1)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", slow)
+    add_defects(path, DefectList(chip="reference", defects=(finding(),)))
+    started[0].join()
+    assert {one.place[1:] for one in parse_defects(path.read_text("utf-8")).defects} == {(1, 2), (8, 8)}
 
 
 def test_what_our_pulses_destroyed_stays_so_in_any_order_of_the_runs():

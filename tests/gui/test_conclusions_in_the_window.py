@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from queue_runners import LIVING
+from window_steps import PATIENCE
 
 from mho.analysis import palette
 from mho.gui.queue import COLUMNS as JOB_COLUMNS
@@ -17,7 +18,6 @@ from mho.gui.widgets import colours
 from mho.running.queue import JobStatus, Order, Queue
 from mho.runs import Conclusion, Layout, RunHeader, RunWriter, Status
 
-WAIT = 15_000  # ms
 END = Conclusion("4 of 4 cells <unformed>", ("relay 3 answered late",), measured=False)
 LINE = "4 of 4 cells <unformed>: nothing measured (1 warning)"
 CONCLUSION, OUTCOME, STATUS = (
@@ -49,7 +49,7 @@ def test_in_the_table_of_runs_and_in_its_preview(session, qtbot):
     panel = RunsPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    qtbot.waitUntil(lambda: panel.model.rowCount() == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 1, timeout=PATIENCE)
     cell = panel.model.index(0, CONCLUSION)
     assert cell.data() == LINE
     assert "relay 3 answered late" in panel.model.data(cell, Qt.ItemDataRole.ToolTipRole)
@@ -57,7 +57,7 @@ def test_in_the_table_of_runs_and_in_its_preview(session, qtbot):
     assert painted.name() == colours().doubtful.lower()
     panel.table.selectRow(0)
     heading = panel.preview.heading
-    qtbot.waitUntil(lambda: "nothing measured" in heading.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "nothing measured" in heading.text(), timeout=PATIENCE)
     assert "finished, nothing measured: 4 of 4 cells &lt;unformed&gt; (1 warning)" in heading.text()
     assert "relay 3 answered late" in heading.text()
     panel.close_down()
@@ -72,7 +72,7 @@ def test_in_the_table_of_jobs(session, qtbot):
         qtbot.addWidget(panel)
         panel.show()
         session.start()
-        qtbot.waitUntil(lambda: panel.model.rowCount() == 1, timeout=WAIT)
+        qtbot.waitUntil(lambda: panel.model.rowCount() == 1, timeout=PATIENCE)
         assert panel.model.index(0, OUTCOME).data() == LINE
         painted = panel.model.index(0, STATUS).data(Qt.ItemDataRole.ForegroundRole)
         assert painted.name() == colours().doubtful.lower()

@@ -34,7 +34,6 @@ def start_in_terminal(path: Path) -> tuple[subprocess.Popen[bytes], int]:
     deadline = time.monotonic() + 60
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(0.5)
     assert process.poll() is None, os.read(mine, 10_000)
     return process, mine
 

@@ -118,9 +118,8 @@ def test_the_same_run_again_adds_no_object_to_the_process(procedure, bench, tmp_
         return objects + h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_ALL)
 
     counts = [count() for _ in range(7)]
-    assert (
-        np.median(np.diff(counts)) < 4
-    )  # a cache may fill once; Python's own nodes of a context come and go
+    # A cache may fill once; Python's own nodes of a context come and go, so that every other run has as many.
+    assert np.median(np.subtract(counts[2:], counts[:-2])) < 8
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -151,8 +151,7 @@ def test_a_bench_that_a_forked_process_may_use_after_its_parent_is_made_safe_whe
 )
 def test_a_procedure_that_sleeps_is_ended_when_it_is_asked_to(runs, how, numbers, status):
     process = runs.start(how)
-    time.sleep(0.3)
-    assert unsafe_roles(runs.laboratory) == ROLES
+    eventually(lambda: unsafe_roles(runs.laboratory) == ROLES)
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.1)
@@ -188,7 +187,7 @@ def test_what_the_shell_lets_a_run_ignore_stays_ignored_and_the_rest_is_heard(ru
 def test_a_worker_whose_supervisor_is_killed_ends_on_a_safe_bench(runs, how):
     process = runs.start(how)
     worker = runs.worker_of(process)
-    time.sleep(0.3)
+    eventually(lambda: unsafe_roles(runs.laboratory) == ROLES)
     process.kill()
     eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     eventually(lambda: unsafe_roles(runs.laboratory) == set())

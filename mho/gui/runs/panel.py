@@ -27,7 +27,7 @@ from mho.errors import RunFileError
 from mho.gui import widgets
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
 from mho.gui.runs.index_thread import FilterWords, IndexThread, Search, SearchResult
-from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts, set_tags
+from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -389,7 +389,7 @@ class RunsPanel(QWidget):
     def _tag(self, words: tuple[str, ...]) -> None:
         known = self.preview.known
         if known is not None:
-            self._annotate(lambda index: set_tags(index, known.run, words))
+            self._annotate(lambda index: index.annotations.set_tags(known.run.facts.run_id, *words))
 
     def _note(self, text: str) -> None:
         known = self.preview.known

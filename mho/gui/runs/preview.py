@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -138,10 +137,3 @@ class RunPreview(QWidget):
         if self.note.text().strip():
             self.note_wanted.emit(self.note.text())
             self.note.clear()
-
-
-def set_tags(index: RunIndex, run: IndexedRun, words: Sequence[str]) -> None:
-    """Set the tags of `run` to these; raises as `mho.runs.index.index.Annotations`."""
-    has = index.annotations.tags().get(run.facts.run_id, ())
-    index.annotations.tag(run.facts.run_id, *(word for word in words if word not in has))
-    index.annotations.untag(run.facts.run_id, *(word for word in has if word not in words))

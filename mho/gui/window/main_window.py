@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject, QSettings, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -498,11 +498,11 @@ class MainWindow(QMainWindow):
         widgets.choose(name)
 
     def _restore_layout(self) -> None:
-        """Restore the layout of the last session."""
+        """Restore the layout of the last session, unless the settings were damaged."""
         geometry, state = self.settings.value("geometry"), self.settings.value("layout")
-        if geometry is not None:
+        if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
-        if state is not None:
+        if isinstance(state, QByteArray):
             self.restoreState(state, LAYOUT)
         self.commands.setVisible(True)
         self._message_strip.setVisible(False)

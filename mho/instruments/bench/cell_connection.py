@@ -115,12 +115,12 @@ class CellLines:
         self._word_line(0.0)
 
     def switch_to(self, crosspoints: frozenset[str]) -> None:
-        """Idle the bench, then close these crosspoints and no others."""
+        """Close these crosspoints and no others; what somebody closed at the matrix meanwhile is opened, too."""
         switch = self._tools.switch
         if switch is None or crosspoints == self._closed:
             return
-        closed = switch.closed() if self._closed is None else self._closed
         self._closed = None
+        closed = switch.closed()
         switch.open_paths(sorted(set(closed) - crosspoints))
         switch.close_paths(sorted(crosspoints.difference(closed)))
         self._closed = crosspoints

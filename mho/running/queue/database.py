@@ -332,20 +332,18 @@ def _path(text: str | None) -> Path | None:
 def order_row(order: Order) -> dict[str, str | int | None]:
     """Return the columns of `jobs` that an order fills.
 
-    `QueueError` for a parameter that is no text, number or truth value.
+    `QueueError` for a parameter that is no text, finite number or truth value.
     """
-    try:
-        parameters = json.dumps(order.parameters, allow_nan=False)
-    except (TypeError, ValueError):
-        wrong = next(
-            k for k, v in order.parameters.items() if not isinstance(v, str | int | float | bool | None)
-        )
-        raise QueueError(
-            f"parameter {wrong!r} of {order.procedure} cannot wait in a queue, which keeps text and numbers; save "
-            "it to a file and give the file's name"
-        ) from None
+    for name, value in order.parameters.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise QueueError(
+                f"parameter {name!r} of {order.procedure} cannot wait in a queue, which keeps text and finite numbers; "
+                "save it to a file and give the file's name"
+            ) from None
     return {
-        "procedure": order.procedure, "parameters": parameters, "bench": order.bench, "seed": order.seed,
+        "procedure": order.procedure, "parameters": json.dumps(order.parameters), "bench": order.bench, "seed": order.seed,
         "preset": order.preset, "output": None if order.output is None else str(order.output),
         "folder": str(order.folder), "after": order.after, "force": order.force,
         "labels": json.dumps(order.labels.given(), ensure_ascii=False),

@@ -36,6 +36,7 @@ GO_ON = Decision()
 Revision = tuple[int, int]
 NO_REVISION: Revision = (-1, 0)
 SAFED = "made safe by a fresh process"
+_NO_WARNING: dict[str, Any] = {"unsafe": False, "unsafe_reason": "", "live": ()}
 
 
 def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -302,12 +303,14 @@ class Queue:
         return self._set_lane(bench, held=False, reason="")
 
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
-        """Record that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
-        return self._set_lane(bench, unsafe=False, unsafe_reason="", live=(), confirmed=when, confirmed_by=by)
+        """Record when every output of `bench` was last read back as off (Unix time, s), and by whom."""
+        with self._database.changing():
+            lane = _read_back(self._database.lane(bench), when, by)
+            return self._database.put_lane(replace(lane, **_NO_WARNING))
 
     def acknowledge(self, bench: str) -> Lane:
         """Record that a user states that `bench` is safe; nothing was read back."""
-        return self._set_lane(bench, unsafe=False, unsafe_reason="", live=(), acknowledged=time.time())
+        return self._set_lane(bench, acknowledged=time.time(), **_NO_WARNING)
 
     def touch(self, bench: str) -> Lane:
         """Write the state of the queue of `bench` unchanged, to find out whether the file can be written."""
@@ -381,10 +384,8 @@ class Queue:
             if decision.hold:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
                 lane = replace(lane, held=True, reason=hold)
-            if confirmed is not None and confirmed > (lane.confirmed or 0.0):
-                lane = replace(
-                    lane, confirmed=confirmed, confirmed_by=f"read back when job {number} had ended"
-                )
+            if confirmed is not None:
+                lane = _read_back(lane, confirmed, f"read back when job {number} had ended")
             self._database.put_lane(lane)
             return self._set(number, **columns)
 
@@ -499,3 +500,8 @@ class DeferredWrites:
         if not self._trouble:
             self._say("CRITICAL", f"{error}. It is tried again, and no job is begun before")
         self._trouble = str(error)
+
+
+def _read_back(lane: Lane, when: float, by: str) -> Lane:
+    """Return a lane whose bench was read back as off; unless that is older than what another process has noted."""
+    return replace(lane, confirmed=when, confirmed_by=by) if when >= (lane.confirmed or 0.0) else lane

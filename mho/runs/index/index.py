@@ -184,24 +184,32 @@ class Annotations:
         }
 
     def tag(self, run_id: str, *tags: str) -> None:
-        """Add tags to a run; `InputError` where a tag is no plain word."""
-        for tag in tags:
-            if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
-                raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
+        """Add tags to a run; one that it has in other capitals stays. `InputError` where a tag is no plain word."""
+        _check_tags(tags)
         with self._writing():
-            self._store.executemany(
-                "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(run_id, tag) for tag in tags]
-            )
+            self._add(run_id, tags)
+
+    def set_tags(self, run_id: str, *tags: str) -> None:
+        """Give a run these tags and no others; raises as `tag`."""
+        _check_tags(tags)
+        with self._writing():
+            self._store.execute("DELETE FROM tags WHERE run_id = ?", (run_id,))
+            self._add(run_id, tags)
+
+    def _add(self, run_id: str, tags: Sequence[str]) -> None:
+        there = "SELECT 1 FROM tags WHERE run_id = ?1 AND fold(tag) = fold(?2)"
+        new = f"INSERT INTO tags SELECT ?1, ?2 WHERE NOT EXISTS ({there})"
+        self._store.executemany(new, [(run_id, tag) for tag in tags])
 
     def untag(self, run_id: str, *tags: str) -> None:
         """Remove tags from a run; `InputError` where the run has no such tag."""
         has = self.tags().get(run_id, ())
         for tag in tags:
-            if tag.lower() not in (one.lower() for one in has):
+            if tag.casefold() not in (one.casefold() for one in has):
                 raise InputError(f"the run has no tag {tag!r}; it has {', '.join(has) or 'none'}")
         with self._writing():
             self._store.executemany(
-                "DELETE FROM tags WHERE run_id = ? AND tag = ?", [(run_id, tag) for tag in tags]
+                "DELETE FROM tags WHERE run_id = ? AND fold(tag) = fold(?)", [(run_id, tag) for tag in tags]
             )
 
     def note(self, run_id: str, text: str) -> None:
@@ -225,6 +233,12 @@ class Annotations:
             )
         with writing(self._store):
             yield
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    for tag in tags:
+        if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
+            raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
 
 
 NEWEST_FIRST = "-start"
@@ -388,7 +402,7 @@ class RunIndex:
         Raises
         ------
         RunFileError
-            No run, or more than one, answers to `name`.
+            No run, or more than one, answers to `name`; copies of one run are one, files that cannot be read are not.
         """
         path = Path(name)
         whole, root = path.resolve(), self.folder.resolve()
@@ -399,7 +413,7 @@ class RunIndex:
             runs = [run for run in self._select("instr(path, ?) > 0", [stem]) if run.path.stem == stem]
         if not runs and len(str(name)) >= 4:
             runs = self._select("substr(run_id, 1, ?) = ?", [len(str(name)), str(name).lower()])
-        if len({run.facts.run_id for run in runs}) > 1:
+        if len({run.facts.run_id or run.path for run in runs}) > 1:
             several = " or ".join(str(run.path) for run in runs[:5])
             raise RunFileError(f"{str(name)!r} may mean {several}; name one by its path")
         if not runs:

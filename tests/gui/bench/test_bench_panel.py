@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidget
 from queue_procedures import Reading
 from queue_runners import Desk, running, served_bench
+from window_steps import PATIENCE
 
 from mho import run
 from mho.gui.bench.facts import in_units, margin, read_facts
@@ -23,15 +24,13 @@ from mho.running.queue import Lane
 from mho.running.runner.messages import RunnerState
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status
 
-SOON = 20_000  # ms
-
 
 @pytest.fixture
 def panel(session: Session, qtbot) -> BenchPanel:
     panel = BenchPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    qtbot.waitUntil(lambda: panel.facts is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.facts is not None, timeout=PATIENCE)
     return panel
 
 
@@ -156,7 +155,7 @@ def test_a_run_without_pulses_tells_nothing_of_limits(panel: BenchPanel, tmp_pat
 def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPanel, qtbot) -> None:
     qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
     assert not panel.check.isEnabled()
-    with qtbot.waitSignal(panel.session.message, timeout=3 * SOON) as said:
+    with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
         pass
     assert said.args[0] == "WARNING"
     assert said.args[1].startswith("bench check: nothing wrong, 1 to note. bench, contact: ")
@@ -186,13 +185,13 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
         smu = laboratory.devices[load_bench_file("simulated").bench.instruments.smu.address]
         smu.write(b":SOUR:VOLT 4.5;:OUTP ON\n")  # by its own knobs
         with running(desk, drain=False):
-            qtbot.waitUntil(lambda: session.runner is not None and panel.facts is not None, timeout=SOON)
+            qtbot.waitUntil(lambda: session.runner is not None and panel.facts is not None, timeout=PATIENCE)
             session.open_run(real_solve)
             assert session.runner.state == "idle"
             assert session.safety.verdict is SafetyVerdict.UNKNOWN
             assert "nothing was read" in panel.standing.text()
             assert all(row[CONNECTION:] == [NEVER, "", ""] for row in rows(panel.instruments))
-            with qtbot.waitSignal(session.message, timeout=3 * SOON) as said:
+            with qtbot.waitSignal(session.message, timeout=PATIENCE) as said:
                 qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
             assert said.args[0] == "ERROR"
             assert session.safety.verdict is SafetyVerdict.LIVE
@@ -205,15 +204,15 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
             assert any(line.startswith("output: on") for line in below(panel, "smu"))
             assert session.safety.verdict is SafetyVerdict.LIVE
             smu.write(b":OUTP OFF\n")
-            with qtbot.waitSignal(session.message, timeout=3 * SOON):
+            with qtbot.waitSignal(session.message, timeout=PATIENCE):
                 qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
             # Unknown until it is seen that the process which checked has left the bench.
-            qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
+            qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=PATIENCE)
             qtbot.wait(50)
             with open_bench(bench):  # a script, of which the queue knows nothing
-                qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.UNKNOWN, timeout=SOON)
+                qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.UNKNOWN, timeout=PATIENCE)
                 assert "this process, since " in session.safety.text
-            qtbot.waitUntil(lambda: "a process took the bench at " in session.safety.text, timeout=SOON)
+            qtbot.waitUntil(lambda: "a process took the bench at " in session.safety.text, timeout=PATIENCE)
             assert session.safety.verdict is SafetyVerdict.UNKNOWN
 
 
@@ -244,16 +243,16 @@ def test_a_served_bench_is_called_by_its_file(session: Session, tmp_path: Path, 
         session.set_bench(bench)
         panel = BenchPanel(session)
         qtbot.addWidget(panel)
-        qtbot.waitUntil(lambda: panel.facts is not None, timeout=SOON)
+        qtbot.waitUntil(lambda: panel.facts is not None, timeout=PATIENCE)
         assert panel.name.text() == "Bench served.toml ('simulated'), chip reference"
 
 
 def test_a_bench_that_is_not_there_is_said(panel: BenchPanel, qtbot) -> None:
-    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+    with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
         panel.session.set_bench("nowhere.toml")
     assert said.args[0] == "ERROR"
     assert "nowhere.toml" in said.args[1]
-    with qtbot.waitSignal(panel.session.message, timeout=3 * SOON) as said:
+    with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
         qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
     assert "nowhere.toml" in said.args[1]
 

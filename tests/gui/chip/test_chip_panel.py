@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 from run_writers import WriterProcess
+from window_steps import PATIENCE
 
 from mho.gui import widgets
 from mho.gui.chip.canvas import BAD
@@ -17,7 +18,6 @@ from mho.gui.run_window import NO_CELL
 from mho.gui.session.session import Session
 from mho.procedures.cell_range import parse_lines
 
-WAIT = 10_000  # ms
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -44,7 +44,7 @@ def programmed(qtbot, session, panel, tmp_path):
     """The panel on a finished run."""
     run = pulse_runs.programmed(tmp_path / "run.h5")
     session.open_run(tmp_path / "run.h5")
-    qtbot.waitUntil(lambda: panel.complete, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.complete, timeout=PATIENCE)
     return run
 
 
@@ -152,7 +152,7 @@ def test_the_mouse_reads_a_cell_with_units(qtbot, panel, programmed):
 def test_until_a_cell_is_clicked_the_spread_over_all_cells_is_shown(qtbot, panel, programmed):
     histogram = panel.side.histogram
     used = np.isfinite(programmed.conductance)
-    qtbot.waitUntil(lambda: histogram.counts.sum() == used.sum(), timeout=WAIT)
+    qtbot.waitUntil(lambda: histogram.counts.sum() == used.sum(), timeout=PATIENCE)
     assert histogram.plot.isVisible()
     assert f"multiply, conductance of {used.sum()} cells: mean " in histogram.heading.text()
     marked = sorted(line.value() for line in histogram._wanted)
@@ -181,7 +181,7 @@ def test_a_click_opens_the_history_of_a_cell(qtbot, panel, programmed):
     assert not panel.history.canvas.isVisible()
     row, column = int(LINES[0][0]), int(LINES[1][4])
     click(qtbot, panel, row, column)
-    qtbot.waitUntil(lambda: panel.history.complete and len(panel.history.history) > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.history.complete and len(panel.history.history) > 0, timeout=PATIENCE)
     assert panel.canvas.cell == (row, column)
     history = panel.history.history
     assert history.conductance[-1] == programmed.conductance[0, 4]
@@ -192,14 +192,14 @@ def test_a_click_opens_the_history_of_a_cell(qtbot, panel, programmed):
     qtbot.keyClick(panel.canvas, Qt.Key.Key_Down)  # to the bad row
     qtbot.keyClick(panel.canvas, Qt.Key.Key_Down)
     assert panel.canvas.cell == (row + 2, column)
-    qtbot.waitUntil(lambda: panel.history.complete, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.history.complete, timeout=PATIENCE)
     assert panel.history.history.conductance[-1] == programmed.conductance[1, 4]
 
 
 def test_the_history_is_read_with_the_mouse(qtbot, panel, programmed):
     click(qtbot, panel, int(LINES[0][0]), int(LINES[1][4]))
     view = panel.history
-    qtbot.waitUntil(lambda: view.complete and view.canvas.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: view.complete and view.canvas.isVisible(), timeout=PATIENCE)
     view.against.setCurrentText("over time")
     qtbot.wait(50)
     plot = view.canvas.getItem(0, 0)
@@ -213,7 +213,7 @@ def test_the_history_is_read_with_the_mouse(qtbot, panel, programmed):
 def test_a_cell_that_was_left_alone_says_so(qtbot, panel, programmed):
     panel.whole.click()
     click(qtbot, panel, 20, 20)
-    qtbot.waitUntil(lambda: "left this cell alone" in panel.history.heading.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "left this cell alone" in panel.history.heading.text(), timeout=PATIENCE)
     assert not panel.history.canvas.isVisible()
 
 
@@ -231,19 +231,19 @@ def test_a_double_click_zooms_to_a_cell(qtbot, panel, programmed):
 
 def test_dragging_selects_cells_for_the_form(qtbot, session, panel, programmed):
     panel.whole.click()
-    with qtbot.waitSignal(session.cells_selected, timeout=WAIT) as told:
+    with qtbot.waitSignal(session.cells_selected, timeout=PATIENCE) as told:
         drag(qtbot, panel, (2, 4), (9, 12))
     assert told.args == ["multiply", "2:10", "4:13"]
     assert panel.bar.text.text() == "72 cells selected: rows 2:10, columns 4:13"
 
-    with qtbot.waitSignal(session.cells_selected, timeout=WAIT) as told:
+    with qtbot.waitSignal(session.cells_selected, timeout=PATIENCE) as told:
         drag(qtbot, panel, (20, 30), (21, 31), Qt.KeyboardModifier.ControlModifier)
     assert told.args == ["multiply", "2:10, 20:22", "4:13, 30:32"]
     assert panel.bar.selection.count == 76
     rows, columns = (parse_lines(text, "lines") for text in told.args[1:])
     assert len(rows) * len(columns) == panel.bar.selection.crossings
 
-    with qtbot.waitSignal(session.cells_selected, timeout=WAIT):
+    with qtbot.waitSignal(session.cells_selected, timeout=PATIENCE):
         drag(qtbot, panel, (15, 25), (23, 39), Qt.KeyboardModifier.ShiftModifier)
     assert panel.bar.selection.count == 72
 
@@ -304,7 +304,7 @@ def test_known_bad_cells_are_hatched(qtbot, panel, programmed):
 
 
 def test_without_a_run_the_chip_of_the_bench_is_there_to_choose_cells(qtbot, session, panel):
-    qtbot.waitUntil(lambda: panel.array.count() == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.array.count() == 3, timeout=PATIENCE)
     assert panel.array.currentText() == "multiply"
     panel.array.setCurrentText("invert_negative")
     places = []
@@ -313,8 +313,8 @@ def test_without_a_run_the_chip_of_the_bench_is_there_to_choose_cells(qtbot, ses
         places.append(place(panel, 0, 0))
         return len(places) > 5 and len(set(map(str, places[-5:]))) == 1
 
-    qtbot.waitUntil(settled, timeout=WAIT)
-    with qtbot.waitSignal(session.cells_selected, timeout=WAIT) as told:
+    qtbot.waitUntil(settled, timeout=PATIENCE)
+    with qtbot.waitSignal(session.cells_selected, timeout=PATIENCE) as told:
         drag(qtbot, panel, (0, 0), (31, 31))
     assert told.args == ["invert_negative", "0:32", "0:32"]
     click(qtbot, panel, 3, 3)
@@ -323,14 +323,14 @@ def test_without_a_run_the_chip_of_the_bench_is_there_to_choose_cells(qtbot, ses
 
 def test_a_bench_that_is_not_there_is_said(qtbot, session, panel):
     session.set_bench("missing.toml")
-    qtbot.waitUntil(lambda: "missing.toml" in panel.readout.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "missing.toml" in panel.readout.text(), timeout=PATIENCE)
     assert not panel.array.isEnabled()
 
 
 @pytest.mark.parametrize("make", [run_samples.whole_run, run_samples.other_run, run_samples.empty_run])
 def test_runs_of_other_procedures(qtbot, session, panel, tmp_path, make):
     session.open_run(make(tmp_path / "run.h5"))
-    qtbot.waitUntil(lambda: panel.complete, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.complete, timeout=PATIENCE)
     if panel.grid is not None:
         click(qtbot, panel, 1, 1)
         assert not panel.history.canvas.isVisible()
@@ -347,7 +347,7 @@ def test_pulses_are_shown_as_they_come(qtbot, session, panel, writer, tmp_path):
         def shown():
             return np.array_equal(panel.grid.conductance[np.ix_(*LINES)], told.conductance, equal_nan=True)
 
-        qtbot.waitUntil(shown, timeout=WAIT)
+        qtbot.waitUntil(shown, timeout=PATIENCE)
         writer.tell("pulse")
         told.pulse()
     told.finish()
@@ -357,13 +357,13 @@ def test_pulses_are_shown_as_they_come(qtbot, session, panel, writer, tmp_path):
 def test_the_history_of_a_cell_grows_while_it_is_watched(qtbot, session, panel, writer, tmp_path):
     writer.tell("pulse")
     session.open_run(tmp_path / "live.h5")
-    qtbot.waitUntil(lambda: panel.complete, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.complete, timeout=PATIENCE)
     click(qtbot, panel, int(LINES[0][0]), int(LINES[1][1]))
-    qtbot.waitUntil(lambda: len(panel.history.history) > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(panel.history.history) > 0, timeout=PATIENCE)
     before = len(panel.history.history)
     for _ in range(4):
         writer.tell("pulse")
-    qtbot.waitUntil(lambda: len(panel.history.history) > before + 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(panel.history.history) > before + 3, timeout=PATIENCE)
     assert (np.diff(panel.history.history.time) > 0).all()
 
 
@@ -373,20 +373,20 @@ def test_the_panel_rests_when_the_run_is_over(qtbot, session, panel, writer, tmp
     session.open_run(tmp_path / "live.h5")
     assert panel._timer.isActive()
     writer.end("finish")
-    qtbot.waitUntil(lambda: not panel._timer.isActive(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not panel._timer.isActive(), timeout=PATIENCE)
 
 
 @pytest.mark.thorough
 def test_a_file_damaged_while_it_is_shown_leaves_the_panel_alive(qtbot, session, panel, writer, tmp_path):
     writer.tell("pulse")
     session.open_run(tmp_path / "live.h5")
-    qtbot.waitUntil(lambda: panel.complete, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.complete, timeout=PATIENCE)
     said = []
     session.message.connect(lambda level, text: said.append(text))
     writer.kill()
     path = tmp_path / "live.h5"
     path.write_bytes(path.read_bytes()[:2000])
-    qtbot.waitUntil(lambda: bool(said), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
     click(qtbot, panel, 3, 4)
     panel.quantity.setCurrentText("pulses")
     assert panel.isVisible()
@@ -395,12 +395,12 @@ def test_a_file_damaged_while_it_is_shown_leaves_the_panel_alive(qtbot, session,
 def test_another_run_takes_its_place(qtbot, session, panel, programmed, tmp_path):
     click(qtbot, panel, int(LINES[0][0]), int(LINES[1][0]))
     session.open_run(run_samples.whole_run(tmp_path / "solved.h5"))
-    qtbot.waitUntil(lambda: panel.complete, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.complete, timeout=PATIENCE)
     assert texts(panel.array) == ["invert_positive", "invert_negative", "multiply"]
     assert np.isfinite(panel.grid.conductance).any()
     assert panel.bar.selection.count == 0
     session.close_run()
-    qtbot.waitUntil(lambda: panel.array.count() == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.array.count() == 3, timeout=PATIENCE)
     assert np.isnan(panel.grid.conductance).all()
 
 
@@ -436,15 +436,15 @@ def test_cells_that_the_run_destroyed_are_hatched_and_said_once_it_has_ended(qtb
     run.image()
     run.writer.flush()
     session.open_run(tmp_path / "run.h5")
-    qtbot.waitUntil(lambda: panel.images_shown, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.images_shown, timeout=PATIENCE)
     assert not panel.canvas.marks[4, 6] & BAD
     run.writer.set_result(LOST)
     run.finish()
-    qtbot.waitUntil(lambda: bool(panel.canvas.marks[4, 6] & BAD), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(panel.canvas.marks[4, 6] & BAD), timeout=PATIENCE)
     assert (panel.canvas.marks & BAD).sum() == 4 * BAD
     point(qtbot, panel, 4, 6)
-    qtbot.waitUntil(lambda: "row 4, column 6" in panel.readout.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "row 4, column 6" in panel.readout.text(), timeout=PATIENCE)
     assert "destroyed by this run's own pulses (over-voltage, 4.5 V on the bit line)" in panel.readout.text()
     assert "known to be bad" not in panel.readout.text()
     session.open_run(tmp_path / "run.h5")  # and when it is opened afterwards
-    qtbot.waitUntil(lambda: bool(panel.canvas.marks[4, 6] & BAD), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(panel.canvas.marks[4, 6] & BAD), timeout=PATIENCE)

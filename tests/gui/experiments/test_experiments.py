@@ -7,7 +7,7 @@ from pymeasure.experiment import BooleanParameter, FloatParameter
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit
 from queue_runners import SUPPORT, served_bench
-from window_steps import choose, drop_file, press
+from window_steps import PATIENCE, choose, drop_file, press
 
 from mho.gui.experiments.orders import check_of, words_of
 from mho.gui.experiments.panel import ExperimentsPanel
@@ -20,8 +20,6 @@ from mho.procedures import Procedure
 from mho.procedures.manifest import describe
 from mho.running.queue import Order, Queue
 from mho.runs import Labels
-
-SOON = 20_000  # ms
 
 
 @pytest.fixture
@@ -53,11 +51,11 @@ def type_into(panel: ExperimentsPanel, name: str, text: str, qtbot) -> None:
 def edit_first(panel: ExperimentsPanel, qtbot) -> None:
     """Ask to change the first job, and wait for its form: the procedures on offer may still be on their way."""
     panel.session.edit_wanted.emit(panel.session.jobs[0])
-    qtbot.waitUntil(lambda: panel.form is not None and panel.buttons.change.isVisible(), timeout=SOON)
+    qtbot.waitUntil(lambda: panel.form is not None and panel.buttons.change.isVisible(), timeout=PATIENCE)
 
 
 def test_procedures_are_found_by_any_word_and_shown_in_groups(panel: ExperimentsPanel, qtbot) -> None:
-    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=PATIENCE)
     assert {"read", "program", "solve"} <= set(panel.list.names())
     qtbot.keyClicks(panel.list.search, "linear digital")
     assert panel.list.names() == ["solve"]
@@ -78,7 +76,7 @@ def test_a_name_that_is_typed_whole_is_taken_whatever_else_it_is_found_in(
 
 
 def test_a_procedure_is_chosen_by_a_click(panel: ExperimentsPanel, qtbot) -> None:
-    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=PATIENCE)
     tree = panel.list.tree
     groups = [tree.topLevelItem(place) for place in range(tree.topLevelItemCount())]
     cells = next(group for group in groups if group.text(0) == "Cells")
@@ -93,7 +91,7 @@ def test_what_cannot_be_used_is_marked_as_it_is_typed(panel: ExperimentsPanel, q
     interval = panel.form.fields["interval"]
     type_into(panel, "interval", "3 V", qtbot)
     assert "not a unit of its kind" in interval.reason.text()
-    qtbot.waitUntil(interval.reason.isVisible, timeout=SOON)
+    qtbot.waitUntil(interval.reason.isVisible, timeout=PATIENCE)
     assert interval.editor.styleSheet()
     assert not panel.buttons.queue.isEnabled()
     type_into(panel, "interval", "250 ms", qtbot)
@@ -145,7 +143,7 @@ def test_what_only_the_whole_shows_is_said_where_the_estimate_would_be(
 ) -> None:
     choose(panel, "solve", qtbot)
     type_into(panel, "matrix", "nowhere.csv", qtbot)
-    qtbot.waitUntil(lambda: "nowhere.csv" in panel.estimate.text(), timeout=SOON)
+    qtbot.waitUntil(lambda: "nowhere.csv" in panel.estimate.text(), timeout=PATIENCE)
     assert not panel.buttons.queue.isEnabled()
 
 
@@ -154,7 +152,7 @@ def test_time_and_pulses_are_estimated_before_anything_is_queued(
 ) -> None:
     choose(panel, "solve", qtbot)
     type_into(panel, "matrix", str(matrix), qtbot)
-    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=PATIENCE)
     assert panel.expected.pulses > 0
     assert f"{panel.expected.pulses:,} pulses" in panel.estimate.text()
 
@@ -167,12 +165,12 @@ def test_an_order_is_queued_as_typed_behind_the_others_and_run_now_before_them(
     qtbot.keyClicks(panel.conditions.seed_line, "7")
     panel.conditions.cells.setCurrentText("quiet")
     press(panel.buttons.queue, qtbot)
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=PATIENCE)
     choose(panel, "solve", qtbot)
     type_into(panel, "matrix", str(matrix), qtbot)
     press(panel.buttons.run_now, qtbot)
     qtbot.waitUntil(
-        lambda: [job.order.procedure for job in panel.session.jobs] == ["solve", "read"], timeout=SOON
+        lambda: [job.order.procedure for job in panel.session.jobs] == ["solve", "read"], timeout=PATIENCE
     )
     first, second = (job.order for job in panel.session.jobs)
     assert first.parameters == {"matrix": str(matrix)}
@@ -183,17 +181,17 @@ def test_an_order_is_queued_as_typed_behind_the_others_and_run_now_before_them(
 def test_a_job_that_waits_is_changed_in_the_form_and_keeps_its_place(panel: ExperimentsPanel, qtbot) -> None:
     with Queue(panel.session.queue_path) as queue:
         first, _ = (queue.add(Order("read", {"repeats": count}, seed=3)) for count in (2, 3))
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=PATIENCE)
     edit_first(panel, qtbot)
     assert panel.form.values() == {"repeats": "2"}
     assert panel.buttons.change.text() == f"Change job {first.id}"
     assert not panel.buttons.queue.isVisible()
     type_into(panel, "repeats", "5", qtbot)
     press(panel.buttons.change, qtbot)
-    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=PATIENCE)
     assert [job.id for job in panel.session.jobs] == [first.id, first.id + 1]
     assert panel.session.jobs[0].order.seed == 3
-    qtbot.waitUntil(panel.buttons.queue.isVisible, timeout=SOON)
+    qtbot.waitUntil(panel.buttons.queue.isVisible, timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -205,26 +203,26 @@ def test_a_job_that_insists_on_limits_keeps_that_when_it_is_changed_and_no_other
     panel.session.set_bench(str(bench))
     with Queue(panel.session.queue_path) as queue:
         queue.add(Order("read", {"repeats": 2}, bench=str(bench), force=True))
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=PATIENCE)
     edit_first(panel, qtbot)
     assert not panel.conditions.insist.isHidden()
     type_into(panel, "repeats", "5", qtbot)
-    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # it is not refused
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=PATIENCE)  # it is not refused
     press(panel.buttons.change, qtbot)
-    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=PATIENCE)
     assert panel.session.jobs[0].order.force
     choose(panel, "read", qtbot)
     assert panel.conditions.insist.isHidden()
     assert not panel.order().force
-    qtbot.waitUntil(lambda: "46 V is beyond" in panel.estimate.text(), timeout=SOON)
+    qtbot.waitUntil(lambda: "46 V is beyond" in panel.estimate.text(), timeout=PATIENCE)
 
 
 def test_a_job_that_begins_meanwhile_is_not_changed_and_that_is_said(panel: ExperimentsPanel, qtbot) -> None:
     with Queue(panel.session.queue_path) as queue:
         job = queue.add(Order("read", {"repeats": 1}))
-        qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+        qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=PATIENCE)
         edit_first(panel, qtbot)
-        with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+        with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
             queue.begin(job.id, run=None, worker=1)
     assert said.args[:2] == ["WARNING", f"job {job.id} waits no longer; Queue makes a new one of the form"]
     assert not panel.buttons.change.isVisible()
@@ -234,9 +232,9 @@ def test_a_job_that_begins_meanwhile_is_not_changed_and_that_is_said(panel: Expe
 def test_an_order_for_a_held_queue_says_that_it_waits(panel: ExperimentsPanel, qtbot) -> None:
     with Queue(panel.session.queue_path) as queue:
         queue.hold("simulated", "for tea")
-    qtbot.waitUntil(lambda: panel.session.lane is not None and panel.session.lane.held, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.session.lane is not None and panel.session.lane.held, timeout=PATIENCE)
     choose(panel, "read", qtbot)
-    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+    with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
         press(panel.buttons.queue, qtbot)
     assert said.args[0] == "WARNING"
     assert "for tea" in said.args[1]
@@ -252,7 +250,7 @@ def test_a_seed_that_is_none_is_marked(panel: ExperimentsPanel, qtbot) -> None:
 def test_the_form_begins_with_what_the_last_job_had(panel: ExperimentsPanel, qtbot) -> None:
     with Queue(panel.session.queue_path) as queue:
         queue.add(Order("read", {"rows": "0:4", "interval": 0.5}, seed=3))
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=PATIENCE)
     choose(panel, "read", qtbot)
     values = panel.form.values()
     assert values == {"rows": "0:4", "interval": "0.5"}
@@ -266,13 +264,13 @@ def test_the_form_is_filled_from_a_run(panel: ExperimentsPanel, solved: Path, tm
     from mho.procedures import Read
 
     path = run(Read(rows="0:2", columns="3"), "simulated", seed=5, output=tmp_path / "read.h5").path
-    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=PATIENCE)
     panel.fill_from_run(path)
     qtbot.waitUntil(
-        lambda: panel.form is not None and panel.form.values().get("columns") == "3", timeout=SOON
+        lambda: panel.form is not None and panel.form.values().get("columns") == "3", timeout=PATIENCE
     )
     assert panel.conditions.seed() == 5
-    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+    with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
         panel.fill_from_run(solved)  # says too little of its origin
     assert said.args[0] == "ERROR"
 
@@ -284,10 +282,10 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     with Queue(panel.session.queue_path) as queue:
         first = queue.add(Order("program", {"digits": "digits.csv"}, seed=3))
         queue.skip(queue.add(Order("read")).id, "no")
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=PATIENCE)
     choose(panel, "read", qtbot)
     chip = panel.conditions.chip
-    qtbot.waitUntil(chip.isVisible, timeout=SOON)
+    qtbot.waitUntil(chip.isVisible, timeout=PATIENCE)
     assert [chip.itemText(i) for i in range(chip.count())] == [
         "a fresh one", "as job 1 (program) leaves it", "as a run left it…",
     ]  # fmt: skip
@@ -297,10 +295,10 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     assert not panel.conditions.cells.isEnabled()
     with Queue(panel.session.queue_path) as queue:  # another job does not change what was chosen
         queue.add(Order("read"))
-    qtbot.waitUntil(lambda: chip.count() == 4, timeout=SOON)
+    qtbot.waitUntil(lambda: chip.count() == 4, timeout=PATIENCE)
     assert panel.order().after == "#1"
     press(panel.buttons.queue, qtbot)
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=PATIENCE)
     assert max(panel.session.jobs, key=lambda job: job.id).order.after == "#1"
 
     path = str(tmp_path / "program.h5")
@@ -308,7 +306,7 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert (panel.order().after, chip.currentText()) == (path, "as program.h5 left it")
-    qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=SOON)
+    qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=PATIENCE)
     monkeypatch.setattr("mho.gui.experiments.panel.QFileDialog.getOpenFileName", lambda *_: ("", ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
@@ -333,14 +331,14 @@ def test_a_new_job_on_real_instruments_is_after_none_whatever_the_last_one_was(
         gone = queue.add(Order("read", {"rows": "0"}, real))
         queue.add(Order("read", {"rows": "1"}, real, after=f"#{gone.id}"))
         queue.remove(gone.id)
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=PATIENCE)
     choose(panel, "read", qtbot)
     assert panel.form.values() == {"rows": "1"}
     assert panel.order().after is None
-    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=PATIENCE)
     assert panel.conditions.chip.isHidden()
     press(panel.buttons.queue, qtbot)
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=PATIENCE)
     assert panel.session.jobs[-1].order.after is None
 
 
@@ -353,9 +351,11 @@ def test_a_job_on_real_instruments_keeps_the_one_before_it_until_that_is_taken_o
             queue.add(Order("read", {}, real, after=after)) for after in (None, "#1", "#2")
         )
         queue.remove(first.id)
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=PATIENCE)
     edit_first(panel, qtbot)
-    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # the one that was removed is no error
+    qtbot.waitUntil(
+        lambda: panel.expected is not None, timeout=PATIENCE
+    )  # the one that was removed is no error
     chip = panel.conditions.chip
     assert chip.isVisible()
     assert panel.conditions.cells.isHidden()
@@ -365,22 +365,22 @@ def test_a_job_on_real_instruments_keeps_the_one_before_it_until_that_is_taken_o
     ]  # not itself, nor what follows
     type_into(panel, "repeats", "5", qtbot)
     press(panel.buttons.change, qtbot)
-    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=PATIENCE)
     assert panel.session.jobs[0].order.after == "#1"
 
     panel.session.edit_wanted.emit(panel.session.jobs[1])
-    qtbot.waitUntil(lambda: panel.buttons.job == third.id, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.buttons.job == third.id, timeout=PATIENCE)
     assert chip.currentText() == f"as job {second.id} (read) leaves it"
     qtbot.keyClick(chip, Qt.Key.Key_Home)
     press(panel.buttons.change, qtbot)
-    qtbot.waitUntil(lambda: panel.session.jobs[1].order.after is None, timeout=SOON)
+    qtbot.waitUntil(lambda: panel.session.jobs[1].order.after is None, timeout=PATIENCE)
 
 
 def test_a_job_is_not_offered_its_own_chip_nor_that_of_those_after_it(panel: ExperimentsPanel, qtbot) -> None:
     with Queue(panel.session.queue_path) as queue:
         for after in (None, "#1", "#2", None):
             queue.add(Order("read", after=after))
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=SOON)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=PATIENCE)
     chip = panel.conditions.chip
 
     def offered() -> list[str]:
@@ -413,9 +413,9 @@ def test_a_procedure_of_ones_own_is_asked_for_by_its_module_or_file(
 ) -> None:
     monkeypatch.syspath_prepend(str(SUPPORT))
     choose(panel, name, qtbot)
-    qtbot.waitUntil(lambda: panel.heading.text() == "Read a cell", timeout=SOON)
+    qtbot.waitUntil(lambda: panel.heading.text() == "Read a cell", timeout=PATIENCE)
     assert "seconds" in panel.form.fields
-    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+    with qtbot.waitSignal(panel.session.message, timeout=PATIENCE) as said:
         choose(panel, "queue_procedures:Nothing", qtbot)
     assert "no procedure" in said.args[1]
 
@@ -432,10 +432,10 @@ def test_a_rehearsal_runs_in_a_process_of_its_own_and_reports(panel: Experiments
     type_into(panel, "rows", "0:2", qtbot)
     press(panel.buttons.rehearse, qtbot)
     (window,) = panel.findChildren(OutputWindow)
-    qtbot.waitUntil(lambda: window.state.text() == "done", timeout=3 * SOON)
+    qtbot.waitUntil(lambda: window.state.text() == "done", timeout=PATIENCE)
     assert "passed: it finished within all limits" in window.text.toPlainText()
     window.close()
-    qtbot.waitUntil(lambda: not panel.findChildren(OutputWindow), timeout=SOON)
+    qtbot.waitUntil(lambda: not panel.findChildren(OutputWindow), timeout=PATIENCE)
 
 
 class Grouped(Procedure):
@@ -466,7 +466,7 @@ def test_labels_are_those_of_the_user_and_of_a_job_that_waits(
     choose(panel, "read", qtbot)
     with Queue(session.queue_path) as queue:
         queue.add(Order("read", {"rows": "0:3"}, labels=Labels("die 1", "Keller, Anna")))
-    qtbot.waitUntil(lambda: bool(session.jobs), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(session.jobs), timeout=PATIENCE)
     panel._fill_last()
     assert panel.order().parameters["rows"] == "0:3"
     assert panel.order().labels == Labels(operator="Lu, Bo")
@@ -474,7 +474,7 @@ def test_labels_are_those_of_the_user_and_of_a_job_that_waits(
     assert panel.order().labels == Labels("die 1", "Keller, Anna")
     line["sample"].setText("die 2")
     panel.buttons.change.click()
-    qtbot.waitUntil(lambda: session.jobs[0].order.labels.sample == "die 2", timeout=SOON)
+    qtbot.waitUntil(lambda: session.jobs[0].order.labels.sample == "die 2", timeout=PATIENCE)
 
 
 def test_a_label_that_cannot_be_kept_is_said_before_a_job_is_made(panel: ExperimentsPanel, qtbot) -> None:

@@ -6,13 +6,12 @@ import pytest
 import run_samples
 from PySide6.QtCore import QModelIndex, Qt
 from queue_runners import LIVING, order
+from window_steps import PATIENCE
 
 from mho.gui.queue import COLUMNS, DONE, PROGRESS, QueuePanel
 from mho.gui.session.session import Session
 from mho.running.queue import JobStatus, Order, Queue
 from mho.running.runner.messages import RunnerState
-
-SOON = 10_000  # ms
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def panel(session: Session, queue: Queue, qtbot) -> QueuePanel:
 
 def add(queue: Queue, panel: QueuePanel, count: int, qtbot) -> list[int]:
     numbers = [queue.add(Order("read", {"repeats": one + 1})).id for one in range(count)]
-    qtbot.waitUntil(lambda: ids(panel)[-count:] == numbers, timeout=SOON)
+    qtbot.waitUntil(lambda: ids(panel)[-count:] == numbers, timeout=PATIENCE)
     return numbers
 
 
@@ -73,7 +72,7 @@ def test_a_window_that_is_loading_does_not_say_that_nothing_waits(
     assert not panel.start.isVisible()
     session.start()
     qtbot.waitUntil(
-        lambda: panel.standing.text() == "1 waiting; no runner serves bench simulated", timeout=SOON
+        lambda: panel.standing.text() == "1 waiting; no runner serves bench simulated", timeout=PATIENCE
     )
     assert panel.start.isVisible()
 
@@ -82,7 +81,7 @@ def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot
     first, second = add(queue, panel, 2, qtbot)
     queue.begin(first, run=Path("one.h5"), **LIVING)
     queue.end(first, JobStatus.FAILED, "InstrumentError: the smu\nis cross")
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "failed", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "failed", timeout=PATIENCE)
     assert text(panel, 0, "Outcome") == "InstrumentError: the smu is cross"
     assert text(panel, 0, "What") == "read repeats=1"
     assert text(panel, 1, "Status") == "queued"
@@ -91,14 +90,14 @@ def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot
 
 def test_files_are_named_in_short(panel: QueuePanel, queue: Queue, qtbot) -> None:
     queue.add(Order("solve", {"matrix": "/a/long/way/to/a.mtx", "bits": 12}))
-    qtbot.waitUntil(lambda: len(ids(panel)) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(ids(panel)) == 1, timeout=PATIENCE)
     assert text(panel, 0, "What") == "solve matrix=a.mtx bits=12"
 
 
 def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> None:
     (number,) = add(queue, panel, 1, qtbot)
     queue.begin(number, run=None, **LIVING)
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=PATIENCE)
     state = RunnerState(
         "simulated", 1, "running", number, stage="programming", done=3, total=12, seconds_left=61.0
     )
@@ -118,17 +117,17 @@ def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> N
 def test_a_job_is_dragged_to_another_place(panel: QueuePanel, queue: Queue, qtbot) -> None:
     one, two, three = add(queue, panel, 3, qtbot)
     drop(panel, three, 0)
-    qtbot.waitUntil(lambda: ids(panel) == [three, one, two], timeout=SOON)
+    qtbot.waitUntil(lambda: ids(panel) == [three, one, two], timeout=PATIENCE)
     drop(panel, three, 2)
-    qtbot.waitUntil(lambda: ids(panel) == [one, three, two], timeout=SOON)
+    qtbot.waitUntil(lambda: ids(panel) == [one, three, two], timeout=PATIENCE)
     drop(panel, one, -1)
-    qtbot.waitUntil(lambda: ids(panel) == [three, two, one], timeout=SOON)
+    qtbot.waitUntil(lambda: ids(panel) == [three, two, one], timeout=PATIENCE)
 
 
 def test_only_jobs_that_wait_can_be_dragged(panel: QueuePanel, queue: Queue, qtbot) -> None:
     one, _ = add(queue, panel, 2, qtbot)
     queue.skip(one, "no")
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=PATIENCE)
     drags = [
         bool(panel.model.flags(panel.model.index(row, 0)) & Qt.ItemFlag.ItemIsDragEnabled) for row in range(2)
     ]
@@ -139,10 +138,10 @@ def test_a_job_is_moved_by_keys_and_stays_chosen(panel: QueuePanel, queue: Queue
     one, two, three = add(queue, panel, 3, qtbot)
     click(panel, 2, qtbot)
     qtbot.keyClick(panel.view, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: ids(panel) == [one, three, two], timeout=SOON)
+    qtbot.waitUntil(lambda: ids(panel) == [one, three, two], timeout=PATIENCE)
     assert panel.chosen().id == three
     qtbot.keyClick(panel.view, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: ids(panel) == [one, two, three], timeout=SOON)
+    qtbot.waitUntil(lambda: ids(panel) == [one, two, three], timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -150,15 +149,16 @@ def test_a_job_is_cloned_skipped_and_forgotten(panel: QueuePanel, queue: Queue, 
     (one,) = add(queue, panel, 1, qtbot)
     click(panel, 0, qtbot)
     trigger(panel, "Clone")
-    qtbot.waitUntil(lambda: len(ids(panel)) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(ids(panel)) == 2, timeout=PATIENCE)
     assert panel.model.jobs[1].order == panel.model.jobs[0].order
     qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: queue.job(one).status == "skipped", timeout=SOON)
+    qtbot.waitUntil(lambda: queue.job(one).status == "skipped", timeout=PATIENCE)
     qtbot.waitUntil(
-        lambda: panel._actions["Forget"].isEnabled() and not panel._actions["Abort"].isEnabled(), timeout=SOON
+        lambda: panel._actions["Forget"].isEnabled() and not panel._actions["Abort"].isEnabled(),
+        timeout=PATIENCE,
     )
     trigger(panel, "Forget")
-    qtbot.waitUntil(lambda: one not in ids(panel), timeout=SOON)
+    qtbot.waitUntil(lambda: one not in ids(panel), timeout=PATIENCE)
 
 
 def test_the_result_of_a_job_is_opened_by_a_double_click(
@@ -168,7 +168,7 @@ def test_the_result_of_a_job_is_opened_by_a_double_click(
     (one,) = add(queue, panel, 1, qtbot)
     queue.begin(one, run=run, **LIVING)
     queue.end(one, JobStatus.FINISHED, "")
-    qtbot.waitUntil(lambda: text(panel, 0, "Outcome") == "done.h5", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Outcome") == "done.h5", timeout=PATIENCE)
     panel.session.close_run()
     click(panel, 0, qtbot)
     where = panel.view.visualRect(panel.model.index(0, 0)).center()
@@ -181,21 +181,21 @@ def test_a_job_that_waits_is_changed_and_one_that_does_not_is_copied_in_the_form
 ) -> None:
     (number,) = add(queue, panel, 1, qtbot)
     click(panel, 0, qtbot)
-    with qtbot.waitSignal(panel.session.edit_wanted) as wanted:
+    with qtbot.waitSignal(panel.session.edit_wanted, timeout=PATIENCE) as wanted:
         qtbot.keyClick(panel.view, Qt.Key.Key_F2)
     assert wanted.args[0].id == number
     queue.skip(number, "not wanted")
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=SOON)
-    with qtbot.waitSignal(panel.session.form_wanted) as wanted:
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=PATIENCE)
+    with qtbot.waitSignal(panel.session.form_wanted, timeout=PATIENCE) as wanted:
         qtbot.keyClick(panel.view, Qt.Key.Key_F2)
     assert wanted.args == ["read", {"repeats": 1}]
 
 
 def test_a_held_queue_says_why_and_is_released_by_a_button(panel: QueuePanel, queue: Queue, qtbot) -> None:
     queue.hold("simulated", "job 3 (read): the run failed")
-    qtbot.waitUntil(lambda: panel.standing.text() == "held: job 3 (read): the run failed", timeout=SOON)
+    qtbot.waitUntil(lambda: panel.standing.text() == "held: job 3 (read): the run failed", timeout=PATIENCE)
     qtbot.mouseClick(panel.release, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "held" not in panel.standing.text(), timeout=SOON)
+    qtbot.waitUntil(lambda: "held" not in panel.standing.text(), timeout=PATIENCE)
     assert not queue.lane("simulated").held
 
 
@@ -217,7 +217,7 @@ def test_a_job_whose_worker_is_gone_is_interrupted_before_a_runner_says_so(
 ) -> None:
     (number,) = add(queue, panel, 1, qtbot)
     queue.begin(number, run=None, worker=1, worker_birth="long ago")
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "interrupted", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "interrupted", timeout=PATIENCE)
     assert "left by a runner that is gone" in text(panel, 0, "Outcome")
     click(panel, 0, qtbot)
     on = {name for name, action in panel._actions.items() if action.isEnabled()}
@@ -228,7 +228,7 @@ def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, 
     assert not any(action.isEnabled() for action in panel._actions.values())
     (one,) = add(queue, panel, 1, qtbot)
     queue.begin(one, run=None, **LIVING)
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=PATIENCE)
     click(panel, 0, qtbot)
     on = {name for name, action in panel._actions.items() if action.isEnabled()}
     assert on == {"Abort", "Clone", "Edit"}
@@ -236,5 +236,5 @@ def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, 
 
 def test_two_thousand_jobs_are_shown_at_once(panel: QueuePanel, queue: Queue, qtbot) -> None:
     queue.add_all([(order(), None)] * 2000)
-    qtbot.waitUntil(lambda: len(ids(panel)) == 2000, timeout=SOON)
+    qtbot.waitUntil(lambda: len(ids(panel)) == 2000, timeout=PATIENCE)
     assert panel.model.rowCount() == 2000

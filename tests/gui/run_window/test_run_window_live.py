@@ -2,10 +2,9 @@
 
 import pytest
 import run_samples
+from window_steps import PATIENCE
 
 from mho.errors import RunFileError
-
-WAIT = 10_000  # ms
 
 
 def cycles(window):
@@ -23,16 +22,16 @@ def test_the_window_follows_a_run_to_its_end(qtbot, open_window, writer, tmp_pat
     assert window.convergence.labels()["forecast"] == "no forecast yet"
 
     writer.tell("forecast")
-    qtbot.waitUntil(lambda: window.convergence.convergence.rho is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.convergence.convergence.rho is not None, timeout=PATIENCE)
     assert window.convergence.labels()["forecast"] == "forecast, rho = 0.050"
     for count in (1, 2, 3):
         writer.tell("cycle")
-        qtbot.waitUntil(lambda count=count: cycles(window) == count, timeout=WAIT)
+        qtbot.waitUntil(lambda count=count: cycles(window) == count, timeout=PATIENCE)
     assert window.log.toPlainText().count("forecast: rho") == 1  # nothing is shown twice
     assert "3 cycles" in window.header.facts.text()
 
     writer.end("finish")
-    qtbot.waitUntil(lambda: window.header.status.text() == "FINISHED", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.header.status.text() == "FINISHED", timeout=PATIENCE)
     assert cycles(window) == 3
 
 
@@ -44,10 +43,10 @@ def test_programming_fills_the_map_and_the_bar(qtbot, open_window, writer, tmp_p
     assert window.header.progress.text() == "0 of 280 cells verified"
 
     writer.tell("half")
-    qtbot.waitUntil(lambda: window.header.progress.value() > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.header.progress.value() > 0, timeout=PATIENCE)
     assert 0 < window.header.progress.value() < 280
     writer.tell("program")
-    qtbot.waitUntil(lambda: not window.header.progress.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not window.header.progress.isVisible(), timeout=PATIENCE)
     assert "280 of 280 cells verified" in window.header.facts.text()
 
 
@@ -59,7 +58,7 @@ def test_a_user_s_map_stays_while_images_come(qtbot, open_window, writer, tmp_pa
     before = window.map.picture.values
 
     writer.tell("program")
-    qtbot.waitUntil(lambda: (window.map.picture.values == window.map.picture.values).all(), timeout=WAIT)
+    qtbot.waitUntil(lambda: (window.map.picture.values == window.map.picture.values).all(), timeout=PATIENCE)
     assert window.map.picture.name == "invert_positive_conductance"
     assert (before != before).any()  # half of it had no value before
 
@@ -70,7 +69,7 @@ def test_a_killed_writer_shows_as_interrupted(qtbot, open_window, writer, tmp_pa
     window = open_window(tmp_path / "live.h5")
     writer.kill()
 
-    qtbot.waitUntil(lambda: window.header.status.text() == "INTERRUPTED", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.header.status.text() == "INTERRUPTED", timeout=PATIENCE)
     assert window.header.reason.isVisible()
     assert cycles(window) == 1
 
@@ -81,7 +80,7 @@ def test_an_aborted_run_says_why(qtbot, open_window, writer, tmp_path):
     window = open_window(tmp_path / "live.h5")
     writer.end("abort")
 
-    qtbot.waitUntil(lambda: window.header.status.text() == "ABORTED", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.header.status.text() == "ABORTED", timeout=PATIENCE)
     assert window.header.reason.text() == "Aborted: SIGTERM received"
 
 
@@ -93,7 +92,7 @@ def test_a_missing_file_is_said_and_shown_once_it_is_there(qtbot, open_window, t
     assert window.message.text() == f"there is no run file {path}; check the path"
 
     run_samples.whole_run(path)
-    qtbot.waitUntil(lambda: window.header.status.text() == "FINISHED", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.header.status.text() == "FINISHED", timeout=PATIENCE)
     assert not window.message.isVisible()
     assert cycles(window) == 5
 
@@ -103,7 +102,7 @@ def test_a_file_deleted_while_open(qtbot, open_window, solved):
     window = open_window(solved)
     solved.unlink()
 
-    qtbot.waitUntil(window.message.isVisible, timeout=WAIT)
+    qtbot.waitUntil(window.message.isVisible, timeout=PATIENCE)
     assert window.map.picture is not None  # what was shown stays
 
 
@@ -114,7 +113,7 @@ def test_a_file_damaged_while_it_is_written(qtbot, open_window, writer, tmp_path
     writer.kill()
     path.write_bytes(path.read_bytes()[:2000])
 
-    qtbot.waitUntil(window.message.isVisible, timeout=WAIT)
+    qtbot.waitUntil(window.message.isVisible, timeout=PATIENCE)
     assert str(path) in window.message.text()
     window.map.choice.setCurrentText("invert_positive_target")  # harms nothing
     assert window.isVisible()

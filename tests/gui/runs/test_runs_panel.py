@@ -8,6 +8,7 @@ import run_samples
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtWidgets import QDialogButtonBox
 from shiboken6 import Shiboken
+from window_steps import PATIENCE
 
 from mho.gui.runs.compare_view import CompareView, differences
 from mho.gui.runs.panel import FORMS, ExportDialog, RunsPanel
@@ -16,7 +17,6 @@ from mho.gui.runs.table import COLUMNS
 from mho.gui.session.session import Session
 from mho.runs import Layout, RecordedParameter, RunHeader, RunIndex, RunWriter
 
-WAIT = 15_000  # ms
 TITLE, STATUS, FILE = (
     next(i for i, c in enumerate(COLUMNS) if c.heading == h) for h in ("Run", "Status", "File")
 )
@@ -46,7 +46,7 @@ def panel(session, qtbot):
     made.resize(1280, 560)
     made.show()
     qtbot.waitExposed(made)
-    qtbot.waitUntil(lambda: made.count.text().startswith("4 "), timeout=WAIT)
+    qtbot.waitUntil(lambda: made.count.text().startswith("4 "), timeout=PATIENCE)
     yield made
     made.close_down()
 
@@ -81,17 +81,17 @@ def test_the_newest_run_is_on_top_and_a_failure_says_why(panel):
 
 def test_a_query_finds_as_it_is_typed(qtbot, panel):
     look_for(qtbot, panel, "status = finished and not title ~ beta")
-    qtbot.waitUntil(lambda: names(panel) == ["gamma", "alpha"], timeout=WAIT)
+    qtbot.waitUntil(lambda: names(panel) == ["gamma", "alpha"], timeout=PATIENCE)
     assert panel.count.text() == "2 of 4 runs"
 
     panel.search.query.selectAll()
     qtbot.keyClick(panel.search.query, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: len(names(panel)) == 4, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(names(panel)) == 4, timeout=PATIENCE)
 
 
 def test_a_mistake_is_marked_where_it_is_and_the_table_stays(qtbot, panel):
     look_for(qtbot, panel, "statas = finished")
-    qtbot.waitUntil(panel.search.mistake.isVisible, timeout=WAIT)
+    qtbot.waitUntil(panel.search.mistake.isVisible, timeout=PATIENCE)
 
     assert "▲statas" in panel.search.mistake.text()
     assert "did you mean 'status'?" in panel.search.mistake.text()
@@ -99,7 +99,7 @@ def test_a_mistake_is_marked_where_it_is_and_the_table_stays(qtbot, panel):
     assert len(names(panel)) == 4
 
     look_for(qtbot, panel, "status = failed")
-    qtbot.waitUntil(lambda: names(panel) == ["delta"], timeout=WAIT)
+    qtbot.waitUntil(lambda: names(panel) == ["delta"], timeout=PATIENCE)
     assert not panel.search.mistake.isVisible()
     assert panel.search.query.styleSheet() == ""
 
@@ -107,18 +107,18 @@ def test_a_mistake_is_marked_where_it_is_and_the_table_stays(qtbot, panel):
 def test_ctrl_f_leads_to_the_query(qtbot, panel):
     panel.activateWindow()
     panel.table.setFocus()
-    qtbot.waitUntil(panel.table.hasFocus, timeout=WAIT)
+    qtbot.waitUntil(panel.table.hasFocus, timeout=PATIENCE)
     qtbot.keyClick(panel.table, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     assert panel.search.query.hasFocus()
 
 
 def test_filters_go_with_the_query(qtbot, panel):
     look_for(qtbot, panel, "title ~ alpha or title ~ beta or status = failed")
-    qtbot.waitUntil(lambda: len(names(panel)) == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(names(panel)) == 3, timeout=PATIENCE)
     panel.search.status.setFocus()
     qtbot.keyClicks(panel.search.status, "fin")
 
-    qtbot.waitUntil(lambda: names(panel) == ["beta", "alpha"], timeout=WAIT)
+    qtbot.waitUntil(lambda: names(panel) == ["beta", "alpha"], timeout=PATIENCE)
     assert panel.search.status.currentText() == "finished"
     assert panel.search.procedure.findText("Solve") > 0
 
@@ -127,15 +127,15 @@ def test_a_heading_sorts(qtbot, panel):
     header = panel.table.horizontalHeader()
     x = header.sectionViewportPosition(FILE) + 20
     qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(x, 8))
-    qtbot.waitUntil(lambda: names(panel) == sorted(names(panel)), timeout=WAIT)
+    qtbot.waitUntil(lambda: names(panel) == sorted(names(panel)), timeout=PATIENCE)
     before = names(panel)
     qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(x, 8))
-    qtbot.waitUntil(lambda: names(panel) == before[::-1], timeout=WAIT)
+    qtbot.waitUntil(lambda: names(panel) == before[::-1], timeout=PATIENCE)
 
 
 def test_the_preview_shows_parameters_results_and_convergence(qtbot, panel):
     choose(panel, "gamma")
-    qtbot.waitUntil(panel.preview.convergence.isVisible, timeout=WAIT)
+    qtbot.waitUntil(panel.preview.convergence.isVisible, timeout=PATIENCE)
 
     facts = panel.preview.facts
     shown = {facts.item(row, 0).text(): facts.item(row, 1).text() for row in range(facts.rowCount())}
@@ -147,15 +147,15 @@ def test_the_preview_shows_parameters_results_and_convergence(qtbot, panel):
 
 def test_tags_and_notes_are_kept_in_the_index(qtbot, panel, folder):
     choose(panel, "beta")
-    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=WAIT)
+    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=PATIENCE)
     qtbot.keyClicks(panel.preview.tags, "good thesis-3")
     qtbot.keyClick(panel.preview.tags, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: panel.search.tag.findText("thesis-3") > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.search.tag.findText("thesis-3") > 0, timeout=PATIENCE)
     panel.preview.tags.setText("good")
     qtbot.keyClick(panel.preview.tags, Qt.Key.Key_Return)
     qtbot.keyClicks(panel.preview.note, "after the second forming")
     qtbot.keyClick(panel.preview.note, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: "second forming" in panel.preview.notes.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "second forming" in panel.preview.notes.text(), timeout=PATIENCE)
 
     with RunIndex(folder) as index:
         run = index.find("beta")
@@ -168,11 +168,11 @@ def test_a_tag_that_is_no_word_is_told(qtbot, session, panel):
     told = []
     session.message.connect(lambda level, text: told.append(text))
     choose(panel, "beta")
-    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=WAIT)
+    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=PATIENCE)
     qtbot.keyClicks(panel.preview.tags, "good,bad")
     qtbot.keyClick(panel.preview.tags, Qt.Key.Key_Return)
 
-    qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
     assert "a tag is one word" in told[0]
 
 
@@ -187,7 +187,7 @@ def test_enter_opens_the_run_in_the_window(qtbot, session, panel, folder):
 
 def test_a_run_s_parameters_go_to_the_form(qtbot, session, panel):
     choose(panel, "alpha")
-    with qtbot.waitSignal(session.form_wanted, timeout=WAIT) as heard:
+    with qtbot.waitSignal(session.form_wanted, timeout=PATIENCE) as heard:
         qtbot.mouseClick(panel.again, Qt.MouseButton.LeftButton)
 
     procedure, parameters = heard.args
@@ -200,7 +200,7 @@ def test_runs_are_compared(qtbot, panel):
     assert not panel.compare.isEnabled()
     choose(panel, "alpha", "gamma", "delta")
     qtbot.mouseClick(panel.compare, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.findChild(CompareView) is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.findChild(CompareView) is not None, timeout=PATIENCE)
 
     view = panel.findChild(CompareView)
     assert sorted(len(item.getOriginalDataset()[0]) for item in view.errors) == [1, 3, 5]  # with cycle 0
@@ -218,7 +218,7 @@ def test_only_what_differs_is_listed(qtbot, panel, folder):
         with RunWriter.create(folder / f"{name}.h5", header, Layout()):
             pass
     panel.index.update()
-    qtbot.waitUntil(lambda: "two" in names(panel), timeout=WAIT)
+    qtbot.waitUntil(lambda: "two" in names(panel), timeout=PATIENCE)
     with RunIndex(folder) as index:
         known = [read_facts(index, index.find(name)) for name in ("one", "two")]
     assert differences(known) == [("bits", ["12 bit", "24 bit"])]
@@ -235,7 +235,7 @@ def test_a_figure_is_exported(qtbot, session, panel, folder, tmp_path, ending):
         qtbot.keyClick(dialog.form, Qt.Key.Key_Down)
     dialog.target.selectAll()
     qtbot.keyClicks(dialog.target, str(target))
-    with qtbot.waitSignal(session.message, timeout=WAIT) as heard:
+    with qtbot.waitSignal(session.message, timeout=PATIENCE) as heard:
         qtbot.keyClick(dialog.target, Qt.Key.Key_Return)
 
     assert heard.args[:2] == ["INFO", f"written: {target}"]
@@ -253,7 +253,7 @@ def ask_for_data(qtbot, panel):
 
 def test_data_is_exported(qtbot, panel, folder):
     dialog = ask_for_data(qtbot, panel)
-    with qtbot.waitSignal(dialog.finished, timeout=WAIT):
+    with qtbot.waitSignal(dialog.finished, timeout=PATIENCE):
         qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
 
     assert (folder / "alpha-csv" / "run.csv").exists()
@@ -264,9 +264,9 @@ def test_nothing_is_exported_over_what_is_there(qtbot, panel, folder):
     dialog = ask_for_data(qtbot, panel)
     qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
 
-    qtbot.waitUntil(lambda: "exists already" in dialog.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "exists already" in dialog.message.text(), timeout=PATIENCE)
     assert dialog.isVisible()
-    with qtbot.waitSignal(dialog.finished):
+    with qtbot.waitSignal(dialog.finished, timeout=PATIENCE):
         cancel = dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel)
         qtbot.mouseClick(cancel, Qt.MouseButton.LeftButton)
 
@@ -277,11 +277,11 @@ def test_an_export_that_nobody_waits_for_is_told_when_it_is_done(qtbot, session,
     dialog = ask_for_data(qtbot, panel)
     qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
-    with qtbot.waitSignal(session.message, timeout=WAIT) as heard:
+    with qtbot.waitSignal(session.message, timeout=PATIENCE) as heard:
         gate.set()
 
     assert heard.args[:2] == ["INFO", f"written: {folder / 'alpha-csv'}"]
-    qtbot.waitUntil(lambda: not Shiboken.isValid(dialog), timeout=WAIT)
+    qtbot.waitUntil(lambda: not Shiboken.isValid(dialog), timeout=PATIENCE)
     assert (folder / "alpha-csv").exists()
 
 
@@ -289,7 +289,7 @@ def test_a_new_run_and_a_damaged_one_appear(qtbot, panel, folder):
     run_samples.whole_run(folder / "epsilon.h5")
     (folder / "broken.h5").write_bytes((folder / "epsilon.h5").read_bytes()[:3000])
     panel.index.update()
-    qtbot.waitUntil(lambda: {"epsilon", "broken"} <= set(names(panel)), timeout=WAIT)
+    qtbot.waitUntil(lambda: {"epsilon", "broken"} <= set(names(panel)), timeout=PATIENCE)
 
     choose(panel, "broken")
     assert not panel.open.isEnabled()
@@ -305,12 +305,12 @@ def test_a_folder_that_is_not_there_is_told_and_the_panel_lives(qtbot, tmp_path)
     panel = RunsPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    qtbot.waitUntil(lambda: any("no folder of runs" in text for text in told), timeout=WAIT)
+    qtbot.waitUntil(lambda: any("no folder of runs" in text for text in told), timeout=PATIENCE)
 
     (tmp_path / "nowhere").mkdir()
     run_samples.whole_run(tmp_path / "nowhere" / "first.h5")
     panel.index.update()
-    qtbot.waitUntil(lambda: names(panel) == ["first"], timeout=WAIT)
+    qtbot.waitUntil(lambda: names(panel) == ["first"], timeout=PATIENCE)
     panel.close_down()
     session.close()
 

@@ -11,6 +11,7 @@ import run_samples
 from queue_runners import LIVING, Desk, eventually, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 from shiboken6 import Shiboken
+from window_steps import PATIENCE
 
 from mho.errors import InputError
 from mho.gui.queue import QueuePanel
@@ -21,8 +22,6 @@ from mho.running.queue import Queue, database
 from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
 from mho.runs import Status
-
-SOON = 10_000  # ms
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def said(session: Session) -> list[tuple[str, str]]:
 def test_a_run_is_opened_with_all_there_is(session: Session, solved: Path, qtbot) -> None:
     news = []
     session.run_news.connect(news.append)
-    with qtbot.waitSignal(session.run_opened) as opened:
+    with qtbot.waitSignal(session.run_opened, timeout=PATIENCE) as opened:
         session.open_run(solved)
     assert opened.args[0] is session.run
     assert news[0].status is Status.FINISHED
@@ -51,9 +50,9 @@ def test_a_run_is_followed_while_it_is_written(
     writer.tell("plan")
     session.open_run(tmp_path / "live.h5")
     writer.tell("program")
-    qtbot.waitUntil(lambda: sum(counts) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: sum(counts) == 1, timeout=PATIENCE)
     writer.tell("forecast")
-    qtbot.waitUntil(lambda: sum(counts) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: sum(counts) == 2, timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -67,7 +66,7 @@ def test_a_damaged_file_is_said_once_and_shown_when_it_is_whole(
     assert [level for level, _ in said] == ["ERROR"]
     assert "damaged.h5" in said[0][1]
     damaged.write_bytes(solved.read_bytes())
-    qtbot.waitUntil(lambda: session.run is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: session.run is not None, timeout=PATIENCE)
     assert len(said) == 1
 
 
@@ -77,7 +76,7 @@ def test_a_file_that_is_taken_away_is_said_and_no_run_is_shown(
 ) -> None:
     session.open_run(solved)
     solved.unlink()
-    qtbot.waitUntil(lambda: session.run is None, timeout=SOON)
+    qtbot.waitUntil(lambda: session.run is None, timeout=PATIENCE)
     assert "moved or deleted" in said[0][1]
     session.close_run()
     assert session.run_path is None
@@ -85,12 +84,12 @@ def test_a_file_that_is_taken_away_is_said_and_no_run_is_shown(
 
 def test_jobs_that_another_process_queues_are_seen(session: Session, qtbot) -> None:
     session.start()
-    qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: session.lane is not None, timeout=PATIENCE)
     with Queue(session.queue_path) as queue:
         number = queue.add(order()).id
-        qtbot.waitUntil(lambda: [job.id for job in session.jobs] == [number], timeout=SOON)
+        qtbot.waitUntil(lambda: [job.id for job in session.jobs] == [number], timeout=PATIENCE)
         queue.hold("simulated", "for tea")
-    qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
+    qtbot.waitUntil(lambda: session.lane.held, timeout=PATIENCE)
     assert session.lane.reason == "for tea"
 
 
@@ -110,7 +109,7 @@ def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeyp
         queue.add(order("other"))
     monkeypatch.setattr(database, "_job_of", counted)  # by which every job goes that is read
     session.start()
-    qtbot.waitUntil(lambda: len(session.jobs) == 300, timeout=SOON)
+    qtbot.waitUntil(lambda: len(session.jobs) == 300, timeout=PATIENCE)
     assert sorted(read) == [job.id for job in jobs]
 
     def change(act: Callable[[Queue], object]) -> list[int]:
@@ -119,7 +118,7 @@ def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeyp
         with Queue(session.queue_path) as queue:
             act(queue)
             wanted = queue.jobs("simulated")
-            qtbot.waitUntil(lambda: session.jobs == wanted, timeout=SOON)
+            qtbot.waitUntil(lambda: session.jobs == wanted, timeout=PATIENCE)
         return sorted(read)
 
     first, second, last = jobs[0].id, jobs[1].id, jobs[-1].id
@@ -133,14 +132,14 @@ def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeyp
     read.clear()
     with Queue(session.queue_path) as queue:
         queue.hold("simulated", "for tea")
-    qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
+    qtbot.waitUntil(lambda: session.lane.held, timeout=PATIENCE)
     assert read == []
 
 
 def test_a_queue_that_cannot_be_read_is_said(session: Session, said: list, qtbot) -> None:
     session.queue_path.write_bytes(b"no SQLite, " * 100)
     session.start()
-    qtbot.waitUntil(lambda: bool(said), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
     assert said[0][0] == "ERROR"
     assert "queue.sqlite" in said[0][1]
 
@@ -151,15 +150,15 @@ def test_what_the_runner_says_is_heard_and_its_job_shown(session: Session, qtbot
     session.event_heard.connect(lambda event: heard.add(type(event).__name__))
     session.runner_changed.connect(states.append)
     session.start()
-    qtbot.waitUntil(lambda: states == [None], timeout=SOON)
+    qtbot.waitUntil(lambda: states == [None], timeout=PATIENCE)
     desk = Desk(session.queue_path)
     with running(desk, drain=False):
-        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=PATIENCE)
         desk.add(order(seconds=0.5))
-        qtbot.waitUntil(lambda: session.run is not None, timeout=3 * SOON)
-        qtbot.waitUntil(lambda: "Ended" in heard, timeout=3 * SOON)
+        qtbot.waitUntil(lambda: session.run is not None, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: "Ended" in heard, timeout=PATIENCE)
     assert {"Started", "Progress", "JobChanged"} <= heard
-    qtbot.waitUntil(lambda: session.runner is None, timeout=SOON)
+    qtbot.waitUntil(lambda: session.runner is None, timeout=PATIENCE)
 
 
 def test_a_run_that_the_user_opens_stays_until_the_next_job_begins(
@@ -170,13 +169,13 @@ def test_a_run_that_the_user_opens_stays_until_the_next_job_begins(
     with Queue(session.queue_path) as queue:
         number = queue.add(order()).id
         queue.begin(number, run=live, **LIVING)
-        qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
+        qtbot.waitUntil(lambda: session.run_path == live, timeout=PATIENCE)
         session.open_run(solved)
         queue.hold("simulated", "a change that is none of this run")
-        qtbot.waitUntil(lambda: session.lane is not None and session.lane.held, timeout=SOON)
+        qtbot.waitUntil(lambda: session.lane is not None and session.lane.held, timeout=PATIENCE)
         assert session.run_path == solved
         session.follow_current(True)
-        qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
+        qtbot.waitUntil(lambda: session.run_path == live, timeout=PATIENCE)
 
 
 def test_nothing_is_followed_that_is_not_wanted(session: Session, tmp_path: Path, qtbot) -> None:
@@ -185,7 +184,7 @@ def test_nothing_is_followed_that_is_not_wanted(session: Session, tmp_path: Path
     session.start()
     with Queue(session.queue_path) as queue:
         queue.begin(queue.add(order()).id, run=live, **LIVING)
-    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=PATIENCE)
     qtbot.wait(100)
     assert session.run_path is None
 
@@ -195,7 +194,7 @@ def test_work_is_done_in_another_thread_and_its_result_comes_back_to_this_one(
 ) -> None:
     where: list[threading.Thread] = []
     session.ask(threading.current_thread, lambda thread: where.extend([thread, threading.current_thread()]))
-    qtbot.waitUntil(lambda: len(where) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(where) == 2, timeout=PATIENCE)
     assert where[0] is not where[1]
     assert where[1] is threading.current_thread()
 
@@ -206,7 +205,7 @@ def test_what_goes_wrong_in_another_thread_is_said(session: Session, said: list,
 
     session.ask(refuse)
     session.ask(lambda: 1 // 0)
-    qtbot.waitUntil(lambda: len(said) == 2, timeout=SOON)
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=PATIENCE)
     assert said[0] == ("ERROR", "not like this")
     assert said[1][0] == "CRITICAL"
     assert "ZeroDivisionError" in said[1][1]
@@ -216,21 +215,21 @@ def test_what_goes_wrong_in_another_thread_is_said(session: Session, said: list,
 def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list, qtbot) -> None:
     session.start()
     session.command("pause")
-    qtbot.waitUntil(lambda: session.lane is not None and session.lane.held, timeout=SOON)
+    qtbot.waitUntil(lambda: session.lane is not None and session.lane.held, timeout=PATIENCE)
     session.command("resume")
-    qtbot.waitUntil(lambda: not session.lane.held, timeout=SOON)
+    qtbot.waitUntil(lambda: not session.lane.held, timeout=PATIENCE)
     session.command("abort")
-    qtbot.waitUntil(lambda: bool(said), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
     assert "no runner serves" in said[0][1]
     assert session.safety.verdict is SafetyVerdict.UNKNOWN
     stop = stop_told(session)
     session.emergency_stop()
-    qtbot.waitUntil(lambda: len(stop) == 2, timeout=3 * SOON)
+    qtbot.waitUntil(lambda: len(stop) == 2, timeout=PATIENCE)
     assert [level for level, _ in stop] == ["CRITICAL", "INFO"]
     assert "not yet confirmed" in stop[0][1]
     assert "is safe, the queue is held" in stop[1][1]
-    qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=SOON)
-    qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
+    qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=PATIENCE)
 
 
 def stop_told(session: Session) -> list[tuple[str, str]]:
@@ -246,14 +245,14 @@ def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list,
     states, stop = [], stop_told(session)
     session.runner_changed.connect(lambda state: states.append(state and state.state))
     with running(Desk(session.queue_path), drain=False):
-        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=PATIENCE)
         assert session.safety.verdict is SafetyVerdict.UNKNOWN  # idle is not safe
         session.emergency_stop()
-        qtbot.waitUntil(lambda: session.runner.state == "making safe", timeout=SOON)
+        qtbot.waitUntil(lambda: session.runner.state == "making safe", timeout=PATIENCE)
         assert session.safety.verdict is SafetyVerdict.UNSAFE
-        qtbot.waitUntil(lambda: session.runner.state == "idle" and len(stop) == 2, timeout=3 * SOON)
+        qtbot.waitUntil(lambda: session.runner.state == "idle" and len(stop) == 2, timeout=PATIENCE)
         assert stop[1][0] == "INFO"
-        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
+        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=PATIENCE)
         assert session.lane.held
 
 
@@ -267,12 +266,12 @@ def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
     session.start()
     stop = stop_told(session)
     with running(Desk(session.queue_path, bench), drain=False):
-        qtbot.waitUntil(lambda: session.runner is not None and session.lane is not None, timeout=SOON)
+        qtbot.waitUntil(lambda: session.runner is not None and session.lane is not None, timeout=PATIENCE)
         session.emergency_stop()
-        qtbot.waitUntil(lambda: len(stop) == 2, timeout=6 * SOON)
+        qtbot.waitUntil(lambda: len(stop) == 2, timeout=PATIENCE)
         assert [level for level, _ in stop] == ["CRITICAL", "CRITICAL"]
         assert "NOT CONFIRMED SAFE" in stop[1][1]
-        qtbot.waitUntil(lambda: session.runner.state == "idle" and session.lane.unsafe, timeout=SOON)
+        qtbot.waitUntil(lambda: session.runner.state == "idle" and session.lane.unsafe, timeout=PATIENCE)
         assert session.runner.unsafe
         assert session.safety.verdict is SafetyVerdict.UNSAFE
         assert session.lane.unsafe_reason in session.safety.text
@@ -288,24 +287,24 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
     process = start_runner(desk)
     try:
         qtbot.waitUntil(
-            lambda: session.runner is not None and session.runner.stage == "reading", timeout=6 * SOON
+            lambda: session.runner is not None and session.runner.stage == "reading", timeout=PATIENCE
         )
-        qtbot.waitUntil(lambda: "gate ON" in session.safety.text, timeout=SOON)
+        qtbot.waitUntil(lambda: "gate ON" in session.safety.text, timeout=PATIENCE)
         assert session.safety.verdict is SafetyVerdict.LIVE
         process.kill()
         process.wait(10)
-        qtbot.waitUntil(lambda: bool(said), timeout=SOON)
+        qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
         level, text = said[-1]
         assert level == "CRITICAL"
         assert f"(process {process.pid}) is gone while job {number} was running" in text
         assert "gate ON" in text
         # Until the system has been asked whether its runner lives, which it is now and then, the bench is called live.
         assert session.safety.verdict in (SafetyVerdict.LIVE, SafetyVerdict.UNSAFE)
-        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.UNSAFE, timeout=SOON)
+        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.UNSAFE, timeout=PATIENCE)
         assert f"job {number} was left by a runner that is gone: " in session.safety.text
         with running(desk):
             pass  # settles what was left
-        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
+        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=PATIENCE)
         assert session.safety.text.startswith("every output off since ")
     finally:
         process.kill()
@@ -324,7 +323,7 @@ def test_a_window_for_which_no_seat_is_left_asks_the_runner_and_says_why(
         for _ in range(WATCHERS):
             watchers.enter_context(desk.client.watch()).receive(5.0)
         session.start()
-        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=PATIENCE)
         assert session.runner.state == "idle"
         assert [text.partition(",")[0] for _, text in said] == [
             f"a runner serves this bench (process {os.getpid()})"
@@ -332,12 +331,12 @@ def test_a_window_for_which_no_seat_is_left_asks_the_runner_and_says_why(
         assert "no runner" not in panel.standing.text() + bar.standing.text()
         assert panel.start.isHidden()
         desk.change(lambda queue: queue.hold("simulated", "for tea"))
-        qtbot.waitUntil(lambda: session.runner.held, timeout=SOON)  # it is asked again and again
+        qtbot.waitUntil(lambda: session.runner.held, timeout=PATIENCE)  # it is asked again and again
         watchers.close()
         desk.add(order())
         desk.change(lambda queue: queue.release("simulated"))
-        qtbot.waitUntil(lambda: [job.status for job in session.jobs] == ["finished"], timeout=3 * SOON)
-    qtbot.waitUntil(lambda: session.runner is None, timeout=SOON)
+        qtbot.waitUntil(lambda: [job.status for job in session.jobs] == ["finished"], timeout=PATIENCE)
+    qtbot.waitUntil(lambda: session.runner is None, timeout=PATIENCE)
     assert "no runner serves" in panel.standing.text()
 
 
@@ -350,13 +349,13 @@ def test_a_runner_that_does_not_answer_is_not_taken_for_none(session: Session, s
     with place.listen() as listener:
         place.publish(listener)  # of this process, which does not listen any more
     session.start()
-    qtbot.waitUntil(lambda: bool(session.silent), timeout=SOON)
+    qtbot.waitUntil(lambda: bool(session.silent), timeout=PATIENCE)
     assert f"(process {os.getpid()}) does not answer" in panel.standing.text()
     assert "the runner is not heard" in bar.standing.text()
     assert panel.start.isHidden()
     assert [level for level, _ in said] == ["WARNING"]
     place.withdraw()
-    qtbot.waitUntil(lambda: not session.silent, timeout=SOON)
+    qtbot.waitUntil(lambda: not session.silent, timeout=PATIENCE)
     assert "no runner serves" in panel.standing.text()
 
 
@@ -366,7 +365,7 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     session.set_bench("nowhere.toml")
     stop = stop_told(session)
     session.emergency_stop()
-    qtbot.waitUntil(lambda: len(stop) == 2, timeout=3 * SOON)
+    qtbot.waitUntil(lambda: len(stop) == 2, timeout=PATIENCE)
     assert stop[1][0] == "CRITICAL"
     assert "NOT CONFIRMED SAFE" in stop[1][1]
     assert "nowhere.toml" in stop[1][1]
@@ -377,7 +376,7 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
 def test_a_runner_that_ends_at_once_is_said_in_its_own_words(session: Session, said: list, qtbot) -> None:
     session.queue_path.write_bytes(b"no SQLite, " * 100)
     session.ensure_runner()
-    qtbot.waitUntil(lambda: bool(said), timeout=3 * SOON)
+    qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
     assert said[0][0] == "ERROR"
     assert "ended at once: queue" in said[0][1]
     assert "queue.sqlite" in said[0][1]
@@ -387,9 +386,9 @@ def test_another_bench_has_its_own_jobs(session: Session, qtbot) -> None:
     session.start()
     with Queue(session.queue_path) as queue:
         queue.add(order())
-    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
+    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=PATIENCE)
     session.set_bench("other")
-    qtbot.waitUntil(lambda: session.jobs == [], timeout=SOON)
+    qtbot.waitUntil(lambda: session.jobs == [], timeout=PATIENCE)
 
 
 def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
@@ -402,7 +401,7 @@ def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
         return 1
 
     session.ask(work, told.append)
-    qtbot.waitUntil(began.is_set, timeout=SOON)
+    qtbot.waitUntil(began.is_set, timeout=PATIENCE)
     session.close()
     go_on.set()
     qtbot.wait(100)

@@ -8,14 +8,13 @@ import pytest
 import run_samples
 from figure_samples import write_samples
 from PySide6.QtCore import QPointF, Qt
+from window_steps import PATIENCE
 
 from mho.analysis import palette
 from mho.gui.run_window import NO_CELL
 from mho.gui.session.session import Session
 from mho.gui.signals.panel import MOST_OVERLAID, SignalsPanel
 from mho.runs import Column, Figure, Layout, Map, ReferencePoints, RunHeader, RunWriter, Table
-
-WAIT = 10_000  # ms
 
 
 @pytest.fixture
@@ -239,18 +238,18 @@ def test_rows_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     session.open_run(tmp_path / "live.h5")
     assert len(curves(panel)[0][0]) == 1
     writer.tell("cycle")
-    qtbot.waitUntil(lambda: len(curves(panel)[0][0]) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(curves(panel)[0][0]) == 2, timeout=PATIENCE)
 
 
 @pytest.mark.thorough
 def test_earlier_runs_lie_over_this_one_and_follow_its_columns(qtbot, session, panel, tmp_path):
     session.open_run(run_samples.whole_run(tmp_path / "now.h5"))
     panel.overlays.lay_over(run_samples.whole_run(tmp_path / "before.h5", cycles=3))
-    qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=PATIENCE)
     assert sorted(len(x) for x, _ in curves(panel)) == [3, 5]
 
     choose(qtbot, panel.signal, "residual")
-    qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=PATIENCE)
     np.testing.assert_allclose(curves(panel)[1][1], 0.05 ** np.arange(1, 4))
 
     panel.overlays.list.item(0).setCheckState(Qt.CheckState.Unchecked)
@@ -278,7 +277,7 @@ def test_an_overlay_without_such_a_table_is_told(qtbot, session, panel, solved, 
     session.open_run(solved)
     panel.overlays.lay_over(run_samples.other_run(tmp_path / "sweep.h5"))
 
-    qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
     assert "no table 'cycles'" in told[0]
 
 
@@ -328,7 +327,7 @@ def test_the_first_declared_figure_is_shown_and_grows(qtbot, session, panel, tmp
         assert panel.figure_plot.plotItem.titleLabel.text == "Drift of a cell, no rows yet"
         assert panel.table.isHidden()
         emit(writer, 1e-6, -2e-6)
-        qtbot.waitUntil(lambda: len(drawn(panel)) == 1, timeout=WAIT)
+        qtbot.waitUntil(lambda: len(drawn(panel)) == 1, timeout=PATIENCE)
         ((time, current),) = drawn(panel)
         np.testing.assert_array_equal(time, [0.0, 1.0])
         np.testing.assert_array_equal(current, [1e-6, 2e-6])
@@ -432,7 +431,7 @@ def test_the_same_figure_of_earlier_runs_lies_over_it_in_the_colours_of_the_list
     session.open_run(tmp_path / "now.h5")
     panel.overlays.lay_over(tmp_path / "before.h5")
     panel.overlays.lay_over(tmp_path / "without.h5")
-    qtbot.waitUntil(lambda: len(drawn(panel)) == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(drawn(panel)) == 3, timeout=PATIENCE)
     panel.overlays.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     colours = [item.opts["pen"].color().name().upper() for item in panel.figure_plot.drawn]
     assert colours == [palette.SERIES[0], palette.SERIES[2]]

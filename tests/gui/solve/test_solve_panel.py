@@ -5,6 +5,7 @@ import pytest
 import run_samples
 from PySide6.QtCore import Qt
 from run_samples import SampleRun
+from window_steps import PATIENCE
 
 from mho import run
 from mho.chip_maps.matrix_files import to_real_vector
@@ -14,8 +15,6 @@ from mho.gui.solve.reading import grid_of, read_compared
 from mho.gui.widgets import colours
 from mho.procedures import Solve
 from mho.runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
-
-WAIT = 10_000  # ms
 
 
 @pytest.fixture
@@ -266,12 +265,12 @@ def test_cycles_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     assert panel.cycle.text() == "no cycle yet"
     for count in (1, 2):
         writer.tell("cycle")
-        qtbot.waitUntil(lambda n=count: panel.cycle.text() == f"cycle {n} of {n}", timeout=WAIT)
+        qtbot.waitUntil(lambda n=count: panel.cycle.text() == f"cycle {n} of {n}", timeout=PATIENCE)
     assert len(panel.convergence.convergence.cycle) == 2
 
     qtbot.keyClick(panel.slider, Qt.Key.Key_Home)
     writer.tell("cycle")
-    qtbot.waitUntil(lambda: panel.cycle.text() == "cycle 1 of 3", timeout=WAIT)  # the user's choice stays
+    qtbot.waitUntil(lambda: panel.cycle.text() == "cycle 1 of 3", timeout=PATIENCE)  # the user's choice stays
 
 
 @pytest.mark.thorough
@@ -280,7 +279,7 @@ def test_a_panel_that_was_hidden_catches_up(qtbot, session, panel, writer, tmp_p
     session.open_run(tmp_path / "live.h5")
     panel.hide()
     writer.tell("cycle")
-    with qtbot.waitSignal(session.run_news, timeout=WAIT, check_params_cb=lambda news: news.convergence):
+    with qtbot.waitSignal(session.run_news, timeout=PATIENCE, check_params_cb=lambda news: news.convergence):
         pass
     assert panel.cycle.text() == "cycle 1 of 1"
     panel.show()

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from queue_runners import Desk
-from window_steps import choose, press
+from window_steps import PATIENCE, choose, press
 
 from mho.gui.signals.panel import SignalsPanel
 from mho.gui.window.main_window import MainWindow
 from mho.runs import Status
 
-SEEN = 60_000  # ms
 CELLS = {"rows": "0:2", "columns": "0:2"}
 EXPERIMENTS = {
     "contact": CELLS,
@@ -48,7 +47,7 @@ def fill_in(window: MainWindow, values: dict[str, str], qtbot) -> None:
 def on_the_chip_of(window: MainWindow, job: int, qtbot) -> None:
     """Choose the chip that an earlier job leaves."""
     chip = window.panel("Experiments").conditions.chip
-    qtbot.waitUntil(lambda: chip.findData(f"#{job}") >= 0, timeout=SEEN)
+    qtbot.waitUntil(lambda: chip.findData(f"#{job}") >= 0, timeout=PATIENCE)
     chip.setCurrentIndex(chip.findData(f"#{job}"))
 
 
@@ -76,17 +75,17 @@ def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
             on_the_chip_of(window, 2, qtbot)
         assert not form.form.problems(), name
         press(form.buttons.queue, qtbot)
-        qtbot.waitUntil(lambda number=number: len(session.jobs) == number, timeout=SEEN)
+        qtbot.waitUntil(lambda number=number: len(session.jobs) == number, timeout=PATIENCE)
 
     def ended() -> bool:
         return all(job.status in ("finished", "failed") for job in jobs.model.jobs)
 
-    qtbot.waitUntil(ended, timeout=3 * SEEN)
+    qtbot.waitUntil(ended, timeout=PATIENCE)
     done = sorted(jobs.model.jobs, key=lambda job: job.id)
     assert [(job.order.procedure, job.status, job.reason) for job in done] == [
         (name, "finished", "") for name in EXPERIMENTS
     ]
-    qtbot.waitUntil(lambda: session.run_path == done[-1].run, timeout=SEEN)  # it was followed
+    qtbot.waitUntil(lambda: session.run_path == done[-1].run, timeout=PATIENCE)  # it was followed
     window.show_panel("Signals")
     for job in done:
         session.open_run(job.run)

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 from queue_runners import LIVING
 from shiboken6 import Shiboken
-from window_steps import drop_file
+from window_steps import PATIENCE, drop_file
 
 import mho.gui as gui
 from mho.analysis import palette
@@ -39,7 +39,6 @@ from mho.running.queue import JobStatus, Lane, Order, Queue
 from mho.running.runner.messages import JobChanged, RunnerState
 from mho.runs import Status
 
-SOON = 20_000  # ms
 LEFT = Qt.MouseButton.LeftButton
 NOW = datetime.now()
 
@@ -62,7 +61,7 @@ def window(open_main: Callable[..., MainWindow], folder: Path) -> MainWindow:
 @pytest.fixture
 def commands(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
-        "mho.gui.window.main_window.TWICE_WITHIN", SOON
+        "mho.gui.window.main_window.TWICE_WITHIN", PATIENCE
     )  # a busy machine is late with the second
     given: list[str] = []
     window.session.command = lambda name, job=None: given.append(name)
@@ -129,11 +128,11 @@ def test_an_escape_that_closes_a_dialog_does_not_count(
     (dialog,) = window.findChildren(ShortcutsDialog)
     qtbot.waitExposed(dialog)
     dialog.activateWindow()
-    qtbot.waitUntil(lambda: QApplication.focusWindow() is dialog.windowHandle(), timeout=SOON)
+    qtbot.waitUntil(lambda: QApplication.focusWindow() is dialog.windowHandle(), timeout=PATIENCE)
     qtbot.keyClick(dialog.windowHandle(), Qt.Key.Key_Escape)
     assert not Shiboken.isValid(dialog) or not dialog.isVisible()
     window.activateWindow()
-    qtbot.waitUntil(lambda: QApplication.focusWindow() is window.windowHandle(), timeout=SOON)
+    qtbot.waitUntil(lambda: QApplication.focusWindow() is window.windowHandle(), timeout=PATIENCE)
     qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)
     assert commands == []
     qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)
@@ -144,7 +143,7 @@ def test_an_escape_that_closes_a_dialog_does_not_count(
 def test_an_escape_that_closes_a_menu_does_not_count(window: MainWindow, commands: list[str], qtbot) -> None:
     menu = window.menuBar().actions()[0].menu()
     menu.popup(window.mapToGlobal(QPoint(20, 20)))
-    qtbot.waitUntil(menu.isVisible, timeout=SOON)
+    qtbot.waitUntil(menu.isVisible, timeout=PATIENCE)
     escape_twice(window, qtbot)
     assert commands == []
     assert not menu.isVisible()
@@ -187,9 +186,9 @@ def test_an_escape_that_leaves_a_list_or_a_cell_does_not_count(
 
     for begin, begun in ((box.showPopup, popup), (type_re, popup), (edit, editing)):
         other.activateWindow()
-        qtbot.waitUntil(lambda: QApplication.focusWindow() is other.windowHandle(), timeout=SOON)
+        qtbot.waitUntil(lambda: QApplication.focusWindow() is other.windowHandle(), timeout=PATIENCE)
         begin()
-        qtbot.waitUntil(begun, timeout=SOON)
+        qtbot.waitUntil(begun, timeout=PATIENCE)
         escape_twice(other, qtbot)
         assert commands == [], begin
         assert not begun()
@@ -224,13 +223,13 @@ def test_presses_far_apart_are_no_stop_however_late_they_are_seen(qapp) -> None:
 def test_commands_have_keys_and_are_on_when_they_do_something(
     window: MainWindow, commands: list[str], folder: Path, qtbot
 ) -> None:
-    qtbot.waitUntil(lambda: window.session.lane is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: window.session.lane is not None, timeout=PATIENCE)
     assert not window.commands.commands["abort"].isEnabled()
     qtbot.keyClick(window, Qt.Key.Key_F6)
     assert commands == ["pause"]
     with Queue(folder / "queue.sqlite") as queue:
         queue.hold("simulated", "for tea")
-    qtbot.waitUntil(lambda: "for tea" in window.commands.standing.text(), timeout=SOON)
+    qtbot.waitUntil(lambda: "for tea" in window.commands.standing.text(), timeout=PATIENCE)
     qtbot.keyClick(window, Qt.Key.Key_F5)
     assert commands == ["pause", "resume"]
 
@@ -246,7 +245,7 @@ def test_a_simulated_bench_is_marked_and_a_real_one_is_not(window: MainWindow, t
         text.replace('[simulation]\npreset = "pku" ', "#").replace('amplifier = "AD823"', "#"), "utf-8"
     )
     window.session.set_bench(str(real))
-    qtbot.waitUntil(lambda: not window.commands.simulated.isVisible(), timeout=SOON)
+    qtbot.waitUntil(lambda: not window.commands.simulated.isVisible(), timeout=PATIENCE)
     assert "real.toml" in window.commands.standing.text()
 
 
@@ -321,7 +320,7 @@ def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
     assert chip.isVisible()
     assert not solve.isVisible()
     window.show_panel("Solve")
-    qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=SOON)
+    qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -329,7 +328,9 @@ def test_a_panel_is_made_when_it_is_first_looked_at(window: MainWindow, qtbot) -
     dock = window.findChild(QDockWidget, "Signals")
     assert dock.panel is None
     window.show_panel("Signals")
-    qtbot.waitUntil(lambda: dock.panel is not None and not dock.panel.visibleRegion().isEmpty(), timeout=SOON)
+    qtbot.waitUntil(
+        lambda: dock.panel is not None and not dock.panel.visibleRegion().isEmpty(), timeout=PATIENCE
+    )
 
 
 @pytest.mark.thorough
@@ -338,10 +339,10 @@ def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window
     heights = queue.height(), chip.height()
     for _ in range(3):
         window.messages.say("ERROR", "a long story " * 40)
-        qtbot.waitUntil(lambda: window.messages.isVisible(), timeout=SOON)
+        qtbot.waitUntil(lambda: window.messages.isVisible(), timeout=PATIENCE)
         assert queue.height() + chip.height() < sum(heights)
         window.messages.clear()
-        qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
+        qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -353,10 +354,10 @@ def test_there_is_one_bar_of_tabs_for_each_place(window: MainWindow, qtbot) -> N
         return sorted(tuple(bar.tabText(one) for one in range(bar.count())) for bar in found)
 
     places = [("Chip", "Solve", "Signals", "Runs", "Bench"), ("Queue", "Log")]
-    qtbot.waitUntil(lambda: bars() == places, timeout=SOON)
+    qtbot.waitUntil(lambda: bars() == places, timeout=PATIENCE)
     window.findChild(QDockWidget, "Log").setFloating(True)
     window._arrange()
-    qtbot.waitUntil(lambda: bars() == places, timeout=SOON)
+    qtbot.waitUntil(lambda: bars() == places, timeout=PATIENCE)
 
 
 def ground(window: MainWindow) -> str:
@@ -521,7 +522,7 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
 @pytest.mark.thorough
 def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> None:
     session = window.session
-    qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: session.lane is not None, timeout=PATIENCE)
     session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), Use())
     assert session.safety.verdict is SafetyVerdict.UNSAFE
     session.set_bench("other.toml")
@@ -553,14 +554,14 @@ def test_a_larger_window_is_a_larger_chip(window: MainWindow, qtbot) -> None:
     before, height, width = chip.size(), queue.height(), form.width()
     for wide, high in ((1800, 1000), (1280, 800)):
         window.resize(wide, high)
-        qtbot.waitUntil(lambda: (queue.height(), form.width()) == (height, width), timeout=SOON)
+        qtbot.waitUntil(lambda: (queue.height(), form.width()) == (height, width), timeout=PATIENCE)
     assert chip.size() == before
 
 
 @pytest.mark.thorough
 def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
     qtbot.keyClick(window, Qt.Key.Key_8, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=SOON)
+    qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -595,22 +596,30 @@ def test_somebody_new_is_offered_a_guided_run_once(
     folder = tmp_path / "empty"
     window = open_main(folder)
     window.session.ensure_runner = lambda: None
-    qtbot.waitUntil(lambda: window.guide is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: window.guide is not None, timeout=PATIENCE)
     guide, form = window.guide, window.panel("Experiments")
     assert guide.step == OFFER
     qtbot.mouseClick(guide.begin, LEFT)
-    qtbot.waitUntil(lambda: guide.step == FORM, timeout=SOON)
-    qtbot.waitUntil(lambda: form.expected is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: guide.step == FORM, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: form.expected is not None, timeout=PATIENCE)
     qtbot.mouseClick(form.buttons.run_now, LEFT)
-    qtbot.waitUntil(lambda: guide.step == QUEUED, timeout=SOON)
+    qtbot.waitUntil(lambda: guide.step == QUEUED, timeout=PATIENCE)
     window.session.open_run(run_samples.whole_run(tmp_path / "guided.h5"))
     assert guide.step == DONE
     qtbot.mouseClick(guide.leave, LEFT)
     assert window.guide is None
     window.close()
     again = open_main(tmp_path / "as-empty")
-    qtbot.waitUntil(lambda: again.session.lane is not None, timeout=SOON)
+    qtbot.waitUntil(lambda: again.session.lane is not None, timeout=PATIENCE)
     assert again.guide is None
+
+
+@pytest.mark.parametrize("key", ["layout", "geometry"])
+def test_damaged_settings_keep_no_window_from_opening(
+    open_main: Callable[..., MainWindow], tmp_path: Path, key
+) -> None:
+    QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat).setValue(key, "nonsense")
+    assert open_main(tmp_path / "runs").commands.stop.isVisible()
 
 
 @pytest.mark.thorough
@@ -619,7 +628,7 @@ def test_a_folder_that_cannot_be_made_is_said(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     window = open_main(tmp_path / "file" / "runs")
-    qtbot.waitUntil(lambda: window.messages.level == "ERROR", timeout=SOON)
+    qtbot.waitUntil(lambda: window.messages.level == "ERROR", timeout=PATIENCE)
     assert "file" in window.messages.text.text()
 
 

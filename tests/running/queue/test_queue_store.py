@@ -147,9 +147,10 @@ def test_clearing_forgets_what_has_ended_and_nothing_else(queue):
     assert [job.id for job in queue.jobs()] == [running.id]
 
 
-def test_an_array_cannot_wait_in_a_queue(queue):
+@pytest.mark.parametrize("value", [[[1, 2], object()], float("nan"), float("inf")])
+def test_an_array_or_no_number_cannot_wait_in_a_queue(queue, value):
     with pytest.raises(QueueError, match="parameter 'matrix' of solve cannot wait in a queue"):
-        queue.add(Order("solve", {"matrix": [[1, 2], object()]}))
+        queue.add(Order("solve", {"bits": 12, "matrix": value}))
     assert queue.jobs() == []
 
 
@@ -243,6 +244,12 @@ def test_somebody_s_word_is_no_read_back(queue):
     assert "on somebody's word" in lane.on_word
     lane = queue.confirm_safe("simulated", time.time(), "read back")
     assert (lane.confirmed_by, lane.on_word) == ("read back", "")
+
+
+def test_a_read_back_that_is_noted_late_replaces_no_later_one(queue):
+    queue.confirm_safe("simulated", 20.0, "one process")
+    lane = queue.confirm_safe("simulated", 10.0, "another")
+    assert (lane.confirmed, lane.confirmed_by) == (20.0, "one process")
 
 
 def test_of_a_job_s_end_only_what_was_read_back_is_noted_of_the_bench(queue):

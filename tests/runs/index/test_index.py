@@ -408,6 +408,19 @@ def test_tags_and_notes_follow_the_run_and_survive_everything_else(index: RunInd
     assert [text for _, text in index.annotations.notes(run.facts.run_id)] == ["the one with the warm Chip"]
 
 
+def test_tags_are_the_same_in_other_capitals(index: RunIndex):
+    run = index.find("b").facts.run_id
+    index.annotations.tag(run, "Ärger", "ärger", "good")
+    assert index.find("b").tags == ("good", "Ärger")
+    index.annotations.untag(run, "ÄRGER")
+    assert index.find("b").tags == ("good",)
+    index.annotations.set_tags(run, "Good", "GOOD")
+    assert index.find("b").tags == ("Good",)
+    with pytest.raises(InputError, match="a tag is one word"):
+        index.annotations.set_tags(run, "a,b")
+    assert index.find("b").tags == ("Good",)
+
+
 @pytest.mark.parametrize("tag", ["", "two words", 'quo"te', "a,b"])
 def test_a_tag_is_a_word(index: RunIndex, tag: str):
     with pytest.raises(InputError, match="one word"):
@@ -451,6 +464,11 @@ def test_a_run_is_found_by_path_name_and_identity(
     index.update()
     with pytest.raises(RunFileError, match=r"'a' may mean a\.h5 or sub/a\.h5"):
         index.find("a")
+    for name in ("x.h5", "sub/x.h5"):
+        (folder / name).write_text("no run")
+    index.update()
+    with pytest.raises(RunFileError, match=r"'x' may mean x\.h5 or sub/x\.h5"):
+        index.find("x")
 
 
 @pytest.mark.thorough
