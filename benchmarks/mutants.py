@@ -1,8 +1,12 @@
 """Mutants of the modules that every measurement hangs on, and which of them the tests kill.
 
 ``python -m benchmarks.mutants --count 20 --seed 1`` changes one operator, number or statement at a time, in a copy of
-the repository, and runs the tests of its subject: first those of every day, then the thorough ones. A mutant that
-survives both is printed as a diff: a test is missing, or the code is not needed. DeMillo, Lipton and Sayward 1978.
+the repository, and runs those tests of its subject that run the changed line, the quickest first: those of every day,
+then the thorough ones. A mutant that survives both is printed as a diff: a test is missing, the code is not needed, or
+the mutant does the same (equivalent_mutants.toml says why). DeMillo, Lipton and Sayward 1978.
+
+``--results FOLDER`` keeps what is known, so that a run that was interrupted goes on; with ``--survivors``, those that
+survived are tried again, on the modules and tests of today.
 """
 
 from __future__ import annotations
@@ -10,20 +14,30 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks import line_coverage
+
 ROOT = Path(__file__).parents[1]
 MARKS = {"every day": "not thorough and not slow and not hardware", "thorough": "thorough and not slow"}
+SLACK_S = 30.0  # beside three times what tests took: pytest starts, and other work delays it
+EQUIVALENT = Path("benchmarks/equivalent_mutants.toml")
 COPIED = ("mho", "tests", "benchmarks", "docs", "*.toml", "*.md", "*.py", "LICENSE")
 
 OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
@@ -52,12 +66,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Mutant:
-    """One module with one change."""
+    """One module with one change; `lines` are those one of which runs before the change does, none: at import."""
 
     path: Path
     line: int
     original: str
     text: str
+    lines: frozenset[int] = frozenset()
 
     def diff(self) -> str:
         """Return the change as lines of a unified diff without context."""
@@ -65,21 +80,41 @@ class Mutant:
         lines = difflib.unified_diff(before, after, str(self.path), lineterm="", n=0)
         return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
 
+    def change(self) -> str:
+        """Return the change without its place, as equivalent_mutants.toml and the results have it."""
+        return "\n".join(
+            f"{line[0]} {line[1:].strip()}" for line in self.diff().splitlines() if line[0] in "+-"
+        )
+
 
 def mutants_of(path: Path, text: str) -> list[Mutant]:
     """Return every mutant of a module, in the order of its lines."""
     data = text.encode()
     starts = np.concatenate(([0], np.cumsum([len(line) for line in data.splitlines(keepends=True)])))
     found = []
-    for node, replacement in changes(ast.parse(text)):
+    tree = ast.parse(text)
+    for node, replacement in changes(tree):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
-        found.append(
-            Mutant(path, node.lineno, text, (data[:begin] + replacement.encode() + data[end:]).decode())
-        )
+        mutated = (data[:begin] + replacement.encode() + data[end:]).decode()
+        found.append(Mutant(path, node.lineno, text, mutated, lines_of(tree, node)))
     return sorted(found, key=lambda one: one.line)
+
+
+def lines_of(tree: ast.Module, node: ast.expr | ast.stmt) -> frozenset[int]:
+    """Return the lines of a node and the first one of its statement; none of what runs outside a function's body."""
+    assert node.end_lineno is not None
+    around = [one for one in ast.walk(tree) if isinstance(one, ast.stmt) and spans(one, node)]
+    bodies = [one.body[0].lineno for one in around if isinstance(one, ast.FunctionDef)]
+    if not any(first <= node.lineno for first in bodies):
+        return frozenset()
+    return frozenset({max(one.lineno for one in around), *range(node.lineno, node.end_lineno + 1)})
+
+
+def spans(statement: ast.stmt, node: ast.expr | ast.stmt) -> bool:
+    return statement.lineno <= node.lineno <= (statement.end_lineno or 0)
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
@@ -95,7 +130,7 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
             case ast.Constant(value=bool() as value):
                 yield node, repr(not value)
             case ast.Constant(value=int() | float() as number):
-                yield node, repr(number + 1)
+                yield node, repr(number + 1 if abs(number) < 10 else 2 * number)
             case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
                 yield node, "return None"
             case ast.Expr(value=ast.Call()) | ast.AugAssign() | ast.Raise():
@@ -122,15 +157,17 @@ def executed(tree: ast.AST) -> Iterator[ast.AST]:
 
 def draw(subjects: dict[str, Subject], count: int, seed: int) -> list[tuple[str, Mutant]]:
     """Return mutants of the subjects in turn, each drawn among all of its subject; the same seed, the same mutants."""
-    rng = np.random.default_rng(seed)
     shuffled = {}
     for name, subject in subjects.items():
-        mutants = [
-            one for path in subject.files() for one in mutants_of(path, (ROOT / path).read_text("utf-8"))
-        ]
+        mutants = all_mutants(subject)
+        rng = np.random.default_rng([seed, list(SUBJECTS).index(name)])
         shuffled[name] = [mutants[index] for index in rng.permutation(len(mutants))]
     turns = [(name, one[turn]) for turn in range(count) for name, one in shuffled.items() if turn < len(one)]
     return turns[:count]
+
+
+def all_mutants(subject: Subject) -> list[Mutant]:
+    return [one for path in subject.files() for one in mutants_of(path, (ROOT / path).read_text("utf-8"))]
 
 
 class Copy:
@@ -145,73 +182,233 @@ class Copy:
                     shutil.copytree(path, folder / path.name, symlinks=True, ignore=ignored)
                 else:
                     shutil.copy(path, folder)
+        shutil.copy(Path(line_coverage.__file__), folder / "mutants_line_coverage.py")
 
-    def fails(self, tests: tuple[str, ...], marks: str, seconds: float | None = None) -> bool:
-        """Run tests until the first that fails, or until the time is up, which is a failure, too."""
-        command = [sys.executable, "-m", "pytest", "-x", "-n", "0", "-m", marks, *tests]
+    def run(self, marks: str, *options: str, seconds: float | None = None) -> tuple[int, str]:
+        """Run tests, for no longer than some seconds; return pytest's exit code, or -1, and its output."""
+        plugin = ("-p", "no:cacheprovider", "-p", "mutants_line_coverage")
+        command = [sys.executable, "-m", "pytest", *plugin, "-n", "0", "-m", marks, *options]
         environment = os.environ | {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        try:
-            done = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode not in (0, 5)  # 5: no test has these marks
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as output,
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            ) as process,
+        ):
+            try:
+                code = process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                code = -1
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # what the tests started, too
+            output.seek(0)
+            return code, output.read()
 
-    def killer(self, mutant: Mutant, subject: Subject, limits: dict[str, float]) -> str | None:
-        """Return the first of `MARKS` whose tests fail for a mutant; None if it survives."""
+    def lines(self, subject: Subject, marks: str, seconds: float | None) -> dict[str, Any]:
+        """Return which lines of a subject's modules each of its tests runs, see `Recorder`; a test must pass."""
+        file = self.folder / "lines.json"
+        limit = () if seconds is None else ("--lines-for", str(seconds))
+        modules = [f"--lines-of={path}" for path in subject.files()]
+        code, output = self.run(marks, "--write-lines", str(file), *limit, *modules, *subject.tests)
+        if code not in (0, 1, 2, 5):  # 1: tests failed; 2: the time was up; 5: no test has these marks
+            raise SystemExit(output)
+        recorded = dict(json.loads(file.read_text("utf-8")))
+        if recorded["failed"]:
+            raise SystemExit(f"without a mutant these fail; mend them first: {', '.join(recorded['failed'])}")
+        return recorded
+
+    def killer(self, mutant: Mutant, lines: dict[str, dict[str, Any]]) -> tuple[str | None, str]:
+        """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
         path = self.folder / mutant.path
         path.write_text(mutant.text, "utf-8")
         try:
-            killers = (
-                name for name, marks in MARKS.items() if self.fails(subject.tests, marks, limits[name])
-            )
-            return next(killers, None)
+            for name, marks in MARKS.items():
+                if test := self.failure(order(mutant, lines[name]["tests"]), marks):
+                    return name, test
+            return None, ""
         finally:
             path.write_text(mutant.original, "utf-8")
+
+    def failure(self, tests: dict[str, float], marks: str) -> str:
+        """Return the first test that fails, or "time" if they take three times as long as without a mutant."""
+        if not tests:
+            return ""
+        file = self.folder / "chosen.txt"
+        file.write_text("\n".join(tests), "utf-8")
+        files = dict.fromkeys(name.partition("::")[0] for name in tests)
+        seconds = SLACK_S + 3.0 * sum(tests.values())
+        code, output = self.run(marks, "-x", "--chosen-tests", str(file), *files, seconds=seconds)
+        if code in (0, 5):
+            return ""
+        failed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", output, re.MULTILINE)
+        return "time" if code == -1 else failed[1] if failed else output[-300:]
+
+
+def order(mutant: Mutant, tests: dict[str, Any]) -> dict[str, float]:
+    """Return the tests that may notice a mutant, and their seconds: those that run its line, the quickest file first."""
+    path = str(mutant.path)
+    ranks: dict[str, tuple[int, float]] = {}
+    for name, test in tests.items():
+        lines = test["lines"].get(path, [])
+        if lines and (not mutant.lines or not mutant.lines.isdisjoint(lines)):
+            ranks[name] = 0, test["seconds"]
+        elif test["processes"]:  # they may run any line
+            ranks[name] = 1, test["seconds"]
+        elif not mutant.lines:  # what is imported may be used anywhere
+            ranks[name] = 2, test["seconds"]
+    quickest: dict[tuple[int, str], float] = {}
+    for name, (rank, seconds) in ranks.items():
+        file = rank, name.partition("::")[0]
+        quickest[file] = min(quickest.get(file, seconds), seconds)
+
+    def place(name: str) -> tuple[int, float, str, float]:
+        rank, seconds = ranks[name]
+        file = name.partition("::")[0]
+        return rank, quickest[rank, file], file, seconds
+
+    return {name: ranks[name][1] for name in sorted(ranks, key=place)}
+
+
+class Results:
+    """What is known of mutants, in a folder: a line of JSON for each that was tried; the last one counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "mutants.jsonl"
+
+    def read(self) -> dict[tuple[str, str, int, str], dict[str, Any]]:
+        lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []
+        rows = [json.loads(line) for line in lines]
+        return {(row["subject"], row["path"], row["line"], row["change"]): row for row in rows}
+
+    def add(self, row: dict[str, Any]) -> None:
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def lines(self, copy: Copy, name: str, seconds: float) -> dict[str, dict[str, Any]]:
+        """Return the lines of each test of a subject, recorded once."""
+        file = self.folder / f"lines-{name}.json"
+        if not file.exists():
+            lines = {
+                kind: copy.lines(SUBJECTS[name], marks, seconds if kind == "thorough" else None)
+                for kind, marks in MARKS.items()
+            }
+            file.write_text(json.dumps(lines), "utf-8")
+        return dict(json.loads(file.read_text("utf-8")))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw mutants, run their tests, and print who survived and how many were killed by what."""
+    options = parse(arguments)
+    subjects = {name: SUBJECTS[name] for name in options.subjects or SUBJECTS}
+    with tempfile.TemporaryDirectory() as folder:
+        results = Results(Path(options.results or f"{folder}/results"))
+        known = results.read()
+        if options.survivors:
+            mutants = survivors(known, subjects)
+        else:
+            drawn = draw(subjects, options.count, options.seed)
+            mutants = [(name, one.line, one) for name, one in drawn if key(name, one) not in known]
+        copy = Copy(Path(folder) / "copy")
+        for name, line, mutant in mutants:
+            lines = results.lines(copy, name, options.seconds)
+            kind, test = copy.killer(mutant, lines)
+            print(
+                f"{name}: {mutant.path}:{mutant.line} killed by {kind or 'nothing'} {test}".rstrip(),
+                flush=True,
+            )
+            if kind is None:
+                print(mutant.diff(), flush=True)
+            subject, path, _, change = key(name, mutant)
+            results.add({
+                "subject": subject, "path": path, "line": line, "change": change, "seed": options.seed,
+                "killed": kind, "test": test,
+            })  # fmt: skip
+        print("\n" + table([row for row in results.read().values() if row["subject"] in subjects]))
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
     parser.add_argument(
         "subjects", nargs="*", metavar="SUBJECT", help=f"of {', '.join(SUBJECTS)}; all of them"
     )
     parser.add_argument("--count", type=int, default=20, metavar="N", help="mutants (20)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, other mutants (1)")
+    parser.add_argument(
+        "--results", metavar="FOLDER", help="keep results; those that are there are not repeated"
+    )
+    parser.add_argument(
+        "--survivors", action="store_true", help="try those of the results again that survived"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=120.0, metavar="S",
+        help="thorough tests of a subject of which the lines are recorded, and which are run (those of 120 s)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     unknown = set(options.subjects) - set(SUBJECTS)
     if unknown:
         parser.error(f"no subject is called {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
-    subjects = {name: SUBJECTS[name] for name in options.subjects or SUBJECTS}
-    killers: list[str | None] = []
-    limits: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Copy(Path(folder))
-        for name, mutant in draw(subjects, options.count, options.seed):
-            if name not in limits:
-                limits[name] = time_limits(copy, name)
-            killers.append(copy.killer(mutant, subjects[name], limits[name]))
-            print(f"{name}: {mutant.path}:{mutant.line} killed by {killers[-1] or 'nothing'}", flush=True)
-            if killers[-1] is None:
-                print(mutant.diff(), flush=True)
-    by_day, thorough = (killers.count(name) for name in MARKS)
-    print(
-        f"{len(killers)} mutants, seed {options.seed}: {by_day} killed by the tests of every day, {thorough} more by"
-        f" the thorough ones, {killers.count(None)} survived"
+    if options.survivors and not options.results:
+        parser.error("--survivors needs --results, where they are")
+    return options
+
+
+def key(name: str, mutant: Mutant) -> tuple[str, str, int, str]:
+    return name, str(mutant.path), mutant.line, mutant.change()
+
+
+def survivors(
+    known: dict[tuple[str, str, int, str], dict[str, Any]], subjects: dict[str, Subject]
+) -> list[tuple[str, int, Mutant]]:
+    """Return the mutants that survived and make a difference, with their former lines, where they are today."""
+    today = {name: all_mutants(subject) for name, subject in subjects.items()}
+    same = equivalent()
+    chosen = []
+    for (name, path, line, change), row in known.items():
+        if name not in today or row["killed"] or (path, change) in same:
+            continue
+        mutants = [one for one in today[name] if (str(one.path), one.change()) == (path, change)]
+        if mutants:
+            chosen.append((name, line, min(mutants, key=lambda one: abs(one.line - line))))
+    return chosen
+
+
+def equivalent() -> set[tuple[str, str]]:
+    """Return the module and change of each mutant that was judged to do the same."""
+    file = ROOT / EQUIVALENT
+    mutants = tomllib.loads(file.read_text("utf-8"))["mutants"] if file.exists() else []
+    return {(one["path"], one["change"]) for one in mutants}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return a line for each subject, and their sum: how many mutants, and what became of them."""
+    same = equivalent()
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        unseen = "equivalent" if (row["path"], row["change"]) in same else "survived"
+        for name in (row["subject"], "all"):
+            counts.setdefault(name, Counter())[row["killed"] or unseen] += 1
+    columns = (*MARKS, "survived", "equivalent")
+    lines = [f"| subject | mutants | {' | '.join(columns)} |", f"|---|{'---|' * (len(columns) + 1)}"]
+    for name in [*(one for one in SUBJECTS if one in counts), "all"]:
+        numbers = " | ".join(str(counts[name][column]) for column in columns)
+        lines.append(f"| {name} | {counts[name].total()} | {numbers} |")
+    kinds = counts["all"]
+    judged = kinds.total() - kinds["equivalent"]
+    day, both = kinds["every day"], kinds["every day"] + kinds["thorough"]
+    shares = (
+        f"{100 * day / judged:.1f} % killed by the tests of every day, {100 * both / judged:.1f} % by all"
     )
-    return 0
-
-
-def time_limits(copy: Copy, name: str) -> dict[str, float]:
-    """Return how long a subject's tests may take, s: three times what they take when nothing is changed."""
-    limits = {}
-    for kind, marks in MARKS.items():
-        began = time.perf_counter()
-        if copy.fails(SUBJECTS[name].tests, marks):
-            raise SystemExit(f"the tests of {name} ({kind}) fail without a mutant; mend them first")
-        limits[kind] = 30.0 + 3.0 * (time.perf_counter() - began)
-    return limits
+    return "\n".join([*lines, "", f"Of {judged} that make a difference: {shares}."])
 
 
 INSTRUMENTS, CELLS, EQUATIONS = "mho/instruments", "mho/procedures/cells", "mho/procedures/equations"

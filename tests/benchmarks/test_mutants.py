@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import mutants
-from benchmarks.mutants import SUBJECTS, Copy, Mutant, Subject, draw, mutants_of
+from benchmarks.mutants import SUBJECTS, Copy, Mutant, Subject, draw, mutants_of, order
 
 MODULE = '''"""A module."""
 from typing import TYPE_CHECKING
@@ -87,30 +87,82 @@ def test_who_kills_a_mutant_is_said_and_who_survives_is_shown(
 ):
     assert mutants.main(["--count", "99"]) == 0
     out = capsys.readouterr().out
-    assert "sums: mho/sums.py:3 killed by every day" in out
-    assert "sums: mho/sums.py:2 killed by thorough" in out
+    assert "sums: mho/sums.py:3 killed by every day tests/test_sums.py::test_of_zero" in out
+    assert "sums: mho/sums.py:2 killed by thorough tests/test_sums.py::test_of_two" in out
     assert "sums: mho/sums.py:6 killed by nothing\n@@ -6 +6 @@\n-    return 1 + 0\n+    return" in out
-    assert (
-        "6 mutants, seed 1: 1 killed by the tests of every day, 1 more by the thorough ones, 4 survived"
-        in out
+    assert "| sums | 6 | 1 | 1 | 4 | 0 |" in out
+    assert "Of 6 that make a difference: 16.7 % killed by the tests of every day, 33.3 % by all." in out
+
+
+@pytest.mark.thorough
+def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    results = ["--results", str(tmp_path / "results")]
+    mutants.main(["--count", "99", *results])
+    mutants.main(["--count", "99", *results])
+    assert capsys.readouterr().out.count("killed by every day") == 1
+    (repository / "benchmarks").mkdir()
+    (repository / "benchmarks/equivalent_mutants.toml").write_text(
+        '[[mutants]]\npath = "mho/sums.py"\nchange = "- return 1 + 0\\n+ return (1 - 0)"\nwhy = "0"\n'
     )
+    with (repository / "tests/test_sums.py").open("a") as file:
+        file.write("from mho.sums import one\ndef test_one():\n    assert one() == 1\n")
+    (tmp_path / "results/lines-sums.json").unlink()
+    mutants.main(["--survivors", *results])
+    out = capsys.readouterr().out
+    assert out.count("killed by every day tests/test_sums.py::test_one") == 3
+    assert "return (1 - 0)" not in out
+    assert "| sums | 6 | 4 | 1 | 0 | 1 |" in out
+    assert "Of 5 that make a difference: 80.0 % killed by the tests of every day, 100.0 % by all." in out
 
 
 @pytest.mark.thorough
 def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path):
     (repository / "tests/test_sums.py").write_text("def test_it():\n    assert False\n")
-    with pytest.raises(SystemExit, match=r"the tests of sums \(every day\) fail without a mutant"):
+    with pytest.raises(SystemExit, match=r"without a mutant these fail; .*: tests/test_sums.py::test_it"):
         mutants.main([])
 
 
 @pytest.mark.thorough
-def test_a_mutant_that_never_ends_is_killed(repository: Path, tmp_path: Path):
-    subject = Subject(("mho",), ("tests",))
+def test_a_mutant_that_never_ends_is_killed(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(mutants, "SLACK_S", 3.0)
     original = (repository / "mho/sums.py").read_text()
     endless = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
     copy = Copy(tmp_path / "copy")
-    assert copy.killer(endless, subject, dict.fromkeys(mutants.MARKS, 3.0)) == "every day"
+    test = {"seconds": 0.01, "processes": False, "lines": {}}
+    lines = {kind: {"tests": {"tests/test_sums.py::test_of_zero": test}} for kind in mutants.MARKS}
+    assert copy.killer(endless, lines) == ("every day", "time")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
+
+
+def test_the_tests_that_run_a_line_come_first_and_then_those_that_start_a_process():
+    def test(seconds: float, lines: list[int], processes: bool = False) -> dict[str, object]:
+        return {"seconds": seconds, "processes": processes, "lines": {"m.py": lines} if lines else {}}
+
+    tests = {
+        "a.py::slow": test(2.0, [1, 5]),
+        "a.py::quick": test(0.5, [5]),
+        "b.py::process": test(0.1, [], processes=True),
+        "c.py::quickest": test(0.1, [4, 5]),
+        "c.py::elsewhere": test(0.1, [9]),
+        "d.py::other": test(0.1, []),
+    }
+    in_function = Mutant(Path("m.py"), 5, "", "", frozenset({5}))
+    assert [*order(in_function, tests)] == ["c.py::quickest", "a.py::quick", "a.py::slow", "b.py::process"]
+    at_import = Mutant(Path("m.py"), 1, "", "")
+    assert [*order(at_import, tests)][-2:] == ["b.py::process", "d.py::other"]
+    assert order(at_import, tests).keys() == tests.keys()
+
+
+def test_a_mutant_names_the_lines_that_run_before_it():
+    found = {one.line: one.lines for one in mutants_of(Path("module.py"), MODULE)}
+    assert found[5] == found[7] == frozenset()
+    assert found[10] == {10}
+    split = "def f(a):\n    return g(\n        a,\n        a + 1,\n    )\n"
+    assert frozenset({2, 4}) in {one.lines for one in mutants_of(Path("module.py"), split)}
 
 
 def test_an_unknown_subject_is_refused_by_name(capsys: pytest.CaptureFixture[str]):
