@@ -27,12 +27,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import line_coverage
+from benchmarks import mutant_tests
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"every day": "not thorough and not slow and not hardware", "thorough": "thorough and not slow"}
@@ -83,7 +84,9 @@ class Mutant:
     def change(self) -> str:
         """Return the change without its place, as equivalent_mutants.toml and the results have it."""
         return "\n".join(
-            f"{line[0]} {line[1:].strip()}" for line in self.diff().splitlines() if line[0] in "+-"
+            f"{line[0]} {line[1:].strip()}"
+            for line in self.diff().splitlines()
+            if line[0] in "+-" and line[1:].strip()
         )
 
 
@@ -96,6 +99,9 @@ def mutants_of(path: Path, text: str) -> list[Mutant]:
     for node, replacement in changes(tree):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
+        replacement += "\n" * (node.end_lineno - node.lineno)  # all else stays in its line, see `exchange`
+        if isinstance(node, ast.expr):
+            replacement = f"({replacement})"
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
         mutated = (data[:begin] + replacement.encode() + data[end:]).decode()
@@ -126,7 +132,7 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
             case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in OPPOSITES:
                 yield node, changed(node, op=OPPOSITES[type(op)]())
             case ast.UnaryOp(op=ast.Not()):
-                yield node, f"({ast.unparse(node.operand)})"
+                yield node, ast.unparse(node.operand)
             case ast.Constant(value=bool() as value):
                 yield node, repr(not value)
             case ast.Constant(value=int() | float() as number):
@@ -138,9 +144,9 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
 
 
 def changed(node: ast.expr, **fields: object) -> str:
-    """Return an expression's text with other fields, in brackets."""
+    """Return an expression's text with other fields."""
     present = {name: getattr(node, name) for name in node._fields}
-    return f"({ast.unparse(type(node)(**present | fields))})"
+    return ast.unparse(type(node)(**present | fields))
 
 
 def executed(tree: ast.AST) -> Iterator[ast.AST]:
@@ -156,14 +162,14 @@ def executed(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def draw(subjects: dict[str, Subject], count: int, seed: int) -> list[tuple[str, Mutant]]:
-    """Return mutants of the subjects in turn, each drawn among all of its subject; the same seed, the same mutants."""
+    """Return as many mutants of each subject, drawn among all of its subject; the same seed, the same mutants."""
     shuffled = {}
     for name, subject in subjects.items():
         mutants = all_mutants(subject)
         rng = np.random.default_rng([seed, list(SUBJECTS).index(name)])
         shuffled[name] = [mutants[index] for index in rng.permutation(len(mutants))]
     turns = [(name, one[turn]) for turn in range(count) for name, one in shuffled.items() if turn < len(one)]
-    return turns[:count]
+    return sorted(turns[:count], key=lambda one: list(subjects).index(one[0]))
 
 
 def all_mutants(subject: Subject) -> list[Mutant]:
@@ -182,72 +188,132 @@ class Copy:
                     shutil.copytree(path, folder / path.name, symlinks=True, ignore=ignored)
                 else:
                     shutil.copy(path, folder)
-        shutil.copy(Path(line_coverage.__file__), folder / "mutants_line_coverage.py")
+        shutil.copy(mutant_tests.__file__, folder)
 
-    def run(self, marks: str, *options: str, seconds: float | None = None) -> tuple[int, str]:
-        """Run tests, for no longer than some seconds; return pytest's exit code, or -1, and its output."""
-        plugin = ("-p", "no:cacheprovider", "-p", "mutants_line_coverage")
+    def start(self, marks: str, *options: str, pipes: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+        """Start pytest on tests with some marks; what it prints goes to a file in the copy."""
+        plugin = ("-p", "no:cacheprovider", "-p", "mutant_tests", "--basetemp", f"{self.folder.parent}/tmp")
         command = [sys.executable, "-m", "pytest", *plugin, "-n", "0", "-m", marks, *options]
         environment = os.environ | {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        with (
-            tempfile.TemporaryFile("w+", encoding="utf-8") as output,
-            subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            ) as process,
-        ):
-            try:
-                code = process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                code = -1
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # what the tests started, too
-            output.seek(0)
-            return code, output.read()
+        with (self.folder / "output.txt").open("w") as output:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=output, stderr=output, pass_fds=pipes,
+                start_new_session=True, text=True,
+            )  # fmt: skip
 
-    def lines(self, subject: Subject, marks: str, seconds: float | None) -> dict[str, Any]:
-        """Return which lines of a subject's modules each of its tests runs, see `Recorder`; a test must pass."""
-        file = self.folder / "lines.json"
-        limit = () if seconds is None else ("--lines-for", str(seconds))
-        modules = [f"--lines-of={path}" for path in subject.files()]
-        code, output = self.run(marks, "--write-lines", str(file), *limit, *modules, *subject.tests)
-        if code not in (0, 1, 2, 5):  # 1: tests failed; 2: the time was up; 5: no test has these marks
-            raise SystemExit(output)
-        recorded = dict(json.loads(file.read_text("utf-8")))
-        if recorded["failed"]:
-            raise SystemExit(f"without a mutant these fail; mend them first: {', '.join(recorded['failed'])}")
-        return recorded
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text("utf-8", "replace")
 
-    def killer(self, mutant: Mutant, lines: dict[str, dict[str, Any]]) -> tuple[str | None, str]:
-        """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
-        path = self.folder / mutant.path
-        path.write_text(mutant.text, "utf-8")
-        try:
-            for name, marks in MARKS.items():
-                if test := self.failure(order(mutant, lines[name]["tests"]), marks):
-                    return name, test
-            return None, ""
-        finally:
-            path.write_text(mutant.original, "utf-8")
 
-    def failure(self, tests: dict[str, float], marks: str) -> str:
+class Tests:
+    """The tests of a subject with some marks, in a process that has imported what they need, see mutant_tests.py."""
+
+    def __init__(self, copy: Copy, subject: Subject, marks: str) -> None:
+        self.copy, self.marks = copy, marks
+        orders, self.orders = os.pipe()
+        self.answers, answers = os.pipe()
+        options = ("--orders", str(orders), "--answers", str(answers), *subject.tests)
+        self.process = copy.start(marks, *options, pipes=(orders, answers))
+        os.close(orders)
+        os.close(answers)
+        self.replies = open(self.answers, encoding="utf-8")  # closed with the tests  # noqa: SIM115
+
+    def ask(self, limit: float, **order: object) -> dict[str, Any]:
+        """Return the answer to an order, which may take some seconds."""
+        os.write(self.orders, (json.dumps(order | {"limit": limit}) + "\n").encode())
+        answer = self.replies.readline()
+        if not answer:
+            raise SystemExit(f"the tests did not start\n{self.copy.output()}")
+        return dict(json.loads(answer))
+
+    def lines(self, subject: Subject, sample: float) -> dict[str, Any]:
+        """Return which lines of a subject's modules each test runs, see `mutant_tests.record`."""
+        modules = {str(self.copy.folder / path): str(path) for path in subject.files()}
+        answer = self.ask(3600.0, modules=modules, sample=sample)
+        if answer["failed"]:
+            print(
+                f"fail without a mutant, and are not asked: {answer['failed']}", file=sys.stderr, flush=True
+            )
+            if not answer.get("tests"):
+                raise SystemExit("no test passes without a mutant; mend them first")
+        return dict(answer["tests"])
+
+    def failure(self, mutant: Mutant, tests: dict[str, float]) -> str:
         """Return the first test that fails, or "time" if they take three times as long as without a mutant."""
         if not tests:
             return ""
-        file = self.folder / "chosen.txt"
+        limit = SLACK_S + 3.0 * sum(tests.values())
+        path = self.copy.folder / mutant.path
+        path.write_text(mutant.text, "utf-8")  # for the processes that tests start
+        try:
+            answer: dict[str, Any] = {"cold": True}
+            if mutant.lines:
+                order = {"path": str(path), "original": mutant.original, "text": mutant.text}
+                answer = self.ask(limit, tests=list(tests), **order)
+            return self.cold_failure(tests, limit) if "cold" in answer else str(answer["failed"])
+        finally:
+            path.write_text(mutant.original, "utf-8")
+
+    def cold_failure(self, tests: dict[str, float], limit: float) -> str:
+        """Run tests in a fresh process: the mutant makes a difference when its module is imported."""
+        file = self.copy.folder / "chosen.txt"
         file.write_text("\n".join(tests), "utf-8")
         files = dict.fromkeys(name.partition("::")[0] for name in tests)
-        seconds = SLACK_S + 3.0 * sum(tests.values())
-        code, output = self.run(marks, "-x", "--chosen-tests", str(file), *files, seconds=seconds)
-        if code in (0, 5):
-            return ""
-        failed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", output, re.MULTILINE)
-        return "time" if code == -1 else failed[1] if failed else output[-300:]
+        with self.copy.start(self.marks, "-x", "--chosen-tests", str(file), *files) as process:
+            try:
+                code = process.wait(limit)
+            except subprocess.TimeoutExpired:
+                return "time"
+            finally:
+                kill(process)
+        failed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", self.copy.output(), re.MULTILINE)
+        return "" if code in (0, 5) else failed[1] if failed else f"pytest ends with {code}"
+
+    def close(self) -> None:
+        os.close(self.orders)
+        self.replies.close()
+        kill(self.process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a process with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class Judge:
+    """All tests of a subject, and the lines that each of them runs."""
+
+    def __init__(self, copy: Copy, name: str, lines: Path, sample: float) -> None:
+        self.copy, self.subject, self.file, self.sample = copy, SUBJECTS[name], lines, sample
+        self.tests: dict[str, Tests] = {}
+        self.recorded = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for tests in self.tests.values():
+            tests.close()
+
+    def killer(self, mutant: Mutant) -> tuple[str | None, str]:
+        """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
+        for kind in MARKS:
+            tests = self.started(kind)
+            if test := tests.failure(mutant, order(mutant, self.recorded[kind])):
+                return kind, test
+        return None, ""
+
+    def started(self, kind: str) -> Tests:
+        """Return the tests of a kind, once their lines are recorded."""
+        if kind not in self.tests:
+            self.tests[kind] = Tests(self.copy, self.subject, MARKS[kind])
+        if kind not in self.recorded:
+            sample = self.sample if kind == "thorough" else 0.0
+            self.recorded[kind] = self.tests[kind].lines(self.subject, sample)
+            self.file.write_text(json.dumps(self.recorded), "utf-8")
+        return self.tests[kind]
 
 
 def order(mutant: Mutant, tests: dict[str, Any]) -> dict[str, float]:
@@ -292,17 +358,6 @@ class Results:
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def lines(self, copy: Copy, name: str, seconds: float) -> dict[str, dict[str, Any]]:
-        """Return the lines of each test of a subject, recorded once."""
-        file = self.folder / f"lines-{name}.json"
-        if not file.exists():
-            lines = {
-                kind: copy.lines(SUBJECTS[name], marks, seconds if kind == "thorough" else None)
-                for kind, marks in MARKS.items()
-            }
-            file.write_text(json.dumps(lines), "utf-8")
-        return dict(json.loads(file.read_text("utf-8")))
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw mutants, run their tests, and print who survived and how many were killed by what."""
@@ -317,22 +372,24 @@ def main(arguments: list[str] | None = None) -> int:
             drawn = draw(subjects, options.count, options.seed)
             mutants = [(name, one.line, one) for name, one in drawn if key(name, one) not in known]
         copy = Copy(Path(folder) / "copy")
-        for name, line, mutant in mutants:
-            lines = results.lines(copy, name, options.seconds)
-            kind, test = copy.killer(mutant, lines)
-            print(
-                f"{name}: {mutant.path}:{mutant.line} killed by {kind or 'nothing'} {test}".rstrip(),
-                flush=True,
-            )
-            if kind is None:
-                print(mutant.diff(), flush=True)
-            subject, path, _, change = key(name, mutant)
-            results.add({
-                "subject": subject, "path": path, "line": line, "change": change, "seed": options.seed,
-                "killed": kind, "test": test,
-            })  # fmt: skip
+        for name, group in groupby(mutants, key=lambda one: one[0]):
+            with Judge(copy, name, results.folder / f"lines-{name}.json", options.sample) as judge:
+                for _, line, mutant in group:
+                    kind, test = judge.killer(mutant)
+                    report(name, mutant, kind, test)
+                    results.add({
+                        "subject": name, "path": str(mutant.path), "line": line, "change": mutant.change(),
+                        "seed": options.seed, "killed": kind, "test": test,
+                    })  # fmt: skip
         print("\n" + table([row for row in results.read().values() if row["subject"] in subjects]))
     return 0
+
+
+def report(name: str, mutant: Mutant, kind: str | None, test: str) -> None:
+    """Print what became of a mutant."""
+    print(f"{name}: {mutant.path}:{mutant.line} killed by {kind or 'nothing'} {test}".rstrip(), flush=True)
+    if kind is None:
+        print(mutant.diff(), flush=True)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -350,8 +407,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--survivors", action="store_true", help="try those of the results again that survived"
     )
     parser.add_argument(
-        "--seconds", type=float, default=120.0, metavar="S",
-        help="thorough tests of a subject of which the lines are recorded, and which are run (those of 120 s)",
+        "--sample", type=float, default=120.0, metavar="S",
+        help="thorough tests of a subject that are run: as many, of any, as pass in that time, s (120); 0: all",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     unknown = set(options.subjects) - set(SUBJECTS)
@@ -372,14 +429,14 @@ def survivors(
     """Return the mutants that survived and make a difference, with their former lines, where they are today."""
     today = {name: all_mutants(subject) for name, subject in subjects.items()}
     same = equivalent()
-    chosen = []
+    chosen: list[tuple[str, int, Mutant]] = []
     for (name, path, line, change), row in known.items():
         if name not in today or row["killed"] or (path, change) in same:
             continue
         mutants = [one for one in today[name] if (str(one.path), one.change()) == (path, change)]
         if mutants:
             chosen.append((name, line, min(mutants, key=lambda one: abs(one.line - line))))
-    return chosen
+    return sorted(chosen, key=lambda one: list(subjects).index(one[0]))
 
 
 def equivalent() -> set[tuple[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import mutants
-from benchmarks.mutants import SUBJECTS, Copy, Mutant, Subject, draw, mutants_of, order
+from benchmarks.mutant_tests import exchange
+from benchmarks.mutants import SUBJECTS, Copy, Judge, Mutant, Subject, draw, mutants_of, order
 
 MODULE = '''"""A module."""
 from typing import TYPE_CHECKING
@@ -48,7 +50,7 @@ def test_the_same_seed_draws_the_same_mutants_of_all_subjects():
     subjects = {name: SUBJECTS[name] for name in ("limits", "seals")}
     drawn = draw(subjects, 5, 4)
     assert drawn == draw(subjects, 5, 4) != draw(subjects, 5, 5)
-    assert [name for name, _ in drawn] == ["limits", "seals", "limits", "seals", "limits"]
+    assert [name for name, _ in drawn] == ["limits"] * 3 + ["seals"] * 2
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -118,10 +120,11 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
 
 
 @pytest.mark.thorough
-def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path):
+def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path, capsys: pytest.CaptureFixture[str]):
     (repository / "tests/test_sums.py").write_text("def test_it():\n    assert False\n")
-    with pytest.raises(SystemExit, match=r"without a mutant these fail; .*: tests/test_sums.py::test_it"):
+    with pytest.raises(SystemExit, match="no test passes without a mutant; mend them first"):
         mutants.main([])
+    assert "not asked: tests/test_sums.py::test_it" in capsys.readouterr().err
 
 
 @pytest.mark.thorough
@@ -130,12 +133,51 @@ def test_a_mutant_that_never_ends_is_killed(
 ):
     monkeypatch.setattr(mutants, "SLACK_S", 3.0)
     original = (repository / "mho/sums.py").read_text()
-    endless = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
+    at_import = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
+    text = original.replace("b = a + a", "while True: pass")
+    in_function = Mutant(Path("mho/sums.py"), 2, original, text, frozenset({2}))
     copy = Copy(tmp_path / "copy")
-    test = {"seconds": 0.01, "processes": False, "lines": {}}
-    lines = {kind: {"tests": {"tests/test_sums.py::test_of_zero": test}} for kind in mutants.MARKS}
-    assert copy.killer(endless, lines) == ("every day", "time")
+    with Judge(copy, "sums", tmp_path / "lines.json", 0.0) as judge:
+        assert judge.killer(at_import) == ("every day", "time")
+        assert judge.killer(in_function) == ("every day", "time")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
+
+
+OLD = """
+LIMIT = 3
+def called(a):
+    def inner(b):
+        return a + b
+    return inner(1)
+class Cell:
+    state = LIMIT
+    def read(self):
+        return [one for one in (1, 2)]
+kept = called
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "calls"),
+    [
+        ("a + b", "a - b", (1, [1, 2])),
+        ("(1, 2)", "(1, 3)", (3, [1, 3])),
+        ("return [one for one in (1, 2)]", "return None", (3, None)),
+    ],
+)
+def test_a_function_gets_its_mutated_code_wherever_it_is_used(
+    tmp_path: Path, before: str, after: str, calls: tuple[int, list[int] | None]
+):
+    path = str(tmp_path / "module.py")
+    names: dict[str, Any] = {}
+    exec(compile(OLD, path, "exec"), names)
+    assert exchange(path, OLD, OLD.replace(before, after))
+    assert (names["kept"](2), names["Cell"]().read()) == calls
+
+
+@pytest.mark.parametrize(("before", "after"), [("LIMIT = 3", "LIMIT = 4"), ("state = LIMIT", "state = 1")])
+def test_what_runs_at_import_is_not_exchanged(before: str, after: str):
+    assert not exchange("module.py", OLD, OLD.replace(before, after))
 
 
 def test_the_tests_that_run_a_line_come_first_and_then_those_that_start_a_process():

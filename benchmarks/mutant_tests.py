@@ -1,0 +1,210 @@
+"""A plugin of pytest for `benchmarks.mutants`: which tests run which lines, and tests of a mutant in a forked process.
+
+Python starts and imports what the tests need once; each mutant then costs its tests alone. A function's code is
+exchanged in the fork; what runs at import cannot be, and is answered so. ``--orders`` and ``--answers`` are pipes with a
+line of JSON for each order and answer.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from inspect import CO_OPTIMIZED
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import pytest
+
+STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--orders", type=int, metavar="FD", help="answer orders, instead of running the tests")
+    parser.addoption("--answers", type=int, metavar="FD")
+    parser.addoption(
+        "--chosen-tests", metavar="FILE", help="names of tests, a line each; the first runs first"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave only the chosen tests, in their order."""
+    if config.getoption("--chosen-tests"):
+        names = Path(config.getoption("--chosen-tests")).read_text("utf-8").splitlines()
+        present = {one.nodeid: one for one in items}
+        items[:] = [present[name] for name in names if name in present]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Answer each order in a process of its own, which is ended, with all that it started, when its time is up."""
+    if session.config.getoption("--orders") is None or session.testsfailed:
+        return None
+    session.config.pluginmanager.register(reports := Reports())
+    with (
+        open(session.config.getoption("--orders"), encoding="utf-8") as orders,
+        open(session.config.getoption("--answers"), "w", encoding="utf-8") as answers,
+    ):
+        for line in orders:
+            order = json.loads(line)
+            act = partial(record if "modules" in order else run_mutant, session, reports, order)
+            answers.write(forked(act, order["limit"]) + "\n")
+            answers.flush()
+    return True
+
+
+def forked(act: Callable[[], dict[str, Any]], limit: float) -> str:
+    """Return what a function answers in a fork of this process, as JSON."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        os.close(reader)
+        try:
+            answer = json.dumps(act())
+        except BaseException as error:
+            answer = json.dumps({"failed": repr(error)})
+        with open(writer, "w", encoding="utf-8") as file:
+            file.write(answer + "\n")
+        os._exit(0)
+    os.close(writer)
+    with suppress(PermissionError, ProcessLookupError):
+        os.setpgid(child, child)
+    with open(reader, encoding="utf-8") as file:
+        ready, _, _ = select.select([file], [], [], limit)
+        answer = file.readline().strip() if ready else '{"failed": "time"}'
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return answer or '{"failed": "crash"}'
+
+
+class Reports:
+    """The tests that failed."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
+    """Exchange the functions that differ and run tests until one fails; "cold" if something differs at import."""
+    if not exchange(order["path"], order["original"], order["text"]):
+        return {"cold": True}
+    present = {one.nodeid: one for one in session.items}
+    items = [present[name] for name in order["tests"]]
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if reports.failed:
+            break
+    return {"failed": reports.failed[0] if reports.failed else ""}
+
+
+def exchange(path: str, original: str, text: str) -> bool:
+    """Give the functions of a module the code of another text; False if more than functions differ."""
+    codes: dict[tuple[str, int], CodeType] = {}
+    if not differences(compile(original, path, "exec"), compile(text, path, "exec"), codes):
+        return False
+    gc.unfreeze()
+    functions = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+    exchanged = False
+    for function in functions:
+        code = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
+        if code and function.__code__.co_filename == path:
+            with suppress(
+                ValueError
+            ):  # a closure that lost a variable; the function around it has the new code
+                function.__code__ = code
+                exchanged = True
+    return exchanged
+
+
+def differences(old: CodeType, new: CodeType, codes: dict[tuple[str, int], CodeType]) -> bool:
+    """Collect the functions in which two codes differ, by name and line; False if what runs at import differs."""
+    before, after = nested(old), nested(new)
+    same = own(old) == own(new)
+    if old.co_flags & CO_OPTIMIZED:
+        if old != new:
+            codes[new.co_qualname, new.co_firstlineno] = new
+    elif not same or len(before) != len(after):
+        return False
+    return all(differences(one, other, codes) for one, other in zip(before, after, strict=False))
+
+
+def nested(code: CodeType) -> list[CodeType]:
+    return [one for one in code.co_consts if isinstance(one, CodeType)]
+
+
+def own(code: CodeType) -> CodeType:
+    """Return a code without those nested in it, and without their columns."""
+    constants = tuple(None if isinstance(one, CodeType) else one for one in code.co_consts)
+    return code.replace(co_consts=constants, co_linetable=b"")
+
+
+def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
+    """Run the tests, those of a sample until the time for it is up, and answer with the lines that each runs.
+
+    A test that starts a process may run any line there.
+    """
+    items = list(session.items)
+    if order["sample"]:
+        random.Random(1).shuffle(items)
+    began = time.perf_counter()
+    recorder = Recorder(order["modules"])
+    tests = {}
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        if order["sample"] and time.perf_counter() - began > order["sample"]:
+            break
+        with recorder.recording() as test:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        tests[item.nodeid] = test
+    passed = {name: test for name, test in tests.items() if name not in reports.failed}
+    return {"tests": passed, "failed": ", ".join(dict.fromkeys(reports.failed))}
+
+
+class Recorder:
+    """The lines of some modules that each test runs, its time, and whether it starts processes."""
+
+    def __init__(self, modules: dict[str, str]) -> None:
+        self.modules = modules
+        self.lines: dict[str, set[int]] = {}
+        self.starts = False
+        sys.addaudithook(self.notice)
+
+    def notice(self, event: str, _: tuple[object, ...]) -> None:
+        self.starts |= event in STARTS
+
+    def trace(self, frame: FrameType, event: str, _: object) -> Any:
+        name = self.modules.get(frame.f_code.co_filename)
+        if name is None:
+            return None
+        self.lines.setdefault(name, set()).add(frame.f_lineno)
+        return self.trace
+
+    @contextmanager
+    def recording(self) -> Iterator[dict[str, Any]]:
+        """Yield what is known of a test once it has run."""
+        self.lines, self.starts = {}, False
+        threading.settrace(self.trace)
+        sys.settrace(self.trace)
+        test: dict[str, Any] = {}
+        began = time.perf_counter()
+        yield test
+        sys.settrace(None)
+        test["seconds"] = round(time.perf_counter() - began, 4)
+        test["processes"] = self.starts
+        test["lines"] = {name: sorted(lines) for name, lines in self.lines.items()}
