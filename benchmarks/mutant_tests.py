@@ -7,21 +7,23 @@ line of JSON for each order and answer.
 
 from __future__ import annotations
 
+import ast
+import builtins
 import gc
+import importlib
 import json
 import os
 import random
 import select
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from inspect import CO_OPTIMIZED
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
@@ -102,8 +104,12 @@ class Reports:
 
 
 def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
-    """Exchange the functions that differ and run tests until one fails; "cold" if something differs at import."""
-    if not exchange(order["path"], order["original"], order["text"]):
+    """Exchange the functions that differ and run tests until one fails; "cold" if something differs at import.
+
+    A module that is not imported yet will be as it lies there.
+    """
+    loaded = dotted(order["name"]) in sys.modules
+    if loaded and not exchange(order["path"], order["original"], order["text"]):
         return {"cold": True}
     present = {one.nodeid: one for one in session.items}
     items = [present[name] for name in order["tests"]]
@@ -114,8 +120,12 @@ def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any])
     return {"failed": reports.failed[0] if reports.failed else ""}
 
 
-def exchange(path: str, original: str, text: str) -> bool:
-    """Give the functions of a module the code of another text; False if more than functions differ."""
+def dotted(name: str) -> str:
+    return name.removesuffix(".py").replace("/", ".")
+
+
+def exchange(path: str, original: str, text: str | ast.Module) -> bool:
+    """Give the functions of a module the code of another text or tree; False if more than functions differ."""
     codes: dict[tuple[str, int], CodeType] = {}
     if not differences(compile(original, path, "exec"), compile(text, path, "exec"), codes):
         return False
@@ -156,55 +166,65 @@ def own(code: CodeType) -> CodeType:
 
 
 def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
-    """Run the tests, those of a sample until the time for it is up, and answer with the lines that each runs.
+    """Run the tests, those of a sample until the time for it is up, and answer which statements each of them runs.
 
-    A test that starts a process may run any line there.
+    Known are the first lines of the statements in functions, not in the processes that a test starts.
     """
     items = list(session.items)
     if order["sample"]:
         random.Random(1).shuffle(items)
     began = time.perf_counter()
-    recorder = Recorder(order["modules"])
+    recorder = Recorder()
+    for path, name in order["modules"].items():
+        recorder.watch(path, name)
     tests = {}
     for item, following in zip(items, [*items[1:], None], strict=True):
         if order["sample"] and time.perf_counter() - began > order["sample"]:
             break
-        with recorder.recording() as test:
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        tests[item.nodeid] = test
+        recorder.lines, recorder.starts = {}, False
+        start = time.perf_counter()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        tests[item.nodeid] = {
+            "seconds": round(time.perf_counter() - start, 4),
+            "processes": recorder.starts,
+            "lines": {name: sorted(lines) for name, lines in recorder.lines.items()},
+        }
     passed = {name: test for name, test in tests.items() if name not in reports.failed}
     return {"tests": passed, "failed": ", ".join(dict.fromkeys(reports.failed))}
 
 
-class Recorder:
-    """The lines of some modules that each test runs, its time, and whether it starts processes."""
+class Recorder(ast.NodeTransformer):
+    """The statements that run in functions of some modules, by name and line, and whether a process is started."""
 
-    def __init__(self, modules: dict[str, str]) -> None:
-        self.modules = modules
+    def __init__(self) -> None:
         self.lines: dict[str, set[int]] = {}
         self.starts = False
+        self.name = ""
+        builtins.__dict__["ran_line"] = self.ran
         sys.addaudithook(self.notice)
 
     def notice(self, event: str, _: tuple[object, ...]) -> None:
         self.starts |= event in STARTS
 
-    def trace(self, frame: FrameType, event: str, _: object) -> Any:
-        name = self.modules.get(frame.f_code.co_filename)
-        if name is None:
-            return None
-        self.lines.setdefault(name, set()).add(frame.f_lineno)
-        return self.trace
+    def ran(self, name: str, line: int) -> None:
+        self.lines.setdefault(name, set()).add(line)
 
-    @contextmanager
-    def recording(self) -> Iterator[dict[str, Any]]:
-        """Yield what is known of a test once it has run."""
-        self.lines, self.starts = {}, False
-        threading.settrace(self.trace)
-        sys.settrace(self.trace)
-        test: dict[str, Any] = {}
-        began = time.perf_counter()
-        yield test
-        sys.settrace(None)
-        test["seconds"] = round(time.perf_counter() - began, 4)
-        test["processes"] = self.starts
-        test["lines"] = {name: sorted(lines) for name, lines in self.lines.items()}
+    def watch(self, path: str, name: str) -> None:
+        """Have each statement in a module's functions recorded before it runs."""
+        importlib.import_module(dotted(name))
+        text = Path(path).read_text("utf-8")
+        self.name = name
+        exchange(path, text, ast.fix_missing_locations(self.visit(ast.parse(text))))
+
+    def visit_FunctionDef(self, function: ast.FunctionDef) -> ast.FunctionDef:
+        for node in list(ast.walk(function)):
+            for field in ("body", "orelse", "finalbody"):
+                statements = getattr(node, field, None)
+                if isinstance(statements, list) and not isinstance(node, ast.ClassDef):
+                    setattr(node, field, [one for each in statements for one in (self.call(each), each)])
+        return function
+
+    def call(self, statement: ast.stmt) -> ast.stmt:
+        arguments: list[ast.expr] = [ast.Constant(self.name), ast.Constant(statement.lineno)]
+        call = ast.Call(ast.Name("ran_line", ast.Load()), arguments, [])
+        return ast.copy_location(ast.Expr(call), statement)

@@ -1,7 +1,7 @@
 """Mutants of the modules that every measurement hangs on, and which of them the tests kill.
 
 ``python -m benchmarks.mutants --count 20 --seed 1`` changes one operator, number or statement at a time, in a copy of
-the repository, and runs those tests of its subject that run the changed line, the quickest first: those of every day,
+the repository, and runs those tests of its subject that run the changed statement, the quickest first: those of every day,
 then the thorough ones. A mutant that survives both is printed as a diff: a test is missing, the code is not needed, or
 the mutant does the same (equivalent_mutants.toml says why). DeMillo, Lipton and Sayward 1978.
 
@@ -67,13 +67,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Mutant:
-    """One module with one change; `lines` are those one of which runs before the change does, none: at import."""
+    """One module with one change; `statement` is the first line of what it is in, None: what runs at import."""
 
     path: Path
     line: int
     original: str
     text: str
-    lines: frozenset[int] = frozenset()
+    statement: int | None = None
 
     def diff(self) -> str:
         """Return the change as lines of a unified diff without context."""
@@ -105,18 +105,17 @@ def mutants_of(path: Path, text: str) -> list[Mutant]:
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
         mutated = (data[:begin] + replacement.encode() + data[end:]).decode()
-        found.append(Mutant(path, node.lineno, text, mutated, lines_of(tree, node)))
+        found.append(Mutant(path, node.lineno, text, mutated, statement_of(tree, node)))
     return sorted(found, key=lambda one: one.line)
 
 
-def lines_of(tree: ast.Module, node: ast.expr | ast.stmt) -> frozenset[int]:
-    """Return the lines of a node and the first one of its statement; none of what runs outside a function's body."""
-    assert node.end_lineno is not None
+def statement_of(tree: ast.Module, node: ast.expr | ast.stmt) -> int | None:
+    """Return the first line of the statement that a node is in; None for what runs outside a function's body."""
     around = [one for one in ast.walk(tree) if isinstance(one, ast.stmt) and spans(one, node)]
     bodies = [one.body[0].lineno for one in around if isinstance(one, ast.FunctionDef)]
     if not any(first <= node.lineno for first in bodies):
-        return frozenset()
-    return frozenset({max(one.lineno for one in around), *range(node.lineno, node.end_lineno + 1)})
+        return None
+    return max(one.lineno for one in around)
 
 
 def spans(statement: ast.stmt, node: ast.expr | ast.stmt) -> bool:
@@ -181,6 +180,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.writes = 0
         ignored = shutil.ignore_patterns("__pycache__")
         for pattern in COPIED:
             for path in ROOT.glob(pattern):
@@ -200,6 +200,12 @@ class Copy:
                 command, cwd=self.folder, env=environment, stdout=output, stderr=output, pass_fds=pipes,
                 start_new_session=True, text=True,
             )  # fmt: skip
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a module with a time of its own: else Python may take the code of the one before."""
+        self.writes += 1
+        path.write_text(text, "utf-8")
+        os.utime(path, (1e9 + self.writes, 1e9 + self.writes))
 
     def output(self) -> str:
         return (self.folder / "output.txt").read_text("utf-8", "replace")
@@ -244,15 +250,20 @@ class Tests:
             return ""
         limit = SLACK_S + 3.0 * sum(tests.values())
         path = self.copy.folder / mutant.path
-        path.write_text(mutant.text, "utf-8")  # for the processes that tests start
+        self.copy.write(path, mutant.text)
         try:
             answer: dict[str, Any] = {"cold": True}
-            if mutant.lines:
-                order = {"path": str(path), "original": mutant.original, "text": mutant.text}
+            if mutant.statement is not None:
+                order = {
+                    "path": str(path),
+                    "name": str(mutant.path),
+                    "original": mutant.original,
+                    "text": mutant.text,
+                }
                 answer = self.ask(limit, tests=list(tests), **order)
             return self.cold_failure(tests, limit) if "cold" in answer else str(answer["failed"])
         finally:
-            path.write_text(mutant.original, "utf-8")
+            self.copy.write(path, mutant.original)
 
     def cold_failure(self, tests: dict[str, float], limit: float) -> str:
         """Run tests in a fresh process: the mutant makes a difference when its module is imported."""
@@ -317,16 +328,16 @@ class Judge:
 
 
 def order(mutant: Mutant, tests: dict[str, Any]) -> dict[str, float]:
-    """Return the tests that may notice a mutant, and their seconds: those that run its line, the quickest file first."""
+    """Return the tests that may notice a mutant, and their seconds: those that run its statement first."""
     path = str(mutant.path)
     ranks: dict[str, tuple[int, float]] = {}
     for name, test in tests.items():
         lines = test["lines"].get(path, [])
-        if lines and (not mutant.lines or not mutant.lines.isdisjoint(lines)):
+        if mutant.statement in lines or (lines and mutant.statement is None):
             ranks[name] = 0, test["seconds"]
         elif test["processes"]:  # they may run any line
             ranks[name] = 1, test["seconds"]
-        elif not mutant.lines:  # what is imported may be used anywhere
+        elif mutant.statement is None:  # what is imported may be used anywhere
             ranks[name] = 2, test["seconds"]
     quickest: dict[tuple[int, str], float] = {}
     for name, (rank, seconds) in ranks.items():

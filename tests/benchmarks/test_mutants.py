@@ -135,7 +135,7 @@ def test_a_mutant_that_never_ends_is_killed(
     original = (repository / "mho/sums.py").read_text()
     at_import = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
     text = original.replace("b = a + a", "while True: pass")
-    in_function = Mutant(Path("mho/sums.py"), 2, original, text, frozenset({2}))
+    in_function = Mutant(Path("mho/sums.py"), 2, original, text, 2)
     copy = Copy(tmp_path / "copy")
     with Judge(copy, "sums", tmp_path / "lines.json", 0.0) as judge:
         assert judge.killer(at_import) == ("every day", "time")
@@ -180,7 +180,7 @@ def test_what_runs_at_import_is_not_exchanged(before: str, after: str):
     assert not exchange("module.py", OLD, OLD.replace(before, after))
 
 
-def test_the_tests_that_run_a_line_come_first_and_then_those_that_start_a_process():
+def test_the_tests_that_run_a_statement_come_first_and_then_those_that_start_a_process():
     def test(seconds: float, lines: list[int], processes: bool = False) -> dict[str, object]:
         return {"seconds": seconds, "processes": processes, "lines": {"m.py": lines} if lines else {}}
 
@@ -192,19 +192,18 @@ def test_the_tests_that_run_a_line_come_first_and_then_those_that_start_a_proces
         "c.py::elsewhere": test(0.1, [9]),
         "d.py::other": test(0.1, []),
     }
-    in_function = Mutant(Path("m.py"), 5, "", "", frozenset({5}))
+    in_function = Mutant(Path("m.py"), 5, "", "", 5)
     assert [*order(in_function, tests)] == ["c.py::quickest", "a.py::quick", "a.py::slow", "b.py::process"]
     at_import = Mutant(Path("m.py"), 1, "", "")
     assert [*order(at_import, tests)][-2:] == ["b.py::process", "d.py::other"]
     assert order(at_import, tests).keys() == tests.keys()
 
 
-def test_a_mutant_names_the_lines_that_run_before_it():
-    found = {one.line: one.lines for one in mutants_of(Path("module.py"), MODULE)}
-    assert found[5] == found[7] == frozenset()
-    assert found[10] == {10}
+def test_a_mutant_names_the_statement_that_it_is_in():
+    found = {one.line: one.statement for one in mutants_of(Path("module.py"), MODULE)}
+    assert (found[5], found[7], found[10]) == (None, None, 10)
     split = "def f(a):\n    return g(\n        a,\n        a + 1,\n    )\n"
-    assert frozenset({2, 4}) in {one.lines for one in mutants_of(Path("module.py"), split)}
+    assert {(4, 2), (2, 2)} == {(one.line, one.statement) for one in mutants_of(Path("module.py"), split)}
 
 
 def test_an_unknown_subject_is_refused_by_name(capsys: pytest.CaptureFixture[str]):
