@@ -104,13 +104,13 @@ class Reports:
 
 
 def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
-    """Exchange the functions that differ and run tests until one fails; "cold" if something differs at import.
+    """Exchange the functions that differ and run tests until one fails; none if something differs at import.
 
     A module that is not imported yet will be as it lies there.
     """
     loaded = dotted(order["name"]) in sys.modules
     if loaded and not exchange(order["path"], order["original"], order["text"]):
-        return {"cold": True}
+        return {"failed": ""}
     present = {one.nodeid: one for one in session.items}
     items = [present[name] for name in order["tests"]]
     for item, following in zip(items, [*items[1:], None], strict=True):
