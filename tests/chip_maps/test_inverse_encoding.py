@@ -12,7 +12,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.chip_maps.chip import load_chip_map
-from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, assess, candidates, choose_encoding
+from mho.chip_maps.inverse_encoding import (
+    KINDS,
+    EncodingForecast,
+    InverseEncoding,
+    assess,
+    candidates,
+    choose_encoding,
+)
 from mho.chip_maps.matrix_files import to_real
 from mho.errors import ConvergenceError
 
@@ -244,3 +251,12 @@ def test_a_bias_column_in_resistors_holds_the_matrix_with_no_line_more():
     assert not list(candidates(np.abs(matrix), exact, ("bias resistors",), diagonal=False)), (
         "no sign, no bias"
     )
+
+
+def test_a_loop_is_damped_where_it_settles_and_so_do_most_with_the_errors_of_cells():
+    encoding = next(iter(candidates(np.eye(2), LEVELS)))
+    forecast = EncodingForecast(encoding, 0.1, 1.0 + 2.0j, damping=1e-9, settling=0.9, shift=0.0)
+    assert (forecast.stable, forecast.damped) == (True, True)
+    assert replace(forecast, slowest=2.0j).stable is False
+    assert replace(forecast, damping=0.0).damped is False
+    assert replace(forecast, settling=0.89).damped is False
