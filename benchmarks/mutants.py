@@ -244,25 +244,24 @@ class Tests:
                 raise SystemExit("no test passes without a mutant; mend them first")
         return dict(answer["tests"])
 
-    def failure(self, mutant: Mutant, tests: dict[str, float]) -> str:
+    def failure(self, mutant: Mutant, recorded: dict[str, Any]) -> str:
         """Return the first test that fails, or "time" if they take three times as long as without a mutant."""
-        if not tests:
-            return ""
-        limit = SLACK_S + 3.0 * sum(tests.values())
+        tests = order(mutant, recorded)
         path = self.copy.folder / mutant.path
         self.copy.write(path, mutant.text)
         try:
-            answer: dict[str, str] = {}
-            if mutant.statement is not None:
-                order = {
+            if tests and mutant.statement is not None:
+                request = {
                     "path": str(path),
                     "name": str(mutant.path),
                     "original": mutant.original,
                     "text": mutant.text,
                 }
-                answer = self.ask(limit, tests=list(tests), **order)
-            # What a test's module computes when it is imported is known in the fork, as it was without the mutant.
-            return answer.get("failed") or self.cold_failure(tests, limit)
+                if failed := self.ask(time_limit(tests), tests=list(tests), **request)["failed"]:
+                    return str(failed)
+                # What a test's module computes at its import is known in the fork, as it was without the mutant.
+                tests = {name: seconds for name, seconds in tests.items() if not recorded[name]["processes"]}
+            return self.cold_failure(tests, time_limit(tests)) if tests else ""
         finally:
             self.copy.write(path, mutant.original)
 
@@ -285,6 +284,10 @@ class Tests:
         os.close(self.orders)
         self.replies.close()
         kill(self.process)
+
+
+def time_limit(tests: dict[str, float]) -> float:
+    return SLACK_S + 3.0 * sum(tests.values())
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -313,7 +316,7 @@ class Judge:
         """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
         for kind in MARKS:
             tests = self.started(kind)
-            if test := tests.failure(mutant, order(mutant, self.recorded[kind])):
+            if test := tests.failure(mutant, self.recorded[kind]):
                 return kind, test
         return None, ""
 
