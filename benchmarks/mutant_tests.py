@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import _lru_cache_wrapper, partial
 from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -120,6 +120,13 @@ def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any])
     return {"failed": reports.failed[0] if reports.failed else ""}
 
 
+def clear_caches() -> None:
+    """Forget what functions of a cache have answered before."""
+    for one in gc.get_objects():
+        if isinstance(one, _lru_cache_wrapper):
+            one.cache_clear()
+
+
 def dotted(name: str) -> str:
     return name.removesuffix(".py").replace("/", ".")
 
@@ -130,9 +137,9 @@ def exchange(path: str, original: str, text: str | ast.Module) -> bool:
     if not differences(compile(original, path, "exec"), compile(text, path, "exec"), codes):
         return False
     gc.unfreeze()
-    functions = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+    clear_caches()
     exchanged = False
-    for function in functions:
+    for function in [one for one in gc.get_objects() if isinstance(one, FunctionType)]:
         code = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
         if code and function.__code__.co_filename == path:
             with suppress(
@@ -168,7 +175,8 @@ def own(code: CodeType) -> CodeType:
 def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
     """Run the tests, those of a sample until the time for it is up, and answer which statements each of them runs.
 
-    Known are the first lines of the statements in functions, not in the processes that a test starts.
+    And which statements each file runs when Python imports it. A statement in a function is known by its first line;
+    what the processes run that a test starts is not known.
     """
     items = list(session.items)
     if order["sample"]:
@@ -177,7 +185,7 @@ def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> 
     recorder = Recorder()
     for path, name in order["modules"].items():
         recorder.watch(path, name)
-    tests = {}
+    tests: dict[str, dict[str, Any]] = {}
     for item, following in zip(items, [*items[1:], None], strict=True):
         if order["sample"] and time.perf_counter() - began > order["sample"]:
             break
@@ -187,10 +195,18 @@ def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> 
         tests[item.nodeid] = {
             "seconds": round(time.perf_counter() - start, 4),
             "processes": recorder.starts,
-            "lines": {name: sorted(lines) for name, lines in recorder.lines.items()},
+            "lines": recorder.as_lists(),
         }
+    files = {}
+    functions = [item for item in items if isinstance(item, pytest.Function)]
+    for item in {item.nodeid.partition("::")[0]: item for item in functions}.values():
+        clear_caches()
+        recorder.lines = {}
+        with suppress(Exception):
+            importlib.reload(item.module)
+        files[item.nodeid.partition("::")[0]] = recorder.as_lists()
     passed = {name: test for name, test in tests.items() if name not in reports.failed}
-    return {"tests": passed, "failed": ", ".join(dict.fromkeys(reports.failed))}
+    return {"tests": passed, "files": files, "failed": ", ".join(dict.fromkeys(reports.failed))}
 
 
 class Recorder(ast.NodeTransformer):
@@ -205,6 +221,9 @@ class Recorder(ast.NodeTransformer):
 
     def notice(self, event: str, _: tuple[object, ...]) -> None:
         self.starts |= event in STARTS
+
+    def as_lists(self) -> dict[str, list[int]]:
+        return {name: sorted(lines) for name, lines in self.lines.items()}
 
     def ran(self, name: str, line: int) -> None:
         self.lines.setdefault(name, set()).add(line)

@@ -242,7 +242,7 @@ class Tests:
             )
             if not answer.get("tests"):
                 raise SystemExit("no test passes without a mutant; mend them first")
-        return dict(answer["tests"])
+        return {kind: answer[kind] for kind in ("tests", "files")}
 
     def failure(self, mutant: Mutant, recorded: dict[str, Any]) -> str:
         """Return the first test that fails, or "time" if they take three times as long as without a mutant."""
@@ -260,7 +260,11 @@ class Tests:
                 if failed := self.ask(time_limit(tests), tests=list(tests), **request)["failed"]:
                     return str(failed)
                 # What a test's module computes at its import is known in the fork, as it was without the mutant.
-                tests = {name: seconds for name, seconds in tests.items() if not recorded[name]["processes"]}
+                tests = {
+                    name: seconds
+                    for name, seconds in tests.items()
+                    if not recorded["tests"][name]["processes"]
+                }
             return self.cold_failure(tests, time_limit(tests)) if tests else ""
         finally:
             self.copy.write(path, mutant.original)
@@ -269,7 +273,7 @@ class Tests:
         """Run tests in a fresh process: the mutant makes a difference when its module is imported."""
         file = self.copy.folder / "chosen.txt"
         file.write_text("\n".join(tests), "utf-8")
-        files = dict.fromkeys(name.partition("::")[0] for name in tests)
+        files = dict.fromkeys(file_of(name) for name in tests)
         with self.copy.start(self.marks, "-x", "--chosen-tests", str(file), *files) as process:
             try:
                 code = process.wait(limit)
@@ -331,29 +335,43 @@ class Judge:
         return self.tests[kind]
 
 
-def order(mutant: Mutant, tests: dict[str, Any]) -> dict[str, float]:
-    """Return the tests that may notice a mutant, and their seconds: those that run its statement first."""
+def order(mutant: Mutant, recorded: dict[str, Any]) -> dict[str, float]:
+    """Return the tests that may notice a mutant, and their seconds: those that run its statement first.
+
+    Then come those of the same files, which share fixtures and what is computed once.
+    """
     path = str(mutant.path)
-    ranks: dict[str, tuple[int, float]] = {}
-    for name, test in tests.items():
-        lines = test["lines"].get(path, [])
-        if mutant.statement in lines or (lines and mutant.statement is None):
-            ranks[name] = 0, test["seconds"]
-        elif test["processes"]:  # they may run any line
-            ranks[name] = 1, test["seconds"]
+
+    def runs(lines: dict[str, list[int]]) -> bool:
+        return mutant.statement in lines.get(path, []) or (mutant.statement is None and path in lines)
+
+    files = {file for file, lines in recorded["files"].items() if runs(lines)}
+    files |= {file_of(name) for name, test in recorded["tests"].items() if runs(test["lines"])}
+    ranks: dict[str, int] = {}
+    for name, test in recorded["tests"].items():
+        if runs(test["lines"]):
+            ranks[name] = 0
+        elif file_of(name) in files:
+            ranks[name] = 1
+        elif test["processes"]:  # they may run any statement
+            ranks[name] = 2
         elif mutant.statement is None:  # what is imported may be used anywhere
-            ranks[name] = 2, test["seconds"]
+            ranks[name] = 3
+    seconds = {name: recorded["tests"][name]["seconds"] for name in ranks}
     quickest: dict[tuple[int, str], float] = {}
-    for name, (rank, seconds) in ranks.items():
-        file = rank, name.partition("::")[0]
-        quickest[file] = min(quickest.get(file, seconds), seconds)
+    for name, rank in ranks.items():
+        file = rank, file_of(name)
+        quickest[file] = min(quickest.get(file, seconds[name]), seconds[name])
 
     def place(name: str) -> tuple[int, float, str, float]:
-        rank, seconds = ranks[name]
-        file = name.partition("::")[0]
-        return rank, quickest[rank, file], file, seconds
+        file = file_of(name)
+        return ranks[name], quickest[ranks[name], file], file, seconds[name]
 
-    return {name: ranks[name][1] for name in sorted(ranks, key=place)}
+    return {name: seconds[name] for name in sorted(ranks, key=place)}
+
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 class Results:

@@ -191,12 +191,17 @@ def test_the_tests_that_run_a_statement_come_first_and_then_those_that_start_a_p
         "c.py::quickest": test(0.1, [4, 5]),
         "c.py::elsewhere": test(0.1, [9]),
         "d.py::other": test(0.1, []),
+        "e.py::imports": test(0.2, []),
     }
+    recorded = {"tests": tests, "files": {"e.py": {"m.py": [5]}}}
     in_function = Mutant(Path("m.py"), 5, "", "", 5)
-    assert [*order(in_function, tests)] == ["c.py::quickest", "a.py::quick", "a.py::slow", "b.py::process"]
+    assert [*order(in_function, recorded)] == [
+        *("c.py::quickest", "a.py::quick", "a.py::slow"),
+        *("c.py::elsewhere", "e.py::imports", "b.py::process"),
+    ]
     at_import = Mutant(Path("m.py"), 1, "", "")
-    assert [*order(at_import, tests)][-2:] == ["b.py::process", "d.py::other"]
-    assert order(at_import, tests).keys() == tests.keys()
+    assert [*order(at_import, recorded)][-3:] == ["e.py::imports", "b.py::process", "d.py::other"]
+    assert order(at_import, recorded).keys() == tests.keys()
 
 
 def test_a_mutant_names_the_statement_that_it_is_in():
