@@ -499,6 +499,13 @@ def test_a_damaged_index_is_put_aside_and_made_anew(folder: Path, caplog: pytest
     assert len(list(folder.glob(f"{NAME}.damaged-*"))) == 1
 
 
+def test_an_index_that_cannot_be_opened_stays_where_it_is(tmp_path: Path):
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(RunFileError, match=r"cannot be opened: .*; see to the disk, or try again"):
+        RunIndex(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == [NAME]
+
+
 def test_a_rebuild_saves_tags_from_an_index_whose_other_pages_are_damaged(
     folder: Path, caplog: pytest.LogCaptureFixture
 ):
