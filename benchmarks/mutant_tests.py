@@ -123,7 +123,7 @@ def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any])
 def clear_caches() -> None:
     """Forget what functions of a cache have answered before."""
     for one in gc.get_objects():
-        if isinstance(one, _lru_cache_wrapper):
+        if type(one) is _lru_cache_wrapper:  # not isinstance: it asks what a weak reference stands for
             one.cache_clear()
 
 
@@ -139,7 +139,7 @@ def exchange(path: str, original: str, text: str | ast.Module) -> bool:
     gc.unfreeze()
     clear_caches()
     exchanged = False
-    for function in [one for one in gc.get_objects() if isinstance(one, FunctionType)]:
+    for function in [one for one in gc.get_objects() if type(one) is FunctionType]:
         code = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
         if code and function.__code__.co_filename == path:
             with suppress(
