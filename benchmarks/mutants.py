@@ -555,6 +555,7 @@ SUBJECTS = {
         ("mho/chip_maps/inverse_encoding.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
         (
             "tests/chip_maps/test_forecast.py",
+            "tests/chip_maps/test_inverse_encoding.py",
             "tests/procedures/equations/forecast",
             "tests/running/test_forecasting.py",
         ),

@@ -20,6 +20,7 @@ from mho.chip_maps.inverse_encoding import (
     candidates,
     choose_encoding,
 )
+from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import to_real
 from mho.errors import ConvergenceError
 
@@ -260,3 +261,11 @@ def test_a_loop_is_damped_where_it_settles_and_so_do_most_with_the_errors_of_cel
     assert replace(forecast, slowest=2.0j).stable is False
     assert replace(forecast, damping=0.0).damped is False
     assert replace(forecast, settling=0.89).damped is False
+
+
+@pytest.mark.parametrize(("count", "built"), [(2, False), (3, True)])
+def test_a_bias_column_needs_a_level_between_the_ends(count, built):
+    levels = Levels.from_values(
+        np.arange(count) * 5e-6, tolerance=1e-6, spread=1e-6, zero_range=(0.0, 1e-6), zero_limit=1e-6
+    )
+    assert bool(list(candidates(np.array([[1.0, -0.5], [0.5, 1.0]]), levels, ("bias",)))) is built
