@@ -137,7 +137,7 @@ def test_a_mutant_that_never_ends_is_killed(
     text = original.replace("b = a + a", "while True: pass")
     in_function = Mutant(Path("mho/sums.py"), 2, original, text, 2)
     copy = Copy(tmp_path / "copy")
-    with Judge(copy, "sums", tmp_path / "lines.json", 0.0) as judge:
+    with Judge(copy, "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
         assert judge.killer(at_import) == ("every day", "time")
         assert judge.killer(in_function) == ("every day", "time")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
