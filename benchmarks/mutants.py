@@ -304,8 +304,9 @@ def kill(process: subprocess.Popen[str]) -> None:
 class Judge:
     """All tests of a subject, and the lines that each of them runs."""
 
-    def __init__(self, copy: Copy, name: str, lines: Path, sample: float) -> None:
+    def __init__(self, copy: Copy, name: str, lines: Path, sample: float, daily: bool) -> None:
         self.copy, self.subject, self.file, self.sample = copy, SUBJECTS[name], lines, sample
+        self.kinds = [*MARKS][:1] if daily else [*MARKS]
         self.tests: dict[str, Tests] = {}
         self.recorded = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
 
@@ -318,7 +319,7 @@ class Judge:
 
     def killer(self, mutant: Mutant) -> tuple[str | None, str]:
         """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
-        for kind in MARKS:
+        for kind in self.kinds:
             tests = self.started(kind)
             if test := tests.failure(mutant, self.recorded[kind]):
                 return kind, test
@@ -406,7 +407,9 @@ def main(arguments: list[str] | None = None) -> int:
             mutants = [(name, one.line, one) for name, one in drawn if key(name, one) not in known]
         copy = Copy(Path(folder) / "copy")
         for name, group in groupby(mutants, key=lambda one: one[0]):
-            with Judge(copy, name, results.folder / f"lines-{name}.json", options.sample) as judge:
+            with Judge(
+                copy, name, results.folder / f"lines-{name}.json", options.sample, options.daily
+            ) as judge:
                 for _, line, mutant in group:
                     kind, test = judge.killer(mutant)
                     report(name, mutant, kind, test)
@@ -436,6 +439,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--results", metavar="FOLDER", help="keep results; those that are there are not repeated"
     )
+    parser.add_argument("--daily", action="store_true", help="only the tests of every day, to be quick")
     parser.add_argument(
         "--survivors", action="store_true", help="try those of the results again that survived"
     )
