@@ -159,6 +159,13 @@ def test_auto_takes_the_smallest_rho_and_ranks_the_best_of_each_name():
     ]
 
 
+def test_where_there_is_one_array_no_encoding_takes_a_second():
+    for arrays_there, second in ((1, False), (2, True)):
+        rng = np.random.default_rng(0)
+        _, ranked = choose_encoding(gram(3), LEVELS, rng, input_conductance=INPUT, arrays=arrays_there)
+        assert any(one.encoding.negative is not None for one in ranked) is second
+
+
 def test_the_same_generator_gives_the_same_choice():
     first, second = (
         choose_encoding(gram(1), LEVELS, np.random.default_rng(4), input_conductance=INPUT)[0]
