@@ -520,7 +520,11 @@ SUBJECTS = {
     ),
     "verdicts": Subject(
         (f"{EQUATIONS}/certificates",),
-        ("tests/procedures/equations/certificates", "tests/procedures/equations/solve"),
+        (
+            "tests/procedures/equations/certificates",
+            "tests/procedures/equations/solve/test_solve_certified.py",
+            "tests/procedures/equations/solve/test_verdicts.py",
+        ),
     ),
     "slicing": Subject(
         tuple(f"mho/chip_maps/{name}.py" for name in ("inverse_encoding", "multiply_encoding", "levels")),
@@ -536,7 +540,12 @@ SUBJECTS = {
         ("tests/procedures/cells/programming",),
     ),
     "queue": Subject(
-        ("mho/running/queue",), ("tests/running/queue", "tests/running/runner", "tests/cli/many_runs")
+        ("mho/running/queue",),
+        (
+            "tests/running/queue",
+            "tests/running/runner/test_queue_runner.py",
+            "tests/cli/many_runs/test_queue_commands.py",
+        ),
     ),
     "index": Subject(("mho/runs/index",), ("tests/runs/index", "tests/cli/run_files")),
     "seals": Subject(("mho/runs/integrity/seal.py",), ("tests/runs/integrity", "tests/runs/writing")),
