@@ -483,21 +483,30 @@ def equivalent() -> set[tuple[str, str]]:
     return {(one["path"], one["change"]) for one in mutants}
 
 
+def is_there(row: dict[str, Any]) -> bool:
+    """Return whether the code that a mutant changed is still in its module."""
+    path = ROOT / row["path"]
+    lines = {line.strip() for line in path.read_text("utf-8").splitlines()} if path.exists() else set()
+    return all(line[2:] in lines for line in row["change"].splitlines() if line.startswith("- "))
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a line for each subject, and their sum: how many mutants, and what became of them."""
     same = equivalent()
     counts: dict[str, Counter[str]] = {}
     for row in rows:
         unseen = "equivalent" if (row["path"], row["change"]) in same else "survived"
+        if not is_there(row):
+            unseen = "removed"
         for name in (row["subject"], "all"):
             counts.setdefault(name, Counter())[row["killed"] or unseen] += 1
-    columns = (*MARKS, "survived", "equivalent")
+    columns = (*MARKS, "survived", "equivalent", "removed")
     lines = [f"| subject | mutants | {' | '.join(columns)} |", f"|---|{'---|' * (len(columns) + 1)}"]
     for name in [*(one for one in SUBJECTS if one in counts), "all"]:
         numbers = " | ".join(str(counts[name][column]) for column in columns)
         lines.append(f"| {name} | {counts[name].total()} | {numbers} |")
     kinds = counts["all"]
-    judged = kinds.total() - kinds["equivalent"]
+    judged = kinds.total() - kinds["equivalent"] - kinds["removed"]
     day, both = kinds["every day"], kinds["every day"] + kinds["thorough"]
     shares = (
         f"{100 * day / judged:.1f} % killed by the tests of every day, {100 * both / judged:.1f} % by all"
