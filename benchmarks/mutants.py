@@ -571,7 +571,8 @@ SUBJECTS = {
     ),
     "budget": Subject(("mho/running/budget",), ("tests/running/budget",)),
     "detection": Subject(
-        ("mho/procedures/applications/wireless/detection.py",), ("tests/procedures/applications/wireless",)
+        ("mho/procedures/applications/wireless/detection.py",),
+        ("tests/procedures/applications/wireless", "tests/procedures/applications/test_baselines.py"),
     ),
     "forecast": Subject(
         ("mho/chip_maps/inverse_encoding.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
