@@ -552,6 +552,7 @@ SUBJECTS = {
         ("mho/running/queue",),
         (
             "tests/running/queue",
+            "tests/running/test_trust.py",
             "tests/running/runner/test_queue_runner.py",
             "tests/cli/many_runs/test_queue_commands.py",
         ),
