@@ -149,13 +149,17 @@ def changed(node: ast.expr, **fields: object) -> str:
 
 
 def executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk a tree without annotations, decorators, what f-strings show, and what is for type checkers alone."""
+    """Walk a tree without annotations, decorators, what f-strings show, and what is for type checkers alone.
+
+    And without zip's ``strict``: lengths that differ are a mistake of the code around it.
+    """
     for name, value in ast.iter_fields(tree):
         if name in ("annotation", "returns", "type_params", "decorator_list"):
             continue
         for node in value if isinstance(value, list) else [value]:
             checkers = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-            if isinstance(node, ast.AST) and not isinstance(node, ast.JoinedStr) and not checkers:
+            strict = isinstance(node, ast.keyword) and node.arg == "strict"
+            if isinstance(node, ast.AST) and not isinstance(node, ast.JoinedStr) and not checkers | strict:
                 yield node
                 yield from executed(node)
 

@@ -20,7 +20,7 @@ LEAST: int = 1
 
 def µ(a: float = 0.5) -> bool:
     """Say 1 + 1."""
-    print(f"{a + 1} volts")
+    print(f"{a + 1} volts", *zip(a, strict=True))
     if a < LEAST and not a == 3:
         raise ValueError(a)
     a += 1
