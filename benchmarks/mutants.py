@@ -529,7 +529,12 @@ SUBJECTS = {
             f"{INSTRUMENTS}/bench/protection.py",
             f"{INSTRUMENTS}/bench/output_states.py",
         ),
-        ("tests/instruments/opening", "tests/instruments/bench", "tests/procedures/test_safety.py"),
+        (
+            "tests/instruments/opening",
+            "tests/instruments/bench",
+            "tests/procedures/test_safety.py",
+            "tests/running/test_own_code_and_safety.py",
+        ),
     ),
     "verdicts": Subject(
         (f"{EQUATIONS}/certificates",),
