@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import mutant_tests
+from benchmarks import _mutant_tests
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"every day": "not thorough and not slow and not hardware", "thorough": "thorough and not slow"}
@@ -192,11 +192,11 @@ class Copy:
                     shutil.copytree(path, folder / path.name, symlinks=True, ignore=ignored)
                 else:
                     shutil.copy(path, folder)
-        shutil.copy(mutant_tests.__file__, folder)
+        shutil.copy(_mutant_tests.__file__, folder)
 
     def start(self, marks: str, *options: str, pipes: tuple[int, ...] = ()) -> subprocess.Popen[str]:
         """Start pytest on tests with some marks; what it prints goes to a file in the copy."""
-        plugin = ("-p", "no:cacheprovider", "-p", "mutant_tests", "--basetemp", f"{self.folder.parent}/tmp")
+        plugin = ("-p", "no:cacheprovider", "-p", "_mutant_tests", "--basetemp", f"{self.folder.parent}/tmp")
         command = [sys.executable, "-m", "pytest", *plugin, "-n", "0", "-m", marks, *options]
         environment = os.environ | {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         with (self.folder / "output.txt").open("w") as output:
@@ -216,7 +216,7 @@ class Copy:
 
 
 class Tests:
-    """The tests of a subject with some marks, in a process that has imported what they need, see mutant_tests.py."""
+    """The tests of a subject with some marks, in a process that has imported what they need, see _mutant_tests.py."""
 
     def __init__(self, copy: Copy, subject: Subject, marks: str) -> None:
         self.copy, self.marks = copy, marks
@@ -237,7 +237,7 @@ class Tests:
         return dict(json.loads(answer))
 
     def lines(self, subject: Subject, sample: float) -> dict[str, Any]:
-        """Return which lines of a subject's modules each test runs, see `mutant_tests.record`."""
+        """Return which lines of a subject's modules each test runs, see `_mutant_tests.record`."""
         modules = {str(self.copy.folder / path): str(path) for path in subject.files()}
         answer = self.ask(3600.0, modules=modules, sample=sample)
         if answer["failed"]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import mutants
-from benchmarks.mutant_tests import exchange
+from benchmarks._mutant_tests import exchange
 from benchmarks.mutants import SUBJECTS, Copy, Judge, Mutant, Results, Subject, draw, mutants_of, order
 
 MODULE = '''"""A module."""
