@@ -1,8 +1,12 @@
 """Mutants of the modules that every measurement hangs on, and which of them the tests kill.
 
 ``python -m benchmarks.mutants --count 20 --seed 1`` changes one operator, number or statement at a time, in a copy of
-the repository, and runs the tests of its subject: first those of every day, then the thorough ones. A mutant that
-survives both is printed as a diff: a test is missing, or the code is not needed. DeMillo, Lipton and Sayward 1978.
+the repository, and runs those tests of its subject that run the changed statement, the quickest first: those of every day,
+then the thorough ones. A mutant that survives both is printed as a diff: a test is missing, the code is not needed, or
+the mutant does the same (equivalent_mutants.toml says why). DeMillo, Lipton and Sayward 1978.
+
+``--results FOLDER`` keeps what is known, so that a run that was interrupted goes on; with ``--survivors``, those that
+survived are tried again, on the modules and tests of today.
 """
 
 from __future__ import annotations
@@ -10,20 +14,31 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks import _mutant_tests
+
 ROOT = Path(__file__).parents[1]
 MARKS = {"every day": "not thorough and not slow and not hardware", "thorough": "thorough and not slow"}
+SLACK_S = 30.0  # beside three times what tests took: pytest starts, and other work delays it
+EQUIVALENT = Path("benchmarks/equivalent_mutants.toml")
 COPIED = ("mho", "tests", "benchmarks", "docs", "*.toml", "*.md", "*.py", "LICENSE")
 
 OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
@@ -52,12 +67,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Mutant:
-    """One module with one change."""
+    """One module with one change; `statement` is the first line of what it is in, None: what runs at import."""
 
     path: Path
     line: int
     original: str
     text: str
+    statement: int | None = None
 
     def diff(self) -> str:
         """Return the change as lines of a unified diff without context."""
@@ -65,21 +81,45 @@ class Mutant:
         lines = difflib.unified_diff(before, after, str(self.path), lineterm="", n=0)
         return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
 
+    def change(self) -> str:
+        """Return the change without its place, as equivalent_mutants.toml and the results have it."""
+        return "\n".join(
+            f"{line[0]} {line[1:].strip()}"
+            for line in self.diff().splitlines()
+            if line[0] in "+-" and line[1:].strip()
+        )
+
 
 def mutants_of(path: Path, text: str) -> list[Mutant]:
     """Return every mutant of a module, in the order of its lines."""
     data = text.encode()
     starts = np.concatenate(([0], np.cumsum([len(line) for line in data.splitlines(keepends=True)])))
     found = []
-    for node, replacement in changes(ast.parse(text)):
+    tree = ast.parse(text)
+    for node, replacement in changes(tree):
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
+        replacement += "\n" * (node.end_lineno - node.lineno)  # all else stays in its line, see `exchange`
+        if isinstance(node, ast.expr):
+            replacement = f"({replacement})"
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
-        found.append(
-            Mutant(path, node.lineno, text, (data[:begin] + replacement.encode() + data[end:]).decode())
-        )
+        mutated = (data[:begin] + replacement.encode() + data[end:]).decode()
+        found.append(Mutant(path, node.lineno, text, mutated, statement_of(tree, node)))
     return sorted(found, key=lambda one: one.line)
+
+
+def statement_of(tree: ast.Module, node: ast.expr | ast.stmt) -> int | None:
+    """Return the first line of the statement that a node is in; None for what runs outside a function's body."""
+    around = [one for one in ast.walk(tree) if isinstance(one, ast.stmt) and spans(one, node)]
+    bodies = [one.body[0].lineno for one in around if isinstance(one, ast.FunctionDef)]
+    if not any(first <= node.lineno for first in bodies):
+        return None
+    return max(one.lineno for one in around)
+
+
+def spans(statement: ast.stmt, node: ast.expr | ast.stmt) -> bool:
+    return statement.lineno <= node.lineno <= (statement.end_lineno or 0)
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
@@ -91,11 +131,11 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
             case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in OPPOSITES:
                 yield node, changed(node, op=OPPOSITES[type(op)]())
             case ast.UnaryOp(op=ast.Not()):
-                yield node, f"({ast.unparse(node.operand)})"
+                yield node, ast.unparse(node.operand)
             case ast.Constant(value=bool() as value):
                 yield node, repr(not value)
             case ast.Constant(value=int() | float() as number):
-                yield node, repr(number + 1)
+                yield node, repr(number + 1 if abs(number) < 10 else 2 * number)
             case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
                 yield node, "return None"
             case ast.Expr(value=ast.Call()) | ast.AugAssign() | ast.Raise():
@@ -103,34 +143,40 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
 
 
 def changed(node: ast.expr, **fields: object) -> str:
-    """Return an expression's text with other fields, in brackets."""
+    """Return an expression's text with other fields."""
     present = {name: getattr(node, name) for name in node._fields}
-    return f"({ast.unparse(type(node)(**present | fields))})"
+    return ast.unparse(type(node)(**present | fields))
 
 
 def executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk a tree without annotations, decorators, what f-strings show, and what is for type checkers alone."""
+    """Walk a tree without annotations, decorators, what f-strings show, and what is for type checkers alone.
+
+    And without zip's ``strict``: lengths that differ are a mistake of the code around it.
+    """
     for name, value in ast.iter_fields(tree):
         if name in ("annotation", "returns", "type_params", "decorator_list"):
             continue
         for node in value if isinstance(value, list) else [value]:
             checkers = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-            if isinstance(node, ast.AST) and not isinstance(node, ast.JoinedStr) and not checkers:
+            strict = isinstance(node, ast.keyword) and node.arg == "strict"
+            if isinstance(node, ast.AST) and not isinstance(node, ast.JoinedStr) and not checkers | strict:
                 yield node
                 yield from executed(node)
 
 
 def draw(subjects: dict[str, Subject], count: int, seed: int) -> list[tuple[str, Mutant]]:
-    """Return mutants of the subjects in turn, each drawn among all of its subject; the same seed, the same mutants."""
-    rng = np.random.default_rng(seed)
+    """Return as many mutants of each subject, drawn among all of its subject; the same seed, the same mutants."""
     shuffled = {}
     for name, subject in subjects.items():
-        mutants = [
-            one for path in subject.files() for one in mutants_of(path, (ROOT / path).read_text("utf-8"))
-        ]
+        mutants = all_mutants(subject)
+        rng = np.random.default_rng([seed, list(SUBJECTS).index(name)])
         shuffled[name] = [mutants[index] for index in rng.permutation(len(mutants))]
     turns = [(name, one[turn]) for turn in range(count) for name, one in shuffled.items() if turn < len(one)]
-    return turns[:count]
+    return sorted(turns[:count], key=lambda one: list(subjects).index(one[0]))
+
+
+def all_mutants(subject: Subject) -> list[Mutant]:
+    return [one for path in subject.files() for one in mutants_of(path, (ROOT / path).read_text("utf-8"))]
 
 
 class Copy:
@@ -138,6 +184,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.writes = 0
         ignored = shutil.ignore_patterns("__pycache__")
         for pattern in COPIED:
             for path in ROOT.glob(pattern):
@@ -145,73 +192,330 @@ class Copy:
                     shutil.copytree(path, folder / path.name, symlinks=True, ignore=ignored)
                 else:
                     shutil.copy(path, folder)
+        shutil.copy(_mutant_tests.__file__, folder)
 
-    def fails(self, tests: tuple[str, ...], marks: str, seconds: float | None = None) -> bool:
-        """Run tests until the first that fails, or until the time is up, which is a failure, too."""
-        command = [sys.executable, "-m", "pytest", "-x", "-n", "0", "-m", marks, *tests]
+    def start(self, marks: str, *options: str, pipes: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+        """Start pytest on tests with some marks; what it prints goes to a file in the copy."""
+        plugin = ("-p", "no:cacheprovider", "-p", "_mutant_tests", "--basetemp", f"{self.folder.parent}/tmp")
+        command = [sys.executable, "-m", "pytest", *plugin, "-n", "0", "-m", marks, *options]
         environment = os.environ | {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        try:
-            done = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode not in (0, 5)  # 5: no test has these marks
+        with (self.folder / "output.txt").open("w") as output:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=output, stderr=output, pass_fds=pipes,
+                start_new_session=True, text=True,
+            )  # fmt: skip
 
-    def killer(self, mutant: Mutant, subject: Subject, limits: dict[str, float]) -> str | None:
-        """Return the first of `MARKS` whose tests fail for a mutant; None if it survives."""
-        path = self.folder / mutant.path
-        path.write_text(mutant.text, "utf-8")
-        try:
-            killers = (
-                name for name, marks in MARKS.items() if self.fails(subject.tests, marks, limits[name])
+    def write(self, path: Path, text: str) -> None:
+        """Write a module with a time of its own: else Python may take the code of the one before."""
+        self.writes += 1
+        path.write_text(text, "utf-8")
+        os.utime(path, (1e9 + self.writes, 1e9 + self.writes))
+
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text("utf-8", "replace")
+
+
+class Tests:
+    """The tests of a subject with some marks, in a process that has imported what they need, see _mutant_tests.py."""
+
+    def __init__(self, copy: Copy, subject: Subject, marks: str) -> None:
+        self.copy, self.marks = copy, marks
+        orders, self.orders = os.pipe()
+        self.answers, answers = os.pipe()
+        options = ("--orders", str(orders), "--answers", str(answers), *subject.tests)
+        self.process = copy.start(marks, *options, pipes=(orders, answers))
+        os.close(orders)
+        os.close(answers)
+        self.replies = open(self.answers, encoding="utf-8")  # closed with the tests  # noqa: SIM115
+
+    def ask(self, limit: float, **order: object) -> dict[str, Any]:
+        """Return the answer to an order, which may take some seconds."""
+        os.write(self.orders, (json.dumps(order | {"limit": limit}) + "\n").encode())
+        answer = self.replies.readline()
+        if not answer:
+            raise SystemExit(f"the tests did not start\n{self.copy.output()}")
+        return dict(json.loads(answer))
+
+    def lines(self, subject: Subject, sample: float) -> dict[str, Any]:
+        """Return which lines of a subject's modules each test runs, see `_mutant_tests.record`."""
+        modules = {str(self.copy.folder / path): str(path) for path in subject.files()}
+        answer = self.ask(3600.0, modules=modules, sample=sample)
+        if answer["failed"]:
+            print(
+                f"fail without a mutant, and are not asked: {answer['failed']}", file=sys.stderr, flush=True
             )
-            return next(killers, None)
+            if not answer.get("tests"):
+                raise SystemExit("no test passes without a mutant; mend them first")
+        return {kind: answer[kind] for kind in ("tests", "files")}
+
+    def failure(self, mutant: Mutant, recorded: dict[str, Any]) -> str:
+        """Return the first test that fails, or "time" if they take three times as long as without a mutant."""
+        tests = order(mutant, recorded)
+        path = self.copy.folder / mutant.path
+        self.copy.write(path, mutant.text)
+        try:
+            if tests and mutant.statement is not None:
+                request = {
+                    "path": str(path),
+                    "name": str(mutant.path),
+                    "original": mutant.original,
+                    "text": mutant.text,
+                }
+                if failed := self.ask(time_limit(tests), tests=list(tests), **request)["failed"]:
+                    return str(failed)
+                # What a test's module computes at its import is known in the fork, as it was without the mutant.
+                tests = {
+                    name: seconds
+                    for name, seconds in tests.items()
+                    if not recorded["tests"][name]["processes"]
+                }
+            return self.cold_failure(tests, time_limit(tests)) if tests else ""
         finally:
-            path.write_text(mutant.original, "utf-8")
+            self.copy.write(path, mutant.original)
+
+    def cold_failure(self, tests: dict[str, float], limit: float) -> str:
+        """Run tests in a fresh process: the mutant makes a difference when its module is imported."""
+        file = self.copy.folder / "chosen.txt"
+        file.write_text("\n".join(tests), "utf-8")
+        files = dict.fromkeys(file_of(name) for name in tests)
+        with self.copy.start(self.marks, "-x", "--chosen-tests", str(file), *files) as process:
+            try:
+                code = process.wait(limit)
+            except subprocess.TimeoutExpired:
+                return "time"
+            finally:
+                kill(process)
+        failed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", self.copy.output(), re.MULTILINE)
+        return "" if code in (0, 5) else failed[1] if failed else f"pytest ends with {code}"
+
+    def close(self) -> None:
+        os.close(self.orders)
+        self.replies.close()
+        kill(self.process)
+
+
+def time_limit(tests: dict[str, float]) -> float:
+    return SLACK_S + 3.0 * sum(tests.values())
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a process with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class Judge:
+    """All tests of a subject, and the lines that each of them runs."""
+
+    def __init__(self, copy: Copy, name: str, lines: Path, sample: float, daily: bool) -> None:
+        self.copy, self.subject, self.file, self.sample = copy, SUBJECTS[name], lines, sample
+        self.kinds = [*MARKS][:1] if daily else [*MARKS]
+        self.tests: dict[str, Tests] = {}
+        self.recorded = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for tests in self.tests.values():
+            tests.close()
+
+    def killer(self, mutant: Mutant) -> tuple[str | None, str]:
+        """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
+        for kind in self.kinds:
+            tests = self.started(kind)
+            if test := tests.failure(mutant, self.recorded[kind]):
+                return kind, test
+        return None, ""
+
+    def started(self, kind: str) -> Tests:
+        """Return the tests of a kind, once their lines are recorded."""
+        if kind not in self.tests:
+            self.tests[kind] = Tests(self.copy, self.subject, MARKS[kind])
+        if kind not in self.recorded:
+            sample = self.sample if kind == "thorough" else 0.0
+            self.recorded[kind] = self.tests[kind].lines(self.subject, sample)
+            self.file.write_text(json.dumps(self.recorded), "utf-8")
+        return self.tests[kind]
+
+
+def order(mutant: Mutant, recorded: dict[str, Any]) -> dict[str, float]:
+    """Return the tests that may notice a mutant, and their seconds: those that run its statement first.
+
+    Then come those of the same files, which share fixtures and what is computed once.
+    """
+    path = str(mutant.path)
+
+    def runs(lines: dict[str, list[int]]) -> bool:
+        return mutant.statement in lines.get(path, []) or (mutant.statement is None and path in lines)
+
+    files = {file for file, lines in recorded["files"].items() if runs(lines)}
+    files |= {file_of(name) for name, test in recorded["tests"].items() if runs(test["lines"])}
+    ranks: dict[str, int] = {}
+    for name, test in recorded["tests"].items():
+        if runs(test["lines"]):
+            ranks[name] = 0
+        elif file_of(name) in files:
+            ranks[name] = 1
+        elif test["processes"]:  # they may run any statement
+            ranks[name] = 2
+        elif mutant.statement is None:  # what is imported may be used anywhere
+            ranks[name] = 3
+    seconds = {name: recorded["tests"][name]["seconds"] for name in ranks}
+    quickest: dict[tuple[int, str], float] = {}
+    for name, rank in ranks.items():
+        file = rank, file_of(name)
+        quickest[file] = min(quickest.get(file, seconds[name]), seconds[name])
+
+    def place(name: str) -> tuple[int, float, str, float]:
+        file = file_of(name)
+        return ranks[name], quickest[ranks[name], file], file, seconds[name]
+
+    return {name: seconds[name] for name in sorted(ranks, key=place)}
+
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
+
+
+class Results:
+    """What is known of mutants, in a folder: a line of JSON for each that was tried; the last one counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "mutants.jsonl"
+
+    def read(self) -> dict[tuple[str, str, int, str], dict[str, Any]]:
+        lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []
+        rows = [json.loads(line) for line in lines]
+        return {(row["subject"], row["path"], row["line"], row["change"]): row for row in rows}
+
+    def add(self, row: dict[str, Any]) -> None:
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw mutants, run their tests, and print who survived and how many were killed by what."""
+    options = parse(arguments)
+    subjects = {name: SUBJECTS[name] for name in options.subjects or SUBJECTS}
+    with tempfile.TemporaryDirectory() as folder:
+        results = Results(Path(options.results or f"{folder}/results"))
+        known = results.read()
+        if options.survivors:
+            mutants = survivors(known, subjects)
+        else:
+            drawn = draw(subjects, options.count, options.seed)
+            mutants = [(name, one.line, one) for name, one in drawn if key(name, one) not in known]
+        copy = Copy(Path(folder) / "copy")
+        for name, group in groupby(mutants, key=lambda one: one[0]):
+            with Judge(
+                copy, name, results.folder / f"lines-{name}.json", options.sample, options.daily
+            ) as judge:
+                for _, line, mutant in group:
+                    kind, test = judge.killer(mutant)
+                    report(name, mutant, kind, test)
+                    results.add({
+                        "subject": name, "path": str(mutant.path), "line": line, "change": mutant.change(),
+                        "seed": options.seed, "killed": kind, "test": test,
+                    })  # fmt: skip
+        print("\n" + table([row for row in results.read().values() if row["subject"] in subjects]))
+    return 0
+
+
+def report(name: str, mutant: Mutant, kind: str | None, test: str) -> None:
+    """Print what became of a mutant."""
+    print(f"{name}: {mutant.path}:{mutant.line} killed by {kind or 'nothing'} {test}".rstrip(), flush=True)
+    if kind is None:
+        print(mutant.diff(), flush=True)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
     parser.add_argument(
         "subjects", nargs="*", metavar="SUBJECT", help=f"of {', '.join(SUBJECTS)}; all of them"
     )
     parser.add_argument("--count", type=int, default=20, metavar="N", help="mutants (20)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, other mutants (1)")
+    parser.add_argument(
+        "--results", metavar="FOLDER", help="keep results; those that are there are not repeated"
+    )
+    parser.add_argument("--daily", action="store_true", help="only the tests of every day, to be quick")
+    parser.add_argument(
+        "--survivors", action="store_true", help="try those of the results again that survived"
+    )
+    parser.add_argument(
+        "--sample", type=float, default=120.0, metavar="S",
+        help="thorough tests of a subject that are run: as many, of any, as pass in that time, s (120); 0: all",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     unknown = set(options.subjects) - set(SUBJECTS)
     if unknown:
         parser.error(f"no subject is called {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
-    subjects = {name: SUBJECTS[name] for name in options.subjects or SUBJECTS}
-    killers: list[str | None] = []
-    limits: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Copy(Path(folder))
-        for name, mutant in draw(subjects, options.count, options.seed):
-            if name not in limits:
-                limits[name] = time_limits(copy, name)
-            killers.append(copy.killer(mutant, subjects[name], limits[name]))
-            print(f"{name}: {mutant.path}:{mutant.line} killed by {killers[-1] or 'nothing'}", flush=True)
-            if killers[-1] is None:
-                print(mutant.diff(), flush=True)
-    by_day, thorough = (killers.count(name) for name in MARKS)
-    print(
-        f"{len(killers)} mutants, seed {options.seed}: {by_day} killed by the tests of every day, {thorough} more by"
-        f" the thorough ones, {killers.count(None)} survived"
+    if options.survivors and not options.results:
+        parser.error("--survivors needs --results, where they are")
+    return options
+
+
+def key(name: str, mutant: Mutant) -> tuple[str, str, int, str]:
+    return name, str(mutant.path), mutant.line, mutant.change()
+
+
+def survivors(
+    known: dict[tuple[str, str, int, str], dict[str, Any]], subjects: dict[str, Subject]
+) -> list[tuple[str, int, Mutant]]:
+    """Return the mutants that survived and make a difference, with their former lines, where they are today."""
+    today = {name: all_mutants(subject) for name, subject in subjects.items()}
+    same = equivalent()
+    chosen: list[tuple[str, int, Mutant]] = []
+    for (name, path, line, change), row in known.items():
+        if name not in today or row["killed"] or (path, change) in same:
+            continue
+        mutants = [one for one in today[name] if (str(one.path), one.change()) == (path, change)]
+        if mutants:
+            chosen.append((name, line, min(mutants, key=lambda one: abs(one.line - line))))
+    return sorted(chosen, key=lambda one: list(subjects).index(one[0]))
+
+
+def equivalent() -> set[tuple[str, str]]:
+    """Return the module and change of each mutant that was judged to do the same."""
+    file = ROOT / EQUIVALENT
+    mutants = tomllib.loads(file.read_text("utf-8"))["mutants"] if file.exists() else []
+    return {(one["path"], one["change"]) for one in mutants}
+
+
+def is_there(row: dict[str, Any]) -> bool:
+    """Return whether the code that a mutant changed is still in its module."""
+    path = ROOT / row["path"]
+    lines = {line.strip() for line in path.read_text("utf-8").splitlines()} if path.exists() else set()
+    return all(line[2:] in lines for line in row["change"].splitlines() if line.startswith("- "))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return a line for each subject, and their sum: how many mutants, and what became of them."""
+    same = equivalent()
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        unseen = "equivalent" if (row["path"], row["change"]) in same else "survived"
+        if not is_there(row):
+            unseen = "removed"
+        for name in (row["subject"], "all"):
+            counts.setdefault(name, Counter())[row["killed"] or unseen] += 1
+    columns = (*MARKS, "survived", "equivalent", "removed")
+    lines = [f"| subject | mutants | {' | '.join(columns)} |", f"|---|{'---|' * (len(columns) + 1)}"]
+    for name in [*(one for one in SUBJECTS if one in counts), "all"]:
+        numbers = " | ".join(str(counts[name][column]) for column in columns)
+        lines.append(f"| {name} | {counts[name].total()} | {numbers} |")
+    kinds = counts["all"]
+    judged = kinds.total() - kinds["equivalent"] - kinds["removed"]
+    day, both = kinds["every day"], kinds["every day"] + kinds["thorough"]
+    shares = (
+        f"{100 * day / judged:.1f} % killed by the tests of every day, {100 * both / judged:.1f} % by all"
     )
-    return 0
-
-
-def time_limits(copy: Copy, name: str) -> dict[str, float]:
-    """Return how long a subject's tests may take, s: three times what they take when nothing is changed."""
-    limits = {}
-    for kind, marks in MARKS.items():
-        began = time.perf_counter()
-        if copy.fails(SUBJECTS[name].tests, marks):
-            raise SystemExit(f"the tests of {name} ({kind}) fail without a mutant; mend them first")
-        limits[kind] = 30.0 + 3.0 * (time.perf_counter() - began)
-    return limits
+    return "\n".join([*lines, "", f"Of {judged} that make a difference: {shares}."])
 
 
 INSTRUMENTS, CELLS, EQUATIONS = "mho/instruments", "mho/procedures/cells", "mho/procedures/equations"
@@ -225,11 +529,20 @@ SUBJECTS = {
             f"{INSTRUMENTS}/bench/protection.py",
             f"{INSTRUMENTS}/bench/output_states.py",
         ),
-        ("tests/instruments/opening", "tests/instruments/bench", "tests/procedures/test_safety.py"),
+        (
+            "tests/instruments/opening",
+            "tests/instruments/bench",
+            "tests/procedures/test_safety.py",
+            "tests/running/test_own_code_and_safety.py",
+        ),
     ),
     "verdicts": Subject(
         (f"{EQUATIONS}/certificates",),
-        ("tests/procedures/equations/certificates", "tests/procedures/equations/solve"),
+        (
+            "tests/procedures/equations/certificates",
+            "tests/procedures/equations/solve/test_solve_certified.py",
+            "tests/procedures/equations/solve/test_verdicts.py",
+        ),
     ),
     "slicing": Subject(
         tuple(f"mho/chip_maps/{name}.py" for name in ("inverse_encoding", "multiply_encoding", "levels")),
@@ -245,7 +558,13 @@ SUBJECTS = {
         ("tests/procedures/cells/programming",),
     ),
     "queue": Subject(
-        ("mho/running/queue",), ("tests/running/queue", "tests/running/runner", "tests/cli/many_runs")
+        ("mho/running/queue",),
+        (
+            "tests/running/queue",
+            "tests/running/test_trust.py",
+            "tests/running/runner/test_queue_runner.py",
+            "tests/cli/many_runs/test_queue_commands.py",
+        ),
     ),
     "index": Subject(("mho/runs/index",), ("tests/runs/index", "tests/cli/run_files")),
     "seals": Subject(("mho/runs/integrity/seal.py",), ("tests/runs/integrity", "tests/runs/writing")),
@@ -262,12 +581,14 @@ SUBJECTS = {
     ),
     "budget": Subject(("mho/running/budget",), ("tests/running/budget",)),
     "detection": Subject(
-        ("mho/extensions/applications/wireless/detection.py",), ("tests/extensions/applications/wireless",)
+        ("mho/extensions/applications/wireless/detection.py",),
+        ("tests/extensions/applications/wireless", "tests/extensions/applications/test_baselines.py"),
     ),
     "forecast": Subject(
         ("mho/chip_maps/inverse_encoding.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
         (
             "tests/chip_maps/test_forecast.py",
+            "tests/chip_maps/test_inverse_encoding.py",
             "tests/procedures/equations/forecast",
             "tests/running/test_forecasting.py",
         ),

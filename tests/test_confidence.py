@@ -243,3 +243,15 @@ def test_what_is_not_known_is_none_in_a_result():
         "rate_high": None,
     }
     assert finite(math.nan) is None
+
+
+def test_two_values_have_an_interval_and_one_has_none():
+    half = t.ppf(0.975, 1)
+    assert mean_interval([1.0, 3.0]) == pytest.approx((2.0 - half, 2.0 + half))
+    wide = half * math.sqrt(3.0)
+    assert repetition_interval([1.0, 3.0]) == pytest.approx((2.0 - wide, 2.0 + wide))
+    assert difference_of_means([1.0, 3.0], [6.0, 8.0]) == pytest.approx(
+        (5.0 - t.ppf(0.975, 2) * math.sqrt(2.0), 5.0 + t.ppf(0.975, 2) * math.sqrt(2.0))
+    )
+    for ends in (mean_interval([1.0]), repetition_interval([1.0]), difference_of_means([1.0, 3.0], [6.0])):
+        assert np.isnan(ends).all()

@@ -246,8 +246,8 @@ class EncodingForecast:
     rho: float
     slowest: complex
     damping: float
-    settling: float = 1.0
-    shift: float = 0.0
+    settling: float
+    shift: float
 
     @property
     def stable(self) -> bool:

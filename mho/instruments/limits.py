@@ -68,22 +68,14 @@ class Limits:
 
     def check_level(self, terminal: str, volts: float, before: float = 0.0) -> None:
         """Raise `LimitError` when a source's step from `before` to `volts` is too high or too steep."""
-        limits = self.terminals.get(terminal) or self._of(terminal)
-        slew = abs(volts - before) / SOURCE_EDGE
-        if not (abs(volts) <= limits.voltage and slew <= limits.slew):
-            self._check(terminal, "voltage", volts, limits.voltage, "V")
-            self._check(terminal, "slew", slew, limits.slew, "V/s", "step there in smaller steps")
+        self.check_voltage(terminal, volts)
+        self._check_slew(terminal, (volts - before) / SOURCE_EDGE, "step there in smaller steps")
 
     def check_pulse(self, terminal: str, volts: float, width: float, edge: float) -> None:
         """Raise `LimitError` when a pulse is too high, too long, or too steep with an `edge` of 10 to 90 %, s."""
-        limits = self.terminals.get(terminal) or self._of(terminal)
-        slew = abs(RISE * volts / edge)
-        if not (abs(volts) <= limits.voltage and abs(width) <= limits.pulse_width and slew <= limits.slew):
-            self._check(terminal, "voltage", volts, limits.voltage, "V")
-            self._check(terminal, "pulse width", width, limits.pulse_width, "s")
-            self._check(
-                terminal, "slew", slew, limits.slew, "V/s", "give [instruments.pulser] a longer `edge`"
-            )
+        self.check_voltage(terminal, volts)
+        self._check(terminal, "pulse width", width, self._of(terminal).pulse_width, "s")
+        self._check_slew(terminal, RISE * volts / edge, "give [instruments.pulser] a longer `edge`")
 
     def check_waveform(self, terminal: str, volts: NDArray[np.float64], interval: float, edge: float) -> None:
         """Raise `LimitError` when a waveform from 0 V and back is too high, too steep, or too long away from 0 V.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import mutants
-from benchmarks.mutants import SUBJECTS, Copy, Mutant, Subject, draw, mutants_of
+from benchmarks._mutant_tests import exchange
+from benchmarks.mutants import SUBJECTS, Copy, Judge, Mutant, Results, Subject, draw, mutants_of, order
 
 MODULE = '''"""A module."""
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ LEAST: int = 1
 
 def µ(a: float = 0.5) -> bool:
     """Say 1 + 1."""
-    print(f"{a + 1} volts")
+    print(f"{a + 1} volts", *zip(a, strict=True))
     if a < LEAST and not a == 3:
         raise ValueError(a)
     a += 1
@@ -48,7 +50,7 @@ def test_the_same_seed_draws_the_same_mutants_of_all_subjects():
     subjects = {name: SUBJECTS[name] for name in ("limits", "seals")}
     drawn = draw(subjects, 5, 4)
     assert drawn == draw(subjects, 5, 4) != draw(subjects, 5, 5)
-    assert [name for name, _ in drawn] == ["limits", "seals", "limits", "seals", "limits"]
+    assert [name for name, _ in drawn] == ["limits"] * 3 + ["seals"] * 2
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -87,30 +89,128 @@ def test_who_kills_a_mutant_is_said_and_who_survives_is_shown(
 ):
     assert mutants.main(["--count", "99"]) == 0
     out = capsys.readouterr().out
-    assert "sums: mho/sums.py:3 killed by every day" in out
-    assert "sums: mho/sums.py:2 killed by thorough" in out
+    assert "sums: mho/sums.py:3 killed by every day tests/test_sums.py::test_of_zero" in out
+    assert "sums: mho/sums.py:2 killed by thorough tests/test_sums.py::test_of_two" in out
     assert "sums: mho/sums.py:6 killed by nothing\n@@ -6 +6 @@\n-    return 1 + 0\n+    return" in out
-    assert (
-        "6 mutants, seed 1: 1 killed by the tests of every day, 1 more by the thorough ones, 4 survived"
-        in out
+    assert "| sums | 6 | 1 | 1 | 4 | 0 | 0 |" in out
+    assert "Of 6 that make a difference: 16.7 % killed by the tests of every day, 33.3 % by all." in out
+
+
+@pytest.mark.thorough
+def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    results = ["--results", str(tmp_path / "results")]
+    mutants.main(["--count", "99", *results])
+    mutants.main(["--count", "99", *results])
+    assert capsys.readouterr().out.count("killed by every day") == 1
+    (repository / "benchmarks").mkdir()
+    (repository / "benchmarks/equivalent_mutants.toml").write_text(
+        '[[mutants]]\npath = "mho/sums.py"\nchange = "- return 1 + 0\\n+ return (1 - 0)"\nwhy = "0"\n'
     )
+    with (repository / "tests/test_sums.py").open("a") as file:
+        file.write("from mho.sums import one\ndef test_one():\n    assert one() == 1\n")
+    (tmp_path / "results/lines-sums.json").unlink()
+    row = {"subject": "sums", "path": "mho/sums.py", "line": 9, "change": "- gone()\n+ pass", "killed": None}
+    Results(tmp_path / "results").add(row)
+    mutants.main(["--survivors", *results])
+    out = capsys.readouterr().out
+    assert out.count("killed by every day tests/test_sums.py::test_one") == 3
+    assert "return (1 - 0)" not in out
+    assert "| sums | 7 | 4 | 1 | 0 | 1 | 1 |" in out
+    assert "Of 5 that make a difference: 80.0 % killed by the tests of every day, 100.0 % by all." in out
 
 
 @pytest.mark.thorough
-def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path):
+def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path, capsys: pytest.CaptureFixture[str]):
     (repository / "tests/test_sums.py").write_text("def test_it():\n    assert False\n")
-    with pytest.raises(SystemExit, match=r"the tests of sums \(every day\) fail without a mutant"):
+    with pytest.raises(SystemExit, match="no test passes without a mutant; mend them first"):
         mutants.main([])
+    assert "not asked: tests/test_sums.py::test_it" in capsys.readouterr().err
 
 
 @pytest.mark.thorough
-def test_a_mutant_that_never_ends_is_killed(repository: Path, tmp_path: Path):
-    subject = Subject(("mho",), ("tests",))
+def test_a_mutant_that_never_ends_is_killed(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(mutants, "SLACK_S", 3.0)
     original = (repository / "mho/sums.py").read_text()
-    endless = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
+    at_import = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
+    text = original.replace("b = a + a", "while True: pass")
+    in_function = Mutant(Path("mho/sums.py"), 2, original, text, 2)
     copy = Copy(tmp_path / "copy")
-    assert copy.killer(endless, subject, dict.fromkeys(mutants.MARKS, 3.0)) == "every day"
+    with Judge(copy, "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
+        assert judge.killer(at_import) == ("every day", "time")
+        assert judge.killer(in_function) == ("every day", "time")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
+
+
+OLD = """
+LIMIT = 3
+def called(a):
+    def inner(b):
+        return a + b
+    return inner(1)
+class Cell:
+    state = LIMIT
+    def read(self):
+        return [one for one in (1, 2)]
+kept = called
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "calls"),
+    [
+        ("a + b", "a - b", (1, [1, 2])),
+        ("(1, 2)", "(1, 3)", (3, [1, 3])),
+        ("return [one for one in (1, 2)]", "return None", (3, None)),
+    ],
+)
+def test_a_function_gets_its_mutated_code_wherever_it_is_used(
+    tmp_path: Path, before: str, after: str, calls: tuple[int, list[int] | None]
+):
+    path = str(tmp_path / "module.py")
+    names: dict[str, Any] = {}
+    exec(compile(OLD, path, "exec"), names)
+    assert exchange(path, OLD, OLD.replace(before, after))
+    assert (names["kept"](2), names["Cell"]().read()) == calls
+
+
+@pytest.mark.parametrize(("before", "after"), [("LIMIT = 3", "LIMIT = 4"), ("state = LIMIT", "state = 1")])
+def test_what_runs_at_import_is_not_exchanged(before: str, after: str):
+    assert not exchange("module.py", OLD, OLD.replace(before, after))
+
+
+def test_the_tests_that_run_a_statement_come_first_and_then_those_that_start_a_process():
+    def test(seconds: float, lines: list[int], processes: bool = False) -> dict[str, object]:
+        return {"seconds": seconds, "processes": processes, "lines": {"m.py": lines} if lines else {}}
+
+    tests = {
+        "a.py::slow": test(2.0, [1, 5]),
+        "a.py::quick": test(0.5, [5]),
+        "b.py::process": test(0.1, [], processes=True),
+        "c.py::quickest": test(0.1, [4, 5]),
+        "c.py::elsewhere": test(0.1, [9]),
+        "d.py::other": test(0.1, []),
+        "e.py::imports": test(0.2, []),
+    }
+    recorded = {"tests": tests, "files": {"e.py": {"m.py": [5]}}}
+    in_function = Mutant(Path("m.py"), 5, "", "", 5)
+    assert [*order(in_function, recorded)] == [
+        *("c.py::quickest", "a.py::quick", "a.py::slow"),
+        *("c.py::elsewhere", "e.py::imports", "b.py::process"),
+    ]
+    at_import = Mutant(Path("m.py"), 1, "", "")
+    assert [*order(at_import, recorded)][-3:] == ["e.py::imports", "b.py::process", "d.py::other"]
+    assert order(at_import, recorded).keys() == tests.keys()
+
+
+def test_a_mutant_names_the_statement_that_it_is_in():
+    found = {one.line: one.statement for one in mutants_of(Path("module.py"), MODULE)}
+    assert (found[5], found[7], found[10]) == (None, None, 10)
+    split = "def f(a):\n    return g(\n        a,\n        a + 1,\n    )\n"
+    assert {(4, 2), (2, 2)} == {(one.line, one.statement) for one in mutants_of(Path("module.py"), split)}
 
 
 def test_an_unknown_subject_is_refused_by_name(capsys: pytest.CaptureFixture[str]):

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_array_equal
 
-from mho.chip_maps.multiply_encoding import MAX_BITS, slice_count, slice_digits, to_fixed_point
+from mho.chip_maps.multiply_encoding import (
+    MAX_BITS,
+    slice_count,
+    slice_digits,
+    slices_needed,
+    to_fixed_point,
+)
 from mho.errors import InputError
 
 bits = st.integers(1, MAX_BITS)
@@ -106,3 +112,18 @@ def test_zeros_cannot_be_scaled():
 def test_magnitudes_at_the_ends_of_float64_are_refused_before_they_overflow(size):
     with pytest.raises(InputError, match="scale it"):
         to_fixed_point(np.array([size, -size / 3]), 12)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99, 1.0])
+def test_as_many_slices_as_hold_a_matrix_to_within_an_error(share):
+    matrix = np.random.default_rng(3).standard_normal((5, 4))
+    norms = [np.linalg.norm(matrix - to_fixed_point(matrix, bits).values, 2) for bits in range(3, 37, 3)]
+    for count in (3, 5, 8):
+        error = norms[count - 1] if share == 1.0 else share * norms[count - 2]
+        assert slices_needed(matrix, 4, error) == count
+    assert slices_needed(matrix, 14, 1.0) == 5  # no fewer than for its bits
+
+
+def test_where_no_number_of_slices_is_enough_there_are_as_many_as_there_are_bits():
+    assert slices_needed(np.array([[1.0, 1e-3 / 3.0]]), 3, 0.0) == MAX_BITS // 3
+    assert slices_needed(np.array([[1.0, 0.5]]), 3, 0.0) == 1

@@ -12,7 +12,15 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.chip_maps.chip import load_chip_map
-from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, assess, candidates, choose_encoding
+from mho.chip_maps.inverse_encoding import (
+    KINDS,
+    EncodingForecast,
+    InverseEncoding,
+    assess,
+    candidates,
+    choose_encoding,
+)
+from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import to_real
 from mho.errors import ConvergenceError
 
@@ -151,6 +159,13 @@ def test_auto_takes_the_smallest_rho_and_ranks_the_best_of_each_name():
     ]
 
 
+def test_where_there_is_one_array_no_encoding_takes_a_second():
+    for arrays_there, second in ((1, False), (2, True)):
+        rng = np.random.default_rng(0)
+        _, ranked = choose_encoding(gram(3), LEVELS, rng, input_conductance=INPUT, arrays=arrays_there)
+        assert any(one.encoding.negative is not None for one in ranked) is second
+
+
 def test_the_same_generator_gives_the_same_choice():
     first, second = (
         choose_encoding(gram(1), LEVELS, np.random.default_rng(4), input_conductance=INPUT)[0]
@@ -244,3 +259,20 @@ def test_a_bias_column_in_resistors_holds_the_matrix_with_no_line_more():
     assert not list(candidates(np.abs(matrix), exact, ("bias resistors",), diagonal=False)), (
         "no sign, no bias"
     )
+
+
+def test_a_loop_is_damped_where_it_settles_and_so_do_most_with_the_errors_of_cells():
+    encoding = next(iter(candidates(np.eye(2), LEVELS)))
+    forecast = EncodingForecast(encoding, 0.1, 1.0 + 2.0j, damping=1e-9, settling=0.9, shift=0.0)
+    assert (forecast.stable, forecast.damped) == (True, True)
+    assert replace(forecast, slowest=2.0j).stable is False
+    assert replace(forecast, damping=0.0).damped is False
+    assert replace(forecast, settling=0.89).damped is False
+
+
+@pytest.mark.parametrize(("count", "built"), [(2, False), (3, True)])
+def test_a_bias_column_needs_a_level_between_the_ends(count, built):
+    levels = Levels.from_values(
+        np.arange(count) * 5e-6, tolerance=1e-6, spread=1e-6, zero_range=(0.0, 1e-6), zero_limit=1e-6
+    )
+    assert bool(list(candidates(np.array([[1.0, -0.5], [0.5, 1.0]]), levels, ("bias",)))) is built

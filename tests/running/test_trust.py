@@ -362,3 +362,55 @@ def test_what_runs_here_already_is_asked_about_where_another_process_will_import
         tmp_path, ("json.tool:main",), lambda code: asked.append(code) or True, elsewhere=True
     )
     assert [one.name for one in asked] == ["json.tool:main"]
+
+
+def edited(run: Path, target: Path, **texts: str) -> Path:
+    """A copy of a run file with other texts in its provenance."""
+    target.write_bytes(run.read_bytes())
+    with h5py.File(target, "r+") as file:
+        for name, text in texts.items():
+            file["entry/provenance"].pop(name, None)
+            file[f"entry/provenance/{name}"] = np.bytes_(text.encode())
+    return target
+
+
+def test_each_run_of_a_chain_is_asked_about_to_its_beginning(honest: Path, tmp_path: Path) -> None:
+    asked: list[Code] = []
+    first = edited(honest, tmp_path / "first.h5", procedure="json.tool:main")
+    second = edited(
+        honest, tmp_path / "second.h5", procedure="mho.procedures.cells.reading.read:Read", after=str(first)
+    )
+    third = edited(honest, tmp_path / "third.h5", procedure="json.encoder:Mine", after=str(second))
+    trust.check_chain(third, lambda code: asked.append(code) or True)
+    assert [(one.run, one.name) for one in asked] == [(third, "json.encoder:Mine"), (first, "json.tool:main")]
+    edited(honest, first, after=str(third))  # a circle ends, too
+    trust.check_chain(third, allow_all)
+    first.unlink()
+    with pytest.raises(
+        InputError, match=r"second\.h5 went on with the chip that .*first\.h5 left, .* put it back"
+    ):
+        trust.check_chain(third, allow_all)
+
+
+def test_a_file_of_code_is_looked_for_in_this_folder_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("lab.py:Mine", "/elsewhere/lab.py:Mine", "..\\elsewhere\\lab.py:Mine"):
+        assert trust.file_here(name) == tmp_path / "lab.py"
+        assert trust.name_here(name) == f"{tmp_path / 'lab.py'}:Mine"
+        assert trust.place_of(name) == ""
+    (tmp_path / "lab.py").touch()
+    assert trust.place_of("/elsewhere/lab.py:Mine") == str(tmp_path / "lab.py")
+    assert trust.name_here("lab:Mine") == "lab:Mine"
+
+
+def test_a_run_of_a_procedure_that_is_gone_says_by_which_name_it_was_looked_for(
+    honest: Path, tmp_path: Path
+) -> None:
+    with (
+        RunFile(edited(honest, tmp_path / "gone.h5", procedure="gone")) as file,
+        pytest.raises(InputError, match="no procedure 'gone'; ") as refused,
+    ):
+        trust.code_of(file)
+    assert "give the command that made it" not in str(refused.value)

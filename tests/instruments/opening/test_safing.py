@@ -20,7 +20,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.opening import safing
 from mho.instruments.opening.opening import open_bench
-from mho.instruments.opening.safing import make_bench_safe
+from mho.instruments.opening.safing import confirm_bench_safe, make_bench_safe
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
@@ -84,6 +84,21 @@ def test_everything_goes_off_bit_line_first_word_line_last(lab, real):
     assert on(lab) == set()
     assert list(said) == ["smu", "pulser", "daq", "board", "gate"]
     assert "MODEL 2450" in said["smu"]
+
+
+def test_what_was_on_is_said_of_those_that_answer(lab, real, monkeypatch):
+    assert confirm_bench_safe(real).left_on == ("smu", "pulser", "board", "gate")
+    assert confirm_bench_safe(real).left_on == ()
+    left_on(lab)
+
+    def ask(role: str, instrument: object) -> bool:
+        if role == "smu":
+            raise BenchError("no answer")
+        return True
+
+    monkeypatch.setattr(safing, "read_back", ask)
+    assert "smu" not in confirm_bench_safe(real).left_on
+    assert on(lab) == set()
 
 
 @pytest.mark.parametrize("role", SOURCES)

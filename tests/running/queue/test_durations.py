@@ -10,6 +10,7 @@ from mho.errors import RunFileError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read
 from mho.procedures.base import Estimate
+from mho.procedures.stream import Paused, Progress, Resumed
 from mho.running.queue import JobStatus, Order, Queue, duration, expected_text, expected_together
 from mho.running.queue.orders import (
     HARDWARE_PULSE,
@@ -21,6 +22,7 @@ from mho.running.queue.orders import (
     expected_seconds,
     own_seconds,
 )
+from mho.running.queue.progress import Pace
 
 SOURCE = load_bench_file("simulated")
 READ = Order("read", {"rows": "0:4", "columns": "0:4", "repeats": 3})
@@ -135,3 +137,29 @@ def test_what_is_not_known_is_written_so():
     assert expected_together([3.0, None, 4.0]) == "about 7 s expected, and 1 of unknown length"
     assert expected_together([3.0]) == "about 3 s expected"
     assert duration(None) == ""
+
+
+def test_the_time_left_is_the_larger_of_the_estimate_and_the_pace_of_the_stage():
+    clock = [100.0]
+    pace = Pace(60.0, lambda: clock[0])
+    assert pace.seconds_left() == 60.0
+    pace.take(Progress("programming", 2, 12))
+    clock[0] += 10.0
+    assert (pace.seconds_left(), pace.elapsed()) == (50.0, 10.0)
+    pace.take(Progress("programming", 3, 12))  # a cell in 10 s
+    assert pace.seconds_left() == 90.0
+    pace.take(Paused())
+    clock[0] += 1000.0
+    pace.take(Paused())
+    assert pace.elapsed() == 10.0
+    pace.take(Resumed())
+    assert (pace.seconds_left(), pace.elapsed()) == (90.0, 10.0)
+    pace.take(Progress("solving", 0, 4))  # its pace is its own
+    assert pace.seconds_left() == 50.0
+    clock[0] += 10.0
+    pace.take(Progress("solving", 1, 4))
+    assert (pace.seconds_left(), pace.progress.stage) == (40.0, "solving")
+    clock[0] += 500.0
+    pace.take(Progress("solving", 5, 4))
+    assert pace.seconds_left() == 0.0
+    assert Pace().seconds_left() is None

@@ -26,7 +26,7 @@ from mho.errors import InputError, RunFileError
 from mho.runs import Array, Layout, RecordedParameter, RunHeader, RunWriter, Status, recover, runs_folder
 from mho.runs.index.index import RunIndex
 from mho.runs.index.query import NAMES
-from mho.runs.index.store import NAME
+from mho.runs.index.store import NAME, open_store, writing
 
 
 def write(
@@ -293,7 +293,6 @@ def test_sql_finds_what_python_would(
     from mho.runs.index.card import Card, CardFacts, _quantity
     from mho.runs.index.index import _keep
     from mho.runs.index.query import Vocabulary, condition
-    from mho.runs.index.store import open_store, writing
 
     folder = tmp_path_factory.getbasetemp() / "sql"
     folder.mkdir(exist_ok=True)
@@ -515,6 +514,28 @@ def test_a_damaged_index_is_put_aside_and_made_anew(folder: Path, caplog: pytest
         assert index.count() == 3
     assert "was damaged" in caplog.text
     assert len(list(folder.glob(f"{NAME}.damaged-*"))) == 1
+
+
+def test_an_index_that_cannot_be_opened_stays_where_it_is(tmp_path: Path):
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(RunFileError, match=r"cannot be opened: .*; see to the disk, or try again"):
+        RunIndex(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == [NAME]
+
+
+def test_who_reads_the_index_stops_nobody_who_writes(tmp_path: Path):
+    store = open_store(tmp_path)
+    store.execute("PRAGMA busy_timeout = 0")
+    reader = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM tags").fetchone() == (0,)
+    with writing(store):
+        store.execute("INSERT INTO tags VALUES ('run', 'good')")
+    assert reader.execute("SELECT count(*) FROM tags").fetchone() == (0,)
+    reader.execute("COMMIT")
+    assert reader.execute("SELECT count(*) FROM tags").fetchone() == (1,)
+    reader.close()
+    store.close()
 
 
 def test_a_rebuild_saves_tags_from_an_index_whose_other_pages_are_damaged(

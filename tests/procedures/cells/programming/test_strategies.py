@@ -132,6 +132,8 @@ def test_a_response_curve_is_the_table_or_the_coarse_line():
     )
     assert GateCurve.of(flat).gate(4.5e-6) == pytest.approx(1.5, abs=1e-4)
     assert GateCurve.of(flat).gate(1.0) == 3.0
+    beyond = SETTINGS.model_copy(update={"set_offset": 3.0})  # no gate of the range sets a cell
+    assert GateCurve.of(beyond).levels.tolist() == [1e-12, 2e-12]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from mho.procedures.equations.forecast import (
     DrawnSolve,
     EnergyModel,
     SolveForecast,
+    VectorMeter,
     draw_solves,
     metering,
 )
@@ -210,6 +211,18 @@ def test_energy_of_vectors_is_that_of_cells_amplifiers_and_converters():
     around = 7 * (2 * model.amplifier * period + 5 * model.conversion)
     assert meter.joules == pytest.approx(cells + around)
     assert meter.vectors == 5
+
+
+def test_cells_take_the_peak_of_a_vector_that_is_multiplied_times_its_currents():
+    volts, amperes = (
+        np.array([[0.1, -0.3], [0.2, 0.0], [0.0, 0.0]]),
+        np.array([[1.0, -2.0], [0.0, 4.0], [5.0, 6.0]]),
+    )
+    multiplied, inverted = VectorMeter(1e-3), VectorMeter(1e-3)
+    multiplied("MULTIPLY", volts, amperes)
+    inverted("INVERT", volts, amperes)
+    assert multiplied.joules - inverted.joules == pytest.approx((0.3 * 3.0 + 0.2 * 4.0) * 1e-3)
+    assert multiplied.vectors == inverted.vectors == 3
 
 
 def test_a_run_tells_its_energy_which_its_file_s_pulses_are_part_of(tmp_path: Path):

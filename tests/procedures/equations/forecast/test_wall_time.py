@@ -14,6 +14,7 @@ from mho.analysis.reports import score_forecasts
 from mho.errors import Aborted
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import DrawnSolve, Solve, wall_time
+from mho.procedures.equations.forecast import operations
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.rerun import rerun
 from mho.runs import RunFile
@@ -99,3 +100,7 @@ def test_it_stops_between_solves_at_the_wire():
 
     with pytest.raises(Aborted):
         wall_time(load_bench_file("simulated"), "pku", drawn(1000), Solve, stop)
+
+
+def test_reads_pulses_and_vectors_of_a_solve_are_its_operations():
+    assert operations({"reads": 500, "pulses": 60, "vectors": 7, "cycles": 3}) == 567
