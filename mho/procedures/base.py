@@ -14,7 +14,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.parameters import IntegerParameter, Parameter, Parametrised
+from mho.procedures.parameters import IntegerParameter, Parameter, own_parameters
 from mho.procedures.stream import Stream
 from mho.runs import Conclusion, Layout, RecordedParameter
 
@@ -35,8 +35,8 @@ class Estimate:
     seconds: float | None = None
 
 
-class Procedure(Parametrised):
-    """A procedure: parameters, then `check`, `prepare`, `layout` and `execute`, in this order.
+class Procedure:
+    """A procedure: its class declares Parameters; then `check`, `prepare`, `layout` and `execute`, in this order.
 
     Each phase returns what the next ones need, so nothing is kept on the procedure in between::
 
@@ -62,7 +62,9 @@ class Procedure(Parametrised):
 
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))
-        super().__init__()
+        self._parameters = own_parameters(type(self))
+        for name, parameter in self._parameters.items():
+            setattr(self, name, parameter.value if parameter.is_set() else None)
         for name, value in parameters.items():
             if name not in self._parameters:
                 known = ", ".join(self._parameters)

@@ -37,22 +37,15 @@ __all__ = [
     "IntegerParameter",
     "ListParameter",
     "Parameter",
-    "Parametrised",
+    "own_parameters",
 ]
 
 
-class Parametrised:
-    """An object whose class declares Parameters: it has their values as attributes, None for one without a default.
-
-    Parameters are in the order of declaration, those of a base class first.
-    """
-
-    def __init__(self) -> None:
-        self._parameters: dict[str, Parameter] = {
-            name: deepcopy(parameter)
-            for kind in reversed(type(self).__mro__)
-            for name, parameter in vars(kind).items()
-            if isinstance(parameter, Parameter) and getattr(type(self), name, None) is parameter
-        }
-        for name, parameter in self._parameters.items():
-            setattr(self, name, parameter.value if parameter.is_set() else None)
+def own_parameters(kind: type) -> dict[str, Parameter]:
+    """Return Parameters of one's own of those that a class declares, in that order, those of a base class first."""
+    return {
+        name: deepcopy(parameter)
+        for base in reversed(kind.__mro__)
+        for name, parameter in vars(base).items()
+        if isinstance(parameter, Parameter) and getattr(kind, name, None) is parameter
+    }

@@ -309,7 +309,7 @@ class NullStream(Stream):
     """A stream without file and observers, for calls that use only the result of a procedure, thousands of times."""
 
     def __init__(self) -> None:
-        super().__init__(cast("RunWriter", _Nowhere()))
+        super().__init__(NOWHERE)
 
 
 class _Nowhere:
@@ -321,3 +321,7 @@ class _Nowhere:
 
 def _drop(*values: Any, **named: Any) -> None:
     pass
+
+
+NOWHERE = cast("RunWriter", _Nowhere())
+"""The file of a stream that only observes."""

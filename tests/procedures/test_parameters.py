@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from mho.procedures.parameters import FloatParameter, IntegerParameter, Parametrised
+from mho.procedures import Procedure
+from mho.procedures.parameters import FloatParameter, IntegerParameter
 
 
 @pytest.mark.thorough
@@ -30,7 +31,7 @@ def test_parameters_are_found_after_pymeasure_itself() -> None:
 
 
 def test_parameters_are_in_the_order_of_their_declaration_and_each_object_has_its_own() -> None:
-    class Base(Parametrised):
+    class Base(Procedure):
         zeta = IntegerParameter("Z", default=1)
         gone = IntegerParameter("G", default=1)
 

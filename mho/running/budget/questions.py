@@ -42,7 +42,7 @@ from mho.procedures import (
     random_by_active,
 )
 from mho.procedures.base import Procedure
-from mho.procedures.stream import NullStream
+from mho.procedures.stream import NOWHERE, Stream
 from mho.running.budget.conductances import LastReads
 from mho.running.budget.shares import StageProgress
 from mho.runs import RunFile
@@ -280,13 +280,13 @@ class AllAnswered(Exception):
     """All answers of the run have been given."""
 
 
-class Answers(NullStream):
+class Answers(Stream):
     """Hears of a run's answers, and matches them with the exchanges behind them."""
 
     table: ClassVar[str]
 
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
-        super().__init__()
+        super().__init__(NOWHERE)
         self.file, self.procedure, self.plan, self.bench = file, procedure, plan, bench
         self.report: StageProgress = lambda stage, done, total: None
         shapes = {
