@@ -151,21 +151,14 @@ class Law:
 
 LAWS = {
     "threshold": Law(
-        threshold_set.ThresholdSets,
-        threshold_reset.ThresholdResets,
-        threshold_set.FITTED,
-        threshold_reset.FITTED,
+        threshold_set.ThresholdSets, threshold_reset.ThresholdResets, threshold_set.FITTED, threshold_reset.FITTED,
         ("gate_cycle_spread", "set_cycle_spread", "reset_cycle_spread", "reset_drop_spread"),
     ),
     "gradual": Law(
-        gradual_set.GradualSets,
-        gradual_reset.GradualResets,
-        gradual_set.FITTED,
-        gradual_reset.FITTED,
-        ("set_cycle_spread", "reset_cycle_spread", "floor_spread"),
-        first_wide=True,
+        gradual_set.GradualSets, gradual_reset.GradualResets, gradual_set.FITTED, gradual_reset.FITTED,
+        ("set_cycle_spread", "reset_cycle_spread", "floor_spread"), first_wide=True,
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -193,7 +186,7 @@ class Calibration:
     low: Floats
     high: Floats
     deviation: Floats  # (parameters,): in units of the prior's
-    correlation: Floats  # (parameters, parameters): in the coordinates of `calibration.coordinates`
+    correlation: Floats  # (parameters, parameters): in the space of `Coordinates`
     # Parameters that the data leave as the base has them, each with the experiment that would tell
     not_told: Mapping[str, str]
     remarks: tuple[str, ...]  # sentences on what is unusual

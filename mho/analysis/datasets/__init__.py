@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from mho.analysis.datasets.grids import TableGrid, find_grid, rows_of
     from mho.analysis.datasets.run import Run, open_run
     from mho.analysis.datasets.runs import Runs, SkippedRunWarning, open_runs
-    from mho.analysis.datasets.stored_values import StoredValues
-    from mho.analysis.datasets.xarray_values import grid_of
+    from mho.analysis.datasets.stored_values import StoredValues, grid_of
 else:
     from mho.lazy_names import lazy_names
 

@@ -7,12 +7,14 @@ anew where it was closed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid
 from mho.runs import RunFile
 
 BLOCK_BYTES = 8 << 20  # read at a time where rows are picked
@@ -100,3 +102,20 @@ def of_array(run: RunFile, name: str) -> StoredValues:
     """Return the values of an array."""
     stored = run.stored(f"arrays/{name}")
     return StoredValues(run.path, "arrays", name, "", stored.shape, stored.dtype, run=run)
+
+
+def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:
+    """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
+
+    What the table plots is no key of it.
+    """
+    signal, axis = run.plotted(table)
+    declared = {axis, run.series(table)}
+    candidates = []
+    for column in run.units(table):
+        stored = run.stored(table, column)
+        number = len(stored.shape) == 1 and stored.dtype.kind in "biuf"
+        if number and (column != signal or column in declared):
+            read = partial(run.column, table, column)
+            candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
+    return find_grid(candidates, rows, lines=lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,11 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, rows_of
-from mho.analysis.datasets.stored_values import StoredValues, of_array, of_column, of_map
+from mho.analysis.datasets.grids import TableGrid, rows_of
+from mho.analysis.datasets.stored_values import StoredValues, grid_of, of_array, of_column, of_map
 from mho.analysis.reports import RunRow, RunTable, column_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
-
-
-def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:
-    """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
-
-    What the table plots is no key of it.
-    """
-    signal, axis = run.plotted(table)
-    declared = {axis, run.series(table)}
-    candidates = []
-    for column in run.units(table):
-        stored = run.stored(table, column)
-        number = len(stored.shape) == 1 and stored.dtype.kind in "biuf"
-        if number and (column != signal or column in declared):
-            read = partial(run.column, table, column)
-            candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
-    return find_grid(candidates, rows, lines=lines)
-
 
 ROW_NUMBER = "row_number"  # dimension of a table that is no grid
 

@@ -6,7 +6,6 @@ import json
 import math
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -289,26 +288,10 @@ def _array(run: RunFile, name: str) -> tuple[str, ...]:
     return name, " x ".join(map(str, shape)) or "one number", run.array_unit(name)
 
 
-# --- log ---
-
-
-@dataclass(frozen=True)
-class LogExcerpt:
-    """What a page shows of a log: `count` entries in all, the first and the last, and `warnings` of `warned` in all."""
-
-    count: int
-    first: tuple[LogEntry, ...]
-    last: tuple[LogEntry, ...]
-    warnings: tuple[LogEntry, ...]
-    warned: int
-
-
-def log_entries(run: RunFile) -> LogExcerpt:
-    """Read a log a block at a time, and keep a bounded part."""
+def of_log(run: RunFile) -> Iterator[page.Block]:
+    """Return the log, warnings first, then the rest in its order; a block is read at a time, and a bounded part kept."""
     count, warned = 0, 0
-    first: list[LogEntry] = []
-    last: list[LogEntry] = []
-    warnings: list[LogEntry] = []
+    first, last, warnings = list[LogEntry](), list[LogEntry](), list[LogEntry]()
     while block := run.log(count, count + LOG_BLOCK):
         count += len(block)
         first += block[: LOG_HEAD - len(first)]
@@ -316,29 +299,22 @@ def log_entries(run: RunFile) -> LogExcerpt:
         loud = [one for one in block if one.level not in QUIET]
         warned += len(loud)
         warnings += loud[: LOG_WARNINGS - len(warnings)]
-    return LogExcerpt(count, tuple(first), tuple(last[-max(count - LOG_HEAD, 0) :] if count > LOG_HEAD else ()),
-                      tuple(warnings), warned)  # fmt: skip
-
-
-def of_log(log: LogExcerpt) -> Iterator[page.Block]:
-    """Return the log: warnings first, then the rest in its order."""
+    last = last[-(count - LOG_HEAD) :] if count > LOG_HEAD else []
     yield page.Heading("Log", 2, "log")
-    if not log.count:
+    if not count:
         yield page.Paragraph("Nothing was logged.", page.DIM)
         return
     head = ("after", "level", "message")
-    if log.warnings:
-        few = log.warned > len(log.warnings)
-        note = f"the first {len(log.warnings)} of {log.warned} warnings" if few else ""
-        yield page.grid(head, [_entry(one) for one in log.warnings], caption="Warnings in the log", note=note)
-    if log.count == len(log.warnings):
+    if warnings:
+        note = f"the first {len(warnings)} of {warned} warnings" if warned > len(warnings) else ""
+        yield page.grid(head, list(map(_entry, warnings)), caption="Warnings in the log", note=note)
+    if count == len(warnings):
         return  # all of it stands there
-    shown = (*log.first, *log.last)
-    title, note = f"All {log.count} entries" if log.count > 1 else "1 entry", ""
-    if len(shown) < log.count:
-        note = f"the first {len(log.first)} and the last {len(log.last)} of {log.count} entries"
+    title, note = f"All {count} entries" if count > 1 else "1 entry", ""
+    if len(first) + len(last) < count:
+        note = f"the first {len(first)} and the last {len(last)} of {count} entries"
         title = f"Entries: {note}"
-    yield page.Folded(title, (page.grid(head, [_entry(one) for one in shown], caption="Log", note=note),))
+    yield page.Folded(title, (page.grid(head, list(map(_entry, (*first, *last))), caption="Log", note=note),))
 
 
 def _entry(entry: LogEntry) -> tuple[str | page.TextSpan, ...]:
@@ -502,13 +478,12 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
     """
     with RunFile(path) as run:
         summary = summarise(run)
-        entries = log_entries(run)
         command = command_of(run) if command_of else ""
         blocks: list[page.Block] = [
             page.Paragraph(state(run, summary), _tone(summary)), _facts(run, summary, personal),
             *_warnings(summary), *results(run, summary), *certificate(run.summary, summary),
             *worth(run.summary), *figure_blocks(*run_pictures(run)), *programming(summary), *cycles(run), *parameters(run),
-            *contents(run), *of_log(entries), *record(run, personal),
+            *contents(run), *of_log(run), *record(run, personal),
             *repeating(run, summary, command, personal), *_checks(path, run),
         ]  # fmt: skip
     subject = f"Run of {summary.procedure}, {summary.status}; {path.name}"

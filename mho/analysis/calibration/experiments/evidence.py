@@ -249,7 +249,8 @@ def endurance(
 
 
 Base = Mapping[str, float]
-
+Rates = list[tuple[str, Rate]]  # by the name of a run file
+Estimates = tuple[list[ParameterEstimate], str]  # what a run tells, or why it tells nothing
 LINE_FREQUENCY = 50.0  # Hz
 SHARES = ("stuck_on", "stuck_off", "rtn_share")
 LEAST_READS = 4
@@ -278,7 +279,7 @@ def told_beyond_pulses(
     """
     found: list[ParameterEstimate] = []
     nothing: dict[str, str] = {}
-    rates: list[tuple[str, Rate]] = []
+    rates: Rates = []
     earlier = EarlierRuns([*paths, *beside], [*READERS])
     for path in paths:
         with RunFile(path) as run:
@@ -345,9 +346,7 @@ def _pooled(found: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]
     return tuple(pooled)
 
 
-def _noise(
-    run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
-) -> tuple[list[ParameterEstimate], str]:
+def _noise(run: RunFile, base: Base, rates: Rates, before: Before) -> Estimates:
     cells, series = run.table("noise"), run.table("series")
     if not len(cells["row"]):
         return [], "no cell of it was formed"
@@ -378,9 +377,7 @@ def _aperture(run: RunFile, interval: float) -> float:
     return min(nplc / LINE_FREQUENCY, interval) if isinstance(nplc, int | float) else interval
 
 
-def _retention(
-    run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
-) -> tuple[list[ParameterEstimate], str]:
+def _retention(run: RunFile, base: Base, rates: Rates, before: Before) -> Estimates:
     table = run.table("reads")
     age = float(run.parameters["age"].value or 0.0)
     last = int(table["repeat"].max()) + 1 if len(table["repeat"]) else 0
@@ -455,9 +452,7 @@ def kelvin_of(summary: Mapping[str, object]) -> float | None:
     return None
 
 
-def _endurance(
-    run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
-) -> tuple[list[ParameterEstimate], str]:
+def _endurance(run: RunFile, base: Base, rates: Rates, before: Before) -> Estimates:
     table = run.table("endurance")
     place = np.stack([table["row"], table["column"]], axis=1)
     _, cell = np.unique(place, axis=0, return_inverse=True)
@@ -472,6 +467,6 @@ def _endurance(
     return result, "" if result else why
 
 
-Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[ParameterEstimate], str]]
+Reader = Callable[[RunFile, Base, Rates, Before], Estimates]
 READERS: Mapping[str, Reader] = {"Noise": _noise, "Retention": _retention, "Endurance": _endurance}
 """Of the procedures whose runs tell more than their pulses."""

@@ -2,7 +2,7 @@
 
     V = min(V_SL, V_WL - reset_gate);  x = V - reset_threshold - reset_threshold_spread d,  over = x - reset_rise G
 
-Over its threshold a cell lands as `reset_pulses` has it; below it holds still. G is what was read, so that a pulse close to
+Over its threshold a cell lands as `Landing` has it; below it holds still. G is what was read, so that a pulse close to
 the threshold may have been over it or not: with the probability that the read has it. The one thing that a device has for
 life, its deviate d, is integrated over. The variable of the integral is the cell's threshold in LRS: there its data put
 it, whatever the parameters are.
