@@ -75,8 +75,8 @@ class PanelDock(QDockWidget):
             policy = self.panel.sizePolicy()
             policy.setRetainSizeWhenHidden(True)  # its neighbours keep their sizes when tabs are changed
             self.panel.setSizePolicy(policy)
-            self.panel.setVisible(self._in_view)
             self._place.addWidget(self.panel)
+            self.panel.setVisible(self._in_view)
         return self.panel
 
     def _load(self) -> QWidget:
@@ -98,7 +98,7 @@ class PanelDock(QDockWidget):
     def _look(self, in_view: bool) -> None:
         self._in_view = in_view
         module = self._target.partition(":")[0]
-        if self.panel is not None or (in_view and module in sys.modules):
+        if self.panel is not None or (in_view and (module in sys.modules or not module.startswith("mho."))):
             self.made().setVisible(in_view)
         elif in_view:
             self._session.load(module, self._make)
