@@ -181,7 +181,8 @@ class CampaignStates(RuleBasedStateMachine):
             assert killed not in ended
         except ChangedInputError:
             left = [number for number in self.numbers_of(share) if number not in ended]
-            assert depends_on[left[0]] != self.inputs_of(left[0])
+            others = share.of > 1 and self.is_changed(CampaignShare())  # the table has the runs of all shares
+            assert others or depends_on[left[0]] != self.inputs_of(left[0])
         else:
             assert killed is None or killed in before or killed not in self.numbers_of(share)
             if edited is None:
@@ -247,4 +248,4 @@ class CampaignStates(RuleBasedStateMachine):
         assert all(self.file(number).exists() for number in self.made)
 
 
-TestCampaignStates, TestCampaignStatesThoroughly = daily_and_thorough(CampaignStates, examples=6, steps=10)
+TestCampaignStates, TestCampaignStatesThoroughly = daily_and_thorough(CampaignStates, examples=5, steps=10)
