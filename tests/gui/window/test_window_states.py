@@ -153,6 +153,4 @@ class WindowStates(RuleBasedStateMachine):
         assert THEMES[self.theme] in chosen
 
 
-TestWindowStates, TestWindowStatesThoroughly = daily_and_thorough(
-    WindowStates, examples=4, steps=10, times=10
-)
+TestWindowStates, TestWindowStatesThoroughly = daily_and_thorough(WindowStates, examples=2, steps=10)
