@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from PySide6.QtCore import QByteArray, QSettings, QSize
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QDockWidget
@@ -78,6 +78,11 @@ class WindowStates(RuleBasedStateMachine):
         action.trigger()
 
     # --- what a user does ---
+
+    @initialize(title=titles)
+    def begin_with_a_layout_of_before(self, title: str) -> None:
+        self.close_a_panel(title)
+        self.close_and_open()
 
     @rule(title=titles)
     def close_a_panel(self, title: str) -> None:
@@ -153,4 +158,4 @@ class WindowStates(RuleBasedStateMachine):
         assert THEMES[self.theme] in chosen
 
 
-TestWindowStates, TestWindowStatesThoroughly = daily_and_thorough(WindowStates, examples=2, steps=10)
+TestWindowStates, TestWindowStatesThoroughly = daily_and_thorough(WindowStates, examples=2, steps=8)
