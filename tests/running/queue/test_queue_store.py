@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mho.errors import QueueError
 from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
+from mho.running.queue.orders import run_before
 from mho.running.queue.policy import Decision, decide
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
@@ -408,3 +409,17 @@ def test_a_newer_queue_is_refused(path):
     connection.close()
     with pytest.raises(QueueError, match="version 99, this mho reads up to 7; update mho"):
         Queue(path)
+
+
+def test_no_job_goes_on_with_the_chip_of_one_that_has_not_finished(queue):
+    job = queue.add(SOLVE)
+    following = replace(SOLVE, after=f"#{job.id}")
+    with pytest.raises(
+        QueueError, match=r"job 1, whose chip this one goes on with, is queued; run that one first"
+    ):
+        run_before(following, queue)
+    begin(queue, job)
+    queue.end(job.id, JobStatus.FINISHED, "")
+    assert run_before(following, queue) == Path("/runs/a.h5")
+    assert run_before(replace(SOLVE, after="/runs/b.h5"), queue) == Path("/runs/b.h5")
+    assert run_before(SOLVE, queue) is None

@@ -516,6 +516,16 @@ def test_a_damaged_index_is_put_aside_and_made_anew(folder: Path, caplog: pytest
     assert len(list(folder.glob(f"{NAME}.damaged-*"))) == 1
 
 
+def test_today_and_yesterday_are_days():
+    from mho.runs.index.query import Vocabulary, condition
+
+    now = datetime(2026, 3, 1, 17, 30)
+    for word, day in (("today", "2026-03-01"), ("yesterday", "2026-02-28")):
+        for operator in ("=", "<", ">="):
+            by_word, by_date = (condition(f"date{operator}{one}", Vocabulary(), now) for one in (word, day))
+            assert by_word == by_date
+
+
 def test_an_index_that_cannot_be_opened_stays_where_it_is(tmp_path: Path):
     (tmp_path / NAME).mkdir()
     with pytest.raises(RunFileError, match=r"cannot be opened: .*; see to the disk, or try again"):

@@ -142,6 +142,12 @@ def test_the_defect_of_an_inverse_is_below_its_bound(bounded, seed, n, decades):
             assert abs((i == k) - product) <= Fraction(float(inverse.bound[i, k]))
 
 
+def test_what_is_unknown_is_bounded_though_it_is_too_small_to_be_added():
+    one = VerifiedInverse(np.array([[0.75]]), np.array([[2.0**-80]]), lambda r, a: np.array([[0.5]]))
+    assert 0.5 < one.bound[0, 0] < 0.5 * (1.0 + 1e-13)
+    assert one.bound[0, 0] < one.contraction < 0.5 * (1.0 + 1e-13)
+
+
 def test_the_multiplications_are_those_of_the_steps_taken():
     n = 64
     matrix = drawn(4, n, 30.0)
