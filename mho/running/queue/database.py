@@ -334,20 +334,29 @@ def order_row(order: Order) -> dict[str, str | int | None]:
 
     `QueueError` for a parameter that is no text, finite number or truth value.
     """
-    for name, value in order.parameters.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError):
-            raise QueueError(
-                f"parameter {name!r} of {order.procedure} cannot wait in a queue, which keeps text and finite numbers; "
-                "save it to a file and give the file's name"
-            ) from None
+    try:
+        parameters = json.dumps(order.parameters, allow_nan=False)
+    except (TypeError, ValueError):
+        raise QueueError(
+            f"parameter {_not_kept(order.parameters)!r} of {order.procedure} cannot wait in a queue, which keeps text and "
+            "finite numbers; save it to a file and give the file's name"
+        ) from None
     return {
-        "procedure": order.procedure, "parameters": json.dumps(order.parameters), "bench": order.bench, "seed": order.seed,
+        "procedure": order.procedure, "parameters": parameters, "bench": order.bench, "seed": order.seed,
         "preset": order.preset, "output": None if order.output is None else str(order.output),
         "folder": str(order.folder), "after": order.after, "force": order.force,
         "labels": json.dumps(order.labels.given(), ensure_ascii=False),
     }  # fmt: skip
+
+
+def _not_kept(parameters: Mapping[str, Any]) -> str:
+    """Return the first parameter that JSON does not keep."""
+    for name, value in parameters.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            return name
+    return ""
 
 
 def lane_of(row: sqlite3.Row) -> Lane:
