@@ -39,42 +39,25 @@ from mho.procedures.equations import (
 )
 from mho.runs import Column, Conclusion, Table
 
+# The matrices that were held, a row each; every application's layout has it
 MATRICES = Table(
     "matrices",
     (
-        Column("number", dtype="u4"),
-        Column("time", "s"),
-        Column("size", dtype="u4"),
-        Column("cells", dtype="u4"),
-        Column("cells_failed", dtype="u4"),
-        Column("pulses", dtype="u4"),
-        Column("joules", "J"),
-        Column("condition", digital=1e-6),
-        Column("forecast_rho"),
+        Column("number", dtype="u4"), Column("time", "s"), Column("size", dtype="u4"),
+        Column("cells", dtype="u4"), Column("cells_failed", dtype="u4"), Column("pulses", dtype="u4"),
+        Column("joules", "J"), Column("condition", digital=1e-6), Column("forecast_rho"),
     ),
-)
-"""The matrices that were held, a row each; every application's layout has it."""
-
+)  # fmt: skip
 COUNTED = (
-    "cells",
-    "cells_failed",
-    "pulses",
-    "reads",
-    "inversions",
-    "products",
-    "mvm_outputs",
-    "mvm_wrong",
+    "cells", "cells_failed", "pulses", "reads", "inversions", "products", "mvm_outputs", "mvm_wrong",
     "answered",
-)
+)  # fmt: skip
 
 
 class MatrixHolder:
     """Holds one matrix after another on a bench; made by `Application.holding`.
 
-    Attributes
-    ----------
-    beside : Work
-        Digital multiplications of the application beside those of its solves, which it adds itself.
+    `beside`: digital multiplications of the application beside those of its solves, which it adds itself.
     """
 
     def __init__(
@@ -133,13 +116,10 @@ class MatrixHolder:
         every = [*self._ended, *([] if self._held is None else [self._held.summary()])]
         spent = sum(one["joules"] for one in every)
         return {
-            "matrices": len(every),
-            **{name: sum(one[name] for one in every) for name in COUNTED},
-            "programming_joules": (spent, "J"),
-            "vectors": self._meter.vectors,
-            "joules": (spent + self._meter.joules, "J"),
-            "virtual_seconds": (self._bench.now(), "s"),
-        }
+            "matrices": len(every), **{name: sum(one[name] for one in every) for name in COUNTED},
+            "programming_joules": (spent, "J"), "vectors": self._meter.vectors,
+            "joules": (spent + self._meter.joules, "J"), "virtual_seconds": (self._bench.now(), "s"),
+        }  # fmt: skip
 
     def _worths(self) -> dict[str, Any]:
         """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
@@ -161,19 +141,10 @@ class MatrixHolder:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An application on one bench.
+    """An application on one bench."""
 
-    Attributes
-    ----------
-    given : Any
-        What `check` returned.
-    rng : numpy.random.Generator
-        The run's.
-    settings : WriteVerifySettings
-    """
-
-    given: Any
-    rng: np.random.Generator
+    given: Any  # what `check` returned
+    rng: np.random.Generator  # the run's
     settings: WriteVerifySettings
 
 

@@ -8,13 +8,11 @@ from typing import Any
 from mho.procedures import counted, joined, lost_cells, verified_cells
 from mho.runs import Conclusion
 
+# Numbers of a result that count what does not have the bits asked for, and what these are
 SHORT = {
-    "steps_short_of_bits": "step",
-    "systems_short_of_bits": "system",
-    "solutions_short_of_bits": "solution",
+    "steps_short_of_bits": "step", "systems_short_of_bits": "system", "solutions_short_of_bits": "solution",
     "portfolios_short_of_bits": "portfolio",
-}
-"""Numbers of a result that count what does not have the bits asked for, and what these are."""
+}  # fmt: skip
 
 
 def concluded(summary: Mapping[str, Any], *parts: str) -> Conclusion:
@@ -29,14 +27,10 @@ def concluded(summary: Mapping[str, Any], *parts: str) -> Conclusion:
     converged = {True: "converged", False: "not converged", None: ""}[summary.get("converged")]
     failed = summary.get("cells_failed") or 0
     return Conclusion(
-        joined(
-            f"{converged}: {short}" if short else converged,
-            *parts,
-            *((summary.get(one) or {}).get("in_words", "") for one in ("without_chip", "direct")),
-            verified_cells(summary["cells"], failed) if failed else "",
-            lost_cells(summary),
-        )
-    )
+        joined(f"{converged}: {short}" if short else converged, *parts,
+               *((summary.get(one) or {}).get("in_words", "") for one in ("without_chip", "direct")),
+               verified_cells(summary["cells"], failed) if failed else "", lost_cells(summary)),
+    )  # fmt: skip
 
 
 def beside_digital(summary: Mapping[str, Any], name: str) -> str:

@@ -10,21 +10,11 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class ApplicationResult:
-    """What an application found; ``outcome["name"]`` is one of it.
+    """What an application found; ``outcome["name"]`` is one of it."""
 
-    Attributes
-    ----------
-    summary : dict
-        In the run file and of ``--json``.
-    units : dict
-        By name, of those that have one.
-    path : Path
-        The run file.
-    """
-
-    summary: dict[str, Any]
-    units: dict[str, str]
-    path: Path = field(default=Path())
+    summary: dict[str, Any]  # in the run file and of ``--json``
+    units: dict[str, str]  # by name, of those that have one
+    path: Path = field(default=Path())  # the run file
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:

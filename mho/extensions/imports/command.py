@@ -35,11 +35,8 @@ from mho.extensions.imports import (
 from mho.extensions.imports.extraction import import_measurement
 
 MOST_COLUMNS = 24
-RIVALS, LEAST = 2, 0.3
-"""Other kinds that are shown, and their least score."""
-
-GROUP = "Run files"
-"""Of the verb, in the list of all."""
+RIVALS, LEAST = 2, 0.3  # other kinds that are shown, and their least score
+GROUP = "Run files"  # of the verb, in the list of all
 
 
 def print_guess(found: Guess, console: Terminal | None = None) -> None:
@@ -62,11 +59,9 @@ def print_guess(found: Guess, console: Terminal | None = None) -> None:
     out.print(f"fields apart by {mark}{comma}; values from line {found.first[0].number} on")
     if best.assignment is None:
         out.print(
-            Text.assemble(
-                ("no kind of measurement fits", "bold"),
-                f"; nearest is {best.measurement.name}: {best.reasons[0]}",
-            )
-        )
+            Text.assemble(("no kind of measurement fits", "bold"),
+                          f"; nearest is {best.measurement.name}: {best.reasons[0]}"),
+        )  # fmt: skip
     else:
         out.print(_told(best, found.sure))
     for rival in found.candidates[1 : 1 + RIVALS]:
@@ -267,28 +262,21 @@ def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
             f"was read with a decimal {recipe.decimal}: check that one"
         )
     asked = replace(
-        answers.asked,
-        columns=recipe.columns,
-        units=recipe.units,
-        constants=constants_in_si(recipe.constants, where),
-        recipe=known.text,
+        answers.asked, columns=recipe.columns, units=recipe.units,
+        constants=constants_in_si(recipe.constants, where), recipe=known.text,
         decimal=decimal_of(recipe.decimal, where) if form.doubtful else "",
-    )
+    )  # fmt: skip
     return _Answers(asked, recipe.type, dict(recipe.constants))
 
 
 def _over(given: TableReading, asked: TableReading, kind: str) -> TableReading:
     """Return a recipe's reading with what was typed over it."""
     return replace(
-        given,
-        type=kind or given.type,
-        columns={**given.columns, **asked.columns},
-        units={**given.units, **asked.units},
-        constants={**given.constants, **asked.constants},
-        decimal=asked.decimal or given.decimal,
-        dataset=asked.dataset or given.dataset,
+        given, type=kind or given.type, columns={**given.columns, **asked.columns},
+        units={**given.units, **asked.units}, constants={**given.constants, **asked.constants},
+        decimal=asked.decimal or given.decimal, dataset=asked.dataset or given.dataset,
         axes=asked.axes or given.axes,
-    )
+    )  # fmt: skip
 
 
 def _decided(found: Guess, answers: _Answers, yes: bool, before: bool) -> tuple[Guess, _Answers]:

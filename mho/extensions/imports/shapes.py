@@ -6,11 +6,8 @@ import numpy as np
 
 from mho.array_types import Floats
 
-EVEN = 0.02
-"""Deviation of steps, relative to their mean, up to which they are even."""
-
-JUMP = 5.0
-"""Factor from one point to the next that counts as a jump."""
+EVEN = 0.02  # deviation of steps, relative to their mean, up to which they are even
+JUMP = 5.0  # factor from one point to the next that counts as a jump
 
 
 def is_sweep(values: Floats) -> bool:

@@ -17,19 +17,8 @@ BenchLike: TypeAlias = "Bench | str | os.PathLike[str]"
 def bench_in_use(bench: BenchLike, seed: int | None) -> Iterator[Bench]:
     """Yield an open bench as it is, and leave it open; open one by its name, and make it safe and close it.
 
-    Parameters
-    ----------
-    bench : Bench, str or path
-        One that is open, a packaged name ("arrays", "simulated"), or a bench file.
-    seed : int, optional
-        Of a simulated bench that is opened here.
-
-    Raises
-    ------
-    InputError
-        For something else.
-    BenchError
-        As `open_bench`.
+    `bench`: one that is open, a packaged name ("arrays", "simulated"), or a bench file; `seed`: of a simulated bench
+    that is opened here. Raises `InputError`: for something else. Raises `BenchError`: as `open_bench`.
     """
     if isinstance(bench, Bench):
         yield bench

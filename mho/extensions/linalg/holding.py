@@ -15,20 +15,17 @@ from mho.procedures import HeldAnswers, HeldMatrix, NullStream
 
 log = logging.getLogger("mho.extensions.linalg")
 
-BITS = 24
-"""Precision that is proved unless another is asked for: that of the published experiments."""
+BITS = 24  # precision that is proved unless another is asked for: that of the published experiments
 
+# What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its
+# cells
 _LATEST: WeakKeyDictionary[Bench, object] = WeakKeyDictionary()
-"""What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its cells."""
 
 
 class Messages(NullStream):
     """A stream without a run file: what is said goes to the log ``mho.extensions.linalg``, where Python shows warnings.
 
-    Attributes
-    ----------
-    said : list of (str, str)
-        Level and text of each message.
+    `said`: level and text of each message.
     """
 
     def __init__(self) -> None:
@@ -44,34 +41,14 @@ class Messages(NullStream):
 class HoldingBench:
     """A `HeldMatrix` that knows whether its chip still holds it.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-    bench : Bench
-        Open.
-    messages : Messages
-    bits : int
-    seed : int, optional
-        Of what is drawn while it is planned.
-    **options
-        Parameters of `Solve`.
-
-    Raises
-    ------
-    InputError, ConvergenceError, ChipMapError, LimitError
-        As `HeldMatrix.programmed`.
+    `matrix` (n, n); `bench`: open; `seed`: of what is drawn while it is planned; `**options`: parameters of `Solve`.
+    Raises `InputError` or `ConvergenceError` or `ChipMapError` or `LimitError`: as `HeldMatrix.programmed`.
     """
 
     def __init__(
-        self,
-        matrix: Numbers,
-        bench: Bench,
-        messages: Messages,
-        *,
-        bits: int,
-        seed: int | None,
+        self, matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int | None,
         **options: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._bench, self._key = bench, object()
         self._check_open()
         before = _LATEST.get(bench)
@@ -99,18 +76,8 @@ class HoldingBench:
     def answers(self, rhs: Numbers, bits: int | None = None) -> HeldAnswers:
         """Return the answers to right-hand sides, refined until so many bits are proved.
 
-        Parameters
-        ----------
-        rhs : (n,) or (n, k) array
-        bits : int, optional
-            Those of the matrix where left out.
-
-        Raises
-        ------
-        ArrayError
-            For right-hand sides of another shape.
-        InputError
-            For bits that float64 cannot prove.
+        `rhs` (n,) or (n, k); `bits`: those of the matrix where left out. Raises `ArrayError`: for right-hand sides of
+        another shape. Raises `InputError`: for bits that float64 cannot prove.
         """
         if rhs.ndim not in (1, 2) or len(rhs) != self.size:
             raise ArrayError(
@@ -153,10 +120,7 @@ class HoldingBench:
 def converged(answers: HeldAnswers) -> HeldAnswers:
     """Return answers that are proved.
 
-    Raises
-    ------
-    ConvergenceError
-        When one is not: an array alone could not say so.
+    Raises `ConvergenceError`: when one is not: an array alone could not say so.
     """
     short = np.flatnonzero(~answers.converged)
     if short.size:

@@ -22,16 +22,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "COSTS",
-    "SEARCHES",
-    "GainEstimate",
-    "PredictedQuantity",
-    "Prediction",
-    "ProgrammingPolicy",
-    "Trial",
-    "check_writable",
-    "compare",
-    "facts",
-    "optimise",
-    "write_settings",
-]
+    "COSTS", "SEARCHES", "GainEstimate", "PredictedQuantity", "Prediction", "ProgrammingPolicy", "Trial",
+    "check_writable", "compare", "facts", "optimise", "write_settings",
+]  # fmt: skip

@@ -27,15 +27,12 @@ from mho.extensions.optimise import (
 from mho.extensions.optimise import optimise as find
 from mho.procedures import known_strategies
 
-GROUP = "Experiments"
-"""Of the verb, in the list of all."""
+GROUP = "Experiments"  # of the verb, in the list of all
 
 ROWS = {
-    "pulses": ("pulses a cell", "{:.3g}"),
-    "reads": ("reads a cell", "{:.3g}"),
-    "both": ("pulses and reads a cell", "{:.3g}"),
-    "time": ("time on the bench's clock, s a cell", "{:.2g}"),
-}
+    "pulses": ("pulses a cell", "{:.3g}"), "reads": ("reads a cell", "{:.3g}"),
+    "both": ("pulses and reads a cell", "{:.3g}"), "time": ("time on the bench's clock, s a cell", "{:.2g}"),
+}  # fmt: skip
 ENDED = {
     "time": "the time ended before the budget; the same call may find another answer",
     "interrupted": "interrupted: this is the best so far",
@@ -139,16 +136,12 @@ def policy_as_json(policy: ProgrammingPolicy) -> dict[str, Any]:
         for name in ROWS
     }
     return {
-        "reached": policy.reached,
-        "success": asdict(policy.success()),
-        "present_success": float(np.mean([one.success for one in policy.before])),
-        "costs": costs,
-        "ended": policy.ended,
-        "searched": list(policy.searched),
+        "reached": policy.reached, "success": asdict(policy.success()),
+        "present_success": float(np.mean([one.success for one in policy.before])), "costs": costs,
+        "ended": policy.ended, "searched": list(policy.searched),
         "evaluations": len({(one.strategy, one.evaluation) for one in policy.trials}),
-        "write_verify": dict(policy.settings),
-        "prediction": facts(policy),
-    }
+        "write_verify": dict(policy.settings), "prediction": facts(policy),
+    }  # fmt: skip
 
 
 def print_compared(found: Sequence[PredictedQuantity], run: str, settings: str, out: Console) -> None:

@@ -30,30 +30,20 @@ QUANTITIES = ("pulses", "reads", "success")
 
 @dataclass(frozen=True)
 class Prediction:
-    """Means, spreads among cells, and spreads among chips.
+    """Means, spreads among cells, and spreads among chips."""
 
-    Attributes
-    ----------
-    chips : int
-        On which it rests.
-    passes : int
-        Of touching up.
-    pulses, reads, success : tuple of float
-        Of a cell, by digit.
-    pulses_sd, reads_sd, success_sd : tuple of float
-        Standard deviations among the cells of a digit.
-    pulses_chip_sd, reads_chip_sd, success_chip_sd : float
-        Standard deviations among chips, of what their cells do not explain.
-    """
-
-    chips: int
-    passes: int
+    chips: int  # on which it rests
+    passes: int  # of touching up
+    # pulses, reads, success: of a cell, by digit
     pulses: tuple[float, ...]
     reads: tuple[float, ...]
     success: tuple[float, ...]
+    # pulses_sd, reads_sd, success_sd: standard deviations among the cells of a digit
     pulses_sd: tuple[float, ...]
     reads_sd: tuple[float, ...]
     success_sd: tuple[float, ...]
+    # pulses_chip_sd, reads_chip_sd, success_chip_sd: standard deviations among chips, of what their cells do
+    # not explain
     pulses_chip_sd: float
     reads_chip_sd: float
     success_chip_sd: float
@@ -100,10 +90,7 @@ class Prediction:
     def from_plain(cls, values: dict[str, Any], source: str) -> Prediction:
         """Return the prediction that `plain` made; other keys are left alone.
 
-        Raises
-        ------
-        InputError
-            Where it is none, naming `source`.
+        Raises `InputError`: where it is none, naming `source`.
         """
         known: dict[str, Any] = {}
         for name in cls.__dataclass_fields__:
@@ -182,10 +169,7 @@ def compare(run: str | Path, settings: str | Path) -> tuple[PredictedQuantity, .
 def read_prediction(path: str | Path) -> tuple[Prediction, dict[str, Any]]:
     """Return the prediction in a settings file, and all that its section says.
 
-    Raises
-    ------
-    InputError
-        For a file that cannot be read or has none.
+    Raises `InputError`: for a file that cannot be read or has none.
     """
     try:
         check_ordinary(Path(path))

@@ -32,8 +32,7 @@ from mho.extensions.projection import (
 from mho.extensions.projection import preset as packaged
 from mho.runs import new_run_path
 
-GROUP = "Run files"
-"""Of the verb, in the list of all."""
+GROUP = "Run files"  # of the verb, in the list of all
 
 
 def print_projection(found: Projection, terminal: Terminal) -> None:
@@ -66,13 +65,11 @@ def _readings(found: Projection, size: int) -> Table:
     for one in each:
         known = one.joules == one.joules  # not NaN: where no counter is
         table.add_row(
-            one.words,
-            one.solves,
-            f"{in_prefixes(one.joules)}J" if known else "not measured",
+            one.words, one.solves, f"{in_prefixes(one.joules)}J" if known else "not measured",
             "" if one is ours else f"{ours.rate / one.rate:.3g}",
             "" if one is ours or not known else f"{one.joules / ours.joules:.3g}",
             style="bold" if one is ours else "",
-        )
+        )  # fmt: skip
     return table
 
 
@@ -95,13 +92,9 @@ def _rivals(found: Projection, size: int) -> Table:
         for kind, way in (("new A", one.new), ("A kept", one.kept)):
             faster, joules = ours.rate / float(way.rate), float(way.joules)
             table.add_row(
-                f"{one.words}, {kind}",
-                f"{in_prefixes(float(way.rate))}/s",
-                f"{in_prefixes(joules)}J",
-                f"{faster:.3g}",
-                f"{one.cores * faster:.3g}",
-                f"{joules / ours.joules:.3g}",
-            )
+                f"{one.words}, {kind}", f"{in_prefixes(float(way.rate))}/s", f"{in_prefixes(joules)}J",
+                f"{faster:.3g}", f"{one.cores * faster:.3g}", f"{joules / ours.joules:.3g}",
+            )  # fmt: skip
     return table
 
 
@@ -136,12 +129,9 @@ def _assumptions(found: Projection) -> Table:
     table = Table("assumption", "value", "low to high", "what", "source", title="assumptions")
     for one in found.assumptions.values():
         table.add_row(
-            one.name,
-            f"{one.value:.4g} {one.unit}".strip(),
-            f"{one.low:.3g} to {one.high:.3g}" if one.low < one.high else "",
-            one.meaning,
-            one.source,
-        )
+            one.name, f"{one.value:.4g} {one.unit}".strip(),
+            f"{one.low:.3g} to {one.high:.3g}" if one.low < one.high else "", one.meaning, one.source,
+        )  # fmt: skip
     return table
 
 

@@ -22,17 +22,7 @@ from mho.extensions.projection.operations import Calls, in_blocks, one_loop, sol
 
 @dataclass(frozen=True)
 class Cost:
-    """What one solve costs, and its matrix; numbers, or arrays of draws.
-
-    Attributes
-    ----------
-    time, energy : of one right-hand side with the matrix written, s and J
-    amplifiers, conversions, adding, cells : the parts of `energy`, J
-    write_time, write_energy : of a new matrix, s and J
-    cells_written : cells that hold the matrix
-    area : of the circuit, m^2
-    throughput : equivalent operations a second
-    """
+    """What one solve costs, and its matrix; numbers, or arrays of draws."""
 
     time: Value
     energy: Value
@@ -117,15 +107,9 @@ def cost(size: int, calls: Calls, p: Parameters) -> Cost:
         + (calls.loops * 2 * lines + calls.blocks * (1 + at_once) * lines) * p.converter_area
     )
     return Cost(
-        time=time,
-        energy=amplifiers + conversions + adding + cells,
-        amplifiers=amplifiers,
-        conversions=conversions,
-        adding=adding,
-        cells=cells,
+        time=time, energy=amplifiers + conversions + adding + cells, amplifiers=amplifiers,
+        conversions=conversions, adding=adding, cells=cells,
         write_time=np.ceil(written / p.cells_at_once) * p.write_pulses * p.pulse_time,
-        write_energy=pulses * p.pulse_energy,
-        cells_written=written,
-        area=area,
+        write_energy=pulses * p.pulse_energy, cells_written=written, area=area,
         throughput=solve_operations(size) / time,
-    )
+    )  # fmt: skip

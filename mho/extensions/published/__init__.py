@@ -26,16 +26,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "EXPERIMENTS",
-    "ExperimentOutcome",
-    "PublishedComparison",
-    "Rejection",
-    "Repeated",
-    "Setup",
-    "detectable",
-    "peak_time",
-    "published_numbers",
-    "reject",
-    "repeat_published",
-    "step_of",
-]
+    "EXPERIMENTS", "ExperimentOutcome", "PublishedComparison", "Rejection", "Repeated", "Setup", "detectable",
+    "peak_time", "published_numbers", "reject", "repeat_published", "step_of",
+]  # fmt: skip

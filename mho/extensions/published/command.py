@@ -22,8 +22,7 @@ from mho.extensions.published import (
     repeat_published,
 )
 
-GROUP = "Experiments"
-"""Of the verb, in the list of all."""
+GROUP = "Experiments"  # of the verb, in the list of all
 
 
 def print_published(found: Repeated, out: Console) -> None:
@@ -32,11 +31,9 @@ def print_published(found: Repeated, out: Console) -> None:
     where = "at the wire" if setup.wire else "a whole array at a time"
     cells = f", cells {setup.preset}" if setup.preset else ""
     out.print(
-        Text.assemble(
-            ("Zuo et al., Nature Electronics 8, 1222 (2025)", "bold"),
-            f" on {setup.chips} chips of bench {setup.bench!r}{cells}, {where}, seed {setup.seed}",
-        )
-    )
+        Text.assemble(("Zuo et al., Nature Electronics 8, 1222 (2025)", "bold"),
+                      f" on {setup.chips} chips of bench {setup.bench!r}{cells}, {where}, seed {setup.seed}"),
+    )  # fmt: skip
     for name, outcome in found.outcomes.items():
         out.print()
         out.print(Text.assemble((name, "bold"), f": {published_numbers()[name].title}"))
@@ -65,13 +62,9 @@ def _cells(row: PublishedComparison) -> tuple[str, ...]:
     unit = f" {row.unit}" if row.unit else ""
     published = "open" if row.published is None else f"{row.published:.3g}{unit}"
     return (
-        quantity,
-        published,
-        *(_number(one, ".3g") for one in (row.low, row.median, row.high)),
-        _number(row.deviation, ".2f"),
-        "" if math.isnan(row.below) else f"{100 * row.below:.0f} %",
-        row.how,
-    )
+        quantity, published, *(_number(one, ".3g") for one in (row.low, row.median, row.high)),
+        _number(row.deviation, ".2f"), "" if math.isnan(row.below) else f"{100 * row.below:.0f} %", row.how,
+    )  # fmt: skip
 
 
 def _number(value: float, form: str) -> str:

@@ -16,51 +16,31 @@ from mho.extensions.published.paper_numbers import PublishedExperiment, Publishe
 from mho.extensions.published.rejection import Rejection
 from mho.runs import Figure, Table
 
-SHARES = (0.05, 0.5, 0.95)
-"""Of the chips, below the three numbers by which an ensemble is told."""
+SHARES = (0.05, 0.5, 0.95)  # of the chips, below the three numbers by which an ensemble is told
 
-Tell = Callable[[int, int], None]
-"""Told how many chips are done, of how many."""
+Tell = Callable[[int, int], None]  # told how many chips are done, of how many
 
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """One number on the chips beside the published one.
-
-    Attributes
-    ----------
-    quantity, unit : str
-    number : int
-        Of the cycle, or which of several; 0 for a quantity of one number.
-    published : float or None
-        None where it is not published.
-    how : str
-        How that was read.
-    low, median, high : float
-        Of the chips: 5 %, half and 95 % lie below; NaN where nothing was found.
-    below : float
-        Share of the chips below the published number; NaN without one.
-    """
+    """One number on the chips beside the published one."""
 
     quantity: str
-    number: int
-    published: float | None
-    how: str
+    number: int  # of the cycle, or which of several; 0 for a quantity of one number
+    published: float | None  # none where it is not published
+    how: str  # how that was read
+    # low, median, high: of the chips: 5 %, half and 95 % lie below; NaN where nothing was found
     low: float
     median: float
     high: float
-    below: float
+    below: float  # share of the chips below the published number; NaN without one
     unit: str = ""
 
     @classmethod
     def of(
-        cls,
-        quantity: str,
-        found: ArrayLike,
-        published: PublishedNumber,
-        number: int = 0,
+        cls, quantity: str, found: ArrayLike, published: PublishedNumber, number: int = 0,
         value: float | None = None,
-    ) -> PublishedComparison:
+    ) -> PublishedComparison:  # fmt: skip
         """Compare what chips (N,) came to with a published number, its only one unless `value` says which."""
         values = np.asarray(found, np.float64).ravel()
         beside = published.one if value is None else value
@@ -90,39 +70,25 @@ class PublishedComparison:
 
 @dataclass(frozen=True)
 class ExperimentOutcome:
-    """What came of one experiment.
-
-    Attributes
-    ----------
-    rows : tuple of PublishedComparison
-    tables : mapping
-        Columns of the run file's tables, by table.
-    rejection : Rejection or None
-        Of a published curve; None where there is none to test.
-    seen : (float, float) or None
-        The factors a cycle that so many chips would have seen, as `rejection.detectable`.
-    facts : mapping
-        Further numbers and words for the result: wrong integers, pulses.
-    open_ : tuple of str
-        What is not told, and why.
-    """
+    """What came of one experiment."""
 
     rows: tuple[PublishedComparison, ...] = ()
+    # Columns of the run file's tables, by table
     tables: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
-    rejection: Rejection | None = None
+    rejection: Rejection | None = None  # of a published curve; None where there is none to test
+    # (float, float): the factors a cycle that so many chips would have seen, as `rejection.detectable`
     seen: tuple[float, float] | None = None
+    # Further numbers and words for the result: wrong integers, pulses
     facts: Mapping[str, Any] = field(default_factory=dict)
-    open_: tuple[str, ...] = ()
+    open_: tuple[str, ...] = ()  # what is not told, and why
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it, without the tables."""
         told: dict[str, Any] = {"numbers": [row.plain() for row in self.rows], **self.facts}
         if self.rejection is not None:
             told |= {
-                "p": self.rejection.p,
-                "least_p": self.rejection.least,
-                "verdict": self.rejection.in_words(),
-            }
+                "p": self.rejection.p, "least_p": self.rejection.least, "verdict": self.rejection.in_words(),
+            }  # fmt: skip
         if self.seen is not None:
             told["seen_factors_a_cycle"] = [one if np.isfinite(one) else None for one in self.seen]
         return told | ({"open": list(self.open_)} if self.open_ else {})

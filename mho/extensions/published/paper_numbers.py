@@ -19,23 +19,12 @@ How = Literal["printed", "read off", "open"]
 
 @dataclass(frozen=True)
 class PublishedNumber:
-    """One quantity of the paper.
+    """One quantity of the paper."""
 
-    Attributes
-    ----------
-    values : (k,) array
-        Empty where it is not published.
-    unit : str
-    how : str
-        "printed", "read off" or "open".
-    reading : float
-        Relative standard error of reading it off a figure; 0 of what is printed.
-    """
-
-    values: NDArray[np.float64]
+    values: NDArray[np.float64]  # (k,): empty where it is not published
     unit: str
-    how: How
-    reading: float
+    how: How  # "printed", "read off" or "open"
+    reading: float  # relative standard error of reading it off a figure; 0 of what is printed
 
     @property
     def one(self) -> float | None:

@@ -28,8 +28,7 @@ from mho.extensions.reach import (
     write_package,
 )
 
-GROUP = "Experiments"
-"""Of the verb, in the list of all."""
+GROUP = "Experiments"  # of the verb, in the list of all
 
 
 def reach_families() -> tuple[str, ...]:

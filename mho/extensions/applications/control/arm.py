@@ -41,23 +41,14 @@ from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 @dataclass(frozen=True)
 class ArmModel:
-    """An arm's joints.
+    """An arm's joints."""
 
-    Attributes
-    ----------
-    lengths, offsets, twists : (joints,) arrays
-        a and d, m; alpha, rad.
-    rest : (joints,) array
-        Angles at first, rad.
-    dimensions : int
-        2 of a planar arm, 3 of one in space.
-    """
-
+    # lengths, offsets, twists: (joints,): a and d, m; alpha, rad
     lengths: Floats
     offsets: Floats
     twists: Floats
-    rest: Floats
-    dimensions: int
+    rest: Floats  # (joints,): angles at first, rad
+    dimensions: int  # 2 of a planar arm, 3 of one in space
 
     @property
     def joints(self) -> int:
@@ -77,14 +68,10 @@ class ArmModel:
             c, s = np.cos(angle), np.sin(angle)
             ca, sa = np.cos(self.twists[number]), np.sin(self.twists[number])
             a, d = self.lengths[number], self.offsets[number]
-            link = np.array(
-                [
-                    [c, -s * ca, s * sa, a * c],
-                    [s, c * ca, -c * sa, a * s],
-                    [0.0, sa, ca, d],
-                    [0.0, 0.0, 0.0, 1.0],
-                ]
-            )
+            link = np.array([
+                [c, -s * ca, s * sa, a * c], [s, c * ca, -c * sa, a * s], [0.0, sa, ca, d],
+                [0.0, 0.0, 0.0, 1.0],
+            ])  # fmt: skip
             frames[number + 1] = frames[number] @ link
         return frames
 
@@ -150,24 +137,12 @@ class ArmStep(NamedTuple):
 
 
 def follow(
-    arm: ArmModel,
-    angles: Floats,
-    targets: Floats,
-    damping: float,
-    solve: Callable[[Floats, Floats], Floats],
-) -> Iterator[ArmStep]:
+    arm: ArmModel, angles: Floats, targets: Floats, damping: float, solve: Callable[[Floats, Floats], Floats],
+) -> Iterator[ArmStep]:  # fmt: skip
     """Take one damped step towards each target in turn, and yield it.
 
-    Parameters
-    ----------
-    angles : (joints,) array
-        At first, rad.
-    targets : (steps, dimensions) array
-        m.
-    damping : float
-        l, m.
-    solve : callable
-        (J^T J + l^2 1, J^T e) -> dq.
+    `angles` (joints,): at first, rad; `targets` (steps, dimensions): m; `damping`: l, m; `solve`: (J^T J + l^2 1, J^T
+    e) -> dq.
     """
     for target in targets:
         jacobian = arm.jacobian(angles)
@@ -192,11 +167,8 @@ def path_around(centre: Floats, radius: float, steps: int, kind: str) -> Floats:
 
 
 PATHS = ("circle", "eight")
-POSES = 6
-"""Poses of the arm that are drawn."""
-
-RENEWED = 12
-"""Cycles around an earlier matrix from which on the present one is programmed."""
+POSES = 6  # poses of the arm that are drawn
+RENEWED = 12  # cycles around an earlier matrix from which on the present one is programmed
 
 PATH = Table(
     "path",
@@ -212,15 +184,11 @@ STEPS = Table(
         Column("step", dtype="u4"),
         Column("distance", "m", description="distance of the tip from its target"),
         Column("digital_distance", "m", digital=1e-6, description="the same, digitally"),
-        Column(
-            "difference",
-            "rad",
-            digital=1e-6,
-            description="largest difference of the angles from the digital ones",
-        ),
+        Column("difference", "rad", digital=1e-6,
+               description="largest difference of the angles from the digital ones"),
         Column("cycles", dtype="u4"),
     ),
-)
+)  # fmt: skip
 ANGLES = Table(
     "angles",
     (Column("joint", dtype="u4"), Column("step", dtype="u4"), Column("angle", "rad")),
@@ -231,15 +199,9 @@ FIGURES = (
     Figure("path", table="path", x="x", y=("target", "tip"), title="Path of the tip"),
     Figure("poses", table="poses", x="x", y="y", by="pose", title="Poses of the arm"),
     Figure("angles", table="angles", x="step", y="angle", by="joint", title="Angles of the joints"),
-    Figure(
-        "distance",
-        table="steps",
-        x="step",
-        y=("distance", "digital_distance", "difference"),
-        y_scale="log",
-        title="Distance from the target, and from the digital arm",
-    ),
-)
+    Figure("distance", table="steps", x="step", y=("distance", "digital_distance", "difference"),
+           y_scale="log", title="Distance from the target, and from the digital arm"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -318,13 +280,9 @@ class Arm(Application):
             ):
                 found.append(step)
                 stream.emit(
-                    "steps",
-                    step=number,
-                    distance=step.distance,
-                    digital_distance=reference.distance,
-                    difference=float(np.abs(step.angles - reference.angles).max()),
-                    cycles=cycles[-1],
-                )
+                    "steps", step=number, distance=step.distance, digital_distance=reference.distance,
+                    difference=float(np.abs(step.angles - reference.angles).max()), cycles=cycles[-1],
+                )  # fmt: skip
                 stream.progress("steps", number + 1, len(targets))
             chip.beside.digital["beside"] += len(found) * multiplications(arm)
             chip.replace_direct(dual_solve(arm), len(found))
@@ -344,27 +302,19 @@ class Arm(Application):
             )
         distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
-        return ApplicationResult.of(
-            {
-                "converged": not short,
-                "steps": len(found),
-                "steps_short_of_bits": len(short),
-                "points_beyond_reach": given.beyond,
-                "points_missed": missed,
-                "cycles": int(np.sum(cycles)),
-                "error_to_digital": (float(angles.max()), "rad"),
-                "largest_distance": (float(distances.max()), "m"),
-                "mean_distance": (float(distances.mean()), "m"),
-                "digital_largest_distance": (float(references.max()), "m"),
-                "tip_to_digital": (
-                    float(
-                        max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))
-                    ),
-                    "m",
-                ),
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "converged": not short, "steps": len(found), "steps_short_of_bits": len(short),
+            "points_beyond_reach": given.beyond, "points_missed": missed, "cycles": int(np.sum(cycles)),
+            "error_to_digital": (float(angles.max()), "rad"),
+            "largest_distance": (float(distances.max()), "m"),
+            "mean_distance": (float(distances.mean()), "m"),
+            "digital_largest_distance": (float(references.max()), "m"),
+            "tip_to_digital": (
+                float(max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))),
+                "m",
+            ),
+            **costs,
+        })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return how far the joints are from those of the digital solution, and the points that were missed."""

@@ -37,13 +37,9 @@ from mho.procedures import (
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 TRACKS = ("random", "turn", "rocket")
-SPEED = 100.0
-"""m/s, of an aircraft, and the spread of velocities at first."""
-
+SPEED = 100.0  # m/s, of an aircraft, and the spread of velocities at first
 GRAVITY = 9.81
-LARGEST = 1 << 22
-"""Bytes of a file of measurements at most."""
-
+LARGEST = 1 << 22  # bytes of a file of measurements at most
 MISSING = ("", "nan", "na", "none", "-")
 
 
@@ -98,11 +94,8 @@ def measure(states: Floats, model: TrackModel, rng: np.random.Generator) -> Floa
 def read_track(path: str | Path) -> Floats:
     """Return measured positions (steps, 2), m, from a ``.csv`` of x and y a line; NaN where a value is missing.
 
-    Raises
-    ------
-    InputError
-        The file is missing, too large, no text; a line has other than two values or no number; fewer than three
-        measurements.
+    Raises `InputError`: the file is missing, too large, no text; a line has other than two values or no number; fewer
+    than three measurements.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
@@ -157,9 +150,8 @@ def _number(text: str, where: str) -> float:
 
 
 GAINS = ("held", "every step", "steady")
+# Standard deviations of the first estimates of made tracks, m and m/s
 START = (100.0, 100.0, SPEED / 2.0, SPEED / 2.0)
-"""Standard deviations of the first estimates of made tracks, m and m/s."""
-
 PATH = Table(
     "path",
     (
@@ -172,11 +164,9 @@ PATH = Table(
 STEPS = Table(
     "steps",
     (
-        Column("step", dtype="u4"),
-        Column("time", "s"),
-        Column(
-            "measured_error", "m", description="error of the sensors' mean, root mean square over the tracks"
-        ),
+        Column("step", dtype="u4"), Column("time", "s"),
+        Column("measured_error", "m",
+               description="error of the sensors' mean, root mean square over the tracks"),
         Column("estimate_error", "m", description="error of the estimates, root mean square over the tracks"),
         Column("expected_error", "m", description="error that the filter expects"),
         Column("nis", description="mean normalised innovation squared"),
@@ -184,7 +174,7 @@ STEPS = Table(
         Column("error_to_digital", "m", digital=1e-6, description="largest distance from the digital filter"),
         Column("cycles", dtype="u4"),
     ),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -211,12 +201,9 @@ class Kalman(Application):
     steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
     sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
     noise = FloatParameter(
-        "Standard deviation of the first sensor; each further one has half as much more",
-        units="m",
-        minimum=1e-6,
-        maximum=1e6,
-        default=40.0,
-    )
+        "Standard deviation of the first sensor; each further one has half as much more", units="m",
+        minimum=1e-6, maximum=1e6, default=40.0,
+    )  # fmt: skip
     shared = FloatParameter(
         "Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2
     )
@@ -342,12 +329,9 @@ class Kalman(Application):
                 found.append(step)
                 row = _row(given, number, step, reference)
                 stream.emit(
-                    "steps",
-                    step=number,
-                    time=number * self.interval,
-                    cycles=0 if missing else cycles[-1],
+                    "steps", step=number, time=number * self.interval, cycles=0 if missing else cycles[-1],
                     **row,
-                )
+                )  # fmt: skip
                 stream.progress("steps", number + 1, len(digital))
             each = multiplications(given.model, given.measured.shape[1], steady)
             chip.beside.digital["beside"] += len(found) * each
@@ -367,17 +351,10 @@ class Kalman(Application):
                 f"lie between {outcome['nis_low']:.3g} and {outcome['nis_high']:.3g}; the noise or the "
                 "acceleration does not fit the track"
             )
-        return ApplicationResult.of(
-            {
-                "converged": not short,
-                "steps": len(found),
-                "gaps": gaps,
-                "steps_short_of_bits": len(short),
-                "cycles": int(np.sum(cycles)),
-                **outcome,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "converged": not short, "steps": len(found), "gaps": gaps, "steps_short_of_bits": len(short),
+            "cycles": int(np.sum(cycles)), **outcome, **costs,
+        })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error beside the digital filter, and whether the innovations are as it expects."""
@@ -421,13 +398,10 @@ def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) 
     """Return what the table of steps says of one."""
     expected = float(np.sqrt(np.trace(step.covariance[:2, :2])))
     row = {
-        "measured_error": np.nan,
-        "estimate_error": np.nan,
-        "expected_error": expected,
-        "nis": float(step.nis.mean()),
-        "nees": np.nan,
+        "measured_error": np.nan, "estimate_error": np.nan, "expected_error": expected,
+        "nis": float(step.nis.mean()), "nees": np.nan,
         "error_to_digital": float(np.abs(step.estimates - reference.estimates)[:, :2].max()),
-    }
+    }  # fmt: skip
     if given.states is not None:
         state = given.states[number]
         seen = given.measured[number].reshape(len(state), -1, 2).mean(axis=1)
@@ -448,11 +422,9 @@ def _outcome(
     outcome: dict[str, Any] = {
         "error_to_digital": relative_error(estimates, references),
         "largest_distance_from_digital": (float(np.abs(estimates - references)[..., :2].max()), "m"),
-        "nis": float(nis.mean()),
-        "nis_low": low,
-        "nis_high": high,
+        "nis": float(nis.mean()), "nis_low": low, "nis_high": high,
         "nis_consistent": bool(low <= nis.mean() <= high),
-    }
+    }  # fmt: skip
     if given.states is not None:
         seen = given.measured.reshape(*given.measured.shape[:2], -1, 2).mean(axis=2)
         whole = np.isfinite(seen).all(axis=(1, 2))

@@ -26,23 +26,12 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class TrackModel:
-    """Motion in a plane under random accelerations, seen by several sensors of positions.
+    """Motion in a plane under random accelerations, seen by several sensors of positions."""
 
-    Attributes
-    ----------
-    interval : float
-        Between measurements, s.
-    acceleration : float
-        Root of the white acceleration's density over the interval, m/s^2.
-    noise : (sensors,) array
-        Standard deviation of each sensor's positions, m.
-    shared : float
-        Share of each sensor's variance that all have in common, as of an atmosphere that all look through.
-    """
-
-    interval: float
-    acceleration: float
-    noise: Floats
+    interval: float  # between measurements, s
+    acceleration: float  # root of the white acceleration's density over the interval, m/s^2
+    noise: Floats  # (sensors,): standard deviation of each sensor's positions, m
+    # Share of each sensor's variance that all have in common, as of an atmosphere that all look through
     shared: float = 0.0
 
     @property
@@ -95,31 +84,15 @@ class FilterStep(NamedTuple):
 
 
 def kalman(
-    model: TrackModel,
-    measured: Floats,
-    first: Floats,
-    covariance: Floats,
-    solve: Callable[[Floats, Floats], Floats],
-    *,
-    steady: bool = False,
-    push: Floats | None = None,
-) -> Iterator[FilterStep]:
+    model: TrackModel, measured: Floats, first: Floats, covariance: Floats,
+    solve: Callable[[Floats, Floats], Floats], *, steady: bool = False, push: Floats | None = None,
+) -> Iterator[FilterStep]:  # fmt: skip
     """Yield the filter's steps.
 
-    Parameters
-    ----------
-    measured : (steps, tracks, 2 sensors) array
-        A step whose values are not all finite for every track is a gap: the filter predicts through it.
-    first : (tracks, 4) array
-        Estimate before the first measurement.
-    covariance : (4, 4) array
-        P then.
-    solve : callable
-        (S, right-hand sides (m, k)) -> S^-1 times these.
-    steady : bool
-        P stays as given, which is the steady one: one S, one gain for all steps.
-    push : (4,) array, optional
-        Known change of the state in an interval beside its motion, as by gravity.
+    `measured` (steps, tracks, 2 sensors): a step whose values are not all finite for every track is a gap: the filter
+    predicts through it; `first` (tracks, 4): estimate before the first measurement; `covariance` (4, 4): P then;
+    `solve`: (S, right-hand sides (m, k)) -> S^-1 times these; `steady`: P stays as given, which is the steady one: one
+    S, one gain for all steps; `push` (4,): known change of the state in an interval beside its motion, as by gravity.
     """
     f, h, q = model.transition, model.observation, model.drive
     x, p = np.array(first, dtype=np.float64), np.array(covariance, dtype=np.float64)

@@ -26,17 +26,13 @@ from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Table
 
-DAYS = 252
-"""Trading days of a year."""
+DAYS = 252  # trading days of a year
 
 
 def conditions(covariance: Floats, means: Floats) -> Floats:
     """Return the matrix of the optimality conditions, (assets + 2, assets + 2); C and m scaled to entries of order 1.
 
-    Raises
-    ------
-    InputError
-        All means are equal: then every portfolio has one return, and the last two rows are one.
+    Raises `InputError`: all means are equal: then every portfolio has one return, and the last two rows are one.
     """
     if np.ptp(means) <= 1e-12 * np.abs(means).max():
         raise InputError(
@@ -86,10 +82,7 @@ def made_market(assets: int, days: int, rng: np.random.Generator) -> Floats:
 def moments(returns: Floats) -> tuple[Floats, Floats]:
     """Return covariance and means of daily returns (days, assets), of a year.
 
-    Raises
-    ------
-    InputError
-        Fewer than two assets, fewer days than assets and one more, or an asset that never moves.
+    Raises `InputError`: fewer than two assets, fewer days than assets and one more, or an asset that never moves.
     """
     days, assets = returns.shape
     if assets < 2:
@@ -124,18 +117,11 @@ WEIGHTS = Table(
     series="asset",
 )
 FIGURES = (
-    Figure(
-        "frontier",
-        table="frontier",
-        x="volatility",
-        y=("closed_form", "chip", "assets"),
-        kind="scatter",
-        title="Return over volatility: frontier and assets",
-    ),
-    Figure(
-        "weights", table="weights", x="wanted", y="weight", by="asset", title="Weights along the frontier"
-    ),
-)
+    Figure("frontier", table="frontier", x="volatility", y=("closed_form", "chip", "assets"), kind="scatter",
+           title="Return over volatility: frontier and assets"),
+    Figure("weights", table="weights", x="wanted", y="weight", by="asset",
+           title="Weights along the frontier"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -213,23 +199,16 @@ class Portfolio(Application):
         spread, known = variances(weights, covariance), frontier(wanted, covariance, means)
         _record(market, wanted, weights, spread, known, stream)
         least = int(spread.argmin())
-        return ApplicationResult.of(
-            {
-                "assets": len(means),
-                "condition": float(np.linalg.cond(matrix)),
-                "converged": not short,
-                "portfolios_short_of_bits": short,
-                "cycles": int(answer.cycles.max()),
-                "error_to_digital": relative_error(weights, exact),
-                "error_to_closed_form": relative_error(spread, known),
-                "digital_error_to_closed_form": relative_error(variances(exact, covariance), known),
-                "least_volatility": float(np.sqrt(spread[least])),
-                "return_of_least_volatility": float(wanted[least]),
-                "budget_error": float(np.abs(weights.sum(axis=0) - 1.0).max()),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "assets": len(means), "condition": float(np.linalg.cond(matrix)), "converged": not short,
+            "portfolios_short_of_bits": short, "cycles": int(answer.cycles.max()),
+            "error_to_digital": relative_error(weights, exact),
+            "error_to_closed_form": relative_error(spread, known),
+            "digital_error_to_closed_form": relative_error(variances(exact, covariance), known),
+            "least_volatility": float(np.sqrt(spread[least])),
+            "return_of_least_volatility": float(wanted[least]),
+            "budget_error": float(np.abs(weights.sum(axis=0) - 1.0).max()), "encoding": encoding, **costs,
+        })  # fmt: skip
 
 
 def _record(

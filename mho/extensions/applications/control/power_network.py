@@ -18,47 +18,23 @@ from scipy.sparse.csgraph import connected_components
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
 
-BRIDGE = 1e-6
-"""1 less the share of a line's own transfer below which its outage splits the network."""
+BRIDGE = 1e-6  # 1 less the share of a line's own transfer below which its outage splits the network
 
 
 @dataclass(frozen=True)
 class Network:
-    """Buses and the lines between them.
-
-    Attributes
-    ----------
-    name : str
-    buses : (buses,) array of int
-        Their numbers, as the source has them.
-    injections : (buses,) array
-        Generation less load, MW.
-    loads : (buses,) array
-        MW.
-    reference : int
-        Index of the bus whose angle is 0 and that takes what is missing.
-    ends : (lines, 2) array of int
-        Indices of the buses of each line, from and to.
-    susceptances : (lines,) array
-        1/(x tap), per unit.
-    shifts : (lines,) array
-        Phase shifts of transformers, rad.
-    base : float
-        MW.
-    places : (buses, 2) array or None
-        x and y for pictures.
-    """
+    """Buses and the lines between them."""
 
     name: str
-    buses: Integers
-    injections: Floats
-    loads: Floats
-    reference: int
-    ends: Integers
-    susceptances: Floats
-    shifts: Floats
-    base: float = 100.0
-    places: Floats | None = None
+    buses: Integers  # (buses,): their numbers, as the source has them
+    injections: Floats  # (buses,): generation less load, MW
+    loads: Floats  # (buses,): MW
+    reference: int  # index of the bus whose angle is 0 and that takes what is missing
+    ends: Integers  # (lines, 2): indices of the buses of each line, from and to
+    susceptances: Floats  # (lines,): 1/(x tap), per unit
+    shifts: Floats  # (lines,): phase shifts of transformers, rad
+    base: float = 100.0  # MW
+    places: Floats | None = None  # (buses, 2): x and y for pictures
 
     @property
     def others(self) -> Integers:
@@ -68,11 +44,8 @@ class Network:
     def check(self) -> None:
         """Refuse a network without one solution.
 
-        Raises
-        ------
-        InputError
-            Buses that no line connects with the reference: an island, whose buses are named; a susceptance that is not
-            positive.
+        Raises `InputError`: buses that no line connects with the reference: an island, whose buses are named; a
+        susceptance that is not positive.
         """
         wrong = np.flatnonzero(~(self.susceptances > 0.0) | ~np.isfinite(self.susceptances))
         if wrong.size:
@@ -131,10 +104,8 @@ class Network:
         """Return by how much of the flow of line k the flow of line l changes when k goes, [l, k]; NaN where k splits
         the network.
 
-        Parameters
-        ----------
-        responses : (buses - 1, lines) array
-            B^-1 times the incidence of each line: angles when 1 per unit enters at its beginning and leaves at its end.
+        `responses` (buses - 1, lines): B^-1 times the incidence of each line: angles when 1 per unit enters at its
+        beginning and leaves at its end.
         """
         transfer = self.susceptances[:, None] * (self.incidence @ responses)
         own = np.diag(transfer)

@@ -24,70 +24,33 @@ from mho.instruments import Bench
 from mho.procedures import BooleanParameter, FloatParameter, IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
 
-LARGEST = 1 << 22
-"""Bytes of a case file at most."""
+LARGEST = 1 << 22  # bytes of a case file at most
+REFERENCE, ISOLATED = 3, 4  # types of buses
+COLUMNS = {"bus": 3, "gen": 8, "branch": 11}  # columns that each matrix needs
 
-REFERENCE, ISOLATED = 3, 4
-"""Types of buses."""
-
-COLUMNS = {"bus": 3, "gen": 8, "branch": 11}
-"""Columns that each matrix needs."""
-
+# MW, buses 1 to 14; generators: 232.4 MW at bus 1, 40 MW at bus 2
 IEEE14_LOADS = (0.0, 21.7, 94.2, 47.8, 7.6, 11.2, 0.0, 0.0, 29.5, 9.0, 3.5, 6.1, 13.5, 14.9)
-"""MW, buses 1 to 14; generators: 232.4 MW at bus 1, 40 MW at bus 2."""
-
+# From, to, reactance per unit of 100 MVA, tap (University of Washington, Power Systems Test Case Archive,
+# IEEE 14 bus)
 IEEE14_LINES = (
-    (1, 2, 0.05917, 1.0),
-    (1, 5, 0.22304, 1.0),
-    (2, 3, 0.19797, 1.0),
-    (2, 4, 0.17632, 1.0),
-    (2, 5, 0.17388, 1.0),
-    (3, 4, 0.17103, 1.0),
-    (4, 5, 0.04211, 1.0),
-    (4, 7, 0.20912, 0.978),
-    (4, 9, 0.55618, 0.969),
-    (5, 6, 0.25202, 0.932),
-    (6, 11, 0.1989, 1.0),
-    (6, 12, 0.25581, 1.0),
-    (6, 13, 0.13027, 1.0),
-    (7, 8, 0.17615, 1.0),
-    (7, 9, 0.11001, 1.0),
-    (9, 10, 0.0845, 1.0),
-    (9, 14, 0.27038, 1.0),
-    (10, 11, 0.19207, 1.0),
-    (12, 13, 0.19988, 1.0),
-    (13, 14, 0.34802, 1.0),
-)
-"""From, to, reactance per unit of 100 MVA, tap (University of Washington, Power Systems Test Case Archive, IEEE 14 bus)."""
-
+    (1, 2, 0.05917, 1.0), (1, 5, 0.22304, 1.0), (2, 3, 0.19797, 1.0), (2, 4, 0.17632, 1.0),
+    (2, 5, 0.17388, 1.0), (3, 4, 0.17103, 1.0), (4, 5, 0.04211, 1.0), (4, 7, 0.20912, 0.978),
+    (4, 9, 0.55618, 0.969), (5, 6, 0.25202, 0.932), (6, 11, 0.1989, 1.0), (6, 12, 0.25581, 1.0),
+    (6, 13, 0.13027, 1.0), (7, 8, 0.17615, 1.0), (7, 9, 0.11001, 1.0), (9, 10, 0.0845, 1.0),
+    (9, 14, 0.27038, 1.0), (10, 11, 0.19207, 1.0), (12, 13, 0.19988, 1.0), (13, 14, 0.34802, 1.0),
+)  # fmt: skip
+# x and y of the buses in pictures, about as the archive's diagram has them
 IEEE14_PLACES = (
-    (0.5, 2.0),
-    (1.2, 0.6),
-    (4.6, 0.3),
-    (4.3, 1.8),
-    (2.0, 2.0),
-    (2.0, 3.4),
-    (5.0, 2.8),
-    (6.2, 2.8),
-    (4.6, 3.6),
-    (3.9, 4.1),
-    (2.9, 4.1),
-    (0.9, 4.6),
-    (1.9, 5.0),
-    (3.6, 5.1),
-)
-"""x and y of the buses in pictures, about as the archive's diagram has them."""
-
+    (0.5, 2.0), (1.2, 0.6), (4.6, 0.3), (4.3, 1.8), (2.0, 2.0), (2.0, 3.4), (5.0, 2.8), (6.2, 2.8),
+    (4.6, 3.6), (3.9, 4.1), (2.9, 4.1), (0.9, 4.6), (1.9, 5.0), (3.6, 5.1),
+)  # fmt: skip
 NETWORKS = ("ieee14",)
 
 
 def load_network(source: str | Path) -> Network:
     """Return a network by its name or from a case file, checked.
 
-    Raises
-    ------
-    InputError
-        The file is missing, too large or no case; a number is wrong; the network has an island.
+    Raises `InputError`: the file is missing, too large or no case; a number is wrong; the network has an island.
     """
     network = ieee14() if str(source) == "ieee14" else _case(Path(source))
     network.check()
@@ -101,16 +64,9 @@ def ieee14() -> Network:
     generation[:2] = 232.4, 40.0
     lines = np.array(IEEE14_LINES)
     return Network(
-        "ieee14",
-        np.arange(1, 15),
-        generation - loads,
-        loads,
-        0,
-        lines[:, :2].astype(np.int64) - 1,
-        1.0 / (lines[:, 2] * lines[:, 3]),
-        np.zeros(len(lines)),
-        places=np.array(IEEE14_PLACES),
-    )
+        "ieee14", np.arange(1, 15), generation - loads, loads, 0, lines[:, :2].astype(np.int64) - 1,
+        1.0 / (lines[:, 2] * lines[:, 3]), np.zeros(len(lines)), places=np.array(IEEE14_PLACES),
+    )  # fmt: skip
 
 
 def _case(path: Path) -> Network:
@@ -137,16 +93,9 @@ def _case(path: Path) -> Network:
     reactances = branch[:, 3] * taps
     susceptances = np.divide(1.0, reactances, out=np.full(len(branch), np.inf), where=reactances != 0.0)
     return Network(
-        path.stem,
-        buses,
-        injections,
-        bus[:, 2].copy(),
-        int(reference[0]),
-        ends,
-        susceptances,
-        np.deg2rad(branch[:, 9]),
-        _number(base[1], "baseMVA", path) if base else 100.0,
-    )
+        path.stem, buses, injections, bus[:, 2].copy(), int(reference[0]), ends, susceptances,
+        np.deg2rad(branch[:, 9]), _number(base[1], "baseMVA", path) if base else 100.0,
+    )  # fmt: skip
 
 
 def _text(path: Path) -> str:
@@ -200,79 +149,50 @@ def _place(index: dict[int, int], number: float, what: str, path: Path) -> int:
 
 
 MOST_BUSES = 1025
-MANY = 24
-"""Right-hand sides from which on a matrix by blocks is said to take long."""
-
-WEDGE = 0.5
-"""Width of the wedge of the largest flow, in units of the buses' places."""
-
-STROKES = 160.0
-"""Across a wedge, by its length."""
+MANY = 24  # right-hand sides from which on a matrix by blocks is said to take long
+WEDGE = 0.5  # width of the wedge of the largest flow, in units of the buses' places
+STROKES = 160.0  # across a wedge, by its length
 
 FLOWS = Table(
     "flows",
     (
-        Column("line", dtype="u4"),
-        Column("begin", dtype="u4", description="bus where the line begins"),
-        Column("end", dtype="u4", description="bus where it ends"),
-        Column("flow", "W"),
+        Column("line", dtype="u4"), Column("begin", dtype="u4", description="bus where the line begins"),
+        Column("end", dtype="u4", description="bus where it ends"), Column("flow", "W"),
         Column("digital", "W", digital=1e-9, description="digital flow"),
         Column("worst", "W", description="largest flow after an outage"),
         Column("worst_outage", dtype="i4", description="line whose outage makes it, -1 for none"),
     ),
-)
+)  # fmt: skip
 BUSES = Table(
     "buses",
     (
-        Column("bus", dtype="u4"),
-        Column("injection", "W"),
-        Column("angle", "rad"),
+        Column("bus", dtype="u4"), Column("injection", "W"), Column("angle", "rad"),
         Column("digital_angle", "rad", digital=1e-9, description="digital angle"),
     ),
-)
+)  # fmt: skip
 SCENARIOS = Table(
     "scenarios", (Column("scenario", dtype="u4"), Column("line", dtype="u4"), Column("flow", "W"))
 )
 GRID = Table(
     "grid",
     (
-        Column("rank", dtype="u4", description="lines by their flow, the smallest first"),
-        Column("x"),
-        Column("y"),
-        Column("flow", "W"),
+        Column("rank", dtype="u4", description="lines by their flow, the smallest first"), Column("x"),
+        Column("y"), Column("flow", "W"),
     ),
     series="rank",
-)
+)  # fmt: skip
 FIGURES = (
-    Figure(
-        "flows",
-        table="flows",
-        x="line",
-        y=("flow", "digital", "worst"),
-        kind="scatter",
-        title="Flows on the lines",
-    ),
-    Figure(
-        "scenarios", kind="errorbars", table="scenarios", x="line", y="flow", title="Flows over the scenarios"
-    ),
+    Figure("flows", table="flows", x="line", y=("flow", "digital", "worst"), kind="scatter",
+           title="Flows on the lines"),
+    Figure("scenarios", kind="errorbars", table="scenarios", x="line", y="flow",
+           title="Flows over the scenarios"),
     Figure("flow_after_outage", map="flow_after_outage"),
-    Figure(
-        "angles",
-        kind="scatter",
-        table="buses",
-        x="bus",
-        y=("angle", "digital_angle"),
-        title="Angles of the buses",
-    ),
-)
+    Figure("angles", kind="scatter", table="buses", x="bus", y=("angle", "digital_angle"),
+           title="Angles of the buses"),
+)  # fmt: skip
 PICTURE = Figure(
-    "grid",
-    table="grid",
-    x="x",
-    y="y",
-    by="rank",
-    title="Flows: wedges point with them",
-)
+    "grid", table="grid", x="x", y="y", by="rank", title="Flows: wedges point with them",
+)  # fmt: skip
 
 
 class PowerFlow(Application):
@@ -332,12 +252,9 @@ class PowerFlow(Application):
             Array("injections", 1e6 * self._injections(network), "W", "of the case, then of the scenarios"),
         )
         return Layout(
-            (FLOWS, BUSES, SCENARIOS, GRID, MATRICES),
-            maps,
-            arrays,
-            default="flows",
+            (FLOWS, BUSES, SCENARIOS, GRID, MATRICES), maps, arrays, default="flows",
             figures=(*drawn, *figures),
-        )
+        )  # fmt: skip
 
     def run_title(self) -> str:
         """Return the name of the network."""
@@ -374,24 +291,18 @@ class PowerFlow(Application):
         worst = self._outages(network, flows[:, 0], answer.solutions[:, count:], bench, stream)
         _record(network, answer.solutions[:, 0], digital[:, 0], flows, exact, worst, stream)
         balance = network.incidence.T @ (flows - exact)  # the digital flows balance every bus to rounding
-        return ApplicationResult.of(
-            {
-                "buses": len(network.buses),
-                "lines": len(network.ends),
-                "condition": float(np.linalg.cond(network.matrix())),
-                "converged": not short,
-                "solutions_short_of_bits": short,
-                "cycles": int(answer.cycles.max()),
-                "error_to_digital": relative_error(answer.solutions, digital),
-                "largest_flow": (1e6 * float(np.abs(flows[:, 0]).max()), "W"),
-                "flow_error": (1e6 * float(np.abs(flows - exact).max()), "W"),
-                "balance_error": (1e6 * float(np.abs(balance).max()), "W"),
-                "reference_power": (1e6 * float(-injections[network.others, 0].sum()), "W"),
-                "splitting_lines": [network.line_name(line) for line in worst["splitting"]],
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "buses": len(network.buses), "lines": len(network.ends),
+            "condition": float(np.linalg.cond(network.matrix())), "converged": not short,
+            "solutions_short_of_bits": short, "cycles": int(answer.cycles.max()),
+            "error_to_digital": relative_error(answer.solutions, digital),
+            "largest_flow": (1e6 * float(np.abs(flows[:, 0]).max()), "W"),
+            "flow_error": (1e6 * float(np.abs(flows - exact).max()), "W"),
+            "balance_error": (1e6 * float(np.abs(balance).max()), "W"),
+            "reference_power": (1e6 * float(-injections[network.others, 0].sum()), "W"),
+            "splitting_lines": [network.line_name(line) for line in worst["splitting"]], "encoding": encoding,
+            **costs,
+        })  # fmt: skip
 
     def _injections(self, network: Network) -> Floats:
         """Return injections of the case and of the scenarios, (buses, 1 + scenarios), MW."""
@@ -419,47 +330,32 @@ class PowerFlow(Application):
             )
         larger = np.where(np.isfinite(after), np.abs(after), -1.0)
         outage = larger.argmax(axis=1)
-        return {
-            "flow": after[np.arange(count), outage],
-            "outage": outage,
-            "splitting": splitting,
-        }
+        return {"flow": after[np.arange(count), outage], "outage": outage, "splitting": splitting}  # fmt: skip
 
 
 def _record(
-    network: Network,
-    angles: Floats,
-    digital: Floats,
-    flows: Floats,
-    exact: Floats,
-    worst: dict[str, Any],
+    network: Network, angles: Floats, digital: Floats, flows: Floats, exact: Floats, worst: dict[str, Any],
     stream: Stream,
-) -> None:
+) -> None:  # fmt: skip
     """Record flows, angles, scenarios, and the network's picture; powers in W."""
     lines = np.arange(len(network.ends))
     stream.record_block(
         "flows",
         {
-            "line": lines,
-            "begin": network.buses[network.ends[:, 0]],
-            "end": network.buses[network.ends[:, 1]],
-            "flow": 1e6 * flows[:, 0],
-            "digital": 1e6 * exact[:, 0],
-            "worst": 1e6 * worst["flow"],
-            "worst_outage": worst["outage"],
+            "line": lines, "begin": network.buses[network.ends[:, 0]],
+            "end": network.buses[network.ends[:, 1]], "flow": 1e6 * flows[:, 0], "digital": 1e6 * exact[:, 0],
+            "worst": 1e6 * worst["flow"], "worst_outage": worst["outage"],
         },
-    )
+    )  # fmt: skip
     everywhere = np.zeros((2, len(network.buses)))
     everywhere[:, network.others] = angles, digital
     stream.record_block(
         "buses",
         {
-            "bus": network.buses,
-            "injection": 1e6 * network.injections,
-            "angle": everywhere[0],
+            "bus": network.buses, "injection": 1e6 * network.injections, "angle": everywhere[0],
             "digital_angle": everywhere[1],
         },
-    )
+    )  # fmt: skip
     for number, column in enumerate(flows[:, 1:].T):
         stream.record_block(
             "scenarios", {"scenario": np.full(len(lines), number), "line": lines, "flow": 1e6 * column}
@@ -470,12 +366,10 @@ def _record(
             stream.record_block(
                 "grid",
                 {
-                    "rank": np.full(len(wedge), rank),
-                    "x": wedge[:, 0],
-                    "y": wedge[:, 1],
+                    "rank": np.full(len(wedge), rank), "x": wedge[:, 0], "y": wedge[:, 1],
                     "flow": np.full(len(wedge), 1e6 * flows[line, 0]),
                 },
-            )
+            )  # fmt: skip
 
 
 def _wedge(ends: Floats, share: float) -> Floats:

@@ -31,18 +31,16 @@ from mho.runs import Column, Figure, Layout, Map, Table
 Bumps = tuple[tuple[float, float, float], ...]
 
 SCHEMES = {"Euler": 1.0, "Crank-Nicolson": 0.5}
-WIDTH = 0.08
-"""Standard deviation of a bump at first, in sides."""
+WIDTH = 0.08  # standard deviation of a bump at first, in sides
 
+# Images of a bump on either side; those further away are below 1e-30 while the bump is narrower than the
+# square
 IMAGES = 4
-"""Images of a bump on either side; those further away are below 1e-30 while the bump is narrower than the square."""
-
+# Row, column and height of each bump
 BUMPS: dict[str, Bumps] = {
     "gaussian": ((0.5, 0.5, 1.0),),
     "spots": ((0.3, 0.3, 1.0), (0.65, 0.7, 0.7), (0.75, 0.25, 0.5)),
 }
-"""Row, column and height of each bump."""
-
 STARTS = (*BUMPS, "sine")
 
 
@@ -57,21 +55,11 @@ def implicit_matrix(n: int, ratio: float, theta: float) -> Floats:
 
 
 def march(
-    start: Floats,
-    ratio: float,
-    theta: float,
-    steps: int,
-    solve: Callable[[Floats], Floats],
-) -> Iterator[Floats]:
+    start: Floats, ratio: float, theta: float, steps: int, solve: Callable[[Floats], Floats],
+) -> Iterator[Floats]:  # fmt: skip
     """Yield u after each step, (n, n).
 
-    Parameters
-    ----------
-    start : (n, n) array
-    ratio, theta : float
-        r and theta.
-    solve : callable
-        (n^2,) right-hand side -> solution of the implicit matrix.
+    `start` (n, n); `ratio`, `theta`: r and theta; `solve`: (n^2,) right-hand side -> solution of the implicit matrix.
     """
     n = len(start)
     explicit = (1.0 - theta) * ratio
@@ -96,12 +84,7 @@ def closed_form(start: str, n: int, spread: float) -> Floats:
     The heat kernel with its images, or the decay of a sine mode (Carslaw and Jaeger, Conduction of Heat in Solids, 1959,
     10.3).
 
-    Parameters
-    ----------
-    start : str
-        One of `STARTS`.
-    spread : float
-        D t, in squares of the side.
+    `start`: one of `STARTS`; `spread`: D t, in squares of the side.
     """
     x = (np.arange(n) + 0.5) / n
     if start == "sine":
@@ -128,55 +111,34 @@ def mode_factor(n: int, ratio: float, theta: float) -> float:
     return float((1.0 - (1.0 - theta) * ratio * eigenvalue) / (1.0 + theta * ratio * eigenvalue))
 
 
-PROFILES = 4
-"""Moments at which a profile through the middle is drawn, besides the first."""
-
-LARGEST_RATIO = 1e4
-"""Of D dt / h^2: beyond it a step is no step but the end of the diffusion."""
+PROFILES = 4  # moments at which a profile through the middle is drawn, besides the first
+LARGEST_RATIO = 1e4  # of D dt / h^2: beyond it a step is no step but the end of the diffusion
 
 STEPS = Table(
     "steps",
     (
-        Column("step", dtype="u4"),
-        Column("time", "s"),
-        Column("peak"),
-        Column("total", description="mean over the square"),
-        Column("cycles", dtype="u4"),
-        Column("error_to_digital"),
-        Column("error_to_closed_form", description="error to the closed form"),
-        Column(
-            "digital_to_closed_form",
-            digital=1e-9,
-            description="the digital solution's error to the closed form",
-        ),
+        Column("step", dtype="u4"), Column("time", "s"), Column("peak"),
+        Column("total", description="mean over the square"), Column("cycles", dtype="u4"),
+        Column("error_to_digital"), Column("error_to_closed_form", description="error to the closed form"),
+        Column("digital_to_closed_form", digital=1e-9,
+               description="the digital solution's error to the closed form"),
     ),
-)
+)  # fmt: skip
 PROFILE = Table(
     "profiles",
-    (
-        Column("time", "s"),
-        Column("x", "m"),
-        Column("value"),
-        Column("exact", description="closed form"),
-    ),
+    (Column("time", "s"), Column("x", "m"), Column("value"), Column("exact", description="closed form")),
     series="time",
-)
-MOMENTS = 4
-"""Moments that are drawn side by side, from the first to the last."""
+)  # fmt: skip
+MOMENTS = 4  # moments that are drawn side by side, from the first to the last
 
 FIGURES = (
     Figure("moments", map="moments"),
     Figure("profiles", table="profiles", x="x", y="value", by="time", title="Profile through the middle"),
-    Figure(
-        "errors",
-        table="steps",
-        x="step",
-        y=("error_to_digital", "error_to_closed_form", "digital_to_closed_form"),
-        y_scale="log",
-        title="Errors over the steps",
-    ),
+    Figure("errors", table="steps", x="step",
+           y=("error_to_digital", "error_to_closed_form", "digital_to_closed_form"), y_scale="log",
+           title="Errors over the steps"),
     Figure("peak", table="steps", x="time", y=("peak", "total"), title="Peak and mean"),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -282,18 +244,11 @@ class Diffusion(Application):
         if given.name:
             result["error_to_closed_form"] = row["error_to_closed_form"]
             result["digital_error_to_closed_form"] = row["digital_to_closed_form"]
-        return ApplicationResult.of(
-            {
-                "unknowns": given.size**2,
-                "condition": float(np.linalg.cond(matrix)),
-                "converged": not short,
-                "steps_short_of_bits": short,
-                "cycles": int(np.sum(cycles)),
-                "ratio": given.ratio,
-                **result,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "unknowns": given.size**2, "condition": float(np.linalg.cond(matrix)), "converged": not short,
+            "steps_short_of_bits": short, "cycles": int(np.sum(cycles)), "ratio": given.ratio, **result,
+            **costs,
+        })  # fmt: skip
 
     def _row(self, given: Spreading, number: int, u: Floats, reference: Floats) -> dict[str, float]:
         time = number * self.step
@@ -301,13 +256,11 @@ class Diffusion(Application):
         if given.name:
             exact = closed_form(given.name, given.size, self.diffusivity * time)
         return {
-            "time": time,
-            "peak": float(u.max()),
-            "total": float(u.mean()),
+            "time": time, "peak": float(u.max()), "total": float(u.mean()),
             "error_to_digital": relative_error(u, reference),
             "error_to_closed_form": relative_error(u, exact),
             "digital_to_closed_form": relative_error(reference, exact),
-        }
+        }  # fmt: skip
 
 
 def _record_image(given: Spreading, number: int, time: float, u: Floats, steps: int, stream: Stream) -> None:

@@ -28,14 +28,12 @@ from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, ListParameter, Stream
 from mho.runs import Band, Column, Figure, Layout, Table
 
-SILICON = 11.7
-"""Relative permittivity."""
+SILICON = 11.7  # relative permittivity
 
+# Of the length: the depletion layer must leave neutral ends, and takes this share of the length at most
 MARGIN = 0.6
-"""Of the length: the depletion layer must leave neutral ends, and takes this share of the length at most."""
-
+# Largest change of phi in one step, in Vt: Newton's steps through an exponential overshoot without it
 MOST_CHANGE = 4.0
-"""Largest change of phi in one step, in Vt: Newton's steps through an exponential overshoot without it."""
 
 
 def intrinsic(temperature: float) -> float:
@@ -47,24 +45,14 @@ def intrinsic(temperature: float) -> float:
 
 @dataclass(frozen=True)
 class JunctionModel:
-    """An abrupt junction in the middle of a bar, p on its left.
+    """An abrupt junction in the middle of a bar, p on its left."""
 
-    Attributes
-    ----------
-    acceptors, donors : float
-        Doping, 1/m^3.
-    length : float
-        m.
-    points : int
-    temperature : float
-        K.
-    """
-
+    # acceptors, donors: doping, 1/m^3
     acceptors: float
     donors: float
-    length: float
+    length: float  # m
     points: int
-    temperature: float = 300.0
+    temperature: float = 300.0  # K
 
     def __post_init__(self) -> None:
         for name, side, value in (("acceptors", "p", self.acceptors), ("donors", "n", self.donors)):
@@ -197,21 +185,11 @@ class PotentialStep(NamedTuple):
 
 
 def newton(
-    junction: JunctionModel,
-    solve: Callable[[Floats, Floats], Floats],
-    tolerance: float,
-    most: int,
-) -> Iterator[PotentialStep]:
+    junction: JunctionModel, solve: Callable[[Floats, Floats], Floats], tolerance: float, most: int,
+) -> Iterator[PotentialStep]:  # fmt: skip
     """Yield Newton's steps from the depletion approximation until phi changes by less than `tolerance`.
 
-    Parameters
-    ----------
-    solve : callable
-        (J, -F) -> the change of phi.
-    tolerance : float
-        In Vt.
-    most : int
-        Steps at most.
+    `solve`: (J, -F) -> the change of phi; `tolerance`: in Vt; `most`: steps at most.
     """
     phi = junction.depletion_potential()
     for _ in range(most):
@@ -226,36 +204,29 @@ def newton(
 
 MOST_POINTS = 1024
 MOST_STEPS = 30
-EXACT = 1e-11
-"""Vt, down to which the digital solution is taken."""
+EXACT = 1e-11  # Vt, down to which the digital solution is taken
 
+# Depletion widths in a bar whose length is not given; more where one side holds nearly all of the layer
 WIDTHS = 2.6
-"""Depletion widths in a bar whose length is not given; more where one side holds nearly all of the layer."""
-
 PROFILE = Table(
     "junction",
     (
-        Column("x", "m"),
-        Column("potential", "V"),
+        Column("x", "m"), Column("potential", "V"),
         Column("depletion_potential", "V", description="potential, depletion approximation"),
         Column("field", "V/m"),
         Column("depletion_field", "V/m", description="field, depletion approximation"),
-        Column("electrons", "1/m^3"),
-        Column("holes", "1/m^3"),
-        Column("doping", "1/m^3", description="|doping|"),
-        Column("charge", "C/m^3"),
+        Column("electrons", "1/m^3"), Column("holes", "1/m^3"),
+        Column("doping", "1/m^3", description="|doping|"), Column("charge", "C/m^3"),
     ),
-)
+)  # fmt: skip
 NEWTON = Table(
     "newton",
     (
-        Column("step", dtype="u4"),
-        Column("change", "V", description="largest change of the potential"),
-        Column("residual", description="largest residual before the step"),
-        Column("cycles", dtype="u4"),
+        Column("step", dtype="u4"), Column("change", "V", description="largest change of the potential"),
+        Column("residual", description="largest residual before the step"), Column("cycles", dtype="u4"),
         Column("error", "V", digital=1e-9, description="largest distance from the digital solution"),
     ),
-)
+)  # fmt: skip
 
 
 class Junction(Application):
@@ -312,25 +283,14 @@ class Junction(Application):
         layer = (Band(-left, junction.depletion_width - left, "depletion approximation"),)
         profile: dict[str, Any] = {"table": "junction", "x": "x", "bands": layer}
         figures = (
-            Figure(
-                "carriers",
-                y=("electrons", "holes", "doping"),
-                y_scale="log",
-                title="Carriers of the p-n junction",
-                **profile,
-            ),
+            Figure("carriers", y=("electrons", "holes", "doping"), y_scale="log",
+                   title="Carriers of the p-n junction", **profile),
             Figure("potential", y=("potential", "depletion_potential"), title="Potential", **profile),
             Figure("field", y=("field", "depletion_field"), title="Field", **profile),
             Figure("charge", y="charge", title="Charge density", **profile),
-            Figure(
-                "newton",
-                table="newton",
-                x="step",
-                y=("change", "error"),
-                y_scale="log",
-                title="Newton's steps on the chip",
-            ),
-        )
+            Figure("newton", table="newton", x="step", y=("change", "error"), y_scale="log",
+                   title="Newton's steps on the chip"),
+        )  # fmt: skip
         return Layout((PROFILE, NEWTON, MATRICES), default="junction", figures=figures)
 
     def run_title(self) -> str:
@@ -351,13 +311,9 @@ class Junction(Application):
             for step in newton(junction, solve, tolerance, self.max_steps):
                 steps.append(step)
                 stream.emit(
-                    "newton",
-                    step=len(steps),
-                    change=step.change * junction.thermal,
-                    residual=step.residual,
-                    cycles=cycles[-1],
-                    error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
-                )
+                    "newton", step=len(steps), change=step.change * junction.thermal, residual=step.residual,
+                    cycles=cycles[-1], error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
+                )  # fmt: skip
                 stream.progress("Newton's steps", len(steps), self.max_steps, change=step.change)
             # At each point F has four products and sinh, and J two and cosh.
             chip.beside.digital["beside"] += 8 * junction.points * len(steps)
@@ -374,16 +330,10 @@ class Junction(Application):
                 "WARNING",
             )
         _record_profile(junction, steps[-1].phi, stream)
-        return ApplicationResult.of(
-            {
-                "converged": settled and not missed,
-                "steps": len(steps),
-                "systems_short_of_bits": len(missed),
-                "cycles": int(np.sum(cycles)),
-                **_outcome(junction, steps[-1].phi, exact.phi),
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "converged": settled and not missed, "steps": len(steps), "systems_short_of_bits": len(missed),
+            "cycles": int(np.sum(cycles)), **_outcome(junction, steps[-1].phi, exact.phi), **costs,
+        })  # fmt: skip
 
     def _solver(
         self, chip: MatrixHolder, cycles: list[int], missed: list[str]
@@ -414,17 +364,14 @@ def _outcome(junction: JunctionModel, phi: Floats, exact: Floats) -> dict[str, A
     built_in = float(phi[-1] - phi[0]) * junction.thermal
     peak = junction.largest_field(phi)
     return {
-        "error_to_digital": relative_error(phi, exact),
-        "built_in": (built_in, "V"),
-        "built_in_expected": (junction.built_in, "V"),
-        "built_in_error": built_in / junction.built_in - 1.0,
-        "peak_field": (peak, "V/m"),
-        "peak_field_exact": (junction.peak_field, "V/m"),
+        "error_to_digital": relative_error(phi, exact), "built_in": (built_in, "V"),
+        "built_in_expected": (junction.built_in, "V"), "built_in_error": built_in / junction.built_in - 1.0,
+        "peak_field": (peak, "V/m"), "peak_field_exact": (junction.peak_field, "V/m"),
         "error_to_closed_form": abs(peak / junction.peak_field - 1.0),
         "digital_error_to_closed_form": abs(junction.largest_field(exact) / junction.peak_field - 1.0),
         "depletion_width": (2.0 * built_in / peak, "m"),
         "depletion_approximation": (junction.depletion_width, "m"),
-    }
+    }  # fmt: skip
 
 
 def _record_profile(junction: JunctionModel, phi: Floats, stream: Stream) -> None:
@@ -433,14 +380,10 @@ def _record_profile(junction: JunctionModel, phi: Floats, stream: Stream) -> Non
     stream.record_block(
         "junction",
         {
-            "x": junction.places,
-            "potential": phi * junction.thermal,
-            "depletion_potential": approximate * junction.thermal,
-            "field": junction.field(phi),
-            "depletion_field": junction.field(approximate),
-            "electrons": electrons,
-            "holes": holes,
+            "x": junction.places, "potential": phi * junction.thermal,
+            "depletion_potential": approximate * junction.thermal, "field": junction.field(phi),
+            "depletion_field": junction.field(approximate), "electrons": electrons, "holes": holes,
             "doping": np.abs(junction.doping),
             "charge": elementary_charge * (holes - electrons + junction.doping),
         },
-    )
+    )  # fmt: skip

@@ -39,21 +39,11 @@ Operator = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class EigenStep:
-    """An eigenpair as it stands after a step.
+    """An eigenpair as it stands after a step."""
 
-    Attributes
-    ----------
-    value : float
-        Rayleigh quotient.
-    vector : (n,) array
-        Of unit length.
-    residual : float
-        |A v - lambda v|, relative to |A|, in float64.
-    """
-
-    value: float
-    vector: Floats
-    residual: float
+    value: float  # Rayleigh quotient
+    vector: Floats  # (n,): of unit length
+    residual: float  # |A v - lambda v|, relative to |A|, in float64
 
 
 def eigen_step(matrix: Floats, vector: Floats, scale: float) -> EigenStep:
@@ -69,12 +59,7 @@ def power_iteration(
 ) -> list[EigenStep]:
     """Return the pairs after each product; stop at `tolerance` of the residual, or where a product is zero.
 
-    Parameters
-    ----------
-    multiply : callable
-        v -> about A v.
-    start : (n,) array
-        Not orthogonal to the eigenvector.
+    `multiply`: v -> about A v; `start` (n,): not orthogonal to the eigenvector.
     """
     return _iterated(matrix, multiply, start, steps, tolerance)
 
@@ -91,12 +76,7 @@ def davidson(
 ) -> list[EigenStep]:
     """Return the pairs after each widening of the subspace; of its pairs the one whose value is nearest to `near`.
 
-    Parameters
-    ----------
-    invert : callable
-        r -> about (A - s I)^-1 r; one step of INV.
-    near : float
-        The eigenvalue asked for lies nearest to it.
+    `invert`: r -> about (A - s I)^-1 r; one step of INV. `near`: the eigenvalue asked for lies nearest to it.
     """
     scale = float(np.linalg.norm(matrix, 2))
     basis = (start / np.linalg.norm(start))[:, None]
@@ -170,49 +150,37 @@ def _orthogonal_to(basis: Floats, vector: Floats) -> Floats | None:
 UNAIDED = "without_chip"
 METHODS = ("power", "inverse", "davidson", UNAIDED)
 
+# Products in float64 from which the shift is taken where none is given: an eigenvalue known beforehand, about
 ROUGH_STEPS = 20
-"""Products in float64 from which the shift is taken where none is given: an eigenvalue known beforehand, about."""
-
+# So far beyond that estimate the shift lies, relative to it: the matrix that is held has an inverse
 BESIDE = 0.05
-"""So far beyond that estimate the shift lies, relative to it: the matrix that is held has an inverse."""
-
-SINGULAR = 1e-9
-"""Least singular value over the norm below which a shift counts as an eigenvalue."""
-
-MULTIPLE = 1e-9
-"""Eigenvalues so near each other, relative to the norm, share a space of eigenvectors."""
+SINGULAR = 1e-9  # least singular value over the norm below which a shift counts as an eigenvalue
+MULTIPLE = 1e-9  # eigenvalues so near each other, relative to the norm, share a space of eigenvectors
 
 STEPS = Table(
     "steps",
     (
         Column("step", dtype="u4"),
-        Column(
-            "power",
-            description="residual |A v - lambda v| / |A|; NaN after the iteration's end",
-            digital=1e-6,
-        ),
+        Column("power", description="residual |A v - lambda v| / |A|; NaN after the iteration's end",
+               digital=1e-6),
         Column("inverse", description="as power", digital=1e-6),
         Column("davidson", description="as power", digital=1e-3),
         Column("without_chip", description="Davidson's method without INV: Lanczos's subspace", digital=1e-3),
     ),
     title="Residuals",
-)
+)  # fmt: skip
 ANGLES = Table(
     "angles",
     (
         Column("step", dtype="u4"),
-        Column(
-            "power",
-            "rad",
-            description="angle to LAPACK's eigenvector; NaN after the iteration's end",
-            digital=1e-6,
-        ),
+        Column("power", "rad", description="angle to LAPACK's eigenvector; NaN after the iteration's end",
+               digital=1e-6),
         Column("inverse", "rad", description="as power", digital=1e-6),
         Column("davidson", "rad", description="as power", digital=1e-3),
         Column("without_chip", "rad", description="Davidson's method without INV", digital=1e-3),
     ),
     title="Angles",
-)
+)  # fmt: skip
 COMPONENTS = Table(
     "components",
     (
@@ -230,25 +198,14 @@ COMPONENTS = Table(
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A matrix, the shift, and the eigenvalue nearest to it as LAPACK finds it.
-
-    Attributes
-    ----------
-    value : float
-    space : (n, multiplicity) array
-        Its eigenvectors, orthonormal.
-    dominant : bool
-        Whether no eigenvalue is larger in magnitude.
-    given : bool
-        Whether the shift was given, not estimated.
-    """
+    """A matrix, the shift, and the eigenvalue nearest to it as LAPACK finds it."""
 
     matrix: Floats
     shift: float
     value: float
-    space: Floats
-    dominant: bool
-    given: bool
+    space: Floats  # (n, multiplicity): its eigenvectors, orthonormal
+    dominant: bool  # whether no eigenvalue is larger in magnitude
+    given: bool  # whether the shift was given, not estimated
 
     @property
     def scale(self) -> float:
@@ -423,13 +380,10 @@ def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) 
     stream.record_block(
         "components",
         {
-            "place": np.arange(1, len(vector) + 1),
-            "index": order,
-            "one_step": one_step[order],
-            "davidson": vector[order],
-            "lapack": reference[order],
+            "place": np.arange(1, len(vector) + 1), "index": order, "one_step": one_step[order],
+            "davidson": vector[order], "lapack": reference[order],
         },
-    )
+    )  # fmt: skip
 
 
 def _start(size: int) -> Floats:
@@ -453,10 +407,7 @@ def _load(source: Any) -> Floats:
 def _spectrum(matrix: Floats, shift: float | None) -> Spectrum:
     """Return the shift and the eigenvalue nearest to it.
 
-    Raises
-    ------
-    InputError
-        For a matrix of zeros, a shift that is an eigenvalue, and a complex eigenvalue.
+    Raises `InputError`: for a matrix of zeros, a shift that is an eigenvalue, and a complex eigenvalue.
     """
     scale = float(np.linalg.norm(matrix, 2))
     if scale == 0.0:

@@ -20,52 +20,32 @@ from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Solve, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, ReferenceLine, Table
 
-DEPENDENT = 1e7
-"""Condition number from which on rows or columns count as combinations of the others."""
+DEPENDENT = 1e7  # condition number from which on rows or columns count as combinations of the others
 
+# Columns of a sample that hardly depend on one another, in use where none are given; of other samples all but
+# the last
 COLUMNS = {"longley": "gnp, unemployed, armed_forces"}
-"""Columns of a sample that hardly depend on one another, in use where none are given; of other samples all but the last."""
-
 CYCLES = Table(
     "cycles",
     (
         Column("cycle", dtype="u4"),
-        Column(
-            "relative_error",
-            description="of all entries to float64, published loop, line search",
-            digital=1e-6,
-        ),
+        Column("relative_error", description="of all entries to float64, published loop, line search",
+               digital=1e-6),
     ),
-    signal="relative_error",
-    axis="cycle",
-    title="Refinement of the pseudo-inverse",
-)
+    signal="relative_error", axis="cycle", title="Refinement of the pseudo-inverse",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Rectangular:
-    """A matrix X, and the loop that has its pseudo-inverse as answers.
+    """A matrix X, and the loop that has its pseudo-inverse as answers."""
 
-    Attributes
-    ----------
-    tall : (m, n) array
-        X or its transpose, m >= n, over `size`.
-    wide : bool
-        Whether X is the transpose.
-    size : float
-        Largest singular value of X.
-    matrix : (m + n, m + n) array
-    rhs : (m + n, m) array
-    digital : array
-        X^+ in float64.
-    """
-
-    tall: Floats
-    wide: bool
-    size: float
-    matrix: Floats
-    rhs: Floats
-    digital: Floats
+    tall: Floats  # (m, n): X or its transpose, m >= n, over `size`
+    wide: bool  # whether X is the transpose
+    size: float  # largest singular value of X
+    matrix: Floats  # (m + n, m + n)
+    rhs: Floats  # (m + n, m)
+    digital: Floats  # X^+ in float64
 
     @property
     def condition(self) -> float:
@@ -188,18 +168,11 @@ class PseudoInverse(Application):
         one_step, refined = given.answer(loop.each[0]), given.answer(answers.solutions)
         for name, image in (("one_step", one_step), ("refined", refined), ("digital", given.digital)):
             stream.snapshot(name, image, bench.now())
-        return ApplicationResult.of(
-            {
-                "rows": given.digital.shape[1],
-                "columns": given.digital.shape[0],
-                "condition_of_matrix": given.condition,
-                "condition": float(np.linalg.cond(given.matrix)),
-                "relative_error": relative_error(refined, given.digital),
-                "one_step_error": relative_error(one_step, given.digital),
-                "cycles": int(answers.cycles.max()),
-                "residual": float(answers.residuals.max()),
-                "converged": bool(answers.converged.all()),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "rows": given.digital.shape[1], "columns": given.digital.shape[0],
+            "condition_of_matrix": given.condition, "condition": float(np.linalg.cond(given.matrix)),
+            "relative_error": relative_error(refined, given.digital),
+            "one_step_error": relative_error(one_step, given.digital), "cycles": int(answers.cycles.max()),
+            "residual": float(answers.residuals.max()), "converged": bool(answers.converged.all()),
+            "encoding": encoding, **costs,
+        })  # fmt: skip

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+# Energy of a digital operation, J: 700 W over 67e12 operations a second in FP32, the data sheet limits of an
+# H100 SXM. Matrices as small as these stay far from that limit, so it is the least that a GPU takes, not what
+# it would take.
 H100_JOULES = 700.0 / 67e12
-"""Energy of a digital operation, J: 700 W over 67e12 operations a second in FP32, the data sheet limits of an H100 SXM.
-Matrices as small as these stay far from that limit, so it is the least that a GPU takes, not what it would take."""
-
+# Operations a weight of an update: as `Momentum`, `Adam` and `NaturalGradient` are written
 UPDATES = {"sgd": 4, "adam": 13, "second-order": 7}
-"""Operations a weight of an update: as `Momentum`, `Adam` and `NaturalGradient` are written."""
 
 
 def weights_in(sizes: Sequence[int]) -> int:

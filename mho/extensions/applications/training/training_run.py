@@ -25,38 +25,23 @@ from mho.extensions.applications.training.search import optimiser_of
 from mho.extensions.applications.training.training import Evaluation, epochs_to, train
 
 CHIP = ("pulses", "inversions", "chip_joules", "chip_seconds")
+# What is counted of a training: digital operations, wall time of digital steps, matrices inverted, and the
+# chip's
 SPENT = ("operations", "seconds", "matrices", *CHIP)
-"""What is counted of a training: digital operations, wall time of digital steps, matrices inverted, and the chip's."""
 
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """What all trainings of a run share.
-
-    Attributes
-    ----------
-    split : Split
-    sizes : tuple of int
-        Of the layers, inputs first.
-    epochs, batch : int
-    target : float
-        Validation loss, nat.
-    refresh : int
-        Steps from one refresh of the factors to the next.
-    moved : float
-        As of `KeptInverses`.
-    samples : int
-        Samples that factors are taken over: the first of those to train on, always the same.
-    """
+    """What all trainings of a run share."""
 
     split: Split
-    sizes: tuple[int, ...]
+    sizes: tuple[int, ...]  # of the layers, inputs first
     epochs: int
     batch: int
-    target: float
-    refresh: int
-    moved: float
-    samples: int
+    target: float  # validation loss, nat
+    refresh: int  # steps from one refresh of the factors to the next
+    moved: float  # as of `KeptInverses`
+    samples: int  # samples that factors are taken over: the first of those to train on, always the same
 
     @property
     def of_factors(self) -> Floats:
@@ -110,12 +95,9 @@ class Trainings:
         self._task = task
 
     def digital(
-        self,
-        kind: str,
-        settings: Mapping[str, float],
-        seed: np.random.SeedSequence,
+        self, kind: str, settings: Mapping[str, float], seed: np.random.SeedSequence,
         refresh: int | None = None,
-    ) -> Iterator[tuple[Trained, Evaluation]]:
+    ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         """Train by an optimiser of a kind, in float64; yield what there is after each evaluation."""
         made = _Made()
 
@@ -127,13 +109,9 @@ class Trainings:
         return self._train(kind, self._optimiser(kind, settings, invert, refresh), seed, made, dict)
 
     def with_chip(
-        self,
-        settings: Mapping[str, float],
-        seed: np.random.SeedSequence,
-        holder: MatrixHolder,
-        cycles: int,
+        self, settings: Mapping[str, float], seed: np.random.SeedSequence, holder: MatrixHolder, cycles: int,
         told: Callable[[int, int, ChipInverse], None],
-    ) -> Iterator[tuple[Trained, Evaluation]]:
+    ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         """Train by the natural gradient, its factors inverted by a chip; yield what there is after each evaluation.
 
         `told` is given each inverse, behind its step and the number of its factor.
@@ -165,24 +143,16 @@ class Trainings:
 
         def natural(trust: Floats, damping: Floats, momentum: Floats) -> NaturalGradient:
             return NaturalGradient(
-                trust,
-                damping,
-                momentum,
-                refresh=task.refresh if refresh is None else refresh,
-                samples=task.of_factors,
-                hold=KeptInverses(invert, task.moved),
-            )
+                trust, damping, momentum, refresh=task.refresh if refresh is None else refresh,
+                samples=task.of_factors, hold=KeptInverses(invert, task.moved),
+            )  # fmt: skip
 
         return optimiser_of(kind, {name: np.asarray(value) for name, value in settings.items()}, natural)
 
     def _train(
-        self,
-        kind: str,
-        optimiser: Optimiser,
-        seed: np.random.SeedSequence,
-        made: _Made,
+        self, kind: str, optimiser: Optimiser, seed: np.random.SeedSequence, made: _Made,
         on_chip: Callable[[], Mapping[str, float]],
-    ) -> Iterator[tuple[Trained, Evaluation]]:
+    ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         task, trained = self._task, Trained()
         rng = np.random.default_rng(seed)
         weights = initial_weights(task.sizes, rng)
@@ -197,23 +167,16 @@ class Trainings:
             trained.inverting = sum(inverse_operations(every[number]) for number in made.factors)
             trained.evaluations.append(evaluation)
             trained.factors.append(tuple(made.factors))
-            trained.spent.append(
-                {
-                    **dict.fromkeys(SPENT, 0.0),
-                    **on_chip(),
-                    "operations": trained.beside + made.operations,
-                    "matrices": len(made.factors),
-                    "seconds": evaluation.seconds,
-                }
-            )
+            trained.spent.append({
+                **dict.fromkeys(SPENT, 0.0), **on_chip(), "operations": trained.beside + made.operations,
+                "matrices": len(made.factors), "seconds": evaluation.seconds,
+            })  # fmt: skip
             yield trained, evaluation
 
 
 def _of_chip(holder: MatrixHolder) -> dict[str, float]:
     costs = holder.operations()
     return {
-        "pulses": costs["pulses"],
-        "inversions": costs["inversions"],
-        "chip_joules": costs["joules"][0],
+        "pulses": costs["pulses"], "inversions": costs["inversions"], "chip_joules": costs["joules"][0],
         "chip_seconds": costs["virtual_seconds"][0],
-    }
+    }  # fmt: skip

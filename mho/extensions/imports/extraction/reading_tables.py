@@ -67,10 +67,8 @@ def noise(imported: Imported) -> Derivation:
     figures = (
         by_cell("spectra", spectra, "Spectrum of the relative conductance by cell"),
         by_cell("allan", allan, "Allan deviation of the relative conductance by cell"),
-        Figure(
-            "deviations", kind="scatter", table=cells.name, x="mean", y="deviation", by="levels",
-            title="Deviation over mean, by number of levels",
-        ),
+        Figure("deviations", kind="scatter", table=cells.name, x="mean", y="deviation", by="levels",
+               title="Deviation over mean, by number of levels"),
     )  # fmt: skip
 
     def derive(rows: Columns) -> Derived:
@@ -122,10 +120,8 @@ def reads(imported: Imported) -> Derivation | None:
     target = map_of(imported, "target", "S", "target conductance")
     conductance = f"{imported.prefix}conductance"
     figures = (
-        Figure(
-            "levels", kind="histogram", map=conductance, by=target.name, y_scale="log",
-            title="Levels of the programmed cells",
-        ),
+        Figure("levels", kind="histogram", map=conductance, by=target.name, y_scale="log",
+               title="Levels of the programmed cells"),
         Figure("errors", map=conductance, minus=target.name, title="Conductance errors"),
     )  # fmt: skip
 

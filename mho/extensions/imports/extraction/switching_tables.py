@@ -105,18 +105,15 @@ def iv(imported: Imported) -> Derivation:
         picture = image_of(imported, list(left), np.array(list(left.values())))
         units = {"v_set": "V", "v_reset": "V", "lrs": "S", "hrs": "S"}
         return Derived(
-            {"loops": table_of(found, columns)},
-            {image.name: [(0.0, picture)]},
-            result | medians,
-            units,
+            {"loops": table_of(found, columns)}, {image.name: [(0.0, picture)]}, result | medians, units,
             tuple(remarks),
-        )
+        )  # fmt: skip
 
     return Derivation((table,), (image,), figures, derive)
 
 
+# A sweep's number, row and column, and its points: V, A, and whether in compliance
 Sweep = tuple[tuple[int, int, int], tuple[Floats, Floats, NDArray[np.bool_]]]
-"""A sweep's number, row and column, and its points: V, A, and whether in compliance."""
 
 
 def _swept(rows: Columns, sweeps: Sequence[tuple[Any, Any]]) -> list[Sweep]:
@@ -180,11 +177,9 @@ def endurance(imported: Imported) -> Derivation:
     lifetime = map_of(imported, "lifetime", "", "last cycle with a good window")
     failure = map_of(imported, "failure", "", ", ".join(f"{n} {r}" for n, r in enumerate(REASONS)))
     figures = (
-        Figure(
-            "lifetimes", kind="distribution", table="lifetimes", x="failed", x_scale="log",
-            lines=(ReferenceLine(x="weibull_scale", label="Weibull's scale"),),
-            title="Cycles at which windows were found failed",
-        ),
+        Figure("lifetimes", kind="distribution", table="lifetimes", x="failed", x_scale="log",
+               lines=(ReferenceLine(x="weibull_scale", label="Weibull's scale"),),
+               title="Cycles at which windows were found failed"),
         *(Figure(one.name, map=one.name) for one in (lifetime, failure)),
     )  # fmt: skip
 
@@ -201,10 +196,8 @@ def endurance(imported: Imported) -> Derivation:
             last = max((n for n, one in enumerate(verdicts) if one == GOOD), default=-1)
             ended = last + 1 < len(verdicts)
             values = (
-                *cell,
-                windows[last][0] if last >= 0 else 0.0,
-                windows[last + 1][0] if ended else math.inf,
-            )
+                *cell, windows[last][0] if last >= 0 else 0.0, windows[last + 1][0] if ended else math.inf,
+            )  # fmt: skip
             for name, value in zip(columns, (*values, verdicts[last + 1] if ended else GOOD), strict=True):
                 found[name.name].append(value)
             cells.append(cell)
@@ -365,23 +358,15 @@ def program(imported: Imported) -> Derivation:
     titles = {"conductance": "conductance", "target": "target conductance", "pulses": "pulses per cell"}
     maps = {name: map_of(imported, name, units[name], titles[name]) for name in names}
     figures = [
-        Figure(
-            "pulses_per_cell",
-            kind="histogram",
-            map=maps["pulses"].name,
-            y_scale="log",
-            title="Pulses per cell",
-        )
-    ]
+        Figure("pulses_per_cell", kind="histogram", map=maps["pulses"].name, y_scale="log",
+               title="Pulses per cell"),
+    ]  # fmt: skip
     if "target" in maps:
         conductance, target = maps["conductance"].name, maps["target"].name
         figures = [
-            Figure(
-                "levels", kind="histogram", map=conductance, by=target, y_scale="log",
-                title="Levels of the programmed cells",
-            ),
-            *figures,
-            Figure("errors", map=conductance, minus=target, title="Conductance errors"),
+            Figure("levels", kind="histogram", map=conductance, by=target, y_scale="log",
+                   title="Levels of the programmed cells"),
+            *figures, Figure("errors", map=conductance, minus=target, title="Conductance errors"),
         ]  # fmt: skip
 
     def derive(rows: Columns) -> Derived:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 COMMA, POINT = "comma", "point"
-DECIMAL_MARKS = (COMMA, POINT)
-"""What can be said of a table's decimal mark."""
-
+DECIMAL_MARKS = (COMMA, POINT)  # what can be said of a table's decimal mark
 _SIGNED = r"[+-]?"
 _DECIMAL = re.compile(_SIGNED + r"\d*,\d+(?:[eE][+-]?\d+)?")
 _GROUPED = re.compile(_SIGNED + r"[1-9]\d{0,2}(?:,\d{3})+")  # a number with thousands does not begin with 0
@@ -24,23 +22,13 @@ _POINT = re.compile(_SIGNED + r"(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class DecimalMark:
-    """How the numbers of a table are written.
+    """How the numbers of a table are written."""
 
-    Attributes
-    ----------
-    comma : bool
-        Whether the decimal mark is a comma.
-    grouping : str
-        What parts thousands; empty for nothing.
-    doubtful : str
-        A number that could be meant in either way, where none tells; empty where it is clear.
-    proof : str
-        A number that tells what the comma is; empty where none has one, and where it was said.
-    """
-
-    comma: bool = False
-    grouping: str = ""
+    comma: bool = False  # whether the decimal mark is a comma
+    grouping: str = ""  # what parts thousands; empty for nothing
+    # A number that could be meant in either way, where none tells; empty where it is clear
     doubtful: str = ""
+    # A number that tells what the comma is; empty where none has one, and where it was said
     proof: str = field(default="", compare=False)
 
 
@@ -55,12 +43,8 @@ def decimal_mark(fields: Sequence[str], by_commas: bool, said: str = "") -> Deci
     ``5,1`` and ``0,001`` have a decimal comma, ``1,234,567`` and ``5,001.2`` thousands; beside ``0.5`` the comma of
     ``5,001`` parts thousands. Where all numbers are like ``5,001``, nothing tells.
 
-    Parameters
-    ----------
-    by_commas : bool
-        Whether fields are apart by commas: a spreadsheet of such a language writes thousands so, in quotation marks.
-    said : str
-        One of `DECIMAL_MARKS`, where the mark was said; empty where not.
+    `by_commas`: whether fields are apart by commas: a spreadsheet of such a language writes thousands so, in quotation
+    marks. `said`: one of `DECIMAL_MARKS`, where the mark was said; empty where not.
     """
     with_comma = [one for one in fields if "," in one]
     if not with_comma:

@@ -13,10 +13,9 @@ import numpy as np
 
 from mho.array_types import Floats
 
-LONGEST = 400
-"""Characters of a number at most: a double in full has 325."""
-
+LONGEST = 400  # characters of a number at most: a double in full has 325
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+# What stands for a value that was not measured
 MISSING = {
     "",
     "nan",
@@ -33,11 +32,8 @@ MISSING = {
     "overflow",
     "---",
 }
-"""What stands for a value that was not measured."""
-
+# Sizes between which SCPI (1999.0, 7.2.1.4 and 7.2.1.5) writes what is infinite, or no number
 OVERFLOW = 9.9e37, 9.92e37
-"""Sizes between which SCPI (1999.0, 7.2.1.4 and 7.2.1.5) writes what is infinite, or no number."""
-
 _NUMBER = re.compile(NUMBER)
 _SHOWN = 24
 

@@ -9,9 +9,7 @@ from mho.extensions.imports.tables.numbers import NUMBER, plain_number
 
 _NUMBER = f"(?P<number>{NUMBER})"
 MOST_VOLTS = 200.0
-LONGEST_LINE = 2000
-"""Characters of a line above a table that are looked at."""
-
+LONGEST_LINE = 2000  # characters of a line above a table that are looked at
 _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6}
 _IN_NAMES = (
     re.compile(rf"\s*(?:@|\bat\b)\s*(?:V\w*\s*=\s*)?{_NUMBER}\s*(?P<prefix>[mu]?)V\b", re.IGNORECASE),
