@@ -188,8 +188,7 @@ def optimise(
     strategy: Annotated[
         str,
         typer.Argument(
-            help="a programming strategy, or all; with --compare a settings file",
-            autocompletion=strategies,
+            help="a programming strategy, or all; with --compare a settings file", autocompletion=strategies
         ),
     ],
     bench: Bench = "arrays",

@@ -25,12 +25,7 @@ from mho.extensions.projection.break_even import break_even
 from mho.extensions.projection.digital import gpu, in_double, kept_matrix, new_matrix, published_core
 from mho.extensions.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
 from mho.extensions.projection.operations import LARGEST, in_blocks, solve_operations
-from mho.extensions.projection.published_curve import (
-    FASTER,
-    MEASURED,
-    PUBLISHED_POINTS,
-    published_deviations,
-)
+from mho.extensions.projection.published_curve import FASTER, MEASURED, PUBLISHED_POINTS, published_deviations
 from mho.extensions.projection.readings import (
     Headline,
     NamedReading,

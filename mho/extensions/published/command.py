@@ -113,8 +113,7 @@ def published(
     chips: Annotated[int, typer.Option(help="chips of every experiment")] = 20,
     seed: Annotated[int, typer.Option(help="of the chips")] = 1,
     wire: Annotated[
-        bool,
-        typer.Option("--wire", help="at the wire of simulated instruments, some ten times as slow"),
+        bool, typer.Option("--wire", help="at the wire of simulated instruments, some ten times as slow")
     ] = False,
     output: Output = None,
     as_json: AsJson = False,

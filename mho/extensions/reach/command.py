@@ -45,8 +45,7 @@ def reach(
         Path | None, typer.Option(help="take the systems of this data package", show_default=False)
     ] = None,
     family: Annotated[
-        list[str] | None,
-        typer.Option(help="may be repeated; default all", autocompletion=reach_families),
+        list[str] | None, typer.Option(help="may be repeated; default all", autocompletion=reach_families)
     ] = None,
     size: Annotated[
         list[int] | None, typer.Option(help="unknowns; may be repeated; default 1, 2, 3, 4, 8, 16, 32")
@@ -55,8 +54,7 @@ def reach(
         int | None, typer.Option(help="of each family and size, from 1; default 20 of an export, else 1")
     ] = None,
     solve: Annotated[
-        int | None,
-        typer.Option(help="of these, seeds that mho solves; default none of an export, else all"),
+        int | None, typer.Option(help="of these, seeds that mho solves; default none of an export, else all")
     ] = None,
     by: Annotated[str, typer.Option(help="rows of the table: condition, family, size")] = "condition",
     bench: Bench = "arrays",

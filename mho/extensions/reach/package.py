@@ -17,15 +17,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.extensions.reach.certified import slug
 from mho.extensions.reach.families import FAMILIES
-from mho.extensions.reach.reader import (
-    FORMAT,
-    GOAL_BITS,
-    MOST_CYCLES,
-    VERSION,
-    Answer,
-    System,
-    write_answers,
-)
+from mho.extensions.reach.reader import FORMAT, GOAL_BITS, MOST_CYCLES, VERSION, Answer, System, write_answers
 
 PARTS = ("matrix", "rhs", "solution", "error")
 

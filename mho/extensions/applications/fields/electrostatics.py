@@ -74,10 +74,7 @@ def system(problem: Electrostatics) -> tuple[Floats, Floats]:
     number = np.arange(n * n).reshape(n, n)
     matrix = np.zeros((n * n, n * n))
     rhs = problem.source.ravel() / n**2
-    for here, there in (
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1, :], np.s_[1:, :]),
-    ):
+    for here, there in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :])):
         coupling = (2.0 * eps[here] * eps[there] / (eps[here] + eps[there])).ravel()
         one, other = number[here].ravel(), number[there].ravel()
         matrix[one, other] -= coupling

@@ -152,8 +152,7 @@ class LogisticRegression:
         count = len(fit.weights)
         numbers = {"penalty": np.full(count, penalty), "column": np.arange(count)}
         self._stream.record_block(
-            "weights",
-            numbers | {"one_step": one_step, "weight": fit.weights, "digital": digital.weights},
+            "weights", numbers | {"one_step": one_step, "weight": fit.weights, "digital": digital.weights}
         )
         self._stream.record_block(
             "coefficients",

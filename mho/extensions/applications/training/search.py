@@ -36,9 +36,7 @@ class Tried:
 
 
 def optimiser_of(
-    kind: str,
-    settings: Mapping[str, Floats],
-    make_natural: Callable[..., NaturalGradient] = NaturalGradient,
+    kind: str, settings: Mapping[str, Floats], make_natural: Callable[..., NaturalGradient] = NaturalGradient
 ) -> Optimiser:
     """Return the optimiser of a kind with these settings, which may have one value a network."""
     if kind == "sgd":
