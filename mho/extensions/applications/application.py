@@ -11,10 +11,11 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps import WriteVerifySettings
-from mho.extensions.applications.conclusions import beside_digital, concluded
 from mho.extensions.applications.near_matrix import MOST, NearAnswers, solve_near, worth_near
+from mho.extensions.applications.outcome import beside_digital, concluded
 from mho.instruments import Bench
 from mho.procedures import (
+    HeldAnswers,
     HeldMatrix,
     IntegerParameter,
     Parameter,
@@ -139,6 +140,37 @@ class MatrixHolder:
             self._held = None
 
 
+class SystemSolver:
+    """Solves the systems of an iteration one after the other, anew or near the matrix that is held."""
+
+    def __init__(self, chip: MatrixHolder, bits: int) -> None:
+        self._chip, self._tolerance = chip, 2.0**-bits
+        self.held: HeldMatrix | None = None
+        self.cycles: list[int] = []  # of each system
+        self.short: list[str] = []  # why systems are short of their bits
+
+    def anew(self, matrix: Floats, rhs: Floats, **options: Any) -> Floats:
+        """Program the matrix and solve; options as `MatrixHolder.hold`."""
+        return self.take(self.hold(matrix, **options).solve(rhs))
+
+    def hold(self, matrix: Floats, **options: Any) -> HeldMatrix:
+        """Program a matrix that others are near to."""
+        self.held = self._chip.hold(matrix, **options)
+        return self.held
+
+    def near(self, matrix: Floats, rhs: Floats) -> NearAnswers:
+        """Solve near the matrix that is held; what is used of it, `take` counts."""
+        assert self.held is not None
+        return self._chip.solve_near(self.held, matrix, rhs, self._tolerance)
+
+    def take(self, answers: HeldAnswers | NearAnswers) -> Floats:
+        """Return solutions, and count them."""
+        self.cycles.append(int(answers.cycles.max()))
+        if answers.reason:
+            self.short.append(answers.reason)
+        return np.asarray(answers.solutions)
+
+
 @dataclass(frozen=True)
 class Prepared:
     """An application on one bench."""
@@ -193,6 +225,11 @@ class Application(Procedure):
         """Return whether all that was asked for was reached, and the error beside the digital answer."""
         summary = result.summary
         return concluded(summary, beside_digital(summary, self.compared))
+
+    def say_short(self, stream: Stream, count: int, of: int, what: str, reason: str = "") -> None:
+        """Warn where so many of all do not have their bits."""
+        if count:
+            stream.say(f"{count} of {of} {what} do not have their {self.bits} bits: {reason}", "WARNING")
 
     @contextmanager
     def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[MatrixHolder]:

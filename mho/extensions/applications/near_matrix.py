@@ -31,6 +31,11 @@ class NearAnswers:
     residuals: Floats
     converged: NDArray[np.bool_]
 
+    @property
+    def reason(self) -> str:
+        """Why not all are enough; nothing where they are."""
+        return "" if self.converged.all() else f"a residual of {self.residuals.max():.2g}"
+
 
 MOST = 60  # cycles at most
 

@@ -104,69 +104,37 @@ def recipes() -> list[tuple[str, str]]:
 
 
 def import_(
-    table: Annotated[
-        Path | None,
-        typer.Argument(
-            help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
-            show_default=False,
-        ),
+    table: Annotated[Path | None,
+        typer.Argument(help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
+                       show_default=False)
     ] = None,
     output: Output = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--type",
-            help="what was measured: iv, endurance, …",
-            show_default=False,
-            autocompletion=measurements,
-        ),
+    kind: Annotated[str, typer.Option("--type", help="what was measured: iv, endurance, …",
+                                      show_default=False, autocompletion=measurements)] = "",
+    column: Annotated[list[str] | None, typer.Option(
+        help="which column is which: row=WL, conductance='G mean'")] = None,
+    unit: Annotated[list[str] | None, typer.Option(
+        help="where the header has none: conductance=uS, current=nA")] = None,
+    constant: Annotated[list[str] | None, typer.Option(
+        help="what no column has: voltage=0.2V, read_voltage=0.1V")] = None,
+    decimal: Annotated[str,
+        typer.Option(help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
+                     show_default=False, autocompletion=decimal_marks)
     ] = "",
-    column: Annotated[
-        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
-    ] = None,
-    constant: Annotated[
-        list[str] | None, typer.Option(help="what no column has: voltage=0.2V, read_voltage=0.1V")
-    ] = None,
-    decimal: Annotated[
-        str,
-        typer.Option(
-            help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
-            show_default=False,
-            autocompletion=decimal_marks,
-        ),
-    ] = "",
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help="the sheet of a spreadsheet; the arrays of a file with several", show_default=False
-        ),
-    ] = "",
-    axes: Annotated[
-        str,
-        typer.Option(
-            help="what the dimensions of an array count: cycle,pulse,column,row", show_default=False
-        ),
-    ] = "",
-    recipe: Annotated[
-        str,
-        typer.Option(
-            help="a packaged recipe, or a file, that says all this",
-            show_default=False,
-            autocompletion=recipes,
-        ),
-    ] = "",
+    dataset: Annotated[str, typer.Option(help="the sheet of a spreadsheet; the arrays of a file with several",
+                                         show_default=False)] = "",
+    axes: Annotated[str, typer.Option(help="what the dimensions of an array count: cycle,pulse,column,row",
+                                      show_default=False)] = "",
+    recipe: Annotated[str, typer.Option(help="a packaged recipe, or a file, that says all this",
+                                        show_default=False, autocompletion=recipes)] = "",
     array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
     chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="take the best guess without asking")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the guess only")] = False,
-    forget: Annotated[
-        bool, typer.Option("--forget", help="forget what was told of tables with this header, and guess")
-    ] = False,
+    forget: Annotated[bool, typer.Option(
+        "--forget", help="forget what was told of tables with this header, and guess")] = False,
     recipes: Annotated[bool, typer.Option("--recipes", help="list the packaged recipes")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Read a foreign table of measurements into a run file."""
     if recipes:
         print_recipes()

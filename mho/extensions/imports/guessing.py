@@ -25,7 +25,7 @@ from mho.extensions.imports.rows import Rows
 from mho.extensions.imports.series import ColumnAssignment, assign, line_meaning, sample_of
 from mho.extensions.imports.table_import import TableReading, table_of
 from mho.extensions.imports.tables import TextLine, TextTable
-from mho.extensions.imports.tables.decimal_marks import POINT
+from mho.extensions.imports.tables.numbers import POINT
 from mho.extensions.imports.tables.units import plain_unit
 
 Sample = Mapping[str, Floats]

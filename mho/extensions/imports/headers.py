@@ -12,8 +12,7 @@ from difflib import get_close_matches
 
 from mho.errors import InputError
 from mho.extensions.imports.tables.clocks import Clock
-from mho.extensions.imports.tables.stated import voltage_in_name
-from mho.extensions.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit
+from mho.extensions.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit, voltage_in_name
 from mho.runs import base_unit, factor_between, ratio_between
 
 # What columns mean that mho knows, and their units in a run file

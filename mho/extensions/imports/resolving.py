@@ -28,8 +28,7 @@ from mho.extensions.imports.headers import (
 from mho.extensions.imports.series import named, without_header
 from mho.extensions.imports.tables import TextLine, TextTable
 from mho.extensions.imports.tables.clocks import Clock, day_of, is_day_first, time_of_day
-from mho.extensions.imports.tables.stated import voltage_above
-from mho.extensions.imports.tables.units import kind_of_unit, plain_unit
+from mho.extensions.imports.tables.units import kind_of_unit, plain_unit, voltage_above
 
 UNIT_NAMES = {"unit", "units"}
 DATE_NAMES = {"date", "datum", "day"}

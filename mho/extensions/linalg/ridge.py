@@ -24,14 +24,13 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.linalg.arrays import ArrayError, to_numpy
-from mho.extensions.linalg.benches import BenchLike, bench_in_use
 from mho.extensions.linalg.estimator_bases import (
     BaseEstimator,
     MultiOutputMixin,
     NotFittedError,
     RegressorMixin,
 )
-from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
 from mho.instruments import Bench
 
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from mho.extensions.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
-from mho.extensions.linalg.benches import BenchLike, bench_in_use
-from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
 
 
 def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:

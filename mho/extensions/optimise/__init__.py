@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.optimise.gains import GainEstimate
     from mho.extensions.optimise.policies import COSTS, ProgrammingPolicy, Trial, optimise
-    from mho.extensions.optimise.predictions import PredictedQuantity, Prediction, compare
+    from mho.extensions.optimise.predictions import GainEstimate, PredictedQuantity, Prediction, compare
     from mho.extensions.optimise.searches import SEARCHES
     from mho.extensions.optimise.settings_files import check_writable, facts, write_settings
 else:

@@ -185,44 +185,33 @@ def strategies() -> list[str]:
 
 
 def optimise(
-    strategy: Annotated[
-        str,
-        typer.Argument(
-            help="a programming strategy, or all; with --compare a settings file", autocompletion=strategies
-        ),
-    ],
-    bench: Bench = "arrays",
-    preset: Preset = None,
+    strategy: Annotated[str, typer.Argument(
+        help="a programming strategy, or all; with --compare a settings file", autocompletion=strategies)],
+    bench: Bench = "arrays", preset: Preset = None,
     success: Annotated[float, typer.Option(help="share of the cells that must be in their windows")] = 0.99,
-    after: Annotated[
-        float, typer.Option(help="judge the success so many seconds after programming, by what cells hold")
-    ] = 0.0,
-    cost: Annotated[
-        str, typer.Option(help="what to minimise: both (pulses and reads), pulses, reads, time")
-    ] = "both",
+    after: Annotated[float, typer.Option(
+        help="judge the success so many seconds after programming, by what cells hold")] = 0.0,
+    cost: Annotated[str, typer.Option(
+        help="what to minimise: both (pulses and reads), pulses, reads, time")] = "both",
     budget: Annotated[int, typer.Option(help="settings to try")] = 120,
     minutes: Annotated[float, typer.Option(help="at most so long, on this machine's clock")] = 10.0,
     seed: Annotated[int, typer.Option(help="of the chips and of the search")] = 0,
     chips: Annotated[int, typer.Option(help="chips of the comparison with the present settings")] = 20,
     cells: Annotated[int, typer.Option(help="cells of each of them")] = 400,
     search: Annotated[str, typer.Option(help="evolution, or bayesian, which needs optuna")] = "evolution",
-    vary: Annotated[
-        str, typer.Option(help="settings to search instead of all that matter: gate_step, inner=0.5..0.9")
-    ] = "",
-    write_verify: Annotated[
-        str | None, typer.Option(help="present settings, the chip map's unless given; text or file")
-    ] = None,
-    array: Annotated[
-        str | None, typer.Option(help="of the chip; the first that multiplies unless given")
-    ] = None,
+    vary: Annotated[str, typer.Option(
+        help="settings to search instead of all that matter: gate_step, inner=0.5..0.9")] = "",
+    write_verify: Annotated[str | None, typer.Option(
+        help="present settings, the chip map's unless given; text or file")] = None,
+    array: Annotated[str | None, typer.Option(
+        help="of the chip; the first that multiplies unless given")] = None,
     passes: Annotated[int, typer.Option(help="of touching up")] = 2,
     to: Annotated[Path | None, typer.Option(*TO, help="settings file (.toml) to write")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace a settings file that is there")] = False,
-    compare: Annotated[
-        Path | None, typer.Option(help="instead, hold this run to the prediction in a settings file")
-    ] = None,
+    compare: Annotated[Path | None, typer.Option(
+        help="instead, hold this run to the prediction in a settings file")] = None,
     as_json: AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Find the settings of a programming strategy that take the fewest pulses and reads; connects to nothing."""
     if compare is not None:
         _compare(compare, strategy, as_json)

@@ -19,7 +19,7 @@ import numpy as np
 from mho.chip_maps import WriteVerifySettings
 from mho.confidence import mean_interval
 from mho.errors import InputError
-from mho.extensions.optimise.gains import GainEstimate, saving, success_of
+from mho.extensions.optimise.predictions import GainEstimate, saving, success_of
 from mho.extensions.optimise.search_space import SearchSpace, search_space, watched
 from mho.extensions.optimise.searches import SEARCHES
 from mho.extensions.optimise.twin import CHOSEN, SEARCHED, VALIDATED, Programming, Twin

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
-from mho.extensions.optimise.gains import GainEstimate
 from mho.extensions.optimise.policies import ProgrammingPolicy
-from mho.extensions.optimise.predictions import Prediction
+from mho.extensions.optimise.predictions import GainEstimate, Prediction
 
 
 def check_writable(path: Path, force: bool = False) -> None:

@@ -141,28 +141,18 @@ def projections() -> list[str]:
 
 
 def projection(
-    size: Annotated[
-        list[int] | None, typer.Option(help="unknowns of the readings; may be given several times, default 32 and 128")
-    ] = None,
-    preset: Annotated[
-        str,
-        typer.Option(
-            help="assumptions: published, fast, board, or bench (with --runs)", autocompletion=projections
-        ),
-    ] = "",
-    assumptions: Annotated[
-        Path | None, typer.Option(help="a file (.toml) of other assumptions: NAME = VALUE", show_default=False)
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="another value, in SI units: inv_time=20e-9", show_default=False)
-    ] = None,
-    runs: Annotated[
-        list[Path] | None,
-        typer.Option(help="a run of invert or solve whose measurements are used; may be given several times"),
-    ] = None,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="measure this machine's LAPACK, and its GPU if there is one")
-    ] = False,
+    size: Annotated[list[int] | None, typer.Option(
+        help="unknowns of the readings; may be given several times, default 32 and 128")] = None,
+    preset: Annotated[str, typer.Option(help="assumptions: published, fast, board, or bench (with --runs)",
+                                        autocompletion=projections)] = "",
+    assumptions: Annotated[Path | None, typer.Option(help="a file (.toml) of other assumptions: NAME = VALUE",
+                                                     show_default=False)] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="another value, in SI units: inv_time=20e-9",
+                                                   show_default=False)] = None,
+    runs: Annotated[list[Path] | None, typer.Option(
+        help="a run of invert or solve whose measurements are used; may be given several times")] = None,
+    measure: Annotated[bool, typer.Option(
+        "--measure", help="measure this machine's LAPACK, and its GPU if there is one")] = False,
     draws: Annotated[int, typer.Option(help="of the uncertainty bands")] = 2000,
     seed: Annotated[int, typer.Option(help="of the draws")] = 0,
     output: Output = None,

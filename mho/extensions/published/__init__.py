@@ -13,11 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.published.comparisons import ExperimentOutcome, PublishedComparison
+    from mho.extensions.published.comparisons import ExperimentOutcome, PublishedComparison, published_numbers
     from mho.extensions.published.devices import peak_time, step_of
     from mho.extensions.published.ensemble import Setup
     from mho.extensions.published.experiments import EXPERIMENTS
-    from mho.extensions.published.paper_numbers import published_numbers
     from mho.extensions.published.rejection import Rejection, detectable, reject
     from mho.extensions.published.repeating import Repeated, repeat_published
 else:

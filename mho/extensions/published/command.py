@@ -100,24 +100,17 @@ def published_experiments() -> list[str]:
 
 
 def published(
-    experiments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="experiments of the paper; all when left out",
-            show_default=False,
-            autocompletion=published_experiments,
-        ),
+    experiments: Annotated[list[str] | None,
+        typer.Argument(help="experiments of the paper; all when left out", show_default=False,
+                       autocompletion=published_experiments)
     ] = None,
-    bench: Bench = "zuo2025",
-    preset: Preset = None,
+    bench: Bench = "zuo2025", preset: Preset = None,
     chips: Annotated[int, typer.Option(help="chips of every experiment")] = 20,
     seed: Annotated[int, typer.Option(help="of the chips")] = 1,
-    wire: Annotated[
-        bool, typer.Option("--wire", help="at the wire of simulated instruments, some ten times as slow")
-    ] = False,
-    output: Output = None,
-    as_json: AsJson = False,
-) -> None:
+    wire: Annotated[bool, typer.Option(
+        "--wire", help="at the wire of simulated instruments, some ten times as slow")] = False,
+    output: Output = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
     """Repeat the reference paper's experiments beside the published numbers; connects to nothing."""
     try:
         with Stages(quiet=as_json) as stages:

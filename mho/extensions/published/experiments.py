@@ -27,7 +27,13 @@ from mho.array_types import Complexes, Floats
 from mho.chip_maps import to_real
 from mho.confidence import clustered_binomial_interval
 from mho.errors import ChipMapError, ConvergenceError, InputError
-from mho.extensions.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
+from mho.extensions.published.comparisons import (
+    Experiment,
+    ExperimentOutcome,
+    PublishedComparison,
+    PublishedNumber,
+    Tell,
+)
 from mho.extensions.published.curves import (
     TWELVE,
     TWENTY_FOUR,
@@ -38,7 +44,6 @@ from mho.extensions.published.curves import (
 )
 from mho.extensions.published.devices import LevelStatistics, SettlingCurve
 from mho.extensions.published.ensemble import Setup
-from mho.extensions.published.paper_numbers import PublishedNumber
 from mho.instruments import Bench
 from mho.procedures import biased_loop, nearest, refine_as_published, refine_on_chip
 from mho.running import evaluate
@@ -150,10 +155,8 @@ EIGHT = ComplexCurve("complex-8x8", "complex8", 128, 8, 0, 6)
 
 
 BITS_A_CHIP = 3200  # at every signal-to-noise ratio
-BITS, CORRECTION_BITS = (
-    24,
-    12,
-)  # of the matrix in the products, and of what a cycle adds, as in the other experiments
+# Of the matrix in the products, and of what a cycle adds, as in the other experiments
+BITS, CORRECTION_BITS = 24, 12
 RATES = ("published", "chips", "low", "high", "float32")
 
 

@@ -20,14 +20,11 @@ import numpy as np
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import digital_solution
-from mho.extensions.applications.conclusions import concluded
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
+from mho.extensions.applications.outcome import ApplicationResult, concluded, digital_solution
 from mho.instruments import Bench
 from mho.procedures import (
     FloatParameter,
-    HeldMatrix,
     IntegerParameter,
     ListParameter,
     Parameter,
@@ -240,9 +237,7 @@ class Arm(Application):
         arm = planar(self.joints) if self.arm == "planar" else ur5()
         if str(self.path) in PATHS:
             centre = arm.tip(arm.rest).copy()
-            inwards = np.copysign(
-                self.radius, centre[0]
-            )  # the path begins at the tip, and lies towards the base
+            inwards = np.copysign(self.radius, centre[0])  # the path lies towards the base of the tip
             centre[0] -= inwards
             targets = path_around(centre, float(inwards), self.steps, str(self.path))
         else:
@@ -265,33 +260,35 @@ class Arm(Application):
         if given.beyond:
             stream.say(
                 f"{given.beyond} of {len(targets)} points lie beyond the arm's reach of {arm.reach:.3g} m; the "
-                "damped steps bring the "
-                "tip as near as the arm goes",
+                "damped steps bring the tip as near as the arm goes",
                 "WARNING",
             )
         digital = list(follow(arm, arm.rest, targets, self.damping, digital_solution))
-        cycles: list[int] = []
-        short: list[str] = []
         found: list[ArmStep] = []
         with self.holding(plan, bench, stream) as chip:
-            solve = self._solver(chip, cycles, short)
+            solver = SystemSolver(chip, int(self.bits))
+
+            def solve(matrix: Floats, rhs: Floats) -> Floats:
+                if self.matrix == "held" and solver.held is not None:
+                    near = solver.near(matrix, rhs)
+                    if near.converged.all() and near.cycles[0] <= RENEWED:
+                        return solver.take(near)
+                return solver.anew(matrix, rhs, leaf=min(int(self.leaf), len(matrix)))
+
             for number, (step, reference) in enumerate(
                 zip(follow(arm, arm.rest, targets, self.damping, solve), digital, strict=True)
             ):
                 found.append(step)
                 stream.emit(
                     "steps", step=number, distance=step.distance, digital_distance=reference.distance,
-                    difference=float(np.abs(step.angles - reference.angles).max()), cycles=cycles[-1],
+                    difference=float(np.abs(step.angles - reference.angles).max()), cycles=solver.cycles[-1],
                 )  # fmt: skip
                 stream.progress("steps", number + 1, len(targets))
             chip.beside.digital["beside"] += len(found) * multiplications(arm)
             chip.replace_direct(dual_solve(arm), len(found))
             costs = chip.costs()
-        if short:
-            stream.say(
-                f"{len(short)} of {len(found)} steps do not have their {self.bits} bits: {short[0]}",
-                "WARNING",
-            )
+        short = solver.short
+        self.say_short(stream, len(short), len(found), "steps", *short[:1])
         _record(arm, targets, found, stream)
         missed = sum(one.distance > self.damping for one in found)
         if missed:
@@ -304,7 +301,7 @@ class Arm(Application):
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
         return ApplicationResult.of({
             "converged": not short, "steps": len(found), "steps_short_of_bits": len(short),
-            "points_beyond_reach": given.beyond, "points_missed": missed, "cycles": int(np.sum(cycles)),
+            "points_beyond_reach": given.beyond, "points_missed": missed, "cycles": int(np.sum(solver.cycles)),
             "error_to_digital": (float(angles.max()), "rad"),
             "largest_distance": (float(distances.max()), "m"),
             "mean_distance": (float(distances.mean()), "m"),
@@ -325,27 +322,6 @@ class Arm(Application):
             f"joints within {quantity(summary['error_to_digital'], 'rad')} of the digital ones",
             f"{missed:,} of {counted(summary['steps'], 'point')} missed" if missed else "",
         )
-
-    def _solver(
-        self, chip: MatrixHolder, cycles: list[int], short: list[str]
-    ) -> Callable[[Floats, Floats], Floats]:
-        """Return what solves a step's system on the chip."""
-        held: list[HeldMatrix] = []
-
-        def solve(matrix: Floats, rhs: Floats) -> Floats:
-            if self.matrix == "held" and held:
-                near = chip.solve_near(held[0], matrix, rhs, 2.0 ** -int(self.bits))
-                if near.converged.all() and near.cycles[0] <= RENEWED:
-                    cycles.append(int(near.cycles[0]))
-                    return near.solutions
-            held[:] = [chip.hold(matrix, leaf=min(int(self.leaf), len(matrix)))]
-            answer = held[0].solve(rhs)
-            cycles.append(int(answer.cycles.max()))
-            if not answer.converged.all():
-                short.append(answer.reason)
-            return np.asarray(answer.solutions)
-
-        return solve
 
 
 def _own(source: Any, arm: ArmModel) -> Floats:

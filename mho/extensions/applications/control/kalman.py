@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +12,7 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
-from mho.extensions.applications.conclusions import beside_digital, concluded
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
 from mho.extensions.applications.control.kalman_filter import (
     FilterStep,
     TrackModel,
@@ -22,12 +21,17 @@ from mho.extensions.applications.control.kalman_filter import (
     multiplications,
     nees,
 )
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    beside_digital,
+    concluded,
+    digital_solution,
+    relative_error,
+)
 from mho.input_files import check_ordinary
 from mho.instruments import Bench
 from mho.procedures import (
     FloatParameter,
-    HeldMatrix,
     IntegerParameter,
     ListParameter,
     Parameter,
@@ -317,19 +321,18 @@ class Kalman(Application):
             push=given.pushed,
         )
         digital = list(follow(digital_solution))
-        cycles: list[int] = []
-        short: list[str] = []
         found: list[FilterStep] = []
         gaps = 0
         with self.holding(plan, bench, stream) as chip:
-            solve = self._solver(chip, given.model, cycles, short)
+            solver = SystemSolver(chip, int(self.bits))
+            solve = partial(self._solved, solver, given.model)
             for number, (step, reference) in enumerate(zip(follow(solve), digital, strict=True)):
                 missing = bool(np.isnan(step.nis).any())
                 gaps += missing
                 found.append(step)
                 row = _row(given, number, step, reference)
                 stream.emit(
-                    "steps", step=number, time=number * self.interval, cycles=0 if missing else cycles[-1],
+                    "steps", step=number, time=number * self.interval, cycles=0 if missing else solver.cycles[-1],
                     **row,
                 )  # fmt: skip
                 stream.progress("steps", number + 1, len(digital))
@@ -340,8 +343,8 @@ class Kalman(Application):
             stream.say(
                 f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them"
             )
-        if short:
-            stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
+        short = solver.short
+        self.say_short(stream, len(short), len(found), "steps", *short[:1])
         _record_path(given, found, stream)
         outcome = _outcome(given, found, digital, steady)
         if not outcome["nis_consistent"]:
@@ -353,7 +356,7 @@ class Kalman(Application):
             )
         return ApplicationResult.of({
             "converged": not short, "steps": len(found), "gaps": gaps, "steps_short_of_bits": len(short),
-            "cycles": int(np.sum(cycles)), **outcome, **costs,
+            "cycles": int(np.sum(solver.cycles)), **outcome, **costs,
         })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
@@ -366,32 +369,14 @@ class Kalman(Application):
             f"{counted(summary['gaps'], 'step')} without a measurement" if summary["gaps"] else "",
         )
 
-    def _solver(
-        self, chip: MatrixHolder, model: TrackModel, cycles: list[int], short: list[str]
-    ) -> Callable[[Floats, Floats], Floats]:
-        """Return what solves with an innovation covariance on the chip."""
-        held: list[HeldMatrix] = []
-        tolerance = 2.0 ** -int(self.bits)
-
-        def solve(s: Floats, columns: Floats) -> Floats:
-            if self.gain == "every step" or not held:
-                held[:] = [
-                    chip.hold(s if self.gain == "every step" else model.innovation(model.steady_covariance()))
-                ]
-            if relative_error(s, np.asarray(held[0].matrix)) <= 1e-14:
-                answer = held[0].solve(columns)
-                taken, reason = answer.cycles, "" if answer.converged.all() else answer.reason
-                solutions = answer.solutions
-            else:
-                near = chip.solve_near(held[0], s, columns, tolerance)
-                taken, solutions = near.cycles, near.solutions
-                reason = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
-            cycles.append(int(taken.max()))
-            if reason:
-                short.append(reason)
-            return np.asarray(solutions)
-
-        return solve
+    def _solved(self, solver: SystemSolver, model: TrackModel, s: Floats, columns: Floats) -> Floats:
+        """Solve with an innovation covariance on the chip."""
+        if self.gain == "every step":
+            return solver.anew(s, columns)
+        steady = solver.held or solver.hold(model.innovation(model.steady_covariance()))
+        if relative_error(s, np.asarray(steady.matrix)) <= 1e-14:
+            return solver.take(steady.solve(columns))
+        return solver.take(solver.near(s, columns))
 
 
 def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) -> dict[str, float]:

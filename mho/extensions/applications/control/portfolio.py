@@ -20,8 +20,7 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Table
@@ -190,11 +189,7 @@ class Portfolio(Application):
             chip.beside.digital["beside"] += market.days * len(means) * (len(means) + 1) // 2  # covariance
             costs, encoding = chip.costs(), held.summary()["encoding"]
         short = int((~answer.converged).sum())
-        if short:
-            stream.say(
-                f"{short} of {self.points} portfolios do not have their {self.bits} bits: {answer.reason}",
-                "WARNING",
-            )
+        self.say_short(stream, short, self.points, "portfolios", answer.reason)
         weights, exact = answer.solutions[:-2], digital_solution(matrix, sides)[:-2]
         spread, known = variances(weights, covariance), frontier(wanted, covariance, means)
         _record(market, wanted, weights, spread, known, stream)

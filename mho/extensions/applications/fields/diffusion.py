@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import relative_error
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
 from mho.extensions.applications.fields.electrostatics import grounded, system
 from mho.extensions.applications.fields.poisson import check_unknowns
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, relative_error
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -181,9 +180,8 @@ class Diffusion(Application):
         ratio = self.diffusivity * self.step * len(start) ** 2
         if ratio > LARGEST_RATIO:
             raise InputError(
-                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid "
-                f"of {len(start)}: "
-                f"give a step of {LARGEST_RATIO / 100.0 / self.diffusivity / len(start) ** 2:.2g} s or less"
+                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid of "
+                f"{len(start)}: give a step of {LARGEST_RATIO / 100.0 / self.diffusivity / len(start) ** 2:.2g} s or less"
             )
         return Spreading(start, name, ratio, SCHEMES[self.scheme])
 
@@ -212,25 +210,19 @@ class Diffusion(Application):
         given: Spreading = plan.given
         matrix = implicit_matrix(given.size, given.ratio, given.theta)
         inverse = np.linalg.inv(matrix)
-        short, cycles = 0, [0]
         every = [given.start]
         _record_image(given, 0, 0.0, given.start, self.steps, stream)
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(matrix)
-
-            def solve(rhs: Floats) -> Floats:
-                nonlocal short
-                answer = held.solve(rhs)
-                short += not answer.converged.all()
-                cycles.append(int(answer.cycles.max()))
-                return np.asarray(answer.solutions)
-
+            solver = SystemSolver(chip, int(self.bits))
+            held = solver.hold(matrix)
             digital = march(given.start, given.ratio, given.theta, self.steps, lambda rhs: inverse @ rhs)
-            found = march(given.start, given.ratio, given.theta, self.steps, solve)
+            found = march(
+                given.start, given.ratio, given.theta, self.steps, lambda rhs: solver.take(held.solve(rhs))
+            )
             row: dict[str, float] = {}
             for number, (u, reference) in enumerate(zip(found, digital, strict=True), 1):
                 row = self._row(given, number, u, reference)
-                stream.emit("steps", step=number, cycles=cycles[-1], **row)
+                stream.emit("steps", step=number, cycles=solver.cycles[-1], **row)
                 every.append(u)
                 _record_image(given, number, row["time"], u, self.steps, stream)
                 stream.progress("steps", number, self.steps)
@@ -238,15 +230,15 @@ class Diffusion(Application):
                 chip.beside.digital["beside"] += 2 * given.size**2 * self.steps
             costs = chip.costs()
         stream.snapshot("moments", _side_by_side(every), row["time"])
-        if short:
-            stream.say(f"{short} of {self.steps} steps do not have their {self.bits} bits", "WARNING")
+        short = len(solver.short)
+        self.say_short(stream, short, self.steps, "steps", *solver.short[:1])
         result = {name: row[name] for name in ("error_to_digital", "peak", "total")}
         if given.name:
             result["error_to_closed_form"] = row["error_to_closed_form"]
             result["digital_error_to_closed_form"] = row["digital_to_closed_form"]
         return ApplicationResult.of({
             "unknowns": given.size**2, "condition": float(np.linalg.cond(matrix)), "converged": not short,
-            "steps_short_of_bits": short, "cycles": int(np.sum(cycles)), "ratio": given.ratio, **result,
+            "steps_short_of_bits": short, "cycles": int(np.sum(solver.cycles)), "ratio": given.ratio, **result,
             **costs,
         })  # fmt: skip
 

@@ -21,11 +21,10 @@ from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
+from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
 from mho.instruments import Bench
-from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, ListParameter, Stream
+from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Stream
 from mho.runs import Band, Column, Figure, Layout, Table
 
 SILICON = 11.7  # relative permittivity
@@ -303,26 +302,28 @@ class Junction(Application):
         *_, exact = newton(junction, digital_solution, EXACT, MOST_STEPS)
         # The steps end where the change is below the last bit of the whole potential.
         tolerance = 2.0 ** -int(self.bits) * float(np.ptp(exact.phi))
-        cycles: list[int] = []
-        missed: list[str] = []
         with self.holding(plan, bench, stream) as chip:
-            solve = self._solver(chip, cycles, missed)
+            solver = SystemSolver(chip, int(self.bits))
+
+            def solve(matrix: Floats, rhs: Floats) -> Floats:
+                if self.jacobian == "anew" or solver.held is None:
+                    return solver.anew(matrix, rhs)
+                return solver.take(solver.near(matrix, rhs))
+
             steps: list[PotentialStep] = []
             for step in newton(junction, solve, tolerance, self.max_steps):
                 steps.append(step)
                 stream.emit(
                     "newton", step=len(steps), change=step.change * junction.thermal, residual=step.residual,
-                    cycles=cycles[-1], error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
+                    cycles=solver.cycles[-1], error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
                 )  # fmt: skip
                 stream.progress("Newton's steps", len(steps), self.max_steps, change=step.change)
             # At each point F has four products and sinh, and J two and cosh.
             chip.beside.digital["beside"] += 8 * junction.points * len(steps)
             costs = chip.costs()
         settled = steps[-1].change < tolerance
-        if missed:
-            stream.say(
-                f"{len(missed)} of {len(steps)} systems do not have their bits: {missed[0]}", "WARNING"
-            )
+        missed = solver.short
+        self.say_short(stream, len(missed), len(steps), "systems", *missed[:1])
         if not settled:
             stream.say(
                 f"Newton's method has not settled after {len(steps)} steps: the potential still changes by "
@@ -332,31 +333,8 @@ class Junction(Application):
         _record_profile(junction, steps[-1].phi, stream)
         return ApplicationResult.of({
             "converged": settled and not missed, "steps": len(steps), "systems_short_of_bits": len(missed),
-            "cycles": int(np.sum(cycles)), **_outcome(junction, steps[-1].phi, exact.phi), **costs,
+            "cycles": int(np.sum(solver.cycles)), **_outcome(junction, steps[-1].phi, exact.phi), **costs,
         })  # fmt: skip
-
-    def _solver(
-        self, chip: MatrixHolder, cycles: list[int], missed: list[str]
-    ) -> Callable[[Floats, Floats], Floats]:
-        """Return what solves a Newton system on the chip, with the matrix programmed anew or near the first."""
-        first: list[HeldMatrix] = []
-
-        def solve(matrix: Floats, rhs: Floats) -> Floats:
-            if self.jacobian == "anew" or not first:
-                first[:] = [chip.hold(matrix)]
-                answer = first[0].solve(rhs)
-                short = answer.reason or ("" if answer.converged.all() else "too few cycles")
-                found, taken = answer.solutions, answer.cycles
-            else:
-                near = chip.solve_near(first[0], matrix, rhs, 2.0 ** -int(self.bits))
-                short = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
-                found, taken = near.solutions, near.cycles
-            cycles.append(int(taken.max()))
-            if short:
-                missed.append(short)
-            return np.asarray(found)
-
-        return solve
 
 
 def _outcome(junction: JunctionModel, phi: Floats, exact: Floats) -> dict[str, Any]:

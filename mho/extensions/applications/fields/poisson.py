@@ -15,7 +15,6 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
 from mho.extensions.applications.fields.electrostatics import (
     Electrostatics,
     field,
@@ -25,7 +24,7 @@ from mho.extensions.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -385,7 +384,6 @@ def check_unknowns(n: int) -> None:
     """Refuse a grid beyond what is held by blocks in a minute."""
     if n * n > MOST_UNKNOWNS:
         raise InputError(
-            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): "
-            f"choose a coarser one, or "
-            "write the matrix to a file and solve it by subdomains (mho solve FILE --blocks schwarz)"
+            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): choose "
+            "a coarser one, or write the matrix to a file and solve it by subdomains (mho solve FILE --blocks schwarz)"
         )

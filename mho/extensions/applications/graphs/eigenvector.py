@@ -25,10 +25,9 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.conclusions import concluded
 from mho.extensions.applications.graphs.graph_files import load_graph, sample_graphs
 from mho.extensions.applications.near_matrix import worth_of
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, concluded
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, Parameter, Stream, quantity
 from mho.procedures.equations import DirectSolve, Work

@@ -22,10 +22,14 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import relative_error, say_unconverged
-from mho.extensions.applications.conclusions import beside_digital, concluded
 from mho.extensions.applications.graphs.graph_files import FORMATS, Graph, load_graph
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    beside_digital,
+    concluded,
+    relative_error,
+    say_unconverged,
+)
 from mho.instruments import Bench
 from mho.procedures import (
     BooleanParameter,

@@ -9,7 +9,6 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.applications.application import MatrixHolder
-from mho.extensions.applications.comparison import relative_error, worst_error
 from mho.extensions.applications.learning.linear_model import Design
 from mho.extensions.applications.learning.logistic_model import (
     LogisticFit,
@@ -22,6 +21,7 @@ from mho.extensions.applications.learning.logistic_model import (
     with_ones,
 )
 from mho.extensions.applications.near_matrix import near_work, worth_of
+from mho.extensions.applications.outcome import relative_error, worst_error
 from mho.procedures import HeldMatrix, Stream
 from mho.procedures.equations import solve_directly
 

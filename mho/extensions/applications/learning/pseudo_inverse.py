@@ -12,10 +12,9 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import relative_error, say_unconverged
 from mho.extensions.applications.learning.linear_model import inverse_by_qr, singular_values, standardised
 from mho.extensions.applications.learning.tables import load_regressors, sample_tables
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, relative_error, say_unconverged
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Solve, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, ReferenceLine, Table

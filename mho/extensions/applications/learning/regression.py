@@ -13,8 +13,6 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import relative_error, say_unconverged, worst_error
-from mho.extensions.applications.conclusions import beside_digital, concluded
 from mho.extensions.applications.learning.linear_model import (
     Design,
     LinearFit,
@@ -36,7 +34,14 @@ from mho.extensions.applications.learning.logistic_regression import (
     digital_fit,
 )
 from mho.extensions.applications.learning.tables import Regressors, load_regressors
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    beside_digital,
+    concluded,
+    relative_error,
+    say_unconverged,
+    worst_error,
+)
 from mho.instruments import Bench
 from mho.procedures import (
     HeldMatrix,

@@ -11,13 +11,18 @@ import numpy as np
 from mho.errors import InputError
 from mho.extensions.applications.application import Application, MatrixHolder, Prepared
 from mho.extensions.applications.training.data.datasets import Dataset, load_dataset, split
-from mho.extensions.applications.training.effort import H100_JOULES, factor_sizes
 from mho.extensions.applications.training.inverses import ChipInverse, check_room
 from mho.extensions.applications.training.optimisers import NaturalGradient
 from mho.extensions.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
 from mho.extensions.applications.training.training import EVALUATIONS, steps_in_epoch
 from mho.extensions.applications.training.training_result import OptimiserOutcome, TrainingResult, result_of
-from mho.extensions.applications.training.training_run import Trained, Trainings, TrainingTask
+from mho.extensions.applications.training.training_run import (
+    H100_JOULES,
+    Trained,
+    Trainings,
+    TrainingTask,
+    factor_sizes,
+)
 from mho.extensions.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource

@@ -23,8 +23,7 @@ from mho.array_types import Bytes, Complexes, Floats
 from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
 from mho.extensions.applications.application import Application, MatrixHolder, Prepared
-from mho.extensions.applications.conclusions import concluded
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, concluded
 from mho.extensions.applications.wireless import published_rates
 from mho.extensions.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.extensions.applications.wireless.detection import (

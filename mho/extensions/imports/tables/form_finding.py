@@ -12,8 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError
-from mho.extensions.imports.tables.decimal_marks import COMMA, POINT, DecimalMark, decimal_mark, is_grouped
-from mho.extensions.imports.tables.numbers import LONGEST, MISSING, plain_number
+from mho.extensions.imports.tables.numbers import (
+    COMMA,
+    LONGEST,
+    MISSING,
+    POINT,
+    DecimalMark,
+    decimal_mark,
+    is_grouped,
+    plain_number,
+)
 from mho.extensions.imports.tables.units import looks_like_units
 
 HEADER_LINES = 4  # lines of a header at most: short and long names, units, comments
