@@ -193,9 +193,8 @@ def guess(path: Path, asked: TableReading | None = None, kinds: Sequence[str] = 
     found = []
     for name in kinds or MEASUREMENTS:
         found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, has_names))
-    ranked = sorted(
-        found, key=lambda one: (-one.score, one.measurement.name != "reads")
-    )  # a map, if nothing tells
+    # A map, if nothing tells
+    ranked = sorted(found, key=lambda one: (-one.score, one.measurement.name != "reads"))
     return Guess(
         table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out(), asked,
         len(kinds) == 1,
@@ -212,13 +211,11 @@ def _candidate(
         attempts = [
             (
                 [replace(one, meaning=meaning) for one, meaning in zip(headers, order, strict=True)],
-                replace(
-                    reading, columns={meaning: one.text for one, meaning in zip(headers, order, strict=True)}
-                ),
+                replace(reading,
+                        columns={meaning: one.text for one, meaning in zip(headers, order, strict=True)}),
             )
-            for order in NAMELESS_ORDERS.get(measurement.name, ())
-            if len(order) == len(headers)
-        ]
+            for order in NAMELESS_ORDERS.get(measurement.name, ()) if len(order) == len(headers)
+        ]  # fmt: skip
         if measurement.name == "reads" and len(headers) > 3:
             attempts.append((headers, reading))
     why = "its columns have no names"

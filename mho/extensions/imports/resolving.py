@@ -331,11 +331,9 @@ def _wide_values(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[
         return headers
     places = {one.index for one in wide}
     return [
-        replace(one, meaning=meaning, counts="cell" if one in cells else one.counts)
-        if one.index in places
-        else one
+        replace(one, meaning=meaning, counts="cell" if one in cells else one.counts) if one.index in places else one
         for one in headers
-    ]
+    ]  # fmt: skip
 
 
 def _error_rates(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:

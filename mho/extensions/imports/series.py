@@ -279,13 +279,10 @@ def _matrix(headers: Sequence[ColumnHeader], taken: Sequence[ColumnHeader]) -> C
     if len(unit) > 1:
         return None
     series = [
-        ImportedSeries(
-            {meaning: one, **({"row": first} if marked and first is not None else {})},
-            {"column": float(number or 0)},
-            "" if marked else "row",
-        )
+        ImportedSeries({meaning: one, **({"row": first} if marked and first is not None else {})},
+                       {"column": float(number or 0)}, "" if marked else "row")
         for one, number in zip(cells, numbered, strict=True)
-    ]
+    ]  # fmt: skip
     return ColumnAssignment(tuple(series))
 
 

@@ -62,10 +62,8 @@ def is_even(times: Floats) -> bool:
     """Return whether times grow by equal steps."""
     steps = np.diff(times[np.isfinite(times)])
     return bool(
-        len(steps) > 7
-        and np.median(steps) > 0.0
-        and np.mean(np.abs(steps / np.median(steps) - 1.0) > EVEN) < 0.02
-    )
+        len(steps) > 7 and np.median(steps) > 0.0 and np.mean(np.abs(steps / np.median(steps) - 1.0) > EVEN) < 0.02,
+    )  # fmt: skip
 
 
 def grows_by_decades(times: Floats) -> bool:

@@ -299,11 +299,9 @@ def _parameters(
 ) -> dict[str, RecordedParameter]:
     """Return what was imported, and how: the source by its name only, since folders are personal."""
     said = [
-        f"{meaning} = {one.text}"
-        + (f" in {plain_unit(one.unit)}" if one.unit and one.unit not in one.text else "")
-        for series in assignment.series[:4]
-        for meaning, one in series.columns.items()
-    ]
+        f"{meaning} = {one.text}" + (f" in {plain_unit(one.unit)}" if one.unit and one.unit not in one.text else "")
+        for series in assignment.series[:4] for meaning, one in series.columns.items()
+    ]  # fmt: skip
     said += [
         f"read at {series.fixed['read_voltage']:g} V"
         for series in assignment.series[:4]

@@ -160,9 +160,8 @@ def projection(
     """Project analogue inversion, beside GPUs and CPUs: per core and whole, with a new A each time and with A kept."""
     chosen = _chosen(preset, assumptions, set_ or [], runs or [])
     sizes = size or [32, 128]
-    found = project(
-        chosen, sizes, draws=draws, seed=seed
-    )  # refuses what cannot be, before minutes of measuring
+    # Refuses what cannot be, before minutes of measuring
+    found = project(chosen, sizes, draws=draws, seed=seed)
     target = new_run_path("projection", output)
     measured = _measured(sizes, seed) if measure else None
     if measured is not None:

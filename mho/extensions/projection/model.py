@@ -80,9 +80,7 @@ def cost(size: int, calls: Calls, p: Parameters) -> Cost:
     inv, mvm = np.add(p.inv_time, p.conversion_time), np.add(p.mvm_time, p.conversion_time)
     time = rounds * (calls.inversions * inv + calls.products * shots(p) * mvm)
 
-    loop_amplifiers = np.multiply(
-        p.inv_amplifiers, lines + 1
-    )  # one makes the sum of outputs for the bias column
+    loop_amplifiers = np.multiply(p.inv_amplifiers, lines + 1)  # one sums the outputs for the bias column
     at_once = np.minimum(parts, p.slices_at_once)
     busy = rounds * (calls.inversions * loop_amplifiers * inv + calls.products * parts * lines * played * mvm)
     there = calls.loops * loop_amplifiers + calls.blocks * at_once * lines

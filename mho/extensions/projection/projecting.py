@@ -141,14 +141,10 @@ def tornado(answer: Callable[[Parameters], float], assumptions: Assumptions) -> 
     """
     middle = answer(assumptions.parameters)
     bars = [
-        Bar(
-            name,
-            answer(assumptions.at(name, one.low)) / middle,
-            answer(assumptions.at(name, one.high)) / middle,
-        )
-        for name, one in assumptions.items()
-        if one.low < one.high
-    ]
+        Bar(name, answer(assumptions.at(name, one.low)) / middle,
+            answer(assumptions.at(name, one.high)) / middle)
+        for name, one in assumptions.items() if one.low < one.high
+    ]  # fmt: skip
     return sorted((bar for bar in bars if bar.span > 1.0), key=lambda bar: bar.span, reverse=True)
 
 
@@ -218,19 +214,12 @@ class Projection:
         ours = cost_in_one_loop(self.size, p)
         even = break_even(self.size, p)
         found: dict[str, Any] = {
-            "size": self.size,
-            "solves_per_second": 1.0 / float(ours.time),
-            "solve_time": float(ours.time),
-            "solve_energy": float(ours.energy),
-            "throughput": float(ours.throughput),
-            "efficiency": float(ours.efficiency),
-            "cycles": float(cycles(p)),
-            "write_time": float(ours.write_time),
-            "write_energy": float(ours.write_energy),
-            "area": float(ours.area),
-            "break_even_energy": _or_never(even.energy),
-            "break_even_time": _or_never(even.time),
-            "break_even_time_by_area": _or_never(even.time_by_area),
+            "size": self.size, "solves_per_second": 1.0 / float(ours.time), "solve_time": float(ours.time),
+            "solve_energy": float(ours.energy), "throughput": float(ours.throughput),
+            "efficiency": float(ours.efficiency), "cycles": float(cycles(p)),
+            "write_time": float(ours.write_time), "write_energy": float(ours.write_energy),
+            "area": float(ours.area), "break_even_energy": _or_never(even.energy),
+            "break_even_time": _or_never(even.time), "break_even_time_by_area": _or_never(even.time_by_area),
             "break_even_time_of_core": _or_never(even.time_of_core),
             "break_even_energy_of_new_a": _or_never(even.energy_of_new),
             "thousand_times": {
@@ -244,9 +233,11 @@ class Projection:
             },
             "where_a_thousand_comes_from": self.headline.sentence,
             "readings": [
-                {"size": size, "reading": one.words, "solves_per_second": one.rate, "joules": _or_unknown(one.joules)}
-                for size, each in self.readings.items()
-                for one in each
+                {
+                    "size": size, "reading": one.words, "solves_per_second": one.rate,
+                    "joules": _or_unknown(one.joules),
+                }
+                for size, each in self.readings.items() for one in each
             ],
             "fp64": [
                 {
@@ -254,8 +245,7 @@ class Projection:
                     "solves_per_second_new_a": float(one.new.rate), "joules_new_a": float(one.new.joules),
                     "solves_per_second_a_kept": float(one.kept.rate), "joules_a_kept": float(one.kept.joules),
                 }
-                for size, each in self.rivals.items()
-                for one in each
+                for size, each in self.rivals.items() for one in each
             ],
             "published": [
                 {
@@ -428,15 +418,10 @@ def _settling(p: Parameters) -> Columns:
 def _settling_by_size(p: Parameters) -> Columns:
     least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
     rows = [
-        settling_time(
-            SHOWN_EIGENVALUES,
-            p.bandwidth,
-            least,
-            p.row_conductance * (size / SIZES[0]) ** LOAD_GROWTH,
-            p.settling_error,
-        )
+        settling_time(SHOWN_EIGENVALUES, p.bandwidth, least,
+                      p.row_conductance * (size / SIZES[0]) ** LOAD_GROWTH, p.settling_error)
         for size in SIZES
-    ]
+    ]  # fmt: skip
     return _curves(rows, "size", SIZES, "time")
 
 

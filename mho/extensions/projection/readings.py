@@ -88,28 +88,24 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
             _ours("circuit_blocks", f"… by blocks of {p.loop_size:g} lines", cost_in_blocks(size, p))
         )
     found += [
-        _named(
-            "circuit_new_a", "… that writes a new A each time",
-            DigitalReading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy)),
-        ),
-        _named(
-            "circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
-            DigitalReading(np.divide(ours.time, circuits), ours.energy),
-        ),
+        _named("circuit_new_a", "… that writes a new A each time",
+               DigitalReading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy))),
+        _named("circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
+               DigitalReading(np.divide(ours.time, circuits), ours.energy)),
         _named("core_published", "one GPU core, as published", published_core(size, p)),
         _named("core_new_a", "one GPU core, new A, data sheet", one_core(new_matrix(size, whole), whole)),
         _named("core_kept_a", "one GPU core, A kept, data sheet", one_core(kept_matrix(size, whole), whole)),
         _named("gpu_new_a", "whole GPU, new A, data sheet", new_matrix(size, whole)),
         *(
-            _named(
-                f"gpu_new_a_{100 * share:.0f}_percent", f"… at {100 * share:.0f} % of that, as measured elsewhere",
-                new_matrix(size, replace(whole, reached=np.multiply(whole.reached, share))),
-            )
+            _named(f"gpu_new_a_{100 * share:.0f}_percent",
+                   f"… at {100 * share:.0f} % of that, as measured elsewhere",
+                   new_matrix(size, replace(whole, reached=np.multiply(whole.reached, share))))
             for share in MEASURED_SHARE[::-1]
         ),
         _named("gpu_kept_a", "whole GPU, A kept, data sheet", kept_matrix(size, whole)),
         _named("cpu_core_new_a", "one CPU core, new A, data sheet", one_core(new_matrix(size, other), other)),
-        _named("cpu_core_kept_a", "one CPU core, A kept, data sheet", one_core(kept_matrix(size, other), other)),
+        _named("cpu_core_kept_a", "one CPU core, A kept, data sheet",
+               one_core(kept_matrix(size, other), other)),
         _named("cpu_new_a", "whole CPU, new A, data sheet", new_matrix(size, other)),
         _named("cpu_kept_a", "whole CPU, A kept, data sheet", kept_matrix(size, other)),
     ]  # fmt: skip

@@ -115,17 +115,17 @@ def _tables(projection: Projection) -> Sequence[Table]:
         _table("throughput", size, worth, f"equivalent operations a second, {name}"),
         _table("energy", size, Column("energy", "J", description="of a solve"), f"energy of a solve, {name}"),
         _table("fp64_energy", size, Column("energy", "J", description="of a solve"), "energy beside FP64"),
-        _table(
-            "published", size, Column("deviation", description="of the model, relative to what is published"),
-            "the model off each published point",
-        ),
+        _table("published", size,
+               Column("deviation", description="of the model, relative to what is published"),
+               "the model off each published point"),
         _table("break_even", size, pays, "right-hand sides of one matrix from which the circuit pays"),
         Table(
             "thousand",
             (
                 Column("against", dtype="u1", description=against),
                 Column("place", dtype="u1", description="height in the figure"),
-                Column("ratio", description="throughput of the circuit of the headline, or one like it, over this"),
+                Column("ratio",
+                       description="throughput of the circuit of the headline, or one like it, over this"),
             ),
             axis="place",
             title="the throughput of the published headline over one after another of what it may be compared with",
@@ -139,16 +139,14 @@ def _tables(projection: Projection) -> Sequence[Table]:
                 Column("relative", description="energy with the assumption at its low, then its high"),
             ),
             title=f"energy of a solve of {projection.size} unknowns, one assumption at a time",
-            series="assumption",
-            rows=2 * MOST_BARS,
+            series="assumption", rows=2 * MOST_BARS,
         ),
         _table("settling", eigenvalue, settling, "settling against lambda_min"),
         _table("settling_by_size", size, settling, "settling against N"),
         Table(
             "blocks",
             (
-                size,
-                Column("inversions", description="INV of a cycle"),
+                size, Column("inversions", description="INV of a cycle"),
                 Column("products", description="MVM of a cycle"),
                 Column("cells", description="that hold the matrix"),
                 Column("chips", description="of as many cells as assumed"),
@@ -159,10 +157,7 @@ def _tables(projection: Projection) -> Sequence[Table]:
                 Column("GPU_new_A", "J", description="whole GPU, factorisation of a new A, data-sheet limit"),
                 Column("GPU_memory", "B", description="that the matrix takes in FP32"),
             ),
-            signal="time",
-            axis="size",
-            title="BlockAMC, counted",
-            rows=32,
+            signal="time", axis="size", title="BlockAMC, counted", rows=32,
         ),
     )  # fmt: skip
 

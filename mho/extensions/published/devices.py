@@ -61,29 +61,17 @@ class LevelStatistics(Experiment):
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
         low, high = self.published["spread"].values / MICRO
-        return (
-            Figure(
-                "levels",
-                "Levels of all chips",
-                "histogram",
-                "level_cells",
-                x="conductance",
-                by="level",
-                y_scale="log",  # level 0 is narrow, and would hide the others
-            ),
-            Figure(
-                "level_spreads",
-                "Spread of the levels, and the published 0.6 to 0.7 uS",
-                "scatter",
-                "level_spreads",
-                x="nominal",
-                y="spread",
-                lines=(
-                    ReferenceLine(float(low), label="published, least"),
-                    ReferenceLine(float(high), label="published, most"),
-                ),
-            ),
+        ends = (
+            ReferenceLine(float(low), label="published, least"),
+            ReferenceLine(float(high), label="published, most"),
         )
+        # A logarithmic scale, as level 0 is narrow and would hide the others
+        return (
+            Figure("levels", "Levels of all chips", "histogram", "level_cells", x="conductance", by="level",
+                   y_scale="log"),
+            Figure("level_spreads", "Spread of the levels, and the published 0.6 to 0.7 uS", "scatter",
+                   "level_spreads", x="nominal", y="spread", lines=ends),
+        )  # fmt: skip
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program 400 cells on every chip."""

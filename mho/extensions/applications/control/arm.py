@@ -222,14 +222,10 @@ class Arm(Application):
     radius = FloatParameter("Radius of the path", units="m", minimum=1e-6, maximum=100.0, default=0.2)
     steps = IntegerParameter("Points of the path", minimum=2, maximum=1000, default=40)
     damping = FloatParameter("Damping", units="m", minimum=1e-4, maximum=10.0, default=0.1)
-    matrix = ListParameter(
-        "Matrix on the chip, each step's own, or an earlier one while few cycles do",
-        choices=["anew", "held"],
-        default="anew",
-    )
-    leaf = IntegerParameter(
-        "Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64, default=3
-    )
+    matrix = ListParameter("Matrix on the chip, each step's own, or an earlier one while few cycles do",
+                           choices=["anew", "held"], default="anew")  # fmt: skip
+    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64,
+                            default=3)  # fmt: skip
 
     def check(self) -> Motion:
         """Make the arm and its path, and count the points beyond its reach."""

@@ -204,20 +204,15 @@ class Kalman(Application):
     tracks = IntegerParameter("Number of made tracks, followed at once", minimum=1, maximum=200, default=10)
     steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
     sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
-    noise = FloatParameter(
-        "Standard deviation of the first sensor; each further one has half as much more", units="m",
-        minimum=1e-6, maximum=1e6, default=40.0,
-    )  # fmt: skip
-    shared = FloatParameter(
-        "Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2
-    )
+    noise = FloatParameter("Standard deviation of the first sensor; each further one has half as much more",
+                           units="m", minimum=1e-6, maximum=1e6, default=40.0)  # fmt: skip
+    shared = FloatParameter("Share of their variance that sensors have in common", minimum=0.0, maximum=0.95,
+                            default=0.2)  # fmt: skip
     interval = FloatParameter("Time between measurements", units="s", minimum=1e-6, maximum=1e6, default=1.0)
-    acceleration = FloatParameter(
-        "Standard deviation of random accelerations", units="m/s^2", minimum=1e-6, maximum=1e6, default=3.0
-    )
-    gap = IntegerParameter(
-        "Steps without a measurement, in the middle of a made track", minimum=0, maximum=100, default=6
-    )
+    acceleration = FloatParameter("Standard deviation of random accelerations", units="m/s^2", minimum=1e-6,
+                                  maximum=1e6, default=3.0)  # fmt: skip
+    gap = IntegerParameter("Steps without a measurement, in the middle of a made track", minimum=0,
+                           maximum=100, default=6)  # fmt: skip
     gain = ListParameter(
         "Covariance on the chip, the steady one held for all, each step's own, or the gain steady too",
         choices=list(GAINS),
@@ -259,45 +254,17 @@ class Kalman(Application):
             for side, one in zip(("lower", "upper"), consistency_interval(freedom, tracks), strict=True)
         )
         known = given.states is not None
+        errors = Figure("errors", table="steps", x="time", y=("measured_error", "estimate_error", "expected_error"),
+                        y_scale="log", title="Errors of position")  # fmt: skip
         figures = (
-            Figure(
-                "track",
-                table="path",
-                x="x",
-                y=(*(("truth",) if known else ()), "measured", "estimate"),
-                title="Track of the first target",
-            ),
-            *(
-                (
-                    Figure(
-                        "errors",
-                        table="steps",
-                        x="time",
-                        y=("measured_error", "estimate_error", "expected_error"),
-                        y_scale="log",
-                        title="Errors of position",
-                    ),
-                )
-                if known
-                else ()
-            ),
-            Figure(
-                "consistency",
-                table="steps",
-                x="time",
-                y="nis",
-                lines=lines,
-                title="Normalised innovation squared, mean of the tracks",
-            ),
-            Figure(
-                "digital",
-                table="steps",
-                x="time",
-                y="error_to_digital",
-                y_scale="log",
-                title="Distance from the digital filter",
-            ),
-        )
+            Figure("track", table="path", x="x", y=(*(("truth",) if known else ()), "measured", "estimate"),
+                   title="Track of the first target"),
+            *((errors,) if known else ()),
+            Figure("consistency", table="steps", x="time", y="nis", lines=lines,
+                   title="Normalised innovation squared, mean of the tracks"),
+            Figure("digital", table="steps", x="time", y="error_to_digital", y_scale="log",
+                   title="Distance from the digital filter"),
+        )  # fmt: skip
         return Layout((PATH, STEPS, MATRICES), default="steps", figures=figures)
 
     def run_title(self) -> str:

@@ -305,9 +305,7 @@ FIGURES = (
     Figure("angles", kind="scatter", table="buses", x="bus", y=("angle", "digital_angle"),
            title="Angles of the buses"),
 )  # fmt: skip
-PICTURE = Figure(
-    "grid", table="grid", x="x", y="y", by="rank", title="Flows: wedges point with them",
-)  # fmt: skip
+PICTURE = Figure("grid", table="grid", x="x", y="y", by="rank", title="Flows: wedges point with them")
 
 
 class PowerFlow(Application):
@@ -317,9 +315,8 @@ class PowerFlow(Application):
 
     network = Parameter("Network, ieee14 or a case file of MATPOWER", default="ieee14")
     scenarios = IntegerParameter("Random loads", minimum=0, maximum=1000, default=40)
-    spread = FloatParameter(
-        "Standard deviation of each load, as a share of it", minimum=0.0, maximum=2.0, default=0.1
-    )
+    spread = FloatParameter("Standard deviation of each load, as a share of it", minimum=0.0, maximum=2.0,
+                            default=0.1)  # fmt: skip
     outages = BooleanParameter("Outage of each line in turn", default=True)
 
     def check(self) -> Network:
@@ -345,20 +342,8 @@ class PowerFlow(Application):
         """Declare flows, angles, scenarios and outages."""
         network: Network = plan.given
         lines = np.arange(len(network.ends))
-        maps = (
-            (
-                Map(
-                    "flow_after_outage",
-                    "W",
-                    lines,
-                    lines,
-                    "flow on a line, row, after the outage of another, column",
-                    images=1,
-                ),
-            )
-            if self.outages
-            else ()
-        )
+        title = "flow on a line, row, after the outage of another, column"
+        maps = (Map("flow_after_outage", "W", lines, lines, title, images=1),) if self.outages else ()
         present = {"scenarios": bool(self.scenarios), "flow_after_outage": bool(self.outages)}
         figures = tuple(one for one in FIGURES if present.get(one.name, True))
         drawn = () if network.places is None else (PICTURE,)

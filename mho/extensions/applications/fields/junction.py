@@ -234,20 +234,15 @@ class Junction(Application):
     title: ClassVar[str] = "p-n junction in equilibrium"
     seed = None  # nothing is drawn
 
-    acceptors = FloatParameter(
-        "Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26, default=1e23
-    )
+    acceptors = FloatParameter("Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26,
+                               default=1e23)  # fmt: skip
     donors = FloatParameter("Doping of the n side", units="1/m^3", minimum=-1e30, maximum=1e26, default=2e22)
     temperature = FloatParameter("Temperature", units="K", minimum=100.0, maximum=600.0, default=300.0)
     points = IntegerParameter("Points along the bar", minimum=4, maximum=MOST_POINTS, default=64)
-    length = FloatParameter(
-        "Length of the bar, by the depletion width unless given", units="m", minimum=1e-9, maximum=1e-2
-    )
-    jacobian = ListParameter(
-        "Matrix of Newton's steps, each programmed anew, or the first one held for all",
-        choices=["anew", "held"],
-        default="anew",
-    )
+    length = FloatParameter("Length of the bar, by the depletion width unless given", units="m", minimum=1e-9,
+                            maximum=1e-2)  # fmt: skip
+    jacobian = ListParameter("Matrix of Newton's steps, each programmed anew, or the first one held for all",
+                             choices=["anew", "held"], default="anew")  # fmt: skip
     max_steps = IntegerParameter("Most steps", minimum=1, maximum=MOST_STEPS, default=12)
 
     def check(self) -> JunctionModel:

@@ -227,9 +227,8 @@ class Eigenvector(Application):
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
-    shift = FloatParameter(
-        "Shift near the eigenvalue asked for, the dominant one's unless given", minimum=-1e12, maximum=1e12
-    )
+    shift = FloatParameter("Shift near the eigenvalue asked for, the dominant one's unless given",
+                           minimum=-1e12, maximum=1e12)  # fmt: skip
     steps = IntegerParameter("Most steps of each iteration", minimum=1, maximum=1000, default=30)
 
     def check(self) -> Spectrum:
@@ -301,21 +300,18 @@ class Eigenvector(Application):
                 "WARNING",
             )
         return ApplicationResult.of({
-            "eigenvalue": best.value,
-            "eigenvalue_lapack": given.value,
-            "value_error": abs(best.value - given.value) / given.scale,
-            "residual": best.residual,
-            "angle": (given.angle(best.vector), "rad"),
-            "converged": best.residual <= tolerance,
-            "dominant": given.dominant,
-            "multiplicity": given.space.shape[1],
-            "shift": given.shift,
+            "eigenvalue": best.value, "eigenvalue_lapack": given.value,
+            "value_error": abs(best.value - given.value) / given.scale, "residual": best.residual,
+            "angle": (given.angle(best.vector), "rad"), "converged": best.residual <= tolerance,
+            "dominant": given.dominant, "multiplicity": given.space.shape[1], "shift": given.shift,
             "products_from": "analogue" if held.products_on_chip else "float64",
             **{f"{name}_steps": len(steps) - 1 for name, steps in found.items()},
             **{f"{name}_residual": min(one.residual for one in steps) for name, steps in found.items()},
-            **{f"{name}_angle": (min(given.angle(one.vector) for one in steps), "rad") for name, steps in found.items()},
-            "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"),
-            "encoding": encoding,
+            **{
+                f"{name}_angle": (min(given.angle(one.vector) for one in steps), "rad")
+                for name, steps in found.items()
+            },
+            "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"), "encoding": encoding,
             **costs,
         })  # fmt: skip
 

@@ -175,9 +175,8 @@ class PageRank(Application):
     file_form = ListParameter("Form of the file", choices=list(FORMATS), default="auto")
     damping = FloatParameter("Damping", minimum=0.01, maximum=0.999, default=0.85)
     restart = Parameter("Nodes at which walks restart, separated by commas, all unless given")
-    cycles = IntegerParameter(
-        "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=8
-    )
+    cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
+                              default=8)  # fmt: skip
 
     def check(self) -> Ranking:
         """Read the graph, and make its system."""

@@ -77,9 +77,8 @@ class PseudoInverse(Application):
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
     features = Parameter("Columns of a sample table, separated by commas, well-conditioned ones unless given")
-    cycles = IntegerParameter(
-        "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=16
-    )
+    cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
+                              default=16)  # fmt: skip
 
     def check(self) -> Rectangular:
         """Read the matrix, and refuse one whose rank is below its smaller side."""

@@ -394,15 +394,12 @@ class Regression(Application):
     penalty = Parameter(
         "Penalty on squared weights of standardised columns, one or several separated by commas"
     )
-    circuit = ListParameter(
-        "Circuit of linear and ridge regression", choices=list(CIRCUITS), default="normal"
-    )
-    hessian = ListParameter(
-        "Hessian of logistic regression that is held", choices=list(HESSIANS), default="first"
-    )
-    cycles = IntegerParameter(
-        "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=20
-    )
+    circuit = ListParameter("Circuit of linear and ridge regression", choices=list(CIRCUITS),
+                            default="normal")  # fmt: skip
+    hessian = ListParameter("Hessian of logistic regression that is held", choices=list(HESSIANS),
+                            default="first")  # fmt: skip
+    cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
+                              default=20)  # fmt: skip
 
     def check(self) -> RegressionTask:
         """Read the table, and refuse one that does not determine the model."""

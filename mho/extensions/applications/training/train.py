@@ -69,36 +69,26 @@ class Train(Application):
     optimiser = ListParameter("Optimiser", choices=["all", "second-order", "sgd", "adam"], default="all")
     epochs = IntegerParameter("Epochs", minimum=1, maximum=1000, default=6)
     seeds = IntegerParameter("Trainings of each optimiser", minimum=1, maximum=100, default=5)
-    batch = IntegerParameter(
-        "Samples in a batch, a quarter of all unless given", minimum=1, maximum=1_000_000
-    )
-    target = FloatParameter(
-        "Validation loss to reach, the data set's unless given", minimum=1e-6, maximum=100.0
-    )
-    cycles = Parameter(
-        "Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3", default="1,3"
-    )
+    batch = IntegerParameter("Samples in a batch, a quarter of all unless given", minimum=1,
+                             maximum=1_000_000)  # fmt: skip
+    target = FloatParameter("Validation loss to reach, the data set's unless given", minimum=1e-6,
+                            maximum=100.0)  # fmt: skip
+    cycles = Parameter("Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3",
+                       default="1,3")  # fmt: skip
     refresh = IntegerParameter("Steps between refreshes of the factors, two epochs unless given", minimum=1)
-    moved = FloatParameter(
-        "Relative change of a factor above which it is programmed again", minimum=0.0, maximum=10.0,
-        default=0.1,
-    )  # fmt: skip
-    validation = FloatParameter(
-        "Share of the samples to validate with", minimum=0.01, maximum=0.99, default=0.33
-    )
+    moved = FloatParameter("Relative change of a factor above which it is programmed again", minimum=0.0,
+                           maximum=10.0, default=0.1)  # fmt: skip
+    validation = FloatParameter("Share of the samples to validate with", minimum=0.01, maximum=0.99,
+                                default=0.33)  # fmt: skip
     rate = FloatParameter("Learning rate of SGD or Adam, searched unless given", minimum=1e-9, maximum=1e3)
     momentum = FloatParameter("Momentum, searched unless given", minimum=0.0, maximum=0.9999)
-    trust = FloatParameter(
-        "Largest change of a second-order step, searched unless given", minimum=1e-9, maximum=1e6
-    )
+    trust = FloatParameter("Largest change of a second-order step, searched unless given", minimum=1e-9,
+                           maximum=1e6)  # fmt: skip
     damping = FloatParameter("Damping of the factors, searched unless given", minimum=1e-6, maximum=1e6)
-    operation = FloatParameter(
-        "Energy of a digital operation, that of an H100 at its limit", units="J", minimum=1e-18,
-        default=H100_JOULES,
-    )  # fmt: skip
-    bits = IntegerParameter(
-        "Precision of a factor that is refined", units="bit", minimum=3, maximum=44, default=12
-    )
+    operation = FloatParameter("Energy of a digital operation, that of an H100 at its limit", units="J",
+                               minimum=1e-18, default=H100_JOULES)  # fmt: skip
+    bits = IntegerParameter("Precision of a factor that is refined", units="bit", minimum=3, maximum=44,
+                            default=12)  # fmt: skip
 
     def check(self) -> Given:
         """Read the data, and see whether network, batch and optimisers fit it."""
@@ -164,18 +154,15 @@ class Train(Application):
         chosen = {kind: self._search(kind, given.task, searching, stream) for kind in given.kinds}
         outcomes = [
             OptimiserOutcome(
-                kind,
-                NUMBERS[kind],
-                chosen[kind],
+                kind, NUMBERS[kind], chosen[kind],
                 [
-                    self._follow(
-                        Trainings(given.task).digital(kind, chosen[kind], seed), NUMBERS[kind], place, stream
-                    )
+                    self._follow(Trainings(given.task).digital(kind, chosen[kind], seed), NUMBERS[kind],
+                                 place, stream)
                     for place, seed in enumerate(seeds)
                 ],
             )
             for kind in given.kinds
-        ]
+        ]  # fmt: skip
         costs: dict[str, Any] = {}
         if given.cycles:
             with self.holding(plan, bench, stream) as holder:
@@ -305,31 +292,24 @@ class Train(Application):
                 taken = trained.to_target(task.target)
                 programmed = trained.factors_by(taken["epochs"])
                 stream.record(
-                    "refreshes",
-                    interval=interval,
-                    seed=place,
-                    epochs=finite(taken["epochs"]),
+                    "refreshes", interval=interval, seed=place, epochs=finite(taken["epochs"]),
                     matrices=finite(taken["matrices"]),
                     pulses=finite(
-                        sum(pulses.get(one, np.nan) for one in programmed)
-                        if np.isfinite(taken["epochs"])
-                        else np.inf
+                        sum(pulses.get(one, np.nan) for one in programmed) if np.isfinite(taken["epochs"]) else np.inf,
                     ),
-                )
+                )  # fmt: skip
 
     def _record(self, outcome: OptimiserOutcome, target: float, stream: Stream) -> None:
         for place, trained in enumerate(outcome.trained):
             taken = trained.to_target(target)
             stream.record(
-                "to_target",
-                optimiser=outcome.number,
-                seed=place,
+                "to_target", optimiser=outcome.number, seed=place,
                 joules=finite(taken["chip_joules"] + float(self.operation) * taken["operations"]),
                 **{
                     name: finite(taken[name])
                     for name in ("epochs", "operations", "matrices", "inversions", "pulses", "chip_seconds")
                 },
-            )
+            )  # fmt: skip
 
     def _fixed(self, kind: str) -> dict[str, float]:
         """Return the settings of an optimiser that were given."""

@@ -68,23 +68,19 @@ def result_of(
     rows = [_row(one, task, operation) for one in outcomes]
     medians = {one.key: row["epochs"]["median"] for one, row in zip(outcomes, rows, strict=True)}
     summary = {
-        "in_words": in_words(rows, task),
-        "target": task.target,
-        "network": ",".join(map(str, task.sizes)),
+        "in_words": in_words(rows, task), "target": task.target, "network": ",".join(map(str, task.sizes)),
         "epochs": medians,
         "fewer_epochs": fewer(
             {one.key: [taken["epochs"] for taken in _taken(one, task)] for one in outcomes},
             max(one.evaluations[-1].epoch for outcome in outcomes for one in outcome.trained),
         ),
-        "optimisers": rows,
-        "joules_an_operation": operation,
+        "optimisers": rows, "joules_an_operation": operation,
         **{name: one[0] if isinstance(one, tuple) else one for name, one in costs.items()},
         "training_seconds": {
             one.key: _spread([taken["seconds"] for taken in _taken(one, task)])
-            for one in outcomes
-            if not one.cycles
+            for one in outcomes if not one.cycles
         },
-    }
+    }  # fmt: skip
     return TrainingResult(summary)
 
 

@@ -270,28 +270,21 @@ class Mimo(Application):
     antennas = IntegerParameter("Antennas", minimum=1, maximum=4096, default=published_rates.ANTENNAS)
     users = IntegerParameter("Users", minimum=1, maximum=512, default=published_rates.USERS)
     channel = Parameter("File of the channel, antennas x users, instead of Rayleigh fading")
-    constellation = ListParameter(
-        "Points of the constellation", choices=list(SIZES), default=published_rates.POINTS
-    )
-    snr = Parameter(
-        "Signal-to-noise ratios in dB, as 1.33, 5.42", default=", ".join(map(str, published_rates.RATIOS))
-    )
-    detector = ListParameter(
-        "zf, zero forcing, or mmse, minimum mean square error", choices=list(METHODS), default=ZERO_FORCING
-    )
+    constellation = ListParameter("Points of the constellation", choices=list(SIZES),
+                                  default=published_rates.POINTS)  # fmt: skip
+    snr = Parameter("Signal-to-noise ratios in dB, as 1.33, 5.42",
+                    default=", ".join(map(str, published_rates.RATIOS)))  # fmt: skip
+    detector = ListParameter("zf, zero forcing, or mmse, minimum mean square error", choices=list(METHODS),
+                             default=ZERO_FORCING)  # fmt: skip
     link = ListParameter("uplink, detection, or downlink, precoding", choices=list(LINKS), default=UPLINK)
     cycles = IntegerParameter("Cycles", minimum=1, maximum=50, default=3)
-    bits_per_point = IntegerParameter(
-        "Bits sent at each ratio, up to whole vectors", minimum=1, maximum=100_000_000, default=100_000
-    )
+    bits_per_point = IntegerParameter("Bits sent at each ratio, up to whole vectors", minimum=1,
+                                      maximum=100_000_000, default=100_000)  # fmt: skip
     image = Parameter("Image sent instead of random bits, sample or a file")
-    bits = IntegerParameter(
-        "Precision with which the matrix is held", units="bit", minimum=3, maximum=44, default=12
-    )
-    correction_bits = IntegerParameter(
-        "Precision of what a cycle adds, as the products take it", units="bit", minimum=3, maximum=24,
-        default=6,
-    )  # fmt: skip
+    bits = IntegerParameter("Precision with which the matrix is held", units="bit", minimum=3, maximum=44,
+                            default=12)  # fmt: skip
+    correction_bits = IntegerParameter("Precision of what a cycle adds, as the products take it", units="bit",
+                                       minimum=3, maximum=24, default=6)  # fmt: skip
     encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
 
     def check(self) -> LinkSetting:

@@ -119,16 +119,10 @@ def _images(
     order: tuple[int | None, ...] = (None, *range(1, len(names)), 0)
     rows, columns = (np.arange(length) for length in shape)
     maps = tuple(
-        Map(
-            image_map(one),
-            "",
-            rows,
-            columns,
-            "image sent" if one is None else f"image received, {names[one]}",
-            images=ratios,
-        )
+        Map(image_map(one), "", rows, columns,
+            "image sent" if one is None else f"image received, {names[one]}", images=ratios)
         for one in order
-    )
+    )  # fmt: skip
     figure = Figure(
         "image", map=tuple(one.name for one in maps), colours="grey", title="Image at the highest SNR"
     )

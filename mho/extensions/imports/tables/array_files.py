@@ -273,7 +273,7 @@ def _of_hdf5(path: Path, dataset: str) -> Arrays:
             if wanted and name not in wanted and short not in wanted:
                 found[name] = np.broadcast_to(
                     np.zeros((), one.dtype), one.shape
-                )  # only told, if none is found
+                )  # for the message, if none is
                 continue
             rows = one.attrs.get(ROWS)
             found[name if name in wanted or not wanted else short] = (

@@ -133,10 +133,8 @@ def _as_marked(
     first = split[begin][0]
     own = split[begin][1]
     if not header and (plain.number(own[0]) is None or not own[0]):
-        header, first = (
-            tuple(own),
-            first + 1,
-        )  # a name, or none, above row numbers; numbers of columns beside it
+        # A name, or none, above row numbers; numbers of columns beside it
+        header, first = tuple(own), first + 1
     elif not header:
         header = _commented(head, first, plain, width)
     good = sum(2 * numbers - width for numbers, of in counts[begin:] if of == width)

@@ -88,21 +88,8 @@ LONGEST = 400  # characters of a number at most: a double in full has 325
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 # What stands for a value that was not measured
 MISSING = {
-    "",
-    "nan",
-    "na",
-    "n/a",
-    "null",
-    "none",
-    "-",
-    "--",
-    "#n/a",
-    "inf",
-    "+inf",
-    "-inf",
-    "overflow",
-    "---",
-}
+    "", "nan", "na", "n/a", "null", "none", "-", "--", "---", "#n/a", "inf", "+inf", "-inf", "overflow",
+}  # fmt: skip
 # Sizes between which SCPI (1999.0, 7.2.1.4 and 7.2.1.5) writes what is infinite, or no number
 OVERFLOW = 9.9e37, 9.92e37
 _NUMBER = re.compile(NUMBER)

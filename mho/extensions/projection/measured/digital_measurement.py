@@ -60,11 +60,8 @@ def measure(
     """
     wanted = [
         (size, bits, method)
-        for size in sizes
-        for bits in DTYPES
-        for method in METHODS
-        if method in library.methods
-    ]
+        for size in sizes for bits in DTYPES for method in METHODS if method in library.methods
+    ]  # fmt: skip
     points = []
     for done, (size, bits, method) in enumerate(wanted):
         progress(done, len(wanted))
