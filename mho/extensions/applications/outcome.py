@@ -42,6 +42,16 @@ def say_unconverged(stream: Stream, answers: HeldAnswers, bits: int, what: str) 
         )
 
 
+def is_blank(value: Any) -> bool:
+    """Return whether a parameter was left out, or is an empty text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def name_of(source: Any, otherwise: str) -> str:
+    """Return the name of a file or a sample, for titles; of anything else what it is."""
+    return Path(source).name if isinstance(source, str | Path) else otherwise
+
+
 # Numbers of a result that count what does not have the bits asked for, and what these are
 SHORT = {
     "steps_short_of_bits": "step", "systems_short_of_bits": "system", "solutions_short_of_bits": "solution",

@@ -167,9 +167,9 @@ class CentredData:
 
     # (samples, features): centred where there is an intercept, rows scaled by the square roots of the weights
     x: Floats
-    y: Floats  # (samples, targets): Likewise
+    y: Floats  # (samples, targets): likewise
     x_means: Floats  # (features,): what was subtracted; zeros without an intercept
-    y_means: Floats  # (targets,): Likewise
+    y_means: Floats  # (targets,): likewise
 
     @classmethod
     def of(cls, x: Floats, y: Floats, weights: Floats | None, intercept: bool) -> CentredData:

@@ -28,12 +28,6 @@ def solve_operations(size: ArrayLike) -> Floats:
     return n**3 / 3.0 + 2.5 * n**2 + n / 6.0
 
 
-def lu_operations(size: ArrayLike) -> Floats:
-    """Return the operations of LU and two triangular systems, of a general matrix: ``2/3 N^3 + 3/2 N^2 - 7/6 N``."""
-    n = np.asarray(size, dtype=np.float64)
-    return 2.0 / 3.0 * n**3 + 1.5 * n**2 - 7.0 / 6.0 * n
-
-
 def inverse_operations(size: ArrayLike) -> Floats:
     """Return the operations of a whole inverse by LU: ``2 N^3`` (Golub and Van Loan, section 3.2)."""
     return 2.0 * np.asarray(size, dtype=np.float64) ** 3

@@ -66,22 +66,6 @@ def least_feedback(row_capacitance: ArrayLike, conductance: ArrayLike, bandwidth
     return np.asarray(np.sqrt(np.asarray(row_capacitance) * np.asarray(conductance) / unity))
 
 
-def bandwidth_for(
-    time: ArrayLike, eigenvalue: ArrayLike, row_capacitance: ArrayLike, conductance: ArrayLike, load: ArrayLike,
-    error: ArrayLike = 0.01,
-) -> Floats:  # fmt: skip
-    """Return the gain-bandwidth product with which a loop settles within `time`, with the least C_f that is stable, Hz.
-
-    Solves ``t lambda_min / ln(1 / error) = D u^2 + sqrt(C_in G) u`` for ``u = w_u^(-1/2)``. The other parameters are
-    those of `settling_time` and `least_feedback`.
-    """
-    allowed = np.asarray(time) * np.asarray(eigenvalue) / np.log(1.0 / np.asarray(error))
-    held = np.sqrt(np.asarray(row_capacitance) * np.asarray(conductance))
-    load = np.asarray(load, dtype=np.float64)
-    root = (np.sqrt(held**2 + 4.0 * load * allowed) - held) / (2.0 * load)
-    return np.asarray(1.0 / (2.0 * np.pi * root**2), dtype=np.float64)
-
-
 LEVELS = (0.05, 0.95)  # quantiles that a band lies between
 
 

@@ -65,7 +65,7 @@ class System:
     # matrix, rhs: (n, n), (n,): A and b
     matrix: NDArray[Any]
     rhs: NDArray[Any]
-    # solution, error: (n,): x, and a proved bound of \|x - x*\|, element by element
+    # solution, error: (n,): x, and a proved bound of |x - x*|, element by element
     solution: NDArray[Any]
     error: NDArray[np.float64]
 
@@ -75,7 +75,7 @@ class Answer:
     """What a solver made of a system."""
 
     id: str  # of the system
-    # "converged", "not converged", "refused": What it says of its solution: "converged" claims 24 bits
+    # "converged", "not converged", "refused": what it says of its solution: "converged" claims 24 bits
     verdict: str
     solution: NDArray[Any] | None = None  # (n,): x; None where it refused
     cycles: int = 0  # corrections added to the solution

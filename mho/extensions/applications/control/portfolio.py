@@ -11,7 +11,6 @@ system is symmetric and indefinite. It does not depend on r: a whole frontier is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,13 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    digital_solution,
+    is_blank,
+    name_of,
+    relative_error,
+)
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Table
@@ -145,7 +150,7 @@ class Portfolio(Application):
     def check(self) -> Market:
         """Read or make the returns."""
         super().check()
-        if self.returns is None or (isinstance(self.returns, str) and not self.returns.strip()):
+        if is_blank(self.returns):
             daily = made_market(self.assets, self.days, np.random.default_rng(int(self.seed)))
         else:
             given = load_matrix(self.returns, square=False)
@@ -174,8 +179,8 @@ class Portfolio(Application):
 
     def run_title(self) -> str:
         """Return whose returns they are."""
-        own = isinstance(self.returns, str | Path) and str(self.returns).strip()
-        return f"Portfolio, {Path(self.returns).name if own else f'{self.assets} assets'}"
+        made = f"{self.assets} assets"
+        return f"Portfolio, {made if is_blank(self.returns) else name_of(self.returns, made)}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the optimality conditions, answer all wanted returns at once, compare."""

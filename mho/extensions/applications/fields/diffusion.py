@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +21,7 @@ from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
 from mho.extensions.applications.fields.electrostatics import grounded, system
 from mho.extensions.applications.fields.poisson import check_unknowns
-from mho.extensions.applications.outcome import ApplicationResult, relative_error
+from mho.extensions.applications.outcome import ApplicationResult, is_blank, name_of, relative_error
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -104,12 +103,6 @@ def _kernel(x: Floats, centre: float, spread: float) -> Floats:
     return np.asarray(WIDTH / np.sqrt(variance) * bumps.sum(axis=0))
 
 
-def mode_factor(n: int, ratio: float, theta: float) -> float:
-    """Return the factor by which one step shrinks the slowest sine mode, exactly, on the grid."""
-    eigenvalue = 8.0 * np.sin(np.pi / (2.0 * n)) ** 2
-    return float((1.0 - (1.0 - theta) * ratio * eigenvalue) / (1.0 + theta * ratio * eigenvalue))
-
-
 PROFILES = 4  # moments at which a profile through the middle is drawn, besides the first
 LARGEST_RATIO = 1e4  # of D dt / h^2: beyond it a step is no step but the end of the diffusion
 
@@ -172,7 +165,7 @@ class Diffusion(Application):
     def check(self) -> Spreading:
         """Make or read what diffuses, and refuse grids that are too large and steps that are none."""
         super().check()
-        if self.field is None or (isinstance(self.field, str) and not self.field.strip()):
+        if is_blank(self.field):
             check_unknowns(self.size)
             start, name = closed_form(self.start, self.size, 0.0), self.start
         else:
@@ -202,8 +195,8 @@ class Diffusion(Application):
 
     def run_title(self) -> str:
         """Return what diffuses, and how."""
-        own = Path(self.field).name if isinstance(self.field, str | Path) and str(self.field).strip() else ""
-        return f"Diffusion, {own or self.start}, {self.scheme}, {self.steps} steps"
+        what = self.start if is_blank(self.field) else name_of(self.field, self.start)
+        return f"Diffusion, {what}, {self.scheme}, {self.steps} steps"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the implicit matrix and step, beside the same steps digitally."""

@@ -18,7 +18,6 @@ from scipy.fft import dstn, idstn
 from mho.array_types import Floats
 from mho.errors import InputError
 
-WALLS = ("left", "right", "top", "bottom")
 # Rayleigh's second lattice sum of a square array of cylinders, with the factor that his formula has it with
 LATTICE_SUM = 0.305827
 
@@ -28,7 +27,7 @@ class Electrostatics:
     """What makes a potential."""
 
     source: Floats  # (n, n): f, the charge density over the vacuum's permittivity, V/m^2
-    permittivity: Floats  # (n, n): Relative, positive
+    permittivity: Floats  # (n, n): relative, positive
     fixed: NDArray[np.bool_]  # (n, n): the cells of electrodes
     potential: Floats  # (n, n): their potential, V
     # Potential of the left, right, top and bottom wall, V; None insulates

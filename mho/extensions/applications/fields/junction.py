@@ -106,11 +106,6 @@ class JunctionModel:
         return float(elementary_charge * self.intrinsic * self.step**2 / (SILICON * epsilon_0 * self.thermal))
 
     @property
-    def neutral(self) -> Floats:
-        """Phi where no field is: asinh(N / 2 ni)."""
-        return np.arcsinh(self.doping / (2.0 * self.intrinsic))
-
-    @property
     def built_in(self) -> float:
         """kT/q ln(NA ND / ni^2), V."""
         return float(self.thermal * np.log(self.acceptors * self.donors / self.intrinsic**2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +23,13 @@ from mho.extensions.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    digital_solution,
+    is_blank,
+    name_of,
+    relative_error,
+)
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -256,7 +261,7 @@ class Poisson(Application):
     def check(self) -> Boxed:
         """Make the system, or read the charges, and refuse grids that are too large."""
         super().check()
-        if self.source is None or (isinstance(self.source, str) and not self.source.strip()):
+        if is_blank(self.source):
             check_unknowns(self.size)
             problem = PRESETS[self.arrangement](self.size)
         else:
@@ -293,7 +298,7 @@ class Poisson(Application):
     def run_title(self) -> str:
         """Return the arrangement and the grid."""
         if self.source is not None:
-            return f"Poisson, {Path(self.source).name if isinstance(self.source, str | Path) else 'array'}"
+            return f"Poisson, {name_of(self.source, 'array')}"
         return f"Poisson, {self.arrangement}, {self.size} x {self.size}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:

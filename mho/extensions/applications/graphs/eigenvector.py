@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +26,7 @@ from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.extensions.applications.graphs.graph_files import load_graph, sample_graphs
 from mho.extensions.applications.near_matrix import worth_of
-from mho.extensions.applications.outcome import ApplicationResult, concluded
+from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, Parameter, Stream, quantity
 from mho.procedures.equations import DirectSolve, Work
@@ -272,8 +271,7 @@ class Eigenvector(Application):
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
-        name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
-        return f"Eigenvector of {name}"
+        return f"Eigenvector of {name_of(self.matrix, 'a matrix')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold A - s I once, and iterate with it in three ways."""

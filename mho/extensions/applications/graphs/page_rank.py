@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from mho.extensions.applications.outcome import (
     ApplicationResult,
     beside_digital,
     concluded,
+    name_of,
     relative_error,
     say_unconverged,
 )
@@ -207,7 +207,7 @@ class PageRank(Application):
 
     def run_title(self) -> str:
         """Return the name of the graph."""
-        return f"PageRank of {_name(self.graph)}"
+        return f"PageRank of {name_of(self.graph, 'a graph')}"
 
     def _say_of(self, graph: Graph, stream: Stream) -> None:
         """Say how a file was read, and which nodes have no link out."""
@@ -297,7 +297,3 @@ def _places(graph: Graph, wanted: Any) -> NDArray[np.int64] | None:
 def _some(graph: Graph, places: Any) -> str:
     named = [graph.labels[one] for one in places[:NAMED]]
     return ", ".join(named) + (", ..." if len(places) > NAMED else "")
-
-
-def _name(source: Any) -> str:
-    return Path(source).name if isinstance(source, (str, Path)) else "a graph"

@@ -27,7 +27,7 @@ from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.extensions.applications.image_files import read_image
-from mho.extensions.applications.outcome import ApplicationResult, concluded
+from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream, percent
 from mho.procedures.equations import DirectSolve, SampledWorth, Work, solve_directly
@@ -284,8 +284,7 @@ class Factorisation(Application):
 
     def run_title(self) -> str:
         """Return the name of the picture."""
-        name = Path(self.picture).name if isinstance(self.picture, (str, Path)) else "a picture"
-        return f"Factorisation of {name}"
+        return f"Factorisation of {name_of(self.picture, 'a picture')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Factorise with every rank on the chip and in float64, from the same start."""

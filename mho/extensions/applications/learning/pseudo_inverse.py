@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +13,7 @@ from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
 from mho.extensions.applications.learning.linear_model import inverse_by_qr, singular_values, standardised
 from mho.extensions.applications.learning.tables import load_regressors, sample_tables
-from mho.extensions.applications.outcome import ApplicationResult, relative_error, say_unconverged
+from mho.extensions.applications.outcome import ApplicationResult, name_of, relative_error, say_unconverged
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Solve, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, ReferenceLine, Table
@@ -145,8 +144,7 @@ class PseudoInverse(Application):
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
-        name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
-        return f"Pseudo-inverse of {name}"
+        return f"Pseudo-inverse of {name_of(self.matrix, 'a matrix')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the loop, answer all unit vectors in one step, over the cycles, and refined."""

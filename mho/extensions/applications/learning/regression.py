@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +37,8 @@ from mho.extensions.applications.outcome import (
     ApplicationResult,
     beside_digital,
     concluded,
+    is_blank,
+    name_of,
     relative_error,
     say_unconverged,
     worst_error,
@@ -460,8 +461,7 @@ class Regression(Application):
     def run_title(self) -> str:
         """Return the kind and the name of the table."""
         source = SAMPLES[self.kind] if self.table is None or self.table == "" else self.table
-        name = Path(source).name if isinstance(source, (str, Path)) else "a table"
-        return f"{str(self.kind).capitalize()} regression of {name}"
+        return f"{str(self.kind).capitalize()} regression of {name_of(source, 'a table')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Fit on the chip, compare with the digital fit, record."""
@@ -503,7 +503,7 @@ class Regression(Application):
 
 def _penalties(given: Any, kind: str) -> tuple[float, ...]:
     """Return the penalties in ascending order."""
-    if given is None or (isinstance(given, str) and not given.strip()):
+    if is_blank(given):
         given = RIDGE_PENALTIES if kind == "ridge" else "0"
     texts = [one.strip() for one in str(given).split(",") if one.strip()]
     try:

@@ -67,7 +67,7 @@ def check_room(size: int, bench: Bench, cycles: int, bits: int) -> None:
 class ChipInverse:
     """An inverse as the chip found it."""
 
-    inverse: Floats  # (n, n): Symmetric
+    inverse: Floats  # (n, n): symmetric
     error: float  # relative to the inverse in float64, Frobenius norm
     # Largest relative error of a direction: the spectral radius of I - X A, X being the inverse found. From 1
     # on a step goes uphill along some direction, which few of the entries of X tell: it is one of large

@@ -107,8 +107,3 @@ def noise_at(snr: float, signal: Complexes, noise: Complexes) -> Complexes:
     `snr`: dB; of all antennas and all vectors together. `signal`, `noise` (antennas, vectors).
     """
     return np.asarray(noise * (np.linalg.norm(signal) / np.linalg.norm(noise) * 10.0 ** (-snr / 20.0)))
-
-
-def measured_snr(signal: Complexes, noise: Complexes) -> float:
-    """Return 20 log10(||signal|| / ||noise||), dB."""
-    return float(20.0 * np.log10(np.linalg.norm(signal) / np.linalg.norm(noise)))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,7 +22,7 @@ from mho.array_types import Bytes, Complexes, Floats
 from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
 from mho.extensions.applications.application import Application, MatrixHolder, Prepared
-from mho.extensions.applications.outcome import ApplicationResult, concluded
+from mho.extensions.applications.outcome import ApplicationResult, concluded, is_blank
 from mho.extensions.applications.wireless import published_rates
 from mho.extensions.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.extensions.applications.wireless.detection import (
@@ -292,8 +291,8 @@ class Mimo(Application):
         super().check()
         ratios = noise_ratios(self.snr)
         constellation = Constellation(int(self.constellation))
-        picture = load_picture(str(self.image)) if _given(self.image) else None
-        if _given(self.channel):
+        picture = None if is_blank(self.image) else load_picture(str(self.image))
+        if not is_blank(self.channel):
             return self._checked(LinkSetting(load_channel(self.channel), constellation, ratios, picture))
         if self.users > self.antennas:
             raise InputError(
@@ -329,7 +328,7 @@ class Mimo(Application):
 
     def run_title(self) -> str:
         """Return the size, the constellation and the method."""
-        what = "channel of a file" if _given(self.channel) else f"{self.antennas} x {self.users}"
+        what = f"{self.antennas} x {self.users}" if is_blank(self.channel) else "channel of a file"
         return f"Massive MIMO, {what}, {self.constellation}-QAM, {self.detector} {self.link}"
 
     def estimate(self, given: LinkSetting, source: BenchSource) -> Estimate:
@@ -464,7 +463,7 @@ class Mimo(Application):
         return (
             sizes == (published_rates.ANTENNAS, published_rates.USERS, published_rates.POINTS)
             and (self.link, self.detector) == (UPLINK, ZERO_FORCING)
-            and not _given(self.channel)
+            and is_blank(self.channel)
             and setting.picture is None
         )
 
@@ -516,8 +515,3 @@ def _record_constellations(
                 "wrong": wrong.astype(np.uint8),
             },
         )  # fmt: skip
-
-
-def _given(value: Any) -> bool:
-    """Return whether a parameter was given; an array is, and an empty text is not."""
-    return value is not None and not (isinstance(value, str | Path) and not str(value).strip())
