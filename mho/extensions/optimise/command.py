@@ -66,11 +66,17 @@ def print_policy(policy: ProgrammingPolicy, out: Console) -> None:
         out.print(ENDED[p.ended], style="yellow")
 
 
-def _quantities(policy: ProgrammingPolicy) -> Table:
+def _table(first: str, *names: str) -> Table:
+    """Return a table of numbers, whose first column is words."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in ("present", "found", "saved", "from", "to"):
+    table.add_column(first)
+    for name in names:
         table.add_column(name, justify="right")
+    return table
+
+
+def _quantities(policy: ProgrammingPolicy) -> Table:
+    table = _table("", "present", "found", "saved", "from", "to")
     for cost, (words, form) in ROWS.items():
         means = [np.mean([one.cost(cost) for one in some]) for some in (policy.before, policy.after)]
         saved = policy.saved(cost)
@@ -89,10 +95,7 @@ def _quantities(policy: ProgrammingPolicy) -> Table:
 
 
 def _levels(policy: ProgrammingPolicy) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("pulses by digit")
-    for digit in range(len(policy.twin.levels.nominal)):
-        table.add_column(str(digit), justify="right")
+    table = _table("pulses by digit", *map(str, range(len(policy.twin.levels.nominal))))
     for name, some in (("present", policy.before), ("found", policy.after)):
         table.add_row(name, *(f"{one:.3g}" for one in pulses_by_digit(policy, some)))
     return table
@@ -147,10 +150,7 @@ def policy_as_json(policy: ProgrammingPolicy) -> dict[str, Any]:
 def print_compared(found: Sequence[PredictedQuantity], run: str, settings: str, out: Console) -> None:
     """Print a run beside its prediction."""
     out.print(Text.assemble((f"{run} beside the prediction in {settings}", "bold"), ", 95 %"))
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in ("predicted", "from", "to", "measured", ""):
-        table.add_column(name, justify="right")
+    table = _table("", "predicted", "from", "to", "measured", "")
     for one in found:
         form = "{:.2%}" if one.name == "success" else "{:.3g}"
         values = (one.predicted.mean, one.predicted.low, one.predicted.high, one.measured)
