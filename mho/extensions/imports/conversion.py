@@ -153,13 +153,9 @@ def _electrical(found: Mapping[str, Floats], name: str) -> Values:
     made: Values = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         for wanted, given in (
-            ("conductance", "resistance"),
-            ("before", "before_resistance"),
-            ("target", "target_resistance"),
-            ("lrs", "lrs_resistance"),
-            ("hrs", "hrs_resistance"),
-            ("mean", "mean_resistance"),
-        ):
+            ("conductance", "resistance"), ("before", "before_resistance"), ("target", "target_resistance"),
+            ("lrs", "lrs_resistance"), ("hrs", "hrs_resistance"), ("mean", "mean_resistance"),
+        ):  # fmt: skip
             if wanted not in found and given in found:
                 made[wanted] = 1.0 / found[given]
         volts = found.get("read_voltage", found.get("voltage"))

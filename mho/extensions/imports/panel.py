@@ -54,9 +54,8 @@ class ImportPanel(QWidget):
         self.kind.currentIndexChanged.connect(self._look)
         self.decimal = QComboBox()
         for label, mark in (
-            ("comma: as the numbers show", ""),
-            *((f"a comma is a {one}", one) for one in DECIMAL_MARKS),
-        ):
+            ("comma: as the numbers show", ""), *((f"a comma is a {one}", one) for one in DECIMAL_MARKS),
+        ):  # fmt: skip
             self.decimal.addItem(label, mark)
         self.decimal.currentIndexChanged.connect(self._look)
         self.array = QLineEdit(placeholderText="array of the chip")

@@ -81,12 +81,8 @@ def _rivals(found: Projection, size: int) -> Table:
         "whole, by data sheet", title=f"{size} unknowns, beside FP64; the circuit has {bits:g} bits"
     )
     for name in (
-        "solves",
-        "energy each",
-        "circuit's speed over it",
-        "over a core",
-        "its energy over circuit's",
-    ):
+        "solves", "energy each", "circuit's speed over it", "over a core", "its energy over circuit's",
+    ):  # fmt: skip
         table.add_column(name, justify="right")
     for one in found.rivals[size]:
         for kind, way in (("new A", one.new), ("A kept", one.kept)):

@@ -163,11 +163,9 @@ class RealCurve(Experiment):
         )  # fmt: skip
         seen = detectable(curves, falling=self.falling, floor=at_floor)
         for quantity, found in (
-            ("inv_alone", curves[:, 0]),
-            ("products", [one.shots * one.slices for one in refined]),
-            ("outputs", [one.outputs for one in refined]),
-            ("wrong", [one.wrong for one in refined]),
-        ):
+            ("inv_alone", curves[:, 0]), ("products", [one.shots * one.slices for one in refined]),
+            ("outputs", [one.outputs for one in refined]), ("wrong", [one.wrong for one in refined]),
+        ):  # fmt: skip
             if quantity in self.published.numbers:
                 rows.append(PublishedComparison.of(NAMES[quantity], found, self.published[quantity]))
         facts = {

@@ -198,9 +198,8 @@ class SettlingCurve(Experiment):
         published = self.published
         rows = [PublishedComparison.of("time to within 1 %", columns[:, 2], published["seconds"])]
         for quantity, name, values in (
-            ("overshoot", "overshoot", columns[:, 3]),
-            ("time of the peak", "peak", columns[:, 4]),
-        ):
+            ("overshoot", "overshoot", columns[:, 3]), ("time of the peak", "peak", columns[:, 4]),
+        ):  # fmt: skip
             rows += [
                 PublishedComparison.of(f"{quantity}, {end}", values, published[name], place, float(value))
                 for place, (end, value) in enumerate(

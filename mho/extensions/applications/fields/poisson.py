@@ -330,11 +330,9 @@ class Poisson(Application):
         strength = np.hypot(across, along)
         drawn = np.random.default_rng(0)  # of the picture's noise
         for name, image in (
-            ("field_lines", line_texture(across, along, PIXELS, drawn)),
-            ("potential", potential),
-            ("digital", digital),
-            ("field", strength),
-        ):
+            ("field_lines", line_texture(across, along, PIXELS, drawn)), ("potential", potential),
+            ("digital", digital), ("field", strength),
+        ):  # fmt: skip
             stream.snapshot(name, image, now)
         begun = seeds(problem)
         charged = problem.source != 0.0

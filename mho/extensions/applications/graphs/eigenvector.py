@@ -356,9 +356,8 @@ def _count(chip: MatrixHolder, given: Spectrum, found: dict[str, list[EigenStep]
 def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) -> None:
     longest = max(map(len, found.values()))
     for table, value in (
-        ("steps", lambda one: one.residual),
-        ("angles", lambda one: given.angle(one.vector)),
-    ):
+        ("steps", lambda one: one.residual), ("angles", lambda one: given.angle(one.vector)),
+    ):  # fmt: skip
         columns = {
             name: np.array([value(one) for one in steps] + [np.nan] * (longest - len(steps)))
             for name, steps in found.items()

@@ -63,10 +63,9 @@ def sample_picture(side: int = 96) -> Bytes:
     sky += 60.0 * np.exp(-((distance / 0.22) ** 2))
     picture = np.where(distance < 0.095, 255.0, sky)
     for height, swing, waves, phase, shade in (
-        (0.44, 0.085, (1.3, 3.1, 7.0), 0.4, 122.0),
-        (0.52, 0.070, (1.9, 4.3, 9.0), 2.1, 74.0),
+        (0.44, 0.085, (1.3, 3.1, 7.0), 0.4, 122.0), (0.52, 0.070, (1.9, 4.3, 9.0), 2.1, 74.0),
         (0.585, 0.030, (2.6, 6.7, 15.0), 4.0, 30.0),
-    ):
+    ):  # fmt: skip
         ridge = height - swing * sum(
             np.sin(2.0 * np.pi * wave * across + phase * (order + 1)) / (order + 1)
             for order, wave in enumerate(waves)

@@ -17,6 +17,7 @@ from mho.extensions.imports.extraction.rows_by_cell import (
     Columns,
     groups,
     image_of,
+    level_figures,
     map_of,
     median_of,
     table_of,
@@ -118,12 +119,7 @@ def reads(imported: Imported) -> Derivation | None:
     if "target" not in imported.names:
         return None
     target = map_of(imported, "target", "S", "target conductance")
-    conductance = f"{imported.prefix}conductance"
-    figures = (
-        Figure("levels", kind="histogram", map=conductance, by=target.name, y_scale="log",
-               title="Levels of the programmed cells"),
-        Figure("errors", map=conductance, minus=target.name, title="Conductance errors"),
-    )  # fmt: skip
+    figures = level_figures(f"{imported.prefix}conductance", target.name)
 
     def derive(rows: Columns) -> Derived:
         cells = list(groups(rows, "row", "column"))

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.extensions.imports import Derivation, Derived, Imported
+from mho.extensions.imports import MEASUREMENTS, Derivation, Derived, Imported
 from mho.extensions.imports.extraction.rows_by_cell import (
     COLUMN,
     ROW,
     Columns,
     groups,
     image_of,
+    level_figures,
     map_of,
     median_of,
     table_of,
@@ -67,16 +68,7 @@ def iv(imported: Imported) -> Derivation:
     )  # fmt: skip
     table = Table("loops", columns, "window", "cycle", "what was extracted of each loop")
     image = map_of(imported, "conductance", "S", "conductance that the sweep left")
-    figures = (
-        Figure("set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability"),
-        Figure("reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability"),
-        Figure(
-            "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
-            title="Both states at low voltage, by cycle",
-        ),
-        Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
-        Figure(image.name, map=image.name),
-    )  # fmt: skip
+    figures = (*MEASUREMENTS["switching"].figures, Figure(image.name, map=image.name))
 
     def derive(rows: Columns) -> Derived:
         sweeps = list(groups(rows, "sweep", "row", "column"))
@@ -362,12 +354,8 @@ def program(imported: Imported) -> Derivation:
                title="Pulses per cell"),
     ]  # fmt: skip
     if "target" in maps:
-        conductance, target = maps["conductance"].name, maps["target"].name
-        figures = [
-            Figure("levels", kind="histogram", map=conductance, by=target, y_scale="log",
-                   title="Levels of the programmed cells"),
-            *figures, Figure("errors", map=conductance, minus=target, title="Conductance errors"),
-        ]  # fmt: skip
+        levels, errors = level_figures(maps["conductance"].name, maps["target"].name)
+        figures = [levels, *figures, errors]
 
     def derive(rows: Columns) -> Derived:
         cells = list(groups(rows, "row", "column"))
