@@ -17,7 +17,7 @@ from benchmarks.registry import Figure, installed
 from benchmarks.strategies import ALIKE, CASES, LESS, PEERS, _settings
 from mho.confidence import mean_interval
 from mho.extensions.optimise import ProgrammingPolicy, optimise
-from mho.extensions.optimise.gains import GainEstimate, saving, success_of
+from mho.extensions.optimise.predictions import GainEstimate, saving, success_of
 from mho.extensions.optimise.twin import VALIDATED, Programming
 from mho.procedures import find_strategy
 

@@ -10,7 +10,7 @@ import pytest
 from safety_runs import SHORTEST, TRAINING
 
 from mho.extensions.applications import Kalman, Train
-from mho.extensions.applications.control.kalman_filter import TrackModel
+from mho.extensions.applications.control.kalman import TrackModel
 from mho.extensions.applications.control.portfolio import made_market, moments
 from mho.extensions.applications.learning.factorisation import random_factors
 from mho.extensions.applications.training.network import cross_entropy, forward, initial_weights

@@ -31,19 +31,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Arm",
-    "Diffusion",
-    "Eigenvector",
-    "Factorisation",
-    "Junction",
-    "Kalman",
-    "Mimo",
-    "PageRank",
-    "Poisson",
-    "Portfolio",
-    "PowerFlow",
-    "PseudoInverse",
-    "Regression",
-    "Train",
-    "TrainingResult",
-]
+    "Arm", "Diffusion", "Eigenvector", "Factorisation", "Junction", "Kalman", "Mimo", "PageRank", "Poisson",
+    "Portfolio", "PowerFlow", "PseudoInverse", "Regression", "Train", "TrainingResult",
+]  # fmt: skip

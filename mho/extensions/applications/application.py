@@ -11,10 +11,11 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps import WriteVerifySettings
-from mho.extensions.applications.conclusions import beside_digital, concluded
 from mho.extensions.applications.near_matrix import MOST, NearAnswers, solve_near, worth_near
+from mho.extensions.applications.outcome import beside_digital, concluded
 from mho.instruments import Bench
 from mho.procedures import (
+    HeldAnswers,
     HeldMatrix,
     IntegerParameter,
     Parameter,
@@ -39,42 +40,25 @@ from mho.procedures.equations import (
 )
 from mho.runs import Column, Conclusion, Table
 
+# The matrices that were held, a row each; every application's layout has it
 MATRICES = Table(
     "matrices",
     (
-        Column("number", dtype="u4"),
-        Column("time", "s"),
-        Column("size", dtype="u4"),
-        Column("cells", dtype="u4"),
-        Column("cells_failed", dtype="u4"),
-        Column("pulses", dtype="u4"),
-        Column("joules", "J"),
-        Column("condition", digital=1e-6),
-        Column("forecast_rho"),
+        Column("number", dtype="u4"), Column("time", "s"), Column("size", dtype="u4"),
+        Column("cells", dtype="u4"), Column("cells_failed", dtype="u4"), Column("pulses", dtype="u4"),
+        Column("joules", "J"), Column("condition", digital=1e-6), Column("forecast_rho"),
     ),
-)
-"""The matrices that were held, a row each; every application's layout has it."""
-
+)  # fmt: skip
 COUNTED = (
-    "cells",
-    "cells_failed",
-    "pulses",
-    "reads",
-    "inversions",
-    "products",
-    "mvm_outputs",
-    "mvm_wrong",
+    "cells", "cells_failed", "pulses", "reads", "inversions", "products", "mvm_outputs", "mvm_wrong",
     "answered",
-)
+)  # fmt: skip
 
 
 class MatrixHolder:
     """Holds one matrix after another on a bench; made by `Application.holding`.
 
-    Attributes
-    ----------
-    beside : Work
-        Digital multiplications of the application beside those of its solves, which it adds itself.
+    `beside`: digital multiplications of the application beside those of its solves, which it adds itself.
     """
 
     def __init__(
@@ -133,13 +117,10 @@ class MatrixHolder:
         every = [*self._ended, *([] if self._held is None else [self._held.summary()])]
         spent = sum(one["joules"] for one in every)
         return {
-            "matrices": len(every),
-            **{name: sum(one[name] for one in every) for name in COUNTED},
-            "programming_joules": (spent, "J"),
-            "vectors": self._meter.vectors,
-            "joules": (spent + self._meter.joules, "J"),
-            "virtual_seconds": (self._bench.now(), "s"),
-        }
+            "matrices": len(every), **{name: sum(one[name] for one in every) for name in COUNTED},
+            "programming_joules": (spent, "J"), "vectors": self._meter.vectors,
+            "joules": (spent + self._meter.joules, "J"), "virtual_seconds": (self._bench.now(), "s"),
+        }  # fmt: skip
 
     def _worths(self) -> dict[str, Any]:
         """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
@@ -159,21 +140,43 @@ class MatrixHolder:
             self._held = None
 
 
+class SystemSolver:
+    """Solves the systems of an iteration one after the other, anew or near the matrix that is held."""
+
+    def __init__(self, chip: MatrixHolder, bits: int) -> None:
+        self._chip, self._tolerance = chip, 2.0**-bits
+        self.held: HeldMatrix | None = None
+        self.cycles: list[int] = []  # of each system
+        self.short: list[str] = []  # why systems are short of their bits
+
+    def anew(self, matrix: Floats, rhs: Floats, **options: Any) -> Floats:
+        """Program the matrix and solve; options as `MatrixHolder.hold`."""
+        return self.take(self.hold(matrix, **options).solve(rhs))
+
+    def hold(self, matrix: Floats, **options: Any) -> HeldMatrix:
+        """Program a matrix that others are near to."""
+        self.held = self._chip.hold(matrix, **options)
+        return self.held
+
+    def near(self, matrix: Floats, rhs: Floats) -> NearAnswers:
+        """Solve near the matrix that is held; what is used of it, `take` counts."""
+        assert self.held is not None
+        return self._chip.solve_near(self.held, matrix, rhs, self._tolerance)
+
+    def take(self, answers: HeldAnswers | NearAnswers) -> Floats:
+        """Return solutions, and count them."""
+        self.cycles.append(int(answers.cycles.max()))
+        if answers.reason:
+            self.short.append(answers.reason)
+        return np.asarray(answers.solutions)
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """An application on one bench.
+    """An application on one bench."""
 
-    Attributes
-    ----------
-    given : Any
-        What `check` returned.
-    rng : numpy.random.Generator
-        The run's.
-    settings : WriteVerifySettings
-    """
-
-    given: Any
-    rng: np.random.Generator
+    given: Any  # what `check` returned
+    rng: np.random.Generator  # the run's
     settings: WriteVerifySettings
 
 
@@ -222,6 +225,11 @@ class Application(Procedure):
         """Return whether all that was asked for was reached, and the error beside the digital answer."""
         summary = result.summary
         return concluded(summary, beside_digital(summary, self.compared))
+
+    def say_short(self, stream: Stream, count: int, of: int, what: str, reason: str = "") -> None:
+        """Warn where so many of all do not have their bits."""
+        if count:
+            stream.say(f"{count} of {of} {what} do not have their {self.bits} bits: {reason}", "WARNING")
 
     @contextmanager
     def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[MatrixHolder]:

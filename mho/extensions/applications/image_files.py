@@ -11,20 +11,17 @@ from mho.array_types import Floats
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 
-LUMINANCE = np.array([0.299, 0.587, 0.114])
-"""Shares of red, green and blue in the brightness, ITU-R BT.601."""
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # shares of red, green and blue in the brightness, ITU-R BT.601
 
+# White, by Pillow's names of grey modes
 FULL_SCALES = {"1": 1.0, "L": 255.0, "I": 65_535.0, "I;16": 65_535.0, "F": 1.0}
-"""White, by Pillow's names of grey modes."""
 
 
 def read_image(path: Path, largest: int) -> Floats:
     """Return an image (rows, columns) as Pillow decodes it, 0 black and 1 white; colours become their luminance.
 
-    Raises
-    ------
-    InputError
-        For a file that is missing or no image, and more than `largest` rows or columns, which are not decoded.
+    Raises `InputError`: for a file that is missing or no image, and more than `largest` rows or columns, which are not
+    decoded.
     """
     from PIL import Image, UnidentifiedImageError  # loads slowly
 

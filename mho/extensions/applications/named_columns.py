@@ -21,17 +21,14 @@ from mho.array_types import Floats
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 
-LARGEST_FILE = 1 << 26
-"""Bytes of a table at most."""
+LARGEST_FILE = 1 << 26  # bytes of a table at most
 
 
 def read_columns(path: Path, name: str) -> dict[str, NDArray[Any]]:
     """Return the columns of a ``.csv`` file, as text, or of a ``.npz`` file, by name; `name` is what messages call it.
 
-    Raises
-    ------
-    InputError
-        For a file that is missing or no table, names that are missing or occur twice, and columns of different lengths.
+    Raises `InputError`: for a file that is missing or no table, names that are missing or occur twice, and columns of
+    different lengths.
     """
     try:
         check_ordinary(path)
@@ -115,10 +112,7 @@ def _check_names(name: str, header: Sequence[str]) -> None:
 def column_of_numbers(name: str, column: str, values: NDArray[Any]) -> Floats:
     """Return a column as finite numbers.
 
-    Raises
-    ------
-    InputError
-        For a value that is no number, NaN or infinite, with its row from 1.
+    Raises `InputError`: for a value that is no number, NaN or infinite, with its row from 1.
     """
     if values.dtype.kind in "biuf":
         numbers = values.astype(np.float64)

@@ -31,9 +31,13 @@ class NearAnswers:
     residuals: Floats
     converged: NDArray[np.bool_]
 
+    @property
+    def reason(self) -> str:
+        """Why not all are enough; nothing where they are."""
+        return "" if self.converged.all() else f"a residual of {self.residuals.max():.2g}"
 
-MOST = 60
-"""Cycles at most."""
+
+MOST = 60  # cycles at most
 
 
 def solve_near(
@@ -41,22 +45,9 @@ def solve_near(
 ) -> NearAnswers:
     """Solve M X = B around the inverse of another matrix, all columns together, each with directions of its own.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        M.
-    rhs : (n,) or (n, k) array
-    invert : callable
-        R -> about A^-1 R, (n, k).
-    tolerance : float
-        Of |b - M x| / |b|.
-    most : int
-        Cycles at most.
-
-    Raises
-    ------
-    ConvergenceError
-        From `invert` in the first cycle; later it ends the loop with what was found.
+    `matrix` (n, n): M; `rhs` (n,) or (n, k); `invert`: R -> about A^-1 R, (n, k); `tolerance`: of |b - M x| / |b|;
+    `most`: cycles at most. Raises `ConvergenceError`: from `invert` in the first cycle; later it ends the loop with
+    what was found.
     """
     b = np.array(rhs, dtype=np.float64).reshape(len(matrix), -1)
     x, r = np.zeros(b.shape), b.copy()
@@ -112,18 +103,12 @@ def worth_near(
 
 
 def worth_of(
-    count: Callable[[int, int], Work],
-    size: int,
-    aided: tuple[int, bool],
-    unaided: tuple[int, bool],
+    count: Callable[[int, int], Work], size: int, aided: tuple[int, bool], unaided: tuple[int, bool],
     most: int,
-) -> SampledWorth:
+) -> SampledWorth:  # fmt: skip
     """Return what INV was worth in one iteration: its cycles with it and without it, and whether they converged.
 
-    Parameters
-    ----------
-    count : callable
-        Size and cycles -> digital work of an iteration.
+    `count`: size and cycles -> digital work of an iteration.
     """
     (cycles, met), (without, met_without) = aided, unaided
     alone = UnaidedSolve(0, without if met_without else None, [], count(size, without))

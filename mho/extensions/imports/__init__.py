@@ -32,28 +32,8 @@ from mho.extensions.imports.table_import import (
 from mho.extensions.imports.tables import DECIMAL_MARKS
 
 __all__ = [
-    "COLUMN_WORDS",
-    "DECIMAL_MARKS",
-    "MEASUREMENTS",
-    "UNITS",
-    "Candidate",
-    "ColumnHeader",
-    "Derivation",
-    "Derived",
-    "Guess",
-    "Imported",
-    "Measurement",
-    "NamedRecipe",
-    "Recipe",
-    "RecipeMemory",
-    "TableReading",
-    "constants_in_si",
-    "decimal_of",
-    "find_recipe",
-    "guess",
-    "import_reading",
-    "import_table",
-    "measurement_named",
-    "packaged_recipes",
-    "recipe_of",
-]
+    "COLUMN_WORDS", "DECIMAL_MARKS", "MEASUREMENTS", "UNITS", "Candidate", "ColumnHeader", "Derivation",
+    "Derived", "Guess", "Imported", "Measurement", "NamedRecipe", "Recipe", "RecipeMemory", "TableReading",
+    "constants_in_si", "decimal_of", "find_recipe", "guess", "import_reading", "import_table",
+    "measurement_named", "packaged_recipes", "recipe_of",
+]  # fmt: skip

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.extensions.imports.headers import UNITS
 
-OFFSET = 1e-7
-"""S: how far below 0 a meter's offset leaves a conductance at most."""
-
+OFFSET = 1e-7  # S: how far below 0 a meter's offset leaves a conductance at most
 _VOLTS = (-200.0, 200.0)  # source-measure units of the field end there
 _SIEMENS = (-OFFSET, 1.0)  # 1 ohm is less than the wires of a cell have
 
+# Least and largest value by meaning, SI
 BOUNDS: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("voltage", "gate", "read_voltage", "v_set", "v_reset"), _VOLTS),
     "current": (-1.0, 1.0),
@@ -33,7 +32,6 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "ber": (0.0, 1.0),
     "limited": (0.0, 1.0),
 }
-"""Least and largest value by meaning, SI."""
 
 
 def beyond(meaning: str, values: Floats) -> NDArray[np.bool_]:

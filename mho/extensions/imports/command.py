@@ -35,11 +35,8 @@ from mho.extensions.imports import (
 from mho.extensions.imports.extraction import import_measurement
 
 MOST_COLUMNS = 24
-RIVALS, LEAST = 2, 0.3
-"""Other kinds that are shown, and their least score."""
-
-GROUP = "Run files"
-"""Of the verb, in the list of all."""
+RIVALS, LEAST = 2, 0.3  # other kinds that are shown, and their least score
+GROUP = "Run files"  # of the verb, in the list of all
 
 
 def print_guess(found: Guess, console: Terminal | None = None) -> None:
@@ -62,11 +59,9 @@ def print_guess(found: Guess, console: Terminal | None = None) -> None:
     out.print(f"fields apart by {mark}{comma}; values from line {found.first[0].number} on")
     if best.assignment is None:
         out.print(
-            Text.assemble(
-                ("no kind of measurement fits", "bold"),
-                f"; nearest is {best.measurement.name}: {best.reasons[0]}",
-            )
-        )
+            Text.assemble(("no kind of measurement fits", "bold"),
+                          f"; nearest is {best.measurement.name}: {best.reasons[0]}"),
+        )  # fmt: skip
     else:
         out.print(_told(best, found.sure))
     for rival in found.candidates[1 : 1 + RIVALS]:
@@ -109,69 +104,37 @@ def recipes() -> list[tuple[str, str]]:
 
 
 def import_(
-    table: Annotated[
-        Path | None,
-        typer.Argument(
-            help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
-            show_default=False,
-        ),
+    table: Annotated[Path | None,
+        typer.Argument(help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
+                       show_default=False)
     ] = None,
     output: Output = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--type",
-            help="what was measured: iv, endurance, …",
-            show_default=False,
-            autocompletion=measurements,
-        ),
+    kind: Annotated[str, typer.Option("--type", help="what was measured: iv, endurance, …",
+                                      show_default=False, autocompletion=measurements)] = "",
+    column: Annotated[list[str] | None, typer.Option(
+        help="which column is which: row=WL, conductance='G mean'")] = None,
+    unit: Annotated[list[str] | None, typer.Option(
+        help="where the header has none: conductance=uS, current=nA")] = None,
+    constant: Annotated[list[str] | None, typer.Option(
+        help="what no column has: voltage=0.2V, read_voltage=0.1V")] = None,
+    decimal: Annotated[str,
+        typer.Option(help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
+                     show_default=False, autocompletion=decimal_marks)
     ] = "",
-    column: Annotated[
-        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
-    ] = None,
-    constant: Annotated[
-        list[str] | None, typer.Option(help="what no column has: voltage=0.2V, read_voltage=0.1V")
-    ] = None,
-    decimal: Annotated[
-        str,
-        typer.Option(
-            help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
-            show_default=False,
-            autocompletion=decimal_marks,
-        ),
-    ] = "",
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help="the sheet of a spreadsheet; the arrays of a file with several", show_default=False
-        ),
-    ] = "",
-    axes: Annotated[
-        str,
-        typer.Option(
-            help="what the dimensions of an array count: cycle,pulse,column,row", show_default=False
-        ),
-    ] = "",
-    recipe: Annotated[
-        str,
-        typer.Option(
-            help="a packaged recipe, or a file, that says all this",
-            show_default=False,
-            autocompletion=recipes,
-        ),
-    ] = "",
+    dataset: Annotated[str, typer.Option(help="the sheet of a spreadsheet; the arrays of a file with several",
+                                         show_default=False)] = "",
+    axes: Annotated[str, typer.Option(help="what the dimensions of an array count: cycle,pulse,column,row",
+                                      show_default=False)] = "",
+    recipe: Annotated[str, typer.Option(help="a packaged recipe, or a file, that says all this",
+                                        show_default=False, autocompletion=recipes)] = "",
     array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
     chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="take the best guess without asking")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the guess only")] = False,
-    forget: Annotated[
-        bool, typer.Option("--forget", help="forget what was told of tables with this header, and guess")
-    ] = False,
+    forget: Annotated[bool, typer.Option(
+        "--forget", help="forget what was told of tables with this header, and guess")] = False,
     recipes: Annotated[bool, typer.Option("--recipes", help="list the packaged recipes")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Read a foreign table of measurements into a run file."""
     if recipes:
         print_recipes()
@@ -267,28 +230,21 @@ def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
             f"was read with a decimal {recipe.decimal}: check that one"
         )
     asked = replace(
-        answers.asked,
-        columns=recipe.columns,
-        units=recipe.units,
-        constants=constants_in_si(recipe.constants, where),
-        recipe=known.text,
+        answers.asked, columns=recipe.columns, units=recipe.units,
+        constants=constants_in_si(recipe.constants, where), recipe=known.text,
         decimal=decimal_of(recipe.decimal, where) if form.doubtful else "",
-    )
+    )  # fmt: skip
     return _Answers(asked, recipe.type, dict(recipe.constants))
 
 
 def _over(given: TableReading, asked: TableReading, kind: str) -> TableReading:
     """Return a recipe's reading with what was typed over it."""
     return replace(
-        given,
-        type=kind or given.type,
-        columns={**given.columns, **asked.columns},
-        units={**given.units, **asked.units},
-        constants={**given.constants, **asked.constants},
-        decimal=asked.decimal or given.decimal,
-        dataset=asked.dataset or given.dataset,
+        given, type=kind or given.type, columns={**given.columns, **asked.columns},
+        units={**given.units, **asked.units}, constants={**given.constants, **asked.constants},
+        decimal=asked.decimal or given.decimal, dataset=asked.dataset or given.dataset,
         axes=asked.axes or given.axes,
-    )
+    )  # fmt: skip
 
 
 def _decided(found: Guess, answers: _Answers, yes: bool, before: bool) -> tuple[Guess, _Answers]:

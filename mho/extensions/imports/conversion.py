@@ -16,53 +16,33 @@ from mho.extensions.imports.tables import TextLine
 
 Values = dict[str, Floats]
 
-CLOCK = 1e8
-"""s: beyond it, times are those of a clock, from 1970 on, and no time since something began."""
-
-NAMED = 10
-"""Bad lines that are named; the others are counted."""
+CLOCK = 1e8  # s: beyond it, times are those of a clock, from 1970 on, and no time since something began
+NAMED = 10  # bad lines that are named; the others are counted
 
 
 @dataclass
 class Survey:
-    """The findings of the first pass over all lines.
+    """The findings of the first pass over all lines."""
 
-    Attributes
-    ----------
-    lines, kept : int
-        Lines of values, and rows that they make.
-    rows, columns : set of int
-        Of the cells.
-    left_out : list of ColumnHeader
-        Columns of text.
-    parted : bool
-        Whether tables stand below one another, or lines of several cells.
-    period : int
-        Rows after which a sweep repeats itself.
-    lrs_first : bool or None
-        Of two reads a cycle, whether the first is that of LRS; None where the lines are no such pairs.
-    start : float
-        Time that is taken off all others, s: of the first read, where times are those of a clock.
-    cells : dict
-        Numbers of cells that have names, by name.
-    offsets, conductances : int
-        Conductances a little below 0, as a meter's offset leaves them, and all that are known.
-    missing : dict
-        Values that are missing, by the column's header; columns without any are left out.
-    """
-
+    # lines, kept: lines of values, and rows that they make
     lines: int = 0
     kept: int = 0
+    # rows, columns: of the cells
     rows: set[int] = field(default_factory=set)
     columns: set[int] = field(default_factory=set)
-    left_out: list[ColumnHeader] = field(default_factory=list)
-    parted: bool = False
-    period: int = 0
+    left_out: list[ColumnHeader] = field(default_factory=list)  # columns of text
+    parted: bool = False  # whether tables stand below one another, or lines of several cells
+    period: int = 0  # rows after which a sweep repeats itself
+    # Of two reads a cycle, whether the first is that of LRS; None where the lines are no such pairs
     lrs_first: bool | None = None
+    # Time that is taken off all others, s: of the first read, where times are those of a clock
     start: float = 0.0
-    cells: dict[str, int] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)  # numbers of cells that have names, by name
+    # offsets, conductances: conductances a little below 0, as a meter's offset leaves them, and all that are
+    # known
     offsets: int = 0
     conductances: int = 0
+    # Values that are missing, by the column's header; columns without any are left out
     missing: dict[str, int] = field(default_factory=dict)
     bad: list[str] = field(default_factory=list)
     bad_count: int = 0
@@ -173,13 +153,9 @@ def _electrical(found: Mapping[str, Floats], name: str) -> Values:
     made: Values = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         for wanted, given in (
-            ("conductance", "resistance"),
-            ("before", "before_resistance"),
-            ("target", "target_resistance"),
-            ("lrs", "lrs_resistance"),
-            ("hrs", "hrs_resistance"),
-            ("mean", "mean_resistance"),
-        ):
+            ("conductance", "resistance"), ("before", "before_resistance"), ("target", "target_resistance"),
+            ("lrs", "lrs_resistance"), ("hrs", "hrs_resistance"), ("mean", "mean_resistance"),
+        ):  # fmt: skip
             if wanted not in found and given in found:
                 made[wanted] = 1.0 / found[given]
         volts = found.get("read_voltage", found.get("voltage"))
@@ -210,23 +186,13 @@ def pairs(cycles: Floats, conductance: Floats) -> bool | None:
 def is_told(name: str, measurement: Measurement, there: frozenset[str]) -> bool:
     """Return whether a column of the run file is known, of what the columns of the table mean."""
     made = {
-        "sweep": measurement.name == "iv" or "sweep" in there,
-        "row": True,
-        "column": True,
-        "conductance": True,
-        "state": True,
-        "number": True,
-        "ramped": True,
-        "cycles": True,
-        "repeat": True,
+        "sweep": measurement.name == "iv" or "sweep" in there, "row": True, "column": True,
+        "conductance": True, "state": True, "number": True, "ramped": True, "cycles": True, "repeat": True,
         "current": measurement.name == "iv" or "current" in there,
         "before": bool({"before", "before_resistance"} & there),
-        "target": bool({"target", "target_resistance"} & there),
-        "ber": True,
-        "cycle": True,
-        "lrs": bool({"lrs", "lrs_resistance"} & there),
-        "hrs": bool({"hrs", "hrs_resistance"} & there),
+        "target": bool({"target", "target_resistance"} & there), "ber": True, "cycle": True,
+        "lrs": bool({"lrs", "lrs_resistance"} & there), "hrs": bool({"hrs", "hrs_resistance"} & there),
         "window": bool({"lrs", "lrs_resistance"} & there) and bool({"hrs", "hrs_resistance"} & there),
         **dict.fromkeys(("mean", "deviation", "low", "high"), True),
-    }
+    }  # fmt: skip
     return made.get(name, name in there)

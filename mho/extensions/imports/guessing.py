@@ -25,23 +25,21 @@ from mho.extensions.imports.rows import Rows
 from mho.extensions.imports.series import ColumnAssignment, assign, line_meaning, sample_of
 from mho.extensions.imports.table_import import TableReading, table_of
 from mho.extensions.imports.tables import TextLine, TextTable
-from mho.extensions.imports.tables.decimal_marks import POINT
+from mho.extensions.imports.tables.numbers import POINT
 from mho.extensions.imports.tables.units import plain_unit
 
 Sample = Mapping[str, Floats]
 
+# Score from which a guess is taken unasked, and by how much it must lead the next one
 SURE, AHEAD = 0.6, 0.15
-"""Score from which a guess is taken unasked, and by how much it must lead the next one."""
-
-MOST_GROUNDS = 12
-"""Grounds of a kind that are named; the others are counted."""
-
+MOST_GROUNDS = 12  # grounds of a kind that are named; the others are counted
 LARGEST_CURRENT = 0.1  # A: no cell survives more
 SLOW = 30.0  # s: reads at longer intervals are no noise
 BASE = 0.4  # of a table that has all columns that are needed, by name or unit
 LACKING = 0.05  # of one that lacks a column, for each that it has
 NAMELESS = 0.25  # the same by shape only
 
+# Parts of file names and preambles that speak for a kind
 WORDS = {
     "iv": ("iv", "i-v", "sweep", "loop", "dcsweep"), "endurance": ("endur", "cycling"),
     "retention": ("reten", "bake", "drift"),
@@ -50,58 +48,32 @@ WORDS = {
     "program": ("program", "write", "verify", "ispp", "wv"), "ber": ("ber", "biterror"),
     "switching": ("vset", "vreset", "switching"), "levels": ("level", "multilevel", "mlc"),
 }  # fmt: skip
-"""Parts of file names and preambles that speak for a kind."""
-
+# Meanings of the columns of tables without a header
 NAMELESS_ORDERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "iv": (("voltage", "current"),),
-    "retention": (("time", "conductance"),),
-    "noise": (("time", "current"),),
+    "iv": (("voltage", "current"),), "retention": (("time", "conductance"),), "noise": (("time", "current"),),
     "reads": (("row", "column", "conductance"),),
-}
-"""Meanings of the columns of tables without a header."""
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kind of measurement that a table may hold.
-
-    Attributes
-    ----------
-    measurement : Measurement
-    score : float
-        0 to 1.
-    reasons : tuple of str
-        What speaks for it, and what against.
-    assignment : ColumnAssignment or None
-        What the columns mean then; None where a needed one is missing.
-    reading : TableReading
-        How to read the table so.
-    """
+    """A kind of measurement that a table may hold."""
 
     measurement: Measurement
-    score: float
-    reasons: tuple[str, ...]
-    assignment: ColumnAssignment | None
-    reading: TableReading
+    score: float  # 0 to 1
+    reasons: tuple[str, ...]  # what speaks for it, and what against
+    assignment: ColumnAssignment | None  # what the columns mean then; None where a needed one is missing
+    reading: TableReading  # how to read the table so
 
 
 @dataclass(frozen=True)
 class Grounds:
-    """Why a table is read as it is, in words.
+    """Why a table is read as it is, in words."""
 
-    Attributes
-    ----------
-    told : tuple of str
-        What the user, or a recipe, says of it; what was told of tables with the same header, too.
-    proved : tuple of str
-        What its names, units and numbers say.
-    guessed : tuple of str
-        What nothing says: it may be otherwise in the next table.
-    """
-
+    # What the user, or a recipe, says of it; what was told of tables with the same header, too
     told: tuple[str, ...]
-    proved: tuple[str, ...]
-    guessed: tuple[str, ...]
+    proved: tuple[str, ...]  # what its names, units and numbers say
+    guessed: tuple[str, ...]  # what nothing says: it may be otherwise in the next table
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -114,38 +86,23 @@ class Grounds:
         )
 
 
+# What `Guess.columns_in_words` says of a column
 COLUMN_WORDS = ("column", "is", "unit", "in the run file", "first values")
-"""What `Guess.columns_in_words` says of a column."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What a table seems to hold, the best candidate first.
-
-    Attributes
-    ----------
-    headers : tuple of ColumnHeader
-        Of all columns.
-    first : tuple of TextLine
-        The first lines of values.
-    remarks : tuple of str
-        What is doubtful about the best one, such as a unit that can hardly be meant.
-    notes : tuple of str
-        What is left out, such as lines of statistics below the values.
-    asked : TableReading
-        What was told of it.
-    type_told : bool
-        Whether the kind of measurement was.
-    """
+    """What a table seems to hold, the best candidate first."""
 
     table: TextTable
-    headers: tuple[ColumnHeader, ...]
-    first: tuple[TextLine, ...]
+    headers: tuple[ColumnHeader, ...]  # of all columns
+    first: tuple[TextLine, ...]  # the first lines of values
     candidates: tuple[Candidate, ...]
+    # What is doubtful about the best one, such as a unit that can hardly be meant
     remarks: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    asked: TableReading = field(default_factory=TableReading)
-    type_told: bool = False
+    notes: tuple[str, ...] = ()  # what is left out, such as lines of statistics below the values
+    asked: TableReading = field(default_factory=TableReading)  # what was told of it
+    type_told: bool = False  # whether the kind of measurement was
 
     @property
     def grounds(self) -> Grounds:
@@ -189,15 +146,11 @@ class Guess:
                         meaning, state = name, ", ".join(f"{key} {value:g}" for key, value in fixed)
             values = [line.fields[header.index] for line in self.first[:3] if header.index < len(line.fields)]
             own = UNITS[meaning] if meaning else ""
-            rows.append(
-                (
-                    header.text or "(no name)",
-                    f"{meaning} ({state})" if state and meaning not in ("time", "voltage") else meaning,
-                    header.unit or (f"none, taken as {own}" if own else ""),
-                    own,
-                    ", ".join(values),
-                )
-            )
+            rows.append((
+                header.text or "(no name)",
+                f"{meaning} ({state})" if state and meaning not in ("time", "voltage") else meaning,
+                header.unit or (f"none, taken as {own}" if own else ""), own, ", ".join(values),
+            ))  # fmt: skip
         return rows
 
     @property
@@ -240,9 +193,8 @@ def guess(path: Path, asked: TableReading | None = None, kinds: Sequence[str] = 
     found = []
     for name in kinds or MEASUREMENTS:
         found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, has_names))
-    ranked = sorted(
-        found, key=lambda one: (-one.score, one.measurement.name != "reads")
-    )  # a map, if nothing tells
+    # A map, if nothing tells
+    ranked = sorted(found, key=lambda one: (-one.score, one.measurement.name != "reads"))
     return Guess(
         table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out(), asked,
         len(kinds) == 1,
@@ -259,13 +211,11 @@ def _candidate(
         attempts = [
             (
                 [replace(one, meaning=meaning) for one, meaning in zip(headers, order, strict=True)],
-                replace(
-                    reading, columns={meaning: one.text for one, meaning in zip(headers, order, strict=True)}
-                ),
+                replace(reading,
+                        columns={meaning: one.text for one, meaning in zip(headers, order, strict=True)}),
             )
-            for order in NAMELESS_ORDERS.get(measurement.name, ())
-            if len(order) == len(headers)
-        ]
+            for order in NAMELESS_ORDERS.get(measurement.name, ()) if len(order) == len(headers)
+        ]  # fmt: skip
         if measurement.name == "reads" and len(headers) > 3:
             attempts.append((headers, reading))
     why = "its columns have no names"

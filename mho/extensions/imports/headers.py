@@ -12,10 +12,10 @@ from difflib import get_close_matches
 
 from mho.errors import InputError
 from mho.extensions.imports.tables.clocks import Clock
-from mho.extensions.imports.tables.stated import voltage_in_name
-from mho.extensions.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit
+from mho.extensions.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit, voltage_in_name
 from mho.runs import base_unit, factor_between, ratio_between
 
+# What columns mean that mho knows, and their units in a run file
 UNITS = {
     "voltage": "V", "current": "A", "conductance": "S", "resistance": "Ω", "time": "s", "width": "s", "gate": "V",
     "before": "S", "before_resistance": "Ω", "target": "S", "target_resistance": "Ω", "temperature": "K", "snr": "dB",
@@ -24,11 +24,8 @@ UNITS = {
     "lrs": "S", "hrs": "S", "lrs_resistance": "Ω", "hrs_resistance": "Ω", "mean": "S", "mean_resistance": "Ω",
     "deviation": "S", "deviation_resistance": "Ω", "count": "",
 }  # fmt: skip
-"""What columns mean that mho knows, and their units in a run file."""
-
+# Meanings whose values are counts and numbers, from 0
 WHOLE = {"row", "column", "cell", "cycle", "sweep", "pulse", "errors", "bits", "level", "repeat", "count"}
-"""Meanings whose values are counts and numbers, from 0."""
-
 WORDS = {
     "voltage": "voltage volt volts vd vds v_ds v_read vread read_voltage v_bl vbl bit_line bitline source_voltage "
     "applied_voltage bias amplitude pulse_voltage v_pulse vpulse pulse_amplitude v_set vset v_sl vsl ramped",
@@ -61,12 +58,11 @@ WORDS = {
     "level": "level digit target_level range",
 }  # fmt: skip
 
+# A capital T is a temperature where its unit says so, a capital C a capacitance
 LETTERS = {
     "r": "row", "c": "column", "g": "conductance", "G": "conductance", "R": "resistance", "i": "current",
     "I": "current", "u": "voltage", "U": "voltage", "v": "voltage", "V": "voltage", "t": "time",
 }  # fmt: skip
-"""A capital T is a temperature where its unit says so, a capital C a capacitance."""
-
 TERMINALS = re.compile(
     r"(?:[A-D]|(?i:anode|cathode|drain|source|top|bottom|smu|force|sense|meas|measured|cell|bl|sl|be|te))_?(?P<letter>[VI])"
 )
@@ -76,19 +72,17 @@ BRANCHES = {"pot": 1, "potentiation": 1, "ltp": 1, "dep": 2, "depression": 2, "l
 GATES = re.compile(r"(?:gate|g|wl)_?V|VG|Vg")
 LINES = {"bl", "wl", "sl", "col", "column", "row", "cols", "columns", "rows"}
 STATES = {"lrs": 0, "on": 0, "lrs_r": 0, "hrs": 1, "off": 1}
+# What the number in a name counts, by the word before it
 COUNTED = {
     "cycle": "cycle", "cyc": "cycle", "sweep": "sweep", "loop": "sweep", "run": "sweep", "cell": "cell", "device": "cell",
     "dev": "cell", "dut": "cell", "d": "cell", "sample": "repeat",
 }  # fmt: skip
-"""What the number in a name counts, by the word before it."""
-
+# Words for the kinds of pulses, and the numbers that a run file has for them
 KINDS = {
     **dict.fromkeys(("read", "none", "verify"), 0.0),
     **dict.fromkeys(("set", "form", "forming", "pot", "potentiation", "ltp"), 1.0),
     **dict.fromkeys(("reset", "dep", "depression", "ltd"), 2.0),
 }  # fmt: skip
-"""Words for the kinds of pulses, and the numbers that a run file has for them."""
-
 STATE_WORDS = {
     **dict.fromkeys(("lrs", "on", "set", "low", "0", "0.0"), 0.0),
     **dict.fromkeys(("hrs", "off", "reset", "high", "1", "1.0"), 1.0),
@@ -101,8 +95,8 @@ COMMON = [
 ]
 
 _TEMPERATURE = re.compile(r"(?:t|temp|temperature)[ _]*(?:\(C\)|\[C\]|/ ?C|_(?:deg)?c)", re.IGNORECASE)
+# A unit inside a name: Time[ns]_LTP
 _INSIDE = re.compile(r"(?P<name>[^()\[\]]+)[\[(](?P<unit>[^()\[\]]+)[\])](?P<more>[ _][^()\[\]]+)")
-"""A unit inside a name: Time[ns]_LTP."""
 _HEADER = re.compile(
     r"(?P<name>.*?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|/\s*(?P<slash>[^\W\d_]+|%))?\s*"
 )
@@ -111,40 +105,20 @@ _KNOWN = {word: meaning for meaning, words in WORDS.items() for word in words.sp
 
 @dataclass(frozen=True)
 class ColumnHeader:
-    """What a column's header tells.
+    """What a column's header tells."""
 
-    Attributes
-    ----------
-    index : int
-        The column's place in the table, from 0.
-    text : str
-        The header as it stands there.
-    name : str
-        Without the unit.
-    meaning : str
-        One of `UNITS`; empty where it is not known.
-    unit : str
-        As it stands there; empty without one.
-    state : int or None
-        0 for LRS, 1 for HRS, where the name says so.
-    counts, number : str, int or None
-        What the number in the name counts (``cycle``, ``cell``, …; empty where it does not say), and the number.
-    at : float or None
-        The voltage (V) at which it was measured, where the name says so: ``I @ 0.2 V``.
-    clock : Clock or None
-        How times of a clock are read, of a column of such times.
-    """
-
-    index: int
-    text: str
-    name: str
-    meaning: str
-    unit: str
-    state: int | None = None
+    index: int  # the column's place in the table, from 0
+    text: str  # the header as it stands there
+    name: str  # without the unit
+    meaning: str  # one of `UNITS`; empty where it is not known
+    unit: str  # as it stands there; empty without one
+    state: int | None = None  # 0 for LRS, 1 for HRS, where the name says so
+    # counts, number: what the number in the name counts (``cycle``, ``cell``, …; empty where it does not
+    # say), and the number
     counts: str = ""
     number: int | None = None
-    at: float | None = None
-    clock: Clock | None = None
+    at: float | None = None  # the voltage (V) at which it was measured, where the name says so: ``I @ 0.2 V``
+    clock: Clock | None = None  # how times of a clock are read, of a column of such times
 
     @property
     def identifier(self) -> str:
@@ -173,10 +147,8 @@ def with_unit(header: ColumnHeader, unit: str) -> ColumnHeader:
 def ratio_to(unit: str, meaning: str, what: str, source: str) -> tuple[float, float]:
     """Return what values in `unit` are multiplied with and divided by to be in the unit of `meaning`.
 
-    Raises
-    ------
-    InputError
-        The unit is unknown, or of another kind; the sentence begins with `source` and names the column by `what`.
+    Raises `InputError`: the unit is unknown, or of another kind; the sentence begins with `source` and names the column
+    by `what`.
     """
     target, given = UNITS[meaning], plain_unit(unit)
     if not given or given == target or (not target and meaning not in WHOLE and given in ("%", "percent")):
@@ -204,13 +176,9 @@ def nearest(name: str, known: Collection[str]) -> str:
 def _by_unit(unit: str) -> str:
     kind = kind_of_unit(unit)
     kinds = {
-        "V": "voltage",
-        "A": "current",
-        "S": "conductance",
-        "Ω": "resistance",
-        "s": "time",
+        "V": "voltage", "A": "current", "S": "conductance", "Ω": "resistance", "s": "time",
         "K": "temperature",
-    }
+    }  # fmt: skip
     return kinds.get(kind, "")
 
 

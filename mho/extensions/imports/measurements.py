@@ -11,54 +11,30 @@ from dataclasses import dataclass
 
 from mho.runs import Column, Figure
 
+# One of them tells a conductance; a current beside a voltage
 CONDUCTANCE = ("conductance", "resistance", "current")
-"""One of them tells a conductance; a current beside a voltage."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A kind of measurement.
+    """A kind of measurement."""
 
-    Attributes
-    ----------
-    name : str
-        As ``--type`` has it: the verb of the procedure.
-    title : str
-        What it is, in words.
-    procedure : str
-        The procedure whose runs look alike; empty for none.
-    table : str
-    table_title : str
-    columns : tuple of Column
-        Of the table, by name; those that the foreign table does not tell are left out.
-    needed : tuple of tuples of str
-        Meanings of which one each must be there.
-    takes : tuple of str
-        Further meanings that go into the table.
-    counts : str
-        What the number in a wide table's names counts, where the name does not say.
-    axis, signal, series : str
-        As of `mho.runs.Table`.
-    figures : tuple of Figure
-        Those that can be drawn from the table alone.
-    map_title : str
-        Of the map of conductances; empty for none.
-    """
-
-    name: str
-    title: str
-    procedure: str
+    name: str  # as ``--type`` has it: the verb of the procedure
+    title: str  # what it is, in words
+    procedure: str  # the procedure whose runs look alike; empty for none
     table: str
     table_title: str
+    # Of the table, by name; those that the foreign table does not tell are left out
     columns: tuple[Column, ...]
-    needed: tuple[tuple[str, ...], ...]
-    takes: tuple[str, ...]
-    counts: str
+    needed: tuple[tuple[str, ...], ...]  # meanings of which one each must be there
+    takes: tuple[str, ...]  # further meanings that go into the table
+    counts: str  # what the number in a wide table's names counts, where the name does not say
+    # axis, signal, series: as of `mho.runs.Table`
     axis: str
     signal: str
     series: str = ""
-    figures: tuple[Figure, ...] = ()
-    map_title: str = ""
+    figures: tuple[Figure, ...] = ()  # those that can be drawn from the table alone
+    map_title: str = ""  # of the map of conductances; empty for none
 
     @property
     def meanings(self) -> frozenset[str]:
@@ -104,16 +80,13 @@ ENDURANCE = Measurement(
         TIME, ROW, COLUMN, Column("cycles", dtype="u8", description="cycles done, the read's own included"),
         Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"), G,
     ),
-    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage", "read_voltage"), "cell", "cycles", "conductance", "",
+    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage", "read_voltage"), "cell", "cycles",
+    "conductance", "",
     (
-        Figure(
-            "endurance", kind="errorbars", table="endurance", x="cycles", y="conductance", by="state", x_scale="log",
-            y_scale="log", title="LRS (0) and HRS (1): median and quartiles of all cells",
-        ),
-        Figure(
-            "cells", table="endurance", x="cycles", y="conductance", by=(*CELL, "state"), x_scale="log", y_scale="log",
-            title="LRS and HRS by cell",
-        ),
+        Figure("endurance", kind="errorbars", table="endurance", x="cycles", y="conductance", by="state",
+               x_scale="log", y_scale="log", title="LRS (0) and HRS (1): median and quartiles of all cells"),
+        Figure("cells", table="endurance", x="cycles", y="conductance", by=(*CELL, "state"), x_scale="log",
+               y_scale="log", title="LRS and HRS by cell"),
     ),
 )  # fmt: skip
 

@@ -28,20 +28,14 @@ from mho.extensions.imports.table_import import TableReading
 from mho.extensions.imports.tables import DECIMAL_MARKS
 from mho.gui import Session
 
-MEANING, UNIT = 1, 2
-"""Columns of the table that can be edited."""
+MEANING, UNIT = 1, 2  # columns of the table that can be edited
 FILES = "Tables (*.csv *.tsv *.txt *.gz *.xlsx *.mat *.npz *.npy *.json *.h5);;All files (*)"
 KEPT = "kept as it is"
 TAKEN = "none, taken as "
 
 
 class ImportPanel(QWidget):
-    """Choose a table, correct what its columns are, and import it.
-
-    Parameters
-    ----------
-    session : Session
-    """
+    """Choose a table, correct what its columns are, and import it."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,9 +54,8 @@ class ImportPanel(QWidget):
         self.kind.currentIndexChanged.connect(self._look)
         self.decimal = QComboBox()
         for label, mark in (
-            ("comma: as the numbers show", ""),
-            *((f"a comma is a {one}", one) for one in DECIMAL_MARKS),
-        ):
+            ("comma: as the numbers show", ""), *((f"a comma is a {one}", one) for one in DECIMAL_MARKS),
+        ):  # fmt: skip
             self.decimal.addItem(label, mark)
         self.decimal.currentIndexChanged.connect(self._look)
         self.array = QLineEdit(placeholderText="array of the chip")

@@ -33,43 +33,27 @@ from mho.toml import StrictModel, parse_toml
 MEMORY = "import-recipes.toml"
 VERSION = 2
 SUFFIX = ".toml"
-
 _CONSTANT = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>\S{{0,40}})")
 
 
 class Recipe(StrictModel):
-    """How a table is read.
+    """How a table is read."""
 
-    Attributes
-    ----------
-    title : str
-        What the table is, in words.
-    type : str
-        Kind of measurement; empty where nobody told it, which only what is remembered may be.
-    source, files, layout : str
-        Where the data are published, which files of it these are, and where their layout is told.
-    names : tuple of str
-        Of the columns of a table without a header; those with ``{n}`` repeat to the end of the line, n from 1.
-    header : tuple of str
-        The header that the recipe belongs to; empty for any.
-    decimal : str
-        The decimal mark, ``comma`` or ``point``; found unless given.
-    dataset, axes : str, tuple of str
-        The sheet, or the arrays, and what their dimensions count.
-    columns, units, constants : mapping
-        Headers, units, and texts such as ``0.2 V``, by meaning.
-    """
-
-    title: str = ""
-    type: str
+    title: str = ""  # what the table is, in words
+    type: str  # kind of measurement; empty where nobody told it, which only what is remembered may be
+    # source, files, layout: where the data are published, which files of it these are, and where their layout
+    # is told
     source: str = ""
     files: str = ""
     layout: str = ""
+    # Of the columns of a table without a header; those with ``{n}`` repeat to the end of the line, n from 1
     names: tuple[str, ...] = ()
-    header: tuple[str, ...] = ()
-    decimal: str = ""
+    header: tuple[str, ...] = ()  # the header that the recipe belongs to; empty for any
+    decimal: str = ""  # the decimal mark, ``comma`` or ``point``; found unless given
+    # dataset, axes: the sheet, or the arrays, and what their dimensions count
     dataset: str = ""
     axes: tuple[str, ...] = ()
+    # columns, units, constants: headers, units, and texts such as ``0.2 V``, by meaning
     columns: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
@@ -84,16 +68,9 @@ class Recipe(StrictModel):
         if self.type not in MEASUREMENTS:
             raise InputError(f"{source}: type is {self.type!r}; {nearest(self.type, MEASUREMENTS)}")
         return TableReading(
-            self.type,
-            self.columns,
-            self.units,
-            constants_in_si(self.constants, source),
-            self.names or None,
-            text,
-            decimal_of(self.decimal, source),
-            self.dataset,
-            self.axes,
-        )
+            self.type, self.columns, self.units, constants_in_si(self.constants, source), self.names or None,
+            text, decimal_of(self.decimal, source), self.dataset, self.axes,
+        )  # fmt: skip
 
 
 class _Memory(StrictModel):

@@ -28,8 +28,7 @@ from mho.extensions.imports.headers import (
 from mho.extensions.imports.series import named, without_header
 from mho.extensions.imports.tables import TextLine, TextTable
 from mho.extensions.imports.tables.clocks import Clock, day_of, is_day_first, time_of_day
-from mho.extensions.imports.tables.stated import voltage_above
-from mho.extensions.imports.tables.units import kind_of_unit, plain_unit
+from mho.extensions.imports.tables.units import kind_of_unit, plain_unit, voltage_above
 
 UNIT_NAMES = {"unit", "units"}
 DATE_NAMES = {"date", "datum", "day"}
@@ -40,10 +39,7 @@ def with_unit_columns(
 ) -> tuple[ColumnHeader, ...]:
     """Return headers with the units that a column ``Unit`` at their right tells, as KickStart and the 2450 write them.
 
-    Raises
-    ------
-    InputError
-        A column is in several units by turns.
+    Raises `InputError`: a column is in several units by turns.
     """
     found = list(headers)
     for place, one in enumerate(headers):
@@ -70,10 +66,7 @@ def with_clocks(
 
     Where seconds stand beside times of a clock, the seconds are the time.
 
-    Raises
-    ------
-    InputError
-        Nothing tells whether dates begin with the day or the month.
+    Raises `InputError`: nothing tells whether dates begin with the day or the month.
     """
     found = list(headers)
     days = [one for one in headers if one.name.strip().lower() in DATE_NAMES and day_of(_first(one, lines))]
@@ -109,7 +102,6 @@ def _first(header: ColumnHeader, lines: Sequence[TextLine]) -> str:
 SAMPLE_LINES = 4000
 LARGEST_CONDUCTANCE = 0.1  # S: no cell of an array conducts more
 LEAST_RESISTANCE = 10.0  # ohm
-
 ROW_NAMES = {"wl", "wordline", "word line", "word_line", "x", "line"}
 COLUMN_NAMES = {"bl", "bitline", "bit line", "bit_line", "y"}
 SET_NAMES = {"vset", "v_set", "v set", "set voltage", "set_voltage"}
@@ -119,8 +111,8 @@ SPREADS = {"std", "stdev", "stddev", "sd", "sigma", "deviation", "spread", "sem"
 EXTREMES = {"min", "max", "minimum", "maximum", "median", "q1", "q3"}
 COUNTS = {"n", "count", "samples"}
 VALUE_NAMES = {"value", "values", "val", "read", "mean", "data", "z"}
+# What programs call columns that have no names: MATLAB's Var1, pandas' Unnamed: 0
 GENERIC = re.compile(r"(?:var|column|col|field|data|x)[_ ]?\d+|unnamed: ?\d+", re.IGNORECASE)
-"""What programs call columns that have no names: MATLAB's Var1, pandas' Unnamed: 0."""
 
 
 def headers_of(
@@ -131,12 +123,8 @@ def headers_of(
 ) -> tuple[ColumnHeader, ...]:
     """Return what the columns of a table are: by what was said, by their names, then by their values.
 
-    Parameters
-    ----------
-    columns, units : mapping
-        What was said: see `mho.extensions.imports.series.named`.
-    first : sequence of TextLine, optional
-        The first lines, where they were read already.
+    `columns`, `units`: what was said: see `mho.extensions.imports.series.named`; `first`: the first lines, where they
+    were read already.
     """
     form = table.form
     plain = read_headers(form.header, form.units) if form.header else without_header(form.width)
@@ -173,14 +161,8 @@ def resolved(
 ) -> tuple[ColumnHeader, ...]:
     """Return headers with the meanings that values tell; those that were said stay.
 
-    Parameters
-    ----------
-    values : sequence of arrays
-        The first values of each column; NaN for texts.
-    said : mapping
-        Headers by meaning that were said.
-    filled : sequence of bool, optional
-        Whether each column has anything in it; those that have not number nothing.
+    `values`: the first values of each column; NaN for texts. `said`: headers by meaning that were said. `filled`:
+    whether each column has anything in it; those that have not number nothing.
     """
     filled = [True] * len(headers) if filled is None else filled
     found = [_numbered_pulse(one, some) for one, some in zip(headers, values, strict=True)]
@@ -349,11 +331,9 @@ def _wide_values(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[
         return headers
     places = {one.index for one in wide}
     return [
-        replace(one, meaning=meaning, counts="cell" if one in cells else one.counts)
-        if one.index in places
-        else one
+        replace(one, meaning=meaning, counts="cell" if one in cells else one.counts) if one.index in places else one
         for one in headers
-    ]
+    ]  # fmt: skip
 
 
 def _error_rates(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:

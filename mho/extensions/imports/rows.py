@@ -17,14 +17,7 @@ from mho.errors import InputError
 from mho.extensions.imports import shapes
 from mho.extensions.imports.bounds import beyond, why_beyond
 from mho.extensions.imports.conversion import CLOCK, NAMED, Conversion, Survey, Values, is_told, pairs
-from mho.extensions.imports.headers import (
-    KINDS,
-    STATE_WORDS,
-    UNITS,
-    WHOLE,
-    ColumnHeader,
-    ratio_to,
-)
+from mho.extensions.imports.headers import KINDS, STATE_WORDS, UNITS, WHOLE, ColumnHeader, ratio_to
 from mho.extensions.imports.measurements import Measurement
 from mho.extensions.imports.series import ColumnAssignment, ImportedSeries
 from mho.extensions.imports.tables import TextLine, TextTable
@@ -34,15 +27,10 @@ from mho.extensions.imports.tables.units import CELSIUS, base_and_ratio, plain_u
 from mho.runs import Column
 
 LARGEST_NUMBER = 2**31
+# In a column of which the meaning is not known, as it stands there: in SI units it is still a number
 LARGEST_VALUE = 1e290
-"""In a column of which the meaning is not known, as it stands there: in SI units it is still a number."""
-
-SAMPLE = 100_000
-"""Values from which it is told after how many a sweep repeats itself."""
-
-LABEL = re.compile(r"[A-Za-z]+[ _]?(\d{1,9})")
-"""Of a line: a word and a number."""
-
+SAMPLE = 100_000  # values from which it is told after how many a sweep repeats itself
+LABEL = re.compile(r"[A-Za-z]+[ _]?(\d{1,9})")  # of a line: a word and a number
 ZERO_CELSIUS = 273.15
 WORDS_OF_KIND = "say read, set or reset, or 0, 1 or 2"
 WORDS_OF_STATE = "say LRS or HRS, or 0 or 1"
@@ -51,10 +39,7 @@ WORDS_OF_STATE = "say LRS or HRS, or 0 or 1"
 class Rows:
     """The rows of one kind of measurement in a table.
 
-    Raises
-    ------
-    InputError
-        A unit is unknown, or of another kind than the column's.
+    Raises `InputError`: a unit is unknown, or of another kind than the column's.
     """
 
     def __init__(
@@ -82,10 +67,8 @@ class Rows:
     def survey(self) -> Survey:
         """Check every line.
 
-        Raises
-        ------
-        InputError
-            Lines are bad, each named by its number, or there are none, or a column has no number in any.
+        Raises `InputError`: lines are bad, each named by its number, or there are none, or a column has no number in
+        any.
         """
         survey, path = Survey(), self._table.path
         first = self._table.head(1)

@@ -12,20 +12,13 @@ from mho.errors import InputError
 from mho.extensions.imports.headers import UNITS, ColumnHeader, nearest
 from mho.extensions.imports.measurements import CONDUCTANCE, Measurement
 
+# Meanings that a wide table repeats, a column a series
 MEASURED = (
-    "conductance",
-    "resistance",
-    "current",
-    "voltage",
-    "before",
-    "before_resistance",
-    "time",
-    "ber",
-    "errors",
-)
-"""Meanings that a wide table repeats, a column a series."""
+    "conductance", "resistance", "current", "voltage", "before", "before_resistance", "time", "ber", "errors",
+)  # fmt: skip
 
 
+# What a kind of measurement calls a quantity of a state
 WITHIN: Mapping[str, Mapping[tuple[str, int | None], str]] = {
     "switching": {
         ("conductance", 0): "lrs", ("conductance", 1): "hrs",
@@ -33,30 +26,19 @@ WITHIN: Mapping[str, Mapping[tuple[str, int | None], str]] = {
     },
     "levels": {("conductance", None): "mean", ("resistance", None): "mean_resistance"},
 }  # fmt: skip
-"""What a kind of measurement calls a quantity of a state."""
 
 
-LINE = "{line}"
-"""Stands for the number of the line where a column is named."""
+LINE = "{line}"  # stands for the number of the line where a column is named
 
 
 @dataclass(frozen=True)
 class ImportedSeries:
-    """Columns that make a row of the run file's table of each line.
+    """Columns that make a row of the run file's table of each line."""
 
-    Attributes
-    ----------
-    columns : mapping
-        Headers by meaning.
-    fixed : mapping
-        Numbers by meaning that are the same in all lines, such as the state of an HRS column.
-    line : str
-        The meaning that the number of the line, from 0, has; empty for none.
-    """
-
-    columns: Mapping[str, ColumnHeader]
+    columns: Mapping[str, ColumnHeader]  # headers by meaning
+    # Numbers by meaning that are the same in all lines, such as the state of an HRS column
     fixed: Mapping[str, float] = field(default_factory=dict)
-    line: str = ""
+    line: str = ""  # the meaning that the number of the line, from 0, has; empty for none
 
     @property
     def meanings(self) -> frozenset[str]:
@@ -82,18 +64,10 @@ def named(
 ) -> tuple[ColumnHeader, ...]:
     """Return headers with the meanings and units that were said.
 
-    Parameters
-    ----------
-    called : mapping
-        Header by meaning; a column that is guessed to be the same loses that meaning. One with ``{n}`` stands for all
-        columns of such a name, numbered by n; ``{line}`` for the number of the line, from 0.
-    units : mapping
-        Units by meaning, header, or name without its unit, over those in the header.
-
-    Raises
-    ------
-    InputError
-        There is no such meaning, or no such column.
+    `called`: header by meaning; a column that is guessed to be the same loses that meaning. One with ``{n}`` stands for
+    all columns of such a name, numbered by n; ``{line}`` for the number of the line, from 0. `units`: units by meaning,
+    header, or name without its unit, over those in the header. Raises `InputError`: there is no such meaning, or no
+    such column.
     """
     texts = [one.text for one in headers]
     shown = ", ".join(texts[:24]) + (", …" if len(texts) > 24 else "")
@@ -155,25 +129,13 @@ def _numbered(
 
 
 def assign(
-    headers: Sequence[ColumnHeader],
-    measurement: Measurement,
-    source: str,
-    fixed: Mapping[str, float],
+    headers: Sequence[ColumnHeader], measurement: Measurement, source: str, fixed: Mapping[str, float],
     line: str = "",
-) -> ColumnAssignment:
+) -> ColumnAssignment:  # fmt: skip
     """Return the series of a table for one kind of measurement.
 
-    Parameters
-    ----------
-    fixed : mapping
-        Numbers by meaning that were given for all lines.
-    line : str, optional
-        What the number of the line, from 0, is.
-
-    Raises
-    ------
-    InputError
-        A column that is needed is not there, or two seem to be the same.
+    `fixed`: numbers by meaning that were given for all lines; `line`: what the number of the line, from 0, is. Raises
+    `InputError`: a column that is needed is not there, or two seem to be the same.
     """
     taken = _taken(headers, measurement)
     if measurement.name == "reads":
@@ -317,13 +279,10 @@ def _matrix(headers: Sequence[ColumnHeader], taken: Sequence[ColumnHeader]) -> C
     if len(unit) > 1:
         return None
     series = [
-        ImportedSeries(
-            {meaning: one, **({"row": first} if marked and first is not None else {})},
-            {"column": float(number or 0)},
-            "" if marked else "row",
-        )
+        ImportedSeries({meaning: one, **({"row": first} if marked and first is not None else {})},
+                       {"column": float(number or 0)}, "" if marked else "row")
         for one, number in zip(cells, numbered, strict=True)
-    ]
+    ]  # fmt: skip
     return ColumnAssignment(tuple(series))
 
 

@@ -6,11 +6,8 @@ import numpy as np
 
 from mho.array_types import Floats
 
-EVEN = 0.02
-"""Deviation of steps, relative to their mean, up to which they are even."""
-
-JUMP = 5.0
-"""Factor from one point to the next that counts as a jump."""
+EVEN = 0.02  # deviation of steps, relative to their mean, up to which they are even
+JUMP = 5.0  # factor from one point to the next that counts as a jump
 
 
 def is_sweep(values: Floats) -> bool:
@@ -65,10 +62,8 @@ def is_even(times: Floats) -> bool:
     """Return whether times grow by equal steps."""
     steps = np.diff(times[np.isfinite(times)])
     return bool(
-        len(steps) > 7
-        and np.median(steps) > 0.0
-        and np.mean(np.abs(steps / np.median(steps) - 1.0) > EVEN) < 0.02
-    )
+        len(steps) > 7 and np.median(steps) > 0.0 and np.mean(np.abs(steps / np.median(steps) - 1.0) > EVEN) < 0.02,
+    )  # fmt: skip
 
 
 def grows_by_decades(times: Floats) -> bool:

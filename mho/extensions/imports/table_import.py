@@ -37,72 +37,42 @@ from mho.runs import (
 )
 
 BLOCK_LINES = 10_000
+# Rows beyond which nothing is derived of a table, which would take them all into memory
 MOST_ROWS = 2_000_000
-"""Rows beyond which nothing is derived of a table, which would take them all into memory."""
-
-MOST_TOLD = 256
-"""Columns of a wide table of which the log tells the numbers."""
-
-LARGEST_MAP = 1 << 24
-"""Cells beyond which no map is made of the table."""
+MOST_TOLD = 256  # columns of a wide table of which the log tells the numbers
+LARGEST_MAP = 1 << 24  # cells beyond which no map is made of the table
 
 
 @dataclass(frozen=True)
 class TableReading:
-    """How a foreign table is to be read.
+    """How a foreign table is to be read."""
 
-    Attributes
-    ----------
-    type : str
-        One of `mho.extensions.imports.measurements.MEASUREMENTS`.
-    columns, units : mapping
-        Headers by what they mean, and units: see `mho.extensions.imports.series.named`.
-    constants : mapping
-        Numbers in SI units by meaning, the same in all lines: the voltage of a read.
-    names : tuple of str or None
-        Names of the columns of a table without a header; None for one that has one.
-    recipe : str
-        The text of the recipe that says so; empty for none.
-    decimal : str
-        The decimal mark, ``comma`` or ``point``; found unless given.
-    dataset : str
-        The sheet of a spreadsheet, or the arrays of a file with several.
-    axes : tuple of str
-        What the dimensions of an array count: see `mho.extensions.imports.tables.array_files.ArrayLines`.
-    """
-
-    type: str = "reads"
+    type: str = "reads"  # one of `mho.extensions.imports.measurements.MEASUREMENTS`
+    # columns, units: headers by what they mean, and units: see `mho.extensions.imports.series.named`
     columns: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    # Numbers in SI units by meaning, the same in all lines: the voltage of a read
     constants: Mapping[str, float] = field(default_factory=dict)
+    # Names of the columns of a table without a header; None for one that has one
     names: tuple[str, ...] | None = None
-    recipe: str = ""
-    decimal: str = ""
-    dataset: str = ""
+    recipe: str = ""  # the text of the recipe that says so; empty for none
+    decimal: str = ""  # the decimal mark, ``comma`` or ``point``; found unless given
+    dataset: str = ""  # the sheet of a spreadsheet, or the arrays of a file with several
+    # What the dimensions of an array count: see `mho.extensions.imports.tables.array_files.ArrayLines`
     axes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Derived:
-    """What follows from the rows of a table.
+    """What follows from the rows of a table."""
 
-    Attributes
-    ----------
-    tables : mapping
-        Columns by table.
-    images : mapping
-        By map: the time of each image (s), and the image.
-    result, units : mapping
-        Of the run's result.
-    remarks : tuple of str
-        Warnings.
-    """
-
-    tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)  # columns by table
+    # By map: the time of each image (s), and the image
     images: Mapping[str, Sequence[tuple[float, NDArray[Any]]]] = field(default_factory=dict)
+    # result, units: of the run's result
     result: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # warnings
 
 
 @dataclass(frozen=True)
@@ -117,42 +87,25 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Imported:
-    """What is known of a table before its rows are written.
-
-    Attributes
-    ----------
-    names : frozenset of str
-        The columns of the run file's table.
-    rows, columns : arrays of int
-        Lines of the cells.
-    prefix : str
-        Before the names of maps: the array and ``_``, or nothing.
-    chip : str
-        The chip map as text; empty for none.
-    """
+    """What is known of a table before its rows are written."""
 
     measurement: Measurement
-    names: frozenset[str]
+    names: frozenset[str]  # the columns of the run file's table
+    # rows, columns: lines of the cells
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
-    prefix: str
-    chip: str
+    prefix: str  # before the names of maps: the array and ``_``, or nothing
+    chip: str  # the chip map as text; empty for none
 
 
 Deriving = Callable[[Imported], Derivation | None]
 
 
 def import_table(
-    path: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None = None,
-    *,
-    columns: Mapping[str, str] | None = None,
-    units: Mapping[str, str] | None = None,
-    array: str = "",
-    chip: str = "",
-    type: str = "reads",
-    constants: Mapping[str, float] | None = None,
-) -> Path:
+    path: str | os.PathLike[str], output: str | os.PathLike[str] | None = None, *,
+    columns: Mapping[str, str] | None = None, units: Mapping[str, str] | None = None, array: str = "",
+    chip: str = "", type: str = "reads", constants: Mapping[str, float] | None = None,
+) -> Path:  # fmt: skip
     """Write the measurements in a foreign table into a new run file.
 
     Units may stand in the header (``G (uS)``, ``I [nA]``, ``V / mV``, ``G_uS``) or in a line below it, else values are
@@ -268,10 +221,8 @@ def import_reading(
             run.log(level, text)
         result = {
             "reads" if measurement.name == "reads" else "rows_imported": survey.kept,
-            "rows": len(survey.rows),
-            "columns": len(survey.columns),
-            **derived.result,
-        }
+            "rows": len(survey.rows), "columns": len(survey.columns), **derived.result,
+        }  # fmt: skip
         run.set_result(result, derived.units)
         what = f"{survey.kept:,} row{'s' * (survey.kept != 1)} of {measurement.name}"
         run.conclude(Conclusion(f"{what} imported", measured=survey.kept > 0))
@@ -348,11 +299,9 @@ def _parameters(
 ) -> dict[str, RecordedParameter]:
     """Return what was imported, and how: the source by its name only, since folders are personal."""
     said = [
-        f"{meaning} = {one.text}"
-        + (f" in {plain_unit(one.unit)}" if one.unit and one.unit not in one.text else "")
-        for series in assignment.series[:4]
-        for meaning, one in series.columns.items()
-    ]
+        f"{meaning} = {one.text}" + (f" in {plain_unit(one.unit)}" if one.unit and one.unit not in one.text else "")
+        for series in assignment.series[:4] for meaning, one in series.columns.items()
+    ]  # fmt: skip
     said += [
         f"read at {series.fixed['read_voltage']:g} V"
         for series in assignment.series[:4]
@@ -397,11 +346,9 @@ def _layout(
         return Layout((table,), image.declared, default=table.name, figures=tuple(figures))
     others = tuple(one for one in derivation.maps if one.name != image.name or not image.declared)
     return Layout(
-        (table, *derivation.tables),
-        (*image.declared, *others),
-        default=table.name,
+        (table, *derivation.tables), (*image.declared, *others), default=table.name,
         figures=(*figures, *derivation.figures),
-    )
+    )  # fmt: skip
 
 
 class _CellMap:

@@ -17,8 +17,8 @@ from mho.errors import InputError
 
 Numbers = NDArray[Any]
 
+# Devices of DLPack whose memory NumPy can read: the CPU's, and that which a GPU's driver has pinned
 HOST = (1, 3)
-"""Devices of DLPack whose memory NumPy can read: the CPU's, and that which a GPU's driver has pinned."""
 SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
 
 
@@ -42,17 +42,8 @@ def is_torch(values: Any) -> bool:
 def to_numpy(values: Any, what: str) -> Numbers:
     """Return an array of any library as NumPy's, of numbers, finite.
 
-    Parameters
-    ----------
-    values : array of any library, nested lists, or a sparse array of SciPy
-        Memory is shared where possible.
-    what : str
-        Its name in messages.
-
-    Raises
-    ------
-    ArrayError
-        For arrays in the memory of a GPU, of objects or text, or with entries that are not finite.
+    `values`: memory is shared where possible; `what`: its name in messages. Raises `ArrayError`: for arrays in the
+    memory of a GPU, of objects or text, or with entries that are not finite.
     """
     _check_device(values, what)
     if is_torch(values):
@@ -79,10 +70,7 @@ def to_numpy(values: Any, what: str) -> Numbers:
 def common_kind(first: Any, second: Any) -> Callable[[Numbers], Any]:
     """Return what makes an array of NumPy one of the library that both come from; NumPy gives way to another.
 
-    Raises
-    ------
-    ArrayError
-        When both come from libraries that are not NumPy, and not from the same.
+    Raises `ArrayError`: when both come from libraries that are not NumPy, and not from the same.
     """
     libraries = {library_of(one): one for one in (first, second) if library_of(one) != "numpy"}
     if len(libraries) > 1:

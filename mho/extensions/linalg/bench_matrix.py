@@ -19,8 +19,8 @@ from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converge
 from mho.instruments import Bench
 from mho.procedures import HeldAnswers
 
+# Takes vectors as columns (n, k), and returns one for each
 OnColumns: TypeAlias = Callable[[Numbers], Numbers]
-"""Takes vectors as columns (n, k), and returns one for each."""
 
 
 def chip_operator(
@@ -28,17 +28,8 @@ def chip_operator(
 ) -> LinearOperator[Any]:
     """Return what a chip does to vectors as an operator of SciPy.
 
-    Parameters
-    ----------
-    size : int
-        Number of rows, n.
-    kind : dtype
-        float64 or complex128.
-    apply : callable
-    adjoint : callable or None
-        The same of the adjoint; None where no chip holds it: asking for it is then refused.
-    name : str
-        Of the operator, in messages.
+    `size`: number of rows, n; `kind`: float64 or complex128. `adjoint`: the same of the adjoint; None where no chip
+    holds it: asking for it is then refused. `name`: of the operator, in messages.
     """
 
     def without_adjoint(columns: Numbers) -> Numbers:
@@ -50,13 +41,10 @@ def chip_operator(
 
     backward = adjoint or without_adjoint
     return LinearOperator(
-        (size, size),
-        matvec=_on_vector(apply),
-        rmatvec=_on_vector(backward),
+        (size, size), matvec=_on_vector(apply), rmatvec=_on_vector(backward),
         matmat=lambda columns: apply(np.asarray(columns)),
-        rmatmat=lambda columns: backward(np.asarray(columns)),
-        dtype=kind,
-    )
+        rmatmat=lambda columns: backward(np.asarray(columns)), dtype=kind,
+    )  # fmt: skip
 
 
 def _on_vector(apply: OnColumns) -> OnColumns:
@@ -64,14 +52,9 @@ def _on_vector(apply: OnColumns) -> OnColumns:
 
 
 def on_bench(
-    matrix: Any,
-    bench: Bench,
-    *,
-    bits: int = BITS,
-    seed: int | None = 0,
-    adjoint_on: Bench | None = None,
+    matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None,
     **options: Any,
-) -> BenchMatrix:
+) -> BenchMatrix:  # fmt: skip
     """Program a matrix onto the chip of an open bench, and return it as operators.
 
     Parameters

@@ -22,10 +22,7 @@ except ImportError:
         def set_params(self, **params: Any) -> Self:
             """Set parameters of the constructor.
 
-            Raises
-            ------
-            ValueError
-                For one that it does not have.
+            Raises `ValueError`: for one that it does not have.
             """
             known = self.get_params()
             for name, value in params.items():

@@ -19,17 +19,8 @@ Solve = Callable[[Numbers, Numbers], Numbers]
 def solve_tensors(solve: Solve, a: Any, b: Any) -> Any:
     """Solve for tensors of PyTorch, or one of them and an array of NumPy.
 
-    Parameters
-    ----------
-    solve : callable
-        For arrays of NumPy: (..., n, n), and (n,) or (..., n, k) -> the latter.
-    a, b : tensors
-        As `mho.extensions.linalg.solve`.
-
-    Returns
-    -------
-    Tensor
-        With a gradient where `a` or `b` has one.
+    `solve`: for arrays of NumPy: (..., n, n), and (n,) or (..., n, k) -> the latter; `a`, `b`: as
+    `mho.extensions.linalg.solve`. Result: with a gradient where `a` or `b` has one.
     """
     torch = sys.modules["torch"]
 

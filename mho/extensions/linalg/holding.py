@@ -1,34 +1,55 @@
-"""A matrix that is held on an open bench, until another is programmed in its place."""
+"""The bench that a call of another library uses, and a matrix that is held on it until another is programmed there."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from mho.errors import BenchError, ConvergenceError, InputError
 from mho.extensions.linalg.arrays import ArrayError, Numbers
-from mho.instruments import Bench
+from mho.instruments import Bench, open_bench
 from mho.procedures import HeldAnswers, HeldMatrix, NullStream
+
+BenchLike: TypeAlias = "Bench | str | os.PathLike[str]"
+
+
+@contextmanager
+def bench_in_use(bench: BenchLike, seed: int | None) -> Iterator[Bench]:
+    """Yield an open bench as it is, and leave it open; open one by its name, and make it safe and close it.
+
+    `bench`: one that is open, a packaged name ("arrays", "simulated"), or a bench file; `seed`: of a simulated bench
+    that is opened here. Raises `InputError`: for something else. Raises `BenchError`: as `open_bench`.
+    """
+    if isinstance(bench, Bench):
+        yield bench
+    elif isinstance(bench, str | os.PathLike):
+        with open_bench(os.fspath(bench), seed=seed) as opened:
+            yield opened
+    else:
+        raise InputError(
+            f"bench is {bench!r}; give the name of a bench ('arrays'), a bench file, or an open bench of mho.open_bench"
+        )
+
 
 log = logging.getLogger("mho.extensions.linalg")
 
-BITS = 24
-"""Precision that is proved unless another is asked for: that of the published experiments."""
+BITS = 24  # precision that is proved unless another is asked for: that of the published experiments
 
+# What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its
+# cells
 _LATEST: WeakKeyDictionary[Bench, object] = WeakKeyDictionary()
-"""What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its cells."""
 
 
 class Messages(NullStream):
     """A stream without a run file: what is said goes to the log ``mho.extensions.linalg``, where Python shows warnings.
 
-    Attributes
-    ----------
-    said : list of (str, str)
-        Level and text of each message.
+    `said`: level and text of each message.
     """
 
     def __init__(self) -> None:
@@ -44,34 +65,14 @@ class Messages(NullStream):
 class HoldingBench:
     """A `HeldMatrix` that knows whether its chip still holds it.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-    bench : Bench
-        Open.
-    messages : Messages
-    bits : int
-    seed : int, optional
-        Of what is drawn while it is planned.
-    **options
-        Parameters of `Solve`.
-
-    Raises
-    ------
-    InputError, ConvergenceError, ChipMapError, LimitError
-        As `HeldMatrix.programmed`.
+    `matrix` (n, n); `bench`: open; `seed`: of what is drawn while it is planned; `**options`: parameters of `Solve`.
+    Raises `InputError` or `ConvergenceError` or `ChipMapError` or `LimitError`: as `HeldMatrix.programmed`.
     """
 
     def __init__(
-        self,
-        matrix: Numbers,
-        bench: Bench,
-        messages: Messages,
-        *,
-        bits: int,
-        seed: int | None,
+        self, matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int | None,
         **options: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._bench, self._key = bench, object()
         self._check_open()
         before = _LATEST.get(bench)
@@ -99,18 +100,8 @@ class HoldingBench:
     def answers(self, rhs: Numbers, bits: int | None = None) -> HeldAnswers:
         """Return the answers to right-hand sides, refined until so many bits are proved.
 
-        Parameters
-        ----------
-        rhs : (n,) or (n, k) array
-        bits : int, optional
-            Those of the matrix where left out.
-
-        Raises
-        ------
-        ArrayError
-            For right-hand sides of another shape.
-        InputError
-            For bits that float64 cannot prove.
+        `rhs` (n,) or (n, k); `bits`: those of the matrix where left out. Raises `ArrayError`: for right-hand sides of
+        another shape. Raises `InputError`: for bits that float64 cannot prove.
         """
         if rhs.ndim not in (1, 2) or len(rhs) != self.size:
             raise ArrayError(
@@ -153,10 +144,7 @@ class HoldingBench:
 def converged(answers: HeldAnswers) -> HeldAnswers:
     """Return answers that are proved.
 
-    Raises
-    ------
-    ConvergenceError
-        When one is not: an array alone could not say so.
+    Raises `ConvergenceError`: when one is not: an array alone could not say so.
     """
     short = np.flatnonzero(~answers.converged)
     if short.size:

@@ -24,26 +24,21 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.linalg.arrays import ArrayError, to_numpy
-from mho.extensions.linalg.benches import BenchLike, bench_in_use
 from mho.extensions.linalg.estimator_bases import (
     BaseEstimator,
     MultiOutputMixin,
     NotFittedError,
     RegressorMixin,
 )
-from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
 from mho.instruments import Bench
 
 
 def samples(X: Any) -> Floats:
     """Return samples as (samples, features) float64.
 
-    Raises
-    ------
-    TypeError
-        For a sparse matrix.
-    ArrayError
-        For another shape, and numbers that are complex or not finite.
+    Raises `TypeError`: for a sparse matrix; `ArrayError`: for another shape, and numbers that are complex or not
+    finite.
     """
     if hasattr(X, "toarray") or hasattr(X, "tocoo"):
         raise TypeError(
@@ -70,10 +65,8 @@ def samples(X: Any) -> Floats:
 def targets(y: Any, count: int) -> Floats:
     """Return targets as (samples,) or (samples, targets) float64.
 
-    Raises
-    ------
-    ArrayError
-        Without any, for another number of samples than `count`, and numbers that are complex or not finite.
+    Raises `ArrayError`: without any, for another number of samples than `count`, and numbers that are complex or not
+    finite.
     """
     if y is None:
         raise ArrayError("Ridge requires y to be passed, but the target y is None")
@@ -94,10 +87,7 @@ def targets(y: Any, count: int) -> Floats:
 def weights_of(sample_weight: Any, count: int) -> Floats | None:
     """Return the samples' weights (samples,) float64, None where none were given; a number counts for all.
 
-    Raises
-    ------
-    ArrayError
-        For another shape, negative weights, or none that is positive.
+    Raises `ArrayError`: for another shape, negative weights, or none that is positive.
     """
     if sample_weight is None:
         return None
@@ -120,10 +110,7 @@ def weights_of(sample_weight: Any, count: int) -> Floats | None:
 def penalties(alpha: Any, count: int) -> Floats:
     """Return the penalty of each of so many targets, (targets,).
 
-    Raises
-    ------
-    ArrayError
-        For negative ones, and another number than 1 or that of the targets.
+    Raises `ArrayError`: for negative ones, and another number than 1 or that of the targets.
     """
     values = _reals(alpha, "alpha")
     if values.ndim > 1 or values.size not in (1, count):
@@ -139,10 +126,7 @@ def penalties(alpha: Any, count: int) -> Floats:
 def feature_names(X: Any) -> NDArray[np.object_] | None:
     """Return the names of a frame's columns, None of what has none, or names that are not text.
 
-    Raises
-    ------
-    TypeError
-        Where only some of them are text.
+    Raises `TypeError`: where only some of them are text.
     """
     columns = getattr(X, "columns", None)
     if columns is None or callable(columns):
@@ -173,30 +157,19 @@ def _reals(values: Any, what: str) -> Floats:
     return array.astype(np.float64)
 
 
+# Symmetric positive matrix (n, n) and right-hand sides (n, k) -> solutions (n, k)
 SolveSymmetric = Callable[[Floats, Floats], Floats]
-"""Symmetric positive matrix (n, n) and right-hand sides (n, k) -> solutions (n, k)."""
 
 
 @dataclass(frozen=True)
 class CentredData:
-    """Data ready for the normal equations.
+    """Data ready for the normal equations."""
 
-    Attributes
-    ----------
-    x : (samples, features) array
-        Centred where there is an intercept, rows scaled by the square roots of the weights.
-    y : (samples, targets) array
-        Likewise.
-    x_means : (features,) array
-        What was subtracted; zeros without an intercept.
-    y_means : (targets,) array
-        Likewise.
-    """
-
+    # (samples, features): centred where there is an intercept, rows scaled by the square roots of the weights
     x: Floats
-    y: Floats
-    x_means: Floats
-    y_means: Floats
+    y: Floats  # (samples, targets): likewise
+    x_means: Floats  # (features,): what was subtracted; zeros without an intercept
+    y_means: Floats  # (targets,): likewise
 
     @classmethod
     def of(cls, x: Floats, y: Floats, weights: Floats | None, intercept: bool) -> CentredData:
@@ -218,16 +191,8 @@ class CentredData:
 def ridge_coefficients(data: CentredData, penalties: Floats, solve: SolveSymmetric) -> Floats:
     """Return the coefficients (targets, features) of ridge regression.
 
-    Parameters
-    ----------
-    data : CentredData
-    penalties : (targets,) array
-        Not negative. Targets of one penalty share a matrix, which is solved for all of them together.
-    solve : callable
-
-    Returns
-    -------
-    (targets, features) array
+    `penalties` (targets,): not negative. Targets of one penalty share a matrix, which is solved for all of them
+    together. Result (targets, features).
     """
     x, y = data.x, data.y
     dual = x.shape[0] < x.shape[1]
@@ -290,14 +255,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
     """
 
     def __init__(
-        self,
-        alpha: Any = 1.0,
-        *,
-        fit_intercept: bool = True,
-        bench: BenchLike = "arrays",
-        bits: int = BITS,
+        self, alpha: Any = 1.0, *, fit_intercept: bool = True, bench: BenchLike = "arrays", bits: int = BITS,
         seed: int | None = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.bench = bench
@@ -364,10 +324,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
     def predict(self, X: Any) -> Floats:
         """Predict (samples,) or (samples, targets) for samples (samples, features), in float64.
 
-        Raises
-        ------
-        ArrayError, TypeError
-            For samples that do not fit.
+        Raises `ArrayError` or `TypeError`: for samples that do not fit.
         """
         self._check_fitted()
         self._check_names(feature_names(X))

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from mho.extensions.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
-from mho.extensions.linalg.benches import BenchLike, bench_in_use
-from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
 
 
 def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:
@@ -59,12 +58,7 @@ def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed
 
 
 def solve_stack(matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None) -> Numbers:
-    """Solve a system, or a stack of systems one after the other; parameters and errors as `solve`, of NumPy's arrays.
-
-    Returns
-    -------
-    array, as `rhs`
-    """
+    """Solve a system, or a stack of systems one after the other; parameters and errors as `solve`, of NumPy's arrays."""
     stack, columns = stacked(matrices, rhs)
     messages = Messages()
     with bench_in_use(bench, seed) as opened:
@@ -78,10 +72,7 @@ def solve_stack(matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int,
 def stacked(matrices: Numbers, rhs: Numbers) -> tuple[Numbers, Numbers]:
     """Return matrices as (m, n, n) and their right-hand sides as (m, n) or (m, n, k).
 
-    Raises
-    ------
-    ArrayError
-        For shapes that do not fit.
+    Raises `ArrayError`: for shapes that do not fit.
     """
     if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2] or matrices.size == 0:
         raise ArrayError(

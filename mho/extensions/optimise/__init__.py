@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.optimise.gains import GainEstimate
     from mho.extensions.optimise.policies import COSTS, ProgrammingPolicy, Trial, optimise
-    from mho.extensions.optimise.predictions import PredictedQuantity, Prediction, compare
+    from mho.extensions.optimise.predictions import GainEstimate, PredictedQuantity, Prediction, compare
     from mho.extensions.optimise.searches import SEARCHES
     from mho.extensions.optimise.settings_files import check_writable, facts, write_settings
 else:
@@ -22,16 +21,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "COSTS",
-    "SEARCHES",
-    "GainEstimate",
-    "PredictedQuantity",
-    "Prediction",
-    "ProgrammingPolicy",
-    "Trial",
-    "check_writable",
-    "compare",
-    "facts",
-    "optimise",
-    "write_settings",
-]
+    "COSTS", "SEARCHES", "GainEstimate", "PredictedQuantity", "Prediction", "ProgrammingPolicy", "Trial",
+    "check_writable", "compare", "facts", "optimise", "write_settings",
+]  # fmt: skip

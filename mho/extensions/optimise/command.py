@@ -27,15 +27,12 @@ from mho.extensions.optimise import (
 from mho.extensions.optimise import optimise as find
 from mho.procedures import known_strategies
 
-GROUP = "Experiments"
-"""Of the verb, in the list of all."""
+GROUP = "Experiments"  # of the verb, in the list of all
 
 ROWS = {
-    "pulses": ("pulses a cell", "{:.3g}"),
-    "reads": ("reads a cell", "{:.3g}"),
-    "both": ("pulses and reads a cell", "{:.3g}"),
-    "time": ("time on the bench's clock, s a cell", "{:.2g}"),
-}
+    "pulses": ("pulses a cell", "{:.3g}"), "reads": ("reads a cell", "{:.3g}"),
+    "both": ("pulses and reads a cell", "{:.3g}"), "time": ("time on the bench's clock, s a cell", "{:.2g}"),
+}  # fmt: skip
 ENDED = {
     "time": "the time ended before the budget; the same call may find another answer",
     "interrupted": "interrupted: this is the best so far",
@@ -69,11 +66,17 @@ def print_policy(policy: ProgrammingPolicy, out: Console) -> None:
         out.print(ENDED[p.ended], style="yellow")
 
 
-def _quantities(policy: ProgrammingPolicy) -> Table:
+def _table(first: str, *names: str) -> Table:
+    """Return a table of numbers, whose first column is words."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in ("present", "found", "saved", "from", "to"):
+    table.add_column(first)
+    for name in names:
         table.add_column(name, justify="right")
+    return table
+
+
+def _quantities(policy: ProgrammingPolicy) -> Table:
+    table = _table("", "present", "found", "saved", "from", "to")
     for cost, (words, form) in ROWS.items():
         means = [np.mean([one.cost(cost) for one in some]) for some in (policy.before, policy.after)]
         saved = policy.saved(cost)
@@ -92,10 +95,7 @@ def _quantities(policy: ProgrammingPolicy) -> Table:
 
 
 def _levels(policy: ProgrammingPolicy) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("pulses by digit")
-    for digit in range(len(policy.twin.levels.nominal)):
-        table.add_column(str(digit), justify="right")
+    table = _table("pulses by digit", *map(str, range(len(policy.twin.levels.nominal))))
     for name, some in (("present", policy.before), ("found", policy.after)):
         table.add_row(name, *(f"{one:.3g}" for one in pulses_by_digit(policy, some)))
     return table
@@ -139,25 +139,18 @@ def policy_as_json(policy: ProgrammingPolicy) -> dict[str, Any]:
         for name in ROWS
     }
     return {
-        "reached": policy.reached,
-        "success": asdict(policy.success()),
-        "present_success": float(np.mean([one.success for one in policy.before])),
-        "costs": costs,
-        "ended": policy.ended,
-        "searched": list(policy.searched),
+        "reached": policy.reached, "success": asdict(policy.success()),
+        "present_success": float(np.mean([one.success for one in policy.before])), "costs": costs,
+        "ended": policy.ended, "searched": list(policy.searched),
         "evaluations": len({(one.strategy, one.evaluation) for one in policy.trials}),
-        "write_verify": dict(policy.settings),
-        "prediction": facts(policy),
-    }
+        "write_verify": dict(policy.settings), "prediction": facts(policy),
+    }  # fmt: skip
 
 
 def print_compared(found: Sequence[PredictedQuantity], run: str, settings: str, out: Console) -> None:
     """Print a run beside its prediction."""
     out.print(Text.assemble((f"{run} beside the prediction in {settings}", "bold"), ", 95 %"))
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in ("predicted", "from", "to", "measured", ""):
-        table.add_column(name, justify="right")
+    table = _table("", "predicted", "from", "to", "measured", "")
     for one in found:
         form = "{:.2%}" if one.name == "success" else "{:.3g}"
         values = (one.predicted.mean, one.predicted.low, one.predicted.high, one.measured)
@@ -192,45 +185,33 @@ def strategies() -> list[str]:
 
 
 def optimise(
-    strategy: Annotated[
-        str,
-        typer.Argument(
-            help="a programming strategy, or all; with --compare a settings file",
-            autocompletion=strategies,
-        ),
-    ],
-    bench: Bench = "arrays",
-    preset: Preset = None,
+    strategy: Annotated[str, typer.Argument(
+        help="a programming strategy, or all; with --compare a settings file", autocompletion=strategies)],
+    bench: Bench = "arrays", preset: Preset = None,
     success: Annotated[float, typer.Option(help="share of the cells that must be in their windows")] = 0.99,
-    after: Annotated[
-        float, typer.Option(help="judge the success so many seconds after programming, by what cells hold")
-    ] = 0.0,
-    cost: Annotated[
-        str, typer.Option(help="what to minimise: both (pulses and reads), pulses, reads, time")
-    ] = "both",
+    after: Annotated[float, typer.Option(
+        help="judge the success so many seconds after programming, by what cells hold")] = 0.0,
+    cost: Annotated[str, typer.Option(
+        help="what to minimise: both (pulses and reads), pulses, reads, time")] = "both",
     budget: Annotated[int, typer.Option(help="settings to try")] = 120,
     minutes: Annotated[float, typer.Option(help="at most so long, on this machine's clock")] = 10.0,
     seed: Annotated[int, typer.Option(help="of the chips and of the search")] = 0,
     chips: Annotated[int, typer.Option(help="chips of the comparison with the present settings")] = 20,
     cells: Annotated[int, typer.Option(help="cells of each of them")] = 400,
     search: Annotated[str, typer.Option(help="evolution, or bayesian, which needs optuna")] = "evolution",
-    vary: Annotated[
-        str, typer.Option(help="settings to search instead of all that matter: gate_step, inner=0.5..0.9")
-    ] = "",
-    write_verify: Annotated[
-        str | None, typer.Option(help="present settings, the chip map's unless given; text or file")
-    ] = None,
-    array: Annotated[
-        str | None, typer.Option(help="of the chip; the first that multiplies unless given")
-    ] = None,
+    vary: Annotated[str, typer.Option(
+        help="settings to search instead of all that matter: gate_step, inner=0.5..0.9")] = "",
+    write_verify: Annotated[str | None, typer.Option(
+        help="present settings, the chip map's unless given; text or file")] = None,
+    array: Annotated[str | None, typer.Option(
+        help="of the chip; the first that multiplies unless given")] = None,
     passes: Annotated[int, typer.Option(help="of touching up")] = 2,
     to: Annotated[Path | None, typer.Option(*TO, help="settings file (.toml) to write")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace a settings file that is there")] = False,
-    compare: Annotated[
-        Path | None, typer.Option(help="instead, hold this run to the prediction in a settings file")
-    ] = None,
+    compare: Annotated[Path | None, typer.Option(
+        help="instead, hold this run to the prediction in a settings file")] = None,
     as_json: AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Find the settings of a programming strategy that take the fewest pulses and reads; connects to nothing."""
     if compare is not None:
         _compare(compare, strategy, as_json)

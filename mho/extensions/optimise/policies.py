@@ -19,7 +19,7 @@ import numpy as np
 from mho.chip_maps import WriteVerifySettings
 from mho.confidence import mean_interval
 from mho.errors import InputError
-from mho.extensions.optimise.gains import GainEstimate, saving, success_of
+from mho.extensions.optimise.predictions import GainEstimate, saving, success_of
 from mho.extensions.optimise.search_space import SearchSpace, search_space, watched
 from mho.extensions.optimise.searches import SEARCHES
 from mho.extensions.optimise.twin import CHOSEN, SEARCHED, VALIDATED, Programming, Twin
@@ -45,67 +45,35 @@ def quietly(stage: str, done: int, total: int, best: str) -> None:
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings that were tried.
+    """Settings that were tried."""
 
-    Attributes
-    ----------
-    strategy : str
-        Name.
-    settings : WriteVerifySettings
-    evaluation : int
-        How many had been tried with it.
-    cells : int
-        On which it was tried, all together.
-    cost, success : float
-    objective : float
-        The cost, and more where the success is short.
-    """
-
-    strategy: str
+    strategy: str  # name
     settings: WriteVerifySettings
-    evaluation: int
-    cells: int
+    evaluation: int  # how many had been tried with it
+    cells: int  # on which it was tried, all together
     cost: float
     success: float
-    objective: float
+    objective: float  # the cost, and more where the success is short
 
 
 @dataclass(frozen=True)
 class ProgrammingPolicy:
-    """The settings found, and what they take beside the present ones.
+    """The settings found, and what they take beside the present ones."""
 
-    Attributes
-    ----------
-    strategy, present_strategy : str
-        Names.
-    settings, present : WriteVerifySettings
-    cost : str
-        What was minimised.
-    wanted : float
-        Required success.
-    twin : Twin
-    after, before : tuple of Programming
-        On the same chips, with the settings found and with the present ones.
-    trials : tuple of Trial
-        All that was tried, in order.
-    ended : str
-        Why the search ended: ``budget``, ``time`` or ``interrupted``.
-    searched : tuple of str
-        Settings that were searched.
-    """
-
+    # strategy, present_strategy: names
     strategy: str
     present_strategy: str
     settings: WriteVerifySettings
     present: WriteVerifySettings
-    cost: str
-    wanted: float
+    cost: str  # what was minimised
+    wanted: float  # required success
     twin: Twin = field(repr=False)
+    # after, before: on the same chips, with the settings found and with the present ones
     after: tuple[Programming, ...] = field(repr=False)
     before: tuple[Programming, ...] = field(repr=False)
-    trials: tuple[Trial, ...] = field(repr=False)
-    ended: str = "budget"
-    searched: tuple[str, ...] = ()
+    trials: tuple[Trial, ...] = field(repr=False)  # all that was tried, in order
+    ended: str = "budget"  # why the search ended: ``budget``, ``time`` or ``interrupted``
+    searched: tuple[str, ...] = ()  # settings that were searched
 
     @property
     def reached(self) -> bool:
@@ -211,15 +179,9 @@ def _tried(
 
 
 def _check(
-    success: float,
-    cost: str,
-    evaluations: int,
-    seconds: float | None,
-    chips: int,
-    cells: int,
-    search: str,
+    success: float, cost: str, evaluations: int, seconds: float | None, chips: int, cells: int, search: str,
     after: float,
-) -> None:
+) -> None:  # fmt: skip
     if not 0.0 <= after <= LATEST:
         raise InputError(f"success is judged {after:g} s after programming; give 0 to {LATEST:g} s")
     if not 0.0 < success <= 1.0:
@@ -266,14 +228,9 @@ class _StrategySearch:
     """The search of one strategy's settings."""
 
     def __init__(
-        self,
-        twin: Twin,
-        name: str,
-        kind: type[Strategy],
-        present: WriteVerifySettings,
-        goal: tuple[float, str],
-        vary: Mapping[str, tuple[float, float] | None] | None,
-    ) -> None:
+        self, twin: Twin, name: str, kind: type[Strategy], present: WriteVerifySettings,
+        goal: tuple[float, str], vary: Mapping[str, tuple[float, float] | None] | None,
+    ) -> None:  # fmt: skip
         self._twin, self._name, self._kind, self._present = twin, name, kind, present
         self._success, self._cost = goal
         seen: set[str] = set()
@@ -352,11 +309,8 @@ class _StrategySearch:
 
 
 UNITS = {
-    "both": "pulses and reads a cell",
-    "pulses": "pulses a cell",
-    "reads": "reads a cell",
-    "time": "s a cell",
-}
+    "both": "pulses and reads a cell", "pulses": "pulses a cell", "reads": "reads a cell", "time": "s a cell",
+}  # fmt: skip
 
 
 def objective(cost: float, success: float, wanted: float, cells: int) -> float:
@@ -376,14 +330,9 @@ def _finalists(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _chosen(
-    twin: Twin,
-    finalists: Sequence[Trial],
-    kinds: Mapping[str, type[Strategy]],
-    wanted: float,
-    cost: str,
-    cells: int,
-    progress: Progress,
-) -> Trial:
+    twin: Twin, finalists: Sequence[Trial], kinds: Mapping[str, type[Strategy]], wanted: float, cost: str,
+    cells: int, progress: Progress,
+) -> Trial:  # fmt: skip
     """Return the cheapest finalist that is as successful as wanted on other chips, or the most successful one."""
     if len(finalists) == 1:
         return finalists[0]

@@ -3,6 +3,8 @@
 Pulses and reads of a cell depend on its digit, so a prediction for a run adds up those of its digits. Its interval, 95 %,
 holds three parts: cells of a digit differ, chips differ by more than their cells do, and the twin's means are known from
 so many chips only.
+
+Success over chips, and savings between two settings on the same chips, have 95 % intervals too.
 """
 
 from __future__ import annotations
@@ -16,44 +18,61 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as students
 
+from mho.array_types import Floats
 from mho.chip_maps import WriteVerifySettings
+from mho.confidence import clustered_binomial_interval, ratio_interval
 from mho.errors import InputError, RunFileError
-from mho.extensions.optimise.gains import GainEstimate
 from mho.extensions.optimise.twin import Programming
 from mho.input_files import check_ordinary
 from mho.procedures import find_strategy, read_settings
 from mho.runs import RunFile
 from mho.toml import load_toml
 
+
+@dataclass(frozen=True)
+class GainEstimate:
+    """A value with its 95 % interval."""
+
+    low: float
+    mean: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """Return whether a value lies in the interval, ends included."""
+        return self.low <= value <= self.high
+
+
+def success_of(successes: Sequence[int], cells: Sequence[int]) -> GainEstimate:
+    """Return the share of the cells that succeed, of so many of so many on each chip, chips being independent."""
+    low, high = clustered_binomial_interval(successes, cells)
+    return GainEstimate(float(low), float(np.sum(successes) / np.sum(cells)), float(high))
+
+
+def saving(before: Sequence[float] | Floats, after: Sequence[float] | Floats) -> GainEstimate:
+    """Return the share saved, 1 - mean(after)/mean(before), of pairs (chips,): costs of the same chips."""
+    high, low = (1.0 - float(end) for end in ratio_interval(after, before))
+    return GainEstimate(low, 1.0 - float(np.mean(after) / np.mean(before)), high)
+
+
 QUANTITIES = ("pulses", "reads", "success")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Means, spreads among cells, and spreads among chips.
+    """Means, spreads among cells, and spreads among chips."""
 
-    Attributes
-    ----------
-    chips : int
-        On which it rests.
-    passes : int
-        Of touching up.
-    pulses, reads, success : tuple of float
-        Of a cell, by digit.
-    pulses_sd, reads_sd, success_sd : tuple of float
-        Standard deviations among the cells of a digit.
-    pulses_chip_sd, reads_chip_sd, success_chip_sd : float
-        Standard deviations among chips, of what their cells do not explain.
-    """
-
-    chips: int
-    passes: int
+    chips: int  # on which it rests
+    passes: int  # of touching up
+    # pulses, reads, success: of a cell, by digit
     pulses: tuple[float, ...]
     reads: tuple[float, ...]
     success: tuple[float, ...]
+    # pulses_sd, reads_sd, success_sd: standard deviations among the cells of a digit
     pulses_sd: tuple[float, ...]
     reads_sd: tuple[float, ...]
     success_sd: tuple[float, ...]
+    # pulses_chip_sd, reads_chip_sd, success_chip_sd: standard deviations among chips, of what their cells do
+    # not explain
     pulses_chip_sd: float
     reads_chip_sd: float
     success_chip_sd: float
@@ -100,10 +119,7 @@ class Prediction:
     def from_plain(cls, values: dict[str, Any], source: str) -> Prediction:
         """Return the prediction that `plain` made; other keys are left alone.
 
-        Raises
-        ------
-        InputError
-            Where it is none, naming `source`.
+        Raises `InputError`: where it is none, naming `source`.
         """
         known: dict[str, Any] = {}
         for name in cls.__dataclass_fields__:
@@ -182,10 +198,7 @@ def compare(run: str | Path, settings: str | Path) -> tuple[PredictedQuantity, .
 def read_prediction(path: str | Path) -> tuple[Prediction, dict[str, Any]]:
     """Return the prediction in a settings file, and all that its section says.
 
-    Raises
-    ------
-    InputError
-        For a file that cannot be read or has none.
+    Raises `InputError`: for a file that cannot be read or has none.
     """
     try:
         check_ordinary(Path(path))

@@ -26,6 +26,7 @@ SHIFT = 0.15  # V, by which the whole response is shifted
 FACTOR = 6.0  # by which a step, a spread, a share or a count is varied
 HALVES = 30  # of a bisection, and of pulling a point back
 
+# Settings that are not searched unless they are named, and why
 HELD = {
     "width": "what a pulse of another width does, the twin was not fitted to",
     "set_voltage": "the response was measured with it",
@@ -37,28 +38,18 @@ HELD = {
     "verify_reads": "reads are averaged for the noise of a readout",
     "verify_delay": "it would cost time only",
 }
-"""Settings that are not searched unless they are named, and why."""
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One number of the settings that is searched.
+    """One number of the settings that is searched."""
 
-    Attributes
-    ----------
-    name : str
-        Of the setting.
-    index : int or None
-        Its place in a range of two, or None for a single number or for a table that is shifted as a whole.
-    low, high : float
-    logarithmic, whole, shifts : bool
-        Whether it is searched in logarithms; is a whole number; is added to a table.
-    """
-
-    name: str
+    name: str  # of the setting
+    # Its place in a range of two, or None for a single number or for a table that is shifted as a whole
     index: int | None
     low: float
     high: float
+    # logarithmic, whole, shifts: whether it is searched in logarithms; is a whole number; is added to a table
     logarithmic: bool = False
     whole: bool = False
     shifts: bool = False
@@ -82,13 +73,7 @@ class Dimension:
 class SearchSpace:
     """Settings about some that are given.
 
-    Parameters
-    ----------
-    about : WriteVerifySettings
-        They must be allowed.
-    dimensions : sequence of Dimension
-    allowed : callable
-        Whether a bench allows the pulses of settings.
+    `about`: they must be allowed; `allowed`: whether a bench allows the pulses of settings.
     """
 
     def __init__(
@@ -123,23 +108,10 @@ def search_space(
 ) -> SearchSpace:
     """Return the space of the settings that a strategy reads.
 
-    Parameters
-    ----------
-    about : WriteVerifySettings
-        The middle of the space.
-    read : iterable of str
-        Names of the settings that the strategy reads.
-    check : callable
-        Raises `LimitError` for settings whose pulses the bench does not allow.
-    vary : mapping, optional
-        Names to vary instead, each with its bounds or None for the usual ones.
-
-    Raises
-    ------
-    InputError
-        For a setting that is unknown, is no number, or has bounds that its field or the bench does not allow.
-    LimitError
-        When the settings given are themselves beyond the limits.
+    `about`: the middle of the space; `read`: names of the settings that the strategy reads; `check`: raises
+    `LimitError` for settings whose pulses the bench does not allow; `vary`: names to vary instead, each with its bounds
+    or None for the usual ones. Raises `InputError`: for a setting that is unknown, is no number, or has bounds that its
+    field or the bench does not allow. Raises `LimitError`: when the settings given are themselves beyond the limits.
     """
     check(about)
 

@@ -38,11 +38,7 @@ class SettingsSearch(Protocol):
 class Evolution:
     """Half of a batch about the mean of the best points, half by differences of them.
 
-    Parameters
-    ----------
-    start : (dimensions,) array
-        Tried first.
-    seed : int
+    `start` (dimensions,): tried first.
     """
 
     def __init__(self, start: Floats, seed: int) -> None:
@@ -83,16 +79,7 @@ class Evolution:
 class Bayesian:
     """Optuna's multivariate tree-structured Parzen estimator.
 
-    Parameters
-    ----------
-    start : (dimensions,) array
-        Tried first.
-    seed : int
-
-    Raises
-    ------
-    InputError
-        Where optuna is not installed.
+    `start` (dimensions,): tried first. Raises `InputError`: where optuna is not installed.
     """
 
     def __init__(self, start: Floats, seed: int) -> None:

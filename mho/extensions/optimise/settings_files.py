@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
-from mho.extensions.optimise.gains import GainEstimate
 from mho.extensions.optimise.policies import ProgrammingPolicy
-from mho.extensions.optimise.predictions import Prediction
+from mho.extensions.optimise.predictions import GainEstimate, Prediction
 
 
 def check_writable(path: Path, force: bool = False) -> None:
@@ -79,18 +78,12 @@ def facts(policy: ProgrammingPolicy) -> dict[str, Any]:
     twin = policy.twin
     prediction = Prediction.of(policy.after, len(twin.levels.nominal), twin.passes)
     return {
-        "strategy": policy.strategy,
-        "bench": twin.source.bench.name,
-        "preset": twin.draws.preset.name,
-        "drawn": list(twin.draws.names),
-        "seed": twin.seed,
-        "cost": policy.cost,
-        "wanted_success": policy.wanted,
-        "after": twin.after,
-        "cells": len(policy.after[0].digits),
+        "strategy": policy.strategy, "bench": twin.source.bench.name, "preset": twin.draws.preset.name,
+        "drawn": list(twin.draws.names), "seed": twin.seed, "cost": policy.cost,
+        "wanted_success": policy.wanted, "after": twin.after, "cells": len(policy.after[0].digits),
         **{f"{name}_saved": _ends(policy.saved(name)) for name in ("pulses", "reads", "time")},
         **prediction.plain(),
-    }
+    }  # fmt: skip
 
 
 def _ends(one: GainEstimate) -> list[float]:

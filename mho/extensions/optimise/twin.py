@@ -21,32 +21,24 @@ from mho.running.calibrating import PosteriorDraws
 
 SAMPLE, GATES, CHIPS = 64, 30, 4  # cells, voltages and chips of the response
 HOUR = 3600.0  # s
+# What chips are for: those of one purpose are none of another's
 RESPONSE, SEARCHED, CHOSEN, VALIDATED = range(4)
-"""What chips are for: those of one purpose are none of another's."""
 
 
 @dataclass(frozen=True)
 class Programming:
-    """What programming one chip took.
+    """What programming one chip took."""
 
-    Attributes
-    ----------
-    digits, pulses, reads, inside : (cells,) arrays
-        Digit of each cell, its pulses and reads, and whether it ended in its window.
-    lasting : (cells,) array
-        Whether it is there at the time at which success is judged.
-    seconds : float
-        Time on the bench's clock, a cell.
-    held : float
-        Share of the cells whose conductance is in its window an hour later, or when success is judged, if that is later.
-    """
-
+    # digits, pulses, reads, inside: (cells,): digit of each cell, its pulses and reads, and whether it ended
+    # in its window
     digits: Integers
     pulses: Integers
     reads: Floats
     inside: NDArray[np.bool_]
-    lasting: NDArray[np.bool_]
-    seconds: float
+    lasting: NDArray[np.bool_]  # (cells,): whether it is there at the time at which success is judged
+    seconds: float  # time on the bench's clock, a cell
+    # Share of the cells whose conductance is in its window an hour later, or when success is judged, if that
+    # is later
     held: float
 
     @property
@@ -63,38 +55,19 @@ class Programming:
 class Twin:
     """Chips of a bench's kind, without instruments.
 
-    Parameters
-    ----------
-    bench : str
-        A packaged bench or a bench file, also of real instruments.
-    preset : str, optional
-        Cells in place of the bench's: a name or a preset file, whose posterior is drawn from where it has one.
-    seed : int
-        Of all chips: those of the same number and purpose are the same whatever is tried on them.
-    array : str, optional
-        The first one that multiplies, unless given.
-    passes : int
-        Of touching up, as of `Program`.
-    after : float
-        Time after programming at which success is judged, s: by what cells hold then, or at 0 by their last verify reads.
-
-    Raises
-    ------
-    BenchError, ChipMapError
-        For a bench or preset that cannot be read.
-    InputError
-        For an array that the chip has not, or cells that switch by another law than those of the bench.
+    `bench`: a packaged bench or a bench file, also of real instruments; `preset`: cells in place of the bench's: a name
+    or a preset file, whose posterior is drawn from where it has one; `seed`: of all chips: those of the same number and
+    purpose are the same whatever is tried on them; `array`: the first one that multiplies, unless given; `passes`: of
+    touching up, as of `Program`; `after`: time after programming at which success is judged, s: by what cells hold
+    then, or at 0 by their last verify reads. Raises `BenchError` or `ChipMapError`: for a bench or preset that cannot
+    be read. Raises `InputError`: for an array that the chip has not, or cells that switch by another law than those of
+    the bench.
     """
 
     def __init__(
-        self,
-        bench: str,
-        preset: str | None,
-        seed: int,
-        array: str | None = None,
-        passes: int = 2,
+        self, bench: str, preset: str | None, seed: int, array: str | None = None, passes: int = 2,
         after: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.source = as_arrays(load_bench_file(bench), preset)
         simulation = self.source.bench.simulation
         assert simulation is not None  # `as_arrays` gives one
@@ -127,25 +100,13 @@ class Twin:
         strategy.check_pulses(self._bench, settings)
 
     def program(
-        self,
-        strategy: type[Strategy],
-        settings: WriteVerifySettings,
-        purpose: int,
-        number: int,
-        cells: int,
-        *,
-        each: bool = False,
-    ) -> Programming:
+        self, strategy: type[Strategy], settings: WriteVerifySettings, purpose: int, number: int, cells: int,
+        *, each: bool = False,
+    ) -> Programming:  # fmt: skip
         """Program random digits on one chip.
 
-        Parameters
-        ----------
-        purpose, number : int
-            Which chip: see `SEARCHED` and the like.
-        cells : int
-            A square of about so many.
-        each : bool
-            Whether the reads of each cell are counted; otherwise all are given their mean.
+        `purpose`, `number`: which chip: see `SEARCHED` and the like; `cells`: a square of about so many. `each`:
+        whether the reads of each cell are counted; otherwise all are given their mean.
         """
         seed, draw = np.random.SeedSequence([self.seed, purpose, number]).generate_state(2).tolist()
         rows = min(round(cells**0.5), self.array.rows)
@@ -169,14 +130,9 @@ class Twin:
             reads = np.full(digits.size, programmer.reads / digits.size)
         inside = self.levels.inside(block.achieved, digits).ravel()
         return Programming(
-            digits.ravel(),
-            block.pulses.ravel(),
-            reads,
-            inside,
-            inside if lasting is None else lasting,
-            done / digits.size,
-            held,
-        )
+            digits.ravel(), block.pulses.ravel(), reads, inside, inside if lasting is None else lasting,
+            done / digits.size, held,
+        )  # fmt: skip
 
     def _held(self, bench: ArrayBench, block: Block, time: float) -> NDArray[np.bool_]:
         """Return which of a block's cells have a conductance, without a read's noise, in their windows at a time, s."""

@@ -38,26 +38,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BENCH",
-    "MEASURED_SIZES",
-    "PRESETS",
-    "PUBLISHED",
-    "PUBLISHED_POINTS",
-    "PUBLISHED_SIZES",
-    "PUBLISHED_THROUGHPUT",
-    "Assumption",
-    "Assumptions",
-    "BenchMedians",
-    "MachineMeasurements",
-    "NamedReading",
-    "Parameters",
-    "Projection",
-    "in_prefixes",
-    "measure_machine",
-    "parsed",
-    "preset",
-    "project",
-    "published_deviations",
-    "read_runs",
-    "save",
-]
+    "BENCH", "MEASURED_SIZES", "PRESETS", "PUBLISHED", "PUBLISHED_POINTS", "PUBLISHED_SIZES",
+    "PUBLISHED_THROUGHPUT", "Assumption", "Assumptions", "BenchMedians", "MachineMeasurements",
+    "NamedReading", "Parameters", "Projection", "in_prefixes", "measure_machine", "parsed", "preset",
+    "project", "published_deviations", "read_runs", "save",
+]  # fmt: skip

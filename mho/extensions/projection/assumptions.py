@@ -21,32 +21,20 @@ Value = float | NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Assumption:
-    """One parameter.
+    """One parameter."""
 
-    Attributes
-    ----------
-    name, unit : str
-        SI unit; "" for a pure number.
-    value, low, high : float
-        The value in use, and the range that is thought possible: for the tornado and the bands.
-    source : str
-        Who says so.
-    meaning : str
-        What it is, in a few words.
-    whole : bool
-        Whether it counts something.
-    least, most : float
-        Beyond them a value is refused.
-    """
-
+    # name, unit: SI unit; "" for a pure number
     name: str
     unit: str
+    # value, low, high: the value in use, and the range that is thought possible: for the tornado and the
+    # bands
     value: float
     low: float
     high: float
-    source: str
-    meaning: str
-    whole: bool = False
+    source: str  # who says so
+    meaning: str  # what it is, in a few words
+    whole: bool = False  # whether it counts something
+    # least, most: beyond them a value is refused
     least: float = 0.0
     most: float = math.inf
 
@@ -75,10 +63,7 @@ class Assumption:
     def at(self, value: float, source: str) -> Assumption:
         """Return it with another value, its range kept, and widened where the value lies outside it.
 
-        Raises
-        ------
-        InputError
-            A value beyond what is possible at all.
+        Raises `InputError`: a value beyond what is possible at all.
         """
         self._check("value", value)
         return replace(self, value=value, low=min(self.low, value), high=max(self.high, value), source=source)
@@ -176,10 +161,7 @@ class Assumptions(Mapping[str, Assumption]):
     def named(self, name: str) -> Assumption:
         """Return one assumption.
 
-        Raises
-        ------
-        InputError
-            There is none of that name; the nearest is named.
+        Raises `InputError`: there is none of that name; the nearest is named.
         """
         if name not in self.each:
             near = difflib.get_close_matches(name, list(self.each), 1, cutoff=0.4)
@@ -190,10 +172,7 @@ class Assumptions(Mapping[str, Assumption]):
     def over(self, values: Mapping[str, float], source: str) -> Assumptions:
         """Return the set with other values.
 
-        Raises
-        ------
-        InputError
-            An unknown name, or a value out of range.
+        Raises `InputError`: an unknown name, or a value out of range.
         """
         changed = {name: self.named(name).at(value, source) for name, value in values.items()}
         return replace(self, each={**self.each, **changed})
@@ -210,10 +189,7 @@ class Assumptions(Mapping[str, Assumption]):
     def with_file(self, path: Path) -> Assumptions:
         """Return the set with what a TOML file says: ``NAME = VALUE``, or a table with value, low, high and source.
 
-        Raises
-        ------
-        InputError
-            The file cannot be read, or says what no assumption can be.
+        Raises `InputError`: the file cannot be read, or says what no assumption can be.
         """
         try:
             text = path.read_text(encoding="utf-8")

@@ -35,15 +35,6 @@ class BreakEven:
     """Right-hand sides of a matrix from which the circuit beats the whole GPU; infinite for never.
 
     The GPU takes the cheaper of two ways: it makes the inverse and keeps it, or it factorises anew for each one.
-
-    Attributes
-    ----------
-    energy : in energy
-    time : in time, one circuit against the whole GPU
-    time_by_area : in time, as many circuits as take the area of the GPU's die
-    time_of_core : in time, one circuit against one core of that GPU
-    energy_of_new : in energy, against a GPU that may not keep anything of A
-    energy_of_cpu : in energy, against a whole CPU, which takes the cheaper way, too
     """
 
     energy: float

@@ -32,8 +32,7 @@ from mho.extensions.projection import (
 from mho.extensions.projection import preset as packaged
 from mho.runs import new_run_path
 
-GROUP = "Run files"
-"""Of the verb, in the list of all."""
+GROUP = "Run files"  # of the verb, in the list of all
 
 
 def print_projection(found: Projection, terminal: Terminal) -> None:
@@ -66,13 +65,11 @@ def _readings(found: Projection, size: int) -> Table:
     for one in each:
         known = one.joules == one.joules  # not NaN: where no counter is
         table.add_row(
-            one.words,
-            one.solves,
-            f"{in_prefixes(one.joules)}J" if known else "not measured",
+            one.words, one.solves, f"{in_prefixes(one.joules)}J" if known else "not measured",
             "" if one is ours else f"{ours.rate / one.rate:.3g}",
             "" if one is ours or not known else f"{one.joules / ours.joules:.3g}",
             style="bold" if one is ours else "",
-        )
+        )  # fmt: skip
     return table
 
 
@@ -84,24 +81,16 @@ def _rivals(found: Projection, size: int) -> Table:
         "whole, by data sheet", title=f"{size} unknowns, beside FP64; the circuit has {bits:g} bits"
     )
     for name in (
-        "solves",
-        "energy each",
-        "circuit's speed over it",
-        "over a core",
-        "its energy over circuit's",
-    ):
+        "solves", "energy each", "circuit's speed over it", "over a core", "its energy over circuit's",
+    ):  # fmt: skip
         table.add_column(name, justify="right")
     for one in found.rivals[size]:
         for kind, way in (("new A", one.new), ("A kept", one.kept)):
             faster, joules = ours.rate / float(way.rate), float(way.joules)
             table.add_row(
-                f"{one.words}, {kind}",
-                f"{in_prefixes(float(way.rate))}/s",
-                f"{in_prefixes(joules)}J",
-                f"{faster:.3g}",
-                f"{one.cores * faster:.3g}",
-                f"{joules / ours.joules:.3g}",
-            )
+                f"{one.words}, {kind}", f"{in_prefixes(float(way.rate))}/s", f"{in_prefixes(joules)}J",
+                f"{faster:.3g}", f"{one.cores * faster:.3g}", f"{joules / ours.joules:.3g}",
+            )  # fmt: skip
     return table
 
 
@@ -136,12 +125,9 @@ def _assumptions(found: Projection) -> Table:
     table = Table("assumption", "value", "low to high", "what", "source", title="assumptions")
     for one in found.assumptions.values():
         table.add_row(
-            one.name,
-            f"{one.value:.4g} {one.unit}".strip(),
-            f"{one.low:.3g} to {one.high:.3g}" if one.low < one.high else "",
-            one.meaning,
-            one.source,
-        )
+            one.name, f"{one.value:.4g} {one.unit}".strip(),
+            f"{one.low:.3g} to {one.high:.3g}" if one.low < one.high else "", one.meaning, one.source,
+        )  # fmt: skip
     return table
 
 
@@ -151,28 +137,18 @@ def projections() -> list[str]:
 
 
 def projection(
-    size: Annotated[
-        list[int] | None, typer.Option(help="unknowns of the readings; may be given several times, default 32 and 128")
-    ] = None,
-    preset: Annotated[
-        str,
-        typer.Option(
-            help="assumptions: published, fast, board, or bench (with --runs)", autocompletion=projections
-        ),
-    ] = "",
-    assumptions: Annotated[
-        Path | None, typer.Option(help="a file (.toml) of other assumptions: NAME = VALUE", show_default=False)
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="another value, in SI units: inv_time=20e-9", show_default=False)
-    ] = None,
-    runs: Annotated[
-        list[Path] | None,
-        typer.Option(help="a run of invert or solve whose measurements are used; may be given several times"),
-    ] = None,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="measure this machine's LAPACK, and its GPU if there is one")
-    ] = False,
+    size: Annotated[list[int] | None, typer.Option(
+        help="unknowns of the readings; may be given several times, default 32 and 128")] = None,
+    preset: Annotated[str, typer.Option(help="assumptions: published, fast, board, or bench (with --runs)",
+                                        autocompletion=projections)] = "",
+    assumptions: Annotated[Path | None, typer.Option(help="a file (.toml) of other assumptions: NAME = VALUE",
+                                                     show_default=False)] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="another value, in SI units: inv_time=20e-9",
+                                                   show_default=False)] = None,
+    runs: Annotated[list[Path] | None, typer.Option(
+        help="a run of invert or solve whose measurements are used; may be given several times")] = None,
+    measure: Annotated[bool, typer.Option(
+        "--measure", help="measure this machine's LAPACK, and its GPU if there is one")] = False,
     draws: Annotated[int, typer.Option(help="of the uncertainty bands")] = 2000,
     seed: Annotated[int, typer.Option(help="of the draws")] = 0,
     output: Output = None,
@@ -180,9 +156,8 @@ def projection(
     """Project analogue inversion, beside GPUs and CPUs: per core and whole, with a new A each time and with A kept."""
     chosen = _chosen(preset, assumptions, set_ or [], runs or [])
     sizes = size or [32, 128]
-    found = project(
-        chosen, sizes, draws=draws, seed=seed
-    )  # refuses what cannot be, before minutes of measuring
+    # Refuses what cannot be, before minutes of measuring
+    found = project(chosen, sizes, draws=draws, seed=seed)
     target = new_run_path("projection", output)
     measured = _measured(sizes, seed) if measure else None
     if measured is not None:

@@ -15,8 +15,7 @@ import numpy as np
 from mho.extensions.projection.assumptions import Parameters, Value
 from mho.extensions.projection.operations import inverse_operations, product_operations, solve_operations
 
-FP32, FP64 = 4.0, 8.0
-"""Bytes of a number."""
+FP32, FP64 = 4.0, 8.0  # bytes of a number
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,7 @@ def in_double(p: Parameters) -> Mapping[str, Processor]:
         "FP64 on tensor cores": p.gpu_fp64_tensor_rate,
         "emulated FP64": p.gpu_fp64_emulated_rate,
     }
-    whole = {
-        "H100": (p.gpu_memory_rate, p.gpu_power),
-        "GH200": (p.superchip_memory_rate, p.superchip_power),
-    }
+    whole = {"H100": (p.gpu_memory_rate, p.gpu_power), "GH200": (p.superchip_memory_rate, p.superchip_power)}
     return {
         f"{name} in {how}": Processor(memory, rate, power, p.gpu_cores, p.gpu_reached, FP64)
         for name, (memory, power) in whole.items()

@@ -22,17 +22,7 @@ from mho.extensions.projection.operations import Calls, in_blocks, one_loop, sol
 
 @dataclass(frozen=True)
 class Cost:
-    """What one solve costs, and its matrix; numbers, or arrays of draws.
-
-    Attributes
-    ----------
-    time, energy : of one right-hand side with the matrix written, s and J
-    amplifiers, conversions, adding, cells : the parts of `energy`, J
-    write_time, write_energy : of a new matrix, s and J
-    cells_written : cells that hold the matrix
-    area : of the circuit, m^2
-    throughput : equivalent operations a second
-    """
+    """What one solve costs, and its matrix; numbers, or arrays of draws."""
 
     time: Value
     energy: Value
@@ -90,9 +80,7 @@ def cost(size: int, calls: Calls, p: Parameters) -> Cost:
     inv, mvm = np.add(p.inv_time, p.conversion_time), np.add(p.mvm_time, p.conversion_time)
     time = rounds * (calls.inversions * inv + calls.products * shots(p) * mvm)
 
-    loop_amplifiers = np.multiply(
-        p.inv_amplifiers, lines + 1
-    )  # one makes the sum of outputs for the bias column
+    loop_amplifiers = np.multiply(p.inv_amplifiers, lines + 1)  # one sums the outputs for the bias column
     at_once = np.minimum(parts, p.slices_at_once)
     busy = rounds * (calls.inversions * loop_amplifiers * inv + calls.products * parts * lines * played * mvm)
     there = calls.loops * loop_amplifiers + calls.blocks * at_once * lines
@@ -117,15 +105,9 @@ def cost(size: int, calls: Calls, p: Parameters) -> Cost:
         + (calls.loops * 2 * lines + calls.blocks * (1 + at_once) * lines) * p.converter_area
     )
     return Cost(
-        time=time,
-        energy=amplifiers + conversions + adding + cells,
-        amplifiers=amplifiers,
-        conversions=conversions,
-        adding=adding,
-        cells=cells,
+        time=time, energy=amplifiers + conversions + adding + cells, amplifiers=amplifiers,
+        conversions=conversions, adding=adding, cells=cells,
         write_time=np.ceil(written / p.cells_at_once) * p.write_pulses * p.pulse_time,
-        write_energy=pulses * p.pulse_energy,
-        cells_written=written,
-        area=area,
+        write_energy=pulses * p.pulse_energy, cells_written=written, area=area,
         throughput=solve_operations(size) / time,
-    )
+    )  # fmt: skip

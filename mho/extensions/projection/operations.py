@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 from mho.array_types import Floats
 from mho.errors import InputError
 
-LARGEST = 1 << 24
-"""Unknowns beyond which nothing is counted."""
+LARGEST = 1 << 24  # unknowns beyond which nothing is counted
 
 
 def solve_operations(size: ArrayLike) -> Floats:
@@ -29,12 +28,6 @@ def solve_operations(size: ArrayLike) -> Floats:
     return n**3 / 3.0 + 2.5 * n**2 + n / 6.0
 
 
-def lu_operations(size: ArrayLike) -> Floats:
-    """Return the operations of LU and two triangular systems, of a general matrix: ``2/3 N^3 + 3/2 N^2 - 7/6 N``."""
-    n = np.asarray(size, dtype=np.float64)
-    return 2.0 / 3.0 * n**3 + 1.5 * n**2 - 7.0 / 6.0 * n
-
-
 def inverse_operations(size: ArrayLike) -> Floats:
     """Return the operations of a whole inverse by LU: ``2 N^3`` (Golub and Van Loan, section 3.2)."""
     return 2.0 * np.asarray(size, dtype=np.float64) ** 3
@@ -47,21 +40,13 @@ def product_operations(size: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Calls:
-    """What one cycle of refinement takes.
+    """What one cycle of refinement takes."""
 
-    Attributes
-    ----------
-    lines : int
-        Of each loop, and of each block of a product.
-    inversions, products : float
-        INV and MVM operations.
-    loops, blocks : float
-        Arrays for INV, and blocks of the matrix for MVM, that must be there.
-    """
-
-    lines: int
+    lines: int  # of each loop, and of each block of a product
+    # inversions, products: INV and MVM operations
     inversions: float
     products: float
+    # loops, blocks: arrays for INV, and blocks of the matrix for MVM, that must be there
     loops: float
     blocks: float
 
@@ -78,10 +63,7 @@ def in_blocks(size: int, loop: int) -> Calls:
     inverse, and n^2 for the residual. The loops hold n blocks, the products n^2 - n blocks of the recursion and all n^2 of
     the residual.
 
-    Raises
-    ------
-    InputError
-        The size is no power of two times the loop: BlockAMC halves a matrix.
+    Raises `InputError`: the size is no power of two times the loop: BlockAMC halves a matrix.
     """
     n = _checked(size) / loop
     if n <= 1.0:

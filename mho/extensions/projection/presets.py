@@ -13,7 +13,6 @@ from mho.extensions.projection.assumptions import Assumption, Assumptions
 ZUO = "Zuo 2025, Fig. 5"
 FROM_FIGURE = "from the published curve"
 CHOICE = "engineering choice"
-
 FITTED = "fitted to the published energies, with {} (`mho.extensions.projection.published_curve`)"
 _INF = math.inf
 _EACH = tuple(
@@ -141,16 +140,13 @@ BOARD = PUBLISHED.over(
 
 PRESETS: Mapping[str, Assumptions] = {
     "published": PUBLISHED,
-    "fast": Assumptions(
-        "fast", "as published, with the faster amplifiers that its headline assumes", FAST.each
-    ),
-    "board": Assumptions(
-        "board", "discrete parts, one array, bits one after the other, one meter", BOARD.each
-    ),
-}
+    "fast": Assumptions("fast", "as published, with the faster amplifiers that its headline assumes",
+                        FAST.each),
+    "board": Assumptions("board", "discrete parts, one array, bits one after the other, one meter",
+                         BOARD.each),
+}  # fmt: skip
 
-BENCH = "bench"
-"""The preset that is made from run files; see `mho.extensions.projection.measured.bench_runs`."""
+BENCH = "bench"  # the preset that is made from run files; see `mho.extensions.projection.measured.bench_runs`
 
 
 def preset(name: str) -> Assumptions:

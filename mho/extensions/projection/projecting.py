@@ -25,12 +25,7 @@ from mho.extensions.projection.break_even import break_even
 from mho.extensions.projection.digital import gpu, in_double, kept_matrix, new_matrix, published_core
 from mho.extensions.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
 from mho.extensions.projection.operations import LARGEST, in_blocks, solve_operations
-from mho.extensions.projection.published_curve import (
-    FASTER,
-    MEASURED,
-    PUBLISHED_POINTS,
-    published_deviations,
-)
+from mho.extensions.projection.published_curve import FASTER, MEASURED, PUBLISHED_POINTS, published_deviations
 from mho.extensions.projection.readings import (
     Headline,
     NamedReading,
@@ -43,32 +38,15 @@ from mho.extensions.projection.readings import (
 
 
 def settling_time(
-    eigenvalue: ArrayLike,
-    bandwidth: ArrayLike,
-    feedback_capacitance: ArrayLike,
-    load: ArrayLike,
+    eigenvalue: ArrayLike, bandwidth: ArrayLike, feedback_capacitance: ArrayLike, load: ArrayLike,
     error: ArrayLike = 0.01,
-) -> Floats:
+) -> Floats:  # fmt: skip
     """Return the time until an answer is within `error` of its end, s.
 
-    Parameters
-    ----------
-    eigenvalue : array_like
-        The smallest eigenvalue of G, S.
-    bandwidth : array_like
-        Gain-bandwidth product, Hz.
-    feedback_capacitance : array_like
-        C_f, F; 0 for none.
-    load : array_like
-        D, all conductance on a row, S.
-    error : array_like
-        Relative to the whole step.
-
-    Returns
-    -------
-    array
-        As the parameters are broadcast together. The simulated circuit, which overshoots, settles 1.4 times sooner at
-        the median, and 0.9 to 2 times (``python -m benchmarks projection``).
+    `eigenvalue`: the smallest eigenvalue of G, S; `bandwidth`: gain-bandwidth product, Hz. `feedback_capacitance`: C_f,
+    F; 0 for none. `load`: D, all conductance on a row, S; `error`: relative to the whole step. Result: as the
+    parameters are broadcast together. The simulated circuit, which overshoots, settles 1.4 times sooner at the median,
+    and 0.9 to 2 times (``python -m benchmarks projection``).
     """
     unity = 2.0 * np.pi * np.asarray(bandwidth, dtype=np.float64)
     slowest = (np.asarray(load) / unity + np.asarray(feedback_capacitance)) / np.asarray(eigenvalue)
@@ -81,37 +59,14 @@ def least_feedback(row_capacitance: ArrayLike, conductance: ArrayLike, bandwidth
     Settling that is decided by C_f shrinks as the square root of the gain-bandwidth product: amplifiers six times faster
     settle 2.4 times sooner.
 
-    Parameters
-    ----------
-    row_capacitance : array_like
-        C_in of a row: amplifier, pad and board, F.
-    conductance : array_like
-        G of the strongest cell between an output and its row, S.
-    bandwidth : array_like
-        Gain-bandwidth product, Hz.
+    `row_capacitance`: C_in of a row: amplifier, pad and board, F; `conductance`: G of the strongest cell between an
+    output and its row, S; `bandwidth`: gain-bandwidth product, Hz.
     """
     unity = 2.0 * np.pi * np.asarray(bandwidth, dtype=np.float64)
     return np.asarray(np.sqrt(np.asarray(row_capacitance) * np.asarray(conductance) / unity))
 
 
-def bandwidth_for(
-    time: ArrayLike, eigenvalue: ArrayLike, row_capacitance: ArrayLike, conductance: ArrayLike, load: ArrayLike,
-    error: ArrayLike = 0.01,
-) -> Floats:  # fmt: skip
-    """Return the gain-bandwidth product with which a loop settles within `time`, with the least C_f that is stable, Hz.
-
-    Solves ``t lambda_min / ln(1 / error) = D u^2 + sqrt(C_in G) u`` for ``u = w_u^(-1/2)``. The other parameters are
-    those of `settling_time` and `least_feedback`.
-    """
-    allowed = np.asarray(time) * np.asarray(eigenvalue) / np.log(1.0 / np.asarray(error))
-    held = np.sqrt(np.asarray(row_capacitance) * np.asarray(conductance))
-    load = np.asarray(load, dtype=np.float64)
-    root = (np.sqrt(held**2 + 4.0 * load * allowed) - held) / (2.0 * load)
-    return np.asarray(1.0 / (2.0 * np.pi * root**2), dtype=np.float64)
-
-
-LEVELS = (0.05, 0.95)
-"""Quantiles that a band lies between."""
+LEVELS = (0.05, 0.95)  # quantiles that a band lies between
 
 
 @dataclass(frozen=True)
@@ -166,53 +121,37 @@ class Bar:
 def tornado(answer: Callable[[Parameters], float], assumptions: Assumptions) -> list[Bar]:
     """Return the assumptions that change an answer, that which changes it most first.
 
-    Parameters
-    ----------
-    answer : callable
-        Of the values: a positive number, such as the energy of a solve.
+    `answer`: of the values: a positive number, such as the energy of a solve.
     """
     middle = answer(assumptions.parameters)
     bars = [
-        Bar(
-            name,
-            answer(assumptions.at(name, one.low)) / middle,
-            answer(assumptions.at(name, one.high)) / middle,
-        )
-        for name, one in assumptions.items()
-        if one.low < one.high
-    ]
+        Bar(name, answer(assumptions.at(name, one.low)) / middle,
+            answer(assumptions.at(name, one.high)) / middle)
+        for name, one in assumptions.items() if one.low < one.high
+    ]  # fmt: skip
     return sorted((bar for bar in bars if bar.span > 1.0), key=lambda bar: bar.span, reverse=True)
 
 
 Columns = Mapping[str, NDArray[Any]]
 
-SIZES = tuple(2**k for k in range(2, 11))
-"""Of the curves, 4 to 1,024 unknowns."""
-
-LARGEST_LOOP = 128
-"""Lines beyond which nobody has proposed one loop: its curves end there."""
-
+SIZES = tuple(2**k for k in range(2, 11))  # of the curves, 4 to 1,024 unknowns
+LARGEST_LOOP = 128  # lines beyond which nobody has proposed one loop: its curves end there
 BLOCK_SIZES_TO = 1 << 20
 EIGENVALUES = np.geomspace(0.5e-6, 50e-6, 21)  # S
 SHOWN_EIGENVALUES = (0.5e-6, 5e-6, 20e-6)
+# Exponent of N with which the conductance at a row grows, measured on loops of 4 to 128 lines
+# (docs/inv-circuit.md)
 LOAD_GROWTH = 0.28
-"""Exponent of N with which the conductance at a row grows, measured on loops of 4 to 128 lines (docs/inv-circuit.md)."""
-
 MOST_DRAWS = 100_000
-MOST_BARS = 9
-"""Assumptions in the figure of the tornado; more curves have no names."""
+MOST_BARS = 9  # assumptions in the figure of the tornado; more curves have no names
 
+# Processors of the figure in FP64
 IN_DOUBLE = ("H100 in FP64 on tensor cores", "GH200 in FP64 on tensor cores", "GH200 in emulated FP64")
-"""Processors of the figure in FP64."""
-
 OF_CIRCUIT = (
-    "one loop",
-    "low end of 90 % of draws",
-    "high end of 90 % of draws",
-    "by blocks",
-    "writing A each time",
-)
+    "one loop", "low end of 90 % of draws", "high end of 90 % of draws", "by blocks", "writing A each time",
+)  # fmt: skip
 OF_PROCESSORS = ("published GPU core", "whole GPU with new A", "whole GPU with A kept")
+# Names of the curves of each table, in the order of their codes
 CURVES: Mapping[str, Sequence[str]] = {
     "throughput": (*OF_CIRCUIT, "published circuit", *OF_PROCESSORS),
     "energy": (*OF_CIRCUIT, "published circuit", *OF_PROCESSORS),
@@ -230,19 +169,11 @@ CURVES: Mapping[str, Sequence[str]] = {
     ),
     "settling_by_size": tuple(f"lambda_min {1e6 * value:g} uS" for value in SHOWN_EIGENVALUES),
 }  # fmt: skip
-"""Names of the curves of each table, in the order of their codes."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What follows from a set of assumptions.
-
-    Attributes
-    ----------
-    tables : columns by table, as `mho.extensions.projection.run_file` declares them
-    readings, rivals : by size
-    bars : the tornado of the energy of a solve of `size` unknowns
-    """
+    """What follows from a set of assumptions."""
 
     assumptions: Assumptions
     size: int
@@ -267,19 +198,12 @@ class Projection:
         ours = cost_in_one_loop(self.size, p)
         even = break_even(self.size, p)
         found: dict[str, Any] = {
-            "size": self.size,
-            "solves_per_second": 1.0 / float(ours.time),
-            "solve_time": float(ours.time),
-            "solve_energy": float(ours.energy),
-            "throughput": float(ours.throughput),
-            "efficiency": float(ours.efficiency),
-            "cycles": float(cycles(p)),
-            "write_time": float(ours.write_time),
-            "write_energy": float(ours.write_energy),
-            "area": float(ours.area),
-            "break_even_energy": _or_never(even.energy),
-            "break_even_time": _or_never(even.time),
-            "break_even_time_by_area": _or_never(even.time_by_area),
+            "size": self.size, "solves_per_second": 1.0 / float(ours.time), "solve_time": float(ours.time),
+            "solve_energy": float(ours.energy), "throughput": float(ours.throughput),
+            "efficiency": float(ours.efficiency), "cycles": float(cycles(p)),
+            "write_time": float(ours.write_time), "write_energy": float(ours.write_energy),
+            "area": float(ours.area), "break_even_energy": _or_never(even.energy),
+            "break_even_time": _or_never(even.time), "break_even_time_by_area": _or_never(even.time_by_area),
             "break_even_time_of_core": _or_never(even.time_of_core),
             "break_even_energy_of_new_a": _or_never(even.energy_of_new),
             "thousand_times": {
@@ -293,9 +217,11 @@ class Projection:
             },
             "where_a_thousand_comes_from": self.headline.sentence,
             "readings": [
-                {"size": size, "reading": one.words, "solves_per_second": one.rate, "joules": _or_unknown(one.joules)}
-                for size, each in self.readings.items()
-                for one in each
+                {
+                    "size": size, "reading": one.words, "solves_per_second": one.rate,
+                    "joules": _or_unknown(one.joules),
+                }
+                for size, each in self.readings.items() for one in each
             ],
             "fp64": [
                 {
@@ -303,8 +229,7 @@ class Projection:
                     "solves_per_second_new_a": float(one.new.rate), "joules_new_a": float(one.new.joules),
                     "solves_per_second_a_kept": float(one.kept.rate), "joules_a_kept": float(one.kept.joules),
                 }
-                for size, each in self.rivals.items()
-                for one in each
+                for size, each in self.rivals.items() for one in each
             ],
             "published": [
                 {
@@ -322,11 +247,11 @@ class Projection:
         return found
 
 
+# Of the numbers of the result
 UNITS = {
     "solves_per_second": "1/s", "solve_time": "s", "solve_energy": "J", "throughput": "1/s", "efficiency": "1/J",
     "write_time": "s", "write_energy": "J", "area": "m^2",
 }  # fmt: skip
-"""Of the numbers of the result."""
 
 
 def project(
@@ -363,17 +288,11 @@ def project(
     bars = tornado(lambda values: float(cost_in_one_loop(sizes[0], values).energy), assumptions)
     more, told = measured or {}, headline(assumptions)
     tables = {
-        "throughput": _throughput(p, drawn),
-        "energy": _energy(p, drawn),
-        "fp64_energy": _energy_in_double(p),
-        "published": _published(p),
-        "break_even": _break_even(p),
-        "thousand": _ladder(told),
-        "tornado": _tornado(bars),
-        "settling": _settling(p),
-        "settling_by_size": _settling_by_size(p),
+        "throughput": _throughput(p, drawn), "energy": _energy(p, drawn), "fp64_energy": _energy_in_double(p),
+        "published": _published(p), "break_even": _break_even(p), "thousand": _ladder(told),
+        "tornado": _tornado(bars), "settling": _settling(p), "settling_by_size": _settling_by_size(p),
         "blocks": _blocks(p),
-    }
+    }  # fmt: skip
     return Projection(
         assumptions, sizes[0], tables, {size: readings(size, assumptions, more.get(size, ())) for size in sizes},
         {size: rivals(size, assumptions) for size in sizes}, bars, told, seed, draws,
@@ -483,15 +402,10 @@ def _settling(p: Parameters) -> Columns:
 def _settling_by_size(p: Parameters) -> Columns:
     least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
     rows = [
-        settling_time(
-            SHOWN_EIGENVALUES,
-            p.bandwidth,
-            least,
-            p.row_conductance * (size / SIZES[0]) ** LOAD_GROWTH,
-            p.settling_error,
-        )
+        settling_time(SHOWN_EIGENVALUES, p.bandwidth, least,
+                      p.row_conductance * (size / SIZES[0]) ** LOAD_GROWTH, p.settling_error)
         for size in SIZES
-    ]
+    ]  # fmt: skip
     return _curves(rows, "size", SIZES, "time")
 
 
@@ -501,21 +415,14 @@ def _blocks(p: Parameters) -> Columns:
     while size <= BLOCK_SIZES_TO:
         calls = in_blocks(size, loop)
         ours = cost(size, calls, p)
-        rows.append(
-            {
-                "size": size,
-                "inversions": calls.inversions,
-                "products": calls.products,
-                "cells": float(ours.cells_written),
-                "chips": float(np.ceil(np.divide(ours.cells_written, p.cells_per_chip))),
-                "time": float(ours.time),
-                "energy": float(ours.energy),
-                "write_time": float(ours.write_time),
-                "write_energy": float(ours.write_energy),
-                "GPU_new_A": float(new_matrix(size, gpu(p)).joules),
-                "GPU_memory": 4.0 * float(size) ** 2,
-            }
-        )
+        rows.append({
+            "size": size, "inversions": calls.inversions, "products": calls.products,
+            "cells": float(ours.cells_written),
+            "chips": float(np.ceil(np.divide(ours.cells_written, p.cells_per_chip))),
+            "time": float(ours.time), "energy": float(ours.energy), "write_time": float(ours.write_time),
+            "write_energy": float(ours.write_energy), "GPU_new_A": float(new_matrix(size, gpu(p)).joules),
+            "GPU_memory": 4.0 * float(size) ** 2,
+        })  # fmt: skip
         size *= 2
     return _columns(rows)
 

@@ -19,18 +19,14 @@ from dataclasses import dataclass, replace
 from mho.extensions.projection.assumptions import Assumptions, Parameters
 from mho.extensions.projection.model import Cost, cost_in_one_loop
 
+# INV and MVM times, s: as measured, and as the published headline assumes
 MEASURED, FASTER = (120e-9, 60e-9), (20e-9, 10e-9)
-"""INV and MVM times, s: as measured, and as the published headline assumes."""
-
-HEADLINE_SIZE = 128
-"""Lines of the one loop of the published headline."""
-
+HEADLINE_SIZE = 128  # lines of the one loop of the published headline
 PUBLISHED_SIZES = (4, 8, 16, 32, 64, 128)
+# Equivalent operations a second of the published circuit, one loop, converters included
 PUBLISHED_THROUGHPUT = (4.0e7, 2.15e8, 1.3e9, 8.7e9, 6.3e10, 4.8e11)
-"""Equivalent operations a second of the published circuit, one loop, converters included."""
-
+# J of a solve of the published headline: one loop of 128 lines with the faster amplifiers
 HEADLINE_ENERGY = 125e-9
-"""J of a solve of the published headline: one loop of 128 lines with the faster amplifiers."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from mho.extensions.projection.published_curve import FASTER, HEADLINE_ENERGY, H
 
 HEADLINE_INV, HEADLINE_MVM = FASTER
 
+# Share of the data-sheet limit that batched factorisations have reached elsewhere
 MEASURED_SHARE = (0.05, 0.1)
-"""Share of the data-sheet limit that batched factorisations have reached elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,7 @@ def rivals(size: int, assumptions: Assumptions) -> list[Rival]:
 def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] = ()) -> list[NamedReading]:
     """Return all readings of a solve of `size` unknowns, the circuit first; `more` were measured.
 
-    Raises
-    ------
-    InputError
-        The size is none that can be counted.
+    Raises `InputError`: the size is none that can be counted.
     """
     p = assumptions.parameters
     ours = cost_in_one_loop(size, p)
@@ -91,28 +88,24 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
             _ours("circuit_blocks", f"… by blocks of {p.loop_size:g} lines", cost_in_blocks(size, p))
         )
     found += [
-        _named(
-            "circuit_new_a", "… that writes a new A each time",
-            DigitalReading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy)),
-        ),
-        _named(
-            "circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
-            DigitalReading(np.divide(ours.time, circuits), ours.energy),
-        ),
+        _named("circuit_new_a", "… that writes a new A each time",
+               DigitalReading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy))),
+        _named("circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
+               DigitalReading(np.divide(ours.time, circuits), ours.energy)),
         _named("core_published", "one GPU core, as published", published_core(size, p)),
         _named("core_new_a", "one GPU core, new A, data sheet", one_core(new_matrix(size, whole), whole)),
         _named("core_kept_a", "one GPU core, A kept, data sheet", one_core(kept_matrix(size, whole), whole)),
         _named("gpu_new_a", "whole GPU, new A, data sheet", new_matrix(size, whole)),
         *(
-            _named(
-                f"gpu_new_a_{100 * share:.0f}_percent", f"… at {100 * share:.0f} % of that, as measured elsewhere",
-                new_matrix(size, replace(whole, reached=np.multiply(whole.reached, share))),
-            )
+            _named(f"gpu_new_a_{100 * share:.0f}_percent",
+                   f"… at {100 * share:.0f} % of that, as measured elsewhere",
+                   new_matrix(size, replace(whole, reached=np.multiply(whole.reached, share))))
             for share in MEASURED_SHARE[::-1]
         ),
         _named("gpu_kept_a", "whole GPU, A kept, data sheet", kept_matrix(size, whole)),
         _named("cpu_core_new_a", "one CPU core, new A, data sheet", one_core(new_matrix(size, other), other)),
-        _named("cpu_core_kept_a", "one CPU core, A kept, data sheet", one_core(kept_matrix(size, other), other)),
+        _named("cpu_core_kept_a", "one CPU core, A kept, data sheet",
+               one_core(kept_matrix(size, other), other)),
         _named("cpu_new_a", "whole CPU, new A, data sheet", new_matrix(size, other)),
         _named("cpu_kept_a", "whole CPU, A kept, data sheet", kept_matrix(size, other)),
     ]  # fmt: skip
@@ -130,19 +123,7 @@ def not_in_blocks(size: int, assumptions: Assumptions) -> str:
 
 @dataclass(frozen=True)
 class Headline:
-    """The parts of "1,000 times", each a ratio of the circuit's throughput to something.
-
-    Attributes
-    ----------
-    throughput : equivalent operations a second of the circuit of the headline
-    over_core : over the published core
-    without_converters : the same, if converters took no time
-    energy : J of a solve of that circuit; `HEADLINE_ENERGY` is the published one
-    efficiency, published_efficiency : the ratio of operations per joule to that core's, by either energy
-    over_gpu_new, over_gpu_kept : over the whole GPU, by its data sheet
-    as_assumed : over the published core, with the INV and MVM times of the assumptions
-    ladder : the same circuit over one after another of what it may be compared with, from high to low
-    """
+    """The parts of "1,000 times", each a ratio of the circuit's throughput to something."""
 
     throughput: float
     over_core: float
@@ -189,38 +170,29 @@ def headline(assumptions: Assumptions) -> Headline:
     as_assumed = float(assumed.throughput) / float(p.core_rate)
     over_new, over_kept = (through / (operations * float(one.rate)) for one in (new, kept))
     ladder = [
-        ("one core if converters took no time", without_converters),
-        ("one core as published", over_core),
+        ("one core if converters took no time", without_converters), ("one core as published", over_core),
         ("one core and INV and MVM as assumed", as_assumed),
         ("one core that keeps A", over_kept * float(p.gpu_cores)),
         (
             f"whole GPU with new A at {100 * MEASURED_SHARE[0]:.0f} % of its limit",
             over_new / MEASURED_SHARE[0],
         ),
-        ("whole GPU with new A at its limit", over_new),
-        ("whole GPU with A kept", over_kept),
+        ("whole GPU with new A at its limit", over_new), ("whole GPU with A kept", over_kept),
         (
             "whole GPU where both take new A",
             over_new * float(np.divide(ours.time, np.add(ours.time, ours.write_time))),
         ),
-    ]
+    ]  # fmt: skip
     if not not_in_blocks(HEADLINE_SIZE, assumptions):
         blocks = float(cost_in_blocks(HEADLINE_SIZE, p).throughput) / float(p.core_rate)
         ladder.append((f"one core and blocks of {p.loop_size:g} as assumed", blocks))
     return Headline(
-        throughput=through,
-        over_core=over_core,
-        without_converters=without_converters,
-        energy=float(ours.energy),
-        efficiency=float(ours.efficiency) / float(p.core_efficiency),
-        published_efficiency=operations / HEADLINE_ENERGY / float(p.core_efficiency),
-        over_gpu_new=over_new,
-        over_gpu_kept=over_kept,
-        as_assumed=as_assumed,
-        write_time=float(ours.write_time),
-        cores=float(p.gpu_cores),
-        ladder=sorted(ladder, key=lambda step: step[1], reverse=True),
-    )
+        throughput=through, over_core=over_core, without_converters=without_converters,
+        energy=float(ours.energy), efficiency=float(ours.efficiency) / float(p.core_efficiency),
+        published_efficiency=operations / HEADLINE_ENERGY / float(p.core_efficiency), over_gpu_new=over_new,
+        over_gpu_kept=over_kept, as_assumed=as_assumed, write_time=float(ours.write_time),
+        cores=float(p.gpu_cores), ladder=sorted(ladder, key=lambda step: step[1], reverse=True),
+    )  # fmt: skip
 
 
 def _ours(key: str, words: str, cost: Cost) -> NamedReading:

@@ -13,11 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.published.comparisons import ExperimentOutcome, PublishedComparison
+    from mho.extensions.published.comparisons import ExperimentOutcome, PublishedComparison, published_numbers
     from mho.extensions.published.devices import peak_time, step_of
     from mho.extensions.published.ensemble import Setup
     from mho.extensions.published.experiments import EXPERIMENTS
-    from mho.extensions.published.paper_numbers import published_numbers
     from mho.extensions.published.rejection import Rejection, detectable, reject
     from mho.extensions.published.repeating import Repeated, repeat_published
 else:
@@ -26,16 +25,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "EXPERIMENTS",
-    "ExperimentOutcome",
-    "PublishedComparison",
-    "Rejection",
-    "Repeated",
-    "Setup",
-    "detectable",
-    "peak_time",
-    "published_numbers",
-    "reject",
-    "repeat_published",
-    "step_of",
-]
+    "EXPERIMENTS", "ExperimentOutcome", "PublishedComparison", "Rejection", "Repeated", "Setup", "detectable",
+    "peak_time", "published_numbers", "reject", "repeat_published", "step_of",
+]  # fmt: skip

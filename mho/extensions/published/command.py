@@ -22,8 +22,7 @@ from mho.extensions.published import (
     repeat_published,
 )
 
-GROUP = "Experiments"
-"""Of the verb, in the list of all."""
+GROUP = "Experiments"  # of the verb, in the list of all
 
 
 def print_published(found: Repeated, out: Console) -> None:
@@ -32,11 +31,9 @@ def print_published(found: Repeated, out: Console) -> None:
     where = "at the wire" if setup.wire else "a whole array at a time"
     cells = f", cells {setup.preset}" if setup.preset else ""
     out.print(
-        Text.assemble(
-            ("Zuo et al., Nature Electronics 8, 1222 (2025)", "bold"),
-            f" on {setup.chips} chips of bench {setup.bench!r}{cells}, {where}, seed {setup.seed}",
-        )
-    )
+        Text.assemble(("Zuo et al., Nature Electronics 8, 1222 (2025)", "bold"),
+                      f" on {setup.chips} chips of bench {setup.bench!r}{cells}, {where}, seed {setup.seed}"),
+    )  # fmt: skip
     for name, outcome in found.outcomes.items():
         out.print()
         out.print(Text.assemble((name, "bold"), f": {published_numbers()[name].title}"))
@@ -65,13 +62,9 @@ def _cells(row: PublishedComparison) -> tuple[str, ...]:
     unit = f" {row.unit}" if row.unit else ""
     published = "open" if row.published is None else f"{row.published:.3g}{unit}"
     return (
-        quantity,
-        published,
-        *(_number(one, ".3g") for one in (row.low, row.median, row.high)),
-        _number(row.deviation, ".2f"),
-        "" if math.isnan(row.below) else f"{100 * row.below:.0f} %",
-        row.how,
-    )
+        quantity, published, *(_number(one, ".3g") for one in (row.low, row.median, row.high)),
+        _number(row.deviation, ".2f"), "" if math.isnan(row.below) else f"{100 * row.below:.0f} %", row.how,
+    )  # fmt: skip
 
 
 def _number(value: float, form: str) -> str:
@@ -107,25 +100,17 @@ def published_experiments() -> list[str]:
 
 
 def published(
-    experiments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="experiments of the paper; all when left out",
-            show_default=False,
-            autocompletion=published_experiments,
-        ),
+    experiments: Annotated[list[str] | None,
+        typer.Argument(help="experiments of the paper; all when left out", show_default=False,
+                       autocompletion=published_experiments)
     ] = None,
-    bench: Bench = "zuo2025",
-    preset: Preset = None,
+    bench: Bench = "zuo2025", preset: Preset = None,
     chips: Annotated[int, typer.Option(help="chips of every experiment")] = 20,
     seed: Annotated[int, typer.Option(help="of the chips")] = 1,
-    wire: Annotated[
-        bool,
-        typer.Option("--wire", help="at the wire of simulated instruments, some ten times as slow"),
-    ] = False,
-    output: Output = None,
-    as_json: AsJson = False,
-) -> None:
+    wire: Annotated[bool, typer.Option(
+        "--wire", help="at the wire of simulated instruments, some ten times as slow")] = False,
+    output: Output = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
     """Repeat the reference paper's experiments beside the published numbers; connects to nothing."""
     try:
         with Stages(quiet=as_json) as stages:

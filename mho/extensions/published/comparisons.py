@@ -1,66 +1,98 @@
-"""What is found on the virtual bench beside what is published: a row a number, a curve a cycle, and the verdict."""
+"""What is found on the virtual bench beside what is published: a row a number, a curve a cycle, and the verdict.
+
+Each number of the reference paper has how it was read: printed, read off a figure, or open.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from mho.errors import RunFileError
 from mho.extensions.published.ensemble import Setup
-from mho.extensions.published.paper_numbers import PublishedExperiment, PublishedNumber, published_numbers
 from mho.extensions.published.rejection import Rejection
 from mho.runs import Figure, Table
+from mho.toml import load_toml
 
-SHARES = (0.05, 0.5, 0.95)
-"""Of the chips, below the three numbers by which an ensemble is told."""
+How = Literal["printed", "read off", "open"]
 
-Tell = Callable[[int, int], None]
-"""Told how many chips are done, of how many."""
+
+@dataclass(frozen=True)
+class PublishedNumber:
+    """One quantity of the paper."""
+
+    values: NDArray[np.float64]  # (k,): empty where it is not published
+    unit: str
+    how: How  # "printed", "read off" or "open"
+    reading: float  # relative standard error of reading it off a figure; 0 of what is printed
+
+    @property
+    def one(self) -> float | None:
+        """The only value; None where it is not published or there are several."""
+        return float(self.values[0]) if self.values.size == 1 else None
+
+
+@dataclass(frozen=True)
+class PublishedExperiment:
+    """What is published of an experiment: its title, and its quantities by name."""
+
+    title: str
+    numbers: Mapping[str, PublishedNumber]
+
+    def __getitem__(self, quantity: str) -> PublishedNumber:
+        return self.numbers[quantity]
+
+
+@cache
+def published_numbers() -> dict[str, PublishedExperiment]:
+    """Return what is published, by experiment."""
+    text = (resources.files(__package__) / "paper_numbers.toml").read_text("utf-8")
+    read = load_toml(text, "the published numbers", RunFileError)
+    return {name: _experiment(dict(entry)) for name, entry in read.items()}
+
+
+def _experiment(entry: dict[str, Any]) -> PublishedExperiment:
+    title = entry.pop("title")
+    return PublishedExperiment(title, {name: _number(one) for name, one in entry.items()})
+
+
+def _number(entry: Mapping[str, Any]) -> PublishedNumber:
+    values = np.asarray(entry["values"], np.float64)
+    return PublishedNumber(values, entry.get("unit", ""), entry["how"], float(entry.get("reading", 0.0)))
+
+
+SHARES = (0.05, 0.5, 0.95)  # of the chips, below the three numbers by which an ensemble is told
+
+Tell = Callable[[int, int], None]  # told how many chips are done, of how many
 
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """One number on the chips beside the published one.
-
-    Attributes
-    ----------
-    quantity, unit : str
-    number : int
-        Of the cycle, or which of several; 0 for a quantity of one number.
-    published : float or None
-        None where it is not published.
-    how : str
-        How that was read.
-    low, median, high : float
-        Of the chips: 5 %, half and 95 % lie below; NaN where nothing was found.
-    below : float
-        Share of the chips below the published number; NaN without one.
-    """
+    """One number on the chips beside the published one."""
 
     quantity: str
-    number: int
-    published: float | None
-    how: str
+    number: int  # of the cycle, or which of several; 0 for a quantity of one number
+    published: float | None  # none where it is not published
+    how: str  # how that was read
+    # low, median, high: of the chips: 5 %, half and 95 % lie below; NaN where nothing was found
     low: float
     median: float
     high: float
-    below: float
+    below: float  # share of the chips below the published number; NaN without one
     unit: str = ""
 
     @classmethod
     def of(
-        cls,
-        quantity: str,
-        found: ArrayLike,
-        published: PublishedNumber,
-        number: int = 0,
+        cls, quantity: str, found: ArrayLike, published: PublishedNumber, number: int = 0,
         value: float | None = None,
-    ) -> PublishedComparison:
+    ) -> PublishedComparison:  # fmt: skip
         """Compare what chips (N,) came to with a published number, its only one unless `value` says which."""
         values = np.asarray(found, np.float64).ravel()
         beside = published.one if value is None else value
@@ -90,39 +122,25 @@ class PublishedComparison:
 
 @dataclass(frozen=True)
 class ExperimentOutcome:
-    """What came of one experiment.
-
-    Attributes
-    ----------
-    rows : tuple of PublishedComparison
-    tables : mapping
-        Columns of the run file's tables, by table.
-    rejection : Rejection or None
-        Of a published curve; None where there is none to test.
-    seen : (float, float) or None
-        The factors a cycle that so many chips would have seen, as `rejection.detectable`.
-    facts : mapping
-        Further numbers and words for the result: wrong integers, pulses.
-    open_ : tuple of str
-        What is not told, and why.
-    """
+    """What came of one experiment."""
 
     rows: tuple[PublishedComparison, ...] = ()
+    # Columns of the run file's tables, by table
     tables: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
-    rejection: Rejection | None = None
+    rejection: Rejection | None = None  # of a published curve; None where there is none to test
+    # (float, float): the factors a cycle that so many chips would have seen, as `rejection.detectable`
     seen: tuple[float, float] | None = None
+    # Further numbers and words for the result: wrong integers, pulses
     facts: Mapping[str, Any] = field(default_factory=dict)
-    open_: tuple[str, ...] = ()
+    open_: tuple[str, ...] = ()  # what is not told, and why
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it, without the tables."""
         told: dict[str, Any] = {"numbers": [row.plain() for row in self.rows], **self.facts}
         if self.rejection is not None:
             told |= {
-                "p": self.rejection.p,
-                "least_p": self.rejection.least,
-                "verdict": self.rejection.in_words(),
-            }
+                "p": self.rejection.p, "least_p": self.rejection.least, "verdict": self.rejection.in_words(),
+            }  # fmt: skip
         if self.seen is not None:
             told["seen_factors_a_cycle"] = [one if np.isfinite(one) else None for one in self.seen]
         return told | ({"open": list(self.open_)} if self.open_ else {})

@@ -39,27 +39,21 @@ def curve_table(name: str, title: str) -> tuple[Table, Table]:
     chips = Table(
         f"curves_{name}",
         (
-            Column("chip", dtype="u4"),
-            Column("cycle", dtype="u2"),
+            Column("chip", dtype="u4"), Column("cycle", dtype="u2"),
             Column("error", description="relative error", digital=1e-6),
         ),
-        title=title,
-        signal="error",
-        axis="cycle",
-        series="chip",
-    )
+        title=title, signal="error", axis="cycle", series="chip",
+    )  # fmt: skip
     band = Table(
         f"beside_{name}",
         (
-            Column("cycle", dtype="u2"),
-            Column("published", description="published relative error"),
+            Column("cycle", dtype="u2"), Column("published", description="published relative error"),
             *(Column(one, description=f"{one} relative error", digital=1e-6) for one in BAND),
             Column("deviation", description="median over published", digital=1e-6),
             Column("below", description="share of the chips below the published error", digital=1e-6),
         ),
-        title=title,
-        signal="median",
-    )
+        title=title, signal="median",
+    )  # fmt: skip
     return chips, band
 
 
@@ -69,25 +63,11 @@ def curve_figures(
     """Return the figure of the published curve among the chips', and that of every chip's, with the published errors."""
     published = (ReferencePoints(tuple(map(float, cycles)), tuple(errors), "published"),) if errors else ()
     return (
-        Figure(
-            f"convergence_{name}",
-            title,
-            table=f"beside_{name}",
-            x="cycle",
-            y=("published", "median", "lowest", "highest"),
-            y_scale="log",
-        ),
-        Figure(
-            f"chips_{name}",
-            f"{title}: every chip",
-            table=f"curves_{name}",
-            x="cycle",
-            y="error",
-            by="chip",
-            y_scale="log",
-            points=published,
-        ),
-    )
+        Figure(f"convergence_{name}", title, table=f"beside_{name}", x="cycle",
+               y=("published", "median", "lowest", "highest"), y_scale="log"),
+        Figure(f"chips_{name}", f"{title}: every chip", table=f"curves_{name}", x="cycle", y="error",
+               by="chip", y_scale="log", points=published),
+    )  # fmt: skip
 
 
 def curve_columns(
@@ -98,45 +78,32 @@ def curve_columns(
     numbers = np.arange(1, cycles + 1)
     return {
         f"curves_{name}": {
-            "chip": np.repeat(np.arange(1, chips + 1), cycles),
-            "cycle": np.tile(numbers, chips),
+            "chip": np.repeat(np.arange(1, chips + 1), cycles), "cycle": np.tile(numbers, chips),
             "error": curves.ravel(),
         },
         f"beside_{name}": {
             "cycle": numbers,
             "published": np.array([np.nan if one.published is None else one.published for one in rows]),
-            "lowest": np.array([one.low for one in rows]),
-            "median": np.array([one.median for one in rows]),
+            "lowest": np.array([one.low for one in rows]), "median": np.array([one.median for one in rows]),
             "highest": np.array([one.high for one in rows]),
             "deviation": np.array([one.deviation for one in rows]),
             "below": np.array([one.below for one in rows]),
         },
-    }
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RealCurve(Experiment):
-    """One of the real 4 x 4 experiments.
+    """One of the real 4 x 4 experiments."""
 
-    Attributes
-    ----------
-    name, short : str
-        As it is typed, and in names of tables.
-    rhs : tuple of float
-    bits, cycles : int
-    falling : int
-        Cycles over which the published error falls, before its floor.
-    number : int
-        Of its chips, among the experiments'.
-    """
-
+    # name, short: as it is typed, and in names of tables
     name: str
     short: str
     rhs: tuple[float, ...]
     bits: int
     cycles: int
-    falling: int
-    number: int
+    falling: int  # cycles over which the published error falls, before its floor
+    number: int  # of its chips, among the experiments'
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -191,20 +158,14 @@ class RealCurve(Experiment):
         tables = curve_columns(self.short, curves, rows)
         at_floor = self.falling < self.cycles
         rejection = reject(
-            errors.values,
-            curves,
-            falling=self.falling,
-            floor=at_floor,
-            reading=errors.reading,
+            errors.values, curves, falling=self.falling, floor=at_floor, reading=errors.reading,
             rng=np.random.default_rng([seed, self.number, 1]),
-        )
+        )  # fmt: skip
         seen = detectable(curves, falling=self.falling, floor=at_floor)
         for quantity, found in (
-            ("inv_alone", curves[:, 0]),
-            ("products", [one.shots * one.slices for one in refined]),
-            ("outputs", [one.outputs for one in refined]),
-            ("wrong", [one.wrong for one in refined]),
-        ):
+            ("inv_alone", curves[:, 0]), ("products", [one.shots * one.slices for one in refined]),
+            ("outputs", [one.outputs for one in refined]), ("wrong", [one.wrong for one in refined]),
+        ):  # fmt: skip
             if quantity in self.published.numbers:
                 rows.append(PublishedComparison.of(NAMES[quantity], found, self.published[quantity]))
         facts = {
@@ -217,11 +178,9 @@ class RealCurve(Experiment):
 
 
 NAMES = {
-    "inv_alone": "relative error of INV alone",
-    "products": "one-step products",
-    "outputs": "outputs of products",
-    "wrong": "wrong outputs",
-}
+    "inv_alone": "relative error of INV alone", "products": "one-step products",
+    "outputs": "outputs of products", "wrong": "wrong outputs",
+}  # fmt: skip
 
 TWELVE = RealCurve("4x4-12bit", "12bit", (0.05, 0.0, 0.05, 0.025), 12, 3, 3, 1)
 TWENTY_FOUR = RealCurve("4x4-24bit", "24bit", (0.1, 0.1, 0.0, -0.1), 24, 10, 7, 2)

@@ -20,7 +20,6 @@ from mho.runs import Band, Column, Figure, ReferenceLine, Table
 SIDE = 20  # of the 400 cells
 MICRO = 1e6
 LEVELS, SETTLING = "levels", "settling"
-
 RHS = ((0.05, 0.0, 0.05, 0.025), (0.1, 0.1, 0.0, -0.1))  # of the two real experiments
 INPUT = 35e-6  # S: of an input
 SMALL = (
@@ -42,54 +41,37 @@ class LevelStatistics(Experiment):
             Table(
                 "level_cells",
                 (
-                    Column("chip", dtype="u4"),
-                    Column("level", dtype="u1"),
-                    Column("conductance", "S", description="last verify read"),
-                    Column("pulses", dtype="u4"),
+                    Column("chip", dtype="u4"), Column("level", dtype="u1"),
+                    Column("conductance", "S", description="last verify read"), Column("pulses", dtype="u4"),
                 ),
-                title=self.published.title,
-                signal="conductance",
+                title=self.published.title, signal="conductance",
             ),
             Table(
                 "level_spreads",
                 (
-                    Column("level", dtype="u1"),
-                    Column("nominal", "S"),
+                    Column("level", dtype="u1"), Column("nominal", "S"),
                     Column("spread", "S", description="standard deviation within chips"),
                     Column("inside", description="share of the cells in their window"),
                 ),
-                title=self.published.title,
-                signal="spread",
+                title=self.published.title, signal="spread",
             ),
-        )
+        )  # fmt: skip
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
         low, high = self.published["spread"].values / MICRO
-        return (
-            Figure(
-                "levels",
-                "Levels of all chips",
-                "histogram",
-                "level_cells",
-                x="conductance",
-                by="level",
-                y_scale="log",  # level 0 is narrow, and would hide the others
-            ),
-            Figure(
-                "level_spreads",
-                "Spread of the levels, and the published 0.6 to 0.7 uS",
-                "scatter",
-                "level_spreads",
-                x="nominal",
-                y="spread",
-                lines=(
-                    ReferenceLine(float(low), label="published, least"),
-                    ReferenceLine(float(high), label="published, most"),
-                ),
-            ),
+        ends = (
+            ReferenceLine(float(low), label="published, least"),
+            ReferenceLine(float(high), label="published, most"),
         )
+        # A logarithmic scale, as level 0 is narrow and would hide the others
+        return (
+            Figure("levels", "Levels of all chips", "histogram", "level_cells", x="conductance", by="level",
+                   y_scale="log"),
+            Figure("level_spreads", "Spread of the levels, and the published 0.6 to 0.7 uS", "scatter",
+                   "level_spreads", x="nominal", y="spread", lines=ends),
+        )  # fmt: skip
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program 400 cells on every chip."""
@@ -114,35 +96,27 @@ class LevelStatistics(Experiment):
         published, count = self.published, len(found)
         low, high = published["spread"].values
         rows = (
-            PublishedComparison.of(
-                "share of cells in their window", inside.mean(axis=(1, 2)), published["success"]
-            ),
-            PublishedComparison.of(
-                "spread of levels, least", above.min(axis=0) * MICRO, published["spread"], 1, low
-            ),
-            PublishedComparison.of(
-                "spread of levels, most", above.max(axis=0) * MICRO, published["spread"], 2, high
-            ),
-            PublishedComparison.of(
-                "farthest from nominal",
-                np.abs(held - levels.nominal[digits])[:, digits > 0].max(axis=1) * MICRO,
-                published["window"],
-            ),
-        )
+            PublishedComparison.of("share of cells in their window", inside.mean(axis=(1, 2)),
+                                   published["success"]),
+            PublishedComparison.of("spread of levels, least", above.min(axis=0) * MICRO, published["spread"],
+                                   1, low),
+            PublishedComparison.of("spread of levels, most", above.max(axis=0) * MICRO, published["spread"],
+                                   2, high),
+            PublishedComparison.of("farthest from nominal",
+                                   np.abs(held - levels.nominal[digits])[:, digits > 0].max(axis=1) * MICRO,
+                                   published["window"]),
+        )  # fmt: skip
         tables = {
             "level_cells": {
                 "chip": np.repeat(np.arange(1, count + 1), digits.size),
-                "level": np.tile(digits.ravel(), count),
-                "conductance": held.ravel(),
+                "level": np.tile(digits.ravel(), count), "conductance": held.ravel(),
                 "pulses": np.stack([one.pulses for one in found]).ravel(),
             },
             "level_spreads": {
-                "level": each,
-                "nominal": levels.nominal,
-                "spread": np.sqrt(np.square(spreads).mean(axis=1)),
+                "level": each, "nominal": levels.nominal, "spread": np.sqrt(np.square(spreads).mean(axis=1)),
                 "inside": np.array([inside[:, digits == level].mean() for level in each]),
             },
-        }
+        }  # fmt: skip
         return ExperimentOutcome(rows, tables, facts={"cells_failed": sum(one.failed for one in found)})
 
 
@@ -187,41 +161,26 @@ class SettlingCurve(Experiment):
             Table(
                 "settling",
                 (
-                    Column("chip", dtype="u4"),
-                    Column("rhs", dtype="u1"),
+                    Column("chip", dtype="u4"), Column("rhs", dtype="u1"),
                     Column("seconds", "s", description="to within 1 %", digital=1e-6),
                     Column("overshoot", digital=1e-6),
                     Column("peak", "s", description="time of the largest overshoot", digital=1e-6),
                 ),
-                title=self.published.title,
-                signal="seconds",
+                title=self.published.title, signal="seconds",
             ),
-        )
+        )  # fmt: skip
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
         seconds, overshoot = self.published["seconds"].one, self.published["overshoot"].values
         return (
-            Figure(
-                "settling",
-                "Settling to 1 % of the published 4 x 4 loop",
-                "distribution",
-                "settling",
-                x="seconds",
-                by="rhs",
-                lines=(ReferenceLine(x=seconds, label="published"),),
-            ),
-            Figure(
-                "overshoot",
-                "Overshoot, and the published range",
-                "distribution",
-                "settling",
-                x="overshoot",
-                by="rhs",
-                bands=(Band(float(overshoot[0]), float(overshoot[1]), "published"),),
-            ),
-        )
+            Figure("settling", "Settling to 1 % of the published 4 x 4 loop", "distribution", "settling",
+                   x="seconds", by="rhs", lines=(ReferenceLine(x=seconds, label="published"),)),
+            Figure("overshoot", "Overshoot, and the published range", "distribution", "settling",
+                   x="overshoot", by="rhs",
+                   bands=(Band(float(overshoot[0]), float(overshoot[1]), "published"),)),
+        )  # fmt: skip
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program the loop's cells on every chip, and step the loop that they make."""
@@ -239,9 +198,8 @@ class SettlingCurve(Experiment):
         published = self.published
         rows = [PublishedComparison.of("time to within 1 %", columns[:, 2], published["seconds"])]
         for quantity, name, values in (
-            ("overshoot", "overshoot", columns[:, 3]),
-            ("time of the peak", "peak", columns[:, 4]),
-        ):
+            ("overshoot", "overshoot", columns[:, 3]), ("time of the peak", "peak", columns[:, 4]),
+        ):  # fmt: skip
             rows += [
                 PublishedComparison.of(f"{quantity}, {end}", values, published[name], place, float(value))
                 for place, (end, value) in enumerate(

@@ -21,27 +21,15 @@ LEVELS = 8  # of a published cell
 
 @dataclass(frozen=True)
 class Setup:
-    """A bench and its chips.
+    """A bench and its chips."""
 
-    Attributes
-    ----------
-    bench : str
-        A packaged bench or a file.
-    preset : str or None
-        Cells in place of the bench's.
-    chips, seed : int
-        How many chips, and the seed that they are drawn from.
-    wire : bool
-        At the wire of simulated instruments, rather than a whole array at a time.
-    limited : list of str
-        What amplifiers of chips so far were asked for and did not give, a sentence a chip.
-    """
-
-    bench: str
-    preset: str | None
+    bench: str  # a packaged bench or a file
+    preset: str | None  # cells in place of the bench's
+    # chips, seed: how many chips, and the seed that they are drawn from
     chips: int
     seed: int
-    wire: bool = False
+    wire: bool = False  # at the wire of simulated instruments, rather than a whole array at a time
+    # What amplifiers of chips so far were asked for and did not give, a sentence a chip
     limited: list[str] = field(default_factory=list, compare=False)
 
     @cached_property
@@ -57,10 +45,8 @@ class Setup:
     def check(self) -> None:
         """Refuse a bench on which the experiments cannot be repeated, before anything is opened.
 
-        Raises
-        ------
-        InputError
-            For real instruments at the wire, and a chip without the arrays or the eight levels of the paper's.
+        Raises `InputError`: for real instruments at the wire, and a chip without the arrays or the eight levels of the
+        paper's.
         """
         simulation = load_bench_file(self.bench).bench.simulation
         if self.wire and simulation is None:

@@ -27,7 +27,13 @@ from mho.array_types import Complexes, Floats
 from mho.chip_maps import to_real
 from mho.confidence import clustered_binomial_interval
 from mho.errors import ChipMapError, ConvergenceError, InputError
-from mho.extensions.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
+from mho.extensions.published.comparisons import (
+    Experiment,
+    ExperimentOutcome,
+    PublishedComparison,
+    PublishedNumber,
+    Tell,
+)
 from mho.extensions.published.curves import (
     TWELVE,
     TWENTY_FOUR,
@@ -38,7 +44,6 @@ from mho.extensions.published.curves import (
 )
 from mho.extensions.published.devices import LevelStatistics, SettlingCurve
 from mho.extensions.published.ensemble import Setup
-from mho.extensions.published.paper_numbers import PublishedNumber
 from mho.instruments import Bench
 from mho.procedures import biased_loop, nearest, refine_as_published, refine_on_chip
 from mho.running import evaluate
@@ -48,9 +53,9 @@ if TYPE_CHECKING:
     from mho.extensions.applications import Mimo
 
 COMPLEX_BITS, CYCLES = 24, 10
+# Channels of 16 x 4, of which the best conditioned is taken: at the published 23 dB even one of orthogonal
+# columns makes float32 err in 5.0e-4 of the bits, and the published image shows none
 GOOD = 1000
-"""Channels of 16 x 4, of which the best conditioned is taken: at the published 23 dB even one of orthogonal columns makes
-float32 err in 5.0e-4 of the bits, and the published image shows none."""
 
 
 def best_channel(antennas: int, users: int, count: int, rng: np.random.Generator) -> Complexes:
@@ -67,29 +72,17 @@ def gram(channel: Complexes) -> Complexes:
 
 @dataclass(frozen=True)
 class ComplexCurve(Experiment):
-    """One of the complex experiments.
+    """One of the complex experiments."""
 
-    Attributes
-    ----------
-    name, short : str
-        As it is typed, and in names of tables.
-    antennas, users : int
-        Of the channel.
-    columns : int
-        Right-hand sides; 0 for the inverse, a unit vector a column.
-    number : int
-        Of its chips, among the experiments'.
-    channels : int
-        Drawn for every chip, of which the one with the smallest condition number is used.
-    """
-
+    # name, short: as it is typed, and in names of tables
     name: str
     short: str
+    # antennas, users: of the channel
     antennas: int
     users: int
-    columns: int
-    number: int
-    channels: int = 1
+    columns: int  # right-hand sides; 0 for the inverse, a unit vector a column
+    number: int  # of its chips, among the experiments'
+    channels: int = 1  # drawn for every chip, of which the one with the smallest condition number is used
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -162,38 +155,24 @@ EIGHT = ComplexCurve("complex-8x8", "complex8", 128, 8, 0, 6)
 
 
 BITS_A_CHIP = 3200  # at every signal-to-noise ratio
-BITS, CORRECTION_BITS = (
-    24,
-    12,
-)  # of the matrix in the products, and of what a cycle adds, as in the other experiments
+# Of the matrix in the products, and of what a cycle adds, as in the other experiments
+BITS, CORRECTION_BITS = 24, 12
 RATES = ("published", "chips", "low", "high", "float32")
 
 
 @dataclass(frozen=True)
 class BitErrors(Experiment):
-    """Bit error rates after so many cycles, at the published signal-to-noise ratios.
+    """Bit error rates after so many cycles, at the published signal-to-noise ratios."""
 
-    Attributes
-    ----------
-    name, short : str
-        As it is typed, and in names of tables.
-    antennas, users, cycles : int
-    bench : str
-        Instead of the set-up's, for a matrix that its array does not hold; "" for that.
-    number : int
-        Of its chips, among the experiments'.
-    channels : int
-        Drawn for every chip, of which the one with the smallest condition number is used.
-    """
-
+    # name, short: as it is typed, and in names of tables
     name: str
     short: str
     antennas: int
     users: int
     cycles: int
-    bench: str
-    number: int
-    channels: int = 1
+    bench: str  # instead of the set-up's, for a matrix that its array does not hold; "" for that
+    number: int  # of its chips, among the experiments'
+    channels: int = 1  # drawn for every chip, of which the one with the smallest condition number is used
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -205,15 +184,9 @@ class BitErrors(Experiment):
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
         return (
-            Figure(
-                f"rates_{self.short}",
-                self.published.title,
-                table=f"rates_{self.short}",
-                x="snr",
-                y=RATES,
-                y_scale="log",
-            ),
-        )
+            Figure(f"rates_{self.short}", self.published.title, table=f"rates_{self.short}", x="snr", y=RATES,
+                   y_scale="log"),
+        )  # fmt: skip
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Detect on every chip, and count."""
@@ -236,13 +209,9 @@ class BitErrors(Experiment):
 
         return Mimo(
             channel=best_channel(self.antennas, self.users, self.channels, rng),
-            snr=", ".join(f"{one:g}" for one in ratios),
-            cycles=self.cycles,
-            bits_per_point=BITS_A_CHIP,
-            bits=BITS,
-            correction_bits=CORRECTION_BITS,
-            seed=int(rng.integers(10**9)),
-        )
+            snr=", ".join(f"{one:g}" for one in ratios), cycles=self.cycles, bits_per_point=BITS_A_CHIP,
+            bits=BITS, correction_bits=CORRECTION_BITS, seed=int(rng.integers(10**9)),
+        )  # fmt: skip
 
     def _where(self) -> str:
         return f"on bench {self.bench!r}, whose loop holds it whole" if self.bench else ""
@@ -260,19 +229,13 @@ class BitErrors(Experiment):
             )
             snr = float(self.published["snr"].values[place])
             row = PublishedComparison.of(
-                f"bit error rate at {snr:g} dB",
-                [point[chip] for point in each],
-                self.published["bit_error_rate"],
-                place + 1,
-                float(value),
-            )
+                f"bit error rate at {snr:g} dB", [point[chip] for point in each],
+                self.published["bit_error_rate"], place + 1, float(value),
+            )  # fmt: skip
             rows.append(replace(row, low=float(low), median=ours / bits, high=float(high)))
             rates.append((snr, float(value), ours / bits, low, high, single / bits))
         columns = dict(zip(("snr", *RATES), np.array(rates).T, strict=True))
-        facts = {
-            "bits_a_point": bits,
-            "float32": [one[-1] for one in rates],
-        }
+        facts = {"bits_a_point": bits, "float32": [one[-1] for one in rates]}
         singles = ", ".join(f"{one[-1]:.2g}" for one in rates)
         told = (
             *told,
@@ -304,16 +267,9 @@ class Throughput(Experiment):
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
         return (
-            Figure(
-                "throughput",
-                self.published.title,
-                table="throughput",
-                x="size",
-                y=("published", "model"),
-                x_scale="log",
-                y_scale="log",
-            ),
-        )
+            Figure("throughput", self.published.title, table="throughput", x="size", y=("published", "model"),
+                   x_scale="log", y_scale="log"),
+        )  # fmt: skip
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Compute the model beside the published curve."""
@@ -351,6 +307,7 @@ def _present(extension: str, *experiments: Experiment) -> tuple[Experiment, ...]
     return experiments if find_spec(f"mho.extensions.{extension}") else ()
 
 
+# In the paper's order
 EXPERIMENTS: dict[str, Experiment] = {
     one.name: one
     for one in (
@@ -358,16 +315,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         *_present("applications", MIMO_SMALL, MIMO_LARGE), *_present("projection", THROUGHPUT),
     )
 }  # fmt: skip
-"""In the paper's order."""
 
 
 def named_experiments(names: Sequence[str]) -> list[Experiment]:
     """Return the experiments of these names in the paper's order, each once; all where no name is given.
 
-    Raises
-    ------
-    InputError
-        For an unknown name, with the nearest one.
+    Raises `InputError`: for an unknown name, with the nearest one.
     """
     for name in names:
         if name not in EXPERIMENTS:

@@ -25,9 +25,7 @@ from scipy.stats import chi2
 from mho.array_types import Floats
 from mho.errors import InputError
 
-LEVEL = 0.05
-"""p at or below which a curve is said to be none of the ensemble's."""
-
+LEVEL = 0.05  # p at or below which a curve is said to be none of the ensemble's
 RIDGE = 1e-9  # of the largest variance, added to all: numbers that do not vary
 POWER = 0.5  # share of shifted curves that must be rejected for the shift to count as seen
 FACTORS = np.geomspace(1.02, 20.0, 60)  # of the contraction, that `detectable` tries
@@ -36,23 +34,12 @@ MOST_TOLD = 200  # curves that are shifted
 
 @dataclass(frozen=True)
 class Rejection:
-    """How a published curve lies among an ensemble's.
+    """How a published curve lies among an ensemble's."""
 
-    Attributes
-    ----------
-    p : float
-        Of the curve as a whole.
-    least : float
-        The smallest p that so many chips allow.
-    chips : int
-    below : (cycles,) array
-        Share of the ensemble's curves below the published one, after each cycle.
-    """
-
-    p: float
-    least: float
+    p: float  # of the curve as a whole
+    least: float  # the smallest p that so many chips allow
     chips: int
-    below: Floats
+    below: Floats  # (cycles,): share of the ensemble's curves below the published one, after each cycle
 
     @property
     def rejected(self) -> bool:
@@ -75,12 +62,8 @@ def fewest() -> int:
 def curve_numbers(errors: Floats, falling: int, floor: bool) -> Floats:
     """Return what tells curves (..., cycles) apart, (..., 2 or 3): log10 of the first error, slope, log10 of the last.
 
-    Parameters
-    ----------
-    falling : int
-        Cycles, from the first, over which the error falls: the slope's.
-    floor : bool
-        Whether the last cycle is at the floor, so that its error is a number of its own.
+    `falling`: cycles, from the first, over which the error falls: the slope's; `floor`: whether the last cycle is at
+    the floor, so that its error is a number of its own.
     """
     logs = np.log10(errors)
     numbers = [logs[..., 0]]
@@ -100,14 +83,9 @@ def exchangeable_p(published: Floats, ensemble: Floats) -> float:
 
 
 def reject(
-    published: Floats,
-    ensemble: Floats,
-    *,
-    falling: int,
-    floor: bool = False,
-    reading: float = 0.0,
+    published: Floats, ensemble: Floats, *, falling: int, floor: bool = False, reading: float = 0.0,
     rng: np.random.Generator,
-) -> Rejection:
+) -> Rejection:  # fmt: skip
     """Test a published curve (cycles,) against those of an ensemble (N, cycles).
 
     Parameters

@@ -41,75 +41,41 @@ DEVIATIONS = Table(
     (
         Column("experiment", dtype="u1", description=BY_NUMBER),
         Column("row", dtype="u2", description="row of the experiment"),
-        Column("number", dtype="u2", description="cycle, or which of several"),
-        Column("published"),
-        Column("low", digital=1e-6, description="5 % of the chips are below"),
-        Column("median", digital=1e-6),
+        Column("number", dtype="u2", description="cycle, or which of several"), Column("published"),
+        Column("low", digital=1e-6, description="5 % of the chips are below"), Column("median", digital=1e-6),
         Column("high", digital=1e-6, description="95 % of the chips are below"),
         Column("deviation", digital=1e-6, description="median over published"),
         Column("below", digital=1e-6, description="share of the chips below the published number"),
     ),
-    title="Published numbers beside the chips'",
-    signal="deviation",
-    axis="row",
-    series="experiment",
-)
+    title="Published numbers beside the chips'", signal="deviation", axis="row", series="experiment",
+)  # fmt: skip
 REJECTIONS = Table(
     "rejections",
     (
         Column("experiment", dtype="u1", description=BY_NUMBER),
         Column("p", digital=1e-6, description="that the published curve is one of the chips'"),
-        Column("least", description="the smallest p that so many chips allow"),
-        Column("chips", dtype="u4"),
+        Column("least", description="the smallest p that so many chips allow"), Column("chips", dtype="u4"),
         Column("slower", digital=1e-6, description="factor a cycle above 1 that would have been seen"),
         Column("faster", digital=1e-6, description="factor a cycle below 1 that would have been seen"),
     ),
-    title="Is the published curve one of the chips'?",
-    signal="p",
-)
+    title="Is the published curve one of the chips'?", signal="p",
+)  # fmt: skip
 OVERVIEW = (
-    Figure(
-        "parity",
-        "Every number: median of the chips beside the published one",
-        "scatter",
-        "deviations",
-        x="published",
-        y="median",
-        by="experiment",
-        x_scale="log",
-        y_scale="log",
-        lines=(ReferenceLine(1.0, power=1.0, label="as published"),),
-    ),
-    Figure(
-        "deviations",
-        "Median of the chips over the published number",
-        "scatter",
-        "deviations",
-        x="row",
-        y="deviation",
-        by="experiment",
-        y_scale="log",
-        lines=(ReferenceLine(1.0, label="as published"),),
-    ),
-)
+    Figure("parity", "Every number: median of the chips beside the published one", "scatter", "deviations",
+           x="published", y="median", by="experiment", x_scale="log", y_scale="log",
+           lines=(ReferenceLine(1.0, power=1.0, label="as published"),)),
+    Figure("deviations", "Median of the chips over the published number", "scatter", "deviations", x="row",
+           y="deviation", by="experiment", y_scale="log", lines=(ReferenceLine(1.0, label="as published"),)),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """What came of the experiments.
-
-    Attributes
-    ----------
-    setup : Setup
-    outcomes : mapping
-        By the experiment's name, in the paper's order.
-    path : Path
-        The run file.
-    """
+    """What came of the experiments."""
 
     setup: Setup
-    outcomes: Mapping[str, ExperimentOutcome]
-    path: Path
+    outcomes: Mapping[str, ExperimentOutcome]  # by the experiment's name, in the paper's order
+    path: Path  # the run file
 
     @property
     def joint_p(self) -> float | None:
@@ -120,26 +86,18 @@ class Repeated:
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
-            "bench": self.setup.bench,
-            "wire": self.setup.wire,
-            "chips": self.setup.chips,
+            "bench": self.setup.bench, "wire": self.setup.wire, "chips": self.setup.chips,
             "seed": self.setup.seed,
             "experiments": {name: one.plain() for name, one in self.outcomes.items()},
             "joint_p": self.joint_p,
-        }
+        }  # fmt: skip
 
 
 def repeat_published(
-    names: Sequence[str] = (),
-    *,
-    bench: str = BENCH,
-    preset: str | None = None,
-    chips: int = CHIPS,
-    seed: int = 1,
-    wire: bool = False,
-    output: str | Path | None = None,
+    names: Sequence[str] = (), *, bench: str = BENCH, preset: str | None = None, chips: int = CHIPS,
+    seed: int = 1, wire: bool = False, output: str | Path | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
-) -> Repeated:
+) -> Repeated:  # fmt: skip
     """Repeat experiments of the reference paper, and keep them in one run file.
 
     Parameters
@@ -231,15 +189,9 @@ def _header(setup: Setup, asked: Sequence[Experiment]) -> RunHeader:
     }
     return RunHeader(
         title=f"The published experiments on {setup.chips} chips of bench {setup.bench}",
-        procedure="Published",
-        version="1",
-        parameters=parameters,
-        bench=source.text,
-        chip=source.chip_text,
-        defects=source.defects_text,
-        cells="of every chip its own",
-        provenance=collect(setup.seed, sys.argv),
-    )
+        procedure="Published", version="1", parameters=parameters, bench=source.text, chip=source.chip_text,
+        defects=source.defects_text, cells="of every chip its own", provenance=collect(setup.seed, sys.argv),
+    )  # fmt: skip
 
 
 def _write(run: RunWriter, name: str, outcome: ExperimentOutcome) -> None:
@@ -248,29 +200,17 @@ def _write(run: RunWriter, name: str, outcome: ExperimentOutcome) -> None:
         run.emit_block(table, columns)
     for number, row in enumerate(outcome.rows, 1):
         run.emit(
-            DEVIATIONS.name,
-            experiment=NUMBERS[name],
-            row=number,
-            number=row.number,
-            published=np.nan if row.published is None else row.published,
-            low=row.low,
-            median=row.median,
-            high=row.high,
-            deviation=row.deviation,
-            below=row.below,
-        )
+            DEVIATIONS.name, experiment=NUMBERS[name], row=number, number=row.number,
+            published=np.nan if row.published is None else row.published, low=row.low, median=row.median,
+            high=row.high, deviation=row.deviation, below=row.below,
+        )  # fmt: skip
     if outcome.rejection is not None:
         faster, slower = outcome.seen or (np.nan, np.nan)
         told = outcome.rejection
         run.emit(
-            REJECTIONS.name,
-            experiment=NUMBERS[name],
-            p=told.p,
-            least=told.least,
-            chips=told.chips,
-            slower=slower,
-            faster=faster,
-        )
+            REJECTIONS.name, experiment=NUMBERS[name], p=told.p, least=told.least, chips=told.chips,
+            slower=slower, faster=faster,
+        )  # fmt: skip
         run.log("INFO", f"{name}: {told.in_words()}")
     for remark in outcome.open_:
         run.log("INFO", f"{name}: {remark}")

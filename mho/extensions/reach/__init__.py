@@ -32,19 +32,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "FAMILIES",
-    "GROUPS",
-    "Answer",
-    "Package",
-    "ReachError",
-    "Score",
-    "System",
-    "certified_system",
-    "check_absent",
-    "choose",
-    "load",
-    "score",
-    "solve_systems",
-    "write_answers",
-    "write_package",
-]
+    "FAMILIES", "GROUPS", "Answer", "Package", "ReachError", "Score", "System", "certified_system",
+    "check_absent", "choose", "load", "score", "solve_systems", "write_answers", "write_package",
+]  # fmt: skip

@@ -49,10 +49,7 @@ def _answer(system: System, bench: str, preset: str | None) -> Answer:
             return Answer(system.id, "refused", reason=str(error))
     cycles = len(found.cycles)
     return Answer(
-        system.id,
-        "converged" if found.converged else "not converged",
-        found.solution,
-        cycles,
+        system.id, "converged" if found.converged else "not converged", found.solution, cycles,
         digital_work(system.size, cycles, stream.recomputed, found.summary["method"]),
         found.summary["reason"],
-    )
+    )  # fmt: skip

@@ -99,18 +99,9 @@ def certified_system(choice: CertifiedChoice) -> System:
     unsure, size = float(np.linalg.norm(bound)), float(np.linalg.norm(x))
     bits = math.floor(10.0 * -math.log2(unsure / (size - unsure))) / 10.0 if unsure else MANTISSA
     return System(
-        identity(choice),
-        choice.family,
-        choice.size,
-        choice.seed,
-        drawn.condition,
-        min(bits, MANTISSA),
-        without_chip(drawn.matrix, drawn.rhs),
-        drawn.matrix,
-        drawn.rhs,
-        solution,
-        bound,
-    )
+        identity(choice), choice.family, choice.size, choice.seed, drawn.condition, min(bits, MANTISSA),
+        without_chip(drawn.matrix, drawn.rhs), drawn.matrix, drawn.rhs, solution, bound,
+    )  # fmt: skip
 
 
 def without_chip(matrix: NDArray[Any], rhs: NDArray[Any]) -> WithoutChip:

@@ -28,8 +28,7 @@ from mho.extensions.reach import (
     write_package,
 )
 
-GROUP = "Experiments"
-"""Of the verb, in the list of all."""
+GROUP = "Experiments"  # of the verb, in the list of all
 
 
 def reach_families() -> tuple[str, ...]:
@@ -38,36 +37,24 @@ def reach_families() -> tuple[str, ...]:
 
 
 def reach(
-    export: Annotated[
-        Path | None,
-        typer.Option(help="write the systems as a data package into this folder", show_default=False),
-    ] = None,
-    package: Annotated[
-        Path | None, typer.Option(help="take the systems of this data package", show_default=False)
-    ] = None,
-    family: Annotated[
-        list[str] | None,
-        typer.Option(help="may be repeated; default all", autocompletion=reach_families),
-    ] = None,
-    size: Annotated[
-        list[int] | None, typer.Option(help="unknowns; may be repeated; default 1, 2, 3, 4, 8, 16, 32")
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="of each family and size, from 1; default 20 of an export, else 1")
-    ] = None,
-    solve: Annotated[
-        int | None,
-        typer.Option(help="of these, seeds that mho solves; default none of an export, else all"),
-    ] = None,
+    export: Annotated[Path | None, typer.Option(help="write the systems as a data package into this folder",
+                                                show_default=False)] = None,
+    package: Annotated[Path | None, typer.Option(help="take the systems of this data package",
+                                                 show_default=False)] = None,
+    family: Annotated[list[str] | None, typer.Option(help="may be repeated; default all",
+                                                     autocompletion=reach_families)] = None,
+    size: Annotated[list[int] | None, typer.Option(
+        help="unknowns; may be repeated; default 1, 2, 3, 4, 8, 16, 32")] = None,
+    seeds: Annotated[int | None, typer.Option(
+        help="of each family and size, from 1; default 20 of an export, else 1")] = None,
+    solve: Annotated[int | None, typer.Option(
+        help="of these, seeds that mho solves; default none of an export, else all")] = None,
     by: Annotated[str, typer.Option(help="rows of the table: condition, family, size")] = "condition",
-    bench: Bench = "arrays",
-    preset: Preset = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="a file for mho's answers (.json)", show_default=False),
-    ] = None,
+    bench: Bench = "arrays", preset: Preset = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="a file for mho's answers (.json)",
+                                                show_default=False)] = None,
     as_json: AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Solve systems of 36 families beside no chip at all, or export them so that other solvers can be scored."""
     _check(export, package, seeds, solve, by, output)
     drawn = (1 if export is None else 20) if seeds is None else seeds

@@ -134,18 +134,11 @@ def _links(rng: np.random.Generator, n: int) -> Matrix:
 
 
 APPLIED: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
-    "Poisson 1-D": poisson_line,
-    "Poisson 2-D": poisson_grid,
-    "convection-diffusion": convection,
-    "Helmholtz": helmholtz,
-    "graph Laplacian": graph_laplacian,
-    "kriging": kriging,
-    "ridge regression": ridge_regression,
-    "PageRank": pagerank,
-    "Markov": markov,
-    "MMSE": mmse,
+    "Poisson 1-D": poisson_line, "Poisson 2-D": poisson_grid, "convection-diffusion": convection,
+    "Helmholtz": helmholtz, "graph Laplacian": graph_laplacian, "kriging": kriging,
+    "ridge regression": ridge_regression, "PageRank": pagerank, "Markov": markov, "MMSE": mmse,
     "square channel": square_channel,
-}
+}  # fmt: skip
 
 
 def general(condition: float) -> Callable[[np.random.Generator, int], Matrix]:
@@ -241,20 +234,11 @@ def _dominant(rng: np.random.Generator, n: int) -> Matrix:
 
 
 STRUCTURED: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
-    "general 100": general(100.0),
-    "general 1e3": general(1e3),
-    "Toeplitz": filtering,
-    "circulant": blur,
-    "triangular": triangular,
-    "arrowhead": arrowhead,
-    "sparse": sparse,
-    "Fourier": fourier,
-    "Vandermonde": vandermonde,
-    "permuted": permuted,
-    "badly scaled": badly_scaled,
-    "skew dominant": skew_dominant,
-    "saddle point": saddle_point,
-}
+    "general 100": general(100.0), "general 1e3": general(1e3), "Toeplitz": filtering, "circulant": blur,
+    "triangular": triangular, "arrowhead": arrowhead, "sparse": sparse, "Fourier": fourier,
+    "Vandermonde": vandermonde, "permuted": permuted, "badly scaled": badly_scaled,
+    "skew dominant": skew_dominant, "saddle point": saddle_point,
+}  # fmt: skip
 
 
 Matrix = NDArray[Any]
@@ -324,22 +308,13 @@ def complex_dominant(rng: np.random.Generator, n: int) -> Matrix:
     return matrix + np.diag(np.abs(matrix).sum(axis=1) + 0.5)
 
 
+# The twelve that verdicts are counted over
 BASIC: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
-    "dominant": dominant,
-    "Gram": gram,
-    "random": random,
-    "random positive": random_positive,
-    "condition 1": conditioned(1.0),
-    "condition 3": conditioned(3.0),
-    "condition 10": conditioned(10.0),
-    "condition 100": conditioned(100.0),
-    "condition 1e3": conditioned(1e3),
-    "condition 1e4": conditioned(1e4),
-    "complex Gram": complex_gram,
-    "complex dominant": complex_dominant,
-}
-"""The twelve that verdicts are counted over."""
-
+    "dominant": dominant, "Gram": gram, "random": random, "random positive": random_positive,
+    "condition 1": conditioned(1.0), "condition 3": conditioned(3.0), "condition 10": conditioned(10.0),
+    "condition 100": conditioned(100.0), "condition 1e3": conditioned(1e3), "condition 1e4": conditioned(1e4),
+    "complex Gram": complex_gram, "complex dominant": complex_dominant,
+}  # fmt: skip
 FAMILIES = BASIC | STRUCTURED | APPLIED
 
 

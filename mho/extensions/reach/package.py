@@ -17,15 +17,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.extensions.reach.certified import slug
 from mho.extensions.reach.families import FAMILIES
-from mho.extensions.reach.reader import (
-    FORMAT,
-    GOAL_BITS,
-    MOST_CYCLES,
-    VERSION,
-    Answer,
-    System,
-    write_answers,
-)
+from mho.extensions.reach.reader import FORMAT, GOAL_BITS, MOST_CYCLES, VERSION, Answer, System, write_answers
 
 PARTS = ("matrix", "rhs", "solution", "error")
 
@@ -97,24 +89,17 @@ def _write_systems(draft: Path, systems: Sequence[System]) -> dict[str, Any]:
             arrays |= {f"{name}_{size}": np.stack([getattr(one, name) for one in alike]) for name in PARTS}
         np.savez_compressed(draft / files[family], **arrays)
     return {
-        "format": FORMAT,
-        "version": VERSION,
-        "license": "MIT",
-        "goal_bits": GOAL_BITS,
-        "most_cycles": MOST_CYCLES,
-        "families": {name: _first_line(name) for name in files},
-        "files": files,
+        "format": FORMAT, "version": VERSION, "license": "MIT", "goal_bits": GOAL_BITS,
+        "most_cycles": MOST_CYCLES, "families": {name: _first_line(name) for name in files}, "files": files,
         "systems": rows,
-    }
+    }  # fmt: skip
 
 
 def _row(system: System, index: int) -> dict[str, Any]:
     return {
         **{name: getattr(system, name) for name in ("id", "family", "size", "seed", "condition")},
-        "certified_bits": system.certified_bits,
-        "without_chip": asdict(system.without_chip),
-        "index": index,
-    }
+        "certified_bits": system.certified_bits, "without_chip": asdict(system.without_chip), "index": index,
+    }  # fmt: skip
 
 
 def _first_line(family: str) -> str:

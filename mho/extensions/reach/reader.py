@@ -53,59 +53,34 @@ class WithoutChip:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """A system A x = b, real or complex.
-
-    Attributes
-    ----------
-    size : int
-        Unknowns of the real system: of a complex one twice the order of its matrix.
-    matrix, rhs : (n, n), (n,) arrays
-        A and b.
-    solution, error : (n,) arrays
-        x, and a proved bound of \\|x - x*\\|, element by element.
-    certified_bits : float
-        -log2 of the proved ||x - x*|| / ||x*||, at most 53.
-    """
+    """A system A x = b, real or complex."""
 
     id: str
     family: str
-    size: int
+    size: int  # unknowns of the real system: of a complex one twice the order of its matrix
     seed: int
     condition: float
-    certified_bits: float
+    certified_bits: float  # -log2 of the proved ||x - x*|| / ||x*||, at most 53
     without_chip: WithoutChip
+    # matrix, rhs: (n, n), (n,): A and b
     matrix: NDArray[Any]
     rhs: NDArray[Any]
+    # solution, error: (n,): x, and a proved bound of |x - x*|, element by element
     solution: NDArray[Any]
     error: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a solver made of a system.
+    """What a solver made of a system."""
 
-    Attributes
-    ----------
-    id : str
-        Of the system.
-    verdict : {"converged", "not converged", "refused"}
-        What it says of its solution: "converged" claims 24 bits.
-    solution : (n,) array or None
-        x; None where it refused.
-    cycles : int
-        Corrections added to the solution.
-    multiplications : int or None
-        Digital ones, by the rule; None where they were not counted.
-    reason : str
-        Why it did not converge, or refused.
-    """
-
-    id: str
+    id: str  # of the system
+    # "converged", "not converged", "refused": what it says of its solution: "converged" claims 24 bits
     verdict: str
-    solution: NDArray[Any] | None = None
-    cycles: int = 0
-    multiplications: int | None = None
-    reason: str = ""
+    solution: NDArray[Any] | None = None  # (n,): x; None where it refused
+    cycles: int = 0  # corrections added to the solution
+    multiplications: int | None = None  # digital ones, by the rule; None where they were not counted
+    reason: str = ""  # why it did not converge, or refused
 
 
 @dataclass(frozen=True)
@@ -215,10 +190,7 @@ def write_answers(path: str | os.PathLike[str], solver: str, answers: Iterable[A
 def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[Answer]]:
     """Return the solver's name and its answers.
 
-    Raises
-    ------
-    ReachError
-        They cannot be read, or are of another version.
+    Raises `ReachError`: they cannot be read, or are of another version.
     """
     try:
         facts = json.loads(Path(path).read_text("utf-8"))
@@ -253,20 +225,12 @@ def _vector(values: Any) -> NDArray[Any] | None:
 
 @dataclass(frozen=True)
 class Scored:
-    """An answer beside its system.
-
-    Attributes
-    ----------
-    bits : float
-        -log2 of ||x - x*|| / ||x*||, as few as the certified solution allows; NaN of no solution.
-    false : bool
-        Whether it says converged, and errs by more than 2^-24 for sure.
-    """
+    """An answer beside its system."""
 
     system: System
     answer: Answer
-    bits: float
-    false: bool
+    bits: float  # -log2 of ||x - x*|| / ||x*||, as few as the certified solution allows; NaN of no solution
+    false: bool  # whether it says converged, and errs by more than 2^-24 for sure
 
     @property
     def solved(self) -> bool:
@@ -388,18 +352,14 @@ def _row(group: Sequence[Scored]) -> dict[str, Any]:
         if one.answer.multiplications is not None and one.system.without_chip.multiplications
     ]
     return {
-        "systems": len(group),
-        "converged": len(solved),
-        "false": sum(one.false for one in group),
+        "systems": len(group), "converged": len(solved), "false": sum(one.false for one in group),
         "refused": sum(one.answer.verdict == "refused" for one in group),
         "cycles": _median([one.answer.cycles for one in solved]),
         "most cycles": max((one.answer.cycles for one in solved), default=None),
-        "least bits": min((one.bits for one in solved), default=None),
-        "no chip: converged": len(plain),
+        "least bits": min((one.bits for one in solved), default=None), "no chip: converged": len(plain),
         "no chip: cycles": _median([one.cycles for one in plain]),
-        "fewer cycles than no chip": f"{len(fewer)} of {len(both)}",
-        "work / no chip": _median(work),
-    }
+        "fewer cycles than no chip": f"{len(fewer)} of {len(both)}", "work / no chip": _median(work),
+    }  # fmt: skip
 
 
 def _median(values: Sequence[float]) -> float | None:

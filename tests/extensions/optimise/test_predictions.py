@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.extensions.optimise.gains import saving
-from mho.extensions.optimise.predictions import Prediction
+from mho.extensions.optimise.predictions import Prediction, saving
 from mho.extensions.optimise.twin import Programming
 
 MEANS = np.array([1.0, 4.0, 8.0])

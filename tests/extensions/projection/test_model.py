@@ -16,7 +16,6 @@ from mho.extensions.projection.digital import Processor, gpu, inversion, kept_ma
 from mho.extensions.projection.model import cost_in_blocks, cost_in_one_loop
 from mho.extensions.projection.projecting import (
     band,
-    bandwidth_for,
     draw,
     least_feedback,
     settling_time,
@@ -152,12 +151,6 @@ def test_settling_follows_the_smallest_eigenvalue_and_the_square_root_of_the_ban
     held = least_feedback(3e-12, 35e-6, 300e6)
     assert held == pytest.approx(0.236e-12, rel=0.01)
     assert least_feedback(3e-12, 35e-6, 4 * 300e6) == pytest.approx(held / 2)
-
-
-@given(st.floats(5e-9, 1e-6), st.floats(1e-6, 5e-5))
-def test_the_bandwidth_for_a_time_gives_that_time(time: float, eigenvalue: float) -> None:
-    width = bandwidth_for(time, eigenvalue, 3e-12, 35e-6, 1e-4)
-    assert settling_time(eigenvalue, width, least_feedback(3e-12, 35e-6, width), 1e-4) == pytest.approx(time)
 
 
 @pytest.mark.parametrize("size", [33, 48, 96])

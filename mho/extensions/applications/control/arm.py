@@ -20,14 +20,11 @@ import numpy as np
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import digital_solution
-from mho.extensions.applications.conclusions import concluded
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
+from mho.extensions.applications.outcome import ApplicationResult, concluded, digital_solution
 from mho.instruments import Bench
 from mho.procedures import (
     FloatParameter,
-    HeldMatrix,
     IntegerParameter,
     ListParameter,
     Parameter,
@@ -41,23 +38,14 @@ from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 @dataclass(frozen=True)
 class ArmModel:
-    """An arm's joints.
+    """An arm's joints."""
 
-    Attributes
-    ----------
-    lengths, offsets, twists : (joints,) arrays
-        a and d, m; alpha, rad.
-    rest : (joints,) array
-        Angles at first, rad.
-    dimensions : int
-        2 of a planar arm, 3 of one in space.
-    """
-
+    # lengths, offsets, twists: (joints,): a and d, m; alpha, rad
     lengths: Floats
     offsets: Floats
     twists: Floats
-    rest: Floats
-    dimensions: int
+    rest: Floats  # (joints,): angles at first, rad
+    dimensions: int  # 2 of a planar arm, 3 of one in space
 
     @property
     def joints(self) -> int:
@@ -77,14 +65,10 @@ class ArmModel:
             c, s = np.cos(angle), np.sin(angle)
             ca, sa = np.cos(self.twists[number]), np.sin(self.twists[number])
             a, d = self.lengths[number], self.offsets[number]
-            link = np.array(
-                [
-                    [c, -s * ca, s * sa, a * c],
-                    [s, c * ca, -c * sa, a * s],
-                    [0.0, sa, ca, d],
-                    [0.0, 0.0, 0.0, 1.0],
-                ]
-            )
+            link = np.array([
+                [c, -s * ca, s * sa, a * c], [s, c * ca, -c * sa, a * s], [0.0, sa, ca, d],
+                [0.0, 0.0, 0.0, 1.0],
+            ])  # fmt: skip
             frames[number + 1] = frames[number] @ link
         return frames
 
@@ -150,24 +134,12 @@ class ArmStep(NamedTuple):
 
 
 def follow(
-    arm: ArmModel,
-    angles: Floats,
-    targets: Floats,
-    damping: float,
-    solve: Callable[[Floats, Floats], Floats],
-) -> Iterator[ArmStep]:
+    arm: ArmModel, angles: Floats, targets: Floats, damping: float, solve: Callable[[Floats, Floats], Floats],
+) -> Iterator[ArmStep]:  # fmt: skip
     """Take one damped step towards each target in turn, and yield it.
 
-    Parameters
-    ----------
-    angles : (joints,) array
-        At first, rad.
-    targets : (steps, dimensions) array
-        m.
-    damping : float
-        l, m.
-    solve : callable
-        (J^T J + l^2 1, J^T e) -> dq.
+    `angles` (joints,): at first, rad; `targets` (steps, dimensions): m; `damping`: l, m; `solve`: (J^T J + l^2 1, J^T
+    e) -> dq.
     """
     for target in targets:
         jacobian = arm.jacobian(angles)
@@ -192,11 +164,8 @@ def path_around(centre: Floats, radius: float, steps: int, kind: str) -> Floats:
 
 
 PATHS = ("circle", "eight")
-POSES = 6
-"""Poses of the arm that are drawn."""
-
-RENEWED = 12
-"""Cycles around an earlier matrix from which on the present one is programmed."""
+POSES = 6  # poses of the arm that are drawn
+RENEWED = 12  # cycles around an earlier matrix from which on the present one is programmed
 
 PATH = Table(
     "path",
@@ -212,15 +181,11 @@ STEPS = Table(
         Column("step", dtype="u4"),
         Column("distance", "m", description="distance of the tip from its target"),
         Column("digital_distance", "m", digital=1e-6, description="the same, digitally"),
-        Column(
-            "difference",
-            "rad",
-            digital=1e-6,
-            description="largest difference of the angles from the digital ones",
-        ),
+        Column("difference", "rad", digital=1e-6,
+               description="largest difference of the angles from the digital ones"),
         Column("cycles", dtype="u4"),
     ),
-)
+)  # fmt: skip
 ANGLES = Table(
     "angles",
     (Column("joint", dtype="u4"), Column("step", dtype="u4"), Column("angle", "rad")),
@@ -231,15 +196,9 @@ FIGURES = (
     Figure("path", table="path", x="x", y=("target", "tip"), title="Path of the tip"),
     Figure("poses", table="poses", x="x", y="y", by="pose", title="Poses of the arm"),
     Figure("angles", table="angles", x="step", y="angle", by="joint", title="Angles of the joints"),
-    Figure(
-        "distance",
-        table="steps",
-        x="step",
-        y=("distance", "digital_distance", "difference"),
-        y_scale="log",
-        title="Distance from the target, and from the digital arm",
-    ),
-)
+    Figure("distance", table="steps", x="step", y=("distance", "digital_distance", "difference"),
+           y_scale="log", title="Distance from the target, and from the digital arm"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -263,14 +222,10 @@ class Arm(Application):
     radius = FloatParameter("Radius of the path", units="m", minimum=1e-6, maximum=100.0, default=0.2)
     steps = IntegerParameter("Points of the path", minimum=2, maximum=1000, default=40)
     damping = FloatParameter("Damping", units="m", minimum=1e-4, maximum=10.0, default=0.1)
-    matrix = ListParameter(
-        "Matrix on the chip, each step's own, or an earlier one while few cycles do",
-        choices=["anew", "held"],
-        default="anew",
-    )
-    leaf = IntegerParameter(
-        "Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64, default=3
-    )
+    matrix = ListParameter("Matrix on the chip, each step's own, or an earlier one while few cycles do",
+                           choices=["anew", "held"], default="anew")  # fmt: skip
+    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64,
+                            default=3)  # fmt: skip
 
     def check(self) -> Motion:
         """Make the arm and its path, and count the points beyond its reach."""
@@ -278,9 +233,7 @@ class Arm(Application):
         arm = planar(self.joints) if self.arm == "planar" else ur5()
         if str(self.path) in PATHS:
             centre = arm.tip(arm.rest).copy()
-            inwards = np.copysign(
-                self.radius, centre[0]
-            )  # the path begins at the tip, and lies towards the base
+            inwards = np.copysign(self.radius, centre[0])  # the path lies towards the base of the tip
             centre[0] -= inwards
             targets = path_around(centre, float(inwards), self.steps, str(self.path))
         else:
@@ -303,37 +256,35 @@ class Arm(Application):
         if given.beyond:
             stream.say(
                 f"{given.beyond} of {len(targets)} points lie beyond the arm's reach of {arm.reach:.3g} m; the "
-                "damped steps bring the "
-                "tip as near as the arm goes",
+                "damped steps bring the tip as near as the arm goes",
                 "WARNING",
             )
         digital = list(follow(arm, arm.rest, targets, self.damping, digital_solution))
-        cycles: list[int] = []
-        short: list[str] = []
         found: list[ArmStep] = []
         with self.holding(plan, bench, stream) as chip:
-            solve = self._solver(chip, cycles, short)
+            solver = SystemSolver(chip, int(self.bits))
+
+            def solve(matrix: Floats, rhs: Floats) -> Floats:
+                if self.matrix == "held" and solver.held is not None:
+                    near = solver.near(matrix, rhs)
+                    if near.converged.all() and near.cycles[0] <= RENEWED:
+                        return solver.take(near)
+                return solver.anew(matrix, rhs, leaf=min(int(self.leaf), len(matrix)))
+
             for number, (step, reference) in enumerate(
                 zip(follow(arm, arm.rest, targets, self.damping, solve), digital, strict=True)
             ):
                 found.append(step)
                 stream.emit(
-                    "steps",
-                    step=number,
-                    distance=step.distance,
-                    digital_distance=reference.distance,
-                    difference=float(np.abs(step.angles - reference.angles).max()),
-                    cycles=cycles[-1],
-                )
+                    "steps", step=number, distance=step.distance, digital_distance=reference.distance,
+                    difference=float(np.abs(step.angles - reference.angles).max()), cycles=solver.cycles[-1],
+                )  # fmt: skip
                 stream.progress("steps", number + 1, len(targets))
             chip.beside.digital["beside"] += len(found) * multiplications(arm)
             chip.replace_direct(dual_solve(arm), len(found))
             costs = chip.costs()
-        if short:
-            stream.say(
-                f"{len(short)} of {len(found)} steps do not have their {self.bits} bits: {short[0]}",
-                "WARNING",
-            )
+        short = solver.short
+        self.say_short(stream, len(short), len(found), "steps", *short[:1])
         _record(arm, targets, found, stream)
         missed = sum(one.distance > self.damping for one in found)
         if missed:
@@ -344,27 +295,19 @@ class Arm(Application):
             )
         distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
-        return ApplicationResult.of(
-            {
-                "converged": not short,
-                "steps": len(found),
-                "steps_short_of_bits": len(short),
-                "points_beyond_reach": given.beyond,
-                "points_missed": missed,
-                "cycles": int(np.sum(cycles)),
-                "error_to_digital": (float(angles.max()), "rad"),
-                "largest_distance": (float(distances.max()), "m"),
-                "mean_distance": (float(distances.mean()), "m"),
-                "digital_largest_distance": (float(references.max()), "m"),
-                "tip_to_digital": (
-                    float(
-                        max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))
-                    ),
-                    "m",
-                ),
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "converged": not short, "steps": len(found), "steps_short_of_bits": len(short),
+            "points_beyond_reach": given.beyond, "points_missed": missed, "cycles": int(np.sum(solver.cycles)),
+            "error_to_digital": (float(angles.max()), "rad"),
+            "largest_distance": (float(distances.max()), "m"),
+            "mean_distance": (float(distances.mean()), "m"),
+            "digital_largest_distance": (float(references.max()), "m"),
+            "tip_to_digital": (
+                float(max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))),
+                "m",
+            ),
+            **costs,
+        })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return how far the joints are from those of the digital solution, and the points that were missed."""
@@ -375,27 +318,6 @@ class Arm(Application):
             f"joints within {quantity(summary['error_to_digital'], 'rad')} of the digital ones",
             f"{missed:,} of {counted(summary['steps'], 'point')} missed" if missed else "",
         )
-
-    def _solver(
-        self, chip: MatrixHolder, cycles: list[int], short: list[str]
-    ) -> Callable[[Floats, Floats], Floats]:
-        """Return what solves a step's system on the chip."""
-        held: list[HeldMatrix] = []
-
-        def solve(matrix: Floats, rhs: Floats) -> Floats:
-            if self.matrix == "held" and held:
-                near = chip.solve_near(held[0], matrix, rhs, 2.0 ** -int(self.bits))
-                if near.converged.all() and near.cycles[0] <= RENEWED:
-                    cycles.append(int(near.cycles[0]))
-                    return near.solutions
-            held[:] = [chip.hold(matrix, leaf=min(int(self.leaf), len(matrix)))]
-            answer = held[0].solve(rhs)
-            cycles.append(int(answer.cycles.max()))
-            if not answer.converged.all():
-                short.append(answer.reason)
-            return np.asarray(answer.solutions)
-
-        return solve
 
 
 def _own(source: Any, arm: ArmModel) -> Floats:

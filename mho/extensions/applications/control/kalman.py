@@ -1,33 +1,42 @@
-"""Kalman: tracks followed by a Kalman filter whose innovation covariance is inverted on the chip."""
+"""Kalman: tracks followed by a Kalman filter whose innovation covariance is inverted on the chip.
+
+The motion is one of constant velocity, of many tracks at once; statistics tell whether the filter is consistent.
+
+    x' = F x + w, cov(w) = Q;   z = H x + v, cov(v) = R
+    S = H P H^T + R;   x += P H^T S^-1 (z - H x);   P -= P H^T S^-1 H P
+
+(Kalman, J. Basic Eng. 82, 35 (1960); Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking and
+Navigation, Wiley 2001, sections 5.2 and 6.3.) Covariances do not depend on what is measured, so all tracks share S: one
+matrix, a column a track. Only S^-1 is a system to solve, with the right-hand sides z - H x of all tracks and H P of the
+covariance.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_discrete_are
+from scipy.special import gammaincinv
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
-from mho.extensions.applications.conclusions import beside_digital, concluded
-from mho.extensions.applications.control.kalman_filter import (
-    FilterStep,
-    TrackModel,
-    consistency_interval,
-    kalman,
-    multiplications,
-    nees,
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    beside_digital,
+    concluded,
+    digital_solution,
+    relative_error,
 )
-from mho.extensions.applications.outcome import ApplicationResult
 from mho.input_files import check_ordinary
 from mho.instruments import Bench
 from mho.procedures import (
     FloatParameter,
-    HeldMatrix,
     IntegerParameter,
     ListParameter,
     Parameter,
@@ -36,14 +45,128 @@ from mho.procedures import (
 )
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class TrackModel:
+    """Motion in a plane under random accelerations, seen by several sensors of positions."""
+
+    interval: float  # between measurements, s
+    acceleration: float  # root of the white acceleration's density over the interval, m/s^2
+    noise: Floats  # (sensors,): standard deviation of each sensor's positions, m
+    # Share of each sensor's variance that all have in common, as of an atmosphere that all look through
+    shared: float = 0.0
+
+    @property
+    def transition(self) -> Floats:
+        """F, for (x, y, vx, vy)."""
+        one = np.array([[1.0, self.interval], [0.0, 1.0]])
+        return np.kron(one, np.eye(2))
+
+    @property
+    def drive(self) -> Floats:
+        """Q of an acceleration that is constant over an interval (Bar-Shalom et al. 2001, section 6.3.2)."""
+        gain = np.array([self.interval**2 / 2.0, self.interval])
+        return np.asarray(np.kron(self.acceleration**2 * np.outer(gain, gain), np.eye(2)))
+
+    @property
+    def observation(self) -> Floats:
+        """H, (2 sensors, 4): every sensor sees x and y."""
+        return np.tile(np.eye(2, 4), (len(self.noise), 1))
+
+    @property
+    def measurement(self) -> Floats:
+        """R, (2 sensors, 2 sensors): what sensors share correlates their errors."""
+        own = np.diag(self.noise**2) * (1.0 - self.shared)
+        return np.asarray(np.kron(own + self.shared * np.outer(self.noise, self.noise), np.eye(2)))
+
+    def first_covariance(self, speed: float) -> Floats:
+        """Return P before the first measurement: positions to within ten times the noise, velocities to within `speed`."""
+        spread = 10.0 * float(self.noise.max())
+        return np.diag([spread**2, spread**2, speed**2, speed**2])
+
+    def steady_covariance(self) -> Floats:
+        """Return the prior covariance that the filter settles at, of the Riccati equation."""
+        h = self.observation
+        return np.asarray(solve_discrete_are(self.transition.T, h.T, self.drive, self.measurement))
+
+    def innovation(self, covariance: Floats) -> Floats:
+        """Return S for a prior covariance."""
+        h = self.observation
+        s = h @ covariance @ h.T + self.measurement
+        return np.asarray((s + s.T) / 2.0)
+
+
+class FilterStep(NamedTuple):
+    """After a measurement: estimates (tracks, 4), covariance (4, 4), innovations and NIS by track; NaN at a gap."""
+
+    estimates: Floats
+    covariance: Floats
+    innovations: Floats
+    nis: Floats
+
+
+def kalman(
+    model: TrackModel, measured: Floats, first: Floats, covariance: Floats,
+    solve: Callable[[Floats, Floats], Floats], *, steady: bool = False, push: Floats | None = None,
+) -> Iterator[FilterStep]:  # fmt: skip
+    """Yield the filter's steps.
+
+    `measured` (steps, tracks, 2 sensors): a step whose values are not all finite for every track is a gap: the filter
+    predicts through it; `first` (tracks, 4): estimate before the first measurement; `covariance` (4, 4): P then;
+    `solve`: (S, right-hand sides (m, k)) -> S^-1 times these; `steady`: P stays as given, which is the steady one: one
+    S, one gain for all steps; `push` (4,): known change of the state in an interval beside its motion, as by gravity.
+    """
+    f, h, q = model.transition, model.observation, model.drive
+    x, p = np.array(first, dtype=np.float64), np.array(covariance, dtype=np.float64)
+    tracks = len(x)
+    for number, z in enumerate(measured):
+        if number:
+            x = x @ f.T + (0.0 if push is None else push)
+            if not steady:
+                p = f @ p @ f.T + q
+        innovation = z - x @ h.T
+        if not np.isfinite(innovation).all():
+            yield FilterStep(x, p, np.full(z.shape, np.nan), np.full(tracks, np.nan))
+            continue
+        s = model.innovation(p)
+        columns = innovation.T if steady else np.concatenate((innovation.T, h @ p), axis=1)
+        found = solve(s, columns)
+        weighted = found[:, :tracks]
+        x = x + weighted.T @ h @ p
+        posterior = p
+        if not steady:
+            posterior = p - p @ h.T @ found[:, tracks:]
+            p = posterior = (posterior + posterior.T) / 2.0
+        nis = np.einsum("ij,ji->i", innovation, weighted)
+        yield FilterStep(x, posterior, innovation, nis)
+
+
+def multiplications(model: TrackModel, tracks: int, steady: bool) -> int:
+    """Return the multiplications of a step beside its system, as `kalman` takes it: states, and S and P unless steady."""
+    state, measured = 4, 2 * len(model.noise)
+    states = tracks * (2 * state**2 + 2 * state * measured + measured)
+    matrices = 2 * state**3 + measured * (3 * state**2 + state * measured)
+    return states + (0 if steady else matrices)
+
+
+def nees(errors: Floats, covariance: Floats) -> Floats:
+    """Return the normalised squared errors of estimates, (tracks,) (Bar-Shalom et al. 2001, section 5.4.2)."""
+    return np.asarray(np.einsum("ij,ij->i", errors, np.linalg.solve(covariance, errors.T).T))
+
+
+def consistency_interval(freedom: int, count: int) -> tuple[float, float]:
+    """Return where the mean of `count` squared errors of `freedom` dimensions lies with 95 %, from chi^2."""
+    shape = freedom * count / 2.0
+    low, high = (2.0 * float(gammaincinv(shape, one)) for one in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return low / count, high / count
+
+
 TRACKS = ("random", "turn", "rocket")
-SPEED = 100.0
-"""m/s, of an aircraft, and the spread of velocities at first."""
-
+SPEED = 100.0  # m/s, of an aircraft, and the spread of velocities at first
 GRAVITY = 9.81
-LARGEST = 1 << 22
-"""Bytes of a file of measurements at most."""
-
+LARGEST = 1 << 22  # bytes of a file of measurements at most
 MISSING = ("", "nan", "na", "none", "-")
 
 
@@ -98,11 +221,8 @@ def measure(states: Floats, model: TrackModel, rng: np.random.Generator) -> Floa
 def read_track(path: str | Path) -> Floats:
     """Return measured positions (steps, 2), m, from a ``.csv`` of x and y a line; NaN where a value is missing.
 
-    Raises
-    ------
-    InputError
-        The file is missing, too large, no text; a line has other than two values or no number; fewer than three
-        measurements.
+    Raises `InputError`: the file is missing, too large, no text; a line has other than two values or no number; fewer
+    than three measurements.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
@@ -157,9 +277,8 @@ def _number(text: str, where: str) -> float:
 
 
 GAINS = ("held", "every step", "steady")
+# Standard deviations of the first estimates of made tracks, m and m/s
 START = (100.0, 100.0, SPEED / 2.0, SPEED / 2.0)
-"""Standard deviations of the first estimates of made tracks, m and m/s."""
-
 PATH = Table(
     "path",
     (
@@ -172,11 +291,9 @@ PATH = Table(
 STEPS = Table(
     "steps",
     (
-        Column("step", dtype="u4"),
-        Column("time", "s"),
-        Column(
-            "measured_error", "m", description="error of the sensors' mean, root mean square over the tracks"
-        ),
+        Column("step", dtype="u4"), Column("time", "s"),
+        Column("measured_error", "m",
+               description="error of the sensors' mean, root mean square over the tracks"),
         Column("estimate_error", "m", description="error of the estimates, root mean square over the tracks"),
         Column("expected_error", "m", description="error that the filter expects"),
         Column("nis", description="mean normalised innovation squared"),
@@ -184,7 +301,7 @@ STEPS = Table(
         Column("error_to_digital", "m", digital=1e-6, description="largest distance from the digital filter"),
         Column("cycles", dtype="u4"),
     ),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -210,23 +327,15 @@ class Kalman(Application):
     tracks = IntegerParameter("Number of made tracks, followed at once", minimum=1, maximum=200, default=10)
     steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
     sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
-    noise = FloatParameter(
-        "Standard deviation of the first sensor; each further one has half as much more",
-        units="m",
-        minimum=1e-6,
-        maximum=1e6,
-        default=40.0,
-    )
-    shared = FloatParameter(
-        "Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2
-    )
+    noise = FloatParameter("Standard deviation of the first sensor; each further one has half as much more",
+                           units="m", minimum=1e-6, maximum=1e6, default=40.0)  # fmt: skip
+    shared = FloatParameter("Share of their variance that sensors have in common", minimum=0.0, maximum=0.95,
+                            default=0.2)  # fmt: skip
     interval = FloatParameter("Time between measurements", units="s", minimum=1e-6, maximum=1e6, default=1.0)
-    acceleration = FloatParameter(
-        "Standard deviation of random accelerations", units="m/s^2", minimum=1e-6, maximum=1e6, default=3.0
-    )
-    gap = IntegerParameter(
-        "Steps without a measurement, in the middle of a made track", minimum=0, maximum=100, default=6
-    )
+    acceleration = FloatParameter("Standard deviation of random accelerations", units="m/s^2", minimum=1e-6,
+                                  maximum=1e6, default=3.0)  # fmt: skip
+    gap = IntegerParameter("Steps without a measurement, in the middle of a made track", minimum=0,
+                           maximum=100, default=6)  # fmt: skip
     gain = ListParameter(
         "Covariance on the chip, the steady one held for all, each step's own, or the gain steady too",
         choices=list(GAINS),
@@ -268,45 +377,17 @@ class Kalman(Application):
             for side, one in zip(("lower", "upper"), consistency_interval(freedom, tracks), strict=True)
         )
         known = given.states is not None
+        errors = Figure("errors", table="steps", x="time", y=("measured_error", "estimate_error", "expected_error"),
+                        y_scale="log", title="Errors of position")  # fmt: skip
         figures = (
-            Figure(
-                "track",
-                table="path",
-                x="x",
-                y=(*(("truth",) if known else ()), "measured", "estimate"),
-                title="Track of the first target",
-            ),
-            *(
-                (
-                    Figure(
-                        "errors",
-                        table="steps",
-                        x="time",
-                        y=("measured_error", "estimate_error", "expected_error"),
-                        y_scale="log",
-                        title="Errors of position",
-                    ),
-                )
-                if known
-                else ()
-            ),
-            Figure(
-                "consistency",
-                table="steps",
-                x="time",
-                y="nis",
-                lines=lines,
-                title="Normalised innovation squared, mean of the tracks",
-            ),
-            Figure(
-                "digital",
-                table="steps",
-                x="time",
-                y="error_to_digital",
-                y_scale="log",
-                title="Distance from the digital filter",
-            ),
-        )
+            Figure("track", table="path", x="x", y=(*(("truth",) if known else ()), "measured", "estimate"),
+                   title="Track of the first target"),
+            *((errors,) if known else ()),
+            Figure("consistency", table="steps", x="time", y="nis", lines=lines,
+                   title="Normalised innovation squared, mean of the tracks"),
+            Figure("digital", table="steps", x="time", y="error_to_digital", y_scale="log",
+                   title="Distance from the digital filter"),
+        )  # fmt: skip
         return Layout((PATH, STEPS, MATRICES), default="steps", figures=figures)
 
     def run_title(self) -> str:
@@ -330,24 +411,20 @@ class Kalman(Application):
             push=given.pushed,
         )
         digital = list(follow(digital_solution))
-        cycles: list[int] = []
-        short: list[str] = []
         found: list[FilterStep] = []
         gaps = 0
         with self.holding(plan, bench, stream) as chip:
-            solve = self._solver(chip, given.model, cycles, short)
+            solver = SystemSolver(chip, int(self.bits))
+            solve = partial(self._solved, solver, given.model)
             for number, (step, reference) in enumerate(zip(follow(solve), digital, strict=True)):
                 missing = bool(np.isnan(step.nis).any())
                 gaps += missing
                 found.append(step)
                 row = _row(given, number, step, reference)
                 stream.emit(
-                    "steps",
-                    step=number,
-                    time=number * self.interval,
-                    cycles=0 if missing else cycles[-1],
+                    "steps", step=number, time=number * self.interval, cycles=0 if missing else solver.cycles[-1],
                     **row,
-                )
+                )  # fmt: skip
                 stream.progress("steps", number + 1, len(digital))
             each = multiplications(given.model, given.measured.shape[1], steady)
             chip.beside.digital["beside"] += len(found) * each
@@ -356,8 +433,8 @@ class Kalman(Application):
             stream.say(
                 f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them"
             )
-        if short:
-            stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
+        short = solver.short
+        self.say_short(stream, len(short), len(found), "steps", *short[:1])
         _record_path(given, found, stream)
         outcome = _outcome(given, found, digital, steady)
         if not outcome["nis_consistent"]:
@@ -367,17 +444,10 @@ class Kalman(Application):
                 f"lie between {outcome['nis_low']:.3g} and {outcome['nis_high']:.3g}; the noise or the "
                 "acceleration does not fit the track"
             )
-        return ApplicationResult.of(
-            {
-                "converged": not short,
-                "steps": len(found),
-                "gaps": gaps,
-                "steps_short_of_bits": len(short),
-                "cycles": int(np.sum(cycles)),
-                **outcome,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "converged": not short, "steps": len(found), "gaps": gaps, "steps_short_of_bits": len(short),
+            "cycles": int(np.sum(solver.cycles)), **outcome, **costs,
+        })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error beside the digital filter, and whether the innovations are as it expects."""
@@ -389,45 +459,24 @@ class Kalman(Application):
             f"{counted(summary['gaps'], 'step')} without a measurement" if summary["gaps"] else "",
         )
 
-    def _solver(
-        self, chip: MatrixHolder, model: TrackModel, cycles: list[int], short: list[str]
-    ) -> Callable[[Floats, Floats], Floats]:
-        """Return what solves with an innovation covariance on the chip."""
-        held: list[HeldMatrix] = []
-        tolerance = 2.0 ** -int(self.bits)
-
-        def solve(s: Floats, columns: Floats) -> Floats:
-            if self.gain == "every step" or not held:
-                held[:] = [
-                    chip.hold(s if self.gain == "every step" else model.innovation(model.steady_covariance()))
-                ]
-            if relative_error(s, np.asarray(held[0].matrix)) <= 1e-14:
-                answer = held[0].solve(columns)
-                taken, reason = answer.cycles, "" if answer.converged.all() else answer.reason
-                solutions = answer.solutions
-            else:
-                near = chip.solve_near(held[0], s, columns, tolerance)
-                taken, solutions = near.cycles, near.solutions
-                reason = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
-            cycles.append(int(taken.max()))
-            if reason:
-                short.append(reason)
-            return np.asarray(solutions)
-
-        return solve
+    def _solved(self, solver: SystemSolver, model: TrackModel, s: Floats, columns: Floats) -> Floats:
+        """Solve with an innovation covariance on the chip."""
+        if self.gain == "every step":
+            return solver.anew(s, columns)
+        steady = solver.held or solver.hold(model.innovation(model.steady_covariance()))
+        if relative_error(s, np.asarray(steady.matrix)) <= 1e-14:
+            return solver.take(steady.solve(columns))
+        return solver.take(solver.near(s, columns))
 
 
 def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) -> dict[str, float]:
     """Return what the table of steps says of one."""
     expected = float(np.sqrt(np.trace(step.covariance[:2, :2])))
     row = {
-        "measured_error": np.nan,
-        "estimate_error": np.nan,
-        "expected_error": expected,
-        "nis": float(step.nis.mean()),
-        "nees": np.nan,
+        "measured_error": np.nan, "estimate_error": np.nan, "expected_error": expected,
+        "nis": float(step.nis.mean()), "nees": np.nan,
         "error_to_digital": float(np.abs(step.estimates - reference.estimates)[:, :2].max()),
-    }
+    }  # fmt: skip
     if given.states is not None:
         state = given.states[number]
         seen = given.measured[number].reshape(len(state), -1, 2).mean(axis=1)
@@ -448,11 +497,9 @@ def _outcome(
     outcome: dict[str, Any] = {
         "error_to_digital": relative_error(estimates, references),
         "largest_distance_from_digital": (float(np.abs(estimates - references)[..., :2].max()), "m"),
-        "nis": float(nis.mean()),
-        "nis_low": low,
-        "nis_high": high,
+        "nis": float(nis.mean()), "nis_low": low, "nis_high": high,
         "nis_consistent": bool(low <= nis.mean() <= high),
-    }
+    }  # fmt: skip
     if given.states is not None:
         seen = given.measured.reshape(*given.measured.shape[:2], -1, 2).mean(axis=2)
         whole = np.isfinite(seen).all(axis=(1, 2))

@@ -11,7 +11,6 @@ system is symmetric and indefinite. It does not depend on r: a whole frontier is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,23 +19,24 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    digital_solution,
+    is_blank,
+    name_of,
+    relative_error,
+)
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Table
 
-DAYS = 252
-"""Trading days of a year."""
+DAYS = 252  # trading days of a year
 
 
 def conditions(covariance: Floats, means: Floats) -> Floats:
     """Return the matrix of the optimality conditions, (assets + 2, assets + 2); C and m scaled to entries of order 1.
 
-    Raises
-    ------
-    InputError
-        All means are equal: then every portfolio has one return, and the last two rows are one.
+    Raises `InputError`: all means are equal: then every portfolio has one return, and the last two rows are one.
     """
     if np.ptp(means) <= 1e-12 * np.abs(means).max():
         raise InputError(
@@ -86,10 +86,7 @@ def made_market(assets: int, days: int, rng: np.random.Generator) -> Floats:
 def moments(returns: Floats) -> tuple[Floats, Floats]:
     """Return covariance and means of daily returns (days, assets), of a year.
 
-    Raises
-    ------
-    InputError
-        Fewer than two assets, fewer days than assets and one more, or an asset that never moves.
+    Raises `InputError`: fewer than two assets, fewer days than assets and one more, or an asset that never moves.
     """
     days, assets = returns.shape
     if assets < 2:
@@ -124,18 +121,11 @@ WEIGHTS = Table(
     series="asset",
 )
 FIGURES = (
-    Figure(
-        "frontier",
-        table="frontier",
-        x="volatility",
-        y=("closed_form", "chip", "assets"),
-        kind="scatter",
-        title="Return over volatility: frontier and assets",
-    ),
-    Figure(
-        "weights", table="weights", x="wanted", y="weight", by="asset", title="Weights along the frontier"
-    ),
-)
+    Figure("frontier", table="frontier", x="volatility", y=("closed_form", "chip", "assets"), kind="scatter",
+           title="Return over volatility: frontier and assets"),
+    Figure("weights", table="weights", x="wanted", y="weight", by="asset",
+           title="Weights along the frontier"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -160,7 +150,7 @@ class Portfolio(Application):
     def check(self) -> Market:
         """Read or make the returns."""
         super().check()
-        if self.returns is None or (isinstance(self.returns, str) and not self.returns.strip()):
+        if is_blank(self.returns):
             daily = made_market(self.assets, self.days, np.random.default_rng(int(self.seed)))
         else:
             given = load_matrix(self.returns, square=False)
@@ -189,8 +179,8 @@ class Portfolio(Application):
 
     def run_title(self) -> str:
         """Return whose returns they are."""
-        own = isinstance(self.returns, str | Path) and str(self.returns).strip()
-        return f"Portfolio, {Path(self.returns).name if own else f'{self.assets} assets'}"
+        made = f"{self.assets} assets"
+        return f"Portfolio, {made if is_blank(self.returns) else name_of(self.returns, made)}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the optimality conditions, answer all wanted returns at once, compare."""
@@ -204,32 +194,21 @@ class Portfolio(Application):
             chip.beside.digital["beside"] += market.days * len(means) * (len(means) + 1) // 2  # covariance
             costs, encoding = chip.costs(), held.summary()["encoding"]
         short = int((~answer.converged).sum())
-        if short:
-            stream.say(
-                f"{short} of {self.points} portfolios do not have their {self.bits} bits: {answer.reason}",
-                "WARNING",
-            )
+        self.say_short(stream, short, self.points, "portfolios", answer.reason)
         weights, exact = answer.solutions[:-2], digital_solution(matrix, sides)[:-2]
         spread, known = variances(weights, covariance), frontier(wanted, covariance, means)
         _record(market, wanted, weights, spread, known, stream)
         least = int(spread.argmin())
-        return ApplicationResult.of(
-            {
-                "assets": len(means),
-                "condition": float(np.linalg.cond(matrix)),
-                "converged": not short,
-                "portfolios_short_of_bits": short,
-                "cycles": int(answer.cycles.max()),
-                "error_to_digital": relative_error(weights, exact),
-                "error_to_closed_form": relative_error(spread, known),
-                "digital_error_to_closed_form": relative_error(variances(exact, covariance), known),
-                "least_volatility": float(np.sqrt(spread[least])),
-                "return_of_least_volatility": float(wanted[least]),
-                "budget_error": float(np.abs(weights.sum(axis=0) - 1.0).max()),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "assets": len(means), "condition": float(np.linalg.cond(matrix)), "converged": not short,
+            "portfolios_short_of_bits": short, "cycles": int(answer.cycles.max()),
+            "error_to_digital": relative_error(weights, exact),
+            "error_to_closed_form": relative_error(spread, known),
+            "digital_error_to_closed_form": relative_error(variances(exact, covariance), known),
+            "least_volatility": float(np.sqrt(spread[least])),
+            "return_of_least_volatility": float(wanted[least]),
+            "budget_error": float(np.abs(weights.sum(axis=0) - 1.0).max()), "encoding": encoding, **costs,
+        })  # fmt: skip
 
 
 def _record(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import relative_error
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
 from mho.extensions.applications.fields.electrostatics import grounded, system
 from mho.extensions.applications.fields.poisson import check_unknowns
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, is_blank, name_of, relative_error
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -31,18 +29,16 @@ from mho.runs import Column, Figure, Layout, Map, Table
 Bumps = tuple[tuple[float, float, float], ...]
 
 SCHEMES = {"Euler": 1.0, "Crank-Nicolson": 0.5}
-WIDTH = 0.08
-"""Standard deviation of a bump at first, in sides."""
+WIDTH = 0.08  # standard deviation of a bump at first, in sides
 
+# Images of a bump on either side; those further away are below 1e-30 while the bump is narrower than the
+# square
 IMAGES = 4
-"""Images of a bump on either side; those further away are below 1e-30 while the bump is narrower than the square."""
-
+# Row, column and height of each bump
 BUMPS: dict[str, Bumps] = {
     "gaussian": ((0.5, 0.5, 1.0),),
     "spots": ((0.3, 0.3, 1.0), (0.65, 0.7, 0.7), (0.75, 0.25, 0.5)),
 }
-"""Row, column and height of each bump."""
-
 STARTS = (*BUMPS, "sine")
 
 
@@ -57,21 +53,11 @@ def implicit_matrix(n: int, ratio: float, theta: float) -> Floats:
 
 
 def march(
-    start: Floats,
-    ratio: float,
-    theta: float,
-    steps: int,
-    solve: Callable[[Floats], Floats],
-) -> Iterator[Floats]:
+    start: Floats, ratio: float, theta: float, steps: int, solve: Callable[[Floats], Floats],
+) -> Iterator[Floats]:  # fmt: skip
     """Yield u after each step, (n, n).
 
-    Parameters
-    ----------
-    start : (n, n) array
-    ratio, theta : float
-        r and theta.
-    solve : callable
-        (n^2,) right-hand side -> solution of the implicit matrix.
+    `start` (n, n); `ratio`, `theta`: r and theta; `solve`: (n^2,) right-hand side -> solution of the implicit matrix.
     """
     n = len(start)
     explicit = (1.0 - theta) * ratio
@@ -96,12 +82,7 @@ def closed_form(start: str, n: int, spread: float) -> Floats:
     The heat kernel with its images, or the decay of a sine mode (Carslaw and Jaeger, Conduction of Heat in Solids, 1959,
     10.3).
 
-    Parameters
-    ----------
-    start : str
-        One of `STARTS`.
-    spread : float
-        D t, in squares of the side.
+    `start`: one of `STARTS`; `spread`: D t, in squares of the side.
     """
     x = (np.arange(n) + 0.5) / n
     if start == "sine":
@@ -122,61 +103,34 @@ def _kernel(x: Floats, centre: float, spread: float) -> Floats:
     return np.asarray(WIDTH / np.sqrt(variance) * bumps.sum(axis=0))
 
 
-def mode_factor(n: int, ratio: float, theta: float) -> float:
-    """Return the factor by which one step shrinks the slowest sine mode, exactly, on the grid."""
-    eigenvalue = 8.0 * np.sin(np.pi / (2.0 * n)) ** 2
-    return float((1.0 - (1.0 - theta) * ratio * eigenvalue) / (1.0 + theta * ratio * eigenvalue))
-
-
-PROFILES = 4
-"""Moments at which a profile through the middle is drawn, besides the first."""
-
-LARGEST_RATIO = 1e4
-"""Of D dt / h^2: beyond it a step is no step but the end of the diffusion."""
+PROFILES = 4  # moments at which a profile through the middle is drawn, besides the first
+LARGEST_RATIO = 1e4  # of D dt / h^2: beyond it a step is no step but the end of the diffusion
 
 STEPS = Table(
     "steps",
     (
-        Column("step", dtype="u4"),
-        Column("time", "s"),
-        Column("peak"),
-        Column("total", description="mean over the square"),
-        Column("cycles", dtype="u4"),
-        Column("error_to_digital"),
-        Column("error_to_closed_form", description="error to the closed form"),
-        Column(
-            "digital_to_closed_form",
-            digital=1e-9,
-            description="the digital solution's error to the closed form",
-        ),
+        Column("step", dtype="u4"), Column("time", "s"), Column("peak"),
+        Column("total", description="mean over the square"), Column("cycles", dtype="u4"),
+        Column("error_to_digital"), Column("error_to_closed_form", description="error to the closed form"),
+        Column("digital_to_closed_form", digital=1e-9,
+               description="the digital solution's error to the closed form"),
     ),
-)
+)  # fmt: skip
 PROFILE = Table(
     "profiles",
-    (
-        Column("time", "s"),
-        Column("x", "m"),
-        Column("value"),
-        Column("exact", description="closed form"),
-    ),
+    (Column("time", "s"), Column("x", "m"), Column("value"), Column("exact", description="closed form")),
     series="time",
-)
-MOMENTS = 4
-"""Moments that are drawn side by side, from the first to the last."""
+)  # fmt: skip
+MOMENTS = 4  # moments that are drawn side by side, from the first to the last
 
 FIGURES = (
     Figure("moments", map="moments"),
     Figure("profiles", table="profiles", x="x", y="value", by="time", title="Profile through the middle"),
-    Figure(
-        "errors",
-        table="steps",
-        x="step",
-        y=("error_to_digital", "error_to_closed_form", "digital_to_closed_form"),
-        y_scale="log",
-        title="Errors over the steps",
-    ),
+    Figure("errors", table="steps", x="step",
+           y=("error_to_digital", "error_to_closed_form", "digital_to_closed_form"), y_scale="log",
+           title="Errors over the steps"),
     Figure("peak", table="steps", x="time", y=("peak", "total"), title="Peak and mean"),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -211,7 +165,7 @@ class Diffusion(Application):
     def check(self) -> Spreading:
         """Make or read what diffuses, and refuse grids that are too large and steps that are none."""
         super().check()
-        if self.field is None or (isinstance(self.field, str) and not self.field.strip()):
+        if is_blank(self.field):
             check_unknowns(self.size)
             start, name = closed_form(self.start, self.size, 0.0), self.start
         else:
@@ -219,9 +173,8 @@ class Diffusion(Application):
         ratio = self.diffusivity * self.step * len(start) ** 2
         if ratio > LARGEST_RATIO:
             raise InputError(
-                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid "
-                f"of {len(start)}: "
-                f"give a step of {LARGEST_RATIO / 100.0 / self.diffusivity / len(start) ** 2:.2g} s or less"
+                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid of "
+                f"{len(start)}: give a step of {LARGEST_RATIO / 100.0 / self.diffusivity / len(start) ** 2:.2g} s or less"
             )
         return Spreading(start, name, ratio, SCHEMES[self.scheme])
 
@@ -242,33 +195,27 @@ class Diffusion(Application):
 
     def run_title(self) -> str:
         """Return what diffuses, and how."""
-        own = Path(self.field).name if isinstance(self.field, str | Path) and str(self.field).strip() else ""
-        return f"Diffusion, {own or self.start}, {self.scheme}, {self.steps} steps"
+        what = self.start if is_blank(self.field) else name_of(self.field, self.start)
+        return f"Diffusion, {what}, {self.scheme}, {self.steps} steps"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the implicit matrix and step, beside the same steps digitally."""
         given: Spreading = plan.given
         matrix = implicit_matrix(given.size, given.ratio, given.theta)
         inverse = np.linalg.inv(matrix)
-        short, cycles = 0, [0]
         every = [given.start]
         _record_image(given, 0, 0.0, given.start, self.steps, stream)
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(matrix)
-
-            def solve(rhs: Floats) -> Floats:
-                nonlocal short
-                answer = held.solve(rhs)
-                short += not answer.converged.all()
-                cycles.append(int(answer.cycles.max()))
-                return np.asarray(answer.solutions)
-
+            solver = SystemSolver(chip, int(self.bits))
+            held = solver.hold(matrix)
             digital = march(given.start, given.ratio, given.theta, self.steps, lambda rhs: inverse @ rhs)
-            found = march(given.start, given.ratio, given.theta, self.steps, solve)
+            found = march(
+                given.start, given.ratio, given.theta, self.steps, lambda rhs: solver.take(held.solve(rhs))
+            )
             row: dict[str, float] = {}
             for number, (u, reference) in enumerate(zip(found, digital, strict=True), 1):
                 row = self._row(given, number, u, reference)
-                stream.emit("steps", step=number, cycles=cycles[-1], **row)
+                stream.emit("steps", step=number, cycles=solver.cycles[-1], **row)
                 every.append(u)
                 _record_image(given, number, row["time"], u, self.steps, stream)
                 stream.progress("steps", number, self.steps)
@@ -276,24 +223,17 @@ class Diffusion(Application):
                 chip.beside.digital["beside"] += 2 * given.size**2 * self.steps
             costs = chip.costs()
         stream.snapshot("moments", _side_by_side(every), row["time"])
-        if short:
-            stream.say(f"{short} of {self.steps} steps do not have their {self.bits} bits", "WARNING")
+        short = len(solver.short)
+        self.say_short(stream, short, self.steps, "steps", *solver.short[:1])
         result = {name: row[name] for name in ("error_to_digital", "peak", "total")}
         if given.name:
             result["error_to_closed_form"] = row["error_to_closed_form"]
             result["digital_error_to_closed_form"] = row["digital_to_closed_form"]
-        return ApplicationResult.of(
-            {
-                "unknowns": given.size**2,
-                "condition": float(np.linalg.cond(matrix)),
-                "converged": not short,
-                "steps_short_of_bits": short,
-                "cycles": int(np.sum(cycles)),
-                "ratio": given.ratio,
-                **result,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "unknowns": given.size**2, "condition": float(np.linalg.cond(matrix)), "converged": not short,
+            "steps_short_of_bits": short, "cycles": int(np.sum(solver.cycles)), "ratio": given.ratio, **result,
+            **costs,
+        })  # fmt: skip
 
     def _row(self, given: Spreading, number: int, u: Floats, reference: Floats) -> dict[str, float]:
         time = number * self.step
@@ -301,13 +241,11 @@ class Diffusion(Application):
         if given.name:
             exact = closed_form(given.name, given.size, self.diffusivity * time)
         return {
-            "time": time,
-            "peak": float(u.max()),
-            "total": float(u.mean()),
+            "time": time, "peak": float(u.max()), "total": float(u.mean()),
             "error_to_digital": relative_error(u, reference),
             "error_to_closed_form": relative_error(u, exact),
             "digital_to_closed_form": relative_error(reference, exact),
-        }
+        }  # fmt: skip
 
 
 def _record_image(given: Spreading, number: int, time: float, u: Floats, steps: int, stream: Stream) -> None:

@@ -18,33 +18,19 @@ from scipy.fft import dstn, idstn
 from mho.array_types import Floats
 from mho.errors import InputError
 
-WALLS = ("left", "right", "top", "bottom")
+# Rayleigh's second lattice sum of a square array of cylinders, with the factor that his formula has it with
 LATTICE_SUM = 0.305827
-"""Rayleigh's second lattice sum of a square array of cylinders, with the factor that his formula has it with."""
 
 
 @dataclass(frozen=True)
 class Electrostatics:
-    """What makes a potential.
+    """What makes a potential."""
 
-    Attributes
-    ----------
-    source : (n, n) array
-        f, the charge density over the vacuum's permittivity, V/m^2.
-    permittivity : (n, n) array
-        Relative, positive.
-    fixed : (n, n) array of bool
-        The cells of electrodes.
-    potential : (n, n) array
-        Their potential, V.
-    walls : tuple of float or None
-        Potential of the left, right, top and bottom wall, V; None insulates.
-    """
-
-    source: Floats
-    permittivity: Floats
-    fixed: NDArray[np.bool_]
-    potential: Floats
+    source: Floats  # (n, n): f, the charge density over the vacuum's permittivity, V/m^2
+    permittivity: Floats  # (n, n): relative, positive
+    fixed: NDArray[np.bool_]  # (n, n): the cells of electrodes
+    potential: Floats  # (n, n): their potential, V
+    # Potential of the left, right, top and bottom wall, V; None insulates
     walls: tuple[float | None, float | None, float | None, float | None] = (0.0, 0.0, 0.0, 0.0)
 
     @property
@@ -61,10 +47,7 @@ class Electrostatics:
 def grounded(source: Floats) -> Electrostatics:
     """Return charges in an empty grounded box.
 
-    Raises
-    ------
-    InputError
-        The array is not square, or has no charge.
+    Raises `InputError`: the array is not square, or has no charge.
     """
     source = np.asarray(source, dtype=np.float64)
     if source.ndim != 2 or source.shape[0] != source.shape[1] or source.size < 4:
@@ -80,17 +63,9 @@ def grounded(source: Floats) -> Electrostatics:
 def system(problem: Electrostatics) -> tuple[Floats, Floats]:
     """Return matrix and right-hand side; unknowns row by row.
 
-    Returns
-    -------
-    matrix : (n^2, n^2) array
-        Symmetric positive definite. A cell of an electrode keeps its row, with the permittivity's 4 on the diagonal.
-    rhs : (n^2,) array
-        V.
-
-    Raises
-    ------
-    InputError
-        No potential is given anywhere, so that it is known up to a constant only.
+    `matrix` (n^2, n^2): symmetric positive definite. A cell of an electrode keeps its row, with the permittivity's 4 on
+    the diagonal. `rhs` (n^2,): V. Raises `InputError`: no potential is given anywhere, so that it is known up to a
+    constant only.
     """
     n, eps = problem.size, problem.permittivity
     if all(wall is None for wall in problem.walls) and not problem.fixed.any():
@@ -98,10 +73,7 @@ def system(problem: Electrostatics) -> tuple[Floats, Floats]:
     number = np.arange(n * n).reshape(n, n)
     matrix = np.zeros((n * n, n * n))
     rhs = problem.source.ravel() / n**2
-    for here, there in (
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1, :], np.s_[1:, :]),
-    ):
+    for here, there in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1, :], np.s_[1:, :])):
         coupling = (2.0 * eps[here] * eps[there] / (eps[here] + eps[there])).ravel()
         one, other = number[here].ravel(), number[there].ravel()
         matrix[one, other] -= coupling
@@ -169,12 +141,7 @@ def rayleigh(permittivity: float, share: float) -> float:
     """Return the effective permittivity of a square array of cylinders (Lord Rayleigh, Phil. Mag. 34, 481 (1892),
     section on cylinders).
 
-    Parameters
-    ----------
-    permittivity : float
-        Of the cylinders, relative to what surrounds them.
-    share : float
-        Of the area that they fill.
+    `permittivity`: of the cylinders, relative to what surrounds them; `share`: of the area that they fill.
     """
     contrast = (permittivity + 1.0) / (permittivity - 1.0)
     return 1.0 + 2.0 * share / (contrast - share - LATTICE_SUM * share**4 / contrast)

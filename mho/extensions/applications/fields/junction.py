@@ -21,21 +21,18 @@ from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
+from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
 from mho.instruments import Bench
-from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, ListParameter, Stream
+from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Stream
 from mho.runs import Band, Column, Figure, Layout, Table
 
-SILICON = 11.7
-"""Relative permittivity."""
+SILICON = 11.7  # relative permittivity
 
+# Of the length: the depletion layer must leave neutral ends, and takes this share of the length at most
 MARGIN = 0.6
-"""Of the length: the depletion layer must leave neutral ends, and takes this share of the length at most."""
-
+# Largest change of phi in one step, in Vt: Newton's steps through an exponential overshoot without it
 MOST_CHANGE = 4.0
-"""Largest change of phi in one step, in Vt: Newton's steps through an exponential overshoot without it."""
 
 
 def intrinsic(temperature: float) -> float:
@@ -47,24 +44,14 @@ def intrinsic(temperature: float) -> float:
 
 @dataclass(frozen=True)
 class JunctionModel:
-    """An abrupt junction in the middle of a bar, p on its left.
+    """An abrupt junction in the middle of a bar, p on its left."""
 
-    Attributes
-    ----------
-    acceptors, donors : float
-        Doping, 1/m^3.
-    length : float
-        m.
-    points : int
-    temperature : float
-        K.
-    """
-
+    # acceptors, donors: doping, 1/m^3
     acceptors: float
     donors: float
-    length: float
+    length: float  # m
     points: int
-    temperature: float = 300.0
+    temperature: float = 300.0  # K
 
     def __post_init__(self) -> None:
         for name, side, value in (("acceptors", "p", self.acceptors), ("donors", "n", self.donors)):
@@ -117,11 +104,6 @@ class JunctionModel:
     def coupling(self) -> float:
         """The dimensionless c."""
         return float(elementary_charge * self.intrinsic * self.step**2 / (SILICON * epsilon_0 * self.thermal))
-
-    @property
-    def neutral(self) -> Floats:
-        """Phi where no field is: asinh(N / 2 ni)."""
-        return np.arcsinh(self.doping / (2.0 * self.intrinsic))
 
     @property
     def built_in(self) -> float:
@@ -197,21 +179,11 @@ class PotentialStep(NamedTuple):
 
 
 def newton(
-    junction: JunctionModel,
-    solve: Callable[[Floats, Floats], Floats],
-    tolerance: float,
-    most: int,
-) -> Iterator[PotentialStep]:
+    junction: JunctionModel, solve: Callable[[Floats, Floats], Floats], tolerance: float, most: int,
+) -> Iterator[PotentialStep]:  # fmt: skip
     """Yield Newton's steps from the depletion approximation until phi changes by less than `tolerance`.
 
-    Parameters
-    ----------
-    solve : callable
-        (J, -F) -> the change of phi.
-    tolerance : float
-        In Vt.
-    most : int
-        Steps at most.
+    `solve`: (J, -F) -> the change of phi; `tolerance`: in Vt; `most`: steps at most.
     """
     phi = junction.depletion_potential()
     for _ in range(most):
@@ -226,36 +198,29 @@ def newton(
 
 MOST_POINTS = 1024
 MOST_STEPS = 30
-EXACT = 1e-11
-"""Vt, down to which the digital solution is taken."""
+EXACT = 1e-11  # Vt, down to which the digital solution is taken
 
+# Depletion widths in a bar whose length is not given; more where one side holds nearly all of the layer
 WIDTHS = 2.6
-"""Depletion widths in a bar whose length is not given; more where one side holds nearly all of the layer."""
-
 PROFILE = Table(
     "junction",
     (
-        Column("x", "m"),
-        Column("potential", "V"),
+        Column("x", "m"), Column("potential", "V"),
         Column("depletion_potential", "V", description="potential, depletion approximation"),
         Column("field", "V/m"),
         Column("depletion_field", "V/m", description="field, depletion approximation"),
-        Column("electrons", "1/m^3"),
-        Column("holes", "1/m^3"),
-        Column("doping", "1/m^3", description="|doping|"),
-        Column("charge", "C/m^3"),
+        Column("electrons", "1/m^3"), Column("holes", "1/m^3"),
+        Column("doping", "1/m^3", description="|doping|"), Column("charge", "C/m^3"),
     ),
-)
+)  # fmt: skip
 NEWTON = Table(
     "newton",
     (
-        Column("step", dtype="u4"),
-        Column("change", "V", description="largest change of the potential"),
-        Column("residual", description="largest residual before the step"),
-        Column("cycles", dtype="u4"),
+        Column("step", dtype="u4"), Column("change", "V", description="largest change of the potential"),
+        Column("residual", description="largest residual before the step"), Column("cycles", dtype="u4"),
         Column("error", "V", digital=1e-9, description="largest distance from the digital solution"),
     ),
-)
+)  # fmt: skip
 
 
 class Junction(Application):
@@ -264,20 +229,15 @@ class Junction(Application):
     title: ClassVar[str] = "p-n junction in equilibrium"
     seed = None  # nothing is drawn
 
-    acceptors = FloatParameter(
-        "Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26, default=1e23
-    )
+    acceptors = FloatParameter("Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26,
+                               default=1e23)  # fmt: skip
     donors = FloatParameter("Doping of the n side", units="1/m^3", minimum=-1e30, maximum=1e26, default=2e22)
     temperature = FloatParameter("Temperature", units="K", minimum=100.0, maximum=600.0, default=300.0)
     points = IntegerParameter("Points along the bar", minimum=4, maximum=MOST_POINTS, default=64)
-    length = FloatParameter(
-        "Length of the bar, by the depletion width unless given", units="m", minimum=1e-9, maximum=1e-2
-    )
-    jacobian = ListParameter(
-        "Matrix of Newton's steps, each programmed anew, or the first one held for all",
-        choices=["anew", "held"],
-        default="anew",
-    )
+    length = FloatParameter("Length of the bar, by the depletion width unless given", units="m", minimum=1e-9,
+                            maximum=1e-2)  # fmt: skip
+    jacobian = ListParameter("Matrix of Newton's steps, each programmed anew, or the first one held for all",
+                             choices=["anew", "held"], default="anew")  # fmt: skip
     max_steps = IntegerParameter("Most steps", minimum=1, maximum=MOST_STEPS, default=12)
 
     def check(self) -> JunctionModel:
@@ -312,25 +272,14 @@ class Junction(Application):
         layer = (Band(-left, junction.depletion_width - left, "depletion approximation"),)
         profile: dict[str, Any] = {"table": "junction", "x": "x", "bands": layer}
         figures = (
-            Figure(
-                "carriers",
-                y=("electrons", "holes", "doping"),
-                y_scale="log",
-                title="Carriers of the p-n junction",
-                **profile,
-            ),
+            Figure("carriers", y=("electrons", "holes", "doping"), y_scale="log",
+                   title="Carriers of the p-n junction", **profile),
             Figure("potential", y=("potential", "depletion_potential"), title="Potential", **profile),
             Figure("field", y=("field", "depletion_field"), title="Field", **profile),
             Figure("charge", y="charge", title="Charge density", **profile),
-            Figure(
-                "newton",
-                table="newton",
-                x="step",
-                y=("change", "error"),
-                y_scale="log",
-                title="Newton's steps on the chip",
-            ),
-        )
+            Figure("newton", table="newton", x="step", y=("change", "error"), y_scale="log",
+                   title="Newton's steps on the chip"),
+        )  # fmt: skip
         return Layout((PROFILE, NEWTON, MATRICES), default="junction", figures=figures)
 
     def run_title(self) -> str:
@@ -343,30 +292,28 @@ class Junction(Application):
         *_, exact = newton(junction, digital_solution, EXACT, MOST_STEPS)
         # The steps end where the change is below the last bit of the whole potential.
         tolerance = 2.0 ** -int(self.bits) * float(np.ptp(exact.phi))
-        cycles: list[int] = []
-        missed: list[str] = []
         with self.holding(plan, bench, stream) as chip:
-            solve = self._solver(chip, cycles, missed)
+            solver = SystemSolver(chip, int(self.bits))
+
+            def solve(matrix: Floats, rhs: Floats) -> Floats:
+                if self.jacobian == "anew" or solver.held is None:
+                    return solver.anew(matrix, rhs)
+                return solver.take(solver.near(matrix, rhs))
+
             steps: list[PotentialStep] = []
             for step in newton(junction, solve, tolerance, self.max_steps):
                 steps.append(step)
                 stream.emit(
-                    "newton",
-                    step=len(steps),
-                    change=step.change * junction.thermal,
-                    residual=step.residual,
-                    cycles=cycles[-1],
-                    error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
-                )
+                    "newton", step=len(steps), change=step.change * junction.thermal, residual=step.residual,
+                    cycles=solver.cycles[-1], error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
+                )  # fmt: skip
                 stream.progress("Newton's steps", len(steps), self.max_steps, change=step.change)
             # At each point F has four products and sinh, and J two and cosh.
             chip.beside.digital["beside"] += 8 * junction.points * len(steps)
             costs = chip.costs()
         settled = steps[-1].change < tolerance
-        if missed:
-            stream.say(
-                f"{len(missed)} of {len(steps)} systems do not have their bits: {missed[0]}", "WARNING"
-            )
+        missed = solver.short
+        self.say_short(stream, len(missed), len(steps), "systems", *missed[:1])
         if not settled:
             stream.say(
                 f"Newton's method has not settled after {len(steps)} steps: the potential still changes by "
@@ -374,39 +321,10 @@ class Junction(Application):
                 "WARNING",
             )
         _record_profile(junction, steps[-1].phi, stream)
-        return ApplicationResult.of(
-            {
-                "converged": settled and not missed,
-                "steps": len(steps),
-                "systems_short_of_bits": len(missed),
-                "cycles": int(np.sum(cycles)),
-                **_outcome(junction, steps[-1].phi, exact.phi),
-                **costs,
-            }
-        )
-
-    def _solver(
-        self, chip: MatrixHolder, cycles: list[int], missed: list[str]
-    ) -> Callable[[Floats, Floats], Floats]:
-        """Return what solves a Newton system on the chip, with the matrix programmed anew or near the first."""
-        first: list[HeldMatrix] = []
-
-        def solve(matrix: Floats, rhs: Floats) -> Floats:
-            if self.jacobian == "anew" or not first:
-                first[:] = [chip.hold(matrix)]
-                answer = first[0].solve(rhs)
-                short = answer.reason or ("" if answer.converged.all() else "too few cycles")
-                found, taken = answer.solutions, answer.cycles
-            else:
-                near = chip.solve_near(first[0], matrix, rhs, 2.0 ** -int(self.bits))
-                short = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
-                found, taken = near.solutions, near.cycles
-            cycles.append(int(taken.max()))
-            if short:
-                missed.append(short)
-            return np.asarray(found)
-
-        return solve
+        return ApplicationResult.of({
+            "converged": settled and not missed, "steps": len(steps), "systems_short_of_bits": len(missed),
+            "cycles": int(np.sum(solver.cycles)), **_outcome(junction, steps[-1].phi, exact.phi), **costs,
+        })  # fmt: skip
 
 
 def _outcome(junction: JunctionModel, phi: Floats, exact: Floats) -> dict[str, Any]:
@@ -414,17 +332,14 @@ def _outcome(junction: JunctionModel, phi: Floats, exact: Floats) -> dict[str, A
     built_in = float(phi[-1] - phi[0]) * junction.thermal
     peak = junction.largest_field(phi)
     return {
-        "error_to_digital": relative_error(phi, exact),
-        "built_in": (built_in, "V"),
-        "built_in_expected": (junction.built_in, "V"),
-        "built_in_error": built_in / junction.built_in - 1.0,
-        "peak_field": (peak, "V/m"),
-        "peak_field_exact": (junction.peak_field, "V/m"),
+        "error_to_digital": relative_error(phi, exact), "built_in": (built_in, "V"),
+        "built_in_expected": (junction.built_in, "V"), "built_in_error": built_in / junction.built_in - 1.0,
+        "peak_field": (peak, "V/m"), "peak_field_exact": (junction.peak_field, "V/m"),
         "error_to_closed_form": abs(peak / junction.peak_field - 1.0),
         "digital_error_to_closed_form": abs(junction.largest_field(exact) / junction.peak_field - 1.0),
         "depletion_width": (2.0 * built_in / peak, "m"),
         "depletion_approximation": (junction.depletion_width, "m"),
-    }
+    }  # fmt: skip
 
 
 def _record_profile(junction: JunctionModel, phi: Floats, stream: Stream) -> None:
@@ -433,14 +348,10 @@ def _record_profile(junction: JunctionModel, phi: Floats, stream: Stream) -> Non
     stream.record_block(
         "junction",
         {
-            "x": junction.places,
-            "potential": phi * junction.thermal,
-            "depletion_potential": approximate * junction.thermal,
-            "field": junction.field(phi),
-            "depletion_field": junction.field(approximate),
-            "electrons": electrons,
-            "holes": holes,
+            "x": junction.places, "potential": phi * junction.thermal,
+            "depletion_potential": approximate * junction.thermal, "field": junction.field(phi),
+            "depletion_field": junction.field(approximate), "electrons": electrons, "holes": holes,
             "doping": np.abs(junction.doping),
             "charge": elementary_charge * (holes - electrons + junction.doping),
         },
-    )
+    )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +14,6 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import digital_solution, relative_error
 from mho.extensions.applications.fields.electrostatics import (
     Electrostatics,
     field,
@@ -25,25 +23,25 @@ from mho.extensions.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    digital_solution,
+    is_blank,
+    name_of,
+    relative_error,
+)
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
 
-CYLINDER = 10.0
-"""Relative permittivity of the cylinder."""
+CYLINDER = 10.0  # relative permittivity of the cylinder
+RADIUS = 0.3  # of the cylinder, in sides of the box
 
-RADIUS = 0.3
-"""Of the cylinder, in sides of the box."""
-
+# Between plates, and between the walls beside the cylinder; the strength of a charge, over the vacuum's
+# permittivity
 VOLTS = 1.0
-"""Between plates, and between the walls beside the cylinder; the strength of a charge, over the vacuum's permittivity."""
-
-FIELD_LINES = 12
-"""Field lines from each charge."""
-
-AROUND = 0.9
-"""Cells from a charge at which its field lines begin."""
+FIELD_LINES = 12  # field lines from each charge
+AROUND = 0.9  # cells from a charge at which its field lines begin
 
 
 def dipole(n: int) -> Electrostatics:
@@ -82,12 +80,8 @@ def cylinder(n: int) -> Electrostatics:
 
 
 PRESETS: dict[str, Callable[[int], Electrostatics]] = {
-    "dipole": dipole,
-    "quadrupole": quadrupole,
-    "sine": sine,
-    "capacitor": capacitor,
-    "cylinder": cylinder,
-}
+    "dipole": dipole, "quadrupole": quadrupole, "sine": sine, "capacitor": capacitor, "cylinder": cylinder,
+}  # fmt: skip
 
 
 def seeds(problem: Electrostatics) -> Floats:
@@ -125,31 +119,17 @@ def _charges(n: int, placed: tuple[tuple[float, float, float], ...]) -> Floats:
     return source
 
 
-STEP = 0.25
-"""Of a cell, along the line."""
-
+STEP = 0.25  # of a cell, along the line
 MOST_STEPS = 2000
-
-SMEAR = 12
-"""Pixels along a line, either way, over which noise is averaged."""
+SMEAR = 12  # pixels along a line, either way, over which noise is averaged
 
 
 def streamlines(across: Floats, along: Floats, seeds: Floats, stop: NDArray[np.bool_]) -> list[Floats]:
     """Return the lines through `seeds`, both ways until they leave the square, reach a cell of `stop` or where no field is.
 
-    Parameters
-    ----------
-    across, along : (n, n) arrays
-        E along x (columns) and y (rows), at the centres of the cells of the unit square.
-    seeds : (lines, 2) array
-        x and y.
-    stop : (n, n) array of bool
-        Charges and electrodes.
-
-    Returns
-    -------
-    list of (points, 2) arrays
-        x and y along each line, in the direction of the field; at least two points each.
+    `across`, `along` (n, n): E along x (columns) and y (rows), at the centres of the cells of the unit square; `seeds`
+    (lines, 2): x and y; `stop` (n, n): charges and electrodes. Result (points, 2): x and y along each line, in the
+    direction of the field; at least two points each.
     """
     n = len(across)
 
@@ -197,19 +177,8 @@ def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Gene
 
     Line integral convolution (Cabral and Leedom, SIGGRAPH 1993, p. 263).
 
-    Parameters
-    ----------
-    across, along : (n, n) arrays
-        As of `streamlines`.
-    pixels : int
-        Along a side.
-    rng : numpy.random.Generator
-        Draws the noise.
-
-    Returns
-    -------
-    (pixels, pixels) array
-        From 0 to 1.
+    `across`, `along` (n, n): as of `streamlines`; `pixels`: along a side; `rng`: draws the noise. Result (pixels,
+    pixels): from 0 to 1.
     """
     centres = (np.arange(pixels) + 0.5) / pixels
     places = np.stack(np.meshgrid(centres, centres, indexing="ij"))  # row, column
@@ -238,8 +207,7 @@ def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Gene
 
 
 MOST_UNKNOWNS = 1024
-PIXELS = 160
-"""Along a side of the picture of field lines."""
+PIXELS = 160  # along a side of the picture of field lines
 
 LINES = Table(
     "streamlines",
@@ -293,7 +261,7 @@ class Poisson(Application):
     def check(self) -> Boxed:
         """Make the system, or read the charges, and refuse grids that are too large."""
         super().check()
-        if self.source is None or (isinstance(self.source, str) and not self.source.strip()):
+        if is_blank(self.source):
             check_unknowns(self.size)
             problem = PRESETS[self.arrangement](self.size)
         else:
@@ -314,18 +282,12 @@ class Poisson(Application):
         n = given.problem.size
         lines, pixels = np.arange(n), np.arange(PIXELS)
         maps = (
-            Map(
-                "field_lines",
-                "",
-                pixels,
-                pixels,
-                "field lines, brighter where the field is stronger",
-                images=1,
-            ),
+            Map("field_lines", "", pixels, pixels, "field lines, brighter where the field is stronger",
+                images=1),
             Map("potential", "V", lines, lines, "potential", images=1),
             Map("digital", "V", lines, lines, "digital solution", images=1),
             Map("field", "V/m", lines, lines, "|E|", images=1),
-        )
+        )  # fmt: skip
         arrays = (
             Array("source", given.problem.source, "V/m^2", "charge density over the vacuum's permittivity"),
             Array("permittivity", given.problem.permittivity, "", "relative permittivity"),
@@ -336,7 +298,7 @@ class Poisson(Application):
     def run_title(self) -> str:
         """Return the arrangement and the grid."""
         if self.source is not None:
-            return f"Poisson, {Path(self.source).name if isinstance(self.source, str | Path) else 'array'}"
+            return f"Poisson, {name_of(self.source, 'array')}"
         return f"Poisson, {self.arrangement}, {self.size} x {self.size}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
@@ -352,19 +314,13 @@ class Poisson(Application):
         potential = answer.solutions.reshape(n, n)
         digital = digital_solution(given.matrix, given.rhs).reshape(n, n)
         self._record(problem, potential, digital, bench, stream)
-        return ApplicationResult.of(
-            {
-                "unknowns": n * n,
-                "condition": float(np.linalg.cond(given.matrix)),
-                "converged": bool(answer.converged.all()),
-                "cycles": int(answer.cycles.max()),
-                "residual": float(answer.residuals.max()),
-                "error_to_digital": relative_error(potential, digital),
-                **closed_forms(problem, self.arrangement if self.source is None else "", potential, digital),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "unknowns": n * n, "condition": float(np.linalg.cond(given.matrix)),
+            "converged": bool(answer.converged.all()), "cycles": int(answer.cycles.max()),
+            "residual": float(answer.residuals.max()), "error_to_digital": relative_error(potential, digital),
+            **closed_forms(problem, self.arrangement if self.source is None else "", potential, digital),
+            "encoding": encoding, **costs,
+        })  # fmt: skip
 
     def _record(
         self, problem: Electrostatics, potential: Floats, digital: Floats, bench: Bench, stream: Stream
@@ -374,11 +330,9 @@ class Poisson(Application):
         strength = np.hypot(across, along)
         drawn = np.random.default_rng(0)  # of the picture's noise
         for name, image in (
-            ("field_lines", line_texture(across, along, PIXELS, drawn)),
-            ("potential", potential),
-            ("digital", digital),
-            ("field", strength),
-        ):
+            ("field_lines", line_texture(across, along, PIXELS, drawn)), ("potential", potential),
+            ("digital", digital), ("field", strength),
+        ):  # fmt: skip
             stream.snapshot(name, image, now)
         begun = seeds(problem)
         charged = problem.source != 0.0
@@ -391,12 +345,10 @@ class Poisson(Application):
         stream.record_block(
             "cut",
             {
-                "x": (np.arange(n) + 0.5) / n,
-                "potential": potential[middle],
-                "digital": digital[middle],
+                "x": (np.arange(n) + 0.5) / n, "potential": potential[middle], "digital": digital[middle],
                 "field": strength[middle],
             },
-        )
+        )  # fmt: skip
 
 
 def closed_forms(
@@ -432,15 +384,9 @@ def closed_forms(
 
 
 def check_unknowns(n: int) -> None:
-    """Refuse a grid beyond what is held by blocks in a minute.
-
-    Raises
-    ------
-    InputError
-    """
+    """Refuse a grid beyond what is held by blocks in a minute."""
     if n * n > MOST_UNKNOWNS:
         raise InputError(
-            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): "
-            f"choose a coarser one, or "
-            "write the matrix to a file and solve it by subdomains (mho solve FILE --blocks schwarz)"
+            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): choose "
+            "a coarser one, or write the matrix to a file and solve it by subdomains (mho solve FILE --blocks schwarz)"
         )

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,10 +24,9 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.conclusions import concluded
 from mho.extensions.applications.graphs.graph_files import load_graph, sample_graphs
 from mho.extensions.applications.near_matrix import worth_of
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, Parameter, Stream, quantity
 from mho.procedures.equations import DirectSolve, Work
@@ -39,21 +37,11 @@ Operator = Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class EigenStep:
-    """An eigenpair as it stands after a step.
+    """An eigenpair as it stands after a step."""
 
-    Attributes
-    ----------
-    value : float
-        Rayleigh quotient.
-    vector : (n,) array
-        Of unit length.
-    residual : float
-        |A v - lambda v|, relative to |A|, in float64.
-    """
-
-    value: float
-    vector: Floats
-    residual: float
+    value: float  # Rayleigh quotient
+    vector: Floats  # (n,): of unit length
+    residual: float  # |A v - lambda v|, relative to |A|, in float64
 
 
 def eigen_step(matrix: Floats, vector: Floats, scale: float) -> EigenStep:
@@ -69,12 +57,7 @@ def power_iteration(
 ) -> list[EigenStep]:
     """Return the pairs after each product; stop at `tolerance` of the residual, or where a product is zero.
 
-    Parameters
-    ----------
-    multiply : callable
-        v -> about A v.
-    start : (n,) array
-        Not orthogonal to the eigenvector.
+    `multiply`: v -> about A v; `start` (n,): not orthogonal to the eigenvector.
     """
     return _iterated(matrix, multiply, start, steps, tolerance)
 
@@ -91,12 +74,7 @@ def davidson(
 ) -> list[EigenStep]:
     """Return the pairs after each widening of the subspace; of its pairs the one whose value is nearest to `near`.
 
-    Parameters
-    ----------
-    invert : callable
-        r -> about (A - s I)^-1 r; one step of INV.
-    near : float
-        The eigenvalue asked for lies nearest to it.
+    `invert`: r -> about (A - s I)^-1 r; one step of INV. `near`: the eigenvalue asked for lies nearest to it.
     """
     scale = float(np.linalg.norm(matrix, 2))
     basis = (start / np.linalg.norm(start))[:, None]
@@ -170,49 +148,37 @@ def _orthogonal_to(basis: Floats, vector: Floats) -> Floats | None:
 UNAIDED = "without_chip"
 METHODS = ("power", "inverse", "davidson", UNAIDED)
 
+# Products in float64 from which the shift is taken where none is given: an eigenvalue known beforehand, about
 ROUGH_STEPS = 20
-"""Products in float64 from which the shift is taken where none is given: an eigenvalue known beforehand, about."""
-
+# So far beyond that estimate the shift lies, relative to it: the matrix that is held has an inverse
 BESIDE = 0.05
-"""So far beyond that estimate the shift lies, relative to it: the matrix that is held has an inverse."""
-
-SINGULAR = 1e-9
-"""Least singular value over the norm below which a shift counts as an eigenvalue."""
-
-MULTIPLE = 1e-9
-"""Eigenvalues so near each other, relative to the norm, share a space of eigenvectors."""
+SINGULAR = 1e-9  # least singular value over the norm below which a shift counts as an eigenvalue
+MULTIPLE = 1e-9  # eigenvalues so near each other, relative to the norm, share a space of eigenvectors
 
 STEPS = Table(
     "steps",
     (
         Column("step", dtype="u4"),
-        Column(
-            "power",
-            description="residual |A v - lambda v| / |A|; NaN after the iteration's end",
-            digital=1e-6,
-        ),
+        Column("power", description="residual |A v - lambda v| / |A|; NaN after the iteration's end",
+               digital=1e-6),
         Column("inverse", description="as power", digital=1e-6),
         Column("davidson", description="as power", digital=1e-3),
         Column("without_chip", description="Davidson's method without INV: Lanczos's subspace", digital=1e-3),
     ),
     title="Residuals",
-)
+)  # fmt: skip
 ANGLES = Table(
     "angles",
     (
         Column("step", dtype="u4"),
-        Column(
-            "power",
-            "rad",
-            description="angle to LAPACK's eigenvector; NaN after the iteration's end",
-            digital=1e-6,
-        ),
+        Column("power", "rad", description="angle to LAPACK's eigenvector; NaN after the iteration's end",
+               digital=1e-6),
         Column("inverse", "rad", description="as power", digital=1e-6),
         Column("davidson", "rad", description="as power", digital=1e-3),
         Column("without_chip", "rad", description="Davidson's method without INV", digital=1e-3),
     ),
     title="Angles",
-)
+)  # fmt: skip
 COMPONENTS = Table(
     "components",
     (
@@ -230,25 +196,14 @@ COMPONENTS = Table(
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A matrix, the shift, and the eigenvalue nearest to it as LAPACK finds it.
-
-    Attributes
-    ----------
-    value : float
-    space : (n, multiplicity) array
-        Its eigenvectors, orthonormal.
-    dominant : bool
-        Whether no eigenvalue is larger in magnitude.
-    given : bool
-        Whether the shift was given, not estimated.
-    """
+    """A matrix, the shift, and the eigenvalue nearest to it as LAPACK finds it."""
 
     matrix: Floats
     shift: float
     value: float
-    space: Floats
-    dominant: bool
-    given: bool
+    space: Floats  # (n, multiplicity): its eigenvectors, orthonormal
+    dominant: bool  # whether no eigenvalue is larger in magnitude
+    given: bool  # whether the shift was given, not estimated
 
     @property
     def scale(self) -> float:
@@ -271,9 +226,8 @@ class Eigenvector(Application):
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
-    shift = FloatParameter(
-        "Shift near the eigenvalue asked for, the dominant one's unless given", minimum=-1e12, maximum=1e12
-    )
+    shift = FloatParameter("Shift near the eigenvalue asked for, the dominant one's unless given",
+                           minimum=-1e12, maximum=1e12)  # fmt: skip
     steps = IntegerParameter("Most steps of each iteration", minimum=1, maximum=1000, default=30)
 
     def check(self) -> Spectrum:
@@ -317,8 +271,7 @@ class Eigenvector(Application):
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
-        name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
-        return f"Eigenvector of {name}"
+        return f"Eigenvector of {name_of(self.matrix, 'a matrix')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold A - s I once, and iterate with it in three ways."""
@@ -345,21 +298,18 @@ class Eigenvector(Application):
                 "WARNING",
             )
         return ApplicationResult.of({
-            "eigenvalue": best.value,
-            "eigenvalue_lapack": given.value,
-            "value_error": abs(best.value - given.value) / given.scale,
-            "residual": best.residual,
-            "angle": (given.angle(best.vector), "rad"),
-            "converged": best.residual <= tolerance,
-            "dominant": given.dominant,
-            "multiplicity": given.space.shape[1],
-            "shift": given.shift,
+            "eigenvalue": best.value, "eigenvalue_lapack": given.value,
+            "value_error": abs(best.value - given.value) / given.scale, "residual": best.residual,
+            "angle": (given.angle(best.vector), "rad"), "converged": best.residual <= tolerance,
+            "dominant": given.dominant, "multiplicity": given.space.shape[1], "shift": given.shift,
             "products_from": "analogue" if held.products_on_chip else "float64",
             **{f"{name}_steps": len(steps) - 1 for name, steps in found.items()},
             **{f"{name}_residual": min(one.residual for one in steps) for name, steps in found.items()},
-            **{f"{name}_angle": (min(given.angle(one.vector) for one in steps), "rad") for name, steps in found.items()},
-            "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"),
-            "encoding": encoding,
+            **{
+                f"{name}_angle": (min(given.angle(one.vector) for one in steps), "rad")
+                for name, steps in found.items()
+            },
+            "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"), "encoding": encoding,
             **costs,
         })  # fmt: skip
 
@@ -406,9 +356,8 @@ def _count(chip: MatrixHolder, given: Spectrum, found: dict[str, list[EigenStep]
 def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) -> None:
     longest = max(map(len, found.values()))
     for table, value in (
-        ("steps", lambda one: one.residual),
-        ("angles", lambda one: given.angle(one.vector)),
-    ):
+        ("steps", lambda one: one.residual), ("angles", lambda one: given.angle(one.vector)),
+    ):  # fmt: skip
         columns = {
             name: np.array([value(one) for one in steps] + [np.nan] * (longest - len(steps)))
             for name, steps in found.items()
@@ -423,13 +372,10 @@ def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) 
     stream.record_block(
         "components",
         {
-            "place": np.arange(1, len(vector) + 1),
-            "index": order,
-            "one_step": one_step[order],
-            "davidson": vector[order],
-            "lapack": reference[order],
+            "place": np.arange(1, len(vector) + 1), "index": order, "one_step": one_step[order],
+            "davidson": vector[order], "lapack": reference[order],
         },
-    )
+    )  # fmt: skip
 
 
 def _start(size: int) -> Floats:
@@ -453,10 +399,7 @@ def _load(source: Any) -> Floats:
 def _spectrum(matrix: Floats, shift: float | None) -> Spectrum:
     """Return the shift and the eigenvalue nearest to it.
 
-    Raises
-    ------
-    InputError
-        For a matrix of zeros, a shift that is an eigenvalue, and a complex eigenvalue.
+    Raises `InputError`: for a matrix of zeros, a shift that is an eigenvalue, and a complex eigenvalue.
     """
     scale = float(np.linalg.norm(matrix, 2))
     if scale == 0.0:

@@ -19,23 +19,12 @@ MOST_NODES = 4096
 
 @dataclass(frozen=True)
 class Graph:
-    """A directed graph with weights.
-
-    Attributes
-    ----------
-    name : str
-    labels : tuple of str
-        What the file calls the nodes, in ascending order.
-    weights : (n, n) array
-        Entry [i, j] is the weight of the link from j to i, 0 for none.
-    form : str
-        As what it was read: "links" or "adjacency".
-    """
+    """A directed graph with weights."""
 
     name: str
-    labels: tuple[str, ...]
-    weights: Floats
-    form: str
+    labels: tuple[str, ...]  # what the file calls the nodes, in ascending order
+    weights: Floats  # (n, n): entry [i, j] is the weight of the link from j to i, 0 for none
+    form: str  # as what it was read: "links" or "adjacency"
 
     @property
     def nodes(self) -> int:
@@ -61,22 +50,13 @@ def sample_graphs() -> list[str]:
 def load_graph(source: Source, *, directed: bool = False, form: str = "auto") -> Graph:
     """Return the graph in a file, or in an array checked in the same way.
 
-    Parameters
-    ----------
-    source : path, name or array_like
-        One of `sample_graphs`, a ``.csv``, ``.npy`` or ``.mtx`` file, or numbers. A square matrix is an adjacency matrix,
-        in which entry [i, j] is the weight of the link from i to j. Two columns are links, from and to, by whole numbers
-        or, in a ``.csv``, by names; a third has their weights. A link that occurs twice has the sum of both weights.
-    directed : bool
-        Whether a link goes one way only. An adjacency matrix is always taken as it is.
-    form : str
-        One of `FORMATS`: "links" where a list of two links (or of three with weights) is square.
-
-    Raises
-    ------
-    InputError
-        As `load_matrix`; another shape; nodes that are no whole numbers; a weight that is negative or complex; no link at
-        all; more than `MOST_NODES` nodes.
+    `source`: one of `sample_graphs`, a ``.csv``, ``.npy`` or ``.mtx`` file, or numbers. A square matrix is an adjacency
+    matrix, in which entry [i, j] is the weight of the link from i to j. Two columns are links, from and to, by whole
+    numbers or, in a ``.csv``, by names; a third has their weights. A link that occurs twice has the sum of both
+    weights. `directed`: whether a link goes one way only. An adjacency matrix is always taken as it is. `form`: one of
+    `FORMATS`: "links" where a list of two links (or of three with weights) is square. Raises `InputError`: as
+    `load_matrix`; another shape; nodes that are no whole numbers; a weight that is negative or complex; no link at all;
+    more than `MOST_NODES` nodes.
     """
     name = str(source) if isinstance(source, (str, Path)) else "the graph"
     if isinstance(source, str) and source in sample_graphs():

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,10 +21,15 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import relative_error, say_unconverged
-from mho.extensions.applications.conclusions import beside_digital, concluded
 from mho.extensions.applications.graphs.graph_files import FORMATS, Graph, load_graph
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    beside_digital,
+    concluded,
+    name_of,
+    relative_error,
+    say_unconverged,
+)
 from mho.instruments import Bench
 from mho.procedures import (
     BooleanParameter,
@@ -39,23 +43,17 @@ from mho.procedures import (
 from mho.procedures.equations import refine_columns
 from mho.runs import IDENTITY, Array, Column, Conclusion, Figure, Layout, Table
 
-TIED = 1e-9
-"""Scores that differ by less than this share are those of equal nodes, and have no order."""
+TIED = 1e-9  # scores that differ by less than this share are those of equal nodes, and have no order
 
 
 def transition_matrix(weights: Floats, restart: Floats) -> Floats:
     """Return the column-stochastic matrix P (n, n) of a graph.
 
-    Parameters
-    ----------
-    weights : (n, n) array
-        Entry [i, j] is the weight of the link from j to i.
-    restart : (n,) array
-        Where a walk goes on from a node without links out; sums to one.
+    `weights` (n, n): entry [i, j] is the weight of the link from j to i. `restart` (n,): where a walk goes on from a
+    node without links out; sums to one.
     """
     sums = weights.sum(axis=0)
-    spread: Floats = np.where(sums > 0.0, weights / np.where(sums > 0.0, sums, 1.0), restart[:, None])
-    return spread
+    return np.where(sums > 0.0, weights / np.where(sums > 0.0, sums, 1.0), restart[:, None])
 
 
 def restart_vector(nodes: int, places: NDArray[np.int64] | None = None) -> Floats:
@@ -116,11 +114,8 @@ def steps_of_gcr(matrix: Floats, rhs: Floats, error: float) -> int | None:
     return next((number for number, off in steps if off <= error), None)
 
 
-AMBIGUOUS = 3
-"""Up to so many rows a square table may be a list of links, too."""
-
-NAMED = 10
-"""Nodes of the highest scores that the result names."""
+AMBIGUOUS = 3  # up to so many rows a square table may be a list of links, too
+NAMED = 10  # nodes of the highest scores that the result names
 
 SCORES = Table(
     "scores",
@@ -131,25 +126,20 @@ SCORES = Table(
         Column("one_step", description="PageRank by one step of INV, scaled to a sum of one", digital=1e-6),
         Column("refined", description="PageRank refined on the chip", digital=1e-9),
     ),
-    signal="refined",
-    axis="place",
-    title="PageRank",
-)
+    signal="refined", axis="place", title="PageRank",
+)  # fmt: skip
 
 CYCLES = Table(
     "cycles",
     (
         Column("cycle", dtype="u4"),
         Column("relative_error", description="to the digital scores, of the vector's length", digital=1e-6),
-        Column(
-            "swapped", dtype="u4", description="pairs of nodes in another order than in the digital ranking"
-        ),
+        Column("swapped", dtype="u4",
+               description="pairs of nodes in another order than in the digital ranking"),
         Column("without_chip", description="error of GCR without the chip after as many", digital=1e-6),
     ),
-    signal="relative_error",
-    axis="cycle",
-    title="Refinement of the scores",
-)
+    signal="relative_error", axis="cycle", title="Refinement of the scores",
+)  # fmt: skip
 
 FIGURES = (
     Figure("scores", kind="scatter", table="scores", x="place", y=("one_step", "refined", "digital"),
@@ -185,9 +175,8 @@ class PageRank(Application):
     file_form = ListParameter("Form of the file", choices=list(FORMATS), default="auto")
     damping = FloatParameter("Damping", minimum=0.01, maximum=0.999, default=0.85)
     restart = Parameter("Nodes at which walks restart, separated by commas, all unless given")
-    cycles = IntegerParameter(
-        "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=8
-    )
+    cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
+                              default=8)  # fmt: skip
 
     def check(self) -> Ranking:
         """Read the graph, and make its system."""
@@ -218,7 +207,7 @@ class PageRank(Application):
 
     def run_title(self) -> str:
         """Return the name of the graph."""
-        return f"PageRank of {_name(self.graph)}"
+        return f"PageRank of {name_of(self.graph, 'a graph')}"
 
     def _say_of(self, graph: Graph, stream: Stream) -> None:
         """Say how a file was read, and which nodes have no link out."""
@@ -248,12 +237,9 @@ class PageRank(Application):
             for cycle, (scores, without) in enumerate(zip(loop.each[:, :, 0], unaided, strict=False), 1):
                 swapped, _ = swapped_pairs(scores, digital)
                 stream.emit(
-                    "cycles",
-                    cycle=cycle,
-                    relative_error=relative_error(scores, digital),
-                    swapped=swapped,
+                    "cycles", cycle=cycle, relative_error=relative_error(scores, digital), swapped=swapped,
                     without_chip=without,
-                )
+                )  # fmt: skip
             one_step = normalised(loop.each[0, :, 0])
             answers = held.solve(given.rhs)
             say_unconverged(stream, answers, int(self.bits), "PageRank")
@@ -264,39 +250,25 @@ class PageRank(Application):
         stream.record_block(
             "scores",
             {
-                "place": np.arange(1, graph.nodes + 1),
-                "node": order,
-                "digital": digital[order],
-                "one_step": one_step[order],
-                "refined": refined[order],
+                "place": np.arange(1, graph.nodes + 1), "node": order, "digital": digital[order],
+                "one_step": one_step[order], "refined": refined[order],
             },
-        )
+        )  # fmt: skip
         error = relative_error(refined, digital)
         swapped, pairs = swapped_pairs(refined, digital)
-        return ApplicationResult.of(
-            {
-                "nodes": graph.nodes,
-                "links": graph.links,
-                "dangling": len(graph.dangling),
-                "highest": _some(graph, np.argsort(-refined, kind="stable")),
-                "relative_error": error,
-                "one_step_error": relative_error(one_step, digital),
-                "swapped_pairs": swapped,
-                "one_step_swapped_pairs": swapped_pairs(one_step, digital)[0],
-                "pairs": pairs,
-                "cycles": int(answers.cycles[0]),
-                "bits": (float(answers.bits[0]), "bit"),
-                "residual": float(answers.residuals[0]),
-                "converged": bool(answers.converged[0]),
-                "digital_products": steps_of_power_iteration(
-                    given.transition, given.restart, float(self.damping), max(error, 1e-14)
-                ),
-                "digital_gcr_products": steps_of_gcr(given.matrix, given.rhs, max(error, 1e-14)),
-                "condition": float(np.linalg.cond(given.matrix)),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "nodes": graph.nodes, "links": graph.links, "dangling": len(graph.dangling),
+            "highest": _some(graph, np.argsort(-refined, kind="stable")), "relative_error": error,
+            "one_step_error": relative_error(one_step, digital), "swapped_pairs": swapped,
+            "one_step_swapped_pairs": swapped_pairs(one_step, digital)[0], "pairs": pairs,
+            "cycles": int(answers.cycles[0]), "bits": (float(answers.bits[0]), "bit"),
+            "residual": float(answers.residuals[0]), "converged": bool(answers.converged[0]),
+            "digital_products": steps_of_power_iteration(
+                given.transition, given.restart, float(self.damping), max(error, 1e-14),
+            ),
+            "digital_gcr_products": steps_of_gcr(given.matrix, given.rhs, max(error, 1e-14)),
+            "condition": float(np.linalg.cond(given.matrix)), "encoding": encoding, **costs,
+        })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error beside the digital scores, and how many pairs of nodes are in another order."""
@@ -325,7 +297,3 @@ def _places(graph: Graph, wanted: Any) -> NDArray[np.int64] | None:
 def _some(graph: Graph, places: Any) -> str:
     named = [graph.labels[one] for one in places[:NAMED]]
     return ", ".join(named) + (", ..." if len(places) > NAMED else "")
-
-
-def _name(source: Any) -> str:
-    return Path(source).name if isinstance(source, (str, Path)) else "a graph"

@@ -26,9 +26,8 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.conclusions import concluded
 from mho.extensions.applications.image_files import read_image
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream, percent
 from mho.procedures.equations import DirectSolve, SampledWorth, Work, solve_directly
@@ -39,27 +38,19 @@ Hold = Callable[[Floats], Operator]
 
 METHODS = ("admm", "projected")
 
+# Added to the diagonal of a Gram matrix, whose own is one: projected columns may depend on one another
 RIDGE = 1e-3
-"""Added to the diagonal of a Gram matrix, whose own is one: projected columns may depend on one another."""
-
-LEAST = 1e-12
-"""Shorter rows and columns are those of a part that has died out."""
+LEAST = 1e-12  # shorter rows and columns are those of a part that has died out
 
 
 @dataclass
 class MatrixFactors:
-    """Factors as they are after an iteration.
+    """Factors as they are after an iteration."""
 
-    Attributes
-    ----------
-    left, right : (m, k) and (k, n) arrays
-        W with columns of length one, and H; none of their entries is negative.
-    left_dual, right_dual : arrays of the same shapes
-        Multipliers of ADMM.
-    """
-
+    # left, right: (m, k): W with columns of length one, and H; none of their entries is negative
     left: Floats
     right: Floats
+    # left_dual, right_dual: multipliers of ADMM
     left_dual: Floats = field(init=False)
     right_dual: Floats = field(init=False)
 
@@ -85,16 +76,8 @@ def factorise(
 ) -> Iterator[MatrixFactors]:
     """Yield the factors after each iteration, the same object each time; it begins as `start`.
 
-    Parameters
-    ----------
-    picture : (m, n) array
-        V; no entry is negative.
-    hold : callable
-        Symmetric positive definite (k, k) -> an operator r -> about its inverse times r, of (k, any) columns.
-    method : str
-        One of `METHODS`.
-    inner : int
-        Solves of each half step of ADMM.
+    `picture` (m, n): V; no entry is negative. `hold`: symmetric positive definite (k, k) -> an operator r -> about its
+    inverse times r, of (k, any) columns; `method`: one of `METHODS`; `inner`: solves of each half step of ADMM.
     """
     factors = start
     for _ in range(iterations):
@@ -162,9 +145,7 @@ def _unit(left: Floats, right: Floats, dual: Floats) -> None:
     right[dead], dual[dead] = 0.0, 0.0
 
 
-LARGEST = 512
-"""Most rows or columns of a picture."""
-
+LARGEST = 512  # most rows or columns of a picture
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm")
 
 
@@ -176,21 +157,9 @@ def sample_pictures() -> list[str]:
 def load_picture(source: Any) -> Floats:
     """Return the grey picture in a file, or an array checked in the same way.
 
-    Parameters
-    ----------
-    source : path, name or array_like
-        One of `sample_pictures`, an image file (colours become their luminance), a matrix file, or numbers (rows, columns).
-
-    Returns
-    -------
-    array, (rows, columns)
-        From 0 to 1, the largest entry being 1.
-
-    Raises
-    ------
-    InputError
-        As `load_matrix`; a file that is no image; a negative entry; no entry but zeros; more than `LARGEST` rows or
-        columns.
+    `source`: one of `sample_pictures`, an image file (colours become their luminance), a matrix file, or numbers (rows,
+    columns). Result (rows, columns): from 0 to 1, the largest entry being 1. Raises `InputError`: as `load_matrix`; a
+    file that is no image; a negative entry; no entry but zeros; more than `LARGEST` rows or columns.
     """
     name = str(source) if isinstance(source, (str, Path)) else "the picture"
     if isinstance(source, str) and source in sample_pictures():
@@ -227,24 +196,18 @@ def _samples() -> Path:
 
 
 MOST_RANKS, LARGEST_RANK = 8, 64
-
-STEP_BITS = 12
-"""Bits of a solve by the projected method."""
+STEP_BITS = 12  # bits of a solve by the projected method
 
 ITERATIONS = Table(
     "iterations",
     (
-        Column("rank", dtype="u4"),
-        Column("iteration", dtype="u4"),
+        Column("rank", dtype="u4"), Column("iteration", dtype="u4"),
         Column("error", description="|V - W H| / |V| of the factors found on the chip", digital=1e-6),
         Column("digital_error", description="the same in float64, from the same start", digital=1e-6),
         Column("peak_ratio", "dB", description="peak signal-to-noise ratio of the product", digital=1e-6),
     ),
-    signal="error",
-    axis="iteration",
-    series="rank",
-    title="Error of the product",
-)
+    signal="error", axis="iteration", series="rank", title="Error of the product",
+)  # fmt: skip
 RANKS = Table(
     "ranks",
     (
@@ -254,10 +217,8 @@ RANKS = Table(
         Column("least_error", description="of any product of this rank: singular values", digital=1e-9),
         Column("numbers", dtype="u4", description="entries of both factors"),
     ),
-    signal="error",
-    axis="rank",
-    title="Error by rank",
-)
+    signal="error", axis="rank", title="Error by rank",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -292,16 +253,10 @@ class Factorisation(Application):
         rows, columns = map(np.arange, given.picture.shape)
         maps = [
             Map("picture", "", rows, columns, title="the picture", images=1),
-            Map(
-                "start",
-                "",
-                rows,
-                columns,
-                title="product of the random factors of the largest rank",
-                images=1,
-            ),
+            Map("start", "", rows, columns, title="product of the random factors of the largest rank",
+                images=1),
             *(Map(one, "", rows, columns, images=1) for one in names),
-        ]
+        ]  # fmt: skip
         largest = given.ranks[-1]
         arrays = (
             Array("left", np.full((len(rows), largest), np.nan), description="W of the largest rank"),
@@ -329,8 +284,7 @@ class Factorisation(Application):
 
     def run_title(self) -> str:
         """Return the name of the picture."""
-        name = Path(self.picture).name if isinstance(self.picture, (str, Path)) else "a picture"
-        return f"Factorisation of {name}"
+        return f"Factorisation of {name_of(self.picture, 'a picture')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Factorise with every rank on the chip and in float64, from the same start."""
@@ -348,21 +302,12 @@ class Factorisation(Application):
         stream.set_array("left", factors.left)
         stream.set_array("right", factors.right)
         picture, largest = given.picture, given.ranks[-1]
-        return ApplicationResult.of(
-            {
-                "rows": picture.shape[0],
-                "columns": picture.shape[1],
-                "rank": largest,
-                "error": found[0],
-                "digital_error": found[1],
-                "least_error": least_error(picture, largest),
-                "worst_ratio": worst,
-                "peak_ratio": (peak_ratio(picture, factors.product), "dB"),
-                "compression": picture.size / (largest * sum(picture.shape)),
-                "method": self.method,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "rows": picture.shape[0], "columns": picture.shape[1], "rank": largest, "error": found[0],
+            "digital_error": found[1], "least_error": least_error(picture, largest), "worst_ratio": worst,
+            "peak_ratio": (peak_ratio(picture, factors.product), "dB"),
+            "compression": picture.size / (largest * sum(picture.shape)), "method": self.method, **costs,
+        })  # fmt: skip
 
     def _factorised(
         self, picture: Floats, rank: int, chip: MatrixHolder, bench: Bench, stream: Stream
@@ -394,25 +339,17 @@ class Factorisation(Application):
         for iteration, (found, exact) in enumerate(zip(on_chip, digital, strict=True), 1):
             errors = relative_error(picture, found.product), relative_error(picture, exact.product)
             stream.record(
-                "iterations",
-                rank=rank,
-                iteration=iteration,
-                error=errors[0],
-                digital_error=errors[1],
+                "iterations", rank=rank, iteration=iteration, error=errors[0], digital_error=errors[1],
                 peak_ratio=peak_ratio(picture, found.product),
-            )
+            )  # fmt: skip
             stream.progress(f"rank {rank}", iteration, settings[0], error=errors[0])
         chip.beside.digital["beside"] += settings[0] * multiplications(picture.shape, rank)
         stream.snapshot(f"rank_{rank}_chip", starts[0].product, bench.now())
         stream.snapshot(f"rank_{rank}_digital", starts[1].product, bench.now())
         stream.record(
-            "ranks",
-            rank=rank,
-            error=errors[0],
-            digital_error=errors[1],
-            least_error=least_error(picture, rank),
-            numbers=rank * sum(picture.shape),
-        )
+            "ranks", rank=rank, error=errors[0], digital_error=errors[1],
+            least_error=least_error(picture, rank), numbers=rank * sum(picture.shape),
+        )  # fmt: skip
         return starts[0], errors
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
@@ -431,10 +368,7 @@ def _digital(matrix: Floats) -> Operator:
 def _ranks(given: Any, picture: Floats) -> tuple[int, ...]:
     """Return the ranks in ascending order.
 
-    Raises
-    ------
-    InputError
-        For what is no rank, too many of them, and more than the picture has.
+    Raises `InputError`: for what is no rank, too many of them, and more than the picture has.
     """
     texts = [one.strip() for one in str(given).split(",") if one.strip()]
     if not texts or not all(one.isdecimal() and int(one) > 0 for one in texts):

@@ -23,23 +23,13 @@ from mho.procedures.equations import DirectSolve
 
 @dataclass(frozen=True)
 class Design:
-    """Standardised columns of a table, and how they came about.
+    """Standardised columns of a table, and how they came about."""
 
-    Attributes
-    ----------
-    columns : (m, p) array
-        Z: each column has mean 0 and variance 1.
-    means, scales : (p,) arrays
-        Mean and standard deviation of each column as given.
-    target : (m,) array
-        The explained column less its mean.
-    target_mean : float
-    """
-
-    columns: Floats
+    columns: Floats  # (m, p): Z: each column has mean 0 and variance 1
+    # means, scales: (p,): mean and standard deviation of each column as given
     means: Floats
     scales: Floats
-    target: Floats
+    target: Floats  # (m,): the explained column less its mean
     target_mean: float
 
     @property
@@ -56,32 +46,15 @@ class Design:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """A fitted linear model in the units of the table.
+    """A fitted linear model in the units of the table."""
 
-    Attributes
-    ----------
-    weights : (p,) array
-        Of the standardised columns.
-    coefficients : (p + 1,) array
-        The intercept, then one a column as given.
-    errors : (p + 1,) array
-        Their standard errors.
-    predictions : (m,) array
-    left_out : (m,) array
-        What each row is predicted without it.
-    deviation : float
-        Standard deviation of the residuals.
-    determination : float
-        R^2.
-    """
-
-    weights: Floats
-    coefficients: Floats
-    errors: Floats
-    predictions: Floats
-    left_out: Floats
-    deviation: float
-    determination: float
+    weights: Floats  # (p,): of the standardised columns
+    coefficients: Floats  # (p + 1,): the intercept, then one a column as given
+    errors: Floats  # (p + 1,): their standard errors
+    predictions: Floats  # (m,)
+    left_out: Floats  # (m,): what each row is predicted without it
+    deviation: float  # standard deviation of the residuals
+    determination: float  # R^2
 
 
 def standardised(values: Floats, observed: Floats) -> Design:
@@ -109,19 +82,11 @@ def augmented_system(design: Design, penalty: float, scale: float = 1.0) -> tupl
     Sun, Pedretti, Bricalli, Ielmini, Science Advances 6, eaay2378 (2020): two arrays hold X, and the identity is the
     feedback resistors of the amplifiers between them. The sign of X^T keeps every eigenvalue to the right of zero.
 
-    Parameters
-    ----------
-    scale : float
-        s, of the resistors over the unit of conductance; `best_scale` makes the condition number least.
+    `scale`: s, of the resistors over the unit of conductance; `best_scale` makes the condition number least.
     """
     rows, columns = design.columns.shape
     held = design.columns / np.sqrt(rows)
-    matrix = np.block(
-        [
-            [scale * np.eye(rows), held],
-            [-held.T, penalty / (rows * scale) * np.eye(columns)],
-        ]
-    )
+    matrix = np.block([[scale * np.eye(rows), held], [-held.T, penalty / (rows * scale) * np.eye(columns)]])
     rhs = np.zeros((rows + columns, 1 + columns))
     rhs[:rows, 0] = design.target / np.sqrt(rows)
     rhs[rows:, 1:] = np.eye(columns) / scale
@@ -156,13 +121,8 @@ def fit_by_qr(rows: int, columns: int) -> DirectSolve:
 def fit_of(design: Design, answers: Floats, penalty: float) -> LinearFit:
     """Return the model of solved equations.
 
-    Parameters
-    ----------
-    answers : (p, 1 + p) array
-        The weights, and the inverse of the normal matrix.
+    `answers` (p, 1 + p): the weights, and the inverse of the normal matrix.
 
-    Notes
-    -----
     With a penalty the errors are those of the ridge estimator, sigma^2 G^-1 (Z^T Z) G^-1, and the degrees of freedom of the
     residuals m - 1 - trace(Z G^-1 Z^T).
     """
@@ -185,14 +145,10 @@ def fit_of(design: Design, answers: Floats, penalty: float) -> LinearFit:
         alone = residual / np.where(remaining > 1e-9, remaining, np.nan)
         errors = np.sqrt(np.where(variances >= 0.0, variances, np.nan))
     return LinearFit(
-        weights,
-        np.array([intercept, *slopes]),
-        errors,
-        fitted + design.target_mean,
-        design.target + design.target_mean - alone,
-        deviation,
+        weights, np.array([intercept, *slopes]), errors, fitted + design.target_mean,
+        design.target + design.target_mean - alone, deviation,
         float(1.0 - residual @ residual / (design.target @ design.target)),
-    )
+    )  # fmt: skip
 
 
 def digital_answers(design: Design, penalty: float) -> Floats:

@@ -30,51 +30,27 @@ MOST_HALVINGS = 30
 
 @dataclass(frozen=True)
 class LogisticStep:
-    """One step of Newton's method.
+    """One step of Newton's method."""
 
-    Attributes
-    ----------
-    loss : float
-        Mean negative log likelihood with the penalty, after the step.
-    gradient : float
-        Length of the gradient after the step.
-    length : float
-        t, the share of the step that was taken; 0 where no share of it lowers the loss.
-    weights : (p + 1,) array
-        After the step.
-    """
-
-    loss: float
-    gradient: float
-    length: float
-    weights: Floats
+    loss: float  # mean negative log likelihood with the penalty, after the step
+    gradient: float  # length of the gradient after the step
+    length: float  # t, the share of the step that was taken; 0 where no share of it lowers the loss
+    weights: Floats  # (p + 1,): after the step
 
 
 @dataclass(frozen=True)
 class LogisticFit:
-    """A fitted logistic model.
+    """A fitted logistic model."""
 
-    Attributes
-    ----------
-    weights : (p + 1,) array
-        The intercept, then one a standardised column.
-    coefficients, errors : (p + 1,) arrays
-        In the units of the table, and their standard errors.
-    scores, probabilities : (m,) arrays
-        D w, and the probability of the second class.
-    accuracy : float
-        Share of the rows whose class is the more probable one.
-    deviance : float
-        Twice the negative log likelihood, without the penalty.
-    """
-
-    weights: Floats
+    weights: Floats  # (p + 1,): the intercept, then one a standardised column
+    # coefficients, errors: (p + 1,): in the units of the table, and their standard errors
     coefficients: Floats
     errors: Floats
+    # scores, probabilities: (m,): D w, and the probability of the second class
     scores: Floats
     probabilities: Floats
-    accuracy: float
-    deviance: float
+    accuracy: float  # share of the rows whose class is the more probable one
+    deviance: float  # twice the negative log likelihood, without the penalty
 
 
 def with_ones(design: Design) -> Floats:
@@ -113,10 +89,7 @@ def newton(
 ) -> list[LogisticStep]:
     """Return the steps from w = 0 until the gradient is at most `tolerance`, or no share of a step lowers the loss.
 
-    Parameters
-    ----------
-    solve : callable
-        (H, g) -> about H^-1 g.
+    `solve`: (H, g) -> about H^-1 g.
     """
     weights = np.zeros(columns.shape[1])
     before = loss(columns, observed, weights, penalty)
@@ -167,12 +140,7 @@ def preconditioned_step(
     The preconditioner is one step of INV of another matrix, neither symmetric nor the same twice, which conjugate gradients
     do not bear on noisy cells.
 
-    Parameters
-    ----------
-    tolerance : float
-        Of the residual, relative to g.
-    most : int
-        Calls of `precondition` at most.
+    `tolerance`: of the residual, relative to g; `most`: calls of `precondition` at most.
     """
     goal = tolerance * float(np.linalg.norm(rhs))
     solution, left, cycles = np.zeros_like(rhs), 1.0, 0
@@ -192,13 +160,7 @@ def preconditioned_step(
 def fit_of(design: Design, observed: Floats, weights: Floats, inverse: Floats) -> LogisticFit:
     """Return the model of fitted weights.
 
-    Parameters
-    ----------
-    observed : (m,) array
-        0 and 1.
-    weights : (p + 1,) array
-    inverse : (p + 1, p + 1) array
-        Of the Hessian at these weights.
+    `observed` (m,): 0 and 1; `weights` (p + 1,); `inverse` (p + 1, p + 1): of the Hessian at these weights.
     """
     columns = with_ones(design)
     scores = columns @ weights
@@ -209,14 +171,10 @@ def fit_of(design: Design, observed: Floats, weights: Floats, inverse: Floats) -
     variances = np.diag(back @ ((inverse + inverse.T) / 2.0) @ back.T)[:size] / len(observed)
     chance = probabilities(scores)
     return LogisticFit(
-        weights,
-        back @ weights,
-        np.sqrt(np.where(variances >= 0.0, variances, np.nan)),
-        scores,
-        chance,
+        weights, back @ weights, np.sqrt(np.where(variances >= 0.0, variances, np.nan)), scores, chance,
         float(np.mean((chance > 0.5) == (observed > 0.5))),
         float(2.0 * np.sum(np.logaddexp(0.0, scores) - observed * scores)),
-    )
+    )  # fmt: skip
 
 
 def separating(columns: Floats, observed: Floats) -> bool:

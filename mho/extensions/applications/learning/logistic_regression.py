@@ -9,7 +9,6 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.applications.application import MatrixHolder
-from mho.extensions.applications.comparison import relative_error, worst_error
 from mho.extensions.applications.learning.linear_model import Design
 from mho.extensions.applications.learning.logistic_model import (
     LogisticFit,
@@ -22,30 +21,24 @@ from mho.extensions.applications.learning.logistic_model import (
     with_ones,
 )
 from mho.extensions.applications.near_matrix import near_work, worth_of
+from mho.extensions.applications.outcome import relative_error, worst_error
 from mho.procedures import HeldMatrix, Stream
 from mho.procedures.equations import solve_directly
 
 HESSIANS = ("first", "each")
 
+# Bits of a Newton step: each step leaves that share of the error at least, and fewer bits take fewer cells
 STEP_BITS = 12
-"""Bits of a Newton step: each step leaves that share of the error at least, and fewer bits take fewer cells."""
-
 MOST_STEPS = 50
 MOST_DIRECTIONS = 100
-INEXACT = 1e-3
-"""Residual of a step by GCR, relative to the gradient."""
-
-FLAT = 1e-12
-"""Length of the digital gradient at the end."""
+INEXACT = 1e-3  # residual of a step by GCR, relative to the gradient
+FLAT = 1e-12  # length of the digital gradient at the end
 
 
 def digital_fit(design: Design, observed: Floats, penalty: float) -> list[LogisticStep]:
     """Return Newton's steps in float64.
 
-    Raises
-    ------
-    InputError
-        Where they do not converge.
+    Raises `InputError`: where they do not converge.
     """
     columns = with_ones(design)
     steps = newton(columns, observed, penalty, _solved, FLAT, MOST_STEPS)
@@ -60,14 +53,8 @@ def digital_fit(design: Design, observed: Floats, penalty: float) -> list[Logist
 class LogisticRegression:
     """A logistic fit by Newton's method, the steps solved on the chip.
 
-    Parameters
-    ----------
-    held : str
-        One of `HESSIANS`.
-    bits : int
-        The gradient is to fall to 2^-bits.
-    step_bits : int
-        Bits of each step, where each Hessian is held.
+    `held`: one of `HESSIANS`; `bits`: the gradient is to fall to 2^-bits; `step_bits`: bits of each step, where each
+    Hessian is held.
     """
 
     def __init__(self, chip: MatrixHolder, stream: Stream, held: str, bits: int, step_bits: int) -> None:
@@ -88,11 +75,9 @@ class LogisticRegression:
         self._chip.beside.digital["beside"] += multiplications(len(columns), len(weights), len(steps))
         exact = digital_fit(design, observed, penalty)
         digital = fit_of(
-            design,
-            observed,
-            exact[-1].weights,
+            design, observed, exact[-1].weights,
             _solved(hessian(columns, exact[-1].weights, penalty), np.eye(columns.shape[1])),
-        )
+        )  # fmt: skip
         self._record(penalty, steps, exact, observed, fit, digital)
         gradient = steps[-1].gradient if steps else np.inf
         if gradient > goal:
@@ -106,22 +91,16 @@ class LogisticRegression:
                 "WARNING",
             )
         return {
-            "penalty": penalty,
-            "hessian": self._held,
+            "penalty": penalty, "hessian": self._held,
             "relative_error": relative_error(fit.weights, digital.weights),
             "coefficients_error": worst_error(fit.coefficients, digital.coefficients),
-            "errors_error": worst_error(fit.errors, digital.errors),
-            "accuracy": fit.accuracy,
-            "digital_accuracy": digital.accuracy,
-            "deviance": fit.deviance,
-            "digital_deviance": digital.deviance,
-            "newton_steps": len(steps),
-            "digital_newton_steps": len(exact),
-            "gradient": gradient,
-            "unconverged_systems": self._unconverged,
-            "converged": gradient <= goal and not self._unconverged,
+            "errors_error": worst_error(fit.errors, digital.errors), "accuracy": fit.accuracy,
+            "digital_accuracy": digital.accuracy, "deviance": fit.deviance,
+            "digital_deviance": digital.deviance, "newton_steps": len(steps),
+            "digital_newton_steps": len(exact), "gradient": gradient,
+            "unconverged_systems": self._unconverged, "converged": gradient <= goal and not self._unconverged,
             "condition": float(np.linalg.cond(last)),
-        }
+        }  # fmt: skip
 
     def _solve(self, matrix: Floats, rhs: Floats) -> Floats:
         """Return about H^-1 g."""
@@ -159,31 +138,21 @@ class LogisticRegression:
         return step.solution
 
     def _record(
-        self,
-        penalty: float,
-        steps: list[LogisticStep],
-        exact: list[LogisticStep],
-        observed: Floats,
-        fit: LogisticFit,
-        digital: LogisticFit,
-    ) -> None:
+        self, penalty: float, steps: list[LogisticStep], exact: list[LogisticStep], observed: Floats,
+        fit: LogisticFit, digital: LogisticFit,
+    ) -> None:  # fmt: skip
         one_step = steps[0].weights if steps else np.zeros(len(fit.weights))
         for number, step in enumerate(steps):
             self._stream.record(
-                "newton",
-                step=number + 1,
-                gradient=step.gradient,
-                digital_gradient=exact[number].gradient if number < len(exact) else np.nan,
-                loss=step.loss,
-                length=step.length,
-                relative_error=relative_error(step.weights, digital.weights),
+                "newton", step=number + 1, gradient=step.gradient,
+                digital_gradient=exact[number].gradient if number < len(exact) else np.nan, loss=step.loss,
+                length=step.length, relative_error=relative_error(step.weights, digital.weights),
                 inversions=self._after[number],
-            )
+            )  # fmt: skip
         count = len(fit.weights)
         numbers = {"penalty": np.full(count, penalty), "column": np.arange(count)}
         self._stream.record_block(
-            "weights",
-            numbers | {"one_step": one_step, "weight": fit.weights, "digital": digital.weights},
+            "weights", numbers | {"one_step": one_step, "weight": fit.weights, "digital": digital.weights}
         )
         self._stream.record_block(
             "coefficients",
@@ -199,13 +168,10 @@ class LogisticRegression:
         self._stream.record_block(
             "probabilities",
             {
-                "row": order,
-                "score": fit.scores[order],
-                "observed": observed[order],
-                "probability": fit.probabilities[order],
-                "digital": digital.probabilities[order],
+                "row": order, "score": fit.scores[order], "observed": observed[order],
+                "probability": fit.probabilities[order], "digital": digital.probabilities[order],
             },
-        )
+        )  # fmt: skip
 
 
 def _solved(matrix: Floats, rhs: Floats) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,60 +11,39 @@ from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.comparison import relative_error, say_unconverged
 from mho.extensions.applications.learning.linear_model import inverse_by_qr, singular_values, standardised
 from mho.extensions.applications.learning.tables import load_regressors, sample_tables
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, name_of, relative_error, say_unconverged
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Solve, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, ReferenceLine, Table
 
-DEPENDENT = 1e7
-"""Condition number from which on rows or columns count as combinations of the others."""
+DEPENDENT = 1e7  # condition number from which on rows or columns count as combinations of the others
 
+# Columns of a sample that hardly depend on one another, in use where none are given; of other samples all but
+# the last
 COLUMNS = {"longley": "gnp, unemployed, armed_forces"}
-"""Columns of a sample that hardly depend on one another, in use where none are given; of other samples all but the last."""
-
 CYCLES = Table(
     "cycles",
     (
         Column("cycle", dtype="u4"),
-        Column(
-            "relative_error",
-            description="of all entries to float64, published loop, line search",
-            digital=1e-6,
-        ),
+        Column("relative_error", description="of all entries to float64, published loop, line search",
+               digital=1e-6),
     ),
-    signal="relative_error",
-    axis="cycle",
-    title="Refinement of the pseudo-inverse",
-)
+    signal="relative_error", axis="cycle", title="Refinement of the pseudo-inverse",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Rectangular:
-    """A matrix X, and the loop that has its pseudo-inverse as answers.
+    """A matrix X, and the loop that has its pseudo-inverse as answers."""
 
-    Attributes
-    ----------
-    tall : (m, n) array
-        X or its transpose, m >= n, over `size`.
-    wide : bool
-        Whether X is the transpose.
-    size : float
-        Largest singular value of X.
-    matrix : (m + n, m + n) array
-    rhs : (m + n, m) array
-    digital : array
-        X^+ in float64.
-    """
-
-    tall: Floats
-    wide: bool
-    size: float
-    matrix: Floats
-    rhs: Floats
-    digital: Floats
+    tall: Floats  # (m, n): X or its transpose, m >= n, over `size`
+    wide: bool  # whether X is the transpose
+    size: float  # largest singular value of X
+    matrix: Floats  # (m + n, m + n)
+    rhs: Floats  # (m + n, m)
+    digital: Floats  # X^+ in float64
 
     @property
     def condition(self) -> float:
@@ -98,9 +76,8 @@ class PseudoInverse(Application):
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
     features = Parameter("Columns of a sample table, separated by commas, well-conditioned ones unless given")
-    cycles = IntegerParameter(
-        "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=16
-    )
+    cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
+                              default=16)  # fmt: skip
 
     def check(self) -> Rectangular:
         """Read the matrix, and refuse one whose rank is below its smaller side."""
@@ -167,8 +144,7 @@ class PseudoInverse(Application):
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
-        name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
-        return f"Pseudo-inverse of {name}"
+        return f"Pseudo-inverse of {name_of(self.matrix, 'a matrix')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the loop, answer all unit vectors in one step, over the cycles, and refined."""
@@ -188,18 +164,11 @@ class PseudoInverse(Application):
         one_step, refined = given.answer(loop.each[0]), given.answer(answers.solutions)
         for name, image in (("one_step", one_step), ("refined", refined), ("digital", given.digital)):
             stream.snapshot(name, image, bench.now())
-        return ApplicationResult.of(
-            {
-                "rows": given.digital.shape[1],
-                "columns": given.digital.shape[0],
-                "condition_of_matrix": given.condition,
-                "condition": float(np.linalg.cond(given.matrix)),
-                "relative_error": relative_error(refined, given.digital),
-                "one_step_error": relative_error(one_step, given.digital),
-                "cycles": int(answers.cycles.max()),
-                "residual": float(answers.residuals.max()),
-                "converged": bool(answers.converged.all()),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "rows": given.digital.shape[1], "columns": given.digital.shape[0],
+            "condition_of_matrix": given.condition, "condition": float(np.linalg.cond(given.matrix)),
+            "relative_error": relative_error(refined, given.digital),
+            "one_step_error": relative_error(one_step, given.digital), "cycles": int(answers.cycles.max()),
+            "residual": float(answers.residuals.max()), "converged": bool(answers.converged.all()),
+            "encoding": encoding, **costs,
+        })  # fmt: skip

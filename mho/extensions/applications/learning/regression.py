@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +12,6 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
-from mho.extensions.applications.comparison import relative_error, say_unconverged, worst_error
-from mho.extensions.applications.conclusions import beside_digital, concluded
 from mho.extensions.applications.learning.linear_model import (
     Design,
     LinearFit,
@@ -36,7 +33,16 @@ from mho.extensions.applications.learning.logistic_regression import (
     digital_fit,
 )
 from mho.extensions.applications.learning.tables import Regressors, load_regressors
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import (
+    ApplicationResult,
+    beside_digital,
+    concluded,
+    is_blank,
+    name_of,
+    relative_error,
+    say_unconverged,
+    worst_error,
+)
 from mho.instruments import Bench
 from mho.procedures import (
     HeldMatrix,
@@ -76,29 +82,22 @@ def gcr_cycles(held: HeldMatrix, rhs: Floats, cycles: int, bits: int) -> Iterato
         yield cycle.solution
 
 
+# Relative tolerance of what digital and refined fits find, whose last digits differ from processor to
+# processor
 DIGITAL = 1e-6
-"""Relative tolerance of what digital and refined fits find, whose last digits differ from processor to processor."""
-
 CYCLES = Table(
     "cycles",
     (
-        Column("penalty"),
-        Column("cycle", dtype="u4"),
+        Column("penalty"), Column("cycle", dtype="u4"),
         Column(
             "published",
             description="error of all weights to the digital ones, by the published loop with a line search",
         ),
-        Column(
-            "gcr",
-            description="the same by GCR around the same INV and MVM; NaN after its end",
-            digital=DIGITAL,
-        ),
+        Column("gcr", description="the same by GCR around the same INV and MVM; NaN after its end",
+               digital=DIGITAL),
     ),
-    signal="gcr",
-    axis="cycle",
-    series="penalty",
-    title="Refinement of the weights",
-)
+    signal="gcr", axis="cycle", series="penalty", title="Refinement of the weights",
+)  # fmt: skip
 
 TRACE = Table(
     "trace",
@@ -135,27 +134,18 @@ NEWTON = Table(
     "newton",
     (
         Column("step", dtype="u4"),
-        Column(
-            "gradient",
-            description="length of the gradient of the mean loss after the step, on the chip",
-            digital=DIGITAL,
-        ),
-        Column(
-            "digital_gradient",
-            description="the same of Newton's method in float64; NaN after its end",
-            digital=1e-2,
-        ),
+        Column("gradient", description="length of the gradient of the mean loss after the step, on the chip",
+               digital=DIGITAL),
+        Column("digital_gradient", description="the same of Newton's method in float64; NaN after its end",
+               digital=1e-2),
         Column("loss", description="mean negative log likelihood with the penalty", digital=DIGITAL),
         Column("length", description="share of the step that was taken"),
-        Column(
-            "relative_error", description="of all weights, to the digital ones at their end", digital=DIGITAL
-        ),
+        Column("relative_error", description="of all weights, to the digital ones at their end",
+               digital=DIGITAL),
         Column("inversions", dtype="u8", description="steps of INV so far"),
     ),
-    signal="gradient",
-    axis="step",
-    title="Newton's method",
-)
+    signal="gradient", axis="step", title="Newton's method",
+)  # fmt: skip
 
 PROBABILITIES = Table(
     "probabilities",
@@ -166,10 +156,8 @@ PROBABILITIES = Table(
         Column("probability", description="of the second class", digital=DIGITAL),
         Column("digital", description="the same in float64", digital=DIGITAL),
     ),
-    signal="probability",
-    axis="score",
-    title="Probabilities",
-)
+    signal="probability", axis="score", title="Probabilities",
+)  # fmt: skip
 
 
 def weights_table(data: Regressors) -> Table:
@@ -177,20 +165,14 @@ def weights_table(data: Regressors) -> Table:
     return Table(
         "weights",
         (
-            Column("penalty"),
-            column_number(data),
-            Column(
-                "one_step",
-                description="weight of the standardised column by one step of INV",
-                digital=DIGITAL,
-            ),
+            Column("penalty"), column_number(data),
+            Column("one_step", description="weight of the standardised column by one step of INV",
+                   digital=DIGITAL),
             Column("weight", description="weight of the standardised column, refined", digital=DIGITAL),
             Column("digital", description="the same in float64", digital=DIGITAL),
         ),
-        signal="weight",
-        axis="column",
-        title="Weights of the standardised columns",
-    )
+        signal="weight", axis="column", title="Weights of the standardised columns",
+    )  # fmt: skip
 
 
 def coefficients_table(data: Regressors) -> Table:
@@ -198,19 +180,15 @@ def coefficients_table(data: Regressors) -> Table:
     return Table(
         "coefficients",
         (
-            Column("penalty"),
-            column_number(data),
+            Column("penalty"), column_number(data),
             Column("coefficient", description="in the units of the table", digital=DIGITAL),
             Column("error", description="standard error of the coefficient", digital=DIGITAL),
-            Column(
-                "digital_coefficient", description="in the units of the table, in float64", digital=DIGITAL
-            ),
+            Column("digital_coefficient", description="in the units of the table, in float64",
+                   digital=DIGITAL),
             Column("digital_error", description="its standard error in float64", digital=DIGITAL),
         ),
-        signal="coefficient",
-        axis="column",
-        title="Coefficients",
-    )
+        signal="coefficient", axis="column", title="Coefficients",
+    )  # fmt: skip
 
 
 def column_number(data: Regressors) -> Column:
@@ -223,27 +201,13 @@ def linear_figures(bits: int, penalties: int) -> tuple[Figure, ...]:
     """Return predictions, weights and refinement of a linear or ridge regression; of several penalties their trace."""
     asked = ReferenceLine(2.0**-bits, label=f"{bits} bits")
     common = (
-        Figure(
-            "predictions",
-            kind="scatter",
-            table="predictions",
-            x="observed",
-            y=("one_step", "left_out", "predicted"),
-            lines=(IDENTITY,),
-            title="Predictions over the truth, both less the mean",
-        ),
-        Figure(
-            "convergence",
-            table="cycles",
-            x="cycle",
-            y=("published", "gcr") if penalties == 1 else "gcr",
-            by="penalty" if penalties > 1 else (),
-            y_scale="log",
-            start=(0.0, 1.0),
-            lines=(asked,),
-            title="Error of the weights over the cycles",
-        ),
-    )
+        Figure("predictions", kind="scatter", table="predictions", x="observed",
+               y=("one_step", "left_out", "predicted"), lines=(IDENTITY,),
+               title="Predictions over the truth, both less the mean"),
+        Figure("convergence", table="cycles", x="cycle", y=("published", "gcr") if penalties == 1 else "gcr",
+               by="penalty" if penalties > 1 else (), y_scale="log", start=(0.0, 1.0), lines=(asked,),
+               title="Error of the weights over the cycles"),
+    )  # fmt: skip
     if penalties == 1:
         weights = Figure("weights", kind="scatter", table="weights", x="column",
                          y=("one_step", "weight", "digital"), title="Weights of the standardised columns")  # fmt: skip
@@ -286,13 +250,7 @@ def system_of(circuit: str, design: Design, penalty: float) -> tuple[Floats, Flo
 class LinearRegression:
     """Fits of one design with several penalties, each matrix held on the chip.
 
-    Parameters
-    ----------
-    circuit : str
-        One of `CIRCUITS`.
-    bits : int
-    cycles : int
-        Of the published loop, recorded for the weights.
+    `circuit`: one of `CIRCUITS`; `cycles`: of the published loop, recorded for the weights.
     """
 
     def __init__(self, chip: MatrixHolder, stream: Stream, circuit: str, bits: int, cycles: int) -> None:
@@ -333,34 +291,21 @@ class LinearRegression:
         condition = float(np.linalg.cond(matrix))
         cycles = int(answers.cycles.max())
         self._stream.record(
-            "trace",
-            penalty=penalty,
-            left_out_error=_left_out_error(fit, observed),
-            digital_left_out_error=_left_out_error(digital, observed),
-            relative_error=weights_error,
-            one_step_error=one_step_error,
-            condition=condition,
-            cycles=cycles,
-        )
+            "trace", penalty=penalty, left_out_error=_left_out_error(fit, observed),
+            digital_left_out_error=_left_out_error(digital, observed), relative_error=weights_error,
+            one_step_error=one_step_error, condition=condition, cycles=cycles,
+        )  # fmt: skip
         result = {
-            "penalty": penalty,
-            "circuit": self._circuit,
-            "relative_error": weights_error,
+            "penalty": penalty, "circuit": self._circuit, "relative_error": weights_error,
             "one_step_error": one_step_error,
             "coefficients_error": worst_error(fit.coefficients, digital.coefficients),
-            "errors_error": worst_error(fit.errors, digital.errors),
-            "determination": fit.determination,
+            "errors_error": worst_error(fit.errors, digital.errors), "determination": fit.determination,
             "digital_determination": digital.determination,
-            "one_step_determination": _determination(design, one_step),
-            "deviation": fit.deviation,
-            "left_out_error": _left_out_error(fit, observed),
-            "condition": condition,
-            "cycles": cycles,
-            "bits": (float(np.min(answers.bits)), "bit"),
-            "residual": float(answers.residuals.max()),
-            "converged": bool(answers.converged.all()),
-            "encoding": held.summary()["encoding"],
-        }
+            "one_step_determination": _determination(design, one_step), "deviation": fit.deviation,
+            "left_out_error": _left_out_error(fit, observed), "condition": condition, "cycles": cycles,
+            "bits": (float(np.min(answers.bits)), "bit"), "residual": float(answers.residuals.max()),
+            "converged": bool(answers.converged.all()), "encoding": held.summary()["encoding"],
+        }  # fmt: skip
         predictions = {
             "one_step": design.columns @ one_step,
             "predicted": fit.predictions - design.target_mean,
@@ -385,12 +330,9 @@ class LinearRegression:
         by_gcr = [found[-size:] for found in gcr_cycles(held, rhs, self._cycles, self._bits)]
         for number, (one, other) in enumerate(zip_longest(published, by_gcr), 1):
             self._stream.record(
-                "cycles",
-                penalty=penalty,
-                cycle=number,
-                published=relative_error(one, exact),
+                "cycles", penalty=penalty, cycle=number, published=relative_error(one, exact),
                 gcr=np.nan if other is None else relative_error(other, exact),
-            )
+            )  # fmt: skip
         return published[0]
 
     def _record_fit(self, penalty: float, one_step: Floats, fit: LinearFit, digital: LinearFit) -> None:
@@ -398,24 +340,18 @@ class LinearRegression:
         self._stream.record_block(
             "weights",
             {
-                "penalty": np.full(count, penalty),
-                "column": np.arange(1, count + 1),
-                "one_step": one_step,
-                "weight": fit.weights,
-                "digital": digital.weights,
+                "penalty": np.full(count, penalty), "column": np.arange(1, count + 1), "one_step": one_step,
+                "weight": fit.weights, "digital": digital.weights,
             },
-        )
+        )  # fmt: skip
         self._stream.record_block(
             "coefficients",
             {
-                "penalty": np.full(count + 1, penalty),
-                "column": np.arange(count + 1),
-                "coefficient": fit.coefficients,
-                "error": fit.errors,
-                "digital_coefficient": digital.coefficients,
-                "digital_error": digital.errors,
+                "penalty": np.full(count + 1, penalty), "column": np.arange(count + 1),
+                "coefficient": fit.coefficients, "error": fit.errors,
+                "digital_coefficient": digital.coefficients, "digital_error": digital.errors,
             },
-        )
+        )  # fmt: skip
 
 
 def _left_out_error(fit: LinearFit, observed: Floats) -> float:
@@ -429,16 +365,12 @@ def _determination(design: Design, weights: Floats) -> float:
 
 
 KINDS = ("linear", "ridge", "logistic")
-
-SAMPLES = {"linear": "longley", "ridge": "longley", "logistic": "iris"}
-"""Tables where none is given."""
-
+SAMPLES = {"linear": "longley", "ridge": "longley", "logistic": "iris"}  # tables where none is given
 RIDGE_PENALTIES = "0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10"
-
 MOST_PENALTIES = 32
 
+# Condition number of the columns from which on some count as combinations of the others: its square is 2^46
 DEPENDENT = 1e7
-"""Condition number of the columns from which on some count as combinations of the others: its square is 2^46."""
 
 
 @dataclass(frozen=True)
@@ -463,15 +395,12 @@ class Regression(Application):
     penalty = Parameter(
         "Penalty on squared weights of standardised columns, one or several separated by commas"
     )
-    circuit = ListParameter(
-        "Circuit of linear and ridge regression", choices=list(CIRCUITS), default="normal"
-    )
-    hessian = ListParameter(
-        "Hessian of logistic regression that is held", choices=list(HESSIANS), default="first"
-    )
-    cycles = IntegerParameter(
-        "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=20
-    )
+    circuit = ListParameter("Circuit of linear and ridge regression", choices=list(CIRCUITS),
+                            default="normal")  # fmt: skip
+    hessian = ListParameter("Hessian of logistic regression that is held", choices=list(HESSIANS),
+                            default="first")  # fmt: skip
+    cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
+                              default=20)  # fmt: skip
 
     def check(self) -> RegressionTask:
         """Read the table, and refuse one that does not determine the model."""
@@ -504,12 +433,9 @@ class Regression(Application):
         columns = Array("columns", task.design.columns, description="standardised columns", digital=1e-12)
         if self.kind == "logistic":
             return Layout(
-                (*fitted, NEWTON, PROBABILITIES),
-                (),
-                (columns,),
-                default="probabilities",
+                (*fitted, NEWTON, PROBABILITIES), (), (columns,), default="probabilities",
                 figures=LOGISTIC_FIGURES,
-            )
+            )  # fmt: skip
         figures = linear_figures(int(self.bits), len(task.penalties))
         return Layout(
             (*fitted, CYCLES, TRACE, PREDICTIONS), (), (columns,), default="predictions", figures=figures
@@ -535,8 +461,7 @@ class Regression(Application):
     def run_title(self) -> str:
         """Return the kind and the name of the table."""
         source = SAMPLES[self.kind] if self.table is None or self.table == "" else self.table
-        name = Path(source).name if isinstance(source, (str, Path)) else "a table"
-        return f"{str(self.kind).capitalize()} regression of {name}"
+        return f"{str(self.kind).capitalize()} regression of {name_of(source, 'a table')}"
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Fit on the chip, compare with the digital fit, record."""
@@ -578,7 +503,7 @@ class Regression(Application):
 
 def _penalties(given: Any, kind: str) -> tuple[float, ...]:
     """Return the penalties in ascending order."""
-    if given is None or (isinstance(given, str) and not given.strip()):
+    if is_blank(given):
         given = RIDGE_PENALTIES if kind == "ridge" else "0"
     texts = [one.strip() for one in str(given).split(",") if one.strip()]
     try:

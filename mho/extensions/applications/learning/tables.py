@@ -18,29 +18,14 @@ from mho.extensions.applications.named_columns import column_of_numbers, columns
 
 @dataclass(frozen=True)
 class Regressors:
-    """What explains, and what is explained.
+    """What explains, and what is explained."""
 
-    Attributes
-    ----------
-    name : str
-        Of the table.
-    columns : tuple of str
-        Names of the explaining columns.
-    target : str
-        Name of the explained column.
-    values : (rows, columns) array
-    observed : (rows,) array
-        The target; of classes, 0 for the first and 1 for the second.
-    classes : tuple of str
-        The two classes in ascending order; empty where the target is a number.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    target: str
-    values: Floats
-    observed: Floats
-    classes: tuple[str, ...] = ()
+    name: str  # of the table
+    columns: tuple[str, ...]  # names of the explaining columns
+    target: str  # name of the explained column
+    values: Floats  # (rows, columns)
+    observed: Floats  # (rows,): the target; of classes, 0 for the first and 1 for the second
+    classes: tuple[str, ...] = ()  # the two classes in ascending order; empty where the target is a number
 
     @property
     def rows(self) -> int:
@@ -58,22 +43,11 @@ def load_regressors(
 ) -> Regressors:
     """Return a table as what explains and what is explained.
 
-    Parameters
-    ----------
-    source : path, name or mapping
-        A ``.csv`` or ``.npz`` file, one of `sample_tables`, or columns by name.
-    target : str
-        The explained column; the last one where none is given.
-    features : str
-        Names of the explaining columns, separated by commas; all others where none are given.
-    classes : bool
-        Whether the target is two classes, which numbers or words may name.
-
-    Raises
-    ------
-    InputError
-        For a file that is missing or no table; a column that is not there (the nearest are named), occurs twice, holds
-        words, NaN or infinity (the row), or one value only; other than two classes.
+    `source`: a ``.csv`` or ``.npz`` file, one of `sample_tables`, or columns by name. `target`: the explained column;
+    the last one where none is given. `features`: names of the explaining columns, separated by commas; all others where
+    none are given. `classes`: whether the target is two classes, which numbers or words may name. Raises `InputError`:
+    for a file that is missing or no table; a column that is not there (the nearest are named), occurs twice, holds
+    words, NaN or infinity (the row), or one value only; other than two classes.
     """
     name, table = _read(source)
     target = target.strip() or list(table)[-1]

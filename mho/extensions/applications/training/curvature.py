@@ -30,33 +30,21 @@ from numpy.typing import ArrayLike
 from mho.array_types import Floats
 from mho.extensions.applications.training.network import Passed, Weights, derivatives, fisher_roots
 
-Solve = Callable[[Floats], Floats]
-"""Takes right-hand sides (..., n, k) and returns about ``M^-1 rhs``."""
+Solve = Callable[[Floats], Floats]  # takes right-hand sides (..., n, k) and returns about ``M^-1 rhs``
 
+# Takes matrices, of each layer C and then G, and returns a `Solve` for each: on a chip it programs them
 Hold = Callable[[Sequence[Floats]], Sequence[Solve]]
-"""Takes matrices, of each layer C and then G, and returns a `Solve` for each: on a chip it programs them."""
-
+# Mean eigenvalue of a factor up to which it counts as none, and is shifted by 1: every output is certain
 VANISHED = 1e-30
-"""Mean eigenvalue of a factor up to which it counts as none, and is shifted by 1: every output is certain."""
 
 
 @dataclass(frozen=True)
 class KroneckerFactors:
-    """Kronecker factors of one layer.
+    """Kronecker factors of one layer."""
 
-    Attributes
-    ----------
-    mean : (..., n) array
-        m, of the inputs.
-    covariance : (..., n, n) array
-        C, of the inputs.
-    derivatives : (..., m, m) array
-        G, of the derivatives by the sums.
-    """
-
-    mean: Floats
-    covariance: Floats
-    derivatives: Floats
+    mean: Floats  # (..., n): m, of the inputs
+    covariance: Floats  # (..., n, n): C, of the inputs
+    derivatives: Floats  # (..., m, m): G, of the derivatives by the sums
 
     def shifts(self, damping: ArrayLike) -> tuple[Floats, Floats]:
         """Return shares of the mean eigenvalues of C and G, by which they are to be shifted; `damping` is d."""
@@ -79,12 +67,9 @@ def factors_of(weights: Weights, passed: Passed) -> tuple[KroneckerFactors, ...]
         centred = given - mean[..., None, :]
         of_classes = np.swapaxes(of_sums, -1, -2) @ of_sums
         found.append(
-            KroneckerFactors(
-                mean,
-                np.asarray(np.swapaxes(centred, -1, -2) @ centred / samples),
-                np.asarray(of_classes.sum(axis=0) / samples),
-            )
-        )
+            KroneckerFactors(mean, np.asarray(np.swapaxes(centred, -1, -2) @ centred / samples),
+                             np.asarray(of_classes.sum(axis=0) / samples)),
+        )  # fmt: skip
     return tuple(found)
 
 

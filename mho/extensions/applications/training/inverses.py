@@ -15,8 +15,8 @@ from mho.extensions.applications.training.curvature import Solve as Solves
 from mho.instruments import Bench
 from mho.procedures import HeldMatrix, Solve
 
+# Takes the number of a factor and its matrix, and returns about its inverse
 Invert = Callable[[int, Floats], Floats]
-"""Takes the number of a factor and its matrix, and returns about its inverse."""
 
 
 class KeptInverses:
@@ -24,11 +24,7 @@ class KeptInverses:
 
     Reprogramming cells is what takes time, energy and endurance: a factor that is still what it was stays.
 
-    Parameters
-    ----------
-    invert : callable
-    moved : float
-        Relative change of a matrix, in the Frobenius norm, above which it is inverted anew.
+    `moved`: relative change of a matrix, in the Frobenius norm, above which it is inverted anew.
     """
 
     def __init__(self, invert: Invert, moved: float) -> None:
@@ -69,37 +65,19 @@ def check_room(size: int, bench: Bench, cycles: int, bits: int) -> None:
 
 @dataclass(frozen=True)
 class ChipInverse:
-    """An inverse as the chip found it.
+    """An inverse as the chip found it."""
 
-    Attributes
-    ----------
-    inverse : (n, n) array
-        Symmetric.
-    error : float
-        Relative to the inverse in float64, Frobenius norm.
-    worst : float
-        Largest relative error of a direction: the spectral radius of I - X A, X being the inverse found. From 1 on a step
-        goes uphill along some direction, which few of the entries of X tell: it is one of large curvature.
-    condition : float
-        Of the matrix.
-    pulses : int
-        Programming it took.
-    digital_products : bool
-        Whether residuals were taken in float64.
-    settled : bool
-        False where the chip did not invert the matrix and the inverse is that of float64.
-    reason : str
-        Why it did not.
-    """
-
-    inverse: Floats
-    error: float
+    inverse: Floats  # (n, n): symmetric
+    error: float  # relative to the inverse in float64, Frobenius norm
+    # Largest relative error of a direction: the spectral radius of I - X A, X being the inverse found. From 1
+    # on a step goes uphill along some direction, which few of the entries of X tell: it is one of large
+    # curvature
     worst: float
-    condition: float
-    pulses: int
-    digital_products: bool
-    settled: bool = True
-    reason: str = ""
+    condition: float  # of the matrix
+    pulses: int  # programming it took
+    digital_products: bool  # whether residuals were taken in float64
+    settled: bool = True  # false where the chip did not invert the matrix and the inverse is that of float64
+    reason: str = ""  # why it did not
 
 
 def invert_on_chip(matrix: Floats, holder: MatrixHolder, cycles: int) -> ChipInverse:
@@ -109,10 +87,7 @@ def invert_on_chip(matrix: Floats, holder: MatrixHolder, cycles: int) -> ChipInv
     scaling gives (van der Sluis, Numer. Math. 14, 14 (1969)), and whose entries fill the range of the cells. The inverse is
     symmetric: the mean with the transpose has less of the noise.
 
-    Parameters
-    ----------
-    cycles : int
-        1 for a single step of INV, more for cycles of refinement.
+    `cycles`: 1 for a single step of INV, more for cycles of refinement.
     """
     exact: Floats = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     condition = float(np.linalg.cond(matrix))
@@ -124,13 +99,10 @@ def invert_on_chip(matrix: Floats, holder: MatrixHolder, cycles: int) -> ChipInv
         return ChipInverse(exact, np.nan, np.nan, condition, 0, True, False, str(error))
     inverse = np.asarray(0.5 * (found + found.T) * np.outer(scales, scales), dtype=np.float64)
     return ChipInverse(
-        inverse,
-        change(exact, inverse),
-        float(np.abs(np.linalg.eigvals(np.eye(len(matrix)) - inverse @ matrix)).max()),
-        condition,
-        held.summary()["pulses"],
-        cycles > 1 and not held.products_on_chip,
-    )
+        inverse, change(exact, inverse),
+        float(np.abs(np.linalg.eigvals(np.eye(len(matrix)) - inverse @ matrix)).max()), condition,
+        held.summary()["pulses"], cycles > 1 and not held.products_on_chip,
+    )  # fmt: skip
 
 
 def _found(held: HeldMatrix, cycles: int) -> Floats:

@@ -14,24 +14,16 @@ import numpy as np
 
 from mho.array_types import Floats, Integers
 
-Weights = tuple[Floats, ...]
-"""One array (..., outputs, inputs + 1) a layer."""
+Weights = tuple[Floats, ...]  # one array (..., outputs, inputs + 1) a layer
 
 
 @dataclass(frozen=True)
 class Passed:
-    """A forward pass.
+    """A forward pass."""
 
-    Attributes
-    ----------
-    inputs : tuple of (..., samples, inputs) arrays
-        What each layer was fed with, without the 1 of the bias.
-    logits : (..., samples, classes) array
-        What softmax takes.
-    """
-
+    # (..., samples, inputs): what each layer was fed with, without the 1 of the bias
     inputs: tuple[Floats, ...]
-    logits: Floats
+    logits: Floats  # (..., samples, classes): what softmax takes
 
     @property
     def probabilities(self) -> Floats:
@@ -104,10 +96,7 @@ def fisher_roots(passed: Passed) -> Floats:
     ``sum over c of p_c (e_c - p) (e_c - p)^T = diag(p) - p p^T``: the expectation over labels drawn from the network's own
     outputs, without drawing any.
 
-    Returns
-    -------
-    array, (classes, ..., samples, classes)
-        ``sqrt(p_c) (p - e_c)`` for each class c.
+    Result (classes, ..., samples, classes): ``sqrt(p_c) (p - e_c)`` for each class c.
     """
     p = passed.probabilities
     classes = p.shape[-1]

@@ -33,9 +33,7 @@ class Optimiser(Protocol):
 class Momentum:
     """SGD with momentum: ``u = momentum u + v``, ``w = w - rate u`` (Polyak 1964, as PyTorch writes it).
 
-    Parameters
-    ----------
-    rate, momentum : float or (networks,) array
+    `rate`, `momentum` (networks,).
     """
 
     def __init__(self, rate: ArrayLike, momentum: ArrayLike = 0.9) -> None:
@@ -59,10 +57,7 @@ class Momentum:
 class Adam:
     """Adam (Kingma and Ba, ICLR 2015, algorithm 1).
 
-    Parameters
-    ----------
-    rate, first, second : float or (networks,) array
-        alpha, beta_1, beta_2.
+    `rate`, `first`, `second` (networks,): alpha, beta_1, beta_2.
     """
 
     epsilon = 1e-8
@@ -95,38 +90,18 @@ class NaturalGradient:
     A step is as long as the curvature says, unless it would change the outputs further than trusted: u is then shortened
     to ``sum(u v) = trust``, v being the gradient (Ba, Grosse and Martens, ICLR 2017, section 5).
 
-    Parameters
-    ----------
-    trust, damping, momentum : float or (networks,) array
-        Largest ``sum(u v)`` of a step, nat; d of `Factors.shifts`; as of `Momentum`.
-    refresh : int
-        Steps from one time that factors are held to the next.
-    samples : (..., samples, inputs) array, optional
-        What factors are taken over; the batch of their step where left out.
-    hold : callable
-        Takes the damped matrices, and returns what solves with each.
-
-    Attributes
-    ----------
-    steps : int
-        Steps so far.
-    refreshes : int
-        Times that factors were held.
-    uphill : int
-        Steps whose preconditioned direction led up the loss of their batch; the gradient was taken there. Of many networks
-        steps in which any did.
+    `trust`, `damping`, `momentum` (networks,): largest ``sum(u v)`` of a step, nat; d of `Factors.shifts`; as of
+    `Momentum`. `refresh`: steps from one time that factors are held to the next. `samples` (..., samples, inputs): what
+    factors are taken over; the batch of their step where left out. `hold`: takes the damped matrices, and returns what
+    solves with each. `steps`: steps so far; `refreshes`: times that factors were held. `uphill`: steps whose
+    preconditioned direction led up the loss of their batch; the gradient was taken there. Of many networks steps in
+    which any did.
     """
 
     def __init__(
-        self,
-        trust: ArrayLike,
-        damping: ArrayLike,
-        momentum: ArrayLike = 0.5,
-        *,
-        refresh: int = 1,
-        samples: Floats | None = None,
-        hold: Hold = hold_digitally,
-    ) -> None:
+        self, trust: ArrayLike, damping: ArrayLike, momentum: ArrayLike = 0.5, *, refresh: int = 1,
+        samples: Floats | None = None, hold: Hold = hold_digitally,
+    ) -> None:  # fmt: skip
         self._trust, self._damping = np.asarray(trust, dtype=np.float64), damping
         self._momentum = Momentum(1.0, momentum)
         self._refresh, self._samples, self._hold = refresh, samples, hold

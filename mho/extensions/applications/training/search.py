@@ -15,50 +15,28 @@ from mho.extensions.applications.training.training import epochs_to, quartiles, 
 
 Grid = Mapping[str, tuple[float, ...]]
 
+# What is tried of each optimiser: 27 settings each
 GRIDS: dict[str, Grid] = {
-    "sgd": {
-        "rate": (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
-        "momentum": (0.0, 0.5, 0.9),
-    },
-    "adam": {
-        "rate": (5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2),
-        "second": (0.9, 0.99, 0.999),
-    },
-    "second-order": {
-        "trust": (0.03, 0.1, 0.3),
-        "damping": (0.3, 1.0, 3.0),
-        "momentum": (0.0, 0.5, 0.9),
-    },
-}
-"""What is tried of each optimiser: 27 settings each."""
-
+    "sgd": {"rate": (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0), "momentum": (0.0, 0.5, 0.9)},
+    "adam": {"rate": (5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2), "second": (0.9, 0.99, 0.999)},
+    "second-order": {"trust": (0.03, 0.1, 0.3), "damping": (0.3, 1.0, 3.0), "momentum": (0.0, 0.5, 0.9)},
+}  # fmt: skip
+# Names of all settings, in the order in which they are told
 SETTINGS = ("rate", "momentum", "second", "trust", "damping")
-"""Names of all settings, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """Settings that were tried.
+    """Settings that were tried."""
 
-    Attributes
-    ----------
-    settings : mapping
-        Values by name.
-    epochs : float
-        Median epochs to the target over the networks of the search; infinity where most did not reach it.
-    loss : float
-        Median of their last validation losses, nat; infinity where they diverged.
-    """
-
-    settings: Mapping[str, float]
+    settings: Mapping[str, float]  # values by name
+    # Median epochs to the target over the networks of the search; infinity where most did not reach it
     epochs: float
-    loss: float
+    loss: float  # median of their last validation losses, nat; infinity where they diverged
 
 
 def optimiser_of(
-    kind: str,
-    settings: Mapping[str, Floats],
-    make_natural: Callable[..., NaturalGradient] = NaturalGradient,
+    kind: str, settings: Mapping[str, Floats], make_natural: Callable[..., NaturalGradient] = NaturalGradient
 ) -> Optimiser:
     """Return the optimiser of a kind with these settings, which may have one value a network."""
     if kind == "sgd":
@@ -75,17 +53,10 @@ def grid_of(kind: str, fixed: Mapping[str, float]) -> list[dict[str, float]]:
 
 
 def search(
-    kind: str,
-    grid: Sequence[Mapping[str, float]],
-    split: Split,
-    sizes: Sequence[int],
-    seeds: Sequence[np.random.SeedSequence],
-    *,
-    epochs: int,
-    batch: int,
-    target: float,
+    kind: str, grid: Sequence[Mapping[str, float]], split: Split, sizes: Sequence[int],
+    seeds: Sequence[np.random.SeedSequence], *, epochs: int, batch: int, target: float,
     make_natural: Callable[..., NaturalGradient] = NaturalGradient,
-) -> list[Tried]:
+) -> list[Tried]:  # fmt: skip
     """Train networks of all settings together, each with the same seeds; return the settings, the best first.
 
     The fewest median epochs to the target come first, then the smallest last loss.
@@ -93,16 +64,9 @@ def search(
     rngs = [np.random.default_rng(seed) for _ in grid for seed in seeds]
     settings = {name: np.repeat([one[name] for one in grid], len(seeds)) for name in grid[0]}
     passes = list(
-        train(
-            optimiser_of(kind, settings, make_natural),
-            starting_weights(sizes, rngs),
-            split,
-            rngs,
-            epochs=epochs,
-            batch=batch,
-            with_training_loss=False,
-        )
-    )
+        train(optimiser_of(kind, settings, make_natural), starting_weights(sizes, rngs), split, rngs,
+              epochs=epochs, batch=batch, with_training_loss=False),
+    )  # fmt: skip
     losses = np.nan_to_num(np.stack([one.validation_loss for one in passes]), nan=np.inf)
     reached = epochs_to(target, np.array([one.epoch for one in passes]), losses)
     by_setting = (len(grid), len(seeds))

@@ -11,13 +11,18 @@ import numpy as np
 from mho.errors import InputError
 from mho.extensions.applications.application import Application, MatrixHolder, Prepared
 from mho.extensions.applications.training.data.datasets import Dataset, load_dataset, split
-from mho.extensions.applications.training.effort import H100_JOULES, factor_sizes
 from mho.extensions.applications.training.inverses import ChipInverse, check_room
 from mho.extensions.applications.training.optimisers import NaturalGradient
 from mho.extensions.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
 from mho.extensions.applications.training.training import EVALUATIONS, steps_in_epoch
 from mho.extensions.applications.training.training_result import OptimiserOutcome, TrainingResult, result_of
-from mho.extensions.applications.training.training_run import Trained, Trainings, TrainingTask
+from mho.extensions.applications.training.training_run import (
+    H100_JOULES,
+    Trained,
+    Trainings,
+    TrainingTask,
+    factor_sizes,
+)
 from mho.extensions.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
@@ -35,32 +40,21 @@ from mho.procedures.equations import DirectSolve
 from mho.runs import Conclusion, Layout
 
 LARGEST_LAYER, MOST_LAYERS, MOST_CYCLES = 512, 8, 10
-OF_FACTORS = 256
-"""Samples that factors are taken over."""
-SEARCHES = 5
-"""Trainings of each setting that is tried."""
+OF_FACTORS = 256  # samples that factors are taken over
+SEARCHES = 5  # trainings of each setting that is tried
+# Steps between refreshes that are compared, as far as a training has so many
 INTERVALS = (1, 2, 4, 8, 16, 32)
-"""Steps between refreshes that are compared, as far as a training has so many."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """Parameters, understood.
-
-    Attributes
-    ----------
-    dataset : Dataset
-    task : TrainingTask
-    cycles : tuple of int
-        Of refinement of an inverse, each trained with; none without the second-order optimiser.
-    kinds : tuple of str
-        Optimisers.
-    """
+    """Parameters, understood."""
 
     dataset: Dataset
     task: TrainingTask
+    # Of refinement of an inverse, each trained with; none without the second-order optimiser
     cycles: tuple[int, ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...]  # optimisers
 
 
 class Train(Application):
@@ -75,40 +69,26 @@ class Train(Application):
     optimiser = ListParameter("Optimiser", choices=["all", "second-order", "sgd", "adam"], default="all")
     epochs = IntegerParameter("Epochs", minimum=1, maximum=1000, default=6)
     seeds = IntegerParameter("Trainings of each optimiser", minimum=1, maximum=100, default=5)
-    batch = IntegerParameter(
-        "Samples in a batch, a quarter of all unless given", minimum=1, maximum=1_000_000
-    )
-    target = FloatParameter(
-        "Validation loss to reach, the data set's unless given", minimum=1e-6, maximum=100.0
-    )
-    cycles = Parameter(
-        "Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3", default="1,3"
-    )
+    batch = IntegerParameter("Samples in a batch, a quarter of all unless given", minimum=1,
+                             maximum=1_000_000)  # fmt: skip
+    target = FloatParameter("Validation loss to reach, the data set's unless given", minimum=1e-6,
+                            maximum=100.0)  # fmt: skip
+    cycles = Parameter("Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3",
+                       default="1,3")  # fmt: skip
     refresh = IntegerParameter("Steps between refreshes of the factors, two epochs unless given", minimum=1)
-    moved = FloatParameter(
-        "Relative change of a factor above which it is programmed again",
-        minimum=0.0,
-        maximum=10.0,
-        default=0.1,
-    )
-    validation = FloatParameter(
-        "Share of the samples to validate with", minimum=0.01, maximum=0.99, default=0.33
-    )
+    moved = FloatParameter("Relative change of a factor above which it is programmed again", minimum=0.0,
+                           maximum=10.0, default=0.1)  # fmt: skip
+    validation = FloatParameter("Share of the samples to validate with", minimum=0.01, maximum=0.99,
+                                default=0.33)  # fmt: skip
     rate = FloatParameter("Learning rate of SGD or Adam, searched unless given", minimum=1e-9, maximum=1e3)
     momentum = FloatParameter("Momentum, searched unless given", minimum=0.0, maximum=0.9999)
-    trust = FloatParameter(
-        "Largest change of a second-order step, searched unless given", minimum=1e-9, maximum=1e6
-    )
+    trust = FloatParameter("Largest change of a second-order step, searched unless given", minimum=1e-9,
+                           maximum=1e6)  # fmt: skip
     damping = FloatParameter("Damping of the factors, searched unless given", minimum=1e-6, maximum=1e6)
-    operation = FloatParameter(
-        "Energy of a digital operation, that of an H100 at its limit",
-        units="J",
-        minimum=1e-18,
-        default=H100_JOULES,
-    )
-    bits = IntegerParameter(
-        "Precision of a factor that is refined", units="bit", minimum=3, maximum=44, default=12
-    )
+    operation = FloatParameter("Energy of a digital operation, that of an H100 at its limit", units="J",
+                               minimum=1e-18, default=H100_JOULES)  # fmt: skip
+    bits = IntegerParameter("Precision of a factor that is refined", units="bit", minimum=3, maximum=44,
+                            default=12)  # fmt: skip
 
     def check(self) -> Given:
         """Read the data, and see whether network, batch and optimisers fit it."""
@@ -126,15 +106,11 @@ class Train(Application):
         cycles = self._cycles() if "second-order" in kinds else ()
         self._check_settings(kinds)
         task = TrainingTask(
-            samples,
-            sizes,
-            int(self.epochs),
-            batch,
+            samples, sizes, int(self.epochs), batch,
             dataset.target if self.target is None else float(self.target),
             2 * steps_in_epoch(count, batch) if self.refresh is None else int(self.refresh),
-            float(self.moved),
-            min(OF_FACTORS, count),
-        )
+            float(self.moved), min(OF_FACTORS, count),
+        )  # fmt: skip
         return Given(dataset, task, cycles, kinds)
 
     def prepare(self, given: Given, bench: Bench, rng: np.random.Generator) -> Prepared:
@@ -154,13 +130,10 @@ class Train(Application):
         task: TrainingTask = plan.given.task
         searched = dict.fromkeys(("rate", "momentum", "trust", "damping"), ("searched", "the search's"))
         return {
-            **super().in_use(plan),
-            **searched,
-            "network": (",".join(map(str, task.sizes)), "the data set's"),
-            "batch": (float(task.batch), "the data set's"),
-            "target": (task.target, "the data set's"),
+            **super().in_use(plan), **searched, "network": (",".join(map(str, task.sizes)), "the data set's"),
+            "batch": (float(task.batch), "the data set's"), "target": (task.target, "the data set's"),
             "refresh": (float(task.refresh), "two epochs'"),
-        }
+        }  # fmt: skip
 
     def run_title(self) -> str:
         """Return the data set, the network and the optimiser."""
@@ -181,18 +154,15 @@ class Train(Application):
         chosen = {kind: self._search(kind, given.task, searching, stream) for kind in given.kinds}
         outcomes = [
             OptimiserOutcome(
-                kind,
-                NUMBERS[kind],
-                chosen[kind],
+                kind, NUMBERS[kind], chosen[kind],
                 [
-                    self._follow(
-                        Trainings(given.task).digital(kind, chosen[kind], seed), NUMBERS[kind], place, stream
-                    )
+                    self._follow(Trainings(given.task).digital(kind, chosen[kind], seed), NUMBERS[kind],
+                                 place, stream)
                     for place, seed in enumerate(seeds)
                 ],
             )
             for kind in given.kinds
-        ]
+        ]  # fmt: skip
         costs: dict[str, Any] = {}
         if given.cycles:
             with self.holding(plan, bench, stream) as holder:
@@ -237,16 +207,9 @@ class Train(Application):
             return NaturalGradient(*settings, refresh=task.refresh, samples=task.of_factors)
 
         found = search(
-            kind,
-            grid,
-            task.split,
-            task.sizes,
-            seed.spawn(SEARCHES) if len(grid) > 1 else seed.spawn(1),
-            epochs=task.epochs,
-            batch=task.batch,
-            target=task.target,
-            make_natural=natural,
-        )
+            kind, grid, task.split, task.sizes, seed.spawn(SEARCHES) if len(grid) > 1 else seed.spawn(1),
+            epochs=task.epochs, batch=task.batch, target=task.target, make_natural=natural,
+        )  # fmt: skip
         for one in found:
             values = {name: one.settings.get(name, np.nan) for name in SETTINGS}
             stream.record(
@@ -282,27 +245,17 @@ class Train(Application):
         for trained, now in training:
             stream.check()
             stream.emit(
-                "training",
-                optimiser=optimiser,
-                seed=seed,
-                epoch=now.epoch,
+                "training", optimiser=optimiser, seed=seed, epoch=now.epoch,
                 training_loss=finite(float(now.training_loss)),
-                validation_loss=finite(float(now.validation_loss)),
-                accuracy=float(now.accuracy),
-                operations=trained.spent[-1]["operations"],
-                pulses=trained.spent[-1]["pulses"],
-            )
+                validation_loss=finite(float(now.validation_loss)), accuracy=float(now.accuracy),
+                operations=trained.spent[-1]["operations"], pulses=trained.spent[-1]["pulses"],
+            )  # fmt: skip
         return trained
 
     def _with_chip(
-        self,
-        task: TrainingTask,
-        settings: Mapping[str, float],
-        seeds: list[np.random.SeedSequence],
-        holder: MatrixHolder,
-        cycles: int,
-        stream: Stream,
-    ) -> OptimiserOutcome:
+        self, task: TrainingTask, settings: Mapping[str, float], seeds: list[np.random.SeedSequence],
+        holder: MatrixHolder, cycles: int, stream: Stream,
+    ) -> OptimiserOutcome:  # fmt: skip
         outcome = OptimiserOutcome("second-order", number(cycles), settings, [], cycles)
         for place, seed in enumerate(seeds):
             stream.progress(f"training, {label(cycles)}", place, len(seeds))
@@ -310,18 +263,10 @@ class Train(Application):
             def told(step: int, factor: int, found: ChipInverse, seed: int = place) -> None:
                 outcome.inverses.append((factor, found))
                 stream.record(
-                    "inverses",
-                    cycles=cycles,
-                    seed=seed,
-                    step=step,
-                    layer=factor // 2,
-                    of=factor % 2,
-                    size=len(found.inverse),
-                    condition=found.condition,
-                    error=found.error,
-                    worst=found.worst,
+                    "inverses", cycles=cycles, seed=seed, step=step, layer=factor // 2, of=factor % 2,
+                    size=len(found.inverse), condition=found.condition, error=found.error, worst=found.worst,
                     pulses=found.pulses,
-                )
+                )  # fmt: skip
                 if not found.settled:
                     stream.say(
                         f"training {seed}, step {step}: {found.reason}; this factor is inverted in float64",
@@ -334,13 +279,9 @@ class Train(Application):
         return outcome
 
     def _compare_refreshes(
-        self,
-        task: TrainingTask,
-        settings: Mapping[str, float],
-        seeds: list[np.random.SeedSequence],
-        outcomes: list[OptimiserOutcome],
-        stream: Stream,
-    ) -> None:
+        self, task: TrainingTask, settings: Mapping[str, float], seeds: list[np.random.SeedSequence],
+        outcomes: list[OptimiserOutcome], stream: Stream,
+    ) -> None:  # fmt: skip
         """Train with other intervals of refreshes in float64, and count the pulses that their factors would take."""
         pulses = next(one for one in outcomes if one.cycles).pulses_a_factor()
         steps = task.epochs * steps_in_epoch(len(task.split.x), task.batch)
@@ -351,31 +292,24 @@ class Train(Application):
                 taken = trained.to_target(task.target)
                 programmed = trained.factors_by(taken["epochs"])
                 stream.record(
-                    "refreshes",
-                    interval=interval,
-                    seed=place,
-                    epochs=finite(taken["epochs"]),
+                    "refreshes", interval=interval, seed=place, epochs=finite(taken["epochs"]),
                     matrices=finite(taken["matrices"]),
                     pulses=finite(
-                        sum(pulses.get(one, np.nan) for one in programmed)
-                        if np.isfinite(taken["epochs"])
-                        else np.inf
+                        sum(pulses.get(one, np.nan) for one in programmed) if np.isfinite(taken["epochs"]) else np.inf,
                     ),
-                )
+                )  # fmt: skip
 
     def _record(self, outcome: OptimiserOutcome, target: float, stream: Stream) -> None:
         for place, trained in enumerate(outcome.trained):
             taken = trained.to_target(target)
             stream.record(
-                "to_target",
-                optimiser=outcome.number,
-                seed=place,
+                "to_target", optimiser=outcome.number, seed=place,
                 joules=finite(taken["chip_joules"] + float(self.operation) * taken["operations"]),
                 **{
                     name: finite(taken[name])
                     for name in ("epochs", "operations", "matrices", "inversions", "pulses", "chip_seconds")
                 },
-            )
+            )  # fmt: skip
 
     def _fixed(self, kind: str) -> dict[str, float]:
         """Return the settings of an optimiser that were given."""

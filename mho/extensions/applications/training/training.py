@@ -20,34 +20,20 @@ from mho.extensions.applications.training.network import (
 )
 from mho.extensions.applications.training.optimisers import Optimiser
 
-EVALUATIONS = 4
-"""Evaluations in an epoch at most: epochs to a target are known to a quarter."""
+EVALUATIONS = 4  # evaluations in an epoch at most: epochs to a target are known to a quarter
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network is worth at one time; of many networks, arrays (networks,).
+    """What a network is worth at one time; of many networks, arrays (networks,)."""
 
-    Attributes
-    ----------
-    epoch : float
-        Epochs so far.
-    steps : int
-        Steps so far.
-    training_loss, validation_loss : array
-        Mean cross-entropy over all samples, nat.
-    accuracy : array
-        Share of validation samples that are recognised.
-    seconds : float
-        Wall time of the steps so far, s, without evaluations.
-    """
-
-    epoch: float
-    steps: int
+    epoch: float  # epochs so far
+    steps: int  # steps so far
+    # training_loss, validation_loss: mean cross-entropy over all samples, nat
     training_loss: Floats
     validation_loss: Floats
-    accuracy: Floats
-    seconds: float
+    accuracy: Floats  # share of validation samples that are recognised
+    seconds: float  # wall time of the steps so far, s, without evaluations
 
 
 def steps_in_epoch(samples: int, batch: int) -> int:
@@ -56,23 +42,13 @@ def steps_in_epoch(samples: int, batch: int) -> int:
 
 
 def train(
-    optimiser: Optimiser,
-    weights: Weights,
-    split: Split,
-    rngs: Sequence[np.random.Generator],
-    *,
-    epochs: int,
-    batch: int,
-    with_training_loss: bool = True,
-) -> Iterator[Evaluation]:
+    optimiser: Optimiser, weights: Weights, split: Split, rngs: Sequence[np.random.Generator], *, epochs: int,
+    batch: int, with_training_loss: bool = True,
+) -> Iterator[Evaluation]:  # fmt: skip
     """Train networks, one or many, and yield what they are worth before, and up to four times an epoch.
 
-    Parameters
-    ----------
-    weights : tuple of (..., outputs, inputs + 1) arrays
-        With an axis of networks in front where there are several.
-    rngs : sequence of numpy.random.Generator
-        One a network: each draws its own order of the samples anew in every epoch.
+    `weights` (..., outputs, inputs + 1): with an axis of networks in front where there are several; `rngs`: one a
+    network: each draws its own order of the samples anew in every epoch.
     """
     count = len(split.x)
     each = steps_in_epoch(count, batch)
@@ -104,10 +80,7 @@ def epochs_to(target: float, epochs: Floats, losses: Floats) -> Floats:
 
     A training that comes to the target and leaves it again has not learned what it was to.
 
-    Parameters
-    ----------
-    epochs : (evaluations,) array
-    losses : (evaluations, ...) array
+    `epochs` (evaluations,); `losses` (evaluations, ...).
     """
     above = ~(losses <= target)  # NaN is above
     last = len(epochs) - 1 - above[::-1].argmax(axis=0)

@@ -17,34 +17,20 @@ from mho.extensions.applications.training.training_run import SPENT, Trained, Tr
 from mho.extensions.applications.training.training_tables import LABELS, label
 
 FIRST_ORDER = ("sgd", "adam")
+# Settling of a 4x4 INV with fast amplifiers, s (Zuo et al., Nature Electronics 8, 1222 (2025))
 PUBLISHED_INVERSION = 120e-9
-"""Settling of a 4x4 INV with fast amplifiers, s (Zuo et al., Nature Electronics 8, 1222 (2025))."""
 
 
 @dataclass
 class OptimiserOutcome:
-    """All trainings by one optimiser.
-
-    Attributes
-    ----------
-    kind : str
-    number : int
-        That of the tables.
-    settings : mapping
-    trained : list of Trained
-        One a seed.
-    cycles : int
-        Of refinement on the chip; 0 where no chip is used.
-    inverses : list of (int, ChipInverse)
-        With the numbers of their factors.
-    """
+    """All trainings by one optimiser."""
 
     kind: str
-    number: int
+    number: int  # that of the tables
     settings: Mapping[str, float]
-    trained: list[Trained]
-    cycles: int = 0
-    inverses: list[tuple[int, ChipInverse]] = field(default_factory=list)
+    trained: list[Trained]  # one a seed
+    cycles: int = 0  # of refinement on the chip; 0 where no chip is used
+    inverses: list[tuple[int, ChipInverse]] = field(default_factory=list)  # with the numbers of their factors
 
     @property
     def name(self) -> str:
@@ -66,24 +52,13 @@ class OptimiserOutcome:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Result of a run of trainings; `units` are those of the summary.
+    """Result of a run of trainings; `units` are those of the summary."""
 
-    Attributes
-    ----------
-    summary : dict
-        Summary in the run file and of ``--json``; an optimiser a row in ``optimisers``.
-    path : Path
-        The run file.
-    """
-
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
+    summary: dict[str, Any]  # summary in the run file and of ``--json``; an optimiser a row in ``optimisers``
+    path: Path = field(default=Path())  # the run file
     units: ClassVar[Mapping[str, str]] = {
-        "joules_an_operation": "J",
-        "programming_joules": "J",
-        "joules": "J",
-        "virtual_seconds": "s",
-    }
+        "joules_an_operation": "J", "programming_joules": "J", "joules": "J", "virtual_seconds": "s",
+    }  # fmt: skip
 
 
 def result_of(
@@ -93,23 +68,19 @@ def result_of(
     rows = [_row(one, task, operation) for one in outcomes]
     medians = {one.key: row["epochs"]["median"] for one, row in zip(outcomes, rows, strict=True)}
     summary = {
-        "in_words": in_words(rows, task),
-        "target": task.target,
-        "network": ",".join(map(str, task.sizes)),
+        "in_words": in_words(rows, task), "target": task.target, "network": ",".join(map(str, task.sizes)),
         "epochs": medians,
         "fewer_epochs": fewer(
             {one.key: [taken["epochs"] for taken in _taken(one, task)] for one in outcomes},
             max(one.evaluations[-1].epoch for outcome in outcomes for one in outcome.trained),
         ),
-        "optimisers": rows,
-        "joules_an_operation": operation,
+        "optimisers": rows, "joules_an_operation": operation,
         **{name: one[0] if isinstance(one, tuple) else one for name, one in costs.items()},
         "training_seconds": {
             one.key: _spread([taken["seconds"] for taken in _taken(one, task)])
-            for one in outcomes
-            if not one.cycles
+            for one in outcomes if not one.cycles
         },
-    }
+    }  # fmt: skip
     return TrainingResult(summary)
 
 
@@ -185,16 +156,14 @@ def _row(outcome: OptimiserOutcome, task: TrainingTask, operation: float) -> dic
     taken = _taken(outcome, task)
     joules = [one["chip_joules"] + operation * one["operations"] for one in taken]
     row: dict[str, Any] = {
-        "name": outcome.name,
-        "key": outcome.key,
-        "cycles": outcome.cycles,
+        "name": outcome.name, "key": outcome.key, "cycles": outcome.cycles,
         "settings": dict(outcome.settings),
         **{name: _spread([one[name] for one in taken]) for name in ("epochs", "operations", "matrices")},
         "joules": _spread(joules),
         "last_loss": _spread([float(one.evaluations[-1].validation_loss) for one in outcome.trained]),
         "last_accuracy": _spread([float(one.evaluations[-1].accuracy) for one in outcome.trained]),
         "uphill": sum(one.uphill for one in outcome.trained),
-    }
+    }  # fmt: skip
     if outcome.kind == "second-order":
         row["share_of_inverses"] = _spread(
             [one.inverting / (one.beside + one.inverting) for one in outcome.trained]
@@ -230,9 +199,6 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
         return {"median": None, "low": None, "high": None, "reached": 0, "of": 0}
     low, median, high = (float(one) if np.isfinite(one) else None for one in quartiles(values))
     return {
-        "median": median,
-        "low": low,
-        "high": high,
-        "reached": int(np.isfinite(values).sum()),
+        "median": median, "low": low, "high": high, "reached": int(np.isfinite(values).sum()),
         "of": len(values),
-    }
+    }  # fmt: skip

@@ -1,9 +1,14 @@
-"""One training of one network, and what it has taken by each evaluation: operations, inversions, pulses, energy."""
+"""One training of one network, and what it has taken by each evaluation: operations, inversions, pulses, energy.
+
+Digital operations, additions and multiplications, are counted from the sizes of the layers: products of matrices in full,
+element-wise functions not, which are less than a tenth.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,52 +16,81 @@ import numpy as np
 from mho.array_types import Floats
 from mho.extensions.applications.application import MatrixHolder
 from mho.extensions.applications.training.data.datasets import Split
-from mho.extensions.applications.training.effort import (
-    factor_operations,
-    factor_sizes,
-    inverse_operations,
-    residual_operations,
-    step_operations,
-)
 from mho.extensions.applications.training.inverses import ChipInverse, Invert, KeptInverses, invert_on_chip
 from mho.extensions.applications.training.network import initial_weights
 from mho.extensions.applications.training.optimisers import NaturalGradient, Optimiser
 from mho.extensions.applications.training.search import optimiser_of
 from mho.extensions.applications.training.training import Evaluation, epochs_to, train
 
+# Energy of a digital operation, J: 700 W over 67e12 operations a second in FP32, the data sheet limits of an
+# H100 SXM. Matrices as small as these stay far from that limit, so it is the least that a GPU takes, not what
+# it would take.
+H100_JOULES = 700.0 / 67e12
+# Operations a weight of an update: as `Momentum`, `Adam` and `NaturalGradient` are written
+UPDATES = {"sgd": 4, "adam": 13, "second-order": 7}
+
+
+def weights_in(sizes: Sequence[int]) -> int:
+    """Return the number of weights, biases included."""
+    return sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
+
+
+def step_operations(kind: str, sizes: Sequence[int], batch: int) -> int:
+    """Return the operations of a step without factors: forward, backward, and the update of an optimiser's kind."""
+    passes = 2 * batch * (2 * weights_in(sizes) + _carried_back(sizes))
+    natural = 0
+    if kind == "second-order":
+        natural = sum(2 * outputs * (inputs + 1) * (inputs + outputs) for inputs, outputs in pairwise(sizes))
+    return passes + natural + UPDATES[kind] * weights_in(sizes)
+
+
+def factor_operations(sizes: Sequence[int], samples: int) -> int:
+    """Return the operations of computing the factors of all layers over so many samples, each for every class."""
+    classes = sizes[-1]
+    passes = 2 * samples * (weights_in(sizes) + classes * _carried_back(sizes))
+    return passes + sum(
+        2 * samples * (inputs**2 + classes * outputs**2) for inputs, outputs in pairwise(sizes)
+    )
+
+
+def inverse_operations(size: int) -> int:
+    """Return the operations of inverting a symmetric positive definite matrix by Cholesky, n^3 (potrf and potri)."""
+    return size**3
+
+
+def residual_operations(size: int, cycles: int) -> int:
+    """Return the operations of the residuals that so many cycles of refinement of an inverse take in float64."""
+    return 2 * size**3 * (cycles - 1)
+
+
+def factor_sizes(sizes: Sequence[int]) -> list[int]:
+    """Return the sizes of the factors, of each layer C and then G."""
+    return [size for pair in pairwise(sizes) for size in pair]
+
+
+def _carried_back(sizes: Sequence[int]) -> int:
+    """Return the weights through which derivatives are carried back: those of all layers but the first."""
+    return sum(outputs * inputs for inputs, outputs in pairwise(sizes[1:]))
+
+
 CHIP = ("pulses", "inversions", "chip_joules", "chip_seconds")
+# What is counted of a training: digital operations, wall time of digital steps, matrices inverted, and the
+# chip's
 SPENT = ("operations", "seconds", "matrices", *CHIP)
-"""What is counted of a training: digital operations, wall time of digital steps, matrices inverted, and the chip's."""
 
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """What all trainings of a run share.
-
-    Attributes
-    ----------
-    split : Split
-    sizes : tuple of int
-        Of the layers, inputs first.
-    epochs, batch : int
-    target : float
-        Validation loss, nat.
-    refresh : int
-        Steps from one refresh of the factors to the next.
-    moved : float
-        As of `KeptInverses`.
-    samples : int
-        Samples that factors are taken over: the first of those to train on, always the same.
-    """
+    """What all trainings of a run share."""
 
     split: Split
-    sizes: tuple[int, ...]
+    sizes: tuple[int, ...]  # of the layers, inputs first
     epochs: int
     batch: int
-    target: float
-    refresh: int
-    moved: float
-    samples: int
+    target: float  # validation loss, nat
+    refresh: int  # steps from one refresh of the factors to the next
+    moved: float  # as of `KeptInverses`
+    samples: int  # samples that factors are taken over: the first of those to train on, always the same
 
     @property
     def of_factors(self) -> Floats:
@@ -110,12 +144,9 @@ class Trainings:
         self._task = task
 
     def digital(
-        self,
-        kind: str,
-        settings: Mapping[str, float],
-        seed: np.random.SeedSequence,
+        self, kind: str, settings: Mapping[str, float], seed: np.random.SeedSequence,
         refresh: int | None = None,
-    ) -> Iterator[tuple[Trained, Evaluation]]:
+    ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         """Train by an optimiser of a kind, in float64; yield what there is after each evaluation."""
         made = _Made()
 
@@ -127,13 +158,9 @@ class Trainings:
         return self._train(kind, self._optimiser(kind, settings, invert, refresh), seed, made, dict)
 
     def with_chip(
-        self,
-        settings: Mapping[str, float],
-        seed: np.random.SeedSequence,
-        holder: MatrixHolder,
-        cycles: int,
+        self, settings: Mapping[str, float], seed: np.random.SeedSequence, holder: MatrixHolder, cycles: int,
         told: Callable[[int, int, ChipInverse], None],
-    ) -> Iterator[tuple[Trained, Evaluation]]:
+    ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         """Train by the natural gradient, its factors inverted by a chip; yield what there is after each evaluation.
 
         `told` is given each inverse, behind its step and the number of its factor.
@@ -165,24 +192,16 @@ class Trainings:
 
         def natural(trust: Floats, damping: Floats, momentum: Floats) -> NaturalGradient:
             return NaturalGradient(
-                trust,
-                damping,
-                momentum,
-                refresh=task.refresh if refresh is None else refresh,
-                samples=task.of_factors,
-                hold=KeptInverses(invert, task.moved),
-            )
+                trust, damping, momentum, refresh=task.refresh if refresh is None else refresh,
+                samples=task.of_factors, hold=KeptInverses(invert, task.moved),
+            )  # fmt: skip
 
         return optimiser_of(kind, {name: np.asarray(value) for name, value in settings.items()}, natural)
 
     def _train(
-        self,
-        kind: str,
-        optimiser: Optimiser,
-        seed: np.random.SeedSequence,
-        made: _Made,
+        self, kind: str, optimiser: Optimiser, seed: np.random.SeedSequence, made: _Made,
         on_chip: Callable[[], Mapping[str, float]],
-    ) -> Iterator[tuple[Trained, Evaluation]]:
+    ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         task, trained = self._task, Trained()
         rng = np.random.default_rng(seed)
         weights = initial_weights(task.sizes, rng)
@@ -197,23 +216,16 @@ class Trainings:
             trained.inverting = sum(inverse_operations(every[number]) for number in made.factors)
             trained.evaluations.append(evaluation)
             trained.factors.append(tuple(made.factors))
-            trained.spent.append(
-                {
-                    **dict.fromkeys(SPENT, 0.0),
-                    **on_chip(),
-                    "operations": trained.beside + made.operations,
-                    "matrices": len(made.factors),
-                    "seconds": evaluation.seconds,
-                }
-            )
+            trained.spent.append({
+                **dict.fromkeys(SPENT, 0.0), **on_chip(), "operations": trained.beside + made.operations,
+                "matrices": len(made.factors), "seconds": evaluation.seconds,
+            })  # fmt: skip
             yield trained, evaluation
 
 
 def _of_chip(holder: MatrixHolder) -> dict[str, float]:
     costs = holder.operations()
     return {
-        "pulses": costs["pulses"],
-        "inversions": costs["inversions"],
-        "chip_joules": costs["joules"][0],
+        "pulses": costs["pulses"], "inversions": costs["inversions"], "chip_joules": costs["joules"][0],
         "chip_seconds": costs["virtual_seconds"][0],
-    }
+    }  # fmt: skip

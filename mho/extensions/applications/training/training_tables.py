@@ -12,9 +12,7 @@ from mho.extensions.applications.application import MATRICES
 from mho.extensions.applications.training.search import SETTINGS
 from mho.runs import Column, Figure, Layout, ReferenceLine, Table
 
-FIRST_ON_CHIP = 3
-"""Number of the optimiser with one cycle on the chip; c cycles more have a number c higher."""
-
+FIRST_ON_CHIP = 3  # number of the optimiser with one cycle on the chip; c cycles more have a number c higher
 LABELS = {"sgd": "SGD with momentum", "adam": "Adam", "second-order": "second-order in float64"}
 NUMBERS = {kind: number for number, kind in enumerate(LABELS)}
 
@@ -42,10 +40,8 @@ _SEED = Column("seed", dtype="u4", description="number of the training, each wit
 INVERSES = Table(
     "inverses",
     (
-        Column("cycles", dtype="u1", description="cycles of refinement of an inverse"),
-        _SEED,
-        Column("step", dtype="u4"),
-        Column("layer", dtype="u1", description="layer, from 0"),
+        Column("cycles", dtype="u1", description="cycles of refinement of an inverse"), _SEED,
+        Column("step", dtype="u4"), Column("layer", dtype="u1", description="layer, from 0"),
         Column("of", dtype="u1", description="factor: 0 inputs; 1 derivatives"),
         Column("size", dtype="u4", description="lines of the factor"),
         Column("condition", description="condition number", digital=1e-6),
@@ -53,21 +49,18 @@ INVERSES = Table(
         Column("worst", description="largest relative error of a direction; uphill from 1 on", digital=1e-6),
         Column("pulses", dtype="u4"),
     ),
-    signal="error",
-    axis="size",
-)
+    signal="error", axis="size",
+)  # fmt: skip
 REFRESHES = Table(
     "refreshes",
     (
-        Column("interval", description="steps from one refresh of the factors to the next"),
-        _SEED,
+        Column("interval", description="steps from one refresh of the factors to the next"), _SEED,
         Column("epochs", description="epochs to the target, factors inverted in float64"),
         Column("matrices", description="factors inverted until then"),
         Column("pulses", description="pulses that programming them takes, by this run's pulses a factor"),
     ),
-    signal="epochs",
-    axis="interval",
-)
+    signal="epochs", axis="interval",
+)  # fmt: skip
 
 
 def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: int) -> Layout:
@@ -76,26 +69,19 @@ def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: in
     training = Table(
         "training",
         (
-            optimiser,
-            _SEED,
-            Column("epoch"),
+            optimiser, _SEED, Column("epoch"),
             Column("training_loss", description="mean cross-entropy in training, nat", digital=1e-6),
             Column("validation_loss", description="mean cross-entropy in validation, nat", digital=1e-6),
             Column("accuracy", description="share of validation samples recognised", digital=1e-6),
             Column("operations", description="digital operations so far"),
             Column("pulses", description="programming pulses so far"),
         ),
-        signal="validation_loss",
-        axis="epoch",
-        series="seed",
-        rows=trainings * evaluations,
-    )
+        signal="validation_loss", axis="epoch", series="seed", rows=trainings * evaluations,
+    )  # fmt: skip
     to_target = Table(
         "to_target",
         (
-            optimiser,
-            _SEED,
-            Column("epochs", description="epochs to the target; NaN if it was not reached"),
+            optimiser, _SEED, Column("epochs", description="epochs to the target; NaN if it was not reached"),
             Column("operations", description="digital operations"),
             Column("matrices", description="factors inverted"),
             Column("inversions", description="INV operations, one a right-hand side and leaf"),
@@ -103,21 +89,17 @@ def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: in
             Column("joules", "J", description="energy, chip and digital operations", digital=1e-6),
             Column("chip_seconds", "s", description="time on the bench", digital=1e-6),
         ),
-        signal="epochs",
-        axis="optimiser",
-        rows=trainings,
-    )
+        signal="epochs", axis="optimiser", rows=trainings,
+    )  # fmt: skip
     tried = Table(
         "search",
         (
-            optimiser,
-            *(Column(name) for name in SETTINGS),
+            optimiser, *(Column(name) for name in SETTINGS),
             Column("epochs", description="median epochs to the target; NaN if it was not reached"),
             Column("loss", description="median of the last validation losses, nat", digital=1e-6),
         ),
-        signal="epochs",
-        axis="optimiser",
-    )
+        signal="epochs", axis="optimiser",
+    )  # fmt: skip
     return Layout(
         (training, to_target, INVERSES, REFRESHES, tried, MATRICES),
         default="training",
@@ -135,23 +117,20 @@ def _figures(target: float) -> tuple[Figure, ...]:
     each: dict[str, Any] = {"by": "optimiser"}
     goal, uphill = ReferenceLine(target, label="target"), ReferenceLine(1.0, label="uphill")
     return (
-        over(
-            "loss", "epoch", "validation_loss", "Validation loss over epochs, medians and quartiles over seeds",
-            y_scale="log", lines=(goal,), **each,
-        ),
+        over("loss", "epoch", "validation_loss",
+             "Validation loss over epochs, medians and quartiles over seeds", y_scale="log", lines=(goal,),
+             **each),
         over("accuracy", "epoch", "accuracy", "Validation accuracy over epochs", **each),
         to("epochs_to_target", "optimiser", "epochs", "Epochs to the target", **each),
         to("energy_to_target", "optimiser", "joules", "Energy to the target", y_scale="log", **each),
-        of("inverse_error", "size", "error", "Error of the inverses of the factors", by="cycles", y_scale="log"),
-        of(
-            "worst_direction", "size", "worst", "Largest error of the inverses along a direction",
-            by="cycles", y_scale="log", lines=(uphill,),
-        ),
-        at("refresh_epochs", "interval", "epochs", "Epochs to the target by the interval of refreshes", x_scale="log"),
-        at(
-            "refresh_pulses", "interval", "pulses", "Pulses to the target by the interval of refreshes",
-            x_scale="log", y_scale="log",
-        ),
+        of("inverse_error", "size", "error", "Error of the inverses of the factors", by="cycles",
+           y_scale="log"),
+        of("worst_direction", "size", "worst", "Largest error of the inverses along a direction", by="cycles",
+           y_scale="log", lines=(uphill,)),
+        at("refresh_epochs", "interval", "epochs", "Epochs to the target by the interval of refreshes",
+           x_scale="log"),
+        at("refresh_pulses", "interval", "pulses", "Pulses to the target by the interval of refreshes",
+           x_scale="log", y_scale="log"),
     )  # fmt: skip
 
 

@@ -18,19 +18,14 @@ from mho.array_types import Complexes
 from mho.chip_maps import Source, load_matrix
 from mho.errors import InputError
 
-MOST = 4096
-"""Antennas, or users, at most."""
-
+MOST = 4096  # antennas, or users, at most
 MOST_RATIOS, LOWEST, HIGHEST = 64, -40.0, 100.0  # dB
 
 
 def noise_ratios(given: Any) -> tuple[float, ...]:
     """Return signal-to-noise ratios, dB, from the lowest to the highest: from a text, ``1.33, 5.42``, or from numbers.
 
-    Raises
-    ------
-    InputError
-        When there are none or too many, one is no number from -40 to 100, or one is given twice.
+    Raises `InputError`: when there are none or too many, one is no number from -40 to 100, or one is given twice.
     """
     parts = [part for part in given.split(",") if part.strip()] if isinstance(given, str) else given
     parts = list(parts) if isinstance(parts, Iterable) else [] if parts is None else [parts]
@@ -67,10 +62,7 @@ def circular(rng: np.random.Generator, shape: tuple[int, ...]) -> Complexes:
 def rayleigh(antennas: int, users: int, rng: np.random.Generator) -> Complexes:
     """Return a channel of independent Rayleigh fading of unit variance, (antennas, users).
 
-    Raises
-    ------
-    InputError
-        More users than antennas.
+    Raises `InputError`: more users than antennas.
     """
     channel = circular(rng, (antennas, users))
     if users > antennas:  # what is drawn has full rank otherwise, with probability 1
@@ -81,10 +73,7 @@ def rayleigh(antennas: int, users: int, rng: np.random.Generator) -> Complexes:
 def load_channel(source: Source) -> Complexes:
     """Return the channel in a file, or an array, (antennas, users).
 
-    Raises
-    ------
-    InputError
-        As `load_matrix`, and for a rank below the number of users.
+    Raises `InputError`: as `load_matrix`, and for a rank below the number of users.
     """
     channel = np.asarray(load_matrix(source, square=False), dtype=np.complex128)
     name = f"the channel {source}" if isinstance(source, str) else "the channel"
@@ -99,10 +88,7 @@ def load_channel(source: Source) -> Complexes:
 def check_rank(channel: Complexes, name: str) -> None:
     """Refuse a channel on which users cannot be told apart, since H^H H has no inverse.
 
-    Raises
-    ------
-    InputError
-        With the rank, and what to do.
+    Raises `InputError`: with the rank, and what to do.
     """
     antennas, users = channel.shape
     rank = int(np.linalg.matrix_rank(channel))
@@ -118,15 +104,6 @@ def check_rank(channel: Complexes, name: str) -> None:
 def noise_at(snr: float, signal: Complexes, noise: Complexes) -> Complexes:
     """Return noise scaled to the signal-to-noise ratio 20 log10(||signal|| / ||noise||).
 
-    Parameters
-    ----------
-    snr : float
-        dB; of all antennas and all vectors together.
-    signal, noise : (antennas, vectors) arrays
+    `snr`: dB; of all antennas and all vectors together. `signal`, `noise` (antennas, vectors).
     """
     return np.asarray(noise * (np.linalg.norm(signal) / np.linalg.norm(noise) * 10.0 ** (-snr / 20.0)))
-
-
-def measured_snr(signal: Complexes, noise: Complexes) -> float:
-    """Return 20 log10(||signal|| / ||noise||), dB."""
-    return float(20.0 * np.log10(np.linalg.norm(signal) / np.linalg.norm(noise)))

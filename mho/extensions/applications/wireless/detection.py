@@ -23,9 +23,7 @@ Singles = NDArray[np.complex64]
 
 ZERO_FORCING, MMSE = "zf", "mmse"
 METHODS = (ZERO_FORCING, MMSE)
-
-COMPLEX = 4
-"""Real multiplications of a product of two complex numbers."""
+COMPLEX = 4  # real multiplications of a product of two complex numbers
 
 
 class Link(Protocol):
@@ -52,25 +50,13 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class Uplink:
-    """Users send, the base station detects.
+    """Users send, the base station detects."""
 
-    Attributes
-    ----------
-    channel : (antennas, users) array
-    received : (antennas, vectors) array
-        y.
-    variance : float
-        Mean of |n|^2 at an antenna.
-    loading : float
-    rhs : (users, vectors) array
-        H^H y.
-    """
-
-    channel: Complexes
-    received: Complexes
-    variance: float
+    channel: Complexes  # (antennas, users)
+    received: Complexes  # (antennas, vectors): y
+    variance: float  # mean of |n|^2 at an antenna
     loading: float
-    rhs: Complexes
+    rhs: Complexes  # (users, vectors): H^H y
 
     @classmethod
     def at(
@@ -136,14 +122,8 @@ def signal_to_interference(
 ) -> Floats:
     """Return each user's ratio of signal to interference and noise after exact detection, (users,), a pure number.
 
-    Parameters
-    ----------
-    channel : (antennas, users) array
-    variance, energy : float
-        Of the noise at an antenna, and of a symbol.
+    `channel` (antennas, users); `variance`, `energy`: of the noise at an antenna, and of a symbol.
 
-    Notes
-    -----
     Of zero forcing energy / (variance [(H^H H)^-1]_kk); of MMSE g / (1 - g), g being the gain of `gains` (Tse and
     Viswanath, Fundamentals of Wireless Communication, 2005, chapter 8).
     """

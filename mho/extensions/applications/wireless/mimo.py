@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,8 +22,7 @@ from mho.array_types import Bytes, Complexes, Floats
 from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
 from mho.extensions.applications.application import Application, MatrixHolder, Prepared
-from mho.extensions.applications.conclusions import concluded
-from mho.extensions.applications.outcome import ApplicationResult
+from mho.extensions.applications.outcome import ApplicationResult, concluded, is_blank
 from mho.extensions.applications.wireless import published_rates
 from mho.extensions.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.extensions.applications.wireless.detection import (
@@ -68,16 +66,12 @@ from mho.runs import Conclusion, Layout
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """How many of how many bits are wrong.
-
-    Attributes
-    ----------
-    low, high : float
-        Interval of the rate, 95 %, vectors being independent: users of one share its noise, so that its bits are not.
-    """
+    """How many of how many bits are wrong."""
 
     errors: int
     bits: int
+    # low, high: interval of the rate, 95 %, vectors being independent: users of one share its noise, so that
+    # its bits are not
     low: float
     high: float
 
@@ -93,25 +87,17 @@ class ErrorRate:
 
 @dataclass(frozen=True)
 class Paired:
-    """Two receivers of the same bits: where exactly one of them errs.
+    """Two receivers of the same bits: where exactly one of them errs."""
 
-    Attributes
-    ----------
-    only_first, only_second : int
-        Bits that only the first, and only the second, has wrong.
-    difference, low, high : float
-        Rate of the first less that of the second, with its 95 % interval, from those of the rates at which only one of
-        them errs, vectors being independent.
-    p : float
-        Of McNemar's exact test that each errs as often as the other, taking bits as independent.
-    """
-
+    # only_first, only_second: bits that only the first, and only the second, has wrong
     only_first: int
     only_second: int
+    # difference, low, high: rate of the first less that of the second, with its 95 % interval, from those of
+    # the rates at which only one of them errs, vectors being independent
     difference: float
     low: float
     high: float
-    p: float
+    p: float  # of McNemar's exact test that each errs as often as the other, taking bits as independent
 
     @property
     def agree(self) -> bool:
@@ -127,9 +113,7 @@ def count(sent: NDArray[np.uint8], decided: NDArray[np.uint8]) -> ErrorRate:
 def paired(sent: NDArray[np.uint8], first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Paired:
     """Compare what two receivers decided for the same bits.
 
-    Parameters
-    ----------
-    sent, first, second : (vectors, bits of a vector) arrays
+    `sent`, `first`, `second` (vectors, bits of a vector).
     """
     wrong, wrong_too = first != sent, second != sent
     apart = wrong_too & ~wrong, wrong & ~wrong_too
@@ -158,26 +142,13 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 @dataclass(frozen=True)
 class Point:
-    """What came of one signal-to-noise ratio: of float32 first, then of the chip after each cycle.
+    """What came of one signal-to-noise ratio: of float32 first, then of the chip after each cycle."""
 
-    Attributes
-    ----------
-    snr : float
-        dB.
-    rates : tuple of ErrorRate
-    pairs : tuple of Paired
-        Each receiver beside float32.
-    deviations : tuple of float
-        ||x - x64|| / ||x64|| of all solutions after each cycle, beside float64.
-    closed_form : float
-        Bit error rate expected of exact detection; NaN where there is no formula.
-    """
-
-    snr: float
+    snr: float  # dB
     rates: tuple[ErrorRate, ...]
-    pairs: tuple[Paired, ...]
-    deviations: tuple[float, ...]
-    closed_form: float
+    pairs: tuple[Paired, ...]  # each receiver beside float32
+    deviations: tuple[float, ...]  # ||x - x64|| / ||x64|| of all solutions after each cycle, beside float64
+    closed_form: float  # bit error rate expected of exact detection; NaN where there is no formula
 
     @property
     def agrees(self) -> bool:
@@ -188,17 +159,14 @@ class Point:
         """Return it as numbers by name, for a run's result; `names` are those of the receivers."""
         last = self.pairs[-1]
         return {
-            "snr": self.snr,
-            "bits": self.rates[0].bits,
+            "snr": self.snr, "bits": self.rates[0].bits,
             "closed_form": None if math.isnan(self.closed_form) else self.closed_form,
             **{name: rate.rate for name, rate in zip(names, self.rates, strict=True)},
-            "interval": [self.rates[-1].low, self.rates[-1].high],
-            "agrees": self.agrees,
+            "interval": [self.rates[-1].low, self.rates[-1].high], "agrees": self.agrees,
             "difference": last.difference,
-            "difference_interval": [last.low, last.high] if math.isfinite(last.high) else None,
-            "p": last.p,
+            "difference_interval": [last.low, last.high] if math.isfinite(last.high) else None, "p": last.p,
             "deviation": self.deviations[-1],
-        }
+        }  # fmt: skip
 
 
 def shortcomings(points: Sequence[Point]) -> list[str]:
@@ -232,22 +200,12 @@ def summary_of(points: Sequence[Point], names: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Downlink:
-    """The base station sends, users hear.
+    """The base station sends, users hear."""
 
-    Attributes
-    ----------
-    channel : (antennas, users) array
-    loading : float
-    rhs : (users, vectors) array
-        The symbols.
-    noise : (users, vectors) array
-        As the users hear it, where 1 is the mean power that is sent.
-    """
-
-    channel: Complexes
+    channel: Complexes  # (antennas, users)
     loading: float
-    rhs: Complexes
-    noise: Complexes
+    rhs: Complexes  # (users, vectors): the symbols
+    noise: Complexes  # (users, vectors): as the users hear it, where 1 is the mean power that is sent
 
     @classmethod
     def at(
@@ -277,30 +235,17 @@ class Downlink:
 
 UPLINK, DOWNLINK = "uplink", "downlink"
 LINKS: dict[str, type[Uplink] | type[Downlink]] = {UPLINK: Uplink, DOWNLINK: Downlink}
-
-AT_ONCE = 2048
-"""Vectors that are solved together."""
-
-MOST_RECEIVED = 2**25
-"""Antennas times vectors of a point at most: half a gigabyte of what is received."""
+AT_ONCE = 2048  # vectors that are solved together
+MOST_RECEIVED = 2**25  # antennas times vectors of a point at most: half a gigabyte of what is received
 
 
 @dataclass(frozen=True)
 class LinkSetting:
-    """What is sent over which channel.
+    """What is sent over which channel."""
 
-    Attributes
-    ----------
-    channel : (antennas, users) array
-    constellation : Constellation
-    ratios : tuple of float
-        Signal-to-noise ratios, dB, ascending.
-    picture : array of uint8, optional
-    """
-
-    channel: Complexes
+    channel: Complexes  # (antennas, users)
     constellation: Constellation
-    ratios: tuple[float, ...]
+    ratios: tuple[float, ...]  # signal-to-noise ratios, dB, ascending
     picture: NDArray[np.uint8] | None
 
     @property
@@ -315,44 +260,30 @@ class Mimo(Application):
     version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "2": (
-            "agree",
-            "by_snr.agrees",
-            "by_snr.*interval",
-            "error_rates/low",
-            "error_rates/high",
+            "agree", "by_snr.agrees", "by_snr.*interval", "error_rates/low", "error_rates/high",
             "error_rates/difference_*",
-        )
-    }
+        ),
+    }  # fmt: skip
     title: ClassVar[str] = "Massive MIMO"
 
     antennas = IntegerParameter("Antennas", minimum=1, maximum=4096, default=published_rates.ANTENNAS)
     users = IntegerParameter("Users", minimum=1, maximum=512, default=published_rates.USERS)
     channel = Parameter("File of the channel, antennas x users, instead of Rayleigh fading")
-    constellation = ListParameter(
-        "Points of the constellation", choices=list(SIZES), default=published_rates.POINTS
-    )
-    snr = Parameter(
-        "Signal-to-noise ratios in dB, as 1.33, 5.42", default=", ".join(map(str, published_rates.RATIOS))
-    )
-    detector = ListParameter(
-        "zf, zero forcing, or mmse, minimum mean square error", choices=list(METHODS), default=ZERO_FORCING
-    )
+    constellation = ListParameter("Points of the constellation", choices=list(SIZES),
+                                  default=published_rates.POINTS)  # fmt: skip
+    snr = Parameter("Signal-to-noise ratios in dB, as 1.33, 5.42",
+                    default=", ".join(map(str, published_rates.RATIOS)))  # fmt: skip
+    detector = ListParameter("zf, zero forcing, or mmse, minimum mean square error", choices=list(METHODS),
+                             default=ZERO_FORCING)  # fmt: skip
     link = ListParameter("uplink, detection, or downlink, precoding", choices=list(LINKS), default=UPLINK)
     cycles = IntegerParameter("Cycles", minimum=1, maximum=50, default=3)
-    bits_per_point = IntegerParameter(
-        "Bits sent at each ratio, up to whole vectors", minimum=1, maximum=100_000_000, default=100_000
-    )
+    bits_per_point = IntegerParameter("Bits sent at each ratio, up to whole vectors", minimum=1,
+                                      maximum=100_000_000, default=100_000)  # fmt: skip
     image = Parameter("Image sent instead of random bits, sample or a file")
-    bits = IntegerParameter(
-        "Precision with which the matrix is held", units="bit", minimum=3, maximum=44, default=12
-    )
-    correction_bits = IntegerParameter(
-        "Precision of what a cycle adds, as the products take it",
-        units="bit",
-        minimum=3,
-        maximum=24,
-        default=6,
-    )
+    bits = IntegerParameter("Precision with which the matrix is held", units="bit", minimum=3, maximum=44,
+                            default=12)  # fmt: skip
+    correction_bits = IntegerParameter("Precision of what a cycle adds, as the products take it", units="bit",
+                                       minimum=3, maximum=24, default=6)  # fmt: skip
     encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
 
     def check(self) -> LinkSetting:
@@ -360,8 +291,8 @@ class Mimo(Application):
         super().check()
         ratios = noise_ratios(self.snr)
         constellation = Constellation(int(self.constellation))
-        picture = load_picture(str(self.image)) if _given(self.image) else None
-        if _given(self.channel):
+        picture = None if is_blank(self.image) else load_picture(str(self.image))
+        if not is_blank(self.channel):
             return self._checked(LinkSetting(load_channel(self.channel), constellation, ratios, picture))
         if self.users > self.antennas:
             raise InputError(
@@ -386,12 +317,9 @@ class Mimo(Application):
         """Declare error rates, deviations, constellations, images and their figures."""
         setting: LinkSetting = plan.given
         return mimo_layout(
-            int(self.cycles),
-            len(setting.ratios),
-            setting.picture,
-            self._as_published(setting),
+            int(self.cycles), len(setting.ratios), setting.picture, self._as_published(setting),
             self._words(setting),
-        )
+        )  # fmt: skip
 
     def describe_cells(self, plan: Prepared) -> str:
         """Return what the chip holds; where is known once the encoding is chosen."""
@@ -400,7 +328,7 @@ class Mimo(Application):
 
     def run_title(self) -> str:
         """Return the size, the constellation and the method."""
-        what = "channel of a file" if _given(self.channel) else f"{self.antennas} x {self.users}"
+        what = f"{self.antennas} x {self.users}" if is_blank(self.channel) else "channel of a file"
         return f"Massive MIMO, {what}, {self.constellation}-QAM, {self.detector} {self.link}"
 
     def estimate(self, given: LinkSetting, source: BenchSource) -> Estimate:
@@ -432,17 +360,12 @@ class Mimo(Application):
         for text in shortcomings(points):
             stream.say(text, "WARNING")
         antennas, users = setting.channel.shape
-        return ApplicationResult.of(
-            {
-                "antennas": antennas,
-                "users": users,
-                "condition": float(np.linalg.cond(setting.channel) ** 2),
-                **summary_of(points, receivers(int(self.cycles))),
-                "share_of_a_vector_on_chip": share_of_a_vector(antennas, users, int(self.cycles)),
-                "encoding": encoding,
-                **costs,
-            }
-        )
+        return ApplicationResult.of({
+            "antennas": antennas, "users": users, "condition": float(np.linalg.cond(setting.channel) ** 2),
+            **summary_of(points, receivers(int(self.cycles))),
+            "share_of_a_vector_on_chip": share_of_a_vector(antennas, users, int(self.cycles)),
+            "encoding": encoding, **costs,
+        })  # fmt: skip
 
     def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return at how many ratios the chip's bit error rate agrees with that of float32."""
@@ -484,15 +407,9 @@ class Mimo(Application):
         return held
 
     def _point(
-        self,
-        setting: LinkSetting,
-        bits: Bytes,
-        link: Link,
-        held: HeldMatrix,
-        snr: float,
-        bench: Bench,
+        self, setting: LinkSetting, bits: Bytes, link: Link, held: HeldMatrix, snr: float, bench: Bench,
         stream: Stream,
-    ) -> Point:
+    ) -> Point:  # fmt: skip
         solutions, diagonals = _solved(held, link, int(self.cycles), stream)
         exact = np.linalg.solve(normal_matrix(setting.channel, link.loading), link.rhs)
         estimates = [
@@ -527,22 +444,11 @@ class Mimo(Application):
     ) -> None:
         for receiver, (rate, pair) in enumerate(zip(point.rates, point.pairs, strict=True)):
             stream.emit(
-                "error_rates",
-                receiver=receiver,
-                snr=point.snr,
-                errors=rate.errors,
-                bits=rate.bits,
-                rate=rate.rate,
-                low=rate.low,
-                high=rate.high,
-                only_this=pair.only_first,
-                only_single=pair.only_second,
-                difference=pair.difference,
-                difference_low=pair.low,
-                difference_high=pair.high,
-                p=pair.p,
-                closed_form=point.closed_form,
-            )
+                "error_rates", receiver=receiver, snr=point.snr, errors=rate.errors, bits=rate.bits,
+                rate=rate.rate, low=rate.low, high=rate.high, only_this=pair.only_first,
+                only_single=pair.only_second, difference=pair.difference, difference_low=pair.low,
+                difference_high=pair.high, p=pair.p, closed_form=point.closed_form,
+            )  # fmt: skip
         for cycle, deviation in enumerate(point.deviations, 1):
             stream.record("deviations", cycle=cycle, snr=point.snr, deviation=deviation)
         if setting.picture is not None:
@@ -557,7 +463,7 @@ class Mimo(Application):
         return (
             sizes == (published_rates.ANTENNAS, published_rates.USERS, published_rates.POINTS)
             and (self.link, self.detector) == (UPLINK, ZERO_FORCING)
-            and not _given(self.channel)
+            and is_blank(self.channel)
             and setting.picture is None
         )
 
@@ -605,14 +511,7 @@ def _record_constellations(
         stream.record_block(
             constellation_table(receiver),
             {
-                "snr": np.full(len(kept), snr),
-                "in_phase": kept.real,
-                "quadrature": kept.imag,
+                "snr": np.full(len(kept), snr), "in_phase": kept.real, "quadrature": kept.imag,
                 "wrong": wrong.astype(np.uint8),
             },
-        )
-
-
-def _given(value: Any) -> bool:
-    """Return whether a parameter was given; an array is, and an empty text is not."""
-    return value is not None and not (isinstance(value, str | Path) and not str(value).strip())
+        )  # fmt: skip

@@ -11,9 +11,7 @@ from mho.chip_maps import load_digits
 from mho.errors import InputError
 from mho.extensions.applications.image_files import read_image
 
-SAMPLE = "sample"
-"""What the picture that is drawn here is called."""
-
+SAMPLE = "sample"  # what the picture that is drawn here is called
 MOST_PIXELS = 65_536
 DEPTH = 8  # bits of a pixel
 NUMBERS = (".npy", ".csv", ".mtx")
@@ -22,16 +20,9 @@ NUMBERS = (".npy", ".csv", ".mtx")
 def load_picture(source: str) -> Bytes:
     """Return the picture in a file, (rows, columns), or the `sample`.
 
-    Parameters
-    ----------
-    source : str
-        ``sample``; a file of whole numbers from 0 to 255 (``.npy``, ``.csv``, ``.mtx``), or a picture (``.png`` and
-        whatever Pillow reads), of which colours become grey.
-
-    Raises
-    ------
-    InputError
-        A file that is missing or cannot be read; numbers that are no grey values; more pixels than are sent.
+    `source`: ``sample``; a file of whole numbers from 0 to 255 (``.npy``, ``.csv``, ``.mtx``), or a picture (``.png``
+    and whatever Pillow reads), of which colours become grey. Raises `InputError`: a file that is missing or cannot be
+    read; numbers that are no grey values; more pixels than are sent.
     """
     if source.strip() == SAMPLE:
         return sample_picture()
@@ -51,10 +42,7 @@ def load_picture(source: str) -> Bytes:
 def to_bits(picture: Bytes, bits_of_symbol: int, users: int) -> Bytes:
     """Return the bits of a picture, row by row, in the order in which they are sent.
 
-    Returns
-    -------
-    (vectors, users, bits_of_symbol) array
-        Filled up with zeros to whole vectors.
+    Result (vectors, users, bits_of_symbol): filled up with zeros to whole vectors.
     """
     bits = np.unpackbits(picture.ravel())
     whole = users * bits_of_symbol
@@ -75,10 +63,9 @@ def sample_picture(side: int = 96) -> Bytes:
     sky += 60.0 * np.exp(-((distance / 0.22) ** 2))
     picture = np.where(distance < 0.095, 255.0, sky)
     for height, swing, waves, phase, shade in (
-        (0.44, 0.085, (1.3, 3.1, 7.0), 0.4, 122.0),
-        (0.52, 0.070, (1.9, 4.3, 9.0), 2.1, 74.0),
+        (0.44, 0.085, (1.3, 3.1, 7.0), 0.4, 122.0), (0.52, 0.070, (1.9, 4.3, 9.0), 2.1, 74.0),
         (0.585, 0.030, (2.6, 6.7, 15.0), 4.0, 30.0),
-    ):
+    ):  # fmt: skip
         ridge = height - swing * sum(
             np.sin(2.0 * np.pi * wave * across + phase * (order + 1)) / (order + 1)
             for order, wave in enumerate(waves)

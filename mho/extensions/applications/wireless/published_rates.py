@@ -10,17 +10,13 @@ from mho.runs import ReferenceLine, ReferencePoints
 
 ANTENNAS, USERS, POINTS = 128, 8, 256
 
+# SNR, dB, and bit error rate of float32
 SINGLE = ((1.33, 0.193), (5.42, 0.116), (8.97, 0.0631), (11.78, 0.0264), (14.2, 0.0089))
-"""SNR, dB, and bit error rate of float32."""
+CYCLE_3 = ((10.03, 0.0469), (11.76, 0.0281), (14.46, 0.0078))  # the same of the chip after three cycles
 
-CYCLE_3 = ((10.03, 0.0469), (11.76, 0.0281), (14.46, 0.0078))
-"""The same of the chip after three cycles."""
+CYCLE_1 = (0.125, 0.156)  # the lowest and the highest rate after one cycle: about the same at every SNR
 
-CYCLE_1 = (0.125, 0.156)
-"""The lowest and the highest rate after one cycle: about the same at every SNR."""
-
-RATIOS = tuple(sorted(snr for snr, _ in (*SINGLE, *CYCLE_3)))
-"""Every SNR of these, dB."""
+RATIOS = tuple(sorted(snr for snr, _ in (*SINGLE, *CYCLE_3)))  # every SNR of these, dB
 
 
 def published_points() -> tuple[ReferencePoints, ...]:

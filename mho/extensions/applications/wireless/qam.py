@@ -15,26 +15,17 @@ from numpy.typing import NDArray
 from mho.array_types import Bytes, Complexes, Floats
 from mho.errors import InputError
 
-SIZES = (4, 16, 64, 256, 1024, 4096)
-"""Points of the constellations that there are."""
+SIZES = (4, 16, 64, 256, 1024, 4096)  # points of the constellations that there are
 
 
 @dataclass(frozen=True)
 class Constellation:
     """A square constellation.
 
-    Attributes
-    ----------
-    points : int
-        One of `SIZES`.
-
-    Raises
-    ------
-    InputError
-        For any other number.
+    Raises `InputError`: for any other number.
     """
 
-    points: int
+    points: int  # one of `SIZES`
 
     def __post_init__(self) -> None:
         if self.points not in SIZES:
@@ -62,15 +53,7 @@ class Constellation:
     def modulate(self, bits: Bytes) -> Complexes:
         """Return the symbols of bits.
 
-        Parameters
-        ----------
-        bits : (..., `bits`) array
-            0 and 1.
-
-        Returns
-        -------
-        (...) array of complex128
-            Odd whole numbers on both axes.
+        `bits` (..., `bits`): 0 and 1. Result (...): odd whole numbers on both axes.
         """
         half = self.bits // 2
         in_phase, quadrature = (self._levels(part) for part in (bits[..., :half], bits[..., half:]))
@@ -90,13 +73,8 @@ class Constellation:
     def error_rate(self, snr: Floats) -> Floats:
         """Return the bit error rate of Gaussian noise, in closed form: the exact one, not that of next neighbours.
 
-        Parameters
-        ----------
-        snr : array
-            Mean energy of a symbol over the variance of the complex noise; a pure number, not dB.
+        `snr`: mean energy of a symbol over the variance of the complex noise; a pure number, not dB.
 
-        Notes
-        -----
         With levels k and j of an axis, P(j | k) follows from the normal distribution between the thresholds around j; a
         decision for j costs as many bits as the Gray numbers of k and j differ in.
         """

@@ -17,14 +17,9 @@ from mho.extensions.imports.extraction import reading_tables, switching_tables
 
 
 def import_measurement(
-    path: Path,
-    reading: TableReading,
-    output: str | os.PathLike[str] | None = None,
-    *,
-    array: str = "",
-    chip: str = "",
-    grounds: Sequence[str] = (),
-) -> Path:
+    path: Path, reading: TableReading, output: str | os.PathLike[str] | None = None, *, array: str = "",
+    chip: str = "", grounds: Sequence[str] = (),
+) -> Path:  # fmt: skip
     """Write a foreign table, and what is extracted of it, into a new run file; as `import_reading`."""
     return import_reading(path, reading, output, array=array, chip=chip, grounds=grounds, deriving=derivation)
 
@@ -35,16 +30,10 @@ def derivation(imported: Imported) -> Derivation | None:
     return None if make is None else make(imported)
 
 
+# What is extracted, by kind of measurement
 DERIVATIONS: Mapping[str, Callable[[Imported], Derivation | None]] = {
-    "iv": switching_tables.iv,
-    "endurance": switching_tables.endurance,
-    "form": switching_tables.form,
-    "response": switching_tables.response,
-    "program": switching_tables.program,
-    "noise": reading_tables.noise,
-    "retention": reading_tables.retention,
-    "reads": reading_tables.reads,
-}
-"""What is extracted, by kind of measurement."""
-
+    "iv": switching_tables.iv, "endurance": switching_tables.endurance, "form": switching_tables.form,
+    "response": switching_tables.response, "program": switching_tables.program, "noise": reading_tables.noise,
+    "retention": reading_tables.retention, "reads": reading_tables.reads,
+}  # fmt: skip
 __all__ = ["DERIVATIONS", "derivation", "import_measurement"]

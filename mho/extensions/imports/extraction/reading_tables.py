@@ -17,6 +17,7 @@ from mho.extensions.imports.extraction.rows_by_cell import (
     Columns,
     groups,
     image_of,
+    level_figures,
     map_of,
     median_of,
     table_of,
@@ -67,10 +68,8 @@ def noise(imported: Imported) -> Derivation:
     figures = (
         by_cell("spectra", spectra, "Spectrum of the relative conductance by cell"),
         by_cell("allan", allan, "Allan deviation of the relative conductance by cell"),
-        Figure(
-            "deviations", kind="scatter", table=cells.name, x="mean", y="deviation", by="levels",
-            title="Deviation over mean, by number of levels",
-        ),
+        Figure("deviations", kind="scatter", table=cells.name, x="mean", y="deviation", by="levels",
+               title="Deviation over mean, by number of levels"),
     )  # fmt: skip
 
     def derive(rows: Columns) -> Derived:
@@ -120,14 +119,7 @@ def reads(imported: Imported) -> Derivation | None:
     if "target" not in imported.names:
         return None
     target = map_of(imported, "target", "S", "target conductance")
-    conductance = f"{imported.prefix}conductance"
-    figures = (
-        Figure(
-            "levels", kind="histogram", map=conductance, by=target.name, y_scale="log",
-            title="Levels of the programmed cells",
-        ),
-        Figure("errors", map=conductance, minus=target.name, title="Conductance errors"),
-    )  # fmt: skip
+    figures = level_figures(f"{imported.prefix}conductance", target.name)
 
     def derive(rows: Columns) -> Derived:
         cells = list(groups(rows, "row", "column"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.extensions.imports import Imported
-from mho.runs import Column, Map
+from mho.runs import Column, Figure, Map
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -50,3 +50,12 @@ def median_of(values: list[float]) -> float | None:
     """Return the median of the finite values; None for none."""
     known = np.array(values)[np.isfinite(values)] if values else np.empty(0)
     return float(np.median(known)) if known.size else None
+
+
+def level_figures(conductance: str, target: str) -> tuple[Figure, Figure]:
+    """Return the figures of maps of programmed cells: levels by target, and errors."""
+    return (
+        Figure("levels", kind="histogram", map=conductance, by=target, y_scale="log",
+               title="Levels of the programmed cells"),
+        Figure("errors", map=conductance, minus=target, title="Conductance errors"),
+    )  # fmt: skip

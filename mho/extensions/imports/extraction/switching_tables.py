@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.extensions.imports import Derivation, Derived, Imported
+from mho.extensions.imports import MEASUREMENTS, Derivation, Derived, Imported
 from mho.extensions.imports.extraction.rows_by_cell import (
     COLUMN,
     ROW,
     Columns,
     groups,
     image_of,
+    level_figures,
     map_of,
     median_of,
     table_of,
@@ -67,16 +68,7 @@ def iv(imported: Imported) -> Derivation:
     )  # fmt: skip
     table = Table("loops", columns, "window", "cycle", "what was extracted of each loop")
     image = map_of(imported, "conductance", "S", "conductance that the sweep left")
-    figures = (
-        Figure("set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability"),
-        Figure("reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability"),
-        Figure(
-            "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
-            title="Both states at low voltage, by cycle",
-        ),
-        Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
-        Figure(image.name, map=image.name),
-    )  # fmt: skip
+    figures = (*MEASUREMENTS["switching"].figures, Figure(image.name, map=image.name))
 
     def derive(rows: Columns) -> Derived:
         sweeps = list(groups(rows, "sweep", "row", "column"))
@@ -105,18 +97,15 @@ def iv(imported: Imported) -> Derivation:
         picture = image_of(imported, list(left), np.array(list(left.values())))
         units = {"v_set": "V", "v_reset": "V", "lrs": "S", "hrs": "S"}
         return Derived(
-            {"loops": table_of(found, columns)},
-            {image.name: [(0.0, picture)]},
-            result | medians,
-            units,
+            {"loops": table_of(found, columns)}, {image.name: [(0.0, picture)]}, result | medians, units,
             tuple(remarks),
-        )
+        )  # fmt: skip
 
     return Derivation((table,), (image,), figures, derive)
 
 
+# A sweep's number, row and column, and its points: V, A, and whether in compliance
 Sweep = tuple[tuple[int, int, int], tuple[Floats, Floats, NDArray[np.bool_]]]
-"""A sweep's number, row and column, and its points: V, A, and whether in compliance."""
 
 
 def _swept(rows: Columns, sweeps: Sequence[tuple[Any, Any]]) -> list[Sweep]:
@@ -180,11 +169,9 @@ def endurance(imported: Imported) -> Derivation:
     lifetime = map_of(imported, "lifetime", "", "last cycle with a good window")
     failure = map_of(imported, "failure", "", ", ".join(f"{n} {r}" for n, r in enumerate(REASONS)))
     figures = (
-        Figure(
-            "lifetimes", kind="distribution", table="lifetimes", x="failed", x_scale="log",
-            lines=(ReferenceLine(x="weibull_scale", label="Weibull's scale"),),
-            title="Cycles at which windows were found failed",
-        ),
+        Figure("lifetimes", kind="distribution", table="lifetimes", x="failed", x_scale="log",
+               lines=(ReferenceLine(x="weibull_scale", label="Weibull's scale"),),
+               title="Cycles at which windows were found failed"),
         *(Figure(one.name, map=one.name) for one in (lifetime, failure)),
     )  # fmt: skip
 
@@ -201,10 +188,8 @@ def endurance(imported: Imported) -> Derivation:
             last = max((n for n, one in enumerate(verdicts) if one == GOOD), default=-1)
             ended = last + 1 < len(verdicts)
             values = (
-                *cell,
-                windows[last][0] if last >= 0 else 0.0,
-                windows[last + 1][0] if ended else math.inf,
-            )
+                *cell, windows[last][0] if last >= 0 else 0.0, windows[last + 1][0] if ended else math.inf,
+            )  # fmt: skip
             for name, value in zip(columns, (*values, verdicts[last + 1] if ended else GOOD), strict=True):
                 found[name.name].append(value)
             cells.append(cell)
@@ -365,24 +350,12 @@ def program(imported: Imported) -> Derivation:
     titles = {"conductance": "conductance", "target": "target conductance", "pulses": "pulses per cell"}
     maps = {name: map_of(imported, name, units[name], titles[name]) for name in names}
     figures = [
-        Figure(
-            "pulses_per_cell",
-            kind="histogram",
-            map=maps["pulses"].name,
-            y_scale="log",
-            title="Pulses per cell",
-        )
-    ]
+        Figure("pulses_per_cell", kind="histogram", map=maps["pulses"].name, y_scale="log",
+               title="Pulses per cell"),
+    ]  # fmt: skip
     if "target" in maps:
-        conductance, target = maps["conductance"].name, maps["target"].name
-        figures = [
-            Figure(
-                "levels", kind="histogram", map=conductance, by=target, y_scale="log",
-                title="Levels of the programmed cells",
-            ),
-            *figures,
-            Figure("errors", map=conductance, minus=target, title="Conductance errors"),
-        ]  # fmt: skip
+        levels, errors = level_figures(maps["conductance"].name, maps["target"].name)
+        figures = [levels, *figures, errors]
 
     def derive(rows: Columns) -> Derived:
         cells = list(groups(rows, "row", "column"))

@@ -6,8 +6,8 @@
 - `units`, `clocks`: units, dates and times of day, as they are written; `stated`: voltages that names and preambles state.
 """
 
-from mho.extensions.imports.tables.decimal_marks import DECIMAL_MARKS
 from mho.extensions.imports.tables.form_finding import TextForm
+from mho.extensions.imports.tables.numbers import DECIMAL_MARKS
 from mho.extensions.imports.tables.text_tables import TextLine, TextTable
 
 __all__ = ["DECIMAL_MARKS", "TextForm", "TextLine", "TextTable"]

@@ -19,27 +19,19 @@ from numpy.typing import NDArray
 
 from mho.errors import InputError
 
-MOST_BYTES = 1 << 31
-"""Of all arrays of a file together, unpacked."""
-
-MOST_JSON = 1 << 26
-"""Of a JSON file: its numbers and texts take some twenty times as much in memory."""
-
-LONGEST_TEXT = 10_000
-"""Characters of a text in an array: in one of NumPy all take as much as the longest."""
-
+MOST_BYTES = 1 << 31  # of all arrays of a file together, unpacked
+MOST_JSON = 1 << 26  # of a JSON file: its numbers and texts take some twenty times as much in memory
+LONGEST_TEXT = 10_000  # characters of a text in an array: in one of NumPy all take as much as the longest
 MOST_NAMED, BLOCK = 12, 10_000
 NUMERIC = "biuf"
 NPY = b"\x93NUMPY"
-ROWS = "NROWS"
-"""Attribute in which an ArC TWO says how many rows of a longer dataset hold something."""
+ROWS = "NROWS"  # attribute in which an ArC TWO says how many rows of a longer dataset hold something
 
+# With which the readers of damaged files end
 _FAULTS = (
     ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, NameError, OSError,
     RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""With which the readers of damaged files end."""
-
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -50,18 +42,10 @@ class ArrayLines:
     places of their elements: ``row`` and ``column`` of two dimensions, else what `axes` calls them. A single matrix
     stays one. Fields of a compound dataset are columns.
 
-    Parameters
-    ----------
-    dataset : str
-        The array, or several apart by commas; all unless given.
-    axes : sequence of str
-        What the dimensions count, the first dimension first: a meaning such as ``cycle``, nothing for one that is left
-        out, and names apart by ``|`` for one whose places are columns of their own, of which empty ones are left out.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, has no such array, or they make no table.
+    `dataset`: the array, or several apart by commas; all unless given. `axes`: what the dimensions count, the first
+    dimension first: a meaning such as ``cycle``, nothing for one that is left out, and names apart by ``|`` for one
+    whose places are columns of their own, of which empty ones are left out. Raises `InputError`: the file cannot be
+    read, has no such array, or they make no table.
     """
 
     def __init__(self, path: Path, dataset: str = "", axes: Sequence[str] = ()) -> None:
@@ -241,11 +225,9 @@ def _kind(path: Path) -> str:
     with path.open("rb") as raw:
         start = raw.read(8)
     kinds = {
-        b"\x93NUMPY": "a NumPy array",
-        b"PK": "an archive of NumPy arrays",
-        b"\x89HDF": "an HDF5 file",
+        b"\x93NUMPY": "a NumPy array", b"PK": "an archive of NumPy arrays", b"\x89HDF": "an HDF5 file",
         b"MATLAB": "a MATLAB file",
-    }
+    }  # fmt: skip
     return next((kind for magic, kind in kinds.items() if start.startswith(magic)), "JSON")
 
 
@@ -291,7 +273,7 @@ def _of_hdf5(path: Path, dataset: str) -> Arrays:
             if wanted and name not in wanted and short not in wanted:
                 found[name] = np.broadcast_to(
                     np.zeros((), one.dtype), one.shape
-                )  # only told, if none is found
+                )  # for the message, if none is
                 continue
             rows = one.attrs.get(ROWS)
             found[name if name in wanted or not wanted else short] = (

@@ -17,18 +17,11 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 @dataclass(frozen=True)
 class Clock:
-    """How a column of times is read.
+    """How a column of times is read."""
 
-    Attributes
-    ----------
-    date : int or None
-        The column that has the dates, from 0; None where they stand beside the times, or nowhere.
-    day_first : bool
-        Whether 01/02/2026 is the first of February.
-    """
-
+    # The column that has the dates, from 0; None where they stand beside the times, or nowhere
     date: int | None = None
-    day_first: bool = False
+    day_first: bool = False  # whether 01/02/2026 is the first of February
 
     def seconds(self, text: str) -> float | None:
         """Return the seconds since 1970 of a date and time, in UTC unless it says more; since midnight of a time alone.

@@ -12,58 +12,43 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError
-from mho.extensions.imports.tables.decimal_marks import COMMA, POINT, DecimalMark, decimal_mark, is_grouped
-from mho.extensions.imports.tables.numbers import LONGEST, MISSING, plain_number
+from mho.extensions.imports.tables.numbers import (
+    COMMA,
+    LONGEST,
+    MISSING,
+    POINT,
+    DecimalMark,
+    decimal_mark,
+    is_grouped,
+    plain_number,
+)
 from mho.extensions.imports.tables.units import looks_like_units
 
-HEADER_LINES = 4
-"""Lines of a header at most: short and long names, units, comments."""
-
+HEADER_LINES = 4  # lines of a header at most: short and long names, units, comments
 MARKS = ("\t", ";", ",", " ")
 COMMENT = ("#", "%", "!")
 NAME_TAG, VALUE_TAG = "dataname", "datavalue"
-
 _NUMBER_LIKE = re.compile(r"[+-]?[.,]*\d[\d.,]*(?:[eE][+-]?\d+)?")
+# What pandas calls names that are not there
 _UNNAMED = re.compile(r"unnamed: ?\d+(?:_level_\d+)?", re.IGNORECASE)
-"""What pandas calls names that are not there."""
 
 
 @dataclass(frozen=True)
 class TextForm:
-    """How a table is written.
+    """How a table is written."""
 
-    Attributes
-    ----------
-    mark : str
-        What stands between fields; a blank stands for any white space.
-    comma : bool
-        Whether the decimal mark is a comma.
-    header, units : tuple of str
-        Names of the columns and their units; empty where there is no such line.
-    first : int
-        Number of the line after the header, from 1.
-    width : int
-        Fields of a line.
-    tagged : bool
-        Whether lines begin with ``DataName`` and ``DataValue``.
-    grouping : str
-        What parts thousands; empty for nothing.
-    doubtful : str
-        A number of which nothing tells whether its comma is a decimal mark; empty where it is clear.
-    proof : str
-        A number that tells it.
-    """
-
-    mark: str
-    comma: bool
+    mark: str  # what stands between fields; a blank stands for any white space
+    comma: bool  # whether the decimal mark is a comma
+    # header, units: names of the columns and their units; empty where there is no such line
     header: tuple[str, ...]
     units: tuple[str, ...]
-    first: int
-    width: int
-    tagged: bool = False
-    grouping: str = ""
+    first: int  # number of the line after the header, from 1
+    width: int  # fields of a line
+    tagged: bool = False  # whether lines begin with ``DataName`` and ``DataValue``
+    grouping: str = ""  # what parts thousands; empty for nothing
+    # A number of which nothing tells whether its comma is a decimal mark; empty where it is clear
     doubtful: str = ""
-    proof: str = ""
+    proof: str = ""  # a number that tells it
 
     def split(self, line: str) -> list[str]:
         """Return the fields of a line, without blanks around them."""
@@ -101,19 +86,9 @@ def find_form(
 ) -> TextForm:
     """Return how a table is written, of its first lines.
 
-    Parameters
-    ----------
-    head : sequence of (int, str)
-        Numbers and texts of the lines.
-    names : sequence of str, optional
-        For a table without a header: see `mho.extensions.imports.table_import.Reading`.
-    decimal : str
-        The decimal mark, where it was said: see `decimal_mark`.
-
-    Raises
-    ------
-    InputError
-        There is no table, or `names` are for another.
+    `head`: numbers and texts of the lines; `names`: for a table without a header: see
+    `mho.extensions.imports.table_import.Reading`; `decimal`: the decimal mark, where it was said: see `decimal_mark`.
+    Raises `InputError`: there is no table, or `names` are for another.
     """
     if not any(text.strip() for _, text in head):
         raise InputError(f"table {path} is empty; it begins with a line of column names")
@@ -158,10 +133,8 @@ def _as_marked(
     first = split[begin][0]
     own = split[begin][1]
     if not header and (plain.number(own[0]) is None or not own[0]):
-        header, first = (
-            tuple(own),
-            first + 1,
-        )  # a name, or none, above row numbers; numbers of columns beside it
+        # A name, or none, above row numbers; numbers of columns beside it
+        header, first = tuple(own), first + 1
     elif not header:
         header = _commented(head, first, plain, width)
     good = sum(2 * numbers - width for numbers, of in counts[begin:] if of == width)

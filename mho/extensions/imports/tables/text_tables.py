@@ -24,8 +24,7 @@ from mho.input_files import check_ordinary
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
-MOST_BYTES = 1 << 30
-"""Of a part of the file, unpacked."""
+MOST_BYTES = 1 << 30  # of a part of the file, unpacked
 
 
 def is_spreadsheet(path: Path) -> bool:
@@ -40,15 +39,8 @@ def is_spreadsheet(path: Path) -> bool:
 class SheetLines:
     """The lines of a sheet, fields apart by tabs; dates in ISO 8601, of formulas what they came to.
 
-    Parameters
-    ----------
-    sheet : str
-        Its name; the only one that is not empty unless given.
-
-    Raises
-    ------
-    InputError
-        There is no such sheet, or several, the file is damaged, or openpyxl is not installed.
+    `sheet`: its name; the only one that is not empty unless given. Raises `InputError`: there is no such sheet, or
+    several, the file is damaged, or openpyxl is not installed.
     """
 
     def __init__(self, path: Path, sheet: str = "") -> None:
@@ -129,10 +121,7 @@ _BINARY = {
 class TextLines:
     """The lines of a text file.
 
-    Raises
-    ------
-    InputError
-        The file cannot be read, or is no text.
+    Raises `InputError`: the file cannot be read, or is no text.
     """
 
     def __init__(self, path: Path) -> None:
@@ -209,15 +198,8 @@ class LineSource(Protocol):
 def open_lines(path: Path, dataset: str = "", axes: Sequence[str] = ()) -> LineSource:
     """Return the lines of the table in a file.
 
-    Parameters
-    ----------
-    dataset, axes : str, sequence of str
-        Which sheet, or array, and what its dimensions count: see `ArrayLines` and `SheetLines`.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or has no such table.
+    `dataset`, `axes`: which sheet, or array, and what its dimensions count: see `ArrayLines` and `SheetLines`. Raises
+    `InputError`: the file cannot be read, or has no such table.
     """
     start = _start(path)
     if start.startswith(b"PK") and is_spreadsheet(path):
@@ -239,25 +221,18 @@ def _start(path: Path) -> bytes:
         raise InputError(f"table {path} cannot be read: {error.strerror or error}; check the path") from error
 
 
-HEAD_LINES = 400
-"""Lines from which separator and header are told."""
-
+HEAD_LINES = 400  # lines from which separator and header are told
 MOST_SHOWN = 6
-MOST_FIELDS = 4_000_000
-"""In memory at once."""
-
-MOST_HEAD = 1 << 25
-"""Characters from which separator and header are told, at most."""
-
+MOST_FIELDS = 4_000_000  # in memory at once
+MOST_HEAD = 1 << 25  # characters from which separator and header are told, at most
 MOST_COLUMNS = 20_000
-LONGEST_NAME = 400
-"""Characters of a column's name."""
+LONGEST_NAME = 400  # characters of a column's name
 
+# Words with which a spreadsheet's lines of statistics below the values begin
 SUMMARIES = {
     "average", "averages", "avg", "mean", "median", "std", "std dev", "std. dev.", "stdev", "stddev", "standard deviation",
     "sigma", "variance", "min", "minimum", "max", "maximum", "sum", "count", "cv", "rsd", "mittelwert", "stabw",
 }  # fmt: skip
-"""Words with which a spreadsheet's lines of statistics below the values begin."""
 
 
 class TextLine(NamedTuple):
@@ -324,10 +299,7 @@ class TextTable:
     def lines(self) -> Iterator[TextLine]:
         """Yield each line of values; blank lines and repeated headers part tables that stand below one another.
 
-        Raises
-        ------
-        InputError
-            A line cannot be read.
+        Raises `InputError`: a line cannot be read.
         """
         form, part, gap, begun = self.form, 0, False, False
         header = [field.lower() for field in form.header]

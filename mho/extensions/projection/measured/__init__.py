@@ -15,11 +15,6 @@ from mho.extensions.projection.measured.measurements import (
 )
 
 __all__ = [
-    "MEASURED_FIGURES",
-    "MEASURED_SIZES",
-    "MEASURED_TABLE",
-    "BenchMedians",
-    "MachineMeasurements",
-    "measure_machine",
-    "read_runs",
-]
+    "MEASURED_FIGURES", "MEASURED_SIZES", "MEASURED_TABLE", "BenchMedians", "MachineMeasurements",
+    "measure_machine", "read_runs",
+]  # fmt: skip

@@ -19,14 +19,7 @@ MOST_SLICES = 128
 
 @dataclass(frozen=True)
 class BenchMedians:
-    """What run files tell.
-
-    Attributes
-    ----------
-    values : medians over the runs, by assumption
-    counts : of how many runs each is
-    simulated : whether any of the runs is of a simulated bench
-    """
+    """What run files tell."""
 
     values: Mapping[str, float]
     counts: Mapping[str, int]

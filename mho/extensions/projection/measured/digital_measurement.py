@@ -18,24 +18,14 @@ from mho.extensions.projection.measured.power import EnergyMeter
 SIZES = (4, 8, 16, 32, 64, 128, 256)
 DTYPES = {32: np.float32, 64: np.float64}
 LARGEST_BATCH = 1 << 16
+# Relative residual beyond which an answer is wrong and its time means nothing; condition numbers are near 5
 TOLERANCE = {32: 1e-4, 64: 1e-11}
-"""Relative residual beyond which an answer is wrong and its time means nothing; condition numbers are near 5."""
-
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class SolveMeasurement:
-    """One measured solve.
-
-    Attributes
-    ----------
-    size, precision, batch : unknowns, bits of a number, solves at once
-    method : one of `METHODS`
-    device : ``CPU`` or ``GPU``
-    seconds, joules : of a solve, in the mean over a batch and the median over repeats; joules NaN where no counter is
-    residual : largest relative residual of the batch
-    """
+    """One measured solve."""
 
     device: str
     size: int
@@ -66,18 +56,12 @@ def measure(
 ) -> list[SolveMeasurement]:  # fmt: skip
     """Return what a library does on its processor, at each size, precision and method.
 
-    Raises
-    ------
-    InputError
-        An answer is wrong: the library or the processor does not work.
+    Raises `InputError`: an answer is wrong: the library or the processor does not work.
     """
     wanted = [
         (size, bits, method)
-        for size in sizes
-        for bits in DTYPES
-        for method in METHODS
-        if method in library.methods
-    ]
+        for size in sizes for bits in DTYPES for method in METHODS if method in library.methods
+    ]  # fmt: skip
     points = []
     for done, (size, bits, method) in enumerate(wanted):
         progress(done, len(wanted))

@@ -17,22 +17,13 @@ from scipy.linalg import lapack
 Floats = NDArray[np.floating[Any]]
 Work = Callable[[], Any]
 
+# potrf and potrs of a new A; getrf and getrs of a new A; product of a stored inverse with many vectors
 CHOLESKY, LU, KEPT = "Cholesky", "LU", "kept"
-"""potrf and potrs of a new A; getrf and getrs of a new A; product of a stored inverse with many vectors."""
-
 METHODS = (CHOLESKY, LU, KEPT)
 
 
 class SolverLibrary(Protocol):
-    """A library of linear algebra, and the processor that it uses.
-
-    Attributes
-    ----------
-    name : of library and processor
-    methods : those it has, of `METHODS`
-    largest : bytes of a batch
-    longest : vectors at once of a matrix that is kept
-    """
+    """A library of linear algebra, and the processor that it uses."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -49,11 +40,7 @@ class SolverLibrary(Protocol):
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
         """Return the function that solves all systems and waits until they are solved.
 
-        Parameters
-        ----------
-        matrices : (k, n, n) array
-            Of new matrices; (n, n), the inverse, of one that is kept.
-        vectors : (k, n, 1) array, or (n, m) where the matrix is kept
+        `matrices` (k, n, n): of new matrices; (n, n), the inverse, of one that is kept. `vectors` (k, n, 1).
         """
         ...
 

@@ -27,7 +27,8 @@ MEASURED_TABLE = Table(
     (
         Column("size", dtype="u4", description="N, unknowns"),
         Column("device", dtype="u1", description="0 CPU; 1 GPU"),
-        Column("method", dtype="u1", description="0 Cholesky, new A; 1 LU, new A; 2 A kept, product with its inverse"),
+        Column("method", dtype="u1",
+               description="0 Cholesky, new A; 1 LU, new A; 2 A kept, product with its inverse"),
         Column("precision", "bit", dtype="u1", description="of a floating-point number"),
         Column("batch", dtype="u4", description="solves at once"),
         Column("time", "s", description="of a solve, in the mean over a batch"),
@@ -35,10 +36,7 @@ MEASURED_TABLE = Table(
         Column("energy", "J", description="of a solve; NaN where no counter is"),
         Column("residual", description="largest of the batch, relative"),
     ),
-    signal="rate",
-    axis="size",
-    title="solves on this machine",
-    rows=64,
+    signal="rate", axis="size", title="solves on this machine", rows=64,
 )  # fmt: skip
 
 MEASURED_FIGURES = tuple(
@@ -57,14 +55,7 @@ WORDS = {"Cholesky": "new A, Cholesky", "LU": "new A, LU", "kept": "A kept"}
 
 @dataclass(frozen=True)
 class MachineMeasurements:
-    """What was measured of this machine.
-
-    Attributes
-    ----------
-    points : the measured solves
-    names : of library and processor, by device
-    remarks : what is missing, a sentence each
-    """
+    """What was measured of this machine."""
 
     points: Sequence[SolveMeasurement]
     names: Mapping[str, str]
@@ -75,16 +66,12 @@ class MachineMeasurements:
         """The columns of the table."""
         points = self.points
         return {
-            "size": [one.size for one in points],
-            "device": [DEVICES.index(one.device) for one in points],
+            "size": [one.size for one in points], "device": [DEVICES.index(one.device) for one in points],
             "method": [METHODS.index(one.method) for one in points],
-            "precision": [one.precision for one in points],
-            "batch": [one.batch for one in points],
-            "time": [one.seconds for one in points],
-            "rate": [1.0 / one.seconds for one in points],
-            "energy": [one.joules for one in points],
-            "residual": [one.residual for one in points],
-        }
+            "precision": [one.precision for one in points], "batch": [one.batch for one in points],
+            "time": [one.seconds for one in points], "rate": [1.0 / one.seconds for one in points],
+            "energy": [one.joules for one in points], "residual": [one.residual for one in points],
+        }  # fmt: skip
 
     @property
     def result(self) -> dict[str, Any]:

@@ -24,10 +24,7 @@ class EnergyMeter(Protocol):
 class NvmlMeter:
     """The energy counter of the first NVIDIA GPU, through NVML (Volta and newer).
 
-    Parameters
-    ----------
-    nvml : module
-        ``pynvml``, of the package nvidia-ml-py.
+    `nvml`: ``pynvml``, of the package nvidia-ml-py.
     """
 
     def __init__(self, nvml: Any) -> None:
@@ -44,10 +41,7 @@ class NvmlMeter:
 class RaplMeter:
     """The energy counters of all CPU packages, which the kernel keeps in microjoules and which wrap around.
 
-    Parameters
-    ----------
-    packages : list of Path
-        Folders such as ``intel-rapl:0``.
+    `packages`: folders such as ``intel-rapl:0``.
     """
 
     def __init__(self, packages: list[Path]) -> None:

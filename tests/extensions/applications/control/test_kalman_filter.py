@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.extensions.applications.control.kalman import measure, push, truth
-from mho.extensions.applications.control.kalman_filter import (
+from mho.extensions.applications.control.kalman import (
     TrackModel,
     consistency_interval,
     kalman,
+    measure,
     nees,
+    push,
+    truth,
 )
 
 MODEL = TrackModel(1.0, 2.0, np.array([10.0, 20.0, 15.0, 30.0]), shared=0.2)

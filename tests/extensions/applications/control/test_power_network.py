@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.extensions.applications.control.power_network import Network
-from mho.extensions.applications.control.powerflow import ieee14, load_network
+from mho.extensions.applications.control.powerflow import Network, ieee14, load_network
 
 CASE = """function mpc = small
 mpc.version = '2';

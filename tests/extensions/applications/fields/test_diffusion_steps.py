@@ -12,8 +12,13 @@ from mho.extensions.applications.fields.diffusion import (
     closed_form,
     implicit_matrix,
     march,
-    mode_factor,
 )
+
+
+def mode_factor(n: int, ratio: float, theta: float) -> float:
+    """Return the factor by which one step shrinks the slowest sine mode, exactly, on the grid."""
+    eigenvalue = 8.0 * np.sin(np.pi / (2.0 * n)) ** 2
+    return float((1.0 - (1.0 - theta) * ratio * eigenvalue) / (1.0 + theta * ratio * eigenvalue))
 
 
 def marched(start: str, n: int, step: float, steps: int, scheme: str) -> list[np.ndarray]:

@@ -5,18 +5,18 @@ import pytest
 
 from mho.errors import InputError
 from mho.extensions.applications.training.data.datasets import Split, load_dataset, split
-from mho.extensions.applications.training.effort import (
-    factor_operations,
-    factor_sizes,
-    step_operations,
-    weights_in,
-)
 from mho.extensions.applications.training.inverses import KeptInverses, change
 from mho.extensions.applications.training.network import initial_weights
 from mho.extensions.applications.training.optimisers import Momentum
 from mho.extensions.applications.training.search import GRIDS, grid_of, search
 from mho.extensions.applications.training.training import epochs_to, quartiles, steps_in_epoch, train
 from mho.extensions.applications.training.training_result import fewer
+from mho.extensions.applications.training.training_run import (
+    factor_operations,
+    factor_sizes,
+    step_operations,
+    weights_in,
+)
 
 
 def blobs(count=60, seed=0):

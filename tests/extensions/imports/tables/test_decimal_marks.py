@@ -8,7 +8,7 @@ import pytest
 
 from mho.extensions.imports import TableReading, guess
 from mho.extensions.imports.tables import TextTable
-from mho.extensions.imports.tables.decimal_marks import DecimalMark, decimal_mark
+from mho.extensions.imports.tables.numbers import DecimalMark, decimal_mark
 
 COMMA, POINT = DecimalMark(True), DecimalMark(False, ",")
 

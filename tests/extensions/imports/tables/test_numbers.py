@@ -15,7 +15,7 @@ from mho.errors import InputError
 from mho.extensions.imports import TableReading, constants_in_si, guess, import_table
 from mho.extensions.imports.tables.form_finding import TextForm
 from mho.extensions.imports.tables.numbers import plain_number, plain_numbers, without_overflows
-from mho.extensions.imports.tables.stated import voltage_above, voltage_in_name
+from mho.extensions.imports.tables.units import voltage_above, voltage_in_name
 from mho.runs import RunFile
 
 DIGITS = st.text(alphabet="0123456789+-.,eE_ \u0663\u00b2infaIN", max_size=30)

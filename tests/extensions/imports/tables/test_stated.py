@@ -8,7 +8,7 @@ import pytest
 
 from mho.extensions.imports import guess
 from mho.extensions.imports.extraction import import_measurement
-from mho.extensions.imports.tables.stated import voltage_above, voltage_in_name
+from mho.extensions.imports.tables.units import voltage_above, voltage_in_name
 from mho.runs import RunFile
 
 TIMES = (1.0, 3.0, 10.0, 30.0, 100.0)

@@ -14,38 +14,24 @@ from mho.errors import InputError
 from mho.input_files import check_ordinary
 from mho.procedures import nearest
 
-MOST_VALUES = 20_000_000
-"""Numbers of a user's own samples at most: 160 MB."""
-
+MOST_VALUES = 20_000_000  # numbers of a user's own samples at most: 160 MB
 LEAST_SAMPLES, MOST_CLASSES = 20, 1000
 
+# Share of the loss of guessing, ln(classes), that a user's own samples are trained to unless said otherwise
 OWN_TARGET = 0.1
-"""Share of the loss of guessing, ln(classes), that a user's own samples are trained to unless said otherwise."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples with their labels.
-
-    Attributes
-    ----------
-    name : str
-    x : (samples, features) array
-    labels : (samples,) array of int
-        From 0.
-    classes : int
-    alike : bool
-        Whether all features are of one kind, as pixels are: they keep their sizes relative to one another.
-    target : float
-        Validation loss to train to unless said otherwise, nat.
-    """
+    """Samples with their labels."""
 
     name: str
-    x: Floats
-    labels: Integers
+    x: Floats  # (samples, features)
+    labels: Integers  # (samples,): from 0
     classes: int
+    # Whether all features are of one kind, as pixels are: they keep their sizes relative to one another
     alike: bool
-    target: float
+    target: float  # validation loss to train to unless said otherwise, nat
 
 
 @dataclass(frozen=True)
@@ -58,17 +44,13 @@ class Split:
     validation_labels: Integers
 
 
-SHIPPED = {"digits": (True, 0.2), "iris": (False, 0.2)}
-"""Whether their features are alike, and their target."""
+SHIPPED = {"digits": (True, 0.2), "iris": (False, 0.2)}  # whether their features are alike, and their target
 
 
 def load_dataset(source: str | Path) -> Dataset:
     """Return samples by the name of a set that comes with mho, or from a ``.npz`` file with arrays x and y.
 
-    Raises
-    ------
-    InputError
-        There is no such set or file, or what it holds cannot be trained on.
+    Raises `InputError`: there is no such set or file, or what it holds cannot be trained on.
     """
     if str(source) in SHIPPED:
         alike, target = SHIPPED[str(source)]
@@ -88,10 +70,7 @@ def split(dataset: Dataset, validation: float, rng: np.random.Generator) -> Spli
 
     Features that are alike share one deviation; others have their own, and those without any stay at zero.
 
-    Raises
-    ------
-    InputError
-        A part has too few samples.
+    Raises `InputError`: a part has too few samples.
     """
     count = len(dataset.labels)
     kept = round(count * (1.0 - validation))
