@@ -22,7 +22,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,6 +33,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import _mutant_tests
+from mho.errors import InputError
+from mho.toml import load_toml
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"every day": "not thorough and not slow and not hardware", "thorough": "thorough and not slow"}
@@ -483,7 +484,9 @@ def survivors(
 def equivalent() -> set[tuple[str, str]]:
     """Return the module and change of each mutant that was judged to do the same."""
     file = ROOT / EQUIVALENT
-    mutants = tomllib.loads(file.read_text("utf-8"))["mutants"] if file.exists() else []
+    mutants = (
+        load_toml(file.read_text("utf-8"), str(EQUIVALENT), InputError)["mutants"] if file.exists() else []
+    )
     return {(one["path"], one["change"]) for one in mutants}
 
 

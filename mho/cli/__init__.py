@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.cli.exit_codes import UNFINISHED
     from mho.cli.options import TO, AsJson, Bench, Output, Preset
-    from mho.cli.terminal.sentences import complain, say
+    from mho.cli.terminal.sentences import print_warning, say
     from mho.cli.terminal.stages import Stages
     from mho.cli.terminal.terminal import Terminal
 else:
@@ -26,4 +26,15 @@ else:
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["TO", "UNFINISHED", "AsJson", "Bench", "Output", "Preset", "Stages", "Terminal", "complain", "say"]
+__all__ = [
+    "TO",
+    "UNFINISHED",
+    "AsJson",
+    "Bench",
+    "Output",
+    "Preset",
+    "Stages",
+    "Terminal",
+    "print_warning",
+    "say",
+]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mho.cli.exit_codes import ABORTED, REFUSED
-from mho.cli.terminal.sentences import complain
+from mho.cli.terminal.sentences import print_warning
 from mho.cli.verbs import MhoVerbs
 from mho.errors import Aborted, MhoError
 
@@ -68,7 +68,7 @@ def main(*, supervised: bool = True) -> NoReturn:
     except (UsageError, MhoError, OSError, KeyboardInterrupt) as error:
         if COMPLETING in os.environ:  # unreadable in the middle of a line
             sys.exit(REFUSED)
-        complain(_in_words(error))
+        print_warning(_in_words(error))
         code = ABORTED if isinstance(error, Aborted | KeyboardInterrupt) else REFUSED
     if supervised and set(threading.enumerate()) - set(threads):
         from mho.processes import leave, left_threads  # which would delay every start

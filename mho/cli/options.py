@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mho.cli import completion
-from mho.cli.terminal.sentences import complain
+from mho.cli.terminal.sentences import print_warning
 from mho.errors import MhoError
 from mho.runs import Labels
 
@@ -42,7 +42,7 @@ def preset_in_doubt(ctx: typer.Context, preset: str | None) -> str | None:
 
         with suppress(MhoError):
             if warning := cell_preset(preset).warning:
-                complain(
+                print_warning(
                     f"{warning}; what is computed with it holds as far as these cells are those of the chip"
                 )
     return preset

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mho.analysis.characterisation import write_report as write_page
 from mho.cli.terminal.run_display import RunDisplay
-from mho.cli.terminal.sentences import complain, say
+from mho.cli.terminal.sentences import print_warning, say
 from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import MhoError
 from mho.procedures.stream import Control, Observer
@@ -106,4 +106,4 @@ def write_report(folder: Path, reasons: dict[str, str]) -> None:
     try:
         say(write_page(folder, reasons=reasons))
     except MhoError as error:  # the end of the steps must not be hidden
-        complain(error)
+        print_warning(error)

@@ -17,7 +17,7 @@ from mho.analysis import reports
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import By, Cluster, Run, grouped
-from mho.cli.terminal.sentences import complain, say
+from mho.cli.terminal.sentences import print_warning, say
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, MhoError
 from mho.lazy_names import late_imports
@@ -201,7 +201,7 @@ def _export_each(runs: list[Path], form: str, output: Path | None, played: expor
     for one in exports.export_all(runs, form, output, played):
         if isinstance(one, MhoError):
             failed = True
-            complain(one)
+            print_warning(one)
         else:
             say(one)
     if failed:

@@ -14,7 +14,7 @@ from rich.text import Text
 from mho import runs as run_files
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Runs
-from mho.cli.terminal.sentences import complain, say
+from mho.cli.terminal.sentences import print_warning, say
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import MhoError
 
@@ -55,7 +55,7 @@ def recover(runs: Runs) -> None:
         try:
             say(f"{run}  {'recovered' if run_files.recover(run) else 'needs no recovery'}")
         except MhoError as error:
-            complain(error)
+            print_warning(error)
             failed = True
     if failed:
         raise typer.Exit(UNFINISHED)

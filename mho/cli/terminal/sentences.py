@@ -17,7 +17,7 @@ def say(what: object, *, err: bool = False) -> None:
     typer.echo(visible(str(what), lines=False), err=err)
 
 
-def complain(what: object) -> None:
+def print_warning(what: object) -> None:
     """Print an error in one line on standard error."""
     sys.stderr.write(f"mho: {visible(str(what), lines=False)}\n")
 
@@ -27,5 +27,5 @@ def complain_of_run(words: str) -> None:
     with suppress(OSError):  # the terminal may be gone
         if sys.stderr.isatty():
             sys.stderr.write(SHOW_CURSOR)
-        complain(words)
+        print_warning(words)
         sys.stderr.flush()

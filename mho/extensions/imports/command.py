@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli import Output, Terminal, complain, say
+from mho.cli import Output, Terminal, print_warning, say
 from mho.errors import Aborted, InputError
 from mho.extensions.imports import (
     COLUMN_WORDS,
@@ -189,7 +189,7 @@ def _import_as_answered(
         say(f"{table.name} is {how}, as told before; --forget guesses anew", err=True)
     found, answers = _decided(found, answers, yes, known is not None)
     for remark in (*found.remarks, *found.notes):
-        complain(remark)
+        print_warning(remark)
     grounds = found.grounds
     if grounds.guessed and (yes or known is not None):
         for line in grounds.lines:
@@ -225,7 +225,7 @@ def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
     """Return what was told of tables with this header; of the comma only where this table's numbers leave it open."""
     recipe, where, form = known.recipe, f"recipe {known.name}", found.table.form
     if recipe.decimal and form.proof and form.decimal != recipe.decimal:
-        complain(
+        print_warning(
             f"{form.proof} in {found.table.path.name} shows a decimal {form.decimal or 'point'}, where the table before "
             f"was read with a decimal {recipe.decimal}: check that one"
         )
@@ -308,7 +308,7 @@ def _asked_for(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
             edited = _edited(line, answers, path)
             found = _guess(path, edited.asked, edited.kind)
         except InputError as error:
-            complain(error)
+            print_warning(error)
             continue
         answers = edited
 

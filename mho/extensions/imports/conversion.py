@@ -47,7 +47,7 @@ class Survey:
     bad: list[str] = field(default_factory=list)
     bad_count: int = 0
 
-    def complain(self, line: int, what: str) -> None:
+    def note_fault(self, line: int, what: str) -> None:
         """Count a bad line, and keep what is wrong with the first ones."""
         self.bad_count += 1
         if len(self.bad) < NAMED:

@@ -158,7 +158,7 @@ class Rows:
                 what = why_beyond(meaning, float(values[place]))
                 if values[place] > largest:
                     what = f"a {meaning} of {values[place]:.10g}, where {largest} is the largest"
-                survey.complain(lines[place].number, f"{of} {'has' if column else 'make'} {what}")
+                survey.note_fault(lines[place].number, f"{of} {'has' if column else 'make'} {what}")
             if meaning == "conductance":
                 survey.offsets += int(((values < 0.0) & ~bad).sum())
                 survey.conductances += int(np.isfinite(values).sum())
@@ -298,7 +298,7 @@ class Rows:
                 complaints.setdefault(places[place], what)
             values[header.index] = found
         for place in sorted(complaints):
-            survey.complain(lines[place].number, complaints[place])
+            survey.note_fault(lines[place].number, complaints[place])
         return whole, values
 
     def _numbers(

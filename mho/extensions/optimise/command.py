@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli import TO, UNFINISHED, AsJson, Bench, Preset, Stages, Terminal, complain, say
+from mho.cli import TO, UNFINISHED, AsJson, Bench, Preset, Stages, Terminal, print_warning, say
 from mho.errors import InputError
 from mho.extensions.optimise import (
     PredictedQuantity,
@@ -231,7 +231,7 @@ def optimise(
         print_policy(policy, Terminal(soft_wrap=True))
     if not policy.reached:
         best = policy.success()
-        complain(
+        print_warning(
             f"no setting tried reached a success of {policy.wanted:g}; the best reached {best.mean:.4f} ({best.low:.4f} to "
             f"{best.high:.4f}){'' if to is None else f', and {to} was not written'}: ask for less with --success, try more "
             "with --budget, or another strategy"

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from mho.cli import Output, Stages, Terminal, complain, say
+from mho.cli import Output, Stages, Terminal, print_warning, say
 from mho.errors import Aborted, InputError
 from mho.extensions.projection import (
     BENCH,
@@ -167,7 +167,7 @@ def projection(
     path = save(found, target, measured=measured, remarks=remarks, inputs=inputs)
     print_projection(found, Terminal(soft_wrap=True))
     for remark in remarks:
-        complain(remark)
+        print_warning(remark)
     say(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from mho.procedures.stream import Event, Paused, Progress, Resumed
 
@@ -14,10 +15,10 @@ class Pace:
     only the estimate contains later stages, and only the pace shows a stage that is slower than expected.
     """
 
-    def __init__(self, estimate: float | None = None) -> None:
+    def __init__(self, estimate: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.progress: Progress | None = None  # the last one received
-        self._estimate = estimate
-        self._began = time.monotonic()
+        self._estimate, self._clock = estimate, clock
+        self._began = self._clock()
         self._paused_at: float | None = None
         self._stage: tuple[str, float, int] = ("", 0.0, 0)  # its name, and when and where it was first seen
 
@@ -28,9 +29,9 @@ class Pace:
                 self._stage = (event.stage, self.elapsed(), event.done)
             self.progress = event
         elif isinstance(event, Paused):
-            self._paused_at = self._paused_at or time.monotonic()
+            self._paused_at = self._paused_at or self._clock()
         elif isinstance(event, Resumed) and self._paused_at is not None:
-            self._began += time.monotonic() - self._paused_at
+            self._began += self._clock() - self._paused_at
             self._paused_at = None
 
     def seconds_left(self) -> float | None:
@@ -52,4 +53,4 @@ class Pace:
 
     def elapsed(self) -> float:
         """Return the time since the start, pauses left out, s."""
-        return (self._paused_at or time.monotonic()) - self._began
+        return (self._paused_at or self._clock()) - self._began
