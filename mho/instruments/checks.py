@@ -214,14 +214,9 @@ def classify_contact(
 ) -> tuple[ContactCheck, float]:
     """Classify a resistor from two readings of it.
 
-    Parameters
-    ----------
-    readings : sequence of Reading
-        At two voltages.
-    resistor : float
-        Nominal value, ohm.
-    tolerance : float
-        Relative deviation that is accepted.
+    `readings`: at two voltages.
+    `resistor`: nominal value, ohm.
+    `tolerance`: relative deviation that is accepted.
 
     Returns
     -------
@@ -253,12 +248,8 @@ def read_contact(
 
     Word line, board and switch matrix are not used when the resistor is not in a cell's place.
 
-    Raises
-    ------
-    LimitError
-        When the bench's limits do not allow the readings; nothing is sent.
-    InstrumentError
-        When an instrument refuses or does not answer.
+    `LimitError` when the bench's limits do not allow the readings; nothing is sent; `InstrumentError` when an
+    instrument refuses or does not answer.
     """
     limits, read = bench.terminal_limits(), bench.read
     limits.check_level("bit line", max(VOLTAGES))
@@ -291,29 +282,15 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class CheckFinding:
-    """Result of one check.
+    """Result of one check."""
 
-    Attributes
-    ----------
-    subject : str
-        Role of the instrument, or ``bench``.
-    what : str
-        Subject of the check: connection, identity, errors…
-    verdict : {"ok", "note", "wrong"}
-        A note is worth reading; a wrong result must be corrected before use.
-    detail : str
-        What was found.
-    advice : str
-        What to do about it.
-    live : bool or None
-        Whether an output, or the board, is on. None where that could not be read, and for all other checks.
-    """
-
-    subject: str
-    what: str
+    subject: str  # role of the instrument, or ``bench``
+    what: str  # subject of the check: connection, identity, errors…
+    # "ok", "note", "wrong": a note is worth reading; a wrong result must be corrected before use
     verdict: Verdict
-    detail: str
-    advice: str = ""
+    detail: str  # what was found
+    advice: str = ""  # what to do about it
+    # Whether an output, or the board, is on. None where that could not be read, and for all other checks.
     live: bool | None = None
 
 
@@ -335,19 +312,10 @@ def check_bench(
 ) -> BenchReport:
     """Open and check every instrument of a bench separately; a failure does not keep the others from being checked.
 
-    Parameters
-    ----------
-    name : str
-        A packaged bench or a bench file.
-    preset, seed : optional
-        Of a simulated bench, as for `open_bench`. The known resistor is also on the simulated chip.
-    force : bool
-        Report implausible limits as notes instead of as wrong.
-
-    Raises
-    ------
-    BenchError
-        For a wrong bench file, or a bench in use.
+    `name`: a packaged bench or a bench file.
+    `preset`, `seed`: of a simulated bench, as for `open_bench`. The known resistor is also on the simulated chip.
+    `force`: report implausible limits as notes instead of as wrong.
+    `BenchError` for a wrong bench file, or a bench in use.
     """
     source = load_bench_file(name)
     need_instruments(source)

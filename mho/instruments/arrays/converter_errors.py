@@ -36,19 +36,12 @@ class ConverterErrors:
 
     A DAQ6510 is modelled as the same number of NI inputs; its scanning is neglected.
 
-    Parameters
-    ----------
-    entry : DaqEntry
-    board_channels : int
-        Number of outputs, and of inputs, of the board's own converters.
-    rng : numpy.random.Generator
-        Draws each channel's gain and offset error once, and the noise.
+    `board_channels`: number of outputs, and of inputs, of the board's own converters.
+    `rng`: draws each channel's gain and offset error once, and the noise.
 
     Attributes
     ----------
     output_count, input_count : int
-    period : float
-        From one vector to the next, s.
     """
 
     def __init__(self, entry: DaqEntry, board_channels: int, rng: np.random.Generator) -> None:
@@ -68,7 +61,7 @@ class ConverterErrors:
         shortest = SETTLE + slots / sink.conversion_rate(2)
         largest = source.output_rates[-1][0]
         fastest = source.output_rate(min(self.output_count, largest))
-        self.period = max(1.0 / min(entry.rate, fastest), shortest)
+        self.period = max(1.0 / min(entry.rate, fastest), shortest)  # from one vector to the next, s
         self._noise = sink.input_noise[NI_RANGE]
         self._gains, self._offsets = (
             size * rng.standard_normal(self.output_count + self.input_count)

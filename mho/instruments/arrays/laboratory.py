@@ -43,10 +43,7 @@ class Halves:
 
     The result does not depend on the number of cores, nor on which half is done first.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Whose children the halves draw from.
+    `rng`: whose children the halves draw from.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -100,26 +97,8 @@ METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, 
 class ArrayLaboratory:
     """One chip and its board's circuits, without instruments.
 
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file.
-    preset, seed
-        As for `Laboratory`.
-
-    Attributes
-    ----------
-    clock : VirtualClock
-    seed : int
-    chip : SparseChip
-    connected : ConnectedBlock
-        The circuit that the board has closed around the chip.
-    circuits : BlockCircuits
-        The board's amplifiers and the chip between them.
-    board_channels : int
-        Number of outputs, and of inputs, of the board's own converters.
-    halves : Halves
-        Evaluates visits of many cells.
+    `source`: the bench file.
+    `preset`, `seed`: as for `Laboratory`.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -134,8 +113,10 @@ class ArrayLaboratory:
         chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
         cells = cell_preset(preset or simulation.preset, simulation.stuck, simulation.nonlinearity)
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
-        self.halves = Halves(chip_rng)
+        self.halves = Halves(chip_rng)  # evaluates visits of many cells
+        # The circuit that the board has closed around the chip
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
+        # Number of outputs, and of inputs, of the board's own converters
         self.board_channels = simulation.converters
         limited, clock = [], self.clock
 
@@ -145,6 +126,7 @@ class ArrayLaboratory:
             limited.append(Incident(clock.now, AMPLIFIER_LIMIT, sentence))
 
         self._limited: list[Incident] = limited
+        # The board's amplifiers and the chip between them
         self.circuits = BlockCircuits.drawn(
             self.chip, self.connected, simulation, board_rng, read.gate, report
         )
@@ -262,11 +244,6 @@ class Visit:
     On a bench, a cell is read and pulsed as often as needed before the next one is connected. Here all cells are evaluated
     together, each at the same time after its own start. `leave` then places the visits one after the other on the chip's
     clock, so that later relaxation starts from the correct age.
-
-    Attributes
-    ----------
-    spent : (count,) array
-        Seconds at each cell so far.
     """
 
     def __init__(self, lab: ArrayLaboratory, cells: Sequence[CellPositions], steps: float) -> None:
@@ -278,7 +255,7 @@ class Visit:
         self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
         self._begun = self._clock.now
         self._rng: np.random.Generator | None = None  # of the meter's noise, in place of its own
-        self.spent = np.zeros(len(self._slots))
+        self.spent = np.zeros(len(self._slots))  # (count,): seconds at each cell so far
         # Each cell has aged when its turn comes: until then its history is shifted back by that time.
         self._expected = steps * self._each * np.arange(len(self._slots))
         self._move(-self._expected, 0.0)

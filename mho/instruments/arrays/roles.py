@@ -46,22 +46,14 @@ class _Part:
 
 
 class ModelBoard(_Part):
-    """Stores the connected cell, path, word-line voltage and block.
-
-    Attributes
-    ----------
-    cell : Cell or None
-    path : str
-    gate : float
-        Volts on the word line.
-    """
+    """Stores the connected cell, path, word-line voltage and block."""
 
     def __init__(self, arrays: ArrayLaboratory) -> None:
         super().__init__(arrays)
         self._connected = arrays.connected
         self.cell: Cell | None = None
         self.path: Path = "OPEN"
-        self.gate = 0.0
+        self.gate = 0.0  # volts on the word line
         self._mode: Mode = "SAFE"
 
     @property

@@ -220,13 +220,9 @@ def _shown(value: object) -> str:
 class CellChecks:
     """Checks before reads, sweeps, pulses and waveforms; the methods of `Bench` of the same names say what they raise.
 
-    Parameters
-    ----------
-    limits : Limits
-    instruments : BenchInstruments
-        A driver may know more of its abilities than the limits: `check_shape`, `check_sweep`, `check_waveform`.
-    settings : ReadSettings
-        The bench file's.
+    `instruments`: a driver may know more of its abilities than the limits: `check_shape`, `check_sweep`,
+        `check_waveform`.
+    `settings`: the bench file's.
     """
 
     def __init__(self, limits: Limits, instruments: BenchInstruments, settings: ReadSettings) -> None:

@@ -42,15 +42,9 @@ def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
 class Watchdog:
     """Arms and feeds a board's watchdog.
 
-    Parameters
-    ----------
-    board : ArrayBoard
-    seconds : float or None
-        Time without a message after which the board makes itself safe; None does not use the watchdog.
-    every : callable
-        Like the function of this module; on a simulated bench that of the virtual clock.
-    now : callable
-        Seconds by the clock of `every`.
+    `seconds`: time without a message after which the board makes itself safe; None does not use the watchdog.
+    `every`: like the function of this module; on a simulated bench that of the virtual clock.
+    `now`: seconds by the clock of `every`.
     """
 
     def __init__(
@@ -98,10 +92,7 @@ class Watchdog:
 
         Nothing is sent as long as every sign of life was sent in time and answered.
 
-        Raises
-        ------
-        InstrumentError
-            When it left the mode, or does not answer.
+        `InstrumentError` when it left the mode, or does not answer.
         """
         if not self._doubt and (not self._armed or self._now() - self._heard <= (self._seconds or 0.0)):
             return
@@ -145,10 +136,7 @@ def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> N
     This changes no output. Each instrument confirms it: the units now, a generator when it is next configured. The
     outputs of a DAQ are limited when it is opened. An instrument without the method `protect` has no such protection.
 
-    Raises
-    ------
-    InstrumentError
-        When an instrument refuses or does not confirm.
+    `InstrumentError` when an instrument refuses or does not confirm.
     """
     entries = file.instruments
     for meter, entry in ((instruments.smu, entries.smu), (instruments.gate, entries.gate)):

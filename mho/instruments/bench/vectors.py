@@ -26,18 +26,10 @@ from mho.instruments.roles import ArrayBoard, Daq
 
 @dataclass(frozen=True)
 class InverseZero:
-    """How the zero is measured, as a bench file's ``[inverse]`` says.
+    """How the zero is measured, as a bench file's ``[inverse]`` says."""
 
-    Attributes
-    ----------
-    readings : int
-        That are averaged; 0 where the board trims its outputs, and nothing is subtracted.
-    dither : float
-        Largest voltage at an input while they are taken, V; 0 for none.
-    """
-
-    readings: int = 1
-    dither: float = 0.0
+    readings: int = 1  # that are averaged; 0 where the board trims its outputs, and nothing is subtracted
+    dither: float = 0.0  # largest voltage at an input while they are taken, V; 0 for none
 
     def samples(self, lines: int) -> Floats:
         """Return what is played in front of the vectors, (samples, lines), V: first nothing, at which a loop may rail."""
@@ -50,10 +42,7 @@ class InverseZero:
     def subtracted(self, answers: Floats) -> Floats:
         """Return the answers (samples + vectors, n), V, to the vectors, less the zero; NaN in a row of a clamped output.
 
-        Raises
-        ------
-        ConvergenceError
-            When an output is in its clamp with nothing at the inputs.
+        `ConvergenceError` when an output is in its clamp with nothing at the inputs.
         """
         count = len(self.samples(0))
         zeros, outputs = answers[:count], answers[count:]
@@ -103,14 +92,10 @@ class BlockConnection:
 class Vectors:
     """Multiplication and inversion of vectors; see the methods of `Bench` of the same names.
 
-    Parameters
-    ----------
-    daq, board, limits
-        Of the bench.
-    enter : callable
-        Takes the bench into a mode; returns whether it was in another one, so that nothing is connected any more.
-    zero : InverseZero
-        How that of INV is measured.
+    `daq`, `board`, `limits`: of the bench.
+    `enter`: takes the bench into a mode; returns whether it was in another one, so that nothing is connected any
+        more.
+    `zero`: how that of INV is measured.
     """
 
     def __init__(

@@ -107,12 +107,8 @@ def canonical_host(host: str) -> str:
 def every_spelling(address: str, resolve: Resolve | None = None) -> set[str]:
     """Return the canonical spelling of an address, and those with each number of its host, or with the device file.
 
-    Parameters
-    ----------
-    address : str
-        VISA address.
-    resolve : callable, optional
-        By default the system's own resolver, which may query the network.
+    `address`: VISA address.
+    `resolve`: by default the system's own resolver, which may query the network.
     """
     plain = canonical_address(address)
     head, *rest = BETWEEN.split(plain)

@@ -34,23 +34,14 @@ def is_mhos_own(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Model:
-    """One model of instrument.
+    """One model of instrument."""
 
-    Attributes
-    ----------
-    driver, twin : str
-        ``module:Class``; without a twin it cannot be simulated.
-    channels : int
-        Number of independent channels; a driver with several returns each by ``channel(n)``, and a user's own driver
-        states the number in its attribute `channel_count`.
-    keyword : str
-        For a driver that is one channel: the keyword argument that selects it.
-    """
-
-    driver: str
-    twin: str
+    driver: str  # ``module:Class``
+    twin: str  # ``module:Class``; without one it cannot be simulated
+    # Number of independent channels; a driver with several returns each by ``channel(n)``, and a user's own driver
+    # states the number in its attribute `channel_count`
     channels: int = 1
-    keyword: str = ""
+    keyword: str = ""  # for a driver that is one channel: the keyword argument that selects it
 
     def load_driver(self) -> Any:
         """Import the driver's class."""
@@ -130,10 +121,7 @@ def check_twin(name: str) -> str:
 def load_class(path: str) -> Any:
     """Import what ``module:Class`` names.
 
-    Raises
-    ------
-    ValueError
-        When there is no such module or class, or its module cannot be imported; with the reason.
+    `ValueError` when there is no such module or class, or its module cannot be imported; with the reason.
     """
     module, colon, name = current_name(path).partition(":")
     if not (module and colon and name):

@@ -31,10 +31,7 @@ def check_limits(source: BenchSource, force: bool = False) -> None:
 def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
     """Return a message for each implausible limit; a limit with `insist = true` is skipped.
 
-    Raises
-    ------
-    BenchError
-        When the chip map cannot be read.
+    `BenchError` when the chip map cannot be read.
     """
     borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
     return tuple(

@@ -29,21 +29,11 @@ def check_paths(
 ) -> None:
     """Check a matrix's wiring and paths against the sources of a bench.
 
-    Parameters
-    ----------
-    rows : mapping
-        Source at a row; ``ground`` is one.
-    columns : mapping
-        Terminal at a column.
-    paths : mapping
-        Crosspoints to close, by path.
-    sources : mapping
-        Terminal that each source should reach.
-
-    Raises
-    ------
-    ValueError
-        Naming the path, the crosspoint or source, and the error.
+    `rows`: source at a row; ``ground`` is one.
+    `columns`: terminal at a column.
+    `paths`: crosspoints to close, by path.
+    `sources`: terminal that each source should reach.
+    `ValueError` naming the path, the crosspoint or source, and the error.
     """
     for what, names, pattern, example in (("row", rows, _ROW, "1A"), ("column", columns, _COLUMN, "103")):
         for name in names:

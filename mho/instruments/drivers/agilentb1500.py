@@ -61,19 +61,10 @@ class AgilentB1500:
 
     Opening it changes nothing on it: no output, no setting.
 
-    Parameters
-    ----------
-    address, visa_library, timeout
-        As for `BusInstrument`.
-    smu : int
-        Number of the SMU, counted from 1 in the order of the slots.
-    line_frequency : float
-        Power line frequency, Hz, which cannot be queried.
-
-    Raises
-    ------
-    InstrumentError
-        When it cannot be opened, another model answers, or it has no such SMU.
+    `address`, `visa_library`, `timeout`: as for `BusInstrument`.
+    `smu`: number of the SMU, counted from 1 in the order of the slots.
+    `line_frequency`: power line frequency, Hz, which cannot be queried.
+    `InstrumentError` when it cannot be opened, another model answers, or it has no such SMU.
     """
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules

@@ -266,27 +266,17 @@ class NIDaq(_NIDevice):
 
     Connecting changes no output.
 
-    Parameters
-    ----------
-    outputs, inputs : str
-        Physical channels, lists and ranges allowed: ``"PXI1Slot2/ao0:31"``, ``"Dev1/ai0:31"``.
-    rate : float
-        Fastest sample rate wanted, 1/s. The rate in force (property `rate`) is lower when the devices cannot
+    `outputs`, `inputs`: physical channels, lists and ranges allowed: ``"PXI1Slot2/ao0:31"``, ``"Dev1/ai0:31"``.
+    `rate`: fastest sample rate wanted, 1/s. The rate in force (property `rate`) is lower when the devices cannot
         serve so many channels, or the outputs cannot settle, as fast as that.
-    settle : float
-        From an update until the inputs may be converted, s.
-    output_range : (float, float)
-        Limits of the outputs, V: a value beyond raises before anything is sent.
-    input_range : float
-        Largest voltage expected at the inputs, V; the device takes its smallest range that holds it.
-    clock_wire : str or None
-        Terminal wired from the output to the input device for the sample clock. None when both sit in one
+    `settle`: from an update until the inputs may be converted, s.
+    `output_range` (float, float): limits of the outputs, V: a value beyond raises before anything is sent.
+    `input_range`: largest voltage expected at the inputs, V; the device takes its smallest range that holds it.
+    `clock_wire`: terminal wired from the output to the input device for the sample clock. None when both sit in one
         PXI chassis, whose backplane carries it. Not used when outputs and inputs are one device.
-    lines : str
-        Digital output lines for `write_lines`, ``"Dev1/port0/line0:7"``; none by default.
-    session : callable
-        Returns the context in which tasks are created: `DaqSystem.selected` of a simulated system,
-        nothing on hardware.
+    `lines`: digital output lines for `write_lines`, ``"Dev1/port0/line0:7"``; none by default.
+    `session`: returns the context in which tasks are created: `DaqSystem.selected` of a simulated system, nothing on
+        hardware.
     """
 
     def __init__(

@@ -157,10 +157,7 @@ class TektronixAFG31000(WaveformInstrument):
 
         This uses the first edit memory: a waveform of channel 1 set by `shape_waveform` has to be shaped anew.
 
-        Parameters
-        ----------
-        samples : array_like of float, shape (n,)
-            Waveform between -1 (low level) and 1 (high level), 2 to 131072 samples; 14 bits are kept.
+        `samples`: waveform between -1 (low level) and 1 (high level), 2 to 131072 samples; 14 bits are kept.
         """
         whole(memory, USER_MEMORIES)
         values = full_scale(samples, WAVEFORM_SIZE)

@@ -45,11 +45,7 @@ Level = Callable[[], float | None]
 class MatrixWires:
     """Connections of sources to lines, and their effects.
 
-    Parameters
-    ----------
-    lines : ChipLines
-    rows, columns : mapping
-        Source by row, terminal by column, as in a bench file.
+    `rows`, `columns`: source by row, terminal by column, as in a bench file.
     """
 
     def __init__(self, lines: ChipLines, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
@@ -193,36 +189,12 @@ class MatrixPulse:
 class BenchTwins:
     """All twins of one bench except its board, which is wired first.
 
-    Parameters
-    ----------
-    lines : ChipLines
-        The lines that the terminals are wired to; it receives here the abilities of the twins on them.
-    vectors : VectorLines
-        The lines that the DAQ is wired to.
-    entries : Instruments
-        Of the bench file.
-    rngs : sequence of Generator
-        Seven, for the instruments.
-    faults : sequence
-        The laboratory's faults; the DAQ checks them in every call.
-
-    Attributes
-    ----------
-    devices : dict
-        Twin by VISA address.
-    daq : DaqSystem
-        Has no device when the bench has no NI DAQ.
-    matrix : MatrixWires or None
-        The wires behind a switch matrix.
-    generator : Resting
-        The pulse generator, or what stands for a twin that does not say whether it puts out anything.
-    generators : dict
-        Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix.
-
-    Raises
-    ------
-    BenchError
-        When a DAQ cannot be as the bench file says.
+    `lines`: the lines that the terminals are wired to; it receives here the abilities of the twins on them.
+    `vectors`: the lines that the DAQ is wired to.
+    `entries`: of the bench file.
+    `rngs`: seven, for the instruments.
+    `faults`: the laboratory's faults; the DAQ checks them in every call.
+    `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
@@ -233,17 +205,19 @@ class BenchTwins:
         rngs: Sequence[np.random.Generator],
         faults: Sequence[Fault | DaqFault],
     ) -> None:
-        self.devices: dict[str, Any] = {}
+        self.devices: dict[str, Any] = {}  # twin by VISA address
+        # The pulse generator, or what stands for a twin that does not say whether it puts out anything
         self.generator: Resting
+        # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
-        self.matrix = self._build_switch()
+        self.matrix = self._build_switch()  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
         self.devices[entries.board.address] = lines.board
         if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
-        self.daq = self._build_daq(faults)
+        self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
         self._build_voltmeter()
         self._build_chuck()
 

@@ -72,40 +72,24 @@ class ConnectedBlock:
 
 @dataclass(frozen=True)
 class BlockCircuits:
-    """The board's amplifiers and the chip between them.
-
-    Attributes
-    ----------
-    inverters, loop, transimpedance : AmplifierBank
-        Behind the second array, in the inverting loop, and at the columns of MULTIPLY.
-    diagonal_errors : (lines,) array
-        Relative errors of the loop's resistors.
-    divider_errors : (2, lines) array
-        Relative errors of the dividers in front of a second slice, and of the inverting ones beside them.
-    bias_errors : (2, lines) array
-        Relative errors of the bias resistors to the rows, and of those through which outputs are summed.
-    inverse_adc : Converter or None
-        The board's own converters at the INV outputs.
-    readout_noise : float
-        Of each column in MULTIPLY, beyond the amplifiers' own, A.
-    gate : float
-        On the word lines of a connected block, V.
-    report : callable
-        Told in a sentence, once for a block, what its amplifiers were asked for and do not give.
-    """
+    """The board's amplifiers and the chip between them."""
 
     chip: SimulatedChip
     board: SimulatedArrayBoard | ConnectedBlock
     rng: np.random.Generator
+    # inverters, loop, transimpedance: behind the second array, in the inverting loop, and at the columns of MULTIPLY
     inverters: AmplifierBank
     loop: AmplifierBank
     transimpedance: AmplifierBank
-    diagonal_errors: Floats
+    diagonal_errors: Floats  # (lines,): relative errors of the loop's resistors
+    # (2, lines): relative errors of the dividers in front of a second slice, and of the inverting ones beside them
     divider_errors: Floats
+    # (2, lines): relative errors of the bias resistors to the rows, and of those through which outputs are summed
     bias_errors: Floats
-    inverse_adc: Converter | None
-    readout_noise: float = 0.0
-    gate: float = RATED_GATE
+    inverse_adc: Converter | None  # the board's own converters at the INV outputs
+    readout_noise: float = 0.0  # of each column in MULTIPLY, beyond the amplifiers' own, A
+    gate: float = RATED_GATE  # on the word lines of a connected block, V
+    # Takes a sentence, once for a block: what its amplifiers were asked for and do not give
     report: Callable[[str], None] = _drop
     _loops: dict[Hashable, _Loop] = field(default_factory=dict, init=False)
     _reported: set[Hashable] = field(default_factory=set, init=False)
@@ -176,19 +160,10 @@ class BlockCircuits:
 
         The loop has settled before the step; cells have the noise of this moment, the outputs none.
 
-        Parameters
-        ----------
-        duration : float, optional
-            Of the waveforms, s; by default, 12 time constants of the loop's slowest mode.
-        points : int
-            Number of times.
-
-        Raises
-        ------
-        BenchError
-            When no INV loop is connected.
-        InputError
-            For voltages that are not finite or not one for each row, or a duration or number that is not above 0.
+        `duration`: of the waveforms, s; by default, 12 time constants of the loop's slowest mode.
+        `points`: number of times.
+        `BenchError` when no INV loop is connected; `InputError` for voltages that are not finite or not one for each
+        row, or a duration or number that is not above 0.
         """
         block = self.board.block
         if block is None or self.board.mode == "MULT":
@@ -217,15 +192,9 @@ class BlockCircuits:
     ) -> Floats:
         """Return what the columns of many blocks of one shape answer in MULTIPLY, (blocks, samples, C), V.
 
-        Parameters
-        ----------
-        rows, columns : (blocks, R), (blocks, C) arrays
-        volts : (blocks, samples, R) array
-            V; blocks are played one after the other.
-        period : float
-            From one sample to the next, s.
-        rng : numpy.random.Generator, optional
-            Of all noise, in place of the generators of the chip and of the board.
+        `volts` (blocks, samples, R): V; blocks are played one after the other.
+        `period`: from one sample to the next, s.
+        `rng`: of all noise, in place of the generators of the chip and of the board.
         """
         window = volts.shape[1] * period
         transfer = self.chip.transfer_of_blocks(array, rows, columns)

@@ -38,16 +38,9 @@ from mho.instruments.simulated.ports import Traffic
 class RunningSources:
     """Applies the sources of one laboratory as its clock advances.
 
-    Parameters
-    ----------
-    lines : ChipLines
-    vectors : VectorLines
-    playing : mapping
-        Functions that return a generator's waveform, by line, or by name in front of a switch matrix.
-    generator : Resting
-        Whether none of them has one.
-    reached : callable
-        Returns the lines to which a source is connected.
+    `playing`: functions that return a generator's waveform, by line, or by name in front of a switch matrix.
+    `generator`: whether none of them has one.
+    `reached`: returns the lines to which a source is connected.
     """
 
     def __init__(

@@ -28,16 +28,10 @@ def range_for(ranges: Sequence[float], value: float, overrange: float) -> float:
 class SpecimenConverter:
     """One source or meter of a specimen: its errors are fixed, its noise is not.
 
-    Parameters
-    ----------
-    ranges : mapping of float to (float, float)
-        Gain error and offset error (in the range's unit) of the specification, by range, smallest first.
-    fraction : float
-        Standard deviation of the gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the range.
-    overrange : float
-        How far beyond a range it still works, as a factor.
+    `ranges`: gain error and offset error (in the range's unit) of the specification, by range, smallest first.
+    `fraction`: standard deviation of the gain and offset errors as a fraction of the specification.
+    `noise`: standard deviation of a reading at 1 NPLC as a fraction of the range.
+    `overrange`: how far beyond a range it still works, as a factor.
     """
 
     def __init__(

@@ -78,14 +78,9 @@ class VoltmeterPort(Protocol):
 class SimulatedKeithleyDAQ6510(ReadingBuffers):
     """A DAQ6510 with a 7700 in slot 1; constructed as `SimulatedKeithley2450`, but for what is wired to it.
 
-    Parameters
-    ----------
-    inputs : mapping of int to VoltmeterPort
-        What the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
-    resistors : mapping of int to VoltmeterPort
-        What they see when they measure ohms; what is not wired is open.
-    currents : mapping of int to VoltmeterPort
-        What flows into the current channels 121 and 122, A.
+    `inputs`: what the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
+    `resistors`: what they see when they measure ohms; what is not wired is open.
+    `currents`: what flows into the current channels 121 and 122, A.
     """
 
     identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"

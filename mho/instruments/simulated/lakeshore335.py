@@ -283,19 +283,13 @@ class ControlLoop:
 class SimulatedLakeShore335(LakeShoreDevice):
     """A 335 on a bench.
 
-    Parameters
-    ----------
-    stage : StagePort
-        The heated stage.
-    output, input : int, str
-        Where its heater and its sensor are.
+    `stage`: the heated stage.
+    `output`, `input`: where its heater and its sensor are.
 
     Attributes
     ----------
     sensor_fault, heater_fault : int
         What RDGST? and HTRST? answer of the stage's; set with `break_sensor`, and faults to inject.
-    stuck : bool
-        Whether the heater's range no longer goes off; a fault to inject.
     """
 
     model = "MODEL335"
@@ -307,7 +301,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.sensor_fault = self.heater_fault = 0
-        self.stuck = False
+        self.stuck = False  # whether the heater's range no longer goes off; a fault to inject
         self._stage, self._output_at, self._input_at = stage, output, input
         numbers = range(1, len(self.inputs) + 1)
         self.loops = {number: ControlLoop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}

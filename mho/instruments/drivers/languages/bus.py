@@ -106,21 +106,11 @@ class BusInstrument(Instrument):
 
     Opening it changes nothing on it: no output, no setting.
 
-    Parameters
-    ----------
-    address : str or pymeasure.adapters.Adapter
-        VISA resource name, or an open adapter.
-    visa_library : str
-        PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
-    timeout : float
-        Timeout of a reply, s.
-    **connection
-        Settings of the VISA session, e.g. ``baud_rate``.
-
-    Raises
-    ------
-    InstrumentError
-        When it cannot be opened, does not answer, or another model answers.
+    `address`: VISA resource name, or an open adapter.
+    `visa_library`: PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
+    `timeout`: timeout of a reply, s.
+    `connection`: settings of the VISA session, e.g. ``baud_rate``.
+    `InstrumentError` when it cannot be opened, does not answer, or another model answers.
 
     Attributes
     ----------

@@ -118,36 +118,22 @@ OFFSET_ERROR = 20e-6  # sd over channels, of the full scale
 
 @dataclass(frozen=True)
 class Product:
-    """Properties of one NI product.
-
-    Attributes
-    ----------
-    input_noise : dict
-        Symmetric input ranges (full scale, V), each with its random noise (V rms).
-    single_rate, aggregate_rate : float
-        Conversions per second with one input channel, and summed over several.
-    simultaneous : bool
-        One ADC per channel; otherwise one ADC converts the channels in turn.
-    output_rates : tuple of (int, float)
-        Updates per second possible with up to so many channels.
-    settling : float
-        Time after an update (s) from which the output is settled.
-    ports : tuple of int
-        Digital lines of each port.
-    """
+    """Properties of one NI product."""
 
     name: str
     bus: BusType
+    # Symmetric input ranges (full scale, V), each with its random noise (V rms)
     input_noise: dict[float, float]
     input_count: int
+    # single_rate, aggregate_rate: conversions per second with one input channel, and summed over several
     single_rate: float
     aggregate_rate: float
-    simultaneous: bool
+    simultaneous: bool  # one ADC per channel; otherwise one ADC converts the channels in turn
     output_count: int
     output_range: float
-    output_rates: tuple[tuple[int, float], ...]
-    settling: float
-    ports: tuple[int, ...]
+    output_rates: tuple[tuple[int, float], ...]  # updates per second possible with up to so many channels
+    settling: float  # time after an update (s) from which the output is settled
+    ports: tuple[int, ...]  # digital lines of each port
 
     def output_rate(self, channels: int) -> float:
         """Return the fastest update rate (1/s) with `channels` outputs in one task."""

@@ -23,25 +23,16 @@ class MultiplyCircuit:
 
     Everything that does not depend on the vector is computed once.
 
-    Parameters
-    ----------
-    ports, variance : (..., rows, columns) array
-        Transfer conductances of the blocks, wires included, S; variance of each from shot to shot, S^2.
-    bank : AmplifierBank
-        Transimpedance amplifiers, at least one a column.
-    resistance : float
-        Nominal feedback resistance R, ohm.
-    bandwidth : float
-        Noise bandwidth of a reading, Hz.
-    dac, adc : Converter, optional
-        Converters of the board; none where the instrument outside converts.
-    precision : {"double", "single"}
-        Single is twice as fast for large blocks; it rounds by a millionth of the full output, far below
-        any converter's step.
-    readout : float
-        Standard deviation of further noise of each reading, as a current at the amplifier's input, A.
-    excess : ExcessCurrents, optional
-        What the cells carry beyond G u; none of linear cells.
+    `ports`, `variance` (..., rows, columns): transfer conductances of the blocks, wires included, S; variance of each
+        from shot to shot, S^2.
+    `bank`: transimpedance amplifiers, at least one a column.
+    `resistance`: nominal feedback resistance R, ohm.
+    `bandwidth`: noise bandwidth of a reading, Hz.
+    `dac`, `adc`: converters of the board; none where the instrument outside converts.
+    `precision`: single is twice as fast for large blocks; it rounds by a millionth of the full output, far below any
+        converter's step.
+    `readout`: standard deviation of further noise of each reading, as a current at the amplifier's input, A.
+    `excess`: what the cells carry beyond G u; none of linear cells.
 
     Attributes
     ----------
