@@ -164,11 +164,9 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | N
         return None
     if instrument.mode != "SAFE":
         return InspectionResult(
-            "wrong",
-            f"mode {instrument.mode}, path {instrument.path}",
-            "left by somebody: `mho bench safe` grounds it",
-            live=True,
-        )
+            "wrong", f"mode {instrument.mode}, path {instrument.path}",
+            "left by somebody: `mho bench safe` grounds it", live=True,
+        )  # fmt: skip
     return InspectionResult("ok", "SAFE", live=False)
 
 
@@ -237,13 +235,9 @@ def classify_contact(
 
 
 def read_contact(
-    bench: BenchFile,
-    check: CheckSettings,
-    smu: SourceMeter,
-    gate: SourceMeter | None,
-    board: ArrayBoard | None,
-    switch: SwitchMatrix | None = None,
-) -> list[Reading]:
+    bench: BenchFile, check: CheckSettings, smu: SourceMeter, gate: SourceMeter | None,
+    board: ArrayBoard | None, switch: SwitchMatrix | None = None,
+) -> list[Reading]:  # fmt: skip
     """Take the two readings. The caller has checked that all outputs are off, and makes everything safe afterwards.
 
     Word line, board and switch matrix are not used when the resistor is not in a cell's place.

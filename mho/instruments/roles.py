@@ -209,17 +209,9 @@ class ArrayBoard(Instrument, Protocol):
         ...
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Sequence[int],
-        columns: Sequence[int],
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float,
-        diagonal_count: int,
-        bias: float = 0.0,
-    ) -> None:
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
+        second_slice: tuple[str, str] | None = None, diagonal: float, diagonal_count: int, bias: float = 0.0,
+    ) -> None:  # fmt: skip
         """Close the loop around `rows` and `columns` of the positive (and negative) array.
 
         `second_slice` are a positive and a negative array on the same lines, whose columns get the outputs divided by

@@ -158,14 +158,9 @@ class ArrayLaboratory:
         return float(self._read(cells, index, wires, volts, gate))
 
     def currents(
-        self,
-        cells: CellArray,
-        index: Any,
-        wires: Any,
-        volts: float,
-        gate: float,
+        self, cells: CellArray, index: Any, wires: Any, volts: float, gate: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return the readings (A) of the cells at `index`, each through its `wires` (ohm); `rng` as for `measured`."""
         preset = self.chip.preset
         if gate > preset.gate_threshold and abs(volts) > preset.disturb_voltage:
@@ -174,14 +169,9 @@ class ArrayLaboratory:
         return self._read(cells, index, wires, volts, gate, rng)
 
     def _read(
-        self,
-        cells: CellArray,
-        index: Any,
-        wires: Any,
-        volts: float,
-        gate: float,
+        self, cells: CellArray, index: Any, wires: Any, volts: float, gate: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         if gate <= self.chip.preset.gate_threshold:
             return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
         g = cells.read(index, self.aperture, volts)
@@ -204,14 +194,9 @@ class ArrayLaboratory:
         return self.circuits.answer(volts, count, period)
 
     def answer_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        volts: Floats,
-        period: float,
+        self, array: str, rows: Integers, columns: Integers, volts: Floats, period: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
         return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
 

@@ -100,17 +100,9 @@ class ModelBoard(_Part):
         self._connect(array, rows, columns)
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Sequence[int],
-        columns: Sequence[int],
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float,
-        diagonal_count: int,
-        bias: float = 0.0,
-    ) -> None:
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
+        second_slice: tuple[str, str] | None = None, diagonal: float, diagonal_count: int, bias: float = 0.0,
+    ) -> None:  # fmt: skip
         """Close the loop around a block."""
         if len(rows) != len(columns):
             raise BenchError(f"a loop needs as many rows as columns, not {len(rows)} and {len(columns)}")

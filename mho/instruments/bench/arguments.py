@@ -179,11 +179,9 @@ def pulse(given: Any) -> Pulse:
     if type(given) is Pulse and type(given.width) is type(given.voltage) is type(given.gate) is float:
         return given  # frozen: what is checked here is what is applied
     return Pulse(
-        given.kind,
-        number(given.voltage, "pulse voltage", "V"),
-        width,
+        given.kind, number(given.voltage, "pulse voltage", "V"), width,
         number(given.gate, "word-line voltage", "V"),
-    )
+    )  # fmt: skip
 
 
 def driven_line(kind: Any) -> str:

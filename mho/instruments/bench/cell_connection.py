@@ -28,12 +28,9 @@ class CellLines:
     """
 
     def __init__(
-        self,
-        tools: BenchInstruments,
-        crosspoints: Mapping[str, frozenset[str]],
-        limits: Limits,
+        self, tools: BenchInstruments, crosspoints: Mapping[str, frozenset[str]], limits: Limits,
         states: OutputStates,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._tools, self._crosspoints, self._limits, self._states = tools, crosspoints, limits, states
         self.forget()
 

@@ -26,8 +26,9 @@ from mho.instruments.roles import Cell, CellPositions
 
 States = NDArray[np.int8]
 
+# States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one
+# lasts.
 UNKNOWN, UNFORMED, FORMED = 0, 1, 2
-"""States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one lasts."""
 
 
 UNREAD = 4096, 4096  # cells of an array whose size is not known: pages that no cell is in take no memory

@@ -27,12 +27,9 @@ class GuardedBench:
     """
 
     def __init__(
-        self,
-        instruments: BenchInstruments,
-        watchdog: Watchdog,
-        release: Callable[[], None],
+        self, instruments: BenchInstruments, watchdog: Watchdog, release: Callable[[], None],
         now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.instruments, self.now = instruments, now
         # Whether the connections were released; what holds on to a bench after that must not use it
         self.closed = False

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 BEATS = 4  # signs of life per watchdog time, each answered before the next: one may be lost
 
+# Takes a period in seconds and a function to call; returns a function that ends this
 Every = Callable[[float, Callable[[], None]], Callable[[], None]]
-"""Takes a period in seconds and a function to call; returns a function that ends this."""
 
 
 def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
@@ -48,12 +48,9 @@ class Watchdog:
     """
 
     def __init__(
-        self,
-        board: ArrayBoard,
-        seconds: float | None,
-        every: Every = every,
+        self, board: ArrayBoard, seconds: float | None, every: Every = every,
         now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._board, self._seconds, self._every, self._now = board, seconds, every, now
         self._armed, self._told = False, False
         self._heard = 0.0  # when the board last acknowledged a message

@@ -75,8 +75,8 @@ def inverse_zero(file: BenchFile) -> InverseZero:
 Index = Sequence[int] | NDArray[np.int64]
 VectorMode = Literal["MULTIPLY", "INVERT"]
 
+# Told of every exchange: mode, voltages (samples, rows), and currents or voltages (samples, columns)
 OnVectors = Callable[[VectorMode, Floats, Floats], None]
-"""Told of every exchange: mode, voltages (samples, rows), and currents or voltages (samples, columns)."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,9 @@ class Vectors:
     """
 
     def __init__(
-        self,
-        daq: Daq,
-        board: ArrayBoard,
-        limits: Limits,
-        enter: Callable[[VectorMode], bool],
+        self, daq: Daq, board: ArrayBoard, limits: Limits, enter: Callable[[VectorMode], bool],
         zero: InverseZero,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._daq, self._board, self._limits, self._enter = daq, board, limits, enter
         self._zero = zero
         self._block: BlockConnection | None = None
@@ -120,17 +116,9 @@ class Vectors:
         self._connect(BlockConnection("MULTIPLY", rows, len(columns), connect))
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Index,
-        columns: Index,
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None,
-        diagonal: float,
-        diagonal_count: int,
-        bias: float = 0.0,
-    ) -> None:
+        self, positive: str, rows: Index, columns: Index, *, negative: str | None,
+        second_slice: tuple[str, str] | None, diagonal: float, diagonal_count: int, bias: float = 0.0,
+    ) -> None:  # fmt: skip
         """Close the inverting loop around a block."""
         connect = partial(
             self._board.connect_invert,

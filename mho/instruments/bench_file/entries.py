@@ -41,8 +41,8 @@ NUMBER = re.compile(r"(?<=,)0+(?=\d)")  # zeros before an address behind a gatew
 NO_SECONDARY = "65535"  # VI_NO_SEC_ADDR
 ONE_UNIT = re.compile(r"(?:inst|hislip)0(?:,\d+)?", re.IGNORECASE)
 
+# Returns the numeric addresses of a host name; empty when the name is unknown
 Resolve = Callable[[str], Iterable[str]]
-"""Returns the numeric addresses of a host name; empty when the name is unknown."""
 
 
 def canonical_address(address: str) -> str:
@@ -407,13 +407,9 @@ class Instruments(StrictModel):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named = {
-            "smu": self.smu.address,
-            "gate": self.gate.address,
-            "pulser": self.pulser.address,
-            "daq": self.daq.outputs,
-            "daq inputs": self.daq.address,
-            "board": self.board.address,
+            "smu": self.smu.address, "gate": self.gate.address, "pulser": self.pulser.address,
+            "daq": self.daq.outputs, "daq inputs": self.daq.address, "board": self.board.address,
             "switch": "" if self.switch is None else self.switch.address,
             "chuck": "" if self.chuck is None else self.chuck.address,
-        }
+        }  # fmt: skip
         return {role: name for role, name in named.items() if name}

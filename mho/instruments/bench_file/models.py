@@ -172,8 +172,8 @@ def installed_only() -> Iterator[None]:
 
 
 _beside: list[str] = []
+# The search is the process's: a thread that takes folders out would hide those of another
 _searching = threading.RLock()
-"""The search is the process's: a thread that takes folders out would hide those of another."""
 
 
 def _channels(driver: Any) -> int:

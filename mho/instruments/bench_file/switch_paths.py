@@ -65,12 +65,9 @@ def _joined(crosspoint: str, rows: Mapping[str, str], columns: Mapping[str, str]
 
 
 def _check_path(
-    path: str,
-    crosspoints: Iterable[str],
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
+    path: str, crosspoints: Iterable[str], rows: Mapping[str, str], columns: Mapping[str, str],
     sources: Mapping[str, str],
-) -> None:
+) -> None:  # fmt: skip
     there: dict[str, str] = {}
     for crosspoint in crosspoints:
         row, column = row_and_column(crosspoint)

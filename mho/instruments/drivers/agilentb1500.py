@@ -336,11 +336,8 @@ class AgilentB1500:
         """Return the commands of one point: level, wait, current and voltage measurement."""
         pause = [f"PA {delay:.4f}"] if delay else []
         return [
-            self._level(voltage),
-            *pause,
-            f"TI {self._slot},{self._range_index}",
-            f"TV {self._slot},{AUTO}",
-        ]
+            self._level(voltage), *pause, f"TI {self._slot},{self._range_index}", f"TV {self._slot},{AUTO}",
+        ]  # fmt: skip
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
         """Raise when a sweep through `voltages` (V) with `delay` (s) per point is not possible; nothing is sent."""
@@ -386,12 +383,10 @@ class AgilentB1500:
         """Return module, slot, the forced values and the configuration, as text."""
         learned = self._learned()
         return {
-            "module": str(self.smu.type),
-            "slot": str(self._slot),
+            "module": str(self.smu.type), "slot": str(self._slot),
             "forced": "off" if learned is None else ",".join(learned),
-            "measurement_range_index": str(self._range_index),
-            "aperture": f"{self._aperture:g}",
-        }
+            "measurement_range_index": str(self._range_index), "aperture": f"{self._aperture:g}",
+        }  # fmt: skip
 
     def make_safe(self) -> None:
         """Take the SMU to 0 V and off, confirmed by query or `InstrumentError`; other modules are not changed."""

@@ -350,16 +350,12 @@ class NIDaq(_NIDevice):
         with self._daqmx("reading the settings"):
             input_range = self._clocked.input_range
         return {
-            "outputs": flatten_channel_string(self._outputs),
-            "inputs": flatten_channel_string(self._inputs),
-            "rate_wanted": f"{self._wanted_rate:.9g} 1/s",
-            "rate": f"{self.rate:.9g} 1/s",
+            "outputs": flatten_channel_string(self._outputs), "inputs": flatten_channel_string(self._inputs),
+            "rate_wanted": f"{self._wanted_rate:.9g} 1/s", "rate": f"{self.rate:.9g} 1/s",
             "conversion_rate": f"{self._clocked.conversion_rate:.9g} 1/s",
-            "settle": f"{self._clocked.settle:.9g} s",
-            "output_range": f"{self._low:g} V to {self._high:g} V",
-            "input_range": f"{input_range:g} V",
-            "sample_clock": self._clocked.clock,
-        }
+            "settle": f"{self._clocked.settle:.9g} s", "output_range": f"{self._low:g} V to {self._high:g} V",
+            "input_range": f"{input_range:g} V", "sample_clock": self._clocked.clock,
+        }  # fmt: skip
 
     def exchange(self, volts: ArrayLike) -> Floats:
         """Play vectors, and return the settled answer of the inputs to each, as `mho.instruments.roles.Daq`.
@@ -448,12 +444,9 @@ class NIOutputs(_NIDevice):
     """NI analogue outputs that hold static levels, while another instrument reads the answers; parameters as of `NIDaq`."""
 
     def __init__(
-        self,
-        outputs: str,
-        *,
-        output_range: tuple[float, float] = (-10.0, 10.0),
+        self, outputs: str, *, output_range: tuple[float, float] = (-10.0, 10.0),
         session: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._who = f"DAQ {outputs}"
         self._low, self._high = output_range
         with self._daqmx("connecting"), session():

@@ -7,14 +7,6 @@ from mho.instruments.laboratory.serving import Server, serve_bench
 from mho.instruments.laboratory.stand_in import stand_in
 
 __all__ = [
-    "AMPLIFIER_LIMIT",
-    "SLACK",
-    "Extremes",
-    "Incident",
-    "Laboratory",
-    "Server",
-    "serve_bench",
-    "served_text",
-    "stand_in",
-    "write_served",
-]
+    "AMPLIFIER_LIMIT", "SLACK", "Extremes", "Incident", "Laboratory", "Server", "serve_bench", "served_text",
+    "stand_in", "write_served",
+]  # fmt: skip

@@ -38,8 +38,8 @@ from mho.instruments.simulated.physics.heated_stage import HeatedStage
 
 RESISTANCE = 50.0  # ohm, source resistance in a contention
 
+# Present level of a source, V; None when it drives nothing
 Level = Callable[[], float | None]
-"""Present level of a source, V; None when it drives nothing."""
 
 
 class MatrixWires:
@@ -198,13 +198,9 @@ class BenchTwins:
     """
 
     def __init__(
-        self,
-        lines: ChipLines,
-        vectors: VectorLines,
-        entries: Instruments,
-        rngs: Sequence[np.random.Generator],
-        faults: Sequence[Fault | DaqFault],
-    ) -> None:
+        self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
+        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault],
+    ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
         # The pulse generator, or what stands for a twin that does not say whether it puts out anything
         self.generator: Resting
@@ -282,14 +278,9 @@ class BenchTwins:
             count = len({name.lower() for name in expand(inputs)})
             port = ConverterWires(self._vectors, lines.monitor, entry.outputs, count)
             daq = DaqSystem(
-                entry.products,
-                lines.clock,
-                self._rngs[3],
-                port,
-                outputs=outputs,
-                inputs=inputs,
+                entry.products, lines.clock, self._rngs[3], port, outputs=outputs, inputs=inputs,
                 faults=faults,
-            )
+            )  # fmt: skip
         except ValueError as error:
             raise BenchError(f"[instruments.daq]: {error}") from None
         if outputs:

@@ -96,14 +96,9 @@ class BlockCircuits:
 
     @classmethod
     def drawn(
-        cls,
-        chip: SimulatedChip,
-        board: SimulatedArrayBoard | ConnectedBlock,
-        simulation: Simulation,
-        rng: np.random.Generator,
-        gate: float = RATED_GATE,
-        report: Callable[[str], None] = _drop,
-    ) -> Self:
+        cls, chip: SimulatedChip, board: SimulatedArrayBoard | ConnectedBlock, simulation: Simulation,
+        rng: np.random.Generator, gate: float = RATED_GATE, report: Callable[[str], None] = _drop,
+    ) -> Self:  # fmt: skip
         """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
         amplifier = (
             amplifier_preset(simulation.amplifier)
@@ -120,20 +115,9 @@ class BlockCircuits:
         inverters, loop, transimpedance = (bank.warmed(further) for bank in banks)
         adc = _inverse_converter(simulation, rng.spawn(1)[0])
         return cls(
-            chip,
-            board,
-            rng,
-            inverters,
-            loop,
-            transimpedance,
-            diagonal_errors,
-            divider_errors,
-            bias_errors,
-            adc,
-            simulation.readout_noise,
-            gate,
-            report,
-        )
+            chip, board, rng, inverters, loop, transimpedance, diagonal_errors, divider_errors, bias_errors,
+            adc, simulation.readout_noise, gate, report,
+        )  # fmt: skip
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Return the answer of the connected block to input vectors (samples, inputs), V; zeros when none is connected."""
@@ -182,14 +166,9 @@ class BlockCircuits:
         return circuit.step_response(volts * self.board.input_conductance, duration, points, before)
 
     def multiply_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        volts: Floats,
-        period: float,
+        self, array: str, rows: Integers, columns: Integers, volts: Floats, period: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return what the columns of many blocks of one shape answer in MULTIPLY, (blocks, samples, C), V.
 
         `volts` (blocks, samples, R): V; blocks are played one after the other.
@@ -221,14 +200,10 @@ class BlockCircuits:
         noise = self.chip.noise(array, *lines, window, 1.0 / BANDWIDTH)
         ports = transfer * (1.0 + noise.frozen)
         return MultiplyCircuit(
-            ports,
-            transfer**2 * noise.variance,
-            self.transimpedance,
-            self.board.transimpedance,
-            BANDWIDTH,
+            ports, transfer**2 * noise.variance, self.transimpedance, self.board.transimpedance, BANDWIDTH,
             readout=self.readout_noise,
             excess=self._excess_of_columns(lambda: self.chip.conductance(array, *lines), transfer, volts),
-        )
+        )  # fmt: skip
 
     def _excess_of_columns(
         self, cells: Callable[[], Floats], transfer: Floats, volts: Floats
@@ -274,16 +249,9 @@ class BlockCircuits:
             load = load + board.bias * np.diag(rows)
         kept = self._without_noise((*block, *names[1:], count), blocks, drives, diagonal, quiet, load)
         return InverseCircuit(
-            network,
-            load,
-            variance,
-            self.loop,
-            BANDWIDTH,
-            self.inverse_adc,
-            kept.dynamics,
-            kept.excess,
+            network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, kept.dynamics, kept.excess,
             kept.drawn,
-        )
+        )  # fmt: skip
 
     def _drives(self, positive: str, n: int) -> dict[str, Floats]:
         """Return the arrays of the connected loop, and what their columns get per volt of each output (n,)."""
@@ -298,14 +266,9 @@ class BlockCircuits:
         return drives
 
     def _without_noise(
-        self,
-        key: tuple[Hashable, ...],
-        blocks: list[WiredBlock],
-        drives: dict[str, Floats],
-        diagonal: Floats,
-        network: Floats,
-        load: Floats,
-    ) -> _Loop:
+        self, key: tuple[Hashable, ...], blocks: list[WiredBlock], drives: dict[str, Floats],
+        diagonal: Floats, network: Floats, load: Floats,
+    ) -> _Loop:  # fmt: skip
         """Return the loop without noise: the same object while its blocks and resistors are the same."""
         key = (*key, self.board.diagonal, self.board.bias, self.board.input_conductance)
         kept = self._loops.pop(key, None)

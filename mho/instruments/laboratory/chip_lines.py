@@ -133,15 +133,9 @@ class ChipLines:
         self.hold("bit line", cell, volts, seconds, gate, self.compliance["bit line"]())
 
     def hold(
-        self,
-        source: str,
-        cell: tuple[str, int, int],
-        volts: float,
-        seconds: float,
-        gate: float,
-        current: float,
-        *since: object,
-    ) -> None:
+        self, source: str, cell: tuple[str, int, int], volts: float, seconds: float, gate: float,
+        current: float, *since: object,
+    ) -> None:  # fmt: skip
         """Apply a level of `volts` to a cell for `seconds`; a positive level SETs.
 
         `source`: name of the source; each has one level at a time.

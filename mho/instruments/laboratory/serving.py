@@ -117,13 +117,9 @@ class _Line(threading.Thread):
     """One instrument's socket and the thread that serves it."""
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        device: Device,
-        listener: socket.socket,
-        turn: threading.Lock,
+        self, endpoint: Endpoint, device: Device, listener: socket.socket, turn: threading.Lock,
         traffic: Traffic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(name=f"serving {endpoint.resource}", daemon=True)
         self.endpoint = endpoint
         self._device, self._listener, self._turn, self._traffic = device, listener, turn, traffic

@@ -9,13 +9,9 @@ from mho.instruments.opening.opening import open_simulated
 
 
 def open_rehearsal(
-    source: BenchSource,
-    *,
-    preset: str | None = None,
-    seed: int | None = None,
-    beyond: bool = False,
+    source: BenchSource, *, preset: str | None = None, seed: int | None = None, beyond: bool = False,
     force: bool = False,
-) -> Bench:
+) -> Bench:  # fmt: skip
     """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
 
     Parameters

@@ -497,8 +497,8 @@ class Waveform:
         return levels
 
 
+# Return the present waveform of a generator's channel; None when nothing drives its terminal, or it is at 0 V
 Playing = Callable[[], Waveform | None]
-"""Return the present waveform of a generator's channel; None when nothing drives its terminal, or it is at 0 V."""
 
 
 class Resting(Protocol):

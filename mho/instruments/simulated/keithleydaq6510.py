@@ -60,11 +60,9 @@ RELAY_TIME = 3e-3  # s that closing a channel takes, opening the one before incl
 OVERHEAD = 2e-4  # s a reading takes beside its aperture
 
 ELEMENTS = Choice(
-    "READ",
-    ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
-    required=False,
-    repeated=True,
-)
+    "READ", ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
+    required=False, repeated=True,
+)  # fmt: skip
 
 
 class VoltmeterPort(Protocol):

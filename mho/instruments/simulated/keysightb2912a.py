@@ -336,11 +336,9 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _regulate(self, channel: int, aperture: float) -> Regulated:
         """Find the voltage of a current source."""
         found = regulate(
-            lambda volts: self._current(channel, volts, aperture),
-            self._driven[channel],
-            self.voltage_limit[channel],
-            self._actual[channel],
-        )
+            lambda volts: self._current(channel, volts, aperture), self._driven[channel],
+            self.voltage_limit[channel], self._actual[channel],
+        )  # fmt: skip
         self._actual[channel] = found.volts
         port = self.outputs.get(channel)
         if port is not None:
@@ -548,12 +546,9 @@ class SimulatedKeysightB2912A(ScpiDevice):
             self._apply(channel)
         functions = self._functions[channel]
         return MeasuredPoint(
-            volts if "VOLT" in functions else math.nan,
-            amperes if "CURR" in functions else math.nan,
-            self.clock.now,
-            status,
-            programmed,
-        )
+            volts if "VOLT" in functions else math.nan, amperes if "CURR" in functions else math.nan,
+            self.clock.now, status, programmed,
+        )  # fmt: skip
 
     @query(":MEASure", CHANNELS)
     def _measure_now(self, channels: tuple[int, ...]) -> str:

@@ -300,11 +300,9 @@ class Meter:
         yield aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
         return MeterSample(
             self._specimen.volts.read(flow.volts, measure["rangev"], nplc),
-            self._specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
-            status,
-            measure["rangev"],
+            self._specimen.amperes.read(flow.amperes, measure["rangei"], nplc), status, measure["rangev"],
             measure["rangei"],
-        )
+        )  # fmt: skip
 
     def _choose_ranges(self, volts: float, amperes: float) -> None:
         """Follow what is measured; a source that measures what it sources does so on the source range."""

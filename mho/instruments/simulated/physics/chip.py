@@ -99,12 +99,9 @@ class SimulatedChip:
     stale = STALE
 
     def __init__(
-        self,
-        arrays: tuple[ArrayGeometry, ...],
-        preset: CellPreset,
-        clock: VirtualClock,
+        self, arrays: tuple[ArrayGeometry, ...], preset: CellPreset, clock: VirtualClock,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._clock, self._rng = clock, rng
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
@@ -340,8 +337,8 @@ Slots = NDArray[np.int32]
 
 
 MANY = 1 << 19  # cells, from which some are drawn before they are used
+# Change of a block's conductances, relative to all of them, from which its wires are evaluated anew
 CHANGED = 0.02
-"""Change of a block's conductances, relative to all of them, from which its wires are evaluated anew."""
 
 
 @dataclass(frozen=True)
@@ -356,12 +353,9 @@ class SparseChip(SimulatedChip):
     stale = 0.05
 
     def __init__(
-        self,
-        arrays: tuple[ArrayGeometry, ...],
-        preset: CellPreset,
-        clock: VirtualClock,
+        self, arrays: tuple[ArrayGeometry, ...], preset: CellPreset, clock: VirtualClock,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
         self._drawn = 0  # cells with a number; of many, the population has some to spare

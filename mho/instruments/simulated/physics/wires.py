@@ -179,13 +179,9 @@ class WiredBlock:
     def transposed(self) -> WiredBlock:
         """Return the same network with rows and columns exchanged."""
         return WiredBlock(
-            np.ascontiguousarray(self.conductance.T),
-            self.column_order,
-            self.row_order,
-            self.source_gaps,
-            self.bit_gaps,
-            self.wire_resistance,
-        )
+            np.ascontiguousarray(self.conductance.T), self.column_order, self.row_order, self.source_gaps,
+            self.bit_gaps, self.wire_resistance,
+        )  # fmt: skip
 
     def as_asked(self, cells: Floats) -> Floats:
         """Reorder (R, C) values per cell from the order of the wires to the caller's order."""

@@ -225,8 +225,8 @@ class HeaderTree:
 
 T = TypeVar("T")
 
+# Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``
 FUNCTION = "<function>"
-"""Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``."""
 
 
 def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -437,8 +437,8 @@ class FunctionSetting(SettingOfEach[T]):
 KNOWN_MESSAGES = 4096  # messages that are known as they come
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+# A parameter, or one for each function of a header
 Declared = CommandParameter[Any] | Mapping[str, CommandParameter[Any]]
-"""A parameter, or one for each function of a header."""
 
 
 class _Leaf(NamedTuple):

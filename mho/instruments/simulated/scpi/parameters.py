@@ -16,9 +16,8 @@ from typing import Any, Generic, TypeVar
 from mho.instruments.simulated.scpi.status import ScpiError
 
 T = TypeVar("T")
+# A fixed limit, or a function of the device (and of the header's suffixes) that returns it
 Limit = float | Callable[..., float]
-"""A fixed limit, or a function of the device (and of the header's suffixes) that returns it."""
-
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[Ee]\s*[+-]?\d+)?)\s*([A-Za-z%]\w*)?")
 _RADIX = {"H": 16, "Q": 8, "B": 2}
 # IEEE 488.2-1992 table 7-2; "M" is mega for hertz and ohms only

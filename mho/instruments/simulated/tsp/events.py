@@ -82,21 +82,16 @@ class StatusTable(ScriptTable):
     """
 
     def __init__(
-        self,
-        status: StatusModel,
-        output_waits: Callable[[], bool],
-        sweeping: Callable[[], int],
+        self, status: StatusModel, output_waits: Callable[[], bool], sweeping: Callable[[], int],
         limited: Callable[[str], int],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._status = status
         operation = _register(
-            status.operation,
-            _OPERATION,
-            condition=lambda: SWEEPING if sweeping() else 0,
+            status.operation, _OPERATION, condition=lambda: SWEEPING if sweeping() else 0,
             sweeping=_register(EventRegister(), {"SMUA": 2, "SMUB": 4}, condition=sweeping),
             measuring=_register(EventRegister(), {"SMUA": 2, "SMUB": 4}, condition=sweeping),
             user=_register(EventRegister(), {}),
-        )
+        )  # fmt: skip
         super().__init__(
             {
                 "request_enable": Attribute(0.0, whole(0, 255), self._set_service_enable),
@@ -146,12 +141,9 @@ def _limits(name: str, limited: Callable[[str], int]) -> ScriptTable:
 
 
 def _register(
-    register: EventRegister,
-    constants: Mapping[str, int],
-    *,
-    condition: Callable[[], int] | None = None,
+    register: EventRegister, constants: Mapping[str, int], *, condition: Callable[[], int] | None = None,
     **inner: ScriptTable,
-) -> ScriptTable:
+) -> ScriptTable:  # fmt: skip
     """Show an event register as scripts see it."""
 
     def enable(mask: float) -> None:
@@ -352,14 +344,11 @@ class Timer(ScriptTable):
                 "delaylist": Attribute(None, self._delay_list),
             },
             contents={
-                "EVENT_ID": self._event,
-                "clear": self._end.clear,
-                "reset": self.restore,
-                "set": lambda: None,
+                "EVENT_ID": self._event, "clear": self._end.clear, "reset": self.restore, "set": lambda: None,
                 "wait": lambda seconds: wait(events, self._end, seconds),
             },
             readings={"overrun": lambda: self._start.overrun},
-        )
+        )  # fmt: skip
         self._end.stimulus = self._event
 
     def restore(self) -> None:
@@ -409,14 +398,11 @@ class Blender(ScriptTable):
         super().__init__(
             {"orenable": Attribute(False, flag)},
             contents={
-                "EVENT_ID": self._event,
-                "stimulus": _Stimuli(self._inputs),
-                "clear": self._end.clear,
-                "reset": self.restore,
-                "wait": lambda seconds: wait(events, self._end, seconds),
+                "EVENT_ID": self._event, "stimulus": _Stimuli(self._inputs), "clear": self._end.clear,
+                "reset": self.restore, "wait": lambda seconds: wait(events, self._end, seconds),
             },
             readings={"overrun": lambda: self._end.overrun},
-        )
+        )  # fmt: skip
         self._end.stimulus = self._event
 
     def restore(self) -> None:
@@ -455,14 +441,11 @@ class Trigger(ScriptTable):
         self._blenders = [Blender(events) for _ in range(BLENDERS)]
         super().__init__(
             contents={
-                "EVENT_ID": self._event,
-                "timer": self._timers,
-                "blender": self._blenders,
-                "generator": [_generator(events) for _ in range(GENERATORS)],
-                "clear": self._bus.clear,
+                "EVENT_ID": self._event, "timer": self._timers, "blender": self._blenders,
+                "generator": [_generator(events) for _ in range(GENERATORS)], "clear": self._bus.clear,
                 "wait": lambda seconds: wait(events, self._bus, seconds),
             }
-        )
+        )  # fmt: skip
 
     def restore(self) -> None:
         """Return timers and blenders to their defaults."""

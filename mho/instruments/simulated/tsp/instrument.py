@@ -78,13 +78,10 @@ class TspLibrary:
                 "password": Attribute("", text),
             },
             contents={
-                "model": device.model,
-                "serialno": device.serial,
-                "revision": device.firmware,
-                "reset": self._reset,
-                "PASS": 1.0,
+                "model": device.model, "serialno": device.serial, "revision": device.firmware,
+                "reset": self._reset, "PASS": 1.0,
             },
-        )
+        )  # fmt: skip
         self.tables: dict[str, Any] = {
             "localnode": self.node,
             "node": [self.node],
@@ -215,12 +212,10 @@ class TspDevice:
         self.triggers = Trigger(self.events, self.spend)
         self.library = TspLibrary(self)
         self.tables: dict[str, Any] = {
-            "format": self.format,
-            "errorqueue": ErrorQueue(self.status),
+            "format": self.format, "errorqueue": ErrorQueue(self.status),
             "status": StatusTable(self.status, lambda: bool(self._output), self.sweeping, self.limited),
-            "trigger": self.triggers,
-            **self.library.tables,
-        }
+            "trigger": self.triggers, **self.library.tables,
+        }  # fmt: skip
         self._input = b""
         self._output: deque[bytes] = deque()
         self._waiting = 0  # bytes in the output queue
@@ -443,18 +438,11 @@ class TspDevice:
 
 _TAKE_MASKS = (TspDevice._set_event_enable, TspDevice._set_service_enable)
 _HANDLERS: dict[str, Any] = {
-    "*IDN?": TspDevice._identify,
-    "*RST": TspDevice._reset,
-    "*CLS": lambda device: device.status.clear(),
-    "*ESE": TspDevice._set_event_enable,
-    "*ESE?": lambda device: str(device.status.event_enable),
-    "*ESR?": lambda device: str(device.status.take_events()),
-    "*SRE": TspDevice._set_service_enable,
+    "*IDN?": TspDevice._identify, "*RST": TspDevice._reset, "*CLS": lambda device: device.status.clear(),
+    "*ESE": TspDevice._set_event_enable, "*ESE?": lambda device: str(device.status.event_enable),
+    "*ESR?": lambda device: str(device.status.take_events()), "*SRE": TspDevice._set_service_enable,
     "*SRE?": lambda device: str(device.status.service_enable),
-    "*STB?": lambda device: str(device.status.byte(bool(device._output))),
-    "*OPC": TspDevice._complete,
-    "*OPC?": TspDevice._is_complete,
-    "*WAI": TspDevice._wait,
-    "*TRG": TspDevice._bus_trigger,
+    "*STB?": lambda device: str(device.status.byte(bool(device._output))), "*OPC": TspDevice._complete,
+    "*OPC?": TspDevice._is_complete, "*WAI": TspDevice._wait, "*TRG": TspDevice._bus_trigger,
     "*TST?": lambda device: "0",
-}
+}  # fmt: skip

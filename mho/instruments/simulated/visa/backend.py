@@ -26,8 +26,8 @@ from mho.instruments.simulated.visa.sessions import VisaResource, VisaSession, c
 
 PACKAGED_BENCH = "simulated"
 
+# Builds the rack of a bench file from its name, "" for the packaged simulated bench
 Build = Callable[[str], Rack]
-"""Builds the rack of a bench file from its name, "" for the packaged simulated bench."""
 
 
 # PyVISA identifies a library by its path only, with a weak reference: the racks by path, and the libraries

@@ -192,15 +192,11 @@ class AmplifierPreset:
         slow = corner == "slow"
         bias = varies.largest_bias if slow and varies.largest_bias else self.bias_current
         return replace(
-            self,
-            gain=varies.least_gain if slow and varies.least_gain else self.gain,
-            bandwidth=self.bandwidth * speed,
-            second_pole=self.second_pole * speed,
-            slew=self.slew * speed,
-            bias_current=bias * 2.0 ** (warmer / varies.bias_doubling),
-            swing=self.swing + (supply - SUPPLY),
+            self, gain=varies.least_gain if slow and varies.least_gain else self.gain,
+            bandwidth=self.bandwidth * speed, second_pole=self.second_pole * speed, slew=self.slew * speed,
+            bias_current=bias * 2.0 ** (warmer / varies.bias_doubling), swing=self.swing + (supply - SUPPLY),
             offset_shift=varies.offset_drift * abs(warmer),
-        )
+        )  # fmt: skip
 
     def with_capacitances(self, row: float | None = None, feedback: float | None = None) -> AmplifierPreset:
         """Return the same amplifier on another board: with its own C_in, C_f or both, F."""
