@@ -11,12 +11,7 @@ from nidaqmx.utils import unflatten_channel_string
 from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.simulated.array_board import (
-    FULL,
-    INPUT_RANGE,
-    OUTPUT_RANGE,
-    codes_of,
-)
+from mho.instruments.simulated.array_board import FULL, INPUT_RANGE, OUTPUT_RANGE, codes_of
 from mho.instruments.simulated.nidaqmx.rack import (
     GAIN_ERROR,
     OFFSET_ERROR,

@@ -87,7 +87,6 @@ class Holding(Protocol):
 
     def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> Mapping[str, Floats]:
         """Return the conductances (R, C) of the cells of each array, S, without noise."""
-        ...
 
 
 @dataclass(frozen=True)

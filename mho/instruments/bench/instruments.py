@@ -43,25 +43,20 @@ class Simulated(Protocol):
     @property
     def chip(self) -> SimulatedChip:
         """The simulated chip."""
-        ...
 
     @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
-        ...
 
     @property
     def incidents(self) -> list[Incident]:
         """What could do damage on a real bench, or would not be told by its instruments, so far."""
-        ...
 
     def live(self) -> tuple[str, ...]:
         """Roles that drive the chip now, read at the wires."""
-        ...
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Waveforms of the connected INV loop after a step to `volts` (n,), V, at its inputs."""
-        ...
 
 
 @dataclass

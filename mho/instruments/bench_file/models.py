@@ -87,7 +87,6 @@ class ChannelledInstrument(Instrument, Protocol):
 
     def channel(self, number: int) -> Any:
         """Return a channel, counted from 1, as a separate instrument."""
-        ...
 
 
 def find_model(models: Mapping[str, Model], driver: str, twin: str) -> Model:

@@ -39,10 +39,7 @@ class SpecimenConverter:
         noise: float = 0.0, overrange: float = 1.05,
     ) -> None:  # fmt: skip
         self.ranges = tuple(ranges)
-        self.overrange = overrange
-        self._specification = ranges
-        self._rng = rng
-        self._noise = noise
+        self.overrange, self._specification, self._rng, self._noise = overrange, ranges, rng, noise
         self._gain, self._offset = (float(fraction * draw) for draw in rng.standard_normal(2))
 
     def range_for(self, value: float) -> float:

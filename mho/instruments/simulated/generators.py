@@ -509,7 +509,6 @@ class Resting(Protocol):
 
     def rests(self) -> bool:
         """Find out, and keep it in `at_rest`."""
-        ...
 
 
 class RestlessTwin:

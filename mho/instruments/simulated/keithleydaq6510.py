@@ -70,7 +70,6 @@ class VoltmeterPort(Protocol):
 
     def __call__(self, aperture: float) -> float:
         """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""
-        ...
 
 
 class SimulatedKeithleyDAQ6510(ReadingBuffers):

@@ -172,8 +172,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
         self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
         serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
     ) -> None:  # fmt: skip
-        self.outputs = outputs
-        self.interlock = interlock
+        self.outputs, self.interlock = outputs, interlock
         self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
         self._current_sources = {channel: SpecimenConverter(rng, MEASURE, accuracy) for channel in (1, 2)}
         self._meters = {channel: SpecimenConverter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
@@ -193,10 +192,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _query_format(self) -> str:
         return self._format
 
-    @command(
-        ":FORMat:ELEMents:SENSe",
-        Choice("VOLT", tuple(ELEMENTS.values()), repeated=True),
-    )
+    @command(":FORMat:ELEMents:SENSe", Choice("VOLT", tuple(ELEMENTS.values()), repeated=True))
     def _set_elements(self, elements: list[str]) -> None:
         self._elements = tuple(name for name in _ORDER if name in elements)
 

@@ -47,9 +47,7 @@ class VoltageSourceMeter:
         within(nplc, self.NPLC)
         self._prepare(current_limit)
         # The range is set first: a range too small for the limit would lower the limit.
-        self.current_range = current_range
-        self.current_limit = current_limit
-        self.nplc = nplc
+        self.current_range, self.current_limit, self.nplc = current_range, current_limit, nplc
         self._aperture = self._seconds(nplc)
         actual = self.current_limit
         if not abs(actual - current_limit) <= 1e-3 * current_limit:

@@ -179,8 +179,7 @@ class FlexDevice:
     _vocabulary: ClassVar[dict[str, tuple[str, int, int]]] = {}
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
-        self.clock = clock
-        self.rng = rng
+        self.clock, self.rng = clock, rng
         self.stream = False
         self.errors: deque[int] = deque()
         self._input = b""

@@ -115,8 +115,7 @@ class Source(ReadingBuffers):
         accuracy: float, interlock: bool,
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
-        self.output = output
-        self.interlock = interlock
+        self.output, self.interlock = output, interlock
         self._sources = {
             function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
             for function, ranges in SOURCE.items()

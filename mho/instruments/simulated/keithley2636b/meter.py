@@ -55,8 +55,7 @@ class ReadingBuffer(ScriptTable):
     """
 
     def __init__(self, capacity: int, catch_up: Callable[[], None]) -> None:
-        self._capacity = capacity
-        self._catch_up = catch_up
+        self._capacity, self._catch_up = capacity, catch_up
         self._data = {name: array("d") for name in COLUMNS}
         self._base = 0.0
         super().__init__(

@@ -252,9 +252,7 @@ class DaqRack:
         unknown = sorted(set(devices.values()) - PRODUCTS.keys())
         if unknown:
             raise ValueError(f"no simulated NI product {unknown[0]!r}; there are {', '.join(PRODUCTS)}")
-        self.clock = clock
-        self.rng = rng
-        self.port = port
+        self.clock, self.rng, self.port = clock, rng, port
         self.devices = {
             name.lower(): DaqDevice(name, PRODUCTS[product], int(rng.integers(0x1D00000, 0x2200000)))
             for name, product in devices.items()

@@ -74,9 +74,7 @@ class SimulatedTask:
     """One task of the interpreter; it starts, stops and reserves, but does not sample by itself."""
 
     def __init__(self, handle: int, name: str, rack: DaqRack) -> None:
-        self.handle = handle
-        self.name = name
-        self.rack = rack
+        self.handle, self.name, self.rack = handle, name, rack
         self.kind: Kind | None = None
         self.channels: list[Channel] = []
         self.timing = TaskTiming()

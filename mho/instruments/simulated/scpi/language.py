@@ -244,8 +244,7 @@ class SettingBase(Generic[T]):
     """A value that a command sets, its query returns and ``*RST`` restores."""
 
     def __init__(self, header: str, parameter: CommandParameter[T]) -> None:
-        self.header = header
-        self.parameter = parameter
+        self.header, self.parameter = header, parameter
         self.checks: tuple[str, ...] = ()
         self.changes: tuple[str, ...] = ()
 

@@ -17,15 +17,7 @@ from typing import Any
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.status import EventRegister, StatusModel
 from mho.instruments.simulated.tsp.lua import Opaque
-from mho.instruments.simulated.tsp.tables import (
-    ILLEGAL,
-    Attribute,
-    ScriptTable,
-    TspError,
-    flag,
-    real,
-    whole,
-)
+from mho.instruments.simulated.tsp.tables import ILLEGAL, Attribute, ScriptTable, TspError, flag, real, whole
 
 QUEUE_SIZE = 100
 RECOVERABLE, NO_SEVERITY = 20, 0
@@ -168,8 +160,7 @@ class Detector:
     """Latches one event of the number `stimulus`, for a piece of work or for ``wait()``."""
 
     def __init__(self, events: Events) -> None:
-        self._events = events
-        self._stimulus = NO_EVENT
+        self._events, self._stimulus = events, NO_EVENT
         self.latched = self.overrun = False
         self.waiting: Work | None = None
         self.notify: Callable[[], None] | None = None
@@ -328,8 +319,7 @@ class Timer(ScriptTable):
     """``trigger.timer[n]``: events a delay after its stimulus, once or several times."""
 
     def __init__(self, events: Events, spend: Callable[[], None]) -> None:
-        self._events = events
-        self._spend = spend
+        self._events, self._spend = events, spend
         self._event = events.number()
         self._start, self._end = Detector(events), Detector(events)
         self._start.notify = self._started

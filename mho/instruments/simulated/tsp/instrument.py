@@ -202,9 +202,7 @@ class TspDevice:
     firmware: ClassVar[str] = "3.2.2"
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
-        self.clock = clock
-        self.rng = rng
-        self.serial = serial
+        self.clock, self.rng, self.serial = clock, rng, serial
         self.status = StatusModel(QUEUE_SIZE, events=POWER_ON)
         self.stream = False
         self.format = Format(self._set_precision)
