@@ -70,13 +70,9 @@ class ArrayBench(Bench):
             pulser=ArrayPulser(arrays, board, entries.pulser.edge), daq=daq, board=board,
         )  # fmt: skip
         super().__init__(
-            source,
-            roles,
-            now=lambda: arrays.clock.now,
-            simulated=arrays,
-            limits=limits,
+            source, roles, now=lambda: arrays.clock.now, simulated=arrays, limits=limits,
             every=lambda period, act: lambda: None,  # nothing here can stop answering
-        )
+        )  # fmt: skip
 
     def multiply_blocks(
         self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], volts: Floats

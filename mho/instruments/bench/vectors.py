@@ -121,16 +121,10 @@ class Vectors:
     ) -> None:  # fmt: skip
         """Close the inverting loop around a block."""
         connect = partial(
-            self._board.connect_invert,
-            positive,
-            _ints(rows),
-            _ints(columns),
-            negative=negative,
-            second_slice=second_slice,
-            diagonal=diagonal,
-            diagonal_count=diagonal_count,
+            self._board.connect_invert, positive, _ints(rows), _ints(columns), negative=negative,
+            second_slice=second_slice, diagonal=diagonal, diagonal_count=diagonal_count,
             **({"bias": bias} if bias else {}),  # boards of one's own need not know of it
-        )
+        )  # fmt: skip
         self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 
     def multiply(self, volts: Floats) -> Floats:

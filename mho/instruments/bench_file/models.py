@@ -181,11 +181,9 @@ def _channels(driver: Any) -> int:
 
 def _check_class(name: str, kind: type, protocol: type, what: str) -> None:
     wanted = [
-        method
-        for base in protocol.__mro__
-        for method, it in vars(base).items()
+        method for base in protocol.__mro__ for method, it in vars(base).items()
         if callable(it) and not method.startswith("_")
-    ]
+    ]  # fmt: skip
     missing = [method for method in wanted if not callable(getattr(kind, method, None))]
     if missing:
         raise ValueError(f"{name} is no {what}: give it {', '.join(missing)}")

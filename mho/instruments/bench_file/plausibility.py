@@ -35,11 +35,9 @@ def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
     """
     borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
     return tuple(
-        doubt
-        for terminal, entry in source.bench.limits.items()
-        if not entry.insist
+        doubt for terminal, entry in source.bench.limits.items() if not entry.insist
         for doubt in _doubts(terminal, entry, borne, source.bench)
-    )
+    )  # fmt: skip
 
 
 def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench: BenchFile) -> Iterator[str]:

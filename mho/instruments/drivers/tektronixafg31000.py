@@ -96,16 +96,13 @@ class TektronixAFG31000(WaveformInstrument):
         source = f":SOUR{channel}"
         pulse = f"{source}:PULS"
         return [
-            self._idling(channel),
-            self._rest(channel),
+            self._idling(channel), self._rest(channel),
             [
-                f"{source}:FUNC:SHAP PULS",
-                f"{pulse}:HOLD WIDT",
-                f"{pulse}:DEL 0",
+                f"{source}:FUNC:SHAP PULS", f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0",
                 *self._pulse(channel, width),
             ],
             self._arming(channel),
-        ]
+        ]  # fmt: skip
 
     def _idling(self, channel: int) -> list[str]:
         """Return commands that switch the output off and allow any waveform and any level to be set."""

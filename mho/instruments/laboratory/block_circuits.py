@@ -179,16 +179,12 @@ class BlockCircuits:
         transfer = self.chip.transfer_of_blocks(array, rows, columns)
         frozen, variance = self.chip.noise_of_blocks(array, rows, columns, window, 1.0 / BANDWIDTH, rng)
         circuit = MultiplyCircuit(
-            transfer * (1.0 + frozen),
-            transfer**2 * variance,
-            self.transimpedance,
-            self.board.transimpedance,
-            BANDWIDTH,
-            readout=self.readout_noise,
+            transfer * (1.0 + frozen), transfer**2 * variance, self.transimpedance, self.board.transimpedance,
+            BANDWIDTH, readout=self.readout_noise,
             excess=self._excess_of_columns(
                 lambda: self.chip.conductance_of_blocks(array, rows, columns), transfer, volts
             ),
-        )
+        )  # fmt: skip
         outputs = circuit.outputs(volts, rng or self.rng)
         self._report_multiply(array, circuit)
         return outputs
@@ -340,14 +336,10 @@ def _inverse_converter(simulation: Simulation, rng: np.random.Generator) -> Conv
         return None
     tread = simulation.inverse_codes == "mid-tread"
     drawn = Converter.draw(
-        bits,
-        *(mid_tread_range(bits, CLAMP) if tread else (-CLAMP, CLAMP)),
-        simulation.inverse_dnl,
-        rng,
-        bow=simulation.inverse_inl,
-        noise=simulation.inverse_noise,
+        bits, *(mid_tread_range(bits, CLAMP) if tread else (-CLAMP, CLAMP)), simulation.inverse_dnl, rng,
+        bow=simulation.inverse_inl, noise=simulation.inverse_noise,
         beyond=int(tread),  # the range is that of the clamps, so that an output in its clamp is read as such
-    )
+    )  # fmt: skip
     nothing = float(drawn.readings(np.zeros(1))[0])
     if abs(nothing) > CLAMPED:
         raise BenchError(

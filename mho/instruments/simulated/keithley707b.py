@@ -57,13 +57,11 @@ class SimulatedKeithley707B(TspDevice):
         self._forbidden: set[str] = set()
         patterns = ScriptTable(
             contents={
-                "setimage": self._set_pattern,
-                "getimage": self._pattern_image,
-                "delete": self._delete_pattern,
-                "snapshot": self._snapshot,
+                "setimage": self._set_pattern, "getimage": self._pattern_image,
+                "delete": self._delete_pattern, "snapshot": self._snapshot,
                 "catalog": lambda: ",".join(sorted(self._patterns)) or None,
             }
-        )
+        )  # fmt: skip
         self.channels = ScriptTable(
             {
                 "connectrule": Attribute(BREAK_BEFORE_MAKE, choice(0, 1, 2)),

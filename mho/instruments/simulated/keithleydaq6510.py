@@ -233,12 +233,9 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
 
     @query(
-        ":TRACe:DATA",
-        Numeric(1, 1, 1e7, integer=True),
-        Numeric(1, 1, 1e7, integer=True),
-        Text(DEFAULT, required=False),
-        ELEMENTS,
-    )
+        ":TRACe:DATA", Numeric(1, 1, 1e7, integer=True), Numeric(1, 1, 1e7, integer=True),
+        Text(DEFAULT, required=False), ELEMENTS,
+    )  # fmt: skip
     def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
         return self._reply(self._buffer(name).slice(int(first), int(last)), elements)
 

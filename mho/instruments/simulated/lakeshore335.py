@@ -93,11 +93,9 @@ class LakeShoreDevice:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.vocabulary = {
-            member.header[0]: (name, member.header[1])
-            for base in reversed(cls.__mro__)
-            for name, member in vars(base).items()
-            if hasattr(member, "header")
-        }
+            member.header[0]: (name, member.header[1]) for base in reversed(cls.__mro__)
+            for name, member in vars(base).items() if hasattr(member, "header")
+        }  # fmt: skip
 
     # --- what transports use ---
 

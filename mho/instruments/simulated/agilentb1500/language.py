@@ -191,11 +191,9 @@ class FlexDevice:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._vocabulary = {
-            member.flex_header[0]: (name, *member.flex_header[1:])
-            for base in reversed(cls.__mro__)
-            for name, member in vars(base).items()
-            if hasattr(member, "flex_header")
-        }
+            member.flex_header[0]: (name, *member.flex_header[1:]) for base in reversed(cls.__mro__)
+            for name, member in vars(base).items() if hasattr(member, "flex_header")
+        }  # fmt: skip
 
     # --- what transports use ---
 

@@ -91,17 +91,14 @@ class TriggerModel:
         self._source = self._layer(
             "source",
             {
-                "action": Attribute(0.0, enable),
-                "limiti": Attribute(0.0, real(0.0, 10.0)),
+                "action": Attribute(0.0, enable), "limiti": Attribute(0.0, real(0.0, 10.0)),
                 "limitv": Attribute(0.0, real(0.0, 200.0)),
             },
             {
-                "listv": self._list,
-                "linearv": self._linear,
-                "logv": self._logarithmic,
+                "listv": self._list, "linearv": self._linear, "logv": self._logarithmic,
                 **{f"{name}i": _refuse_current for name in ("list", "linear", "log")},
             },
-        )
+        )  # fmt: skip
         self._measure = self._layer(
             "measure",
             {"action": Attribute(0.0, choice(0, 1, 2))},

@@ -495,12 +495,10 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         mode = AcquisitionType(sample_mode)
         if mode is AcquisitionType.HW_TIMED_SINGLE_POINT:  # not simulated; a USB device has none
             raise refusal(
-                Code.INVALID_ATTRIBUTE_VALUE,
-                found.name,
-                Property="DAQmx_SampQuant_SampMode",
+                Code.INVALID_ATTRIBUTE_VALUE, found.name, Property="DAQmx_SampQuant_SampMode",
                 Requested_Value="DAQmx_Val_HWTimedSinglePoint",
                 Possible_Values="DAQmx_Val_FiniteSamps, DAQmx_Val_ContSamps",
-            )
+            )  # fmt: skip
         found.timing.rate, found.timing.source = rate, source
         found.timing.mode, found.timing.samples = mode, samps_per_chan
 

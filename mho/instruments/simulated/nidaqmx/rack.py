@@ -262,11 +262,9 @@ class DaqRack:
         self.inputs = self._terminals("ai", inputs)
         self.levels = np.zeros(len(self.outputs.names))
         self.lines: dict[str, bool] = {
-            f"{device.name}/port{port}/line{line}": False
-            for device in self.devices.values()
-            for port, width in enumerate(device.product.ports)
-            for line in range(width)
-        }
+            f"{device.name}/port{port}/line{line}": False for device in self.devices.values()
+            for port, width in enumerate(device.product.ports) for line in range(width)
+        }  # fmt: skip
         self.held: dict[str, int] = {}
         wired = np.flatnonzero(self.outputs.column >= 0)
         self._port_order = wired[np.argsort(self.outputs.column[wired])]

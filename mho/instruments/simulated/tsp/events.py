@@ -92,24 +92,20 @@ class StatusTable(ScriptTable):
             contents={
                 **_BYTE,
                 "standard": ScriptTable(
-                    {"enable": Attribute(0.0, whole(0, 255), self._set_event_enable)},
-                    contents=_STANDARD,
+                    {"enable": Attribute(0.0, whole(0, 255), self._set_event_enable)}, contents=_STANDARD,
                     readings={"event": status.take_events, "condition": lambda: status.events},
                 ),
-                "operation": operation,
-                "questionable": _register(status.questionable, {}),
+                "operation": operation, "questionable": _register(status.questionable, {}),
                 "measurement": _register(
-                    EventRegister(),
-                    {},
+                    EventRegister(), {},
                     instrument=_register(
                         EventRegister(), {}, smua=_limits("smua", limited), smub=_limits("smub", limited)
                     ),
                 ),
-                "system": _register(EventRegister(), {}),
-                "reset": self._reset,
+                "system": _register(EventRegister(), {}), "reset": self._reset,
             },
             readings={"condition": lambda: status.byte(output_waits())},
-        )
+        )  # fmt: skip
 
     def _set_service_enable(self, mask: float) -> None:
         self._status.service_enable = int(mask) & ~64
@@ -328,10 +324,8 @@ class Timer(ScriptTable):
         super().__init__(
             {
                 "delay": Attribute(10e-6, real(5e-7, 1e5), self._delay_changed),
-                "count": Attribute(1.0, whole(0, 1048575)),
-                "passthrough": Attribute(False, flag),
-                "stimulus": stimulus(self._start),
-                "delaylist": Attribute(None, self._delay_list),
+                "count": Attribute(1.0, whole(0, 1048575)), "passthrough": Attribute(False, flag),
+                "stimulus": stimulus(self._start), "delaylist": Attribute(None, self._delay_list),
             },
             contents={
                 "EVENT_ID": self._event, "clear": self._end.clear, "reset": self.restore, "set": lambda: None,

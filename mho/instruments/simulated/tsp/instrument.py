@@ -69,13 +69,11 @@ class TspLibrary:
         self._started = 0.0
         self.node = ScriptTable(
             {
-                "prompts": Attribute(0.0, choice(0, 1)),
-                "prompts4882": Attribute(1.0, choice(0, 1)),
+                "prompts": Attribute(0.0, choice(0, 1)), "prompts4882": Attribute(1.0, choice(0, 1)),
                 "showerrors": Attribute(0.0, choice(0, 1)),
                 "linefreq": Attribute(LINE_FREQUENCY, choice(50, 60)),
                 "autolinefreq": Attribute(True, lambda value: bool(value)),
-                "description": Attribute("", text),
-                "password": Attribute("", text),
+                "description": Attribute("", text), "password": Attribute("", text),
             },
             contents={
                 "model": device.model, "serialno": device.serial, "revision": device.firmware,
@@ -83,9 +81,7 @@ class TspLibrary:
             },
         )  # fmt: skip
         self.tables: dict[str, Any] = {
-            "localnode": self.node,
-            "node": [self.node],
-            "display": _display(),
+            "localnode": self.node, "node": [self.node], "display": _display(),
             "beeper": InertTable({"ON": 1.0, "OFF": 0.0, "enable": 1.0}, ("beep",)),
             "bit": ScriptTable(contents=_bits()),
             "timer": ScriptTable(
@@ -94,13 +90,9 @@ class TspLibrary:
             "os": ScriptTable(
                 contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}
             ),
-            "delay": self._delay,
-            "waitcomplete": self._wait_complete,
-            "opc": self._operation_complete,
-            "reset": self._reset,
-            "printnumber": self._print_numbers,
-            "printbuffer": self._print_buffers,
-        }
+            "delay": self._delay, "waitcomplete": self._wait_complete, "opc": self._operation_complete,
+            "reset": self._reset, "printnumber": self._print_numbers, "printbuffer": self._print_buffers,
+        }  # fmt: skip
 
     def _reset(self) -> None:
         self._device.reset()

@@ -250,12 +250,10 @@ class MhoVisaLibrary(VisaLibraryBase):
         occurrence = Occurrence(
             EventType.io_completion,
             {
-                EventAttribute.status: status,
-                EventAttribute.job_id: job,
-                EventAttribute.return_count: len(data),
-                EventAttribute.operation_name: "viReadAsync",
+                EventAttribute.status: status, EventAttribute.job_id: job,
+                EventAttribute.return_count: len(data), EventAttribute.operation_name: "viReadAsync",
             },
-        )
+        )  # fmt: skip
         if EventType.io_completion in reading.events:
             reading.completions.append(occurrence)
         if EventType.io_completion in reading.handled:
@@ -487,11 +485,9 @@ class MhoVisaLibrary(VisaLibraryBase):
         """Discard what has been received and not read; writes are never buffered."""
         flushing = self._enter(session)
         discarding = (
-            BufferOperation.discard_read_buffer
-            | BufferOperation.discard_read_buffer_no_io
-            | BufferOperation.discard_receive_buffer
-            | BufferOperation.discard_receive_buffer2
-        )
+            BufferOperation.discard_read_buffer | BufferOperation.discard_read_buffer_no_io
+            | BufferOperation.discard_receive_buffer | BufferOperation.discard_receive_buffer2
+        )  # fmt: skip
         if mask & discarding:
             flushing.buffer = b""
             if flushing.is_stream:
