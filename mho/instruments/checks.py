@@ -210,17 +210,9 @@ class ContactCheck(StrEnum):
 def classify_contact(
     readings: Sequence[Reading], resistor: float, tolerance: float
 ) -> tuple[ContactCheck, float]:
-    """Classify a resistor from two readings of it.
+    """Classify a resistor (nominal, ohm) from readings at two voltages; `tolerance` is the relative deviation accepted.
 
-    `readings`: at two voltages.
-    `resistor`: nominal value, ohm.
-    `tolerance`: relative deviation that is accepted.
-
-    Returns
-    -------
-    contact : ContactCheck
-    resistance : float
-        As measured, ohm; 0 where a reading ran into its limit, infinite where nothing flows.
+    The resistance is returned as measured, ohm: 0 where a reading ran into its limit, infinite where nothing flows.
     """
     if any(reading.tripped or not math.isfinite(reading.current) for reading in readings):
         return ContactCheck.SHORT, 0.0

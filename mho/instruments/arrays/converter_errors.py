@@ -33,14 +33,11 @@ class ConverterErrors:
 
     `board_channels`: number of outputs, and of inputs, of the board's own converters.
     `rng`: draws each channel's gain and offset error once, and the noise.
-
-    Attributes
-    ----------
-    output_count, input_count : int
     """
 
     def __init__(self, entry: DaqEntry, board_channels: int, rng: np.random.Generator) -> None:
         self._rng, self._board = rng, entry.driver == "array_board"
+        self.noiseless = self._board  # nothing is drawn for a reading
         if self._board:
             self.output_count = self.input_count = board_channels
             self.period = BOARD_PERIOD
@@ -62,11 +59,6 @@ class ConverterErrors:
             size * rng.standard_normal(self.output_count + self.input_count)
             for size in (GAIN_ERROR, OFFSET_ERROR)
         )
-
-    @property
-    def noiseless(self) -> bool:
-        """Whether nothing is drawn for a reading."""
-        return self._board
 
     def of_channels(self, gains: Floats, offsets: Floats) -> Self:
         """Return the same converters with given relative errors of outputs and inputs, for a DAQ whose errors are known."""

@@ -51,25 +51,13 @@ class ModelBoard(_Part):
     def __init__(self, arrays: ArrayLaboratory) -> None:
         super().__init__(arrays)
         self._connected = arrays.connected
+        self.transimpedance = self._connected.transimpedance  # of the MULTIPLY amplifiers, ohm
+        self.input_conductance = self._connected.input_conductance  # g_in of the INVERT rows, S
+        self.slice_ratio = self._connected.slice_ratio  # of the dividers in front of a second slice
         self.cell: Cell | None = None
         self.path: Path = "OPEN"
         self.gate = 0.0  # volts on the word line
         self._mode: Mode = "SAFE"
-
-    @property
-    def transimpedance(self) -> float:
-        """Feedback resistance of the MULTIPLY amplifiers, ohm."""
-        return self._connected.transimpedance
-
-    @property
-    def input_conductance(self) -> float:
-        """g_in of the INVERT rows, S."""
-        return self._connected.input_conductance
-
-    @property
-    def slice_ratio(self) -> float:
-        """Ratio of the dividers in front of a second slice."""
-        return self._connected.slice_ratio
 
     def settings(self) -> dict[str, str]:
         """Parameters of the board's amplifiers."""
@@ -196,17 +184,12 @@ class ArrayGate(_Source):
 
 
 class ArrayPulser(_Part):
-    """Pulses the cell that the board has selected, over the closed path; plays waveforms of any length and speed.
-
-    Attributes
-    ----------
-    edge, step_edge : float
-        Transition times of pulses and from sample to sample, 10 to 90 %, s.
-    """
+    """Pulses the cell that the board has selected, over the closed path; plays waveforms of any length and speed."""
 
     def __init__(self, arrays: ArrayLaboratory, board: ModelBoard, edge: float) -> None:
         super().__init__(arrays)
-        self._board, self.edge, self.step_edge = board, edge, edge
+        self._board = board
+        self.edge = self.step_edge = edge  # of pulses, and from sample to sample: 10 to 90 %, s
         self._cycle: list[Excursion] = []
         self._lasts = 0.0  # s, a cycle of a waveform; pulses take no time
 
@@ -238,12 +221,7 @@ class ArrayPulser(_Part):
 
 
 class ArrayDaq(_Part):
-    """Plays vectors into the connected block, through the converters that the bench file names.
-
-    Attributes
-    ----------
-    converters : ConverterErrors
-    """
+    """Plays vectors into the connected block, through the converters that the bench file names."""
 
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)

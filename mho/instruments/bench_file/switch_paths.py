@@ -22,11 +22,9 @@ def row_and_column(crosspoint: str) -> tuple[str, str]:
 
 
 def check_paths(
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
-    paths: Mapping[str, Iterable[str]],
+    rows: Mapping[str, str], columns: Mapping[str, str], paths: Mapping[str, Iterable[str]],
     sources: Mapping[str, str],
-) -> None:
+) -> None:  # fmt: skip
     """Check a matrix's wiring and paths against the sources of a bench.
 
     `rows`: source at a row; ``ground`` is one.

@@ -120,16 +120,11 @@ class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
         return values
 
     def scans(self, count: int, channels: Sequence[int] | None = None, interval: float = 0.0) -> Floats:
-        """Read every channel `count` times, one scan after the other, timed by the instrument.
+        """Read every channel `count` times, one scan after the other, timed by the instrument: (count, channels), V.
 
-        `count`: scans; all readings together at most 100,000.
+        A or ohm where those are measured, NaN where the range overflowed; all readings together are at most 100,000.
         `channels`: in the order of a scan; default all channels in use.
         `interval`: time from scan to scan, s; 0 is as fast as possible.
-
-        Returns
-        -------
-        (count, channels) array
-            In V (A, ohm); NaN where the range overflowed.
         """
         count = int(whole(count, SCANS))
         within(interval, INTERVAL)

@@ -105,16 +105,6 @@ class ClockedExchange:
 
     Creating one reserves nothing and changes no output. Errors are those of nidaqmx. The caller closes the tasks that
     `new_task` creates.
-
-    Attributes
-    ----------
-    rate, conversion_rate : float
-        In force: samples per second and channel; conversions per second of a multiplexed ADC, of a
-        simultaneous one the same as `rate`.
-    settle : float
-        In force: shortest time from an update to a conversion that answers it, s.
-    clock : str
-        Terminal from which the inputs take their sample clock.
     """
 
     def __init__(
@@ -138,6 +128,7 @@ class ClockedExchange:
         self._reader = AnalogMultiChannelReader(self._acquisition.in_stream)
         self._prepared = 0  # samples for which the tasks are committed, 0 if they are not
 
+        # Terminal from which the inputs take their sample clock
         self.clock, self._exported = f"/{source.name}/ao/SampleClock", ""
         if source.name != sink.name and clock_wire is not None:
             self.clock, self._exported = f"/{sink.name}/{clock_wire}", f"/{source.name}/{clock_wire}"
@@ -149,8 +140,10 @@ class ClockedExchange:
         limits = (task.timing.samp_clk_max_rate for task in (self._wave, self._acquisition))
         slots = self._counts[1] + 1  # one to spare: the last conversion ends well before the next edge
         shortest = settle if self._simultaneous else settle + slots / fastest_conversion
+        # In force: samples a second and channel
         self.rate: float = min(wanted, *limits, 1.0 / shortest if shortest else np.inf)
         period = 1.0 / self.rate
+        # Shortest time from an update to a conversion that answers it, s; conversions a second of all channels in turn
         self.settle = period if self._simultaneous else settle
         self.conversion_rate = self.rate if self._simultaneous else slots / (period - settle)
 

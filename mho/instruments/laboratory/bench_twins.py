@@ -51,12 +51,13 @@ class MatrixWires:
     def __init__(self, lines: ChipLines, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
         self._lines, self._rows, self._columns = lines, rows, columns
         self._closed: frozenset[str] = frozenset()
-        self._held: dict[str, float] = {}
+        # Level at which each source-measure unit holds its row, V; a missing one drives nothing
+        self.held: dict[str, float] = {}
         self._levels: dict[str, Level] = {GROUND: lambda: 0.0}
 
     def source_port(self, source: str) -> MatrixSource:
         """Return the port of a source-measure unit."""
-        self._levels[source] = lambda: self._held.get(source)
+        self._levels[source] = lambda: self.held.get(source)
         return MatrixSource(self, source)
 
     def pulse_port(self, source: str) -> MatrixPulse:
@@ -88,11 +89,6 @@ class MatrixWires:
             for terminal in dict.fromkeys(self._columns.values()):
                 self._settle(terminal)
 
-    @property
-    def held(self) -> Mapping[str, float]:
-        """Level at which each source-measure unit holds its row, V; a missing one drives nothing."""
-        return self._held
-
     def terminals(self, source: str) -> list[str]:
         """Return the lines to which a source is connected."""
         return [terminal for name, terminal in self._joined() if name == source]
@@ -100,9 +96,9 @@ class MatrixWires:
     def drive(self, source: str, volts: float, connected: bool) -> None:
         """Apply a new level of a source."""
         if connected:
-            self._held[source] = volts
+            self.held[source] = volts
         else:
-            self._held.pop(source, None)
+            self.held.pop(source, None)
         for terminal in self.terminals(source):
             self._settle(terminal)
 
@@ -137,7 +133,7 @@ class MatrixWires:
     def _settle(self, terminal: str) -> None:
         """Set a line to the level of the source-measure unit that holds it; of two, the one farther from 0 V."""
         held = [
-            self._held[name] for name, reached in self._joined() if reached == terminal and name in self._held
+            self.held[name] for name, reached in self._joined() if reached == terminal and name in self.held
         ]
         self._lines.drive(terminal, max(held, key=abs, default=0.0), bool(held))
 

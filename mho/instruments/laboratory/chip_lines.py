@@ -27,16 +27,7 @@ PATHS = {"bit line": "SET", "source line": "RES"}  # the board's path to a gener
 
 
 class ChipLines:
-    """Bit line, source line and word line of the cell that the board has selected.
-
-    `monitor`: records the levels and pulses on the lines.
-
-    Attributes
-    ----------
-    compliance, edges, playing : dict
-        By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
-        channel, and its output without a trigger. Filled in when the instruments are wired.
-    """
+    """Bit line, source line and word line of the cell that the board has selected; `monitor` records what is on them."""
 
     def __init__(
         self, chip: SimulatedChip, board: SimulatedArrayBoard, clock: VirtualClock, monitor: Monitor
@@ -49,6 +40,8 @@ class ChipLines:
         self.held: dict[str, float] = {}
         # Level (V) and end (s) of the last measurement, whose effect on the cell is already applied
         self.measured = 0.0, 0.0
+        # By line, filled in when the instruments are wired: the current limit (A) of its source-measure unit; the faster
+        # edge (s) of its pulse generator's channel, and its output without a trigger
         self.compliance: dict[str, Callable[[], float]] = {}
         self.edges: dict[str, Callable[[], float]] = {}
         self.playing: dict[str, Playing] = {}

@@ -283,11 +283,6 @@ class SimulatedLakeShore335(LakeShoreDevice):
 
     `stage`: the heated stage.
     `output`, `input`: where its heater and its sensor are.
-
-    Attributes
-    ----------
-    sensor_fault, heater_fault : int
-        What RDGST? and HTRST? answer of the stage's; set with `break_sensor`, and faults to inject.
     """
 
     model = "MODEL335"
@@ -298,6 +293,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
         output: int = 1, input: str = "A",
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
+        # Faults to inject: what RDGST? (see `break_sensor`) and HTRST? answer of the stage's
         self.sensor_fault = self.heater_fault = 0
         self.stuck = False  # whether the heater's range no longer goes off; a fault to inject
         self._stage, self._output_at, self._input_at = stage, output, input

@@ -237,10 +237,10 @@ class TriggerModel:
         unit = self._unit
         self._emit("SWEEPING")
         try:
-            for _ in _times(plan.arms):
+            for _ in repeat(None, int(plan.arms)) if plan.arms else repeat(None):
                 yield from self._awaited("arm")
                 self._emit("ARMED")
-                for point in _numbered(plan.points):
+                for point in range(int(plan.points)) if plan.points else count():
                     self._device.spend()
                     yield from self._point(point, plan)
                 self._emit("SWEEP_COMPLETE")
@@ -285,14 +285,6 @@ class TriggerModel:
             yield from meter.readings(plan.kinds, plan.buffers, int(meter.group["count"]))
         except TspError as error:  # a full buffer ends no sweep
             self._device.refuse(error)
-
-
-def _times(number: float) -> Iterable[Any]:
-    return repeat(None, int(number)) if number else repeat(None)
-
-
-def _numbered(number: float) -> Iterable[int]:
-    return range(int(number)) if number else count()
 
 
 def _refuse_current(values: object) -> None:

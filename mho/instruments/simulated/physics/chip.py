@@ -84,19 +84,9 @@ class _CachedBlock:
 
 
 class SimulatedChip:
-    """All arrays of a chip on one clock and one random generator, which must not be used elsewhere.
+    """All arrays of a chip on one clock and one random generator, which must not be used elsewhere."""
 
-    Attributes
-    ----------
-    stale : float
-        Share of a chip's age after which relaxation is evaluated anew.
-    on_noise : callable
-        Called with array, rows, columns and `BlockNoise` whenever the noise of a block was drawn; it must change nothing.
-    on_noise_of_blocks : callable
-        The same of many blocks drawn at once, (blocks, ...) each, with the generator that was given for them, or None.
-    """
-
-    stale = STALE
+    stale = STALE  # share of a chip's age after which relaxation is evaluated anew
 
     def __init__(
         self, arrays: tuple[ArrayGeometry, ...], preset: CellPreset, clock: VirtualClock,
@@ -105,6 +95,8 @@ class SimulatedChip:
         self._clock, self._rng = clock, rng
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
+        # Called with array, rows, columns and noise whenever the noise of a block was drawn; of many drawn at once,
+        # (blocks, ...) each, with the generator that was given for them, or None. They must change nothing.
         self.on_noise: Callable[[str, Integers, Integers, BlockNoise], None] = _drop
         self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
         self._blocks: dict[tuple[str, bytes, bytes], _CachedBlock] = {}

@@ -570,7 +570,8 @@ class Language:
                     for header, given, parameter in member.forms:
                         asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
                         tree.add(header, False, _Leaf(member.storing(), (*given, parameter)))
-                        tree.add(header, True, _Leaf(_getter(member, parameter), (*given, *asked)))
+                        answer = member.recall if asked else member.answering(parameter)
+                        tree.add(header, True, _Leaf(answer, (*given, *asked)))
                 else:
                     for header, asks, parameters in getattr(member, "scpi_headers", ()):
                         # As the class has it: an override need not declare the header again.
@@ -617,7 +618,3 @@ class Language:
             return _bind(leaf, suffixes, unit.parameters), path
         except ScpiError as error:
             return _refuse(error), path
-
-
-def _getter(setting: SettingBase[Any], parameter: CommandParameter[Any]) -> Callable[..., str]:
-    return setting.recall if isinstance(parameter, Numeric) else setting.answering(parameter)

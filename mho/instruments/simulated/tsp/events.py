@@ -52,12 +52,9 @@ class ErrorQueue(ScriptTable):
     def __init__(self, status: StatusModel) -> None:
         self._status = status
         super().__init__(
-            contents={"next": self._next, "clear": self._clear},
+            contents={"next": self._next, "clear": lambda: status.errors.clear()},
             readings={"count": lambda: len(status.errors)},
         )
-
-    def _clear(self) -> None:
-        self._status.errors.clear()
 
     def _next(self) -> tuple[float, str, float, float]:
         if not self._status.errors:

@@ -77,7 +77,7 @@ class TspLibrary:
             },
             contents={
                 "model": device.model, "serialno": device.serial, "revision": device.firmware,
-                "reset": self._reset, "PASS": 1.0,
+                "reset": lambda: device.reset(), "PASS": 1.0,
             },
         )  # fmt: skip
         self.tables: dict[str, Any] = {
@@ -91,11 +91,8 @@ class TspLibrary:
                 contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}
             ),
             "delay": self._delay, "waitcomplete": self._wait_complete, "opc": self._operation_complete,
-            "reset": self._reset, "printnumber": self._print_numbers, "printbuffer": self._print_buffers,
+            "reset": lambda: device.reset(), "printnumber": self._print_numbers, "printbuffer": self._print_buffers,
         }  # fmt: skip
-
-    def _reset(self) -> None:
-        self._device.reset()
 
     def _restart(self) -> None:
         self._started = self._device.clock.now

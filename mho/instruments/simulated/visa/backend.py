@@ -335,12 +335,10 @@ class MhoVisaLibrary(VisaLibraryBase):
         return rname.filter([line.name for line in self._lines.values()], query)
 
     def open(
-        self,
-        session: VISARMSession,
-        resource_name: str,
+        self, session: VISARMSession, resource_name: str,
         access_mode: constants.AccessModes = constants.AccessModes.no_lock,
         open_timeout: int | None = constants.VI_TMO_IMMEDIATE,
-    ) -> tuple[VISASession, StatusCode]:
+    ) -> tuple[VISASession, StatusCode]:  # fmt: skip
         """Open a session, and lock the resource if asked to."""
         try:
             line = self._lines.get(canonical(resource_name))

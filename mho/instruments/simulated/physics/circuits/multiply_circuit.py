@@ -33,13 +33,6 @@ class MultiplyCircuit:
         converter's step.
     `readout`: standard deviation of further noise of each reading, as a current at the amplifier's input, A.
     `excess`: what the cells carry beyond G u; none of linear cells.
-
-    Attributes
-    ----------
-    level : float
-        Largest output voltage, V: of the supply, or with all of the amplifier's current through R.
-    asked : float
-        Largest voltage that an output was asked for so far and did not reach, V; 0 where all were reached.
     """
 
     def __init__(
@@ -68,6 +61,8 @@ class MultiplyCircuit:
         self._floor = (bandwidth * (amplifier**2 + thermal) + further).astype(np.float32)
         self.dac, self.adc = dac, adc
         self._excess, self._scale = excess, scale
+        # Largest output voltage, V, of the supply, or with all of the amplifier's current through R; and the largest that
+        # an output was asked for so far and did not reach, 0 where all were reached.
         self.level, self.asked = min(bank.preset.swing, bank.preset.output_current * resistance), 0.0
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
