@@ -30,8 +30,7 @@ CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does
 Place = tuple[str, str, tuple[int, ...], tuple[int, ...]]
 """MULT or INV, array, rows and columns of a connected block."""
 
-# Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads,
-# or NaN
+# Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN
 Verified = Callable[[str, Integers, Integers], tuple[Floats, Floats]]
 
 

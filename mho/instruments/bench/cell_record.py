@@ -26,8 +26,7 @@ from mho.instruments.roles import Cell, CellPositions
 
 States = NDArray[np.int8]
 
-# States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one
-# lasts.
+# States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one lasts.
 UNKNOWN, UNFORMED, FORMED = 0, 1, 2
 
 

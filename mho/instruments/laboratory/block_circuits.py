@@ -171,6 +171,7 @@ class BlockCircuits:
     ) -> Floats:  # fmt: skip
         """Return what the columns of many blocks of one shape answer in MULTIPLY, (blocks, samples, C), V.
 
+        `rows`, `columns`: (blocks, R), (blocks, C).
         `volts` (blocks, samples, R): V; blocks are played one after the other.
         `period`: from one sample to the next, s.
         `rng`: of all noise, in place of the generators of the chip and of the board.

@@ -280,9 +280,9 @@ class LoopNetwork:
     """Static outputs of a closed loop of n amplifiers around one or more arrays; `BenchError` for parts that do not match.
 
     `arrays`: arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each
-        output: 1, or -1 behind ideal inverters.
-    `input_conductance`, `diagonal`: from each input voltage to its row end, and from output k to row end k, S.
-    `gain`: open-loop gain of the amplifiers; infinity is an ideal one.
+        output, a number or (n,): 1, or -1 behind ideal inverters.
+    `input_conductance`, `diagonal`, numbers or (n,): from input k, and from output k, to row end k, S.
+    `gain`, a number or (n,): open-loop gain of the amplifiers; infinity is an ideal one.
     """
 
     def __init__(
