@@ -164,11 +164,9 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | N
         return None
     if instrument.mode != "SAFE":
         return InspectionResult(
-            "wrong",
-            f"mode {instrument.mode}, path {instrument.path}",
-            "left by somebody: `mho bench safe` grounds it",
-            live=True,
-        )
+            "wrong", f"mode {instrument.mode}, path {instrument.path}",
+            "left by somebody: `mho bench safe` grounds it", live=True,
+        )  # fmt: skip
     return InspectionResult("ok", "SAFE", live=False)
 
 
@@ -212,22 +210,9 @@ class ContactCheck(StrEnum):
 def classify_contact(
     readings: Sequence[Reading], resistor: float, tolerance: float
 ) -> tuple[ContactCheck, float]:
-    """Classify a resistor from two readings of it.
+    """Classify a resistor (nominal, ohm) from readings at two voltages; `tolerance` is the relative deviation accepted.
 
-    Parameters
-    ----------
-    readings : sequence of Reading
-        At two voltages.
-    resistor : float
-        Nominal value, ohm.
-    tolerance : float
-        Relative deviation that is accepted.
-
-    Returns
-    -------
-    contact : ContactCheck
-    resistance : float
-        As measured, ohm; 0 where a reading ran into its limit, infinite where nothing flows.
+    The resistance is returned as measured, ohm: 0 where a reading ran into its limit, infinite where nothing flows.
     """
     if any(reading.tripped or not math.isfinite(reading.current) for reading in readings):
         return ContactCheck.SHORT, 0.0
@@ -242,23 +227,15 @@ def classify_contact(
 
 
 def read_contact(
-    bench: BenchFile,
-    check: CheckSettings,
-    smu: SourceMeter,
-    gate: SourceMeter | None,
-    board: ArrayBoard | None,
-    switch: SwitchMatrix | None = None,
-) -> list[Reading]:
+    bench: BenchFile, check: CheckSettings, smu: SourceMeter, gate: SourceMeter | None,
+    board: ArrayBoard | None, switch: SwitchMatrix | None = None,
+) -> list[Reading]:  # fmt: skip
     """Take the two readings. The caller has checked that all outputs are off, and makes everything safe afterwards.
 
     Word line, board and switch matrix are not used when the resistor is not in a cell's place.
 
-    Raises
-    ------
-    LimitError
-        When the bench's limits do not allow the readings; nothing is sent.
-    InstrumentError
-        When an instrument refuses or does not answer.
+    `LimitError` when the bench's limits do not allow the readings; nothing is sent; `InstrumentError` when an
+    instrument refuses or does not answer.
     """
     limits, read = bench.terminal_limits(), bench.read
     limits.check_level("bit line", max(VOLTAGES))
@@ -291,29 +268,15 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class CheckFinding:
-    """Result of one check.
+    """Result of one check."""
 
-    Attributes
-    ----------
-    subject : str
-        Role of the instrument, or ``bench``.
-    what : str
-        Subject of the check: connection, identity, errors…
-    verdict : {"ok", "note", "wrong"}
-        A note is worth reading; a wrong result must be corrected before use.
-    detail : str
-        What was found.
-    advice : str
-        What to do about it.
-    live : bool or None
-        Whether an output, or the board, is on. None where that could not be read, and for all other checks.
-    """
-
-    subject: str
-    what: str
+    subject: str  # role of the instrument, or ``bench``
+    what: str  # subject of the check: connection, identity, errors…
+    # "ok", "note", "wrong": a note is worth reading; a wrong result must be corrected before use
     verdict: Verdict
-    detail: str
-    advice: str = ""
+    detail: str  # what was found
+    advice: str = ""  # what to do about it
+    # Whether an output, or the board, is on. None where that could not be read, and for all other checks.
     live: bool | None = None
 
 
@@ -335,19 +298,10 @@ def check_bench(
 ) -> BenchReport:
     """Open and check every instrument of a bench separately; a failure does not keep the others from being checked.
 
-    Parameters
-    ----------
-    name : str
-        A packaged bench or a bench file.
-    preset, seed : optional
-        Of a simulated bench, as for `open_bench`. The known resistor is also on the simulated chip.
-    force : bool
-        Report implausible limits as notes instead of as wrong.
-
-    Raises
-    ------
-    BenchError
-        For a wrong bench file, or a bench in use.
+    `name`: a packaged bench or a bench file.
+    `preset`, `seed`: of a simulated bench, as for `open_bench`. The known resistor is also on the simulated chip.
+    `force`: report implausible limits as notes instead of as wrong.
+    `BenchError` for a wrong bench file, or a bench in use.
     """
     source = load_bench_file(name)
     need_instruments(source)

@@ -61,19 +61,15 @@ class Instrument(Protocol):
 
     def identify(self) -> str:
         """Return the identification string (``*IDN?`` or its equivalent)."""
-        ...
 
     def settings(self) -> dict[str, str]:
         """Return the settings to store in a run file, as text by name."""
-        ...
 
     def make_safe(self) -> None:
         """Bring every output to 0 V and off; raise `InstrumentError` when that cannot be confirmed."""
-        ...
 
     def close(self) -> None:
         """Release the connection; never changes an output."""
-        ...
 
 
 @runtime_checkable
@@ -82,23 +78,18 @@ class SourceMeter(Instrument, Protocol):
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Prepare sourcing volts and measuring amperes; the limit (A) is read back after it is set."""
-        ...
 
     def enable(self) -> None:
         """Switch the output on at 0 V."""
-        ...
 
     def hold(self, voltage: float) -> None:
         """Source `voltage` (V) until the next command."""
-        ...
 
     def read(self, voltage: float) -> Reading:
         """Step to `voltage`, measure once, return to 0 V: one message on the bus."""
-        ...
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Run a list sweep timed by the instrument, `delay` seconds a point, ending at 0 V."""
-        ...
 
 
 @runtime_checkable
@@ -108,19 +99,15 @@ class PulseGenerator(Instrument, Protocol):
     @property
     def edge(self) -> float:
         """Edge time (10 to 90 %) of the pulses, s."""
-        ...
 
     def configure(self, channel: int) -> None:
         """Prepare triggered pulses of 0 V base level on `channel` and switch its output on."""
-        ...
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Set amplitude (V into high impedance) and width (s) of the next pulses."""
-        ...
 
     def fire(self, channel: int, count: int = 1) -> None:
         """Fire `count` pulses on `channel`, and none on another; return when they are over."""
-        ...
 
 
 @runtime_checkable
@@ -130,24 +117,20 @@ class Daq(Instrument, Protocol):
     @property
     def output_count(self) -> int:
         """Number of analogue outputs (vector elements in)."""
-        ...
 
     @property
     def input_count(self) -> int:
         """Number of analogue inputs (vector elements out)."""
-        ...
 
     @property
     def sample_period(self) -> float:
         """Shortest time from one vector to the next, s."""
-        ...
 
     def exchange(self, volts: Floats) -> Floats:
         """Play `volts` (samples, outputs) and return what the inputs read, (samples, inputs), in V.
 
         Fewer outputs than the instrument has leave the others at 0 V. All outputs end at 0 V.
         """
-        ...
 
 
 @runtime_checkable
@@ -156,19 +139,15 @@ class SwitchMatrix(Instrument, Protocol):
 
     def close_paths(self, paths: Sequence[str]) -> None:
         """Close crosspoints, read back; the caller has brought the sources to 0 V."""
-        ...
 
     def open_paths(self, paths: Sequence[str]) -> None:
         """Open crosspoints, read back; the caller has brought the sources to 0 V."""
-        ...
 
     def open_all(self) -> None:
         """Open every crosspoint."""
-        ...
 
     def closed(self) -> tuple[str, ...]:
         """Return the crosspoints that are closed, as the instrument reports them."""
-        ...
 
 
 @runtime_checkable
@@ -177,11 +156,9 @@ class TemperatureController(Instrument, Protocol):
 
     def temperature(self) -> float:
         """Return the temperature, K; raises `InstrumentError` for a sensor or a heater with a fault."""
-        ...
 
     def ramp_to(self, kelvin: float, rate: float) -> None:
         """Heat from the present temperature to `kelvin` at `rate` (K/min); return while it ramps."""
-        ...
 
 
 Path = Literal["OPEN", "READ", "SET", "RESET"]
@@ -194,32 +171,20 @@ class ArrayBoard(Instrument, Protocol):
 
     def set_mode(self, mode: Mode) -> None:
         """Ground all lines, then connect the arrays for `mode`; confirmed by read-back."""
-        ...
 
     def select(self, cell: Cell) -> None:
         """Address one cell for PROGRAM mode."""
-        ...
 
     def route(self, path: Path) -> None:
         """Connect the selected cell to a source: open, read back, close `path`, read back."""
-        ...
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
         """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
-        ...
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Sequence[int],
-        columns: Sequence[int],
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float,
-        diagonal_count: int,
-        bias: float = 0.0,
-    ) -> None:
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
+        second_slice: tuple[str, str] | None = None, diagonal: float, diagonal_count: int, bias: float = 0.0,
+    ) -> None:  # fmt: skip
         """Close the loop around `rows` and `columns` of the positive (and negative) array.
 
         `second_slice` are a positive and a negative array on the same lines, whose columns get the outputs divided by
@@ -227,31 +192,24 @@ class ArrayBoard(Instrument, Protocol):
         first `diagonal_count` rows. `bias` is that of the resistors to all rows from an amplifier that outputs minus the
         sum of the outputs, and is given where there are some.
         """
-        ...
 
     def arm_watchdog(self, seconds: float) -> None:
         """Set the watchdog: the board makes itself safe after `seconds` without a message; 0 disarms. Read back."""
-        ...
 
     def beat(self, patience: float) -> None:
         """Send a sign of life, from any thread, and wait `patience` (s) for an answer; not needed during other traffic."""
-        ...
 
     def standing_mode(self) -> Mode:
         """Query the mode of the board."""
-        ...
 
     @property
     def transimpedance(self) -> float:
         """Feedback resistance of the MULTIPLY amplifiers, ohm: v = -R i."""
-        ...
 
     @property
     def input_conductance(self) -> float:
         """Conductance g_in through which a DAQ output feeds a row in INVERT mode, S."""
-        ...
 
     @property
     def slice_ratio(self) -> float:
         """Ratio by which outputs are divided in front of a loop's second slice; 0 where the board has no dividers."""
-        ...

@@ -17,8 +17,7 @@ from mho import run
 from mho.errors import Aborted, ChipMapError, InputError
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.laboratory.served_file import served_text, write_served
-from mho.instruments.laboratory.serving import Server
+from mho.instruments.laboratory.serving import Server, served_text, write_served
 from mho.instruments.laboratory.stand_in import stand_in
 from mho.procedures import Program, Refresh
 from mho.procedures.cells.programming import programmer

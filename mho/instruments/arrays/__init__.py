@@ -35,24 +35,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ALL",
-    "CAUSES",
-    "CELLS",
-    "ArrayBench",
-    "Cause",
-    "Causes",
-    "CellPositions",
-    "CellVisit",
-    "Exchange",
-    "ExchangeRecorder",
-    "HeldCells",
-    "Holding",
-    "Place",
-    "SwitchedCircuits",
-    "Targets",
-    "TargetsByArray",
-    "as_arrays",
-    "held_history",
-    "held_later",
-    "stuck_cells",
-]
+    "ALL", "CAUSES", "CELLS", "ArrayBench", "Cause", "Causes", "CellPositions", "CellVisit", "Exchange",
+    "ExchangeRecorder", "HeldCells", "Holding", "Place", "SwitchedCircuits", "Targets", "TargetsByArray",
+    "as_arrays", "held_history", "held_later", "stuck_cells",
+]  # fmt: skip

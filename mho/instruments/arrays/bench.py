@@ -29,8 +29,8 @@ if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
 
 Result = TypeVar("Result")
 
+# Array, rows (blocks, R), columns (blocks, C), V (blocks, samples, R) and A (blocks, samples, C)
 OnBlocks = Callable[[str, NDArray[np.int64], NDArray[np.int64], Floats, Floats], None]
-"""Array, rows (blocks, R), columns (blocks, C), V (blocks, samples, R) and A (blocks, samples, C)."""
 
 
 class ArrayBench(Bench):
@@ -52,12 +52,9 @@ class ArrayBench(Bench):
     """
 
     def __init__(
-        self,
-        source: BenchSource,
-        preset: str | None = None,
-        seed: int | None = None,
+        self, source: BenchSource, preset: str | None = None, seed: int | None = None,
         limits: Limits | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         # Imported here: a check for this type of bench need not wait for the physics to load.
         from mho.instruments.arrays.laboratory import ArrayLaboratory
         from mho.instruments.arrays.roles import ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser, ModelBoard
@@ -69,20 +66,13 @@ class ArrayBench(Bench):
         entries = source.bench.instruments
         daq = self._daq = ArrayDaq(arrays, entries.daq)
         roles = BenchInstruments(
-            smu=ArrayMeter(arrays, board),
-            gate=ArrayGate(arrays, board),
-            pulser=ArrayPulser(arrays, board, entries.pulser.edge),
-            daq=daq,
-            board=board,
-        )
+            smu=ArrayMeter(arrays, board), gate=ArrayGate(arrays, board),
+            pulser=ArrayPulser(arrays, board, entries.pulser.edge), daq=daq, board=board,
+        )  # fmt: skip
         super().__init__(
-            source,
-            roles,
-            now=lambda: arrays.clock.now,
-            simulated=arrays,
-            limits=limits,
+            source, roles, now=lambda: arrays.clock.now, simulated=arrays, limits=limits,
             every=lambda period, act: lambda: None,  # nothing here can stop answering
-        )
+        )  # fmt: skip
 
     def multiply_blocks(
         self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], volts: Floats

@@ -8,18 +8,9 @@ from __future__ import annotations
 from typing import Literal
 
 Cause = Literal[
-    "quantisation",
-    "programming",
-    "stuck cells",
-    "relaxation",
-    "read noise",
-    "wires",
-    "nonlinearity",
-    "gain",
-    "offset",
-    "resistors",
-    "converters",
-]
+    "quantisation", "programming", "stuck cells", "relaxation", "read noise", "wires", "nonlinearity", "gain",
+    "offset", "resistors", "converters",
+]  # fmt: skip
 
 CAUSES: dict[Cause, str] = {
     "quantisation": "targets are rounded to the levels of the cells",

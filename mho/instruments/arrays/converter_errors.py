@@ -11,12 +11,7 @@ from nidaqmx.utils import unflatten_channel_string
 from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.simulated.array_board import (
-    FULL,
-    INPUT_RANGE,
-    OUTPUT_RANGE,
-    codes_of,
-)
+from mho.instruments.simulated.array_board import FULL, INPUT_RANGE, OUTPUT_RANGE, codes_of
 from mho.instruments.simulated.nidaqmx.rack import (
     GAIN_ERROR,
     OFFSET_ERROR,
@@ -36,23 +31,13 @@ class ConverterErrors:
 
     A DAQ6510 is modelled as the same number of NI inputs; its scanning is neglected.
 
-    Parameters
-    ----------
-    entry : DaqEntry
-    board_channels : int
-        Number of outputs, and of inputs, of the board's own converters.
-    rng : numpy.random.Generator
-        Draws each channel's gain and offset error once, and the noise.
-
-    Attributes
-    ----------
-    output_count, input_count : int
-    period : float
-        From one vector to the next, s.
+    `board_channels`: number of outputs, and of inputs, of the board's own converters.
+    `rng`: draws each channel's gain and offset error once, and the noise.
     """
 
     def __init__(self, entry: DaqEntry, board_channels: int, rng: np.random.Generator) -> None:
         self._rng, self._board = rng, entry.driver == "array_board"
+        self.noiseless = self._board  # nothing is drawn for a reading
         if self._board:
             self.output_count = self.input_count = board_channels
             self.period = BOARD_PERIOD
@@ -68,17 +53,12 @@ class ConverterErrors:
         shortest = SETTLE + slots / sink.conversion_rate(2)
         largest = source.output_rates[-1][0]
         fastest = source.output_rate(min(self.output_count, largest))
-        self.period = max(1.0 / min(entry.rate, fastest), shortest)
+        self.period = max(1.0 / min(entry.rate, fastest), shortest)  # from one vector to the next, s
         self._noise = sink.input_noise[NI_RANGE]
         self._gains, self._offsets = (
             size * rng.standard_normal(self.output_count + self.input_count)
             for size in (GAIN_ERROR, OFFSET_ERROR)
         )
-
-    @property
-    def noiseless(self) -> bool:
-        """Whether nothing is drawn for a reading."""
-        return self._board
 
     def of_channels(self, gains: Floats, offsets: Floats) -> Self:
         """Return the same converters with given relative errors of outputs and inputs, for a DAQ whose errors are known."""

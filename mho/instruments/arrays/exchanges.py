@@ -30,8 +30,8 @@ CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does
 Place = tuple[str, str, tuple[int, ...], tuple[int, ...]]
 """MULT or INV, array, rows and columns of a connected block."""
 
+# Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN
 Verified = Callable[[str, Integers, Integers], tuple[Floats, Floats]]
-"""Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN."""
 
 
 @dataclass(frozen=True)
@@ -232,13 +232,9 @@ class ExchangeRecorder:
         )
 
     def _on_noise_of_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        noise: BlockNoise,
+        self, array: str, rows: Integers, columns: Integers, noise: BlockNoise,
         rng: np.random.Generator | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         cells = [
             self._held(array, down, across, BlockNoise(frozen, variance))
             for down, across, frozen, variance in zip(

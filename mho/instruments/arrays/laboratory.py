@@ -43,10 +43,7 @@ class Halves:
 
     The result does not depend on the number of cores, nor on which half is done first.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Whose children the halves draw from.
+    `rng`: whose children the halves draw from.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -100,26 +97,8 @@ METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, 
 class ArrayLaboratory:
     """One chip and its board's circuits, without instruments.
 
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file.
-    preset, seed
-        As for `Laboratory`.
-
-    Attributes
-    ----------
-    clock : VirtualClock
-    seed : int
-    chip : SparseChip
-    connected : ConnectedBlock
-        The circuit that the board has closed around the chip.
-    circuits : BlockCircuits
-        The board's amplifiers and the chip between them.
-    board_channels : int
-        Number of outputs, and of inputs, of the board's own converters.
-    halves : Halves
-        Evaluates visits of many cells.
+    `source`: the bench file.
+    `preset`, `seed`: as for `Laboratory`.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -134,8 +113,10 @@ class ArrayLaboratory:
         chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
         cells = cell_preset(preset or simulation.preset, simulation.stuck, simulation.nonlinearity)
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
-        self.halves = Halves(chip_rng)
+        self.halves = Halves(chip_rng)  # evaluates visits of many cells
+        # The circuit that the board has closed around the chip
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
+        # Number of outputs, and of inputs, of the board's own converters
         self.board_channels = simulation.converters
         limited, clock = [], self.clock
 
@@ -145,6 +126,7 @@ class ArrayLaboratory:
             limited.append(Incident(clock.now, AMPLIFIER_LIMIT, sentence))
 
         self._limited: list[Incident] = limited
+        # The board's amplifiers and the chip between them
         self.circuits = BlockCircuits.drawn(
             self.chip, self.connected, simulation, board_rng, read.gate, report
         )
@@ -176,14 +158,9 @@ class ArrayLaboratory:
         return float(self._read(cells, index, wires, volts, gate))
 
     def currents(
-        self,
-        cells: CellArray,
-        index: Any,
-        wires: Any,
-        volts: float,
-        gate: float,
+        self, cells: CellArray, index: Any, wires: Any, volts: float, gate: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return the readings (A) of the cells at `index`, each through its `wires` (ohm); `rng` as for `measured`."""
         preset = self.chip.preset
         if gate > preset.gate_threshold and abs(volts) > preset.disturb_voltage:
@@ -192,14 +169,9 @@ class ArrayLaboratory:
         return self._read(cells, index, wires, volts, gate, rng)
 
     def _read(
-        self,
-        cells: CellArray,
-        index: Any,
-        wires: Any,
-        volts: float,
-        gate: float,
+        self, cells: CellArray, index: Any, wires: Any, volts: float, gate: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         if gate <= self.chip.preset.gate_threshold:
             return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
         g = cells.read(index, self.aperture, volts)
@@ -222,14 +194,9 @@ class ArrayLaboratory:
         return self.circuits.answer(volts, count, period)
 
     def answer_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        volts: Floats,
-        period: float,
+        self, array: str, rows: Integers, columns: Integers, volts: Floats, period: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
         return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
 
@@ -262,11 +229,6 @@ class Visit:
     On a bench, a cell is read and pulsed as often as needed before the next one is connected. Here all cells are evaluated
     together, each at the same time after its own start. `leave` then places the visits one after the other on the chip's
     clock, so that later relaxation starts from the correct age.
-
-    Attributes
-    ----------
-    spent : (count,) array
-        Seconds at each cell so far.
     """
 
     def __init__(self, lab: ArrayLaboratory, cells: Sequence[CellPositions], steps: float) -> None:
@@ -278,7 +240,7 @@ class Visit:
         self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
         self._begun = self._clock.now
         self._rng: np.random.Generator | None = None  # of the meter's noise, in place of its own
-        self.spent = np.zeros(len(self._slots))
+        self.spent = np.zeros(len(self._slots))  # (count,): seconds at each cell so far
         # Each cell has aged when its turn comes: until then its history is shifted back by that time.
         self._expected = steps * self._each * np.arange(len(self._slots))
         self._move(-self._expected, 0.0)

@@ -46,38 +46,18 @@ class _Part:
 
 
 class ModelBoard(_Part):
-    """Stores the connected cell, path, word-line voltage and block.
-
-    Attributes
-    ----------
-    cell : Cell or None
-    path : str
-    gate : float
-        Volts on the word line.
-    """
+    """Stores the connected cell, path, word-line voltage and block."""
 
     def __init__(self, arrays: ArrayLaboratory) -> None:
         super().__init__(arrays)
         self._connected = arrays.connected
+        self.transimpedance = self._connected.transimpedance  # of the MULTIPLY amplifiers, ohm
+        self.input_conductance = self._connected.input_conductance  # g_in of the INVERT rows, S
+        self.slice_ratio = self._connected.slice_ratio  # of the dividers in front of a second slice
         self.cell: Cell | None = None
         self.path: Path = "OPEN"
-        self.gate = 0.0
+        self.gate = 0.0  # volts on the word line
         self._mode: Mode = "SAFE"
-
-    @property
-    def transimpedance(self) -> float:
-        """Feedback resistance of the MULTIPLY amplifiers, ohm."""
-        return self._connected.transimpedance
-
-    @property
-    def input_conductance(self) -> float:
-        """g_in of the INVERT rows, S."""
-        return self._connected.input_conductance
-
-    @property
-    def slice_ratio(self) -> float:
-        """Ratio of the dividers in front of a second slice."""
-        return self._connected.slice_ratio
 
     def settings(self) -> dict[str, str]:
         """Parameters of the board's amplifiers."""
@@ -108,17 +88,9 @@ class ModelBoard(_Part):
         self._connect(array, rows, columns)
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Sequence[int],
-        columns: Sequence[int],
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float,
-        diagonal_count: int,
-        bias: float = 0.0,
-    ) -> None:
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
+        second_slice: tuple[str, str] | None = None, diagonal: float, diagonal_count: int, bias: float = 0.0,
+    ) -> None:  # fmt: skip
         """Close the loop around a block."""
         if len(rows) != len(columns):
             raise BenchError(f"a loop needs as many rows as columns, not {len(rows)} and {len(columns)}")
@@ -212,17 +184,12 @@ class ArrayGate(_Source):
 
 
 class ArrayPulser(_Part):
-    """Pulses the cell that the board has selected, over the closed path; plays waveforms of any length and speed.
-
-    Attributes
-    ----------
-    edge, step_edge : float
-        Transition times of pulses and from sample to sample, 10 to 90 %, s.
-    """
+    """Pulses the cell that the board has selected, over the closed path; plays waveforms of any length and speed."""
 
     def __init__(self, arrays: ArrayLaboratory, board: ModelBoard, edge: float) -> None:
         super().__init__(arrays)
-        self._board, self.edge, self.step_edge = board, edge, edge
+        self._board = board
+        self.edge = self.step_edge = edge  # of pulses, and from sample to sample: 10 to 90 %, s
         self._cycle: list[Excursion] = []
         self._lasts = 0.0  # s, a cycle of a waveform; pulses take no time
 
@@ -254,12 +221,7 @@ class ArrayPulser(_Part):
 
 
 class ArrayDaq(_Part):
-    """Plays vectors into the connected block, through the converters that the bench file names.
-
-    Attributes
-    ----------
-    converters : ConverterErrors
-    """
+    """Plays vectors into the connected block, through the converters that the bench file names."""
 
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)

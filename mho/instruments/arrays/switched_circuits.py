@@ -87,7 +87,6 @@ class Holding(Protocol):
 
     def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> Mapping[str, Floats]:
         """Return the conductances (R, C) of the cells of each array, S, without noise."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -215,13 +214,9 @@ class SwitchedCircuits:
         # Noise is set anew each time; a loop without it has the same modes as long as its cells are the same.
         board, others = exchange.board, causes - {"quantisation", "programming", "relaxation"}
         key = (
-            block,
-            board.mode,
-            board.diagonal,
-            board.bias,
-            others,
+            block, board.mode, board.diagonal, board.bias, others,
             *(values.tobytes() for values in held.values()),
-        )
+        )  # fmt: skip
         found = self._kept.pop(key, None)
         if found is None:
             lines = np.asarray(block[1], np.int64), np.asarray(block[2], np.int64)
@@ -246,20 +241,15 @@ class SwitchedCircuits:
         noisy = "read noise" in causes
         errors = 1.0 if "resistors" in causes else 0.0
         return replace(
-            own,
-            chip=cast(SimulatedChip, chip),
-            board=exchange.board,
+            own, chip=cast(SimulatedChip, chip), board=exchange.board,
             rng=deepcopy(exchange.shots) if noisy else _Silent(np.random.PCG64(0)),
-            inverters=_amplifiers(own.inverters, causes),
-            loop=_amplifiers(own.loop, causes),
+            inverters=_amplifiers(own.inverters, causes), loop=_amplifiers(own.loop, causes),
             transimpedance=_amplifiers(own.transimpedance, causes),
-            diagonal_errors=errors * own.diagonal_errors,
-            divider_errors=errors * own.divider_errors,
+            diagonal_errors=errors * own.diagonal_errors, divider_errors=errors * own.divider_errors,
             bias_errors=errors * own.bias_errors,
             inverse_adc=own.inverse_adc if "converters" in causes else None,
-            readout_noise=own.readout_noise if noisy else 0.0,
-            report=_drop,
-        )
+            readout_noise=own.readout_noise if noisy else 0.0, report=_drop,
+        )  # fmt: skip
 
 
 def _drop(sentence: str) -> None:

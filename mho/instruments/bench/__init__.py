@@ -7,14 +7,6 @@ from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
 from mho.instruments.bench.temperature import HeldTemperature, at_temperature, check_temperature
 
 __all__ = [
-    "STOPPING",
-    "Bench",
-    "HandledSignals",
-    "HeldTemperature",
-    "LostCell",
-    "PulseDamage",
-    "at_temperature",
-    "check_temperature",
-    "holder",
-    "last_taken",
-]
+    "STOPPING", "Bench", "HandledSignals", "HeldTemperature", "LostCell", "PulseDamage", "at_temperature",
+    "check_temperature", "holder", "last_taken",
+]  # fmt: skip

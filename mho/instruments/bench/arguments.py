@@ -179,11 +179,9 @@ def pulse(given: Any) -> Pulse:
     if type(given) is Pulse and type(given.width) is type(given.voltage) is type(given.gate) is float:
         return given  # frozen: what is checked here is what is applied
     return Pulse(
-        given.kind,
-        number(given.voltage, "pulse voltage", "V"),
-        width,
+        given.kind, number(given.voltage, "pulse voltage", "V"), width,
         number(given.gate, "word-line voltage", "V"),
-    )
+    )  # fmt: skip
 
 
 def driven_line(kind: Any) -> str:
@@ -220,13 +218,9 @@ def _shown(value: object) -> str:
 class CellChecks:
     """Checks before reads, sweeps, pulses and waveforms; the methods of `Bench` of the same names say what they raise.
 
-    Parameters
-    ----------
-    limits : Limits
-    instruments : BenchInstruments
-        A driver may know more of its abilities than the limits: `check_shape`, `check_sweep`, `check_waveform`.
-    settings : ReadSettings
-        The bench file's.
+    `instruments`: a driver may know more of its abilities than the limits: `check_shape`, `check_sweep`,
+        `check_waveform`.
+    `settings`: the bench file's.
     """
 
     def __init__(self, limits: Limits, instruments: BenchInstruments, settings: ReadSettings) -> None:

@@ -64,17 +64,11 @@ class Bench(GuardedBench):
     """
 
     def __init__(
-        self,
-        source: BenchSource,
-        instruments: BenchInstruments,
-        *,
-        now: Callable[[], float] = time.monotonic,
-        laboratory: Laboratory | None = None,
-        simulated: Simulated | None = None,
-        limits: Limits | None = None,
-        release: Callable[[], None] = lambda: None,
-        every: Every = every,
-    ) -> None:
+        self, source: BenchSource, instruments: BenchInstruments, *,
+        now: Callable[[], float] = time.monotonic, laboratory: Laboratory | None = None,
+        simulated: Simulated | None = None, limits: Limits | None = None,
+        release: Callable[[], None] = lambda: None, every: Every = every,
+    ) -> None:  # fmt: skip
         self.file: BenchFile = source.bench
         self.text, self.chip_text, self.defects_text = source.text, source.chip_text, source.defects_text
         self._limits = source.bench.terminal_limits() if limits is None else limits
@@ -100,12 +94,9 @@ class Bench(GuardedBench):
         self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors = Vectors(
-            instruments.daq,
-            instruments.board,
-            self._limits,
-            lambda mode: bool(bench._enter(mode)),
+            instruments.daq, instruments.board, self._limits, lambda mode: bool(bench._enter(mode)),
             inverse_zero(source.bench),
-        )
+        )  # fmt: skip
         channels = source.bench.instruments.pulser.channels
         self._channels: dict[str, int] = {line: channel for channel, line in channels.items()}
 
@@ -236,12 +227,9 @@ class Bench(GuardedBench):
 
     @contextmanager
     def metering(
-        self,
-        *,
-        current_limit: float | None = None,
-        current_range: float | None = None,
+        self, *, current_limit: float | None = None, current_range: float | None = None,
         nplc: float | None = None,
-    ) -> Iterator[None]:
+    ) -> Iterator[None]:  # fmt: skip
         """Within the block, cells are read and swept with another compliance (A), range (A) or integration time (cycles).
 
         What is left out stays the bench file's. Raises `LimitError` for a compliance beyond the limit of the bit line.
@@ -363,15 +351,9 @@ class Bench(GuardedBench):
         self.instruments.pulser.shape(channel, voltage=pulse.voltage, width=pulse.width)
 
     def waveform(
-        self,
-        cell: Cell,
-        kind: Literal["set", "reset"],
-        volts: Sequence[float] | Floats,
-        *,
-        interval: float,
-        gate: float,
-        count: int = 1,
-    ) -> None:
+        self, cell: Cell, kind: Literal["set", "reset"], volts: Sequence[float] | Floats, *, interval: float,
+        gate: float, count: int = 1,
+    ) -> None:  # fmt: skip
         """Play a waveform at one cell `count` times, connected as for `pulse`; it begins and ends at 0 V.
 
         Parameters
@@ -485,17 +467,10 @@ class Bench(GuardedBench):
         return amperes
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Index,
-        columns: Index,
-        *,
-        negative: str | None = None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float = 0.0,
-        diagonal_count: int = 0,
+        self, positive: str, rows: Index, columns: Index, *, negative: str | None = None,
+        second_slice: tuple[str, str] | None = None, diagonal: float = 0.0, diagonal_count: int = 0,
         bias: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Close the inverting loop around a block; the caller has checked that it is stable.
 
         `negative` is a second array behind inverters. `second_slice` are two more, on the same lines: their columns get

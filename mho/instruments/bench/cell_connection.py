@@ -23,23 +23,14 @@ OFFSET = 10e-3  # V, above the error of a source-measure unit at 0 V
 class CellLines:
     """The cell, path, word-line voltage and crosspoints that are set; only changes are sent.
 
-    Parameters
-    ----------
-    tools : BenchInstruments
-    crosspoints : mapping
-        Closed crosspoints of a switch matrix, by path.
-    limits : Limits
-    states : OutputStates
-        Record of the state of the sources.
+    `crosspoints`: closed crosspoints of a switch matrix, by path.
+    `states`: record of the state of the sources.
     """
 
     def __init__(
-        self,
-        tools: BenchInstruments,
-        crosspoints: Mapping[str, frozenset[str]],
-        limits: Limits,
+        self, tools: BenchInstruments, crosspoints: Mapping[str, frozenset[str]], limits: Limits,
         states: OutputStates,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._tools, self._crosspoints, self._limits, self._states = tools, crosspoints, limits, states
         self.forget()
 
@@ -80,12 +71,8 @@ class CellLines:
         From cell to cell at one word-line voltage, as reads go, nothing but the board has to act: one that offers
         `connect_cell` opens, addresses and closes in one message.
 
-        Raises
-        ------
-        LimitError
-            For a word-line voltage beyond the limits; nothing is closed.
-        InstrumentError
-            When a switch does not respond as commanded.
+        `LimitError` for a word-line voltage beyond the limits; nothing is closed; `InstrumentError` when a switch
+        does not respond as commanded.
         """
         board = self._tools.board
         relays_move = self._tools.switch is not None and self._closed != self._crosspoints[path]
@@ -146,10 +133,7 @@ class CellLines:
 def conductance(cell: Cell, reading: Reading, volts: float, read: ReadSettings) -> float:
     """Return the conductance (S) of a cell by one reading at `volts` (V), with the settings `read`.
 
-    Raises
-    ------
-    BenchError
-        When the reading ran into compliance, overflowed, or was not taken at the read voltage.
+    `BenchError` when the reading ran into compliance, overflowed, or was not taken at the read voltage.
     """
     if reading.tripped:
         raise BenchError(

@@ -26,8 +26,8 @@ from mho.instruments.roles import Cell, CellPositions
 
 States = NDArray[np.int8]
 
+# States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one lasts.
 UNKNOWN, UNFORMED, FORMED = 0, 1, 2
-"""States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one lasts."""
 
 
 UNREAD = 4096, 4096  # cells of an array whose size is not known: pages that no cell is in take no memory
@@ -36,20 +36,9 @@ UNREAD = 4096, 4096  # cells of an array whose size is not known: pages that no 
 class FormingRecord:
     """Which cells are formed, by what the list of the chip says and by every read of the bench.
 
-    Parameters
-    ----------
-    chip_text, list_text : str
-        The chip map, and the list of what is known of the chip's cells, "" for none. A list that does not fit is left
-        out here; whoever uses the chip is told (`mho.procedures.chip_in_use.chip_of`).
-    insisted : collection of str
-        Terminals at which the user consents to more than a formed cell bears.
-
-    Attributes
-    ----------
-    formed_above : float
-        Conductance (S) from which a cell reads as formed.
-    bears : dict
-        Largest magnitude (V) at a terminal for a formed cell; infinite where the chip map does not say, or with consent.
+    `chip_text`, `list_text`: the chip map, and the list of what is known of the chip's cells, "" for none. A list
+        that does not fit is left out here; whoever uses the chip is told (`mho.procedures.chip_in_use.chip_of`).
+    `insisted`: terminals at which the user consents to more than a formed cell bears.
     """
 
     def __init__(self, chip_text: str, list_text: str = "", insisted: Container[str] = ()) -> None:
@@ -57,8 +46,11 @@ class FormingRecord:
         self._shapes: Shapes = (
             {} if chip is None else {one.name: (one.rows, one.columns) for one in chip.arrays}
         )
+        # Conductance (S) from which a cell reads as formed
         self.formed_above = math.inf if chip is None else chip.write_verify.formed_above
         borne = {} if chip is None else chip.cells.bears_formed
+        # Largest magnitude (V) at a terminal for a formed cell; infinite where the chip map does not say, or with
+        # consent
         self.bears = {
             line: math.inf if line in insisted else borne.get(line.replace(" ", "_"), math.inf)
             for line in ("bit line", "source line")
@@ -97,10 +89,7 @@ class FormingRecord:
     def add(self, cells: Iterable[PackedCells]) -> None:
         """Add formed cells that a list, or the file of an earlier run on the chip, holds.
 
-        Raises
-        ------
-        BenchError
-            They are of an array that the chip does not have, or that has another size.
+        `BenchError` where they are of an array that the chip does not have, or that has another size.
         """
         for one in cells:
             if self._shapes.get(one.array) != (one.rows, one.columns):
@@ -128,15 +117,8 @@ class FormingRecord:
     def permit_one(self, cell: Cell, line: str, volts: float, *, once: bool = True) -> None:
         """Take a pulse, or a level, of `volts` (V) at a terminal of one cell.
 
-        Parameters
-        ----------
-        once : bool
-            Whether it is one pulse, which is over when it has formed the cell: several, or a level, go on.
-
-        Raises
-        ------
-        LimitError
-            It is beyond what a formed cell bears, and the cell is formed, or may be.
+        `once`: whether it is one pulse, which is over when it has formed the cell: several, or a level, go on.
+        `LimitError` where it is beyond what a formed cell bears, and the cell is formed, or may be.
         """
         states = self._of(cell.array)
         state = int(states[cell.row, cell.column])

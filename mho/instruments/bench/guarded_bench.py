@@ -21,30 +21,17 @@ log = logging.getLogger(__name__)
 class GuardedBench:
     """A context manager that makes its instruments safe on every exit; `Bench` adds the operations.
 
-    Parameters
-    ----------
-    instruments : BenchInstruments
-    watchdog : Watchdog
-        The board's; stopped when the bench is safe or closed.
-    release : callable
-        Releases the lock, after the connections are closed.
-    now : callable
-        Seconds on the bench's clock.
-
-    Attributes
-    ----------
-    closed : bool
-        Whether the connections were released; what holds on to a bench after that must not use it.
+    `watchdog`: the board's; stopped when the bench is safe or closed.
+    `release`: releases the lock, after the connections are closed.
+    `now`: seconds on the bench's clock.
     """
 
     def __init__(
-        self,
-        instruments: BenchInstruments,
-        watchdog: Watchdog,
-        release: Callable[[], None],
+        self, instruments: BenchInstruments, watchdog: Watchdog, release: Callable[[], None],
         now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.instruments, self.now = instruments, now
+        # Whether the connections were released; what holds on to a bench after that must not use it
         self.closed = False
         self._states = OutputStates(now)
         self._watchdog, self._release = watchdog, release
@@ -89,10 +76,7 @@ class GuardedBench:
         A failed step is tried once more after the others: a lost message must not leave an output on.
         Signals are held back until this has ended.
 
-        Raises
-        ------
-        UnsafeError
-            After all steps were tried, naming what could not be confirmed.
+        `UnsafeError` after all steps were tried, naming what could not be confirmed.
         """
         self.forget()
         self._make_safe(self.instruments.by_name())

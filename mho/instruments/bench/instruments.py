@@ -43,25 +43,20 @@ class Simulated(Protocol):
     @property
     def chip(self) -> SimulatedChip:
         """The simulated chip."""
-        ...
 
     @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
-        ...
 
     @property
     def incidents(self) -> list[Incident]:
         """What could do damage on a real bench, or would not be told by its instruments, so far."""
-        ...
 
     def live(self) -> tuple[str, ...]:
         """Roles that drive the chip now, read at the wires."""
-        ...
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Waveforms of the connected INV loop after a step to `volts` (n,), V, at its inputs."""
-        ...
 
 
 @dataclass
@@ -89,12 +84,8 @@ def make_safe(
 
     Relays do not move under a source that may still be on, as long as the board isolates the chip from that source.
 
-    Parameters
-    ----------
-    instruments : mapping
-        By role, in `SAFE_ORDER`.
-    missing : mapping, optional
-        Errors of instruments that could not be opened, by role; they are included in the result.
+    `instruments`: by role, in `SAFE_ORDER`.
+    `missing`: errors of instruments that could not be opened, by role; they are included in the result.
     """
     failed = dict(missing or {})
     failed |= _tried_twice(
@@ -116,10 +107,7 @@ def make_safe(
 def read_back(role: str, instrument: Any) -> bool | None:
     """Return whether the instrument of a role answers that an output is on, or the chip connected; None: cannot be asked.
 
-    Raises
-    ------
-    InstrumentError
-        When it does not answer as its driver expects.
+    `InstrumentError` when it does not answer as its driver expects.
     """
     if role == "board":
         return bool(instrument.standing_mode() != "SAFE")

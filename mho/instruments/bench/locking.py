@@ -70,12 +70,7 @@ class LockTaken(Exception):
 def lock_bench(source: BenchSource) -> ExitStack:
     """Lock every instrument of a real bench for this process, by its address; return a function that unlocks them.
 
-    Raises
-    ------
-    BenchInUseError
-        When another process holds one, naming that process.
-    BenchError
-        When locking fails otherwise.
+    `BenchInUseError` when another process holds one, naming that process; `BenchError` when locking fails otherwise.
     """
     take = take_name if sys.platform == "linux" else take_file
     with ExitStack() as stack:

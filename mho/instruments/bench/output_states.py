@@ -18,23 +18,12 @@ OFF = ("off", "SAFE")  # values of an output that is off, and of the board when 
 
 @dataclass(frozen=True)
 class OutputState:
-    """Known state of one role's output.
+    """Known state of one role's output."""
 
-    Attributes
-    ----------
-    value : str
-        In words: ``off``, ``ON, 2.5 V``, ``unknown``.
-    source : {"set and confirmed", "read", "unknown"}
-    at : float or None
-        Time of that knowledge, s on the bench's clock; None when unknown.
-    wall : float or None
-        The same as Unix time, s.
-    """
-
-    value: str
+    value: str  # in words: ``off``, ``ON, 2.5 V``, ``unknown``
     source: Source
-    at: float | None = None
-    wall: float | None = None
+    at: float | None = None  # time of that knowledge, s on the bench's clock; None when unknown
+    wall: float | None = None  # the same as Unix time, s
 
     @property
     def live(self) -> bool:
@@ -48,10 +37,7 @@ UNKNOWN = OutputState("unknown", "unknown")
 class OutputStates:
     """Last known state of each role, with its time; queries no instrument.
 
-    Parameters
-    ----------
-    now : callable
-        Seconds on the bench's clock.
+    `now`: seconds on the bench's clock.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:

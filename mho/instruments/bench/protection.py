@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 BEATS = 4  # signs of life per watchdog time, each answered before the next: one may be lost
 
+# Takes a period in seconds and a function to call; returns a function that ends this
 Every = Callable[[float, Callable[[], None]], Callable[[], None]]
-"""Takes a period in seconds and a function to call; returns a function that ends this."""
 
 
 def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
@@ -42,24 +42,15 @@ def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
 class Watchdog:
     """Arms and feeds a board's watchdog.
 
-    Parameters
-    ----------
-    board : ArrayBoard
-    seconds : float or None
-        Time without a message after which the board makes itself safe; None does not use the watchdog.
-    every : callable
-        Like the function of this module; on a simulated bench that of the virtual clock.
-    now : callable
-        Seconds by the clock of `every`.
+    `seconds`: time without a message after which the board makes itself safe; None does not use the watchdog.
+    `every`: like the function of this module; on a simulated bench that of the virtual clock.
+    `now`: seconds by the clock of `every`.
     """
 
     def __init__(
-        self,
-        board: ArrayBoard,
-        seconds: float | None,
-        every: Every = every,
+        self, board: ArrayBoard, seconds: float | None, every: Every = every,
         now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._board, self._seconds, self._every, self._now = board, seconds, every, now
         self._armed, self._told = False, False
         self._heard = 0.0  # when the board last acknowledged a message
@@ -98,10 +89,7 @@ class Watchdog:
 
         Nothing is sent as long as every sign of life was sent in time and answered.
 
-        Raises
-        ------
-        InstrumentError
-            When it left the mode, or does not answer.
+        `InstrumentError` when it left the mode, or does not answer.
         """
         if not self._doubt and (not self._armed or self._now() - self._heard <= (self._seconds or 0.0)):
             return
@@ -145,10 +133,7 @@ def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> N
     This changes no output. Each instrument confirms it: the units now, a generator when it is next configured. The
     outputs of a DAQ are limited when it is opened. An instrument without the method `protect` has no such protection.
 
-    Raises
-    ------
-    InstrumentError
-        When an instrument refuses or does not confirm.
+    `InstrumentError` when an instrument refuses or does not confirm.
     """
     entries = file.instruments
     for meter, entry in ((instruments.smu, entries.smu), (instruments.gate, entries.gate)):

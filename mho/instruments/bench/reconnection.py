@@ -62,26 +62,10 @@ def once_more(act: Callable[..., T], *arguments: Any) -> T:
 class Connection:
     """An opened driver, and the roles it has on the bench.
 
-    Parameters
-    ----------
-    open_driver : callable
-        Opens the resource and returns its driver.
-    reconnect : Reconnect or None
-        None leaves a lost connection lost, and costs nothing.
-    sleep : callable
-        Waits, in seconds, between tries.
-
-    Attributes
-    ----------
-    driver : object
-        The driver that is currently open.
-    reopened : callable
-        Called after the connection was restored, with the outputs off.
-
-    Raises
-    ------
-    InstrumentError
-        When the instrument cannot be opened.
+    `open_driver`: opens the resource and returns its driver.
+    `reconnect`: None leaves a lost connection lost, and costs nothing.
+    `sleep`: waits, in seconds, between tries.
+    `InstrumentError` when the instrument cannot be opened.
     """
 
     def __init__(
@@ -89,8 +73,9 @@ class Connection:
     ) -> None:
         self._open_driver, self._reconnect, self._sleep = open_driver, reconnect, sleep
         self._roles: list[Reconnecting] = []
+        # Called after the connection was restored, with the outputs off
         self.reopened: Callable[[], None] = lambda: None
-        self.driver = open_driver()
+        self.driver = open_driver()  # the driver that is currently open
         self._identity = ""
         if reconnect is not None:
             try:
@@ -109,10 +94,7 @@ class Connection:
     def reopen(self, cause: InstrumentError) -> None:
         """Reopen the resource, make it safe, and restore the settings of its roles.
 
-        Raises
-        ------
-        InstrumentError
-            When it does not answer, another instrument answers, or its outputs are not confirmed off.
+        `InstrumentError` when it does not answer, another instrument answers, or its outputs are not confirmed off.
         """
         assert self._reconnect is not None
         log.warning("the connection is lost (%s); it is opened anew", cause)

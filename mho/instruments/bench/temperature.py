@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 POLL = 1.0  # s between readings while it heats
 WATCH = 10.0  # s at least between readings while it is held
 
+# Takes a stage, and how much of how much of it is done
 Announce = Callable[[str, int, int], object]
-"""Takes a stage, and how much of how much of it is done."""
 
 
 def check_temperature(bench: Bench, kelvin: float) -> float:
@@ -248,11 +248,9 @@ class _Heating:
         outside = not abs(kelvin - self.held.target) <= self._entry.tolerance
         if outside and not self._outside:
             log.warning(
-                "the chip is at %.2f K, out of the tolerance of %g K around %g K",
-                kelvin,
-                self._entry.tolerance,
-                self.held.target,
-            )
+                "the chip is at %.2f K, out of the tolerance of %g K around %g K", kelvin,
+                self._entry.tolerance, self.held.target,
+            )  # fmt: skip
         self._outside = outside
         self._next = self._bench.now() + WATCH
 

@@ -26,18 +26,10 @@ from mho.instruments.roles import ArrayBoard, Daq
 
 @dataclass(frozen=True)
 class InverseZero:
-    """How the zero is measured, as a bench file's ``[inverse]`` says.
+    """How the zero is measured, as a bench file's ``[inverse]`` says."""
 
-    Attributes
-    ----------
-    readings : int
-        That are averaged; 0 where the board trims its outputs, and nothing is subtracted.
-    dither : float
-        Largest voltage at an input while they are taken, V; 0 for none.
-    """
-
-    readings: int = 1
-    dither: float = 0.0
+    readings: int = 1  # that are averaged; 0 where the board trims its outputs, and nothing is subtracted
+    dither: float = 0.0  # largest voltage at an input while they are taken, V; 0 for none
 
     def samples(self, lines: int) -> Floats:
         """Return what is played in front of the vectors, (samples, lines), V: first nothing, at which a loop may rail."""
@@ -50,10 +42,7 @@ class InverseZero:
     def subtracted(self, answers: Floats) -> Floats:
         """Return the answers (samples + vectors, n), V, to the vectors, less the zero; NaN in a row of a clamped output.
 
-        Raises
-        ------
-        ConvergenceError
-            When an output is in its clamp with nothing at the inputs.
+        `ConvergenceError` when an output is in its clamp with nothing at the inputs.
         """
         count = len(self.samples(0))
         zeros, outputs = answers[:count], answers[count:]
@@ -86,8 +75,8 @@ def inverse_zero(file: BenchFile) -> InverseZero:
 Index = Sequence[int] | NDArray[np.int64]
 VectorMode = Literal["MULTIPLY", "INVERT"]
 
+# Told of every exchange: mode, voltages (samples, rows), and currents or voltages (samples, columns)
 OnVectors = Callable[[VectorMode, Floats, Floats], None]
-"""Told of every exchange: mode, voltages (samples, rows), and currents or voltages (samples, columns)."""
 
 
 @dataclass(frozen=True)
@@ -103,24 +92,16 @@ class BlockConnection:
 class Vectors:
     """Multiplication and inversion of vectors; see the methods of `Bench` of the same names.
 
-    Parameters
-    ----------
-    daq, board, limits
-        Of the bench.
-    enter : callable
-        Takes the bench into a mode; returns whether it was in another one, so that nothing is connected any more.
-    zero : InverseZero
-        How that of INV is measured.
+    `daq`, `board`, `limits`: of the bench.
+    `enter`: takes the bench into a mode; returns whether it was in another one, so that nothing is connected any
+        more.
+    `zero`: how that of INV is measured.
     """
 
     def __init__(
-        self,
-        daq: Daq,
-        board: ArrayBoard,
-        limits: Limits,
-        enter: Callable[[VectorMode], bool],
+        self, daq: Daq, board: ArrayBoard, limits: Limits, enter: Callable[[VectorMode], bool],
         zero: InverseZero,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._daq, self._board, self._limits, self._enter = daq, board, limits, enter
         self._zero = zero
         self._block: BlockConnection | None = None
@@ -135,29 +116,15 @@ class Vectors:
         self._connect(BlockConnection("MULTIPLY", rows, len(columns), connect))
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Index,
-        columns: Index,
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None,
-        diagonal: float,
-        diagonal_count: int,
-        bias: float = 0.0,
-    ) -> None:
+        self, positive: str, rows: Index, columns: Index, *, negative: str | None,
+        second_slice: tuple[str, str] | None, diagonal: float, diagonal_count: int, bias: float = 0.0,
+    ) -> None:  # fmt: skip
         """Close the inverting loop around a block."""
         connect = partial(
-            self._board.connect_invert,
-            positive,
-            _ints(rows),
-            _ints(columns),
-            negative=negative,
-            second_slice=second_slice,
-            diagonal=diagonal,
-            diagonal_count=diagonal_count,
+            self._board.connect_invert, positive, _ints(rows), _ints(columns), negative=negative,
+            second_slice=second_slice, diagonal=diagonal, diagonal_count=diagonal_count,
             **({"bias": bias} if bias else {}),  # boards of one's own need not know of it
-        )
+        )  # fmt: skip
         self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 
     def multiply(self, volts: Floats) -> Floats:

@@ -14,17 +14,6 @@ from mho.instruments.bench_file.models import AGREED, installed_only, is_mhos_ow
 from mho.instruments.bench_file.plausibility import check_limits
 
 __all__ = [
-    "AGREED",
-    "BenchFile",
-    "BenchSource",
-    "ReadSettings",
-    "check_limits",
-    "installed_only",
-    "is_mhos_own",
-    "is_real",
-    "load_bench_file",
-    "modules_beside",
-    "packaged_benches",
-    "read_bench_texts",
-    "read_chip_text",
-]
+    "AGREED", "BenchFile", "BenchSource", "ReadSettings", "check_limits", "installed_only", "is_mhos_own",
+    "is_real", "load_bench_file", "modules_beside", "packaged_benches", "read_bench_texts", "read_chip_text",
+]  # fmt: skip

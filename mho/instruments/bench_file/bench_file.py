@@ -189,10 +189,7 @@ class BenchSource(StrictModel):
 def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
     """Return a simulated bench with a `share` of its cells stuck, drawn at random; its text records the share.
 
-    Raises
-    ------
-    BenchError
-        For a share outside 0 to 1, or a bench of real instruments.
+    `BenchError` for a share outside 0 to 1, or a bench of real instruments.
     """
     simulation = source.bench.simulation
     if simulation is None:

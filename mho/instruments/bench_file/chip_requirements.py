@@ -13,9 +13,8 @@ from pydantic import BaseModel, Field, model_validator
 from mho.errors import BenchError
 from mho.toml import parse_toml
 
+# Largest number of rows or columns of an array, and of cells of all arrays: simulation takes memory for each
 MOST_LINES, MOST_CELLS = 4096, 1 << 26
-"""Largest number of rows or columns of an array, and of cells of all arrays: simulation takes memory for each."""
-
 Lines = Annotated[int, Field(ge=1, le=MOST_LINES)]
 
 

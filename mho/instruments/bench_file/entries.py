@@ -41,8 +41,8 @@ NUMBER = re.compile(r"(?<=,)0+(?=\d)")  # zeros before an address behind a gatew
 NO_SECONDARY = "65535"  # VI_NO_SEC_ADDR
 ONE_UNIT = re.compile(r"(?:inst|hislip)0(?:,\d+)?", re.IGNORECASE)
 
+# Returns the numeric addresses of a host name; empty when the name is unknown
 Resolve = Callable[[str], Iterable[str]]
-"""Returns the numeric addresses of a host name; empty when the name is unknown."""
 
 
 def canonical_address(address: str) -> str:
@@ -107,12 +107,8 @@ def canonical_host(host: str) -> str:
 def every_spelling(address: str, resolve: Resolve | None = None) -> set[str]:
     """Return the canonical spelling of an address, and those with each number of its host, or with the device file.
 
-    Parameters
-    ----------
-    address : str
-        VISA address.
-    resolve : callable, optional
-        By default the system's own resolver, which may query the network.
+    `address`: VISA address.
+    `resolve`: by default the system's own resolver, which may query the network.
     """
     plain = canonical_address(address)
     head, *rest = BETWEEN.split(plain)
@@ -411,13 +407,9 @@ class Instruments(StrictModel):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named = {
-            "smu": self.smu.address,
-            "gate": self.gate.address,
-            "pulser": self.pulser.address,
-            "daq": self.daq.outputs,
-            "daq inputs": self.daq.address,
-            "board": self.board.address,
+            "smu": self.smu.address, "gate": self.gate.address, "pulser": self.pulser.address,
+            "daq": self.daq.outputs, "daq inputs": self.daq.address, "board": self.board.address,
             "switch": "" if self.switch is None else self.switch.address,
             "chuck": "" if self.chuck is None else self.chuck.address,
-        }
+        }  # fmt: skip
         return {role: name for role, name in named.items() if name}

@@ -34,23 +34,14 @@ def is_mhos_own(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Model:
-    """One model of instrument.
+    """One model of instrument."""
 
-    Attributes
-    ----------
-    driver, twin : str
-        ``module:Class``; without a twin it cannot be simulated.
-    channels : int
-        Number of independent channels; a driver with several returns each by ``channel(n)``, and a user's own driver
-        states the number in its attribute `channel_count`.
-    keyword : str
-        For a driver that is one channel: the keyword argument that selects it.
-    """
-
-    driver: str
-    twin: str
+    driver: str  # ``module:Class``
+    twin: str  # ``module:Class``; without one it cannot be simulated
+    # Number of independent channels; a driver with several returns each by ``channel(n)``, and a user's own driver
+    # states the number in its attribute `channel_count`
     channels: int = 1
-    keyword: str = ""
+    keyword: str = ""  # for a driver that is one channel: the keyword argument that selects it
 
     def load_driver(self) -> Any:
         """Import the driver's class."""
@@ -96,7 +87,6 @@ class ChannelledInstrument(Instrument, Protocol):
 
     def channel(self, number: int) -> Any:
         """Return a channel, counted from 1, as a separate instrument."""
-        ...
 
 
 def find_model(models: Mapping[str, Model], driver: str, twin: str) -> Model:
@@ -130,10 +120,7 @@ def check_twin(name: str) -> str:
 def load_class(path: str) -> Any:
     """Import what ``module:Class`` names.
 
-    Raises
-    ------
-    ValueError
-        When there is no such module or class, or its module cannot be imported; with the reason.
+    `ValueError` when there is no such module or class, or its module cannot be imported; with the reason.
     """
     module, colon, name = current_name(path).partition(":")
     if not (module and colon and name):
@@ -184,8 +171,8 @@ def installed_only() -> Iterator[None]:
 
 
 _beside: list[str] = []
+# The search is the process's: a thread that takes folders out would hide those of another
 _searching = threading.RLock()
-"""The search is the process's: a thread that takes folders out would hide those of another."""
 
 
 def _channels(driver: Any) -> int:
@@ -194,11 +181,9 @@ def _channels(driver: Any) -> int:
 
 def _check_class(name: str, kind: type, protocol: type, what: str) -> None:
     wanted = [
-        method
-        for base in protocol.__mro__
-        for method, it in vars(base).items()
+        method for base in protocol.__mro__ for method, it in vars(base).items()
         if callable(it) and not method.startswith("_")
-    ]
+    ]  # fmt: skip
     missing = [method for method in wanted if not callable(getattr(kind, method, None))]
     if missing:
         raise ValueError(f"{name} is no {what}: give it {', '.join(missing)}")

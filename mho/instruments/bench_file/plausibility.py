@@ -31,18 +31,13 @@ def check_limits(source: BenchSource, force: bool = False) -> None:
 def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
     """Return a message for each implausible limit; a limit with `insist = true` is skipped.
 
-    Raises
-    ------
-    BenchError
-        When the chip map cannot be read.
+    `BenchError` when the chip map cannot be read.
     """
     borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
     return tuple(
-        doubt
-        for terminal, entry in source.bench.limits.items()
-        if not entry.insist
+        doubt for terminal, entry in source.bench.limits.items() if not entry.insist
         for doubt in _doubts(terminal, entry, borne, source.bench)
-    )
+    )  # fmt: skip
 
 
 def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench: BenchFile) -> Iterator[str]:

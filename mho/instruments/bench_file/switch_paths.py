@@ -22,28 +22,16 @@ def row_and_column(crosspoint: str) -> tuple[str, str]:
 
 
 def check_paths(
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
-    paths: Mapping[str, Iterable[str]],
+    rows: Mapping[str, str], columns: Mapping[str, str], paths: Mapping[str, Iterable[str]],
     sources: Mapping[str, str],
-) -> None:
+) -> None:  # fmt: skip
     """Check a matrix's wiring and paths against the sources of a bench.
 
-    Parameters
-    ----------
-    rows : mapping
-        Source at a row; ``ground`` is one.
-    columns : mapping
-        Terminal at a column.
-    paths : mapping
-        Crosspoints to close, by path.
-    sources : mapping
-        Terminal that each source should reach.
-
-    Raises
-    ------
-    ValueError
-        Naming the path, the crosspoint or source, and the error.
+    `rows`: source at a row; ``ground`` is one.
+    `columns`: terminal at a column.
+    `paths`: crosspoints to close, by path.
+    `sources`: terminal that each source should reach.
+    `ValueError` naming the path, the crosspoint or source, and the error.
     """
     for what, names, pattern, example in (("row", rows, _ROW, "1A"), ("column", columns, _COLUMN, "103")):
         for name in names:
@@ -75,12 +63,9 @@ def _joined(crosspoint: str, rows: Mapping[str, str], columns: Mapping[str, str]
 
 
 def _check_path(
-    path: str,
-    crosspoints: Iterable[str],
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
+    path: str, crosspoints: Iterable[str], rows: Mapping[str, str], columns: Mapping[str, str],
     sources: Mapping[str, str],
-) -> None:
+) -> None:  # fmt: skip
     there: dict[str, str] = {}
     for crosspoint in crosspoints:
         row, column = row_and_column(crosspoint)

@@ -61,19 +61,10 @@ class AgilentB1500:
 
     Opening it changes nothing on it: no output, no setting.
 
-    Parameters
-    ----------
-    address, visa_library, timeout
-        As for `BusInstrument`.
-    smu : int
-        Number of the SMU, counted from 1 in the order of the slots.
-    line_frequency : float
-        Power line frequency, Hz, which cannot be queried.
-
-    Raises
-    ------
-    InstrumentError
-        When it cannot be opened, another model answers, or it has no such SMU.
+    `address`, `visa_library`, `timeout`: as for `BusInstrument`.
+    `smu`: number of the SMU, counted from 1 in the order of the slots.
+    `line_frequency`: power line frequency, Hz, which cannot be queried.
+    `InstrumentError` when it cannot be opened, another model answers, or it has no such SMU.
     """
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
@@ -345,11 +336,8 @@ class AgilentB1500:
         """Return the commands of one point: level, wait, current and voltage measurement."""
         pause = [f"PA {delay:.4f}"] if delay else []
         return [
-            self._level(voltage),
-            *pause,
-            f"TI {self._slot},{self._range_index}",
-            f"TV {self._slot},{AUTO}",
-        ]
+            self._level(voltage), *pause, f"TI {self._slot},{self._range_index}", f"TV {self._slot},{AUTO}",
+        ]  # fmt: skip
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
         """Raise when a sweep through `voltages` (V) with `delay` (s) per point is not possible; nothing is sent."""
@@ -395,12 +383,10 @@ class AgilentB1500:
         """Return module, slot, the forced values and the configuration, as text."""
         learned = self._learned()
         return {
-            "module": str(self.smu.type),
-            "slot": str(self._slot),
+            "module": str(self.smu.type), "slot": str(self._slot),
             "forced": "off" if learned is None else ",".join(learned),
-            "measurement_range_index": str(self._range_index),
-            "aperture": f"{self._aperture:g}",
-        }
+            "measurement_range_index": str(self._range_index), "aperture": f"{self._aperture:g}",
+        }  # fmt: skip
 
     def make_safe(self) -> None:
         """Take the SMU to 0 V and off, confirmed by query or `InstrumentError`; other modules are not changed."""

@@ -34,13 +34,10 @@ LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
 class Keithley2450(VoltageSourceMeter, KeithleyScpi):
     """A 2450 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `KeithleyScpi`.
-    voltage_range : float, optional
-        Fixed source range, V; `LimitError` for one that it does not have. Without it the instrument chooses the range
-        for each level, which is more accurate at small voltages, but the output may glitch where the range changes.
+    `address`, `visa_library`, `timeout`, `connection`: as for `KeithleyScpi`.
+    `voltage_range`: fixed source range, V; `LimitError` for one that it does not have. Without it the instrument
+        chooses the range for each level, which is more accurate at small voltages, but the output may glitch where
+        the range changes.
     """
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY

@@ -283,21 +283,11 @@ class Keithley2636BChannel(SourceMeterChannel, TspChannel):
     def pulse(self, voltages: Sequence[float], *, width: float, period: float) -> list[Reading]:
         """Fire one pulse from 0 V for each level, timed by the instrument's timers, and measure at the end of each pulse.
 
-        Parameters
-        ----------
-        voltages : sequence of float
-            Pulse tops, V; at most 2500.
-        width : float
-            Pulse width, s: 100 us and more, and longer than a measurement takes.
-        period : float
-            From pulse to pulse, s.
-
-        Raises
-        ------
-        LimitError
-            When a value is beyond the instrument's abilities, or the measurement does not fit the pulse.
-        InstrumentError
-            When the instrument refuses, or could not keep the period.
+        `voltages`: pulse tops, V; at most 2500.
+        `width`: pulse width, s: 100 us and more, and longer than a measurement takes.
+        `period`: from pulse to pulse, s.
+        `LimitError` when a value is beyond the instrument's abilities, or the measurement does not fit the pulse;
+        `InstrumentError` when the instrument refuses, or could not keep the period.
         """
         self._check_pulse(width, period)
         self._send_list(voltages)
@@ -331,12 +321,8 @@ class Keithley2636BChannel(SourceMeterChannel, TspChannel):
 class Keithley2636B(SourceMeterPair, TspInstrument):
     """A 2636B: the connection to its two channels, each of which is a `SourceMeter`.
 
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `TspInstrument`.
-    voltage_range : float, optional
-        Fixed source range of the channels, V, as of `Keithley2450`.
+    `address`, `visa_library`, `timeout`, `connection`: as for `TspInstrument`.
+    `voltage_range`: fixed source range of the channels, V, as of `Keithley2450`.
     """
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT

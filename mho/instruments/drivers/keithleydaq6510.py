@@ -48,12 +48,8 @@ CHANNEL = Span(101, 299, "channel")  # slot, and two digits
 class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
     """A DAQ6510 with a multiplexer card.
 
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `KeithleyScpi`.
-    channels : sequence of int
-        Channels in use, in the order of a scan; a 7700 in slot 1 has voltage channels 101 to 120.
+    `address`, `visa_library`, `timeout`, `connection`: as for `KeithleyScpi`.
+    `channels`: channels in use, in the order of a scan; a 7700 in slot 1 has voltage channels 101 to 120.
     """
 
     model = "MODEL DAQ6510"
@@ -104,14 +100,9 @@ class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
     ) -> None:  # fmt: skip
         """Prepare channels (by default all in use) for one function, with a fixed range.
 
-        Parameters
-        ----------
-        function : {"VOLT", "CURR", "RES"}
-            DC volts, DC amperes (a card's current channels only), two-wire ohms.
-        full_scale : float
-            Largest value to be measured, V, A or ohm.
-        nplc : float
-            Integration time in power line cycles.
+        `function`: DC volts, DC amperes (a card's current channels only), two-wire ohms.
+        `full_scale`: largest value to be measured, V, A or ohm.
+        `nplc`: integration time in power line cycles.
         """
         one_of(function, tuple(RANGES), "function")
         within(full_scale, RANGES[function])
@@ -129,21 +120,11 @@ class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
         return values
 
     def scans(self, count: int, channels: Sequence[int] | None = None, interval: float = 0.0) -> Floats:
-        """Read every channel `count` times, one scan after the other, timed by the instrument.
+        """Read every channel `count` times, one scan after the other, timed by the instrument: (count, channels), V.
 
-        Parameters
-        ----------
-        count : int
-            Scans; all readings together at most 100,000.
-        channels : sequence of int, optional
-            In the order of a scan; default all channels in use.
-        interval : float
-            Time from scan to scan, s; 0 is as fast as possible.
-
-        Returns
-        -------
-        (count, channels) array
-            In V (A, ohm); NaN where the range overflowed.
+        A or ohm where those are measured, NaN where the range overflowed; all readings together are at most 100,000.
+        `channels`: in the order of a scan; default all channels in use.
+        `interval`: time from scan to scan, s; 0 is as fast as possible.
         """
         count = int(whole(count, SCANS))
         within(interval, INTERVAL)

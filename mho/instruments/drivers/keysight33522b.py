@@ -183,12 +183,8 @@ class Keysight33522B(WaveformInstrument):
     def upload(self, channel: int, name: str, samples: ArrayLike) -> None:
         """Store an arbitrary waveform in the channel's volatile memory; ``channel.waveform = name`` chooses it.
 
-        Parameters
-        ----------
-        name : str
-            A letter and up to 11 letters, digits and underscores; must be new to the instrument.
-        samples : array_like of float, shape (n,)
-            Waveform between -1 (low level) and 1 (high level), `waveform_size` samples; 16 bits are kept.
+        `name`: a letter and up to 11 letters, digits and underscores; must be new to the instrument.
+        `samples`: waveform between -1 (low level) and 1 (high level), `waveform_size` samples; 16 bits are kept.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         data = _integers(full_scale(samples, self.waveform_size))
@@ -198,12 +194,8 @@ class Keysight33522B(WaveformInstrument):
     def upload_sequence(self, channel: int, name: str, steps: Sequence[tuple[str, int]]) -> None:
         """Store a sequence of waveforms from the channel's memory; ``channel.waveform = name`` selects it.
 
-        Parameters
-        ----------
-        name : str
-            As for `upload`.
-        steps : sequence of (str, int)
-            Names of waveforms, and how often each is played, 1 to 1,000,000 times.
+        `name`: as for `upload`.
+        `steps`: names of waveforms, and how often each is played, 1 to 1,000,000 times.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         if not steps:

@@ -142,14 +142,9 @@ class KeysightB2912AChannel(SourceMeterChannel, ScpiChannel):
     def pulse(self, voltages: Sequence[float], *, width: float, period: float) -> list[Reading]:
         """Fire one pulse from 0 V for each level, timed by the instrument, and measure at the end of each pulse.
 
-        Parameters
-        ----------
-        voltages : sequence of float
-            Pulse tops, V; at most 2500.
-        width : float
-            Pulse width, s: 50 us and more, and longer than the integration time.
-        period : float
-            From pulse to pulse, s.
+        `voltages`: pulse tops, V; at most 2500.
+        `width`: pulse width, s: 50 us and more, and longer than the integration time.
+        `period`: from pulse to pulse, s.
         """
         self._check_pulse(width, period)
         channel = self.id

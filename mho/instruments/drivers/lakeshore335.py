@@ -44,16 +44,10 @@ _EVENTS = re.compile(r"(?:\A|;)\s*\+?(\d{1,3})\s*\Z")
 class LakeShore335(BusInstrument):
     """A 335 as `mho.instruments.roles.TemperatureController`.
 
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `BusInstrument`.
-    output : int
-        The output with the stage's heater.
-    input : str
-        The input with the stage's sensor.
-    heater_range : int
-        Range with which it heats: 1 low, 2 medium, 3 high.
+    `address`, `visa_library`, `timeout`, `connection`: as for `BusInstrument`.
+    `output`: the output with the stage's heater.
+    `input`: the input with the stage's sensor.
+    `heater_range`: range with which it heats: 1 low, 2 medium, 3 high.
     """
 
     model = "MODEL335"

@@ -105,16 +105,6 @@ class ClockedExchange:
 
     Creating one reserves nothing and changes no output. Errors are those of nidaqmx. The caller closes the tasks that
     `new_task` creates.
-
-    Attributes
-    ----------
-    rate, conversion_rate : float
-        In force: samples per second and channel; conversions per second of a multiplexed ADC, of a
-        simultaneous one the same as `rate`.
-    settle : float
-        In force: shortest time from an update to a conversion that answers it, s.
-    clock : str
-        Terminal from which the inputs take their sample clock.
     """
 
     def __init__(
@@ -138,6 +128,7 @@ class ClockedExchange:
         self._reader = AnalogMultiChannelReader(self._acquisition.in_stream)
         self._prepared = 0  # samples for which the tasks are committed, 0 if they are not
 
+        # Terminal from which the inputs take their sample clock
         self.clock, self._exported = f"/{source.name}/ao/SampleClock", ""
         if source.name != sink.name and clock_wire is not None:
             self.clock, self._exported = f"/{sink.name}/{clock_wire}", f"/{source.name}/{clock_wire}"
@@ -149,8 +140,10 @@ class ClockedExchange:
         limits = (task.timing.samp_clk_max_rate for task in (self._wave, self._acquisition))
         slots = self._counts[1] + 1  # one to spare: the last conversion ends well before the next edge
         shortest = settle if self._simultaneous else settle + slots / fastest_conversion
+        # In force: samples a second and channel
         self.rate: float = min(wanted, *limits, 1.0 / shortest if shortest else np.inf)
         period = 1.0 / self.rate
+        # Shortest time from an update to a conversion that answers it, s; conversions a second of all channels in turn
         self.settle = period if self._simultaneous else settle
         self.conversion_rate = self.rate if self._simultaneous else slots / (period - settle)
 
@@ -266,27 +259,17 @@ class NIDaq(_NIDevice):
 
     Connecting changes no output.
 
-    Parameters
-    ----------
-    outputs, inputs : str
-        Physical channels, lists and ranges allowed: ``"PXI1Slot2/ao0:31"``, ``"Dev1/ai0:31"``.
-    rate : float
-        Fastest sample rate wanted, 1/s. The rate in force (property `rate`) is lower when the devices cannot
+    `outputs`, `inputs`: physical channels, lists and ranges allowed: ``"PXI1Slot2/ao0:31"``, ``"Dev1/ai0:31"``.
+    `rate`: fastest sample rate wanted, 1/s. The rate in force (property `rate`) is lower when the devices cannot
         serve so many channels, or the outputs cannot settle, as fast as that.
-    settle : float
-        From an update until the inputs may be converted, s.
-    output_range : (float, float)
-        Limits of the outputs, V: a value beyond raises before anything is sent.
-    input_range : float
-        Largest voltage expected at the inputs, V; the device takes its smallest range that holds it.
-    clock_wire : str or None
-        Terminal wired from the output to the input device for the sample clock. None when both sit in one
+    `settle`: from an update until the inputs may be converted, s.
+    `output_range` (float, float): limits of the outputs, V: a value beyond raises before anything is sent.
+    `input_range`: largest voltage expected at the inputs, V; the device takes its smallest range that holds it.
+    `clock_wire`: terminal wired from the output to the input device for the sample clock. None when both sit in one
         PXI chassis, whose backplane carries it. Not used when outputs and inputs are one device.
-    lines : str
-        Digital output lines for `write_lines`, ``"Dev1/port0/line0:7"``; none by default.
-    session : callable
-        Returns the context in which tasks are created: `DaqSystem.selected` of a simulated system,
-        nothing on hardware.
+    `lines`: digital output lines for `write_lines`, ``"Dev1/port0/line0:7"``; none by default.
+    `session`: returns the context in which tasks are created: `DaqSystem.selected` of a simulated system, nothing on
+        hardware.
     """
 
     def __init__(
@@ -360,16 +343,12 @@ class NIDaq(_NIDevice):
         with self._daqmx("reading the settings"):
             input_range = self._clocked.input_range
         return {
-            "outputs": flatten_channel_string(self._outputs),
-            "inputs": flatten_channel_string(self._inputs),
-            "rate_wanted": f"{self._wanted_rate:.9g} 1/s",
-            "rate": f"{self.rate:.9g} 1/s",
+            "outputs": flatten_channel_string(self._outputs), "inputs": flatten_channel_string(self._inputs),
+            "rate_wanted": f"{self._wanted_rate:.9g} 1/s", "rate": f"{self.rate:.9g} 1/s",
             "conversion_rate": f"{self._clocked.conversion_rate:.9g} 1/s",
-            "settle": f"{self._clocked.settle:.9g} s",
-            "output_range": f"{self._low:g} V to {self._high:g} V",
-            "input_range": f"{input_range:g} V",
-            "sample_clock": self._clocked.clock,
-        }
+            "settle": f"{self._clocked.settle:.9g} s", "output_range": f"{self._low:g} V to {self._high:g} V",
+            "input_range": f"{input_range:g} V", "sample_clock": self._clocked.clock,
+        }  # fmt: skip
 
     def exchange(self, volts: ArrayLike) -> Floats:
         """Play vectors, and return the settled answer of the inputs to each, as `mho.instruments.roles.Daq`.
@@ -458,12 +437,9 @@ class NIOutputs(_NIDevice):
     """NI analogue outputs that hold static levels, while another instrument reads the answers; parameters as of `NIDaq`."""
 
     def __init__(
-        self,
-        outputs: str,
-        *,
-        output_range: tuple[float, float] = (-10.0, 10.0),
+        self, outputs: str, *, output_range: tuple[float, float] = (-10.0, 10.0),
         session: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._who = f"DAQ {outputs}"
         self._low, self._high = output_range
         with self._daqmx("connecting"), session():

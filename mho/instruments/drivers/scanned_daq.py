@@ -20,12 +20,8 @@ class ScannedDaq:
 
     Connecting changes no output and no setting. The inputs are scanned in the order of their `channels`.
 
-    Parameters
-    ----------
-    full_scale : float
-        Largest voltage expected at the inputs, V.
-    nplc : float
-        Integration time in power line cycles.
+    `full_scale`: largest voltage expected at the inputs, V.
+    `nplc`: integration time in power line cycles.
     """
 
     def __init__(

@@ -96,16 +96,13 @@ class TektronixAFG31000(WaveformInstrument):
         source = f":SOUR{channel}"
         pulse = f"{source}:PULS"
         return [
-            self._idling(channel),
-            self._rest(channel),
+            self._idling(channel), self._rest(channel),
             [
-                f"{source}:FUNC:SHAP PULS",
-                f"{pulse}:HOLD WIDT",
-                f"{pulse}:DEL 0",
+                f"{source}:FUNC:SHAP PULS", f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0",
                 *self._pulse(channel, width),
             ],
             self._arming(channel),
-        ]
+        ]  # fmt: skip
 
     def _idling(self, channel: int) -> list[str]:
         """Return commands that switch the output off and allow any waveform and any level to be set."""
@@ -157,10 +154,7 @@ class TektronixAFG31000(WaveformInstrument):
 
         This uses the first edit memory: a waveform of channel 1 set by `shape_waveform` has to be shaped anew.
 
-        Parameters
-        ----------
-        samples : array_like of float, shape (n,)
-            Waveform between -1 (low level) and 1 (high level), 2 to 131072 samples; 14 bits are kept.
+        `samples`: waveform between -1 (low level) and 1 (high level), 2 to 131072 samples; 14 bits are kept.
         """
         whole(memory, USER_MEMORIES)
         values = full_scale(samples, WAVEFORM_SIZE)

@@ -25,17 +25,10 @@ class StuckSwitch:
 
 @dataclass(frozen=True)
 class BadCell:
-    """A cell turns into a resistor that no pulse changes: an open, a short, or one to check contacts with.
+    """A cell turns into a resistor that no pulse changes: an open, a short, or one to check contacts with."""
 
-    Attributes
-    ----------
-    conductance : float
-        S; 0 for an open, 10 mS for a short that trips every compliance in use.
-    cell : (array, row, column) or None
-        None for the cell that the board has selected; nothing happens while none is selected.
-    """
-
-    conductance: float
+    conductance: float  # S; 0 for an open, 10 mS for a short that trips every compliance in use
+    # None for the cell that the board has selected; nothing happens while none is selected
     cell: tuple[str, int, int] | None = None
 
     def __call__(self, lab: Laboratory) -> None:
@@ -60,19 +53,11 @@ class LeakySelector:
 
 @dataclass(frozen=True)
 class BrokenLineAccident:
-    """A line of an array breaks: the cells from the crossing line `first` on are no longer connected.
-
-    Attributes
-    ----------
-    kind : {"row", "column"}
-        A bit line or a source line.
-    line : int
-        Its number.
-    """
+    """A line of an array breaks: the cells from the crossing line `first` on are no longer connected."""
 
     array: str
-    kind: Literal["row", "column"]
-    line: int
+    kind: Literal["row", "column"]  # a bit line or a source line
+    line: int  # its number
     first: int = 0
 
     def __call__(self, lab: Laboratory) -> None:

@@ -38,29 +38,26 @@ from mho.instruments.simulated.physics.heated_stage import HeatedStage
 
 RESISTANCE = 50.0  # ohm, source resistance in a contention
 
+# Present level of a source, V; None when it drives nothing
 Level = Callable[[], float | None]
-"""Present level of a source, V; None when it drives nothing."""
 
 
 class MatrixWires:
     """Connections of sources to lines, and their effects.
 
-    Parameters
-    ----------
-    lines : ChipLines
-    rows, columns : mapping
-        Source by row, terminal by column, as in a bench file.
+    `rows`, `columns`: source by row, terminal by column, as in a bench file.
     """
 
     def __init__(self, lines: ChipLines, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
         self._lines, self._rows, self._columns = lines, rows, columns
         self._closed: frozenset[str] = frozenset()
-        self._held: dict[str, float] = {}
+        # Level at which each source-measure unit holds its row, V; a missing one drives nothing
+        self.held: dict[str, float] = {}
         self._levels: dict[str, Level] = {GROUND: lambda: 0.0}
 
     def source_port(self, source: str) -> MatrixSource:
         """Return the port of a source-measure unit."""
-        self._levels[source] = lambda: self._held.get(source)
+        self._levels[source] = lambda: self.held.get(source)
         return MatrixSource(self, source)
 
     def pulse_port(self, source: str) -> MatrixPulse:
@@ -92,11 +89,6 @@ class MatrixWires:
             for terminal in dict.fromkeys(self._columns.values()):
                 self._settle(terminal)
 
-    @property
-    def held(self) -> Mapping[str, float]:
-        """Level at which each source-measure unit holds its row, V; a missing one drives nothing."""
-        return self._held
-
     def terminals(self, source: str) -> list[str]:
         """Return the lines to which a source is connected."""
         return [terminal for name, terminal in self._joined() if name == source]
@@ -104,9 +96,9 @@ class MatrixWires:
     def drive(self, source: str, volts: float, connected: bool) -> None:
         """Apply a new level of a source."""
         if connected:
-            self._held[source] = volts
+            self.held[source] = volts
         else:
-            self._held.pop(source, None)
+            self.held.pop(source, None)
         for terminal in self.terminals(source):
             self._settle(terminal)
 
@@ -141,7 +133,7 @@ class MatrixWires:
     def _settle(self, terminal: str) -> None:
         """Set a line to the level of the source-measure unit that holds it; of two, the one farther from 0 V."""
         held = [
-            self._held[name] for name, reached in self._joined() if reached == terminal and name in self._held
+            self.held[name] for name, reached in self._joined() if reached == terminal and name in self.held
         ]
         self._lines.drive(terminal, max(held, key=abs, default=0.0), bool(held))
 
@@ -193,57 +185,31 @@ class MatrixPulse:
 class BenchTwins:
     """All twins of one bench except its board, which is wired first.
 
-    Parameters
-    ----------
-    lines : ChipLines
-        The lines that the terminals are wired to; it receives here the abilities of the twins on them.
-    vectors : VectorLines
-        The lines that the DAQ is wired to.
-    entries : Instruments
-        Of the bench file.
-    rngs : sequence of Generator
-        Seven, for the instruments.
-    faults : sequence
-        The laboratory's faults; the DAQ checks them in every call.
-
-    Attributes
-    ----------
-    devices : dict
-        Twin by VISA address.
-    daq : DaqSystem
-        Has no device when the bench has no NI DAQ.
-    matrix : MatrixWires or None
-        The wires behind a switch matrix.
-    generator : Resting
-        The pulse generator, or what stands for a twin that does not say whether it puts out anything.
-    generators : dict
-        Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix.
-
-    Raises
-    ------
-    BenchError
-        When a DAQ cannot be as the bench file says.
+    `lines`: the lines that the terminals are wired to; it receives here the abilities of the twins on them.
+    `vectors`: the lines that the DAQ is wired to.
+    `entries`: of the bench file.
+    `rngs`: seven, for the instruments.
+    `faults`: the laboratory's faults; the DAQ checks them in every call.
+    `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
-        self,
-        lines: ChipLines,
-        vectors: VectorLines,
-        entries: Instruments,
-        rngs: Sequence[np.random.Generator],
-        faults: Sequence[Fault | DaqFault],
-    ) -> None:
-        self.devices: dict[str, Any] = {}
+        self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
+        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault],
+    ) -> None:  # fmt: skip
+        self.devices: dict[str, Any] = {}  # twin by VISA address
+        # The pulse generator, or what stands for a twin that does not say whether it puts out anything
         self.generator: Resting
+        # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
-        self.matrix = self._build_switch()
+        self.matrix = self._build_switch()  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
         self.devices[entries.board.address] = lines.board
         if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
-        self.daq = self._build_daq(faults)
+        self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
         self._build_voltmeter()
         self._build_chuck()
 
@@ -308,14 +274,9 @@ class BenchTwins:
             count = len({name.lower() for name in expand(inputs)})
             port = ConverterWires(self._vectors, lines.monitor, entry.outputs, count)
             daq = DaqSystem(
-                entry.products,
-                lines.clock,
-                self._rngs[3],
-                port,
-                outputs=outputs,
-                inputs=inputs,
+                entry.products, lines.clock, self._rngs[3], port, outputs=outputs, inputs=inputs,
                 faults=faults,
-            )
+            )  # fmt: skip
         except ValueError as error:
             raise BenchError(f"[instruments.daq]: {error}") from None
         if outputs:

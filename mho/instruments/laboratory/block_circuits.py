@@ -72,54 +72,33 @@ class ConnectedBlock:
 
 @dataclass(frozen=True)
 class BlockCircuits:
-    """The board's amplifiers and the chip between them.
-
-    Attributes
-    ----------
-    inverters, loop, transimpedance : AmplifierBank
-        Behind the second array, in the inverting loop, and at the columns of MULTIPLY.
-    diagonal_errors : (lines,) array
-        Relative errors of the loop's resistors.
-    divider_errors : (2, lines) array
-        Relative errors of the dividers in front of a second slice, and of the inverting ones beside them.
-    bias_errors : (2, lines) array
-        Relative errors of the bias resistors to the rows, and of those through which outputs are summed.
-    inverse_adc : Converter or None
-        The board's own converters at the INV outputs.
-    readout_noise : float
-        Of each column in MULTIPLY, beyond the amplifiers' own, A.
-    gate : float
-        On the word lines of a connected block, V.
-    report : callable
-        Told in a sentence, once for a block, what its amplifiers were asked for and do not give.
-    """
+    """The board's amplifiers and the chip between them."""
 
     chip: SimulatedChip
     board: SimulatedArrayBoard | ConnectedBlock
     rng: np.random.Generator
+    # inverters, loop, transimpedance: behind the second array, in the inverting loop, and at the columns of MULTIPLY
     inverters: AmplifierBank
     loop: AmplifierBank
     transimpedance: AmplifierBank
-    diagonal_errors: Floats
+    diagonal_errors: Floats  # (lines,): relative errors of the loop's resistors
+    # (2, lines): relative errors of the dividers in front of a second slice, and of the inverting ones beside them
     divider_errors: Floats
+    # (2, lines): relative errors of the bias resistors to the rows, and of those through which outputs are summed
     bias_errors: Floats
-    inverse_adc: Converter | None
-    readout_noise: float = 0.0
-    gate: float = RATED_GATE
+    inverse_adc: Converter | None  # the board's own converters at the INV outputs
+    readout_noise: float = 0.0  # of each column in MULTIPLY, beyond the amplifiers' own, A
+    gate: float = RATED_GATE  # on the word lines of a connected block, V
+    # Takes a sentence, once for a block: what its amplifiers were asked for and do not give
     report: Callable[[str], None] = _drop
     _loops: dict[Hashable, _Loop] = field(default_factory=dict, init=False)
     _reported: set[Hashable] = field(default_factory=set, init=False)
 
     @classmethod
     def drawn(
-        cls,
-        chip: SimulatedChip,
-        board: SimulatedArrayBoard | ConnectedBlock,
-        simulation: Simulation,
-        rng: np.random.Generator,
-        gate: float = RATED_GATE,
-        report: Callable[[str], None] = _drop,
-    ) -> Self:
+        cls, chip: SimulatedChip, board: SimulatedArrayBoard | ConnectedBlock, simulation: Simulation,
+        rng: np.random.Generator, gate: float = RATED_GATE, report: Callable[[str], None] = _drop,
+    ) -> Self:  # fmt: skip
         """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
         amplifier = (
             amplifier_preset(simulation.amplifier)
@@ -136,20 +115,9 @@ class BlockCircuits:
         inverters, loop, transimpedance = (bank.warmed(further) for bank in banks)
         adc = _inverse_converter(simulation, rng.spawn(1)[0])
         return cls(
-            chip,
-            board,
-            rng,
-            inverters,
-            loop,
-            transimpedance,
-            diagonal_errors,
-            divider_errors,
-            bias_errors,
-            adc,
-            simulation.readout_noise,
-            gate,
-            report,
-        )
+            chip, board, rng, inverters, loop, transimpedance, diagonal_errors, divider_errors, bias_errors,
+            adc, simulation.readout_noise, gate, report,
+        )  # fmt: skip
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Return the answer of the connected block to input vectors (samples, inputs), V; zeros when none is connected."""
@@ -176,19 +144,10 @@ class BlockCircuits:
 
         The loop has settled before the step; cells have the noise of this moment, the outputs none.
 
-        Parameters
-        ----------
-        duration : float, optional
-            Of the waveforms, s; by default, 12 time constants of the loop's slowest mode.
-        points : int
-            Number of times.
-
-        Raises
-        ------
-        BenchError
-            When no INV loop is connected.
-        InputError
-            For voltages that are not finite or not one for each row, or a duration or number that is not above 0.
+        `duration`: of the waveforms, s; by default, 12 time constants of the loop's slowest mode.
+        `points`: number of times.
+        `BenchError` when no INV loop is connected; `InputError` for voltages that are not finite or not one for each
+        row, or a duration or number that is not above 0.
         """
         block = self.board.block
         if block is None or self.board.mode == "MULT":
@@ -207,40 +166,26 @@ class BlockCircuits:
         return circuit.step_response(volts * self.board.input_conductance, duration, points, before)
 
     def multiply_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        volts: Floats,
-        period: float,
+        self, array: str, rows: Integers, columns: Integers, volts: Floats, period: float,
         rng: np.random.Generator | None = None,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return what the columns of many blocks of one shape answer in MULTIPLY, (blocks, samples, C), V.
 
-        Parameters
-        ----------
-        rows, columns : (blocks, R), (blocks, C) arrays
-        volts : (blocks, samples, R) array
-            V; blocks are played one after the other.
-        period : float
-            From one sample to the next, s.
-        rng : numpy.random.Generator, optional
-            Of all noise, in place of the generators of the chip and of the board.
+        `rows`, `columns`: (blocks, R), (blocks, C).
+        `volts` (blocks, samples, R): V; blocks are played one after the other.
+        `period`: from one sample to the next, s.
+        `rng`: of all noise, in place of the generators of the chip and of the board.
         """
         window = volts.shape[1] * period
         transfer = self.chip.transfer_of_blocks(array, rows, columns)
         frozen, variance = self.chip.noise_of_blocks(array, rows, columns, window, 1.0 / BANDWIDTH, rng)
         circuit = MultiplyCircuit(
-            transfer * (1.0 + frozen),
-            transfer**2 * variance,
-            self.transimpedance,
-            self.board.transimpedance,
-            BANDWIDTH,
-            readout=self.readout_noise,
+            transfer * (1.0 + frozen), transfer**2 * variance, self.transimpedance, self.board.transimpedance,
+            BANDWIDTH, readout=self.readout_noise,
             excess=self._excess_of_columns(
                 lambda: self.chip.conductance_of_blocks(array, rows, columns), transfer, volts
             ),
-        )
+        )  # fmt: skip
         outputs = circuit.outputs(volts, rng or self.rng)
         self._report_multiply(array, circuit)
         return outputs
@@ -252,14 +197,10 @@ class BlockCircuits:
         noise = self.chip.noise(array, *lines, window, 1.0 / BANDWIDTH)
         ports = transfer * (1.0 + noise.frozen)
         return MultiplyCircuit(
-            ports,
-            transfer**2 * noise.variance,
-            self.transimpedance,
-            self.board.transimpedance,
-            BANDWIDTH,
+            ports, transfer**2 * noise.variance, self.transimpedance, self.board.transimpedance, BANDWIDTH,
             readout=self.readout_noise,
             excess=self._excess_of_columns(lambda: self.chip.conductance(array, *lines), transfer, volts),
-        )
+        )  # fmt: skip
 
     def _excess_of_columns(
         self, cells: Callable[[], Floats], transfer: Floats, volts: Floats
@@ -305,16 +246,9 @@ class BlockCircuits:
             load = load + board.bias * np.diag(rows)
         kept = self._without_noise((*block, *names[1:], count), blocks, drives, diagonal, quiet, load)
         return InverseCircuit(
-            network,
-            load,
-            variance,
-            self.loop,
-            BANDWIDTH,
-            self.inverse_adc,
-            kept.dynamics,
-            kept.excess,
+            network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, kept.dynamics, kept.excess,
             kept.drawn,
-        )
+        )  # fmt: skip
 
     def _drives(self, positive: str, n: int) -> dict[str, Floats]:
         """Return the arrays of the connected loop, and what their columns get per volt of each output (n,)."""
@@ -329,14 +263,9 @@ class BlockCircuits:
         return drives
 
     def _without_noise(
-        self,
-        key: tuple[Hashable, ...],
-        blocks: list[WiredBlock],
-        drives: dict[str, Floats],
-        diagonal: Floats,
-        network: Floats,
-        load: Floats,
-    ) -> _Loop:
+        self, key: tuple[Hashable, ...], blocks: list[WiredBlock], drives: dict[str, Floats],
+        diagonal: Floats, network: Floats, load: Floats,
+    ) -> _Loop:  # fmt: skip
         """Return the loop without noise: the same object while its blocks and resistors are the same."""
         key = (*key, self.board.diagonal, self.board.bias, self.board.input_conductance)
         kept = self._loops.pop(key, None)
@@ -408,14 +337,10 @@ def _inverse_converter(simulation: Simulation, rng: np.random.Generator) -> Conv
         return None
     tread = simulation.inverse_codes == "mid-tread"
     drawn = Converter.draw(
-        bits,
-        *(mid_tread_range(bits, CLAMP) if tread else (-CLAMP, CLAMP)),
-        simulation.inverse_dnl,
-        rng,
-        bow=simulation.inverse_inl,
-        noise=simulation.inverse_noise,
+        bits, *(mid_tread_range(bits, CLAMP) if tread else (-CLAMP, CLAMP)), simulation.inverse_dnl, rng,
+        bow=simulation.inverse_inl, noise=simulation.inverse_noise,
         beyond=int(tread),  # the range is that of the clamps, so that an output in its clamp is read as such
-    )
+    )  # fmt: skip
     nothing = float(drawn.readings(np.zeros(1))[0])
     if abs(nothing) > CLAMPED:
         raise BenchError(

@@ -27,53 +27,32 @@ PATHS = {"bit line": "SET", "source line": "RES"}  # the board's path to a gener
 
 
 class ChipLines:
-    """Bit line, source line and word line of the cell that the board has selected.
-
-    Parameters
-    ----------
-    chip : SimulatedChip
-    board : SimulatedArrayBoard
-    clock : VirtualClock
-    monitor : Monitor
-        Records the levels and pulses on the lines.
-
-    Attributes
-    ----------
-    levels : HeldLevels
-        Levels that sources hold at cells.
-    welded : set of str
-        Switches that no longer open although the board reports them open, by their path (``"READ"``, ``"SET"``).
-    held : dict
-        Levels at which sources hold lines, V; a line that nothing drives is missing.
-    measured : (float, float)
-        Level (V) and end (s) of the last measurement, whose effect on the cell is already applied.
-    compliance, edges, playing : dict
-        By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
-        channel, and its output without a trigger. Filled in when the instruments are wired.
-    readout : callable
-        Returns the noise of one reading of a cell's current beyond the meter's own, A.
-    reach : callable
-        Returns the voltage magnitudes at the outputs of a DAQ, V; empty before one is wired.
-    leaks : dict
-        By cell, what its select transistor conducts while it is off, S; nothing where it is missing.
-    broken : set
-        Lines that are broken before a cell, as ``(array, "row" or "column", number, first crossing line behind it)``.
-    """
+    """Bit line, source line and word line of the cell that the board has selected; `monitor` records what is on them."""
 
     def __init__(
         self, chip: SimulatedChip, board: SimulatedArrayBoard, clock: VirtualClock, monitor: Monitor
     ) -> None:
         self.chip, self.board, self.clock, self.monitor = chip, board, clock, monitor
-        self.levels = HeldLevels()
+        self.levels = HeldLevels()  # levels that sources hold at cells
+        # Switches that no longer open although the board reports them open, by their path (``"READ"``, ``"SET"``)
         self.welded: set[str] = set()
+        # Levels at which sources hold lines, V; a line that nothing drives is missing
         self.held: dict[str, float] = {}
+        # Level (V) and end (s) of the last measurement, whose effect on the cell is already applied
         self.measured = 0.0, 0.0
+        # By line, filled in when the instruments are wired: the current limit (A) of its source-measure unit; the faster
+        # edge (s) of its pulse generator's channel, and its output without a trigger
         self.compliance: dict[str, Callable[[], float]] = {}
         self.edges: dict[str, Callable[[], float]] = {}
         self.playing: dict[str, Playing] = {}
+        # Returns the noise of one reading of a cell's current beyond the meter's own, A
         self.readout: Callable[[], float] = lambda: 0.0
+        # Returns the voltage magnitudes at the outputs of a DAQ, V; empty before one is wired
         self.reach: Callable[[], Floats] = lambda: np.zeros(0)
+        # By cell, what its select transistor conducts while it is off, S; nothing where it is missing
         self.leaks: dict[tuple[str, int, int], float] = {}
+        # Lines that are broken before a cell, as ``(array, "row" or "column", number, first crossing line behind
+        # it)``
         self.broken: set[tuple[str, Literal["row", "column"], int, int]] = set()
 
     @property
@@ -147,25 +126,14 @@ class ChipLines:
         self.hold("bit line", cell, volts, seconds, gate, self.compliance["bit line"]())
 
     def hold(
-        self,
-        source: str,
-        cell: tuple[str, int, int],
-        volts: float,
-        seconds: float,
-        gate: float,
-        current: float,
-        *since: object,
-    ) -> None:
+        self, source: str, cell: tuple[str, int, int], volts: float, seconds: float, gate: float,
+        current: float, *since: object,
+    ) -> None:  # fmt: skip
         """Apply a level of `volts` to a cell for `seconds`; a positive level SETs.
 
-        Parameters
-        ----------
-        source : str
-            Name of the source; each has one level at a time.
-        current : float
-            Current limit of the source, A.
-        since : object
-            Further identification that distinguishes the level from the previous one.
+        `source`: name of the source; each has one level at a time.
+        `current`: current limit of the source, A.
+        `since`: further identification that distinguishes the level from the previous one.
         """
         array, row, column = cell
         cells = self.chip.cells[array]
@@ -236,14 +204,9 @@ SIGNS = 1.0, -1.0  # of voltages that SET, that RESET
 class VectorLines:
     """Plays vectors into the block that the board has connected.
 
-    Parameters
-    ----------
-    lines : ChipLines
-        Chip, board, monitor, and the levels held at cells.
-    circuits : BlockCircuits
-        The block's circuits.
-    gate : float
-        Volts on the word lines of a connected block.
+    `lines`: chip, board, monitor, and the levels held at cells.
+    `circuits`: the block's circuits.
+    `gate`: volts on the word lines of a connected block.
     """
 
     def __init__(self, lines: ChipLines, circuits: BlockCircuits, gate: float) -> None:

@@ -38,26 +38,15 @@ from mho.instruments.simulated.ports import Traffic
 class RunningSources:
     """Applies the sources of one laboratory as its clock advances.
 
-    Parameters
-    ----------
-    lines : ChipLines
-    vectors : VectorLines
-    playing : mapping
-        Functions that return a generator's waveform, by line, or by name in front of a switch matrix.
-    generator : Resting
-        Whether none of them has one.
-    reached : callable
-        Returns the lines to which a source is connected.
+    `playing`: functions that return a generator's waveform, by line, or by name in front of a switch matrix.
+    `generator`: whether none of them has one.
+    `reached`: returns the lines to which a source is connected.
     """
 
     def __init__(
-        self,
-        lines: ChipLines,
-        vectors: VectorLines,
-        playing: Mapping[str, Playing],
-        generator: Resting,
+        self, lines: ChipLines, vectors: VectorLines, playing: Mapping[str, Playing], generator: Resting,
         reached: Callable[[str], Iterable[str]],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._lines, self._vectors, self._reached = lines, vectors, reached
         self._playing, self._generator, self._board = tuple(playing.items()), generator, lines.board
         self._held, self._disturbing = lines.held, lines.chip.preset.disturb_voltage
@@ -143,14 +132,9 @@ class RunningSources:
                 at += level.seconds * level.times
 
     def _pass_level(
-        self,
-        source: str,
-        cell: tuple[str, int, int],
-        level: Level,
-        gate: float,
-        waveform: Waveform,
+        self, source: str, cell: tuple[str, int, int], level: Level, gate: float, waveform: Waveform,
         at: float,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Apply a generator's level, or a part of it, that begins `at` seconds after the waveform began."""
         lines, (array, row, column) = self._lines, cell
         cycle, place = waveform.place(at + level.seconds * level.times / 2.0)
@@ -238,13 +222,9 @@ class Laboratory:
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         carrier = Carrier()
         self.board = SimulatedArrayBoard(
-            self.clock,
-            device_rngs[2],
-            carrier,
-            serial="SIM00004",
-            channels=bench.simulation.converters,
+            self.clock, device_rngs[2], carrier, serial="SIM00004", channels=bench.simulation.converters,
             slice_ratio=bench.simulation.slice_ratio,
-        )
+        )  # fmt: skip
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self.circuits = BlockCircuits.drawn(
             self.chip, self.board, bench.simulation, board_rng, bench.read.gate, self.monitor.report_amplifier

@@ -98,10 +98,7 @@ class Extremes:
 class Trace:
     """The running extremes of one terminal.
 
-    Parameters
-    ----------
-    limits : TerminalLimits
-        The first value beyond each of them is passed to `record`.
+    `limits`: the first value beyond each of them is passed to `record`.
     """
 
     __slots__ = (
@@ -199,31 +196,19 @@ class Trace:
 class Monitor:
     """Extremes, incidents and traffic of one bench.
 
-    Parameters
-    ----------
-    clock : VirtualClock
-        Gives incidents their time.
-    limits : Limits
-        The bench file's; a terminal without limits is recorded as well.
-
-    Attributes
-    ----------
-    terminals : dict
-        `Trace` by terminal.
-    traffic : dict
-        `Traffic` by VISA address (a DAQ's by its outputs); an instrument that was never addressed is missing.
-    pulses : int
-        How many reached a cell; a pulse may also end at an open switch.
-    incidents : list of Incident
+    `clock`: gives incidents their time.
+    `limits`: the bench file's; a terminal without limits is recorded as well.
     """
 
     def __init__(self, clock: VirtualClock, limits: Limits) -> None:
         self._clock = clock
-        self.pulses = 0
+        self.pulses = 0  # how many reached a cell; a pulse may also end at an open switch
         self.incidents: list[Incident] = []
+        # `Trace` by terminal
         self.terminals = {
             name: Trace(name, limits.terminals.get(name, _UNLIMITED), self.record) for name in TERMINALS
         }
+        # `Traffic` by VISA address (a DAQ's by its outputs); an instrument that was never addressed is missing
         self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
 
     def record(self, kind: str, detail: str, at: float | None = None) -> None:

@@ -4,25 +4,30 @@ Each behaves like a real instrument on its raw socket: messages and replies end 
 poll or device clear. Like many real ones it serves one client at a time and disconnects another at once. Only the
 loopback interface is used, as there is no authentication. An NI DAQ is not served: it is reached by calls of NI's
 library, not by messages.
+
+A bench file with these sockets as addresses is written too: drivers, checks and tests use it like a real bench's.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import selectors
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from mho.errors import BenchError
-from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
+from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.stand_in import stand_in
 from mho.instruments.simulated.ports import Device, Rack, Traffic
+from mho.toml import parse_toml
 
 log = logging.getLogger(__name__)
 
@@ -117,13 +122,9 @@ class _Line(threading.Thread):
     """One instrument's socket and the thread that serves it."""
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        device: Device,
-        listener: socket.socket,
-        turn: threading.Lock,
+        self, endpoint: Endpoint, device: Device, listener: socket.socket, turn: threading.Lock,
         traffic: Traffic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(name=f"serving {endpoint.resource}", daemon=True)
         self.endpoint = endpoint
         self._device, self._listener, self._turn, self._traffic = device, listener, turn, traffic
@@ -261,3 +262,46 @@ def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Ser
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+FIRST_LINE = (
+    "# Written by `mho bench serve`: simulated instruments on this computer's sockets, used as real ones."
+)
+_SIMULATION = re.compile(r"^\[simulation\][^\n]*\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
+# It would trip: the twins' virtual clock runs ahead of the computer's clock, by which the board is fed.
+_WATCHDOG = re.compile(r"^watchdog\s*=[^\n]*\n", re.MULTILINE)
+_NAME = re.compile(r'^(name\s*=\s*")([^"\n]*)"', re.MULTILINE)
+_VISA = re.compile(r"^visa\s*=[^\n]*\n", re.MULTILINE)
+
+
+def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
+    """Return a bench file's text with sockets as addresses, a name that says so, and without its simulation and watchdog.
+
+    Raises
+    ------
+    BenchError
+        When the file is written in a form that cannot be edited in this way.
+    """
+    text = _WATCHDOG.sub("", _VISA.sub("", _SIMULATION.sub("", source.text)))
+    for endpoint in endpoints:
+        text = text.replace(f'"{endpoint.resource}"', f'"{endpoint.address}"')
+    text = _NAME.sub(lambda found: f'{found[1]}{found[2]}, served"', text, count=1)
+    text = f'{FIRST_LINE}\nvisa = "@py"\n{text}'
+    bench = parse_toml(text, BenchFile, "the bench file as served", BenchError)
+    served = {endpoint.address for endpoint in endpoints}
+    if bench.simulation is not None or not served.issuperset(bench.instruments.addresses()):
+        raise BenchError(
+            "the bench file cannot be rewritten for its sockets: give it a section [simulation] of its own and its "
+            'addresses in double quotes, as address = "…"'
+        )
+    return text
+
+
+def write_served(path: Path, text: str) -> None:
+    """Write the served bench file; raises `BenchError` when this fails, or another file is there."""
+    try:
+        if path.exists() and not path.read_text("utf-8", "replace").startswith(FIRST_LINE):
+            raise BenchError(f"{path} was not written by `mho bench serve`: it stays; choose another name")
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"cannot write {path} ({error.strerror}); choose another place") from None

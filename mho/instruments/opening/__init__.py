@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.instruments.opening.opening import open_bench, open_simulated
-    from mho.instruments.opening.rehearsal import open_rehearsal
+    from mho.instruments.opening.opening import open_bench, open_rehearsal, open_simulated
     from mho.instruments.opening.safing import confirm_bench_safe, make_bench_safe
 else:
     from mho.lazy_names import lazy_names

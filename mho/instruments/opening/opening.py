@@ -1,4 +1,4 @@
-"""Opening a bench: the file, the lock, the drivers, and the laboratory behind them when it is simulated."""
+"""Opening a bench: the file, the lock, the drivers, and the laboratory behind them when it is simulated or rehearsed."""
 
 from __future__ import annotations
 
@@ -31,12 +31,9 @@ from mho.instruments.roles import Daq
 
 
 def role_openers(
-    source: BenchSource,
-    visa: str,
-    session: Callable[[], Any],
-    sleep: Callable[[float], None] | None,
+    source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] | None,
     limits: Limits | None = None,
-) -> dict[str, Callable[[], Any]]:
+) -> dict[str, Callable[[], Any]]:  # fmt: skip
     """Return functions that open the instrument of each role of a bench; roles that share an instrument open it once.
 
     `visa` is PyVISA's choice of a library, `session` the context within which NI-DAQmx tasks are made. `sleep` waits, in
@@ -86,12 +83,10 @@ def role_openers(
         return plain(entry, output=entry.output, input=entry.input, heater_range=entry.heater_range)
 
     openers = {
-        "smu": lambda: meter(entries.smu),
-        "gate": lambda: meter(entries.gate),
-        "pulser": lambda: plain(entries.pulser, edge=entries.pulser.edge),
-        "daq": lambda: daq(entries.daq),
+        "smu": lambda: meter(entries.smu), "gate": lambda: meter(entries.gate),
+        "pulser": lambda: plain(entries.pulser, edge=entries.pulser.edge), "daq": lambda: daq(entries.daq),
         "board": lambda: board(entries.board).role(),
-    }
+    }  # fmt: skip
     if (matrix := entries.switch) is not None:
         openers["switch"] = lambda: plain(matrix)
     if (stage := entries.chuck) is not None:
@@ -122,12 +117,9 @@ def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: f
 
 
 def connect_instruments(
-    source: BenchSource,
-    visa: str,
-    session: Callable[[], Any],
-    sleep: Callable[[float], None] = time.sleep,
+    source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] = time.sleep,
     limits: Limits | None = None,
-) -> BenchInstruments:
+) -> BenchInstruments:  # fmt: skip
     """Open the instrument of each role; parameters as for `role_openers`."""
     with ExitStack() as opened:  # closes what was opened when a later one fails
         instruments: dict[str, Any] = {}
@@ -145,14 +137,9 @@ _racks = itertools.count(1)
 
 
 def open_bench(
-    bench: str = "simulated",
-    *,
-    preset: str | None = None,
-    seed: int | None = None,
-    stuck: float | None = None,
-    force: bool = False,
-    taken: Callable[[], object] = lambda: None,
-) -> Bench:
+    bench: str = "simulated", *, preset: str | None = None, seed: int | None = None,
+    stuck: float | None = None, force: bool = False, taken: Callable[[], object] = lambda: None,
+) -> Bench:  # fmt: skip
     """Open the bench described by a packaged name or a TOML file.
 
     Parameters
@@ -215,15 +202,42 @@ def open_simulated(
         release = stack.pop_all().close
     return _forgetful(
         Bench(
-            source,
-            instruments,
-            now=partial(getattr, clock, "now"),
-            laboratory=laboratory,
-            limits=limits,
-            release=release,
-            every=partial(clock.every, skip=laboratory.board.heard),
+            source, instruments, now=partial(getattr, clock, "now"), laboratory=laboratory, limits=limits,
+            release=release, every=partial(clock.every, skip=laboratory.board.heard),
         )
-    )
+    )  # fmt: skip
+
+
+def open_rehearsal(
+    source: BenchSource, *, preset: str | None = None, seed: int | None = None, beyond: bool = False,
+    force: bool = False,
+) -> Bench:  # fmt: skip
+    """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
+
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    preset : str, optional
+        Cells of the simulated chip.
+    seed : int, optional
+        Of everything random on the bench.
+    beyond : bool
+        Lift the file's limits; the laboratory's monitor keeps them and reports values beyond them.
+    force : bool
+        Accept implausible limits.
+
+    Raises
+    ------
+    BenchError
+        As `stand_in`, for implausible limits, or for an unknown preset.
+    """
+    # Imported here: opening a bench of real instruments need not wait for the twins to load.
+    from mho.instruments.laboratory.stand_in import stand_in
+
+    check_limits(source, force)
+    limits = source.bench.terminal_limits().lifted() if beyond else None
+    return open_simulated(stand_in(source, preset), preset, seed, limits)
 
 
 def without_instruments(source: BenchSource) -> bool:

@@ -52,21 +52,11 @@ def make_bench_safe(name: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A bench that was made safe.
+    """A bench that was made safe."""
 
-    Attributes
-    ----------
-    identities : dict
-        Identification by role, in the order in which they were made safe.
-    at : float
-        When it was confirmed, still under the lock, Unix time, s.
-    left_on : tuple of str
-        Roles whose outputs were on before, as far as they can be asked.
-    """
-
-    identities: dict[str, str]
-    at: float
-    left_on: tuple[str, ...]
+    identities: dict[str, str]  # identification by role, in the order in which they were made safe
+    at: float  # when it was confirmed, still under the lock, Unix time, s
+    left_on: tuple[str, ...]  # roles whose outputs were on before, as far as they can be asked
 
 
 def confirm_bench_safe(name: str) -> Confirmation:
@@ -141,10 +131,7 @@ def _made_safe_in_time(name: str) -> Confirmation:
 def main(arguments: Sequence[str]) -> None:
     """Make a bench safe and print the result as JSON.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        The bench; then, optionally, a process to end before: its id, and a mark as for `end_whole`.
+    `arguments`: the bench; then, optionally, a process to end before: its id, and a mark as for `end_whole`.
     """
     name, *before = arguments
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)

@@ -28,16 +28,10 @@ def range_for(ranges: Sequence[float], value: float, overrange: float) -> float:
 class SpecimenConverter:
     """One source or meter of a specimen: its errors are fixed, its noise is not.
 
-    Parameters
-    ----------
-    ranges : mapping of float to (float, float)
-        Gain error and offset error (in the range's unit) of the specification, by range, smallest first.
-    fraction : float
-        Standard deviation of the gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the range.
-    overrange : float
-        How far beyond a range it still works, as a factor.
+    `ranges`: gain error and offset error (in the range's unit) of the specification, by range, smallest first.
+    `fraction`: standard deviation of the gain and offset errors as a fraction of the specification.
+    `noise`: standard deviation of a reading at 1 NPLC as a fraction of the range.
+    `overrange`: how far beyond a range it still works, as a factor.
     """
 
     def __init__(
@@ -45,10 +39,7 @@ class SpecimenConverter:
         noise: float = 0.0, overrange: float = 1.05,
     ) -> None:  # fmt: skip
         self.ranges = tuple(ranges)
-        self.overrange = overrange
-        self._specification = ranges
-        self._rng = rng
-        self._noise = noise
+        self.overrange, self._specification, self._rng, self._noise = overrange, ranges, rng, noise
         self._gain, self._offset = (float(fraction * draw) for draw in rng.standard_normal(2))
 
     def range_for(self, value: float) -> float:

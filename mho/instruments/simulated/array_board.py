@@ -49,23 +49,11 @@ SLICE_RATIO = 16.0  # of the dividers in front of a second slice
 class SimulatedArrayBoard(ScpiDevice):
     """The board's firmware: refuses every unsafe command. Outputs are at 0 V but while vectors are played.
 
-    Parameters
-    ----------
-    carrier : CarrierPort
-        The chip on the board.
-    transimpedance : float
-        Feedback resistors of the MULTIPLY amplifiers, ohm.
-    input_conductance : float
-        Input resistors' conductance in INVERT mode, S.
-    channels : int
-        Number of the converters' outputs, and of their inputs.
-    slice_ratio : float
-        Ratio of the dividers in front of a loop's second slice; 0 without dividers.
-
-    Attributes
-    ----------
-    stuck : dict
-        Value at which ``path`` or ``mode`` is stuck as switches no longer move (fault injection).
+    `carrier`: the chip on the board.
+    `transimpedance`: feedback resistors of the MULTIPLY amplifiers, ohm.
+    `input_conductance`: input resistors' conductance in INVERT mode, S.
+    `channels`: number of the converters' outputs, and of their inputs.
+    `slice_ratio`: ratio of the dividers in front of a loop's second slice; 0 without dividers.
     """
 
     identity = "MHO,ARRAY BOARD,{serial},1.0"
@@ -93,6 +81,7 @@ class SimulatedArrayBoard(ScpiDevice):
         self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
         self.negative: str | None = None
         self.second_slice: tuple[str, str] | None = None
+        # Value at which ``path`` or ``mode`` is stuck as switches no longer move (fault injection)
         self.stuck: dict[str, str] = {}
         self._last_message = 0.0
         super().__init__(clock, rng, serial=serial)

@@ -16,28 +16,19 @@ DaqKind = Literal["timeout", "reset", "removal", "overrun", "underflow", "reserv
 
 @dataclass(eq=False)
 class Fault:
-    """One thing that goes wrong on a VISA resource; put it into ``rack.faults``, a list.
+    """One thing that goes wrong on a VISA resource; put it into ``rack.faults``, a list."""
 
-    Attributes
-    ----------
-    resource : str
-        VISA resource name, as the rack spells it; empty for every resource.
-    kind : {"timeout", "error", "refusal", "disconnect", "cut", "accident"}
-        ``timeout``: the message is carried out but its reply is lost. ``error``: the instrument queues error
-        `code` before it carries the message out. ``refusal``: it queues the error and carries nothing out, as with
-        a message garbled on its way. ``disconnect``: the message does not arrive, and all I/O fails until the
-        fault is taken out of the list again (the cable is back in) or, with `opens`, until it is opened anew that often.
-        ``cut``: the same, but the message arrived and is carried out: a pulse is on its way. ``accident``: the
-        message passes unharmed, but `accident` is called with the rack.
-    match : bytes
-        Strikes only messages that contain these bytes, as they are on the wire; empty matches all.
-    after, times : int
-        How many matching messages pass unharmed first, and how many are struck.
-    """
-
-    resource: str
+    resource: str  # VISA resource name, as the rack spells it; empty for every resource
+    # ``timeout``: the message is carried out but its reply is lost. ``error``: the instrument queues error `code`
+    # before it carries the message out. ``refusal``: it queues the error and carries nothing out, as with a message
+    # garbled on its way. ``disconnect``: the message does not arrive, and all I/O fails until the fault is taken out
+    # of the list again (the cable is back in) or, with `opens`, until it is opened anew that often. ``cut``: the
+    # same, but the message arrived and is carried out: a pulse is on its way. ``accident``: the message passes
+    # unharmed, but `accident` is called with the rack.
     kind: Kind
+    # Strikes only messages that contain these bytes, as they are on the wire; empty matches all
     match: bytes = b""
+    # after, times: how many matching messages pass unharmed first, and how many are struck
     after: int = 0
     times: int = 1
     code: int = -240
@@ -70,33 +61,22 @@ class DaqFault:
 
     What it strikes raises the `DaqError` that nidaqmx raises on hardware, and is not carried out, except for what
     ends a task.
-
-    Attributes
-    ----------
-    kind : {"timeout", "reset", "removal", "overrun", "underflow", "reserved", "refusal"}
-        ``timeout``: samples (-200284), room in a buffer (-200292) or the end of a task (-200560) do not come in
-        time; other calls end with -200474. ``reset``: somebody resets the device, its tasks are aborted and its
-        outputs go to 0 V (-88709). ``removal``: the device is gone, its outputs lose their power, and all calls
-        fail (-201003) until the fault is taken out of the list again. ``overrun``: samples were overwritten
-        before they were read (-200279). ``underflow``: a generation ran out of samples, and its outputs hold
-        what they have reached (-200290). ``reserved``: another program has the resource (-50103). ``refusal``:
-        error `code`.
-    device : str
-        Strikes only calls to this device, ``Dev1``; empty for every device.
-    match : str
-        Strikes only calls whose name in nidaqmx's interpreter contains this: ``read_analog_f64``, ``start_task``.
-    after, times : int
-        How many matching calls pass unharmed first, and how many are struck.
-    code : int
-        NI-DAQmx error number instead of the kind's own.
     """
 
+    # ``timeout``: samples (-200284), room in a buffer (-200292) or the end of a task (-200560) do not come in time;
+    # other calls end with -200474. ``reset``: somebody resets the device, its tasks are aborted and its outputs go to
+    # 0 V (-88709). ``removal``: the device is gone, its outputs lose their power, and all calls fail (-201003) until
+    # the fault is taken out of the list again. ``overrun``: samples were overwritten before they were read (-200279).
+    # ``underflow``: a generation ran out of samples, and its outputs hold what they have reached (-200290).
+    # ``reserved``: another program has the resource (-50103). ``refusal``: error `code`.
     kind: DaqKind
-    device: str = ""
+    device: str = ""  # strikes only calls to this device, ``Dev1``; empty for every device
+    # Strikes only calls whose name in nidaqmx's interpreter contains this: ``read_analog_f64``, ``start_task``
     match: str = ""
+    # after, times: how many matching calls pass unharmed first, and how many are struck
     after: int = 0
     times: int = 1
-    code: int = 0
+    code: int = 0  # NI-DAQmx error number instead of the kind's own
     seen: int = field(default=0, init=False)
 
     def strikes(self, devices: Collection[str], call: str) -> bool:

@@ -292,12 +292,10 @@ class PulseOutputs(ScpiDevice):
     def _waits(self, channel: int) -> bool:
         """Return whether a channel waits for a trigger of pulses from 0 V, as it does most of the time."""
         return (
-            self.function[channel] == "PULS"
-            and self.bursting[channel]
+            self.function[channel] == "PULS" and self.bursting[channel]
             and not (self.low if self.polarity[channel] == "NORM" else self.high)[channel]
-            and channel not in self._endless
-            and self.fires_every(channel) == math.inf
-        )
+            and channel not in self._endless and self.fires_every(channel) == math.inf
+        )  # fmt: skip
 
     def running(self, channel: int) -> Waveform | None:
         """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
@@ -497,8 +495,8 @@ class Waveform:
         return levels
 
 
+# Return the present waveform of a generator's channel; None when nothing drives its terminal, or it is at 0 V
 Playing = Callable[[], Waveform | None]
-"""Return the present waveform of a generator's channel; None when nothing drives its terminal, or it is at 0 V."""
 
 
 class Resting(Protocol):
@@ -509,7 +507,6 @@ class Resting(Protocol):
 
     def rests(self) -> bool:
         """Find out, and keep it in `at_rest`."""
-        ...
 
 
 class RestlessTwin:

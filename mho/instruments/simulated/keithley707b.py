@@ -22,12 +22,10 @@ CLOSE_TIME, OPEN_TIME = 1e-3, 1e-3  # s until a 7174A relay has settled (?)
 OFF, BREAK_BEFORE_MAKE, MAKE_BEFORE_BREAK = 0, 1, 2
 SYNTAX, NO_CHANNEL, NO_PATTERN, NOT_ALLOWED, FORBIDDEN = 1114, 1115, 1116, 1117, 1118
 _TEXTS = {
-    SYNTAX: "Syntax error in channel list",
-    NO_CHANNEL: "Invalid channel specified",
-    NO_PATTERN: "Invalid channel pattern name",
-    NOT_ALLOWED: "slotX and allslots are not allowed here",
+    SYNTAX: "Syntax error in channel list", NO_CHANNEL: "Invalid channel specified",
+    NO_PATTERN: "Invalid channel pattern name", NOT_ALLOWED: "slotX and allslots are not allowed here",
     FORBIDDEN: "Channel is forbidden to be closed",
-}
+}  # fmt: skip
 _ORDER = {name: index for index, name in enumerate(CROSSPOINTS)}
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SLOT = re.compile(r"slot([1-6])", re.IGNORECASE)
@@ -59,13 +57,11 @@ class SimulatedKeithley707B(TspDevice):
         self._forbidden: set[str] = set()
         patterns = ScriptTable(
             contents={
-                "setimage": self._set_pattern,
-                "getimage": self._pattern_image,
-                "delete": self._delete_pattern,
-                "snapshot": self._snapshot,
+                "setimage": self._set_pattern, "getimage": self._pattern_image,
+                "delete": self._delete_pattern, "snapshot": self._snapshot,
                 "catalog": lambda: ",".join(sorted(self._patterns)) or None,
             }
-        )
+        )  # fmt: skip
         self.channels = ScriptTable(
             {
                 "connectrule": Attribute(BREAK_BEFORE_MAKE, choice(0, 1, 2)),

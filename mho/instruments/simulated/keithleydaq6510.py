@@ -60,11 +60,9 @@ RELAY_TIME = 3e-3  # s that closing a channel takes, opening the one before incl
 OVERHEAD = 2e-4  # s a reading takes beside its aperture
 
 ELEMENTS = Choice(
-    "READ",
-    ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
-    required=False,
-    repeated=True,
-)
+    "READ", ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
+    required=False, repeated=True,
+)  # fmt: skip
 
 
 class VoltmeterPort(Protocol):
@@ -72,20 +70,14 @@ class VoltmeterPort(Protocol):
 
     def __call__(self, aperture: float) -> float:
         """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""
-        ...
 
 
 class SimulatedKeithleyDAQ6510(ReadingBuffers):
     """A DAQ6510 with a 7700 in slot 1; constructed as `SimulatedKeithley2450`, but for what is wired to it.
 
-    Parameters
-    ----------
-    inputs : mapping of int to VoltmeterPort
-        What the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
-    resistors : mapping of int to VoltmeterPort
-        What they see when they measure ohms; what is not wired is open.
-    currents : mapping of int to VoltmeterPort
-        What flows into the current channels 121 and 122, A.
+    `inputs`: what the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
+    `resistors`: what they see when they measure ohms; what is not wired is open.
+    `currents`: what flows into the current channels 121 and 122, A.
     """
 
     identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"
@@ -241,12 +233,9 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
 
     @query(
-        ":TRACe:DATA",
-        Numeric(1, 1, 1e7, integer=True),
-        Numeric(1, 1, 1e7, integer=True),
-        Text(DEFAULT, required=False),
-        ELEMENTS,
-    )
+        ":TRACe:DATA", Numeric(1, 1, 1e7, integer=True), Numeric(1, 1, 1e7, integer=True),
+        Text(DEFAULT, required=False), ELEMENTS,
+    )  # fmt: skip
     def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
         return self._reply(self._buffer(name).slice(int(first), int(last)), elements)
 

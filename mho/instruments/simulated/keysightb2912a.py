@@ -172,8 +172,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
         self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
         serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
     ) -> None:  # fmt: skip
-        self.outputs = outputs
-        self.interlock = interlock
+        self.outputs, self.interlock = outputs, interlock
         self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
         self._current_sources = {channel: SpecimenConverter(rng, MEASURE, accuracy) for channel in (1, 2)}
         self._meters = {channel: SpecimenConverter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
@@ -193,10 +192,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _query_format(self) -> str:
         return self._format
 
-    @command(
-        ":FORMat:ELEMents:SENSe",
-        Choice("VOLT", tuple(ELEMENTS.values()), repeated=True),
-    )
+    @command(":FORMat:ELEMents:SENSe", Choice("VOLT", tuple(ELEMENTS.values()), repeated=True))
     def _set_elements(self, elements: list[str]) -> None:
         self._elements = tuple(name for name in _ORDER if name in elements)
 
@@ -336,11 +332,9 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _regulate(self, channel: int, aperture: float) -> Regulated:
         """Find the voltage of a current source."""
         found = regulate(
-            lambda volts: self._current(channel, volts, aperture),
-            self._driven[channel],
-            self.voltage_limit[channel],
-            self._actual[channel],
-        )
+            lambda volts: self._current(channel, volts, aperture), self._driven[channel],
+            self.voltage_limit[channel], self._actual[channel],
+        )  # fmt: skip
         self._actual[channel] = found.volts
         port = self.outputs.get(channel)
         if port is not None:
@@ -548,12 +542,9 @@ class SimulatedKeysightB2912A(ScpiDevice):
             self._apply(channel)
         functions = self._functions[channel]
         return MeasuredPoint(
-            volts if "VOLT" in functions else math.nan,
-            amperes if "CURR" in functions else math.nan,
-            self.clock.now,
-            status,
-            programmed,
-        )
+            volts if "VOLT" in functions else math.nan, amperes if "CURR" in functions else math.nan,
+            self.clock.now, status, programmed,
+        )  # fmt: skip
 
     @query(":MEASure", CHANNELS)
     def _measure_now(self, channels: tuple[int, ...]) -> str:

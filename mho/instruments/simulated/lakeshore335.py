@@ -93,11 +93,9 @@ class LakeShoreDevice:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.vocabulary = {
-            member.header[0]: (name, member.header[1])
-            for base in reversed(cls.__mro__)
-            for name, member in vars(base).items()
-            if hasattr(member, "header")
-        }
+            member.header[0]: (name, member.header[1]) for base in reversed(cls.__mro__)
+            for name, member in vars(base).items() if hasattr(member, "header")
+        }  # fmt: skip
 
     # --- what transports use ---
 
@@ -283,19 +281,8 @@ class ControlLoop:
 class SimulatedLakeShore335(LakeShoreDevice):
     """A 335 on a bench.
 
-    Parameters
-    ----------
-    stage : StagePort
-        The heated stage.
-    output, input : int, str
-        Where its heater and its sensor are.
-
-    Attributes
-    ----------
-    sensor_fault, heater_fault : int
-        What RDGST? and HTRST? answer of the stage's; set with `break_sensor`, and faults to inject.
-    stuck : bool
-        Whether the heater's range no longer goes off; a fault to inject.
+    `stage`: the heated stage.
+    `output`, `input`: where its heater and its sensor are.
     """
 
     model = "MODEL335"
@@ -306,8 +293,9 @@ class SimulatedLakeShore335(LakeShoreDevice):
         output: int = 1, input: str = "A",
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
+        # Faults to inject: what RDGST? (see `break_sensor`) and HTRST? answer of the stage's
         self.sensor_fault = self.heater_fault = 0
-        self.stuck = False
+        self.stuck = False  # whether the heater's range no longer goes off; a fault to inject
         self._stage, self._output_at, self._input_at = stage, output, input
         numbers = range(1, len(self.inputs) + 1)
         self.loops = {number: ControlLoop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}

@@ -33,31 +33,24 @@ class Device(Protocol):
     @property
     def service_requests(self) -> int:
         """Number of service requests so far."""
-        ...
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Receive a part of a message; `end` is whether END came with its last byte."""
-        ...
 
     def read(self) -> bytes:
         """Return what is queued, or nothing."""
-        ...
 
     def status_byte(self) -> int:
         """Answer a serial poll."""
-        ...
 
     def clear(self) -> None:
         """Device clear."""
-        ...
 
     def trigger(self) -> None:
         """React to a bus trigger."""
-        ...
 
     def push_error(self, code: int, detail: str = "") -> None:
         """Queue an error (fault injection)."""
-        ...
 
 
 class Rack(Protocol):
@@ -69,12 +62,10 @@ class Rack(Protocol):
     @property
     def devices(self) -> Mapping[str, Device]:
         """Instruments by VISA resource name."""
-        ...
 
     @property
     def clock(self) -> VirtualClock:
         """The time they share."""
-        ...
 
 
 class SourcePort(Protocol):
@@ -82,14 +73,12 @@ class SourcePort(Protocol):
 
     def drive(self, volts: float, *, connected: bool) -> None:
         """Hold `volts` (V); `connected` is false when the output relay is open."""
-        ...
 
     def current(self, volts: float, aperture: float) -> float:
         """Current (A) out of the terminal at `volts`, averaged over `aperture` seconds, noise included.
 
         The caller advances the clock.
         """
-        ...
 
 
 class PulsePort(Protocol):
@@ -104,7 +93,6 @@ class PulsePort(Protocol):
 
         The caller advances the clock.
         """
-        ...
 
 
 class ConverterPort(Protocol):
@@ -119,7 +107,6 @@ class ConverterPort(Protocol):
         Returns the volts at the input terminals, (samples, inputs), before the converter's own noise,
         range and quantisation. The caller advances the clock.
         """
-        ...
 
 
 class CarrierPort(Protocol):
@@ -127,15 +114,12 @@ class CarrierPort(Protocol):
 
     def array_size(self, array: str) -> tuple[int, int] | None:
         """Rows and columns of an array, or None when the chip has none of that name."""
-        ...
 
     def switching(self, what: str) -> None:
         """Called before switches move, so that hot switching is detected."""
-        ...
 
     def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Play samples of the board's own converters into the connected block; (samples, inputs), V."""
-        ...
 
 
 class StagePort(Protocol):
@@ -144,16 +128,12 @@ class StagePort(Protocol):
     @property
     def temperature(self) -> float:
         """At the sensor, K."""
-        ...
 
     def follow(self, act: Callable[[float], None]) -> None:
         """Call `act` with the temperature (K) whenever it has changed."""
-        ...
 
     def regulate(self, start: float, target: float, rate: float, full: float) -> None:
         """Heat along a setpoint from `start` to `target` (K) at `rate` (K/s), with at most `full` K/s at full power."""
-        ...
 
     def release(self) -> None:
         """Switch the heater off."""
-        ...

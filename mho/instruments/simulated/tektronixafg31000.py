@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
 from mho.instruments.simulated.ports import PulsePort
-from mho.instruments.simulated.scpi.instrument import (
-    IndexedSetting,
-    ScpiError,
-    Setting,
-    command,
-    query,
-)
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Boolean, Choice, Numeric, block_text
 
 FULL_SCALE = 16382

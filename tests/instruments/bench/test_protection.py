@@ -11,7 +11,7 @@ import pytest
 from mho.errors import BenchError, InputError, InstrumentError, LimitError
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.opening.rehearsal import open_rehearsal
+from mho.instruments.opening.opening import open_rehearsal
 
 CELL = Cell("multiply", 3, 7)
 GENERATORS = ("keysight33522b", "keysight33622a", "tektronixafg31000")

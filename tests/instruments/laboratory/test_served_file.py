@@ -19,8 +19,7 @@ from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks import check_bench
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.laboratory.served_file import FIRST_LINE, served_text, write_served
-from mho.instruments.laboratory.serving import Server
+from mho.instruments.laboratory.serving import FIRST_LINE, Server, served_text, write_served
 from mho.instruments.laboratory.stand_in import stand_in
 from mho.procedures import Solve
 

@@ -106,26 +106,11 @@ class BusInstrument(Instrument):
 
     Opening it changes nothing on it: no output, no setting.
 
-    Parameters
-    ----------
-    address : str or pymeasure.adapters.Adapter
-        VISA resource name, or an open adapter.
-    visa_library : str
-        PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
-    timeout : float
-        Timeout of a reply, s.
-    **connection
-        Settings of the VISA session, e.g. ``baud_rate``.
-
-    Raises
-    ------
-    InstrumentError
-        When it cannot be opened, does not answer, or another model answers.
-
-    Attributes
-    ----------
-    found_errors : tuple of str
-        Errors in the queue at opening.
+    `address`: VISA resource name, or an open adapter.
+    `visa_library`: PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
+    `timeout`: timeout of a reply, s.
+    `connection`: settings of the VISA session, e.g. ``baud_rate``.
+    `InstrumentError` when it cannot be opened, does not answer, or another model answers.
     """
 
     CHECK: ClassVar[str]  # suffix of a command that makes the instrument report its errors
@@ -162,7 +147,7 @@ class BusInstrument(Instrument):
         try:
             self._verify_model()
             # Left by an earlier program: they would be attributed to our first command.
-            self.found_errors = tuple(map(str, self._drop_errors()))
+            self.found_errors = tuple(map(str, self._drop_errors()))  # in the queue at opening
             self.verify()
         except BaseException:
             self.close()
@@ -232,7 +217,8 @@ class BusInstrument(Instrument):
             return InstrumentError(
                 f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
             )
-        return self._bus_error(error, self._reason() if _timed_out(error) else "")
+        late = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
+        return self._bus_error(error, self._reason() if late else "")
 
     def _question(self) -> tuple[str, str]:
         """Return a query that no driver uses, with its reply; different for each `_nonce`."""
@@ -449,7 +435,3 @@ def _understood(values: list[Any], cast: Callable[[Any], Any], title: str, query
     if cast in (float, int, bool) and any(isinstance(value, str) for value in values):
         raise InstrumentError(f"{title} answered {','.join(map(str, values))!r} to {query!r}: no number")
     return values
-
-
-def _timed_out(error: Exception) -> bool:
-    return isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout

@@ -18,8 +18,8 @@ from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
 
+# Suffix of a setting command; `check_set_errors` reads its answer
 CHECK = ";:SYST:ERR?"
-"""Suffix of a setting command; `check_set_errors` reads its answer."""
 
 
 @dataclass(frozen=True)

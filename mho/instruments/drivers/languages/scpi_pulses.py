@@ -51,27 +51,18 @@ class PulseSettings(ScpiChannel):
 
 @dataclass(frozen=True)
 class PulseAbilities:
-    """Abilities of a model, and the names of its commands.
+    """Abilities of a model, and the names of its commands."""
 
-    Attributes
-    ----------
-    amplitude, width, period, edge : Span
-        Of a pulse into high impedance (V), at half height, from start to start, 10 to 90 % (s).
-    cycles : Span
-        Pulses in a burst.
-    edge_share, dead_time : float
-        Longest edge, in units of the width; least difference between the period and twice the width, s.
-    pulse, edges : str, tuple of str
-        The headers below ``:SOUR<n>`` of width and period, and of the edge times.
-    """
-
+    # amplitude, width, period, edge: of a pulse into high impedance (V), at half height, from start to start, 10 to
+    # 90 % (s)
     amplitude: Span
     width: Span
     period: Span
     edge: Span
-    cycles: Span
-    edge_share: float
-    dead_time: float
+    cycles: Span  # pulses in a burst
+    edge_share: float  # longest edge, in units of the width
+    dead_time: float  # least difference between the period and twice the width, s
+    # pulse, edges: the headers below ``:SOUR<n>`` of width and period, and of the edge times
     pulse: str
     edges: tuple[str, ...]
 
@@ -96,12 +87,8 @@ class ConfirmedWaveform:
 class PulseInstrument(ScpiInstrument):
     """A two-channel generator as `mho.instruments.roles.PulseGenerator`; a model adds preparation and triggering.
 
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
-    edge : float
-        Both edge times (10 to 90 %) of the pulses, s; `LimitError` for edges that the instrument does not have.
+    `address`, `visa_library`, `timeout`, `connection`: as for `ScpiInstrument`.
+    `edge`: both edge times (10 to 90 %) of the pulses, s; `LimitError` for edges that the instrument does not have.
     """
 
     abilities: ClassVar[PulseAbilities]
@@ -166,12 +153,8 @@ class PulseInstrument(ScpiInstrument):
         Only what changes is sent, in a message of its own that is checked before `fire`: in one with the trigger, the
         instrument would fire its last pulse where it refuses the new one, and perhaps before a new level has settled (?).
 
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the channel is not configured, or the instrument refuses.
+        `LimitError` for a value beyond the instrument's abilities; `InstrumentError` when the channel is not
+        configured, or the instrument refuses.
         """
         if channel not in self._shapes:
             raise InstrumentError(f"{self._title}: configure channel {channel} before shaping its pulses")
@@ -194,12 +177,8 @@ class PulseInstrument(ScpiInstrument):
     def fire(self, channel: int, count: int = 1) -> None:
         """Fire `count` pulses, or the waveform `count` times, on `channel` alone; return when they are over.
 
-        Raises
-        ------
-        LimitError
-            When `count` exceeds the longest burst.
-        InstrumentError
-            When the channel is not shaped, the instrument refuses, or the burst does not end.
+        `LimitError` when `count` exceeds the longest burst; `InstrumentError` when the channel is not shaped, the
+        instrument refuses, or the burst does not end.
         """
         shape = self._shapes.get(channel)
         if shape is None:
@@ -388,12 +367,8 @@ class WaveformInstrument(PulseInstrument):
         is not at 0 V, and at its end when it is too short. A waveform of both signs is played between levels of the same
         magnitude, so that 0 V is exact.
 
-        Parameters
-        ----------
-        volts : array_like of float, shape (n,)
-            Volts into high impedance; the largest of them is at least 2 mV and at most 10 V.
-        interval : float
-            From sample to sample, s.
+        `volts`: volts into high impedance; the largest of them is at least 2 mV and at most 10 V.
+        `interval`: from sample to sample, s.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         values = self.check_waveform(volts, interval=interval)

@@ -36,30 +36,18 @@ class VoltageSourceMeter:
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Prepare sourcing volts and measuring amperes; the output keeps its state.
 
-        Parameters
-        ----------
-        current_limit : float
-            Compliance, A; read back and compared.
-        current_range : float
-            Largest current to be measured, A.
-        nplc : float
-            Integration time in power line cycles.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the instrument refuses, or reports another limit than the requested one.
+        `current_limit`: compliance, A; read back and compared.
+        `current_range`: largest current to be measured, A.
+        `nplc`: integration time in power line cycles.
+        `LimitError` for a value beyond the instrument's abilities; `InstrumentError` when the instrument refuses, or
+        reports another limit than the requested one.
         """
         within(current_limit, self.CURRENT_LIMIT)
         within(current_range, self.CURRENT_RANGE)
         within(nplc, self.NPLC)
         self._prepare(current_limit)
         # The range is set first: a range too small for the limit would lower the limit.
-        self.current_range = current_range
-        self.current_limit = current_limit
-        self.nplc = nplc
+        self.current_range, self.current_limit, self.nplc = current_range, current_limit, nplc
         self._aperture = self._seconds(nplc)
         actual = self.current_limit
         if not abs(actual - current_limit) <= 1e-3 * current_limit:

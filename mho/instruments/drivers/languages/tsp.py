@@ -17,9 +17,8 @@ from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
 from mho.instruments.drivers.languages.scpi import Span, one_of, within
 
+# Suffix of a setting command; `check_set_errors` reads its answer
 CHECK = " print(errorqueue.next())"
-"""Suffix of a setting command; `check_set_errors` reads its answer."""
-
 _ERROR_REPLY = re.compile(r"\A\s*([+-]?\d\.\d+e[+-]\d+)\t([^\t]*)")
 
 

@@ -97,8 +97,7 @@ class SimulatedAgilentB1500(FlexDevice):
         self.timer_start = 0.0
         if not set(outputs) <= set(range(1, 11)):
             raise ValueError(f"a B1500 has slots 1 to 10, not {sorted(outputs)}")
-        self.serial = serial
-        self.outputs = outputs
+        self.serial, self.outputs = serial, outputs
         self.smus = {slot: _Smu(rng, accuracy, noise) for slot in sorted(outputs)}
         self._reset()
 

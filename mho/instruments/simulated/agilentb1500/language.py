@@ -179,8 +179,7 @@ class FlexDevice:
     _vocabulary: ClassVar[dict[str, tuple[str, int, int]]] = {}
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
-        self.clock = clock
-        self.rng = rng
+        self.clock, self.rng = clock, rng
         self.stream = False
         self.errors: deque[int] = deque()
         self._input = b""
@@ -192,11 +191,9 @@ class FlexDevice:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._vocabulary = {
-            member.flex_header[0]: (name, *member.flex_header[1:])
-            for base in reversed(cls.__mro__)
-            for name, member in vars(base).items()
-            if hasattr(member, "flex_header")
-        }
+            member.flex_header[0]: (name, *member.flex_header[1:]) for base in reversed(cls.__mro__)
+            for name, member in vars(base).items() if hasattr(member, "flex_header")
+        }  # fmt: skip
 
     # --- what transports use ---
 

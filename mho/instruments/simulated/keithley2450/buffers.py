@@ -259,11 +259,8 @@ class ReadingBuffers(ScpiDevice):
         return str(len(self._buffer(name)))
 
     @query(
-        ":TRACe:DATA",
-        Numeric(1, 1, 1e7, integer=True),
-        Numeric(1, 1, 1e7, integer=True),
-        Text(DEFAULT, required=False),
-        ELEMENTS,
-    )
+        ":TRACe:DATA", Numeric(1, 1, 1e7, integer=True), Numeric(1, 1, 1e7, integer=True),
+        Text(DEFAULT, required=False), ELEMENTS,
+    )  # fmt: skip
     def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
         return self._reply(self._buffer(name).slice(int(first), int(last)), elements)

@@ -43,10 +43,10 @@ MEASURE = {
     },
     "CURR": SOURCE["CURR"],
 }  # fmt: skip
+# Test current (A) of each range of the ohmmeter, as on the 2400 (?)
 TEST_CURRENTS = {
     20.0: 0.1, 200.0: 1e-2, 2e3: 1e-3, 2e4: 1e-4, 2e5: 1e-5, 2e6: 1e-6, 2e7: 1e-6, 2e8: 1e-7,
 }  # fmt: skip
-"""Test current (A) of each range of the ohmmeter, as on the 2400 (?)."""
 OHM_RANGES = tuple(TEST_CURRENTS)
 OHM_LIMIT = 21.0  # V, the largest across an unknown resistor (?)
 OVERRANGE = 1.05
@@ -115,8 +115,7 @@ class Source(ReadingBuffers):
         accuracy: float, interlock: bool,
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
-        self.output = output
-        self.interlock = interlock
+        self.output, self.interlock = output, interlock
         self._sources = {
             function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
             for function, ranges in SOURCE.items()

@@ -91,17 +91,14 @@ class TriggerModel:
         self._source = self._layer(
             "source",
             {
-                "action": Attribute(0.0, enable),
-                "limiti": Attribute(0.0, real(0.0, 10.0)),
+                "action": Attribute(0.0, enable), "limiti": Attribute(0.0, real(0.0, 10.0)),
                 "limitv": Attribute(0.0, real(0.0, 200.0)),
             },
             {
-                "listv": self._list,
-                "linearv": self._linear,
-                "logv": self._logarithmic,
+                "listv": self._list, "linearv": self._linear, "logv": self._logarithmic,
                 **{f"{name}i": _refuse_current for name in ("list", "linear", "log")},
             },
-        )
+        )  # fmt: skip
         self._measure = self._layer(
             "measure",
             {"action": Attribute(0.0, choice(0, 1, 2))},
@@ -112,15 +109,11 @@ class TriggerModel:
         self.group = ScriptTable(
             {"count": Attribute(1.0, whole(0, 1e9)), "autoclear": Attribute(0.0, enable)},
             contents={
-                **{f"{name}_EVENT_ID": number for name, number in self._numbers.items()},
-                "arm": self._arm,
-                "source": self._source,
-                "measure": self._measure,
-                "endpulse": self._endpulse,
-                "endsweep": self._endsweep,
-                "initiate": self.initiate,
+                **{f"{name}_EVENT_ID": number for name, number in self._numbers.items()}, "arm": self._arm,
+                "source": self._source, "measure": self._measure, "endpulse": self._endpulse,
+                "endsweep": self._endsweep, "initiate": self.initiate,
             },
-        )
+        )  # fmt: skip
 
     def _layer(
         self, name: str, attributes: dict[str, Attribute], contents: dict[str, Any] | None = None
@@ -211,15 +204,11 @@ class TriggerModel:
         one_range = levels and self._unit.table["autorangev"]
         measures = bool(self._measure["action"])
         return _Plan(
-            levels=levels,
-            span=range_for(VOLT_RANGES, max(map(abs, levels))) if one_range else None,
-            kinds=self._kinds if measures else "",
-            buffers=tuple(self._buffers) if measures else (),
-            pulsed=self._endpulse["action"] == IDLE,
-            holds=self._endsweep["action"] == HOLD,
-            arms=self._arm["count"],
-            points=self.group["count"],
-        )
+            levels=levels, span=range_for(VOLT_RANGES, max(map(abs, levels))) if one_range else None,
+            kinds=self._kinds if measures else "", buffers=tuple(self._buffers) if measures else (),
+            pulsed=self._endpulse["action"] == IDLE, holds=self._endsweep["action"] == HOLD,
+            arms=self._arm["count"], points=self.group["count"],
+        )  # fmt: skip
 
     def abort(self) -> None:
         """``smua.abort()``: end the sweep, and return the source to its level."""
@@ -248,10 +237,10 @@ class TriggerModel:
         unit = self._unit
         self._emit("SWEEPING")
         try:
-            for _ in _times(plan.arms):
+            for _ in repeat(None, int(plan.arms)) if plan.arms else repeat(None):
                 yield from self._awaited("arm")
                 self._emit("ARMED")
-                for point in _numbered(plan.points):
+                for point in range(int(plan.points)) if plan.points else count():
                     self._device.spend()
                     yield from self._point(point, plan)
                 self._emit("SWEEP_COMPLETE")
@@ -296,14 +285,6 @@ class TriggerModel:
             yield from meter.readings(plan.kinds, plan.buffers, int(meter.group["count"]))
         except TspError as error:  # a full buffer ends no sweep
             self._device.refuse(error)
-
-
-def _times(number: float) -> Iterable[Any]:
-    return repeat(None, int(number)) if number else repeat(None)
-
-
-def _numbered(number: float) -> Iterable[int]:
-    return range(int(number)) if number else count()
 
 
 def _refuse_current(values: object) -> None:
@@ -369,36 +350,28 @@ class SourceMeasureUnit:
     ) -> None:
         self._device = device
         self.source = UnitSource(
-            port,
-            specimen,
-            catch_up=device.catch_up,
-            aperture=lambda: self._meter.aperture,
-            sweep_limit=lambda: self.model.limit,
-            interlock=interlock,
-        )
+            port, specimen, catch_up=device.catch_up, aperture=lambda: self._meter.aperture,
+            sweep_limit=lambda: self.model.limit, interlock=interlock,
+        )  # fmt: skip
         self._meter = Meter(device, self.source, specimen, remote=lambda: self.group["sense"] == 1)
         self._buffers = (self._make_buffer(CAPACITY), self._make_buffer(CAPACITY))
         self.model = TriggerModel(device, self.source, self._meter)
         self.group = ScriptTable(
             {"sense": Attribute(0.0, choice(0, 1, 3))},
             contents={
-                **CONSTANTS,
-                "source": self.source.table,
-                "measure": self._meter.group,
+                **CONSTANTS, "source": self.source.table, "measure": self._meter.group,
                 "trigger": self.model.group,
                 "cal": ScriptTable(contents={"date": CALIBRATED, "due": CALIBRATED + 365 * DAY}),
                 "contact": ContactTable(f"SMU {'AB'[number - 1]}", self.source, device.clock),
-                "nvbuffer1": self._buffers[0],
-                "nvbuffer2": self._buffers[1],
+                "nvbuffer1": self._buffers[0], "nvbuffer2": self._buffers[1],
                 "makebuffer": lambda size: device.bind(self._make_buffer(int(whole(1, CAPACITY)(size)))),
                 "savebuffer": lambda buffer: None,
                 "measureiandstep": lambda volts: self._meter.measure_and_step("i", volts),
                 "measureivandstep": lambda volts: self._meter.measure_and_step("iv", volts),
                 "measurevandstep": lambda volts: self._meter.measure_and_step("v", volts),
-                "reset": self.reset,
-                "abort": self.model.abort,
+                "reset": self.reset, "abort": self.model.abort,
             },
-        )
+        )  # fmt: skip
         self.source.apply()
 
     @property

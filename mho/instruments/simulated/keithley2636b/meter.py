@@ -55,8 +55,7 @@ class ReadingBuffer(ScriptTable):
     """
 
     def __init__(self, capacity: int, catch_up: Callable[[], None]) -> None:
-        self._capacity = capacity
-        self._catch_up = catch_up
+        self._capacity, self._catch_up = capacity, catch_up
         self._data = {name: array("d") for name in COLUMNS}
         self._base = 0.0
         super().__init__(
@@ -65,22 +64,17 @@ class ReadingBuffer(ScriptTable):
                 "collectsourcevalues": Attribute(0.0, self._when_empty),
                 "collecttimestamps": Attribute(0.0, self._when_empty),
                 "timestampresolution": Attribute(1e-6, lambda value: value),
-                "fillmode": Attribute(0.0, choice(0, 1)),
-                "cachemode": Attribute(1.0, choice(0, 1)),
+                "fillmode": Attribute(0.0, choice(0, 1)), "cachemode": Attribute(1.0, choice(0, 1)),
             },
             contents={
-                **{name: _Column(self, name) for name in COLUMNS},
-                "capacity": capacity,
-                "clear": self.clear,
+                **{name: _Column(self, name) for name in COLUMNS}, "capacity": capacity, "clear": self.clear,
                 "clearcache": lambda: None,
             },
             readings={
-                "n": self._count,
-                "basetimestamp": lambda: self._base,
-                "next": lambda: self._count() + 1,
+                "n": self._count, "basetimestamp": lambda: self._base, "next": lambda: self._count() + 1,
             },
             item=lambda index: self.item("readings", index),
-        )
+        )  # fmt: skip
 
     def _when_empty(self, value: object) -> float:
         if self._data["readings"]:
@@ -212,23 +206,18 @@ class Meter:
                 "rangev": Attribute(
                     0.2, lambda value: range_for(VOLT_RANGES, real(-200, 200)(value)), self._fix_v
                 ),
-                "autorangei": Attribute(1.0, choice(0, 1, 2)),
-                "autorangev": Attribute(1.0, choice(0, 1, 2)),
-                "lowrangei": Attribute(1e-10, real(0.0, 1.5)),
-                "lowrangev": Attribute(0.2, real(0.0, 200.0)),
-                "count": Attribute(1.0, whole(1, 1e6)),
-                "interval": Attribute(0.0, real(0.0, 1.0)),
-                "delay": Attribute(-1.0, delay),
-                "delayfactor": Attribute(1.0, real(0.0, 1e3)),
+                "autorangei": Attribute(1.0, choice(0, 1, 2)), "autorangev": Attribute(1.0, choice(0, 1, 2)),
+                "lowrangei": Attribute(1e-10, real(0.0, 1.5)), "lowrangev": Attribute(0.2, real(0.0, 200.0)),
+                "count": Attribute(1.0, whole(1, 1e6)), "interval": Attribute(0.0, real(0.0, 1.0)),
+                "delay": Attribute(-1.0, delay), "delayfactor": Attribute(1.0, real(0.0, 1e3)),
                 "autozero": Attribute(2.0, choice(0, 1, 2)),
             },
             contents={
-                "filter": self._filter,
-                "rel": self._rel,
+                "filter": self._filter, "rel": self._rel,
                 **{kind: self._measuring(kind) for kind in FUNCTIONS},
                 **{f"overlapped{kind}": self._measuring(kind) for kind in FUNCTIONS},
             },
-        )
+        )  # fmt: skip
 
     def forget(self) -> None:
         """Restart the moving average."""
@@ -300,11 +289,9 @@ class Meter:
         yield aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
         return MeterSample(
             self._specimen.volts.read(flow.volts, measure["rangev"], nplc),
-            self._specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
-            status,
-            measure["rangev"],
+            self._specimen.amperes.read(flow.amperes, measure["rangei"], nplc), status, measure["rangev"],
             measure["rangei"],
-        )
+        )  # fmt: skip
 
     def _choose_ranges(self, volts: float, amperes: float) -> None:
         """Follow what is measured; a source that measures what it sources does so on the source range."""

@@ -87,23 +87,11 @@ def delay(value: object) -> float:
 class UnitSource:
     """Sources volts or amperes within limits; a sweep may control it temporarily.
 
-    Parameters
-    ----------
-    port : SourcePort or None
-        Port of the terminals; None when they are open.
-    catch_up : callable
-        Advances a running sweep before anything is changed or read.
-    aperture, sweep_limit : callable
-        The meter's integration time, s; current limit (A) while a sweep sources, 0 when ``source.limiti`` holds.
-    interlock : bool
-        Whether the interlock is closed, which the 200 V range needs.
-
-    Attributes
-    ----------
-    table : ScriptTable
-        ``smua.source``.
-    tripped : bool or None
-        Whether a limit stops it; None when that has to be evaluated.
+    `port`: port of the terminals; None when they are open.
+    `catch_up`: advances a running sweep before anything is changed or read.
+    `aperture`, `sweep_limit`: the meter's integration time, s; current limit (A) while a sweep sources, 0 when
+        ``source.limiti`` holds.
+    `interlock`: whether the interlock is closed, which the 200 V range needs.
     """
 
     def __init__(
@@ -116,8 +104,8 @@ class UnitSource:
         self._amperes = 0.0  # output of a current source, with its errors
         self._sweep_level: float | None = None  # while a sweep has the source
         self._sweep_range: float | None = None
-        self.tripped: bool | None = False
-        self.table = self._source_table()
+        self.tripped: bool | None = False  # whether a limit stops it; None when that has to be evaluated
+        self.table = self._source_table()  # ``smua.source``
 
     @property
     def wired(self) -> bool:

@@ -127,18 +127,12 @@ def _most_swing(device: PulseOutputs, channel: int) -> float:
 
 
 class WaveformMemory(ScpiDevice):
-    """The part of the instrument that stores arbitrary waveforms, and says how one is played.
+    """The part of the instrument that stores arbitrary waveforms, and says how one is played."""
 
-    Attributes
-    ----------
-    memory_size, shortest_waveform : int
-        Samples in one channel's memory, and in a waveform at least.
-    fastest, fastest_unfiltered : float
-        Samples a second, with a filter and without.
-    """
-
+    # memory_size, shortest_waveform: samples in one channel's memory, and in a waveform at least
     memory_size: ClassVar[int] = 1_000_000
     shortest_waveform: ClassVar[int] = 8
+    # fastest, fastest_unfiltered: samples a second, with a filter and without
     fastest: ClassVar[float] = 2.5e8
     fastest_unfiltered: ClassVar[float] = 6.25e7
 

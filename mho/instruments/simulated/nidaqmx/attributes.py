@@ -29,11 +29,9 @@ from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, refusal
 from mho.instruments.simulated.nidaqmx.tasks import Channel, SimulatedTask
 
 CHANNEL_TYPES = {
-    "ai": ChannelType.ANALOG_INPUT,
-    "ao": ChannelType.ANALOG_OUTPUT,
-    "di": ChannelType.DIGITAL_INPUT,
+    "ai": ChannelType.ANALOG_INPUT, "ao": ChannelType.ANALOG_OUTPUT, "di": ChannelType.DIGITAL_INPUT,
     "do": ChannelType.DIGITAL_OUTPUT,
-}
+}  # fmt: skip
 
 TASK: dict[int, Callable[[SimulatedTask], object]] = {
     0x1276: lambda task: task.name,

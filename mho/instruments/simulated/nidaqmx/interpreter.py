@@ -41,11 +41,9 @@ from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask
 MONITOR = re.compile(r"_(ao\d+)_vs_aognd", re.IGNORECASE)
 AI = re.compile(r"ai(\d+)", re.IGNORECASE)
 SPELLED = {
-    TerminalConfiguration.DIFF: "DAQmx_Val_Diff",
-    TerminalConfiguration.RSE: "DAQmx_Val_RSE",
-    TerminalConfiguration.NRSE: "DAQmx_Val_NRSE",
-    TerminalConfiguration.PSEUDO_DIFF: "DAQmx_Val_PseudoDiff",
-}
+    TerminalConfiguration.DIFF: "DAQmx_Val_Diff", TerminalConfiguration.RSE: "DAQmx_Val_RSE",
+    TerminalConfiguration.NRSE: "DAQmx_Val_NRSE", TerminalConfiguration.PSEUDO_DIFF: "DAQmx_Val_PseudoDiff",
+}  # fmt: skip
 
 
 def analogue_inputs(
@@ -95,13 +93,9 @@ def _terminals(
     used = allowed[0] if config is forms.DEFAULT else config
     if used not in allowed:
         raise refusal(
-            Code.INVALID_ATTRIBUTE_VALUE,
-            task,
-            Property="DAQmx_AI_TermCfg",
-            Requested_Value=SPELLED[used],
-            Possible_Values=", ".join(SPELLED[form] for form in allowed),
-            Channel_Name=name,
-        )
+            Code.INVALID_ATTRIBUTE_VALUE, task, Property="DAQmx_AI_TermCfg", Requested_Value=SPELLED[used],
+            Possible_Values=", ".join(SPELLED[form] for form in allowed), Channel_Name=name,
+        )  # fmt: skip
     return used, partner if used is forms.DIFF else ""
 
 
@@ -167,12 +161,10 @@ def _out_of_range(prop: str, value: float, scale: float, name: str, task: str) -
 Arguments = dict[str, Any]
 
 CODES = {
-    "reset": Code.RUNTIME_ABORTED_ROUTING,
-    "removal": Code.DEV_CANNOT_BE_ACCESSED,
+    "reset": Code.RUNTIME_ABORTED_ROUTING, "removal": Code.DEV_CANNOT_BE_ACCESSED,
     "overrun": Code.SAMPLES_NO_LONGER_AVAILABLE,
-    "underflow": Code.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES,
-    "reserved": Code.PAL_RESOURCE_RESERVED,
-}
+    "underflow": Code.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES, "reserved": Code.PAL_RESOURCE_RESERVED,
+}  # fmt: skip
 TIMED_OUT = {
     "read": Code.SAMPLES_NOT_YET_AVAILABLE,
     "write": Code.SAMPLES_CAN_NOT_YET_BE_WRITTEN,
@@ -503,12 +495,10 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         mode = AcquisitionType(sample_mode)
         if mode is AcquisitionType.HW_TIMED_SINGLE_POINT:  # not simulated; a USB device has none
             raise refusal(
-                Code.INVALID_ATTRIBUTE_VALUE,
-                found.name,
-                Property="DAQmx_SampQuant_SampMode",
+                Code.INVALID_ATTRIBUTE_VALUE, found.name, Property="DAQmx_SampQuant_SampMode",
                 Requested_Value="DAQmx_Val_HWTimedSinglePoint",
                 Possible_Values="DAQmx_Val_FiniteSamps, DAQmx_Val_ContSamps",
-            )
+            )  # fmt: skip
         found.timing.rate, found.timing.source = rate, source
         found.timing.mode, found.timing.samples = mode, samps_per_chan
 

@@ -118,36 +118,22 @@ OFFSET_ERROR = 20e-6  # sd over channels, of the full scale
 
 @dataclass(frozen=True)
 class Product:
-    """Properties of one NI product.
-
-    Attributes
-    ----------
-    input_noise : dict
-        Symmetric input ranges (full scale, V), each with its random noise (V rms).
-    single_rate, aggregate_rate : float
-        Conversions per second with one input channel, and summed over several.
-    simultaneous : bool
-        One ADC per channel; otherwise one ADC converts the channels in turn.
-    output_rates : tuple of (int, float)
-        Updates per second possible with up to so many channels.
-    settling : float
-        Time after an update (s) from which the output is settled.
-    ports : tuple of int
-        Digital lines of each port.
-    """
+    """Properties of one NI product."""
 
     name: str
     bus: BusType
+    # Symmetric input ranges (full scale, V), each with its random noise (V rms)
     input_noise: dict[float, float]
     input_count: int
+    # single_rate, aggregate_rate: conversions per second with one input channel, and summed over several
     single_rate: float
     aggregate_rate: float
-    simultaneous: bool
+    simultaneous: bool  # one ADC per channel; otherwise one ADC converts the channels in turn
     output_count: int
     output_range: float
-    output_rates: tuple[tuple[int, float], ...]
-    settling: float
-    ports: tuple[int, ...]
+    output_rates: tuple[tuple[int, float], ...]  # updates per second possible with up to so many channels
+    settling: float  # time after an update (s) from which the output is settled
+    ports: tuple[int, ...]  # digital lines of each port
 
     def output_rate(self, channels: int) -> float:
         """Return the fastest update rate (1/s) with `channels` outputs in one task."""
@@ -266,9 +252,7 @@ class DaqRack:
         unknown = sorted(set(devices.values()) - PRODUCTS.keys())
         if unknown:
             raise ValueError(f"no simulated NI product {unknown[0]!r}; there are {', '.join(PRODUCTS)}")
-        self.clock = clock
-        self.rng = rng
-        self.port = port
+        self.clock, self.rng, self.port = clock, rng, port
         self.devices = {
             name.lower(): DaqDevice(name, PRODUCTS[product], int(rng.integers(0x1D00000, 0x2200000)))
             for name, product in devices.items()
@@ -278,11 +262,9 @@ class DaqRack:
         self.inputs = self._terminals("ai", inputs)
         self.levels = np.zeros(len(self.outputs.names))
         self.lines: dict[str, bool] = {
-            f"{device.name}/port{port}/line{line}": False
-            for device in self.devices.values()
-            for port, width in enumerate(device.product.ports)
-            for line in range(width)
-        }
+            f"{device.name}/port{port}/line{line}": False for device in self.devices.values()
+            for port, width in enumerate(device.product.ports) for line in range(width)
+        }  # fmt: skip
         self.held: dict[str, int] = {}
         wired = np.flatnonzero(self.outputs.column >= 0)
         self._port_order = wired[np.argsort(self.outputs.column[wired])]

@@ -366,13 +366,9 @@ class SampleStreams:
             row, column = np.argwhere(beyond)[0]
             channel = task.channels[column]
             raise write_refusal(
-                Code.INVALID_AO_DATA_WRITE,
-                task.name,
-                Attempted_Value=samples[row, column],
-                Minimum_Value=channel.minimum,
-                Maximum_Value=channel.maximum,
-                Channel_Name=channel.name,
-            )
+                Code.INVALID_AO_DATA_WRITE, task.name, Attempted_Value=samples[row, column],
+                Minimum_Value=channel.minimum, Maximum_Value=channel.maximum, Channel_Name=channel.name,
+            )  # fmt: skip
 
     def _on_demand(self, task: SimulatedTask, auto_start: bool, act: Callable[[], object]) -> None:
         started = not task.running

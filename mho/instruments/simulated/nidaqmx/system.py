@@ -54,21 +54,13 @@ class DaqSystem:
 
     PFI lines of the same number are wired together on all devices; PXI devices also share trigger lines.
 
-    Parameters
-    ----------
-    devices : mapping
-        Product by device name, ``{"PXI1Slot2": "PXIe-6738", "Dev1": "USB-6363"}``; `PRODUCTS` lists them.
-    clock : VirtualClock
-        Advanced by every sample generated or acquired, and by every time out.
-    rng : numpy.random.Generator
-        Draws gain and offset errors of each channel, once, then the noise.
-    port : ConverterPort
-        What lies behind the terminals.
-    outputs, inputs : sequence of str
-        Physical channels in the order of the port's columns; ranges such as ``"Dev1/ai0:31"`` are allowed.
-        Inputs that are not listed are open and read 0 V.
-    faults : sequence
-        Looked at in every call of nidaqmx: each `DaqFault` in it may strike.
+    `devices`: product by device name, ``{"PXI1Slot2": "PXIe-6738", "Dev1": "USB-6363"}``; `PRODUCTS` lists them.
+    `clock`: advanced by every sample generated or acquired, and by every time out.
+    `rng`: draws gain and offset errors of each channel, once, then the noise.
+    `port`: what lies behind the terminals.
+    `outputs`, `inputs`: physical channels in the order of the port's columns; ranges such as ``"Dev1/ai0:31"`` are
+        allowed. Inputs that are not listed are open and read 0 V.
+    `faults`: looked at in every call of nidaqmx: each `DaqFault` in it may strike.
     """
 
     def __init__(

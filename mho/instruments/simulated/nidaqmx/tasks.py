@@ -74,9 +74,7 @@ class SimulatedTask:
     """One task of the interpreter; it starts, stops and reserves, but does not sample by itself."""
 
     def __init__(self, handle: int, name: str, rack: DaqRack) -> None:
-        self.handle = handle
-        self.name = name
-        self.rack = rack
+        self.handle, self.name, self.rack = handle, name, rack
         self.kind: Kind | None = None
         self.channels: list[Channel] = []
         self.timing = TaskTiming()
@@ -155,13 +153,10 @@ class SimulatedTask:
         # A part in a million of slack: periods are quotients of rates that are quotients themselves.
         if period > room * (1.0 + 1e-6) or period < fastest * (1.0 - 1e-6):
             raise refusal(
-                Code.SAMPLE_RATE_NUM_CHANS_CONVERT_PERIOD_COMBO,
-                self.name,
-                Sample_Rate=timing.rate,
-                Number_of_Channels=count,
-                Convert_Rate=1.0 / period if period > 0.0 else "none left",
+                Code.SAMPLE_RATE_NUM_CHANS_CONVERT_PERIOD_COMBO, self.name, Sample_Rate=timing.rate,
+                Number_of_Channels=count, Convert_Rate=1.0 / period if period > 0.0 else "none left",
                 Maximum_Convert_Rate=1.0 / fastest,
-            )
+            )  # fmt: skip
         return np.asarray(timing.delay + period * np.arange(count), dtype=np.float64)
 
     def verify(self) -> None:

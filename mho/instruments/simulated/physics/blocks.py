@@ -59,12 +59,9 @@ def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[
 def is_list(index: Index) -> bool:
     """Return whether a selection is cells of one column, by an array of their rows: what `stretches` splits."""
     return (
-        isinstance(index, tuple)
-        and len(index) == 2
-        and isinstance(index[0], np.ndarray)
-        and index[0].dtype != bool
-        and isinstance(index[1], int)
-    )
+        isinstance(index, tuple) and len(index) == 2 and isinstance(index[0], np.ndarray)
+        and index[0].dtype != bool and isinstance(index[1], int)
+    )  # fmt: skip
 
 
 def stretches(index: tuple[np.ndarray[Any, Any], int]) -> Iterator[tuple[Index, slice]]:

@@ -84,30 +84,19 @@ class _CachedBlock:
 
 
 class SimulatedChip:
-    """All arrays of a chip on one clock and one random generator, which must not be used elsewhere.
+    """All arrays of a chip on one clock and one random generator, which must not be used elsewhere."""
 
-    Attributes
-    ----------
-    stale : float
-        Share of a chip's age after which relaxation is evaluated anew.
-    on_noise : callable
-        Called with array, rows, columns and `BlockNoise` whenever the noise of a block was drawn; it must change nothing.
-    on_noise_of_blocks : callable
-        The same of many blocks drawn at once, (blocks, ...) each, with the generator that was given for them, or None.
-    """
-
-    stale = STALE
+    stale = STALE  # share of a chip's age after which relaxation is evaluated anew
 
     def __init__(
-        self,
-        arrays: tuple[ArrayGeometry, ...],
-        preset: CellPreset,
-        clock: VirtualClock,
+        self, arrays: tuple[ArrayGeometry, ...], preset: CellPreset, clock: VirtualClock,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._clock, self._rng = clock, rng
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
+        # Called with array, rows, columns and noise whenever the noise of a block was drawn; of many drawn at once,
+        # (blocks, ...) each, with the generator that was given for them, or None. They must change nothing.
         self.on_noise: Callable[[str, Integers, Integers, BlockNoise], None] = _drop
         self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
         self._blocks: dict[tuple[str, bytes, bytes], _CachedBlock] = {}
@@ -340,8 +329,8 @@ Slots = NDArray[np.int32]
 
 
 MANY = 1 << 19  # cells, from which some are drawn before they are used
+# Change of a block's conductances, relative to all of them, from which its wires are evaluated anew
 CHANGED = 0.02
-"""Change of a block's conductances, relative to all of them, from which its wires are evaluated anew."""
 
 
 @dataclass(frozen=True)
@@ -356,12 +345,9 @@ class SparseChip(SimulatedChip):
     stale = 0.05
 
     def __init__(
-        self,
-        arrays: tuple[ArrayGeometry, ...],
-        preset: CellPreset,
-        clock: VirtualClock,
+        self, arrays: tuple[ArrayGeometry, ...], preset: CellPreset, clock: VirtualClock,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
         self._drawn = 0  # cells with a number; of many, the population has some to spare

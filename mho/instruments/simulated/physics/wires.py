@@ -126,42 +126,26 @@ CHUNK = 1 << 21  # numbers held at once while columns are eliminated, 16 MiB
 
 @dataclass(frozen=True)
 class PortAdmittance:
-    """A block as a network between its row ends and its column ends, S.
+    """A block as a network between its row ends and its column ends, S."""
 
-    Attributes
-    ----------
-    row_row : (R, R) array
-        Current into row ends per volt at row ends, all column ends at 0 V.
-    transfer : (R, C) array
-        Current out of column ends per volt at row ends; by reciprocity also the other way round.
-    """
-
-    row_row: Floats
+    row_row: Floats  # (R, R): current into row ends per volt at row ends, all column ends at 0 V
+    # (R, C): current out of column ends per volt at row ends; by reciprocity also the other way round
     transfer: Floats
 
 
 @dataclass(frozen=True)
 class WiredBlock:
-    """Cells of a block in their order along the wires.
+    """Cells of a block in their order along the wires."""
 
-    Attributes
-    ----------
-    conductance : (R, C) array
-        S, rows and columns sorted by physical line.
-    row_order, column_order : (R,), (C,) arrays
-        Position of each sorted line in the caller's order.
-    bit_gaps, source_gaps : (C,), (R,) arrays
-        Cells of wire in front of each column on a bit line, of each row on a source line.
-    wire_resistance : float
-        Ohm between neighbouring cells.
-    """
-
-    conductance: Floats
+    conductance: Floats  # (R, C): S, rows and columns sorted by physical line
+    # row_order, column_order: (R,), (C,): position of each sorted line in the caller's order
     row_order: Integers
     column_order: Integers
+    # bit_gaps, source_gaps: (C,), (R,): cells of wire in front of each column on a bit line, of each row on a source
+    # line
     bit_gaps: Floats
     source_gaps: Floats
-    wire_resistance: float
+    wire_resistance: float  # ohm between neighbouring cells
 
     @classmethod
     def from_lines(
@@ -169,11 +153,8 @@ class WiredBlock:
     ) -> WiredBlock:
         """Create from cells (R, C), S, and the physical numbers of their lines, in any order.
 
-        Raises
-        ------
-        BenchError
-            A conductance that is negative or not finite, a line number that is negative or used twice,
-            shapes that do not match, or a wire resistance that is negative or not finite.
+        `BenchError` for a conductance that is negative or not finite, a line number that is negative or used twice,
+        shapes that do not match, or a wire resistance that is negative or not finite.
         """
         g = np.asarray(conductance, np.float64)
         row_numbers, column_numbers = np.asarray(rows), np.asarray(columns)
@@ -198,13 +179,9 @@ class WiredBlock:
     def transposed(self) -> WiredBlock:
         """Return the same network with rows and columns exchanged."""
         return WiredBlock(
-            np.ascontiguousarray(self.conductance.T),
-            self.column_order,
-            self.row_order,
-            self.source_gaps,
-            self.bit_gaps,
-            self.wire_resistance,
-        )
+            np.ascontiguousarray(self.conductance.T), self.column_order, self.row_order, self.source_gaps,
+            self.bit_gaps, self.wire_resistance,
+        )  # fmt: skip
 
     def as_asked(self, cells: Floats) -> Floats:
         """Reorder (R, C) values per cell from the order of the wires to the caller's order."""

@@ -64,9 +64,7 @@ class ScpiDevice:
     _language: ClassVar[Language]
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
-        self.clock = clock
-        self.rng = rng
-        self.serial = serial
+        self.clock, self.rng, self.serial = clock, rng, serial
         self.status = StatusModel(self.error_capacity)
         self.stream = False
         self._input = b""

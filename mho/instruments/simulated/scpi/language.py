@@ -225,8 +225,8 @@ class HeaderTree:
 
 T = TypeVar("T")
 
+# Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``
 FUNCTION = "<function>"
-"""Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``."""
 
 
 def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -244,8 +244,7 @@ class SettingBase(Generic[T]):
     """A value that a command sets, its query returns and ``*RST`` restores."""
 
     def __init__(self, header: str, parameter: CommandParameter[T]) -> None:
-        self.header = header
-        self.parameter = parameter
+        self.header, self.parameter = header, parameter
         self.checks: tuple[str, ...] = ()
         self.changes: tuple[str, ...] = ()
 
@@ -437,8 +436,8 @@ class FunctionSetting(SettingOfEach[T]):
 KNOWN_MESSAGES = 4096  # messages that are known as they come
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+# A parameter, or one for each function of a header
 Declared = CommandParameter[Any] | Mapping[str, CommandParameter[Any]]
-"""A parameter, or one for each function of a header."""
 
 
 class _Leaf(NamedTuple):
@@ -571,7 +570,8 @@ class Language:
                     for header, given, parameter in member.forms:
                         asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
                         tree.add(header, False, _Leaf(member.storing(), (*given, parameter)))
-                        tree.add(header, True, _Leaf(_getter(member, parameter), (*given, *asked)))
+                        answer = member.recall if asked else member.answering(parameter)
+                        tree.add(header, True, _Leaf(answer, (*given, *asked)))
                 else:
                     for header, asks, parameters in getattr(member, "scpi_headers", ()):
                         # As the class has it: an override need not declare the header again.
@@ -618,7 +618,3 @@ class Language:
             return _bind(leaf, suffixes, unit.parameters), path
         except ScpiError as error:
             return _refuse(error), path
-
-
-def _getter(setting: SettingBase[Any], parameter: CommandParameter[Any]) -> Callable[..., str]:
-    return setting.recall if isinstance(parameter, Numeric) else setting.answering(parameter)

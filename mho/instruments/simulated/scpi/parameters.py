@@ -16,9 +16,8 @@ from typing import Any, Generic, TypeVar
 from mho.instruments.simulated.scpi.status import ScpiError
 
 T = TypeVar("T")
+# A fixed limit, or a function of the device (and of the header's suffixes) that returns it
 Limit = float | Callable[..., float]
-"""A fixed limit, or a function of the device (and of the header's suffixes) that returns it."""
-
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[Ee]\s*[+-]?\d+)?)\s*([A-Za-z%]\w*)?")
 _RADIX = {"H": 16, "Q": 8, "B": 2}
 # IEEE 488.2-1992 table 7-2; "M" is mega for hertz and ohms only
@@ -49,27 +48,13 @@ def multiplier(suffix: str, unit: str) -> float:
 
 
 class CommandParameter(Generic[T]):
-    """One parameter of a command.
+    """One parameter of a command."""
 
-    Attributes
-    ----------
-    default : T
-        Value after ``*RST``, and when omitted.
-    required : bool
-        Whether omitting it is error -109.
-    repeated : bool
-        Whether it takes all remaining values; the handler then receives a list.
-    depends : bool
-        Whether `resolve` has to be called each time.
-    given : bool
-        Whether it comes from the header, not from the text of the message.
-    """
-
-    default: T
-    required: bool = True
-    repeated: bool = False
-    depends: bool = False
-    given: bool = False
+    default: T  # value after ``*RST``, and when omitted
+    required: bool = True  # whether omitting it is error -109
+    repeated: bool = False  # whether it takes all remaining values; the handler then receives a list
+    depends: bool = False  # whether `resolve` has to be called each time
+    given: bool = False  # whether it comes from the header, not from the text of the message
 
     def parse(self, text: str) -> Any:
         """Parse the parameter as far as possible from the text alone; raises `ScpiError`."""
@@ -106,25 +91,15 @@ _KEYWORDS = {
 
 @dataclass(frozen=True)
 class Numeric(CommandParameter[float]):
-    """A number with an optional unit, ``MIN``, ``MAX`` and ``DEF``.
+    """A number with an optional unit, ``MIN``, ``MAX`` and ``DEF``."""
 
-    Attributes
-    ----------
-    default, minimum, maximum : float, or function of the device and the suffixes
-        Beyond the limits is -222, and the setting keeps its old value.
-    unit : str
-        SI unit that may follow the number, with or without multiplier (``200mV``).
-    integer : bool
-        Whether it is rounded to an integer and replied as one.
-    names : mapping
-        Names for particular numbers, e.g. ``{"INFinity": 9.9e37}``; they are allowed beyond the limits.
-    """
-
+    # default, minimum, maximum: beyond the limits is -222, and the setting keeps its old value
     default: float = 0.0
     minimum: Limit = -math.inf
     maximum: Limit = math.inf
-    unit: str = ""
-    integer: bool = False
+    unit: str = ""  # SI unit that may follow the number, with or without multiplier (``200mV``)
+    integer: bool = False  # whether it is rounded to an integer and replied as one
+    # Names for particular numbers, e.g. ``{"INFinity": 9.9e37}``; they are allowed beyond the limits.
     names: Mapping[str, float] = field(default_factory=dict)
     required: bool = True
     repeated: bool = False
@@ -224,20 +199,13 @@ class Boolean(CommandParameter[bool]):
 
 @dataclass(frozen=True)
 class Choice(CommandParameter[str]):
-    """One of several mnemonics; the value and the reply are its short form.
-
-    Attributes
-    ----------
-    options : tuple of str
-        As in the manual, e.g. ``("VOLTage", "CURRent[:DC]")``: upper case is the short form. A part in
-        brackets may be left out by the sender and belongs to the value.
-    quoted : bool
-        Whether it travels as a string: ``"CURR:DC"``.
-    """
+    """One of several mnemonics; the value and the reply are its short form."""
 
     default: str
+    # As in the manual, e.g. ``("VOLTage", "CURRent[:DC]")``: upper case is the short form. A part in brackets may be
+    # left out by the sender and belongs to the value.
     options: tuple[str, ...]
-    quoted: bool = False
+    quoted: bool = False  # whether it travels as a string: ``"CURR:DC"``
     required: bool = True
     repeated: bool = False
     _values: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)

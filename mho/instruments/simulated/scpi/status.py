@@ -32,8 +32,7 @@ class ScpiError(Exception):
 
     def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
+        self.code, self.detail = code, detail
 
 
 class QueuedError(NamedTuple):

@@ -17,15 +17,7 @@ from typing import Any
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.status import EventRegister, StatusModel
 from mho.instruments.simulated.tsp.lua import Opaque
-from mho.instruments.simulated.tsp.tables import (
-    ILLEGAL,
-    Attribute,
-    ScriptTable,
-    TspError,
-    flag,
-    real,
-    whole,
-)
+from mho.instruments.simulated.tsp.tables import ILLEGAL, Attribute, ScriptTable, TspError, flag, real, whole
 
 QUEUE_SIZE = 100
 RECOVERABLE, NO_SEVERITY = 20, 0
@@ -60,12 +52,9 @@ class ErrorQueue(ScriptTable):
     def __init__(self, status: StatusModel) -> None:
         self._status = status
         super().__init__(
-            contents={"next": self._next, "clear": self._clear},
+            contents={"next": self._next, "clear": lambda: status.errors.clear()},
             readings={"count": lambda: len(status.errors)},
         )
-
-    def _clear(self) -> None:
-        self._status.errors.clear()
 
     def _next(self) -> tuple[float, str, float, float]:
         if not self._status.errors:
@@ -82,21 +71,16 @@ class StatusTable(ScriptTable):
     """
 
     def __init__(
-        self,
-        status: StatusModel,
-        output_waits: Callable[[], bool],
-        sweeping: Callable[[], int],
+        self, status: StatusModel, output_waits: Callable[[], bool], sweeping: Callable[[], int],
         limited: Callable[[str], int],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._status = status
         operation = _register(
-            status.operation,
-            _OPERATION,
-            condition=lambda: SWEEPING if sweeping() else 0,
+            status.operation, _OPERATION, condition=lambda: SWEEPING if sweeping() else 0,
             sweeping=_register(EventRegister(), {"SMUA": 2, "SMUB": 4}, condition=sweeping),
             measuring=_register(EventRegister(), {"SMUA": 2, "SMUB": 4}, condition=sweeping),
             user=_register(EventRegister(), {}),
-        )
+        )  # fmt: skip
         super().__init__(
             {
                 "request_enable": Attribute(0.0, whole(0, 255), self._set_service_enable),
@@ -105,24 +89,20 @@ class StatusTable(ScriptTable):
             contents={
                 **_BYTE,
                 "standard": ScriptTable(
-                    {"enable": Attribute(0.0, whole(0, 255), self._set_event_enable)},
-                    contents=_STANDARD,
+                    {"enable": Attribute(0.0, whole(0, 255), self._set_event_enable)}, contents=_STANDARD,
                     readings={"event": status.take_events, "condition": lambda: status.events},
                 ),
-                "operation": operation,
-                "questionable": _register(status.questionable, {}),
+                "operation": operation, "questionable": _register(status.questionable, {}),
                 "measurement": _register(
-                    EventRegister(),
-                    {},
+                    EventRegister(), {},
                     instrument=_register(
                         EventRegister(), {}, smua=_limits("smua", limited), smub=_limits("smub", limited)
                     ),
                 ),
-                "system": _register(EventRegister(), {}),
-                "reset": self._reset,
+                "system": _register(EventRegister(), {}), "reset": self._reset,
             },
             readings={"condition": lambda: status.byte(output_waits())},
-        )
+        )  # fmt: skip
 
     def _set_service_enable(self, mask: float) -> None:
         self._status.service_enable = int(mask) & ~64
@@ -146,12 +126,9 @@ def _limits(name: str, limited: Callable[[str], int]) -> ScriptTable:
 
 
 def _register(
-    register: EventRegister,
-    constants: Mapping[str, int],
-    *,
-    condition: Callable[[], int] | None = None,
+    register: EventRegister, constants: Mapping[str, int], *, condition: Callable[[], int] | None = None,
     **inner: ScriptTable,
-) -> ScriptTable:
+) -> ScriptTable:  # fmt: skip
     """Show an event register as scripts see it."""
 
     def enable(mask: float) -> None:
@@ -176,8 +153,7 @@ class Detector:
     """Latches one event of the number `stimulus`, for a piece of work or for ``wait()``."""
 
     def __init__(self, events: Events) -> None:
-        self._events = events
-        self._stimulus = NO_EVENT
+        self._events, self._stimulus = events, NO_EVENT
         self.latched = self.overrun = False
         self.waiting: Work | None = None
         self.notify: Callable[[], None] | None = None
@@ -336,8 +312,7 @@ class Timer(ScriptTable):
     """``trigger.timer[n]``: events a delay after its stimulus, once or several times."""
 
     def __init__(self, events: Events, spend: Callable[[], None]) -> None:
-        self._events = events
-        self._spend = spend
+        self._events, self._spend = events, spend
         self._event = events.number()
         self._start, self._end = Detector(events), Detector(events)
         self._start.notify = self._started
@@ -346,20 +321,15 @@ class Timer(ScriptTable):
         super().__init__(
             {
                 "delay": Attribute(10e-6, real(5e-7, 1e5), self._delay_changed),
-                "count": Attribute(1.0, whole(0, 1048575)),
-                "passthrough": Attribute(False, flag),
-                "stimulus": stimulus(self._start),
-                "delaylist": Attribute(None, self._delay_list),
+                "count": Attribute(1.0, whole(0, 1048575)), "passthrough": Attribute(False, flag),
+                "stimulus": stimulus(self._start), "delaylist": Attribute(None, self._delay_list),
             },
             contents={
-                "EVENT_ID": self._event,
-                "clear": self._end.clear,
-                "reset": self.restore,
-                "set": lambda: None,
+                "EVENT_ID": self._event, "clear": self._end.clear, "reset": self.restore, "set": lambda: None,
                 "wait": lambda seconds: wait(events, self._end, seconds),
             },
             readings={"overrun": lambda: self._start.overrun},
-        )
+        )  # fmt: skip
         self._end.stimulus = self._event
 
     def restore(self) -> None:
@@ -409,14 +379,11 @@ class Blender(ScriptTable):
         super().__init__(
             {"orenable": Attribute(False, flag)},
             contents={
-                "EVENT_ID": self._event,
-                "stimulus": _Stimuli(self._inputs),
-                "clear": self._end.clear,
-                "reset": self.restore,
-                "wait": lambda seconds: wait(events, self._end, seconds),
+                "EVENT_ID": self._event, "stimulus": _Stimuli(self._inputs), "clear": self._end.clear,
+                "reset": self.restore, "wait": lambda seconds: wait(events, self._end, seconds),
             },
             readings={"overrun": lambda: self._end.overrun},
-        )
+        )  # fmt: skip
         self._end.stimulus = self._event
 
     def restore(self) -> None:
@@ -455,14 +422,11 @@ class Trigger(ScriptTable):
         self._blenders = [Blender(events) for _ in range(BLENDERS)]
         super().__init__(
             contents={
-                "EVENT_ID": self._event,
-                "timer": self._timers,
-                "blender": self._blenders,
-                "generator": [_generator(events) for _ in range(GENERATORS)],
-                "clear": self._bus.clear,
+                "EVENT_ID": self._event, "timer": self._timers, "blender": self._blenders,
+                "generator": [_generator(events) for _ in range(GENERATORS)], "clear": self._bus.clear,
                 "wait": lambda seconds: wait(events, self._bus, seconds),
             }
-        )
+        )  # fmt: skip
 
     def restore(self) -> None:
         """Return timers and blenders to their defaults."""

@@ -69,26 +69,19 @@ class TspLibrary:
         self._started = 0.0
         self.node = ScriptTable(
             {
-                "prompts": Attribute(0.0, choice(0, 1)),
-                "prompts4882": Attribute(1.0, choice(0, 1)),
+                "prompts": Attribute(0.0, choice(0, 1)), "prompts4882": Attribute(1.0, choice(0, 1)),
                 "showerrors": Attribute(0.0, choice(0, 1)),
                 "linefreq": Attribute(LINE_FREQUENCY, choice(50, 60)),
                 "autolinefreq": Attribute(True, lambda value: bool(value)),
-                "description": Attribute("", text),
-                "password": Attribute("", text),
+                "description": Attribute("", text), "password": Attribute("", text),
             },
             contents={
-                "model": device.model,
-                "serialno": device.serial,
-                "revision": device.firmware,
-                "reset": self._reset,
-                "PASS": 1.0,
+                "model": device.model, "serialno": device.serial, "revision": device.firmware,
+                "reset": lambda: device.reset(), "PASS": 1.0,
             },
-        )
+        )  # fmt: skip
         self.tables: dict[str, Any] = {
-            "localnode": self.node,
-            "node": [self.node],
-            "display": _display(),
+            "localnode": self.node, "node": [self.node], "display": _display(),
             "beeper": InertTable({"ON": 1.0, "OFF": 0.0, "enable": 1.0}, ("beep",)),
             "bit": ScriptTable(contents=_bits()),
             "timer": ScriptTable(
@@ -97,16 +90,9 @@ class TspLibrary:
             "os": ScriptTable(
                 contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}
             ),
-            "delay": self._delay,
-            "waitcomplete": self._wait_complete,
-            "opc": self._operation_complete,
-            "reset": self._reset,
-            "printnumber": self._print_numbers,
-            "printbuffer": self._print_buffers,
-        }
-
-    def _reset(self) -> None:
-        self._device.reset()
+            "delay": self._delay, "waitcomplete": self._wait_complete, "opc": self._operation_complete,
+            "reset": lambda: device.reset(), "printnumber": self._print_numbers, "printbuffer": self._print_buffers,
+        }  # fmt: skip
 
     def _restart(self) -> None:
         self._started = self._device.clock.now
@@ -205,9 +191,7 @@ class TspDevice:
     firmware: ClassVar[str] = "3.2.2"
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
-        self.clock = clock
-        self.rng = rng
-        self.serial = serial
+        self.clock, self.rng, self.serial = clock, rng, serial
         self.status = StatusModel(QUEUE_SIZE, events=POWER_ON)
         self.stream = False
         self.format = Format(self._set_precision)
@@ -215,12 +199,10 @@ class TspDevice:
         self.triggers = Trigger(self.events, self.spend)
         self.library = TspLibrary(self)
         self.tables: dict[str, Any] = {
-            "format": self.format,
-            "errorqueue": ErrorQueue(self.status),
+            "format": self.format, "errorqueue": ErrorQueue(self.status),
             "status": StatusTable(self.status, lambda: bool(self._output), self.sweeping, self.limited),
-            "trigger": self.triggers,
-            **self.library.tables,
-        }
+            "trigger": self.triggers, **self.library.tables,
+        }  # fmt: skip
         self._input = b""
         self._output: deque[bytes] = deque()
         self._waiting = 0  # bytes in the output queue
@@ -443,18 +425,11 @@ class TspDevice:
 
 _TAKE_MASKS = (TspDevice._set_event_enable, TspDevice._set_service_enable)
 _HANDLERS: dict[str, Any] = {
-    "*IDN?": TspDevice._identify,
-    "*RST": TspDevice._reset,
-    "*CLS": lambda device: device.status.clear(),
-    "*ESE": TspDevice._set_event_enable,
-    "*ESE?": lambda device: str(device.status.event_enable),
-    "*ESR?": lambda device: str(device.status.take_events()),
-    "*SRE": TspDevice._set_service_enable,
+    "*IDN?": TspDevice._identify, "*RST": TspDevice._reset, "*CLS": lambda device: device.status.clear(),
+    "*ESE": TspDevice._set_event_enable, "*ESE?": lambda device: str(device.status.event_enable),
+    "*ESR?": lambda device: str(device.status.take_events()), "*SRE": TspDevice._set_service_enable,
     "*SRE?": lambda device: str(device.status.service_enable),
-    "*STB?": lambda device: str(device.status.byte(bool(device._output))),
-    "*OPC": TspDevice._complete,
-    "*OPC?": TspDevice._is_complete,
-    "*WAI": TspDevice._wait,
-    "*TRG": TspDevice._bus_trigger,
+    "*STB?": lambda device: str(device.status.byte(bool(device._output))), "*OPC": TspDevice._complete,
+    "*OPC?": TspDevice._is_complete, "*WAI": TspDevice._wait, "*TRG": TspDevice._bus_trigger,
     "*TST?": lambda device: "0",
-}
+}  # fmt: skip

@@ -24,8 +24,7 @@ class TspError(Exception):
 
     def __init__(self, code: int, text: str = "") -> None:
         super().__init__(code, text)
-        self.code = code
-        self.text = text
+        self.code, self.text = code, text
 
 
 Check = Callable[[Any], Any]

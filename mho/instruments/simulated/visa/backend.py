@@ -26,8 +26,8 @@ from mho.instruments.simulated.visa.sessions import VisaResource, VisaSession, c
 
 PACKAGED_BENCH = "simulated"
 
+# Builds the rack of a bench file from its name, "" for the packaged simulated bench
 Build = Callable[[str], Rack]
-"""Builds the rack of a bench file from its name, "" for the packaged simulated bench."""
 
 
 # PyVISA identifies a library by its path only, with a weak reference: the racks by path, and the libraries
@@ -250,12 +250,10 @@ class MhoVisaLibrary(VisaLibraryBase):
         occurrence = Occurrence(
             EventType.io_completion,
             {
-                EventAttribute.status: status,
-                EventAttribute.job_id: job,
-                EventAttribute.return_count: len(data),
-                EventAttribute.operation_name: "viReadAsync",
+                EventAttribute.status: status, EventAttribute.job_id: job,
+                EventAttribute.return_count: len(data), EventAttribute.operation_name: "viReadAsync",
             },
-        )
+        )  # fmt: skip
         if EventType.io_completion in reading.events:
             reading.completions.append(occurrence)
         if EventType.io_completion in reading.handled:
@@ -337,12 +335,10 @@ class MhoVisaLibrary(VisaLibraryBase):
         return rname.filter([line.name for line in self._lines.values()], query)
 
     def open(
-        self,
-        session: VISARMSession,
-        resource_name: str,
+        self, session: VISARMSession, resource_name: str,
         access_mode: constants.AccessModes = constants.AccessModes.no_lock,
         open_timeout: int | None = constants.VI_TMO_IMMEDIATE,
-    ) -> tuple[VISASession, StatusCode]:
+    ) -> tuple[VISASession, StatusCode]:  # fmt: skip
         """Open a session, and lock the resource if asked to."""
         try:
             line = self._lines.get(canonical(resource_name))
@@ -487,11 +483,9 @@ class MhoVisaLibrary(VisaLibraryBase):
         """Discard what has been received and not read; writes are never buffered."""
         flushing = self._enter(session)
         discarding = (
-            BufferOperation.discard_read_buffer
-            | BufferOperation.discard_read_buffer_no_io
-            | BufferOperation.discard_receive_buffer
-            | BufferOperation.discard_receive_buffer2
-        )
+            BufferOperation.discard_read_buffer | BufferOperation.discard_read_buffer_no_io
+            | BufferOperation.discard_receive_buffer | BufferOperation.discard_receive_buffer2
+        )  # fmt: skip
         if mask & discarding:
             flushing.buffer = b""
             if flushing.is_stream:

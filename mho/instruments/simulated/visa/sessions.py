@@ -19,19 +19,15 @@ _shared_keys = count(1)
 _BUFFER_SIZE = 4096
 # Attributes without a default in PyVISA: a serial cable with all its wires, and unused buffers.
 _WIRES: dict[str, Any] = {
-    "VI_ATTR_ASRL_WIRE_MODE": constants.WireMode.rs232_dte,
-    "VI_ATTR_ASRL_CONNECTED": True,
+    "VI_ATTR_ASRL_WIRE_MODE": constants.WireMode.rs232_dte, "VI_ATTR_ASRL_CONNECTED": True,
     **{
         f"VI_ATTR_ASRL_{line}_STATE": constants.LineState.asserted
         for line in ("RTS", "CTS", "DTR", "DSR", "DCD")
     },
-    "VI_ATTR_ASRL_RI_STATE": constants.LineState.unasserted,
-    "VI_ATTR_RD_BUF_SIZE": _BUFFER_SIZE,
-    "VI_ATTR_WR_BUF_SIZE": _BUFFER_SIZE,
-    "VI_ATTR_USB_MAX_INTR_SIZE": 64,
-    "VI_ATTR_TCPIP_HISLIP_OVERLAP_EN": False,
-    "VI_ATTR_TCPIP_HISLIP_VERSION": 0,
-}
+    "VI_ATTR_ASRL_RI_STATE": constants.LineState.unasserted, "VI_ATTR_RD_BUF_SIZE": _BUFFER_SIZE,
+    "VI_ATTR_WR_BUF_SIZE": _BUFFER_SIZE, "VI_ATTR_USB_MAX_INTR_SIZE": 64,
+    "VI_ATTR_TCPIP_HISLIP_OVERLAP_EN": False, "VI_ATTR_TCPIP_HISLIP_VERSION": 0,
+}  # fmt: skip
 
 
 def canonical(resource_name: str) -> str:

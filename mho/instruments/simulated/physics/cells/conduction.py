@@ -125,18 +125,12 @@ _STRETCH = _FITTED @ (_NODES[:, None] * (chebyshev.chebvander(_NODES, DEGREE - 1
 
 @dataclass(frozen=True)
 class ExcessCurrents:
-    """The currents of a block's cells beyond I = G V, summed over the lines that drive them.
+    """The currents of a block's cells beyond I = G V, summed over the lines that drive them."""
 
-    Attributes
-    ----------
-    coefficients : (..., DEGREE + 1, inputs, outputs) array
-        Of each cell's current, A, by Chebyshev polynomials in the voltage over `reach`.
-    reach : float
-        Largest voltage, V; the excess stays the same beyond.
-    """
-
+    # (..., DEGREE + 1, inputs, outputs): of each cell's current, A, by Chebyshev polynomials in the voltage over
+    # `reach`
     coefficients: Floats
-    reach: float
+    reach: float  # largest voltage, V; the excess stays the same beyond
 
     def __add__(self, other: ExcessCurrents) -> ExcessCurrents:
         """Return those of two blocks between the same lines, over the same voltages."""
@@ -169,16 +163,10 @@ def excess_currents(
     Of a cell's voltage the wires leave the share s = T / G, and of a current at the cell as much reaches the end of the
     line: T v + s e(s v), with e at s v to first order in 1 - s.
 
-    Parameters
-    ----------
-    cells, transfer : (..., inputs, outputs) arrays
-        G, and T between the lines' ends, S; 0 for no cell.
-    gate, line
-        As for `cell_current`.
-    reach : float
-        Largest voltage on an input, V.
-    drive : float
-        Volts on a line per volt on its input: -1 behind an inverter.
+    `cells`, `transfer` (..., inputs, outputs): G, and T between the lines' ends, S; 0 for no cell.
+    `gate`, `line`: as for `cell_current`.
+    `reach`: largest voltage on an input, V.
+    `drive`: volts on a line per volt on its input: -1 behind an inverter.
     """
     if preset.nonlinearity == 0.0:
         return None

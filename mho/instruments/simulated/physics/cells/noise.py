@@ -434,14 +434,13 @@ class ReadNoise:
         """Append the cells of `lots`."""
         if any(isinstance(part, TelegraphNoise) for noise in (self, *lots) for part in noise._parts):
             for noise in (self, *lots):
-                noise._with_traps()
+                if not any(isinstance(part, TelegraphNoise) for part in noise._parts):
+                    noise._parts.append(
+                        TelegraphNoise(np.zeros(noise._shape, bool), noise._preset, noise._rng)
+                    )
         for number, part in enumerate(self._parts):
             part.extend([lot._parts[number] for lot in lots])  # type: ignore[misc]
         self._shape = (self._shape[0] + sum(lot._shape[0] for lot in lots), self._shape[1])
-
-    def _with_traps(self) -> None:
-        if not any(isinstance(part, TelegraphNoise) for part in self._parts):
-            self._parts.append(TelegraphNoise(np.zeros(self._shape, bool), self._preset, self._rng))
 
     def taken(self, rows: Rows, rng: np.random.Generator, apart: float) -> Self:
         """Return the noise of the cells of some rows, as `CellArray.taken`."""

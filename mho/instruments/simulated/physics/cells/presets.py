@@ -271,8 +271,8 @@ CELL_PRESETS: dict[str, CellPreset] = {
 
 
 SUFFIX = ".toml"
+# Unit of each parameter by name
 NUMBERS = {parameter.name: parameter.metadata["unit"] for parameter in parameters()}
-"""Unit of each parameter by name."""
 
 
 class PresetChecks(StrictModel):

@@ -202,16 +202,11 @@ def continued(
     moves a cell by the share `relaxation_renewal` of its conductance starts it anew, a smaller one with a chance in
     proportion: many small pulses do so as often as one large one, however a held level is cut into steps.
 
-    Parameters
-    ----------
-    aged : callable
-        Conductance now (S) of cells by what they were programmed to (S), what they drew, and since when they relax (s).
-    changed : array of bool
-        Cells that the pulse moves at all; what is returned of others is of no use.
-    before : array
-        Conductance (S) before the pulse.
-    past, fresh
-        These three as they are, and after a start anew, now.
+    `aged`: conductance now (S) of cells by what they were programmed to (S), what they drew, and since when they
+        relax (s).
+    `changed`: cells that the pulse moves at all; what is returned of others is of no use.
+    `before`: conductance (S) before the pulse.
+    `past`, `fresh`: these three as they are, and after a start anew, now.
     """
     after, number, now = fresh
     chance = rng.random(np.shape(before) or None, np.float32)

@@ -23,24 +23,14 @@ class Converter:
 
     The integral nonlinearity INL(code) is a random walk of the code widths' errors (DNL) and a smooth bow, both tied to
     zero at both ends of the range as data sheets define it.
-
-    Attributes
-    ----------
-    bits : int
-        Resolution, 1 to 16.
-    low, high : float
-        Voltages of the first and the last code, V.
-    inl : (2**bits,) array
-        Deviation of each code's level from the straight line, in codes.
-    noise : float
-        Standard deviation of a sample, before it is digitised, V.
     """
 
-    bits: int
+    bits: int  # resolution, 1 to 16
+    # low, high: voltages of the first and the last code, V
     low: float
     high: float
-    inl: Floats
-    noise: float = 0.0
+    inl: Floats  # (2**bits,): deviation of each code's level from the straight line, in codes
+    noise: float = 0.0  # standard deviation of a sample, before it is digitised, V
 
     @classmethod
     def ideal(cls, bits: int, low: float, high: float) -> Converter:
@@ -145,76 +135,42 @@ Corner = Literal["slow", "typical", "fast"]
 
 @dataclass(frozen=True)
 class Variation:
-    """How one type of amplifier varies with process, temperature and supply; without it, it does not.
+    """How one type of amplifier varies with process, temperature and supply; without it, it does not."""
 
-    Attributes
-    ----------
-    spread : float
-        Share by which a slow or a fast specimen's bandwidth, second pole and slew rate deviate.
-    least_gain, largest_bias : float
-        Open-loop gain, and input bias current (A), of a slow specimen; 0 for those of the typical one.
-    per_kelvin, per_volt : float
-        Change of bandwidth, second pole and slew rate with temperature, 1/K; their loss a volt of either supply below 5 V.
-    offset_drift : float
-        Standard deviation of the offset's drift, V/K.
-    bias_doubling : float
-        Temperature by which the bias current doubles, K; infinite where it does not.
-    supplies : (float, float)
-        Least and largest voltage of either supply, V.
-    """
-
+    # Share by which a slow or a fast specimen's bandwidth, second pole and slew rate deviate
     spread: float = 0.0
-    least_gain: float = 0.0
-    largest_bias: float = 0.0
-    per_kelvin: float = 0.0
-    offset_drift: float = 0.0
+    least_gain: float = 0.0  # open-loop gain of a slow specimen; 0 for that of the typical one
+    largest_bias: float = 0.0  # the same for the input bias current, A
+    per_kelvin: float = 0.0  # change of bandwidth, second pole and slew rate with temperature, 1/K
+    offset_drift: float = 0.0  # standard deviation of the offset's drift, V/K
+    # Temperature by which the bias current doubles, K; infinite where it does not
     bias_doubling: float = np.inf
-    per_volt: float = 0.0
-    supplies: tuple[float, float] = (0.5, 20.0)
+    per_volt: float = 0.0  # loss of the same a volt of either supply below 5 V
+    supplies: tuple[float, float] = (0.5, 20.0)  # least and largest voltage of either supply, V
 
 
 @dataclass(frozen=True)
 class AmplifierPreset:
-    """One type of operational amplifier.
-
-    Attributes
-    ----------
-    offset, offset_shift : float
-        Standard deviation of the input offset, V: a third of the data sheet's maximum; of what temperature has added to it.
-    gain : float
-        Open-loop gain at DC.
-    noise : float
-        Input voltage noise, V/rtHz.
-    bandwidth, second_pole : float
-        Gain-bandwidth product, and second pole of the open loop (the data sheet's phase margin at unity gain), Hz.
-    slew : float
-        V/s.
-    bias_current, output_current : float
-        Input bias current, and largest current of the output, A.
-    row_capacitance : float
-        C_in of a row in INV: the amplifier's input, pad and board, F.
-    feedback_capacitance : float
-        C_f from the amplifier's output to its own row in INV, F: see `compensation`.
-    swing : float
-        Largest output voltage, V: the supply less what the output stage needs.
-    variation : Variation
-        What `at` makes of it.
-    """
+    """One type of operational amplifier."""
 
     name: str
-    offset: float
-    gain: float
-    noise: float
+    offset: float  # standard deviation of the input offset, V: a third of the data sheet's maximum
+    gain: float  # open-loop gain at DC
+    noise: float  # input voltage noise, V/rtHz
+    # bandwidth, second_pole: gain-bandwidth product, and second pole of the open loop (the data sheet's phase margin
+    # at unity gain), Hz
     bandwidth: float
     second_pole: float
-    slew: float
+    slew: float  # V/s
+    # bias_current, output_current: input bias current, and largest current of the output, A
     bias_current: float
-    row_capacitance: float
+    row_capacitance: float  # C_in of a row in INV: the amplifier's input, pad and board, F
+    # C_f from the amplifier's output to its own row in INV, F: see `compensation`
     feedback_capacitance: float = 0.0
     output_current: float = np.inf
-    swing: float = SUPPLY
-    offset_shift: float = 0.0
-    variation: Variation = Variation()
+    swing: float = SUPPLY  # largest output voltage, V: the supply less what the output stage needs
+    offset_shift: float = 0.0  # the same of what temperature has added, V
+    variation: Variation = Variation()  # what `at` makes of it
 
     def at(
         self, corner: Corner = "typical", temperature: float = ROOM, supply: float = SUPPLY
@@ -236,15 +192,11 @@ class AmplifierPreset:
         slow = corner == "slow"
         bias = varies.largest_bias if slow and varies.largest_bias else self.bias_current
         return replace(
-            self,
-            gain=varies.least_gain if slow and varies.least_gain else self.gain,
-            bandwidth=self.bandwidth * speed,
-            second_pole=self.second_pole * speed,
-            slew=self.slew * speed,
-            bias_current=bias * 2.0 ** (warmer / varies.bias_doubling),
-            swing=self.swing + (supply - SUPPLY),
+            self, gain=varies.least_gain if slow and varies.least_gain else self.gain,
+            bandwidth=self.bandwidth * speed, second_pole=self.second_pole * speed, slew=self.slew * speed,
+            bias_current=bias * 2.0 ** (warmer / varies.bias_doubling), swing=self.swing + (supply - SUPPLY),
             offset_shift=varies.offset_drift * abs(warmer),
-        )
+        )  # fmt: skip
 
     def with_capacitances(self, row: float | None = None, feedback: float | None = None) -> AmplifierPreset:
         """Return the same amplifier on another board: with its own C_in, C_f or both, F."""

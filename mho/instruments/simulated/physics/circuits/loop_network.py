@@ -94,18 +94,10 @@ KNEE = 1e-3  # V below the clamp from which the diodes conduct, so that the rate
 class LoopDynamics:
     """The state (v, z, x) of a loop of n amplifiers, V, and how it moves.
 
-    Parameters
-    ----------
-    network, load : (n, n) array
-        G, signed: current into row k per volt of output j, S. D: current out of row k per volt of row j, S.
-    near : LoopDynamics, optional
-        The same loop with a slightly different network, whose modes are known: eigenvalues then follow from its, to first
-        order, as long as a bound on the rest shows that all modes decay.
-
-    Attributes
-    ----------
-    order : int
-        Number of states: 3 n, or 2 n where no row has a capacitance.
+    `network`, `load` (n, n): G, signed: current into row k per volt of output j, S. D: current out of row k per volt
+        of row j, S.
+    `near`: the same loop with a slightly different network, whose modes are known: eigenvalues then follow from its,
+        to first order, as long as a bound on the rest shows that all modes decay.
     """
 
     def __init__(
@@ -115,6 +107,7 @@ class LoopDynamics:
         preset = bank.preset
         self._unity, self._second = 2.0 * np.pi * preset.bandwidth, 2.0 * np.pi * preset.second_pole
         self._capacitance = preset.row_capacitance + preset.feedback_capacitance
+        # Number of states: 3 n, or 2 n where no row has a capacitance
         self.order = len(network) * (3 if self._capacitance > 0.0 else 2)
 
     @cached_property
@@ -286,15 +279,10 @@ MAX_SWEEPS = 60  # a few suffice; a loop that needs more is solved through its a
 class LoopNetwork:
     """Static outputs of a closed loop of n amplifiers around one or more arrays; `BenchError` for parts that do not match.
 
-    Parameters
-    ----------
-    arrays : sequence of (WiredBlock, float or (n,) array)
-        Arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each output:
-        1, or -1 behind ideal inverters.
-    input_conductance, diagonal : float or (n,) array
-        From each input voltage to its row end, and from output k to row end k, S.
-    gain : float or (n,) array
-        Open-loop gain of the amplifiers; infinity is an ideal one.
+    `arrays`: arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each
+        output, a number or (n,): 1, or -1 behind ideal inverters.
+    `input_conductance`, `diagonal`, numbers or (n,): from input k, and from output k, to row end k, S.
+    `gain`, a number or (n,): open-loop gain of the amplifiers; infinity is an ideal one.
     """
 
     def __init__(

@@ -23,32 +23,16 @@ class MultiplyCircuit:
 
     Everything that does not depend on the vector is computed once.
 
-    Parameters
-    ----------
-    ports, variance : (..., rows, columns) array
-        Transfer conductances of the blocks, wires included, S; variance of each from shot to shot, S^2.
-    bank : AmplifierBank
-        Transimpedance amplifiers, at least one a column.
-    resistance : float
-        Nominal feedback resistance R, ohm.
-    bandwidth : float
-        Noise bandwidth of a reading, Hz.
-    dac, adc : Converter, optional
-        Converters of the board; none where the instrument outside converts.
-    precision : {"double", "single"}
-        Single is twice as fast for large blocks; it rounds by a millionth of the full output, far below
-        any converter's step.
-    readout : float
-        Standard deviation of further noise of each reading, as a current at the amplifier's input, A.
-    excess : ExcessCurrents, optional
-        What the cells carry beyond G u; none of linear cells.
-
-    Attributes
-    ----------
-    level : float
-        Largest output voltage, V: of the supply, or with all of the amplifier's current through R.
-    asked : float
-        Largest voltage that an output was asked for so far and did not reach, V; 0 where all were reached.
+    `ports`, `variance` (..., rows, columns): transfer conductances of the blocks, wires included, S; variance of each
+        from shot to shot, S^2.
+    `bank`: transimpedance amplifiers, at least one a column.
+    `resistance`: nominal feedback resistance R, ohm.
+    `bandwidth`: noise bandwidth of a reading, Hz.
+    `dac`, `adc`: converters of the board; none where the instrument outside converts.
+    `precision`: single is twice as fast for large blocks; it rounds by a millionth of the full output, far below any
+        converter's step.
+    `readout`: standard deviation of further noise of each reading, as a current at the amplifier's input, A.
+    `excess`: what the cells carry beyond G u; none of linear cells.
     """
 
     def __init__(
@@ -77,6 +61,8 @@ class MultiplyCircuit:
         self._floor = (bandwidth * (amplifier**2 + thermal) + further).astype(np.float32)
         self.dac, self.adc = dac, adc
         self._excess, self._scale = excess, scale
+        # Largest output voltage, V, of the supply, or with all of the amplifier's current through R; and the largest that
+        # an output was asked for so far and did not reach, 0 where all were reached.
         self.level, self.asked = min(bank.preset.swing, bank.preset.output_current * resistance), 0.0
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
