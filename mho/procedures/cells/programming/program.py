@@ -51,21 +51,13 @@ DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
 
 @dataclass(frozen=True)
 class TargetCells:
-    """A block of cells and what it holds, or is to hold.
-
-    Attributes
-    ----------
-    digits : (rows, columns) array
-    achieved : (rows, columns) array
-        What the cells read when they were last verified, S; NaN where that is not known.
-    run : Path or None
-        The run file they are from.
-    """
+    """A block of cells and what it holds, or is to hold."""
 
     placement: Placement
-    digits: Integers
+    digits: Integers  # (rows, columns)
+    # (rows, columns): what the cells read when they were last verified, S; NaN where that is not known
     achieved: Floats
-    run: Path | None = None
+    run: Path | None = None  # the run file they are from
 
     @classmethod
     def at(cls, placement: Placement, digits: Integers) -> TargetCells:

@@ -34,12 +34,7 @@ TARGET = "_target"
 def programmed_by(path: Path) -> TargetCells:
     """Return the cells of the program or refresh run in a file.
 
-    Raises
-    ------
-    RunFileError
-        When it cannot be read.
-    InputError
-        When it programmed no block of digits.
+    Raises `RunFileError` when it cannot be read; `InputError` when it programmed no block of digits.
     """
     with RunFile(path) as run:
         arrays = [name.removesuffix(TARGET) for name in run.maps if name.endswith(TARGET)]

@@ -20,8 +20,7 @@ from mho.toml import load_toml
 SUFFIX, SECTION = ".toml", "write_verify"
 """Of a file of settings, which may have other sections; a chip map is one, too."""
 
-RANGE = ".."
-"""Separator between the numbers of a setting with several."""
+RANGE = ".."  # separator between the numbers of a setting with several
 
 
 def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerifySettings) -> dict[str, Any]:
