@@ -118,18 +118,9 @@ class VectorMeter:
 
 
 QUANTITIES = (
-    "forecast_rho",
-    "cycles_to_goal",
-    "bits",
-    "pulses",
-    "cells_failed",
-    "virtual_seconds",
-    "joules",
-    "loop_slowest",
-    "loop_damping",
-    "cycles_saved",
-    "digital_ratio",
-)
+    "forecast_rho", "cycles_to_goal", "bits", "pulses", "cells_failed", "virtual_seconds", "joules",
+    "loop_slowest", "loop_damping", "cycles_saved", "digital_ratio",
+)  # fmt: skip
 """Entries of a solve's summary that are forecast; None in it counts as infinite, and one that is not there is left out."""
 
 WITHOUT_CHIP = ("cycles_saved", "digital_ratio")
@@ -270,13 +261,10 @@ class SolveForecast:
         """Return what a run file keeps of the forecast, to be held to what came."""
         probability, low, high = self.probability
         return {
-            "draws": self.draws,
-            "converging": self.converging,
-            "probability": probability,
-            "probability_low": low,
-            "probability_high": high,
+            "draws": self.draws, "converging": self.converging, "probability": probability,
+            "probability_low": low, "probability_high": high,
             **{name: interval.plain() for name, interval in self.intervals.items()},
-        }
+        }  # fmt: skip
 
 
 SMALL = {"matrix": np.eye(2) + 0.3, "rhs": np.ones(2)}
@@ -284,12 +272,9 @@ TIMED = 4  # pairs of solves at the wire
 
 
 def wall_time(
-    source: BenchSource,
-    preset: str | None,
-    drawn: Sequence[DrawnSolve],
-    solve: Callable[..., Any],
+    source: BenchSource, preset: str | None, drawn: Sequence[DrawnSolve], solve: Callable[..., Any],
     meanwhile: Callable[[int, int], object] = lambda done, total: None,
-) -> Interval | None:
+) -> Interval | None:  # fmt: skip
     """Return the interval of the seconds that a solve takes; None for real instruments, or too few draws.
 
     Parameters

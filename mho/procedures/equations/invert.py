@@ -55,15 +55,9 @@ MOST, LARGEST = 100, 1e12
 def positive_definite(size: int, condition: float, rng: np.random.Generator) -> Floats:
     """Draw a symmetric positive definite matrix: eigenvalues from 1 to 1 / `condition`, evenly spaced by ratio.
 
-    Its eigenvectors are uniformly distributed: those of a QR factorisation of normal numbers are, up to signs (Mezzadri,
-    Notices AMS 54, 592 (2007)), on which the matrix does not depend.
-
-    Parameters
-    ----------
-    size : int
-        n; at least 2 where the condition number is above 1.
-    condition : float
-        In the 2-norm, from 1.
+    Its eigenvectors are uniformly distributed: those of a QR factorisation of normal numbers are, up to signs
+    (Mezzadri, Notices AMS 54, 592 (2007)), on which the matrix does not depend. `size`: n; at least 2 where the
+    condition number is above 1. `condition`: in the 2-norm, from 1.
     """
     turn, _ = np.linalg.qr(rng.standard_normal((size, size)))
     # From the identity downwards, so that condition number 1 is the identity to the last bit.
@@ -74,10 +68,7 @@ def positive_definite(size: int, condition: float, rng: np.random.Generator) -> 
 def condition_numbers(given: Any) -> tuple[float, ...]:
     """Return condition numbers from a text, ``1, 10, 100``, from one number, or from several.
 
-    Raises
-    ------
-    InputError
-        When there are none or too many, or one is no number from 1 to 1e12.
+    Raises `InputError` when there are none or too many, or one is no number from 1 to 1e12.
     """
     parts = given.split(",") if isinstance(given, str) else given
     parts = list(parts) if isinstance(parts, Iterable) else [parts]
@@ -457,12 +448,9 @@ class Invert(Procedure):
 
 
 def _summary(
-    results: list[MatrixResult],
-    measurement: LoopMeasurement,
-    programmer: Programmer,
-    plan: InvertPlan,
+    results: list[MatrixResult], measurement: LoopMeasurement, programmer: Programmer, plan: InvertPlan,
     bench: Bench,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Return the result: means over the matrices that gave solutions, and each of them."""
     used = [one for one in results if one.used]
     error = float(np.mean([one.mean_error for one in used]))

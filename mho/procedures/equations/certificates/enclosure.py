@@ -103,24 +103,9 @@ class Enclosure:
 def enclose(matrix: ArrayLike, rhs: ArrayLike, solution: ArrayLike) -> Enclosure:
     """Enclose the exact solution of A x = b near a given x, with proof, in float64.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, real.
-    rhs : (n,) or (n, k) array
-        b, one right-hand side or k of them.
-    solution : same shape as `rhs`
-        x, however found and however accurate.
-
-    Returns
-    -------
-    Enclosure
-        Not certified where A is singular, or too near to a singular matrix for float64.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit, complex numbers, NaN or infinite values.
+    `matrix` (n, n): A, real; `rhs` (n,) or (n, k): b, one right-hand side or k of them; `solution`: x, however found
+    and however accurate. Not certified where A is singular, or too near to a singular matrix for float64. Raises
+    `InputError`: shapes that do not fit, complex numbers, NaN or infinite values.
     """
     a, b, x = checked(matrix, rhs, solution)
     exponents = power_scaling(a)
@@ -306,26 +291,9 @@ def enclose_arb(
 ) -> Enclosure:
     """Enclose the exact solution of A x = b near a given x, with proof, in arbitrary precision.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, real.
-    rhs : (n,) or (n, k) array
-        b, one right-hand side or k of them.
-    solution : same shape as `rhs`
-        x.
-    most_precision : int
-        Bits at which to give up.
-
-    Returns
-    -------
-    Enclosure
-        Its contraction is infinite, since none is computed.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit, complex numbers, NaN or infinite values; python-flint is not installed.
+    `matrix` (n, n): A, real; `rhs` (n,) or (n, k): b, one right-hand side or k of them; `solution`: x;
+    `most_precision`: bits at which to give up. The result's contraction is infinite, since none is computed. Raises
+    `InputError`: shapes that do not fit, complex numbers, NaN or infinite values; python-flint is not installed.
     """
     a, b, x = checked(matrix, rhs, solution)
     if not arbitrary_precision_installed():

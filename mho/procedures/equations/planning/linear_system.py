@@ -53,34 +53,17 @@ FORMS: tuple[LeastSquaresForm, ...] = tuple(FORM_NAMES)
 
 @dataclass(frozen=True)
 class SquareForm:
-    """A least-squares problem as a square system.
+    """A least-squares problem as a square system."""
 
-    Attributes
-    ----------
-    form : str
-        "normal" or "augmented".
-    why : str
-        Why this form, in words.
-    condition : float
-        Condition number of A.
-    matrix, rhs : (N, N), (N, k) arrays
-        The system.
-    certifier : Certifier
-        Of solutions of the system, for A as given.
-    certified_rhs : (m or N, k) array
-        The right-hand sides from which `certifier` takes residuals.
-    zeros : (k,) array
-        For which right-hand sides A^T b is exactly zero, and with it x.
-    """
-
-    form: LeastSquaresForm
-    why: str
-    condition: float
+    form: LeastSquaresForm  # "normal" or "augmented"
+    why: str  # why this form, in words
+    condition: float  # condition number of A
+    # matrix, rhs: (N, N), (N, k): the system
     matrix: Floats
     rhs: Floats
-    certifier: Certifier
-    certified_rhs: Floats
-    zeros: NDArray[np.bool_]
+    certifier: Certifier  # of solutions of the system, for A as given
+    certified_rhs: Floats  # (m or N, k): the right-hand sides from which `certifier` takes residuals
+    zeros: NDArray[np.bool_]  # (k,): for which right-hand sides A^T b is exactly zero, and with it x
 
     def bits(self, reference: Floats) -> float:
         """Return the bits that can be proved of the solutions near `reference`, (n, k), in float64."""
@@ -111,21 +94,9 @@ class SquareForm:
 def square_form(matrix: Floats, rhs: Floats, reference: Floats, wanted: str, bits: float) -> SquareForm:
     """Return the square system by which least squares are solved: of the two the smaller that lets the bits be proved.
 
-    Parameters
-    ----------
-    matrix, rhs : (m, n), (m, k) arrays
-        A and B, real, m > n.
-    reference : (n, k) array
-        About the solutions.
-    wanted : str
-        "auto", "normal" or "augmented".
-    bits : float
-        Bits that are to be proved; 0 for none.
-
-    Raises
-    ------
-    InputError
-        For columns that depend on others, and for more bits than can be proved of a solution in float64.
+    `matrix`, `rhs` (m, n), (m, k): A and B, real, m > n. `reference` (n, k): about the solutions. `wanted`: "auto",
+    "normal" or "augmented". `bits`: bits that are to be proved; 0 for none. Raises `InputError` for columns that
+    depend on others, and for more bits than can be proved of a solution in float64.
     """
     largest, smallest = full_rank(matrix)
     condition, most = largest / smallest, 0.0
@@ -234,15 +205,9 @@ class LinearSystem:
 
     @classmethod
     def load(
-        cls,
-        matrix: Any,
-        rhs: Any,
-        seed: int,
-        goal: Goal,
-        count: int | None = None,
-        least_squares: str = "auto",
-        proof: Proof = "proved",
-    ) -> LinearSystem:
+        cls, matrix: Any, rhs: Any, seed: int, goal: Goal, count: int | None = None,
+        least_squares: str = "auto", proof: Proof = "proved",
+    ) -> LinearSystem:  # fmt: skip
         """Read matrix and right-hand sides, and refuse a system without a solution that could meet the goal.
 
         Parameters

@@ -47,11 +47,7 @@ def enclose_solutions(system: LinearSystem, solutions: Floats) -> Enclosure:
     """Enclose the exact solutions of a system as given, in its real form.
 
     Of least squares the exact solution is that of the augmented system [[I, A], [A^T, 0]] (r, x) = (b, 0).
-
-    Parameters
-    ----------
-    solutions : (n, k) array
-        X as found.
+    `solutions` (n, k): X as found.
     """
     if system.square_form is None:
         return best_enclosure(system.matrix, system.rhs, solutions)
@@ -124,26 +120,13 @@ def _proof(answer: ColumnAnswer) -> tuple[bool, float, float]:
 
 
 def summary_of(
-    system: LinearSystem,
-    matrix: MatrixOnChip,
-    answers: Sequence[ColumnAnswer],
-    solutions: Floats,
-    sliced: Floats,
-    *,
-    bits: int | None,
-    tolerance: float | None,
-    now: float,
-) -> dict[str, Any]:
+    system: LinearSystem, matrix: MatrixOnChip, answers: Sequence[ColumnAnswer], solutions: Floats,
+    sliced: Floats, *, bits: int | None, tolerance: float | None, now: float,
+) -> dict[str, Any]:  # fmt: skip
     """Return the summary.
 
-    Parameters
-    ----------
-    solutions, sliced : (n, k) arrays
-        Found, and of the matrix as the chip's products hold it.
-    bits, tolerance
-        What was asked for; None for what was not.
-    now : float
-        The bench's time, s.
+    `solutions`, `sliced` (n, k): found, and of the matrix as the chip's products hold it. `bits`, `tolerance`: what
+    was asked for; None for what was not. `now`: the bench's time, s.
     """
     on_chip, counts, worst = matrix.plan, matrix.counts, worst_of(answers)
     rows = [row for answer in answers for row in answer.rows]
@@ -192,10 +175,7 @@ def summary_of(
 def reduction_a_cycle(rows: Sequence[Mapping[str, float]]) -> float | None:
     """Return the factor by which a cycle reduced the residual, the geometric mean; of several columns the largest.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of each cycle ``rhs``, ``cycle`` and ``residual``, relative to the right-hand side.
+    `rows`: of each cycle ``rhs``, ``cycle`` and ``residual``, relative to the right-hand side.
     """
     last: dict[float, Mapping[str, float]] = {}
     for row in rows:
@@ -331,14 +311,8 @@ def solve_layout(
 ) -> Layout:
     """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
 
-    Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
-
-    Parameters
-    ----------
-    cycles : int
-        Most of a right-hand side.
-    enclosed : bool
-        Whether the solutions are enclosed.
+    Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes. `cycles`: most of a right-hand
+    side; `enclosed`: whether the solutions are enclosed.
     """
     rows = cycles_table(system.size, len(system.reference), min(cycles, 50) * system.count)
     tables, figures = (rows, PRODUCTS, WITHOUT_CHIP, answers_table(system)), cycle_figures(system)
@@ -348,12 +322,9 @@ def solve_layout(
     rounded = on_chip.cells.levels is on_chip.levels
     blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
     return Layout(
-        (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
-        blocks.maps,
-        arrays,
-        default="cycles",
-        figures=(*figures, *blocks.figures),
-    )
+        (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)), blocks.maps, arrays,
+        default="cycles", figures=(*figures, *blocks.figures),
+    )  # fmt: skip
 
 
 def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tuple[Array, ...]:
