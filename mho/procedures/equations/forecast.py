@@ -230,12 +230,10 @@ class SolveForecast:
             one.reason.partition(",")[0].partition(";")[0] for one in drawn if not one.converged
         )
         return cls(
-            len(drawn),
-            sum(one.converged for one in drawn),
+            len(drawn), sum(one.converged for one in drawn),
             {name: interval for name, interval in found.items() if interval is not None},
-            prediction_interval([one.seconds for one in ended]),
-            dict(reasons),
-        )
+            prediction_interval([one.seconds for one in ended]), dict(reasons),
+        )  # fmt: skip
 
     @property
     def probability(self) -> tuple[float, float, float]:
@@ -302,11 +300,9 @@ def wall_time(
 
 
 def _rates(
-    source: BenchSource,
-    preset: str | None,
-    solve: Callable[..., Any],
+    source: BenchSource, preset: str | None, solve: Callable[..., Any],
     meanwhile: Callable[[int, int], object],
-) -> Iterator[tuple[float, float]]:
+) -> Iterator[tuple[float, float]]:  # fmt: skip
     """Yield seconds of a solve at the wire beside its operations, and of one; none where no small one succeeds."""
 
     def timed(residual: str, seed: int) -> tuple[int, float]:

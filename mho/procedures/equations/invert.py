@@ -260,11 +260,8 @@ class Inversions:
     summary: dict[str, Any]
     path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
-        "enob": "bit",
-        "offset": "V",
-        "settling_time": "s",
-        "virtual_seconds": "s",
-    }
+        "enob": "bit", "offset": "V", "settling_time": "s", "virtual_seconds": "s",
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -299,17 +296,13 @@ class Invert(Procedure):
     vectors = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000, default=8)
     scales = IntegerParameter("Input scales, each half of the one before", minimum=1, maximum=24, default=12)
     steps = IntegerParameter(
-        "Right-hand sides of each matrix whose settling is measured, on a simulated bench",
-        minimum=0,
-        maximum=10_000,
-        default=8,
-    )
+        "Right-hand sides of each matrix whose settling is measured, on a simulated bench", minimum=0,
+        maximum=10_000, default=8,
+    )  # fmt: skip
     band = FloatParameter(
-        "Band in which outputs have settled, as a share of the largest step",
-        minimum=1e-4,
-        maximum=0.5,
+        "Band in which outputs have settled, as a share of the largest step", minimum=1e-4, maximum=0.5,
         default=1e-2,
-    )
+    )  # fmt: skip
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     loop_slices = IntegerParameter("Slices of the INV loop", minimum=1, maximum=2, default=1)
     wait = FloatParameter(

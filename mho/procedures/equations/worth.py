@@ -37,15 +37,9 @@ from mho.procedures.equations.planning.linear_system import LinearSystem
 
 OnChip = Literal["inversions", "products"]
 Digital = Literal[
-    "products",
-    "residual",
-    "orthogonalisation",
-    "cell errors",
-    "Schur complements",
-    "certificate",
-    "preconditioning",
-    "beside",
-]
+    "products", "residual", "orthogonalisation", "cell errors", "Schur complements", "certificate",
+    "preconditioning", "beside",
+]  # fmt: skip
 
 EXACT = 6
 """Multiplications a double takes in a product without rounding errors (Dekker): itself, two halves, four parts of these."""

@@ -190,11 +190,9 @@ def _of_logarithm(estimate: IntervalEstimate) -> IntervalEstimate:
 
 
 def _fit(
-    formed_by: Integers,
-    volts: Floats,
-    log_survival: Callable[[Floats, float, float], Floats],
+    formed_by: Integers, volts: Floats, log_survival: Callable[[Floats, float, float], Floats],
     start: Callable[[float, float], tuple[float, float, float]],
-) -> tuple[IntervalEstimate, IntervalEstimate, float] | None:
+) -> tuple[IntervalEstimate, IntervalEstimate, float] | None:  # fmt: skip
     """Maximise the likelihood of the brackets; return both parameters with their intervals, and its logarithm.
 
     `log_survival`: logarithm of the share that forms above voltages, for both parameters; `start`: first parameter to

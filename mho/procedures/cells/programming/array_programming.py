@@ -67,11 +67,9 @@ class FlatCells:
 
     @classmethod
     def of(
-        cls,
-        placements: Sequence[Placement],
-        masks: Sequence[Booleans],
+        cls, placements: Sequence[Placement], masks: Sequence[Booleans],
         orders: Sequence[Integers] | None = None,
-    ) -> FlatCells:
+    ) -> FlatCells:  # fmt: skip
         """List the cells in `masks`, block by block, in each in the order of its flat indices, or row by row."""
         parts = []
         for number, (placement, mask) in enumerate(zip(placements, masks, strict=True)):

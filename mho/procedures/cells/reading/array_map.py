@@ -49,11 +49,9 @@ def classes(
     above = conductance > levels.high[-1]
     formed = digits != UNKNOWN
     numbers = {
-        "unformed": int((~formed).sum()),
-        "in_window": int(inside.sum()),
-        "between": int((formed & ~inside & ~above).sum()),
-        "above": int(above.sum()),
-    }
+        "unformed": int((~formed).sum()), "in_window": int(inside.sum()),
+        "between": int((formed & ~inside & ~above).sum()), "above": int(above.sum()),
+    }  # fmt: skip
     counts = np.bincount(digits[inside], minlength=levels.top + 1)
     return numbers | {f"level_{digit}": int(count) for digit, count in enumerate(counts)}
 
@@ -207,11 +205,9 @@ class Map(CellProcedure):
         cells, repeats = plan.reads.cells, int(self.repeats)
         reads, image, zero = declared_reads(self.array, cells, 1, repeats)
         mean, deviation = self.maps(
-            cells,
-            ("mean", "S", "mean of the repeats"),
-            ("deviation", "S", "standard deviation of the repeats"),
-            images=1,
-        )
+            cells, ("mean", "S", "mean of the repeats"),
+            ("deviation", "S", "standard deviation of the repeats"), images=1,
+        )  # fmt: skip
         columns = (
             Column("kind", dtype="u1", description="0 row, 1 column"),
             Column("line", dtype="u2"),

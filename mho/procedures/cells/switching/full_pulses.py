@@ -52,12 +52,10 @@ class FullPulses:
     def in_use(self) -> Mapping[str, tuple[float | str, str]]:
         """Return the values of the parameters, with their origin, for `Procedure.in_use`."""
         return {
-            "set_voltage": (self.set.voltage, OURS),
-            "set_gate": (self.set.gate, OURS),
-            "reset_voltage": (self.reset.voltage, OURS),
-            "reset_gate": (self.reset.gate, OURS),
+            "set_voltage": (self.set.voltage, OURS), "set_gate": (self.set.gate, OURS),
+            "reset_voltage": (self.reset.voltage, OURS), "reset_gate": (self.reset.gate, OURS),
             "width": (self.set.width, OURS),
-        }
+        }  # fmt: skip
 
 
 def prepared_pulses(procedure: CellProcedure, cells: CellRange, bench: Bench) -> FullPulses:

@@ -241,11 +241,8 @@ class ConjugateGradients(LineSearch):
 def directions(method: Method) -> Directions:
     """Return the way of a method's name."""
     kinds: dict[Method, type[Directions]] = {
-        "plain": Plain,
-        "line search": LineSearch,
-        "gcr": ConjugateResiduals,
-        "cg": ConjugateGradients,
-    }
+        "plain": Plain, "line search": LineSearch, "gcr": ConjugateResiduals, "cg": ConjugateGradients,
+    }  # fmt: skip
     return kinds[method]()
 
 

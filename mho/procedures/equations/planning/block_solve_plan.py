@@ -56,11 +56,8 @@ def polar_factors(matrix: Floats) -> tuple[Floats, Floats]:
 
 
 SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
-    "exact": "exact",
-    "diagonal": "diagonal",
-    "M4": "M4",
-    "complex": ("M1", "exact"),
-}
+    "exact": "exact", "diagonal": "diagonal", "M4": "M4", "complex": ("M1", "exact"),
+}  # fmt: skip
 """Schur complements of `plan_blocks`; that of a complex matrix is taken as its real part, its own blocks' exactly."""
 
 RECURSIONS: dict[str, bool | None] = {"recursive": None, "blockamc": False, "lu": True}

@@ -77,11 +77,8 @@ class SquareForm:
     def plain(self) -> dict[str, Any]:
         """Return form, its name in words, why it was chosen, and the condition number of A, for the run file."""
         return {
-            "form": self.form,
-            "system": FORM_NAMES[self.form],
-            "why": self.why,
-            "condition": self.condition,
-        }
+            "form": self.form, "system": FORM_NAMES[self.form], "why": self.why, "condition": self.condition,
+        }  # fmt: skip
 
     def _whole(self, x: Floats, rhs: Floats) -> Floats:
         if not isinstance(self.certifier, AugmentedCertifier):

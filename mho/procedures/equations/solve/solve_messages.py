@@ -142,11 +142,9 @@ def _decomposition(plan: BlockSolvePlan) -> str:
 
 
 def say_outcome(
-    counts: Mapping[str, int],
-    unconverged: Sequence[tuple[int, ColumnAnswer]],
-    system: LinearSystem,
+    counts: Mapping[str, int], unconverged: Sequence[tuple[int, ColumnAnswer]], system: LinearSystem,
     stream: Stream,
-) -> None:
+) -> None:  # fmt: skip
     """Announce wrong integers, and the right-hand sides that did not converge, with their reasons."""
     if counts["wrong"]:
         stream.say(f"{counts['wrong']} of {counts['outputs']} MVM integers were wrong", "WARNING")
