@@ -81,8 +81,7 @@ class DefectFinding(StrictModel):
     found: str  # when: date and time, ISO 8601 with its offset from UTC
     run: str = ""  # name of the run file, or whatever tells where it is known from
     reason: str = ""  # what was seen
-    # What our own pulses destroyed it by, as ``over-voltage, 4.5 V on the bit line``; "" for a defect of the
-    # chip's own
+    # What our own pulses destroyed it by: ``over-voltage, 4.5 V on the bit line``; "" for the chip's own
     lost_by: str = ""
 
     @field_validator("found")

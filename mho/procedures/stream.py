@@ -97,8 +97,7 @@ class Ended:
     status: Status
     reason: str
     path: Path
-    # Whether the bench was confirmed safe; where it was not, `unsafe_reason` says why, and `live` names the
-    # roles
+    # Whether the bench was confirmed safe; if not, `unsafe_reason` says why, and `live` names the roles
     safe: bool = True
     # Type of the error that ended it, as named by `mho.errors.recorded_name`; empty without one
     error: str = ""

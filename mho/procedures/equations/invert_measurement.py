@@ -191,8 +191,7 @@ class MatrixResult:
 
     matrix: int  # its number
     condition: float  # condition number
-    # expected_rho, forecast_rho: rho(I - A A0^-1) as expected before programming, and of the cells as
-    # programmed
+    # expected_rho, forecast_rho: rho(I - A A0^-1) as expected before programming, and of the achieved cells
     expected_rho: float
     forecast_rho: float
     lambda_min: float  # smallest real part of an eigenvalue of D^-1 G
@@ -221,8 +220,7 @@ class MatrixResult:
 class Ladder:
     """One right-hand side at all input scales."""
 
-    # inputs, peaks: (scales,): largest input, and largest output of any amplifier, V; NaN where one was in
-    # its clamp
+    # inputs, peaks: (scales,): largest input, and largest amplifier output, V; NaN where one was in its clamp
     inputs: Floats
     peaks: Floats
     # expected, measured: (scales, n): outputs as A0 gives them, and as measured, V

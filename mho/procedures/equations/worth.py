@@ -120,8 +120,7 @@ class Worth:
     most: int  # cycles that a right-hand side was allowed without the chip
     allowed: int  # cycles that it was allowed with the chip
     digital_without: int  # multiplications of the whole solve without the chip, its certificate included
-    # Whether the loop by itself is worth nothing: it contracts no error, or most of its cells are outside
-    # their windows
+    # Whether the loop itself is worth nothing: it contracts no error, or most cells are outside their windows
     nothing: bool
 
     @property

@@ -94,8 +94,7 @@ class CellsSoFar:
     first: Floats
     last: Floats
     pulses: Integers  # pulses per cell
-    # `Outcome` of each cell: in its window, given up, or left it; also where nothing was done, see
-    # `untouched`
+    # `Outcome` of each cell: in its window, given up, or left it; also of `untouched` ones
     outcome: Integers
     # Cells that are outside their window and not given up: not reached, or met by the interruption
     unfinished: Booleans
@@ -162,8 +161,7 @@ class EarlierPulses:
 
     rows: dict[str, NDArray[Any]]  # its table of pulses, by column
     cells: CellsSoFar
-    # Present time on its clock, s, from the computer's clock as its process has ended; never before the last
-    # row
+    # Present time on its clock, s, by the computer's, as its process has ended; never before the last row
     elapsed: float
     in_doubt: int = 0  # pulses among them that were sent and not confirmed
 

@@ -54,8 +54,7 @@ OF_LINES = (OPEN, SHORT, LEAKY)  # classes that a broken or shorted line gives a
 class Thresholds:
     """Bounds between the classes, S."""
 
-    # At least what the noise of a reading passes for; below a virgin cell's own conductance, where the meter
-    # allows
+    # At least what a reading's noise passes for; below a virgin cell's conductance, where the meter allows
     open_below: float
     formed_above: float  # as write-verify takes a cell as formed
     short_above: float  # beyond what a SET leaves at the highest word-line voltage

@@ -195,8 +195,7 @@ class EarlierReads:
     repeats: int  # number of complete repeats
     rows: dict[str, NDArray[Any]]  # rows of these repeats in the table of reads, by column
     times: Floats  # (repeats,): start of each, s on the earlier bench's clock
-    # Present time on that clock, s, derived from the computer's clock as the process has ended. Never before
-    # the last row
+    # Present time on that clock, s, by the computer's, as the process has ended; never before the last row
     elapsed: float
 
 

@@ -143,8 +143,7 @@ def abruptness(series: Floats, up: Booleans) -> float:
 class Chain:
     """A two-state Markov chain as it was seen at the samples."""
 
-    # exits, seen: (2,): how often the lower and the upper state were left, and samples in each with one
-    # behind them
+    # exits, seen: (2,): how often the lower and upper state were left, and samples in each with one behind
     exits: Integers
     seen: Integers
 

@@ -44,8 +44,7 @@ class FullPulses:
     set: Pulse
     reset: Pulse
     probe: Pulse  # A SET far below forming, which shows whether a cell in HRS was ever formed, and forms none
-    # Conductance (S) of a cell that conducts: one that does not reach it by the probe was never formed, or is
-    # stuck
+    # Conductance (S) of a cell that conducts: one below it after the probe was never formed, or is stuck
     formed_above: float
     middle: float  # between the two states, S
 

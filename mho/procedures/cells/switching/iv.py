@@ -148,8 +148,7 @@ class SweepPlan:
     # gate, gate_reset: at the word line in the positive and in the negative half, V
     gate: float
     gate_reset: float
-    # limit, limit_reset: current limits (A) of the source in the positive and in the negative half; None for
-    # the bench's own
+    # limit, limit_reset: current limits (A) of the source in either half; None for the bench's own
     limit: float | None
     limit_reset: float | None
     window: float  # largest voltage (V) on the way back from which the remaining conductance is fitted

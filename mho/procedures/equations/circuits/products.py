@@ -141,14 +141,11 @@ class CheckedShots:
     integers: Integers  # (shots, columns): of the data columns
     read: Integers  # (shots, columns): as read first
     measured: Floats  # (shots, columns): before rounding, in digits
-    # (shots,): disagreed with their checksum when read first, and with their line sums: data columns were
-    # wrong
+    # (shots,): disagreed when read first with their checksum and line sums: data columns were wrong
     alarmed: Booleans
-    # (shots,): disagreed to the end, for a line that disagrees alone: its digits were taken instead of its
-    # integers
+    # (shots,): disagreed to the end, for a line that disagrees alone: its digits replaced its integers
     unresolved: Booleans
-    # lasting, shift: (k,) and (k, columns + checks): these lines, and by how much they differ from their
-    # digits
+    # lasting, shift: (k,) and (k, columns + checks): these lines, and how much they differ from their digits
     lasting: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     shift: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     corrected: int = 0  # integers that were located and corrected, in shots or repeated ones

@@ -93,8 +93,7 @@ class Trim:
     # from shot to shot
     errors: Floats
     noise: Floats
-    # Standard deviation of what is read with no line active, in digits: part of all noise, but of a shot only
-    # once
+    # Standard deviation of what is read with no line active, digits: part of all noise, once a shot
     reading: float = 0.0
 
     def known(self, above: float) -> Floats:

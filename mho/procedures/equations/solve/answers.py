@@ -140,8 +140,7 @@ class ColumnAnswer:
     reason: str  # why it did not
     cycles: int  # that it took, also those of an earlier run
     taken_over: bool = False  # whether it is an earlier run's
-    # Contraction of the loop, measured on the residuals that it inverted, as `contraction_of`; None without
-    # any
+    # Contraction of the loop on the residuals that it inverted, as `contraction_of`; None without any
     rho: float | None = None
 
     @classmethod

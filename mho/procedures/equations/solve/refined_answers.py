@@ -82,8 +82,7 @@ class RefinedAnswers:
     correction_bits: int  # of the vectors that are multiplied
     most: int  # cycles allowed for each right-hand side
     either: bool  # whether the residual may come from the chip or from float64
-    # Multiplications of the refinements so far, beside those of the matrix: residuals, methods, scaled
-    # vectors
+    # Multiplications of the refinements so far, beside the matrix's: residuals, methods, scaled vectors
     work: Work = field(default_factory=Work)
 
     def answer(self, column: int) -> ColumnAnswer:
