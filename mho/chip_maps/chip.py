@@ -286,12 +286,6 @@ _SECTION = re.compile(r"^\[write_verify\][^\S\n]*(?:#.*)?$", re.MULTILINE)
 _NEXT = re.compile(r"^\s*\[", re.MULTILINE)
 
 
-def write_verify_section(values: Mapping[str, float], note: str = "") -> str:
-    """Return settings as lines of a chip map, each value to four digits, below a `note` of one or several lines."""
-    notes = "".join(f"# {line}\n" for line in note.splitlines())
-    return notes + "".join(f"{name} = {_number(value)}\n" for name, value in values.items())
-
-
 def with_write_verify(text: str, values: Mapping[str, float], note: str = "") -> str:
     """Return the text of a chip map with these settings of write-verify, in place of its own or added.
 
@@ -300,7 +294,8 @@ def with_write_verify(text: str, values: Mapping[str, float], note: str = "") ->
     their own.
     """
     parse_chip_map(text)
-    lines = write_verify_section(values, note)
+    lines = "".join(f"# {line}\n" for line in note.splitlines())
+    lines += "".join(f"{name} = {_number(value)}\n" for name, value in values.items())
     section = _SECTION.search(text)
     if section is None:
         changed = f"{text.rstrip()}\n\n[write_verify]\n{lines}"

@@ -62,7 +62,10 @@ def read_csv(content: bytes, path: Path) -> NDArray[Any]:
     for position, (number, line) in enumerate(lines):
         fields = [field.strip(' \t"') for field in line.split(mark)]
         values = [_number(field) for field in fields]
-        if position == 0 and all(map(_is_name, fields)):
+        # Column names; "1,5" is none: it is a number that must be corrected.
+        if position == 0 and all(
+            field[:1].isalpha() and value is None for field, value in zip(fields, values, strict=True)
+        ):
             continue
         row = [value for value in values if value is not None]
         if len(row) < len(fields):
@@ -191,11 +194,6 @@ def _decode(content: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, line {line}: not UTF-8 text; save it as plain UTF-8.") from None
-
-
-def _is_name(field: str) -> bool:
-    """Return whether a field can be a column's name; "1,5" cannot: it is a number that must be corrected."""
-    return field[:1].isalpha() and _number(field) is None
 
 
 def _number(token: str) -> float | complex | None:

@@ -426,11 +426,6 @@ class UnaidedBaseline:
         solves = (solve, *(unaided(column, best) for column in others))
         return cls(best, solves, tuple(one.cycles for one in solves) if best == method else (same,))
 
-    @property
-    def digital_each(self) -> float:
-        """Digital multiplications of a right-hand side, in the mean."""
-        return mean_digital(self.solves)
-
 
 def mean_digital(solves: Sequence[UnaidedSolve]) -> float:
     """Return the digital multiplications of a right-hand side, in the mean; 0 of none."""

@@ -187,17 +187,15 @@ class Disturb(CellProcedure):
         change, leaves = ("change", "S", "change by all pulses"), ("leaves", "", "pulses to leave the window")
         images = self.maps(plan.cells, change, leaves, images=1)
         by_pulses = partial(Figure, table="disturb", x="pulses", x_scale="log")
-        title = f"Change by {self._stress_in_words(plan)}: median and quartiles by level"
+        line = "bit line" if plan.stress.kind == "set" else "source line"
+        stress = f"{plan.stress.voltage:.3g} V on the {line}, word line {plan.stress.gate:.3g} V"
+        title = f"Change by {stress}: median and quartiles by level"
         figures = (
             by_pulses("disturb", kind="errorbars", y="change", by="level", title=title),
             by_pulses("cells", y="conductance", by=("row", "column"), title="Conductance by cell"),
             *(Figure(image.name, map=image.name) for image in images),
         )
         return Layout((table, *plan.screening.tables()), images, default=table.name, figures=figures)
-
-    def _stress_in_words(self, plan: DisturbPlan) -> str:
-        line = "bit line" if plan.stress.kind == "set" else "source line"
-        return f"{plan.stress.voltage:.3g} V on the {line}, word line {plan.stress.gate:.3g} V"
 
     def run_title(self) -> str:
         """Return the name of the cells and the stress."""

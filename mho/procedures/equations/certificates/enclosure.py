@@ -159,7 +159,8 @@ def _corrected(
     best: tuple[Floats, Floats] | None = None
     residual = exact_residual(inverse.matrix, solution, rhs)
     for _ in range(PASSES):
-        high, low = (_floored(part) for part in _exact_sum(high, low + inverse.inverse @ residual))
+        sums = _exact_sum(high, low + inverse.inverse @ residual)
+        high, low = (np.where(np.abs(part) < FLOOR, 0.0, part) for part in sums)
         parts = [solution, *(part for part in (high, low) if part.any())]
         residual = exact_residual(np.hstack([inverse.matrix] * len(parts)), np.concatenate(parts), rhs)
         rounding = ROUNDOFF * np.abs(residual) * UP + rhs_lost
@@ -173,10 +174,6 @@ def _corrected(
         if (radius <= NARROW * (np.abs(high) + ROUNDOFF * np.abs(solution))).all():
             return best
     return high, radius
-
-
-def _floored(values: Floats) -> Floats:
-    return np.where(np.abs(values) < FLOOR, 0.0, values)
 
 
 def _exponent(*scaled_by: tuple[Floats, Integers]) -> int | None:

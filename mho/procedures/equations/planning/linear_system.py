@@ -122,11 +122,6 @@ def _why(form: LeastSquaresForm, wanted: str, condition: float) -> str:
     )
 
 
-def least_squares_solution(matrix: Floats, rhs: Floats) -> Floats:
-    """Return the least-squares solutions (n, k) in float64, of A (m, n) and B (m, k)."""
-    return np.asarray(np.linalg.lstsq(matrix, rhs, rcond=None)[0], dtype=np.float64)
-
-
 def _made(form: LeastSquaresForm, matrix: Floats, rhs: Floats, condition: float) -> SquareForm:
     columns, count = matrix.shape[1], rhs.shape[1]
     gradients = np.stack([exact_gradient(matrix, np.zeros(columns), column) for column in rhs.T], axis=1)
@@ -251,7 +246,7 @@ class LinearSystem:
         with np.errstate(over="ignore"):  # the gradient A^T b is summed exactly
             _check_peaks("right-hand side times the matrix", b * peak, zeros)
             _check_peaks("solution", b / peak, zeros)
-        reference = least_squares_solution(a, b)
+        reference = np.asarray(np.linalg.lstsq(a, b, rcond=None)[0], dtype=np.float64)
         form = square_form(a, b, reference, least_squares, goal.bits if goal.tolerance is None else 0)
         # Next to a right-hand side that is orthogonal to all columns, rounding may leave a solution of zeros.
         _check_peaks("solution", reference, form.zeros | np.all(reference == 0.0, axis=0))

@@ -30,6 +30,7 @@ from mho.procedures.equations.worth import (
     UnaidedSolve,
     Work,
     Worth,
+    mean_digital,
     sampled_columns,
     solve_unaided,
 )
@@ -140,7 +141,7 @@ def record_worth(
     cycles = (answers[column].cycles if answers[column].converged else None for column in columns)
     worth = Worth(
         baseline, tuple(cycles), work, most=plan.most_unaided, allowed=plan.most,
-        digital_without=round(baseline.digital_each * len(refined)) + certificate,
+        digital_without=round(mean_digital(baseline.solves) * len(refined)) + certificate,
         nothing=matrix.loops_lost or any(answer.rho is not None and answer.rho >= 1.0 for answer in answers),
     )  # fmt: skip
     numbers = worth.plain()
