@@ -177,16 +177,14 @@ def draw_solves(
                 yield DrawnSolve(False, str(error))
                 continue
         yield DrawnSolve(
-            summary["converged"],
-            summary["reason"],
+            summary["converged"], summary["reason"],
             {
                 name: math.inf if summary[name] is None else float(summary[name])
                 for name in QUANTITIES
                 if name in summary and not (name in WITHOUT_CHIP and summary[name] is None)
             },
-            summary["solve_seconds"],
-            operations(summary),
-        )
+            summary["solve_seconds"], operations(summary),
+        )  # fmt: skip
 
 
 def operations(summary: Mapping[str, Any]) -> int:

@@ -356,11 +356,9 @@ class Invert(Procedure):
                 *tables(self.scales, count, vectors, size, self.steps),
                 loop_table(plan.chip, count * (size + 1)),
             ),
-            contents.maps,
-            loop_arrays(plan.systems),
-            default="inversions",
+            contents.maps, loop_arrays(plan.systems), default="inversions",
             figures=(*FIGURES, *contents.figures),
-        )
+        )  # fmt: skip
 
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
         """Return the settings of write-verify."""
@@ -449,29 +447,22 @@ def _summary(
     error = float(np.mean([one.mean_error for one in used]))
     line, enob = measurement.line(), measurement.enob()
     return {
-        "mean_error": error,
-        "bits": bits_of(error),
+        "mean_error": error, "bits": bits_of(error),
         "mean_achieved_error": float(np.mean([one.mean_achieved_error for one in used])),
-        "condition": max(one.condition for one in results),
-        "enob": enob if np.isfinite(enob) else None,
+        "condition": max(one.condition for one in results), "enob": enob if np.isfinite(enob) else None,
         "forecast_rho": max(one.forecast_rho for one in results),
         "lambda_min": min(one.lambda_min for one in results),
         "encoding": "; ".join(dict.fromkeys(loop.encoding.name for loop in plan.loops)),
-        "gain_error": line.gain - 1.0,
-        "offset": line.offset,
-        "inversions": measurement.inversions,
-        "clamped": measurement.clamped,
-        "without_solution": len(results) - len(used),
+        "gain_error": line.gain - 1.0, "offset": line.offset, "inversions": measurement.inversions,
+        "clamped": measurement.clamped, "without_solution": len(results) - len(used),
         "by_matrix": [
             {**asdict(one), "encoding": loop.encoding.name}
             for one, loop in zip(results, plan.loops, strict=True)
         ],
         "cells": sum(block.digits.size for block in plan.blocks()),
-        "cells_failed": sum(one.cells_failed for one in results),
-        "pulses": programmer.pulses,
-        "reads": programmer.reads,
-        "virtual_seconds": bench.now(),
-    }
+        "cells_failed": sum(one.cells_failed for one in results), "pulses": programmer.pulses,
+        "reads": programmer.reads, "virtual_seconds": bench.now(),
+    }  # fmt: skip
 
 
 def _full_scale(bench: Bench) -> float:

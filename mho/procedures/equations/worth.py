@@ -174,19 +174,14 @@ class Worth:
         """Return the numbers by name, for a run's result; cycles are means over right-hand sides, None of one not met."""
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
         return {
-            "verdict": self.verdict,
-            "method": self.baseline.method,
-            "right_hand_sides": len(self.cycles),
-            "cycles_with": _mean_or_none(self.cycles),
-            "cycles": _mean_or_none(self.without),
-            "cycles_same_method": _mean_or_none(self.baseline.same_method),
-            "most_cycles": self.most,
+            "verdict": self.verdict, "method": self.baseline.method, "right_hand_sides": len(self.cycles),
+            "cycles_with": _mean_or_none(self.cycles), "cycles": _mean_or_none(self.without),
+            "cycles_same_method": _mean_or_none(self.baseline.same_method), "most_cycles": self.most,
             "saved": self.saved,
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
-            "digital_with": digital,
-            "digital": self.digital_without,
+            "digital_with": digital, "digital": self.digital_without,
             "digital_ratio": None if unmet else _ratio(digital, self.digital_without),
-        }
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)

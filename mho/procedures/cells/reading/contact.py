@@ -233,11 +233,7 @@ class Contact(CellProcedure):
         # A virgin cell is to be within the range. What conducts more is in compliance, and is read again.
         virgin = VIRGIN_SHARE * formed_above * weak
         plan = ContactPlan(
-            given,
-            weak,
-            volts,
-            float(self.gate_off),
-            value("gate_on", read.gate),
+            given, weak, volts, float(self.gate_off), value("gate_on", read.gate),
             value("current_range", max(LEAST_RANGE, 10.0 ** math.ceil(math.log10(virgin)))),
             Thresholds(
                 float(self.open_below),
@@ -245,7 +241,7 @@ class Contact(CellProcedure):
                 value("short_above", SHORT_ABOVE * chip.levels.conductances[-1]),
                 value("leaky_above", chip.levels.tolerance / max(array.rows, array.columns)),
             ),
-        )
+        )  # fmt: skip
         bench.check_read()
         for line, level in (("bit line", plan.weak_voltage), ("bit line", volts),
                             ("word line", plan.gate_off), ("word line", plan.gate_on)):  # fmt: skip

@@ -133,23 +133,15 @@ def summary_of(
     solution = system.columns_as_given(solutions)
     rhos = [answer.rho for answer in answers if answer.rho is not None]
     return {
-        "converged": not unconverged(answers),
-        "reason": reasons(system, unconverged(answers)),
-        "bits_asked": bits,
-        "tolerance": tolerance,
-        "bits": worst.certificate.bits,
-        "certificate": worst.certificate.plain(),
-        "encoding": on_chip.encoding_name,
-        "shift": on_chip.shift,
-        "method": matrix.method,
-        "methods_judged": [one.plain() for one in on_chip.choice.judged],
+        "converged": not unconverged(answers), "reason": reasons(system, unconverged(answers)),
+        "bits_asked": bits, "tolerance": tolerance, "bits": worst.certificate.bits,
+        "certificate": worst.certificate.plain(), "encoding": on_chip.encoding_name, "shift": on_chip.shift,
+        "method": matrix.method, "methods_judged": [one.plain() for one in on_chip.choice.judged],
         "residual_from": "analogue" if matrix.on_chip else "float64",
         "condition": None if system.residual_only else condition_number(system.given_matrix),
         "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
-        "forecast_bits_a_cycle": _bits(matrix.rho),
-        "measured_rho": max(rhos, default=None),
-        "bits_a_cycle": _bits(reduction_a_cycle(rows)),
-        "loop_slowest": matrix.margin[0],
+        "forecast_bits_a_cycle": _bits(matrix.rho), "measured_rho": max(rhos, default=None),
+        "bits_a_cycle": _bits(reduction_a_cycle(rows)), "loop_slowest": matrix.margin[0],
         "loop_damping": matrix.margin[1],
         "cycles_to_goal": None
         if unconverged(answers)
@@ -158,18 +150,12 @@ def summary_of(
         "sliced_error": None if system.residual_only else largest_error(solutions, sliced),
         **where_short("solution", plain_numbers(solution), solutions.size),
         **where_short("cycles", rows, sum(map(len, rows))),
-        **{f"mvm_{name}": counts[name] for name in COUNTS},
-        **matrix.operations,
-        "products_off": max(answer.products_off for answer in answers),
-        "inv_clamped": matrix.clamped,
-        **on_chip.choices,
-        "cells": sum(block.digits.size for block in on_chip.blocks()),
-        "cells_failed": matrix.failed,
-        "pulses": matrix.pulses,
-        "reads": matrix.reads,
-        "joules": matrix.joules,
-        "virtual_seconds": now,
-    }
+        **{f"mvm_{name}": counts[name] for name in COUNTS}, **matrix.operations,
+        "products_off": max(answer.products_off for answer in answers), "inv_clamped": matrix.clamped,
+        **on_chip.choices, "cells": sum(block.digits.size for block in on_chip.blocks()),
+        "cells_failed": matrix.failed, "pulses": matrix.pulses, "reads": matrix.reads,
+        "joules": matrix.joules, "virtual_seconds": now,
+    }  # fmt: skip
 
 
 def reduction_a_cycle(rows: Sequence[Mapping[str, float]]) -> float | None:
