@@ -28,9 +28,7 @@ from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.errors import ConvergenceError
 
-POLE_RATIO = (
-    4.0  # unity-gain frequency over second pole, amplifier and row together; the reference board has about 2
-)
+POLE_RATIO = 4.0  # unity-gain frequency over second pole, amplifier and row; the reference board has about 2
 
 
 def contraction(matrix: Floats, inverse_of: Floats) -> Floats:

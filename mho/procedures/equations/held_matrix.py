@@ -104,11 +104,9 @@ SAMPLED = 4
 
 Numbers = NDArray[Any]
 
-TOGETHER = 4
-"""Right-hand sides from which on they are refined together; fewer take fewer cycles one after the other."""
+TOGETHER = 4  # right-hand sides from which on they are refined together; fewer take fewer cycles in turn
 
-AT_ONCE = 128
-"""Right-hand sides in one exchange: the bit patterns of more of them leave the processor's cache."""
+AT_ONCE = 128  # right-hand sides in one exchange: the bit patterns of more leave the processor's cache
 
 
 @dataclass

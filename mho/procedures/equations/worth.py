@@ -250,8 +250,7 @@ def _ratio(with_it: float | None, without: float | None) -> float | None:
     return with_it / without if with_it is not None and without else None
 
 
-MOST_COLUMNS = 4
-"""Right-hand sides that are solved without the chip; of more, as many evenly spaced ones stand for all."""
+MOST_COLUMNS = 4  # right-hand sides that are solved without the chip; of more, as many evenly spaced ones
 
 STOOD_STILL = 1e-6
 """Share of the residual by which it must change, lest the next direction be the last one's product: of a skew matrix the

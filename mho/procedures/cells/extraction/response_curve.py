@@ -29,9 +29,7 @@ LEVEL = 0.95  # of all intervals
 SHAPES = math.log(0.5), math.log(100.0)
 """Range of ln((b - a)/w): the logistic function to 0.5 %, and a ramp with corners of a hundredth."""
 
-SOFTEST = 0.02
-"""Least deviation of a reading that counts, as a share of the range: a floor for where all cells agree."""
-
+SOFTEST = 0.02  # least deviation of a reading, as a share of the range: for where all cells agree
 GROUPS = 16  # groups of cells that are left out, at most: each costs a fit
 
 RISING = 0.1, 0.75

@@ -50,8 +50,7 @@ TAIL = 0.05  # share beyond the worst-case window
 CELLS_OF_A_SPREAD = 16
 """Fewest cells whose spread from cycle to cycle and memory have an interval: with a tail, fewer do not tell how wide."""
 
-CELLS_OF_A_TAIL = 32
-"""Fewest cells that bound a tail outwards: fewer tell too little of how it differs from cell to cell."""
+CELLS_OF_A_TAIL = 32  # fewest cells that bound a tail outwards: fewer tell too little of how cells differ
 
 READINGS_OF_A_TAIL = math.log(0.025) / math.log(1.0 - TAIL)
 """Fewest independent readings one of which lies beyond the quantile of `TAIL` in 97.5 %."""

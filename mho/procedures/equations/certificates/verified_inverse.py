@@ -91,10 +91,9 @@ class VerifiedInverse:
 
     `matrix` (n, n): A, entries below 1 in magnitude, in each row and column one not below 1/2; `unknown` (n, n):
     bound of what the true matrix differs from `matrix`; `bounded`: R, A -> upper bound of \\|I - R A\\|: `defect`, or
-    `rough_defect`, which is cheaper. `inverse`, `magnitude` (n, n): R and
-    \\|R\\|; of no use where `contraction` is infinite. `bound` (n, n): G. `weights` (n,): v. `contraction`: q, an
-    upper bound of the weighted norm of I - R A; infinite where no inverse was found. Below 1 proves that A is
-    regular.
+    `rough_defect`, which is cheaper. `inverse`, `magnitude` (n, n): R and \\|R\\|; of no use where `contraction` is
+    infinite. `bound` (n, n): G. `weights` (n,): v. `contraction`: q, an upper bound of the weighted norm of I - R A;
+    infinite where no inverse was found. Below 1 proves that A is regular.
     """
 
     def __init__(

@@ -33,8 +33,7 @@ BLOCK_REPEATS = 4  # shots of each line alone in the calibration: half of those 
 BLOCK_SUBTRACTED = 0.07
 """Digits, known error of a cell from which on it is subtracted: with an offset for the sign few cells hold 0."""
 
-JUMP = 0.07
-"""Digits that are left for a cell that jumps after its calibration, as those with telegraph noise do."""
+JUMP = 0.07  # digits left for a cell that jumps after its calibration, as with telegraph noise
 
 
 @dataclass(frozen=True)
@@ -278,9 +277,7 @@ EACH = 4  # shots per line in each
 REPEATS = ROUNDS * EACH  # from which the noise is estimated
 SUBTRACTED = 0.1  # digits, known error of a cell from which it is subtracted
 RESTLESS = 0.05  # digits, noise from which a cell of a checked tile does not limit the lines active at once
-DRIFTED = (
-    0.25  # share of a tile's shots that disagree from which so many integers are wrong that some go unseen
-)
+DRIFTED = 0.25  # disagreeing share of a tile's shots from which too many integers are wrong to see them all
 MOVED = 0.25  # digits, change from which a cell of a line that disagrees counts as moved
 
 

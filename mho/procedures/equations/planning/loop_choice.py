@@ -221,8 +221,7 @@ def _inverse(matrix: Floats) -> Floats:
         return np.zeros_like(matrix)
 
 
-SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)
-"""Shifts that are tried in turn, in units of the largest eigenvalue's magnitude."""
+SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)  # tried in turn, in units of the largest eigenvalue's magnitude
 
 
 @dataclass(frozen=True)
@@ -377,8 +376,7 @@ def _forms(matrix: Floats) -> list[MatrixForm]:
 FIRST, RATIO, STEPS = 0.1, 1.5, 36
 """Smallest of the shifts that are tried, in units of the matrix's largest eigenvalue; from one to the next; how many."""
 
-COMPARED = 5
-"""Shifts that settle, of which the best is taken: those beyond only make the loop more like a unit matrix."""
+COMPARED = 5  # shifts that settle, of which the best is taken: those beyond are only more like a unit matrix
 
 
 def shifted_in_resistors(

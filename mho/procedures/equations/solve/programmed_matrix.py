@@ -33,11 +33,9 @@ COUNTS = (
     "outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong", "subtracted",
     "alone",
 )  # fmt: skip
-SCALING = 3
-"""Multiplications of each element that an INV takes: to the converters' range, and back by two factors."""
+SCALING = 3  # multiplications of each element of an INV: to the range of converters, and back by two factors
 
-LOOPS = 12
-"""Times that a loop which does not settle is changed: its lines in another order, and larger and larger shifts."""
+LOOPS = 12  # changes of a loop that does not settle: its lines in another order, and larger and larger shifts
 
 
 class MatrixCells:

@@ -66,8 +66,7 @@ def _least(matrix: Floats, residual: Floats) -> bool:
 
 
 FLOAT64, GCR = "products in float64", "method GCR"
-WORTHLESS = 0.05
-"""Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
+WORTHLESS = 0.05  # error of a carried residual, relative to the last, from which float64 products are faster
 
 
 @dataclass(frozen=True)
