@@ -34,17 +34,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "MAX_BITS",
-    "Placement",
-    "Preconditioning",
-    "Source",
-    "WriteVerifySettings",
-    "from_real_vector",
-    "load_digits",
-    "load_matrix",
-    "parse_chip_map",
-    "read_chip_text",
-    "sample_names",
-    "to_real",
+    "MAX_BITS", "Placement", "Preconditioning", "Source", "WriteVerifySettings", "from_real_vector",
+    "load_digits", "load_matrix", "parse_chip_map", "read_chip_text", "sample_names", "to_real",
     "to_real_vector",
-]
+]  # fmt: skip

@@ -57,18 +57,10 @@ REACH = 12  # digits, largest error that is corrected: that of a cell stuck on
 
 @dataclass(frozen=True, eq=False)
 class LineSums:
-    """Checksums of the lines of a tile.
+    """Checksums of the lines of a tile."""
 
-    Attributes
-    ----------
-    sums : (lines, SUMS) array
-        h.
-    powers : (columns, SUMS) array
-        x[j]^k modulo p.
-    """
-
-    sums: Integers
-    powers: Integers
+    sums: Integers  # (lines, SUMS): h
+    powers: Integers  # (columns, SUMS): x[j]^k modulo p
 
     def difference(self, integers: Integers, shots: Integers) -> Integers:
         """Return t, (shots, SUMS): zeros where integers (shots, columns) are those of patterns (shots, lines)."""
@@ -77,12 +69,8 @@ class LineSums:
     def locate(self, difference: Integers) -> tuple[Integers, Booleans]:
         """Return the errors of up to two integers that explain each difference.
 
-        Returns
-        -------
-        errors : (shots, columns) array
-            By how much each integer is too large; zeros where they are not located.
-        located : (shots,) array of bool
-            Whether two integers or fewer, off by at most `REACH`, explain it.
+        Returns `errors` (shots, columns): by how much each integer is too large; zeros where they are not located.
+        `located` (shots,): whether two integers or fewer, off by at most `REACH`, explain it.
         """
         first, second = np.triu_indices(len(self.powers), 1)
         node = self.powers[:, 1]
@@ -106,10 +94,7 @@ class LineSums:
 def line_sums(digits: Integers) -> LineSums:
     """Sum the digits (lines, columns) of a tile's data columns.
 
-    Raises
-    ------
-    ChipMapError
-        When there are more columns than the modulus tells apart.
+    Raises `ChipMapError` when there are more columns than the modulus tells apart.
     """
     columns = digits.shape[1]
     if columns >= MODULUS:
@@ -140,30 +125,15 @@ FEWEST_BITS, MOST_BITS = 9, 12
 
 @dataclass(frozen=True, eq=False)
 class ChecksumCode:
-    """A weighted checksum modulo a prime.
+    """A weighted checksum modulo a prime."""
 
-    Attributes
-    ----------
-    modulus : int
-        P.
-    weights : (columns + checks,) array
-        Of the data columns' integers, w, and of the check columns', -B^k.
-    line_weight : int
-        q, of the number of active lines.
-    reach : int
-        Two errors up to it are never taken for none.
-    base : int
-        B, number of levels of a digit.
-    checks : int
-        Number of check columns.
-    """
-
-    modulus: int
+    modulus: int  # P
+    # (columns + checks,): of the data columns' integers, w, and of the check columns', -B^k
     weights: Integers
-    line_weight: int
-    reach: int
-    base: int
-    checks: int
+    line_weight: int  # q, of the number of active lines
+    reach: int  # two errors up to it are never taken for none
+    base: int  # B, number of levels of a digit
+    checks: int  # number of check columns
 
     @property
     def columns(self) -> int:
@@ -183,11 +153,7 @@ class ChecksumCode:
     def syndrome(self, integers: Integers, lines: Integers) -> Integers:
         """Return 0 for shots whose integers agree with their checksum.
 
-        Parameters
-        ----------
-        integers : (..., columns + checks) array
-        lines : (...) array
-            Number of active lines of each shot.
+        `integers` (..., columns + checks); `lines` (...): number of active lines of each shot.
         """
         return np.asarray((integers @ self.weights + self.line_weight * lines) % self.modulus)
 
@@ -197,12 +163,8 @@ def checksum_code(columns: int, checks: int, digit_bits: int = 3) -> ChecksumCod
     """Choose modulus and weights for `columns` data columns and `checks` check columns of digits.
 
     The modulus is the largest prime below 2^(checks digit_bits); weights are powers of a primitive root, which have
-    few sums in common, with the largest reach for which they suffice.
-
-    Raises
-    ------
-    ChipMapError
-        When so many columns cannot be told apart.
+    few sums in common, with the largest reach for which they suffice. Raises `ChipMapError` when so many columns
+    cannot be told apart.
     """
     if columns < 1 or checks < 1 or not 1 <= checks * digit_bits <= 20:
         raise ChipMapError(
@@ -266,18 +228,10 @@ def _prime_below(limit: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class CheckedTile:
-    """A tile of an encoding's columns with its check columns.
+    """A tile of an encoding's columns with its check columns."""
 
-    Attributes
-    ----------
-    first : int
-        Its first column of the encoding; `code.columns` follow.
-    digits : (lines, columns + checks) array
-        Digits to program.
-    """
-
-    first: int
-    digits: Integers
+    first: int  # its first column of the encoding; `code.columns` follow
+    digits: Integers  # (lines, columns + checks): digits to program
     code: ChecksumCode
 
     @cached_property
@@ -295,19 +249,8 @@ def checked_tiles(digits: Integers, width: int, digit_bits: int = 3) -> tuple[Ch
     """Cut columns into tiles of at most `width` columns with check columns, as even as can be.
 
     Check columns are at most `SHARE` of the data columns in all, but as many in each tile as hold `FEWEST_BITS`.
-
-    Parameters
-    ----------
-    digits : (lines, columns) array
-    width : int
-        Number of columns that are measured at once.
-    digit_bits : int
-        Bits of a digit.
-
-    Raises
-    ------
-    ChipMapError
-        When a tile of `width` columns has no room for check columns, or there is no column.
+    `digits` (lines, columns); `width`: number of columns that are measured at once; `digit_bits`: bits of a digit.
+    Raises `ChipMapError` when a tile of `width` columns has no room for check columns, or there is no column.
     """
     total, room = digits.shape[1], data_columns(width, digit_bits)
     if total < 1:
@@ -334,13 +277,7 @@ def place_checked(array: ArrayMap, tiles: Sequence[CheckedTile]) -> tuple[Placem
 
 
 def data_columns(width: int, digit_bits: int = 3) -> int:
-    """Return how many of `width` columns measured at once hold data.
-
-    Raises
-    ------
-    ChipMapError
-        When none is left.
-    """
+    """Return how many of `width` columns measured at once hold data. Raises `ChipMapError` when none is left."""
     rooms = (data for data in range(1, width) if data + _checks(int(SHARE * data), digit_bits) <= width)
     room = max(rooms, default=0)
     if room < 1:

@@ -22,36 +22,21 @@ from mho.toml import StrictModel, parse_toml
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-MOST_LINES, MOST_CELLS = 4096, 1 << 26
-"""Rows or columns of an array, and cells of all arrays together."""
+MOST_LINES, MOST_CELLS = 4096, 1 << 26  # rows or columns of an array, and cells of all arrays together
 
 
 class LevelMap(StrictModel):
-    """The conductance levels of a cell, in S.
+    """The conductance levels of a cell, in S."""
 
-    Attributes
-    ----------
-    conductances : tuple of float
-        Nominal conductance of each digit, ascending; digit 0 is a strong RESET.
-    tolerance : float
-        Half width of the verify window of the digits above 0.
-    spread : float
-        Standard deviation of the achieved conductance inside the window: used for forecasts.
-    zero_range : tuple of float
-        Lowest and highest conductance expected of digit 0.
-    zero_limit : float
-        A cell at digit 0 is verified when it reads below this.
-    zero : {"either", "reset", "virgin"}
-        What a cell at digit 0 is. ``reset``: a formed cell after a RESET; a virgin one is formed and RESET too. ``virgin``:
-        one that was never formed and does not conduct; forecasts take it as 0 S. ``either``: a virgin cell is left as it
-        is, and forecasts count it as a RESET one.
-    """
-
+    # Nominal conductance of each digit, ascending; digit 0 is a strong RESET
     conductances: tuple[Positive, ...] = Field(min_length=2, max_length=16)
-    tolerance: Positive
-    spread: Positive
-    zero_range: tuple[NonNegative, Positive]
-    zero_limit: Positive
+    tolerance: Positive  # half width of the verify window of the digits above 0
+    spread: Positive  # standard deviation of the achieved conductance inside the window: used for forecasts
+    zero_range: tuple[NonNegative, Positive]  # lowest and highest conductance expected of digit 0
+    zero_limit: Positive  # a cell at digit 0 is verified when it reads below this
+    # What a cell at digit 0 is. ``reset``: a formed cell after a RESET; a virgin one is formed and RESET too.
+    # ``virgin``: one that was never formed and does not conduct; forecasts take it as 0 S. ``either``: a
+    # virgin cell is left as it is, and forecasts count it as a RESET one
     zero: Literal["either", "reset", "virgin"] = "either"
 
     @model_validator(mode="after")
@@ -301,31 +286,16 @@ _SECTION = re.compile(r"^\[write_verify\][^\S\n]*(?:#.*)?$", re.MULTILINE)
 _NEXT = re.compile(r"^\s*\[", re.MULTILINE)
 
 
-def write_verify_section(values: Mapping[str, float], note: str = "") -> str:
-    """Return settings as lines of a chip map, each value to four digits, below a `note` of one or several lines."""
-    notes = "".join(f"# {line}\n" for line in note.splitlines())
-    return notes + "".join(f"{name} = {_number(value)}\n" for name, value in values.items())
-
-
 def with_write_verify(text: str, values: Mapping[str, float], note: str = "") -> str:
     """Return the text of a chip map with these settings of write-verify, in place of its own or added.
 
-    Parameters
-    ----------
-    text : str
-        A chip map.
-    values : mapping
-        Numbers by the name of the setting, in SI units.
-    note : str
-        A comment above them.
-
-    Raises
-    ------
-    ChipMapError
-        When `text` is no chip map, a value is not allowed, or its settings are not in a section of their own.
+    `text`: a chip map; `values`: numbers by the name of the setting, in SI units; `note`: a comment above them.
+    Raises `ChipMapError` when `text` is no chip map, a value is not allowed, or its settings are not in a section of
+    their own.
     """
     parse_chip_map(text)
-    lines = write_verify_section(values, note)
+    lines = "".join(f"# {line}\n" for line in note.splitlines())
+    lines += "".join(f"{name} = {_number(value)}\n" for name, value in values.items())
     section = _SECTION.search(text)
     if section is None:
         changed = f"{text.rstrip()}\n\n[write_verify]\n{lines}"

@@ -71,31 +71,17 @@ class Place(NamedTuple):
 
 
 class DefectFinding(StrictModel):
-    """One defect: of a cell, or of a whole line where only `row` or only `column` is given.
+    """One defect: of a cell, or of a whole line where only `row` or only `column` is given."""
 
-    Attributes
-    ----------
-    array, row, column
-        Where.
-    defect : str
-        One of `CLASSES`.
-    found : str
-        When: date and time, ISO 8601 with its offset from UTC.
-    run : str
-        Name of the run file, or whatever tells where it is known from.
-    reason : str
-        What was seen.
-    lost_by : str
-        What our own pulses destroyed it by, as ``over-voltage, 4.5 V on the bit line``; "" for a defect of the chip's own.
-    """
-
+    # array, row, column: where
     array: str
     row: int | None = Field(default=None, ge=0)
     column: int | None = Field(default=None, ge=0)
-    defect: Defect
-    found: str
-    run: str = ""
-    reason: str = ""
+    defect: Defect  # one of `CLASSES`
+    found: str  # when: date and time, ISO 8601 with its offset from UTC
+    run: str = ""  # name of the run file, or whatever tells where it is known from
+    reason: str = ""  # what was seen
+    # What our own pulses destroyed it by: ``over-voltage, 4.5 V on the bit line``; "" for the chip's own
     lost_by: str = ""
 
     @field_validator("found")
@@ -134,23 +120,13 @@ class DefectFinding(StrictModel):
 
 
 class DefectList(StrictModel):
-    """The defects of one chip.
+    """The defects of one chip."""
 
-    Attributes
-    ----------
-    chip : str
-        The name that the chip's map gives itself.
-    map_sha256 : str
-        Hash of that map's text when the list was last written: for the record, as a map may be edited.
-    defects : tuple of DefectFinding
-        One a cell or line.
-    formed : tuple of PackedCells
-        The cells that have been formed, one set an array: none of them is ever formed again.
-    """
-
-    chip: str
+    chip: str  # the name that the chip's map gives itself
+    # Hash of that map's text when the list was last written: for the record, as a map may be edited
     map_sha256: str = ""
-    defects: tuple[DefectFinding, ...] = ()
+    defects: tuple[DefectFinding, ...] = ()  # one a cell or line
+    # The cells that have been formed, one set an array: none of them is ever formed again
     formed: tuple[PackedCells, ...] = ()
 
     @model_validator(mode="after")
@@ -243,10 +219,8 @@ def read_defects(path: Path) -> DefectList | None:
 def check_belongs(defects: DefectList, chip: ChipMap, source: str = "the list of defects") -> None:
     """Check that a list is of this chip, and that the chip has all that it names.
 
-    Raises
-    ------
-    ChipMapError
-        For a list of another chip, naming both, or of a cell, line or array that the chip does not have.
+    Raises `ChipMapError` for a list of another chip, naming both, or of a cell, line or array that the chip does not
+    have.
     """
     if defects.chip != chip.name:
         raise ChipMapError(
@@ -302,12 +276,8 @@ def add_defects(path: Path, new: DefectList) -> tuple[DefectList, int]:
     """Add findings to the list at `path`, which is made where there is none; return it whole, with how many are new.
 
     The file is replaced in one step by one that has all the old findings, so that no interruption loses any. Two
-    processes of mho wait for each other; what an editor has changed meanwhile is read again and kept.
-
-    Raises
-    ------
-    ChipMapError
-        The file is no list, is one of another chip, or cannot be written; it is then as it was.
+    processes of mho wait for each other; what an editor has changed meanwhile is read again and kept. Raises
+    `ChipMapError`: the file is no list, is one of another chip, or cannot be written; it is then as it was.
     """
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=BUSY):

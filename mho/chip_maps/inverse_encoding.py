@@ -28,26 +28,15 @@ from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.errors import ConvergenceError
 
-POLE_RATIO = (
-    4.0  # unity-gain frequency over second pole, amplifier and row together; the reference board has about 2
-)
+POLE_RATIO = 4.0  # unity-gain frequency over second pole, amplifier and row; the reference board has about 2
 
 
 def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
     """Return the spectral radius of I - A A0^-1, the factor by which a cycle reduces the error.
 
-    Refinement converges exactly when it is below 1 (Zuo 2025, Methods).
-
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, as the multiplying array holds it.
-    inverse_of : (..., n, n) array
-        A0, as the inverting array achieved it; leading axes are draws.
-
-    Returns
-    -------
-    (...) array; infinite where A0 is singular.
+    Refinement converges exactly when it is below 1 (Zuo 2025, Methods). `matrix` (n, n): A, as the multiplying array
+    holds it. `inverse_of` (..., n, n): A0, as the inverting array achieved it; leading axes are draws. Returns (...)
+    array; infinite where A0 is singular.
     """
     draws = inverse_of.shape[:-2]
     with np.errstate(all="ignore"):
@@ -67,16 +56,8 @@ def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
 def loop_eigenvalues(network: Floats, row_load: Floats) -> NDArray[Any]:
     """Return the eigenvalues of D^-1 G, which determine settling (dx/dt = -w_u D^-1 (G x + i)).
 
-    Parameters
-    ----------
-    network : (..., n, n) array
-        G, signed: the current (S per volt of output) into each amplifier's input.
-    row_load : (..., n) array
-        D, the sum of all conductances on each row, S.
-
-    Returns
-    -------
-    (..., n) array, complex where some are.
+    `network` (..., n, n): G, signed: the current (S per volt of output) into each amplifier's input; `row_load` (...,
+    n): D, the sum of all conductances on each row, S. Returns (..., n), complex where some are.
     """
     return np.asarray(np.linalg.eigvals(network / row_load[..., None]))
 
@@ -122,33 +103,16 @@ cells by 0.02 f sqrt(n) (a spread of 0.65 uS in 35). Both together are least at 
 
 @dataclass(frozen=True)
 class InverseEncoding:
-    """Digits of the inverting array(s) and their meaning.
+    """Digits of the inverting array(s) and their meaning."""
 
-    Attributes
-    ----------
-    kind : {"bias", "differential", "bias resistors"}
-        Representation of signs.
-    size : int
-        n, the order of A.
-    positive : (k, k) array of int64
-        Digits of the first array; k = n + 1 with a bias column, else n.
-    negative : (k, k) array of int64 or None
-        Digits of the second array, behind inverters; None when no entry needs it.
-    unit : float
-        Value of one digit in A.
-    diagonal : float
-        n of n I, the value of the resistors in A; 0 without resistors.
-    bias : float
-        m of m j j^T in resistors, in A; 0 without them.
-    """
-
-    kind: Kind
-    size: int
-    positive: Integers
+    kind: Kind  # representation of signs
+    size: int  # n, the order of A
+    positive: Integers  # (k, k): digits of the first array; k = n + 1 with a bias column, else n
+    # (k, k) or None: digits of the second array, behind inverters; None when no entry needs it
     negative: Integers | None
-    unit: float
-    diagonal: float
-    bias: float = 0.0
+    unit: float  # value of one digit in A
+    diagonal: float  # n of n I, the value of the resistors in A; 0 without resistors
+    bias: float = 0.0  # m of m j j^T in resistors, in A; 0 without them
 
     @property
     def name(self) -> str:
@@ -197,13 +161,9 @@ class InverseEncoding:
         return g
 
     def row_load(
-        self,
-        positive: Floats,
-        negative: Floats | None,
-        diagonal: float | Floats,
-        input_conductance: float,
+        self, positive: Floats, negative: Floats | None, diagonal: float | Floats, input_conductance: float,
         bias: float | Floats = 0.0,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Return the sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
         load = positive.sum(axis=-1) + input_conductance
         if negative is not None:
@@ -226,28 +186,17 @@ class InverseEncoding:
 
 @dataclass(frozen=True)
 class EncodingForecast:
-    """An encoding and its forecast.
-
-    Attributes
-    ----------
-    rho : float
-        Median contraction over draws of the expected cell errors; infinite where the loop is not stable.
-    slowest : complex
-        Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
-    damping : float
-        Of the same network: above 0 the loop also settles with amplifiers that have a second pole.
-    settling : float
-        Share of loops with drawn cell errors that settle with such amplifiers; 1 where none was tried.
-    shift : float
-        s, where the loop holds A + s I, in A's units: its inverse then only resembles that of A.
-    """
+    """An encoding and its forecast."""
 
     encoding: InverseEncoding
+    # Median contraction over draws of the expected cell errors; infinite where the loop is not stable
     rho: float
-    slowest: complex
+    slowest: complex  # worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0
+    # Of the same network: above 0 the loop also settles with amplifiers that have a second pole
     damping: float
+    # Share of loops with drawn cell errors that settle with such amplifiers; 1 where none was tried
     settling: float
-    shift: float
+    shift: float  # s, where the loop holds A + s I, in A's units: its inverse then only resembles that of A
 
     @property
     def stable(self) -> bool:
@@ -323,16 +272,9 @@ def candidates(
 
 
 def assess(
-    encodings: Iterable[InverseEncoding],
-    matrix: Floats,
-    levels: Levels,
-    rng: np.random.Generator,
-    *,
-    input_conductance: float,
-    draws: int = DRAWS,
-    loops: int = 0,
-    shift: float = 0.0,
-) -> list[EncodingForecast]:
+    encodings: Iterable[InverseEncoding], matrix: Floats, levels: Levels, rng: np.random.Generator, *,
+    input_conductance: float, draws: int = DRAWS, loops: int = 0, shift: float = 0.0,
+) -> list[EncodingForecast]:  # fmt: skip
     """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop and of `loops` drawn ones."""
     alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
     for encoding in encodings:
@@ -347,15 +289,9 @@ def assess(
 
 
 def _assess_alike(
-    encodings: Sequence[InverseEncoding],
-    matrix: Floats,
-    levels: Levels,
-    rng: np.random.Generator,
-    input_conductance: float,
-    draws: int,
-    loops: int,
-    shift: float,
-) -> Iterator[EncodingForecast]:
+    encodings: Sequence[InverseEncoding], matrix: Floats, levels: Levels, rng: np.random.Generator,
+    input_conductance: float, draws: int, loops: int, shift: float,
+) -> Iterator[EncodingForecast]:  # fmt: skip
     """Forecast encodings of one kind and shape in one array operation each, the encodings along the axis -3."""
     one, step = encodings[0], levels.step
     positive = np.stack([encoding.positive for encoding in encodings])
@@ -391,32 +327,15 @@ def _assess_alike(
 
 
 def choose_encoding(
-    matrix: Floats,
-    levels: Levels,
-    rng: np.random.Generator,
-    *,
-    input_conductance: float,
-    kinds: Sequence[Kind] = KINDS,
-    diagonal: bool = True,
-    arrays: int = 2,
-    shift: float = 0.0,
-) -> tuple[EncodingForecast, tuple[EncodingForecast, ...]]:
+    matrix: Floats, levels: Levels, rng: np.random.Generator, *, input_conductance: float,
+    kinds: Sequence[Kind] = KINDS, diagonal: bool = True, arrays: int = 2, shift: float = 0.0,
+) -> tuple[EncodingForecast, tuple[EncodingForecast, ...]]:  # fmt: skip
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
-    One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that
-    need a second are left out. A few draws select the finalists, which are then forecast with all draws.
-
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A.
-    shift : float
-        s, in A's units: the loop is to hold A + s I, where that of A itself would be unstable.
-
-    Raises
-    ------
-    ConvergenceError
-        When no encoding gives a stable loop, naming the unstable eigenvalue.
+    One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that need
+    a second are left out. A few draws select the finalists, which are then forecast with all draws. `matrix` (n, n):
+    A; `shift`: s, in A's units: the loop is to hold A + s I, where that of A itself would be unstable. Raises
+    `ConvergenceError` when no encoding gives a stable loop, naming the unstable eigenvalue.
     """
 
     forecast = partial(

@@ -16,40 +16,21 @@ PARTS = 20  # of a digit, of targets without rounding: an eighth of a level's us
 
 @dataclass(frozen=True)
 class Levels:
-    """The digits 0..L-1 of a cell as conductances (S).
+    """The digits 0..L-1 of a cell as conductances (S)."""
 
-    Attributes
-    ----------
-    nominal : (L,) array
-        Target conductance of each digit.
-    low, high : (L,) array
-        Verify window of each digit.
-    step : float
-        Conductance of one digit unit: nominal of the top digit over its value.
-    spread : float
-        Standard deviation expected inside the windows of the digits above 0.
-    zero_range : tuple of float
-        Expected range of digit 0.
-    """
-
-    nominal: Floats
+    nominal: Floats  # (L,): target conductance of each digit
+    # low, high: (L,): verify window of each digit
     low: Floats
     high: Floats
-    step: float
-    spread: float
-    zero_range: tuple[float, float]
+    step: float  # conductance of one digit unit: nominal of the top digit over its value
+    spread: float  # standard deviation expected inside the windows of the digits above 0
+    zero_range: tuple[float, float]  # expected range of digit 0
 
     @classmethod
     def from_values(
-        cls,
-        conductances: Sequence[float],
-        *,
-        tolerance: float,
-        spread: float,
-        zero_range: tuple[float, float],
-        zero_limit: float,
-        zero_floor: float | None = None,
-    ) -> Levels:
+        cls, conductances: Sequence[float], *, tolerance: float, spread: float,
+        zero_range: tuple[float, float], zero_limit: float, zero_floor: float | None = None,
+    ) -> Levels:  # fmt: skip
         """Build from nominal conductances with one half width `tolerance` for all digits above 0.
 
         Digit 0 reaches down to `zero_floor` (S), below which a cell was never formed; without it, to any cell that does
@@ -76,13 +57,9 @@ class Levels:
     def refined(self, parts: int = PARTS) -> Levels:
         """Return targets between the digits: the same range in steps of 1 / `parts` of a digit, with windows as wide.
 
-        Windows then overlap, so that a cell no longer tells its target: its conductance is an analogue quantity. A target
-        below half a window's width is met by whatever meets digit 0, as a cell that does not conduct.
-
-        Raises
-        ------
-        ChipMapError
-            For less than one part.
+        Windows then overlap, so that a cell no longer tells its target: its conductance is an analogue quantity. A
+        target below half a window's width is met by whatever meets digit 0, as a cell that does not conduct. Raises
+        `ChipMapError` for less than one part.
         """
         if parts < 1:
             raise ChipMapError(f"a digit cannot be divided into {parts} parts; give at least 1")
@@ -95,10 +72,7 @@ class Levels:
     def compensated(self, ratio: float) -> Levels:
         """Return the levels as they appear once a second slice of this ratio holds what these cells leave, for forecasts.
 
-        Raises
-        ------
-        ChipMapError
-            For a ratio that is not above 1.
+        Raises `ChipMapError` for a ratio that is not above 1.
         """
         if not ratio > 1.0:
             raise ChipMapError(f"a second slice of ratio {ratio:g}; give one above 1")

@@ -62,7 +62,10 @@ def read_csv(content: bytes, path: Path) -> NDArray[Any]:
     for position, (number, line) in enumerate(lines):
         fields = [field.strip(' \t"') for field in line.split(mark)]
         values = [_number(field) for field in fields]
-        if position == 0 and all(map(_is_name, fields)):
+        # Column names; "1,5" is none: it is a number that must be corrected.
+        if position == 0 and all(
+            field[:1].isalpha() and value is None for field, value in zip(fields, values, strict=True)
+        ):
             continue
         row = [value for value in values if value is not None]
         if len(row) < len(fields):
@@ -193,11 +196,6 @@ def _decode(content: bytes, path: Path) -> str:
         raise InputError(f"{path}, line {line}: not UTF-8 text; save it as plain UTF-8.") from None
 
 
-def _is_name(field: str) -> bool:
-    """Return whether a field can be a column's name; "1,5" cannot: it is a number that must be corrected."""
-    return field[:1].isalpha() and _number(field) is None
-
-
 def _number(token: str) -> float | complex | None:
     """Return a real or complex number, or None; Python's digit grouping by underscores is not accepted."""
     if "_" in token:
@@ -296,39 +294,21 @@ def load_digits(source: Source) -> NDArray[np.int64]:
 
 
 def load_right_hand_sides(
-    source: Source,
-    n: int,
-    rng: np.random.Generator,
-    *,
-    complex_values: bool = False,
+    source: Source, n: int, rng: np.random.Generator, *, complex_values: bool = False,
     count: int | None = None,
-) -> Numbers:
+) -> Numbers:  # fmt: skip
     """Return one right-hand side of `n` elements, or several as columns.
 
-    Parameters
-    ----------
-    source : {"ones", "random", "identity"}, path, name or array_like
-        ``"random"`` draws standard normal numbers (circular with unit variance when complex); ``"identity"`` gives the `n`
-        unit vectors, whose solutions are the inverse's columns. A file, or an array, holds ``n x count`` values, or `n` in
-        one dimension or one row.
-    n : int
-        Rows of the matrix.
-    rng : numpy.random.Generator
-        Used by ``"random"`` only.
-    complex_values : bool
-        The matrix is complex: return complex128. Otherwise the values must be real.
-    count : int, optional
-        Number of columns that ``"random"`` draws; one vector where left out.
+    - `source`: ``"random"`` draws standard normal numbers (circular with unit variance when complex); ``"identity"``
+      gives the `n` unit vectors, whose solutions are the inverse's columns. A file, or an array, holds ``n x count``
+      values, or `n` in one dimension or one row.
+    - `n`: rows of the matrix.
+    - `rng`: used by ``"random"`` only.
+    - `complex_values`: the matrix is complex: return complex128. Otherwise the values must be real.
+    - `count`: number of columns that ``"random"`` draws; one vector where left out.
 
-    Returns
-    -------
-    array, (n,) or (n, count)
-        float64, or complex128 when `complex_values`.
-
-    Raises
-    ------
-    InputError
-        As `load_matrix`; another length than `n`; complex values for a real matrix.
+    float64, or complex128 when `complex_values`. Raises `InputError` as `load_matrix`; another length than `n`;
+    complex values for a real matrix.
     """
     shape = (n,) if count is None else (n, count)
     if isinstance(source, str) and source in ("ones", "identity"):
@@ -357,36 +337,15 @@ def load_right_hand_sides(
 
 
 def load_vectors(
-    source: Source,
-    n: int,
-    count: int,
-    rng: np.random.Generator,
-    *,
-    role: str = "the batch of vectors",
+    source: Source, n: int, count: int, rng: np.random.Generator, *, role: str = "the batch of vectors",
     complex_values: bool = False,
-) -> Numbers:
+) -> Numbers:  # fmt: skip
     """Return vectors of `n` elements, one a row.
 
-    Parameters
-    ----------
-    source : {"random", "unit"}, path, name or array_like
-        ``"random"`` draws `count` vectors, ``"unit"`` stands for the `n` unit vectors. A file, or an
-        array, holds one vector (n,), or several (any number, n).
-    rng : numpy.random.Generator
-        Used by ``"random"`` only.
-    role : str
-        What messages call an array.
-    complex_values : bool
-        Return complex128. Otherwise the values must be real.
-
-    Returns
-    -------
-    array, (vectors, n)
-
-    Raises
-    ------
-    InputError
-        As `load_matrix`; another length than `n`; complex values where they must be real.
+    `source`: ``"random"`` draws `count` vectors, ``"unit"`` stands for the `n` unit vectors. A file, or an array,
+    holds one vector (n,), or several (any number, n). `rng`: used by ``"random"`` only. `role`: what messages call an
+    array. `complex_values`: return complex128. Otherwise the values must be real. Raises `InputError` as
+    `load_matrix`; another length than `n`; complex values where they must be real.
     """
     if isinstance(source, str) and source == "random":
         if not complex_values:

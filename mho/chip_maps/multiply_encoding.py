@@ -22,37 +22,20 @@ PEAKS = (1e-250, 1e250)  # range of the largest magnitude in which scale and uni
 
 
 class FixedPoint(NamedTuple):
-    """A real matrix or vector in fixed point; a named tuple, as one is made in every cycle of a refinement.
+    """A real matrix or vector in fixed point; a named tuple, as one is made in every cycle of a refinement."""
 
-    Attributes
-    ----------
-    integers : array of int64
-        Values in units of ``scale * 2**-bits``, magnitude below ``2**bits``.
-    bits : int
-        Bits t of the magnitude.
-    scale : float
-        Full scale: the value that ``2**bits`` would stand for.
-    values : array
-        The represented real numbers.
-    """
-
-    integers: Integers
-    bits: int
-    scale: float
-    values: Floats
+    integers: Integers  # values in units of ``scale * 2**-bits``, magnitude below ``2**bits``
+    bits: int  # bits t of the magnitude
+    scale: float  # full scale: the value that ``2**bits`` would stand for
+    values: Floats  # the represented real numbers
 
 
 def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
     """Scale to |a| < 1 and round to `bits` bits.
 
-    The scale is a power of two where this represents every value exactly (so that published digits are
-    reproduced); otherwise the largest magnitude becomes the largest integer, which uses the full range.
-
-    Raises
-    ------
-    InputError
-        When `bits` is outside 1..52, all values are zero, or the largest magnitude is near the limits of a
-        double.
+    The scale is a power of two where this represents every value exactly (so that published digits are reproduced);
+    otherwise the largest magnitude becomes the largest integer, which uses the full range. Raises `InputError` when
+    `bits` is outside 1..52, all values are zero, or the largest magnitude is near the limits of a double.
     """
     if not 1 <= bits <= MAX_BITS:
         raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
@@ -80,30 +63,18 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
 
 
 class FixedPointColumns(NamedTuple):
-    """Vectors in fixed point, each with a scale of its own.
+    """Vectors in fixed point, each with a scale of its own."""
 
-    Attributes
-    ----------
-    integers : (n, k) array of int64
-        Values in units of ``scales * 2**-bits``.
-    scales : (k,) array
-    values : (n, k) array
-        The represented real numbers.
-    """
-
-    integers: Integers
+    integers: Integers  # (n, k): values in units of ``scales * 2**-bits``
     bits: int
-    scales: Floats
-    values: Floats
+    scales: Floats  # (k,)
+    values: Floats  # (n, k): the represented real numbers
 
 
 def columns_to_fixed_point(vectors: Floats, bits: int) -> FixedPointColumns:
     """Round each of the vectors (n, k) to `bits` bits of its largest magnitude; zeros stay zeros.
 
-    Raises
-    ------
-    InputError
-        When `bits` is outside 1..52.
+    Raises `InputError` when `bits` is outside 1..52.
     """
     if not 1 <= bits <= MAX_BITS:
         raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
@@ -122,15 +93,8 @@ def slice_count(bits: int, digit_bits: int = 3) -> int:
 def slice_digits(integers: Integers, slices: int, digit_bits: int = 3) -> Integers:
     """Split non-negative integers into digits, most significant first.
 
-    Returns
-    -------
-    (slices, *integers.shape) array of int64
-        Digits 0 .. 2**digit_bits - 1, truncated: the remainder goes to the next slice.
-
-    Raises
-    ------
-    InputError
-        For negative integers, or integers that need more slices.
+    Returns (slices, *integers.shape): digits 0 .. 2**digit_bits - 1, truncated: the remainder goes to the next slice.
+    Raises `InputError` for negative integers, or integers that need more slices.
     """
     if integers.size and (integers.min() < 0 or int(integers.max()) >> (slices * digit_bits)):
         raise InputError(f"integers up to {integers.max()} do not fit {slices} digits of {digit_bits} bits")
@@ -140,27 +104,14 @@ def slice_digits(integers: Integers, slices: int, digit_bits: int = 3) -> Intege
 
 @dataclass(frozen=True)
 class MultiplyEncoding:
-    """The digits of a matrix, and the combination of column sums into the product.
+    """The digits of a matrix, and the combination of column sums into the product."""
 
-    Attributes
-    ----------
-    fixed : FixedPoint
-        The matrix as held, (outputs, inputs).
-    digits : (inputs, columns) array of int64
-        Digit of each cell; columns with only zeros are left out.
-    output : (columns,) array of int64
-        Element of the product that a column contributes to.
-    weight : (columns,) array of float
-        Signed weight of a column's integer in that element, in units of ``scale * 2**-bits``.
-    offset : float
-        What the digits hold beyond each element of the matrix, in the same units.
-    """
-
-    fixed: FixedPoint
-    digits: Integers
-    output: Integers
+    fixed: FixedPoint  # the matrix as held, (outputs, inputs)
+    digits: Integers  # (inputs, columns): digit of each cell; columns with only zeros are left out
+    output: Integers  # (columns,): element of the product that a column contributes to
+    # (columns,): signed weight of a column's integer in that element, in units of ``scale * 2**-bits``
     weight: Floats
-    offset: float = 0.0
+    offset: float = 0.0  # what the digits hold beyond each element of the matrix, in the same units
 
     @property
     def matrix(self) -> Floats:
@@ -209,31 +160,16 @@ def encode_offset(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEnc
     outputs = len(matrix)
     weights = 2.0 ** (digit_bits * np.arange(slices - 1, -1, -1))
     return MultiplyEncoding(
-        fixed,
-        np.ascontiguousarray(digits.reshape(slices * outputs, -1).T),
-        np.tile(np.arange(outputs), slices),
-        np.repeat(weights, outputs),
-        2.0**fixed.bits,
-    )
+        fixed, np.ascontiguousarray(digits.reshape(slices * outputs, -1).T),
+        np.tile(np.arange(outputs), slices), np.repeat(weights, outputs), 2.0**fixed.bits,
+    )  # fmt: skip
 
 
 def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) -> int:
     """Return the number of slices of at least `bits` bits that hold a matrix to within `error`.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-    bits : int
-        Least number of bits.
-    error : float
-        Largest norm ||A - A as held||_2.
-    digit_bits : int
-        Bits of a digit.
-
-    Returns
-    -------
-    int
-        The largest number in fixed point (52 bits) where no number of slices suffices.
+    `matrix` (n, n); `bits`: least number of bits; `error`: largest norm ||A - A as held||_2; `digit_bits`: bits of a
+    digit. The largest number in fixed point (52 bits) where no number of slices suffices.
     """
     slices, most = slice_count(bits, digit_bits), MAX_BITS // digit_bits
     while slices < most:
@@ -249,25 +185,13 @@ def group_lines(
 ) -> list[Integers]:
     """Group input lines so that any binary pattern within a group gives exact integers.
 
-    A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in
-    every column, neither all positive nor all negative errors together, plus `sigmas` times the noise,
-    reach half a digit, so that no pattern of the group can. A line that alone exceeds it forms a separate
-    group: its errors cannot be avoided, only subtracted where they are known, and found by a checksum.
-
-    Parameters
-    ----------
-    errors : (lines, columns) array
-        Measured minus ideal contribution of each cell, in digits.
-    noise : (lines, columns) array
-        Standard deviation of each contribution from shot to shot, in digits.
-    reading : (columns,) array or float
-        That of a column's reading itself, which counts once however many lines are active.
-    spare : float
-        Of the half digit that is left for what none of them tells, in digits.
-
-    Returns
-    -------
-    list of (k,) index arrays, covering every line once.
+    A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in every column,
+    neither all positive nor all negative errors together, plus `sigmas` times the noise, reach half a digit, so that
+    no pattern of the group can. A line that alone exceeds it forms a separate group: its errors cannot be avoided,
+    only subtracted where they are known, and found by a checksum. `errors` (lines, columns): measured minus ideal
+    contribution of each cell, in digits; `noise` (lines, columns): standard deviation of each contribution from shot
+    to shot, in digits; `reading` (columns,) or float: that of a column's reading itself, which counts once however
+    many lines are active; `spare`: of the half digit that is left for what none of them tells, in digits.
     """
     above, below, variance = np.maximum(errors, 0.0), np.maximum(-errors, 0.0), noise**2
     worst = np.abs(errors).max(axis=1, initial=0.0)

@@ -43,13 +43,9 @@ class Placement:
 def place(array: ArrayMap, rows: int, columns: int) -> Placement:
     """Find `rows` x `columns` good cells, nearest to the array's origin, within one segment where they fit into one.
 
-    Rows and columns with a bad cell are avoided greedily, worst first: a column is dropped where there are
-    others left, else the row. Spare lines are used only in place of dropped ones.
-
-    Raises
-    ------
-    ChipMapError
-        When the block does not fit: what is left beside which defects, and whether the spare lines are used up.
+    Rows and columns with a bad cell are avoided greedily, worst first: a column is dropped where there are others
+    left, else the row. Spare lines are used only in place of dropped ones. Raises `ChipMapError` when the block does
+    not fit: what is left beside which defects, and whether the spare lines are used up.
     """
     best, bad = None, known_bad(array)
     for region in _regions(array, rows, columns):
@@ -68,13 +64,9 @@ def place(array: ArrayMap, rows: int, columns: int) -> Placement:
 def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[Placement, ...]:
     """Split a block of many columns into tiles of at most `width` columns, stacked near the origin.
 
-    Tiles share no cell. Stacking them in a square keeps the wires short. One tile is connected at a time, so
-    `width` limits the current in one line's wire.
-
-    Raises
-    ------
-    ChipMapError
-        When the tiles do not fit, with the number of columns that do.
+    Tiles share no cell. Stacking them in a square keeps the wires short. One tile is connected at a time, so `width`
+    limits the current in one line's wire. Raises `ChipMapError` when the tiles do not fit, with the number of columns
+    that do.
     """
     width = min(width, array.columns - array.spare_columns)
     count = -(-columns // width)
@@ -168,18 +160,12 @@ def known_bad(array: ArrayMap) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class GoodLines:
-    """Lines whose crossings hold no known bad cell.
+    """Lines whose crossings hold no known bad cell."""
 
-    Attributes
-    ----------
-    rows, columns : arrays
-        No more of them than there are without the spare ones.
-    dropped_rows, dropped_columns : arrays
-        Those that were given up.
-    """
-
+    # rows, columns: no more of them than there are without the spare ones
     rows: Integers
     columns: Integers
+    # dropped_rows, dropped_columns: those that were given up
     dropped_rows: Integers
     dropped_columns: Integers
 
@@ -217,13 +203,9 @@ class GoodLines:
 
 
 def _good_lines(
-    array: ArrayMap,
-    bad: NDArray[np.bool_],
-    rows: int,
-    columns: int,
-    down: slice = EVERY,
+    array: ArrayMap, bad: NDArray[np.bool_], rows: int, columns: int, down: slice = EVERY,
     across: slice = EVERY,
-) -> GoodLines:
+) -> GoodLines:  # fmt: skip
     """Return the lines of a part of the array, its rows `down` and columns `across`, for a block of `rows` x `columns`."""
     numbers = np.arange(array.rows)[down], np.arange(array.columns)[across]
     bad = np.asarray(bad[down, across])

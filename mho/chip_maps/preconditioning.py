@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 
-SWEEPS = 20
-"""Most sweeps of equilibration; Ruiz's converges in a few, and powers of two stop changing before."""
+SWEEPS = 20  # most sweeps of equilibration; Ruiz's converges in a few, and powers of two stop changing before
 
 
 @dataclass(frozen=True)

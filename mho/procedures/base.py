@@ -161,17 +161,11 @@ class Procedure:
 
 
 PHASES: Mapping[str, tuple[str, ...]] = {
-    "check": (),
-    "prepare": ("given", "bench", "rng"),
-    "layout": ("plan",),
-    "execute": ("plan", "bench", "stream"),
-    "conclude": ("plan", "result"),
-    "in_use": ("plan",),
-    "describe_cells": ("plan",),
-    "run_title": (),
-    "estimate": ("given", "source"),
+    "check": (), "prepare": ("given", "bench", "rng"), "layout": ("plan",),
+    "execute": ("plan", "bench", "stream"), "conclude": ("plan", "result"), "in_use": ("plan",),
+    "describe_cells": ("plan",), "run_title": (), "estimate": ("given", "source"),
     "recorded_parameters": ("plan",),
-}
+}  # fmt: skip
 """Arguments of each method of a procedure, without `self`."""
 
 
@@ -193,10 +187,7 @@ def check_phases(kind: Any) -> None:
 def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
     """Set a parameter and return its value as converted by the parameter.
 
-    Raises
-    ------
-    InputError
-        For a value that it refuses or would round, or that is not a number.
+    Raises `InputError` for a value that it refuses or would round, or that is not a number.
     """
     try:
         parameter.value = value

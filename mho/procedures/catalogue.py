@@ -9,13 +9,7 @@ from typing import Any, cast
 
 from mho.errors import InputError
 from mho.procedures.base import Procedure, check_phases, set_parameter
-from mho.procedures.manifest import (
-    ParameterEntry,
-    ProcedureEntry,
-    class_name,
-    entry_of,
-    nearest,
-)
+from mho.procedures.manifest import ParameterEntry, ProcedureEntry, class_name, entry_of, nearest
 from mho.procedures.origin import import_procedure
 from mho.procedures.parameters import (
     BooleanParameter,
@@ -27,22 +21,16 @@ from mho.procedures.parameters import (
 from mho.procedures.quantities import parse_quantity
 
 KINDS: Mapping[str, type[Parameter]] = {
-    "boolean": BooleanParameter,
-    "integer": IntegerParameter,
-    "float": FloatParameter,
-    "list": ListParameter,
+    "boolean": BooleanParameter, "integer": IntegerParameter, "float": FloatParameter, "list": ListParameter,
     "text": Parameter,
-}
+}  # fmt: skip
 """PyMeasure's Parameters, by the `kind` of a `ParameterEntry`."""
 
 
 def find_procedure(name: str) -> type[Procedure]:
     """Return the procedure called `name`, ``module:Class`` or ``path/file.py:Class``.
 
-    Raises
-    ------
-    InputError
-        When there is none, with the nearest name, or the reason why it cannot be loaded.
+    Raises `InputError` when there is none, with the nearest name, or the reason why it cannot be loaded.
     """
     kind = import_procedure(class_name(name))
     check_phases(cast(Hashable, kind))
@@ -52,16 +40,8 @@ def find_procedure(name: str) -> type[Procedure]:
 def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
     """Create the procedure called `name` with its parameters set.
 
-    Parameters
-    ----------
-    values : mapping
-        By parameter; for a numeric parameter a text may have a unit (``"200mV"``).
-
-    Raises
-    ------
-    InputError
-        For an unknown procedure or parameter (the nearest is named), a wrong unit, or a value that the
-        parameter refuses.
+    `values`: by parameter; for a numeric parameter a text may have a unit (``"200mV"``). Raises `InputError` for an
+    unknown procedure or parameter (the nearest is named), a wrong unit, or a value that the parameter refuses.
     """
     kind = find_procedure(name)
     form = form_of(kind)
@@ -106,10 +86,7 @@ def _parameter_of(entry: ParameterEntry) -> Parameter:
 def plain_value(key: str, parameter: Parameter, value: Any) -> Any:
     """Convert `value` for a parameter: texts become numbers in its unit, and nothing is truncated.
 
-    Raises
-    ------
-    InputError
-        For a text that is no such number, and for a fraction where a whole number is required.
+    Raises `InputError` for a text that is no such number, and for a fraction where a whole number is required.
     """
     whole = isinstance(parameter, IntegerParameter)
     if not whole and not isinstance(parameter, FloatParameter):
@@ -131,15 +108,9 @@ def accepted(parameter: Parameter, key: str, value: Any) -> Any:
 
 def _truth(key: str, value: Any) -> bool:
     words = {
-        "yes": True,
-        "true": True,
-        "on": True,
-        "1": True,
-        "no": False,
-        "false": False,
-        "off": False,
+        "yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False,
         "0": False,
-    }
+    }  # fmt: skip
     if isinstance(value, bool):
         return value
     if str(value).lower() not in words:

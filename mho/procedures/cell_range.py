@@ -18,14 +18,9 @@ _PART = re.compile(r"(\d{1,6})(?::(\d{1,6})(?::(\d{1,6}))?)?")
 
 @dataclass(frozen=True)
 class CellRange:
-    """The cells at the crossings of some rows and columns, in the order of their visits.
+    """The cells at the crossings of some rows and columns, in the order of their visits."""
 
-    Attributes
-    ----------
-    rows, columns : (m,), (n,) arrays
-        Line numbers.
-    """
-
+    # rows, columns: (m,), (n,): line numbers
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
 
@@ -56,17 +51,9 @@ class CellRange:
 def parse_lines(text: str, what: str) -> NDArray[np.int64]:
     """Return the line numbers in `text`, in the order written.
 
-    Parameters
-    ----------
-    text : str
-        Numbers and ranges ``first:end`` or ``first:end:step`` (`end` is excluded), separated by commas.
-    what : str
-        "rows" or "columns", for the error.
-
-    Raises
-    ------
-    InputError
-        For any other text, for no line at all, and for a repeated line.
+    `text`: numbers and ranges ``first:end`` or ``first:end:step`` (`end` is excluded), separated by commas; `what`:
+    "rows" or "columns", for the error. Raises `InputError` for any other text, for no line at all, and for a repeated
+    line.
     """
     lines: list[int] = []
     for part in str(text).split(","):

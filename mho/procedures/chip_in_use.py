@@ -27,12 +27,8 @@ def chip_of(bench: Bench) -> ChipMap:
 def check_same_chip(run: RunFile, chip: ChipMap) -> None:
     """Check that a run was made on this chip, and that its digits mean the same now.
 
-    Raises
-    ------
-    ChipMapError
-        The run's chip map cannot be read, or says other arrays or levels.
-    InputError
-        The run was made on another chip.
+    Raises `ChipMapError`: the run's chip map cannot be read, or says other arrays or levels; `InputError`: the run
+    was made on another chip.
     """
     then = parse_chip_map(run.chip, f"chip map in {run.path}")
     if then.name != chip.name:
@@ -61,12 +57,8 @@ def formed_cells_of(run: RunFile) -> tuple[PackedCells, ...]:
 def recall_formed(bench: Bench, path: Path) -> None:
     """Let a bench of real instruments know which cells were formed when the run in a file ended; of another chip none.
 
-    A simulated bench knows it by itself, as far as its chip is the one of that run.
-
-    Raises
-    ------
-    RunFileError, ChipMapError
-        The file cannot be read.
+    A simulated bench knows it by itself, as far as its chip is the one of that run. Raises `RunFileError` or
+    `ChipMapError`: the file cannot be read.
     """
     if bench.simulated is not None:
         return

@@ -12,16 +12,8 @@ def load_conditions(
 ) -> BenchSource:
     """Load a bench file, and check that a run is possible there with this preset and seed.
 
-    Parameters
-    ----------
-    bench, preset, seed, force
-        As `mho.run` takes them.
-
-    Raises
-    ------
-    MhoError
-        For a wrong bench file, implausible limits in it, an unknown preset, a preset for a bench of real instruments,
-        or a seed below 0.
+    `bench`, `preset`, `seed`, `force`: as `mho.run` takes them. Raises `MhoError` for a wrong bench file, implausible
+    limits in it, an unknown preset, a preset for a bench of real instruments, or a seed below 0.
     """
     source = load_bench_file(bench)
     check_limits(source, force)

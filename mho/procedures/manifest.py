@@ -39,29 +39,17 @@ KINDS = {
 
 @dataclass(frozen=True)
 class ParameterEntry:
-    """What is known of a parameter; the attributes beside `kind` are those of PyMeasure's Parameters.
+    """What is known of a parameter; the attributes beside `kind` are those of PyMeasure's Parameters."""
 
-    Attributes
-    ----------
-    kind : str
-        "text", "boolean", "integer", "float" or "list"; "other" of a class that is none of PyMeasure's.
-    name : str
-        The label.
-    default, minimum, maximum : object
-    units : str or None
-    choices : sequence
-    group_by : mapping
-        Values or conditions of other parameters on which this one is shown.
-    """
-
+    # "text", "boolean", "integer", "float" or "list"; "other" of a class that is none of PyMeasure's
     kind: str
-    name: str
+    name: str  # the label
     default: Any = None
     units: str | None = None
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[Any, ...] = ()
-    group_by: Any = None
+    group_by: Any = None  # values or conditions of other parameters on which this one is shown
 
     @property
     def required(self) -> bool:
@@ -71,31 +59,16 @@ class ParameterEntry:
 
 @dataclass(frozen=True)
 class ProcedureEntry:
-    """What is known of a procedure without its code.
+    """What is known of a procedure without its code."""
 
-    Attributes
-    ----------
-    name : str
-        As `mho.procedures.catalogue.find_procedure` takes it.
-    target : str
-        ``module:Class``, or ``path/file.py:Class``.
-    title, group : str
-        What it is called, and under which heading.
-    description : str
-        Its docstring.
-    parameters : mapping
-        `ParameterEntry` by name, in the order of declaration.
-    imported : bool
-        Whether it is known from its class, which has been imported.
-    """
-
-    name: str
-    target: str
+    name: str  # as `mho.procedures.catalogue.find_procedure` takes it
+    target: str  # ``module:Class``, or ``path/file.py:Class``
+    # title, group: what it is called, and under which heading
     title: str
     group: str
-    description: str
-    parameters: Mapping[str, ParameterEntry]
-    imported: bool = False
+    description: str  # its docstring
+    parameters: Mapping[str, ParameterEntry]  # `ParameterEntry` by name, in the order of declaration
+    imported: bool = False  # whether it is known from its class, which has been imported
 
     @property
     def line(self) -> str:
@@ -123,10 +96,7 @@ def described_entries() -> dict[str, ProcedureEntry]:
 def described_entry(name: str) -> ProcedureEntry | None:
     """Return what is known of the procedure called `name` without importing it; None where nothing is.
 
-    Raises
-    ------
-    InputError
-        Several packages give the name to different classes, or the package needs another mho.
+    Raises `InputError`: several packages give the name to different classes, or the package needs another mho.
     """
     name = current_name(name).lower()
     if ":" in name:
@@ -145,10 +115,7 @@ def offered_names() -> set[str]:
 def entry_of(name: str) -> ProcedureEntry:
     """Return what is known of the procedure called `name`, or by ``module:Class`` or ``path/file.py:Class``.
 
-    Raises
-    ------
-    InputError
-        As `class_name`, or when one that has no manifest cannot be loaded.
+    Raises `InputError` as `class_name`, or when one that has no manifest cannot be loaded.
     """
     if (described := described_entry(name)) is not None:
         return described
@@ -190,14 +157,10 @@ def _entry(name: str, facts: Mapping[str, Any]) -> ProcedureEntry:
 def describe(name: str, kind: Any) -> ProcedureEntry:
     """Return the entry of the procedure `kind`, which is called `name`."""
     return ProcedureEntry(
-        name,
-        f"{kind.__module__}:{kind.__qualname__}",
-        kind.title or kind.__name__,
-        kind.group,
+        name, f"{kind.__module__}:{kind.__qualname__}", kind.title or kind.__name__, kind.group,
         inspect.cleandoc(kind.__doc__ or ""),
-        {key: _describe_parameter(parameter) for key, parameter in kind().form().items()},
-        imported=True,
-    )
+        {key: _describe_parameter(parameter) for key, parameter in kind().form().items()}, imported=True,
+    )  # fmt: skip
 
 
 def _describe_parameter(parameter: Any) -> ParameterEntry:
@@ -210,10 +173,8 @@ def _describe_parameter(parameter: Any) -> ParameterEntry:
 def class_name(name: str) -> str:
     """Return ``module:Class`` or ``path/file.py:Class``, which `find_procedure` would load for `name`; loads nothing.
 
-    Raises
-    ------
-    InputError
-        For a name without a colon that is known neither to mho nor to an installed package, with the nearest one.
+    Raises `InputError` for a name without a colon that is known neither to mho nor to an installed package, with the
+    nearest one.
     """
     name = current_name(name)
     if ":" in name:

@@ -40,15 +40,8 @@ def import_procedure(name: str) -> type[Procedure]:
 def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
     """Return the subclass of `base` that ``module:Class`` or ``path/file.py:Class`` names.
 
-    Parameters
-    ----------
-    noun : str
-        What it is, for errors.
-
-    Raises
-    ------
-    InputError
-        When the file, the module or the class is missing, cannot be loaded, or is of another kind.
+    `noun`: what it is, for errors. Raises `InputError` when the file, the module or the class is missing, cannot be
+    loaded, or is of another kind.
     """
     place, _, attribute = name.rpartition(":")
     module = _load_file(place, noun) if names_file(name) else _load_module(place, name, noun)
@@ -143,11 +136,8 @@ def _offered(module: Any, base: type[Any]) -> str:
 def origin(procedure: Procedure) -> dict[str, str]:
     """Return the origin for a run file.
 
-    Returns
-    -------
-    dict
-        ``procedure`` (``module:Class``, or ``path/file.py:Class``), ``folder`` (from which relative paths among the
-        parameters start), and of each of its `own_classes` the name, the source and its hash.
+    Returns ``procedure`` (``module:Class``, or ``path/file.py:Class``), ``folder`` (from which relative paths among
+    the parameters start), and of each of its `own_classes` the name, the source and its hash.
     """
     found = {"procedure": name_of(type(procedure))}
     for what, kind in procedure.own_classes().items():

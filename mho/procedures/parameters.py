@@ -32,13 +32,8 @@ from pymeasure.experiment.parameters import (
 )
 
 __all__ = [
-    "BooleanParameter",
-    "FloatParameter",
-    "IntegerParameter",
-    "ListParameter",
-    "Parameter",
-    "own_parameters",
-]
+    "BooleanParameter", "FloatParameter", "IntegerParameter", "ListParameter", "Parameter", "own_parameters",
+]  # fmt: skip
 
 
 def own_parameters(kind: type) -> dict[str, Parameter]:

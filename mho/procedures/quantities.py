@@ -17,20 +17,10 @@ _QUANTITY = re.compile(
 def parse_quantity(text: str, unit: str, name: str) -> float:
     """Return the value of `text` in `unit`.
 
-    Parameters
-    ----------
-    text : str
-        A number, which is taken to be in `unit`, or a number with a unit of the same dimension and any
-        SI prefix: ``200mV``, ``0.2 V``, ``100 ns``, ``5 uS``.
-    unit : str
-        The parameter's unit; "" for a pure number.
-    name : str
-        The parameter, for the error.
-
-    Raises
-    ------
-    InputError
-        For a text that is not a number, an unknown unit, or a unit of another dimension.
+    `text`: a number, which is taken to be in `unit`, or a number with a unit of the same dimension and any SI prefix:
+    ``200mV``, ``0.2 V``, ``100 ns``, ``5 uS``. `unit`: the parameter's unit; "" for a pure number. `name`: the
+    parameter, for the error. Raises `InputError` for a text that is not a number, an unknown unit, or a unit of
+    another dimension.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None or not math.isfinite(float(match["number"])):

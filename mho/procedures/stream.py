@@ -69,18 +69,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Standing:
-    """States of the bench's outputs, as set and confirmed.
+    """States of the bench's outputs, as set and confirmed."""
 
-    Attributes
-    ----------
-    outputs : mapping
-        By role, in words.
-    live : tuple of str or None
-        The roles that may be on; None where this is not known.
-    """
-
-    outputs: Mapping[str, str]
-    live: tuple[str, ...] | None = None
+    outputs: Mapping[str, str]  # by role, in words
+    live: tuple[str, ...] | None = None  # the roles that may be on; None where this is not known
 
 
 @dataclass(frozen=True)
@@ -100,29 +92,20 @@ class MakingSafe:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over and its file closed.
-
-    Attributes
-    ----------
-    safe : bool
-        Whether the bench was confirmed safe; where it was not, `unsafe_reason` says why, and `live` names the roles.
-    error : str
-        Type of the error that ended it, as named by `mho.errors.recorded_name`; empty without one.
-    confirmed : float or None
-        When the bench was confirmed safe, Unix time, s.
-    conclusion : Conclusion
-        As the run file keeps it.
-    """
+    """The run is over and its file closed."""
 
     status: Status
     reason: str
     path: Path
+    # Whether the bench was confirmed safe; if not, `unsafe_reason` says why, and `live` names the roles
     safe: bool = True
+    # Type of the error that ended it, as named by `mho.errors.recorded_name`; empty without one
     error: str = ""
+    # When the bench was confirmed safe, Unix time, s
     confirmed: float | None = field(default=None, compare=False)
     unsafe_reason: str = ""
     live: tuple[str, ...] = ()
-    conclusion: Conclusion = field(default=Conclusion())
+    conclusion: Conclusion = field(default=Conclusion())  # as the run file keeps it
 
 
 Event = BenchTaken | Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended
@@ -132,17 +115,10 @@ Observer = Callable[[Event], None]
 class Control:
     """Requests to a run: pause, resume, stop.
 
-    Requested from any thread or a signal handler; obeyed in the run's own thread at its safe points, which are
-    before every operation of the bench and at every call of `Stream.check`.
-
-    Attributes
-    ----------
-    reason : str
-        Reason to stop; empty while the run may continue.
-    lost : bool
-        Whether the run must stop because its runner is lost, not by a user's request.
-    pausing : bool
-        Whether to pause at the next safe point, or to stay paused.
+    Requested from any thread or a signal handler; obeyed in the run's own thread at its safe points, which are before
+    every operation of the bench and at every call of `Stream.check`. `reason`: reason to stop; empty while the run
+    may continue. `lost`: whether the run must stop because its runner is lost, not by a user's request. `pausing`:
+    whether to pause at the next safe point, or to stay paused.
     """
 
     PERIOD = 0.02  # s between checks during a pause; no lock, as a signal handler may request
@@ -232,13 +208,9 @@ class Stream:
     """
 
     def __init__(
-        self,
-        writer: RunWriter,
-        observers: Sequence[Observer] = (),
-        control: Control | None = None,
-        earlier: Path | None = None,
-        chip_kept: bool = False,
-    ) -> None:
+        self, writer: RunWriter, observers: Sequence[Observer] = (), control: Control | None = None,
+        earlier: Path | None = None, chip_kept: bool = False,
+    ) -> None:  # fmt: skip
         self._stopwatch = Stopwatch()
         timed = self._stopwatch.timed
         self.earlier, self.chip_kept = earlier, chip_kept
@@ -323,5 +295,4 @@ def _drop(*values: Any, **named: Any) -> None:
     pass
 
 
-NOWHERE = cast("RunWriter", _Nowhere())
-"""The file of a stream that only observes."""
+NOWHERE = cast("RunWriter", _Nowhere())  # the file of a stream that only observes

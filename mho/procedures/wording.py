@@ -26,14 +26,10 @@ def quantity(value: float, unit: str = "") -> str:
 
 
 LEFT_OUT = {
-    "unformed": "unformed",
-    "virgin": "unformed",
-    "below_noise": "below the noise of their readings",
-    "do_not_conduct": "without conduction",
-    "do_not_switch": "not switching",
-    "never_switched": "that never switched",
-    "stuck": "without a response",
-}
+    "unformed": "unformed", "virgin": "unformed", "below_noise": "below the noise of their readings",
+    "do_not_conduct": "without conduction", "do_not_switch": "not switching",
+    "never_switched": "that never switched", "stuck": "without a response",
+}  # fmt: skip
 """Numbers of a result that count cells which were left out, and why these were."""
 
 

@@ -29,26 +29,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELLS",
-    "GOOD",
-    "PULSES_PER_CELL",
-    "REASONS",
-    "Blank",
-    "Loops",
-    "PointNoise",
-    "Telegraph",
-    "allan_deviation",
-    "conductance_left",
-    "extract",
-    "find_telegraph",
-    "fit_weibull",
-    "in_windows",
-    "judge",
-    "level_rows",
-    "low_field_residuals",
-    "nearest_levels",
-    "quantile",
-    "share_rows",
-    "slope",
-    "spectrum",
-]
+    "CELLS", "GOOD", "PULSES_PER_CELL", "REASONS", "Blank", "Loops", "PointNoise", "Telegraph",
+    "allan_deviation", "conductance_left", "extract", "find_telegraph", "fit_weibull", "in_windows", "judge",
+    "level_rows", "low_field_residuals", "nearest_levels", "quantile", "share_rows", "slope", "spectrum",
+]  # fmt: skip

@@ -26,18 +26,10 @@ PLACE = (Column("row", dtype="u2"), Column("column", dtype="u2"))
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """Result of a procedure on cells; its class has the `units` of the summary.
+    """Result of a procedure on cells; its class has the `units` of the summary."""
 
-    Attributes
-    ----------
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
-    """
-
-    summary: dict[str, Any] = field(default_factory=dict)
-    path: Path = field(default=Path())
+    summary: dict[str, Any] = field(default_factory=dict)  # summary in the run file and of ``--json``
+    path: Path = field(default=Path())  # the run file
 
 
 class CellProcedure(Procedure):

@@ -38,21 +38,11 @@ def each_cell(array: str, cells: CellRange) -> Iterator[tuple[tuple[int, int], C
 
 
 class CellReads(NamedTuple):
-    """Readings of some cells.
+    """Readings of some cells."""
 
-    Attributes
-    ----------
-    current : (n,) array
-        A; NaN beyond the range of the meter.
-    limited : (n,) array of bool
-        In compliance: the cell would take more.
-    conductance : (n,) array
-        S; of a limited cell the least that it can be.
-    """
-
-    current: Floats
-    limited: Booleans
-    conductance: Floats
+    current: Floats  # (n,): A; NaN beyond the range of the meter
+    limited: Booleans  # (n,): in compliance: the cell would take more
+    conductance: Floats  # (n,): S; of a limited cell the least that it can be
 
 
 Readings = tuple[Floats, Booleans, Floats, Floats]
@@ -118,12 +108,8 @@ class VisitedCells:
     def pulse(self, which: Integers, kind: str | Booleans, voltage: Any, width: Any, gate: Any) -> None:
         """Apply one pulse to each of some cells.
 
-        Parameters
-        ----------
-        kind : "set", "reset", or (n,) array of bool
-            Whether each is a SET (or forming) pulse.
-        voltage, width, gate : float or (n,) array
-            V, s, and V at the word line.
+        `kind`, "set", "reset", or (n,): whether each is a SET (or forming) pulse; `voltage`, `width`, `gate`, float
+        or (n,): V, s, and V at the word line.
         """
         sets = np.full(which.shape, kind == "set") if isinstance(kind, str) else kind
         values = (
@@ -156,28 +142,15 @@ class VisitedCells:
 class CellSurvey:
     """An experiment on cells of an array, in their order.
 
-    Parameters
-    ----------
-    bench, stream
-        Where it acts, and where its rows go.
-    array : str
-    cells : (rows, columns)
-        Row and column of each cell, as `CellRange.positions` has them.
-    table : str
-        To which rows are recorded, with columns ``time``, ``row`` and ``column``.
-    steps : float
-        Expected number of reads of each cell.
+    `bench`, `stream`: where it acts, and where its rows go; `cells` (rows, columns): row and column of each cell, as
+    `CellRange.positions` has them; `table`: to which rows are recorded, with columns ``time``, ``row`` and
+    ``column``; `steps`: expected number of reads of each cell.
     """
 
     def __init__(
-        self,
-        bench: Bench,
-        stream: Stream,
-        array: str,
-        cells: tuple[Integers, Integers],
-        table: str,
+        self, bench: Bench, stream: Stream, array: str, cells: tuple[Integers, Integers], table: str,
         steps: float = 1.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._bench, self._stream, self._table, self._steps = bench, stream, table, steps
         self._array = array
         self._rows, self._columns = cells
@@ -187,12 +160,8 @@ class CellSurvey:
     ) -> Iterator[tuple[slice, Result]]:
         """Return, part by part, which cells were visited (a stretch of their flat order) and what `act` returned of them.
 
-        Parameters
-        ----------
-        stage : str
-            What is announced of the progress.
-        picture : callable
-            Called now and then, and at the end whatever happens: it stores images of what is known so far.
+        `stage`: what is announced of the progress; `picture`: called now and then, and at the end whatever happens:
+        it stores images of what is known so far.
         """
         total, done, pictured, at = len(self._rows), 0, 0, self._bench.now()
         announced = self._stream.now()

@@ -22,9 +22,7 @@ from mho.errors import BenchError
 from mho.instruments import Bench, Cell
 from mho.procedures.parameters import IntegerParameter
 
-CHANCE = 1e-4
-"""That noise alone is told for a property of a cell anywhere in a run."""
-
+CHANCE = 1e-4  # that noise alone is told for a property of a cell anywhere in a run
 NORMAL_MAD = 0.6744898  # median magnitude of a normal deviate of unit deviation
 EFFICIENCY = 0.37  # of that median, against the standard deviation of normal readings
 

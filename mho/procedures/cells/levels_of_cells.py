@@ -7,8 +7,7 @@ import numpy as np
 from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 
-UNKNOWN = -1
-"""Level of a cell that does not conduct, or was not read."""
+UNKNOWN = -1  # level of a cell that does not conduct, or was not read
 
 
 def nearest_levels(conductance: Floats, levels: Levels, formed: Booleans) -> Integers:

@@ -15,10 +15,7 @@ MOST_PER_DECADE = 1000
 def log_spaced(first: float, last: float, per_decade: int) -> Floats:
     """Return values from `first` to `last`, both included, `per_decade` a decade counted from the first.
 
-    Raises
-    ------
-    InputError
-        When `first` is not above 0, `last` lies before it, or a decade has no value.
+    Raises `InputError` when `first` is not above 0, `last` lies before it, or a decade has no value.
     """
     if not (math.isfinite(first) and first > 0.0):
         raise InputError(f"logarithmic spacing begins at {first:g}; begin above 0")

@@ -30,18 +30,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CORRECTION_BITS",
-    "VECTOR_VOLTS",
-    "DirectSolve",
-    "DirectWork",
-    "SampledWorth",
-    "UnaidedSolve",
-    "VectorMeter",
-    "Work",
-    "check_limits",
-    "dependent_rows",
-    "metering",
-    "refine_columns",
-    "solve_directly",
+    "CORRECTION_BITS", "VECTOR_VOLTS", "DirectSolve", "DirectWork", "SampledWorth", "UnaidedSolve",
+    "VectorMeter", "Work", "check_limits", "dependent_rows", "metering", "refine_columns", "solve_directly",
     "worth_in_numbers",
-]
+]  # fmt: skip

@@ -97,14 +97,9 @@ def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: i
     finally:
         bench.safe()
     return AllAnalogue(
-        np.stack([one.solutions for one in steps]),
-        encoding.matrix,
-        plan,
-        **on_chip.operations,
-        shots=product.shots,
-        outputs=product.outputs,
-        wrong=product.wrong,
-    )
+        np.stack([one.solutions for one in steps]), encoding.matrix, plan, **on_chip.operations,
+        shots=product.shots, outputs=product.outputs, wrong=product.wrong,
+    )  # fmt: skip
 
 
 def place_beside(
@@ -151,10 +146,7 @@ class Refined:
 def rounded_loop(matrix: Floats, bits: int = 3) -> InverseEncoding:
     """Return the published encoding of a matrix (n, n) without negative entries: A0, rounded, in units of 2^-bits.
 
-    Raises
-    ------
-    InputError
-        For an entry below 0, or one that rounds to 1 or more.
+    Raises `InputError` for an entry below 0, or one that rounds to 1 or more.
     """
     digits = np.rint(np.asarray(matrix) * 2.0**bits).astype(np.int64)
     if digits.min() < 0 or digits.max() >= 2**bits:
@@ -187,17 +179,10 @@ def truncated(matrix: Floats, bits: int) -> Floats:
 
 
 def refine_as_published(
-    bench: Bench,
-    matrix: Floats,
-    rhs: Floats,
-    cycles: int,
-    bits: int,
-    *,
-    loop: InverseEncoding | None = None,
-    method: BatchMethod = "plain",
-    correction_bits: int = CORRECTION_BITS,
-    full_scale: float = INVERT_VOLTS,
-) -> Refined:
+    bench: Bench, matrix: Floats, rhs: Floats, cycles: int, bits: int, *,
+    loop: InverseEncoding | None = None, method: BatchMethod = "plain",
+    correction_bits: int = CORRECTION_BITS, full_scale: float = INVERT_VOLTS,
+) -> Refined:  # fmt: skip
     """Program loop and products of a matrix on an open bench, and refine right-hand sides together; then make it safe.
 
     Parameters
@@ -232,12 +217,7 @@ def refine_as_published(
     finally:
         bench.safe()
     return Refined(
-        np.stack([one.solutions for one in steps]),
-        product.outputs,
-        product.wrong,
-        product.shots,
-        bits // levels.bits,
-        sum(block.digits.size for block in blocks),
-        programmer.failed(blocks),
+        np.stack([one.solutions for one in steps]), product.outputs, product.wrong, product.shots,
+        bits // levels.bits, sum(block.digits.size for block in blocks), programmer.failed(blocks),
         programmer.pulses,
-    )
+    )  # fmt: skip

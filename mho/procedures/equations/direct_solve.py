@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from mho.procedures.equations.certificates.certificate import is_positive_definite
 from mho.procedures.equations.worth import SampledWorth, Work
 
-SPARSE = 0.5
-"""Share of entries up to which a sparse factorisation is tried."""
+SPARSE = 0.5  # share of entries up to which a sparse factorisation is tried
 
 Order = Literal["COLAMD", "MMD_AT_PLUS_A"]
 ORDERS: tuple[Order, ...] = ("COLAMD", "MMD_AT_PLUS_A")
 """Orders of columns that SuperLU finds, the second for matrices of a symmetric pattern."""
 
-MANY = 99.5
-"""Ratio from which on it is written out in whole numbers."""
+MANY = 99.5  # ratio from which on it is written out in whole numbers
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,9 @@ class DirectWork:
         method, every = " and ".join(self.methods), self.multiplications + beside
         ratio = with_chip / every
         return {
-            "method": method,
-            "digital": every,
-            "digital_with": with_chip,
-            "digital_ratio": ratio,
+            "method": method, "digital": every, "digital_with": with_chip, "digital_ratio": ratio,
             "in_words": f"{_times(ratio)} times the digital multiplications of {method}",
-        }
+        }  # fmt: skip
 
 
 def solve_directly(matrix: NDArray[Any]) -> DirectSolve:

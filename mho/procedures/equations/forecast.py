@@ -118,18 +118,9 @@ class VectorMeter:
 
 
 QUANTITIES = (
-    "forecast_rho",
-    "cycles_to_goal",
-    "bits",
-    "pulses",
-    "cells_failed",
-    "virtual_seconds",
-    "joules",
-    "loop_slowest",
-    "loop_damping",
-    "cycles_saved",
-    "digital_ratio",
-)
+    "forecast_rho", "cycles_to_goal", "bits", "pulses", "cells_failed", "virtual_seconds", "joules",
+    "loop_slowest", "loop_damping", "cycles_saved", "digital_ratio",
+)  # fmt: skip
 """Entries of a solve's summary that are forecast; None in it counts as infinite, and one that is not there is left out."""
 
 WITHOUT_CHIP = ("cycles_saved", "digital_ratio")
@@ -186,16 +177,14 @@ def draw_solves(
                 yield DrawnSolve(False, str(error))
                 continue
         yield DrawnSolve(
-            summary["converged"],
-            summary["reason"],
+            summary["converged"], summary["reason"],
             {
                 name: math.inf if summary[name] is None else float(summary[name])
                 for name in QUANTITIES
                 if name in summary and not (name in WITHOUT_CHIP and summary[name] is None)
             },
-            summary["solve_seconds"],
-            operations(summary),
-        )
+            summary["solve_seconds"], operations(summary),
+        )  # fmt: skip
 
 
 def operations(summary: Mapping[str, Any]) -> int:
@@ -239,12 +228,10 @@ class SolveForecast:
             one.reason.partition(",")[0].partition(";")[0] for one in drawn if not one.converged
         )
         return cls(
-            len(drawn),
-            sum(one.converged for one in drawn),
+            len(drawn), sum(one.converged for one in drawn),
             {name: interval for name, interval in found.items() if interval is not None},
-            prediction_interval([one.seconds for one in ended]),
-            dict(reasons),
-        )
+            prediction_interval([one.seconds for one in ended]), dict(reasons),
+        )  # fmt: skip
 
     @property
     def probability(self) -> tuple[float, float, float]:
@@ -270,13 +257,10 @@ class SolveForecast:
         """Return what a run file keeps of the forecast, to be held to what came."""
         probability, low, high = self.probability
         return {
-            "draws": self.draws,
-            "converging": self.converging,
-            "probability": probability,
-            "probability_low": low,
-            "probability_high": high,
+            "draws": self.draws, "converging": self.converging, "probability": probability,
+            "probability_low": low, "probability_high": high,
             **{name: interval.plain() for name, interval in self.intervals.items()},
-        }
+        }  # fmt: skip
 
 
 SMALL = {"matrix": np.eye(2) + 0.3, "rhs": np.ones(2)}
@@ -284,12 +268,9 @@ TIMED = 4  # pairs of solves at the wire
 
 
 def wall_time(
-    source: BenchSource,
-    preset: str | None,
-    drawn: Sequence[DrawnSolve],
-    solve: Callable[..., Any],
+    source: BenchSource, preset: str | None, drawn: Sequence[DrawnSolve], solve: Callable[..., Any],
     meanwhile: Callable[[int, int], object] = lambda done, total: None,
-) -> Interval | None:
+) -> Interval | None:  # fmt: skip
     """Return the interval of the seconds that a solve takes; None for real instruments, or too few draws.
 
     Parameters
@@ -317,11 +298,9 @@ def wall_time(
 
 
 def _rates(
-    source: BenchSource,
-    preset: str | None,
-    solve: Callable[..., Any],
+    source: BenchSource, preset: str | None, solve: Callable[..., Any],
     meanwhile: Callable[[int, int], object],
-) -> Iterator[tuple[float, float]]:
+) -> Iterator[tuple[float, float]]:  # fmt: skip
     """Yield seconds of a solve at the wire beside its operations, and of one; none where no small one succeeds."""
 
     def timed(residual: str, seed: int) -> tuple[int, float]:

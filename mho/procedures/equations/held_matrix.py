@@ -79,10 +79,7 @@ class HeldAnswers:
 class WarningsOnly(NullStream):
     """The words and safe points of another stream, whose run file has tables of its own.
 
-    Parameters
-    ----------
-    stream : Stream
-        That of the run.
+    `stream`: that of the run.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -107,11 +104,9 @@ SAMPLED = 4
 
 Numbers = NDArray[Any]
 
-TOGETHER = 4
-"""Right-hand sides from which on they are refined together; fewer take fewer cycles one after the other."""
+TOGETHER = 4  # right-hand sides from which on they are refined together; fewer take fewer cycles in turn
 
-AT_ONCE = 128
-"""Right-hand sides in one exchange: the bit patterns of more of them leave the processor's cache."""
+AT_ONCE = 128  # right-hand sides in one exchange: the bit patterns of more leave the processor's cache
 
 
 @dataclass
@@ -145,15 +140,9 @@ class HeldMatrix:
 
     @classmethod
     def programmed(
-        cls,
-        matrix: Any,
-        bench: Bench,
-        stream: Stream | None = None,
-        rng: np.random.Generator | None = None,
-        *,
-        bits: int = 24,
-        **options: Any,
-    ) -> Self:
+        cls, matrix: Any, bench: Bench, stream: Stream | None = None, rng: np.random.Generator | None = None,
+        *, bits: int = 24, **options: Any,
+    ) -> Self:  # fmt: skip
         """Plan, program, settle and calibrate a matrix on a bench.
 
         Parameters
@@ -253,13 +242,9 @@ class HeldMatrix:
         return self._in_reals(vectors, multiplied)
 
     def solve(
-        self,
-        rhs: Numbers,
-        bits: int | None = None,
-        *,
-        cycles: int | None = None,
+        self, rhs: Numbers, bits: int | None = None, *, cycles: int | None = None,
         method: BatchMethod = "plain",
-    ) -> HeldAnswers:
+    ) -> HeldAnswers:  # fmt: skip
         """Solve A X = B for (n,) or (n, k) right-hand sides.
 
         Parameters
@@ -294,14 +279,10 @@ class HeldMatrix:
         whole = np.hypot(*lengths)
         off = np.hypot(residuals[0] * lengths[0], residuals[1] * lengths[1])
         return HeldAnswers(
-            kept(found.solutions, False),
-            np.divide(off, whole, out=np.zeros_like(whole), where=whole > 0.0),
-            np.maximum(*np.split(found.cycles, 2)),
-            np.logical_and(*np.split(found.converged, 2)),
-            np.minimum(*proved),
-            each,
-            found.reason,
-        )
+            kept(found.solutions, False), np.divide(off, whole, out=np.zeros_like(whole), where=whole > 0.0),
+            np.maximum(*np.split(found.cycles, 2)), np.logical_and(*np.split(found.converged, 2)),
+            np.minimum(*proved), each, found.reason,
+        )  # fmt: skip
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -343,14 +324,10 @@ class HeldMatrix:
         unaided = tuple(one.unaided for one in self._sampled if one.unaided is not None)
         work = self.work
         return SampledWorth(
-            unaided,
-            tuple(one.cycles for one in self._sampled),
-            work,
-            round(mean_digital(unaided) * self.solved) + work.digital["certificate"],
-            plan.most_unaided,
-            plan.most,
-            self._matrix.loops_lost,
-        )
+            unaided, tuple(one.cycles for one in self._sampled), work,
+            round(mean_digital(unaided) * self.solved) + work.digital["certificate"], plan.most_unaided,
+            plan.most, self._matrix.loops_lost,
+        )  # fmt: skip
 
     def worth(self) -> dict[str, Any]:
         """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
@@ -361,22 +338,15 @@ class HeldMatrix:
         matrix, plan = self._matrix, self._matrix.plan
         condition = self._plan.system.certifier.condition_as_given
         return {
-            "size": self.size,
-            "condition": condition if np.isfinite(condition) else None,
-            "encoding": plan.encoding_name,
-            "shift": plan.shift,
+            "size": self.size, "condition": condition if np.isfinite(condition) else None,
+            "encoding": plan.encoding_name, "shift": plan.shift,
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
             "products_from": "analogue" if matrix.on_chip else "float64",
-            "cells": sum(block.digits.size for block in plan.blocks()),
-            "cells_failed": matrix.failed,
-            "pulses": matrix.pulses,
-            "reads": matrix.reads,
-            "joules": matrix.joules,
-            **matrix.operations,
-            "mvm_outputs": matrix.counts["outputs"],
-            "mvm_wrong": matrix.counts["wrong"],
+            "cells": sum(block.digits.size for block in plan.blocks()), "cells_failed": matrix.failed,
+            "pulses": matrix.pulses, "reads": matrix.reads, "joules": matrix.joules, **matrix.operations,
+            "mvm_outputs": matrix.counts["outputs"], "mvm_wrong": matrix.counts["wrong"],
             "answered": self._answered,
-        }
+        }  # fmt: skip
 
     @property
     def work(self) -> Work:
@@ -473,13 +443,9 @@ class HeldMatrix:
         lengths = np.linalg.norm(columns, axis=0)
         count = columns.shape[1]
         return HeldAnswers(
-            each[-1],
-            np.divide(off, lengths, out=np.zeros(count), where=lengths > 0.0),
-            np.full(count, cycles),
-            np.zeros(count, dtype=bool),
-            np.full(count, np.nan),
-            each,
-        )
+            each[-1], np.divide(off, lengths, out=np.zeros(count), where=lengths > 0.0),
+            np.full(count, cycles), np.zeros(count, dtype=bool), np.full(count, np.nan), each,
+        )  # fmt: skip
 
     def _loop(self, rhs: Floats, method: BatchMethod, start: Columns | None = None) -> Any:
         return refine_columns(
@@ -498,16 +464,10 @@ class HeldMatrix:
                 part = np.arange(begin, min(begin + AT_ONCE, count))
                 self._together(system, part[open_[part]], solutions, cycles, open_)
         one_by_one = RefinedAnswers(
-            system,
-            system.reference,
-            self._matrix,
-            self._bench,
-            self._stream,
-            correction_bits=self._correction_bits,
-            most=int(self._procedure.max_cycles),
-            either=self._procedure.residual == "auto",
-            work=self._refining,
-        )
+            system, system.reference, self._matrix, self._bench, self._stream,
+            correction_bits=self._correction_bits, most=int(self._procedure.max_cycles),
+            either=self._procedure.residual == "auto", work=self._refining,
+        )  # fmt: skip
         reason = ""
         for column in np.flatnonzero(open_):
             self._stream.check()
@@ -521,13 +481,9 @@ class HeldMatrix:
         return HeldAnswers(solutions, residuals, cycles, ~open_, proved, empty, reason)
 
     def _together(
-        self,
-        system: LinearSystem,
-        numbers: NDArray[np.int64],
-        solutions: Floats,
-        cycles: NDArray[np.int64],
+        self, system: LinearSystem, numbers: NDArray[np.int64], solutions: Floats, cycles: NDArray[np.int64],
         open_: NDArray[np.bool_],
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Refine the columns of these numbers together; those that come to their bits are no longer `open_`."""
         form = self._matrix.plan.preconditioning
         method: BatchMethod = "gcr" if self._matrix.method in ("gcr", "cg") else "line search"

@@ -23,20 +23,13 @@ MOST_SINGULAR = 1.0 / np.finfo(np.float64).eps
 
 @dataclass(frozen=True)
 class Systems:
-    """Matrices (count, n, n) with their condition numbers (count,), right-hand sides (vectors, n), and the solutions.
-
-    Attributes
-    ----------
-    solutions : (count, vectors, n) array
-        Of A x = b, in float64.
-    given : (n, n) array, optional
-        The one matrix as it was given, which may be complex; None for matrices that were made.
-    """
+    """Matrices (count, n, n) with their condition numbers (count,), right-hand sides (vectors, n), and the solutions."""
 
     matrices: Floats
     conditions: Floats
     rhs: Floats
-    solutions: Floats
+    solutions: Floats  # (count, vectors, n): of A x = b, in float64
+    # (n, n), optional: the one matrix as it was given, which may be complex; None for matrices that were made
     given: Numbers | None = None
 
     @classmethod
@@ -45,10 +38,8 @@ class Systems:
     ) -> Systems:
         """Solve all systems; condition numbers that are not given are computed.
 
-        Raises
-        ------
-        InputError
-            For a singular matrix or a zero right-hand side, to whose solution no error could be relative.
+        Raises `InputError` for a singular matrix or a zero right-hand side, to whose solution no error could be
+        relative.
         """
         if conditions is None:
             conditions = np.linalg.cond(matrices) if matrices.any() else np.full(len(matrices), np.inf)
@@ -69,18 +60,10 @@ class Systems:
 
 @dataclass(frozen=True)
 class InverseLoop:
-    """A matrix on the inverting arrays.
+    """A matrix on the inverting arrays."""
 
-    Attributes
-    ----------
-    matrix : (n, n) array
-        A.
-    candidate : EncodingForecast
-        The encoding chosen, with its forecast before programming.
-    """
-
-    matrix: Floats
-    candidate: EncodingForecast
+    matrix: Floats  # (n, n): A
+    candidate: EncodingForecast  # the encoding chosen, with its forecast before programming
     cells: LoopOnCells
 
     @property
@@ -106,19 +89,11 @@ class InverseLoop:
 
 @dataclass(frozen=True)
 class ProgrammedLoop:
-    """A loop whose cells are programmed.
-
-    Attributes
-    ----------
-    achieved : AchievedLoop
-        What its cells came to hold.
-    cells_failed : int
-        Cells outside their window.
-    """
+    """A loop whose cells are programmed."""
 
     loop: InverseLoop
-    achieved: AchievedLoop
-    cells_failed: int
+    achieved: AchievedLoop  # what its cells came to hold
+    cells_failed: int  # cells outside their window
 
     @property
     def rho(self) -> float:
@@ -129,12 +104,8 @@ class ProgrammedLoop:
 def plan_loop(setup: LoopSetup, matrix: Floats, rng: np.random.Generator) -> InverseLoop:
     """Choose a matrix's encoding by its forecast, and place it on good cells.
 
-    Raises
-    ------
-    ChipMapError
-        When the matrix does not fit, with the size that would, or there is no second slice.
-    ConvergenceError
-        When no encoding gives a stable loop.
+    Raises `ChipMapError` when the matrix does not fit, with the size that would, or there is no second slice;
+    `ConvergenceError` when no encoding gives a stable loop.
     """
     if not setup.arrays:
         raise ChipMapError(

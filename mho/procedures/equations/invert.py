@@ -55,15 +55,9 @@ MOST, LARGEST = 100, 1e12
 def positive_definite(size: int, condition: float, rng: np.random.Generator) -> Floats:
     """Draw a symmetric positive definite matrix: eigenvalues from 1 to 1 / `condition`, evenly spaced by ratio.
 
-    Its eigenvectors are uniformly distributed: those of a QR factorisation of normal numbers are, up to signs (Mezzadri,
-    Notices AMS 54, 592 (2007)), on which the matrix does not depend.
-
-    Parameters
-    ----------
-    size : int
-        n; at least 2 where the condition number is above 1.
-    condition : float
-        In the 2-norm, from 1.
+    Its eigenvectors are uniformly distributed: those of a QR factorisation of normal numbers are, up to signs
+    (Mezzadri, Notices AMS 54, 592 (2007)), on which the matrix does not depend. `size`: n; at least 2 where the
+    condition number is above 1. `condition`: in the 2-norm, from 1.
     """
     turn, _ = np.linalg.qr(rng.standard_normal((size, size)))
     # From the identity downwards, so that condition number 1 is the identity to the last bit.
@@ -74,10 +68,7 @@ def positive_definite(size: int, condition: float, rng: np.random.Generator) -> 
 def condition_numbers(given: Any) -> tuple[float, ...]:
     """Return condition numbers from a text, ``1, 10, 100``, from one number, or from several.
 
-    Raises
-    ------
-    InputError
-        When there are none or too many, or one is no number from 1 to 1e12.
+    Raises `InputError` when there are none or too many, or one is no number from 1 to 1e12.
     """
     parts = given.split(",") if isinstance(given, str) else given
     parts = list(parts) if isinstance(parts, Iterable) else [parts]
@@ -269,11 +260,8 @@ class Inversions:
     summary: dict[str, Any]
     path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
-        "enob": "bit",
-        "offset": "V",
-        "settling_time": "s",
-        "virtual_seconds": "s",
-    }
+        "enob": "bit", "offset": "V", "settling_time": "s", "virtual_seconds": "s",
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -308,17 +296,13 @@ class Invert(Procedure):
     vectors = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000, default=8)
     scales = IntegerParameter("Input scales, each half of the one before", minimum=1, maximum=24, default=12)
     steps = IntegerParameter(
-        "Right-hand sides of each matrix whose settling is measured, on a simulated bench",
-        minimum=0,
-        maximum=10_000,
-        default=8,
-    )
+        "Right-hand sides of each matrix whose settling is measured, on a simulated bench", minimum=0,
+        maximum=10_000, default=8,
+    )  # fmt: skip
     band = FloatParameter(
-        "Band in which outputs have settled, as a share of the largest step",
-        minimum=1e-4,
-        maximum=0.5,
+        "Band in which outputs have settled, as a share of the largest step", minimum=1e-4, maximum=0.5,
         default=1e-2,
-    )
+    )  # fmt: skip
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     loop_slices = IntegerParameter("Slices of the INV loop", minimum=1, maximum=2, default=1)
     wait = FloatParameter(
@@ -372,11 +356,9 @@ class Invert(Procedure):
                 *tables(self.scales, count, vectors, size, self.steps),
                 loop_table(plan.chip, count * (size + 1)),
             ),
-            contents.maps,
-            loop_arrays(plan.systems),
-            default="inversions",
+            contents.maps, loop_arrays(plan.systems), default="inversions",
             figures=(*FIGURES, *contents.figures),
-        )
+        )  # fmt: skip
 
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
         """Return the settings of write-verify."""
@@ -457,40 +439,30 @@ class Invert(Procedure):
 
 
 def _summary(
-    results: list[MatrixResult],
-    measurement: LoopMeasurement,
-    programmer: Programmer,
-    plan: InvertPlan,
+    results: list[MatrixResult], measurement: LoopMeasurement, programmer: Programmer, plan: InvertPlan,
     bench: Bench,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Return the result: means over the matrices that gave solutions, and each of them."""
     used = [one for one in results if one.used]
     error = float(np.mean([one.mean_error for one in used]))
     line, enob = measurement.line(), measurement.enob()
     return {
-        "mean_error": error,
-        "bits": bits_of(error),
+        "mean_error": error, "bits": bits_of(error),
         "mean_achieved_error": float(np.mean([one.mean_achieved_error for one in used])),
-        "condition": max(one.condition for one in results),
-        "enob": enob if np.isfinite(enob) else None,
+        "condition": max(one.condition for one in results), "enob": enob if np.isfinite(enob) else None,
         "forecast_rho": max(one.forecast_rho for one in results),
         "lambda_min": min(one.lambda_min for one in results),
         "encoding": "; ".join(dict.fromkeys(loop.encoding.name for loop in plan.loops)),
-        "gain_error": line.gain - 1.0,
-        "offset": line.offset,
-        "inversions": measurement.inversions,
-        "clamped": measurement.clamped,
-        "without_solution": len(results) - len(used),
+        "gain_error": line.gain - 1.0, "offset": line.offset, "inversions": measurement.inversions,
+        "clamped": measurement.clamped, "without_solution": len(results) - len(used),
         "by_matrix": [
             {**asdict(one), "encoding": loop.encoding.name}
             for one, loop in zip(results, plan.loops, strict=True)
         ],
         "cells": sum(block.digits.size for block in plan.blocks()),
-        "cells_failed": sum(one.cells_failed for one in results),
-        "pulses": programmer.pulses,
-        "reads": programmer.reads,
-        "virtual_seconds": bench.now(),
-    }
+        "cells_failed": sum(one.cells_failed for one in results), "pulses": programmer.pulses,
+        "reads": programmer.reads, "virtual_seconds": bench.now(),
+    }  # fmt: skip
 
 
 def _full_scale(bench: Bench) -> float:

@@ -38,14 +38,7 @@ FIRST = 1e-3  # of the time until the last of them, when the first is
 def one_pole_time(achieved: AchievedLoop, band: float, unity: float, feedback: float = 0.0) -> float:
     """Return the time (s) that the slowest mode alone takes into the band; NaN where it does not decay.
 
-    Parameters
-    ----------
-    band : float
-        Share of its beginning.
-    unity : float
-        w_u of the amplifiers, rad/s.
-    feedback : float
-        C_f, F.
+    `band`: share of its beginning; `unity`: w_u of the amplifiers, rad/s; `feedback`: C_f, F.
     """
     slowest = slowest_eigenvalue(loop_eigenvalues(achieved.network, achieved.load + unity * feedback)).real
     return float(np.log(1.0 / band) / (unity * slowest)) if slowest > 0.0 else float("nan")
@@ -55,12 +48,8 @@ def waveform_columns(response: StepResponse, kept: int = STORED) -> dict[str, Fl
     """Return what is stored of a loop's waveforms, at `kept` times at most.
 
     Half of the times are evenly spaced, for the slowest mode; the others by ratio, for those that decay before.
-
-    Returns
-    -------
-    dict
-        ``time``, s. Of the output with the largest step: ``output``, V, and ``response``, a share of that step. Of all
-        outputs: ``deviation``, the largest distance from where one settles, as a share of that step.
+    Returns ``time``, s. Of the output with the largest step: ``output``, V, and ``response``, a share of that step.
+    Of all outputs: ``deviation``, the largest distance from where one settles, as a share of that step.
     """
     count = len(response.times)
     spaced = (
@@ -81,47 +70,25 @@ def waveform_columns(response: StepResponse, kept: int = STORED) -> dict[str, Fl
 
 @dataclass(frozen=True)
 class LoopStep:
-    """What one step of a loop's inputs gave.
+    """What one step of a loop's inputs gave."""
 
-    Attributes
-    ----------
-    matrix, rhs : int
-        Numbers of the matrix and of the right-hand side.
-    condition : float
-        Condition number of the matrix.
-    scale : float
-        Largest input as a share of the full scale.
-    lambda_min : float
-        Smallest real part of an eigenvalue of D^-1 G.
-    settling_time : float
-        s; infinite where the outputs did not settle while they were watched.
-    overshoot : float
-        Relative to the largest output's step.
-    one_pole : float
-        `one_pole_time`, s.
-    """
-
+    # matrix, rhs: numbers of the matrix and of the right-hand side
     matrix: int
-    condition: float
+    condition: float  # condition number of the matrix
     rhs: int
-    scale: float
-    lambda_min: float
-    settling_time: float
-    overshoot: float
-    one_pole: float
+    scale: float  # largest input as a share of the full scale
+    lambda_min: float  # smallest real part of an eigenvalue of D^-1 G
+    settling_time: float  # s; infinite where the outputs did not settle while they were watched
+    overshoot: float  # relative to the largest output's step
+    one_pole: float  # `one_pole_time`, s
 
 
 class SettlingMeasurement:
     """Steps the inputs of connected loops and records how the outputs settle.
 
-    Only a simulated bench shows its outputs over time. On any other nothing is recorded, and the log says so.
-
-    Parameters
-    ----------
-    band : float
-        In which outputs have settled, as a share of the largest one's step.
-    most : int
-        Number of right-hand sides, of which the first are stepped.
+    Only a simulated bench shows its outputs over time. On any other nothing is recorded, and the log says so. `band`:
+    in which outputs have settled, as a share of the largest one's step; `most`: number of right-hand sides, of which
+    the first are stepped.
     """
 
     def __init__(self, bench: Bench, stream: Stream, band: float, most: int) -> None:
@@ -135,15 +102,9 @@ class SettlingMeasurement:
             )
 
     def step(
-        self,
-        programmed: ProgrammedLoop,
-        volts: Floats,
-        *,
-        matrix: int,
-        condition: float,
-        rhs: int,
+        self, programmed: ProgrammedLoop, volts: Floats, *, matrix: int, condition: float, rhs: int,
         scale: float,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Step the inputs of the connected loop from 0 V to `volts` (n,) at the matrix's rows.
 
         Nothing is done for a right-hand side that is not among the first; where a waveform cannot be computed, the log says
@@ -160,15 +121,9 @@ class SettlingMeasurement:
         achieved, amplifier = programmed.achieved, simulated.amplifier
         unity = 2.0 * np.pi * amplifier.bandwidth
         found = LoopStep(
-            matrix,
-            condition,
-            rhs,
-            scale,
-            achieved.slowest.real,
-            response.settling_time(self._band),
-            response.overshoot,
-            one_pole_time(achieved, self._band, unity, amplifier.feedback_capacitance),
-        )
+            matrix, condition, rhs, scale, achieved.slowest.real, response.settling_time(self._band),
+            response.overshoot, one_pole_time(achieved, self._band, unity, amplifier.feedback_capacitance),
+        )  # fmt: skip
         self._steps.setdefault(matrix, []).append(found)
         self._keep(found, response)
         self._stream.record("settling", **asdict(found), inverse_lambda_min=1.0 / found.lambda_min)
@@ -232,44 +187,28 @@ SMALLEST = 1e-300  # error, so that none is without a logarithm
 
 @dataclass(frozen=True)
 class MatrixResult:
-    """What the loop of one matrix gave; NaN where it could not be used.
+    """What the loop of one matrix gave; NaN where it could not be used."""
 
-    Attributes
-    ----------
-    matrix : int
-        Its number.
-    condition : float
-        Condition number.
-    expected_rho, forecast_rho : float
-        rho(I - A A0^-1) as expected before programming, and of the cells as programmed.
-    lambda_min : float
-        Smallest real part of an eigenvalue of D^-1 G.
-    mean_error, mean_achieved_error : float
-        Mean over the right-hand sides, each at its largest input that clamps no output: relative to the solutions of
-        A x = b and of A0 x = b.
-    bits : float
-        -log2 of `mean_error`.
-    gain_error, offset : float
-        Of the line through the outputs in their linear range, measured over those that A0 gives; offset in V.
-    settling_time, overshoot : float
-        Medians over the steps of its inputs, s and relative to the largest output's step; NaN where none was seen.
-    cells_failed : int
-        Cells outside their window.
-    """
-
-    matrix: int
-    condition: float
+    matrix: int  # its number
+    condition: float  # condition number
+    # expected_rho, forecast_rho: rho(I - A A0^-1) as expected before programming, and of the achieved cells
     expected_rho: float
     forecast_rho: float
-    lambda_min: float
+    lambda_min: float  # smallest real part of an eigenvalue of D^-1 G
+    # mean_error, mean_achieved_error: mean over the right-hand sides, each at its largest input that clamps
+    # no output: relative to the solutions of A x = b and of A0 x = b
     mean_error: float
     mean_achieved_error: float
-    bits: float
+    bits: float  # -log2 of `mean_error`
+    # gain_error, offset: of the line through the outputs in their linear range, measured over those that A0
+    # gives; offset in V
     gain_error: float
     offset: float
+    # settling_time, overshoot: medians over the steps of its inputs, s and relative to the largest output's
+    # step; NaN where none was seen
     settling_time: float
     overshoot: float
-    cells_failed: int
+    cells_failed: int  # cells outside their window
 
     @property
     def used(self) -> bool:
@@ -279,27 +218,18 @@ class MatrixResult:
 
 @dataclass(frozen=True)
 class Ladder:
-    """One right-hand side at all input scales.
+    """One right-hand side at all input scales."""
 
-    Attributes
-    ----------
-    inputs, peaks : (scales,) arrays
-        Largest input, and largest output of any amplifier, V; NaN where one was in its clamp.
-    expected, measured : (scales, n) arrays
-        Outputs as A0 gives them, and as measured, V.
-    errors, achieved_errors : (scales,) arrays
-        Relative to the solutions of A x = b and of A0 x = b.
-    clamped : (scales,) array of bool
-        Whether an output was in reach of its clamps.
-    """
-
+    # inputs, peaks: (scales,): largest input, and largest amplifier output, V; NaN where one was in its clamp
     inputs: Floats
     peaks: Floats
+    # expected, measured: (scales, n): outputs as A0 gives them, and as measured, V
     expected: Floats
     measured: Floats
+    # errors, achieved_errors: (scales,): relative to the solutions of A x = b and of A0 x = b
     errors: Floats
     achieved_errors: Floats
-    clamped: NDArray[np.bool_]
+    clamped: NDArray[np.bool_]  # (scales,): whether an output was in reach of its clamps
 
     @property
     def best(self) -> int | None:
@@ -311,19 +241,9 @@ class Ladder:
 class LoopMeasurement:
     """Plays right-hand sides through loops and records what comes out.
 
-    Parameters
-    ----------
-    scales : (scales,) array
-        Largest input as a share of the full scale, descending.
-    full_scale : float
-        V.
-    settling : SettlingMeasurement
-        Watches the largest input of each right-hand side that clamps no output come to rest.
-
-    Attributes
-    ----------
-    inversions, clamped : int
-        Played so far, and of these with an output in reach of its clamps.
+    `scales` (scales,): largest input as a share of the full scale, descending; `full_scale`: V; `settling`: watches
+    the largest input of each right-hand side that clamps no output come to rest. `inversions`, `clamped`: played so
+    far, and of these with an output in reach of its clamps.
     """
 
     def __init__(
@@ -338,11 +258,8 @@ class LoopMeasurement:
     def measure(self, number: int, systems: Systems, programmed: ProgrammedLoop) -> MatrixResult:
         """Close the loop of matrix `number` and invert every right-hand side.
 
-        Raises
-        ------
-        ConvergenceError
-            When the loop would be unstable, rails with nothing at its inputs, or at every input scale of every right-hand
-            side.
+        Raises `ConvergenceError` when the loop would be unstable, rails with nothing at its inputs, or at every input
+        scale of every right-hand side.
         """
         if programmed.achieved.unstable:
             raise ConvergenceError(programmed.achieved.unstable)
@@ -359,13 +276,9 @@ class LoopMeasurement:
             if ladder.best is not None:
                 solved.append((ladder.errors[ladder.best], ladder.achieved_errors[ladder.best]))
                 self._settling.step(
-                    programmed,
-                    ladder.inputs[ladder.best] * (rhs / np.abs(rhs).max()),
-                    matrix=number,
-                    condition=condition,
-                    rhs=index,
-                    scale=float(self._scales[ladder.best]),
-                )
+                    programmed, ladder.inputs[ladder.best] * (rhs / np.abs(rhs).max()), matrix=number,
+                    condition=condition, rhs=index, scale=float(self._scales[ladder.best]),
+                )  # fmt: skip
             self._stream.progress("inverting", index + 1, len(systems.rhs))
         if not solved:
             raise ConvergenceError(
@@ -397,30 +310,18 @@ class LoopMeasurement:
         return effective_bits(float(np.ptp(expected[known])), float(np.sqrt(np.mean(errors**2))))
 
     def _result(
-        self,
-        number: int,
-        systems: Systems,
-        programmed: ProgrammedLoop,
-        errors: tuple[float, float],
+        self, number: int, systems: Systems, programmed: ProgrammedLoop, errors: tuple[float, float],
         line: StraightLine,
-    ) -> MatrixResult:
+    ) -> MatrixResult:  # fmt: skip
         """Record and return what a loop gave; `errors` are the mean ones, relative to A and to A0."""
         settling_time, overshoot = self._settling.of(number)
         result = MatrixResult(
-            matrix=number,
-            condition=float(systems.conditions[number]),
-            expected_rho=programmed.loop.candidate.rho,
-            forecast_rho=programmed.rho,
-            lambda_min=programmed.achieved.slowest.real,
-            mean_error=errors[0],
-            mean_achieved_error=errors[1],
-            bits=bits_of(errors[0]),
-            gain_error=line.gain - 1.0,
-            offset=line.offset,
-            settling_time=settling_time,
-            overshoot=overshoot,
-            cells_failed=programmed.cells_failed,
-        )
+            matrix=number, condition=float(systems.conditions[number]),
+            expected_rho=programmed.loop.candidate.rho, forecast_rho=programmed.rho,
+            lambda_min=programmed.achieved.slowest.real, mean_error=errors[0], mean_achieved_error=errors[1],
+            bits=bits_of(errors[0]), gain_error=line.gain - 1.0, offset=line.offset,
+            settling_time=settling_time, overshoot=overshoot, cells_failed=programmed.cells_failed,
+        )  # fmt: skip
         self._stream.emit("matrices", **asdict(result))
         return result
 
@@ -433,14 +334,10 @@ class LoopMeasurement:
         per_unit = -loop.volts_per_unit(self._bench.input_conductance, inputs / peak)[:, None]
         answers, peaks = measured / per_unit, np.abs(outputs).max(axis=1)
         return Ladder(
-            inputs,
-            peaks,
-            per_unit * close,
-            measured,
+            inputs, peaks, per_unit * close, measured,
             np.linalg.norm(answers - solution, axis=1) / np.linalg.norm(solution),
-            np.linalg.norm(answers - close, axis=1) / np.linalg.norm(close),
-            ~(peaks < LINEAR),
-        )
+            np.linalg.norm(answers - close, axis=1) / np.linalg.norm(close), ~(peaks < LINEAR),
+        )  # fmt: skip
 
     def _record(self, number: int, index: int, condition: float, ladder: Ladder) -> None:
         count, n = ladder.measured.shape
@@ -471,15 +368,10 @@ class LoopMeasurement:
         )
         if (best := ladder.best) is not None:
             self._stream.record(
-                "solutions",
-                matrix=number,
-                condition=condition,
-                rhs=index,
-                scale=self._scales[best],
-                error=ladder.errors[best],
-                achieved_error=ladder.achieved_errors[best],
+                "solutions", matrix=number, condition=condition, rhs=index, scale=self._scales[best],
+                error=ladder.errors[best], achieved_error=ladder.achieved_errors[best],
                 bits=bits_of(float(ladder.errors[best])),
-            )
+            )  # fmt: skip
 
 
 def bits_of(error: float) -> float:

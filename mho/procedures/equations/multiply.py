@@ -166,12 +166,9 @@ class Multiply(Procedure):
         read_settings(self.write_verify)
         given = load_matrix(self.matrix, square=False)
         vectors = load_vectors(
-            self.vector,
-            given.shape[1],
-            self.vectors,
-            np.random.default_rng(self.seed),
+            self.vector, given.shape[1], self.vectors, np.random.default_rng(self.seed),
             complex_values=np.iscomplexobj(given),
-        )
+        )  # fmt: skip
         matrix, vectors = to_real(given), to_real_vector(vectors)
         encode_multiply(matrix, self.bits, DIGIT_BITS)
         self._fixed(vectors)
@@ -203,12 +200,9 @@ class Multiply(Procedure):
         tables = output_tables(min(self.shots * columns, self.outputs_kept) * 8)
         arrays = product_arrays(plan.factors.matrix, plan.factors.vectors, plan.encoding, plan.factors.exact)
         return Layout(
-            (contents.pulses, ACTIVITY, LINEARITY, *tables, VECTORS),
-            contents.maps,
-            arrays,
-            default="activity",
-            figures=(*FIGURES, *contents.figures),
-        )
+            (contents.pulses, ACTIVITY, LINEARITY, *tables, VECTORS), contents.maps, arrays,
+            default="activity", figures=(*FIGURES, *contents.figures),
+        )  # fmt: skip
 
     def in_use(self, plan: MultiplyPlan) -> Mapping[str, tuple[str, str]]:
         """Return that the calibration chooses the number of active lines, and the settings of write-verify."""
@@ -262,24 +256,15 @@ class Multiply(Procedure):
         known = [error for error in measurement.errors if np.isfinite(error)]
         summary = {
             "relative_error": float(np.mean(known)) if known else None,
-            "largest_relative_error": max(known, default=None),
-            "outputs": measurement.outputs,
-            "wrong": measurement.wrong,
-            "exact_up_to": exact_up_to(errors),
-            "enob": measurement.enob if np.isfinite(measurement.enob) else None,
-            "gain": line.gain,
-            "offset": line.offset,
-            "lines_at_once": max(map(len, groups)),
-            "groups": len(groups),
-            "vectors": len(products),
-            "shots": sums.shots,
+            "largest_relative_error": max(known, default=None), "outputs": measurement.outputs,
+            "wrong": measurement.wrong, "exact_up_to": exact_up_to(errors),
+            "enob": measurement.enob if np.isfinite(measurement.enob) else None, "gain": line.gain,
+            "offset": line.offset, "lines_at_once": max(map(len, groups)), "groups": len(groups),
+            "vectors": len(products), "shots": sums.shots,
             "by_active_lines": [asdict(one) for one in errors],
-            "cells": sum(tile.digits.size for tile in plan.tiles),
-            "cells_failed": failed,
-            "pulses": programmer.pulses,
-            "reads": programmer.reads,
-            "virtual_seconds": bench.now(),
-        }
+            "cells": sum(tile.digits.size for tile in plan.tiles), "cells_failed": failed,
+            "pulses": programmer.pulses, "reads": programmer.reads, "virtual_seconds": bench.now(),
+        }  # fmt: skip
         return Products(products, errors, line, summary)
 
     def conclude(self, plan: MultiplyPlan, result: Products) -> Conclusion:

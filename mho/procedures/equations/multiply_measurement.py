@@ -111,24 +111,15 @@ def output_rows(
 ) -> dict[str, NDArray[np.generic]]:
     """Return rows of the tables of outputs.
 
-    Parameters
-    ----------
-    patterns : (shots, lines) array
-    expected, measured : (shots, columns) arrays
-        In digits.
-    chosen : (k,) array
-        Flat indices of the outputs to return.
+    `patterns` (shots, lines); `expected`, `measured` (shots, columns): in digits; `chosen` (k,): flat indices of the
+    outputs to return.
     """
     shot, column = np.unravel_index(chosen, expected.shape)
     found, exact = measured[shot, column], expected[shot, column]
     return {
-        "column": column,
-        "active": patterns.sum(axis=1)[shot],
-        "expected": exact,
-        "measured": found,
-        "integer": np.rint(found).astype(np.int64),
-        "error": found - exact,
-    }
+        "column": column, "active": patterns.sum(axis=1)[shot], "expected": exact, "measured": found,
+        "integer": np.rint(found).astype(np.int64), "error": found - exact,
+    }  # fmt: skip
 
 
 def product_arrays(
@@ -179,22 +170,9 @@ FIGURES = (
 class DigitSums:
     """The programmed tiles as a function of patterns of active lines.
 
-    Parameters
-    ----------
-    bench : Bench, or what multiplies as one
-    tiles : sequence of Block
-        The encoding's columns in order, cut into tiles of equal height.
-    step : float
-        Nominal conductance of one digit, S.
-    read_voltage : float
-        Voltage of an active line, V.
-
-    Attributes
-    ----------
-    digits : (lines, columns) array
-        Of all tiles.
-    shots : int
-        Patterns played after the calibration.
+    `tiles`: the encoding's columns in order, cut into tiles of equal height; `step`: nominal conductance of one
+    digit, S; `read_voltage`: voltage of an active line, V. `digits` (lines, columns): of all tiles; `shots`: patterns
+    played after the calibration.
     """
 
     def __init__(
@@ -236,23 +214,11 @@ class DigitSums:
 class ProductMeasurement:
     """Plays patterns and vectors and records what comes out.
 
-    Parameters
-    ----------
-    sums : DigitSums
-        Calibrated.
-    kept : int
-        Outputs of a vector, or of a number of active lines, that are stored at most: evenly spaced ones.
-    largest_digit : int
-        Of a cell: what a line adds to a sum at most.
-
-    Attributes
-    ----------
-    enob : float
-        Effective bits of the sums of random patterns with the most lines active; NaN before they are played.
-    outputs, wrong : int
-        Integers that the products read so far, and of these, not the digits' exact sum.
-    errors : list of float
-        Of each product, relative to float64; NaN where that is zero and the product is not.
+    `sums`: calibrated; `kept`: outputs of a vector, or of a number of active lines, that are stored at most: evenly
+    spaced ones; `largest_digit`: of a cell: what a line adds to a sum at most. `enob`: effective bits of the sums of
+    random patterns with the most lines active; NaN before they are played. `outputs`, `wrong`: integers that the
+    products read so far, and of these, not the digits' exact sum. `errors`: of each product, relative to float64; NaN
+    where that is zero and the product is not.
     """
 
     def __init__(self, bench: Bench, stream: Stream, sums: DigitSums, kept: int, largest_digit: int) -> None:
@@ -267,11 +233,7 @@ class ProductMeasurement:
     ) -> tuple[tuple[ErrorsByActive, ...], StraightLine]:
         """Play `shots` random patterns with each of 1, 2, 4, ... lines active.
 
-        Returns
-        -------
-        errors : tuple of ErrorsByActive
-        line : StraightLine
-            Through all measured over expected sums.
+        Returns `errors`; `line`: through all measured over expected sums.
         """
         sums, stream = self._sums, self._stream
         found, expected, measured = [], [], []
@@ -291,13 +253,9 @@ class ProductMeasurement:
         forecast = forecast_sd(one.active, self._sums.errors, self._sums.noise)
         self.enob = effective_bits(one.active * self._largest_digit, math.hypot(one.mean_error, one.sd_error))
         self._stream.emit(
-            "activity",
-            **asdict(one),
-            wrong_rate=one.wrong_rate,
-            forecast_sd=forecast,
-            root_law=root_law,
+            "activity", **asdict(one), wrong_rate=one.wrong_rate, forecast_sd=forecast, root_law=root_law,
             enob=self.enob,
-        )
+        )  # fmt: skip
 
     def _record_linearity(self, expected: Integers, measured: Floats) -> StraightLine:
         """Fit the line through all outputs, and record the measured sums by expected sum."""
@@ -318,13 +276,9 @@ class ProductMeasurement:
         return line
 
     def multiply(
-        self,
-        number: int,
-        encoding: MultiplyEncoding,
-        vector: FixedPoint | None,
-        groups: list[Integers],
+        self, number: int, encoding: MultiplyEncoding, vector: FixedPoint | None, groups: list[Integers],
         exact: Floats,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Multiply vector `number`, which is None for zero, with one group of lines active at a time.
 
         `exact` is A x in float64.
@@ -348,15 +302,9 @@ class ProductMeasurement:
         self.wrong += wrong
         self.errors.append(_relative(product, exact))
         stream.emit(
-            "vectors",
-            vector=number,
-            time=self._bench.now(),
-            shots=shots,
-            outputs=outputs,
-            wrong=wrong,
-            relative_error=self.errors[-1],
-            held_error=_relative(product, held),
-        )
+            "vectors", vector=number, time=self._bench.now(), shots=shots, outputs=outputs, wrong=wrong,
+            relative_error=self.errors[-1], held_error=_relative(product, held),
+        )  # fmt: skip
         return product
 
     def _sample(self, size: int) -> Integers:

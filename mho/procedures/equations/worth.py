@@ -37,15 +37,9 @@ from mho.procedures.equations.planning.linear_system import LinearSystem
 
 OnChip = Literal["inversions", "products"]
 Digital = Literal[
-    "products",
-    "residual",
-    "orthogonalisation",
-    "cell errors",
-    "Schur complements",
-    "certificate",
-    "preconditioning",
-    "beside",
-]
+    "products", "residual", "orthogonalisation", "cell errors", "Schur complements", "certificate",
+    "preconditioning", "beside",
+]  # fmt: skip
 
 EXACT = 6
 """Multiplications a double takes in a product without rounding errors (Dekker): itself, two halves, four parts of these."""
@@ -96,18 +90,9 @@ def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) ->
     """Return the largest Ritz value's magnitude of M = I - A A0^-1 over the residuals that INV was asked for.
 
     INV(r) of a known r, multiplied by A, leaves r - A INV(r) = M r. Over the span of several r the eigenvalues of M's
-    projection are near its outermost ones, as those of Arnoldi's method; unlike the factor by which a Krylov method reduces
-    the residual, they are the loop's own. Of one r it is |M r| / |r|.
-
-    Parameters
-    ----------
-    residuals, remainders : sequences of (n,) arrays
-        r and M r.
-
-    Returns
-    -------
-    float or None
-        None without any.
+    projection are near its outermost ones, as those of Arnoldi's method; unlike the factor by which a Krylov method
+    reduces the residual, they are the loop's own. Of one r it is |M r| / |r|. `residuals`, `remainders`, sequences of
+    (n,): r and M r. None without any residual.
     """
     known = [
         (one, other, size) for one, other in zip(residuals, remainders, strict=True) if (size := norm(one))
@@ -126,30 +111,16 @@ def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) ->
 
 @dataclass(frozen=True)
 class Worth:
-    """What a chip was worth.
-
-    Attributes
-    ----------
-    cycles : tuple of int or None
-        Of each sampled right-hand side with the chip; None where the goal was not met.
-    work : Work
-        Of the whole solve.
-    most : int
-        Cycles that a right-hand side was allowed without the chip.
-    allowed : int
-        Cycles that it was allowed with the chip.
-    digital_without : int
-        Multiplications of the whole solve without the chip, its certificate included.
-    nothing : bool
-        Whether the loop by itself is worth nothing: it contracts no error, or most of its cells are outside their windows.
-    """
+    """What a chip was worth."""
 
     baseline: UnaidedBaseline
+    # Of each sampled right-hand side with the chip; None where the goal was not met
     cycles: tuple[int | None, ...]
-    work: Work
-    most: int
-    allowed: int
-    digital_without: int
+    work: Work  # of the whole solve
+    most: int  # cycles that a right-hand side was allowed without the chip
+    allowed: int  # cycles that it was allowed with the chip
+    digital_without: int  # multiplications of the whole solve without the chip, its certificate included
+    # Whether the loop itself is worth nothing: it contracts no error, or most cells are outside their windows
     nothing: bool
 
     @property
@@ -203,19 +174,14 @@ class Worth:
         """Return the numbers by name, for a run's result; cycles are means over right-hand sides, None of one not met."""
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
         return {
-            "verdict": self.verdict,
-            "method": self.baseline.method,
-            "right_hand_sides": len(self.cycles),
-            "cycles_with": _mean_or_none(self.cycles),
-            "cycles": _mean_or_none(self.without),
-            "cycles_same_method": _mean_or_none(self.baseline.same_method),
-            "most_cycles": self.most,
+            "verdict": self.verdict, "method": self.baseline.method, "right_hand_sides": len(self.cycles),
+            "cycles_with": _mean_or_none(self.cycles), "cycles": _mean_or_none(self.without),
+            "cycles_same_method": _mean_or_none(self.baseline.same_method), "most_cycles": self.most,
             "saved": self.saved,
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
-            "digital_with": digital,
-            "digital": self.digital_without,
+            "digital_with": digital, "digital": self.digital_without,
             "digital_ratio": None if unmet else _ratio(digital, self.digital_without),
-        }
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -247,14 +213,10 @@ class SampledWorth:
     def __add__(self, other: SampledWorth) -> SampledWorth:
         """Return both together."""
         return SampledWorth(
-            self.solves + other.solves,
-            self.cycles + other.cycles,
-            self.work + other.work,
-            self.digital_without + other.digital_without,
-            max(self.most, other.most),
-            max(self.allowed, other.allowed),
-            self.lost and other.lost,
-        )
+            self.solves + other.solves, self.cycles + other.cycles, self.work + other.work,
+            self.digital_without + other.digital_without, max(self.most, other.most),
+            max(self.allowed, other.allowed), self.lost and other.lost,
+        )  # fmt: skip
 
     def worth(self, beside: int = 0) -> Worth | None:
         """Return what the chip was worth, with `beside` digital multiplications that are the same without it.
@@ -266,14 +228,10 @@ class SampledWorth:
         work = self.work + Work()
         work.digital["beside"] = beside
         return Worth(
-            UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)),
-            self.cycles,
-            work,
-            most=self.most,
-            allowed=self.allowed,
-            digital_without=self.digital_without + beside,
+            UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)), self.cycles, work,
+            most=self.most, allowed=self.allowed, digital_without=self.digital_without + beside,
             nothing=self.lost,
-        )
+        )  # fmt: skip
 
 
 def _mean(cycles: Sequence[int | None]) -> str:
@@ -292,8 +250,7 @@ def _ratio(with_it: float | None, without: float | None) -> float | None:
     return with_it / without if with_it is not None and without else None
 
 
-MOST_COLUMNS = 4
-"""Right-hand sides that are solved without the chip; of more, as many evenly spaced ones stand for all."""
+MOST_COLUMNS = 4  # right-hand sides that are solved without the chip; of more, as many evenly spaced ones
 
 STOOD_STILL = 1e-6
 """Share of the residual by which it must change, lest the next direction be the last one's product: of a skew matrix the
@@ -410,10 +367,8 @@ def solve_unaided(
 class _Directed:
     """The correction without a chip: the residual, or the last product where the residual stood still.
 
-    Parameters
-    ----------
-    unit : float
-        Of the matrix: a power of two by which corrections are divided, lest their products leave the range of a double.
+    `unit`: of the matrix: a power of two by which corrections are divided, lest their products leave the range of a
+    double.
     """
 
     def __init__(self, unit: float) -> None:
@@ -440,20 +395,11 @@ def _point(cycle: Cycle, error: float, column: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class UnaidedBaseline:
-    """Sampled right-hand sides with the chip and without it.
+    """Sampled right-hand sides with the chip and without it."""
 
-    Attributes
-    ----------
-    method : str
-        The one that needs fewest cycles without the chip: that of the solve, or GCR.
-    solves : tuple of UnaidedSolve
-        By that method.
-    same_method : tuple of int or None
-        Cycles of the solve's own method without INV, of the first of them alone where GCR took fewer for that.
-    """
-
-    method: Method
-    solves: tuple[UnaidedSolve, ...]
+    method: Method  # the one that needs fewest cycles without the chip: that of the solve, or GCR
+    solves: tuple[UnaidedSolve, ...]  # by that method
+    # Cycles of the solve's own method without INV, of the first of them alone where GCR took fewer for that
     same_method: tuple[int | None, ...]
 
     @classmethod
@@ -462,10 +408,7 @@ class UnaidedBaseline:
     ) -> UnaidedBaseline:
         """Solve sampled columns by the solve's method or by GCR, whichever takes fewer cycles for the first of them.
 
-        Parameters
-        ----------
-        unaided : callable
-            Column and method -> the solve without the chip.
+        `unaided`: column and method -> the solve without the chip.
         """
         first, *others = columns
         best, solve = method, unaided(first, method)
@@ -476,11 +419,6 @@ class UnaidedBaseline:
                 best, solve = "gcr", krylov
         solves = (solve, *(unaided(column, best) for column in others))
         return cls(best, solves, tuple(one.cycles for one in solves) if best == method else (same,))
-
-    @property
-    def digital_each(self) -> float:
-        """Digital multiplications of a right-hand side, in the mean."""
-        return mean_digital(self.solves)
 
 
 def mean_digital(solves: Sequence[UnaidedSolve]) -> float:

@@ -18,45 +18,30 @@ from mho.array_types import Floats, Integers
 from mho.confidence import binomial_interval, likelihood_drop, profile_interval, quantile_ranks
 from mho.procedures.cells.extraction.response_curve import IntervalEstimate
 
-FEWEST = 5
-"""Cells that formed within the ramp, below which no distribution is fitted."""
+FEWEST = 5  # cells that formed within the ramp, below which no distribution is fitted
 
 NOT_FORMED, FORMED, OVER, CONDUCTED = range(4)
 """Codes of the states of cells: what `form` made of them, or that they conducted before."""
 
-SHARES = 200
-"""Levels at which the distribution is kept, at least."""
-
-NEVER = -1
-"""Number of the pulse that formed a cell, for one that none formed."""
+SHARES = 200  # levels at which the distribution is kept, at least
+NEVER = -1  # number of the pulse that formed a cell, for one that none formed
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """A distribution of two parameters, fitted to forming voltages.
+    """A distribution of two parameters, fitted to forming voltages."""
 
-    Attributes
-    ----------
-    first, second : IntervalEstimate
-        Mean and standard deviation (V) of a normal one; scale (V) and shape of Weibull's.
-    likelihood : float
-        Logarithm of the likelihood.
-    """
-
+    # first, second: mean and standard deviation (V) of a normal one; scale (V) and shape of Weibull's
     first: IntervalEstimate
     second: IntervalEstimate
-    likelihood: float
+    likelihood: float  # logarithm of the likelihood
 
 
 def shares(formed_by: Integers, pulses: int) -> tuple[Floats, Floats, Floats]:
     """Return the share of cells that were formed by each pulse or an earlier one, and the ends of its 95 % interval.
 
-    Parameters
-    ----------
-    formed_by : (cells,) array
-        Number of the pulse that formed each cell, from 0; `NEVER` for none.
-    pulses : int
-        Of the whole ramp.
+    `formed_by` (cells,): number of the pulse that formed each cell, from 0; `NEVER` for none. `pulses`: of the whole
+    ramp.
     """
     done = np.cumsum(np.bincount(formed_by[formed_by >= 0], minlength=pulses))
     low, high = binomial_interval(done, np.full(pulses, len(formed_by)))
@@ -148,14 +133,8 @@ def weibull_share(volts: Floats, fitted: Distribution) -> Floats:
 def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Floats) -> dict[str, Any]:
     """Return counts, yield, quantiles and fitted parameters; an end that the ramp does not reach is None.
 
-    Parameters
-    ----------
-    state, conductance : (cells,) arrays
-        Code of each cell, and its last read, S.
-    wanted : (n,) array
-        The pulse that formed each of those that did not conduct before, as `shares` has it.
-    volts : (pulses,) array
-        The ramp, V.
+    `state`, `conductance` (cells,): code of each cell, and its last read, S; `wanted` (n,): the pulse that formed
+    each of those that did not conduct before, as `shares` has it; `volts` (pulses,): the ramp, V.
     """
     counts = {
         name: int((state == code).sum())
@@ -167,13 +146,10 @@ def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Fl
     after = conductance[np.isin(state, (FORMED, OVER))]
     quartiles = np.quantile(after, (0.25, 0.5, 0.75)).tolist() if after.size else [None] * 3
     summary: dict[str, Any] = {
-        "cells": len(state),
-        **counts,
-        "yield": counts["formed"] / len(wanted) if len(wanted) else None,
-        "yield_low": low,
-        "yield_high": high,
+        "cells": len(state), **counts, "yield": counts["formed"] / len(wanted) if len(wanted) else None,
+        "yield_low": low, "yield_high": high,
         "pulses": int(np.where(wanted >= 0, wanted + 1, len(volts)).sum()),
-    }
+    }  # fmt: skip
     for name, share in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
         summary |= _named(name, quantile(share, wanted, volts))
     normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
@@ -200,13 +176,10 @@ def share_rows(wanted: Integers, volts: Floats) -> dict[str, Floats]:
     by = np.searchsorted(volts, levels + 1e-9) - 1  # the last pulse up to there
     nothing = np.full(len(levels), np.nan)
     return {
-        "ramped": levels,
-        "share": share[by],
-        "low": low[by],
-        "high": high[by],
+        "ramped": levels, "share": share[by], "low": low[by], "high": high[by],
         "normal": nothing if normal is None else normal_share(levels, normal),
         "weibull": nothing if weibull is None else weibull_share(levels, weibull),
-    }
+    }  # fmt: skip
 
 
 def _of_logarithm(estimate: IntervalEstimate) -> IntervalEstimate:
@@ -217,20 +190,14 @@ def _of_logarithm(estimate: IntervalEstimate) -> IntervalEstimate:
 
 
 def _fit(
-    formed_by: Integers,
-    volts: Floats,
-    log_survival: Callable[[Floats, float, float], Floats],
+    formed_by: Integers, volts: Floats, log_survival: Callable[[Floats, float, float], Floats],
     start: Callable[[float, float], tuple[float, float, float]],
-) -> tuple[IntervalEstimate, IntervalEstimate, float] | None:
+) -> tuple[IntervalEstimate, IntervalEstimate, float] | None:  # fmt: skip
     """Maximise the likelihood of the brackets; return both parameters with their intervals, and its logarithm.
 
-    Parameters
-    ----------
-    log_survival : callable
-        Logarithm of the share that forms above voltages, for both parameters.
-    start : callable
-        First parameter to start from, the unit in which it is searched, and the second one, by the middle and the spread
-        of the voltages (V).
+    `log_survival`: logarithm of the share that forms above voltages, for both parameters; `start`: first parameter to
+    start from, the unit in which it is searched, and the second one, by the middle and the spread of the voltages
+    (V).
     """
     from scipy.optimize import minimize
 

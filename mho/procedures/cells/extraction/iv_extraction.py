@@ -34,18 +34,12 @@ STATES = 4  # of a loop, of which each is looked at
 
 @dataclass(frozen=True)
 class Branches:
-    """Which points of a sweep belong to which branch; the masks of a half that is not swept are empty.
+    """Which points of a sweep belong to which branch; the masks of a half that is not swept are empty."""
 
-    Attributes
-    ----------
-    up, down : (points,) arrays of bool
-        Positive voltages, from 0 V to the highest and back.
-    out, back : (points,) arrays of bool
-        Negative voltages, from 0 V to the lowest and back.
-    """
-
+    # up, down: (points,): positive voltages, from 0 V to the highest and back
     up: Booleans
     down: Booleans
+    # out, back: (points,): negative voltages, from 0 V to the lowest and back
     out: Booleans
     back: Booleans
 
@@ -134,17 +128,8 @@ class PointNoise:
 def low_field(voltages: Floats, currents: Floats, used: Booleans, window: float) -> Floats:
     """Return conductances (S): least squares through 0 V of the points within +-`window` (V) that are `used`.
 
-    Parameters
-    ----------
-    voltages : (points,) array
-        V.
-    currents, used : (..., points) arrays
-        A, and which of them count; NaN counts as not.
-
-    Returns
-    -------
-    (...) array
-        NaN where no point is left.
+    `voltages` (points,): V. `currents`, `used` (..., points): A, and which of them count; NaN counts as not. Returns
+    (...): NaN where no point is left.
     """
     taken = used & (np.abs(voltages) <= window) & (voltages != 0.0) & np.isfinite(currents)
     squares = (taken * voltages**2).sum(axis=-1)
@@ -168,13 +153,9 @@ def low_field_residuals(voltages: Floats, currents: Floats, limited: Booleans, w
 
 
 def extract(
-    voltages: Floats,
-    currents: Floats,
-    limited: Booleans,
-    window: float,
-    least_change: float,
+    voltages: Floats, currents: Floats, limited: Booleans, window: float, least_change: float,
     noise: PointNoise | None = None,
-) -> Loops:
+) -> Loops:  # fmt: skip
     """Extract states and switching voltages of sweeps.
 
     Parameters
@@ -227,14 +208,9 @@ def extract(
         )
     return Loops(
         np.where(was_set, _steepest(voltages, currents, branches.up, floor, 1.0), np.nan),
-        np.where(was_reset, _steepest(voltages, currents, branches.out, floor, -1.0), np.nan),
-        lrs,
-        hrs,
-        np.where((lrs > 0.0) & (hrs > 0.0), ratio, np.nan),
-        peak_current,
-        peak_voltage,
-        below,
-    )
+        np.where(was_reset, _steepest(voltages, currents, branches.out, floor, -1.0), np.nan), lrs, hrs,
+        np.where((lrs > 0.0) & (hrs > 0.0), ratio, np.nan), peak_current, peak_voltage, below,
+    )  # fmt: skip
 
 
 def summary_of(loops: Loops) -> dict[str, Any]:

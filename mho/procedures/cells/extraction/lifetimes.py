@@ -50,15 +50,10 @@ def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> 
 def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
     """Return whether `later` windows of a cell lie below its `first` ones, by more than their scatter explains.
 
-    By the rank sum of Mann and Whitney (Ann. Math. Statist. 18, 50 (1947)): windows scatter without a law in common. The
-    chance of an error is divided among all looks at the cell.
-
-    Parameters
-    ----------
-    first, later : (n,) arrays
-        log10 of LRS/HRS.
-    holds : bool
-        Whether the cell held the criterion at first. Of one that did not, only a cell which no longer switches has failed.
+    By the rank sum of Mann and Whitney (Ann. Math. Statist. 18, 50 (1947)): windows scatter without a law in common.
+    The chance of an error is divided among all looks at the cell. `first`, `later` (n,): log10 of LRS/HRS. `holds`:
+    whether the cell held the criterion at first. Of one that did not, only a cell which no longer switches has
+    failed.
     """
     from scipy.stats import mannwhitneyu  # loads slowly
 
@@ -70,14 +65,8 @@ def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
 def sustainable_ratios(windows: Floats, looks: int, confirmations: int) -> Floats:
     """Return for each cell the largest LRS/HRS of a criterion that its scatter does not fail, to one in a hundred cells.
 
-    A look fails when so many `confirmations` in a row do. Windows are taken as log-normal, as measured.
-
-    Parameters
-    ----------
-    windows : (cells, cycles) array
-        log10 of LRS/HRS in a cell's first cycles.
-    looks : int
-        How often a cell is looked at.
+    A look fails when so many `confirmations` in a row do. Windows are taken as log-normal, as measured. `windows`
+    (cells, cycles): log10 of LRS/HRS in a cell's first cycles; `looks`: how often a cell is looked at.
     """
     from scipy.stats import t as student  # loads slowly
 

@@ -24,17 +24,13 @@ import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
 
-LEVEL = 0.95
-"""Of all intervals."""
+LEVEL = 0.95  # of all intervals
 
 SHAPES = math.log(0.5), math.log(100.0)
 """Range of ln((b - a)/w): the logistic function to 0.5 %, and a ramp with corners of a hundredth."""
 
-SOFTEST = 0.02
-"""Least deviation of a reading that counts, as a share of the range: a floor for where all cells agree."""
-
-GROUPS = 16
-"""Groups of cells that are left out, at most: each costs a fit."""
+SOFTEST = 0.02  # least deviation of a reading, as a share of the range: for where all cells agree
+GROUPS = 16  # groups of cells that are left out, at most: each costs a fit
 
 RISING = 0.1, 0.75
 """Shares of the way from bottom to top between which the spreads are taken: there cells follow the pulse."""
@@ -51,26 +47,14 @@ class IntervalEstimate:
 
 @dataclass(frozen=True)
 class ResponseCurve:
-    """A fitted curve.
+    """A fitted curve."""
 
-    Attributes
-    ----------
-    bottom : float
-        Where it starts, as measured before the pulses.
-    parameters : (4,) or (3,) array
-        Middle, ln slope, top, ln shape; or of a curve without a top: threshold, ln slope, ln w.
-    covariance : array
-        Of the parameters, at the weights of the fit.
-    cells : int
-        From which it was fitted.
-    left_out : callable
-        Parameters of the rest where a group of cells is left out, (groups, parameters); empty for a single cell.
-    """
-
-    bottom: float
+    bottom: float  # where it starts, as measured before the pulses
+    # (4,) or (3,): middle, ln slope, top, ln shape; or of a curve without a top: threshold, ln slope, ln w
     parameters: Floats
-    covariance: Floats
-    cells: int
+    covariance: Floats  # of the parameters, at the weights of the fit
+    cells: int  # from which it was fitted
+    # Parameters of the rest where a group of cells is left out, (groups, parameters); empty for a single cell
     left_out: Callable[[], Floats]
 
     @cached_property
@@ -154,33 +138,17 @@ class ResponseCurve:
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations of log10 of the response about the curve, decades.
+    """Standard deviations of log10 of the response about the curve, decades."""
 
-    Attributes
-    ----------
-    device : float or None
-        Of the cells' means: from cell to cell. None of one cell.
-    cycle : float or None
-        About the mean of each cell: from pulse to pulse.
-    """
-
-    device: float | None
-    cycle: float | None
+    device: float | None  # of the cells' means: from cell to cell. None of one cell
+    cycle: float | None  # about the mean of each cell: from pulse to pulse
 
 
 def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> ResponseCurve | None:
     """Fit the curve to responses of many cells; None where they do not rise above their scatter.
 
-    Parameters
-    ----------
-    x : (n,) array
-        Level of the pulse.
-    y : (n,) array
-        Response.
-    cell : (n,) array of int
-        Which cell it is of.
-    bottom : float
-        Response of no pulse at all, in the unit of `y`.
+    `x` (n,): level of the pulse; `y` (n,): response; `cell` (n,): which cell it is of; `bottom`: response of no pulse
+    at all, in the unit of `y`.
     """
     known = np.isfinite(y)
     x, y, cell = x[known], y[known], cell[known]
@@ -289,11 +257,7 @@ def _of_levels(y: Floats, place: Integers, count: int) -> tuple[Floats, Floats]:
 
 
 def _fitted(
-    residuals: Callable[[Floats], Floats],
-    start: Floats,
-    low: Floats,
-    high: Floats,
-    precision: float = 1e-12,
+    residuals: Callable[[Floats], Floats], start: Floats, low: Floats, high: Floats, precision: float = 1e-12
 ) -> tuple[Floats, float]:
     """Return the parameters with the least cost, outliers counted linearly, and that cost."""
     from scipy.optimize import least_squares
@@ -301,15 +265,9 @@ def _fitted(
     scale = np.maximum(np.abs(high - low), 1e-12)
     inside = np.clip(start, low + 1e-6 * scale, high - 1e-6 * scale)
     found = least_squares(
-        residuals,
-        inside,
-        bounds=(low, high),
-        loss="soft_l1",
-        x_scale=scale,
-        xtol=precision,
-        ftol=precision,
+        residuals, inside, bounds=(low, high), loss="soft_l1", x_scale=scale, xtol=precision, ftol=precision,
         max_nfev=400,
-    )
+    )  # fmt: skip
     return np.asarray(found.x, dtype=float), float(found.cost)
 
 

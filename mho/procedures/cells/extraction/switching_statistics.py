@@ -50,36 +50,25 @@ TAIL = 0.05  # share beyond the worst-case window
 CELLS_OF_A_SPREAD = 16
 """Fewest cells whose spread from cycle to cycle and memory have an interval: with a tail, fewer do not tell how wide."""
 
-CELLS_OF_A_TAIL = 32
-"""Fewest cells that bound a tail outwards: fewer tell too little of how it differs from cell to cell."""
+CELLS_OF_A_TAIL = 32  # fewest cells that bound a tail outwards: fewer tell too little of how cells differ
 
 READINGS_OF_A_TAIL = math.log(0.025) / math.log(1.0 - TAIL)
 """Fewest independent readings one of which lies beyond the quantile of `TAIL` in 97.5 %."""
 
-BY_CELLS: dict[str, Scale] = {
-    "cycle_deviation": "log",
-    "autocorrelation": "correlation",
-}
+BY_CELLS: dict[str, Scale] = {"cycle_deviation": "log", "autocorrelation": "correlation"}
 """Numbers of a state whose intervals are found by leaving cells out, and the scale on which they scatter evenly."""
 
 
 @dataclass(frozen=True)
 class MeanSquares:
-    """Analysis of variance of cells and their cycles.
+    """Analysis of variance of cells and their cycles."""
 
-    Attributes
-    ----------
-    between, within : float
-        Mean squares; NaN where they cannot be told.
-    size : float
-        Values of a cell; of cells with unequal numbers, their weighted mean.
-    """
-
+    # between, within: mean squares; NaN where they cannot be told
     between: float
     within: float
     cells: int
     values: int
-    size: float
+    size: float  # values of a cell; of cells with unequal numbers, their weighted mean
 
     @property
     def deviations(self) -> tuple[float, float]:

@@ -32,23 +32,13 @@ def cell_energy(read: BenchFile, voltage: float, width: float, conductance: floa
 
 
 def pulse_energy(
-    read: BenchFile,
-    kind: ArrayLike,
-    voltage: ArrayLike,
-    width: ArrayLike,
-    conductance: ArrayLike,
+    read: BenchFile, kind: ArrayLike, voltage: ArrayLike, width: ArrayLike, conductance: ArrayLike,
     reads: int = 1,
-) -> float:
+) -> float:  # fmt: skip
     """Return the energy, J, of rows of the table of pulses.
 
-    Parameters
-    ----------
-    read : BenchFile
-        With the voltage and aperture of a verify read, of which each row has one.
-    kind, voltage, width, conductance : (n,) arrays
-        0 for a read alone; V; s; S.
-    reads : int
-        Verify reads of each row.
+    `read`: with the voltage and aperture of a verify read, of which each row has one. `kind`, `voltage`, `width`,
+    `conductance` (n,): 0 for a read alone; V; s; S. `reads`: verify reads of each row.
     """
     pulses = np.where(np.asarray(kind) > 0, np.square(voltage) * np.asarray(width), 0.0)
     return float((np.abs(conductance) * (pulses + reads * _of_read(read))).sum())
@@ -67,30 +57,19 @@ STEPS_PER_CELL = 5.5  # expected reads per cell, which set the age of a cell whe
 
 @dataclass(frozen=True)
 class FlatCells:
-    """Cells of several blocks in one list, in the order in which they are visited.
+    """Cells of several blocks in one list, in the order in which they are visited."""
 
-    Attributes
-    ----------
-    block : (count,) array
-        Index of each cell's block.
-    place : (count,) array
-        Flat index in the block.
-    rows, columns : (count,) arrays
-        Row and column of each cell.
-    """
-
-    block: Integers
-    place: Integers
+    block: Integers  # (count,): index of each cell's block
+    place: Integers  # (count,): flat index in the block
+    # rows, columns: (count,): row and column of each cell
     rows: Integers
     columns: Integers
 
     @classmethod
     def of(
-        cls,
-        placements: Sequence[Placement],
-        masks: Sequence[Booleans],
+        cls, placements: Sequence[Placement], masks: Sequence[Booleans],
         orders: Sequence[Integers] | None = None,
-    ) -> FlatCells:
+    ) -> FlatCells:  # fmt: skip
         """List the cells in `masks`, block by block, in each in the order of its flat indices, or row by row."""
         parts = []
         for number, (placement, mask) in enumerate(zip(placements, masks, strict=True)):
@@ -134,16 +113,8 @@ class FlatCells:
 class _Record:
     """Log of the reads and pulses of cells, from the `first` on, as rows of the table `pulses` without `array`.
 
-    Where they are not `kept`, they are only counted: those of millions of cells would fill the memory.
-
-    Attributes
-    ----------
-    reads : int
-        Number of reads.
-    joules : float
-        Energy of reads and pulses, J.
-    averaged : int
-        Reads of a cell that are averaged each time.
+    Where they are not `kept`, they are only counted: those of millions of cells would fill the memory. `reads`:
+    number of reads; `joules`: energy of reads and pulses, J; `averaged`: reads of a cell that are averaged each time.
     """
 
     def __init__(
@@ -200,27 +171,13 @@ class _Record:
 
 @dataclass(frozen=True)
 class Verified:
-    """Result of verifying cells.
+    """Result of verifying cells."""
 
-    Attributes
-    ----------
-    achieved : (count,) array
-        Last verify reads, S.
-    pulses : (count,) array
-        Number of pulses per cell.
-    outcome : (count,) array
-        `Outcome` of each cell.
-    record : _Record
-        All reads and pulses.
-    begun : (count,) array
-        Start of each cell's turn, s.
-    """
-
-    achieved: Floats
-    pulses: Integers
-    outcome: Integers
-    record: _Record
-    begun: Floats
+    achieved: Floats  # (count,): last verify reads, S
+    pulses: Integers  # (count,): number of pulses per cell
+    outcome: Integers  # (count,): `Outcome` of each cell
+    record: _Record  # all reads and pulses
+    begun: Floats  # (count,): start of each cell's turn, s
 
     @property
     def reads(self) -> int:
@@ -239,14 +196,9 @@ class Verified:
 
 
 def read_cells(
-    bench: ArrayBench,
-    cells: FlatCells,
-    placements: Sequence[Placement],
-    voltage: float | None = None,
-    *,
-    recorded: bool = True,
-    reads: int = 1,
-) -> Verified:
+    bench: ArrayBench, cells: FlatCells, placements: Sequence[Placement], voltage: float | None = None, *,
+    recorded: bool = True, reads: int = 1,
+) -> Verified:  # fmt: skip
     """Read each cell `reads` times for an average, at `voltage` (V) or the bench's own."""
     whole = _Record(cells, bench.file, recorded, reads)
 
@@ -261,17 +213,9 @@ def read_cells(
 
 
 def verify_cells(
-    bench: ArrayBench,
-    cells: FlatCells,
-    placements: Sequence[Placement],
-    digits: Integers,
-    levels: Levels,
-    settings: WriteVerifySettings,
-    strategy: type[Strategy],
-    memory: Any = None,
-    *,
-    recorded: bool = True,
-) -> Verified:
+    bench: ArrayBench, cells: FlatCells, placements: Sequence[Placement], digits: Integers, levels: Levels,
+    settings: WriteVerifySettings, strategy: type[Strategy], memory: Any = None, *, recorded: bool = True,
+) -> Verified:  # fmt: skip
     """Program each cell to its digit: read, then pulse and read until it is in its window or given up.
 
     Of many cells, which are evaluated in halves, each half learns by itself: `memory` is then left as it was.

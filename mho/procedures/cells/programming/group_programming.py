@@ -43,14 +43,10 @@ def unfit_cells(preset: CellPreset, levels: Levels) -> str:
 def reading_patterns(cells: int, reads: int) -> Floats:
     """Return the signs of each cell in each reading, (readings, cells), at least `reads` readings.
 
-    The columns are orthogonal. Each order is played alternately with both signs, so that what all readings have in common,
-    an offset or the error of the reading at 0 V that is subtracted, cancels; an odd one left over has the signs of a bent
-    function, by which every cell gets little of it, and alike.
-
-    Raises
-    ------
-    ValueError
-        Without a cell or a reading.
+    The columns are orthogonal. Each order is played alternately with both signs, so that what all readings have in
+    common, an offset or the error of the reading at 0 V that is subtracted, cancels; an odd one left over has the
+    signs of a bent function, by which every cell gets little of it, and alike. Raises `ValueError` without a cell or
+    a reading.
     """
     if cells < 1 or reads < 1:
         raise ValueError(f"{reads} readings of {cells} cells: give at least 1 of each")
@@ -87,17 +83,8 @@ class CellGroup:
 class GroupReads:
     """Reads groups of cells with `Bench.multiply`, at the bench's read voltage.
 
-    Parameters
-    ----------
-    method : str
-        ``row`` or ``hadamard``.
-    reads : int
-        By what the variance of the readout's noise is divided: readings of a row, or patterns of a column.
-
-    Raises
-    ------
-    InputError
-        For another method.
+    `method`: ``row`` or ``hadamard``; `reads`: by what the variance of the readout's noise is divided: readings of a
+    row, or patterns of a column. Raises `InputError` for another method.
     """
 
     def __init__(self, bench: Bench, method: str, reads: int) -> None:
@@ -122,12 +109,8 @@ class GroupReads:
     def read(self, array: str, rows: Integers, columns: Integers) -> tuple[Floats, int]:
         """Return the conductances of the cells at these lines of an array, S, and how many readings that took.
 
-        A reading is one settled sample of one column; those of several columns take the time of one.
-
-        Raises
-        ------
-        LimitError
-            When the read voltage is not allowed at the DAQ's outputs.
+        A reading is one settled sample of one column; those of several columns take the time of one. Raises
+        `LimitError` when the read voltage is not allowed at the DAQ's outputs.
         """
         volts = self._bench.file.read.voltage
         patterns = reading_patterns(len(rows), self._reads)
@@ -148,27 +131,14 @@ Announce = Callable[[Integers, Integers, Pulses], None]
 class GroupProgramming:
     """Programs the groups of a block, one after the other.
 
-    Parameters
-    ----------
-    memory : object
-        What the strategy has learnt in this run.
-    take : callable
-        See `Take`.
-    announce : callable
-        See `Announce`.
+    `memory`: what the strategy has learnt in this run; `take`: see `Take`; `announce`: see `Announce`.
     """
 
     def __init__(
-        self,
-        bench: Bench,
-        reader: GroupReads,
-        levels: Levels,
-        settings: WriteVerifySettings,
-        strategy: type[Strategy],
-        memory: Any,
-        take: Take,
+        self, bench: Bench, reader: GroupReads, levels: Levels, settings: WriteVerifySettings,
+        strategy: type[Strategy], memory: Any, take: Take,
         announce: Announce = lambda rows, columns, pulses: None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._announce = announce
         self._bench, self._reader, self._levels = bench, reader, levels
         # A reading through the DAQ does not tell a virgin cell from a RESET one: what a cell conducts from the first level

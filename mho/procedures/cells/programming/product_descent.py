@@ -40,22 +40,13 @@ STUCK = 10  # pulses in a row that did not move a cell, after which it gets no m
 
 @dataclass(frozen=True)
 class Descent:
-    """What a descent did in one tile.
+    """What a descent did in one tile."""
 
-    Attributes
-    ----------
-    before, after : float
-        Root mean square of the products' errors over that of the products.
-    achieved : (rows, columns) array
-        Conductances that the last products tell, S.
-    pulses : (rows, columns) array
-        Pulses of each cell.
-    """
-
+    # before, after: root mean square of the products' errors over that of the products
     before: float
     after: float
-    achieved: Floats
-    pulses: Integers
+    achieved: Floats  # (rows, columns): conductances that the last products tell, S
+    pulses: Integers  # (rows, columns): pulses of each cell
 
 
 def tiles_of(shape: tuple[int, int], lines: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
@@ -73,36 +64,19 @@ def batch_of(cells: int) -> int:
 class ProductDescent:
     """Lowers the error of the products of blocks, tile by tile.
 
-    Parameters
-    ----------
-    settings : WriteVerifySettings
-        With `gdp_reads` and `gdp_tolerance`.
-    strategy : type of Strategy
-        Decides the pulses, cell by cell.
-    memory : object
-        What the cells of the run have in common, see `Strategy.new_memory`.
-    rng : numpy.random.Generator
-        Draws the signs of the vectors.
-    take : callable
-        See `Take`.
-    announce : callable
-        See `Announce`.
-    check : callable
-        Called between batches; may raise to end the run.
+    - `settings`: with `gdp_reads` and `gdp_tolerance`.
+    - `strategy`: decides the pulses, cell by cell.
+    - `memory`: what the cells of the run have in common, see `Strategy.new_memory`.
+    - `rng`: draws the signs of the vectors.
+    - `take`: see `Take`.
+    - `announce`: see `Announce`.
+    - `check`: called between batches; may raise to end the run.
     """
 
     def __init__(
-        self,
-        bench: Bench,
-        levels: Levels,
-        settings: WriteVerifySettings,
-        strategy: type[Strategy],
-        memory: Any,
-        rng: np.random.Generator,
-        take: Take,
-        announce: Announce,
-        check: Callable[[], None],
-    ) -> None:
+        self, bench: Bench, levels: Levels, settings: WriteVerifySettings, strategy: type[Strategy],
+        memory: Any, rng: np.random.Generator, take: Take, announce: Announce, check: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._bench, self._levels, self._settings, self._rng = bench, levels, settings, rng
         self._take, self._announce, self._check = take, announce, check
         self._strategy, self._memory = strategy, memory

@@ -51,21 +51,13 @@ DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
 
 @dataclass(frozen=True)
 class TargetCells:
-    """A block of cells and what it holds, or is to hold.
-
-    Attributes
-    ----------
-    digits : (rows, columns) array
-    achieved : (rows, columns) array
-        What the cells read when they were last verified, S; NaN where that is not known.
-    run : Path or None
-        The run file they are from.
-    """
+    """A block of cells and what it holds, or is to hold."""
 
     placement: Placement
-    digits: Integers
+    digits: Integers  # (rows, columns)
+    # (rows, columns): what the cells read when they were last verified, S; NaN where that is not known
     achieved: Floats
-    run: Path | None = None
+    run: Path | None = None  # the run file they are from
 
     @classmethod
     def at(cls, placement: Placement, digits: Integers) -> TargetCells:
@@ -314,19 +306,16 @@ class Program(BlockProcedure):
                 f"{failed} cells read outside their verify window after the last pass: {'; '.join(reasons)}",
                 "WARNING",
             )
+        low, high = binomial_interval(size - failed, size)
         summary = {
-            "cells": size,
-            "cells_failed": failed,
-            **_yield(size - failed, size),
+            "cells": size, "cells_failed": failed, "yield": (size - failed) / size,
+            "yield_low": low, "yield_high": high,
             "pulses_per_cell": programmer.pulses / size,
             "outcomes": {one.name.lower(): n for one, n in ended.items() if n}
             | ({"lost_by_pulses": int(ours.sum())} if ours.any() else {}),
-            **_product_errors(programmer),
-            "pulses": programmer.pulses,
-            "reads": programmer.reads,
-            "lost_by_pulses": len(bench.damage.lost()),
-            "virtual_seconds": bench.now(),
-        }
+            **_product_errors(programmer), "pulses": programmer.pulses, "reads": programmer.reads,
+            "lost_by_pulses": len(bench.damage.lost()), "virtual_seconds": bench.now(),
+        }  # fmt: skip
         if earlier is not None:
             summary["taken_over"] = int((~earlier.cells.unfinished).sum())
             if earlier.in_doubt:
@@ -337,12 +326,6 @@ class Program(BlockProcedure):
         """Return how many cells are in their windows, and how many the run's own pulses broke."""
         summary = result.summary
         return Conclusion(joined(verified_cells(summary["cells"], result.failed), lost_cells(summary)))
-
-
-def _yield(inside: int, cells: int) -> dict[str, float]:
-    """Return the share of the cells inside their window, with its 95 % interval."""
-    low, high = binomial_interval(inside, cells)
-    return {"yield": inside / cells, "yield_low": low, "yield_high": high}
 
 
 def _product_errors(programmer: Programmer) -> dict[str, float]:

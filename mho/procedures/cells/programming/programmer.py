@@ -38,14 +38,7 @@ from mho.procedures.cells.programming.record import (
     most_at_once,
 )
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
-from mho.procedures.cells.programming.strategy import (
-    RESET,
-    SET,
-    Outcome,
-    Pulses,
-    Strategy,
-    write_verify_cell,
-)
+from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy, write_verify_cell
 from mho.procedures.stream import Stream
 
 FEWEST = 16  # cells from which the noise is told
@@ -64,22 +57,13 @@ def read_noise(first: Floats, second: Floats) -> float | None:
 
 
 def noise_warning(
-    first: Sequence[Floats],
-    second: Sequence[Floats],
-    digits: Sequence[Integers],
-    levels: Levels,
+    first: Sequence[Floats], second: Sequence[Floats], digits: Sequence[Integers], levels: Levels,
     inner: float,
-) -> str:
+) -> str:  # fmt: skip
     """Return a warning when cells' reads differ by more than the half width of the windows aimed for; "" otherwise.
 
-    Parameters
-    ----------
-    first, second : sequence of arrays
-        Two reads of each block's cells, S.
-    digits : sequence of arrays
-        Only cells of digits above 0 count: of digit 0 the window is open below.
-    inner : float
-        Share of the windows that is aimed for.
+    `first`, `second`: two reads of each block's cells, S; `digits`: only cells of digits above 0 count: of digit 0
+    the window is open below; `inner`: share of the windows that is aimed for.
     """
     raised = [d > 0 for d in digits]
     reads = ([value[some] for value, some in zip(values, raised, strict=True)] for values in (first, second))
@@ -97,12 +81,8 @@ def noise_warning(
 def visiting_order(order: Order, digits: Integers) -> Integers:
     """Return the flat indices of a block's cells in the order in which they are visited.
 
-    Parameters
-    ----------
-    order : str
-        ``rows``: row by row. ``columns``: column by column. ``interleaved``: along diagonals, so that successive cells
-        share no line. ``low first`` and ``high first``: by digit, row by row within one.
-    digits : (rows, columns) array
+    `order`: ``rows``: row by row. ``columns``: column by column. ``interleaved``: along diagonals, so that successive
+    cells share no line. ``low first`` and ``high first``: by digit, row by row within one. `digits` (rows, columns).
     """
     rows, columns = np.indices(digits.shape).reshape(2, -1)
     match order:
@@ -154,17 +134,10 @@ class Programmer:
     """
 
     def __init__(
-        self,
-        bench: Bench,
-        stream: Stream,
-        levels: Levels,
-        arrays: Sequence[str],
-        settings: WriteVerifySettings,
-        passes: int = 2,
-        *,
-        recorded: bool = True,
+        self, bench: Bench, stream: Stream, levels: Levels, arrays: Sequence[str],
+        settings: WriteVerifySettings, passes: int = 2, *, recorded: bool = True,
         strategy: type[Strategy] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._strategy = find_strategy(settings.strategy) if strategy is None else strategy
         self._memory = self._strategy.new_memory(settings)
         self._bench, self._stream, self._levels = bench, stream, levels

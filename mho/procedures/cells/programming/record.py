@@ -53,12 +53,7 @@ def sent_pulses(most: int) -> Array:
 class SentPulses:
     """Writes pulses to the run file before they are sent.
 
-    Parameters
-    ----------
-    most : int
-        As the array was declared for.
-    number : int
-        Pulses that the table holds so far.
+    `most`: as the array was declared for; `number`: pulses that the table holds so far.
     """
 
     def __init__(self, stream: Stream, most: int, number: int) -> None:
@@ -93,24 +88,15 @@ Rows = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class CellsSoFar:
-    """The cells of a block as a table of pulses leaves them, (rows, columns) each.
+    """The cells of a block as a table of pulses leaves them, (rows, columns) each."""
 
-    Attributes
-    ----------
-    first, last : array of float
-        First and last verify read, S; NaN where there was none, or it was cut short.
-    pulses : array of int
-        Pulses per cell.
-    outcome : array of int
-        `Outcome` of each cell: in its window, given up, or left it; also where nothing was done, see `untouched`.
-    unfinished : array of bool
-        Cells that are outside their window and not given up: not reached, or met by the interruption.
-    """
-
+    # first, last: first and last verify read, S; NaN where there was none, or it was cut short
     first: Floats
     last: Floats
-    pulses: Integers
+    pulses: Integers  # pulses per cell
+    # `Outcome` of each cell: in its window, given up, or left it; also of `untouched` ones
     outcome: Integers
+    # Cells that are outside their window and not given up: not reached, or met by the interruption
     unfinished: Booleans
 
     @property
@@ -120,25 +106,14 @@ class CellsSoFar:
 
 
 def cells_so_far(
-    rows: Rows,
-    where: Integers,
-    digits: Integers,
-    levels: Levels,
-    settings: WriteVerifySettings,
+    rows: Rows, where: Integers, digits: Integers, levels: Levels, settings: WriteVerifySettings,
     formed: Booleans | None = None,
-) -> CellsSoFar:
+) -> CellsSoFar:  # fmt: skip
     """Follow the cells of a block through a table of pulses.
 
-    Parameters
-    ----------
-    rows : mapping
-        ``kind`` and ``conductance`` of each row, those of one cell in the order in which they were made.
-    where : (n,) array of int
-        Each row's cell, as flat index in the block.
-    digits : (rows, columns) array
-        Wanted of the cells.
-    formed : (rows, columns) array of bool, optional
-        Which of them were formed before.
+    `rows`: ``kind`` and ``conductance`` of each row, those of one cell in the order in which they were made; `where`
+    (n,): each row's cell, as flat index in the block; `digits` (rows, columns): wanted of the cells; `formed` (rows,
+    columns), optional: which of them were formed before.
     """
     count, aims = digits.size, digits.ravel()
     kind, read = rows["kind"].astype(np.int64), rows["conductance"]
@@ -182,22 +157,13 @@ def _last_kind(where: Integers, kind: Integers, count: int) -> tuple[Integers, B
 
 @dataclass(frozen=True)
 class EarlierPulses:
-    """What the run file of an interrupted attempt holds.
+    """What the run file of an interrupted attempt holds."""
 
-    Attributes
-    ----------
-    rows : dict
-        Its table of pulses, by column.
-    in_doubt : int
-        Pulses among them that were sent and not confirmed.
-    elapsed : float
-        Present time on its clock, s, from the computer's clock as its process has ended; never before the last row.
-    """
-
-    rows: dict[str, NDArray[Any]]
+    rows: dict[str, NDArray[Any]]  # its table of pulses, by column
     cells: CellsSoFar
+    # Present time on its clock, s, by the computer's, as its process has ended; never before the last row
     elapsed: float
-    in_doubt: int = 0
+    in_doubt: int = 0  # pulses among them that were sent and not confirmed
 
     @property
     def reads(self) -> int:
@@ -216,21 +182,13 @@ class EarlierPulses:
 
 
 def earlier_pulses(
-    path: Path,
-    chip: ChipMap,
-    placement: Placement,
-    digits: Integers,
-    levels: Levels,
+    path: Path, chip: ChipMap, placement: Placement, digits: Integers, levels: Levels,
     settings: WriteVerifySettings,
-) -> EarlierPulses:
+) -> EarlierPulses:  # fmt: skip
     """Read what an interrupted run at the same cells did, from its file at `path`.
 
-    Raises
-    ------
-    RunFileError
-        When it cannot be read.
-    InputError
-        When it was made on another chip, at other cells, or with other digits.
+    Raises `RunFileError` when it cannot be read; `InputError` when it was made on another chip, at other cells, or
+    with other digits.
     """
     with RunFile(path) as run:
         check_same_chip(run, chip)

@@ -34,12 +34,7 @@ TARGET = "_target"
 def programmed_by(path: Path) -> TargetCells:
     """Return the cells of the program or refresh run in a file.
 
-    Raises
-    ------
-    RunFileError
-        When it cannot be read.
-    InputError
-        When it programmed no block of digits.
+    Raises `RunFileError` when it cannot be read; `InputError` when it programmed no block of digits.
     """
     with RunFile(path) as run:
         arrays = [name.removesuffix(TARGET) for name in run.maps if name.endswith(TARGET)]
@@ -200,19 +195,15 @@ class Refresh(BlockProcedure):
         if failed:
             stream.say(f"{failed} cells read outside their verify window after the last pass", "WARNING")
         summary = {
-            "cells": block.digits.size,
-            "in_window_before": int((~left).sum()),
+            "cells": block.digits.size, "in_window_before": int((~left).sum()),
             "in_window_after": block.digits.size - failed,
             "repaired": int(
                 (left & plan.levels.inside(block.achieved, block.digits) & (block.pulses > 0)).sum()
             ),
-            "cells_failed": failed,
-            **_moved_summary(moved),
-            "pulses": programmer.pulses,
-            "reads": programmer.reads,
-            "lost_by_pulses": len(bench.damage.lost()),
+            "cells_failed": failed, **_moved_summary(moved), "pulses": programmer.pulses,
+            "reads": programmer.reads, "lost_by_pulses": len(bench.damage.lost()),
             "virtual_seconds": bench.now(),
-        }
+        }  # fmt: skip
         return Refreshed(before, block.achieved, block.pulses, failed, summary=summary)
 
     def conclude(self, plan: ProgrammingPlan, result: Refreshed) -> Conclusion:

@@ -20,8 +20,7 @@ from mho.toml import load_toml
 SUFFIX, SECTION = ".toml", "write_verify"
 """Of a file of settings, which may have other sections; a chip map is one, too."""
 
-RANGE = ".."
-"""Separator between the numbers of a setting with several."""
+RANGE = ".."  # separator between the numbers of a setting with several
 
 
 def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerifySettings) -> dict[str, Any]:
@@ -59,11 +58,9 @@ def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerif
 
 
 def settings_in_use(
-    on_chip: WriteVerifySettings,
-    text: str | None,
-    kind: type[WriteVerifySettings] = WriteVerifySettings,
+    on_chip: WriteVerifySettings, text: str | None, kind: type[WriteVerifySettings] = WriteVerifySettings,
     strategy: str | None = None,
-) -> WriteVerifySettings:
+) -> WriteVerifySettings:  # fmt: skip
     """Return the settings of a run: the chip map's, replaced by those in a text and the name of a strategy.
 
     `kind` and the errors are those of `read_settings`. What tells a formed cell from a virgin one is the chip's: settings

@@ -334,19 +334,9 @@ def write_verify(
 ) -> tuple[Floats, Integers, Integers]:
     """Pulse and read cells until each is in its window or given up: a group, or all of an array.
 
-    Parameters
-    ----------
-    cells : Strategy
-        Of `count` cells.
-    step : callable
-        See `Step`.
-    few : int
-        Number of cells that are left from which on they are decided one by one; they then learn one from the other.
-
-    Returns
-    -------
-    achieved, pulses, outcome : (count,) arrays
-        Last reads, S; numbers of pulses; `Outcome`.
+    `cells`: of `count` cells. `step`: see `Step`. `few`: number of cells that are left from which on they are decided
+    one by one; they then learn one from the other. Returns `achieved`, `pulses`, `outcome` (count,): last reads, S;
+    numbers of pulses; `Outcome`.
     """
     which, pulses = np.arange(count), np.zeros(count, np.int64)
     outcome = np.full(count, Outcome.IN_WINDOW, np.int64)

@@ -31,8 +31,7 @@ from mho.procedures.wording import counted, if_any, joined, without_measured
 from mho.runs import Array, Band, Column, Conclusion, Figure, Layout, Table
 
 OUTLIER = 5.0  # robust standard deviations: one of two million normal lines
-FEWEST_LINES = 5
-"""Lines below which none can be told from the others."""
+FEWEST_LINES = 5  # lines below which none can be told from the others
 
 
 def classes(
@@ -40,20 +39,9 @@ def classes(
 ) -> dict[str, int]:
     """Return how many cells of a map (S) there are of each class.
 
-    Parameters
-    ----------
-    conductance : array
-        S.
-    formed_above : float
-        Conductance (S) of a cell that has been formed for certain.
-    formed : array of bool, optional
-        Cells that were formed before, whatever they read now.
-
-    Returns
-    -------
-    dict
-        ``unformed`` below `formed_above` (S), which also is what is open; ``in_window`` of any level, and of each
-        as ``level_K``; ``between`` windows; ``above`` the highest window.
+    `conductance`: S; `formed_above`: conductance (S) of a cell that has been formed for certain; `formed`: cells that
+    were formed before, whatever they read now. Returns ``unformed`` below `formed_above` (S), which also is what is
+    open; ``in_window`` of any level, and of each as ``level_K``; ``between`` windows; ``above`` the highest window.
     """
     conducts = conductance > formed_above
     digits = nearest_levels(conductance, levels, conducts if formed is None else conducts | formed)
@@ -61,11 +49,9 @@ def classes(
     above = conductance > levels.high[-1]
     formed = digits != UNKNOWN
     numbers = {
-        "unformed": int((~formed).sum()),
-        "in_window": int(inside.sum()),
-        "between": int((formed & ~inside & ~above).sum()),
-        "above": int(above.sum()),
-    }
+        "unformed": int((~formed).sum()), "in_window": int(inside.sum()),
+        "between": int((formed & ~inside & ~above).sum()), "above": int(above.sum()),
+    }  # fmt: skip
     counts = np.bincount(digits[inside], minlength=levels.top + 1)
     return numbers | {f"level_{digit}": int(count) for digit, count in enumerate(counts)}
 
@@ -138,17 +124,11 @@ class Mapped(CellResult):
 
 @dataclass(frozen=True)
 class MapPlan:
-    """The cells, and the blocks in which the DAQ reads them; none for the source-measure unit.
-
-    Attributes
-    ----------
-    blocks : tuple of (rows, columns)
-        Places in the range of rows and in that of columns.
-    """
+    """The cells, and the blocks in which the DAQ reads them; none for the source-measure unit."""
 
     reads: ReadPlan
     chip: ChipMap
-    blocks: tuple[Block, ...]
+    blocks: tuple[Block, ...]  # tuple of (rows, columns): places in the range of rows and in that of columns
 
 
 class Map(CellProcedure):
@@ -225,11 +205,9 @@ class Map(CellProcedure):
         cells, repeats = plan.reads.cells, int(self.repeats)
         reads, image, zero = declared_reads(self.array, cells, 1, repeats)
         mean, deviation = self.maps(
-            cells,
-            ("mean", "S", "mean of the repeats"),
-            ("deviation", "S", "standard deviation of the repeats"),
-            images=1,
-        )
+            cells, ("mean", "S", "mean of the repeats"),
+            ("deviation", "S", "standard deviation of the repeats"), images=1,
+        )  # fmt: skip
         columns = (
             Column("kind", dtype="u1", description="0 row, 1 column"),
             Column("line", dtype="u2"),
@@ -300,16 +278,12 @@ class Map(CellProcedure):
         formed_above = plan.chip.write_verify.formed_above + sure * noise / np.sqrt(len(conductance))
         known = mean[mean > formed_above]
         summary = {
-            "cells": cells.count,
-            "repeats": int(self.repeats),
+            "cells": cells.count, "repeats": int(self.repeats),
             "median": finite(np.median(known)) if known.size else None,
-            "deviation": finite(np.median(deviation)),
-            "formed_above": float(formed_above),
-            **classes(mean, plan.chip.level_scale(), formed_above, formed),
-            "outlier_rows": len(rows),
-            "outlier_columns": len(columns),
-            "virtual_seconds": bench.now(),
-        }
+            "deviation": finite(np.median(deviation)), "formed_above": float(formed_above),
+            **classes(mean, plan.chip.level_scale(), formed_above, formed), "outlier_rows": len(rows),
+            "outlier_columns": len(columns), "virtual_seconds": bench.now(),
+        }  # fmt: skip
         return Mapped(conductance, mean, deviation, rows, columns, summary=summary)
 
     def _read_blocks(self, plan: MapPlan, bench: Bench, stream: Stream) -> Floats:

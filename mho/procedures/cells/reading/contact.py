@@ -46,57 +46,33 @@ OPEN, SHORT, UNFORMED, GOOD, LEAKY = range(5)
 NAMES = ("open", "short", "unformed", "good", "leaky")
 NOT_READ = -1
 
-FEWEST = 4
-"""Cells of one class up to the end of a line from which the line is told, not the cells."""
-
-OF_LINES = (OPEN, SHORT, LEAKY)
-"""Classes that a broken or shorted line gives all its cells."""
+FEWEST = 4  # cells of one class up to the end of a line from which the line is told, not the cells
+OF_LINES = (OPEN, SHORT, LEAKY)  # classes that a broken or shorted line gives all its cells
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bounds between the classes, S.
+    """Bounds between the classes, S."""
 
-    Attributes
-    ----------
-    open_below : float
-        At least what the noise of a reading passes for; below a virgin cell's own conductance, where the meter allows.
-    formed_above : float
-        As write-verify takes a cell as formed.
-    short_above : float
-        Beyond what a SET leaves at the highest word-line voltage.
-    leaky_above : float
-        With the transistor off: what would add up to a tenth of the lowest level over the cells of a line.
-    """
-
+    # At least what a reading's noise passes for; below a virgin cell's conductance, where the meter allows
     open_below: float
-    formed_above: float
-    short_above: float
+    formed_above: float  # as write-verify takes a cell as formed
+    short_above: float  # beyond what a SET leaves at the highest word-line voltage
+    # With the transistor off: what would add up to a tenth of the lowest level over the cells of a line
     leaky_above: float
 
 
 @dataclass(frozen=True)
 class LineFault:
-    """A stretch of a line, up to at least one end of the lines tested, whose cells are all of one class.
-
-    Attributes
-    ----------
-    line : int
-        Its number.
-    what : int
-        `OPEN`, `SHORT` or `LEAKY`.
-    first, last : int
-        Numbers of the crossing lines between which the cells lie, both included.
-    whole : bool
-        Whether these are all that were tested.
-    """
+    """A stretch of a line, up to at least one end of the lines tested, whose cells are all of one class."""
 
     kind: str
-    line: int
-    what: int
+    line: int  # its number
+    what: int  # `OPEN`, `SHORT` or `LEAKY`
+    # first, last: numbers of the crossing lines between which the cells lie, both included
     first: int
     last: int
-    whole: bool
+    whole: bool  # whether these are all that were tested
 
     def __str__(self) -> str:
         """Return it as a sentence tells it."""
@@ -106,23 +82,15 @@ class LineFault:
 
 
 def classify(
-    on: Floats,
-    off: Floats,
-    limited: Booleans,
-    thresholds: Thresholds,
+    on: Floats, off: Floats, limited: Booleans, thresholds: Thresholds,
     formed: Booleans | np.bool_ = np.False_,
-) -> Integers:
+) -> Integers:  # fmt: skip
     """Return the class of each cell.
 
-    Parameters
-    ----------
-    on, off : arrays of one shape
-        Conductance with the transistor on, less what flows when it is off where that matters, and off, S. NaN, beyond the
-        range of the meter, counts as infinite.
-    limited : array of bool
-        Whether the reading with the transistor on was in compliance.
-    formed : array of bool
-        Which have conducted before: in a deep RESET they conduct less than `Thresholds.formed_above`.
+    `on`, `off`: conductance with the transistor on, less what flows when it is off where that matters, and off, S.
+    NaN, beyond the range of the meter, counts as infinite. `limited`: whether the reading with the transistor on was
+    in compliance. `formed`: which have conducted before: in a deep RESET they conduct less than
+    `Thresholds.formed_above`.
     """
     through = np.where(np.isnan(on), np.inf, on)
     short = limited | (through > thresholds.short_above)
@@ -139,16 +107,10 @@ def broken_lines(
 ) -> list[LineFault]:
     """Return the lines that are open, shorted or leaky as lines: whole ones first, then those broken in the middle.
 
-    A stretch counts while less than half of it is explained by others: where some rows are open, so are their crossings
-    with every column.
-
-    Parameters
-    ----------
-    classes : (rows, columns) array
-    rows, columns : (rows,), (columns,) arrays
-        Numbers of the lines, ascending.
-    fewest : int
-        Cells that a stretch has at least. A stretch that is not the whole line reaches one end of it.
+    A stretch counts while less than half of it is explained by others: where some rows are open, so are their
+    crossings with every column. `classes` (rows, columns). `rows`, `columns` (rows,), (columns,): numbers of the
+    lines, ascending. `fewest`: cells that a stretch has at least. A stretch that is not the whole line reaches one
+    end of it.
     """
     faults: list[LineFault] = []
     for what in OF_LINES:
@@ -271,11 +233,7 @@ class Contact(CellProcedure):
         # A virgin cell is to be within the range. What conducts more is in compliance, and is read again.
         virgin = VIRGIN_SHARE * formed_above * weak
         plan = ContactPlan(
-            given,
-            weak,
-            volts,
-            float(self.gate_off),
-            value("gate_on", read.gate),
+            given, weak, volts, float(self.gate_off), value("gate_on", read.gate),
             value("current_range", max(LEAST_RANGE, 10.0 ** math.ceil(math.log10(virgin)))),
             Thresholds(
                 float(self.open_below),
@@ -283,7 +241,7 @@ class Contact(CellProcedure):
                 value("short_above", SHORT_ABOVE * chip.levels.conductances[-1]),
                 value("leaky_above", chip.levels.tolerance / max(array.rows, array.columns)),
             ),
-        )
+        )  # fmt: skip
         bench.check_read()
         for line, level in (("bit line", plan.weak_voltage), ("bit line", volts),
                             ("word line", plan.gate_off), ("word line", plan.gate_on)):  # fmt: skip
@@ -423,16 +381,12 @@ class Contact(CellProcedure):
         low, high = binomial_interval(counts["good"], cells.count)
         good = on[classes == GOOD]
         summary |= {
-            "good_share": counts["good"] / cells.count,
-            "good_share_low": low,
-            "good_share_high": high,
+            "good_share": counts["good"] / cells.count, "good_share_low": low, "good_share_high": high,
             "lines": [str(line) for line in lines],
             "median_conductance": float(np.median(good)) if good.size else None,
-            "largest_leakage": float(np.abs(off).max()),
-            "resolution": SIGNIFICANT * noise,
-            "open_told_from_unformed": resolved,
-            "virtual_seconds": bench.now(),
-        }
+            "largest_leakage": float(np.abs(off).max()), "resolution": SIGNIFICANT * noise,
+            "open_told_from_unformed": resolved, "virtual_seconds": bench.now(),
+        }  # fmt: skip
         _say(summary, lines, stream)
         return Contacts(
             image, on.reshape(cells.shape), off.reshape(cells.shape), tuple(lines), summary=summary

@@ -29,20 +29,14 @@ from mho.confidence import (
 from mho.procedures.cells.extraction.switching_statistics import robust_deviation
 from mho.procedures.cells.levels_of_cells import UNKNOWN
 
-FEWEST_READS = 5
-"""Later reads from which on a loss is told from drift."""
-
-CERTAIN = 3.0
-"""Standard errors above which a loss stood out, whatever the number of reads."""
-
-REJECTED = 1e-3
-"""Chance of a law's data being as far from it as these, below which its numbers are not told."""
+FEWEST_READS = 5  # later reads from which on a loss is told from drift
+CERTAIN = 3.0  # standard errors above which a loss stood out, whatever the number of reads
+REJECTED = 1e-3  # chance of a law's data being as far from it as these, below which its numbers are not told
 
 FEWEST_LATER, FEWEST_CELLS = 4, 3
 """Reads and cells from which on a line over log t can be told from a bent one."""
 
-ROUNDING = 1e-12
-"""Of a conductance: cells without any noise bend away from a line by so much at most."""
+ROUNDING = 1e-12  # of a conductance: cells without any noise bend away from a line by so much at most
 
 OF_LINE = ("drift", "drift_deviation", "spread_per_decade")
 """Numbers of a level that have a meaning only where its cells drift with log t."""
@@ -51,10 +45,7 @@ OF_LINE = ("drift", "drift_deviation", "spread_per_decade")
 def drift_coefficients(ages: Floats, conductance: Floats) -> Floats:
     """Return each cell's slope (cells,) of conductance (reads, cells), S, against log10 of its age, S a decade.
 
-    Parameters
-    ----------
-    ages : (reads, cells) array
-        s; reads at an age that is not above 0 are left out.
+    `ages` (reads, cells): s; reads at an age that is not above 0 are left out.
     """
     known = (ages > 0.0) & np.isfinite(conductance)
     x = np.where(known, np.log10(np.where(known, ages, 1.0)), 0.0)
@@ -80,20 +71,10 @@ def line(x: Floats, y: Floats) -> tuple[float, float]:
 def curvature_p(ages: Floats, conductance: Floats) -> float:
     """Return how likely cells that drift with log10 of their age would bend away from a line as these do.
 
-    Each cell's changes are projected on what a line over log10 t leaves of (log10 t)^2 and of t, a loss; over cells, the
-    mean of either has to be 0 within Student's t (two looks, Bonferroni). Cells are independent, reads of one are not.
-
-    Parameters
-    ----------
-    ages : (reads, cells) array
-        s.
-    conductance : (reads, cells) array
-        S.
-
-    Returns
-    -------
-    float
-        NaN for fewer than three cells, or four reads at an age above 0.
+    Each cell's changes are projected on what a line over log10 t leaves of (log10 t)^2 and of t, a loss; over cells,
+    the mean of either has to be 0 within Student's t (two looks, Bonferroni). Cells are independent, reads of one are
+    not. `ages` (reads, cells): s; `conductance` (reads, cells): S. NaN for fewer than three cells, or four reads at
+    an age above 0.
     """
     from scipy.stats import t as student  # loads slowly
 
@@ -151,16 +132,9 @@ def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> f
 
         ln(G(t) / G(0)) = a + b log10 t - k t
 
-    for relaxation goes with log t and retention is exponential. k follows Arrhenius' law over temperature.
-
-    Parameters
-    ----------
-    elapsed : (reads,) array
-        s since the first read.
-    conductance : (reads, cells) array
-        S, of cells that conduct.
-    strict : bool
-        Whether the loss has to stand out for the few reads that there are (Student's t), not by three errors.
+    for relaxation goes with log t and retention is exponential. k follows Arrhenius' law over temperature. `elapsed`
+    (reads,): s since the first read; `conductance` (reads, cells): S, of cells that conduct; `strict`: whether the
+    loss has to stand out for the few reads that there are (Student's t), not by three errors.
     """
     from scipy.stats import t as student  # loads slowly
 
@@ -221,21 +195,14 @@ def level_rows(
 
 
 def by_level(
-    ages: Floats,
-    conductance: Floats,
-    digits: Integers,
-    inside: Booleans,
+    ages: Floats, conductance: Floats, digits: Integers, inside: Booleans
 ) -> dict[str, dict[str, Any]]:
     """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals, cells being independent.
 
-    Parameters are those of `level_rows`, with the age of each read (reads, cells), s.
-
-    Returns
-    -------
-    dict
-        ``cells``; ``start``, their median conductance at the first read, S; ``drift``, the mean drift coefficient, and
-        ``drift_deviation`` from cell to cell, S a decade; ``spread`` and ``spread_per_decade``, the deviation of the change
-        at the last read, and how it grows, S; ``inside_at_start`` and ``inside``, shares in the window.
+    Parameters are those of `level_rows`, with the age of each read (reads, cells), s. Returns ``cells``; ``start``,
+    their median conductance at the first read, S; ``drift``, the mean drift coefficient, and ``drift_deviation`` from
+    cell to cell, S a decade; ``spread`` and ``spread_per_decade``, the deviation of the change at the last read, and
+    how it grows, S; ``inside_at_start`` and ``inside``, shares in the window.
     """
     found: dict[str, dict[str, Any]] = {}
     for digit in np.unique(digits[digits != UNKNOWN]).tolist():
@@ -252,10 +219,7 @@ def by_level(
             "drift": (float(slopes.mean()), mean_interval(slopes)),
             "drift_deviation": (float(_deviation(slopes)), deviation_interval(slopes)),
             "spread": (float(_deviation(change)[-1]), deviation_interval(change[:, -1])),
-            "spread_per_decade": (
-                growth(change)["spread_per_decade"],
-                _growth_interval(change, growth),
-            ),
+            "spread_per_decade": (growth(change)["spread_per_decade"], _growth_interval(change, growth)),
             "inside": (still / cells, binomial_interval(still, cells)),
         }
         found[f"level_{digit}"] = {

@@ -102,28 +102,14 @@ class Noises(CellResult):
 
 
 class CellNoise(NamedTuple):
-    """What the reads of a cell tell: NaN for what is not told.
+    """What the reads of a cell tell: NaN for what is not told."""
 
-    Attributes
-    ----------
-    slope : float
-        Of log S over log f.
-    relative : float
-        Deviation over mean.
-    density : float
-        At 1 Hz, 1/Hz.
-    own : bool
-        Whether its noise stands out of the meter's.
-    fits : bool
-        Whether its spectrum is a power of the frequency over a floor.
-    """
-
-    slope: float
+    slope: float  # of log S over log f
     telegraph: Telegraph | None
-    relative: float
-    density: float
-    own: bool
-    fits: bool
+    relative: float  # deviation over mean
+    density: float  # at 1 Hz, 1/Hz
+    own: bool  # whether its noise stands out of the meter's
+    fits: bool  # whether its spectrum is a power of the frequency over a floor
 
 
 @dataclass(frozen=True)

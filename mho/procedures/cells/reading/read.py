@@ -190,24 +190,12 @@ class Read(CellProcedure):
 
 @dataclass(frozen=True)
 class EarlierReads:
-    """The complete repeats in a run file.
+    """The complete repeats in a run file."""
 
-    Attributes
-    ----------
-    repeats : int
-        Number of complete repeats.
-    rows : dict
-        Rows of these repeats in the table of reads, by column.
-    times : (repeats,) array
-        Start of each, s on the earlier bench's clock.
-    elapsed : float
-        Present time on that clock, s, derived from the computer's clock as the process has ended. Never before the
-        last row.
-    """
-
-    repeats: int
-    rows: dict[str, NDArray[Any]]
-    times: Floats
+    repeats: int  # number of complete repeats
+    rows: dict[str, NDArray[Any]]  # rows of these repeats in the table of reads, by column
+    times: Floats  # (repeats,): start of each, s on the earlier bench's clock
+    # Present time on that clock, s, by the computer's, as the process has ended; never before the last row
     elapsed: float
 
 
@@ -227,12 +215,7 @@ def earlier_attempt(
 def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, image: str) -> EarlierReads:
     """Read the complete repeats, with `per_repeat` reads each, and the map `image` from the run file at `path`.
 
-    Raises
-    ------
-    RunFileError
-        When it cannot be read.
-    InputError
-        When it was made with other `parameters`.
+    Raises `RunFileError` when it cannot be read; `InputError` when it was made with other `parameters`.
     """
     with RunFile(path) as run:
         for name, value in parameters.items():
@@ -261,16 +244,9 @@ def _in_use(run: RunFile, name: str) -> Any:
 class Reader:
     """Reads a plan's cells, one repeat at a time, into a run file and into arrays.
 
-    Attributes
-    ----------
-    reads : Reads
-        So far, NaN elsewhere.
-    moments : (repeats, rows, columns) array
-        Time of each read, s, as in the rows.
-    shift : float
-        Offset from the bench's clock to that of the rows, s.
-    total, per_repeat : int
-        Reads of all repeats, of which those in a row count as one; and rows of a repeat.
+    `reads`: so far, NaN elsewhere. `moments` (repeats, rows, columns): time of each read, s, as in the rows. `shift`:
+    offset from the bench's clock to that of the rows, s. `total`, `per_repeat`: reads of all repeats, of which those
+    in a row count as one; and rows of a repeat.
     """
 
     def __init__(

@@ -70,18 +70,11 @@ class Retained(CellResult):
 
 @dataclass(frozen=True)
 class RetentionPlan:
-    """The cells, and when they are read.
-
-    Attributes
-    ----------
-    moments : (reads,) array
-        s after the first read.
-    temperature, present : float or None
-        K; None to leave the chip as it is; and what it is now, None where nothing tells.
-    """
+    """The cells, and when they are read."""
 
     reads: ReadPlan
-    moments: Floats
+    moments: Floats  # (reads,): s after the first read
+    # temperature, present: K; None to leave the chip as it is; and what it is now, None where nothing tells
     temperature: float | None
     present: float | None
     levels: Levels
@@ -220,17 +213,12 @@ class Retention(CellProcedure):
                 stream.say(reason, "WARNING")
             counts |= {"not_extracted": missing}
         summary = {
-            "cells": digits.size,
-            **counts,
-            "reads": int(conductance.size) * samples,
-            "elapsed": float(elapsed[-1]),
-            "age": float(self.age),
-            "temperature": plan.present if plan.temperature is None else plan.temperature,
-            **temperatures,
+            "cells": digits.size, **counts, "reads": int(conductance.size) * samples,
+            "elapsed": float(elapsed[-1]), "age": float(self.age),
+            "temperature": plan.present if plan.temperature is None else plan.temperature, **temperatures,
             "loss_rate": loss_rate(elapsed, conductance[:, digits > 0], strict=screening is not None),
-            **numbers,
-            "virtual_seconds": bench.now(),
-        }
+            **numbers, "virtual_seconds": bench.now(),
+        }  # fmt: skip
         return Retained(
             reader.reads.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary=summary
         )

@@ -25,9 +25,7 @@ OVERLAPPING = 2.8  # independent parts of a series: three that overlap by half
 STEPS = 6  # Allan deviations a decade
 
 
-FITTING = 1e-3
-"""p of a fit below which its numbers are not told."""
-
+FITTING = 1e-3  # p of a fit below which its numbers are not told
 CORRELATED = 1.94  # variance of a mean of neighbouring lines of a Hann window, over that of independent ones
 RIPPLE = 0.01  # variance of ln S that a sum of Lorentzians, one a decade, has about a power of f
 

@@ -141,14 +141,9 @@ def abruptness(series: Floats, up: Booleans) -> float:
 
 @dataclass(frozen=True)
 class Chain:
-    """A two-state Markov chain as it was seen at the samples.
+    """A two-state Markov chain as it was seen at the samples."""
 
-    Attributes
-    ----------
-    exits, seen : (2,) arrays
-        How often the lower and the upper state were left, and samples in each with one behind them.
-    """
-
+    # exits, seen: (2,): how often the lower and upper state were left, and samples in each with one behind
     exits: Integers
     seen: Integers
 

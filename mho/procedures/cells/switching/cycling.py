@@ -255,14 +255,8 @@ def numbers_of(states: Floats) -> dict[str, Any]:
 class Cycler:
     """Cycles a plan's cells into a run file and into arrays.
 
-    Attributes
-    ----------
-    conductance : (rows, columns, 2, cycles) array
-        S; NaN where not read.
-    formed : (rows, columns) array of bool
-        Cells that conduct.
-    known : (rows, columns) array of bool
-        Cells that are to be cycled if they conduct: no pulse is sent to others.
+    `conductance` (rows, columns, 2, cycles): S; NaN where not read. `formed` (rows, columns): cells that conduct.
+    `known` (rows, columns): cells that are to be cycled if they conduct: no pulse is sent to others.
     """
 
     def __init__(self, plan: SwitchingPlan, bench: Bench, stream: Stream, array: str, cycles: int) -> None:

@@ -51,12 +51,8 @@ from mho.runs import Column, Conclusion, Figure, Layout, Table
 def counts_to_leave(counts: Integers, inside: Booleans) -> Floats:
     """Return the count at which each cell was first seen outside its window; infinite where it never was.
 
-    Parameters
-    ----------
-    counts : (reads,) array
-        Pulses before each read; 0 of the first, before any stress.
-    inside : (reads, cells) array
-        Whether each read lay in the window of its cell. A cell that was outside from the start has left at 0.
+    `counts` (reads,): pulses before each read; 0 of the first, before any stress. `inside` (reads, cells): whether
+    each read lay in the window of its cell. A cell that was outside from the start has left at 0.
     """
     left = ~inside
     first = left.argmax(axis=0)
@@ -68,21 +64,11 @@ def by_level(
 ) -> dict[str, dict[str, Any]]:
     """Return for each level, as ``level_K``, what the stress did to its cells.
 
-    Parameters
-    ----------
-    counts : (reads,) array
-    conductance : (reads, cells) array
-        S; the first read is before any stress.
-    digits : (cells,) array
-        Level of each cell at the start.
-    inside : (reads, cells) array
-
-    Returns
-    -------
-    dict
-        ``cells``; ``change`` and ``largest_change``, S, from the first to the last read, of the median and of the cell that
-        changed most; ``median_leaves`` and ``worst_leaves``, pulses at which half of the cells, and the first of them, were
-        outside: None says not within the pulses applied. Cells that began outside their window count in the changes alone.
+    `counts` (reads,). `conductance` (reads, cells): S; the first read is before any stress. `digits` (cells,): level
+    of each cell at the start. `inside` (reads, cells). Returns ``cells``; ``change`` and ``largest_change``, S, from
+    the first to the last read, of the median and of the cell that changed most; ``median_leaves`` and
+    ``worst_leaves``, pulses at which half of the cells, and the first of them, were outside: None says not within the
+    pulses applied. Cells that began outside their window count in the changes alone.
     """
     numbers: dict[str, dict[str, Any]] = {}
     leaving = counts_to_leave(counts, inside)
@@ -128,12 +114,9 @@ class Disturbed(CellResult):
     digits: Integers
     leaves: Floats
     units: ClassVar[Mapping[str, str]] = {
-        "voltage": "V",
-        "gate": "V",
-        "width": "s",
-        "virtual_seconds": "s",
+        "voltage": "V", "gate": "V", "width": "s", "virtual_seconds": "s",
         **{f"level_{k}.{name}": "S" for k in range(16) for name in ("change", "largest_change")},
-    }
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -204,17 +187,15 @@ class Disturb(CellProcedure):
         change, leaves = ("change", "S", "change by all pulses"), ("leaves", "", "pulses to leave the window")
         images = self.maps(plan.cells, change, leaves, images=1)
         by_pulses = partial(Figure, table="disturb", x="pulses", x_scale="log")
-        title = f"Change by {self._stress_in_words(plan)}: median and quartiles by level"
+        line = "bit line" if plan.stress.kind == "set" else "source line"
+        stress = f"{plan.stress.voltage:.3g} V on the {line}, word line {plan.stress.gate:.3g} V"
+        title = f"Change by {stress}: median and quartiles by level"
         figures = (
             by_pulses("disturb", kind="errorbars", y="change", by="level", title=title),
             by_pulses("cells", y="conductance", by=("row", "column"), title="Conductance by cell"),
             *(Figure(image.name, map=image.name) for image in images),
         )
         return Layout((table, *plan.screening.tables()), images, default=table.name, figures=figures)
-
-    def _stress_in_words(self, plan: DisturbPlan) -> str:
-        line = "bit line" if plan.stress.kind == "set" else "source line"
-        return f"{plan.stress.voltage:.3g} V on the {line}, word line {plan.stress.gate:.3g} V"
 
     def run_title(self) -> str:
         """Return the name of the cells and the stress."""
@@ -247,15 +228,10 @@ class Disturb(CellProcedure):
         leaves = np.where(digits == UNKNOWN, np.nan, counts_to_leave(counts, inside).reshape(cells.shape))
         self.snapshot(stream, bench, cells, change=conductance[-1] - conductance[0], leaves=leaves)
         summary = {
-            "cells": cells.count,
-            **left_out_of,
-            "pulses": int(self.pulses),
-            "voltage": plan.stress.voltage,
-            "gate": plan.stress.gate,
-            "width": plan.stress.width,
-            **by_level(counts, flat, level, inside),
+            "cells": cells.count, **left_out_of, "pulses": int(self.pulses), "voltage": plan.stress.voltage,
+            "gate": plan.stress.gate, "width": plan.stress.width, **by_level(counts, flat, level, inside),
             "virtual_seconds": bench.now(),
-        }
+        }  # fmt: skip
         return Disturbed(counts, conductance, digits, leaves, summary=summary)
 
     def conclude(self, plan: DisturbPlan, result: Disturbed) -> Conclusion:

@@ -110,22 +110,15 @@ class Endured(CellResult):
 
 @dataclass(frozen=True)
 class EndurancePlan:
-    """The cells, the pulses, and the cycles at which windows are read.
-
-    Attributes
-    ----------
-    burst : (samples,) array or None
-        Waveform of a cycle, V, each sample as long as a pulse; None for single pulses.
-    spacing : int
-        Cycles from one read cycle of a reference to the next; 0 for no reference.
-    """
+    """The cells, the pulses, and the cycles at which windows are read."""
 
     cells: CellRange
     pulses: FullPulses
     counts: Integers
+    # (samples,) or None: waveform of a cycle, V, each sample as long as a pulse; None for single pulses
     burst: Floats | None
     screening: ScreeningPlan
-    spacing: int
+    spacing: int  # cycles from one read cycle of a reference to the next; 0 for no reference
 
 
 class Endurance(CellProcedure):
@@ -305,23 +298,13 @@ class Endurance(CellProcedure):
         )
 
     def _first_cycles(
-        self,
-        plan: EndurancePlan,
-        cycler: CellCycler,
-        screening: Screening,
-        stream: Stream,
-        conductance: Floats,
-        bench: Bench,
-    ) -> tuple[Booleans, dict[str, Any]]:
+        self, plan: EndurancePlan, cycler: CellCycler, screening: Screening, stream: Stream,
+        conductance: Floats, bench: Bench,
+    ) -> tuple[Booleans, dict[str, Any]]:  # fmt: skip
         """Read first cycles of all cells that conduct, and say whether they can hold the criterion.
 
-        Returns
-        -------
-        alive : (rows, columns) array of bool
-            Which switch.
-        criterion : dict
-            ``cannot_hold``, how many of those that switch cannot; ``window_held``, the ratio that all can, None where the
-            first cycles are too few to tell.
+        Returns `alive` (rows, columns): which switch. `criterion`: ``cannot_hold``, how many of those that switch
+        cannot; ``window_held``, the ratio that all can, None where the first cycles are too few to tell.
         """
         cells, alive = plan.cells, np.zeros(plan.cells.shape, dtype=bool)
         for number, (place, cell) in enumerate(each_cell(self.array, cells)):
@@ -371,18 +354,10 @@ class Endurance(CellProcedure):
 class CellCycler:
     """Cycles one cell after another, and reads their windows.
 
-    Attributes
-    ----------
-    references : dict
-        log10 of LRS/HRS in the first cycles of each cell.
-    missed : int
-        Looks at the last cell at which its window was missed by spread.
-    least : float
-        Conductance that a reading tells from nothing, S.
-    stuck : dict
-        In which state each cell is stuck that did not switch in its first cycles.
-    scattered : set
-        Cells that cannot hold the criterion from the start.
+    `references`: log10 of LRS/HRS in the first cycles of each cell; `missed`: looks at the last cell at which its
+    window was missed by spread; `least`: conductance that a reading tells from nothing, S; `stuck`: in which state
+    each cell is stuck that did not switch in its first cycles; `scattered`: cells that cannot hold the criterion from
+    the start.
     """
 
     def __init__(
@@ -500,12 +475,8 @@ def summary_of(
 ) -> dict[str, Any]:
     """Return the numbers for the run's result: failures by reason, Weibull's fit, states at the first and the last read.
 
-    Parameters
-    ----------
-    least : float
-        Conductance that a reading tells from nothing, S.
-    strict : bool
-        Whether cells that never switched are left out of the states, and counted.
+    `least`: conductance that a reading tells from nothing, S; `strict`: whether cells that never switched are left
+    out of the states, and counted.
     """
     known = (reason >= 0) & ~np.isnan(failed)
     summary: dict[str, Any] = {"failed": int(np.isfinite(failed).sum())}

@@ -74,29 +74,15 @@ class Forming(CellResult):
 
 @dataclass(frozen=True)
 class FormPlan:
-    """A ramp on cells of one bench.
-
-    Attributes
-    ----------
-    volts : (pulses,) array
-        Of the ramped line, V.
-    fixed : float
-        Of the other line, V.
-    width : float
-        s.
-    threshold : float
-        Current (A) above which a cell is formed.
-    over : float
-        Conductance (S) above which it is over-formed.
-    """
+    """A ramp on cells of one bench."""
 
     cells: CellRange
     ramp: str
-    volts: Floats
-    fixed: float
-    width: float
-    threshold: float
-    over: float
+    volts: Floats  # (pulses,): of the ramped line, V
+    fixed: float  # of the other line, V
+    width: float  # s
+    threshold: float  # current (A) above which a cell is formed
+    over: float  # conductance (S) above which it is over-formed
     read_voltage: float
     blanks: int
 
@@ -189,16 +175,10 @@ class Form(CellProcedure):
         value, virgin = self.value_or, s.formed_above * read
         of_line = ("gate", s.forming_gate) if self.ramp == BIT_LINE else ("voltage", s.forming_voltages[0])
         plan = FormPlan(
-            cells,
-            self.ramp,
-            volts,
-            value(*of_line),
-            value("width", s.forming_width),
-            value("threshold", virgin),
-            value("over_formed", OVER_FORMED * chip.levels.conductances[-1]),
-            read,
-            int(self.blanks) if value("threshold", virgin) < virgin else 0,
-        )
+            cells, self.ramp, volts, value(*of_line), value("width", s.forming_width),
+            value("threshold", virgin), value("over_formed", OVER_FORMED * chip.levels.conductances[-1]),
+            read, int(self.blanks) if value("threshold", virgin) < virgin else 0,
+        )  # fmt: skip
         if self.ramp == BIT_LINE:
             check_forming_gate(plan.fixed, s, "gate")
         bench.check_read()

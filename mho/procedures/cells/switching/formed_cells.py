@@ -29,8 +29,7 @@ VIRGIN = 5e-9  # S: above a virgin cell, below a deep RESET
 RANGE, NPLC = 1e-7, 0.1  # A and power line cycles: a reading scatters by some picoamperes
 
 AUTO, YES, NO = "auto", "yes", "no"
-FORMING = "forming"
-"""Table of the pulses that form cells before an experiment."""
+FORMING = "forming"  # table of the pulses that form cells before an experiment
 
 
 def screening_parameters() -> tuple[ListParameter, IntegerParameter]:
@@ -41,33 +40,20 @@ def screening_parameters() -> tuple[ListParameter, IntegerParameter]:
 
 @dataclass(frozen=True)
 class ScreeningPlan:
-    """What an experiment needs to know which of its cells can tell it anything.
-
-    Attributes
-    ----------
-    array : str
-    formed_above : float
-        Conductance (S) of a formed cell as write-verify takes it.
-    blanks : int
-        Readings of nothing; 0 for none: then a cell counts as formed that reads above `formed_above`.
-    forming : FormPlan or None
-        How cells are formed that were not; None where they are left alone.
-    """
+    """What an experiment needs to know which of its cells can tell it anything."""
 
     array: str
     cells: CellRange
-    formed_above: float
+    formed_above: float  # conductance (S) of a formed cell as write-verify takes it
+    # Readings of nothing; 0 for none: then a cell counts as formed that reads above `formed_above`
     blanks: int
-    forming: FormPlan | None
+    forming: FormPlan | None  # how cells are formed that were not; None where they are left alone
 
     @classmethod
     def of(cls, procedure: Any, cells: CellRange, bench: Bench, formed_above: float) -> ScreeningPlan:
         """Return those of a procedure with the parameters ``array``, ``blanks`` and ``forming``, checked against the bench.
 
-        Raises
-        ------
-        LimitError
-            The bench does not allow the pulses that form cells.
+        Raises `LimitError`: the bench does not allow the pulses that form cells.
         """
         forms = procedure.forming == YES or (procedure.forming == AUTO and bench.simulated is not None)
         form = Form(array=procedure.array)
@@ -81,24 +67,13 @@ class ScreeningPlan:
 
 @dataclass(frozen=True)
 class Screening:
-    """What is known of the cells before an experiment.
+    """What is known of the cells before an experiment."""
 
-    Attributes
-    ----------
-    formed : (rows, columns) array of bool
-        Which have been formed, and can be measured.
-    formed_now : int
-        How many of them were formed just now.
-    blank : Blank or None
-        What a reading as the bench reads shows of nothing, S; None where that was not measured.
-    tried : bool
-        Whether the others have just had the whole forming ramp.
-    """
-
-    formed: Booleans
-    formed_now: int
+    formed: Booleans  # (rows, columns): which have been formed, and can be measured
+    formed_now: int  # how many of them were formed just now
+    # What a reading as the bench reads shows of nothing, S; None where that was not measured
     blank: Blank | None
-    tried: bool = False
+    tried: bool = False  # whether the others have just had the whole forming ramp
 
     @property
     def unformed(self) -> int:
@@ -119,10 +94,7 @@ def screen_cells(
 ) -> Screening:
     """Find out which cells were formed, form the others where that is wanted, and measure what a reading shows of nothing.
 
-    Parameters
-    ----------
-    voltage : float, optional
-        At which the experiment reads, V; as the bench reads without it.
+    `voltage`: at which the experiment reads, V; as the bench reads without it.
     """
     cells = plan.cells
     rows, columns = cells.positions()
@@ -157,10 +129,7 @@ def formed_cells(
 ) -> Booleans:
     """Return which cells, given by rows and columns, have been formed; each is read once, and nothing is recorded.
 
-    Parameters
-    ----------
-    above : float
-        Conductance (S) above which a cell is not virgin.
+    `above`: conductance (S) above which a cell is not virgin.
     """
 
     def read(visited: VisitedCells) -> CellReads:
@@ -196,15 +165,9 @@ def unformed_message(procedure: Any, unformed: int, cells: int, *, tried: bool) 
 
 
 def warn_left_out(
-    procedure: Any,
-    stream: Stream,
-    screening: Screening | None,
-    cells: int,
-    unformed: int,
-    below: int = 0,
-    *,
-    without_blanks: str = "",
-) -> None:
+    procedure: Any, stream: Stream, screening: Screening | None, cells: int, unformed: int, below: int = 0,
+    *, without_blanks: str = "",
+) -> None:  # fmt: skip
     """Say how many of the cells are left out: unformed, or `below` the noise; `without_blanks` where no blank tells."""
     if screening is None:
         if unformed:

@@ -15,8 +15,7 @@ OURS = "the chip map's"
 PROBED = 2.0 / 3.0  # of the lowest forming voltage: SETs cells of every kind that we know
 
 
-BURST = 1_000_000
-"""Pulses, or cycles, that every generator of ours counts in one burst."""
+BURST = 1_000_000  # pulses, or cycles, that every generator of ours counts in one burst
 
 
 def bursts(count: int) -> Iterator[int]:
@@ -40,42 +39,28 @@ def pulse_parameters() -> tuple[FloatParameter, ...]:
 
 @dataclass(frozen=True)
 class FullPulses:
-    """A SET to the highest level and a RESET to HRS.
-
-    Attributes
-    ----------
-    probe : Pulse
-        A SET far below forming, which shows whether a cell in HRS was ever formed, and forms none.
-    formed_above : float
-        Conductance (S) of a cell that conducts: one that does not reach it by the probe was never formed, or is stuck.
-    middle : float
-        Between the two states, S.
-    """
+    """A SET to the highest level and a RESET to HRS."""
 
     set: Pulse
     reset: Pulse
-    probe: Pulse
+    probe: Pulse  # A SET far below forming, which shows whether a cell in HRS was ever formed, and forms none
+    # Conductance (S) of a cell that conducts: one below it after the probe was never formed, or is stuck
     formed_above: float
-    middle: float
+    middle: float  # between the two states, S
 
     def in_use(self) -> Mapping[str, tuple[float | str, str]]:
         """Return the values of the parameters, with their origin, for `Procedure.in_use`."""
         return {
-            "set_voltage": (self.set.voltage, OURS),
-            "set_gate": (self.set.gate, OURS),
-            "reset_voltage": (self.reset.voltage, OURS),
-            "reset_gate": (self.reset.gate, OURS),
+            "set_voltage": (self.set.voltage, OURS), "set_gate": (self.set.gate, OURS),
+            "reset_voltage": (self.reset.voltage, OURS), "reset_gate": (self.reset.gate, OURS),
             "width": (self.set.width, OURS),
-        }
+        }  # fmt: skip
 
 
 def prepared_pulses(procedure: CellProcedure, cells: CellRange, bench: Bench) -> FullPulses:
     """Return the pulses of a procedure with `pulse_parameters`, and check the cells, the pulses and reads of them.
 
-    Raises
-    ------
-    ChipMapError, LimitError
-        Nothing has been sent.
+    Raises `ChipMapError` or `LimitError`: nothing has been sent.
     """
     chip, value = procedure.readable_chip(bench, cells), procedure.value_or
     settings, levels = chip.write_verify, chip.levels.conductances

@@ -91,12 +91,8 @@ class Sweeps(CellResult):
 def levels(highest: float, lowest: float, step: float) -> Floats:
     """Return the levels of a sweep 0, `highest`, `lowest`, 0 in equal steps of `step` at most; all in V.
 
-    Each section is divided evenly, so that its ends are exact.
-
-    Raises
-    ------
-    InputError
-        When both extremes are 0, the step is not positive, or there are more than 2500 levels.
+    Each section is divided evenly, so that its ends are exact. Raises `InputError` when both extremes are 0, the step
+    is not positive, or there are more than 2500 levels.
     """
     if not lowest <= 0.0 <= highest or lowest == highest:
         raise InputError(
@@ -140,39 +136,24 @@ def conductance_left(voltages: Floats, currents: Floats, limited: Booleans, wind
     return float(v @ i / (v @ v))
 
 
-Given = tuple[CellRange, Floats]
-"""The cells, and the levels of a sweep, V."""
+Given = tuple[CellRange, Floats]  # the cells, and the levels of a sweep, V
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """A sweep on one bench.
-
-    Attributes
-    ----------
-    voltages : (points,) array
-        Levels, V.
-    gate, gate_reset : float
-        At the word line in the positive and in the negative half, V.
-    limit, limit_reset : float or None
-        Current limits (A) of the source in the positive and in the negative half; None for the bench's own.
-    window : float
-        Largest voltage (V) on the way back from which the remaining conductance is fitted.
-    bench_limit : float
-        That one, A.
-    formed_above : float
-        Conductance (S) of a formed cell.
-    """
+    """A sweep on one bench."""
 
     cells: CellRange
-    voltages: Floats
+    voltages: Floats  # (points,): levels, V
+    # gate, gate_reset: at the word line in the positive and in the negative half, V
     gate: float
     gate_reset: float
+    # limit, limit_reset: current limits (A) of the source in either half; None for the bench's own
     limit: float | None
     limit_reset: float | None
-    window: float
-    bench_limit: float
-    formed_above: float
+    window: float  # largest voltage (V) on the way back from which the remaining conductance is fitted
+    bench_limit: float  # that one, A
+    formed_above: float  # conductance (S) of a formed cell
     screening: ScreeningPlan
 
     @property
@@ -265,17 +246,10 @@ class IV(CellProcedure):
             if one is not None:
                 bench.limits.check_current("bit line", one)
         plan = SweepPlan(
-            cells,
-            voltages,
-            gate,
-            self.value_or("gate_reset", gate),
-            limit,
-            limit_reset,
-            max(bench.file.read.voltage, float(self.step)),
-            bench.file.read.current_limit,
-            formed_above,
+            cells, voltages, gate, self.value_or("gate_reset", gate), limit, limit_reset,
+            max(bench.file.read.voltage, float(self.step)), bench.file.read.current_limit, formed_above,
             ScreeningPlan.of(self, cells, bench, formed_above),
-        )
+        )  # fmt: skip
         for part, word_line, _ in plan.parts:
             bench.check_sweep(voltages[part].tolist(), word_line)
         return plan
@@ -364,15 +338,12 @@ class IV(CellProcedure):
             )
         loops = self._extracted(plan, currents, limited, noise) if self.extract else None
         summary = {
-            "cells": plan.cells.count,
-            "sweeps": conductance.size,
-            "points": int(currents.size),
+            "cells": plan.cells.count, "sweeps": conductance.size, "points": int(currents.size),
             "limited_points": int(limited.sum()),
             "largest_current": float(np.nanmax(np.abs(currents), initial=0.0)),
-            "mean_conductance": _mean(conductance),
-            **({} if loops is None else summary_of(loops)),
+            "mean_conductance": _mean(conductance), **({} if loops is None else summary_of(loops)),
             "virtual_seconds": bench.now(),
-        }
+        }  # fmt: skip
         if screening is not None and noise is not None and loops is not None:
             summary |= screening.counts() | self._measured(plan, currents, limited, noise)
             summary |= self._not_extracted(summary, loops)
@@ -381,14 +352,9 @@ class IV(CellProcedure):
         return Sweeps(plan.voltages, currents, limited, conductance, loops, summary=summary)
 
     def _cycle(
-        self,
-        cycle: int,
-        plan: SweepPlan,
-        bench: Bench,
-        stream: Stream,
-        noise: PointNoise | None,
+        self, cycle: int, plan: SweepPlan, bench: Bench, stream: Stream, noise: PointNoise | None,
         results: tuple[Floats, Booleans, Floats],
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Sweep each cell once; what is extracted of the loops is recorded of an interrupted cycle, too.
 
         `results` to fill in are currents and what was limited, (rows, columns, points), and conductances (rows, columns).

@@ -54,43 +54,24 @@ FEW = 60  # levels up to which they are drawn as points beside that line
 
 @dataclass(frozen=True)
 class ResponseAnalysis:
-    """Result of a series.
+    """Result of a series."""
 
-    Attributes
-    ----------
-    curve : ResponseCurve or None
-        Over log10 of widths (s); of ln(before / after) for a RESET. None where the cells do not respond.
-    summary, units : mapping
-        Numbers for the run file, and their units.
-    places : (n,) array
-        Where the curve is drawn, V or s.
-    drawn : mapping
-        Median, quartiles and fit there, S.
-    deviations : (cells,) array
-        Mean deviation of each cell from the curve, decades; NaN where it has none.
-    """
-
+    # Over log10 of widths (s); of ln(before / after) for a RESET. None where the cells do not respond
     curve: ResponseCurve | None
+    # summary, units: numbers for the run file, and their units
     summary: Mapping[str, Any]
     units: Mapping[str, str]
-    places: Floats
-    drawn: Mapping[str, Floats]
-    deviations: Floats
+    places: Floats  # (n,): where the curve is drawn, V or s
+    drawn: Mapping[str, Floats]  # median, quartiles and fit there, S
+    deviations: Floats  # (cells,): mean deviation of each cell from the curve, decades; NaN where it has none
 
 
 def analyse(against: str, levels: Floats, before: Floats, after: Floats, scale: Levels) -> ResponseAnalysis:
     """Fit a series, and extract from the fit.
 
-    Parameters
-    ----------
-    against : str
-        `V_WL`, `V_BL`, `WIDTH` or `V_SL`.
-    levels : (points,) array
-        V or s, ascending.
-    before, after : (cells, repeats, points) arrays
-        Conductance before and after each pulse, S.
-    scale : Levels
-        The chip's levels, which the coarse SET is to reach.
+    `against`: `V_WL`, `V_BL`, `WIDTH` or `V_SL`; `levels` (points,): V or s, ascending; `before`, `after` (cells,
+    repeats, points): conductance before and after each pulse, S; `scale`: the chip's levels, which the coarse SET is
+    to reach.
     """
     cells = len(after)
     cell = np.repeat(np.arange(cells), after[0].size if cells else 0)
@@ -232,20 +213,12 @@ class Responses(CellResult):
 
 @dataclass(frozen=True)
 class ResponsePlan:
-    """Series of pulses on cells of one bench.
-
-    Attributes
-    ----------
-    levels : (points,) array
-        V or s, ascending.
-    order : (repeats, points) array of int
-        Order of the levels in each repeat.
-    """
+    """Series of pulses on cells of one bench."""
 
     cells: CellRange
     against: str
-    levels: Floats
-    order: Integers
+    levels: Floats  # (points,): V or s, ascending
+    order: Integers  # (repeats, points): order of the levels in each repeat
     gate: float
     voltage: float
     width: float
@@ -329,18 +302,11 @@ class Response(CellProcedure):
         order = np.stack([rng.permutation(self.points) for _ in range(self.repeats)])
         highest = min(max(s.set_offset + top / s.set_slope, s.gate_range[0]), s.gate_range[1])
         plan = ResponsePlan(
-            given,
-            self.against,
-            levels,
-            order,
-            self.value_or("gate", highest),
-            self.value_or("set_voltage", s.set_voltage),
-            self.value_or("width", s.width),
-            s,
-            chip.level_scale(),
-            bench.file.read.voltage,
+            given, self.against, levels, order, self.value_or("gate", highest),
+            self.value_or("set_voltage", s.set_voltage), self.value_or("width", s.width), s,
+            chip.level_scale(), bench.file.read.voltage,
             ScreeningPlan.of(self, given, bench, s.formed_above),
-        )
+        )  # fmt: skip
         for pulse in (plan.prepares, plan.pulse(float(levels[0])), plan.pulse(float(levels[-1]))):
             bench.check_pulse(pulse)
         return plan

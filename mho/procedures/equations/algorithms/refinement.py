@@ -43,9 +43,7 @@ from mho.procedures.equations.certificates.certificate import norm
 Method = Literal["plain", "line search", "gcr", "cg"]
 
 METHODS: tuple[Method, ...] = ("plain", "line search", "gcr", "cg")
-MEMORY = 100
-"""Earlier corrections that GCR keeps; of more, the oldest are forgotten."""
-
+MEMORY = 100  # earlier corrections that GCR keeps; of more, the oldest are forgotten
 STALL_CYCLES = 10  # cycles within which the residual must fall, but for a method that may pause
 
 DEPENDENT = 1e-10
@@ -76,15 +74,9 @@ def share(vector: Floats, along: Floats) -> float:
 
 
 class Directions(Protocol):
-    """Turns corrections into steps.
+    """Turns corrections into steps."""
 
-    Attributes
-    ----------
-    multiplications : int
-        Done so far, to make directions orthogonal and to step along them.
-    """
-
-    multiplications: int
+    multiplications: int  # done so far, to make directions orthogonal and to step along them
 
     def patience(self, unknowns: int) -> int:
         """Return the cycles within which the residual must fall."""
@@ -93,10 +85,7 @@ class Directions(Protocol):
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the step, its product with A, and its length along the direction.
 
-        Parameters
-        ----------
-        correction, product, residual : (n,) arrays
-            z, A z and r.
+        `correction`, `product`, `residual` (n,): z, A z and r.
         """
         ...
 
@@ -142,14 +131,9 @@ class LineSearch(Plain):
 class ConjugateResiduals(LineSearch):
     """GCR: products orthogonal to all earlier ones, of length 1.
 
-    Each direction lies in one row with its product, so that both are made orthogonal, and stepped along, in one operation.
-
-    Parameters
-    ----------
-    memory : int, optional
-        Earlier corrections that are kept, `MEMORY` where left out; of more, the oldest are forgotten.
-    patience : int, optional
-        Cycles for which it may pause; as many as there are unknowns where left out.
+    Each direction lies in one row with its product, so that both are made orthogonal, and stepped along, in one
+    operation. `memory`: earlier corrections that are kept, `MEMORY` where left out; of more, the oldest are
+    forgotten. `patience`: cycles for which it may pause; as many as there are unknowns where left out.
     """
 
     def __init__(self, memory: int | None = None, patience: int | None = None) -> None:
@@ -257,11 +241,8 @@ class ConjugateGradients(LineSearch):
 def directions(method: Method) -> Directions:
     """Return the way of a method's name."""
     kinds: dict[Method, type[Directions]] = {
-        "plain": Plain,
-        "line search": LineSearch,
-        "gcr": ConjugateResiduals,
-        "cg": ConjugateGradients,
-    }
+        "plain": Plain, "line search": LineSearch, "gcr": ConjugateResiduals, "cg": ConjugateGradients,
+    }  # fmt: skip
     return kinds[method]()
 
 
@@ -295,52 +276,26 @@ DISTRUST = 0.5  # share of the last recomputed residual above which the step is 
 
 
 class Cycle(NamedTuple):
-    """State after one cycle; a named tuple, as a frozen dataclass takes four times as long to make.
+    """State after one cycle; a named tuple, as a frozen dataclass takes four times as long to make."""
 
-    Attributes
-    ----------
-    number : int
-        Counts from 1.
-    solution : (n,) array
-        x so far.
-    residual : (n,) array
-        b - A x: digital where `recomputed` is a number, else updated from the products.
-    carried : float
-        |r| / |b| as updated from the products, in the measure of `refine`.
-    recomputed : float
-        |b - A x| / |b|, digitally; NaN where it was not recomputed.
-    off : float
-        Norm of the difference between the carried and the recomputed residual, relative to the previous recomputed
-        one; NaN where it was not recomputed.
-    step : float
-        Length of the step along dx.
-    end : str
-        Reason why this is the last cycle; empty for the others.
-    """
-
-    number: int
-    solution: Floats
-    residual: Floats
-    carried: float
-    recomputed: float
+    number: int  # counts from 1
+    solution: Floats  # (n,): x so far
+    residual: Floats  # (n,): b - A x: digital where `recomputed` is a number, else updated from the products
+    carried: float  # |r| / |b| as updated from the products, in the measure of `refine`
+    recomputed: float  # |b - A x| / |b|, digitally; NaN where it was not recomputed
+    # Norm of the difference between the carried and the recomputed residual, relative to the previous
+    # recomputed one; NaN where it was not recomputed
     off: float
-    step: float
-    end: End = ""
+    step: float  # length of the step along dx
+    end: End = ""  # reason why this is the last cycle; empty for the others
 
 
 def refine(
-    rhs: Floats,
-    invert: Callable[[Floats], Floats],
-    multiply: Callable[[FixedPoint], Floats],
-    recompute: Callable[[Floats], Floats],
-    enough: Callable[[Floats, float], bool],
-    *,
-    method: Method | Directions = "line search",
-    correction_bits: int = CORRECTION_BITS,
-    max_cycles: int = 50,
-    measure: Callable[[Floats], float] = norm,
-    start: Floats | None = None,
-) -> Iterator[Cycle]:
+    rhs: Floats, invert: Callable[[Floats], Floats], multiply: Callable[[FixedPoint], Floats],
+    recompute: Callable[[Floats], Floats], enough: Callable[[Floats, float], bool], *,
+    method: Method | Directions = "line search", correction_bits: int = CORRECTION_BITS,
+    max_cycles: int = 50, measure: Callable[[Floats], float] = norm, start: Floats | None = None,
+) -> Iterator[Cycle]:  # fmt: skip
     """Yield each cycle until the recomputed residual is small enough or no longer falls, or the cycles are used up.
 
     The recomputed residual never grows; the last cycle's is recomputed, so its solution is the best of all.
@@ -490,8 +445,7 @@ class _State:
 
 BatchMethod = Literal["plain", "line search", "gcr"]
 
-BATCH_MEMORY = 50
-"""Directions that GCR keeps of each column."""
+BATCH_MEMORY = 50  # directions that GCR keeps of each column
 
 BATCH_METHODS: tuple[BatchMethod, ...] = ("plain", "line search", "gcr")
 
@@ -510,12 +464,9 @@ class Columns(NamedTuple):
 
 
 def refine_columns(
-    rhs: Floats,
-    invert: Callable[[Floats], Floats],
-    multiply: Callable[[Floats], tuple[Floats, Floats]],
-    method: BatchMethod = "plain",
-    start: Columns | None = None,
-) -> Iterator[Columns]:
+    rhs: Floats, invert: Callable[[Floats], Floats], multiply: Callable[[Floats], tuple[Floats, Floats]],
+    method: BatchMethod = "plain", start: Columns | None = None,
+) -> Iterator[Columns]:  # fmt: skip
     """Yield solutions and residuals after each cycle, without end.
 
     Parameters

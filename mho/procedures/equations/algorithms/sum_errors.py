@@ -29,10 +29,7 @@ from mho.array_types import Floats, Integers
 def effective_bits(full_scale: float, rms_error: float) -> float:
     """Return the effective number of bits of outputs that span `full_scale`; NaN where there is no error or no span.
 
-    Parameters
-    ----------
-    full_scale, rms_error : float
-        In the same unit. The error is about what was expected, its mean included.
+    `full_scale`, `rms_error`: in the same unit. The error is about what was expected, its mean included.
     """
     if not (full_scale > 0.0 and rms_error > 0.0):
         return math.nan
@@ -41,26 +38,17 @@ def effective_bits(full_scale: float, rms_error: float) -> float:
 
 @dataclass(frozen=True)
 class ErrorsByActive:
-    """Errors of the outputs of patterns with the same number of active lines, in digits.
+    """Errors of the outputs of patterns with the same number of active lines, in digits."""
 
-    Attributes
-    ----------
-    active : int
-        Number of active lines.
-    outputs, wrong : int
-        Number of outputs, and of those that round to another integer than the digits' sum.
-    mean_error, sd_error : float
-        Of all outputs.
-    sd_in_column : float
-        Root mean square over the columns of the standard deviation within each: without what differs from column to
-        column.
-    """
-
-    active: int
+    active: int  # number of active lines
+    # outputs, wrong: number of outputs, and of those that round to another integer than the digits' sum
     outputs: int
     wrong: int
+    # mean_error, sd_error: of all outputs
     mean_error: float
     sd_error: float
+    # Root mean square over the columns of the standard deviation within each: without what differs from
+    # column to column
     sd_in_column: float
 
     @classmethod
@@ -68,13 +56,9 @@ class ErrorsByActive:
         """Summarise outputs (shots, columns)."""
         errors = measured - expected
         return cls(
-            active,
-            errors.size,
-            int(np.count_nonzero(np.rint(measured) != expected)),
-            float(errors.mean()),
-            float(errors.std()),
-            float(np.sqrt(errors.var(axis=0).mean())),
-        )
+            active, errors.size, int(np.count_nonzero(np.rint(measured) != expected)), float(errors.mean()),
+            float(errors.std()), float(np.sqrt(errors.var(axis=0).mean())),
+        )  # fmt: skip
 
     @property
     def wrong_rate(self) -> float:
@@ -85,12 +69,7 @@ class ErrorsByActive:
 def forecast_sd(active: int, errors: Floats, noise: Floats) -> float:
     """Forecast `ErrorsByActive.sd_error` of random patterns from single lines; equations above.
 
-    Parameters
-    ----------
-    active : int
-        k, the number of active lines.
-    errors, noise : (lines, columns) arrays
-        Of each cell, in digits.
+    `active`: k, the number of active lines; `errors`, `noise` (lines, columns): of each cell, in digits.
     """
     lines = len(errors)
     drawn = active * (lines - active) / max(lines - 1, 1)
@@ -111,19 +90,12 @@ def exact_up_to(errors: Iterable[ErrorsByActive]) -> int:
 
 @dataclass(frozen=True)
 class StraightLine:
-    """The least-squares line ``measured = offset + gain * expected``.
+    """The least-squares line ``measured = offset + gain * expected``."""
 
-    Attributes
-    ----------
-    gain, offset : float
-        NaN where the expected values do not differ, so that no line is determined.
-    residual : float
-        Root mean square distance from the line.
-    """
-
+    # gain, offset: NaN where the expected values do not differ, so that no line is determined
     gain: float
     offset: float
-    residual: float
+    residual: float  # root mean square distance from the line
 
     @classmethod
     def through(cls, expected: Floats | Integers, measured: Floats) -> StraightLine:

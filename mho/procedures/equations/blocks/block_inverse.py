@@ -58,22 +58,11 @@ from mho.errors import InputError
 class RefinedLeaves:
     """(k, r) -> the inverse of leaf k times r, more accurate than `invert_leaf` gives it.
 
-    Parameters
-    ----------
-    invert_leaf : callable
-        (k, r) -> about the inverse of leaf k times r; r is (..., m).
-    multiply_leaf : callable
-        (k, v) -> about leaf k times v; v is (..., m).
-    steps : int
-        Largest number of inversions a call, at least 1; each takes a product.
-    tolerance : float
-        Norm of a leaf's residual, relative to its right-hand side, that is small enough: from 0, which takes all steps, to
-        below 1. In a batch the largest counts.
-
-    Attributes
-    ----------
-    inversions, products : int
-        INV and MVM so far; a batch counts each of its vectors.
+    `invert_leaf`: (k, r) -> about the inverse of leaf k times r; r is (..., m). `multiply_leaf`: (k, v) -> about leaf
+    k times v; v is (..., m). `steps`: largest number of inversions a call, at least 1; each takes a product.
+    `tolerance`: norm of a leaf's residual, relative to its right-hand side, that is small enough: from 0, which takes
+    all steps, to below 1. In a batch the largest counts. `inversions`, `products`: INV and MVM so far; a batch counts
+    each of its vectors.
     """
 
     def __init__(
@@ -122,18 +111,10 @@ ManyProducts = Callable[[Sequence[int], Sequence[Floats]], list[Floats]]
 
 @dataclass(frozen=True)
 class Leaf:
-    """A matrix that one loop inverts.
+    """A matrix that one loop inverts."""
 
-    Attributes
-    ----------
-    number : int
-        Its place among the plan's leaves.
-    size : int
-        Number of its rows.
-    """
-
-    number: int
-    size: int
+    number: int  # its place among the plan's leaves
+    size: int  # number of its rows
 
     @property
     def inversions(self) -> int:
@@ -148,62 +129,36 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of an off-diagonal block that one array multiplies.
+    """A part of an off-diagonal block that one array multiplies."""
 
-    Attributes
-    ----------
-    number : int
-        Its place among the plan's blocks.
-    sign : float
-        1 or -1: what the array's product is multiplied by.
-    rows, columns : slice
-        Its place in the off-diagonal block.
-    """
-
-    number: int
-    sign: float
+    number: int  # its place among the plan's blocks
+    sign: float  # 1 or -1: what the array's product is multiplied by
+    # rows, columns: its place in the off-diagonal block
     rows: slice
     columns: slice
 
 
 @dataclass(frozen=True)
 class OffDiagonal:
-    """An off-diagonal block by its tiles that are not zero.
+    """An off-diagonal block by its tiles that are not zero."""
 
-    Attributes
-    ----------
-    rows : int
-        Number of rows of the whole block.
-    tiles : tuple of Tile
-        Empty for a block that is zero.
-    """
-
-    rows: int
-    tiles: tuple[Tile, ...]
+    rows: int  # number of rows of the whole block
+    tiles: tuple[Tile, ...]  # empty for a block that is zero
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A matrix in four blocks.
+    """A matrix in four blocks."""
 
-    Attributes
-    ----------
-    order : (n,) array of int64
-        Row i of the stage is row ``order[i]`` of its matrix; columns are not exchanged.
-    leading, complement : Leaf or Stage
-        Those of M1 and S; one and the same where one serves for both.
-    upper, lower : OffDiagonal
-        M2, and M3 or L = M3 M1^-1.
-    factored : bool
-        Whether `lower` is L.
-    """
-
+    # (n,): row i of the stage is row ``order[i]`` of its matrix; columns are not exchanged
     order: NDArray[np.int64]
+    # leading, complement: those of M1 and S; one and the same where one serves for both
     leading: Node
     complement: Node
+    # upper, lower: M2, and M3 or L = M3 M1^-1
     upper: OffDiagonal
     lower: OffDiagonal
-    factored: bool = False
+    factored: bool = False  # whether `lower` is L
 
     @property
     def size(self) -> int:
@@ -232,28 +187,15 @@ Node: TypeAlias = Leaf | Stage
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """What to program, and the order in which it is used.
+    """What to program, and the order in which it is used."""
 
-    Attributes
-    ----------
-    root : Leaf or Stage
-        The whole matrix.
-    leaves : tuple of (m, m) arrays
-        Matrices to invert, one loop each, however often it is used.
-    blocks : tuple of (m, p) arrays
-        Matrices to multiply with, one array each.
-    names : tuple of str
-        Place of each leaf in the recursion, where it was first met: ``S.M1``, the leading block of the complement; ``A``
-        where the whole matrix is one leaf.
-    multiplications : int
-        In float64, of the plan: inverses, exchanges of rows and Schur complements.
-    """
-
-    root: Node
-    leaves: tuple[Floats, ...]
-    blocks: tuple[Floats, ...]
+    root: Node  # the whole matrix
+    leaves: tuple[Floats, ...]  # tuple of (m, m): matrices to invert, one loop each, however often it is used
+    blocks: tuple[Floats, ...]  # tuple of (m, p): matrices to multiply with, one array each
+    # Place of each leaf in the recursion, where it was first met: ``S.M1``, the leading block of the
+    # complement; ``A`` where the whole matrix is one leaf
     names: tuple[str, ...]
-    multiplications: int = 0
+    multiplications: int = 0  # in float64, of the plan: inverses, exchanges of rows and Schur complements
 
     @property
     def size(self) -> int:
@@ -274,28 +216,16 @@ class BlockPlan:
 class BlockInverse:
     """The operator r -> about M^-1 r of a plan.
 
-    Parameters
-    ----------
-    invert_leaf : callable
-        (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
-    multiply_block : callable
-        (k, v) -> about block k times v; v is (..., p), not all zero.
-    multiply_blocks : callable, optional
-        Lists of k and v -> list of products: all those of an off-diagonal block at once, instead of `multiply_block`.
-
-    Attributes
-    ----------
-    inversions, products : int
-        INV and MVM so far; a batch counts each of its vectors.
+    `invert_leaf`: (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero. `multiply_block`: (k,
+    v) -> about block k times v; v is (..., p), not all zero. `multiply_blocks`: lists of k and v -> list of products:
+    all those of an off-diagonal block at once, instead of `multiply_block`. `inversions`, `products`: INV and MVM so
+    far; a batch counts each of its vectors.
     """
 
     def __init__(
-        self,
-        plan: BlockPlan,
-        invert_leaf: Operation,
-        multiply_block: Operation,
+        self, plan: BlockPlan, invert_leaf: Operation, multiply_block: Operation,
         multiply_blocks: ManyProducts | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.plan = plan
         self._invert, self._multiply, self._multiply_all = invert_leaf, multiply_block, multiply_blocks
         self.inversions = self.products = 0

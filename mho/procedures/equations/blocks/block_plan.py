@@ -30,48 +30,28 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 def plan_blocks(
-    matrix: Floats,
-    leaf: int,
-    *,
-    schur: Schur | Sequence[Schur] = "exact",
-    pivot: bool | None = None,
-    tile: int | None = None,
-    factored: bool | None = False,
-) -> BlockPlan:
+    matrix: Floats, leaf: int, *, schur: Schur | Sequence[Schur] = "exact", pivot: bool | None = None,
+    tile: int | None = None, factored: bool | None = False,
+) -> BlockPlan:  # fmt: skip
     """Plan the inverse of a matrix by blocks.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        Real and regular.
-    leaf : int
-        N0, the largest matrix that a loop inverts.
-    schur : str or sequence of str
-        The complement of each stage, from the outermost inwards; the last holds for all further ones.
-        ``exact``: M4 - M3 M1^-1 M2, in float64. The others are for refinement to absorb, which it does when the eigenvalues
-        of I - S S'^-1 are below 1 for the S' used instead: ``diagonal``, M1^-1 by that of its diagonal; ``M4``, the second
-        term left out, which is enough for every symmetric positive definite matrix (0 < S <= M4); ``M1``, for a complex
-        matrix as [[Re, -Im], [Im, Re]]: S = Re + Im Re^-1 Im is taken as Re, so that one array serves all three inversions
-        of a stage (arXiv 2401.10042), which is enough for every Hermitian positive definite matrix (0 < S <= Re).
-    pivot : bool, optional
-        Whether stages with an exact complement exchange their rows; where not given, those that need it.
-    tile : int, optional
-        Largest number of rows and columns of a block to multiply with; N0 where not given.
-    factored : bool or None
-        Whether stages with an exact complement hold M3 M1^-1 instead of M3, and so invert M1 once (block LU) instead of
-        twice (BlockAMC). None: those in which it takes no more arrays. Of a sparse matrix M3 M1^-1 is denser than M3, and
-        of a Toeplitz one its tiles are not equal.
+    - `matrix` (n, n): real and regular.
+    - `leaf`: N0, the largest matrix that a loop inverts.
+    - `schur`: the complement of each stage, from the outermost inwards; the last holds for all further ones.
+      ``exact``: M4 - M3 M1^-1 M2, in float64. The others are for refinement to absorb, which it does when the
+      eigenvalues of I - S S'^-1 are below 1 for the S' used instead: ``diagonal``, M1^-1 by that of its diagonal;
+      ``M4``, the second term left out, which is enough for every symmetric positive definite matrix (0 < S <= M4);
+      ``M1``, for a complex matrix as [[Re, -Im], [Im, Re]]: S = Re + Im Re^-1 Im is taken as Re, so that one array
+      serves all three inversions of a stage (arXiv 2401.10042), which is enough for every Hermitian positive definite
+      matrix (0 < S <= Re).
+    - `pivot`: whether stages with an exact complement exchange their rows; where not given, those that need it.
+    - `tile`: largest number of rows and columns of a block to multiply with; N0 where not given.
+    - `factored`: whether stages with an exact complement hold M3 M1^-1 instead of M3, and so invert M1 once (block
+      LU) instead of twice (BlockAMC). None: those in which it takes no more arrays. Of a sparse matrix M3 M1^-1 is
+      denser than M3, and of a Toeplitz one its tiles are not equal.
 
-    Returns
-    -------
-    BlockPlan
-
-    Raises
-    ------
-    InputError
-        For a matrix that is not square, real and finite, or an option that is not known.
-    ConvergenceError
-        For a block that is singular in float64: its place, its size and its condition number.
+    Raises `InputError` for a matrix that is not square, real and finite, or an option that is not known;
+    `ConvergenceError` for a block that is singular in float64: its place, its size and its condition number.
     """
     choices = (schur,) if isinstance(schur, str) else tuple(schur)
     _check(matrix, leaf, leaf if tile is None else tile, choices)

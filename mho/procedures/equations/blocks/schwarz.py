@@ -75,58 +75,30 @@ Partition = Literal["graph", "contiguous"]
 
 @dataclass(frozen=True)
 class Subdomain:
-    """Unknowns that one loop solves for.
+    """Unknowns that one loop solves for."""
 
-    Attributes
-    ----------
-    number : int
-        Its place among the plan's leaves.
-    unknowns : (m,) array of int64
-        Rows and columns of its matrix, with its overlap.
-    own : (p,) array of int64
-        Places among them of those that are no other subdomain's own.
-    """
-
-    number: int
-    unknowns: Integers
-    own: Integers
+    number: int  # its place among the plan's leaves
+    unknowns: Integers  # (m,): rows and columns of its matrix, with its overlap
+    own: Integers  # (p,): places among them of those that are no other subdomain's own
 
 
 @dataclass(frozen=True)
 class CoarseLevel:
-    """One unknown a group of subdomains.
+    """One unknown a group of subdomains."""
 
-    Attributes
-    ----------
-    number : int
-        Its place among the plan's leaves.
-    size : int
-        Number of groups.
-    group : (n,) array of int64
-        The group of each unknown of the matrix.
-    """
-
-    number: int
-    size: int
-    group: Integers
+    number: int  # its place among the plan's leaves
+    size: int  # number of groups
+    group: Integers  # (n,): the group of each unknown of the matrix
 
 
 @dataclass(frozen=True)
 class SchwarzPlan:
-    """What to program, and where it is used.
+    """What to program, and where it is used."""
 
-    Attributes
-    ----------
-    size : int
-        Number of unknowns.
-    leaves : tuple of (m, m) arrays
-        Matrices to invert, one loop each; equal ones are one.
-    """
-
-    size: int
+    size: int  # number of unknowns
     subdomains: tuple[Subdomain, ...]
     coarse: CoarseLevel | None
-    leaves: tuple[Floats, ...]
+    leaves: tuple[Floats, ...]  # tuple of (m, m): matrices to invert, one loop each; equal ones are one
 
     @property
     def inversions(self) -> int:
@@ -144,29 +116,12 @@ def plan_schwarz(
 ) -> SchwarzPlan:
     """Cut a matrix into subdomains that fit on a loop.
 
-    Parameters
-    ----------
-    matrix : (n, n) array or sparse array
-        Real.
-    leaf : int
-        N0, the largest matrix that a loop inverts.
-    overlap : int
-        Layers of neighbours, in the graph of the matrix, that each subdomain takes from others; 0 is block Jacobi.
-    coarse : bool
-        Whether to add a coarse level; its unknowns are at most N0.
-    partition : {"graph", "contiguous"}
-        Compact parts of the graph, or stretches of unknowns in the order given.
-
-    Returns
-    -------
-    SchwarzPlan
-
-    Raises
-    ------
-    InputError
-        For a matrix that is not square, real and finite, or an overlap with which no subdomain fits on a loop.
-    ConvergenceError
-        For a subdomain whose matrix is singular in float64: its place, its size and its condition number.
+    `matrix` (n, n) or sparse: real. `leaf`: N0, the largest matrix that a loop inverts. `overlap`: layers of
+    neighbours, in the graph of the matrix, that each subdomain takes from others; 0 is block Jacobi. `coarse`:
+    whether to add a coarse level; its unknowns are at most N0. `partition`: compact parts of the graph, or stretches
+    of unknowns in the order given. Raises `InputError` for a matrix that is not square, real and finite, or an
+    overlap with which no subdomain fits on a loop; `ConvergenceError` for a subdomain whose matrix is singular in
+    float64: its place, its size and its condition number.
     """
     from scipy.sparse import csr_array  # loads slowly
 
@@ -253,31 +208,18 @@ class _Leaves:
 class Schwarz:
     """The operator r -> about A^-1 r of a plan.
 
-    Parameters
-    ----------
-    invert_leaf : callable
-        (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
-    multiply : callable, optional
-        x -> about A x, (..., n); needed with a coarse level, one product an application.
-    restricted : bool
-        Each subdomain sets its own unknowns only; otherwise overlaps are added, which keeps the operator symmetric.
-
-    Attributes
-    ----------
-    inversions, products : int
-        INV so far, a batch counting each of its vectors; MVM of blocks, which there are none of.
+    `invert_leaf`: (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero. `multiply`: x -> about
+    A x, (..., n); needed with a coarse level, one product an application. `restricted`: each subdomain sets its own
+    unknowns only; otherwise overlaps are added, which keeps the operator symmetric. `inversions`, `products`: INV so
+    far, a batch counting each of its vectors; MVM of blocks, which there are none of.
     """
 
     products = 0
 
     def __init__(
-        self,
-        plan: SchwarzPlan,
-        invert_leaf: Callable[[int, Floats], Floats],
-        multiply: Callable[[Floats], Floats] | None = None,
-        *,
-        restricted: bool = True,
-    ) -> None:
+        self, plan: SchwarzPlan, invert_leaf: Callable[[int, Floats], Floats],
+        multiply: Callable[[Floats], Floats] | None = None, *, restricted: bool = True,
+    ) -> None:  # fmt: skip
         if plan.coarse is not None and multiply is None:
             raise InputError("a coarse level needs the product with the matrix: pass `multiply`")
         self.plan = plan

@@ -79,29 +79,18 @@ BY_SINGULAR_VALUE, BY_INVERSE = "smallest singular value", "verified inverse"
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound, how it was proved, and the multiplications in float64 that this took.
+    """A bound, how it was proved, and the multiplications in float64 that this took."""
 
-    Attributes
-    ----------
-    value : float
-        Infinite, of a lower bound 0, where nothing is proved.
-    estimate : float
-        What is bounded, not proved.
-    """
-
-    value: float
+    value: float  # infinite, of a lower bound 0, where nothing is proved
     by: str
     multiplications: int
-    estimate: float
+    estimate: float  # what is bounded, not proved
 
 
 def inverse_norm(matrix: Floats) -> Bound:
     """Return an upper bound of ||A^-1||; infinite where A is singular, or too near to it for float64.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, finite.
+    `matrix` (n, n): A, finite.
     """
     singular = smallest_singular_value(matrix)
     if singular.value > 0.0:
@@ -268,8 +257,7 @@ EPSILON = 2.0 ** (1 - MANTISSA)
 NAMED = 10  # lines that depend on others which a message names
 SMALLEST_TERM = 2.0**-1000
 """Of a sum whose largest term is near 1: below it a double holds fewer bits, or none."""
-NO_POWER = -10_000
-"""Exponent of zero, below those of all doubles."""
+NO_POWER = -10_000  # exponent of zero, below those of all doubles
 WORTH = 16.0
 """Factor by which scaled rows must lower the condition number: for less the residual is measured as it is."""
 
@@ -277,14 +265,7 @@ WORTH = 16.0
 def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     """Return b - A x, each element rounded once; none that is not zero becomes zero.
 
-    Parameters
-    ----------
-    matrix : (m, n) array
-        A.
-    solution : (n,) array
-        x.
-    rhs : (m,) or (m, k) array
-        b, or terms whose sum it is.
+    `matrix` (m, n): A; `solution` (n,): x; `rhs` (m,) or (m, k): b, or terms whose sum it is.
     """
     # Mantissas and exponents apart, a power of two a row: no product leaves the range of a double.
     (a, of_a), (x, of_x) = np.frexp(matrix), np.frexp(solution)
@@ -350,32 +331,15 @@ def _halves(values: Floats) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Proved properties of a solution x of A x = b.
+    """Proved properties of a solution x of A x = b."""
 
-    Attributes
-    ----------
-    residual : float
-        ||b - A x||, with A as given and x as returned.
-    rhs_norm : float
-        ||b||.
-    inverse_norm : float
-        Upper bound of ||A^-1||; infinite where none is proved.
-    error_bound : float
-        Upper bound of ||x - x*|| / ||x*||; infinite where the residual gives none.
-    bits : float
-        -log2 of the bound: proved bits of the solution, 0 to 53.
-    by : str
-        How the bound was proved.
-    multiplications : int
-        In float64, of the proof: what is proved of the matrix, once, and what this solution takes.
-    """
-
-    residual: float
-    rhs_norm: float
-    inverse_norm: float
-    error_bound: float
-    bits: float
-    by: str = ""
+    residual: float  # ||b - A x||, with A as given and x as returned
+    rhs_norm: float  # ||b||
+    inverse_norm: float  # upper bound of ||A^-1||; infinite where none is proved
+    error_bound: float  # upper bound of ||x - x*|| / ||x*||; infinite where the residual gives none
+    bits: float  # -log2 of the bound: proved bits of the solution, 0 to 53
+    by: str = ""  # how the bound was proved
+    # In float64, of the proof: what is proved of the matrix, once, and what this solution takes
     multiplications: int = 0
 
     @property
@@ -392,25 +356,15 @@ class Certificate:
 class Certifier:
     """Certifies solutions of systems with one matrix.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A as given, real.
+    - `condition`: about the condition number of R A, rather more; infinite where that is singular in float64.
+    - `condition_as_given`: about the condition number of A.
+    - `inverse_norm`: upper bound of ||A^-1||; infinite where A is singular in float64.
+    - `row_factors` (n,): the diagonal of R; ones unless it lowers the condition number by far.
+    - `by`: how ||(R A)^-1|| was bounded.
+    - `once`, `each`: multiplications in float64 of what is proved of A, and of each residual that is certified, once
+      it is there.
 
-    Attributes
-    ----------
-    condition : float
-        About the condition number of R A, rather more; infinite where that is singular in float64.
-    condition_as_given : float
-        About the condition number of A.
-    inverse_norm : float
-        Upper bound of ||A^-1||; infinite where A is singular in float64.
-    row_factors : (n,) array
-        The diagonal of R; ones unless it lowers the condition number by far.
-    by : str
-        How ||(R A)^-1|| was bounded.
-    once, each : int
-        Multiplications in float64 of what is proved of A, and of each residual that is certified, once it is there.
+    `matrix` (n, n): A as given, real.
     """
 
     def __init__(self, matrix: Floats) -> None:
@@ -441,12 +395,8 @@ class Certifier:
     def require(self, bits: float, solutions: Floats | None = None) -> None:
         """Raise `InputError` when A is singular in float64, or a float64 solution cannot be proved to have `bits`.
 
-        Parameters
-        ----------
-        bits : float
-            0 for none: only a singular matrix is refused.
-        solutions : (n, k) array, optional
-            About the solutions that are meant; left out, all those that there may be.
+        `bits`: 0 for none: only a singular matrix is refused. `solutions` (n, k), optional: about the solutions that
+        are meant; left out, all those that there may be.
         """
         provable = self.provable_bits if solutions is None else self.provable_bits_of_all(solutions)
         regular = min(self.inverse_norm, self._scaled_inverse_norm) < math.inf
@@ -508,14 +458,9 @@ class Certifier:
     ) -> Certificate:
         """Return the certificate of a solution from the norms of its residual.
 
-        Parameters
-        ----------
-        solution : (n,) array
-            x.
-        residual, rhs_norm : float
-            ||b - A x|| and ||b||; an infinite residual, for one that is not known, proves nothing by itself.
-        measured : float, optional
-            ||R (b - A x)||, as `measure` returns it; left out, `residual` alone proves.
+        `solution` (n,): x. `residual`, `rhs_norm`: ||b - A x|| and ||b||; an infinite residual, for one that is not
+        known, proves nothing by itself. `measured`: ||R (b - A x)||, as `measure` returns it; left out, `residual`
+        alone proves.
         """
         rounding, length = 1.0 + len(solution) * EPSILON, norm(self.answer(solution))
         proofs = [(self.inverse_norm, residual), (self._scaled_inverse_norm, measured)]
@@ -555,15 +500,8 @@ BY_NOTHING = "residual only"
 class ResidualCertifier(Certifier):
     """Tells residuals, and bounds errors where n^2 operations find weights with which A is diagonally dominant.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A as given, real.
-
-    Attributes
-    ----------
-    inverse_norm, condition : float
-        Infinite where nothing is proved, which says nothing of A.
+    `matrix` (n, n): A as given, real. `inverse_norm`, `condition`: infinite where nothing is proved, which says
+    nothing of A.
     """
 
     def __init__(self, matrix: Floats) -> None:

@@ -103,24 +103,9 @@ class Enclosure:
 def enclose(matrix: ArrayLike, rhs: ArrayLike, solution: ArrayLike) -> Enclosure:
     """Enclose the exact solution of A x = b near a given x, with proof, in float64.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, real.
-    rhs : (n,) or (n, k) array
-        b, one right-hand side or k of them.
-    solution : same shape as `rhs`
-        x, however found and however accurate.
-
-    Returns
-    -------
-    Enclosure
-        Not certified where A is singular, or too near to a singular matrix for float64.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit, complex numbers, NaN or infinite values.
+    `matrix` (n, n): A, real; `rhs` (n,) or (n, k): b, one right-hand side or k of them; `solution`: x, however found
+    and however accurate. Not certified where A is singular, or too near to a singular matrix for float64. Raises
+    `InputError`: shapes that do not fit, complex numbers, NaN or infinite values.
     """
     a, b, x = checked(matrix, rhs, solution)
     exponents = power_scaling(a)
@@ -174,7 +159,8 @@ def _corrected(
     best: tuple[Floats, Floats] | None = None
     residual = exact_residual(inverse.matrix, solution, rhs)
     for _ in range(PASSES):
-        high, low = (_floored(part) for part in _exact_sum(high, low + inverse.inverse @ residual))
+        sums = _exact_sum(high, low + inverse.inverse @ residual)
+        high, low = (np.where(np.abs(part) < FLOOR, 0.0, part) for part in sums)
         parts = [solution, *(part for part in (high, low) if part.any())]
         residual = exact_residual(np.hstack([inverse.matrix] * len(parts)), np.concatenate(parts), rhs)
         rounding = ROUNDOFF * np.abs(residual) * UP + rhs_lost
@@ -188,10 +174,6 @@ def _corrected(
         if (radius <= NARROW * (np.abs(high) + ROUNDOFF * np.abs(solution))).all():
             return best
     return high, radius
-
-
-def _floored(values: Floats) -> Floats:
-    return np.where(np.abs(values) < FLOOR, 0.0, values)
 
 
 def _exponent(*scaled_by: tuple[Floats, Integers]) -> int | None:
@@ -306,26 +288,9 @@ def enclose_arb(
 ) -> Enclosure:
     """Enclose the exact solution of A x = b near a given x, with proof, in arbitrary precision.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, real.
-    rhs : (n,) or (n, k) array
-        b, one right-hand side or k of them.
-    solution : same shape as `rhs`
-        x.
-    most_precision : int
-        Bits at which to give up.
-
-    Returns
-    -------
-    Enclosure
-        Its contraction is infinite, since none is computed.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit, complex numbers, NaN or infinite values; python-flint is not installed.
+    `matrix` (n, n): A, real; `rhs` (n,) or (n, k): b, one right-hand side or k of them; `solution`: x;
+    `most_precision`: bits at which to give up. The result's contraction is infinite, since none is computed. Raises
+    `InputError`: shapes that do not fit, complex numbers, NaN or infinite values; python-flint is not installed.
     """
     a, b, x = checked(matrix, rhs, solution)
     if not arbitrary_precision_installed():

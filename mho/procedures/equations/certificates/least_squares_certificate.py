@@ -37,16 +37,8 @@ RANGE = (1e-100, 1e100)  # of the largest singular value, so that squares of all
 def exact_gradient(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     """Return A^T (b - A x), each element rounded once.
 
-    The residual b - A x is a sum of as many doubles as hold it exactly.
-
-    Parameters
-    ----------
-    matrix : (m, n) array
-        A.
-    solution : (n,) array
-        x.
-    rhs : (m,) array
-        b.
+    The residual b - A x is a sum of as many doubles as hold it exactly. `matrix` (m, n): A; `solution` (n,): x; `rhs`
+    (m,): b.
     """
     parts: list[Floats] = []
     for _ in range(MOST_PARTS):
@@ -71,11 +63,8 @@ def singular_value_multiplications(rows: int, columns: int) -> int:
 def full_rank(matrix: Floats) -> tuple[float, float]:
     """Return the largest singular value of A (m, n), and a lower bound of the smallest.
 
-    Raises
-    ------
-    InputError
-        For columns that depend on others, to rounding; they are named. For columns of sizes too far apart, and for a scale
-        whose squares leave float64's range.
+    Raises `InputError` for columns that depend on others, to rounding; they are named. For columns of sizes too far
+    apart, and for a scale whose squares leave float64's range.
     """
     values = np.linalg.svd(matrix, compute_uv=False)
     largest = float(values[0])
@@ -109,10 +98,7 @@ def _regular(matrix: Floats) -> bool:
 class NormalCertifier(Certifier):
     """Certifies least-squares solutions by A^T (b - A x), the residual of the normal equations.
 
-    Parameters
-    ----------
-    matrix : (m, n) array
-        A as given, real, of full column rank; `InputError` as `full_rank` otherwise.
+    `matrix` (m, n): A as given, real, of full column rank; `InputError` as `full_rank` otherwise.
     """
 
     def __init__(self, matrix: Floats) -> None:
@@ -138,19 +124,8 @@ class AugmentedCertifier(Certifier):
     """Certifies least-squares solutions, with their residuals beside them, by the augmented system.
 
     Its solutions are (y, x); what is bounded is the error of x. The scale a is that of the smallest condition number,
-    s / sqrt(2) (Bjorck, BIT 7, 1 (1967)), as a power of two.
-
-    Parameters
-    ----------
-    matrix : (m, n) array
-        A as given, real, of full column rank; `InputError` as `full_rank` otherwise.
-
-    Attributes
-    ----------
-    scale : float
-        a.
-    augmented : (m + n, m + n) array
-        [[a I, A], [A^T, 0]].
+    s / sqrt(2) (Bjorck, BIT 7, 1 (1967)), as a power of two. `matrix` (m, n): A as given, real, of full column rank;
+    `InputError` as `full_rank` otherwise. `scale`: a; `augmented` (m + n, m + n): [[a I, A], [A^T, 0]].
     """
 
     def __init__(self, matrix: Floats) -> None:

@@ -31,15 +31,8 @@ from mho.array_types import Floats, Integers
 def power_scaling(matrix: Floats) -> tuple[Integers, Integers] | None:
     """Return the exponents u of the rows and v of the columns, (n,) each.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        Finite.
-
-    Returns
-    -------
-    tuple or None
-        None where every permutation meets a zero: such a matrix is singular, whatever its other entries are.
+    `matrix` (n, n): finite. None where every permutation meets a zero: such a matrix is singular, whatever its other
+    entries are.
     """
     from scipy.optimize import linear_sum_assignment  # loads slowly
 
@@ -65,14 +58,8 @@ def power_scaling(matrix: Floats) -> tuple[Integers, Integers] | None:
 def scaled(values: Floats, exponents: Integers, floor: float) -> tuple[Floats, Floats]:
     """Return values times 2^exponents, and a bound of what is lost by setting those below `floor` to zero.
 
-    Parameters
-    ----------
-    values : array
-        Finite.
-    exponents : array
-        Such that nothing overflows.
-    floor : float
-        Large enough for the rest to be exact: above the smallest normal double.
+    `values`: finite; `exponents`: such that nothing overflows; `floor`: large enough for the rest to be exact: above
+    the smallest normal double.
     """
     product = np.ldexp(values, exponents)
     small = (np.abs(product) < floor) & (values != 0.0)
@@ -102,28 +89,11 @@ def bounded_product(matrix: Floats, vector: Floats) -> Floats:
 class VerifiedInverse:
     """Approximate inverse with the proof that it is one.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A, entries below 1 in magnitude, in each row and column one not below 1/2.
-    unknown : (n, n) array
-        Bound of what the true matrix differs from `matrix`.
-    bounded : callable
-        R, A -> upper bound of \\|I - R A\\|: `defect`, or `rough_defect`, which is cheaper.
-
-    Attributes
-    ----------
-    matrix, unknown : (n, n) array
-        As given.
-    inverse, magnitude : (n, n) array
-        R and \\|R\\|; of no use where `contraction` is infinite.
-    bound : (n, n) array
-        G.
-    weights : (n,) array
-        v.
-    contraction : float
-        q, an upper bound of the weighted norm of I - R A; infinite where no inverse was found. Below 1 proves that A is
-        regular.
+    `matrix` (n, n): A, entries below 1 in magnitude, in each row and column one not below 1/2; `unknown` (n, n):
+    bound of what the true matrix differs from `matrix`; `bounded`: R, A -> upper bound of \\|I - R A\\|: `defect`, or
+    `rough_defect`, which is cheaper. `inverse`, `magnitude` (n, n): R and \\|R\\|; of no use where `contraction` is
+    infinite. `bound` (n, n): G. `weights` (n,): v. `contraction`: q, an upper bound of the weighted norm of I - R A;
+    infinite where no inverse was found. Below 1 proves that A is regular.
     """
 
     def __init__(
@@ -157,12 +127,8 @@ class VerifiedInverse:
     def largest(self, residual: Floats, rounding: Floats) -> Floats:
         """Return an upper bound of \\|d\\|, (n,), for A d = r; needs a contraction below 1.
 
-        From \\|d\\| <= \\|R r\\| + G \\|d\\| by the weights, then by itself again and again.
-
-        Parameters
-        ----------
-        residual, rounding : (n,) array
-            r within \\|r - residual\\| <= rounding.
+        From \\|d\\| <= \\|R r\\| + G \\|d\\| by the weights, then by itself again and again. `residual`, `rounding`
+        (n,): r within \\|r - residual\\| <= rounding.
         """
         if not rounding.any() and not residual.any():
             return np.zeros_like(residual)

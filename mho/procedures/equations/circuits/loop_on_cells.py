@@ -41,17 +41,13 @@ from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import Stream
 from mho.runs import Column, Table
 
-Pair = tuple[Floats, Floats]
-"""Conductances of the positive and of the negative cells, (m, n) each, S."""
+Pair = tuple[Floats, Floats]  # conductances of the positive and of the negative cells, (m, n) each, S
 
 
 def represented(slices: Sequence[Pair], ratio: float) -> Floats:
     """Return the sum of slices, the first with weight 1, in S.
 
-    Raises
-    ------
-    InputError
-        Without slices, or for a ratio that is not above 1.
+    Raises `InputError` without slices, or for a ratio that is not above 1.
     """
     if not slices or not ratio > 1.0:
         raise InputError(f"{len(slices)} slices of ratio {ratio:g}; give at least one, and a ratio above 1")
@@ -62,21 +58,10 @@ def represented(slices: Sequence[Pair], ratio: float) -> Floats:
 def next_targets(matrix: Floats, achieved: Sequence[Pair], ratio: float, top: float) -> Pair:
     """Return the targets of the next slice: the residue of the slices as `achieved`, split by sign.
 
-    Parameters
-    ----------
-    matrix : (m, n) array
-        A, scaled so that its largest entry is at most `top`, S.
-    achieved : sequence of Pair
-        The slices so far, as read; none for the first slice.
-    ratio : float
-        From the weight of a slice to that of the next.
-    top : float
-        Largest target, S. A residue beyond ends there, and is left to the slice after.
-
-    Raises
-    ------
-    InputError
-        For a ratio that is not above 1, a top that is not above 0, or an entry beyond it or not finite.
+    `matrix` (m, n): A, scaled so that its largest entry is at most `top`, S. `achieved`: the slices so far, as read;
+    none for the first slice. `ratio`: from the weight of a slice to that of the next. `top`: largest target, S. A
+    residue beyond ends there, and is left to the slice after. Raises `InputError` for a ratio that is not above 1, a
+    top that is not above 0, or an entry beyond it or not finite.
     """
     if not (ratio > 1.0 and 0.0 < top < np.inf):
         raise InputError(
@@ -98,25 +83,17 @@ def largest_ratio(levels: Levels) -> float:
     return float(2.0 ** np.floor(np.log2(levels.nominal[-1] / half_width)))
 
 
-Achieved = Callable[[Block], Floats]
-"""Conductances of a block's cells between its wires, S."""
+Achieved = Callable[[Block], Floats]  # conductances of a block's cells between its wires, S
 
 
 @dataclass(frozen=True)
 class SecondSlice:
-    """Cells on the lines of the loop.
+    """Cells on the lines of the loop."""
 
-    Attributes
-    ----------
-    positive, negative : Block
-        On the arrays that get the outputs and their inverses; without targets before `aim`.
-    ratio : float
-        By which the board divides the outputs.
-    """
-
+    # positive, negative: on the arrays that get the outputs and their inverses; without targets before `aim`
     positive: Block
     negative: Block
-    ratio: float
+    ratio: float  # by which the board divides the outputs
 
     @classmethod
     def on(cls, chip: ChipMap, placed: Placement, ratio: float) -> Self:
@@ -148,13 +125,8 @@ class SecondSlice:
     def residue(self, wanted: Sequence[Floats], held: Sequence[Floats], top: float) -> tuple[Floats, Floats]:
         """Return what the first slice leaves for both blocks, (k, k) each, S, before it is rounded.
 
-        Parameters
-        ----------
-        wanted, held : sequences of (k, k) arrays
-            What its cells were to hold, and do between the wires, S: on its first array, and on its second one where there
-            is one.
-        top : float
-            Largest target, S.
+        `wanted`, `held`, sequences of (k, k): what its cells were to hold, and do between the wires, S: on its first
+        array, and on its second one where there is one; `top`: largest target, S.
         """
         none = np.zeros(wanted[0].shape)
         (plus, minus), (above, below) = (([*some, none])[:2] for some in (wanted, held))
@@ -172,10 +144,7 @@ class SecondSlice:
 def check_second_slice(chip: ChipMap, ratio: float) -> None:
     """Refuse a second slice where the chip or the board cannot hold it.
 
-    Raises
-    ------
-    ChipMapError
-        Saying what is missing.
+    Raises `ChipMapError`: saying what is missing.
     """
     if not chip.second_slice:
         count = len(chip.arrays_for("invert"))
@@ -200,18 +169,8 @@ def check_second_slice(chip: ChipMap, ratio: float) -> None:
 def with_all_lines(conductances: ArrayLike, placed: Placement, wire_resistance: float) -> Floats:
     """Return the conductances of a block between its row ends and column ends, S.
 
-    Parameters
-    ----------
-    conductances : (rows, columns) array
-        As read, one cell at a time, S.
-    placed : Placement
-        The physical lines.
-    wire_resistance : float
-        Between neighbouring cells, ohm.
-
-    Returns
-    -------
-    (rows, columns) array, S
+    `conductances` (rows, columns): as read, one cell at a time, S; `placed`: the physical lines; `wire_resistance`:
+    between neighbouring cells, ohm. Returns (rows, columns), S.
     """
     g = np.asarray(conductances, np.float64)
     shared = wire_resistance * (_shared(placed.rows) @ g + g @ _shared(placed.columns))
@@ -227,24 +186,12 @@ def _shared(lines: NDArray[np.int64]) -> Floats:
 
 @dataclass(frozen=True)
 class AchievedLoop:
-    """A loop as its cells came out, between the array's wires.
+    """A loop as its cells came out, between the array's wires."""
 
-    Attributes
-    ----------
-    matrix : (n, n) array
-        A0, whose inverse it computes, in the units of the matrix.
-    network : (k, k) array
-        G, signed, S: current into each amplifier per volt of each output.
-    load : (k,) array
-        The diagonal of D, all conductances on a row, S.
-    eigenvalues : (k,) array
-        Of D^-1 G.
-    """
-
-    matrix: Floats
-    network: Floats
-    load: Floats
-    eigenvalues: NDArray[Any]
+    matrix: Floats  # (n, n): A0, whose inverse it computes, in the units of the matrix
+    network: Floats  # (k, k): G, signed, S: current into each amplifier per volt of each output
+    load: Floats  # (k,): the diagonal of D, all conductances on a row, S
+    eigenvalues: NDArray[Any]  # (k,): of D^-1 G
 
     @property
     def slowest(self) -> complex:
@@ -290,13 +237,9 @@ class LoopOnCells:
 
     @classmethod
     def on(
-        cls,
-        chip: ChipMap,
-        placed: Placement,
-        encoding: InverseEncoding,
-        levels: Levels,
+        cls, chip: ChipMap, placed: Placement, encoding: InverseEncoding, levels: Levels,
         slice_ratio: float | None = None,
-    ) -> Self:
+    ) -> Self:  # fmt: skip
         """Put an encoding on lines of the inverting arrays, with a second slice where a ratio is given.
 
         Raises
@@ -461,13 +404,10 @@ def record_loop(bench: Bench, stream: Stream, cells: LoopOnCells, number: int) -
         one.name: np.nan if known is None else getattr(known.amplifier, one.name) for one in AMPLIFIER
     }
     every = {
-        "time": bench.now(),
-        "number": number,
-        "input": bench.input_conductance,
-        "bias": encoding.bias_conductance(cells.step),
-        **amplifier,
+        "time": bench.now(), "number": number, "input": bench.input_conductance,
+        "bias": encoding.bias_conductance(cells.step), **amplifier,
         "clamp": np.nan if known is None else CLAMP,
-    }
+    }  # fmt: skip
     stream.record_block(
         "loop",
         {
@@ -504,20 +444,9 @@ def largest_linear(outputs: Floats) -> int | None:
 class AnalogueInverse:
     """The programmed inverting loop as a function r -> about A^-1 r.
 
-    Parameters
-    ----------
-    cells : LoopOnCells
-        The programmed loop.
-    full_scale : float
-        Largest input voltage, V.
-
-    Attributes
-    ----------
-    last : tuple of (n,) arrays
-        Input and output of the last inversion, V.
-    clamped : int
-        Number of inversions in which the largest input drove an output out of its linear range, so that a smaller one
-        was used.
+    `cells`: the programmed loop; `full_scale`: largest input voltage, V. `last`, tuple of (n,): input and output of
+    the last inversion, V; `clamped`: number of inversions in which the largest input drove an output out of its
+    linear range, so that a smaller one was used.
     """
 
     def __init__(self, bench: Bench, cells: LoopOnCells, full_scale: float) -> None:

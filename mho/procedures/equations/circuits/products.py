@@ -33,30 +33,19 @@ BLOCK_REPEATS = 4  # shots of each line alone in the calibration: half of those 
 BLOCK_SUBTRACTED = 0.07
 """Digits, known error of a cell from which on it is subtracted: with an offset for the sign few cells hold 0."""
 
-JUMP = 0.07
-"""Digits that are left for a cell that jumps after its calibration, as those with telegraph noise do."""
+JUMP = 0.07  # digits left for a cell that jumps after its calibration, as with telegraph noise
 
 
 @dataclass(frozen=True)
 class _Calibrated:
-    """The tiles of one product with their factors, all their columns beside each other.
+    """The tiles of one product with their factors, all their columns beside each other."""
 
-    Attributes
-    ----------
-    drives : list of (lines,) arrays
-        Of each tile.
-    gains : (columns,) array
-    known, digits : (lines, columns) arrays
-        Errors that are subtracted, and what is programmed.
-    groups : list of index arrays
-        Lines that may be active at once.
-    """
-
-    drives: list[Floats]
-    gains: Floats
+    drives: list[Floats]  # list of (lines,): of each tile
+    gains: Floats  # (columns,)
+    # known, digits: (lines, columns): errors that are subtracted, and what is programmed
     known: Floats
     digits: Floats
-    groups: list[Integers]
+    groups: list[Integers]  # lines that may be active at once
 
     @classmethod
     def of(cls, product: ProductOnChip, trims: Sequence[Trim]) -> _Calibrated:
@@ -81,20 +70,9 @@ class _Calibrated:
 class IntegerProducts:
     """The programmed tiles of many blocks as functions v -> M v, v rounded to some bits.
 
-    Parameters
-    ----------
-    bits : int
-        Of the vectors.
-
-    Attributes
-    ----------
-    shots : int
-        Input patterns so far.
-    outputs, wrong : int
-        Integers so far, and those of them that differ from the digits' exact sum: a digital product, an oracle of simulated
-        runs. No decision hangs on it.
-    corrections : int
-        Multiplications of the digital corrections, as those of `SlicedProduct`.
+    `bits`: of the vectors. `shots`: input patterns so far. `outputs`, `wrong`: integers so far, and those of them
+    that differ from the digits' exact sum: a digital product, an oracle of simulated runs. No decision hangs on it.
+    `corrections`: multiplications of the digital corrections, as those of `SlicedProduct`.
     """
 
     def __init__(self, on_chip: TilesOnChip, bits: int) -> None:
@@ -157,43 +135,23 @@ TRIES = 2  # shots of a single line before its disagreement counts as lasting
 
 @dataclass
 class CheckedShots:
-    """Integers of shots on one tile, and what their checksums showed.
+    """Integers of shots on one tile, and what their checksums showed."""
 
-    Attributes
-    ----------
-    integers : (shots, columns) array
-        Of the data columns.
-    read : (shots, columns) array
-        As read first.
-    measured : (shots, columns) array
-        Before rounding, in digits.
-    alarmed : (shots,) array of bool
-        Disagreed with their checksum when read first, and with their line sums: data columns were wrong.
-    unresolved : (shots,) array of bool
-        Disagreed to the end, for a line that disagrees alone: its digits were taken instead of its integers.
-    lasting, shift : (k,) and (k, columns + checks) arrays
-        These lines, and by how much they differ from their digits.
-    corrected : int
-        Integers that were located and corrected, in shots or repeated ones.
-    checks_wrong : int
-        Shots, repeated ones too, that disagreed with their checksum but not with their line sums.
-    repeated : int
-        Further shots that were played.
-    compared : int
-        Shots, repeated ones too, that were compared with their line sums.
-    """
-
-    integers: Integers
-    read: Integers
-    measured: Floats
+    integers: Integers  # (shots, columns): of the data columns
+    read: Integers  # (shots, columns): as read first
+    measured: Floats  # (shots, columns): before rounding, in digits
+    # (shots,): disagreed when read first with their checksum and line sums: data columns were wrong
     alarmed: Booleans
+    # (shots,): disagreed to the end, for a line that disagrees alone: its digits replaced its integers
     unresolved: Booleans
+    # lasting, shift: (k,) and (k, columns + checks): these lines, and how much they differ from their digits
     lasting: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
     shift: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    corrected: int = 0
+    corrected: int = 0  # integers that were located and corrected, in shots or repeated ones
+    # Shots, repeated ones too, that disagreed with their checksum but not with their line sums
     checks_wrong: int = 0
-    repeated: int = 0
-    compared: int = 0
+    repeated: int = 0  # further shots that were played
+    compared: int = 0  # shots, repeated ones too, that were compared with their line sums
 
     @property
     def alarm_share(self) -> float:
@@ -203,15 +161,11 @@ class CheckedShots:
     def followed_by(self, again: CheckedShots) -> CheckedShots:
         """Return what the same shots, all repeated, gave `again`, with what they were read as first."""
         return replace(
-            again,
-            read=self.read,
-            measured=self.measured,
-            alarmed=self.alarmed,
-            corrected=self.corrected + again.corrected,
-            checks_wrong=self.checks_wrong + again.checks_wrong,
+            again, read=self.read, measured=self.measured, alarmed=self.alarmed,
+            corrected=self.corrected + again.corrected, checks_wrong=self.checks_wrong + again.checks_wrong,
             repeated=self.repeated + again.repeated + len(self.alarmed),
             compared=self.compared + again.compared,
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -240,30 +194,18 @@ def check_shots(tile: CheckedTile, shots: Integers, play: Callable[[Integers], F
     cells have moved.
 
     A shot with an integer that was nearly rounded to the next one is compared as well: of several wrong integers one
-    mostly is, and a few patterns of these agree with a checksum of so few bits.
-
-    Parameters
-    ----------
-    tile : CheckedTile
-        As programmed.
-    shots : (shots, lines) array of 0 and 1
-    play : callable
-        Returns the columns' sums (shots, columns + checks) in digits, before rounding.
+    mostly is, and a few patterns of these agree with a checksum of so few bits. `tile`: as programmed; `shots`
+    (shots, lines) array of 0 and 1; `play`: returns the columns' sums (shots, columns + checks) in digits, before
+    rounding.
     """
     measured = play(shots)
     first = _read(tile, shots, measured)
     data = measured[:, : tile.code.columns]
     checked = CheckedShots(
-        first.integers,
-        np.rint(data).astype(np.int64),
-        data,
-        ~first.agreed,
-        np.zeros(len(shots), dtype=bool),
-        shift=np.zeros((0, tile.width)),
-        corrected=int(first.corrected.sum()),
-        checks_wrong=first.checks_wrong,
-        compared=first.compared,
-    )
+        first.integers, np.rint(data).astype(np.int64), data, ~first.agreed,
+        np.zeros(len(shots), dtype=bool), shift=np.zeros((0, tile.width)),
+        corrected=int(first.corrected.sum()), checks_wrong=first.checks_wrong, compared=first.compared,
+    )  # fmt: skip
     owners = np.flatnonzero(~first.settled)
     parts, tries = shots[owners], np.zeros(len(owners), np.int64)
     checked.integers[owners] = 0
@@ -274,13 +216,9 @@ def check_shots(tile: CheckedTile, shots: Integers, play: Callable[[Integers], F
 
 
 def _play_again(
-    tile: CheckedTile,
-    checked: CheckedShots,
-    parts: Integers,
-    owners: Integers,
-    tries: Integers,
+    tile: CheckedTile, checked: CheckedShots, parts: Integers, owners: Integers, tries: Integers,
     play: Callable[[Integers], Floats],
-) -> tuple[Integers, Integers, Integers]:
+) -> tuple[Integers, Integers, Integers]:  # fmt: skip
     """Play parts of shots and add what is settled to their owners; return what is not."""
     # Of many bits the same lines are left over.
     distinct, which = np.unique(parts, axis=0, return_inverse=True)
@@ -339,71 +277,45 @@ EACH = 4  # shots per line in each
 REPEATS = ROUNDS * EACH  # from which the noise is estimated
 SUBTRACTED = 0.1  # digits, known error of a cell from which it is subtracted
 RESTLESS = 0.05  # digits, noise from which a cell of a checked tile does not limit the lines active at once
-DRIFTED = (
-    0.25  # share of a tile's shots that disagree from which so many integers are wrong that some go unseen
-)
+DRIFTED = 0.25  # disagreeing share of a tile's shots from which too many integers are wrong to see them all
 MOVED = 0.25  # digits, change from which a cell of a line that disagrees counts as moved
 
 
 class SlicedProduct:
     """The programmed multiplying tiles as a function dx -> A dx.
 
-    Parameters
-    ----------
-    tiles : sequence of Block
-        The encoding's columns in order, cut into tiles.
-    step : float
-        Nominal conductance of one digit, S.
-    read_voltage : float
-        Voltage of a 1, V.
-    checked : sequence of CheckedTile, optional
-        The tiles' digits with check columns: every shot is then checked, and repeated where it is wrong.
-    subtracted : float
-        Error of a cell, in digits, from which it is subtracted digitally once it is known.
+    - `outputs`, `wrong`: number of integers so far, and of those that differ from the digits' exact sum as they were
+      used.
+    - `wrong_read`, `wrong_found`, `false_alarms`: integers that differ from it as they were read first; of these, in
+      shots that the checksum has shown; shots that it has shown although all their integers were right. The exact sum
+      is a digital product, an oracle of simulated runs: no decision hangs on it.
+    - `shots`: input patterns of the products.
+    - `checked_shots`, `found`, `repeated`: shots on tiles with a checksum; of these, shots that it has shown to be
+      wrong; further shots played for that.
+    - `corrected`, `checks_wrong`: integers that were located and corrected; shots that disagreed for check columns
+      alone, and raised no alarm.
+    - `compared`: shots, repeated ones too, that were compared with their line sums.
+    - `subtracted`, `alone`: integers of shots with an active cell whose known error was subtracted digitally;
+      integers that the array alone, with nothing subtracted, gave as the digits' exact sum, when they were read
+      first: an oracle's number as well.
+    - `corrections`: multiplications of the digital corrections: one a reading for its gain, one for each known error
+      of an active line.
+    - `unresolved`: shots that disagreed down to a line alone, whose digits were taken instead.
+    - `recalibrated`: tiles calibrated again.
+    - `groups`: lines that are active at once.
+    - `sample` (2, k): even sample of the outputs of the last product: the digits' exact sums, and the measured values
+      before rounding, in digits.
 
-    Attributes
-    ----------
-    outputs, wrong : int
-        Number of integers so far, and of those that differ from the digits' exact sum as they were used.
-    wrong_read, wrong_found, false_alarms : int
-        Integers that differ from it as they were read first; of these, in shots that the checksum has shown; shots that it
-        has shown although all their integers were right. The exact sum is a digital product, an oracle of simulated
-        runs: no decision hangs on it.
-    shots : int
-        Input patterns of the products.
-    checked_shots, found, repeated : int
-        Shots on tiles with a checksum; of these, shots that it has shown to be wrong; further shots played for that.
-    corrected, checks_wrong : int
-        Integers that were located and corrected; shots that disagreed for check columns alone, and raised no alarm.
-    compared : int
-        Shots, repeated ones too, that were compared with their line sums.
-    subtracted, alone : int
-        Integers of shots with an active cell whose known error was subtracted digitally; integers that the array alone,
-        with nothing subtracted, gave as the digits' exact sum, when they were read first: an oracle's number as well.
-    corrections : int
-        Multiplications of the digital corrections: one a reading for its gain, one for each known error of an active line.
-    unresolved : int
-        Shots that disagreed down to a line alone, whose digits were taken instead.
-    recalibrated : int
-        Tiles calibrated again.
-    groups : list of arrays
-        Lines that are active at once.
-    sample : (2, k) array
-        Even sample of the outputs of the last product: the digits' exact sums, and the measured values before
-        rounding, in digits.
+    `tiles`: the encoding's columns in order, cut into tiles; `step`: nominal conductance of one digit, S;
+    `read_voltage`: voltage of a 1, V; `checked`: the tiles' digits with check columns: every shot is then checked,
+    and repeated where it is wrong; `subtracted`: error of a cell, in digits, from which it is subtracted digitally
+    once it is known.
     """
 
     def __init__(
-        self,
-        bench: Bench,
-        encoding: MultiplyEncoding,
-        tiles: Sequence[Block],
-        step: float,
-        read_voltage: float,
-        *,
-        checked: Sequence[CheckedTile] = (),
-        subtracted: float = SUBTRACTED,
-    ) -> None:
+        self, bench: Bench, encoding: MultiplyEncoding, tiles: Sequence[Block], step: float,
+        read_voltage: float, *, checked: Sequence[CheckedTile] = (), subtracted: float = SUBTRACTED,
+    ) -> None:  # fmt: skip
         if checked and [tile.digits.shape for tile in tiles] != [tile.digits.shape for tile in checked]:
             raise InputError(
                 f"{len(checked)} tiles with check columns were given for {len(tiles)} programmed ones, or of other sizes; "
@@ -446,16 +358,8 @@ class SlicedProduct:
     def columns(self, vectors: Integers, bits: int, scales: Floats) -> Floats:
         """Multiply with many vectors at once.
 
-        Parameters
-        ----------
-        vectors : (k, lines) array
-            Integers of magnitudes below 2^bits; a vector may be all zeros.
-        scales : (k,) array
-            What 2^bits stands for in each.
-
-        Returns
-        -------
-        (k, outputs) array
+        `vectors` (k, lines): integers of magnitudes below 2^bits; a vector may be all zeros. `scales` (k,): what
+        2^bits stands for in each. Returns (k, outputs).
         """
         from scipy.sparse import csr_array  # loads slowly
 

@@ -18,19 +18,9 @@ from mho.procedures.cells.programming.record import Block
 def bit_serial(vector: FixedPoint, groups: Sequence[Integers]) -> tuple[Integers, Floats]:
     """Return the patterns that present a vector bit by bit, its signs apart, one group of lines at a time (Zuo 2025).
 
-    Parameters
-    ----------
-    vector : FixedPoint
-        (lines,) integers.
-    groups : sequence of (k,) index arrays
-        Lines that may be active at once; every line is in one group.
-
-    Returns
-    -------
-    patterns : (shots, lines) array of 0 and 1
-        Without those in which no line is active.
-    weights : (shots,) array
-        ``weights @ patterns`` are the integers.
+    `vector`: (lines,) integers. `groups`, sequence of (k,): lines that may be active at once; every line is in one
+    group. Returns `patterns` (shots, lines) array of 0 and 1: without those in which no line is active; `weights`
+    (shots,): ``weights @ patterns`` are the integers.
     """
     return bit_serial_columns(vector.integers[None], vector.bits, groups)[1:]
 
@@ -95,24 +85,15 @@ USUAL = 4  # repeats that the noise of a tile's cells together counts as, beside
 
 @dataclass(frozen=True)
 class Trim:
-    """Calibration of one tile.
+    """Calibration of one tile."""
 
-    Attributes
-    ----------
-    drive : (rows,) array
-        Factor on each line's voltage that compensates its wire resistance.
-    gain : (columns,) array
-        Digits per ampere and volt of each column: wires, cells and amplifier together.
-    errors, noise : (rows, columns) arrays
-        Remaining error per cell, in digits: systematic, and standard deviation from shot to shot.
-    reading : float
-        Standard deviation of what is read with no line active, in digits: part of all noise, but of a shot only once.
-    """
-
-    drive: Floats
-    gain: Floats
+    drive: Floats  # (rows,): factor on each line's voltage that compensates its wire resistance
+    gain: Floats  # (columns,): digits per ampere and volt of each column: wires, cells and amplifier together
+    # errors, noise: (rows, columns): remaining error per cell, in digits: systematic, and standard deviation
+    # from shot to shot
     errors: Floats
     noise: Floats
+    # Standard deviation of what is read with no line active, digits: part of all noise, once a shot
     reading: float = 0.0
 
     def known(self, above: float) -> Floats:
@@ -140,19 +121,11 @@ def fit_trim(response: Floats, digits: Integers, step: float, reading: float = 0
 def fit_trims(response: Floats, digits: Integers, step: float, reading: Floats) -> list[Trim]:
     """Fit line drives and column gains of tiles of one shape to one-hot responses.
 
-    Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per
-    column (each line's current through its own wire), which a trim removes. Cells that hold another digit, as stuck
-    ones do, are left out: medians find them, and the fit is of the others.
-
-    Parameters
-    ----------
-    response : (tiles, repeats, rows, columns) array
-        Conductance measured in each shot, S.
-    digits : (tiles, rows, columns) array
-    step : float
-        Nominal conductance of one digit, S.
-    reading : (tiles,) array
-        Standard deviation of a shot with no line active, S.
+    Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per column
+    (each line's current through its own wire), which a trim removes. Cells that hold another digit, as stuck ones do,
+    are left out: medians find them, and the fit is of the others. `response` (tiles, repeats, rows, columns):
+    conductance measured in each shot, S; `digits` (tiles, rows, columns); `step`: nominal conductance of one digit,
+    S; `reading` (tiles,): standard deviation of a shot with no line active, S.
     """
     seen = response.mean(axis=1) / step
     weight = digits.astype(float)
@@ -203,23 +176,11 @@ class ConnectsMultiply(Protocol):
 class ProgrammedTile:
     """A tile of the multiplying array, of which all columns are measured at once.
 
-    Parameters
-    ----------
-    bench : Bench, or what multiplies as one
-    block : Block
-        Where its digits are.
-    step : float
-        Nominal conductance of one digit, S.
-    read_voltage : float
-        Voltage of an active line, V.
-
-    Attributes
-    ----------
-    trim : Trim
-        Once it was fitted.
+    `block`: where its digits are; `step`: nominal conductance of one digit, S; `read_voltage`: voltage of an active
+    line, V.
     """
 
-    trim: Trim
+    trim: Trim  # once it was fitted
 
     def __init__(self, bench: ConnectsMultiply, block: Block, step: float, read_voltage: float) -> None:
         self._bench, self.block = bench, block
@@ -299,12 +260,7 @@ class ProductOnChip:
 class TilesOnChip:
     """The tiles of `products` on a bench.
 
-    Parameters
-    ----------
-    step : float
-        Nominal conductance of one digit, S.
-    voltage : float
-        Full scale of the lines, V.
+    `step`: nominal conductance of one digit, S; `voltage`: full scale of the lines, V.
     """
 
     def __init__(self, bench: Bench, products: Sequence[ProductOnChip], step: float, voltage: float) -> None:

@@ -43,27 +43,18 @@ twenty that a condition number of 300 takes otherwise."""
 
 @dataclass(frozen=True)
 class BlockEffort:
-    """What one application of a block inverse does.
-
-    Attributes
-    ----------
-    slices : int
-        Digits of each block to multiply with. One-step products err as the first slice's cells do, about 0.13 of a digit
-        each: a third slice would hold less than that.
-    integers : bool
-        Whether products are bit-serial with exact integers; else they are of one step. Their digits hold the sign as an
-        offset, which halves cells and integers; of one step, its cells' errors would be those of the product.
-    leaf_steps : int
-        Largest number of inversions of a leaf's loop each time that the leaf is inverted.
-    leaf_tolerance : float
-        Residual of a leaf, relative to its right-hand side, that is small enough.
-    """
+    """What one application of a block inverse does."""
 
     name: str
+    # Digits of each block to multiply with. One-step products err as the first slice's cells do, about 0.13
+    # of a digit each: a third slice would hold less than that
     slices: int
+    # Whether products are bit-serial with exact integers; else they are of one step. Their digits hold the
+    # sign as an offset, which halves cells and integers; of one step, its cells' errors would be those of the
+    # product
     integers: bool
-    leaf_steps: int = 1
-    leaf_tolerance: float = 0.0
+    leaf_steps: int = 1  # largest number of inversions of a leaf's loop each time that the leaf is inverted
+    leaf_tolerance: float = 0.0  # residual of a leaf, relative to its right-hand side, that is small enough
 
     @property
     def refines(self) -> bool:
@@ -86,17 +77,10 @@ EFFORTS = (
 
 @dataclass(frozen=True)
 class LeafLoop:
-    """A leaf's loop, and what its right-hand sides are multiplied with before.
+    """A leaf's loop, and what its right-hand sides are multiplied with before."""
 
-    Attributes
-    ----------
-    loop : PlannedLoop
-        Of the leaf, or of its definite polar factor.
-    rotation : (m, m) array or None
-        Q^T where the loop is that of the polar factor P, the leaf being Q P.
-    """
-
-    loop: PlannedLoop
+    loop: PlannedLoop  # of the leaf, or of its definite polar factor
+    # (m, m) or None: Q^T where the loop is that of the polar factor P, the leaf being Q P
     rotation: Floats | None = None
 
     def loop_matrix(self, leaf: Floats) -> Floats:
@@ -106,19 +90,12 @@ class LeafLoop:
 
 @dataclass(frozen=True)
 class EffortForecast:
-    """An effort and what is expected of it.
-
-    Attributes
-    ----------
-    cycles : int or None
-        That it is expected to take, `most` + 1 where they are more; None where it was given and not judged.
-    most : int
-        Cycles within which it was to converge, with some to spare.
-    """
+    """An effort and what is expected of it."""
 
     effort: BlockEffort
+    # That it is expected to take, `most` + 1 where they are more; None where it was given and not judged
     cycles: int | None = None
-    most: int = 0
+    most: int = 0  # cycles within which it was to converge, with some to spare
 
     @property
     def enough(self) -> bool:
@@ -134,14 +111,9 @@ class EffortForecast:
 
 
 def choose_effort(
-    held: Floats,
-    tree: BlockPlan,
-    leaves: Sequence[LeafLoop],
-    levels: Levels,
-    rng: np.random.Generator,
-    most: int,
-    rhs: Floats | None = None,
-) -> list[EffortForecast]:
+    held: Floats, tree: BlockPlan, leaves: Sequence[LeafLoop], levels: Levels, rng: np.random.Generator,
+    most: int, rhs: Floats | None = None,
+) -> list[EffortForecast]:  # fmt: skip
     """Judge efforts from the least upwards, and return those that were: the last one is to be taken.
 
     That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are. The cycles
@@ -163,13 +135,9 @@ def choose_effort(
 
 
 def _drawn(
-    effort: BlockEffort,
-    tree: BlockPlan,
-    leaves: Sequence[LeafLoop],
-    inverses: Sequence[Floats],
-    levels: Levels,
-    rng: np.random.Generator,
-) -> BlockInverse:
+    effort: BlockEffort, tree: BlockPlan, leaves: Sequence[LeafLoop], inverses: Sequence[Floats],
+    levels: Levels, rng: np.random.Generator,
+) -> BlockInverse:  # fmt: skip
     """Return the block inverse with drawn errors of its leaves, which are noisy, and of one-step products."""
 
     def as_multiplied(block: Floats) -> Floats:
@@ -219,18 +187,13 @@ def _loop_inverse(leaf: LeafLoop, inverse: Floats) -> Floats:
 
 @dataclass
 class LeafOnChip:
-    """A leaf's loop and its cells.
+    """A leaf's loop and its cells."""
 
-    Attributes
-    ----------
-    loop, cells
-        As those of `SolvePlan`.
-    rotation, matrix : int or None
-        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with what the loop holds.
-    """
-
+    # loop, cells: as those of `SolvePlan`
     loop: PlannedLoop
     cells: LoopOnCells
+    # rotation, matrix: numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with
+    # what the loop holds
     rotation: int | None = None
     matrix: int | None = None
 
@@ -250,10 +213,7 @@ class LeavesOnChip:
     def shift_further(self, number: int, input_conductance: float, rng: np.random.Generator) -> LeafOnChip:
         """Shift a leaf's loop further by its resistors, around the cells as they are, and return the leaf.
 
-        Raises
-        ------
-        ConvergenceError
-            As `shifted_in_resistors`.
+        Raises `ConvergenceError` as `shifted_in_resistors`.
         """
         leaf = self.leaves[number]
         loop, cells = shifted_in_resistors(leaf.loop, leaf.cells, input_conductance, rng)
@@ -283,18 +243,8 @@ def place_leaves(setup: LoopSetup, matrices: Sequence[Floats], size: int) -> Lea
     """Find a place for each leaf on all arrays in use, and with which encodings its loop fits there.
 
     A bias column is considered where all leaves have room for its line; without that line more leaves fit.
-
-    Parameters
-    ----------
-    matrices : sequence of (m, m) arrays
-        The leaves.
-    size : int
-        Rows of the whole matrix, for the message where there is no room.
-
-    Raises
-    ------
-    ChipMapError
-        When the leaves do not fit, with how many would, or there is no second slice.
+    `matrices`, sequence of (m, m): the leaves; `size`: rows of the whole matrix, for the message where there is no
+    room. Raises `ChipMapError` when the leaves do not fit, with how many would, or there is no second slice.
     """
     if setup.slice_ratio is not None:
         check_second_slice(setup.chip, setup.slice_ratio)

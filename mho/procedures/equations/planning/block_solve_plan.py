@@ -56,11 +56,8 @@ def polar_factors(matrix: Floats) -> tuple[Floats, Floats]:
 
 
 SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
-    "exact": "exact",
-    "diagonal": "diagonal",
-    "M4": "M4",
-    "complex": ("M1", "exact"),
-}
+    "exact": "exact", "diagonal": "diagonal", "M4": "M4", "complex": ("M1", "exact"),
+}  # fmt: skip
 """Schur complements of `plan_blocks`; that of a complex matrix is taken as its real part, its own blocks' exactly."""
 
 RECURSIONS: dict[str, bool | None] = {"recursive": None, "blockamc": False, "lu": True}
@@ -164,40 +161,20 @@ class BlockSolvePlan:
 
 
 def plan_block_solve(
-    setup: LoopSetup,
-    matrix: Floats,
-    rng: np.random.Generator,
-    leaf: int,
-    *,
-    recursion: str = "recursive",
-    schur: str = "exact",
-    effort: str = "auto",
-    most_cycles: int = MOST_CYCLES,
-    rhs: Floats | None = None,
-) -> BlockSolvePlan:
+    setup: LoopSetup, matrix: Floats, rng: np.random.Generator, leaf: int, *, recursion: str = "recursive",
+    schur: str = "exact", effort: str = "auto", most_cycles: int = MOST_CYCLES, rhs: Floats | None = None,
+) -> BlockSolvePlan:  # fmt: skip
     """Cut a matrix into blocks, choose a loop for each leaf, and place them all.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A as given.
-    leaf : int
-        N0, the largest leaf.
-    recursion, schur : str
-        One of `RECURSIONS`, and of `SCHUR_OF_SOLVE`.
-    effort : str
-        "auto", or the name of one of `EFFORTS`.
-    most_cycles : int
-        Cycles within which the solve is to converge.
-    rhs : (n,) array, optional
-        A right-hand side that the effort is to be enough for, beside random ones.
+    - `matrix` (n, n): A as given.
+    - `leaf`: N0, the largest leaf.
+    - `recursion`, `schur`: one of `RECURSIONS`, and of `SCHUR_OF_SOLVE`.
+    - `effort`: "auto", or the name of one of `EFFORTS`.
+    - `most_cycles`: cycles within which the solve is to converge.
+    - `rhs` (n,), optional: a right-hand side that the effort is to be enough for, beside random ones.
 
-    Raises
-    ------
-    ChipMapError
-        When the blocks do not fit, with how many would.
-    ConvergenceError
-        For a block that is singular, or a leaf for which no loop settles.
+    Raises `ChipMapError` when the blocks do not fit, with how many would; `ConvergenceError` for a block that is
+    singular, or a leaf for which no loop settles.
     """
     chip, products = setup.chip, setup.chip.arrays_for("multiply")
     if not setup.arrays or not products:
@@ -264,10 +241,7 @@ def _place_products(
 def check_leaf(leaf: int | None, setup: LoopSetup) -> int:
     """Return the largest matrix of a loop: `leaf`, or as many lines as loops and converters have.
 
-    Raises
-    ------
-    ChipMapError
-        When a loop cannot be as large as asked for.
+    Raises `ChipMapError` when a loop cannot be as large as asked for.
     """
     if not setup.arrays:
         raise ChipMapError(f"chip {setup.chip.name!r} has no inverting array; one is needed")
@@ -314,31 +288,15 @@ def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str, eff
 
 
 def plan_schwarz_solve(
-    setup: LoopSetup,
-    matrix: Floats,
-    rng: np.random.Generator,
-    leaf: int,
-    *,
-    overlap: int,
+    setup: LoopSetup, matrix: Floats, rng: np.random.Generator, leaf: int, *, overlap: int,
     coarse: bool = False,
-) -> BlockSolvePlan:
+) -> BlockSolvePlan:  # fmt: skip
     """Cut a matrix (n, n) into subdomains of its graph, choose a loop for each, and place them all.
 
-    Parameters
-    ----------
-    leaf : int
-        N0, the largest subdomain with its overlap.
-    overlap, coarse
-        As `plan_schwarz`; an overlap of 0 is block Jacobi.
-
-    Raises
-    ------
-    InputError
-        For an overlap with which no subdomain fits on a loop.
-    ChipMapError
-        When the loops do not fit, with how many would.
-    ConvergenceError
-        For a subdomain that is singular, or one for which no loop settles.
+    `leaf`: N0, the largest subdomain with its overlap. `overlap`, `coarse`: as `plan_schwarz`; an overlap of 0 is
+    block Jacobi. Raises `InputError` for an overlap with which no subdomain fits on a loop; `ChipMapError` when the
+    loops do not fit, with how many would; `ConvergenceError` for a subdomain that is singular, or one for which no
+    loop settles.
     """
     form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)

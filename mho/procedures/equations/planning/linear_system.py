@@ -53,34 +53,17 @@ FORMS: tuple[LeastSquaresForm, ...] = tuple(FORM_NAMES)
 
 @dataclass(frozen=True)
 class SquareForm:
-    """A least-squares problem as a square system.
+    """A least-squares problem as a square system."""
 
-    Attributes
-    ----------
-    form : str
-        "normal" or "augmented".
-    why : str
-        Why this form, in words.
-    condition : float
-        Condition number of A.
-    matrix, rhs : (N, N), (N, k) arrays
-        The system.
-    certifier : Certifier
-        Of solutions of the system, for A as given.
-    certified_rhs : (m or N, k) array
-        The right-hand sides from which `certifier` takes residuals.
-    zeros : (k,) array
-        For which right-hand sides A^T b is exactly zero, and with it x.
-    """
-
-    form: LeastSquaresForm
-    why: str
-    condition: float
+    form: LeastSquaresForm  # "normal" or "augmented"
+    why: str  # why this form, in words
+    condition: float  # condition number of A
+    # matrix, rhs: (N, N), (N, k): the system
     matrix: Floats
     rhs: Floats
-    certifier: Certifier
-    certified_rhs: Floats
-    zeros: NDArray[np.bool_]
+    certifier: Certifier  # of solutions of the system, for A as given
+    certified_rhs: Floats  # (m or N, k): the right-hand sides from which `certifier` takes residuals
+    zeros: NDArray[np.bool_]  # (k,): for which right-hand sides A^T b is exactly zero, and with it x
 
     def bits(self, reference: Floats) -> float:
         """Return the bits that can be proved of the solutions near `reference`, (n, k), in float64."""
@@ -94,11 +77,8 @@ class SquareForm:
     def plain(self) -> dict[str, Any]:
         """Return form, its name in words, why it was chosen, and the condition number of A, for the run file."""
         return {
-            "form": self.form,
-            "system": FORM_NAMES[self.form],
-            "why": self.why,
-            "condition": self.condition,
-        }
+            "form": self.form, "system": FORM_NAMES[self.form], "why": self.why, "condition": self.condition,
+        }  # fmt: skip
 
     def _whole(self, x: Floats, rhs: Floats) -> Floats:
         if not isinstance(self.certifier, AugmentedCertifier):
@@ -111,21 +91,9 @@ class SquareForm:
 def square_form(matrix: Floats, rhs: Floats, reference: Floats, wanted: str, bits: float) -> SquareForm:
     """Return the square system by which least squares are solved: of the two the smaller that lets the bits be proved.
 
-    Parameters
-    ----------
-    matrix, rhs : (m, n), (m, k) arrays
-        A and B, real, m > n.
-    reference : (n, k) array
-        About the solutions.
-    wanted : str
-        "auto", "normal" or "augmented".
-    bits : float
-        Bits that are to be proved; 0 for none.
-
-    Raises
-    ------
-    InputError
-        For columns that depend on others, and for more bits than can be proved of a solution in float64.
+    `matrix`, `rhs` (m, n), (m, k): A and B, real, m > n. `reference` (n, k): about the solutions. `wanted`: "auto",
+    "normal" or "augmented". `bits`: bits that are to be proved; 0 for none. Raises `InputError` for columns that
+    depend on others, and for more bits than can be proved of a solution in float64.
     """
     largest, smallest = full_rank(matrix)
     condition, most = largest / smallest, 0.0
@@ -152,11 +120,6 @@ def _why(form: LeastSquaresForm, wanted: str, condition: float) -> str:
         if form == "normal"
         else f"{squared} would let fewer bits be proved"
     )
-
-
-def least_squares_solution(matrix: Floats, rhs: Floats) -> Floats:
-    """Return the least-squares solutions (n, k) in float64, of A (m, n) and B (m, k)."""
-    return np.asarray(np.linalg.lstsq(matrix, rhs, rcond=None)[0], dtype=np.float64)
 
 
 def _made(form: LeastSquaresForm, matrix: Floats, rhs: Floats, condition: float) -> SquareForm:
@@ -234,15 +197,9 @@ class LinearSystem:
 
     @classmethod
     def load(
-        cls,
-        matrix: Any,
-        rhs: Any,
-        seed: int,
-        goal: Goal,
-        count: int | None = None,
-        least_squares: str = "auto",
-        proof: Proof = "proved",
-    ) -> LinearSystem:
+        cls, matrix: Any, rhs: Any, seed: int, goal: Goal, count: int | None = None,
+        least_squares: str = "auto", proof: Proof = "proved",
+    ) -> LinearSystem:  # fmt: skip
         """Read matrix and right-hand sides, and refuse a system without a solution that could meet the goal.
 
         Parameters
@@ -289,7 +246,7 @@ class LinearSystem:
         with np.errstate(over="ignore"):  # the gradient A^T b is summed exactly
             _check_peaks("right-hand side times the matrix", b * peak, zeros)
             _check_peaks("solution", b / peak, zeros)
-        reference = least_squares_solution(a, b)
+        reference = np.asarray(np.linalg.lstsq(a, b, rcond=None)[0], dtype=np.float64)
         form = square_form(a, b, reference, least_squares, goal.bits if goal.tolerance is None else 0)
         # Next to a right-hand side that is orthogonal to all columns, rounding may leave a solution of zeros.
         _check_peaks("solution", reference, form.zeros | np.all(reference == 0.0, axis=0))

@@ -36,27 +36,14 @@ PARTS = 10  # of a digit and the ratio, that targets of a loop with a second sli
 
 @dataclass(frozen=True)
 class LoopSetup:
-    """What inverting loops are made of: a chip's arrays, the board around them, and the encodings to consider.
-
-    Attributes
-    ----------
-    lines : tuple of int
-        Numbers of lines that the converters can drive and read.
-    input_conductance : float
-        g_in, S.
-    encoding : str
-        "auto", or the only kind to consider.
-    slice_ratio : float, optional
-        The board's, for loops with a second slice, whose cells hold no digits.
-    analogue : bool
-        Whether cells are programmed to the entries themselves instead of the nearest digits.
-    """
+    """What inverting loops are made of: a chip's arrays, the board around them, and the encodings to consider."""
 
     chip: ChipMap
-    lines: tuple[int, int]
-    input_conductance: float
-    encoding: str = "auto"
-    slice_ratio: float | None = None
+    lines: tuple[int, int]  # numbers of lines that the converters can drive and read
+    input_conductance: float  # g_in, S
+    encoding: str = "auto"  # "auto", or the only kind to consider
+    slice_ratio: float | None = None  # the board's, for loops with a second slice, whose cells hold no digits
+    # Whether cells are programmed to the entries themselves instead of the nearest digits
     analogue: bool = False
 
     @classmethod
@@ -86,12 +73,8 @@ class LoopSetup:
     def levels(self) -> Levels:
         """The levels that a loop's cells are programmed to: the chip's, or finer ones where they hold no digits.
 
-        With a second slice they are so fine that what the first slice's round off is none of the second one's.
-
-        Raises
-        ------
-        ChipMapError
-            As `check_second_slice`.
+        With a second slice they are so fine that what the first slice's round off is none of the second one's. Raises
+        `ChipMapError` as `check_second_slice`.
         """
         if self.slice_ratio is None:
             return self.digits.refined() if self.analogue else self.digits
@@ -112,10 +95,7 @@ class LoopSetup:
     def fitting_kinds(self, matrix: Floats) -> tuple[Kind, ...]:
         """Return the kinds that fit: a bias column needs one more line, signs without it a second array.
 
-        Raises
-        ------
-        ChipMapError
-            When none fits, with the size that would.
+        Raises `ChipMapError` when none fits, with the size that would.
         """
         n, room, name = len(matrix), self.room, self.chip.name
         if n > room:
@@ -138,14 +118,9 @@ class LoopSetup:
     ) -> tuple[EncodingForecast, ...]:
         """Return the best encoding of each name, best first, as `choose_encoding`."""
         _, ranked = choose_encoding(
-            matrix,
-            self.forecast_levels,
-            rng,
-            input_conductance=self.input_conductance,
-            kinds=kinds,
-            arrays=len(self.arrays),
-            shift=shift,
-        )
+            matrix, self.forecast_levels, rng, input_conductance=self.input_conductance, kinds=kinds,
+            arrays=len(self.arrays), shift=shift,
+        )  # fmt: skip
         return ranked
 
     def cells(self, encoding: InverseEncoding, placed: Placement | None = None) -> LoopOnCells:
@@ -165,20 +140,11 @@ MOST_CYCLES = 60  # of a judged refinement; one that takes more counts as that m
 
 @dataclass(frozen=True)
 class DrawnLoops:
-    """What a loop may come out as, and a right-hand side to try it with.
+    """What a loop may come out as, and a right-hand side to try it with."""
 
-    Attributes
-    ----------
-    matrix : (n, n) array
-        S, the matrix in the form that the loop holds.
-    inverses : (draws, n, n) array
-        Of the loops; zero for singular ones.
-    rhs : (n,) array
-    """
-
-    matrix: Floats
-    inverses: Floats
-    rhs: Floats
+    matrix: Floats  # (n, n): S, the matrix in the form that the loop holds
+    inverses: Floats  # (draws, n, n): of the loops; zero for singular ones
+    rhs: Floats  # (n,)
 
     @classmethod
     def of(
@@ -194,23 +160,13 @@ class DrawnLoops:
         return cls(matrix, _inverse(achieved)[None], rhs)
 
     def cycles(
-        self,
-        method: Method,
-        *,
-        held: Floats | None = None,
-        limit: float | None = None,
+        self, method: Method, *, held: Floats | None = None, limit: float | None = None,
         correction_bits: int = CORRECTION_BITS,
-    ) -> tuple[int, ...]:
+    ) -> tuple[int, ...]:  # fmt: skip
         """Return, of each loop, the cycles after which the residual's norm is at most a limit.
 
-        Parameters
-        ----------
-        held : (n, n) array, optional
-            S as the products hold it; S itself where left out.
-        limit : float, optional
-            2^-24 of the right-hand side's norm where left out.
-        correction_bits : int
-            Of the vectors that are multiplied.
+        `held` (n, n), optional: S as the products hold it; S itself where left out. `limit`: 2^-24 of the right-hand
+        side's norm where left out. `correction_bits`: of the vectors that are multiplied.
         """
         enough = 2.0**-JUDGED_BITS * norm(self.rhs) if limit is None else limit
         around = partial(cycles_around, held=held, correction_bits=correction_bits)
@@ -221,24 +177,13 @@ class DrawnLoops:
 
 
 def cycles_around(
-    inverse: Callable[[Floats], Floats],
-    matrix: Floats,
-    rhs: Floats,
-    limit: float,
-    method: Method,
-    most: int,
-    *,
-    held: Floats | None = None,
-    correction_bits: int = CORRECTION_BITS,
-) -> int:
+    inverse: Callable[[Floats], Floats], matrix: Floats, rhs: Floats, limit: float, method: Method,
+    most: int, *, held: Floats | None = None, correction_bits: int = CORRECTION_BITS,
+) -> int:  # fmt: skip
     """Return the cycles after which the residual's norm is at most `limit`, around r -> about A^-1 r.
 
-    Parameters
-    ----------
-    most : int
-        One more than that is returned where it takes more.
-    held : (n, n) array, optional
-        The matrix as the products hold it; the matrix itself where left out.
+    `most`: one more than that is returned where it takes more. `held` (n, n), optional: the matrix as the products
+    hold it; the matrix itself where left out.
     """
     multiplied = matrix if held is None else held
     for cycle in refine(
@@ -276,34 +221,19 @@ def _inverse(matrix: Floats) -> Floats:
         return np.zeros_like(matrix)
 
 
-SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)
-"""Shifts that are tried in turn, in units of the largest eigenvalue's magnitude."""
+SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)  # tried in turn, in units of the largest eigenvalue's magnitude
 
 
 @dataclass(frozen=True)
 class PlannedLoop:
-    """One way to hold a matrix in the inverting loop.
-
-    Attributes
-    ----------
-    matrix : (n, n) array
-        S, the matrix in that form.
-    candidate : EncodingForecast
-        The encoding, with its forecast and shift.
-    ranked : tuple of EncodingForecast
-        The best of each name in this form, best first.
-    cycles : float
-        Median of the expected cycles to 24 bits of the residual.
-    drawn : DrawnLoops
-        The loops with drawn cell errors that this one was judged by.
-    """
+    """One way to hold a matrix in the inverting loop."""
 
     preconditioning: Preconditioning
-    matrix: Floats
-    candidate: EncodingForecast
-    ranked: tuple[EncodingForecast, ...]
-    cycles: float
-    drawn: DrawnLoops
+    matrix: Floats  # (n, n): S, the matrix in that form
+    candidate: EncodingForecast  # the encoding, with its forecast and shift
+    ranked: tuple[EncodingForecast, ...]  # the best of each name in this form, best first
+    cycles: float  # median of the expected cycles to 24 bits of the residual
+    drawn: DrawnLoops  # the loops with drawn cell errors that this one was judged by
 
 
 @dataclass(frozen=True)
@@ -342,11 +272,7 @@ class LoopChooser:
         """Return the loop with the fewest expected cycles among those that settle as they are, else the least shifted one.
 
         Of equals the first counts: the matrix as given before one with other rows, and that before a scaled one.
-
-        Parameters
-        ----------
-        matrix : (n, n) array
-            A, regular.
+        `matrix` (n, n): A, regular.
         """
         forms = _forms(matrix)
         return self._unshifted(forms, rng) or self._shifted(forms, rng)
@@ -395,12 +321,9 @@ class LoopChooser:
         return loops
 
     def _judged(
-        self,
-        form: MatrixForm,
-        candidate: EncodingForecast,
-        ranked: tuple[EncodingForecast, ...],
+        self, form: MatrixForm, candidate: EncodingForecast, ranked: tuple[EncodingForecast, ...],
         rng: np.random.Generator,
-    ) -> PlannedLoop:
+    ) -> PlannedLoop:  # fmt: skip
         drawn = DrawnLoops.of(form.matrix, candidate, self.setup.forecast_levels, rng)
         cycles = float(np.median(drawn.cycles(self.method)))
         return PlannedLoop(form.preconditioning, form.matrix, candidate, ranked, cycles, drawn)
@@ -453,8 +376,7 @@ def _forms(matrix: Floats) -> list[MatrixForm]:
 FIRST, RATIO, STEPS = 0.1, 1.5, 36
 """Smallest of the shifts that are tried, in units of the matrix's largest eigenvalue; from one to the next; how many."""
 
-COMPARED = 5
-"""Shifts that settle, of which the best is taken: those beyond only make the loop more like a unit matrix."""
+COMPARED = 5  # shifts that settle, of which the best is taken: those beyond are only more like a unit matrix
 
 
 def shifted_in_resistors(
@@ -462,21 +384,9 @@ def shifted_in_resistors(
 ) -> tuple[PlannedLoop, LoopOnCells]:
     """Return the loop on the same cells as achieved with larger diagonal resistors, with which it settles.
 
-    Parameters
-    ----------
-    loop : PlannedLoop
-        As planned, or as shifted before.
-    cells : LoopOnCells
-        That hold it.
-    input_conductance : float
-        g_in, S.
-    rng : numpy.random.Generator
-        Of the right-hand side by which shifts are compared.
-
-    Raises
-    ------
-    ConvergenceError
-        When none settles: a row of the loop has lost its cells.
+    `loop`: as planned, or as shifted before; `cells`: that hold it; `input_conductance`: g_in, S; `rng`: of the
+    right-hand side by which shifts are compared. Raises `ConvergenceError` when none settles: a row of the loop has
+    lost its cells.
     """
     rhs = rng.standard_normal(len(loop.matrix))
     radius = float(np.abs(np.linalg.eigvals(loop.matrix)).max())
@@ -504,11 +414,8 @@ def _judged(loop: PlannedLoop, cells: LoopOnCells, achieved: AchievedLoop, rhs: 
     before = loop.candidate
     further = cells.encoding.diagonal - before.encoding.diagonal
     candidate = replace(
-        before,
-        encoding=cells.encoding,
-        slowest=achieved.slowest,
-        damping=achieved.damping,
+        before, encoding=cells.encoding, slowest=achieved.slowest, damping=achieved.damping,
         shift=before.shift + further,
-    )
+    )  # fmt: skip
     drawn = DrawnLoops.programmed(loop.matrix, achieved.matrix, rhs)
     return replace(loop, candidate=candidate, cycles=float(np.median(drawn.cycles("gcr"))), drawn=drawn)

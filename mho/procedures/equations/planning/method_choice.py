@@ -42,19 +42,11 @@ SYMMETRIC = 2.0**-48
 
 @dataclass(frozen=True)
 class ExpectedCycles:
-    """The cycles that one method is expected to take.
-
-    Attributes
-    ----------
-    median : float
-        Of the drawn loops.
-    most : int
-        Of the drawn loops; `MOST_CYCLES` where one takes more.
-    """
+    """The cycles that one method is expected to take."""
 
     method: Method
-    median: float
-    most: int
+    median: float  # of the drawn loops
+    most: int  # of the drawn loops; `MOST_CYCLES` where one takes more
 
     @classmethod
     def of(cls, method: Method, cycles: Sequence[int]) -> Self:
@@ -68,16 +60,10 @@ class ExpectedCycles:
 
 @dataclass(frozen=True)
 class Judging:
-    """What methods are judged with: that of the run.
-
-    Attributes
-    ----------
-    correction_bits : int
-        Of the vectors that are multiplied.
-    """
+    """What methods are judged with: that of the run."""
 
     goal: Goal
-    correction_bits: int
+    correction_bits: int  # of the vectors that are multiplied
 
     def cycles(self, method: Method, loops: DrawnLoops, held: Floats) -> tuple[int, ...]:
         """Return the cycles to the goal around each loop, with products by S as these hold it, `held` (n, n)."""
@@ -144,19 +130,10 @@ def choose_method(
     """Return the cheapest method that takes hardly more cycles than GCR, in the median of the drawn loops and at most.
 
     Where GCR itself does not get there around each of them, it is the method. CG counts where the matrix is symmetric
-    positive definite in the loop's form.
-
-    Parameters
-    ----------
-    wanted : str
-        One of `CHOSEN`, or the method that is taken whatever it takes.
-    held : (n, n) array
-        The matrix in the loop's form as the products hold it.
-    judging : Judging
-        With what they are judged.
-    slack : bool
-        Whether more cycles than GCR's may be taken at all: not where each takes products on the chip, whose digital
-        corrections cost more than what a method saves.
+    positive definite in the loop's form. `wanted`: one of `CHOSEN`, or the method that is taken whatever it takes;
+    `held` (n, n): the matrix in the loop's form as the products hold it; `judging`: with what they are judged;
+    `slack`: whether more cycles than GCR's may be taken at all: not where each takes products on the chip, whose
+    digital corrections cost more than what a method saves.
     """
     if wanted not in CHOSEN:
         return MethodChoice(cast(Method, wanted))

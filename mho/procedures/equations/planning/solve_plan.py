@@ -55,20 +55,10 @@ def order_around_lost_cells(
 ) -> tuple[Integers, Integers] | None:
     """Return the order of rows and of columns, of those drawn, whose loop is expected to settle and errs least.
 
-    Cells outside their windows are taken to keep what they read, all others to reach their targets.
-
-    Parameters
-    ----------
-    loop : LoopOnCells
-        As programmed; what a second slice makes up for is not counted.
-    input_conductance : float
-        g_in, S.
-
-    Returns
-    -------
-    tuple of (k,) arrays, or None
-        Row i of the loop goes to the line that row ``order[i]`` is on now, and so for columns. None where no cell is lost,
-        or no order that was drawn settles.
+    Cells outside their windows are taken to keep what they read, all others to reach their targets. `loop`: as
+    programmed; what a second slice makes up for is not counted. `input_conductance`: g_in, S. Row i of the loop goes
+    to the line that row ``order[i]`` is on now, and so for columns. None where no cell is lost, or no order that was
+    drawn settles.
     """
     encoding, levels, blocks = loop.encoding, loop.levels, loop.first_slice()
     lost = [~levels.inside(block.achieved, block.digits) for block in blocks]
@@ -104,35 +94,18 @@ TILE_WIDTH = 32  # columns measured at once, check columns included; limits the 
 
 @dataclass
 class SolvePlan:
-    """A matrix on a chip.
-
-    Attributes
-    ----------
-    loop : PlannedLoop
-        The inverting loop's form of the matrix and its encoding.
-    multiply : MultiplyEncoding or None
-        The matrix, in the loop's form, in digit slices; None where products are taken in float64.
-    tiles : list of Block
-        Its columns in order, split into tiles with check columns.
-    checked : tuple of CheckedTile
-        The checksums of the tiles.
-    cells : LoopOnCells
-        The loop on the inverting arrays.
-    chooser : LoopChooser
-        That found the loop.
-    choice : MethodChoice
-        The method of refinement, and how it was chosen.
-    """
+    """A matrix on a chip."""
 
     chip: ChipMap
     levels: Levels
-    loop: PlannedLoop
+    loop: PlannedLoop  # the inverting loop's form of the matrix and its encoding
+    # The matrix, in the loop's form, in digit slices; None where products are taken in float64
     multiply: MultiplyEncoding | None
-    tiles: list[Block]
-    checked: tuple[CheckedTile, ...]
-    cells: LoopOnCells
-    chooser: LoopChooser
-    choice: MethodChoice
+    tiles: list[Block]  # its columns in order, split into tiles with check columns
+    checked: tuple[CheckedTile, ...]  # the checksums of the tiles
+    cells: LoopOnCells  # the loop on the inverting arrays
+    chooser: LoopChooser  # that found the loop
+    choice: MethodChoice  # the method of refinement, and how it was chosen
 
     @property
     def candidate(self) -> EncodingForecast:
@@ -191,12 +164,8 @@ class SolvePlan:
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
         """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1).
 
-        Both are those of the achieved cells between the array's wires.
-
-        Raises
-        ------
-        ConvergenceError
-            When the loop as programmed would be unstable: it must not be connected.
+        Both are those of the achieved cells between the array's wires. Raises `ConvergenceError` when the loop as
+        programmed would be unstable: it must not be connected.
         """
         achieved = self.cells.achieved(input_conductance)
         if achieved.unstable:
@@ -215,10 +184,7 @@ class SolvePlan:
     def shift_further(self, input_conductance: float, rng: np.random.Generator) -> SolvePlan:
         """Return the plan with its loop shifted further by its resistors, around the cells as they are.
 
-        Raises
-        ------
-        ConvergenceError
-            As `shifted_in_resistors`.
+        Raises `ConvergenceError` as `shifted_in_resistors`.
         """
         loop, cells = shifted_in_resistors(self.loop, self.cells, input_conductance, rng)
         return replace(self, loop=loop, cells=cells)
@@ -237,33 +203,17 @@ class SolvePlan:
 
 
 def plan_solve(
-    setup: LoopSetup,
-    matrix: Floats,
-    rng: np.random.Generator,
-    *,
-    slices: Callable[[Floats], tuple[int, int]] | None,
-    method: Method | Chosen = "gcr",
+    setup: LoopSetup, matrix: Floats, rng: np.random.Generator, *,
+    slices: Callable[[Floats], tuple[int, int]] | None, method: Method | Chosen = "gcr",
     judging: Judging = JUDGING,
-) -> SolvePlan:
+) -> SolvePlan:  # fmt: skip
     """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
 
-    Parameters
-    ----------
-    matrix : (n, n) array
-        A as given.
-    slices : callable or None
-        Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
-    method : str
-        Method of the refinement, by which loops are judged; those of `CHOSEN` judge them by GCR, and then choose.
-    judging : Judging
-        What methods are judged with.
-
-    Raises
-    ------
-    ChipMapError
-        When the matrix does not fit, with the size that would.
-    ConvergenceError
-        When no loop settles, however far the matrix is shifted.
+    `matrix` (n, n): A as given. `slices`: matrix in the loop's form -> slices wanted, and the fewest that serve. None
+    where products are taken in float64. `method`: method of the refinement, by which loops are judged; those of
+    `CHOSEN` judge them by GCR, and then choose. `judging`: what methods are judged with. Raises `ChipMapError` when
+    the matrix does not fit, with the size that would; `ConvergenceError` when no loop settles, however far the matrix
+    is shifted.
     """
     chip = setup.chip
     if not setup.arrays or (slices is not None and not chip.arrays_for("multiply")):

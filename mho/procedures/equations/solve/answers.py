@@ -56,31 +56,18 @@ class Solution:
     summary: dict[str, Any]
     path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
-        "bits_a_cycle": "bit",
-        "forecast_bits_a_cycle": "bit",
-        "virtual_seconds": "s",
-        "solve_seconds": "s",
+        "bits_a_cycle": "bit", "forecast_bits_a_cycle": "bit", "virtual_seconds": "s", "solve_seconds": "s",
         "joules": "J",
-    }
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class EarlierAnswer:
-    """A solution in an earlier run's file that meets the goal.
+    """A solution in an earlier run's file that meets the goal."""
 
-    Attributes
-    ----------
-    solution : (N,) array
-        Of the square system.
-    certificate : Certificate
-        Taken now.
-    cycles : int
-        That it took then.
-    """
-
-    solution: Floats
-    certificate: Certificate
-    cycles: int
+    solution: Floats  # (N,): of the square system
+    certificate: Certificate  # taken now
+    cycles: int  # that it took then
 
 
 def answers_table(system: LinearSystem) -> Table:
@@ -108,12 +95,8 @@ def answers_table(system: LinearSystem) -> Table:
 def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, EarlierAnswer]:
     """Return the answers in the run file at `path` that meet the goal of `system`, by right-hand side.
 
-    Raises
-    ------
-    RunFileError
-        When the file cannot be read.
-    InputError
-        For a run of another matrix or other right-hand sides, or of no solve.
+    Raises `RunFileError` when the file cannot be read; `InputError` for a run of another matrix or other right-hand
+    sides, or of no solve.
     """
     with RunFile(path) as run:
         for name, values in (("matrix", system.given_matrix), ("rhs", system.given_rhs)):
@@ -147,34 +130,17 @@ MOST_NUMBERS = 1024  # of a list in the summary
 
 @dataclass(frozen=True)
 class ColumnAnswer:
-    """Result of the refinement of one right-hand side.
+    """Result of the refinement of one right-hand side."""
 
-    Attributes
-    ----------
-    rows : list of dict
-        As `Solution.cycles`.
-    products_off : float
-        Largest relative error of a carried residual that was found.
-    solution : (N,) array
-        Of the square system, in its form as given.
-    reason : str
-        Why it did not.
-    cycles : int
-        That it took, also those of an earlier run.
-    taken_over : bool
-        Whether it is an earlier run's.
-    rho : float or None
-        Contraction of the loop, measured on the residuals that it inverted, as `contraction_of`; None without any.
-    """
-
-    rows: list[dict[str, float]]
-    products_off: float
-    solution: Floats
+    rows: list[dict[str, float]]  # as `Solution.cycles`
+    products_off: float  # largest relative error of a carried residual that was found
+    solution: Floats  # (N,): of the square system, in its form as given
     certificate: Certificate
     converged: bool
-    reason: str
-    cycles: int
-    taken_over: bool = False
+    reason: str  # why it did not
+    cycles: int  # that it took, also those of an earlier run
+    taken_over: bool = False  # whether it is an earlier run's
+    # Contraction of the loop on the residuals that it inverted, as `contraction_of`; None without any
     rho: float | None = None
 
     @classmethod
@@ -186,16 +152,10 @@ class ColumnAnswer:
 def record_answer(answer: ColumnAnswer, column: int, now: float, stream: Stream) -> None:
     """Write an answer into the run file at once, so that a later run can go on after it."""
     stream.record(
-        "answers",
-        rhs=column,
-        time=now,
-        converged=answer.converged,
-        bits=answer.certificate.bits,
-        cycles=answer.cycles,
-        residual=answer.certificate.relative_residual,
-        taken_over=answer.taken_over,
+        "answers", rhs=column, time=now, converged=answer.converged, bits=answer.certificate.bits,
+        cycles=answer.cycles, residual=answer.certificate.relative_residual, taken_over=answer.taken_over,
         solution=answer.solution,
-    )
+    )  # fmt: skip
 
 
 def cycle_row(
@@ -204,13 +164,9 @@ def cycle_row(
     """Return a cycle's values in the table of cycles."""
     error = _relative(solution, reference)
     return {
-        "rhs": column,
-        "cycle": cycle.number,
-        "residual": cycle.carried,
-        "relative_error": error,
-        "sliced_error": _relative(solution, sliced),
-        "bits": float(-np.log2(max(error, 1e-300))),
-    }
+        "rhs": column, "cycle": cycle.number, "residual": cycle.carried, "relative_error": error,
+        "sliced_error": _relative(solution, sliced), "bits": float(-np.log2(max(error, 1e-300))),
+    }  # fmt: skip
 
 
 def largest_error(solutions: Floats, references: Floats) -> float:

@@ -30,13 +30,13 @@ from mho.procedures.equations.worth import (
     UnaidedSolve,
     Work,
     Worth,
+    mean_digital,
     sampled_columns,
     solve_unaided,
 )
 from mho.procedures.stream import Stream
 
-MOST_UNAIDED = 200
-"""Cycles without the chip beyond which it is only said that they were more."""
+MOST_UNAIDED = 200  # cycles without the chip beyond which it is only said that they were more
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,8 @@ def record_worth(
 ) -> dict[str, Any]:
     """Solve sampled right-hand sides without the chip, record their curves, and return what the chip was worth beside them.
 
-    Empty where the chip refined nothing, as of an earlier run's answers and right-hand sides of zeros.
-
-    Parameters
-    ----------
-    refining : Work
-        Of the refinements, beside the matrix's own.
+    Empty where the chip refined nothing, as of an earlier run's answers and right-hand sides of zeros. `refining`: of
+    the refinements, beside the matrix's own.
     """
     system = plan.system
     refined = [column for column, answer in enumerate(answers) if answer.rows]
@@ -144,14 +140,10 @@ def record_worth(
             stream.record("without_chip", **point, bits=bits)
     cycles = (answers[column].cycles if answers[column].converged else None for column in columns)
     worth = Worth(
-        baseline,
-        tuple(cycles),
-        work,
-        most=plan.most_unaided,
-        allowed=plan.most,
-        digital_without=round(baseline.digital_each * len(refined)) + certificate,
+        baseline, tuple(cycles), work, most=plan.most_unaided, allowed=plan.most,
+        digital_without=round(mean_digital(baseline.solves) * len(refined)) + certificate,
         nothing=matrix.loops_lost or any(answer.rho is not None and answer.rho >= 1.0 for answer in answers),
-    )
+    )  # fmt: skip
     numbers = worth.plain()
     result["without_chip"] = numbers | {"in_words": worth.in_words()}
     return result | {"cycles_saved": numbers["saved"], "digital_ratio": numbers["digital_ratio"]}

@@ -77,26 +77,14 @@ class AnalogueProducts:
 class ProgrammedLeaves:
     """The leaves of a plan as a function (k, r) -> about the inverse of leaf k times r, or times many (vectors, m).
 
-    Parameters
-    ----------
-    bench, stream
-        Where they are, and what is said of them.
-    plan : LeavesOnChip
-        Changed where a loop is shifted further.
-    programmer : Programmer
-        Of their cells.
-    rng : numpy.random.Generator
-        Of the forecasts of another loop.
+    `bench`, `stream`: where they are, and what is said of them; `plan`: changed where a loop is shifted further;
+    `programmer`: of their cells; `rng`: of the forecasts of another loop.
     """
 
     def __init__(
-        self,
-        bench: Bench,
-        stream: Stream,
-        plan: LeavesOnChip,
-        programmer: Programmer,
+        self, bench: Bench, stream: Stream, plan: LeavesOnChip, programmer: Programmer,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._bench, self._stream, self._rng = bench, stream, rng
         self._plan, self._programmer = plan, programmer
         self._loops = [self._loop(leaf) for leaf in plan.leaves]
@@ -118,10 +106,7 @@ class ProgrammedLeaves:
     def settle(self) -> None:
         """Close the loop of each leaf for a trial; one that does not settle is shifted further.
 
-        Raises
-        ------
-        ConvergenceError
-            When a leaf's does not settle however far it is shifted.
+        Raises `ConvergenceError` when a leaf's does not settle however far it is shifted.
         """
         for number, leaf in enumerate(self._plan.leaves):
             self._stream.check()
@@ -178,13 +163,9 @@ class ProgrammedBlockMatrix(MatrixCells):
     margin: tuple[float | None, float | None] = (None, None)
 
     def __init__(
-        self,
-        bench: Bench,
-        stream: Stream,
-        plan: BlockSolvePlan,
-        settings: WriteVerifySettings,
+        self, bench: Bench, stream: Stream, plan: BlockSolvePlan, settings: WriteVerifySettings,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._stream = stream
         self.plan = plan
         names = [array.name for array in plan.chip.arrays]
@@ -360,5 +341,4 @@ class ProgrammedBlockMatrix(MatrixCells):
         return found
 
 
-MatrixOnChip = ProgrammedMatrix | ProgrammedBlockMatrix
-"""A programmed matrix, whole or by blocks."""
+MatrixOnChip = ProgrammedMatrix | ProgrammedBlockMatrix  # a programmed matrix, whole or by blocks

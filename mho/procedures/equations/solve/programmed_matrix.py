@@ -30,21 +30,12 @@ from mho.procedures.stream import Stream
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 COUNTS = (
-    "outputs",
-    "found",
-    "repeated",
-    "corrected",
-    "unresolved",
-    "recalibrated",
-    "wrong",
-    "subtracted",
+    "outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong", "subtracted",
     "alone",
-)
-SCALING = 3
-"""Multiplications of each element that an INV takes: to the converters' range, and back by two factors."""
+)  # fmt: skip
+SCALING = 3  # multiplications of each element of an INV: to the range of converters, and back by two factors
 
-LOOPS = 12
-"""Times that a loop which does not settle is changed: its lines in another order, and larger and larger shifts."""
+LOOPS = 12  # changes of a loop that does not settle: its lines in another order, and larger and larger shifts
 
 
 class MatrixCells:
@@ -91,37 +82,19 @@ class MatrixCells:
 class ProgrammedMatrix(MatrixCells):
     """The plan of a matrix, carried out on a bench.
 
-    Parameters
-    ----------
-    bench, stream
-        Where it is programmed, and what is said of it.
-    rng : numpy.random.Generator
-        Of the forecasts, where a loop is planned again.
-
-    Attributes
-    ----------
-    plan : SolvePlan
-        With the achieved conductances; another one after `shift_further`.
-    rho : float
-        Contraction forecast from the achieved conductances.
-    margin : tuple of float or None
-        Of stability, as `SolvePlan.margin`; None before.
-    on_chip : bool
-        Whether products are taken on the chip, now; False makes them those of float64.
-    method : str
-        Method of refinement, now: the plan's, as long as it is the right one for the cells as programmed.
+    `bench`, `stream`: where it is programmed, and what is said of it; `rng`: of the forecasts, where a loop is
+    planned again. `rho`: contraction forecast from the achieved conductances. `margin`: of stability, as
+    `SolvePlan.margin`; None before. `on_chip`: whether products are taken on the chip, now; False makes them those of
+    float64. `method`: method of refinement, now: the plan's, as long as it is the right one for the cells as
+    programmed.
     """
 
-    plan: SolvePlan
+    plan: SolvePlan  # with the achieved conductances; another one after `shift_further`
 
     def __init__(
-        self,
-        bench: Bench,
-        stream: Stream,
-        plan: SolvePlan,
-        settings: WriteVerifySettings,
+        self, bench: Bench, stream: Stream, plan: SolvePlan, settings: WriteVerifySettings,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._bench, self._stream, self._rng = bench, stream, rng
         self.plan = plan
         self.rho = np.inf
@@ -155,12 +128,7 @@ class ProgrammedMatrix(MatrixCells):
     def settle(self, trial: Floats) -> None:
         """Forecast contraction and stability from the achieved conductances, then close the loop and feed it with `trial`.
 
-        A loop that does not settle is changed by `shift_further`.
-
-        Raises
-        ------
-        ConvergenceError
-            When none settles.
+        A loop that does not settle is changed by `shift_further`. Raises `ConvergenceError` when none settles.
         """
         while why := self._unsettled(trial):
             self.shift_further(why)
@@ -170,10 +138,7 @@ class ProgrammedMatrix(MatrixCells):
     def shift_further(self, why: str) -> None:
         """Change the loop: once program its lines in another order where cells are lost, then shift it by its resistors.
 
-        Raises
-        ------
-        ConvergenceError
-            When it settles with none of `LOOPS` changes.
+        Raises `ConvergenceError` when it settles with none of `LOOPS` changes.
         """
         if self._loops == LOOPS:
             raise ConvergenceError(

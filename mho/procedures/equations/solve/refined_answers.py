@@ -66,36 +66,22 @@ def _least(matrix: Floats, residual: Floats) -> bool:
 
 
 FLOAT64, GCR = "products in float64", "method GCR"
-WORTHLESS = 0.05
-"""Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
+WORTHLESS = 0.05  # error of a carried residual, relative to the last, from which float64 products are faster
 
 
 @dataclass(frozen=True)
 class RefinedAnswers:
-    """Answers to the right-hand sides of a system.
-
-    Attributes
-    ----------
-    sliced : (n, k) array
-        Solutions of the matrix as the chip's products hold it.
-    correction_bits : int
-        Of the vectors that are multiplied.
-    most : int
-        Cycles allowed for each right-hand side.
-    either : bool
-        Whether the residual may come from the chip or from float64.
-    work : Work
-        Multiplications of the refinements so far, beside those of the matrix: residuals, methods, scaled vectors.
-    """
+    """Answers to the right-hand sides of a system."""
 
     system: LinearSystem
-    sliced: Floats
+    sliced: Floats  # (n, k): solutions of the matrix as the chip's products hold it
     matrix: MatrixOnChip
     bench: Bench
     stream: Stream
-    correction_bits: int
-    most: int
-    either: bool
+    correction_bits: int  # of the vectors that are multiplied
+    most: int  # cycles allowed for each right-hand side
+    either: bool  # whether the residual may come from the chip or from float64
+    # Multiplications of the refinements so far, beside the matrix's: residuals, methods, scaled vectors
     work: Work = field(default_factory=Work)
 
     def answer(self, column: int) -> ColumnAnswer:
@@ -119,16 +105,10 @@ class RefinedAnswers:
             given, answered = matrix.played
             counts = matrix.counts
             self.stream.emit(
-                "cycles",
-                **rows[-1],
-                true_residual=cycle.recomputed,
-                time=self.bench.now(),
-                step=cycle.step,
-                **{f"mvm_{name}": counts[name] - before[name] for name in COUNTS},
-                input=given,
-                output=answered,
-                solution=unknowns,
-            )
+                "cycles", **rows[-1], true_residual=cycle.recomputed, time=self.bench.now(), step=cycle.step,
+                **{f"mvm_{name}": counts[name] - before[name] for name in COUNTS}, input=given,
+                output=answered, solution=unknowns,
+            )  # fmt: skip
             expected, measured = matrix.sample
             numbers = np.full(expected.shape, cycle.number)
             self.stream.record_block(
@@ -165,17 +145,12 @@ class RefinedAnswers:
 
         while True:
             leg = refine(
-                form.equations(rhs),
-                lambda residual: matrix.invert(inversions.note_residual(residual)),
-                multiply,
-                recompute,
+                form.equations(rhs), lambda residual: matrix.invert(inversions.note_residual(residual)),
+                multiply, recompute,
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
-                method=earlier,
-                correction_bits=self.correction_bits,
-                max_cycles=self.most - done,
-                measure=lambda residual: system.measure(form.given_equations(residual)),
-                start=start,
-            )
+                method=earlier, correction_bits=self.correction_bits, max_cycles=self.most - done,
+                measure=lambda residual: system.measure(form.given_equations(residual)), start=start,
+            )  # fmt: skip
             change = ""
             try:
                 for cycle in leg:

@@ -145,14 +145,9 @@ class Solve(Procedure):
                 "proved"
             )
         return LinearSystem.load(
-            self.matrix,
-            self.rhs,
-            self.seed,
-            Goal(self.bits, self.tolerance),
-            self.count,
-            self.least_squares,
-            self.certificate,
-        )
+            self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance), self.count,
+            self.least_squares, self.certificate,
+        )  # fmt: skip
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
         """Choose form, encoding and shift, place the blocks, check stability and limits."""
@@ -179,13 +174,9 @@ class Solve(Procedure):
             return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
 
         whole = plan_solve(
-            setup,
-            given.matrix,
-            rng,
-            slices=None if self.residual == "float64" else slices,
-            method=self.method,
-            judging=Judging(given.goal, self.correction_bits),
-        )
+            setup, given.matrix, rng, slices=None if self.residual == "float64" else slices,
+            method=self.method, judging=Judging(given.goal, self.correction_bits),
+        )  # fmt: skip
         sliced = solutions_as_sliced(whole, given)
         return PreparedSolve(given, whole, sliced, wanted, settings, leaf, rng, self._most)
 
@@ -207,16 +198,9 @@ class Solve(Procedure):
                 "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
             )
         return plan_block_solve(
-            setup,
-            given.matrix,
-            rng,
-            leaf,
-            recursion=self.blocks,
-            schur=self.schur,
-            effort=self.effort,
-            most_cycles=self._most,
-            rhs=next(filter(np.any, given.rhs.T), None),
-        )
+            setup, given.matrix, rng, leaf, recursion=self.blocks, schur=self.schur, effort=self.effort,
+            most_cycles=self._most, rhs=next(filter(np.any, given.rhs.T), None),
+        )  # fmt: skip
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
@@ -336,15 +320,9 @@ class Solve(Procedure):
         elif not taken:
             stream.say("every solution is zero, as the right-hand sides are: nothing is programmed")
         refined = RefinedAnswers(
-            system,
-            plan.sliced,
-            matrix,
-            bench,
-            stream,
-            correction_bits=int(self.correction_bits),
-            most=self._most,
-            either=self.residual == "auto",
-        )
+            system, plan.sliced, matrix, bench, stream, correction_bits=int(self.correction_bits),
+            most=self._most, either=self.residual == "auto",
+        )  # fmt: skip
         answers = []
         for column in range(system.count):
             answers.append(ColumnAnswer.earlier(taken[column]) if column in taken else refined.answer(column))
@@ -374,29 +352,19 @@ class Solve(Procedure):
         return OVERLAP if self.overlap is None else int(self.overlap)
 
     def _report(
-        self,
-        plan: PreparedSolve,
-        bench: Bench,
-        stream: Stream,
-        matrix: MatrixOnChip,
-        answers: list[ColumnAnswer],
-        refining: Work,
-    ) -> Solution:
+        self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: MatrixOnChip,
+        answers: list[ColumnAnswer], refining: Work,
+    ) -> Solution:  # fmt: skip
         """Announce the result, and return it with its certificate; `refining` is what refinement took beside the matrix."""
         system = plan.system
         solutions = system.unknowns(np.stack([answer.solution for answer in answers], axis=1))
         stream.set_array("solution", solutions[:, 0] if system.single else solutions)
         say_outcome(matrix.counts, unconverged(answers), system, stream)
         summary = summary_of(
-            system,
-            matrix,
-            answers,
-            solutions,
-            plan.sliced,
-            bits=int(self.bits) if system.goal.tolerance is None else None,
-            tolerance=system.goal.tolerance,
+            system, matrix, answers, solutions, plan.sliced,
+            bits=int(self.bits) if system.goal.tolerance is None else None, tolerance=system.goal.tolerance,
             now=bench.now(),
-        )
+        )  # fmt: skip
         summary |= record_worth(plan, matrix, answers, refining, stream)
         if system.square_form is not None:
             summary["least_squares"] = system.square_form.plain()
@@ -406,12 +374,9 @@ class Solve(Procedure):
         if self.certify:
             summary["enclosure"] = record_enclosure(enclose_solutions(system, solutions), system, stream)
         return Solution(
-            system.columns_as_given(solutions),
-            summary["converged"],
-            worst_of(answers).certificate,
-            [row for answer in answers for row in answer.rows],
-            summary,
-        )
+            system.columns_as_given(solutions), summary["converged"], worst_of(answers).certificate,
+            [row for answer in answers for row in answer.rows], summary,
+        )  # fmt: skip
 
     def conclude(self, plan: PreparedSolve, result: Solution) -> Conclusion:
         """Return whether all right-hand sides converged, and what is proved of them."""

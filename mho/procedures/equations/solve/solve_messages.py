@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
@@ -83,7 +82,8 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
         + (f" (others: {others})" if others else "")
     )
     if form.exchanges:
-        stream.say(f"the chip holds the rows in the order {_signed(form)}, for which the forecast is best")
+        rows = (f"{'-' if s < 0.0 else ''}{r + 1}" for r, s in zip(form.order, form.signs, strict=True))
+        stream.say(f"the chip holds the rows in the order {', '.join(rows)}, for which the forecast is best")
     if form.scales:
         stream.say(
             "the chip holds rows and columns scaled by powers of two to like size, which is undone exactly"
@@ -142,11 +142,9 @@ def _decomposition(plan: BlockSolvePlan) -> str:
 
 
 def say_outcome(
-    counts: Mapping[str, int],
-    unconverged: Sequence[tuple[int, ColumnAnswer]],
-    system: LinearSystem,
+    counts: Mapping[str, int], unconverged: Sequence[tuple[int, ColumnAnswer]], system: LinearSystem,
     stream: Stream,
-) -> None:
+) -> None:  # fmt: skip
     """Announce wrong integers, and the right-hand sides that did not converge, with their reasons."""
     if counts["wrong"]:
         stream.say(f"{counts['wrong']} of {counts['outputs']} MVM integers were wrong", "WARNING")
@@ -176,11 +174,6 @@ def say_products(tiles: int, product: SlicedProduct, stream: Stream) -> None:
     sizes = [len(group) for group in product.groups]
     active = f"{min(sizes)} to {max(sizes)} lines" if min(sizes) < max(sizes) else _count(sizes[0], "line")
     stream.say(f"MVM: {_count(tiles, 'tile')}, {_count(len(sizes), 'group')} of {active} active at once")
-
-
-def _signed(form: Preconditioning) -> str:
-    """Format rows counted from 1, negated ones with a minus."""
-    return ", ".join(f"{'-' if s < 0.0 else ''}{r + 1}" for r, s in zip(form.order, form.signs, strict=True))
 
 
 def _count(number: int, thing: str) -> str:

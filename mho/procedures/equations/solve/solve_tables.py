@@ -47,11 +47,7 @@ def enclose_solutions(system: LinearSystem, solutions: Floats) -> Enclosure:
     """Enclose the exact solutions of a system as given, in its real form.
 
     Of least squares the exact solution is that of the augmented system [[I, A], [A^T, 0]] (r, x) = (b, 0).
-
-    Parameters
-    ----------
-    solutions : (n, k) array
-        X as found.
+    `solutions` (n, k): X as found.
     """
     if system.square_form is None:
         return best_enclosure(system.matrix, system.rhs, solutions)
@@ -124,49 +120,28 @@ def _proof(answer: ColumnAnswer) -> tuple[bool, float, float]:
 
 
 def summary_of(
-    system: LinearSystem,
-    matrix: MatrixOnChip,
-    answers: Sequence[ColumnAnswer],
-    solutions: Floats,
-    sliced: Floats,
-    *,
-    bits: int | None,
-    tolerance: float | None,
-    now: float,
-) -> dict[str, Any]:
+    system: LinearSystem, matrix: MatrixOnChip, answers: Sequence[ColumnAnswer], solutions: Floats,
+    sliced: Floats, *, bits: int | None, tolerance: float | None, now: float,
+) -> dict[str, Any]:  # fmt: skip
     """Return the summary.
 
-    Parameters
-    ----------
-    solutions, sliced : (n, k) arrays
-        Found, and of the matrix as the chip's products hold it.
-    bits, tolerance
-        What was asked for; None for what was not.
-    now : float
-        The bench's time, s.
+    `solutions`, `sliced` (n, k): found, and of the matrix as the chip's products hold it. `bits`, `tolerance`: what
+    was asked for; None for what was not. `now`: the bench's time, s.
     """
     on_chip, counts, worst = matrix.plan, matrix.counts, worst_of(answers)
     rows = [row for answer in answers for row in answer.rows]
     solution = system.columns_as_given(solutions)
     rhos = [answer.rho for answer in answers if answer.rho is not None]
     return {
-        "converged": not unconverged(answers),
-        "reason": reasons(system, unconverged(answers)),
-        "bits_asked": bits,
-        "tolerance": tolerance,
-        "bits": worst.certificate.bits,
-        "certificate": worst.certificate.plain(),
-        "encoding": on_chip.encoding_name,
-        "shift": on_chip.shift,
-        "method": matrix.method,
-        "methods_judged": [one.plain() for one in on_chip.choice.judged],
+        "converged": not unconverged(answers), "reason": reasons(system, unconverged(answers)),
+        "bits_asked": bits, "tolerance": tolerance, "bits": worst.certificate.bits,
+        "certificate": worst.certificate.plain(), "encoding": on_chip.encoding_name, "shift": on_chip.shift,
+        "method": matrix.method, "methods_judged": [one.plain() for one in on_chip.choice.judged],
         "residual_from": "analogue" if matrix.on_chip else "float64",
         "condition": None if system.residual_only else condition_number(system.given_matrix),
         "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
-        "forecast_bits_a_cycle": _bits(matrix.rho),
-        "measured_rho": max(rhos, default=None),
-        "bits_a_cycle": _bits(reduction_a_cycle(rows)),
-        "loop_slowest": matrix.margin[0],
+        "forecast_bits_a_cycle": _bits(matrix.rho), "measured_rho": max(rhos, default=None),
+        "bits_a_cycle": _bits(reduction_a_cycle(rows)), "loop_slowest": matrix.margin[0],
         "loop_damping": matrix.margin[1],
         "cycles_to_goal": None
         if unconverged(answers)
@@ -175,27 +150,18 @@ def summary_of(
         "sliced_error": None if system.residual_only else largest_error(solutions, sliced),
         **where_short("solution", plain_numbers(solution), solutions.size),
         **where_short("cycles", rows, sum(map(len, rows))),
-        **{f"mvm_{name}": counts[name] for name in COUNTS},
-        **matrix.operations,
-        "products_off": max(answer.products_off for answer in answers),
-        "inv_clamped": matrix.clamped,
-        **on_chip.choices,
-        "cells": sum(block.digits.size for block in on_chip.blocks()),
-        "cells_failed": matrix.failed,
-        "pulses": matrix.pulses,
-        "reads": matrix.reads,
-        "joules": matrix.joules,
-        "virtual_seconds": now,
-    }
+        **{f"mvm_{name}": counts[name] for name in COUNTS}, **matrix.operations,
+        "products_off": max(answer.products_off for answer in answers), "inv_clamped": matrix.clamped,
+        **on_chip.choices, "cells": sum(block.digits.size for block in on_chip.blocks()),
+        "cells_failed": matrix.failed, "pulses": matrix.pulses, "reads": matrix.reads,
+        "joules": matrix.joules, "virtual_seconds": now,
+    }  # fmt: skip
 
 
 def reduction_a_cycle(rows: Sequence[Mapping[str, float]]) -> float | None:
     """Return the factor by which a cycle reduced the residual, the geometric mean; of several columns the largest.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of each cycle ``rhs``, ``cycle`` and ``residual``, relative to the right-hand side.
+    `rows`: of each cycle ``rhs``, ``cycle`` and ``residual``, relative to the right-hand side.
     """
     last: dict[float, Mapping[str, float]] = {}
     for row in rows:
@@ -331,14 +297,8 @@ def solve_layout(
 ) -> Layout:
     """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
 
-    Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
-
-    Parameters
-    ----------
-    cycles : int
-        Most of a right-hand side.
-    enclosed : bool
-        Whether the solutions are enclosed.
+    Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes. `cycles`: most of a right-hand
+    side; `enclosed`: whether the solutions are enclosed.
     """
     rows = cycles_table(system.size, len(system.reference), min(cycles, 50) * system.count)
     tables, figures = (rows, PRODUCTS, WITHOUT_CHIP, answers_table(system)), cycle_figures(system)
@@ -348,12 +308,9 @@ def solve_layout(
     rounded = on_chip.cells.levels is on_chip.levels
     blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
     return Layout(
-        (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
-        blocks.maps,
-        arrays,
-        default="cycles",
-        figures=(*figures, *blocks.figures),
-    )
+        (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)), blocks.maps, arrays,
+        default="cycles", figures=(*figures, *blocks.figures),
+    )  # fmt: skip
 
 
 def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tuple[Array, ...]:

@@ -64,19 +64,9 @@ def chosen_strategy(
 ) -> tuple[WriteVerifySettings, type[Strategy]]:
     """Return the settings and the strategy of a run.
 
-    Parameters
-    ----------
-    on_chip : WriteVerifySettings
-        The chip map's.
-    text : str, optional
-        Settings of the run's own, which go before the chip map's.
-    name : str, optional
-        Of the strategy, as for `find_strategy`; where left out, that of the settings.
-
-    Raises
-    ------
-    InputError
-        As `find_strategy` and `read_settings`.
+    `on_chip`: the chip map's. `text`: settings of the run's own, which go before the chip map's. `name`: of the
+    strategy, as for `find_strategy`; where left out, that of the settings. Raises `InputError` as `find_strategy` and
+    `read_settings`.
     """
     if name is None:
         settings = settings_in_use(on_chip, text)

@@ -109,8 +109,10 @@ class Gdp(Model):
     def towards(
         cls, target: Values, low: Values, high: Values, settings: WriteVerifySettings, memory: Any = None
     ) -> Self:
-        """Create the state with `gdp_window` of the verify window as the aim, in place of `inner`."""
-        return super().towards(target, low, high, wide_settings(settings), memory)
+        """Create the state with `gdp_window` of the verify window, which may be wider, as the aim, in place of `inner`."""
+        return super().towards(
+            target, low, high, settings.model_copy(update={"inner": settings.gdp_window}), memory
+        )
 
     @classmethod
     def descending(
@@ -120,11 +122,6 @@ class Gdp(Model):
         state = super().descending(target, low, high, settings.model_copy(update={"gdp_window": 1.0}), memory)
         state.gently = True
         return state
-
-
-def wide_settings(settings: WriteVerifySettings) -> WriteVerifySettings:
-    """Return settings that aim for the windows of `gdp_window`, which may be wider than the verify windows."""
-    return settings.model_copy(update={"inner": settings.gdp_window})
 
 
 @dataclass

@@ -39,18 +39,10 @@ from mho.procedures.cells.programming.strategy import Pulses, Strategy, Values, 
 
 @dataclass(frozen=True)
 class GateCurve:
-    """Median conductance after one SET pulse against the voltage on the word line.
+    """Median conductance after one SET pulse against the voltage on the word line."""
 
-    Attributes
-    ----------
-    gates : (n,) array
-        V, ascending.
-    levels : (n,) array
-        S, strictly ascending.
-    """
-
-    gates: Floats
-    levels: Floats
+    gates: Floats  # (n,): V, ascending
+    levels: Floats  # (n,): S, strictly ascending
 
     @classmethod
     def of(cls, settings: WriteVerifySettings) -> GateCurve:
@@ -90,25 +82,14 @@ LEAST = 0.1  # of the settings' spreads: no estimate is smaller
 class Population:
     """Offsets, spreads and expected numbers of pulses of each level.
 
-    Parameters
-    ----------
-    learns : bool
-        Whether observations are taken; otherwise it is what the settings say.
+    - `mean`, `device` (levels,): mean and standard deviation of the cells' offsets, V.
+    - `cycle` (2, levels): standard deviation from pulse to pulse, V, of SETs from afar and from near.
+    - `left` (2, levels): expected number of pulses left of a cell that is below its window, afar and near.
+    - `left_above` (levels,): and of one that is above.
+    - `fine` (levels,): whether a fine RESET is expected to take fewer pulses than a full one.
+    - `reset` (levels,): voltage at which a fine RESET lowers half of the cells far enough, V.
 
-    Attributes
-    ----------
-    mean, device : (levels,) arrays
-        Mean and standard deviation of the cells' offsets, V.
-    cycle : (2, levels) array
-        Standard deviation from pulse to pulse, V, of SETs from afar and from near.
-    left : (2, levels) array
-        Expected number of pulses left of a cell that is below its window, afar and near.
-    left_above : (levels,) array
-        And of one that is above.
-    fine : (levels,) array
-        Whether a fine RESET is expected to take fewer pulses than a full one.
-    reset : (levels,) array
-        Voltage at which a fine RESET lowers half of the cells far enough, V.
+    `learns`: whether observations are taken; otherwise it is what the settings say.
     """
 
     def __init__(self, settings: WriteVerifySettings, learns: bool = True) -> None:
@@ -160,14 +141,8 @@ class Population:
     def saw_sets(self, level: Values, near: Values, shown: Values, square: Values, first: Values) -> None:
         """Take what SETs did.
 
-        Parameters
-        ----------
-        near : int or array
-            1 for a SET from near.
-        shown, square : float or array
-            Offset that it showed, V; and the square of that for a cell's first SET, half of that of its difference from
-            the one before for a later one, V^2.
-        first : bool or array
+        `near`: 1 for a SET from near. `shown`, `square`: offset that it showed, V; and the square of that for a
+        cell's first SET, half of that of its difference from the one before for a later one, V^2.
         """
         level, near, shown, square, first = np.broadcast_arrays(
             *np.atleast_1d(level, near, shown, square, first)
@@ -239,21 +214,15 @@ class Population:
             self.left = best_aim(self._low, self._high, spread, near, self.left_above)[1]
 
 
-AIMS = np.linspace(-2.5, 1.1, 25)
-"""Aims that are tried, in spreads from the middle of the window."""
+AIMS = np.linspace(-2.5, 1.1, 25)  # aims that are tried, in spreads from the middle of the window
 
 
 def best_aim(low: Values, high: Values, spread: Values, under: Values, over: Values) -> tuple[Values, Values]:
     """Return the mean to aim for, and the expected number of pulses W.
 
-    Parameters
-    ----------
-    low, high : float or array
-        The window, V of gate voltage; `high` may be infinite.
-    spread : float or array
-        Standard deviation of where a SET lands, V.
-    under, over : float or array
-        Expected numbers of pulses that are left after a SET that lands below, and above the window.
+    `low`, `high`: the window, V of gate voltage; `high` may be infinite. `spread`: standard deviation of where a SET
+    lands, V. `under`, `over`: expected numbers of pulses that are left after a SET that lands below, and above the
+    window.
     """
     low, high, spread, under, over = (
         np.asarray(value, dtype=float)[..., None] for value in (low, high, spread, under, over)
@@ -287,22 +256,14 @@ IDLE, RAISED, LOWERED, AFRESH = range(4)  # the last pulse: none yet, a SET, a f
 
 @dataclass
 class Model(Strategy):
-    """The pulse with the least expected number of pulses left, by the cell's own response.
-
-    Attributes
-    ----------
-    gently : bool
-        Whether fine RESETs are given even where full ones would take fewer pulses: a cell is then never far off.
-    level : int or array
-        Number of the cell's level in the population.
-    offset, doubt : float or array
-        Estimate of the cell's offset, V, and its standard deviation; NaN before the first SET.
-    """
+    """The pulse with the least expected number of pulses left, by the cell's own response."""
 
     pilot: ClassVar[int] = 64
 
+    # Whether fine RESETs are given even where full ones would take fewer pulses: a cell is then never far off
     gently: bool = False
-    level: Values = 0
+    level: Values = 0  # number of the cell's level in the population
+    # offset, doubt: estimate of the cell's offset, V, and its standard deviation; NaN before the first SET
     offset: Values = nan
     doubt: Values = nan
     _act: Values = IDLE
