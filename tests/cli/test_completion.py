@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -165,7 +166,7 @@ def test_help_shows_the_presets_there_are(shell) -> None:
         ("run",),
         ("run", "read"),
         ("rehearse",),
-        ("optimise",),
+        *([("optimise",)] if find_spec("mho.extensions.optimise") else []),
         ("characterise",),
         ("queue", "add"),
         ("queue", "edit"),

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from command_line import Shell
 
+pytest.importorskip("mho.extensions.imports")  # which makes run files of the pulses
+
 from benchmarks._hidden_presets import random_pulses
 from mho import run
 from mho.analysis.calibration import GatheredEvidence, transitions_of
