@@ -54,8 +54,8 @@ def strategy_class_name(name: str) -> str:
     if (offer := find_offer(ENTRY_POINTS, "strategy", name)) is not None:
         return offer.target
     raise InputError(
-        f"there is no strategy {name!r}: {nearest(name, known_strategies())} One of your own is written "
-        "module:Class or path/file.py:Class"
+        f"there is no strategy {name!r}, and one of your own is written module:Class or path/file.py:Class; "
+        f"{nearest(name, known_strategies())}"
     )
 
 
