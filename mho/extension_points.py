@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,18 @@ log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 """Beside the modules of the targets: by group (``procedures``) and name, what is known of each without its code."""
+
+
+NAMED_BY_TARGET = ("procedure", "strategy")
+"""What a user may name as ``module:Class`` instead."""
+
+
+def error_text(error: BaseException) -> str:
+    """Return what a package's code raised, in words."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # of its own ``__str__``
+        return type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -47,19 +60,33 @@ class Extension:
     fault: str = ""
 
     @property
+    def own(self) -> bool:
+        """Whether it is of mho's own, which goes before those of other packages."""
+        return self.package.partition(" ")[0] == "mho"
+
+    @property
     def facts(self) -> Mapping[str, Any]:
-        """What the manifest says of it; empty without one."""
+        """What the manifest says of it; empty without one, or where it says nothing that can be used."""
         facts: Mapping[str, Any] = _manifest_of(self.target.partition(":")[0]).get(self.group, {})
-        stated: Mapping[str, Any] = facts.get(self.name, {})
-        return stated
+        stated = {name.lower(): one for name, one in facts.items()}.get(self.name, {})
+        if isinstance(stated, Mapping):
+            return stated
+        log.warning("what the manifest of %s says of %r is not used: it is no table", self.package, self.name)
+        return {}
 
 
 def offers(group: str) -> dict[str, tuple[Extension, ...]]:
     """Return what packages offer in a group, by name in lower case; several where packages give one name."""
     named: dict[str, dict[str, Extension]] = {}
-    for point in entry_points(group=group):
-        one = _extension(point)
-        named.setdefault(one.name, {}).setdefault(one.target, one)
+    try:
+        points = list(entry_points(group=group))
+    except Exception as error:  # one package with a broken list must not hide mho
+        log.warning("the entry points of packages cannot be read: %s", error_text(error))
+        return {}
+    for one in map(_extension, points):
+        same = named.setdefault(one.name, {})
+        if one.target not in same or same[one.target].fault:
+            same[one.target] = one
     return {name: tuple(those[target] for target in sorted(those)) for name, those in sorted(named.items())}
 
 
@@ -86,10 +113,11 @@ def usable_offers(group: str, noun: str, own: Iterable[str] = ()) -> dict[str, E
     usable = {}
     core = set(own)
     for name, those in offers(group).items():
+        others = [one.target for one in those if not one.own]
+        if others and (name in core or len(others) < len(those)):
+            hint = ": name it so" if noun in NAMED_BY_TARGET else ""
+            log.warning("mho's own %s %r is offered, not %s%s", noun, name, ", ".join(others), hint)
         if name in core:
-            others = [one.target for one in those if not one.target.startswith("mho.")]
-            if others:
-                log.warning("mho's own %s %r is offered, not %s: name it so", noun, name, ", ".join(others))
             continue
         try:
             usable[name] = _the_only(noun, name, those)
@@ -99,9 +127,12 @@ def usable_offers(group: str, noun: str, own: Iterable[str] = ()) -> dict[str, E
 
 
 def _the_only(noun: str, name: str, those: tuple[Extension, ...]) -> Extension:
-    if len(those) > 1:
+    those = tuple(one for one in those if one.own) or tuple(one for one in those if not one.fault) or those
+    if len(those) > 1 and not those[0].fault:
         targets = " or ".join(one.target for one in those)
-        raise InputError(f"several packages have a {noun} {name!r}; name one as {targets}")
+        packages = " and ".join(sorted({one.package for one in those}))
+        named = f"name one as {targets}" if noun in NAMED_BY_TARGET else f"remove one of {packages}"
+        raise InputError(f"several packages have a {noun} {name!r}; {named}")
     if those[0].fault:
         raise InputError(those[0].fault)
     return those[0]
@@ -109,10 +140,13 @@ def _the_only(noun: str, name: str, those: tuple[Extension, ...]) -> Extension:
 
 def _extension(point: EntryPoint) -> Extension:
     package, fault = "", ""
-    if (source := point.dist) is not None:
-        package = f"{source.name} {source.version}"
-        if source.name != "mho" and (needs := _other_mho(source)):
-            fault = f"{package} is made for mho {needs}, and this is mho {version('mho')}; install a version that fits"
+    try:
+        if (source := point.dist) is not None:
+            package = f"{source.name} {source.version}"
+            if source.name != "mho" and (needs := _other_mho(source)):
+                fault = f"{package} is made for mho {needs}, and this is mho {version('mho')}; install a version that fits"
+    except Exception as error:  # metadata may be anything
+        fault = f"the metadata of the package of {point.value} cannot be read: {error_text(error)}"
     return Extension(point.group, point.name.lower(), point.value.replace(" ", ""), package, fault)
 
 
@@ -123,8 +157,10 @@ def _other_mho(source: Distribution) -> str:
     for line in source.requires or ():
         try:
             needs = Requirement(line)
-        except InvalidRequirement:  # of whatever else; its installer has said so
-            continue
+        except InvalidRequirement:
+            if re.match(r"mho\b", line.strip(), re.IGNORECASE):
+                return f"{line!r}, which cannot be read"
+            continue  # of whatever else; its installer has said so
         here = needs.marker is None or needs.marker.evaluate()
         if (
             needs.name.lower() == "mho"
@@ -156,7 +192,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         table = json.loads(path.read_text("utf-8"))
         groups = {f"mho.{group}": dict(facts) for group, facts in table.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        log.warning("manifest %s is not used: %s", path, error)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        log.warning("manifest %s is not used: %s", path, error_text(error))
         return {}
     return groups

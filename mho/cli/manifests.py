@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -43,8 +43,15 @@ def manifests(project: Path) -> dict[Path, str]:
     tables: dict[Path, dict[str, dict[str, Mapping[str, Any]]]] = {}
 
     def add(group: str, name: str, target: str, facts: Mapping[str, Any]) -> None:
-        folder = Path(str(import_module(target.partition(":")[0]).__file__)).parent
-        tables.setdefault(folder / MANIFEST, {}).setdefault(group.removeprefix("mho."), {})[name] = facts
+        module = import_module(target.partition(":")[0])
+        if not (module.__package__ and module.__file__):
+            raise InputError(
+                f"{target} is in no package; put the module into one, where its manifest is found"
+            )
+        folder = Path(module.__file__).parent
+        tables.setdefault(folder / MANIFEST, {}).setdefault(group.removeprefix("mho."), {})[name.lower()] = (
+            facts
+        )
 
     for name, target in sorted(groups.get(PROCEDURES, {}).items()):
         add(PROCEDURES, name, target, _procedure(name, target))
@@ -60,19 +67,47 @@ def _procedure(name: str, target: str) -> dict[str, Any]:
 
 
 def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if value is not None and value != ()}
+    return {
+        key: value
+        for key, value in facts.items()
+        if value is not None and not (isinstance(value, tuple) and not value)
+    }
 
 
 def _in_lines(table: Mapping[str, Any]) -> str:
     """Return JSON with a parameter a line."""
-    text = json.dumps(table, indent=1, ensure_ascii=False)
+    try:
+        text = json.dumps(table, indent=1, ensure_ascii=False, default=_plain)
+    except TypeError as error:
+        raise InputError(
+            f"a default or a choice of a parameter cannot be written into a manifest: {error}"
+        ) from None
     return re.sub(r"\{[^{}]*\}", lambda inner: re.sub(r"\n *", " ", inner[0]), text) + "\n"
 
 
-def main(project: Path = Path("pyproject.toml")) -> None:
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's number."""
+    if not hasattr(value, "item"):
+        raise TypeError(f"{value!r} is no text or number")
+    return value.item()
+
+
+def _check_replaceable(path: Path) -> None:
+    try:
+        known = not path.exists() or {*json.loads(path.read_text("utf-8"))} <= {"procedures", "verbs"}
+    except (OSError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise InputError(f"{path} is no manifest of mho; move it, for one is to be written there")
+
+
+def main(project: Annotated[Path, typer.Argument()] = Path("pyproject.toml")) -> None:
     """Write the manifests of a project anew, and print their paths."""
     try:
-        for path, text in manifests(project).items():
+        texts = manifests(project)
+        for path in texts:
+            _check_replaceable(path)
+        for path, text in texts.items():
             path.write_text(text, "utf-8")
             typer.echo(path)
     except InputError as error:

@@ -22,7 +22,8 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from mho.errors import InputError, MhoError
-from mho.extension_points import Extension, find_offer, usable_offers
+from mho.escaping import visible
+from mho.extension_points import Extension, error_text, find_offer, usable_offers
 
 log = logging.getLogger(__name__)
 
@@ -195,11 +196,11 @@ class LazyVerb(TyperCommand):
             return cast(TyperCommand, get_command(alone))
         except MhoError:
             raise
-        except Exception as error:  # a package's module may raise anything
+        except (Exception, SystemExit) as error:  # a package's module may raise anything
             if not self._package:
                 raise
             raise InputError(
-                f"verb {self.name!r} of {self._package} cannot be loaded: {type(error).__name__}: {error}"
+                f"verb {self.name!r} of {self._package} cannot be loaded: {error_text(error)}"
             ) from error
 
     def make_context(self, *words: Any, **settings: Any) -> Any:
@@ -217,7 +218,7 @@ def describe_verb(name: str, target: str, package: str = "the package") -> Mappi
 def _offered(offer: Extension) -> LazyVerb:
     facts = offer.facts or describe_verb(offer.name, offer.target, offer.package)
     panel, text = (str(facts.get(key, default)) for key, default in (("group", OTHERS), ("help", "")))
-    return LazyVerb(offer.name, panel, offer.target, text, offer.package)
+    return LazyVerb(offer.name, visible(panel), offer.target, visible(text), offer.package)
 
 
 class MhoVerbs(TyperGroup):
@@ -238,8 +239,8 @@ class MhoVerbs(TyperGroup):
         InputError
             As `mho.extension_points.find_offer`, or when it has no manifest and cannot be loaded.
         """
-        if cmd_name in self._own:
-            return self._own[cmd_name]
+        if cmd_name.lower() in self._own:
+            return self._own.get(cmd_name)
         offer = find_offer(ENTRY_POINTS, NOUN, cmd_name)
         return None if offer is None else _offered(offer)
 
@@ -249,7 +250,7 @@ class MhoVerbs(TyperGroup):
         for name, offer in usable_offers(ENTRY_POINTS, NOUN, self._own).items():
             try:
                 self.commands[name] = _offered(offer)
-            except InputError as error:
+            except MhoError as error:
                 log.warning("verb %r is not offered: %s", name, error)
         return list(self.commands)
 
@@ -280,10 +281,10 @@ class MhoVerbs(TyperGroup):
             table.add_column(style="bold cyan", width=width)
             for verb in verbs:
                 if verb.rich_help_panel == panel:
-                    table.add_row(verb.name, Text(verb.help or ""))
+                    table.add_row(Text(verb.name or ""), Text(verb.help or ""))
             _print_panel(console, panel, table)
         console.print(Padding(self.epilog or "", 1))
 
 
 def _print_panel(console: Console, title: str, content: Table) -> None:
-    console.print(Panel(content, title=title, title_align="left", border_style="dim"))
+    console.print(Panel(content, title=Text(title), title_align="left", border_style="dim"))

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InputError
-from mho.extension_points import MANIFEST, Extension, find_offer, offers, usable_offers
+from mho.errors import InputError, MhoError
+from mho.extension_points import MANIFEST, Extension, error_text, find_offer, offers, usable_offers
 from mho.former_names import current_name
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,13 @@ def entry_of(name: str) -> ProcedureEntry:
         return described
     from mho.procedures.origin import import_procedure  # large: only where nothing else is known
 
-    return describe(name, import_procedure(class_name(name)))
+    kind = import_procedure(class_name(name))
+    try:
+        return describe(name, kind)
+    except MhoError:
+        raise
+    except (Exception, SystemExit) as error:  # of a package's class
+        raise InputError(f"procedure {name!r} cannot be used: {error_text(error)}") from error
 
 
 def known_entries() -> dict[str, ProcedureEntry]:
@@ -130,10 +136,11 @@ def known_entries() -> dict[str, ProcedureEntry]:
     Of others, and of a name that several give, the log says why they are not offered, and by what they can be named.
     """
     known = dict(core_entries())
-    for name, offer in usable_offers(ENTRY_POINTS, NOUN, known).items():
+    former = (name for name in offers(ENTRY_POINTS) if current_name(name) != name)
+    for name, offer in usable_offers(ENTRY_POINTS, NOUN, [*known, *former]).items():
         try:
             known[name] = _described(offer) or entry_of(name)
-        except InputError as error:  # one broken package must not hide the others
+        except MhoError as error:  # one broken package must not hide the others
             log.warning("procedure %r is not offered: %s", name, error)
     return known
 
@@ -141,7 +148,7 @@ def known_entries() -> dict[str, ProcedureEntry]:
 def _described(offer: Extension) -> ProcedureEntry | None:
     try:
         return _entry(offer.name, offer.facts) if offer.facts else None
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         log.warning("what the manifest of %s says of %r is not used: %s", offer.package, offer.name, error)
         return None
 
@@ -151,6 +158,18 @@ def _entry(name: str, facts: Mapping[str, Any]) -> ProcedureEntry:
         key: ParameterEntry(**given | {"choices": tuple(given.get("choices", ()))})
         for key, given in facts["parameters"].items()
     }
+    texts = [facts["title"], facts["group"], facts["description"], *(one.name for one in parameters.values())]
+    numbers = [
+        limit for one in parameters.values() for limit in (one.minimum, one.maximum) if limit is not None
+    ]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("title, group, description and names of parameters are texts")
+    if not all(key.isidentifier() for key in parameters):
+        raise ValueError("parameters have names of Python")
+    if not {one.kind for one in parameters.values()} <= {*KINDS.values(), "other"}:
+        raise ValueError(f"kinds of parameters are {', '.join(KINDS.values())} and other")
+    if not all(isinstance(limit, int | float) for limit in numbers):
+        raise TypeError("limits are numbers")
     return ProcedureEntry(name, **{**facts, "parameters": parameters})
 
 

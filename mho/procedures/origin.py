@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from mho.errors import InputError, MhoError
+from mho.extension_points import error_text
 from mho.instruments.bench_file import AGREED, installed_only, is_mhos_own, modules_beside
 from mho.procedures.base import Procedure
 
@@ -45,8 +46,13 @@ def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
     """
     place, _, attribute = name.rpartition(":")
     module = _load_file(place, noun) if names_file(name) else _load_module(place, name, noun)
-    with installed_only() if is_mhos_own(name) else nullcontext():
-        found = getattr(module, attribute, None)  # which may import, too
+    try:
+        with installed_only() if is_mhos_own(name) else nullcontext():
+            found = getattr(module, attribute, None)  # which may import, too
+    except MhoError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{name} cannot be loaded: {_in_words(error)}") from error
     if found is None:
         raise InputError(
             f"there is no {noun} {name!r}: {place} has no class {attribute!r}{_offered(module, base)}"
@@ -78,7 +84,7 @@ def _load_module(module: str, name: str, noun: str) -> ModuleType:
         ) from None
     except MhoError:
         raise
-    except Exception as error:  # importing a user's module may raise anything
+    except (Exception, SystemExit) as error:  # importing a user's module may raise anything
         raise InputError(f"module {module!r} cannot be loaded: {_in_words(error)}") from error
 
 
@@ -109,19 +115,19 @@ def _load_file(place: str, noun: str) -> ModuleType:
             )  # not by `spec.loader`, which caches by time
     except BaseException as error:
         sys.modules.pop(str(path))
-        if isinstance(error, MhoError) or not isinstance(error, Exception):
+        if isinstance(error, MhoError) or not isinstance(error, Exception | SystemExit):
             raise
         raise InputError(f"{place} cannot be loaded: {_in_words(error)}") from error
     return module
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     """Return an error in words, with its line and file."""
     if isinstance(error, SyntaxError):
         file, line = error.filename or "", error.lineno
         return f"{type(error).__name__}: {error.msg} ({os.path.basename(file)}, line {line})"
     last = extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}, line {last.lineno})"
+    return f"{error_text(error)} ({os.path.basename(last.filename)}, line {last.lineno})"
 
 
 def _offered(module: Any, base: type[Any]) -> str:

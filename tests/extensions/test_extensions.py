@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Shell
@@ -140,7 +142,7 @@ def test_a_broken_verb_is_named_and_the_others_work(install, shell: Shell, caplo
 def test_a_verb_that_two_packages_offer_is_none_s(install, shell: Shell) -> None:
     for package in ("labthree", "labfour"):
         install(package, {"mho.verbs": {"bake": f"{package}_verbs:bake"}})
-    said = "several packages have a verb 'bake'; name one as labfour_verbs:bake or labthree_verbs:bake"
+    said = "several packages have a verb 'bake'; remove one of labfour 1.5 and labthree 1.5"
     assert said in shell.refused("bake")
 
 
@@ -153,7 +155,6 @@ def test_a_verb_that_two_packages_offer_is_none_s(install, shell: Shell) -> None
         ("mho==0.1.*", True),
         ('mho>=99; python_version < "3"', True),
         ("numpy>=99", True),
-        ("mho @ nonsense ///", True),
     ],
 )
 def test_a_package_for_another_mho_is_named_and_not_used(install, requires, fits, shell, caplog) -> None:
@@ -179,7 +180,24 @@ def test_a_procedure_for_another_mho_is_named_and_not_used(install, caplog) -> N
         find_procedure("look")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"procedures": {"look": {"title": "x"}}}', '{"procedures": 1}'])
+def stated(**facts: Any) -> str:
+    """Return a manifest of `look`, with other facts than those that would do."""
+    whole = {"target": "x:Look", "title": "x", "group": "x", "description": "", "parameters": {}}
+    return json.dumps({"procedures": {"look": whole | facts}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", "[" * 100_000, '{"procedures": {"look": {"title": "x"}}}', '{"procedures": 1}',
+        '{"procedures": {"look": "text"}}', stated(group=5), stated(title=None), stated(description=None),
+        stated(parameters={"a": {"kind": "banana", "name": "A"}}),
+        stated(parameters={"a b": {"kind": "text", "name": "A"}}),
+        stated(parameters={"a": {"kind": "text", "name": None}}),
+        stated(parameters={"a": {"kind": "float", "name": "A", "minimum": "two"}}),
+    ],
+    ids=range(13),
+)  # fmt: skip
 def test_a_manifest_that_is_none_counts_for_nothing(text, tmp_path, install, caplog) -> None:
     package = tmp_path / f"cells_of_{abs(hash(text))}"
     package.mkdir()
@@ -192,6 +210,80 @@ def test_a_manifest_that_is_none_counts_for_nothing(text, tmp_path, install, cap
     entry = entry_of("look")
     assert (entry.title, entry.imported) == ("Look at it", True)
     assert "manifest" in caplog.text
+
+
+def test_what_asks_for_mho_in_a_way_that_cannot_be_read_is_not_used(install, shell: Shell) -> None:
+    install("labeight", {"mho.verbs": {"bake": "labeight_verbs:bake"}}, "mho ~=2")
+    assert "labeight 1.5 is made for mho 'mho ~=2', which cannot be read" in shell.refused("bake")
+
+
+def test_a_fit_package_keeps_its_name_beside_one_for_another_mho(install, shell: Shell) -> None:
+    install("labnine", {"mho.verbs": {"bake": "labnine_verbs:bake"}})
+    install("labten", {"mho.verbs": {"bake": "labten_verbs:bake"}}, "mho>=99")
+    assert shell("bake")[0] == 0
+
+
+def test_no_package_takes_away_what_is_mho_s_own(install, shell: Shell, caplog) -> None:
+    install(
+        "labeleven",
+        {
+            "mho.verbs": {"reach": "labeleven_verbs:bake", "Solve": "labeleven_verbs:bake"},
+            "mho.procedures": {"pagerank": "labeleven_verbs:bake", "sweep": "labeleven_verbs:bake"},
+        },
+    )
+    with caplog.at_level(logging.WARNING, "mho"):
+        _, out, _ = shell("--help")
+        known = known_entries()
+    assert "36 families" in out
+    assert "mho's own verb 'reach' is offered, not labeleven_verbs:bake" in caplog.text
+    assert known["pagerank"].target.startswith("mho.extensions.applications.")
+    assert "sweep" not in known  # which IV was once called
+    assert "did you mean 'solve'" in shell.refused("Solve")
+
+
+ENDS = {
+    "exit": "import sys\nsys.exit()\n",
+    "aborted": "from mho.errors import Aborted\nraise Aborted('no')\n",
+    "late": "def __getattr__(name):\n    raise RuntimeError('lazily broken')\n",
+    "init": "from mho import Procedure\n\n\nclass Look(Procedure):\n    def __init__(self, given):\n        pass\n",
+    "words": "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\n\n\nraise Odd\n",
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_module_that_ends_or_breaks_hides_nothing_else(
+    how, install, tmp_path, shell: Shell, caplog
+) -> None:
+    module = f"lab_that_{how}"
+    (tmp_path / f"{module}.py").write_text(ENDS[how])
+    install(
+        "labtwelve", {"mho.procedures": {"look": f"{module}:Look"}, "mho.verbs": {"look": f"{module}:Look"}}
+    )
+    with caplog.at_level(logging.WARNING, "mho"):
+        assert "mimo" in known_entries()
+    assert "procedure 'look' is not offered: " in caplog.text
+    assert "Solve A x = b" in shell("--help")[1]
+    code, out, err = shell("run", "look")
+    assert (code in (2, 130), out, len(err.splitlines())) == (True, "", 1)
+
+
+def test_metadata_that_cannot_be_read_is_named(install, tmp_path, shell: Shell, caplog) -> None:
+    install("labthirteen", {"mho.verbs": {"bake": "labthirteen_verbs:bake"}})
+    (tmp_path / "labthirteen-1.5.dist-info/METADATA").write_bytes(
+        b"Name: lab\xff\nVersion: 1\nRequires-Dist: \xff"
+    )
+    with caplog.at_level(logging.WARNING, "mho"):
+        assert "Solve A x = b" in shell("--help")[1]
+
+
+def test_markup_and_control_characters_of_a_package_are_text(install, tmp_path, shell: Shell) -> None:
+    (tmp_path / "lab_markup.py").write_text(
+        'GROUP = "[/oops]"\n\n\ndef f() -> None:\n    """Clear \\x1b[2J it."""\n'
+    )
+    install("labfourteen", {"mho.verbs": {"f": "lab_markup:f"}})
+    _, out, _ = shell("--help")
+    assert "[/oops]" in out
+    assert "\x1b[2J" not in out
 
 
 # --- taken out ---

@@ -80,3 +80,23 @@ def test_a_project_that_cannot_be_read_is_said(tmp_path) -> None:
         manifests(tmp_path / "pyproject.toml")
     with pytest.raises(SystemExit, match="cannot be read"):
         main(tmp_path / "pyproject.toml")
+
+
+def test_a_file_that_is_no_manifest_is_not_replaced(tmp_path, monkeypatch) -> None:
+    package = tmp_path / "lab_with_data"
+    package.mkdir()
+    (package / "__init__.py").write_text('def bake() -> None:\n    """Bake."""\n')
+    (package / "manifest.json").write_text('{"my own": "data"}')
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project.entry-points."mho.verbs"]\nBake = "lab_with_data:bake"\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SystemExit, match=r"manifest\.json is no manifest of mho"):
+        main(project)
+    assert (package / "manifest.json").read_text() == '{"my own": "data"}'
+    (package / "manifest.json").write_text("{}")
+    main(project)
+    assert "bake" in json.loads((package / "manifest.json").read_text())["verbs"]
+    (tmp_path / "alone_m.py").write_text('def bake() -> None:\n    """Bake."""\n')
+    project.write_text('[project.entry-points."mho.verbs"]\nbake = "alone_m:bake"\n')
+    with pytest.raises(SystemExit, match="alone_m:bake is in no package"):
+        main(project)

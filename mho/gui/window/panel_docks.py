@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
-from mho.extension_points import usable_offers
+from mho.extension_points import error_text, usable_offers
 from mho.gui.session.session import Session
 
 log = logging.getLogger(__name__)
@@ -55,11 +55,11 @@ class PanelDock(QDockWidget):
     visible; a hidden panel need not draw.
     """
 
-    def __init__(self, title: str, target: str, session: Session, window: QMainWindow) -> None:
+    def __init__(self, title: str, target: str, package: str, session: Session, window: QMainWindow) -> None:
         super().__init__(title, window)
         self.setObjectName(title)
         self._session = session
-        self._target = target
+        self._target, self._package = target, package
         self.panel: QWidget | None = None
         self._in_view = False
         holder = QWidget()
@@ -83,10 +83,11 @@ class PanelDock(QDockWidget):
         module, _, name = self._target.partition(":")
         try:
             panel: QWidget = getattr(importlib.import_module(module), name)(self._session)
-        except Exception as error:
-            if module.startswith("mho."):
+            panel.sizePolicy()  # which only a widget has that is alive
+        except (Exception, SystemExit) as error:
+            if not self._package:
                 raise
-            text = f"The panel {self._target} cannot be shown: {type(error).__name__}: {error}"
+            text = f"The panel {self._target} of {self._package} cannot be shown: {error_text(error)}"
             log.warning(text)
             panel = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         return panel
@@ -98,7 +99,7 @@ class PanelDock(QDockWidget):
     def _look(self, in_view: bool) -> None:
         self._in_view = in_view
         module = self._target.partition(":")[0]
-        if self.panel is not None or (in_view and (module in sys.modules or not module.startswith("mho."))):
+        if self.panel is not None or (in_view and (module in sys.modules or self._package)):
             self.made().setVisible(in_view)
         elif in_view:
             self._session.load(module, self._make)
@@ -118,11 +119,11 @@ class PanelDocks:
         window.setDockNestingEnabled(True)
         window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        targets = {title: ":".join(place) for title, place in PANELS.items()}
+        places = {title: (":".join(place), "") for title, place in PANELS.items()}
         own = {title.lower() for title in PANELS}
         for offer in usable_offers(ENTRY_POINTS, "panel", own).values():
-            targets[offer.name.capitalize()] = offer.target
-        self._docks = {title: PanelDock(title, target, session, window) for title, target in targets.items()}
+            places[offer.name.capitalize()] = offer.target, offer.package
+        self._docks = {title: PanelDock(title, *place, session, window) for title, place in places.items()}
         for title in FROM_THE_START:
             self._docks[title].made()
         self.arrange()
@@ -216,5 +217,8 @@ class PanelDocks:
         """End the work of all panels."""
         for dock in self._docks.values():
             close_down = getattr(dock.panel, "close_down", None)
-            if close_down is not None:
-                close_down()
+            try:
+                if close_down is not None:
+                    close_down()
+            except Exception as error:  # the others are closed, and the session
+                log.warning("panel %s: %s", dock.windowTitle(), error_text(error))

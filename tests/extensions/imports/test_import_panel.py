@@ -91,7 +91,7 @@ def test_a_panel_that_cannot_be_loaded_says_so_in_its_place(open_main, tmp_path:
     monkeypatch.syspath_prepend(tmp_path)
     window = open_main(tmp_path)
     window.show_panel("Oven")
-    said = "The panel labpanel_oven:Oven cannot be shown: ZeroDivisionError: division by zero"
+    said = "The panel labpanel_oven:Oven of labpanel 2.0 cannot be shown: ZeroDivisionError: division by zero"
     assert window.panels.panel("Oven").text() == said
     window.show_panel("Runs")
     assert window.panels.panel("Runs").isVisible()
