@@ -521,7 +521,8 @@ class Session(QObject):
             with suppress(Exception):  # a package's module may raise anything
                 load(module)
 
-        self._background.run_at_once(work, lambda _: then())
+        # At the next turn of the event loop: the window is shown first.
+        QTimer.singleShot(0, self, lambda: self._background.run_at_once(work, lambda _: then()))
 
     # --- what comes in from threads ---
 
