@@ -10,10 +10,17 @@
 """
 
 import os
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")  # before anything imports pyqtgraph
 
 from mho.gui.app import open_main_window, open_run_window, show_main_window, show_run
-from mho.gui.session.session import Session
+
+if TYPE_CHECKING:
+    from mho.gui.session.session import Session
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["Session", "open_main_window", "open_run_window", "show_main_window", "show_run"]

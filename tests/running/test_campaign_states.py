@@ -45,7 +45,7 @@ class Sum(Procedure):
 
     def execute(self, plan, bench, stream):
         killed = Path("killed")
-        if killed.exists() and killed.read_text() in self.matrix:
+        if killed.exists() and killed.read_text() == Path(self.matrix).stem:
             raise KeyboardInterrupt
         return {"sum": float(np.load(self.matrix).sum() + np.load(self.rhs).sum())}
 """

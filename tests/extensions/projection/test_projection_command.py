@@ -111,7 +111,7 @@ def test_a_machine_without_a_gpu_says_so_here_and_in_the_run_file(
         )
 
     real = measurements.measure_machine
-    monkeypatch.setattr("mho.extensions.projection.measure_machine", quick)
+    monkeypatch.setattr("mho.extensions.projection.command.measure_machine", quick)
     path = tmp_path / "p.h5"
     code, out, err = shell("projection", "--measure", "--size", 4, "--draws", 20, "--output", path)
     assert code == 0, err
