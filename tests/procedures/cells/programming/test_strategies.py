@@ -155,13 +155,7 @@ def test_settings_that_cannot_be_are_refused(wrong, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        (
-            "isp",
-            (
-                "isp",
-                "strategy 'isp', and one of your own is written module:Class or path/file.py:Class; did you mean 'ispp'?",
-            ),
-        ),
+        ("isp", "one of your own is written module:Class or path/file.py:Class; did you mean 'ispp'?"),
         ("nowhere.py:Own", "there is no strategy in nowhere.py"),
         ("mho:Program", "mho:Program is no strategy; it must be a subclass of mho.Strategy"),
     ],
