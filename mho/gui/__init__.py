@@ -18,9 +18,10 @@ from mho.gui.app import open_main_window, open_run_window, show_main_window, sho
 
 if TYPE_CHECKING:
     from mho.gui.session.session import Session
+    from mho.gui.session.task_thread import TaskThread
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["Session", "open_main_window", "open_run_window", "show_main_window", "show_run"]
+__all__ = ["Session", "TaskThread", "open_main_window", "open_run_window", "show_main_window", "show_run"]

@@ -274,6 +274,9 @@ def test_metadata_that_cannot_be_read_is_named(install, tmp_path, shell: Shell, 
     )
     with caplog.at_level(logging.WARNING, "mho"):
         assert "Solve A x = b" in shell("--help")[1]
+    said = "the metadata of the package of labthirteen_verbs:bake cannot be read: UnicodeDecodeError"
+    assert said in caplog.text
+    assert said in shell.refused("bake")
 
 
 def test_markup_and_control_characters_of_a_package_are_text(install, tmp_path, shell: Shell) -> None:
@@ -315,6 +318,15 @@ def test_without_any_extension_the_core_is_whole(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert done.stdout.startswith("mho: ")
         assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.thorough
+def test_published_offers_less_without_what_some_experiments_stand_on(tmp_path: Path) -> None:
+    code = "from mho.extensions.published import EXPERIMENTS; print(*EXPERIMENTS)"
+    every = python_in(ROOT, "-c", code).stdout.split()
+    left = python_in(copy_without(["applications", "projection"], tmp_path), "-c", code).stdout.split()
+    assert set(every) - set(left) == {"mimo-16x4", "mimo-128x8", "throughput"}
+    assert set(left) < set(every)
 
 
 @pytest.mark.slow

@@ -29,8 +29,9 @@ def entry_points(out: Collection[str]) -> dict[str, dict[str, str]]:
 
 def copy_without(out: Collection[str], folder: Path) -> Path:
     """Copy the repository without some extensions; as installed there, mho offers none of what they add."""
-    for name in ("mho", "tests", "benchmarks", "docs", "data"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "runs"))
+    for name in ("mho", "tests", "benchmarks", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data/matrices", folder / "data/matrices")
     for path in ROOT.iterdir():
         if path.is_file() and not path.is_symlink():
             shutil.copy(path, folder)

@@ -20,13 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import MhoError
 from mho.extensions.imports.extraction import import_measurement
 from mho.extensions.imports.guessing import COLUMN_WORDS, Guess, guess
 from mho.extensions.imports.measurements import MEASUREMENTS
 from mho.extensions.imports.table_import import TableReading
 from mho.extensions.imports.tables import DECIMAL_MARKS
-from mho.gui import Session
+from mho.gui import Session, TaskThread
 
 MEANING, UNIT = 1, 2  # columns of the table that can be edited
 FILES = "Tables (*.csv *.tsv *.txt *.gz *.xlsx *.mat *.npz *.npy *.json *.h5);;All files (*)"
@@ -40,6 +39,7 @@ class ImportPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._files = TaskThread("imports", self)  # a table may be large: nobody else waits for it
         self._found: Guess | None = None
         self._asked = TableReading()
         self._path: Path | None = None
@@ -93,6 +93,10 @@ class ImportPanel(QWidget):
         self.file.setText(path.name)
         self._look()
 
+    def close_down(self) -> None:
+        """Let no table begin any more."""
+        self._files.close()
+
     def _choose(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Table of measurements", "", FILES)
         if path:
@@ -111,12 +115,12 @@ class ImportPanel(QWidget):
             if question == self._question:
                 self._show(found)
 
-        def refuse(error: MhoError) -> None:
+        def refuse(error: str) -> None:
             if question == self._question:
                 self._found = None
-                self.verdict.setText(str(error))
+                self.verdict.setText(error)
 
-        self._session.ask(lambda: guess(path, asked, [kind] if kind else ()), show, refuse)
+        self._files.ask(lambda: guess(path, asked, [kind] if kind else ()), show, refuse)
 
     def _show(self, found: Guess) -> None:
         self._found = found
@@ -173,8 +177,8 @@ class ImportPanel(QWidget):
             session.tell("INFO", f"{path.name} is imported as {run.name}")
             session.open_run(run)
 
-        def refuse(error: MhoError) -> None:
-            self.verdict.setText(str(error))
+        def refuse(error: str) -> None:
+            self.verdict.setText(error)
             self.start.setEnabled(True)
 
-        session.ask(work, done, refuse)
+        self._files.ask(work, done, refuse)

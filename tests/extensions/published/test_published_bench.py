@@ -9,6 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("mho.extensions.applications")  # on which some of the experiments stand
+pytest.importorskip("mho.extensions.projection")
+
 from mho import run
 from mho.extensions.published import EXPERIMENTS, Setup, reject
 from mho.procedures import Solve

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+pytest.importorskip("mho.extensions.applications")  # on which some of the experiments stand
+pytest.importorskip("mho.extensions.projection")
+
 
 def test_the_numbers_are_printed_beside_the_published_ones(shell, tmp_path):
     path = tmp_path / "p.h5"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("mho.extensions.applications")  # on which some of the experiments stand
+pytest.importorskip("mho.extensions.projection")
+
 from mho.analysis.figures import draw
 from mho.errors import BenchError, InputError, RunFileError
 from mho.extensions.published import EXPERIMENTS, published_numbers, repeat_published
