@@ -187,6 +187,8 @@ class QueueListener:
             source = load_bench_file(self._bench)
         except MhoError:  # the panels show the error
             return lambda begun: Use(lost=lost(begun))
+        if source.bench.simulation is not None:  # a real bench may have devices of the same names
+            return lambda begun: Use(lost=lost(begun))
 
         def look(begun: Mapping[int, job_queue.Job]) -> Use:
             has = holder(source)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from mho.gui.queue import QueuePanel
 from mho.gui.session.bench_safety import SafetyVerdict
 from mho.gui.session.session import BackgroundTasks, Session
 from mho.gui.window.main_window import CommandBar
+from mho.instruments.bench import locking
+from mho.instruments.bench_file import load_bench_file
 from mho.running.queue import Queue, database
 from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
@@ -230,6 +233,21 @@ def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list
     assert "is safe, the queue is held" in stop[1][1]
     qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=PATIENCE)
     qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=PATIENCE)
+
+
+def test_a_real_bench_with_devices_of_the_same_names_does_not_use_a_simulated_one(
+    session: Session, tmp_path: Path, qtbot, monkeypatch
+) -> None:
+    monkeypatch.setattr(locking, "shared_folder", lambda: tmp_path)
+    source = load_bench_file("simulated")
+    with Queue(session.queue_path) as queue:
+        queue.confirm_safe("simulated", time.time() - 1.0)
+    for key in locking._keys(source.bench.instruments):  # as a real one leaves it, later than the read-back
+        locking._stamp(locking._digest(key))
+    assert locking.last_taken(source) > time.time() - 1.0
+    session.start()
+    qtbot.waitUntil(lambda: session.lane is not None, timeout=PATIENCE)
+    assert session.safety.verdict is SafetyVerdict.SAFE
 
 
 def stop_told(session: Session) -> list[tuple[str, str]]:
