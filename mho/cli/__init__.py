@@ -1,14 +1,16 @@
-"""Every printed word: a room a group of verbs, with what they print beside them. Only here are rich and typer imported.
+"""Every printed word: a room a group of verbs, with what they print beside them.
+
+Rich and Typer are imported here, and by the verbs of extensions.
 
 - `main`: how an error is answered; `verbs`: which verbs there are, each imported when it is typed;
-- `experiments`: solve, run, rehearse, forecast, optimise, characterise, procedures; plans, one run after the other;
+- `experiments`: solve, run, rehearse, forecast, characterise, procedures; plans, one run after the other;
 - `many_runs`: campaign, runner; `mho queue …`; `window`: gui, watch;
 - `run_files`: show, plot, table, export, rerun, verify, recover; `mho runs …`;
-- `analysis`: report, compare, import, calibrate, budget;
+- `analysis`: report, compare, calibrate, budget;
 - `benches`: `mho bench …`, `mho chip …`;
 - `terminal`: sentences, progress and results on a terminal, as all verbs have them;
 - `options`: arguments and options that several verbs have; `completion`: what a shell is offered;
-- `exit_codes`: how `mho` exits.
+- `exit_codes`: how `mho` exits; `manifests`: writes what lists of procedures and verbs are read from.
 """
 
 from __future__ import annotations

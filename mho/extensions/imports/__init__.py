@@ -1,10 +1,10 @@
 """Imports foreign tables of measurements: finds the table, guesses what it holds, checks it, writes run files.
 
 - `tables`: tables in files, however they are written; `headers`: what names and units stand for;
-- `columns_beside`: units and dates that stand in columns of their own;
 - `measurements`: the eleven kinds, and what a run file of each looks like; `series`: which columns belong together;
 - `shapes`, `guessing`: what a table seems to hold; `recipe_files`: how known ones are read;
-- `rows`, `conversion`, `table_import`: checked rows in SI units, and the run file.
+- `resolving`: which column is which; `rows`, `bounds`, `conversion`, `table_import`: checked rows in SI, the run file;
+- `extraction`: what the procedures of the same kind extract; `command`, `panel`: `mho import`, and the window's panel.
 """
 
 from mho.extensions.imports.guessing import COLUMN_WORDS, Candidate, Guess, guess

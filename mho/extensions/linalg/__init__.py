@@ -3,7 +3,7 @@
 - `bench_matrix`: a matrix on a bench as operator and preconditioner, as SciPy takes them;
 - `solving`: solve A x = b for arrays of any kind; `arrays`: those in and out; `gradients`: through PyTorch's autograd;
 - `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
-- `holding`: a matrix on a bench until another takes its place; `benches`: a bench by name, or one that is open.
+- `holding`: a matrix on a bench until another takes its place; a bench by name, or one that is open.
 
 None of SciPy's peers is needed: what a caller hands in is already there.
 """

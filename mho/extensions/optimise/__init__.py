@@ -2,8 +2,8 @@
 
 - `policies`: the search, and the comparison with the present settings; `searches`: which settings are tried next;
 - `search_space`: which settings are searched, and between which bounds;
-- `twin`, `posterior_draws`: the chips on which they are tried;
-- `gains`: means and savings with intervals; `predictions`, `settings_files`: what is written, and held to a run.
+- `twin`: the chips on which they are tried; `predictions`: means and savings with intervals, and a run beside them;
+- `settings_files`: what is written; `command`: `mho optimise`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The reference paper's experiments repeated on the virtual bench, each beside the published numbers.
 
-- `paper_numbers`: what is published, and how it was read; the numbers are in a file beside it;
 - `ensemble`: a bench, and a chip of its own for every seed;
-- `curves`, `complex_curves`, `devices`, `applications`: the experiments; `experiments`: all of them by name;
-- `comparisons`: what is found beside what is published;
+- `curves`, `devices`: the experiments; `experiments`: all of them by name; `command`: `mho published`;
+- `comparisons`: what is found beside what is published, which `paper_numbers.toml` has, with how it was read;
 - `rejection`: is a published curve one of an ensemble's? Functions of arrays;
 - `repeating`: all of it, into one run file.
 """

@@ -1,9 +1,9 @@
 """How far a solver reaches: families of systems, drawn by seed, as a benchmark that other solvers can be scored by too.
 
-- `families`, `structured_families`, `applied_families`, `grids`: the systems;
+- `families`: the systems;
 - `certified`: their solutions with proof, and what no chip at all makes of them;
 - `package`: all of it as a data package; `reader`: what the package is read and scored by, without mho;
-- `answers`: mho's own answers.
+- `answers`: mho's own answers; `command`: `mho reach`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Tables in files, however they are written.
 
-- `sources`: lines of `text_files`, of the sheets of `spreadsheets`, and of the arrays in `array_files`;
-- `text_tables`: the lines of values among them;
-- `form_finding`: what parts fields, which lines are the header; `decimal_marks`: what a comma in a number is;
-- `units`, `clocks`: units, dates and times of day, as they are written; `stated`: voltages that names and preambles state.
+- `text_tables`: lines of text and of sheets, and the values among them; `array_files`: arrays as lines;
+- `form_finding`: what parts fields, which lines are the header; `numbers`: those of tables, and what a comma in one is;
+- `units`, `clocks`: units, dates and times of day, as they are written, and voltages that names and preambles state.
 """
 
 from mho.extensions.imports.tables.form_finding import TextForm
