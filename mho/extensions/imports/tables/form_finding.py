@@ -87,7 +87,7 @@ def find_form(
     """Return how a table is written, of its first lines.
 
     `head`: numbers and texts of the lines; `names`: for a table without a header: see
-    `mho.extensions.imports.table_import.Reading`; `decimal`: the decimal mark, where it was said: see `decimal_mark`.
+    `mho.extensions.imports.table_import.TableReading`; `decimal`: the decimal mark, where it was said: see `decimal_mark`.
     Raises `InputError`: there is no table, or `names` are for another.
     """
     if not any(text.strip() for _, text in head):
