@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from typing import Any
 
 import notebooks
@@ -25,6 +27,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MHO_RUNS", raising=False)
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))  # a user's list of fonts may be stale
+        subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True)  # makes it
         patch.setenv("PYTHONPATH", str(ROOT))
         outputs = notebooks.execute({path: folder / path.stem for path in NOTEBOOKS})
     return {path.stem: those for path, those in outputs.items()}
