@@ -16,7 +16,7 @@ from pymeasure.instruments import Instrument
 from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.output_vectors import checked_vectors
-from mho.instruments.drivers.languages.scpi import CHECK, BlockInstrument, Span, one_of, whole, within
+from mho.instruments.drivers.languages.scpi import CHECK, ScpiInstrument, Span, one_of, whole, within
 from mho.instruments.roles import Cell, Mode, Path
 
 MODES: dict[Mode, str] = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
@@ -63,7 +63,7 @@ class BusLock:
             self._lock.release()
 
 
-class ArrayBoardDriver(BlockInstrument):
+class ArrayBoardDriver(ScpiInstrument):
     """The board as `mho.instruments.roles.ArrayBoard`; every switch is read back in the message that moves it."""
 
     model = "ARRAY BOARD"

@@ -16,10 +16,10 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.bus import BusChannel
 from mho.instruments.drivers.languages.scpi import Span, within
 from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
 from mho.instruments.drivers.languages.tsp import (
-    TspChannel,
     TspInstrument,
     choice,
     control,
@@ -151,7 +151,7 @@ def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
-class Keithley2636BChannel(SourceMeterChannel, TspChannel):
+class Keithley2636BChannel(SourceMeterChannel, BusChannel):
     """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY

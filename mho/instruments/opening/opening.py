@@ -20,7 +20,6 @@ from mho.instruments.bench_file.entries import (
     BoardEntry,
     ChuckEntry,
     DaqEntry,
-    InstrumentEntry,
     PulserEntry,
     SourceMeterEntry,
     SwitchEntry,
@@ -47,19 +46,16 @@ def role_openers(
     shared: dict[str, Connection] = {}
     highest = (limits or source.bench.terminal_limits()).highest("vector")
 
-    def connect(entry: InstrumentEntry, open_driver: Callable[[], Any]) -> Connection:
+    def connect(entry: Any, open_driver: Callable[[], Any]) -> Connection:
         reconnect = None if sleep is None else entry.reconnect
         return Connection(open_driver, reconnect, sleep or time.sleep)
-
-    def single(entry: InstrumentEntry, open_driver: Callable[[], Any]) -> Any:
-        return connect(entry, open_driver).role()
 
     def meter(entry: SourceMeterEntry) -> Any:
         model = entry.model
         driver = model.load_driver()
         if model.keyword:
             options = {model.keyword: entry.channel}
-            return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
+            return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
         if entry.address not in shared:
             shared[entry.address] = connect(entry, lambda: driver(entry.address, visa_library=visa))
         connection = shared[entry.address]
@@ -67,7 +63,7 @@ def role_openers(
 
     def plain(entry: PulserEntry | SwitchEntry | ChuckEntry, **options: Any) -> Any:
         driver = entry.model.load_driver()
-        return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
+        return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
@@ -77,10 +73,7 @@ def role_openers(
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
             return board(entries.board).role(lambda whole: whole.converters)
-        return single(entry, partial(_open_daq, entry, visa, session, highest))
-
-    def chuck(entry: ChuckEntry) -> Any:
-        return plain(entry, output=entry.output, input=entry.input, heater_range=entry.heater_range)
+        return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
 
     openers = {
         "smu": lambda: meter(entries.smu), "gate": lambda: meter(entries.gate),
@@ -90,7 +83,9 @@ def role_openers(
     if (matrix := entries.switch) is not None:
         openers["switch"] = lambda: plain(matrix)
     if (stage := entries.chuck) is not None:
-        openers["chuck"] = lambda: chuck(stage)
+        openers["chuck"] = lambda: plain(
+            stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
+        )
     return openers
 
 
