@@ -11,17 +11,10 @@ def as_arrays(source: BenchSource, preset: str | None = None) -> BenchSource:
 
     Converters, limits, levels and bad cells remain those of the file and its chip map. Nothing is connected.
 
-    Parameters
-    ----------
-    source : BenchSource
-        Any bench, real or simulated.
-    preset : str, optional
-        Cells in place of the file's; for real instruments that of `Simulation` where left out.
+    `source`: any bench, real or simulated.
+    `preset`: cells in place of the file's; for real instruments that of `Simulation` where left out.
 
-    Raises
-    ------
-    BenchError
-        When no simulated DAQ has the channels in use.
+    `BenchError` when no simulated DAQ has the channels in use.
     """
     simulated = stand_in(source, preset) if source.bench.simulation is None else source
     simulation = simulated.bench.simulation

@@ -143,10 +143,7 @@ class CellVisit:
 
     Cells are given by their number among all visited cells.
 
-    Attributes
-    ----------
-    begun : (count,) array
-        Start of each cell's turn, s on the bench's clock; known once the visit has ended.
+    `begun` (count,): start of each cell's turn, s on the bench's clock; known once the visit has ended.
     """
 
     def __init__(self, bench: ArrayBench, cells: Sequence[CellPositions], steps: float) -> None:
@@ -188,10 +185,7 @@ class CellVisit:
     def read(self, which: Integers, voltage: float | None = None) -> tuple[Floats, Floats]:
         """Return conductances (S) of some of the cells, and the time of each read, s after the start of the cell's turn.
 
-        Raises
-        ------
-        InputError, LimitError, BenchError
-            As `Bench.read`.
+        `InputError`, `LimitError`, `BenchError` as `Bench.read`.
         """
         bench = self._bench
         volts = bench._checks.read_voltage(voltage)
@@ -228,11 +222,8 @@ class CellVisit:
     ) -> None:
         """Apply one pulse to each of some of the cells: on the bit line where `sets`, else on the source line.
 
-        Raises
-        ------
-        LimitError
-            When one of the pulses is not allowed, or beyond what a formed cell bears on one that is formed, or may be; none
-            is applied.
+        `LimitError` when one of the pulses is not allowed, or beyond what a formed cell bears on one that is formed, or
+        may be; none is applied.
         """
         bench = self._bench
         self._checkpoint()

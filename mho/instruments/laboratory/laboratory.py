@@ -172,36 +172,18 @@ def _told(waveform: Waveform) -> str:
 class Laboratory:
     """The simulated chip, instruments and wires of one bench.
 
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file; its instruments' addresses become simulated instruments.
-    preset : str or None
-        Cell preset, instead of the bench file's.
-    seed : int or None
-        Seed of everything random here, instead of the bench file's.
+    `source`: the bench file; its instruments' addresses become simulated instruments.
+    `preset`: cell preset, instead of the bench file's.
+    `seed`: seed of everything random here, instead of the bench file's.
 
-    Attributes
-    ----------
-    clock : VirtualClock
-    seed : int
-        Seed of everything random here; drawn when none was given.
-    chip : SimulatedChip
-    devices : dict
-        Simulated instrument by VISA address, as the PyVISA backend opens it.
-    daq : DaqSystem
-        The simulated NI-DAQmx system.
-    monitor : Monitor
-        Records extremes, incidents and traffic on the wires.
-    board : SimulatedArrayBoard
-    lines : ChipLines
-        Levels of the sources on the lines of a cell.
-    circuits : BlockCircuits
-        The board's amplifiers and the chip between them.
-    vectors : VectorLines
-        Vectors played into a block.
-    faults : list of Fault or DaqFault
-        Faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
+    `seed`: seed of everything random here; drawn when none was given.
+    `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
+    `daq`: the simulated NI-DAQmx system.
+    `monitor`: records extremes, incidents and traffic on the wires.
+    `lines`: levels of the sources on the lines of a cell.
+    `circuits`: the board's amplifiers and the chip between them.
+    `vectors`: vectors played into a block.
+    `faults`: faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:

@@ -14,17 +14,10 @@ from mho.instruments.simulated.nidaqmx.rack import PRODUCTS
 def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
     """Return a bench file whose instruments are twins; a simulated bench is returned unchanged.
 
-    Parameters
-    ----------
-    source : BenchSource
-        Usually without a ``[simulation]`` section.
-    preset : str, optional
-        Cells of the simulated chip; default that of `Simulation`.
+    `source`: usually without a ``[simulation]`` section.
+    `preset`: cells of the simulated chip; default that of `Simulation`.
 
-    Raises
-    ------
-    BenchError
-        When no simulated DAQ has the channels in use.
+    `BenchError` when no simulated DAQ has the channels in use.
     """
     bench = source.bench
     if bench.simulation is not None and bench.simulation.instruments:
