@@ -189,17 +189,6 @@ class ArrayLaboratory:
         reading = self._meter.convert(amperes, self._range, self._nplc, rng)
         return np.where(np.abs(reading) <= 1.01 * OVERRANGE * self._range, reading, np.inf)
 
-    def answer(self, volts: Floats, count: int, period: float) -> Floats:
-        """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
-        return self.circuits.answer(volts, count, period)
-
-    def answer_blocks(
-        self, array: str, rows: Integers, columns: Integers, volts: Floats, period: float,
-        rng: np.random.Generator | None = None,
-    ) -> Floats:  # fmt: skip
-        """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
-        return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
-
     @property
     def incidents(self) -> list[Incident]:
         """Incidents that a bench without wires can have: destroyed cells, and amplifiers asked for more than they have."""
