@@ -328,6 +328,7 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "2636B"
     script = SCRIPT
+    CHANNELS = "smua", "smub"
 
     smua: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smua")
     smub: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smub")
@@ -339,8 +340,3 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     ) -> None:  # fmt: skip
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         super().__init__(address, visa_library, timeout=timeout, **connection)
-
-    @property
-    def pair(self) -> dict[int, Keithley2636BChannel]:
-        """The channels by number: 1 is smua, 2 is smub."""
-        return {1: self.smua, 2: self.smub}

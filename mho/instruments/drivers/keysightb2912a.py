@@ -192,14 +192,10 @@ class KeysightB2912A(SourceMeterPair, ScpiInstrument):
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "B2912"
+    CHANNELS = "ch_1", "ch_2"
     setting_name = "ch{channel}_{setting}"
     ch_1: KeysightB2912AChannel = Instrument.ChannelCreator(KeysightB2912AChannel, 1)
     ch_2: KeysightB2912AChannel = Instrument.ChannelCreator(KeysightB2912AChannel, 2)
-
-    @property
-    def pair(self) -> dict[int, KeysightB2912AChannel]:
-        """The channels by number."""
-        return {1: self.ch_1, 2: self.ch_2}
 
     def fetch(self, channel: int, count: int) -> Floats:
         """Return volts, amperes and status of the `count` points of a channel's last run, one after the other.
