@@ -261,7 +261,7 @@ class VectorLines:
 PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
 
 
-class Junction(Protocol):
+class OutputTerminals(Protocol):
     """Where instruments are wired to: the chip's lines, by terminal, or the rows of a switch matrix, by source."""
 
     def drive(self, name: str, volts: float, connected: bool, /) -> None:
@@ -278,7 +278,7 @@ class Junction(Protocol):
 class OutputWire:
     """Wire from an output of a source-measure unit, or a channel of a pulse generator."""
 
-    to: Junction
+    to: OutputTerminals
     name: str
 
     def drive(self, volts: float, *, connected: bool) -> None:
