@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from mho.errors import LimitError, MhoError
@@ -44,14 +45,16 @@ class InspectionResult(NamedTuple):
     live: bool | None = None
 
 
+_ok, _note, _wrong = (partial(InspectionResult, verdict) for verdict in ("ok", "note", "wrong"))
+
+
 def look_at_reading(bench: BenchFile) -> InspectionResult:
     """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
     limits, read = bench.terminal_limits(), bench.read
     for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
         limits.check_level(line, volts)
         limits.check_current(line, read.current_limit)
-    return InspectionResult(
-        "ok",
+    return _ok(
         f"{read.voltage:g} V, word line {read.gate:g} V, at most {read.current_limit:g} A: within limits",
     )
 
@@ -60,9 +63,9 @@ def _identity(bench: BenchFile, role: str, instrument: Any) -> InspectionResult:
     identity = instrument.identify()
     fields = [field.strip() for field in identity.split(",")]
     if len(fields) != 4:  # not IEEE 488.2: a DAQ
-        return InspectionResult("ok", identity)
+        return _ok(identity)
     maker, model, serial, firmware = fields
-    return InspectionResult("ok", f"{maker} {model}, serial {serial}, firmware {firmware}")
+    return _ok(f"{maker} {model}, serial {serial}, firmware {firmware}")
 
 
 def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
@@ -71,14 +74,10 @@ def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
         return None  # it has no queue
     found = whole.found_errors
     if found is None:
-        return InspectionResult(
-            "note", "what was in the queue is gone unread", "look at the instrument's own event log"
-        )
+        return _note("what was in the queue is gone unread", "look at the instrument's own event log")
     if found:
-        return InspectionResult(
-            "note", f"{len(found)} in the queue, first {found[0]}", "left by somebody else; taken out now"
-        )
-    return InspectionResult("ok", "none in the queue")
+        return _note(f"{len(found)} in the queue, first {found[0]}", "left by somebody else; taken out now")
+    return _ok("none in the queue")
 
 
 def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
@@ -86,14 +85,12 @@ def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
     if closed is None:
         return None
     if closed:
-        return InspectionResult("ok", "closed")
+        return _ok("closed")
     limit = bench.limits[_terminals(bench, role)[0]].voltage  # type: ignore[index]
     detail = f"open: more than {INTERLOCKED:g} V are refused"
     if limit > INTERLOCKED:
-        return InspectionResult("wrong", detail, "close the fixture, or lower the limit in the bench file")
-    return InspectionResult(
-        "note", detail, "no more is allowed here; close it all the same if the fixture has one"
-    )
+        return _wrong(detail, "close the fixture, or lower the limit in the bench file")
+    return _note(detail, "no more is allowed here; close it all the same if the fixture has one")
 
 
 def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
@@ -123,16 +120,10 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
     if role in ("smu", "gate") and "CURRENT_LIMIT" in able:
         span, asked = able["CURRENT_LIMIT"], bench.read.current_limit
         if not span.minimum <= asked <= span.maximum:
-            return InspectionResult(
-                "wrong", f"cannot limit the current to {asked:g} A", "choose another [read] current_limit"
-            )
+            return _wrong(f"cannot limit the current to {asked:g} A", "choose another [read] current_limit")
     if beyond:
-        return InspectionResult(
-            "note", "; ".join(beyond), "values in between will be refused before they are sent"
-        )
-    return (
-        None if most is None else InspectionResult("ok", f"up to {most:g} V; the bench's limits are within")
-    )
+        return _note("; ".join(beyond), "values in between will be refused before they are sent")
+    return None if most is None else _ok(f"up to {most:g} V; the bench's limits are within")
 
 
 def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
@@ -142,32 +133,27 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
-        return InspectionResult(
-            "wrong", "on", "left on by somebody: `mho bench safe` switches it off", live=True
-        )
-    return InspectionResult("ok", "off", live=False)
+        return _wrong("on", "left on by somebody: `mho bench safe` switches it off", live=True)
+    return _ok("off", live=False)
 
 
 def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     if role == "switch":
         closed = instrument.closed()
         if closed:
-            return InspectionResult(
-                "note", f"{', '.join(closed)} closed", "left by somebody; `mho bench safe` opens them"
-            )
-        return InspectionResult("ok", "every crosspoint is open")
+            return _note(f"{', '.join(closed)} closed", "left by somebody; `mho bench safe` opens them")
+        return _ok("every crosspoint is open")
     if role == "chuck":
         if (check_loop := getattr(instrument, "check_loop", None)) is not None:
             check_loop()
-        return InspectionResult("ok", f"{instrument.temperature():.2f} K")
+        return _ok(f"{instrument.temperature():.2f} K")
     if role != "board":
         return None
     if instrument.mode != "SAFE":
-        return InspectionResult(
-            "wrong", f"mode {instrument.mode}, path {instrument.path}",
+        return _wrong(f"mode {instrument.mode}, path {instrument.path}",
             "left by somebody: `mho bench safe` grounds it", live=True,
         )  # fmt: skip
-    return InspectionResult("ok", "SAFE", live=False)
+    return _ok("SAFE", live=False)
 
 
 LOOKS: Mapping[str, Callable[[BenchFile, str, Any], InspectionResult | None]] = {
@@ -348,7 +334,7 @@ class _Checker:
     def _limits(self) -> InspectionResult:
         doubts = doubtful_limits(self._source)
         if not doubts:
-            return InspectionResult("ok", "within what instruments deliver and cells bear, as far as known")
+            return _ok("within what instruments deliver and cells bear, as far as known")
         advice = "correct what is a slip; --force insists, `insist = true` beside the limit for good"
         return InspectionResult("note" if self._force else "wrong", "; ".join(doubts), advice)
 
@@ -356,7 +342,7 @@ class _Checker:
         def connect() -> InspectionResult:
             self._opened[role] = open_role()
             self._stack.callback(self._opened[role].close)
-            return InspectionResult("ok", "answers")
+            return _ok("answers")
 
         self._look(role, "connection", connect)
         if role in self._opened:
@@ -369,13 +355,9 @@ class _Checker:
             seen = look()
         except MhoError as error:
             problem, told, advice = str(error).partition("; ")
-            seen = InspectionResult(
-                "wrong", problem, advice if told else "check cable, power and the bench file's entry"
-            )
+            seen = _wrong(problem, advice if told else "check cable, power and the bench file's entry")
         except Exception as error:  # a driver's bug must not keep the other instruments from being checked
-            seen = InspectionResult(
-                "wrong", f"{type(error).__name__}: {error}", "this is a defect of the driver: report it"
-            )
+            seen = _wrong(f"{type(error).__name__}: {error}", "this is a defect of the driver: report it")
         if seen is not None:
             self.findings.append(CheckFinding(subject, what, *seen))
 
@@ -401,7 +383,7 @@ class _Checker:
             board.select(self._some_cell())
             for path in ("READ", "SET", "RESET", "OPEN"):
                 board.route(path)
-        return InspectionResult("ok", "every path closes and opens as read back; SAFE again")
+        return _ok("every path closes and opens as read back; SAFE again")
 
     def _relays(self) -> InspectionResult:
         """Close the crosspoints of every path once; the driver reads each back."""
@@ -412,7 +394,7 @@ class _Checker:
             for crosspoints in entry.crosspoints().values():
                 switch.close_paths(sorted(crosspoints))
                 switch.open_all()
-        return InspectionResult("ok", "every path closes and opens as read back; all open again")
+        return _ok("every path closes and opens as read back; all open again")
 
     def _some_cell(self) -> Cell:
         check = self._bench.check
@@ -423,9 +405,7 @@ class _Checker:
     def _contact(self) -> InspectionResult:
         check = self._bench.check
         if check is None:
-            return InspectionResult(
-                "note", "no known resistor", "put one in and name it under [check] in the bench file"
-            )
+            return _note("no known resistor", "put one in and name it under [check] in the bench file")
         wanted = ["smu"]
         if check.cell is not None:  # made safe in this order
             wanted += (
@@ -433,9 +413,7 @@ class _Checker:
             )
         missing = [role for role in wanted if role not in self._opened]
         if missing:
-            return InspectionResult(
-                "wrong", f"not tried without {', '.join(missing)}", "mend the connection first"
-            )
+            return _wrong(f"not tried without {', '.join(missing)}", "mend the connection first")
         used = {role: self._opened[role] for role in wanted}
         with self._safe_afterwards(used):
             readings = read_contact(

@@ -51,10 +51,10 @@ class RunCommand(ProcedureCommand):
         apart(parent)
 
 
-class SolveCommand(RunCommand):
+class SolveCommand(ProcedureCommand):
     """A verb that runs one procedure, whatever is given."""
 
-    plans = False
+    before_loading = RunCommand.before_loading
 
     def procedure_of(self, given: Mapping[str, Any]) -> str:
         """Return its name."""

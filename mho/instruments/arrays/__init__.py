@@ -11,7 +11,6 @@ from mho.instruments.arrays.bench import ArrayBench, CellVisit
 from mho.instruments.roles import CellPositions
 
 if TYPE_CHECKING:
-    from mho.instruments.arrays.any_bench import as_arrays
     from mho.instruments.arrays.causes import ALL, CAUSES, Cause, Causes
     from mho.instruments.arrays.exchanges import (
         Exchange,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         TargetsByArray,
         held_later,
     )
+    from mho.instruments.laboratory.stand_in import as_arrays
 else:
     from mho.lazy_names import lazy_names
 

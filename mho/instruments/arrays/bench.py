@@ -36,19 +36,11 @@ OnBlocks = Callable[[str, NDArray[np.int64], NDArray[np.int64], Floats, Floats],
 class ArrayBench(Bench):
     """A `Bench` whose roles are filled by models of the chip instead of instruments.
 
-    Parameters
-    ----------
-    source : BenchSource
-        A bench file whose ``[simulation]`` says ``instruments = false``.
-    preset, seed
-        As for `open_bench`.
-    limits : Limits, optional
-        Instead of the file's own.
+    `source`: a bench file whose ``[simulation]`` says ``instruments = false``.
+    `preset`, `seed`: as for `open_bench`.
+    `limits`: instead of the file's own.
 
-    Attributes
-    ----------
-    on_blocks : callable
-        Told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
+    `on_blocks`: told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
     """
 
     def __init__(
@@ -79,23 +71,16 @@ class ArrayBench(Bench):
     ) -> Floats:
         """Multiply with many blocks of one shape, as `connect_multiply` and `multiply` do one after the other.
 
-        Parameters
-        ----------
-        rows, columns : (blocks, R), (blocks, C) arrays
-        volts : (blocks, samples, R) array
-            V.
+        `rows`, `columns`: (blocks, R), (blocks, C).
+        `volts` (blocks, samples, R): V.
 
         Returns
         -------
         (blocks, samples, C) array
             Currents, A.
 
-        Raises
-        ------
-        BenchError
-            When the converters have too few lines, or the chip not these ones.
-        LimitError
-            For voltages that are not allowed.
+        `BenchError` when the converters have too few lines, or the chip not these ones.
+        `LimitError` for voltages that are not allowed.
         """
         self.checkpoint()
         daq = self.instruments.daq
@@ -125,11 +110,7 @@ class ArrayBench(Bench):
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.
 
-        Parameters
-        ----------
-        cells : sequence of CellPositions
-        steps : float
-            Expected number of reads of each cell; it sets the age of the later ones.
+        `steps`: expected number of reads of each cell; it sets the age of the later ones.
         """
         self.checkpoint()
         self.check_read()
@@ -143,10 +124,7 @@ class CellVisit:
 
     Cells are given by their number among all visited cells.
 
-    Attributes
-    ----------
-    begun : (count,) array
-        Start of each cell's turn, s on the bench's clock; known once the visit has ended.
+    `begun` (count,): start of each cell's turn, s on the bench's clock; known once the visit has ended.
     """
 
     def __init__(self, bench: ArrayBench, cells: Sequence[CellPositions], steps: float) -> None:
@@ -188,10 +166,7 @@ class CellVisit:
     def read(self, which: Integers, voltage: float | None = None) -> tuple[Floats, Floats]:
         """Return conductances (S) of some of the cells, and the time of each read, s after the start of the cell's turn.
 
-        Raises
-        ------
-        InputError, LimitError, BenchError
-            As `Bench.read`.
+        `InputError`, `LimitError`, `BenchError` as `Bench.read`.
         """
         bench = self._bench
         volts = bench._checks.read_voltage(voltage)
@@ -228,11 +203,8 @@ class CellVisit:
     ) -> None:
         """Apply one pulse to each of some of the cells: on the bit line where `sets`, else on the source line.
 
-        Raises
-        ------
-        LimitError
-            When one of the pulses is not allowed, or beyond what a formed cell bears on one that is formed, or may be; none
-            is applied.
+        `LimitError` when one of the pulses is not allowed, or beyond what a formed cell bears on one that is formed, or
+        may be; none is applied.
         """
         bench = self._bench
         self._checkpoint()

@@ -36,29 +36,18 @@ Verified = Callable[[str, Integers, Integers], tuple[Floats, Floats]]
 
 @dataclass(frozen=True)
 class HeldCells:
-    """Cells (R, C) of one array between the lines of a connected block.
+    """Cells (R, C) of one array between the lines of a connected block."""
 
-    Attributes
-    ----------
-    read : (R, C) array
-        What the last verify read said, S: through the wires of the cell, with its noise.
-    verified, now : (R, C) arrays
-        Conductance without noise, S, at that read and during the exchange.
-    frozen, variance : (R, C) arrays
-        As of `BlockNoise`: relative deviation during the exchange, and relative variance from shot to shot.
-    series : (R, C) array
-        Wire in series with each cell where it is read alone, ohm.
-    stuck : (R, C) array of bool, or False
-        Cells that no pulse moves; False for none.
-    """
-
-    read: Floats
+    read: Floats  # what the last verify read said, S: through the wires of the cell, with its noise
+    # verified, now: conductance without noise, S, at that read and during the exchange
     verified: Floats
     now: Floats
+    # frozen, variance: as of `BlockNoise`: relative deviation during the exchange, and relative variance from shot to
+    # shot
     frozen: Floats
     variance: Floats
-    series: Floats
-    stuck: NDArray[np.bool_] | Literal[False] = False
+    series: Floats  # wire in series with each cell where it is read alone, ohm
+    stuck: NDArray[np.bool_] | Literal[False] = False  # cells that no pulse moves; False for none
 
     def redrawn(self, rng: np.random.Generator) -> Self:
         """Return the same cells with noise of another moment.
@@ -86,30 +75,16 @@ class HeldCells:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Vectors that were played into a connected block, and what came back.
+    """Vectors that were played into a connected block, and what came back."""
 
-    Attributes
-    ----------
-    board : ConnectedBlock
-        The circuit that was closed, with its lines.
-    cells : mapping
-        The cells of each array in it.
-    shots, readings : Generator
-        Of the circuit's noise and the converters', as they stood before; copies.
-    volts : (samples, R) array
-        Asked for, V.
-    answers : (samples, C) array
-        As the bench returned them: outputs, V, in INVERT, or currents, A, in MULTIPLY.
-    converted : int or None
-        Number of lines that were converted, from the first; all inputs of the converters for None.
-    """
-
-    board: ConnectedBlock
-    cells: Mapping[str, HeldCells]
+    board: ConnectedBlock  # the circuit that was closed, with its lines
+    cells: Mapping[str, HeldCells]  # the cells of each array in it
+    # shots, readings: of the circuit's noise and the converters', as they stood before; copies
     shots: np.random.Generator
     readings: np.random.Generator
-    volts: Floats
-    answers: Floats
+    volts: Floats  # asked for, V
+    answers: Floats  # as the bench returned them: outputs, V, in INVERT, or currents, A, in MULTIPLY
+    # Number of lines that were converted, from the first; all inputs of the converters for None
     converted: int | None = None
 
     @property
@@ -126,12 +101,8 @@ class Exchange:
     def redrawn(self, moment: int, number: int) -> Self:
         """Return the same exchange at another moment: noise is drawn anew, what was programmed remains.
 
-        Parameters
-        ----------
-        moment : int
-            Seed of the cells' noise, which is slow: exchanges of one moment have it in common.
-        number : int
-            Of the exchange among those of the moment: shots and readings have noise of their own.
+        `moment`: seed of the cells' noise, which is slow: exchanges of one moment have it in common.
+        `number`: of the exchange among those of the moment: shots and readings have noise of their own.
         """
         rng = np.random.default_rng([moment, 0])
         cells = {name: held.redrawn(rng) for name, held in self.cells.items()}
@@ -162,24 +133,14 @@ class _Batch:
 class ExchangeRecorder:
     """Records the exchanges of a simulated bench; takes the place of its `on_vectors`.
 
-    Parameters
-    ----------
-    bench : Bench
-        With a laboratory, or without instruments.
-    verified : callable
-        What is known of the cells' last verify reads.
-    keep : callable
-        Called with every `Exchange`, after the bench has had its answer; of blocks that are played at once, with one for
-        each.
+    `bench`: with a laboratory, or without instruments.
+    `verified`: what is known of the cells' last verify reads.
+    `keep`: called with every `Exchange`, after the bench has had its answer; of blocks that are played at once, with
+        one for each.
 
-    Attributes
-    ----------
-    circuits : BlockCircuits
-        The bench's amplifiers and resistors.
-    converters : ConverterErrors
-        Its converters, with the errors of its own channels.
-    zero : InverseZero
-        How it measures that of INV.
+    `circuits`: the bench's amplifiers and resistors.
+    `converters`: its converters, with the errors of its own channels.
+    `zero`: how it measures that of INV.
     """
 
     def __init__(self, bench: Bench, verified: Verified, keep: Callable[[Exchange], None]) -> None:
@@ -282,10 +243,7 @@ def held_history(
 ) -> tuple[Floats, Floats, Floats]:
     """Return what the cells (R, C) of a simulated bench held after their last pulse and later, S, and their wires, ohm.
 
-    Parameters
-    ----------
-    times : (R, C) array
-        When that is, s of bench time; now where it is NaN.
+    `times` (R, C): when that is, s of bench time; now where it is NaN.
     """
     simulated: Any = bench.simulated
     chip, now = simulated.chip, simulated.clock.now

@@ -13,16 +13,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
-from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
-from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.laboratory.laboratory import ChipBasis, read_geometry
 from mho.instruments.laboratory.monitor import AMPLIFIER_LIMIT, Incident, over_voltages
 from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue import SpecimenConverter
@@ -31,11 +30,8 @@ from mho.instruments.simulated.keithley2450.source import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.conduction import conductance_at
-from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.cells.switching import HeldLevel
 from mho.instruments.simulated.physics.chip import SparseChip
-from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
 
 
 class Halves:
@@ -94,7 +90,7 @@ LARGE = 1 << 15  # cells, from which a visit is evaluated in halves
 METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, as its twin has them
 
 
-class ArrayLaboratory:
+class ArrayLaboratory(ChipBasis):
     """One chip and its board's circuits, without instruments.
 
     `source`: the bench file.
@@ -102,17 +98,10 @@ class ArrayLaboratory:
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
-        simulation, read = source.bench.simulation, source.bench.read
-        if simulation is None:
-            raise BenchError(
-                f"bench {source.bench.name!r} has no [simulation] section: it stands for real instruments"
-            )
-        self.clock = VirtualClock()
-        sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
-        self.seed = int(cast(int, sequence.entropy))
-        chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
-        cells = cell_preset(preset or simulation.preset, simulation.stuck, simulation.nonlinearity)
-        self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
+        super().__init__(source, preset, seed, 4)
+        simulation, read = self._simulation, source.bench.read
+        chip_rng, board_rng, meter_rng, self.converter_rng = self._rngs
+        self.chip = SparseChip(read_geometry(source.chip_text), self._cells, self.clock, chip_rng)
         self.halves = Halves(chip_rng)  # evaluates visits of many cells
         # The circuit that the board has closed around the chip
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
@@ -189,34 +178,14 @@ class ArrayLaboratory:
         reading = self._meter.convert(amperes, self._range, self._nplc, rng)
         return np.where(np.abs(reading) <= 1.01 * OVERRANGE * self._range, reading, np.inf)
 
-    def answer(self, volts: Floats, count: int, period: float) -> Floats:
-        """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
-        return self.circuits.answer(volts, count, period)
-
-    def answer_blocks(
-        self, array: str, rows: Integers, columns: Integers, volts: Floats, period: float,
-        rng: np.random.Generator | None = None,
-    ) -> Floats:  # fmt: skip
-        """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
-        return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
-
     @property
     def incidents(self) -> list[Incident]:
         """Incidents that a bench without wires can have: destroyed cells, and amplifiers asked for more than they have."""
         return sorted([*self._limited, *over_voltages(self.chip)], key=lambda one: one.time)
 
-    @property
-    def amplifier(self) -> AmplifierPreset:
-        """The type of the INV loop's amplifiers, and the capacitances around them."""
-        return self.circuits.loop.preset
-
     def live(self) -> tuple[str, ...]:
         """Return no role: a bench without instruments has no outputs."""
         return ()
-
-    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
-        """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
-        return self.circuits.step_response(volts, duration, points)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> Visit:
         """Visit cells one after the other, each for about `steps` reads."""

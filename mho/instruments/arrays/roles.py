@@ -225,23 +225,11 @@ class ArrayDaq(_Part):
 
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)
-        self.converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
+        converters = self.converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
         self._halves = Halves(arrays.converter_rng)
-
-    @property
-    def output_count(self) -> int:
-        """Number of lines that can be driven."""
-        return self.converters.output_count
-
-    @property
-    def input_count(self) -> int:
-        """Number of lines that can be read."""
-        return self.converters.input_count
-
-    @property
-    def sample_period(self) -> float:
-        """Time from one vector to the next, s."""
-        return self.converters.period
+        # Numbers of lines that can be driven and read; from one vector to the next, s
+        self.output_count, self.input_count = converters.output_count, converters.input_count
+        self.sample_period = converters.period
 
     def settings(self) -> dict[str, str]:
         """Counts and rate."""
@@ -261,7 +249,7 @@ class ArrayDaq(_Part):
         def exchanged(part: slice, rng: np.random.Generator | None) -> Floats:
             asked = volts[part]
             played = converters.played(asked.reshape(-1, lines)).reshape(asked.shape)
-            answers = arrays.answer_blocks(array, rows[part], columns[part], played, period, rng)
+            answers = arrays.circuits.multiply_blocks(array, rows[part], columns[part], played, period, rng)
             return converters.sampled(answers.reshape(-1, answers.shape[-1]), rng).reshape(answers.shape)
 
         if count > 1 and count * samples * columns.shape[1] > LARGE:
@@ -277,6 +265,6 @@ class ArrayDaq(_Part):
         arrays, converters = self._arrays, self.converters
         played = np.zeros((len(volts) + 1, volts.shape[1]))
         played[:-1] = volts
-        answers = arrays.answer(converters.played(played), self.input_count, self.sample_period)
+        answers = arrays.circuits.answer(converters.played(played), self.input_count, self.sample_period)
         arrays.clock.advance(len(played) * self.sample_period)
         return converters.sampled(answers[:-1])

@@ -36,18 +36,10 @@ CELLS: Causes = frozenset({"quantisation", "programming", "stuck cells", "relaxa
 
 @dataclass(frozen=True)
 class Targets:
-    """What cells (R, C) of an array were to hold, S.
+    """What cells (R, C) of an array were to hold, S."""
 
-    Attributes
-    ----------
-    rounded : (R, C) array
-        Their levels.
-    exact : (R, C) array
-        What those are rounded from.
-    """
-
-    rounded: Floats
-    exact: Floats
+    rounded: Floats  # their levels
+    exact: Floats  # what those are rounded from
 
     def read_as(self, cells: HeldCells, causes: Causes) -> Floats:
         """Return what the last verify read of cells (R, C) says, S, to which only `causes` happened."""
@@ -153,14 +145,8 @@ class _HeldChip:
 class SwitchedCircuits:
     """A bench's circuits and converters, on which exchanges are repeated with any causes on.
 
-    Parameters
-    ----------
-    circuits : BlockCircuits
-        The bench's own.
-    converters : ConverterErrors
-        The bench's own.
-    zero : InverseZero
-        How the bench measures that of INV.
+    `circuits`, `converters`: the bench's own.
+    `zero`: how the bench measures that of INV.
     """
 
     def __init__(self, circuits: BlockCircuits, converters: ConverterErrors, zero: InverseZero) -> None:
@@ -172,20 +158,12 @@ class SwitchedCircuits:
     ) -> Floats:
         """Return what a bench with only `causes` would have answered, as `Exchange.answers`.
 
-        Parameters
-        ----------
-        exchange : Exchange
-        targets : Holding
-            Of its cells.
-        causes : frozenset of str
-            Those that are on.
-        volts : (samples, R) array, optional
-            Played in place of the exchange's own.
+        `targets`: of its cells.
+        `causes`: those that are on.
+        `volts` (samples, R): played in place of the exchange's own.
 
-        Returns
-        -------
-        (samples, C) array
-            Outputs, V, in INVERT, with NaN in a row where an output is in its clamp; currents, A, in MULTIPLY.
+        Outputs (samples, C), V, in INVERT, with NaN in a row where an output is in its clamp; currents (samples, C), A, in
+        MULTIPLY.
         """
         circuits = self._prepared(exchange, targets, causes)
         asked = exchange.volts if volts is None else volts

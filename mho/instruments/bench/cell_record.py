@@ -203,22 +203,13 @@ CURRENT = "current"  # the rating that is no line's
 
 @dataclass(frozen=True)
 class LostCell:
-    """A cell that pulses or levels of a bench have destroyed.
-
-    Attributes
-    ----------
-    cause : str
-        ``over-voltage``, ``over-current`` or ``deep RESET`` (a RESET pulse on a cell that was deep in HRS already).
-    line : str
-        Where it was applied: ``bit line`` or ``source line``.
-    value : float
-        V; A of an over-current.
-    """
+    """A cell that pulses or levels of a bench have destroyed."""
 
     cell: Cell
+    # ``over-voltage``, ``over-current`` or ``deep RESET`` (a RESET pulse on a cell that was deep in HRS already)
     cause: str
-    line: str
-    value: float
+    line: str  # where it was applied: ``bit line`` or ``source line``
+    value: float  # V; A of an over-current
 
     @property
     def stress(self) -> str:
@@ -232,17 +223,10 @@ class LostCell:
 class PulseDamage:
     """The cells that a bench's pulses and levels have destroyed since `begin`.
 
-    Parameters
-    ----------
-    simulated : Simulated or None
-        Whose chip is asked.
-    bears : mapping
-        Ratings of a cell by the chip map: V by line, and ``current``, A.
+    `simulated`: whose chip is asked.
+    `bears`: ratings of a cell by the chip map: V by line, and ``current``, A.
 
-    Attributes
-    ----------
-    acted : bool
-        Whether any pulse or sweep was sent since `begin`.
+    `acted`: whether any pulse or sweep was sent since `begin`.
     """
 
     def __init__(self, simulated: Simulated | None, bears: Mapping[str, float]) -> None:

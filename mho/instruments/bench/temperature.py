@@ -31,14 +31,9 @@ Announce = Callable[[str, int, int], object]
 def check_temperature(bench: Bench, kelvin: float) -> float:
     """Return a temperature (K) to which `bench` can take its chip; nothing is sent.
 
-    Raises
-    ------
-    InputError
-        When it is no positive number.
-    LimitError
-        When it is beyond the limits of the bench's chuck.
-    BenchError
-        When the bench has real instruments, and no temperature controller among them.
+    `InputError` when it is no positive number.
+    `LimitError` when it is beyond the limits of the bench's chuck.
+    `BenchError` when the bench has real instruments, and no temperature controller among them.
     """
     kelvin = given.finite(kelvin, "temperature", "K")
     if kelvin <= 0.0:
@@ -80,13 +75,8 @@ class TemperatureSettling:
 class HeldTemperature:
     """What was read of a temperature (K) that is held.
 
-    Attributes
-    ----------
-    target, last : float
-        As asked for, and the last reading.
-    readings : int
-    deviation : float
-        Largest distance of a reading from the target.
+    `target`, `last`: as asked for, and the last reading.
+    `deviation`: largest distance of a reading from the target.
     """
 
     def __init__(self, target: float) -> None:
@@ -117,24 +107,13 @@ def at_temperature(
     comes, the heater is off, and the chip cools by itself. A simulated chip without one is there at once, and as it was
     before at the end. Stops and pauses hold as for `Bench.wait_until`; while a run pauses the chuck stays as it is.
 
-    Parameters
-    ----------
-    announce : callable
-        Told how far the heating is.
+    `announce`: told how far the heating is.
 
-    Yields
-    ------
-    HeldTemperature or None
-        What is read of it meanwhile; None where nothing reads it.
+    What is read of it meanwhile is yielded; None where nothing reads it.
 
-    Raises
-    ------
-    InputError, LimitError, BenchError
-        As `check_temperature`; nothing is sent.
-    BenchError
-        When the temperature has not settled in time, or the heater has gone off by hand or by itself.
-    InstrumentError
-        For a sensor or a heater with a fault, and when the heater is not confirmed off at the end.
+    `InputError`, `LimitError`, `BenchError` as `check_temperature`; nothing is sent.
+    `BenchError` when the temperature has not settled in time, or the heater has gone off by hand or by itself.
+    `InstrumentError` for a sensor or a heater with a fault, and when the heater is not confirmed off at the end.
     """
     if kelvin is None:
         yield None

@@ -236,10 +236,7 @@ def _bench_text(name: str) -> tuple[str, Path]:
 def read_bench_texts(name: str) -> tuple[str, str]:
     """Return the texts of a bench file and of its chip map, without importing any driver.
 
-    Raises
-    ------
-    BenchError
-        When one of them cannot be read, or the bench file is not valid TOML.
+    `BenchError` when one of them cannot be read, or the bench file is not valid TOML.
     """
     text, folder = _bench_text(name)
     chip = load_toml(text, f"bench file {name}", BenchError).get("chip", "")
@@ -258,10 +255,7 @@ def _with_preset_beside(bench: BenchFile, folder: Path) -> BenchFile:
 def load_bench_file(name: str) -> BenchSource:
     """Read and check a bench file by packaged name or path, together with its chip map.
 
-    Raises
-    ------
-    BenchError
-        Naming the file, the key, the line and what is wrong.
+    `BenchError` naming the file, the key, the line and what is wrong.
     """
     text, folder = _bench_text(name)
     with modules_beside(folder):  # the folder of a user's own driver

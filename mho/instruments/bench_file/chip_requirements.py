@@ -61,14 +61,9 @@ class ChipText(BaseModel):
 def read_chip_text(chip_text: str, name: str = "") -> ChipText:
     """Parse a chip map's text.
 
-    Parameters
-    ----------
-    name : str
-        Name of the map in errors.
+    `name`: name of the map in errors.
 
-    Raises
-    ------
-    BenchError
-        When it is not valid TOML, does not describe its arrays, or describes larger ones than can be simulated.
+    `BenchError` when it is not valid TOML, does not describe its arrays, or describes larger ones than can be
+    simulated.
     """
     return parse_toml(chip_text, ChipText, f"chip map {name}".rstrip(), BenchError)

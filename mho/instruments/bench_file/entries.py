@@ -158,18 +158,16 @@ class Reconnect(StrictModel):
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
 
 
-class InstrumentEntry(StrictModel):
-    """Keys common to all instruments; without `reconnect` a lost connection ends the run."""
+class ModelEntry(StrictModel):
+    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`.
 
-    reconnect: Reconnect | None = None
-
-
-class ModelEntry(InstrumentEntry):
-    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`."""
+    Without `reconnect` a lost connection ends the run.
+    """
 
     models: ClassVar[Mapping[str, Model]]
     role: ClassVar[type]
 
+    reconnect: Reconnect | None = None
     driver: str
     twin: Annotated[str, AfterValidator(check_twin)] = ""
 
@@ -217,7 +215,7 @@ class PulserEntry(ModelEntry):
     edge: Positive = 10e-9
 
 
-class DaqEntry(InstrumentEntry):
+class DaqEntry(StrictModel):
     """The instruments that play vectors and read the answers.
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
@@ -225,6 +223,7 @@ class DaqEntry(InstrumentEntry):
     ``array_board``: the board's own converters, over the board's connection.
     """
 
+    reconnect: Reconnect | None = None
     driver: Literal["ni_daq", "keithleydaq6510", "array_board"]
     address: str = ""
     outputs: str = ""
@@ -343,9 +342,10 @@ class ChuckEntry(ModelEntry):
             )
 
 
-class BoardEntry(InstrumentEntry):
+class BoardEntry(StrictModel):
     """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
 
+    reconnect: Reconnect | None = None
     driver: Literal["array_board"]
     address: str
     watchdog: Annotated[float, Field(ge=0.1, le=3600)] | None = None

@@ -56,29 +56,26 @@ class Model:
         return load_class(self.twin)
 
 
-def _packaged(driver: str, twin: str, channels: int = 1, keyword: str = "") -> Model:
+def _packaged(driver: str, channels: int = 1, keyword: str = "") -> Model:
+    twin = driver.replace(":", ":Simulated")
     return Model(f"mho.instruments.drivers.{driver}", f"mho.instruments.simulated.{twin}", channels, keyword)
 
 
 SOURCE_METERS = {
-    "keithley2450": _packaged("keithley2450:Keithley2450", "keithley2450:SimulatedKeithley2450"),
-    "keithley2636b": _packaged("keithley2636b:Keithley2636B", "keithley2636b:SimulatedKeithley2636B", 2),
-    "agilentb1500": _packaged("agilentb1500:AgilentB1500", "agilentb1500:SimulatedAgilentB1500", 10, "smu"),
-    "keysightb2912a": _packaged("keysightb2912a:KeysightB2912A", "keysightb2912a:SimulatedKeysightB2912A", 2),
+    "keithley2450": _packaged("keithley2450:Keithley2450"),
+    "keithley2636b": _packaged("keithley2636b:Keithley2636B", 2),
+    "agilentb1500": _packaged("agilentb1500:AgilentB1500", 10, "smu"),
+    "keysightb2912a": _packaged("keysightb2912a:KeysightB2912A", 2),
 }
 PULSE_GENERATORS = {
-    "keysight33522b": _packaged("keysight33522b:Keysight33522B", "keysight33522b:SimulatedKeysight33522B", 2),
-    "keysight33622a": _packaged("keysight33522b:Keysight33622A", "keysight33522b:SimulatedKeysight33622A", 2),
-    "tektronixafg31000": _packaged(
-        "tektronixafg31000:TektronixAFG31000", "tektronixafg31000:SimulatedTektronixAFG31000", 2
-    ),
+    "keysight33522b": _packaged("keysight33522b:Keysight33522B", 2),
+    "keysight33622a": _packaged("keysight33522b:Keysight33622A", 2),
+    "tektronixafg31000": _packaged("tektronixafg31000:TektronixAFG31000", 2),
 }
-SWITCH_MATRICES = {
-    "keithley707b": _packaged("keithley707b:Keithley707B", "keithley707b:SimulatedKeithley707B")
-}
+SWITCH_MATRICES = {"keithley707b": _packaged("keithley707b:Keithley707B")}
 TEMPERATURE_CONTROLLERS = {  # with the number of their inputs and outputs
-    "lakeshore335": _packaged("lakeshore335:LakeShore335", "lakeshore335:SimulatedLakeShore335", 2),
-    "lakeshore336": _packaged("lakeshore335:LakeShore336", "lakeshore335:SimulatedLakeShore336", 4),
+    "lakeshore335": _packaged("lakeshore335:LakeShore335", 2),
+    "lakeshore336": _packaged("lakeshore335:LakeShore336", 4),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from pymeasure.instruments import Instrument
 from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.output_vectors import checked_vectors
-from mho.instruments.drivers.languages.scpi import CHECK, BlockInstrument, Span, one_of, whole, within
+from mho.instruments.drivers.languages.scpi import CHECK, ScpiInstrument, Span, one_of, whole, within
 from mho.instruments.roles import Cell, Mode, Path
 
 MODES: dict[Mode, str] = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
@@ -31,6 +31,16 @@ DIAGONAL_COUNT = Span(0, 4096, "number of diagonal resistors")
 CODE = "<i2"  # a converter's sample on the wire
 FULL = 32767  # the code of the end of the range
 MEMORY = 65536  # capacity of the board's memory, in codes
+
+
+def _once(query: str, kind: Callable[[str], float], docs: str) -> Any:
+    """Declare an attribute that the board is asked for once; of its converters, too."""
+
+    def ask(part: Any) -> float:
+        return kind(getattr(part, "board", part).ask(query))
+
+    ask.__doc__ = docs
+    return cached_property(ask)
 
 
 class BusLock:
@@ -63,7 +73,7 @@ class BusLock:
             self._lock.release()
 
 
-class ArrayBoardDriver(BlockInstrument):
+class ArrayBoardDriver(ScpiInstrument):
     """The board as `mho.instruments.roles.ArrayBoard`; every switch is read back in the message that moves it."""
 
     model = "ARRAY BOARD"
@@ -125,20 +135,15 @@ class ArrayBoardDriver(BlockInstrument):
                 f"{self._title}: its watchdog is set to {armed:g} s instead of {seconds:g} s"
             )
 
-    @cached_property
-    def transimpedance(self) -> float:
-        """Feedback resistance of the MULTIPLY amplifiers, ohm; queried once."""
-        return float(self.ask(":CONF:MULT:RES?"))
-
-    @cached_property
-    def input_conductance(self) -> float:
-        """Input conductance in INVERT mode, S; queried once."""
-        return float(self.ask(":CONF:INV:COND?"))
-
-    @cached_property
-    def slice_ratio(self) -> float:
-        """Ratio by which outputs are divided in front of a second slice, 0 without dividers; queried once."""
-        return float(self.ask(":CONF:INV:SLIC:RAT?"))
+    transimpedance: float = _once(
+        ":CONF:MULT:RES?", float, "Feedback resistance of the MULTIPLY amplifiers, ohm."
+    )
+    input_conductance: float = _once(":CONF:INV:COND?", float, "Input conductance in INVERT mode, S.")
+    slice_ratio: float = _once(
+        ":CONF:INV:SLIC:RAT?",
+        float,
+        "Ratio by which outputs are divided in front of a second slice, 0 without dividers.",
+    )
 
     @cached_property
     def converters(self) -> ArrayBoardConverters:
@@ -223,37 +228,18 @@ class ArrayBoardConverters:
     outputs at 0 V except while they play.
     """
 
+    output_count: int = _once(":SOUR:DAC:COUN?", int, "Number of the board's outputs.")
+    input_count: int = _once(":READ:ARR:COUN?", int, "Number of the board's inputs.")
+    sample_period: float = _once(":SOUR:DAC:PER?", float, "Time from one vector to the next, s.")
+    output_range: float = _once(":SOUR:DAC:RANG?", float, "Largest magnitude of an output, V.")
+    input_range: float = _once(":READ:ARR:RANG?", float, "Largest magnitude that an input reads, V.")
+
     def __init__(self, board: ArrayBoardDriver) -> None:
-        self._board = board
-
-    @cached_property
-    def output_count(self) -> int:
-        """Number of the board's outputs; queried once."""
-        return int(self._board.ask(":SOUR:DAC:COUN?"))
-
-    @cached_property
-    def input_count(self) -> int:
-        """Number of the board's inputs; queried once."""
-        return int(self._board.ask(":READ:ARR:COUN?"))
-
-    @cached_property
-    def sample_period(self) -> float:
-        """Time from one vector to the next, s; queried once."""
-        return float(self._board.ask(":SOUR:DAC:PER?"))
-
-    @cached_property
-    def output_range(self) -> float:
-        """Largest magnitude of an output, V; queried once."""
-        return float(self._board.ask(":SOUR:DAC:RANG?"))
-
-    @cached_property
-    def input_range(self) -> float:
-        """Largest magnitude that an input reads, V; queried once."""
-        return float(self._board.ask(":READ:ARR:RANG?"))
+        self.board = board
 
     def identify(self) -> str:
         """Return the board's identification."""
-        return self._board.identify()
+        return self.board.identify()
 
     def settings(self) -> dict[str, str]:
         """Return counts, ranges and the sample period, as text."""
@@ -286,7 +272,7 @@ class ArrayBoardConverters:
         length = str(len(data))
         head = f":SOUR:DAC {outputs},#{len(length)}{length}".encode()
         query = f";:READ:ARR? {self.input_count}{CHECK}\n".encode()
-        codes = self._board.exchange_samples(head + data + query, CODE)
+        codes = self.board.exchange_samples(head + data + query, CODE)
         if codes.size != samples * self.input_count:
             raise InstrumentError(
                 f"the array board answered {samples} vectors with {codes.size} codes instead of "
@@ -297,11 +283,11 @@ class ArrayBoardConverters:
 
     def make_safe(self) -> None:
         """Ground everything on the board, its outputs included, confirmed by query."""
-        self._board.make_safe()
+        self.board.make_safe()
 
     def close(self) -> None:
         """Release the board's connection."""
-        self._board.close()
+        self.board.close()
 
 
 def _block(array: str, rows: Sequence[int], columns: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.scpi import KeithleyScpi, Span, choice, control, switch, within
+from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, choice, control, switch, within
 from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, readings
 from mho.instruments.roles import Reading
 
@@ -31,10 +31,10 @@ PROTECTIONS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
 
 
-class Keithley2450(VoltageSourceMeter, KeithleyScpi):
+class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     """A 2450 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
-    `address`, `visa_library`, `timeout`, `connection`: as for `KeithleyScpi`.
+    `address`, `visa_library`, `timeout`, `connection`: as for `BusInstrument`.
     `voltage_range`: fixed source range, V; `LimitError` for one that it does not have. Without it the instrument
         chooses the range for each level, which is more accurate at small voltages, but the output may glitch where
         the range changes.
@@ -43,6 +43,7 @@ class Keithley2450(VoltageSourceMeter, KeithleyScpi):
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
 
     model = "MODEL 2450"
+    several_languages = True
     recorded = (
         "source_voltage_range", "source_delay", "current_limit", "current_range", "nplc",
         "four_wire", "source_readback", "output_off_mode", "line_frequency", "output_enabled", "voltage_protection",

@@ -16,10 +16,10 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.bus import BusChannel
 from mho.instruments.drivers.languages.scpi import Span, within
 from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
 from mho.instruments.drivers.languages.tsp import (
-    TspChannel,
     TspInstrument,
     choice,
     control,
@@ -151,7 +151,7 @@ def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
-class Keithley2636BChannel(SourceMeterChannel, TspChannel):
+class Keithley2636BChannel(SourceMeterChannel, BusChannel):
     """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
@@ -328,6 +328,7 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "2636B"
     script = SCRIPT
+    CHANNELS = "smua", "smub"
 
     smua: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smua")
     smub: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smub")
@@ -339,8 +340,3 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     ) -> None:  # fmt: skip
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         super().__init__(address, visa_library, timeout=timeout, **connection)
-
-    @property
-    def pair(self) -> dict[int, Keithley2636BChannel]:
-        """The channels by number: 1 is smua, 2 is smub."""
-        return {1: self.smua, 2: self.smub}

@@ -17,8 +17,7 @@ from pymeasure.instruments import Instrument
 from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi import (
-    BlockInstrument,
-    KeithleyScpi,
+    ScpiInstrument,
     Span,
     choice,
     control,
@@ -45,14 +44,15 @@ SLOT_1 = tuple(range(101, 121))
 CHANNEL = Span(101, 299, "channel")  # slot, and two digits
 
 
-class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
+class KeithleyDAQ6510(ScpiInstrument):
     """A DAQ6510 with a multiplexer card.
 
-    `address`, `visa_library`, `timeout`, `connection`: as for `KeithleyScpi`.
+    `address`, `visa_library`, `timeout`, `connection`: as for `BusInstrument`.
     `channels`: channels in use, in the order of a scan; a 7700 in slot 1 has voltage channels 101 to 120.
     """
 
     model = "MODEL DAQ6510"
+    several_languages = True
     recorded = (
         "function", "voltage_range", "voltage_nplc", "scan_count", "scan_interval", "scan_list",
         "line_frequency",

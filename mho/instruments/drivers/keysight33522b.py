@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,8 +20,10 @@ from pymeasure.instruments import Instrument
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.bus import BusChannel
 from mho.instruments.drivers.languages.scpi import (
     CHECK,
+    ScpiInstrument,
     Span,
     choice,
     control,
@@ -32,10 +35,13 @@ from mho.instruments.drivers.languages.scpi import (
 from mho.instruments.drivers.languages.scpi_pulses import (
     AMPLITUDE,
     CHANNELS,
+    LIMITS,
+    REST_LEVELS,
     PulseAbilities,
     PulseSettings,
-    WaveformInstrument,
+    VoltagePulser,
     full_scale,
+    pulse_commands,
 )
 
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")
@@ -50,6 +56,7 @@ MARKER_POINT = 4  # the first one that may exist; its output is not used
 DELAY = Span(0.0, 1e3, "trigger delay", "s")
 INTERVAL = Span(1e-6, 8e3, "interval", "s")
 OPEN = 9.9e37  # ohm, stands for high impedance
+PULSE = ":SOUR{ch}:FUNC:PULS"
 NAME = re.compile(r"[A-Za-z]\w{0,11}", re.ASCII)
 
 
@@ -61,7 +68,7 @@ def _waveform_name(name: str, pattern: re.Pattern[str]) -> str:
     return name
 
 
-class Keysight33522BChannel(PulseSettings):
+class WaveformChannel(PulseSettings, BusChannel):
     """Settings of one channel, named as in the manual; use `Keysight33522B.shape` to set pulses safely."""
 
     recorded = (
@@ -73,9 +80,6 @@ class Keysight33522BChannel(PulseSettings):
         ":SOUR{ch}:FUNC", "Control the waveform.",
         ("SIN", "SQU", "TRI", "RAMP", "PULS", "PRBS", "NOIS", "ARB", "DC"),
     )  # fmt: skip
-    width = control(":SOUR{ch}:FUNC:PULS:WIDT", "Control the pulse width at half height, s.", WIDTH)
-    period = control(":SOUR{ch}:FUNC:PULS:PER", "Control the pulse period, s.", PERIOD)
-    edge = control(":SOUR{ch}:FUNC:PULS:TRAN", "Control both edge times (10 to 90 %), s.", EDGE)
     limits_enabled = switch(":SOUR{ch}:VOLT:LIM:STAT", "Control whether the voltage limits hold.")
     burst_cycles = counted(":SOUR{ch}:BURS:NCYC", "Control the periods in a burst.", CYCLES)
     burst_period = control(
@@ -87,9 +91,6 @@ class Keysight33522BChannel(PulseSettings):
     trigger_slope = choice(":TRIG{ch}:SLOP", "Control the edge of an external trigger.", ("POS", "NEG"))
     trigger_delay = control(":TRIG{ch}:DEL", "Control the wait from trigger to burst, s.", DELAY)
     trigger_timer = control(":TRIG{ch}:TIM", "Control the time between triggers of the timer, s.", INTERVAL)
-    sample_rate = control(
-        ":SOUR{ch}:FUNC:ARB:SRAT", "Control the samples a second of an arbitrary waveform.", SAMPLE_RATE
-    )
     sample_filter = choice(
         ":SOUR{ch}:FUNC:ARB:FILT", "Control how samples are joined.", ("NORM", "STEP", "OFF")
     )
@@ -101,55 +102,28 @@ class Keysight33522BChannel(PulseSettings):
     )  # fmt: skip
 
 
-class Keysight33522B(WaveformInstrument):
-    """A 33522B as `mho.instruments.roles.PulseGenerator`; edges of at most 0.625 of the shortest width."""
+def _timing(width: Span, period: Span, edge: Span, sample_rate: Span) -> tuple[Any, ...]:
+    """Declare the properties of a channel whose limits differ from model to model."""
+    return (
+        control(":SOUR{ch}:FUNC:PULS:WIDT", "Control the pulse width at half height, s.", width),
+        control(":SOUR{ch}:FUNC:PULS:PER", "Control the pulse period, s.", period),
+        control(":SOUR{ch}:FUNC:PULS:TRAN", "Control both edge times (10 to 90 %), s.", edge),
+        control(
+            ":SOUR{ch}:FUNC:ARB:SRAT", "Control the samples a second of an arbitrary waveform.", sample_rate
+        ),
+    )
 
-    model = "33522B"
-    ch_1: Keysight33522BChannel = Instrument.ChannelCreator(Keysight33522BChannel, 1)
-    ch_2: Keysight33522BChannel = Instrument.ChannelCreator(Keysight33522BChannel, 2)
-    abilities = PulseAbilities(
-        AMPLITUDE, WIDTH, PERIOD, EDGE, CYCLES, edge_share=0.625, dead_time=100e-9, pulse="FUNC:PULS",
-        edges=("FUNC:PULS:TRAN",),
-    )  # fmt: skip
 
-    waveform_size = WAVEFORM_SIZE
-    interval = SAMPLE_INTERVAL
-
-    def _preparation(self, channel: int, width: float) -> list[list[str]]:
-        source = f":SOUR{channel}"
-        return [
-            self._idling(channel),
-            # An offset of 0 V is valid for every waveform, and selecting a pulse that fits causes no conflict.
-            [
-                f"{source}:VOLT:OFFS 0", f"{source}:FUNC:PULS:HOLD WIDT", *self._pulse(channel, width),
-                f"{source}:FUNC PULS",
-            ],
-            self._rest(channel),
-            self._arming(channel),
-        ]  # fmt: skip
+class WaveformGenerator(VoltagePulser):
+    """What the models of both series share: a trigger for each channel, and waveforms in its memory."""
 
     def _idling(self, channel: int) -> list[str]:
-        """Return commands that switch the output off and allow any waveform and any level to be set."""
-        source, output = f":SOUR{channel}", f":OUTP{channel}"
-        # With voltage limits in force the instrument refuses to change the load (p 61).
+        """Return the commands of a channel's idle state; those that change the load only where it has to change.
+
+        With voltage limits in force the instrument refuses to change it (p 61).
+        """
         is_open = self._channels()[channel - 1].load >= OPEN
-        open_line = [] if is_open else [f"{output}:LOAD INF"]
-        return [
-            f"{output} OFF", f"{source}:BURS:STAT OFF", f"{source}:FREQ:MODE CW", f"{source}:VOLT:UNIT VPP",
-            *open_line, f"{output}:POL NORM",
-        ]  # fmt: skip
-
-    def _arming(self, channel: int) -> list[str]:
-        source, trigger = f":SOUR{channel}", f":TRIG{channel}"
-        return [
-            f"{trigger}:SOUR BUS", f"{trigger}:DEL 0", f"{source}:BURS:MODE TRIG", f"{source}:BURS:NCYC 1",
-            f"{source}:BURS:STAT ON", f":OUTP{channel} ON",
-        ]  # fmt: skip
-
-    def _limiting(self, channel: int, volts: float) -> list[str]:
-        """Return commands that set the limits while disabled, then enable them; the signal lies within."""
-        state = f":SOUR{channel}:VOLT:LIM:STAT"
-        return [f"{state} OFF", *super()._limiting(channel, volts), f"{state} ON"]
+        return [command for command in super()._idling(channel) if not (is_open and ":LOAD" in command)]
 
     def _trigger(self, channel: int, seconds: float) -> None:
         message = f":TRIG{channel};*OPC?"
@@ -184,10 +158,10 @@ class Keysight33522B(WaveformInstrument):
         """Store an arbitrary waveform in the channel's volatile memory; ``channel.waveform = name`` chooses it.
 
         `name`: a letter and up to 11 letters, digits and underscores; must be new to the instrument.
-        `samples`: waveform between -1 (low level) and 1 (high level), `waveform_size` samples; 16 bits are kept.
+        `samples`: waveform between -1 (low level) and 1 (high level), `abilities.samples` of them; 16 bits are kept.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
-        data = _integers(full_scale(samples, self.waveform_size))
+        data = _integers(full_scale(samples, self.abilities.samples))
         _waveform_name(name, NAME)
         self._send_waveform(f":FORM:BORD SWAP;:SOUR{channel}:DATA:ARB:DAC {name}", data)
 
@@ -223,33 +197,62 @@ def _integers(fractions: Floats) -> bytes:
     return np.rint(fractions * 32767).astype("<i2").tobytes()
 
 
+class Keysight33522BChannel(WaveformChannel):
+    """One channel of a 33522B."""
+
+    width, period, edge, sample_rate = _timing(WIDTH, PERIOD, EDGE, SAMPLE_RATE)
+
+
+class Keysight33522B(WaveformGenerator, ScpiInstrument):
+    """A 33522B as `mho.instruments.roles.PulseGenerator`; edges of at most 0.625 of the shortest width."""
+
+    model = "33522B"
+    ch_1: Keysight33522BChannel = Instrument.ChannelCreator(Keysight33522BChannel, 1)
+    ch_2: Keysight33522BChannel = Instrument.ChannelCreator(Keysight33522BChannel, 2)
+    abilities = PulseAbilities(
+        AMPLITUDE, WIDTH, PERIOD, EDGE, CYCLES, edge_share=0.625, dead_time=100e-9,
+        samples=WAVEFORM_SIZE, interval=SAMPLE_INTERVAL, pulse=PULSE,
+        idle=(
+            ":OUTP{ch} OFF", ":SOUR{ch}:BURS:STAT OFF", ":SOUR{ch}:FREQ:MODE CW", ":SOUR{ch}:VOLT:UNIT VPP",
+            ":OUTP{ch}:LOAD INF", ":OUTP{ch}:POL NORM",
+        ),
+        shape=(
+            # An offset of 0 V is valid for every waveform, and selecting a pulse that fits causes no conflict.
+            (
+                ":SOUR{ch}:VOLT:OFFS 0", f"{PULSE}:HOLD WIDT", *pulse_commands(PULSE, f"{PULSE}:TRAN"),
+                ":SOUR{ch}:FUNC PULS",
+            ),
+            REST_LEVELS,
+        ),
+        arm=(
+            ":TRIG{ch}:SOUR BUS", ":TRIG{ch}:DEL 0", ":SOUR{ch}:BURS:MODE TRIG", ":SOUR{ch}:BURS:NCYC 1",
+            ":SOUR{ch}:BURS:STAT ON", ":OUTP{ch} ON",
+        ),
+        # The limits are set while they do not hold; the signal lies within.
+        limit=(":SOUR{ch}:VOLT:LIM:STAT OFF", *LIMITS, ":SOUR{ch}:VOLT:LIM:STAT ON"),
+    )  # fmt: skip
+
+
 FAST_WIDTH = Span(5e-9, 4e5, "pulse width", "s")
 FAST_PERIOD = Span(10e-9, 1e6, "pulse period", "s")
 FAST_EDGE = Span(2.9e-9, 1e-6, "edge time", "s")
 FAST_SAMPLE_RATE = Span(1e-6, 1e9, "sample rate", "samples/s")
-FAST_SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
 
 
-class Keysight33622AChannel(Keysight33522BChannel):
-    """Settings of one channel where they differ from a 33522B's."""
+class Keysight33622AChannel(WaveformChannel):
+    """One channel of a 33622A."""
 
-    width = control(":SOUR{ch}:FUNC:PULS:WIDT", "Control the pulse width at half height, s.", FAST_WIDTH)
-    period = control(":SOUR{ch}:FUNC:PULS:PER", "Control the pulse period, s.", FAST_PERIOD)
-    edge = control(":SOUR{ch}:FUNC:PULS:TRAN", "Control both edge times (10 to 90 %), s.", FAST_EDGE)
-    sample_rate = control(
-        ":SOUR{ch}:FUNC:ARB:SRAT", "Control the samples a second of an arbitrary waveform.", FAST_SAMPLE_RATE
-    )
+    width, period, edge, sample_rate = _timing(FAST_WIDTH, FAST_PERIOD, FAST_EDGE, FAST_SAMPLE_RATE)
 
 
-class Keysight33622A(Keysight33522B):
+class Keysight33622A(WaveformGenerator, ScpiInstrument):
     """A 33622A as `mho.instruments.roles.PulseGenerator`; constructed as `Keysight33522B`."""
 
     model = "33622A"
     ch_1: Keysight33622AChannel = Instrument.ChannelCreator(Keysight33622AChannel, 1)
     ch_2: Keysight33622AChannel = Instrument.ChannelCreator(Keysight33622AChannel, 2)
     abilities = replace(
-        Keysight33522B.abilities, width=FAST_WIDTH, period=FAST_PERIOD, edge=FAST_EDGE, cycles=CYCLES,
-        dead_time=50e-9,
+        Keysight33522B.abilities, width=FAST_WIDTH, period=FAST_PERIOD, edge=FAST_EDGE, dead_time=50e-9,
+        samples=Span(32, 4_000_000, "waveform length", "samples"),
+        interval=Span(1e-9, 1e6, "interval from sample to sample", "s"),
     )  # fmt: skip
-    waveform_size = Span(32, 4_000_000, "waveform length", "samples")
-    interval = FAST_SAMPLE_INTERVAL

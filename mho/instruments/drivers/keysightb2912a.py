@@ -12,9 +12,9 @@ from pymeasure.instruments import Instrument
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.bus import BusChannel
 from mho.instruments.drivers.languages.scpi import (
-    BlockInstrument,
-    ScpiChannel,
+    ScpiInstrument,
     Span,
     choice,
     control,
@@ -41,7 +41,7 @@ LIMITED = 6  # bits 1 and 2 of the status element: compliance (table 1-2, p. 1-1
 SETTLING = 0.05  # s, time per point in addition to its delay and aperture
 
 
-class KeysightB2912AChannel(SourceMeterChannel, ScpiChannel):
+class KeysightB2912AChannel(SourceMeterChannel, BusChannel):
     """One channel as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
     `KeysightB2912A.channel` returns one. Closing it closes the connection when the other channel is not in use.
@@ -184,7 +184,7 @@ class KeysightB2912AChannel(SourceMeterChannel, ScpiChannel):
         self.parent.exchange(f"*CLS;:ABOR (@{self.id});:SOUR{self.id}:VOLT:MODE FIX;:SOUR{self.id}:VOLT 0")
 
 
-class KeysightB2912A(SourceMeterPair, BlockInstrument):
+class KeysightB2912A(SourceMeterPair, ScpiInstrument):
     """A B2912A: two channels behind one address; constructed as `ScpiInstrument`.
 
     ``instrument.channel(1)`` and ``instrument.channel(2)`` are the source-measure units; each is closed separately.
@@ -192,16 +192,10 @@ class KeysightB2912A(SourceMeterPair, BlockInstrument):
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "B2912"
+    CHANNELS = "ch_1", "ch_2"
     setting_name = "ch{channel}_{setting}"
     ch_1: KeysightB2912AChannel = Instrument.ChannelCreator(KeysightB2912AChannel, 1)
     ch_2: KeysightB2912AChannel = Instrument.ChannelCreator(KeysightB2912AChannel, 2)
-
-    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
-
-    @property
-    def pair(self) -> dict[int, KeysightB2912AChannel]:
-        """The channels by number."""
-        return {1: self.ch_1, 2: self.ch_2}
 
     def fetch(self, channel: int, count: int) -> Floats:
         """Return volts, amperes and status of the `count` points of a channel's last run, one after the other.

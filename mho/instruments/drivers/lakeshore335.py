@@ -86,8 +86,7 @@ class LakeShore335(BusInstrument):
     def exchange(self, command: str) -> str:
         """Send a message with a check of the event register at its end, and return the replies before it."""
         self._rest()
-        self.write(command + self.CHECK)
-        return self._checked(self.receive())
+        return super().exchange(command)
 
     def _error_in(self, reply: str) -> ReportedError | None:
         match = _EVENTS.search(reply)

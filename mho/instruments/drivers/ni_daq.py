@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
 from mho.errors import InputError, InstrumentError
-from mho.instruments.drivers.languages.output_vectors import checked_vectors
+from mho.instruments.drivers.languages.output_vectors import checked_vectors, zero_on_error
 
 ADVICE = {
     -200170: "check the channel names in the bench file",
@@ -358,17 +358,9 @@ class NIDaq(_NIDevice):
         not be confirmed.
         """
         vectors = self._checked(volts)
-        try:
-            with self._daqmx("playing a waveform"):
-                return self._clocked.play(vectors)
-        except BaseException as error:
-            # An interrupted waveform would leave its last voltage on the outputs.
-            try:
-                self.make_safe()
-            except InstrumentError as worse:
-                error.add_note(str(worse))
-                logger.critical("%s", worse)
-            raise
+        # An interrupted waveform would leave its last voltage on the outputs.
+        with zero_on_error(self.make_safe), self._daqmx("playing a waveform"):
+            return self._clocked.play(vectors)
 
     def write(self, values: ArrayLike) -> None:
         """Hold static levels (V) on the first outputs until the next command; the other outputs go to 0 V.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
-from mho.errors import InstrumentError
 from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
+from mho.instruments.drivers.languages.output_vectors import zero_on_error
 from mho.instruments.drivers.ni_daq import NIOutputs
-
-log = logging.getLogger(__name__)
 
 
 class ScannedDaq:
@@ -65,17 +61,10 @@ class ScannedDaq:
             self._inputs.configure(function="VOLT", full_scale=self._full_scale, nplc=self._nplc)
             self._configured = True
         answers = np.zeros((len(vectors), self.input_count))
-        try:
+        with zero_on_error(self._outputs.make_safe):
             for vector, answer in zip(vectors, answers, strict=True):
                 self._outputs.hold(vector)
                 answer[:] = self._inputs.scan()
-        except BaseException as error:
-            try:
-                self._outputs.make_safe()
-            except InstrumentError as worse:
-                error.add_note(str(worse))
-                log.critical("%s", worse)
-            raise
         self._outputs.make_safe()
         return answers
 

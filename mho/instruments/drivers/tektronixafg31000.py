@@ -18,13 +18,24 @@ from pymeasure.instruments import Instrument
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError
-from mho.instruments.drivers.languages.scpi import Span, choice, control, counted, switch, whole
+from mho.instruments.drivers.languages.bus import BusChannel
+from mho.instruments.drivers.languages.scpi import (
+    ScpiInstrument,
+    Span,
+    choice,
+    control,
+    counted,
+    switch,
+    whole,
+)
 from mho.instruments.drivers.languages.scpi_pulses import (
     AMPLITUDE,
+    REST_LEVELS,
     PulseAbilities,
     PulseSettings,
-    WaveformInstrument,
+    VoltagePulser,
     full_scale,
+    pulse_commands,
 )
 
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")
@@ -34,13 +45,14 @@ EDGE = Span(7e-9, 1e-3, "edge time", "s")
 CYCLES = Span(1, 1e6, "burst cycles")
 FULL_SCALE = 16382  # the largest sample of a waveform; the smallest is 0
 WAVEFORM_SIZE = Span(2, 131072, "waveform length", "samples")
+PULSE = ":SOUR{ch}:PULS"
 SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
 EDIT_MEMORIES = {1: "EMEM", 2: "EMEM2"}  # memory in which each channel's `shape_waveform` stores its waveform
 USER_MEMORIES = Span(1, 255, "user waveform")
 WAITING = 32  # operation condition: bursts wait for their trigger (?)
 
 
-class TektronixAFG31000Channel(PulseSettings):
+class TektronixAFG31000Channel(PulseSettings, BusChannel):
     """Settings of one channel, named as in the manual; use `TektronixAFG31000.shape` to set pulses safely."""
 
     recorded = (
@@ -67,21 +79,33 @@ class TektronixAFG31000Channel(PulseSettings):
     )
 
 
-class TektronixAFG31000(WaveformInstrument):
+class TektronixAFG31000(VoltagePulser, ScpiInstrument):
     """A two-channel AFG31000 as `mho.instruments.roles.PulseGenerator`; edges of at most 0.8 of the shortest width."""
 
     model = "AFG31"
     ch_1: TektronixAFG31000Channel = Instrument.ChannelCreator(TektronixAFG31000Channel, 1)
     ch_2: TektronixAFG31000Channel = Instrument.ChannelCreator(TektronixAFG31000Channel, 2)
-    # The width is at least 0.625 of both edges.
+    # The width is at least 0.625 of both edges, the fastest cycle half the sine's highest frequency.
     abilities = PulseAbilities(
-        AMPLITUDE, WIDTH, PERIOD, EDGE, CYCLES, edge_share=0.8, dead_time=200e-9, pulse="PULS",
-        edges=("PULS:TRAN:LEAD", "PULS:TRAN:TRA"),
+        AMPLITUDE, WIDTH, PERIOD, EDGE, CYCLES, edge_share=0.8, dead_time=200e-9, samples=WAVEFORM_SIZE,
+        interval=SAMPLE_INTERVAL, fastest_cycle=40e-9, pulse=PULSE,
+        # With the timer, the default source, bursts would fire by themselves.
+        idle=(
+            ":OUTP{ch} OFF", ":TRIG:SOUR EXT", ":SOUR{ch}:VOLT:UNIT VPP", ":OUTP{ch}:IMP INF",
+            ":OUTP{ch}:POL NORM",
+        ),
+        shape=(
+            REST_LEVELS,
+            (
+                ":SOUR{ch}:FUNC:SHAP PULS", f"{PULSE}:HOLD WIDT", f"{PULSE}:DEL 0",
+                *pulse_commands(PULSE, f"{PULSE}:TRAN:LEAD", f"{PULSE}:TRAN:TRA"),
+            ),
+        ),
+        arm=(
+            ":SOUR{ch}:BURS:MODE TRIG", ":SOUR{ch}:BURS:NCYC 1", ":SOUR{ch}:BURS:TDEL 0",
+            ":SOUR{ch}:BURS:STAT ON", ":OUTP{ch} ON",
+        ),
     )  # fmt: skip
-
-    waveform_size = WAVEFORM_SIZE
-    interval = SAMPLE_INTERVAL
-    fastest_cycle = 40e-9  # half the sine's highest frequency
 
     trigger_source = choice(
         ":TRIG:SOUR",
@@ -91,32 +115,6 @@ class TektronixAFG31000(WaveformInstrument):
     operation_condition = Instrument.measurement(
         ":STAT:OPER:COND?", "Get the operation condition register.", cast=int
     )
-
-    def _preparation(self, channel: int, width: float) -> list[list[str]]:
-        source = f":SOUR{channel}"
-        pulse = f"{source}:PULS"
-        return [
-            self._idling(channel), self._rest(channel),
-            [
-                f"{source}:FUNC:SHAP PULS", f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0",
-                *self._pulse(channel, width),
-            ],
-            self._arming(channel),
-        ]  # fmt: skip
-
-    def _idling(self, channel: int) -> list[str]:
-        """Return commands that switch the output off and allow any waveform and any level to be set."""
-        output = f":OUTP{channel}"
-        # With the timer, the default source, bursts would fire by themselves.
-        return [
-            f"{output} OFF", ":TRIG:SOUR EXT", f":SOUR{channel}:VOLT:UNIT VPP", f"{output}:IMP INF",
-            f"{output}:POL NORM",
-        ]  # fmt: skip
-
-    def _arming(self, channel: int) -> list[str]:
-        burst = f":SOUR{channel}:BURS"
-        return [*(f"{burst}:{setting}" for setting in ("MODE TRIG", "NCYC 1", "TDEL 0", "STAT ON")),
-                f":OUTP{channel} ON"]  # fmt: skip
 
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
         """Store the waveform in the channel's edit memory; the user memories are not changed."""

@@ -7,7 +7,6 @@ A crosspoint that moves with a voltage on its row is a hot switch. All of these 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import proxy
 
@@ -22,8 +21,7 @@ from mho.instruments.laboratory.chip_lines import (
     ChipLines,
     ConverterWires,
     InputWire,
-    PulseWire,
-    SourceWire,
+    OutputWire,
     VectorLines,
     compliance_of,
     edge_of,
@@ -55,14 +53,10 @@ class MatrixWires:
         self.held: dict[str, float] = {}
         self._levels: dict[str, Level] = {GROUND: lambda: 0.0}
 
-    def source_port(self, source: str) -> MatrixSource:
-        """Return the port of a source-measure unit."""
+    def source_wire(self, source: str) -> OutputWire:
+        """Return the wire from a source-measure unit."""
         self._levels[source] = lambda: self.held.get(source)
-        return MatrixSource(self, source)
-
-    def pulse_port(self, source: str) -> MatrixPulse:
-        """Return the port of a pulse generator's channel."""
-        return MatrixPulse(self, source)
+        return OutputWire(self, source)
 
     def know_waveform(self, source: str, playing: Playing) -> None:
         """Register the untriggered output of a pulse generator's channel; only its largest magnitude is used."""
@@ -150,38 +144,6 @@ class MatrixWires:
         return None if level is None else level()
 
 
-@dataclass(frozen=True)
-class MatrixSource:
-    """Wire from a source-measure unit's output to a row."""
-
-    wires: MatrixWires
-    source: str
-
-    def drive(self, volts: float, *, connected: bool) -> None:
-        """Hold `volts` (V), or float."""
-        self.wires.drive(self.source, volts, connected)
-
-    def current(self, volts: float, aperture: float) -> float:
-        """Return the current (A) that flows at `volts`."""
-        return self.wires.current(self.source, volts, aperture)
-
-
-@dataclass(frozen=True)
-class MatrixPulse:
-    """Wire from a pulse generator's channel to a row."""
-
-    wires: MatrixWires
-    source: str
-
-    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
-        """Put out `count` pulses."""
-        self.wires.train(self.source, [Excursion(volts, width)], count)
-
-    def train(self, cycle: Sequence[Excursion], count: int) -> None:
-        """Put out `count` cycles of levels (V, s, times)."""
-        self.wires.train(self.source, cycle, count)
-
-
 class BenchTwins:
     """All twins of one bench except its board, which is wired first.
 
@@ -222,16 +184,9 @@ class BenchTwins:
         self._switch = twin(self._lines.clock, self._rngs[4], serial="SIM00005", on_switch=wires.take_closed)
         return wires
 
-    def _source_wire(self, name: str, entry: SourceMeterEntry) -> SourceWire | MatrixSource:
+    def _source_wire(self, name: str, entry: SourceMeterEntry) -> OutputWire:
         return (
-            SourceWire(self._lines, entry.terminal) if self.matrix is None else self.matrix.source_port(name)
-        )
-
-    def _pulse_wire(self, channel: int, line: str) -> PulseWire | MatrixPulse:
-        return (
-            PulseWire(self._lines, line)
-            if self.matrix is None
-            else self.matrix.pulse_port(f"pulser {channel}")
+            OutputWire(self._lines, entry.terminal) if self.matrix is None else self.matrix.source_wire(name)
         )
 
     def _build_meters(self) -> None:
@@ -250,15 +205,21 @@ class BenchTwins:
                 self._lines.compliance[entry.terminal] = compliance_of(twin, channel)
             self.devices[address] = twin
 
+    def _generator_name(self, channel: int, line: str) -> str:
+        return line if self.matrix is None else f"pulser {channel}"
+
     def _build_pulser(self) -> None:
         entry = self._entries.pulser
-        lines = {channel: self._pulse_wire(channel, line) for channel, line in entry.channels.items()}
+        lines = {
+            channel: OutputWire(self.matrix or self._lines, self._generator_name(channel, line))
+            for channel, line in entry.channels.items()
+        }
         twin = entry.model.load_twin()
         generator = twin(self._lines.clock, self._rngs[2], lines, serial="SIM00003")
         self.generator = generator if hasattr(generator, "rests") else RestlessTwin()
         for channel, line in entry.channels.items():
             self._lines.edges[line] = edge_of(generator, channel)
-            source = line if self.matrix is None else f"pulser {channel}"
+            source = self._generator_name(channel, line)
             self._lines.playing[line] = self.generators[source] = waveform_of(generator, channel)
             if self.matrix is not None:
                 self.matrix.know_waveform(source, self._lines.playing[line])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -141,10 +141,6 @@ class ChipLines:
         level = self.levels.of(source, cell, volts, gate, current, *since)
         act((row, column), abs(volts), seconds, gate, current=current, level=level)
 
-    def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
-        """Apply `count` equal pulses of a generator's channel."""
-        self.train(terminal, [Excursion(volts, width)], count)
-
     def train(self, terminal: str, cycle: Sequence[Excursion], count: int) -> None:
         """Apply cycles of levels of a generator's channel; they reach a cell only if the board routes them there."""
         pulses, highest = 0, 0.0
@@ -265,36 +261,41 @@ class VectorLines:
 PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
 
 
-@dataclass(frozen=True)
-class SourceWire:
-    """Wire from a source-measure unit's output to its terminal."""
+class OutputTerminals(Protocol):
+    """Where instruments are wired to: the chip's lines, by terminal, or the rows of a switch matrix, by source."""
 
-    lines: ChipLines
-    terminal: str
+    def drive(self, name: str, volts: float, connected: bool, /) -> None:
+        """Apply a new level of a source."""
+
+    def current(self, name: str, volts: float, aperture: float, /) -> float:
+        """Return the current (A) out of a source at `volts`."""
+
+    def train(self, name: str, cycle: Sequence[Excursion], count: int, /) -> None:
+        """Apply cycles of levels of a generator's channel."""
+
+
+@dataclass(frozen=True)
+class OutputWire:
+    """Wire from an output of a source-measure unit, or a channel of a pulse generator."""
+
+    to: OutputTerminals
+    name: str
 
     def drive(self, volts: float, *, connected: bool) -> None:
         """Hold `volts` (V), or float."""
-        self.lines.drive(self.terminal, volts, connected)
+        self.to.drive(self.name, volts, connected)
 
     def current(self, volts: float, aperture: float) -> float:
         """Return the current (A) that flows at `volts`."""
-        return self.lines.current(self.terminal, volts, aperture)
-
-
-@dataclass(frozen=True)
-class PulseWire:
-    """Wire from a pulse generator's channel to its terminal."""
-
-    lines: ChipLines
-    terminal: str
+        return self.to.current(self.name, volts, aperture)
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
         """Put out `count` pulses."""
-        self.lines.pulse(self.terminal, volts, width, count)
+        self.to.train(self.name, [Excursion(volts, width)], count)
 
     def train(self, cycle: Sequence[Excursion], count: int) -> None:
         """Put out `count` cycles of levels (V, s, times)."""
-        self.lines.train(self.terminal, cycle, count)
+        self.to.train(self.name, cycle, count)
 
 
 @dataclass(frozen=True)

@@ -169,67 +169,71 @@ def _told(waveform: Waveform) -> str:
     return f"up to {waveform.extreme:.3g} V every {waveform.period:.3g} s"
 
 
-class Laboratory:
+class ChipBasis:
+    """What benches without hardware have in common: the clock, the seed, cells of a preset, and the board's circuits.
+
+    `source`, `preset`, `seed`: as for `Laboratory`.
+    `count`: of independent generators.
+    """
+
+    circuits: BlockCircuits
+
+    def __init__(self, source: BenchSource, preset: str | None, seed: int | None, count: int) -> None:
+        simulation = source.bench.simulation
+        if simulation is None:
+            raise BenchError(
+                f"bench {source.bench.name!r} has no [simulation] section: it stands for real instruments"
+            )
+        self.clock = VirtualClock()
+        sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
+        self.seed = int(cast(int, sequence.entropy))
+        self._simulation, self._rngs = simulation, [np.random.default_rng(s) for s in sequence.spawn(count)]
+        self._cells = cell_preset(preset or simulation.preset, simulation.stuck, simulation.nonlinearity)
+
+    @property
+    def amplifier(self) -> AmplifierPreset:
+        """The type of the INV loop's amplifiers, and the capacitances around them."""
+        return self.circuits.loop.preset
+
+    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
+        """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
+        return self.circuits.step_response(volts, duration, points)
+
+
+class Laboratory(ChipBasis):
     """The simulated chip, instruments and wires of one bench.
 
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file; its instruments' addresses become simulated instruments.
-    preset : str or None
-        Cell preset, instead of the bench file's.
-    seed : int or None
-        Seed of everything random here, instead of the bench file's.
+    `source`: the bench file; its instruments' addresses become simulated instruments.
+    `preset`: cell preset, instead of the bench file's.
+    `seed`: seed of everything random here, instead of the bench file's.
 
-    Attributes
-    ----------
-    clock : VirtualClock
-    seed : int
-        Seed of everything random here; drawn when none was given.
-    chip : SimulatedChip
-    devices : dict
-        Simulated instrument by VISA address, as the PyVISA backend opens it.
-    daq : DaqSystem
-        The simulated NI-DAQmx system.
-    monitor : Monitor
-        Records extremes, incidents and traffic on the wires.
-    board : SimulatedArrayBoard
-    lines : ChipLines
-        Levels of the sources on the lines of a cell.
-    circuits : BlockCircuits
-        The board's amplifiers and the chip between them.
-    vectors : VectorLines
-        Vectors played into a block.
-    faults : list of Fault or DaqFault
-        Faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
+    `seed`: seed of everything random here; drawn when none was given.
+    `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
+    `daq`: the simulated NI-DAQmx system.
+    `monitor`: records extremes, incidents and traffic on the wires.
+    `lines`: levels of the sources on the lines of a cell.
+    `circuits`: the board's amplifiers and the chip between them.
+    `vectors`: vectors played into a block.
+    `faults`: faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
-        bench = source.bench
-        if bench.simulation is None:
-            raise BenchError(
-                f"bench {bench.name!r} has no [simulation] section: it stands for real instruments"
-            )
-        cells = cell_preset(
-            preset or bench.simulation.preset, bench.simulation.stuck, bench.simulation.nonlinearity
-        )
-        self.clock = VirtualClock()
+        super().__init__(source, preset, seed, 9)
+        bench, simulation = source.bench, self._simulation
         self.monitor = Monitor(self.clock, bench.terminal_limits())
         self.faults: list[Fault | DaqFault] = []
-        sequence = np.random.SeedSequence(bench.simulation.seed if seed is None else seed)
-        self.seed = int(cast(int, sequence.entropy))
-        chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in sequence.spawn(9))
-        self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
+        chip_rng, board_rng, *device_rngs = self._rngs
+        self.chip = SimulatedChip(read_geometry(source.chip_text), self._cells, self.clock, chip_rng)
         carrier = Carrier()
         self.board = SimulatedArrayBoard(
-            self.clock, device_rngs[2], carrier, serial="SIM00004", channels=bench.simulation.converters,
-            slice_ratio=bench.simulation.slice_ratio,
+            self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
+            slice_ratio=simulation.slice_ratio,
         )  # fmt: skip
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self.circuits = BlockCircuits.drawn(
-            self.chip, self.board, bench.simulation, board_rng, bench.read.gate, self.monitor.report_amplifier
+            self.chip, self.board, simulation, board_rng, bench.read.gate, self.monitor.report_amplifier
         )
-        if noise := bench.simulation.readout_noise:
+        if noise := simulation.readout_noise:
             readout = board_rng.spawn(1)[0]
             self.lines.readout = lambda: noise * float(readout.standard_normal())
         self.vectors = VectorLines(self.lines, self.circuits, bench.read.gate)
@@ -247,15 +251,6 @@ class Laboratory:
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""
         return self.daq.selected()
-
-    @property
-    def amplifier(self) -> AmplifierPreset:
-        """The type of the INV loop's amplifiers, and the capacitances around them."""
-        return self.circuits.loop.preset
-
-    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
-        """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
-        return self.circuits.step_response(volts, duration, points)
 
     @property
     def incidents(self) -> list[Incident]:

@@ -29,22 +29,13 @@ _UNLIMITED = TerminalLimits(math.inf)
 
 @dataclass(frozen=True)
 class Incident:
-    """An event that could do damage on a real bench, or that its instruments would not tell.
+    """An event that could do damage on a real bench, or that its instruments would not tell."""
 
-    Attributes
-    ----------
-    time : float
-        On the bench's clock, s.
-    kind : str
-        ``amplifier limit``, ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit``,
-        ``over-voltage`` or ``running generator``.
-    detail : str
-        Which terminal, which value.
-    """
-
-    time: float
+    time: float  # on the bench's clock, s
+    # ``amplifier limit``, ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit``,
+    # ``over-voltage`` or ``running generator``
     kind: str
-    detail: str
+    detail: str  # which terminal, which value
 
 
 def over_voltages(chip: SimulatedChip) -> list[Incident]:
@@ -64,30 +55,19 @@ def over_voltages(chip: SimulatedChip) -> list[Incident]:
 
 @dataclass(frozen=True)
 class Extremes:
-    """Extremes of one terminal so far.
+    """Extremes of one terminal so far."""
 
-    Attributes
-    ----------
-    lowest, highest : float
-        V; 0 V, where every bench begins, included.
-    current : float
-        Largest magnitude that a source-measure unit carried, A.
-    slew : float
-        Steepest change, V/s: a pulse's 10 to 90 % over its edge time, a vector's step over the sample
-        period, a source's step over `SOURCE_EDGE`.
-    shortest_pulse, longest_pulse : float
-        Widths, s; NaN without pulses.
-    pulses : int
-        Number of pulses from the generator.
-    """
-
+    # lowest, highest: V; 0 V, where every bench begins, included
     lowest: float
     highest: float
-    current: float
+    current: float  # largest magnitude that a source-measure unit carried, A
+    # Steepest change, V/s: a pulse's 10 to 90 % over its edge time, a vector's step over the sample period, a source's
+    # step over `SOURCE_EDGE`
     slew: float
+    # shortest_pulse, longest_pulse: widths, s; NaN without pulses
     shortest_pulse: float
     longest_pulse: float
-    pulses: int
+    pulses: int  # number of pulses from the generator
 
     @property
     def voltage(self) -> float:

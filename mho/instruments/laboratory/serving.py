@@ -54,24 +54,13 @@ class Endpoint(NamedTuple):
 class Server:
     """Serves a rack until it is closed; a context manager.
 
-    Parameters
-    ----------
-    rack : Rack
-        While served, its instruments frame replies as streams; do not open it by `@mho` meanwhile.
-    port_base : int
-        Port of the first instrument, the others follow; 0 takes any that are free.
+    `rack`: while served, its instruments frame replies as streams; do not open it by `@mho` meanwhile.
+    `port_base`: port of the first instrument, the others follow; 0 takes any that are free.
 
-    Attributes
-    ----------
-    endpoints : list of Endpoint
-        In the order of the rack.
-    unserved : dict
-        Products of the devices that cannot be served (NI DAQs), by device name.
+    `endpoints`: in the order of the rack.
+    `unserved`: products of the devices that cannot be served (NI DAQs), by device name.
 
-    Raises
-    ------
-    BenchError
-        When a port is taken or must not be used.
+    `BenchError` when a port is taken or must not be used.
     """
 
     def __init__(self, rack: Rack, port_base: int = DEFAULT_PORT) -> None:
@@ -234,19 +223,11 @@ def _listen(port: int) -> socket.socket:
 def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Server], None]) -> None:
     """Serve the instruments of a bench, or the twins of real ones, until SIGINT or SIGTERM.
 
-    Parameters
-    ----------
-    bench : str
-        A packaged bench or a bench file.
-    port_base : int
-        As for `Server`.
-    announce : callable
-        Given the bench file and the server, once its endpoints can be opened.
+    `bench`: A packaged bench or a bench file.
+    `port_base`: as for `Server`.
+    `announce`: given the bench file and the server, once its endpoints can be opened.
 
-    Raises
-    ------
-    BenchError
-        For a bench file that is wrong, or a port that cannot be used.
+    `BenchError` for a bench file that is wrong, or a port that cannot be used.
     """
     source = load_bench_file(bench)
     rack = Laboratory(stand_in(source))
@@ -277,10 +258,7 @@ _VISA = re.compile(r"^visa\s*=[^\n]*\n", re.MULTILINE)
 def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
     """Return a bench file's text with sockets as addresses, a name that says so, and without its simulation and watchdog.
 
-    Raises
-    ------
-    BenchError
-        When the file is written in a form that cannot be edited in this way.
+    `BenchError` when the file is written in a form that cannot be edited in this way.
     """
     text = _WATCHDOG.sub("", _VISA.sub("", _SIMULATION.sub("", source.text)))
     for endpoint in endpoints:

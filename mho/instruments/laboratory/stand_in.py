@@ -1,4 +1,4 @@
-"""A bench of real instruments with each replaced by its simulated twin: the same drivers, addresses and limits."""
+"""A bench of real instruments with each replaced by its simulated twin, or by none: the same converters and limits."""
 
 from __future__ import annotations
 
@@ -14,17 +14,10 @@ from mho.instruments.simulated.nidaqmx.rack import PRODUCTS
 def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
     """Return a bench file whose instruments are twins; a simulated bench is returned unchanged.
 
-    Parameters
-    ----------
-    source : BenchSource
-        Usually without a ``[simulation]`` section.
-    preset : str, optional
-        Cells of the simulated chip; default that of `Simulation`.
+    `source`: usually without a ``[simulation]`` section.
+    `preset`: cells of the simulated chip; default that of `Simulation`.
 
-    Raises
-    ------
-    BenchError
-        When no simulated DAQ has the channels in use.
+    `BenchError` when no simulated DAQ has the channels in use.
     """
     bench = source.bench
     if bench.simulation is not None and bench.simulation.instruments:
@@ -44,6 +37,24 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
             + source.text,
         }
     )
+
+
+def as_arrays(source: BenchSource, preset: str | None = None) -> BenchSource:
+    """Return a bench file without instruments, for `ArrayBench`; real instruments are replaced, and their cells simulated.
+
+    Converters, limits, levels and bad cells remain those of the file and its chip map. Nothing is connected.
+
+    `source`: any bench, real or simulated.
+    `preset`: cells in place of the file's; for real instruments that of `Simulation` where left out.
+
+    `BenchError` when no simulated DAQ has the channels in use.
+    """
+    simulated = stand_in(source, preset) if source.bench.simulation is None else source
+    simulation = simulated.bench.simulation
+    assert simulation is not None  # `stand_in` gives one
+    changed = {"instruments": False} | ({} if preset is None else {"preset": preset})
+    bench = simulated.bench.model_copy(update={"simulation": simulation.model_copy(update=changed)})
+    return simulated.model_copy(update={"bench": bench})
 
 
 def _products(daq: DaqEntry) -> dict[str, str]:

@@ -20,7 +20,6 @@ from mho.instruments.bench_file.entries import (
     BoardEntry,
     ChuckEntry,
     DaqEntry,
-    InstrumentEntry,
     PulserEntry,
     SourceMeterEntry,
     SwitchEntry,
@@ -47,19 +46,16 @@ def role_openers(
     shared: dict[str, Connection] = {}
     highest = (limits or source.bench.terminal_limits()).highest("vector")
 
-    def connect(entry: InstrumentEntry, open_driver: Callable[[], Any]) -> Connection:
+    def connect(entry: Any, open_driver: Callable[[], Any]) -> Connection:
         reconnect = None if sleep is None else entry.reconnect
         return Connection(open_driver, reconnect, sleep or time.sleep)
-
-    def single(entry: InstrumentEntry, open_driver: Callable[[], Any]) -> Any:
-        return connect(entry, open_driver).role()
 
     def meter(entry: SourceMeterEntry) -> Any:
         model = entry.model
         driver = model.load_driver()
         if model.keyword:
             options = {model.keyword: entry.channel}
-            return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
+            return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
         if entry.address not in shared:
             shared[entry.address] = connect(entry, lambda: driver(entry.address, visa_library=visa))
         connection = shared[entry.address]
@@ -67,7 +63,7 @@ def role_openers(
 
     def plain(entry: PulserEntry | SwitchEntry | ChuckEntry, **options: Any) -> Any:
         driver = entry.model.load_driver()
-        return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
+        return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
@@ -77,10 +73,7 @@ def role_openers(
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
             return board(entries.board).role(lambda whole: whole.converters)
-        return single(entry, partial(_open_daq, entry, visa, session, highest))
-
-    def chuck(entry: ChuckEntry) -> Any:
-        return plain(entry, output=entry.output, input=entry.input, heater_range=entry.heater_range)
+        return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
 
     openers = {
         "smu": lambda: meter(entries.smu), "gate": lambda: meter(entries.gate),
@@ -90,7 +83,9 @@ def role_openers(
     if (matrix := entries.switch) is not None:
         openers["switch"] = lambda: plain(matrix)
     if (stage := entries.chuck) is not None:
-        openers["chuck"] = lambda: chuck(stage)
+        openers["chuck"] = lambda: plain(
+            stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
+        )
     return openers
 
 
@@ -214,23 +209,13 @@ def open_rehearsal(
 ) -> Bench:  # fmt: skip
     """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
 
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file.
-    preset : str, optional
-        Cells of the simulated chip.
-    seed : int, optional
-        Of everything random on the bench.
-    beyond : bool
-        Lift the file's limits; the laboratory's monitor keeps them and reports values beyond them.
-    force : bool
-        Accept implausible limits.
+    `source`: the bench file.
+    `preset`: cells of the simulated chip.
+    `seed`: of everything random on the bench.
+    `beyond`: lift the file's limits; the laboratory's monitor keeps them and reports values beyond them.
+    `force`: accept implausible limits.
 
-    Raises
-    ------
-    BenchError
-        As `stand_in`, for implausible limits, or for an unknown preset.
+    `BenchError` as `stand_in`, for implausible limits, or for an unknown preset.
     """
     # Imported here: opening a bench of real instruments need not wait for the twins to load.
     from mho.instruments.laboratory.stand_in import stand_in

@@ -73,7 +73,7 @@ def test_the_instrument_refuses_it_too_when_it_is_driven_past_the_driver_s_metho
 
 def test_a_limit_that_does_not_stay_is_not_passed_over(tmp_path, monkeypatch):
     with opened(tmp_path) as bench:
-        monkeypatch.setattr(type(bench.instruments.pulser), "_limiting", lambda self, channel, volts: [])
+        monkeypatch.setattr(type(bench.instruments.pulser), "_bounding", lambda self, channel: [])
         with pytest.raises(InstrumentError, match=r"set limits of .* on channel 1 instead of 4.6 V"):
             bench.prepare()
         assert bench.laboratory is not None

@@ -35,7 +35,7 @@ from mho.instruments.drivers import (
     tektronixafg31000,
 )
 from mho.instruments.drivers.languages.bus import BusInstrument
-from mho.instruments.drivers.languages.scpi import BlockInstrument, ScpiInstrument, Span
+from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span
 from mho.instruments.drivers.languages.tsp import TspInstrument
 from mho.instruments.roles import Cell
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
@@ -485,7 +485,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 }  # fmt: skip
 
 # What takes no quantity: plumbing of the bus.
-PLUMBING = {base.__module__ for base in (BusInstrument, ScpiInstrument, BlockInstrument, TspInstrument)}
+PLUMBING = {base.__module__ for base in (BusInstrument, ScpiInstrument, TspInstrument)}
 UNCHECKED = {"ask", "exchange", "exchange_samples", "channel", "release", "fetch"}
 # Classes without a bus of messages, and the tests that hold their methods to the same rule.
 ELSEWHERE = {

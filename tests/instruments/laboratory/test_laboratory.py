@@ -13,6 +13,7 @@ from mho.errors import BenchError
 from mho.instruments.bench.arguments import shapes_of_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory, read_geometry
+from mho.instruments.simulated.generators import Excursion
 
 BENCH = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 
@@ -35,7 +36,7 @@ def form(lab: Laboratory) -> None:
     """Form and SET cell [2, 3], and leave its READ path closed with the word line on."""
     lab.lines.drive("word line", 1.6, True)
     route(lab, "SET")
-    lab.lines.pulse("bit line", 4.0, 1e-6, 1)
+    lab.lines.train("bit line", [Excursion(4.0, 1e-6)], 1)
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH READ")
     lab.lines.drive("word line", 2.5, True)
 
@@ -70,7 +71,7 @@ def test_a_pulse_reaches_a_cell_only_through_its_path(lab, path, terminal):
     form(lab)
     before = conductance(lab)
     send(lab, f":ROUT:PATH OPEN;:ROUT:PATH {path}")
-    lab.lines.pulse(terminal, 3.0, 1e-7, 5)
+    lab.lines.train(terminal, [Excursion(3.0, 1e-7)], 5)
     assert conductance(lab) == before
 
 
@@ -78,10 +79,10 @@ def test_set_raises_and_reset_lowers(lab):
     form(lab)
     low = conductance(lab)
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH SET")
-    lab.lines.pulse("bit line", 3.0, 1e-7, 3)
+    lab.lines.train("bit line", [Excursion(3.0, 1e-7)], 3)
     high = conductance(lab)
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH RES")
-    lab.lines.pulse("source line", 2.0, 1e-7, 1)
+    lab.lines.train("source line", [Excursion(2.0, 1e-7)], 1)
     assert conductance(lab) < high > low
 
 
@@ -100,7 +101,7 @@ def test_a_floating_gate_is_recorded(lab):
     assert abs(lab.lines.current("bit line", 0.2, 1e-3)) < 1e-9
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH SET")
     before = conductance(lab)
-    lab.lines.pulse("bit line", 3.0, 1e-7, 1)
+    lab.lines.train("bit line", [Excursion(3.0, 1e-7)], 1)
     assert kinds(lab) == ["floating gate", "floating gate"]
     assert lab.incidents[0].time <= lab.incidents[1].time == lab.clock.now
     assert conductance(lab) == before

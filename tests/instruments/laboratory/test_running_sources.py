@@ -413,7 +413,7 @@ def test_running_is_the_same_as_pulse_by_pulse(two_labs, volts, period, duty, pa
     for number in range(math.ceil(duration)):
         seconds = min(width, (duration - number) * period)
         if seconds > 1e-12:
-            loop.lines.pulse("bit line", volts, seconds, 1)
+            loop.lines.train("bit line", [Excursion(volts, seconds)], 1)
     conductances = [float(lab.chip.cells["multiply"].conductance((0, column))) for lab in (free, loop)]
     assert conductances[0] == pytest.approx(conductances[1], rel=2e-3)
 

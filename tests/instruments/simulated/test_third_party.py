@@ -17,6 +17,7 @@ from qcodes.instrument import Instrument
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.generators import Excursion
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
@@ -271,6 +272,6 @@ def form(lab: Laboratory) -> None:
     """Form and SET cell [2, 3], and leave its READ path closed."""
     lab.board.write(b':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH SET\n')
     lab.lines.drive("word line", 1.6, True)
-    lab.lines.pulse("bit line", 4.0, 1e-6, 1)
+    lab.lines.train("bit line", [Excursion(4.0, 1e-6)], 1)
     lab.lines.drive("word line", 0.0, True)
     lab.board.write(b":ROUT:PATH OPEN;:ROUT:PATH READ\n")

@@ -249,6 +249,14 @@ class BusInstrument(Instrument):
         self.wait_for(query_delay)
         return self.receive()
 
+    def exchange(self, command: str) -> str:
+        """Send a message with an error check at its end, and return the replies before the check.
+
+        Raises `InstrumentError` when the instrument reports an error or does not answer.
+        """
+        self.write(command + self.CHECK)
+        return self._checked(self.receive())
+
     def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
         """Send a query and return its comma-separated values; raises `InstrumentError` for text in place of numbers."""
         found: list[Any] = super().values(command, cast=cast, **options)
@@ -409,7 +417,7 @@ class BusInstrument(Instrument):
 
 
 class BusChannel(Channel):
-    """One channel of a `BusInstrument`; ``{ch}`` in a command is its number or name."""
+    """One channel of a `BusInstrument`; ``{ch}`` in a command is its number, or its name in Lua."""
 
     __getattribute__ = object.__getattribute__
     __setattr__ = object.__setattr__

@@ -1,14 +1,32 @@
-"""Checks of the vectors for a DAQ's outputs, made before anything is sent: one invalid value refuses them all."""
+"""Vectors for a DAQ's outputs: checked before anything is sent, and the outputs at 0 V when playing them fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
-from mho.errors import InputError, LimitError
+from mho.errors import InputError, InstrumentError, LimitError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def zero_on_error(make_safe: Callable[[], None]) -> Iterator[None]:
+    """Make outputs safe when the block fails; a note on the error, and the log, say where this is not confirmed."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            make_safe()
+        except InstrumentError as worse:
+            error.add_note(str(worse))
+            log.critical("%s", worse)
+        raise
 
 
 def checked_vectors(

@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pymeasure.instruments import Instrument, SCPIMixin
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
+from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusInstrument, ReportedError
 
 # Suffix of a setting command; `check_set_errors` reads its answer
 CHECK = ";:SYST:ERR?"
@@ -100,18 +100,21 @@ _ERROR_REPLY = re.compile(r'(?:\A|;)\s*([+-]?\d+),"([^"]*(?:""[^"]*)*)"\s*\Z')
 
 
 class ScpiInstrument(SCPIMixin, BusInstrument):
-    """An instrument that speaks SCPI; constructed as `BusInstrument`."""
+    """An instrument that speaks SCPI, and whose replies may contain arrays; constructed as `BusInstrument`."""
 
     CHECK = CHECK
+    several_languages: ClassVar[bool] = False  # a Keithley: it has to be in SCPI
     _fine = ""  # the answer to a check that found nothing, as this instrument words it
 
-    def exchange(self, command: str) -> str:
-        """Send a message with an error check at its end, and return the replies before the check.
+    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
+    language = Instrument.measurement("*LANG?", "Get the command set in use, of several.", cast=str)
 
-        Raises `InstrumentError` when the instrument reports an error or does not answer.
-        """
-        self.write(command + CHECK)
-        return self._checked(self.receive())
+    def verify(self) -> None:
+        """Check that an instrument of several languages uses SCPI, not TSP or an older model's commands."""
+        if self.several_languages and (language := self.language.strip()) != "SCPI":
+            raise InstrumentError(
+                f"{self._title} speaks {language}; switch it to SCPI (*LANG SCPI) and restart it"
+            )
 
     def _checked(self, reply: str) -> str:
         """Return the part of a reply before the check; most end in the words in which an earlier one found nothing."""
@@ -127,28 +130,6 @@ class ScpiInstrument(SCPIMixin, BusInstrument):
     def _error_in(self, reply: str) -> ReportedError | None:
         match = _ERROR_REPLY.search(reply)
         return match and ReportedError(int(match[1]), match[2], reply[: match.start()])
-
-
-class ScpiChannel(BusChannel):
-    """One channel of a `ScpiInstrument`; ``{ch}`` in a command is its number."""
-
-
-class KeithleyScpi(ScpiInstrument):
-    """A Keithley with several command sets, which has to be in SCPI (``*LANG?``); constructed as `BusInstrument`."""
-
-    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
-    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
-
-    def verify(self) -> None:
-        """Check that the instrument uses the SCPI command set, not TSP or an older model's commands."""
-        if self.language.strip() != "SCPI":
-            raise InstrumentError(
-                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
-            )
-
-
-class BlockInstrument(ScpiInstrument):
-    """A `ScpiInstrument` whose replies contain arrays, possibly in binary."""
 
     def exchange_numbers(self, query: str) -> Floats:
         """Send a query as `exchange`, and return the numbers of its ASCII reply."""

@@ -1,7 +1,8 @@
 """Common part of the SCPI pulse generators: pulses on a 0 V base, and waveforms from 0 V and back, one channel at a time.
 
 Settings change in an order in which every intermediate state is legal: the high level exceeds the low one, the width
-fits the period, and the output idles at 0 V or is off.
+fits the period, and the output idles at 0 V or is off. A model is a table of commands, `PulseAbilities`, and a driver that
+adds how it is triggered and how it stores a waveform.
 """
 
 from __future__ import annotations
@@ -13,14 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pymeasure.adapters import Adapter
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.scpi import (
     CHECK,
-    ScpiChannel,
-    ScpiInstrument,
     Span,
     choice,
     control,
@@ -37,8 +35,8 @@ AMPLITUDE = Span(2e-3, 10.0, "pulse amplitude", "V")
 LEVEL = Span(-10.0, 10.0, "level", "V")
 
 
-class PulseSettings(ScpiChannel):
-    """Settings of one channel that the generators have in common, named as in their manuals."""
+class PulseSettings:
+    """Settings that a channel of any generator has, named as in the manuals; a mixin for a channel of PyMeasure."""
 
     high = control(":SOUR{ch}:VOLT:HIGH", "Control the high level, V at the load.", LEVEL)
     low = control(":SOUR{ch}:VOLT:LOW", "Control the low level, V at the load.", LEVEL)
@@ -49,9 +47,29 @@ class PulseSettings(ScpiChannel):
     polarity = choice(":OUTP{ch}:POL", "Control whether the waveform is inverted.", ("NORM", "INV"))
 
 
+REST_LEVELS = (  # from any levels to a base of 0 V
+    f":SOUR{{ch}}:VOLT {REST:.9e}", f":SOUR{{ch}}:VOLT:OFFS {REST / 2:.9e}", ":SOUR{ch}:VOLT:LOW 0",
+)  # fmt: skip
+LIMITS = (":SOUR{ch}:VOLT:LIM:HIGH {volts:.9e}", ":SOUR{ch}:VOLT:LIM:LOW -{volts:.9e}")
+
+
+def pulse_commands(pulse: str, *edges: str) -> tuple[str, ...]:
+    """Return the commands from any pulse to another; the longest period and the shortest edges fit any width.
+
+    `pulse`, `edges`: the headers of width and period, and of the edge times.
+    """
+    return (
+        f"{pulse}:PER {{longest:.9e}}",
+        *(f"{edge} {{fastest:.9e}}" for edge in edges),
+        f"{pulse}:WIDT {{width:.9e}}",
+        f"{pulse}:PER {{period:.9e}}",
+        *(f"{edge} {{edge:.9e}}" for edge in edges),
+    )
+
+
 @dataclass(frozen=True)
 class PulseAbilities:
-    """Abilities of a model, and the names of its commands."""
+    """Abilities of a model, and its commands, in which ``{ch}`` is the channel."""
 
     # amplitude, width, period, edge: of a pulse into high impedance (V), at half height, from start to start, 10 to
     # 90 % (s)
@@ -62,9 +80,14 @@ class PulseAbilities:
     cycles: Span  # pulses in a burst
     edge_share: float  # longest edge, in units of the width
     dead_time: float  # least difference between the period and twice the width, s
-    # pulse, edges: the headers below ``:SOUR<n>`` of width and period, and of the edge times
-    pulse: str
-    edges: tuple[str, ...]
+    samples: Span  # of a waveform
+    interval: Span  # from sample to sample, s
+    pulse: str  # the header of width and period
+    idle: tuple[str, ...]  # output off; then any waveform and any level may be set
+    shape: tuple[tuple[str, ...], ...]  # messages from idle to pulses of `REST` volts
+    arm: tuple[str, ...]  # a single burst per trigger, and the output's relay closed
+    limit: tuple[str, ...] = LIMITS  # levels within ``{volts}`` of 0 V
+    fastest_cycle: float = 0.0  # shortest duration of a waveform, s
 
 
 @dataclass(frozen=True)
@@ -84,25 +107,32 @@ class ConfirmedWaveform:
     count: int = 1
 
 
-class PulseInstrument(ScpiInstrument):
-    """A two-channel generator as `mho.instruments.roles.PulseGenerator`; a model adds preparation and triggering.
+class VoltagePulser:
+    """Two-channel generator: the part of `mho.instruments.roles.PulseGenerator` common to all models.
 
-    `address`, `visa_library`, `timeout`, `connection`: as for `ScpiInstrument`.
-    `edge`: both edge times (10 to 90 %) of the pulses, s; `LimitError` for edges that the instrument does not have.
+    A mixin for a driver of SCPI, placed before its base.
+
+    `edge`: both edge times (10 to 90 %) of the pulses, s; `LimitError` for edges that the instrument does not have. All
+        others: as for `BusInstrument`.
     """
 
     abilities: ClassVar[PulseAbilities]
+    voltage_span: ClassVar[Span] = LEVEL
+    _title: Any
+    _patience: Any
+    ask: Any
+    exchange: Any
+    interrupt: Any
+    write_bytes: Any
+    check_set_errors: Any
 
-    def __init__(
-        self, address: str | Adapter, visa_library: str = "", *, edge: float = 10e-9, timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:  # fmt: skip
+    def __init__(self, *arguments: Any, edge: float = 10e-9, **options: Any) -> None:
         self.edge = within(edge, self.abilities.edge)
         self._possible: tuple[float, float, int] | None = None  # the last that `check_shape` let pass
         self._shapes: dict[int, Shape | ConfirmedWaveform | None] = {}
         self._bounds: dict[int, float] = {}  # V, limit of a channel set by `protect`
         self._live: set[int] = set()  # channels whose output is not confirmed off
-        super().__init__(address, visa_library, timeout=timeout, **connection)
+        super().__init__(*arguments, **options)
 
     # --- roles.PulseGenerator ---
 
@@ -124,12 +154,11 @@ class PulseInstrument(ScpiInstrument):
         self._shapes[channel] = None
         self._live.add(channel)
         width = max(1e-6, 2.0 * self.edge)
-        *preparation, arming = self._preparation(channel, width)
-        preparation[-1] += self._bounding(channel)
-        for commands in preparation:
+        *shaping, last = (self._commands(message, channel, width) for message in self.abilities.shape)
+        for commands in (self._idling(channel), *shaping, last + self._bounding(channel)):
             self.exchange(";".join(commands))
         self._confirm_bound(channel)
-        self.exchange(";".join(arming))
+        self.exchange(";".join(self._commands(self.abilities.arm, channel)))
         self._shapes[channel] = Shape(REST, width)
 
     def check_shape(self, *, voltage: float, width: float, count: int = 1) -> None:
@@ -205,7 +234,7 @@ class PulseInstrument(ScpiInstrument):
     def _bounding(self, channel: int) -> list[str]:
         """Return the commands for the limits set by `protect`; the output is off and the signal at `REST`."""
         bound = self._bounds.get(channel)
-        return [] if bound is None else self._limiting(channel, bound)
+        return [] if bound is None else self._commands(self.abilities.limit, channel, volts=bound)
 
     def _confirm_bound(self, channel: int) -> None:
         """Read the limits back before the output is switched on."""
@@ -219,30 +248,28 @@ class PulseInstrument(ScpiInstrument):
                 f"{self._title} set limits of {low:g} V and {high:g} V on channel {channel} instead of {bound:g} V"
             )
 
-    # --- what a model adds ---
+    # --- commands ---
 
-    def _limiting(self, channel: int, volts: float) -> list[str]:
-        """Return the commands that keep the channel's levels within `volts` of 0 V."""
-        limits = f":SOUR{channel}:VOLT:LIM"
-        return [f"{limits}:HIGH {volts:.9e}", f"{limits}:LOW {-volts:.9e}"]
-
-    def _preparation(self, channel: int, width: float) -> list[list[str]]:
-        """Return the messages from any state, output off, to `REST` volts and `width`; the last switches it on."""
-        raise NotImplementedError
+    def _commands(
+        self, templates: Sequence[str], channel: int, width: float = 0.0, volts: float = 0.0
+    ) -> list[str]:
+        """Fill in templates of `PulseAbilities`."""
+        able = self.abilities
+        return [
+            template.format(
+                ch=channel, width=width, volts=volts, period=self._period(width), edge=self.edge,
+                longest=able.period.maximum, fastest=able.edge.minimum,
+            )
+            for template in templates
+        ]  # fmt: skip
 
     def _idling(self, channel: int) -> list[str]:
         """Return the commands that switch the output off and allow any waveform and any level to be set."""
-        raise NotImplementedError
-
-    def _arming(self, channel: int) -> list[str]:
-        """Return the commands that set a single burst per trigger, and close the output's relay."""
-        raise NotImplementedError
+        return self._commands(self.abilities.idle, channel)
 
     def _trigger(self, channel: int, seconds: float) -> None:
         """Fire a burst on `channel` alone, and wait until its `seconds` are over."""
         raise NotImplementedError
-
-    # --- the order in which settings change ---
 
     def _period(self, width: float) -> float:
         """Return the period for pulses of `width` (s), the shortest time from one pulse to the next."""
@@ -252,23 +279,6 @@ class PulseInstrument(ScpiInstrument):
         return shape.count * (
             shape.cycle if isinstance(shape, ConfirmedWaveform) else self._period(shape.width)
         )
-
-    def _pulse(self, channel: int, width: float) -> list[str]:
-        """Return the commands from any pulse to one of `width`; the longest period and shortest edges fit any width."""
-        able, source = self.abilities, f":SOUR{channel}"
-        pulse = f"{source}:{able.pulse}"
-        return [
-            f"{pulse}:PER {able.period.maximum:.9e}",
-            *(f"{source}:{edge} {able.edge.minimum:.9e}" for edge in able.edges),
-            f"{pulse}:WIDT {width:.9e}",
-            f"{pulse}:PER {self._period(width):.9e}",
-            *(f"{source}:{edge} {self.edge:.9e}" for edge in able.edges),
-        ]
-
-    def _rest(self, channel: int) -> list[str]:
-        """Return the commands that reduce amplitude and offset from any levels to a base of 0 V."""
-        level = f":SOUR{channel}:VOLT"
-        return [f"{level} {REST:.9e}", f"{level}:OFFS {REST / 2:.9e}", f"{level}:LOW 0"]
 
     def _level_commands(self, channel: int, before: float, after: float) -> list[str]:
         """Return the commands that change the amplitude while the idle level stays at 0 V."""
@@ -287,7 +297,7 @@ class PulseInstrument(ScpiInstrument):
         """Return the commands that change width and period while the width always fits the period."""
         if after == before:
             return []
-        pulse = f":SOUR{channel}:{self.abilities.pulse}"
+        pulse = self.abilities.pulse.format(ch=channel)
         commands = [f"{pulse}:WIDT {after:.9e}", f"{pulse}:PER {self._period(after):.9e}"]
         return commands if after < before else commands[::-1]
 
@@ -328,17 +338,7 @@ class PulseInstrument(ScpiInstrument):
     def _channels(self) -> Sequence[Any]:
         return [getattr(self, f"ch_{channel}") for channel in CHANNELS]
 
-
-class WaveformInstrument(PulseInstrument):
-    """A pulse generator that also plays waveforms; a model adds how a waveform is stored and selected.
-
-    `waveform_size` is in samples, `interval` from sample to sample, `fastest_cycle` the shortest duration of a waveform, s.
-    """
-
-    waveform_size: ClassVar[Span]
-    interval: ClassVar[Span]
-    fastest_cycle: ClassVar[float] = 0.0
-    voltage_span: ClassVar[Span] = LEVEL
+    # --- waveforms ---
 
     @property
     def step_edge(self) -> float:
@@ -347,15 +347,16 @@ class WaveformInstrument(PulseInstrument):
 
     def check_waveform(self, volts: ArrayLike, *, interval: float, count: int = 1) -> Floats:
         """Return the samples as they will be played, from 0 V and back, or raise `LimitError`; nothing is sent."""
-        values = _framed(_waveform(volts), int(self.waveform_size.minimum))
-        within(values.size, self.waveform_size)
-        within(interval, self.interval)
-        within(float(np.abs(values).max()), self.abilities.amplitude)
-        whole(count, self.abilities.cycles)
+        able = self.abilities
+        values = _framed(_waveform(volts), int(able.samples.minimum))
+        within(values.size, able.samples)
+        within(interval, able.interval)
+        within(float(np.abs(values).max()), able.amplitude)
+        whole(count, able.cycles)
         cycle = values.size * interval
-        if cycle < self.fastest_cycle:
+        if cycle < able.fastest_cycle:
             raise LimitError(
-                f"{self._title} takes {self.fastest_cycle:g} s for a waveform at least, not {cycle:g} s; "
+                f"{self._title} takes {able.fastest_cycle:g} s for a waveform at least, not {cycle:g} s; "
                 "choose a longer interval, or more samples"
             )
         return values
@@ -382,9 +383,9 @@ class WaveformInstrument(PulseInstrument):
         self.exchange(";".join(self._stored(channel, fractions, interval)))
         level = f":SOUR{channel}:VOLT"
         levels = [f"{level}:LOW {low:.9e}", f"{level}:HIGH {high:.9e}"]
-        self.exchange(";".join([*self._rest(channel), *self._bounding(channel), *levels]))
+        self.exchange(";".join([*self._commands(REST_LEVELS, channel), *self._bounding(channel), *levels]))
         self._confirm_bound(channel)
-        self.exchange(";".join(self._arming(channel)))
+        self.exchange(";".join(self._commands(self.abilities.arm, channel)))
         self._shapes[channel] = ConfirmedWaveform(cycle)
 
     def _forget_waveform(self, channel: int) -> None:

@@ -158,6 +158,7 @@ class SourceMeterPair:
     A mixin for a driver of a bus, placed before its base.
     """
 
+    CHANNELS: ClassVar[tuple[str, str]]  # the attributes that are channels 1 and 2
     setting_name: ClassVar[str] = "{channel}.{setting}"
     _title: Any
     close: Any
@@ -169,7 +170,7 @@ class SourceMeterPair:
     @property
     def pair(self) -> dict[int, Any]:
         """The channels by number."""
-        raise NotImplementedError
+        return {number: getattr(self, name) for number, name in enumerate(self.CHANNELS, 1)}
 
     def channel(self, number: int) -> Any:
         """Return channel 1 or 2 and mark it as in use; raises `InstrumentError` for another number."""

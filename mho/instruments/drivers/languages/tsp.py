@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError
-from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
+from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusInstrument, ReportedError
 from mho.instruments.drivers.languages.scpi import Span, one_of, within
 
 # Suffix of a setting command; `check_set_errors` reads its answer
@@ -79,10 +79,6 @@ class TspInstrument(BusInstrument):
     def _error_in(self, reply: str) -> ReportedError | None:
         match = _ERROR_REPLY.match(reply)
         return match and ReportedError(round(float(match[1])), match[2], "")
-
-
-class TspChannel(BusChannel):
-    """One channel of a `TspInstrument`; ``{ch}`` in a command is its name in Lua."""
 
 
 def control(attribute: str, docs: str, span: Span) -> Any:

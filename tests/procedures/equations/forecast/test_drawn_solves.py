@@ -12,7 +12,7 @@ import pytest
 from mho import run
 from mho.errors import Aborted, ConvergenceError
 from mho.instruments import ArrayBench, open_bench
-from mho.instruments.arrays.any_bench import as_arrays
+from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solve
 from mho.procedures.cells.programming.array_programming import pulse_energy
