@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
@@ -45,7 +45,7 @@ from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells
-from mho.runs import Array, Column, Conclusion, Figure, Layout, RecordedParameter, ReferenceLine, Table
+from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
 from mho.runs.standard_figures import IDENTITY
 
 MOST, LARGEST = 100, 1e12
@@ -243,22 +243,16 @@ INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through r
 
 
 @dataclass(frozen=True)
-class Inversions:
+class Inversions(ProcedureResult):
     """Result of bare inversions; `units` are those of the summary.
 
     Attributes
     ----------
     matrices : tuple of MatrixResult
         In their order.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     matrices: tuple[MatrixResult, ...]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "enob": "bit", "offset": "V", "settling_time": "s", "virtual_seconds": "s",
     }  # fmt: skip
@@ -288,6 +282,7 @@ class Invert(Procedure):
 
     title: ClassVar[str] = "Invert in one step"
     group: ClassVar[str] = "Linear equations"
+    recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
     matrix = Parameter("Matrix, unless condition numbers are given")
     conditions = Parameter("Condition numbers of made positive definite matrices, as 1, 10, 100")
@@ -364,12 +359,6 @@ class Invert(Procedure):
         """Return the settings of write-verify."""
         return {"write_verify": (settings_text(plan.settings), "the chip map's")}
 
-    def recorded_parameters(self, plan: InvertPlan) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
-
     def describe_cells(self, plan: InvertPlan) -> str:
         """Return arrays and cell ranges in use."""
         return cells_in_words(plan.blocks())
@@ -418,7 +407,7 @@ class Invert(Procedure):
         if not any(one.used for one in results):
             raise ConvergenceError(reason)
         summary = _summary(results, measurement, programmer, plan, bench) | settling.summary()
-        return Inversions(tuple(results), summary)
+        return Inversions(tuple(results), summary=summary)
 
     def conclude(self, plan: InvertPlan, result: Inversions) -> Conclusion:
         """Return the error of the inversions beside the digital answers, and which gave none."""

@@ -14,7 +14,8 @@ from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.cells.cell_procedure import PLACE, CellResult
+from mho.procedures.base import ProcedureResult
+from mho.procedures.cells.cell_procedure import PLACE
 from mho.procedures.cells.programming.program import (
     BlockProcedure,
     ProgrammingPlan,
@@ -68,7 +69,7 @@ FRESH = 0.5  # share of cells that do not conduct above which the chip is not th
 
 
 @dataclass(frozen=True)
-class Refreshed(CellResult):
+class Refreshed(ProcedureResult):
     """Result of a refresh.
 
     Attributes

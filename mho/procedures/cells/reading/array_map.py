@@ -19,9 +19,9 @@ from mho.confidence import finite
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
-from mho.procedures.cells.cell_procedure import CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.detection_limit import CHANCE, NORMAL_MAD
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
@@ -98,7 +98,7 @@ DRIVEN = 32  # lines of a block, for estimates
 
 
 @dataclass(frozen=True)
-class Mapped(CellResult):
+class Mapped(ProcedureResult):
     """Result of the reads.
 
     Attributes
@@ -138,6 +138,7 @@ class Map(CellProcedure):
         "2"  # version 1 let three deviations pass, however many cells, and took HRS for none
     )
     title: ClassVar[str] = "Map an array"
+    run_words: ClassVar[str] = "Map {cells}"
 
     rows = Parameter("Rows", default=ALL)
     columns = Parameter("Columns", default=ALL)
@@ -234,10 +235,6 @@ class Map(CellProcedure):
         tables = (lines,) if plan.blocks else (lines, reads)
         arrays: tuple[Array, ...] = () if plan.blocks else (zero,)
         return Layout(tables, (mean, deviation, image), arrays, default=f"maps/{mean.name}", figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Map {self.describe_cells(None)}"
 
     def estimate(self, given: tuple[Integers | None, Integers | None], source: BenchSource) -> Estimate:
         """Estimate the time from that of blocks or cells; there are no pulses."""

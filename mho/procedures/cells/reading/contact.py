@@ -32,9 +32,9 @@ from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import CellReads, CellSurvey, VisitedCells
 from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter
@@ -159,7 +159,7 @@ CODES = ", ".join(f"{code} {name}" for code, name in enumerate(NAMES))
 
 
 @dataclass(frozen=True)
-class Contacts(CellResult):
+class Contacts(ProcedureResult):
     """Result of the test.
 
     Attributes
@@ -205,6 +205,7 @@ class Contact(CellProcedure):
         "3": ("good*", "unformed", "median_conductance", "*_contact"),
     }
     title: ClassVar[str] = "Contact test"
+    run_words: ClassVar[str] = "Contact of {cells}"
 
     read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=1e-3, maximum=10.0)
     weak_voltage = FloatParameter(
@@ -308,10 +309,6 @@ class Contact(CellProcedure):
             Figure("leakage", map=maps[2].name, title="Conductance with the transistor off"),
         )  # fmt: skip
         return Layout((reads,), maps, default=f"maps/{maps[0].name}", figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Contact of {self.describe_cells(None)}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from three reads of each cell; there are no pulses."""

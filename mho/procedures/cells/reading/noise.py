@@ -16,9 +16,9 @@ from mho.confidence import binomial_interval, mean_interval, median_interval, wi
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.detection_limit import CHANCE
 from mho.procedures.cells.levels_of_cells import unformed_reads
@@ -82,7 +82,7 @@ CELLS = Table(
 
 
 @dataclass(frozen=True)
-class Noises(CellResult):
+class Noises(ProcedureResult):
     """Result of the reads.
 
     Attributes
@@ -127,6 +127,7 @@ class Noise(CellProcedure):
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
+    run_words: ClassVar[str] = "Noise of {cells}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:2")
@@ -207,10 +208,6 @@ class Noise(CellProcedure):
         )  # fmt: skip
         tables = (reads, spectra, allan, CELLS, *plan.screening.tables())
         return Layout(tables, default=spectra.name, figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Noise of {self.describe_cells(None)}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from that of a read; there are no pulses."""

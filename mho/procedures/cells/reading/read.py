@@ -18,9 +18,9 @@ from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
 from mho.instruments.bench_file import BenchSource, ReadSettings
 from mho.procedures.attempt_clock import CLOCK_ZERO, clock_zero
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
 from mho.procedures.parameters import FloatParameter, IntegerParameter
 from mho.procedures.stream import Stream
@@ -36,7 +36,7 @@ ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
-class Reads(CellResult):
+class Reads(ProcedureResult):
     """Result of the reads.
 
     Attributes
@@ -89,6 +89,7 @@ class Read(CellProcedure):
 
     version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
     title: ClassVar[str] = "Read cells"
+    run_words: ClassVar[str] = "Read {cells}"
 
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
@@ -134,10 +135,6 @@ class Read(CellProcedure):
         )
         figures = (reads, Figure(image.name, map=image.name))
         return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Read {self.describe_cells(None)}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from messages and integrations per cell and the interval of repeats; there are no pulses."""

@@ -15,9 +15,9 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench import at_temperature, check_temperature
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_spaced
 from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
@@ -39,7 +39,7 @@ AT_ONCE, SIMULATED_READ, HARDWARE_READ = 5e-6, 0.4e-3, 30e-3  # s of wall time a
 
 
 @dataclass(frozen=True)
-class Retained(CellResult):
+class Retained(ProcedureResult):
     """Result of the reads; `mho.procedures.cells.reading.drift.by_level` says what the numbers of a level are.
 
     Attributes

@@ -13,9 +13,9 @@ from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Pulse
 from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.extraction.lifetimes import SWITCHES
 from mho.procedures.cells.extraction.switching_statistics import (
@@ -49,7 +49,7 @@ ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
-class Switched(CellResult):
+class Switched(ProcedureResult):
     """Result of the cycles; each number NAME of the summary has a 95 % interval, NAME_low to NAME_high.
 
     Attributes
@@ -95,6 +95,7 @@ class Switching(CellProcedure):
         "3": ("*_low", "*_high", "worst_window", "not_extracted*"),
     }
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
+    run_words: ClassVar[str] = "Switch {cells} {cycles} times"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     cycles = IntegerParameter("Cycles of each cell", minimum=1, maximum=1_000_000, default=100)
@@ -145,10 +146,6 @@ class Switching(CellProcedure):
             *(Figure(image.name, map=image.name) for image in images),
         )  # fmt: skip
         return Layout((table, *plan.screening.tables()), images, default=table.name, figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells and the number of cycles."""
-        return f"Switch {self.describe_cells(None)} {self.cycles} times"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate pulses, and the time from that of a pulse and a read."""

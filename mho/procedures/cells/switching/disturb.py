@@ -21,9 +21,9 @@ from mho.chip_maps.levels import Levels
 from mho.confidence import finite
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
@@ -94,7 +94,7 @@ PULSE_TO_PULSE = 2.0  # widths, at least
 
 
 @dataclass(frozen=True)
-class Disturbed(CellResult):
+class Disturbed(ProcedureResult):
     """Result of the stress.
 
     Attributes

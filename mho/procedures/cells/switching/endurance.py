@@ -23,9 +23,9 @@ from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.extraction.lifetimes import (
     GOOD,
@@ -81,7 +81,7 @@ CODES = ", ".join(f"{code} {reason}" for code, reason in enumerate(REASONS))
 
 
 @dataclass(frozen=True)
-class Endured(CellResult):
+class Endured(ProcedureResult):
     """Result of the cycles.
 
     Attributes
@@ -127,6 +127,7 @@ class Endurance(CellProcedure):
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
+    run_words: ClassVar[str] = "Endurance of {cells}, {cycles:.3g} cycles"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:4")
@@ -215,10 +216,6 @@ class Endurance(CellProcedure):
             *(Figure(image.name, map=image.name) for image in images),
         )  # fmt: skip
         return Layout((reads, lives, *plan.screening.tables()), images, default=reads.name, figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells and the number of cycles."""
-        return f"Endurance of {self.describe_cells(None)}, {self.cycles:.3g} cycles"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate pulses, and the time of read cycles and of what lies between, if no window fails."""

@@ -20,9 +20,9 @@ from mho.array_types import Booleans, Floats
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import cells_at, each_cell
 from mho.procedures.cells.detection_limit import Blank
 from mho.procedures.cells.extraction.iv_extraction import (
@@ -54,7 +54,7 @@ ROUNDING = 1e-9  # V: loops that differ by less switch at one step of the sweep
 
 
 @dataclass(frozen=True)
-class Sweeps(CellResult):
+class Sweeps(ProcedureResult):
     """Result of the loops.
 
     Attributes

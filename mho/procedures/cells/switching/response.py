@@ -21,9 +21,9 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
 from mho.procedures.cells.extraction.response_curve import (
     IntervalEstimate,
@@ -189,7 +189,7 @@ SECONDS = partial(FloatParameter, units="s", minimum=1e-9, maximum=1.0)
 
 
 @dataclass(frozen=True)
-class Responses(CellResult):
+class Responses(ProcedureResult):
     """Result of the series.
 
     Attributes
@@ -254,6 +254,7 @@ class Response(CellProcedure):
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
     title: ClassVar[str] = "Response to pulses"
+    run_words: ClassVar[str] = "Response of {cells} to {against}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:4")
@@ -385,10 +386,6 @@ class Response(CellProcedure):
         )  # fmt: skip
         tables = (responses, curve, *plan.screening.tables())
         return Layout(tables, (deviation,), default="responses", figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells and what is varied."""
-        return f"Response of {self.describe_cells(None)} to {self.against}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Return the number of pulses."""

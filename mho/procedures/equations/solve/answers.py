@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
+from mho.procedures.base import ProcedureResult
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
@@ -25,7 +26,7 @@ from mho.runs import Column, RunFile, Table
 
 
 @dataclass(frozen=True)
-class Solution:
+class Solution(ProcedureResult):
     """Result of a solve; `units` are those of the summary.
 
     Attributes
@@ -43,18 +44,12 @@ class Solution:
         and with scaled rows where the certificate scales them),
         relative_error (to a float64 solve of the matrix as given), sliced_error (to the solution of the matrix as
         held), bits = -log2 relative_error.
-    summary : dict
-        Output of ``mho solve --json``.
-    path : Path
-        The run file.
     """
 
     solution: NDArray[Any]
     converged: bool
     certificate: Certificate
     cycles: list[dict[str, float]]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "bits_a_cycle": "bit", "forecast_bits_a_cycle": "bit", "virtual_seconds": "s", "solve_seconds": "s",
         "joules": "J",

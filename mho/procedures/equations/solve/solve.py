@@ -71,7 +71,7 @@ from mho.procedures.parameters import (
 )
 from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
-from mho.runs import Conclusion, Layout, RecordedParameter
+from mho.runs import Conclusion, Layout
 from mho.runs.intervals import LEAST_DRAWS
 
 UNPROVED = "residual only: no error bound is proved"
@@ -89,6 +89,7 @@ class Solve(Procedure):
     }
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
+    recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
     matrix = Parameter("Matrix", default="")
     rhs = Parameter("Right-hand sides", default="random")
@@ -236,12 +237,6 @@ class Solve(Procedure):
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }
 
-    def recorded_parameters(self, plan: PreparedSolve) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
-
     def describe_cells(self, plan: PreparedSolve) -> str:
         """Return arrays and cell ranges in use."""
         if isinstance(plan.on_chip, BlockSolvePlan):
@@ -375,7 +370,7 @@ class Solve(Procedure):
             summary["enclosure"] = record_enclosure(enclose_solutions(system, solutions), system, stream)
         return Solution(
             system.columns_as_given(solutions), summary["converged"], worst_of(answers).certificate,
-            [row for answer in answers for row in answer.rows], summary,
+            [row for answer in answers for row in answer.rows], summary=summary,
         )  # fmt: skip
 
     def conclude(self, plan: PreparedSolve, result: Solution) -> Conclusion:
