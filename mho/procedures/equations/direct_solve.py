@@ -82,9 +82,10 @@ class DirectWork:
         """
         method, every = " and ".join(self.methods), self.multiplications + beside
         ratio = with_chip / every
+        times = f"{ratio:.2g}" if ratio < MANY else f"{ratio:,.0f}"
         return {
             "method": method, "digital": every, "digital_with": with_chip, "digital_ratio": ratio,
-            "in_words": f"{_times(ratio)} times the digital multiplications of {method}",
+            "in_words": f"{times} times the digital multiplications of {method}",
         }  # fmt: skip
 
 
@@ -142,7 +143,3 @@ def worth_in_numbers(total: SampledWorth, direct: DirectWork, beside: Work) -> d
     if direct:
         found["direct"] = direct.plain(extra, work.digital.total() - work.digital["certificate"])
     return found
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2g}" if ratio < MANY else f"{ratio:,.0f}"

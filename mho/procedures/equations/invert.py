@@ -23,7 +23,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.circuits.loop_on_cells import loop_table, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import full_scale, loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -239,7 +239,6 @@ FIGURES = (
 
 
 RHS_ROLE = "the batch of right-hand sides"  # what messages call an array of them
-INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 
 
 @dataclass(frozen=True)
@@ -315,18 +314,15 @@ class Invert(Procedure):
             )
         rng = np.random.default_rng(self.seed)
         if _given(self.matrix):
-            return self._loaded(rng)
+            given = load_matrix(self.matrix)
+            rhs = load_vectors(
+                self.rhs, len(given), self.vectors, rng, role=RHS_ROLE, complex_values=np.iscomplexobj(given)
+            )
+            return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
         conditions = condition_numbers(self.conditions)
         matrices = np.stack([positive_definite(self.size, one, rng) for one in conditions])
         rhs = load_vectors(self.rhs, self.size, self.vectors, rng, role=RHS_ROLE)
         return Systems.of(matrices, to_real_vector(rhs), np.array(conditions))
-
-    def _loaded(self, rng: np.random.Generator) -> Systems:
-        given = load_matrix(self.matrix)
-        rhs = load_vectors(
-            self.rhs, len(given), self.vectors, rng, role=RHS_ROLE, complex_values=np.iscomplexobj(given)
-        )
-        return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
 
     def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
         """Choose the encoding of every matrix, place the loops, check limits."""
@@ -338,7 +334,7 @@ class Invert(Procedure):
             except ConvergenceError as error:
                 raise ConvergenceError(f"condition number {condition:.3g}: {error}") from None
         settings = settings_in_use(chip.write_verify, self.write_verify)
-        check_limits(bench, settings, _full_scale(bench))
+        check_limits(bench, settings, full_scale(bench))
         return InvertPlan(given, chip, tuple(loops), settings)
 
     def layout(self, plan: InvertPlan) -> Layout:
@@ -379,7 +375,7 @@ class Invert(Procedure):
         programmer = make_programmer(bench, stream, plan.chip, plan.settings, plan.levels)
         settling = SettlingMeasurement(bench, stream, self.band, self.steps)
         scales = 2.0 ** -np.arange(self.scales)
-        measurement = LoopMeasurement(bench, stream, scales, _full_scale(bench), settling)
+        measurement = LoopMeasurement(bench, stream, scales, full_scale(bench), settling)
         results: list[MatrixResult] = []
         reason = ""
         images = images_of(plan.blocks())
@@ -452,11 +448,6 @@ def _summary(
         "cells_failed": sum(one.cells_failed for one in results), "pulses": programmer.pulses,
         "reads": programmer.reads, "virtual_seconds": bench.now(),
     }  # fmt: skip
-
-
-def _full_scale(bench: Bench) -> float:
-    """Return the largest input voltage, V."""
-    return min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
 
 
 def _given(value: Any) -> bool:

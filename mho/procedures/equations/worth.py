@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +26,6 @@ from mho.chip_maps.multiply_encoding import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.refinement import (
     ConjugateResiduals,
-    Cycle,
     Method,
     directions,
     refine,
@@ -110,23 +109,57 @@ def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) ->
 
 
 @dataclass(frozen=True)
-class Worth:
-    """What a chip was worth."""
+class SampledWorth:
+    """What a chip was worth: sampled right-hand sides with it and without it; of several matrices added up.
 
-    baseline: UnaidedBaseline
-    # Of each sampled right-hand side with the chip; None where the goal was not met
-    cycles: tuple[int | None, ...]
-    work: Work  # of the whole solve
-    most: int  # cycles that a right-hand side was allowed without the chip
-    allowed: int  # cycles that it was allowed with the chip
-    digital_without: int  # multiplications of the whole solve without the chip, its certificate included
-    # Whether the loop itself is worth nothing: it contracts no error, or most cells are outside their windows
-    nothing: bool
+    Attributes
+    ----------
+    cycles : tuple of int or None
+        Of the same right-hand sides with the chip; None where the goal was not met.
+    work : Work
+        Of all right-hand sides with the chip.
+    digital_without : int
+        Multiplications of all right-hand sides without the chip, their certificates included.
+    most, allowed : int
+        Cycles allowed without the chip, and with it.
+    lost : bool
+        Whether every loop is worth nothing: it contracts no error, or most of its cells are outside their windows.
+    method, same_method
+        As those of an `UnaidedBaseline`; cycles of the same method are those of the solves where left out.
+    """
+
+    solves: tuple[UnaidedSolve, ...] = ()
+    cycles: tuple[int | None, ...] = ()
+    work: Work = field(default_factory=Work)
+    digital_without: int = 0
+    most: int = 0
+    allowed: int = 0
+    lost: bool = True
+    method: Method = "gcr"
+    same_method: tuple[int | None, ...] | None = None
+
+    def __add__(self, other: SampledWorth) -> SampledWorth:
+        """Return both together."""
+        return SampledWorth(
+            self.solves + other.solves, self.cycles + other.cycles, self.work + other.work,
+            self.digital_without + other.digital_without, max(self.most, other.most),
+            max(self.allowed, other.allowed), self.lost and other.lost,
+        )  # fmt: skip
+
+    def worth(self, beside: int = 0) -> SampledWorth | None:
+        """Return it with `beside` digital multiplications that are the same without the chip.
+
+        None where nothing was refined on it.
+        """
+        work = self.work + Work()
+        work.digital["beside"] = beside
+        without = self.digital_without + beside
+        return replace(self, work=work, digital_without=without) if self.solves else None
 
     @property
     def without(self) -> tuple[int | None, ...]:
         """Cycles of each sampled right-hand side without the chip; None where the goal was not met."""
-        return tuple(one.cycles for one in self.baseline.solves)
+        return tuple(one.cycles for one in self.solves)
 
     @property
     def saved(self) -> float | None:
@@ -151,7 +184,7 @@ class Worth:
             return "needed"
         if (self.saved or 0.0) > 0.0:
             return "saved"
-        return "contributed nothing" if self.nothing else "saved nothing"
+        return "contributed nothing" if self.lost else "saved nothing"
 
     def in_words(self) -> str:
         """Return it as a part of a run's line."""
@@ -173,65 +206,16 @@ class Worth:
     def plain(self) -> dict[str, Any]:
         """Return the numbers by name, for a run's result; cycles are means over right-hand sides, None of one not met."""
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
+        same = self.without if self.same_method is None else self.same_method
         return {
-            "verdict": self.verdict, "method": self.baseline.method, "right_hand_sides": len(self.cycles),
+            "verdict": self.verdict, "method": self.method, "right_hand_sides": len(self.cycles),
             "cycles_with": _mean_or_none(self.cycles), "cycles": _mean_or_none(self.without),
-            "cycles_same_method": _mean_or_none(self.baseline.same_method), "most_cycles": self.most,
+            "cycles_same_method": _mean_or_none(same), "most_cycles": self.most,
             "saved": self.saved,
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
             "digital_with": digital, "digital": self.digital_without,
             "digital_ratio": None if unmet else _ratio(digital, self.digital_without),
         }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SampledWorth:
-    """Sampled right-hand sides of held matrices with the chip and without it, to be added up.
-
-    Attributes
-    ----------
-    cycles : tuple of int or None
-        Of the same right-hand sides with the chip.
-    work : Work
-        Of all right-hand sides with the chip.
-    digital_without : int
-        Multiplications of all right-hand sides without the chip, their certificates included.
-    most, allowed : int
-        Cycles allowed without the chip, and with it.
-    lost : bool
-        Whether most cells of every loop are outside their windows.
-    """
-
-    solves: tuple[UnaidedSolve, ...] = ()
-    cycles: tuple[int | None, ...] = ()
-    work: Work = field(default_factory=Work)
-    digital_without: int = 0
-    most: int = 0
-    allowed: int = 0
-    lost: bool = True
-
-    def __add__(self, other: SampledWorth) -> SampledWorth:
-        """Return both together."""
-        return SampledWorth(
-            self.solves + other.solves, self.cycles + other.cycles, self.work + other.work,
-            self.digital_without + other.digital_without, max(self.most, other.most),
-            max(self.allowed, other.allowed), self.lost and other.lost,
-        )  # fmt: skip
-
-    def worth(self, beside: int = 0) -> Worth | None:
-        """Return what the chip was worth, with `beside` digital multiplications that are the same without it.
-
-        None where nothing was refined on it.
-        """
-        if not self.solves:
-            return None
-        work = self.work + Work()
-        work.digital["beside"] = beside
-        return Worth(
-            UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)), self.cycles, work,
-            most=self.most, allowed=self.allowed, digital_without=self.digital_without + beside,
-            nothing=self.lost,
-        )  # fmt: skip
 
 
 def _mean(cycles: Sequence[int | None]) -> str:
@@ -354,10 +338,10 @@ def solve_unaided(
         max_cycles=most,
         measure=measure,
     ):
-        curve.append(
-            _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
-        )
         end, solution = cycle.end, form.solution(cycle.solution)
+        error = norm(system.unknowns(solution) - reference) / length
+        residual = cycle.carried if np.isnan(cycle.recomputed) else cycle.recomputed
+        curve.append({"rhs": column, "cycle": cycle.number, "residual": residual, "relative_error": error})
     work.digital["orthogonalisation"] += way.multiplications
     work.digital["preconditioning"] += 2 * len(held) * len(curve)
     cycles = len(curve) if end == "converged" else None
@@ -388,11 +372,6 @@ class _Directed:
         return product
 
 
-def _point(cycle: Cycle, error: float, column: int) -> dict[str, float]:
-    known = cycle.carried if np.isnan(cycle.recomputed) else cycle.recomputed
-    return {"rhs": column, "cycle": cycle.number, "residual": known, "relative_error": error}
-
-
 @dataclass(frozen=True)
 class UnaidedBaseline:
     """Sampled right-hand sides with the chip and without it."""
@@ -415,7 +394,7 @@ class UnaidedBaseline:
         same = solve.cycles
         if method != "gcr":
             krylov = unaided(first, "gcr")
-            if _cycles(krylov) < _cycles(solve):
+            if (krylov.cycles or np.inf) < (solve.cycles or np.inf):
                 best, solve = "gcr", krylov
         solves = (solve, *(unaided(column, best) for column in others))
         return cls(best, solves, tuple(one.cycles for one in solves) if best == method else (same,))
@@ -424,7 +403,3 @@ class UnaidedBaseline:
 def mean_digital(solves: Sequence[UnaidedSolve]) -> float:
     """Return the digital multiplications of a right-hand side, in the mean; 0 of none."""
     return sum(one.work.digital.total() for one in solves) / len(solves) if solves else 0.0
-
-
-def _cycles(solve: UnaidedSolve) -> float:
-    return np.inf if solve.cycles is None else solve.cycles

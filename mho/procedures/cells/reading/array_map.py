@@ -270,7 +270,8 @@ class Map(CellProcedure):
         if sure is None:
             sure = _sure(cells.count)
             formed = bench.forming.mask(self.array)[np.ix_(cells.rows, cells.columns)]
-            noise = max(noise, _below_nothing(mean) * np.sqrt(len(conductance)))
+            if (negative := mean[mean < 0.0]).size:  # of cells that do not conduct
+                noise = max(noise, float(np.sqrt((negative**2).mean())) * np.sqrt(len(conductance)))
         # A cell that was never formed reads as much as noise makes of it.
         formed_above = plan.chip.write_verify.formed_above + sure * noise / np.sqrt(len(conductance))
         known = mean[mean > formed_above]
@@ -349,12 +350,6 @@ def _sure(cells: int) -> float:
     from scipy.special import ndtri  # loads slowly
 
     return -float(ndtri(CHANCE / cells))
-
-
-def _below_nothing(mean: Floats) -> float:
-    """Return the standard deviation of means (S) by those below 0, where no cell conducts; 0 of none."""
-    negative = mean[mean < 0.0]
-    return float(np.sqrt((negative**2).mean())) if negative.size else 0.0
 
 
 def blocks(array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int) -> Iterator[Block]:

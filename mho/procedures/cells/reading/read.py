@@ -313,16 +313,15 @@ class Reader:
         done = repeat * conductance.size
         for cells in FlatCells.of([placement], [np.ones(conductance.shape, bool)]).batches():
             verified = read_cells(bench, cells, [placement], self._volts)
-            cells.put([conductance], verified.achieved)
-            cells.put([self.moments[repeat]], verified.rows["time"] + self.shift)
-            rows = {name: verified.rows[name] for name in ("row", "column", "conductance")}
-            numbers = {
+            rows = {name: verified.rows[name] for name in ("time", "row", "column", "conductance")}
+            rows["time"] = rows["time"] + self.shift
+            rows |= {
                 "repeat": np.full_like(verified.pulses, repeat),
                 "sample": np.zeros_like(verified.pulses),
             }
-            self._stream.record_block(
-                "reads", {"time": verified.rows["time"] + self.shift, **rows, **numbers}
-            )
+            cells.put([conductance], verified.achieved)
+            cells.put([self.moments[repeat]], rows["time"])
+            self._stream.record_block("reads", rows)
             done += verified.achieved.size
             self._stream.check()
             self._stream.progress("reading", done, self.total)
@@ -331,23 +330,21 @@ class Reader:
         rows, columns = self._cells.rows.tolist(), self._cells.columns.tolist()
         for i, row in enumerate(rows):
             for j, column in enumerate(columns):
-                values = self._values_of(Cell(self._array, row, column))
+                cell = Cell(self._array, row, column)
+                if self._samples == 1:
+                    values = np.array([self._bench.read(cell, self._volts)])
+                else:
+                    values = self._bench.read_list(cell, self._samples, self._volts)
                 self.reads.conductance[repeat, i, j] = values.mean()
                 if self._samples > 1:
                     self.reads.deviation[repeat, i, j] = values.std(ddof=1)
-                self.moments[repeat, i, j] = self._bench.now() + self.shift
-                moment = self.moments[repeat, i, j]
+                moment = self.moments[repeat, i, j] = self._bench.now() + self.shift
                 where = {"time": moment, "repeat": repeat, "row": row, "column": column}
                 self._record(where, values)
             if self._stream.now() - self._announced > ANNOUNCED:
                 self._announced = self._stream.now()
                 self._stream.check()
                 self._stream.progress("reading", (repeat * len(rows) + i + 1) * len(columns), self.total)
-
-    def _values_of(self, cell: Cell) -> Floats:
-        if self._samples == 1:
-            return np.array([self._bench.read(cell, self._volts)])
-        return self._bench.read_list(cell, self._samples, self._volts)
 
     def _record(self, where: dict[str, float], values: Floats) -> None:
         if self._samples == 1:

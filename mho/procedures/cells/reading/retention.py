@@ -31,7 +31,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
+from mho.procedures.wording import concluded, counted, if_any, left_out, quantity
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 ROOM = 298.15  # K
@@ -230,13 +230,10 @@ class Retention(CellProcedure):
         inside = sum(round(one["cells"] * one["inside"]) for one in levels)
         known = sum(one["cells"] for one in levels)
         outside = known - sum(round(one["cells"] * one["inside_at_start"]) for one in levels)
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
-                if_any(outside, "outside before"),
-                left_out(summary),
-            )
-        )
+        return concluded(
+            summary, f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+            if_any(outside, "outside before"), left_out(summary),
+        )  # fmt: skip
 
     def _levels_of(
         self, first: Floats, plan: RetentionPlan, screening: Screening | None, stream: Stream

@@ -38,7 +38,13 @@ from mho.procedures.cells.switching.full_pulses import (
 )
 from mho.procedures.parameters import IntegerParameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, joined, left_out, lost_cells, measured_cells, without_measured
+from mho.procedures.wording import (
+    concluded,
+    counted,
+    left_out,
+    lost_cells,
+    measured_cells,
+)
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 LRS, HRS = 0, 1
@@ -188,14 +194,10 @@ class Switching(CellProcedure):
         """Return how often cells were cycled, and their window."""
         summary = result.summary
         window = summary.get("window")
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{counted(measured_cells(summary), 'cell')} cycled {summary['cycles']:,} times",
-                "no window" if window is None else f"window {window:.3g}",
-                left_out(summary),
-                lost_cells(summary),
-            )
-        )
+        return concluded(
+            summary, f"{counted(measured_cells(summary), 'cell')} cycled {summary['cycles']:,} times",
+            "no window" if window is None else f"window {window:.3g}", left_out(summary), lost_cells(summary),
+        )  # fmt: skip
 
     def _strict(self, states: Floats, screening: Screening, stream: Stream) -> dict[str, Any]:
         """Return what states (cells, 2, cycles), S, of cells that switch tell, above the noise of the readings.

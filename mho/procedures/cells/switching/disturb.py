@@ -44,7 +44,7 @@ from mho.procedures.cells.switching.full_pulses import (
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
+from mho.procedures.wording import concluded, counted, if_any, left_out, quantity
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 
@@ -241,14 +241,11 @@ class Disturb(CellProcedure):
         known = sum(one["cells"] for one in levels)
         outside = sum(one["outside_at_start"] for one in levels)
         left = int((np.isfinite(result.leaves) & (result.leaves > 0)).sum())
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{left:,} of {counted(known - outside, 'cell')} left their windows",
-                f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
-                if_any(outside, "outside before"),
-                left_out(summary),
-            )
-        )
+        return concluded(
+            summary, f"{left:,} of {counted(known - outside, 'cell')} left their windows",
+            f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
+            if_any(outside, "outside before"), left_out(summary),
+        )  # fmt: skip
 
     def _counts(
         self, digits: Integers, screening: Screening | None, plan: DisturbPlan, stream: Stream

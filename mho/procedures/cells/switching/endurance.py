@@ -58,13 +58,12 @@ from mho.procedures.cells.switching.full_pulses import (
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import (
+    concluded,
     counted,
     if_any,
-    joined,
     left_out,
     lost_cells,
     measured_cells,
-    without_measured,
 )
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
@@ -282,17 +281,14 @@ class Endurance(CellProcedure):
         """Return how many windows failed, and Weibull's scale."""
         summary = result.summary
         scale = summary.get("weibull_scale")
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{summary['failed']:,} of {counted(measured_cells(summary), 'window')} failed in "
-                f"{counted(int(self.cycles), 'cycle')}",
-                "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
-                if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
-                if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
-                left_out(summary),
-                lost_cells(summary),
-            )
-        )
+        windows, cycles = counted(measured_cells(summary), "window"), counted(int(self.cycles), "cycle")
+        return concluded(
+            summary, f"{summary['failed']:,} of {windows} failed in {cycles}",
+            "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
+            if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
+            if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
+            left_out(summary), lost_cells(summary),
+        )  # fmt: skip
 
     def _first_cycles(
         self, plan: EndurancePlan, cycler: CellCycler, screening: Screening, stream: Stream,

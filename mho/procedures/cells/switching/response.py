@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mho.array_types import Booleans, Floats, Integers
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
@@ -44,7 +44,13 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
+from mho.procedures.wording import (
+    concluded,
+    counted,
+    left_out,
+    lost_cells,
+    quantity,
+)
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 V_WL, V_BL, WIDTH, V_SL = "V_WL", "V_BL", "width", "V_SL"
@@ -416,7 +422,9 @@ class Response(CellProcedure):
             reads[:, which[part]] = measured
         before, after = reads
         least = -np.inf if screening is None else screening.least(max(2 * after.size, 1))
-        stuck = _unmoved(after if screening is None else np.maximum(after, least))
+        medians = np.median(after if screening is None else np.maximum(after, least), axis=1)
+        with np.errstate(invalid="ignore"):  # they end at the same conductance after all levels
+            stuck = medians.max(axis=1) < UNMOVED * np.abs(medians.min(axis=1))
         if stuck.any():
             stream.say(
                 f"{counted(int(stuck.sum()), 'cell')} without a response to the pulses; the fit leaves them out",
@@ -443,20 +451,12 @@ class Response(CellProcedure):
     def conclude(self, plan: ResponsePlan, result: Responses) -> Conclusion:
         """Return how many cells the curve is fitted to, and where it begins."""
         summary = result.summary
-        nothing = without_measured(summary)
-        if nothing is not None:
-            return nothing
-        fitted, threshold = summary["cells_fitted"], summary.get("threshold")
-        unit = result.units.get("threshold", "")
-        return Conclusion(
-            joined(
-                f"curve of {counted(fitted, 'cell')} fitted, threshold {quantity(threshold, unit)}"
-                if threshold is not None
-                else f"{counted(fitted, 'cell')} measured, no curve fits",
-                left_out(summary),
-                lost_cells(summary),
-            )
-        )
+        threshold, cells = summary.get("threshold"), counted(summary["cells_fitted"], "cell")
+        curve = f"{cells} measured, no curve fits"
+        if threshold is not None:
+            unit = result.units.get("threshold", "")
+            curve = f"curve of {cells} fitted, threshold {quantity(threshold, unit)}"
+        return concluded(summary, curve, left_out(summary), lost_cells(summary))
 
     def _record(
         self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Integers, analysis: ResponseAnalysis
@@ -505,10 +505,3 @@ def _series(cells: VisitedCells, plan: ResponsePlan) -> Floats:
             )  # fmt: skip
             reads[:, :, repeat, place] = before.conductance, after.conductance
     return reads
-
-
-def _unmoved(after: Floats) -> Booleans:
-    """Return which cells end at the same conductance after all levels: their medians lie within a factor of two."""
-    medians = np.median(after, axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(medians.max(axis=1) < UNMOVED * np.abs(medians.min(axis=1)))

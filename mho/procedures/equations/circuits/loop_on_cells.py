@@ -420,12 +420,18 @@ def record_loop(bench: Bench, stream: Stream, cells: LoopOnCells, number: int) -
     )
 
 
+INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
 RAILS = (
     "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and the stability "
     "of the matrix"
 )
 LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
+
+
+def full_scale(bench: Bench) -> float:
+    """Return the largest input voltage of a loop, V."""
+    return min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
 
 
 def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:

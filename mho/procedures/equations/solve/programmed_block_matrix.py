@@ -21,14 +21,13 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
-from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, full_scale
 from mho.procedures.equations.circuits.products import IntegerProducts
 from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
 from mho.procedures.equations.circuits.tiles import TilesOnChip, Trim
 from mho.procedures.equations.planning.block_leaves import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.programmed_matrix import (
-    INVERT_VOLTS,
     LOOPS,
     SCALING,
     VECTOR_VOLTS,
@@ -131,8 +130,7 @@ class ProgrammedLeaves:
                 self._shift_further(number, str(error))
 
     def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
-        full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-        return AnalogueInverse(self._bench, leaf.cells, full_scale)
+        return AnalogueInverse(self._bench, leaf.cells, full_scale(self._bench))
 
     def _shift_further(self, number: int, why: str) -> None:
         if self._shifts[number] == LOOPS:
@@ -161,6 +159,7 @@ class ProgrammedBlockMatrix(MatrixCells):
     method: Method = "gcr"  # an inverse by blocks changes from cycle to cycle, which GCR need not mind
     rho = np.inf
     margin: tuple[float | None, float | None] = (None, None)
+    sample = np.empty((2, 0))  # no integers are sampled
 
     def __init__(
         self, bench: Bench, stream: Stream, plan: BlockSolvePlan, settings: WriteVerifySettings,
@@ -266,11 +265,6 @@ class ProgrammedBlockMatrix(MatrixCells):
     def operations(self) -> dict[str, int]:
         """INV of leaves and MVM of blocks so far."""
         return {"inversions": self._inversions, "products": self._inverse.products + self._leaf_products}
-
-    @property
-    def sample(self) -> Floats:
-        """No integers are sampled: (2, 0)."""
-        return np.empty((2, 0))
 
     @property
     def work(self) -> Work:

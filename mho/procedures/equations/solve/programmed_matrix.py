@@ -17,7 +17,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.refinement import Method
-from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, full_scale, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
@@ -28,7 +28,6 @@ from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
-INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 COUNTS = (
     "outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong", "subtracted",
     "alone",
@@ -243,8 +242,7 @@ class ProgrammedMatrix(MatrixCells):
 
     def _loop(self) -> AnalogueInverse:
         if self._inverse is None:
-            full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-            self._inverse = AnalogueInverse(self._bench, self.plan.cells, full_scale)
+            self._inverse = AnalogueInverse(self._bench, self.plan.cells, full_scale(self._bench))
         return self._inverse
 
     def _unsettled(self, trial: Floats) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.matrix_files import to_real, to_real_vector
+from mho.confidence import finite
 from mho.procedures.equations.certificates.certificate import MANTISSA
 from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
 from mho.procedures.equations.circuits.loop_on_cells import loop_table
@@ -88,16 +89,12 @@ def enclosure_summary(enclosure: Enclosure) -> dict[str, Any]:
     return {
         "certified": enclosure.certified,
         "bits": bits if enclosure.certified else 0.0,
-        "contraction": _finite(enclosure.contraction),
-        "relative_error": _finite(error) if enclosure.certified else None,
-        "componentwise_error": _finite(enclosure.componentwise_error) if enclosure.certified else None,
+        "contraction": finite(enclosure.contraction),
+        "relative_error": finite(error) if enclosure.certified else None,
+        "componentwise_error": finite(enclosure.componentwise_error) if enclosure.certified else None,
         "reason": enclosure.reason,
         "method": enclosure.method,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 LARGEST_JUDGED = 1024
@@ -111,12 +108,11 @@ def unconverged(answers: Sequence[ColumnAnswer]) -> list[tuple[int, ColumnAnswer
 
 def worst_of(answers: Sequence[ColumnAnswer]) -> ColumnAnswer:
     """Return the answer of which the least is proved."""
-    return min(answers, key=_proof)
 
+    def proof(answer: ColumnAnswer) -> tuple[bool, float, float]:  # bits end at 53, bounds do not
+        return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
 
-def _proof(answer: ColumnAnswer) -> tuple[bool, float, float]:
-    """Return what makes an answer the better one: the bits of a certificate end at 53, its bounds do not."""
-    return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
+    return min(answers, key=proof)
 
 
 def summary_of(
