@@ -152,8 +152,7 @@ class Read(CellProcedure):
         reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
         same = ("array", "rows", "columns", "samples", "repeats", "interval")
         parameters = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
-        earlier = earlier_attempt(stream, bench, parameters, reader.per_repeat, f"{self.array}_conductance")
-        reader.read_all(self.interval * np.arange(self.repeats), earlier)
+        reader.read_all(self.interval * np.arange(self.repeats), reader.earlier_attempt(parameters))
         formed = int(bench.forming.formed(self.array, *plan.cells.positions()).sum())
         reads = reader.reads
         summary = {
@@ -194,19 +193,6 @@ class EarlierReads:
     times: Floats  # (repeats,): start of each, s on the earlier bench's clock
     # Present time on that clock, s, by the computer's, as the process has ended; never before the last row
     elapsed: float
-
-
-def earlier_attempt(
-    stream: Stream, bench: Bench, parameters: Mapping[str, Any], per_repeat: int, image: str
-) -> EarlierReads | None:
-    """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
-
-    Parameters and errors are those of `earlier_reads`.
-    """
-    if stream.earlier is None or bench.simulated is not None:
-        return None
-    reads = earlier_reads(stream.earlier, parameters, per_repeat, image)
-    return reads if reads.repeats else None
 
 
 def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, image: str) -> EarlierReads:
@@ -258,6 +244,17 @@ class Reader:
         self.per_repeat = plan.cells.count * samples
         self.shift = 0.0
         self._announced = stream.now()
+
+    def earlier_attempt(self, parameters: Mapping[str, Any]) -> EarlierReads | None:
+        """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
+
+        `parameters` and errors are those of `earlier_reads`.
+        """
+        if self._stream.earlier is None or self._bench.simulated is not None:
+            return None
+        image = f"{self._array}_conductance"
+        reads = earlier_reads(self._stream.earlier, parameters, self.per_repeat, image)
+        return reads if reads.repeats else None
 
     def read_all(self, moments: Floats, earlier: EarlierReads | None, *, hurried: bool = False) -> None:
         """Read once at each of the `moments` (repeats,), s after the first repeat, after taking over an `earlier` attempt.

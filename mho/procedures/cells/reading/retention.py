@@ -21,7 +21,7 @@ from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_spaced
 from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
-from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads, earlier_attempt
+from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.cells.switching.formed_cells import (
     Screening,
     ScreeningPlan,
@@ -182,8 +182,7 @@ class Retention(CellProcedure):
         samples = int(self.samples)
         reader = Reader(plan.reads, bench, stream, self.array, samples, len(plan.moments))
         same = ("array", "rows", "columns", "samples", "first", "last", "per_decade", "temperature")
-        parameters = {name: getattr(self, name) for name in same}
-        earlier = earlier_attempt(stream, bench, parameters, reader.per_repeat, f"{self.array}_conductance")
+        earlier = reader.earlier_attempt({name: getattr(self, name) for name in same})
         begun = bench.now()
         screening = None
         if plan.screening.blanks and earlier is None:

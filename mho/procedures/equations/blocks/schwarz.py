@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -90,16 +90,12 @@ class SchwarzPlan:
     subdomains: tuple[Subdomain, ...]
     coarse: CoarseLevel | None
     leaves: tuple[Floats, ...]  # tuple of (m, m): matrices to invert, one loop each; equal ones are one
+    products: ClassVar[int] = 0  # MVM that one application takes: there are no blocks between subdomains
 
     @property
     def inversions(self) -> int:
         """INV that one application takes for a right-hand side without zero parts."""
         return len(self.subdomains) + (self.coarse is not None)
-
-    @property
-    def products(self) -> int:
-        """MVM that one application takes: there are no blocks between subdomains."""
-        return 0
 
 
 def plan_schwarz(matrix: Any, leaf: int, *, overlap: int = 0, coarse: bool = False) -> SchwarzPlan:

@@ -194,7 +194,7 @@ class ProgrammedBlockMatrix(MatrixCells):
             def invert(number: int, rhs: Floats) -> Floats:
                 return refined(number, self._rotated(number, rhs))
 
-        return BlockInverse(tree, invert, self._multiplied, self._multiplied_each)
+        return BlockInverse(tree, invert, self._multiplied)
 
     def program(self) -> None:
         """Program all blocks."""
@@ -310,13 +310,9 @@ class ProgrammedBlockMatrix(MatrixCells):
     def _leaf_multiplied(self, block: int, vector: Floats) -> Floats:
         """Return a leaf's block times v, (..., m)."""
         self._leaf_products += int(np.count_nonzero(vector.any(axis=-1)))
-        return self._multiplied(block, vector)
+        return self._multiplied([block], [vector])[0]
 
-    def _multiplied(self, block: int, vector: Floats) -> Floats:
-        """Return a block times v, (..., p)."""
-        return self._multiplied_each([block], [vector])[0]
-
-    def _multiplied_each(self, blocks: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
+    def _multiplied(self, blocks: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
         """Return each block times its v, (..., p), all played together; nothing is played for zeros."""
         used = [vector.any(axis=-1) for vector in vectors]
         played = [number for number, each in enumerate(used) if each.any()]

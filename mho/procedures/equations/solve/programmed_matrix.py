@@ -28,10 +28,18 @@ from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
-COUNTS = (
-    "outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong", "subtracted",
-    "alone",
-)  # fmt: skip
+COUNTS = {
+    "outputs": "integers read in this cycle",
+    "found": "shots that their checksum showed to be wrong",
+    "repeated": "further shots played for that",
+    "corrected": "integers that the checksum corrected",
+    "unresolved": "shots whose digits were taken instead",
+    "recalibrated": "tiles calibrated again",
+    "wrong": "integers that are not the digits' exact sum, which is an oracle's",
+    "subtracted": "integers from which a cell's known error was subtracted digitally",
+    "alone": "integers that the array alone gave as the digits' exact sum, an oracle's as well",
+}
+"""What is counted of the chip's products, as `SlicedProduct` does it: columns of the table of cycles."""
 SCALING = 3  # multiplications of each element of an INV: to the range of converters, and back by two factors
 
 LOOPS = 12  # changes of a loop that does not settle: its lines in another order, and larger and larger shifts
