@@ -20,7 +20,6 @@ from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
 from mho.procedures.cells.programming.programmer import Programmer
@@ -30,6 +29,7 @@ from mho.procedures.cells.programming.record import (
     Block,
     BlockMaps,
     EarlierPulses,
+    clock_zero,
     earlier_pulses,
     most_at_once,
     sent_pulses,

@@ -13,7 +13,6 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
-from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.array_programming import (
     FlatCells,
     Verified,
@@ -30,6 +29,7 @@ from mho.procedures.cells.programming.group_programming import (
 )
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.record import (
+    CLOCK_ZERO,
     KINDS,
     Block,
     BlockMaps,

@@ -14,7 +14,7 @@ import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
@@ -23,7 +23,6 @@ from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
 from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.detection_limit import CHANCE, NORMAL_MAD
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream

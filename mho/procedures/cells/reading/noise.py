@@ -21,7 +21,6 @@ from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.detection_limit import CHANCE
-from mho.procedures.cells.levels_of_cells import unformed_reads
 from mho.procedures.cells.reading.spectrum import (
     FITTING,
     allan_deviation,
@@ -35,6 +34,7 @@ from mho.procedures.cells.switching.formed_cells import (
     ScreeningPlan,
     screen_cells,
     screening_parameters,
+    unformed_reads,
     warn_left_out,
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter

@@ -17,11 +17,11 @@ from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
 from mho.instruments.bench_file import BenchSource, ReadSettings
-from mho.procedures.attempt_clock import CLOCK_ZERO, clock_zero
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
+from mho.procedures.cells.programming.record import CLOCK_ZERO, clock_zero
 from mho.procedures.parameters import FloatParameter, IntegerParameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, quantity

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Floats, Integers
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench import at_temperature, check_temperature
@@ -18,7 +18,6 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import CellProcedure
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_spaced
 from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
@@ -27,6 +26,7 @@ from mho.procedures.cells.switching.formed_cells import (
     ScreeningPlan,
     screen_cells,
     screening_parameters,
+    unformed_reads,
     warn_left_out,
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
@@ -25,13 +25,13 @@ from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
     Screening,
     ScreeningPlan,
     screen_cells,
     screening_parameters,
+    unformed_reads,
     warn_left_out,
 )
 from mho.procedures.cells.switching.full_pulses import (

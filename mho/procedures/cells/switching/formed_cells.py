@@ -164,6 +164,15 @@ def unformed_message(procedure: Any, unformed: int, cells: int, *, tried: bool) 
     return f"{some} {left}; {advice}"
 
 
+def unformed_reads(unformed: int, cells: int, formed_above: float) -> str:
+    """Return what a run without blanks says of cells that read as cells do which were never formed."""
+    some = "all cells" if unformed == cells else f"{unformed} of {cells} cells"
+    return (
+        f"{some} read below {1e6 * formed_above:g} µS: they were never formed, or are too deep in HRS; they are left out "
+        "of the result: form or program them first"
+    )
+
+
 def warn_left_out(
     procedure: Any, stream: Stream, screening: Screening | None, cells: int, unformed: int, below: int = 0,
     *, without_blanks: str = "",
