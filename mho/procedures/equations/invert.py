@@ -33,13 +33,16 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
 from mho.procedures.equations.invert_measurement import (
     STORED,
+    InverseLoop,
     LoopMeasurement,
     MatrixResult,
+    ProgrammedLoop,
     SettlingMeasurement,
+    Systems,
     bits_of,
+    plan_loop,
 )
 from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter

@@ -24,10 +24,11 @@ from mho.procedures.cells.programming.group_programming import (
     Announce,
     GroupProgramming,
     GroupReads,
+    ProductDescent,
     Take,
+    tiles_of,
     unfit_cells,
 )
-from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.record import (
     CLOCK_ZERO,
     KINDS,

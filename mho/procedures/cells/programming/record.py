@@ -25,7 +25,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.procedures.cells.programming.product_descent import batch_of
+from mho.procedures.cells.programming.group_programming import batch_of
 from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
 from mho.procedures.chip_in_use import check_same_chip, formed_cells_of
 from mho.procedures.stream import Stream

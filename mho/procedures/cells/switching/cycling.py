@@ -23,18 +23,16 @@ from mho.procedures.cells.extraction.switching_statistics import (
     window_with_intervals,
 )
 from mho.procedures.cells.switching.formed_cells import (
+    FullPulses,
     Screening,
     ScreeningPlan,
-    screen_cells,
-    screening_parameters,
-    warn_left_out,
-)
-from mho.procedures.cells.switching.full_pulses import (
-    FullPulses,
     conducts,
     dark_message,
     prepared_pulses,
     pulse_parameters,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
 from mho.procedures.parameters import IntegerParameter
 from mho.procedures.stream import Stream

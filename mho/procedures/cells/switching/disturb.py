@@ -27,19 +27,17 @@ from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
+    BURST,
+    FullPulses,
     Screening,
     ScreeningPlan,
+    bursts,
+    prepared_pulses,
+    pulse_parameters,
     screen_cells,
     screening_parameters,
     unformed_reads,
     warn_left_out,
-)
-from mho.procedures.cells.switching.full_pulses import (
-    BURST,
-    FullPulses,
-    bursts,
-    prepared_pulses,
-    pulse_parameters,
 )
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter

@@ -41,19 +41,17 @@ from mho.procedures.cells.extraction.lifetimes import (
 )
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
+    FullPulses,
     Screening,
     ScreeningPlan,
-    screen_cells,
-    screening_parameters,
-    warn_left_out,
-)
-from mho.procedures.cells.switching.full_pulses import (
-    FullPulses,
     bursts,
     conducts,
     dark_message,
     prepared_pulses,
     pulse_parameters,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
