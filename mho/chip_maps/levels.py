@@ -123,4 +123,5 @@ def nearest_levels(conductance: Floats, levels: Levels, formed: Booleans) -> Int
 
 def in_windows(conductance: Floats, digits: Integers, levels: Levels) -> Booleans:
     """Return whether conductances (..., cells), S, lie in the windows of their `digits` (cells,); never of `UNKNOWN`."""
-    return levels.inside(conductance, np.maximum(digits, 0)) & (digits != UNKNOWN)
+    inside: Booleans = levels.inside(conductance, np.maximum(digits, 0)) & (digits != UNKNOWN)
+    return inside

@@ -54,6 +54,11 @@ class CellProcedure(Procedure):
         """Return array and ranges."""
         return f"{self.array}[{self.rows}, {self.columns}]"
 
+    def check_count(self, count: int, most: int, what: str, advice: str) -> None:
+        """Raise `InputError` for more of something than a run may have, with advice."""
+        if count > most:
+            raise InputError(f"{count:,} {what} are more than the {most:,} a run may have; {advice}")
+
     def value_or(self, name: str, default: float) -> float:
         """Return the value of a parameter, `default` where none was given."""
         value = getattr(self, name)

@@ -1,18 +1,18 @@
 """Programming cells that are verified together through the DAQ: groups of a row or a column, or the products of a block.
 
-Every cell of a group, a row or the cells of a column, gets its pulse, then all are read. With N orthogonal patterns of +1 and -1 (rows of a Hadamard
-matrix) on N cells, each reading has the current of all cells, with signs; their sum with the signs of one cell is N times
-its current, and the readings' noise adds up as sqrt(N): the variance of a cell is that of one reading over N, with N
-readings for N cells (HARP, arXiv 2604.12420; weighing designs: Hotelling, Ann. Math. Stat. 15, 297 (1944)). It is the noise
-of the readout that is divided, that of amplifiers and converters: what a cell does itself (1/f, telegraph, relaxation) is
-the same in every pattern, and stays.
+Every cell of a group, a row or the cells of a column, gets its pulse, then all are read. With N orthogonal patterns of +1
+and -1 (rows of a Hadamard matrix) on N cells, each reading has the current of all cells, with signs; their sum with the
+signs of one cell is N times its current, and the readings' noise adds up as sqrt(N): the variance of a cell is that of one
+reading over N, with N readings for N cells (HARP, arXiv 2604.12420; weighing designs: Hotelling, Ann. Math. Stat. 15, 297
+(1944)). It is the noise of the readout that is divided, that of amplifiers and converters: what a cell does itself (1/f,
+telegraph, relaxation) is the same in every pattern, and stays.
 
-A descent of the error of products plays vectors through a whole block and pulses cells by the gradient's sign and size. With
-vectors x of orthogonal random signs and the errors e of their products, the gradient of the mean of e^2 with respect
+A descent of the error of products plays vectors through a whole block and pulses cells by the gradient's sign and size.
+With vectors x of orthogonal random signs and the errors e of their products, the gradient of the mean of e^2 with respect
 to the conductance of a cell is proportional to the mean of x e: the cell's own deviation, as the products see it, wires,
 amplifiers and converters included. The cells with the largest ones get a pulse, decided by the run's strategy; then the
-products are made again (Buechel et al., IEEE JETCAS 13, 1052 (2023), who pulse phase-change cells by the gradient
-times a learning rate; orthogonal vectors keep cells out of each other's gradients).
+products are made again (Buechel et al., IEEE JETCAS 13, 1052 (2023), who pulse phase-change cells by the gradient times a
+learning rate; orthogonal vectors keep cells out of each other's gradients).
 """
 
 from __future__ import annotations
@@ -181,9 +181,7 @@ class GroupProgramming:
             if pulses is None:
                 return self.read(placement, some)
             cells = cells_of(placement.rows[some.rows], placement.columns[some.columns])
-            self._announce(*cells, pulses)
-            give_pulses(self._bench, placement.array, *cells, pulses, self._take)
-            with recorded_without_read(self._take, *cells, pulses):
+            with pulses_given(self._bench, placement.array, *cells, pulses, self._take, self._announce):
                 if self._settings.verify_delay:
                     self._bench.wait_until(self._bench.now() + self._settings.verify_delay)
                 return self.read(placement, some, pulses)
@@ -192,37 +190,33 @@ class GroupProgramming:
 
 
 @contextmanager
-def recorded_without_read(take: Take, rows: Integers, columns: Integers, pulses: Pulses) -> Iterator[None]:
-    """Record pulses that were applied with NaN for their verify reads where these are cut short within the block."""
-    try:
-        yield
-    except BaseException:
-        take(rows, columns, pulses, np.full(len(rows), np.nan), 0)
-        raise
+def pulses_given(
+    bench: Bench, array: str, rows: Integers, columns: Integers, pulses: Pulses, take: Take,
+    announce: Announce,
+) -> Iterator[None]:  # fmt: skip
+    """Announce pulses and give each of the cells at these rows and columns its own; their verify reads follow within.
 
-
-def give_pulses(
-    bench: Bench, array: str, rows: Integers, columns: Integers, pulses: Pulses, take: Take
-) -> None:
-    """Give each of the cells at these rows and columns of an array its pulse; `take` records those before an error."""
-    if isinstance(bench, ArrayBench):
-        with bench.visit([CellPositions(array, rows, columns)]) as visit:
-            which = np.arange(len(rows))
-            visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
-        return
-    each = (rows, columns, *pulses)
+    Where these or the pulses are cut short, those that were given are recorded with NaN for their reads.
+    """
+    announce(rows, columns, pulses)
     given = 0
     try:
-        for row, column, kind, voltage, width, gate in zip(*(one.tolist() for one in each), strict=True):
-            bench.pulse(
-                Cell(array, row, column), Pulse("set" if kind == SET else "reset", voltage, width, gate)
-            )
-            given += 1
+        if isinstance(bench, ArrayBench):
+            with bench.visit([CellPositions(array, rows, columns)]) as visit:
+                which = np.arange(len(rows))
+                visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
+            given = len(rows)
+        else:
+            for row, column, kind, *rest in zip(
+                *(one.tolist() for one in (rows, columns, *pulses)), strict=True
+            ):
+                bench.pulse(Cell(array, row, column), Pulse("set" if kind == SET else "reset", *rest))
+                given += 1
+        yield
     except BaseException:
-        with recorded_without_read(
-            take, rows[:given], columns[:given], Pulses(*(one[:given] for one in pulses))
-        ):
-            raise
+        some = Pulses(*(one[:given] for one in pulses))
+        take(rows[:given], columns[:given], some, np.full(given, np.nan), 0)
+        raise
 
 
 def cells_of(rows: Integers, columns: Integers) -> tuple[Integers, Integers]:
@@ -323,9 +317,7 @@ class ProductDescent:
             decided = some.next_pulses(read[which])
             state.put(which, some)
             cells = rows[which], columns[which]
-            self._announce(*cells, decided)
-            give_pulses(self._bench, placement.array, *cells, decided, self._take)
-            with recorded_without_read(self._take, *cells, decided):
+            with pulses_given(self._bench, placement.array, *cells, decided, self._take, self._announce):
                 achieved, error = self._products(placement, wanted)
             after, before = achieved.ravel()[which], read[which]
             self._take(*cells, decided, after, 0)

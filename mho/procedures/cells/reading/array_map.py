@@ -16,7 +16,6 @@ from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
 from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
-from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, ProcedureResult
@@ -180,11 +179,8 @@ class Map(CellProcedure):
             np.arange(array.columns) if columns is None else columns,
         )
         check_inside(array, cells)
-        if cells.count * self.repeats > MOST_READS:
-            raise InputError(
-                f"{cells.count * self.repeats:,} reads are more than the {MOST_READS:,} a run may have; read fewer "
-                "cells or less often"
-            )
+        count = cells.count * self.repeats
+        self.check_count(count, MOST_READS, "reads", "read fewer cells or less often")
         volts = self.value_or("read_voltage", bench.file.read.voltage)
         if self.method == SMU:
             bench.check_read()

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
-from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, ProcedureResult
@@ -147,10 +146,7 @@ class Noise(CellProcedure):
         cells: CellRange = super().check()
         self.check_read_voltage()
         count = cells.count * self.samples * self.series
-        if count > MOST_SAMPLES:
-            raise InputError(
-                f"{count:,} reads are more than the {MOST_SAMPLES:,} a run may have; read fewer cells or less often"
-            )
+        self.check_count(count, MOST_SAMPLES, "reads", "read fewer cells or less often")
         return cells
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> NoisePlan:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
-from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Pulse
 from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource
@@ -109,11 +108,8 @@ class Switching(CellProcedure):
     def check(self) -> CellRange:
         """Parse the ranges."""
         cells = CellRange.parse(self.rows, self.columns)
-        reads = 2 * cells.count * self.cycles
-        if reads > MOST_READS:
-            raise InputError(
-                f"{reads:,} reads are more than the {MOST_READS:,} a run may have; switch fewer cells or less often"
-            )
+        count = 2 * cells.count * self.cycles
+        self.check_count(count, MOST_READS, "reads", "switch fewer cells or less often")
         return cells
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> SwitchingPlan:

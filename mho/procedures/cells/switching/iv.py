@@ -227,11 +227,8 @@ class IV(CellProcedure):
                     f"{name} is for the {half} half, and none is swept; leave it out, or sweep that half"
                 )
         points = cells.count * self.cycles * len(voltages)
-        if points > MOST_IN_ALL:
-            raise InputError(
-                f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
-                "choose a larger step"
-            )
+        advice = "sweep fewer cells or less often, or choose a larger step"
+        self.check_count(points, MOST_IN_ALL, "points", advice)
         return cells, voltages
 
     def prepare(self, given: Given, bench: Bench, rng: np.random.Generator) -> SweepPlan:
