@@ -51,9 +51,13 @@ def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
     return kind(**{key: plain_value(key, form[key], value) for key, value in values.items()})
 
 
+def form_of(kind: type[Procedure]) -> Mapping[str, Parameter]:
+    """Return the parameters of a procedure by name, read-only; cached, as creating them takes a millisecond."""
+    return _form(cast(Hashable, kind))
+
+
 @cache
-def form_of(kind: Any) -> Mapping[str, Parameter]:
-    """Return the parameters of a procedure's class by name, read-only; cached, as creating them takes a millisecond."""
+def _form(kind: Any) -> Mapping[str, Parameter]:
     form: Mapping[str, Parameter] = kind().form()
     return form
 

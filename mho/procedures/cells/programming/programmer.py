@@ -13,6 +13,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.procedures.cells.cell_visits import Pictures
 from mho.procedures.cells.programming.array_programming import (
     FlatCells,
     Verified,
@@ -101,10 +102,7 @@ def visiting_order(order: Order, digits: Integers) -> Integers:
 
 Masks = Sequence[Booleans]  # of the cells of each block
 
-PROGRESS_PERIOD = 0.05  # s of the computer's time, least interval between announcements of single cells
-PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 STUCK = (Outcome.STUCK_LOW, Outcome.STUCK_HIGH, Outcome.OUT_OF_PULSES)  # no pulse brings it to its level
-PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
 
 
 class Programmer:
@@ -251,19 +249,11 @@ class Programmer:
             parts = self._groups
         elif isinstance(self._bench, ArrayBench):
             parts, at_once = partial(self._batches, self._bench), True
-        done, announced = 0, self._stream.now()
-        pictured, at = 0, self._bench.now()
-        cells = sum(block.digits.size for block in blocks)  # of all, though a later pass has few of them
+        done, pictures = 0, Pictures(self._bench, sum(block.digits.size for block in blocks))
         for count in parts(blocks, masks):
             done += count
-            if count > 1 or self._stream.now() - announced > PROGRESS_PERIOD:
-                announced = self._stream.now()
-                self._stream.check()
-                self._stream.progress(stage, done, total, pulses=self.pulses)
-            # By the bench's clock, not the computer's: a run with the same seed stores the same images.
-            due = done - pictured >= PICTURED * cells and self._bench.now() - at > PICTURE_PERIOD
-            if due and not (at_once and done == total):
-                pictured, at = done, self._bench.now()
+            self._stream.pace(stage, done, total, now=count > 1, pulses=self.pulses)
+            if not (at_once and done == total) and pictures.due(done):
                 self._snapshot(maps, blocks)
         self._stream.progress(stage, done, total, pulses=self.pulses)
 

@@ -32,7 +32,6 @@ SIMULATED_READ, HARDWARE_READ = 0.3e-3, 10e-3  # s of wall time, messages includ
 READ_AT_ONCE = 5e-6  # s of wall time per cell, on a bench without instruments
 SIMULATED_SAMPLE, HARDWARE_SAMPLE = 0.05e-3, 1e-3  # s, overhead of each further read in a row (?)
 LINE_FREQUENCY = 50.0  # Hz
-ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
@@ -243,7 +242,6 @@ class Reader:
         self.total = self.reads.conductance.size
         self.per_repeat = plan.cells.count * samples
         self.shift = 0.0
-        self._announced = stream.now()
 
     def earlier_attempt(self, parameters: Mapping[str, Any]) -> EarlierReads | None:
         """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
@@ -338,10 +336,7 @@ class Reader:
                 moment = self.moments[repeat, i, j] = self._bench.now() + self.shift
                 where = {"time": moment, "repeat": repeat, "row": row, "column": column}
                 self._record(where, values)
-            if self._stream.now() - self._announced > ANNOUNCED:
-                self._announced = self._stream.now()
-                self._stream.check()
-                self._stream.progress("reading", (repeat * len(rows) + i + 1) * len(columns), self.total)
+            self._stream.pace("reading", (repeat * len(rows) + i + 1) * len(columns), self.total)
 
     def _record(self, where: dict[str, float], values: Floats) -> None:
         if self._samples == 1:

@@ -48,7 +48,6 @@ LRS, HRS = 0, 1
 MOST_READS = 50_000_000  # of a run: its results also take 0.4 GB of memory
 SIMULATED_STEP, HARDWARE_STEP, AT_ONCE_STEP = 0.8e-3, 20e-3, 2e-6  # s of wall time, a pulse and a read (?)
 CUT = 0.05  # share of reads in HRS below the noise, from which on the tail that is cut bends the numbers
-ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
@@ -258,7 +257,6 @@ class Cycler:
         self.conductance = np.full((*plan.cells.shape, 2, cycles), np.nan)
         self.formed = np.zeros(plan.cells.shape, dtype=bool)
         self.known = np.ones(plan.cells.shape, dtype=bool)
-        self._announced = stream.now()
 
     def cycle_one_by_one(self) -> None:
         """Give each cell all its cycles before the next one is connected."""
@@ -272,11 +270,8 @@ class Cycler:
                         "cycles", time=self._bench.now(), row=cell.row, column=cell.column, cycle=cycle,
                         state=state, conductance=read,
                     )  # fmt: skip
-                if self._stream.now() - self._announced > ANNOUNCED:
-                    self._announced = self._stream.now()
-                    self._stream.progress(
-                        "switching", number * self._cycles + cycle + 1, self._cells.count * self._cycles
-                    )
+                done, total = number * self._cycles + cycle + 1, self._cells.count * self._cycles
+                self._stream.pace("switching", done, total)
 
     def cycle_at_once(self, bench: ArrayBench) -> None:
         """Give all cells their cycles together, each with a time of its own."""
