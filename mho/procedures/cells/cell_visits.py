@@ -25,7 +25,7 @@ BATCH = 1 << 15  # cells visited at once: their rows take some ten megabytes
 PICTURE_PERIOD, PICTURED = 0.5, 0.01  # s of bench time and share of the cells between two images of the maps
 
 
-class Pictures:
+class ImageSchedule:
     """Says when images of the maps are due: by the bench's clock, so that a run with the same seed stores the same."""
 
     def __init__(self, bench: Bench, cells: int) -> None:
@@ -179,7 +179,7 @@ class CellSurvey:
         it stores images of what is known so far.
         """
         total = len(self._rows)
-        pictures = Pictures(self._bench, total)
+        pictures = ImageSchedule(self._bench, total)
         try:
             for part, result in self._parts(act):
                 yield part, result

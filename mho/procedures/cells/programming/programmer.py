@@ -13,7 +13,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
-from mho.procedures.cells.cell_visits import Pictures
+from mho.procedures.cells.cell_visits import ImageSchedule
 from mho.procedures.cells.programming.array_programming import (
     FlatCells,
     Verified,
@@ -249,7 +249,7 @@ class Programmer:
             parts = self._groups
         elif isinstance(self._bench, ArrayBench):
             parts, at_once = partial(self._batches, self._bench), True
-        done, pictures = 0, Pictures(self._bench, sum(block.digits.size for block in blocks))
+        done, pictures = 0, ImageSchedule(self._bench, sum(block.digits.size for block in blocks))
         for count in parts(blocks, masks):
             done += count
             self._stream.pace(stage, done, total, now=count > 1, pulses=self.pulses)
