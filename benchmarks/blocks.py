@@ -90,7 +90,11 @@ def _cost(family: str, n: int, repeat: int) -> Cost:
     memory = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     inverses = [np.linalg.inv(leaf) for leaf in plan.leaves]
-    inverse = BlockInverse(plan, lambda k, r: inverses[k] @ r, lambda k, v: plan.blocks[k] @ v)
+    inverse = BlockInverse(
+        plan,
+        lambda k, r: inverses[k] @ r,
+        lambda ks, vs: [plan.blocks[k] @ v for k, v in zip(ks, vs, strict=True)],
+    )
     return Cost(
         plan,
         planning,

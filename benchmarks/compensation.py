@@ -82,7 +82,8 @@ def _compensated(preset: str, seed: int) -> tuple[list[float], list[float], floa
     with open_bench("arrays", preset=preset, seed=seed) as bench:
         chip = parse_chip_map(bench.chip_text, bench.file.chip)
         levels = chip.level_scale()
-        fine, ratio, top = levels.refined(), largest_ratio(levels), float(levels.nominal[-1])
+        fine, top = levels.refined(), float(levels.nominal[-1])
+        ratio = float(2.0 ** np.floor(np.log2(largest_ratio(levels))))
         programmer = Programmer(
             bench, NullStream(), fine, [a.name for a in chip.arrays], WriteVerifySettings()
         )

@@ -209,9 +209,8 @@ class EncodingForecast:
         return self.damping > 0.0 and self.settling >= SURE
 
 
-def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
-    n = len(matrix)
-    rest = matrix - diagonal * np.eye(n)
+def _bias(rest: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    n = len(rest)
     lowest, highest = float(-rest.min()), float(rest.max())
     if lowest <= 0.0 or top < 2:
         # Without negative entries the differential encoding without a second array is the same. With two levels per
@@ -227,9 +226,7 @@ def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> Inver
     return InverseEncoding("bias", n, positive, None, unit, diagonal)
 
 
-def _bias_resistors(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
-    n = len(matrix)
-    rest = matrix - diagonal * np.eye(n)
+def _bias_resistors(rest: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
     shift = float(-rest.min())
     if shift <= 0.0:  # the differential encoding without a second array is the same
         return None
@@ -237,24 +234,22 @@ def _bias_resistors(matrix: Floats, diagonal: float, saturation: float, top: int
     if unit == 0.0:
         return None
     digits = np.clip(np.rint((rest + shift) / unit), 0, top).astype(np.int64)
-    return InverseEncoding("bias resistors", n, digits, None, unit, diagonal, shift)
+    return InverseEncoding("bias resistors", len(rest), digits, None, unit, diagonal, shift)
 
 
-def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
-    n = len(matrix)
-    rest = matrix - diagonal * np.eye(n)
-    peak = float(np.abs(rest).max())
-    if peak == 0.0:
-        peak = abs(diagonal)  # the resistors hold the whole matrix; the array stays at zero
+def _differential(rest: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    # Where the resistors hold the whole matrix the array stays at zero.
+    peak = float(np.abs(rest).max()) or abs(diagonal)
     unit = max(peak / (top * saturation), SMALLEST_REST * abs(diagonal) / top)
     digits = np.clip(np.rint(rest / unit), -top, top).astype(np.int64)
     negative = np.maximum(-digits, 0)
     return InverseEncoding(
-        "differential", n, np.maximum(digits, 0), negative if negative.any() else None, unit, diagonal
+        "differential", len(rest), np.maximum(digits, 0), negative if negative.any() else None, unit, diagonal
     )
 
 
 _BUILD = {"bias": _bias, "differential": _differential, "bias resistors": _bias_resistors}
+"""Ways to hold what the resistors leave of the matrix (n, n): their diagonal, the saturation, and the top digit."""
 
 
 def candidates(
@@ -266,7 +261,8 @@ def candidates(
     for kind in kinds:
         for share in shares:
             for saturation in SATURATIONS:
-                encoding = _BUILD[kind](matrix, share * mean, saturation, levels.top)
+                rest = matrix - share * mean * np.eye(len(matrix))
+                encoding = _BUILD[kind](rest, share * mean, saturation, levels.top)
                 if encoding is not None:
                     yield encoding
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.array_types import Floats
+from mho.array_types import Booleans, Floats, Integers
 from mho.errors import ChipMapError
 
 PARTS = 20  # of a digit, of targets without rounding: an eighth of a level's usual spread
@@ -106,3 +106,22 @@ class Levels:
         g = self.nominal[index] + rng.normal(0.0, self.spread, shape)
         g = np.clip(g, np.maximum(self.low, 0.0)[index], self.high[index])
         return np.where(index > 0, g, rng.uniform(*self.zero_range, shape))
+
+
+UNKNOWN = -1  # level of a cell that does not conduct, or was not read
+
+
+def nearest_levels(conductance: Floats, levels: Levels, formed: Booleans) -> Integers:
+    """Return the digit whose level lies nearest to each conductance (S); `UNKNOWN` of cells that are not `formed`.
+
+    A level counts as far as the middle between it and the next.
+    """
+    edges = 0.5 * (levels.nominal[1:] + levels.nominal[:-1])
+    digits = np.searchsorted(edges, conductance).astype(np.int64)
+    return np.where(formed, digits, UNKNOWN)
+
+
+def in_windows(conductance: Floats, digits: Integers, levels: Levels) -> Booleans:
+    """Return whether conductances (..., cells), S, lie in the windows of their `digits` (cells,); never of `UNKNOWN`."""
+    inside: Booleans = levels.inside(conductance, np.maximum(digits, 0)) & (digits != UNKNOWN)
+    return inside

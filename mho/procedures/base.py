@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -35,6 +36,14 @@ class Estimate:
     seconds: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProcedureResult:
+    """Result of a procedure; its class has the `units` of the summary."""
+
+    summary: dict[str, Any] = field(default_factory=dict)  # summary in the run file and of ``--json``
+    path: Path = field(default=Path())  # the run file
+
+
 class Procedure:
     """A procedure: its class declares Parameters; then `check`, `prepare`, `layout` and `execute`, in this order.
 
@@ -57,6 +66,8 @@ class Procedure:
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
+    recorded_in_use: ClassVar[tuple[str, ...]] = ()
+    """Parameters that the run file has as they are `in_use` where they were given, too: settings, not a file's name."""
     cell_record: ClassVar[str] = ""
     """Table of all that is done to cells, if an interrupted run goes on with the cells as its file says that they are."""
 
@@ -151,6 +162,8 @@ class Procedure:
             value, origin = getattr(self, name), ""
             if value is None and name in in_use:
                 value, origin = in_use[name]
+            elif name in self.recorded_in_use:
+                value = in_use[name][0]
             if isinstance(value, np.ndarray):
                 value = f"array of shape {'x'.join(map(str, value.shape))}, {value.dtype}"
             elif not isinstance(value, bool | int | float | str | None):

@@ -22,6 +22,7 @@ Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 STANDING = 0.5  # s of wall time between announcements of the outputs' states
+PACE = 0.05  # s of wall time between announcements of the progress of single cells
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ class Stream:
         self._notify = timed(announced)
         self.now = time.monotonic  # wall time, for pacing announcements
         self.standing = lambda: Standing({}, ())  # called from time to time for announcements
-        self._stood = -STANDING
+        self._stood = self._paced = -STANDING
         self._paused = 0.0
 
     @property
@@ -258,6 +259,13 @@ class Stream:
         if self._observers and self.now() - self._stood >= STANDING:
             self._stood = self.now()
             self.announce(self.standing())
+
+    def pace(self, stage: str, done: int, total: int, *, now: bool = False, **detail: float) -> None:
+        """Announce progress, and end the run where a stop was requested: `now`, or if it is a while since the last time."""
+        if now or self.now() - self._paced > PACE:
+            self._paced = self.now()
+            self.check()
+            self.progress(stage, done, total, **detail)
 
     def announce(self, event: Event) -> None:
         """Notify the observers; one that fails is dropped, so that observing cannot harm a run."""

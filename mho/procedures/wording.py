@@ -57,6 +57,11 @@ def without_measured(summary: Mapping[str, Any]) -> Conclusion | None:
     return Conclusion(f"{counted(cells, 'cell')}, {why}" if why else counted(cells, "cell"), measured=False)
 
 
+def concluded(summary: Mapping[str, Any], *parts: str) -> Conclusion:
+    """Return what an experiment tells of its cells, in parts; that it tells of none of them where this is so."""
+    return without_measured(summary) or Conclusion(joined(*parts))
+
+
 def joined(*parts: str) -> str:
     """Return the parts that are not empty, separated by commas."""
     return ", ".join(filter(None, parts))

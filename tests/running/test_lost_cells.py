@@ -16,8 +16,7 @@ from mho.errors import Aborted, InputError
 from mho.instruments import ArrayBench, Bench, Cell, Pulse, open_bench
 from mho.instruments.bench import PulseDamage
 from mho.instruments.simulated import CELL_PRESETS, preset_text
-from mho.procedures import Procedure, Program, Read, Refresh
-from mho.procedures.cells.programming import programmer
+from mho.procedures import Procedure, Program, Read, Refresh, stream
 from mho.procedures.stream import Control, Progress
 from mho.running.continuing import resume
 from mho.runs import Layout, RunFile, Status
@@ -134,7 +133,7 @@ def test_programming_tells_them_apart_from_cells_that_are_stuck_by_themselves(be
 
 @pytest.mark.thorough
 def test_a_run_that_goes_on_counts_what_the_attempt_before_it_destroyed(weak, tmp_path, monkeypatch):
-    monkeypatch.setattr(programmer, "PROGRESS_PERIOD", -1.0)
+    monkeypatch.setattr(stream, "PACE", -1.0)
     first, control = tmp_path / "1.h5", Control()
 
     def stop(event: object) -> None:

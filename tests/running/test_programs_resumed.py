@@ -19,8 +19,7 @@ from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server, served_text, write_served
 from mho.instruments.laboratory.stand_in import stand_in
-from mho.procedures import Program, Refresh
-from mho.procedures.cells.programming import programmer
+from mho.procedures import Program, Refresh, stream
 from mho.procedures.stream import Control, Progress
 from mho.running.continuing import resume
 from mho.running.rerun import rerun
@@ -36,9 +35,9 @@ from mho.running.continuing import resume
 {body}
 """
 KILLED_AT = """
-from mho.procedures.cells.programming import programmer
+from mho.procedures import stream
 from mho.procedures.stream import Progress
-programmer.PROGRESS_PERIOD = -1.0  # every cell is announced, however fast the computer
+stream.PACE = -1.0  # every cell is announced, however fast the computer
 def kill(event):
     if isinstance(event, Progress) and event.detail.get("pulses", 0) >= {pulses}:
         time.sleep(1.5)  # what is older than a second is on the disk
@@ -99,7 +98,7 @@ def test_a_killed_program_goes_on_with_its_chip_and_is_repeated_whole(digits, tm
 @pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_program_stopped_again_and_again_is_whole_at_the_end(bench, tmp_path, monkeypatch):
     """Whatever stops it: each attempt is aborted at the pulses it has come to."""
-    monkeypatch.setattr(programmer, "PROGRESS_PERIOD", -1.0)
+    monkeypatch.setattr(stream, "PACE", -1.0)
     path, limits = tmp_path / "0.h5", iter((20, 75, 76))
     procedure: object = Program(digits=DIGITS)
     for number in range(4):

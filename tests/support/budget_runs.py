@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from mho.errors import Aborted
-from mho.procedures import Procedure
-from mho.procedures.cells.programming import programmer
+from mho.procedures import Procedure, stream
 from mho.procedures.stream import Control, Event, Progress, Row
 from mho.running import run
 from mho.running.budget.replaying import Replayed, replay
@@ -38,7 +37,7 @@ def stopped(
             control.abort("enough")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(programmer, "PROGRESS_PERIOD", -1.0)
+        patch.setattr(stream, "PACE", -1.0)
         with pytest.raises(Aborted):
             run(procedure, bench, seed=3, output=output, control=control, observers=[stop], **options)
     return output

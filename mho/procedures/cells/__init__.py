@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.chip_maps.levels import in_windows, nearest_levels
     from mho.procedures.cells.detection_limit import Blank
     from mho.procedures.cells.extraction.forming_extraction import quantile, share_rows
     from mho.procedures.cells.extraction.iv_extraction import Loops, PointNoise, extract, low_field_residuals
     from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, fit_weibull, judge
-    from mho.procedures.cells.levels_of_cells import in_windows, nearest_levels
     from mho.procedures.cells.programming.record import PULSES_PER_CELL
     from mho.procedures.cells.reading.drift import level_rows
     from mho.procedures.cells.reading.noise import CELLS

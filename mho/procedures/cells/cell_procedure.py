@@ -1,10 +1,8 @@
-"""Base of procedures on the cells at the crossings of some rows and columns of one array, and of their results."""
+"""Base of procedures on the cells at the crossings of some rows and columns of one array."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,18 +22,12 @@ TIME = Column("time", "s", description="bench time of the read")
 PLACE = (Column("row", dtype="u2"), Column("column", dtype="u2"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class CellResult:
-    """Result of a procedure on cells; its class has the `units` of the summary."""
-
-    summary: dict[str, Any] = field(default_factory=dict)  # summary in the run file and of ``--json``
-    path: Path = field(default=Path())  # the run file
-
-
 class CellProcedure(Procedure):
     """A procedure on a range of cells; `rows` and `columns` are declared again where others are the default."""
 
     group: ClassVar[str] = "Cells"
+    run_words: ClassVar[str] = ""
+    """Title of a run, as ``Read {cells} {repeats} times``: with the cells and parameters; the procedure's unless given."""
     without_blanks: ClassVar[tuple[str, ...]] = ()
     """Versions of before that formed no cells first and took no blank readings."""
 
@@ -53,9 +45,19 @@ class CellProcedure(Procedure):
         """Parse the ranges."""
         return CellRange.parse(self.rows, self.columns)
 
+    def run_title(self) -> str:
+        """Return `run_words` with the cells and the parameters, or the title."""
+        values = {name: getattr(self, name) for name in self.form()} | {"cells": self.describe_cells(None)}
+        return self.run_words.format(**values) or super().run_title()
+
     def describe_cells(self, plan: Any) -> str:
         """Return array and ranges."""
         return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def check_count(self, count: int, most: int, what: str, advice: str) -> None:
+        """Raise `InputError` for more of something than a run may have, with advice."""
+        if count > most:
+            raise InputError(f"{count:,} {what} are more than the {most:,} a run may have; {advice}")
 
     def value_or(self, name: str, default: float) -> float:
         """Return the value of a parameter, `default` where none was given."""

@@ -22,8 +22,23 @@ from mho.procedures.stream import Stream
 Result = TypeVar("Result")
 
 BATCH = 1 << 15  # cells visited at once: their rows take some ten megabytes
-ANNOUNCED = 0.05  # s of wall time between two announcements
 PICTURE_PERIOD, PICTURED = 0.5, 0.01  # s of bench time and share of the cells between two images of the maps
+
+
+class ImageSchedule:
+    """Says when images of the maps are due: by the bench's clock, so that a run with the same seed stores the same."""
+
+    def __init__(self, bench: Bench, cells: int) -> None:
+        self._bench, self._cells = bench, cells
+        self._done, self._at = 0, bench.now()
+
+    def due(self, done: int) -> bool:
+        """Return whether they are, with so many cells done; then they are due again only a while later."""
+        now = self._bench.now()
+        if done - self._done < PICTURED * self._cells or now - self._at <= PICTURE_PERIOD:
+            return False
+        self._done, self._at = done, now
+        return True
 
 
 def cells_at(array: str, rows: Integers, columns: Integers) -> list[Cell]:
@@ -163,20 +178,13 @@ class CellSurvey:
         `stage`: what is announced of the progress; `picture`: called now and then, and at the end whatever happens:
         it stores images of what is known so far.
         """
-        total, done, pictured, at = len(self._rows), 0, 0, self._bench.now()
-        announced = self._stream.now()
+        total = len(self._rows)
+        pictures = ImageSchedule(self._bench, total)
         try:
             for part, result in self._parts(act):
                 yield part, result
-                done = part.stop
-                if self._stream.now() - announced > ANNOUNCED or done == total:
-                    announced = self._stream.now()
-                    self._stream.check()
-                    self._stream.progress(stage, done, total)
-                # By the bench's clock, not the computer's: a run with the same seed stores the same images.
-                due = done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD
-                if due and done < total:
-                    pictured, at = done, self._bench.now()
+                self._stream.pace(stage, part.stop, total, now=part.stop == total)
+                if part.stop < total and pictures.due(part.stop):
                     picture()
         finally:
             picture()

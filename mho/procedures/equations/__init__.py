@@ -1,7 +1,7 @@
 """Procedures on equations.
 
 - `solve`, `invert`, `multiply`: the procedures; `held_matrix`: a matrix on a chip that answers many vectors;
-- `forecast`: intervals of what a solve will come to; `worth`: the same solve without the chip; `direct_solve`: by factors;
+- `forecast`: intervals of what a solve will come to; `worth`: the same solve without the chip, and by factors;
 - `as_published`: the reference paper's own loops, in which nothing is chosen;
 - `planning`: what is chosen before anything is programmed; `circuits`: INV and MVM on a bench as functions of vectors;
 - `algorithms`, `blocks`, `certificates`: what knows no instrument: refinement, inverses from blocks, proofs.
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine_columns
     from mho.procedures.equations.certificates.certificate import dependent_rows
     from mho.procedures.equations.circuits.programmed_blocks import check_limits
-    from mho.procedures.equations.direct_solve import (
+    from mho.procedures.equations.forecast import VectorMeter, metering
+    from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
+    from mho.procedures.equations.worth import (
         DirectSolve,
         DirectWork,
+        SampledWorth,
+        UnaidedSolve,
+        Work,
         solve_directly,
         worth_in_numbers,
     )
-    from mho.procedures.equations.forecast import VectorMeter, metering
-    from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
-    from mho.procedures.equations.worth import SampledWorth, UnaidedSolve, Work
 else:
     from mho.lazy_names import lazy_names
 

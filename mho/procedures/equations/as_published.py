@@ -12,7 +12,7 @@ A complex matrix is inverted in two stages of blocks, all analogue: INV is the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,16 +27,17 @@ from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.refinement import BatchMethod, refine_columns
-from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import INVERT_VOLTS, AnalogueInverse
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
 from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
-from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.stream import NullStream
 
 LEAF = 4
+CORRECTION_BITS = 12
 
 
 @dataclass(frozen=True)
@@ -84,22 +85,31 @@ def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: i
         on_chip.settle(np.ones(len(matrix)))
         on_chip.calibrate()
         product = SlicedProduct(bench, encoding, tiles, plan.levels.step, VECTOR_VOLTS)
-        product.calibrate()
 
         def invert(residuals: Floats) -> Floats:
             return np.stack([on_chip.invert(one) for one in residuals.T], axis=1)
 
-        def multiply(corrections: Floats) -> tuple[Floats, Floats]:
-            fixed = columns_to_fixed_point(corrections, CORRECTION_BITS)
-            return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
-
-        steps = list(islice(refine_columns(np.eye(len(matrix)), invert, multiply), cycles))
+        solutions = _refined(product, invert, np.eye(len(matrix)), cycles)
     finally:
         bench.safe()
     return AllAnalogue(
-        np.stack([one.solutions for one in steps]), encoding.matrix, plan, **on_chip.operations,
+        solutions, encoding.matrix, plan, **on_chip.operations,
         shots=product.shots, outputs=product.outputs, wrong=product.wrong,
     )  # fmt: skip
+
+
+def _refined(
+    product: SlicedProduct, invert: Callable[[Floats], Floats], rhs: Floats, cycles: int,
+    method: BatchMethod = "plain", bits: int = CORRECTION_BITS,
+) -> Floats:  # fmt: skip
+    """Calibrate a product, and return the solutions (cycles, n, k) after each cycle."""
+    product.calibrate()
+
+    def multiply(corrections: Floats) -> tuple[Floats, Floats]:
+        fixed = columns_to_fixed_point(corrections, bits)
+        return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
+
+    return np.stack([one.solutions for one in islice(refine_columns(rhs, invert, multiply, method), cycles)])
 
 
 def place_beside(
@@ -112,9 +122,6 @@ def place_beside(
     free = first.model_copy(update={"bad_cells": (*first.bad_cells, *taken)})
     arrays = tuple(free if array is first else array for array in chip.arrays)
     return place_product(chip.model_copy(update={"arrays": arrays}), encoding, lines)
-
-
-CORRECTION_BITS = 12
 
 
 @dataclass(frozen=True)
@@ -207,17 +214,11 @@ def refine_as_published(
         programmer.program(blocks)
         invert = AnalogueInverse(bench, cells, min(full_scale, bench.file.limits["vector"].voltage))
         product = SlicedProduct(bench, encoding, tiles, levels.step, VECTOR_VOLTS)
-        product.calibrate()
-
-        def multiply(corrections: Floats) -> tuple[Floats, Floats]:
-            fixed = columns_to_fixed_point(corrections, correction_bits)
-            return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
-
-        steps = list(islice(refine_columns(rhs, invert.columns, multiply, method), cycles))
+        solutions = _refined(product, invert.columns, rhs, cycles, method, correction_bits)
     finally:
         bench.safe()
     return Refined(
-        np.stack([one.solutions for one in steps]), product.outputs, product.wrong, product.shots,
+        solutions, product.outputs, product.wrong, product.shots,
         bits // levels.bits, sum(block.digits.size for block in blocks), programmer.failed(blocks),
         programmer.pulses,
     )  # fmt: skip

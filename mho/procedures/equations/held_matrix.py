@@ -28,7 +28,6 @@ from mho.procedures.equations.algorithms.refinement import (
     refine_columns,
 )
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.direct_solve import DirectSolve, DirectWork, solve_directly, worth_in_numbers
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
@@ -37,11 +36,15 @@ from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.worth import (
     EXACT,
+    DirectSolve,
+    DirectWork,
     SampledWorth,
     UnaidedSolve,
     Work,
     mean_digital,
+    solve_directly,
     solve_unaided,
+    worth_in_numbers,
 )
 from mho.procedures.stream import Event, NullStream, Progress, Stream
 

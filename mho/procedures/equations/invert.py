@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,12 +18,12 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.circuits.loop_on_cells import loop_table, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import full_scale, loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -33,19 +33,22 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
 from mho.procedures.equations.invert_measurement import (
     STORED,
+    InverseLoop,
     LoopMeasurement,
     MatrixResult,
+    ProgrammedLoop,
     SettlingMeasurement,
+    Systems,
     bits_of,
+    plan_loop,
 )
 from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells
-from mho.runs import Array, Column, Conclusion, Figure, Layout, RecordedParameter, ReferenceLine, Table
+from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
 from mho.runs.standard_figures import IDENTITY
 
 MOST, LARGEST = 100, 1e12
@@ -239,26 +242,19 @@ FIGURES = (
 
 
 RHS_ROLE = "the batch of right-hand sides"  # what messages call an array of them
-INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 
 
 @dataclass(frozen=True)
-class Inversions:
+class Inversions(ProcedureResult):
     """Result of bare inversions; `units` are those of the summary.
 
     Attributes
     ----------
     matrices : tuple of MatrixResult
         In their order.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     matrices: tuple[MatrixResult, ...]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "enob": "bit", "offset": "V", "settling_time": "s", "virtual_seconds": "s",
     }  # fmt: skip
@@ -288,6 +284,7 @@ class Invert(Procedure):
 
     title: ClassVar[str] = "Invert in one step"
     group: ClassVar[str] = "Linear equations"
+    recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
     matrix = Parameter("Matrix, unless condition numbers are given")
     conditions = Parameter("Condition numbers of made positive definite matrices, as 1, 10, 100")
@@ -320,18 +317,15 @@ class Invert(Procedure):
             )
         rng = np.random.default_rng(self.seed)
         if _given(self.matrix):
-            return self._loaded(rng)
+            given = load_matrix(self.matrix)
+            rhs = load_vectors(
+                self.rhs, len(given), self.vectors, rng, role=RHS_ROLE, complex_values=np.iscomplexobj(given)
+            )
+            return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
         conditions = condition_numbers(self.conditions)
         matrices = np.stack([positive_definite(self.size, one, rng) for one in conditions])
         rhs = load_vectors(self.rhs, self.size, self.vectors, rng, role=RHS_ROLE)
         return Systems.of(matrices, to_real_vector(rhs), np.array(conditions))
-
-    def _loaded(self, rng: np.random.Generator) -> Systems:
-        given = load_matrix(self.matrix)
-        rhs = load_vectors(
-            self.rhs, len(given), self.vectors, rng, role=RHS_ROLE, complex_values=np.iscomplexobj(given)
-        )
-        return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
 
     def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
         """Choose the encoding of every matrix, place the loops, check limits."""
@@ -343,7 +337,7 @@ class Invert(Procedure):
             except ConvergenceError as error:
                 raise ConvergenceError(f"condition number {condition:.3g}: {error}") from None
         settings = settings_in_use(chip.write_verify, self.write_verify)
-        check_limits(bench, settings, _full_scale(bench))
+        check_limits(bench, settings, full_scale(bench))
         return InvertPlan(given, chip, tuple(loops), settings)
 
     def layout(self, plan: InvertPlan) -> Layout:
@@ -363,12 +357,6 @@ class Invert(Procedure):
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
         """Return the settings of write-verify."""
         return {"write_verify": (settings_text(plan.settings), "the chip map's")}
-
-    def recorded_parameters(self, plan: InvertPlan) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
 
     def describe_cells(self, plan: InvertPlan) -> str:
         """Return arrays and cell ranges in use."""
@@ -390,7 +378,7 @@ class Invert(Procedure):
         programmer = make_programmer(bench, stream, plan.chip, plan.settings, plan.levels)
         settling = SettlingMeasurement(bench, stream, self.band, self.steps)
         scales = 2.0 ** -np.arange(self.scales)
-        measurement = LoopMeasurement(bench, stream, scales, _full_scale(bench), settling)
+        measurement = LoopMeasurement(bench, stream, scales, full_scale(bench), settling)
         results: list[MatrixResult] = []
         reason = ""
         images = images_of(plan.blocks())
@@ -418,7 +406,7 @@ class Invert(Procedure):
         if not any(one.used for one in results):
             raise ConvergenceError(reason)
         summary = _summary(results, measurement, programmer, plan, bench) | settling.summary()
-        return Inversions(tuple(results), summary)
+        return Inversions(tuple(results), summary=summary)
 
     def conclude(self, plan: InvertPlan, result: Inversions) -> Conclusion:
         """Return the error of the inversions beside the digital answers, and which gave none."""
@@ -463,11 +451,6 @@ def _summary(
         "cells_failed": sum(one.cells_failed for one in results), "pulses": programmer.pulses,
         "reads": programmer.reads, "virtual_seconds": bench.now(),
     }  # fmt: skip
-
-
-def _full_scale(bench: Bench) -> float:
-    """Return the largest input voltage, V."""
-    return min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
 
 
 def _given(value: Any) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
@@ -52,7 +52,7 @@ from mho.procedures.equations.multiply_measurement import (
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, lost_cells, percent, verified_cells
-from mho.runs import Conclusion, Layout, RecordedParameter
+from mho.runs import Conclusion, Layout
 
 TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
 
@@ -108,7 +108,7 @@ DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
 
 
 @dataclass(frozen=True)
-class Products:
+class Products(ProcedureResult):
     """Result of a multiplication; `units` are those of the summary.
 
     Attributes
@@ -119,17 +119,11 @@ class Products:
         Of random patterns, by number of active lines.
     line : StraightLine
         Through measured over expected sums of random patterns.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     products: Floats
     errors: tuple[ErrorsByActive, ...]
     line: StraightLine
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {"enob": "bit", "offset": "digit", "virtual_seconds": "s"}
 
 
@@ -138,6 +132,7 @@ class Multiply(Procedure):
 
     title: ClassVar[str] = "Multiply A x"
     group: ClassVar[str] = "Linear equations"
+    recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
     matrix = Parameter("Matrix", default="")
     vector = Parameter("Vectors, random, unit or a file with one a row", default="random")
@@ -211,12 +206,6 @@ class Multiply(Procedure):
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }
 
-    def recorded_parameters(self, plan: MultiplyPlan) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
-
     def describe_cells(self, plan: MultiplyPlan) -> str:
         """Return arrays and cell ranges in use."""
         return cells_in_words(plan.tiles)
@@ -265,7 +254,7 @@ class Multiply(Procedure):
             "cells": sum(tile.digits.size for tile in plan.tiles), "cells_failed": failed,
             "pulses": programmer.pulses, "reads": programmer.reads, "virtual_seconds": bench.now(),
         }  # fmt: skip
-        return Products(products, errors, line, summary)
+        return Products(products, errors, line, summary=summary)
 
     def conclude(self, plan: MultiplyPlan, result: Products) -> Conclusion:
         """Return how many integers of the products were wrong, and their error beside the digital ones."""

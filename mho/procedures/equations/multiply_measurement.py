@@ -45,14 +45,12 @@ _VECTOR = Column("vector", dtype="u4")
 
 def output_tables(rows: int) -> tuple[Table, ...]:
     """Return the tables of outputs of random patterns, of outputs of the products, and of wrong integers of these."""
-    patterns = Table("patterns", _OUTPUT, "measured", "expected", "outputs of random patterns", rows=rows)
-    outputs = Table(
-        "outputs", (_VECTOR, *_OUTPUT), "measured", "expected", "outputs of the products", rows=rows
+    of_vector, axes = (_VECTOR, *_OUTPUT), ("measured", "expected")
+    return (
+        Table("patterns", _OUTPUT, *axes, "outputs of random patterns", rows=rows),
+        Table("outputs", of_vector, *axes, "outputs of the products", rows=rows),
+        Table("wrong_integers", of_vector, "error", "expected", "wrong integers of the products", rows=100),
     )
-    wrong = Table(
-        "wrong_integers", (_VECTOR, *_OUTPUT), "error", "expected", "wrong integers of the products", rows=100
-    )
-    return patterns, outputs, wrong
 
 
 ACTIVITY = Table(
@@ -240,22 +238,19 @@ class ProductMeasurement:
         for active, patterns in (counts := random_by_active(len(sums.digits), shots, rng)):
             stream.check()
             exact, seen = sums.expected(patterns), sums.measured(patterns)
-            stream.record_block("patterns", output_rows(patterns, exact, seen, self._sample(seen.size)))
-            found.append(ErrorsByActive.of(active, exact, seen))
-            self._record_activity(found[-1], found[0].sd_error * float(np.sqrt(active)))
+            stream.record_block("patterns", output_rows(patterns, exact, seen, evenly(seen.size, self._kept)))
+            found.append(one := ErrorsByActive.of(active, exact, seen))
+            self.enob = effective_bits(active * self._largest_digit, math.hypot(one.mean_error, one.sd_error))
+            stream.emit(
+                "activity", **asdict(one), wrong_rate=one.wrong_rate,
+                forecast_sd=forecast_sd(active, sums.errors, sums.noise),
+                root_law=found[0].sd_error * float(np.sqrt(active)), enob=self.enob,
+            )  # fmt: skip
             expected.append(exact)
             measured.append(seen)
             stream.progress("random patterns", len(found), len(counts))
         line = self._record_linearity(np.concatenate(expected), np.concatenate(measured))
         return tuple(found), line
-
-    def _record_activity(self, one: ErrorsByActive, root_law: float) -> None:
-        forecast = forecast_sd(one.active, self._sums.errors, self._sums.noise)
-        self.enob = effective_bits(one.active * self._largest_digit, math.hypot(one.mean_error, one.sd_error))
-        self._stream.emit(
-            "activity", **asdict(one), wrong_rate=one.wrong_rate, forecast_sd=forecast, root_law=root_law,
-            enob=self.enob,
-        )  # fmt: skip
 
     def _record_linearity(self, expected: Integers, measured: Floats) -> StraightLine:
         """Fit the line through all outputs, and record the measured sums by expected sum."""
@@ -292,7 +287,10 @@ class ProductMeasurement:
             expected, measured = sums.expected(patterns), sums.measured(patterns)
             off = np.flatnonzero(np.rint(measured) != expected)
             shots, outputs, wrong = len(patterns), measured.size, len(off)
-            for table, chosen in (("outputs", self._sample(outputs)), ("wrong_integers", off[: self._kept])):
+            for table, chosen in (
+                ("outputs", evenly(outputs, self._kept)),
+                ("wrong_integers", off[: self._kept]),
+            ):
                 rows = output_rows(patterns, expected, measured, chosen)
                 stream.record_block(table, {"vector": np.full(len(chosen), number), **rows})
             unit = vector.scale * 2.0**-vector.bits
@@ -306,10 +304,6 @@ class ProductMeasurement:
             relative_error=self.errors[-1], held_error=_relative(product, held),
         )  # fmt: skip
         return product
-
-    def _sample(self, size: int) -> Integers:
-        """Return the indices of the outputs that are stored of `size`."""
-        return evenly(size, self._kept)
 
 
 def random_by_active(lines: int, shots: int, rng: np.random.Generator) -> list[tuple[int, Integers]]:

@@ -10,29 +10,35 @@ Krylov methods need no preconditioner: around residuals in float64 GCR ends with
 unknowns, whatever INV makes of a residual. What a chip is worth is told by the cycles that it saves of these, so every
 solve is done once more with the residual itself in INV's place: in the same form of the matrix (rows exchanged, rows and
 columns scaled), for the same right-hand side, until the same certificate.
+
+A chip must be held against a direct digital solve, too, by the factorisation that takes fewest multiplications. Column k of
+a triangle has c_k entries beside its diagonal. A factorisation L L^T (or L D L^T) takes c + c (c + 1) / 2
+multiplications and divisions a column, L U takes c + c c'; a right-hand side takes two triangular solves (Golub and Van
+Loan, sections 3.2, 4.2; of sparse matrices Davis, Direct Methods for Sparse Linear Systems, section 4). A product of two
+complex numbers is four.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.refinement import (
     ConjugateResiduals,
-    Cycle,
     Method,
     directions,
     refine,
     unit_of,
 )
-from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.certificates.certificate import is_positive_definite, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 
 OnChip = Literal["inversions", "products"]
@@ -110,23 +116,57 @@ def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) ->
 
 
 @dataclass(frozen=True)
-class Worth:
-    """What a chip was worth."""
+class SampledWorth:
+    """What a chip was worth: sampled right-hand sides with it and without it; of several matrices added up.
 
-    baseline: UnaidedBaseline
-    # Of each sampled right-hand side with the chip; None where the goal was not met
-    cycles: tuple[int | None, ...]
-    work: Work  # of the whole solve
-    most: int  # cycles that a right-hand side was allowed without the chip
-    allowed: int  # cycles that it was allowed with the chip
-    digital_without: int  # multiplications of the whole solve without the chip, its certificate included
-    # Whether the loop itself is worth nothing: it contracts no error, or most cells are outside their windows
-    nothing: bool
+    Attributes
+    ----------
+    cycles : tuple of int or None
+        Of the same right-hand sides with the chip; None where the goal was not met.
+    work : Work
+        Of all right-hand sides with the chip.
+    digital_without : int
+        Multiplications of all right-hand sides without the chip, their certificates included.
+    most, allowed : int
+        Cycles allowed without the chip, and with it.
+    lost : bool
+        Whether every loop is worth nothing: it contracts no error, or most of its cells are outside their windows.
+    method, same_method
+        As those of an `UnaidedBaseline`; cycles of the same method are those of the solves where left out.
+    """
+
+    solves: tuple[UnaidedSolve, ...] = ()
+    cycles: tuple[int | None, ...] = ()
+    work: Work = field(default_factory=Work)
+    digital_without: int = 0
+    most: int = 0
+    allowed: int = 0
+    lost: bool = True
+    method: Method = "gcr"
+    same_method: tuple[int | None, ...] | None = None
+
+    def __add__(self, other: SampledWorth) -> SampledWorth:
+        """Return both together."""
+        return SampledWorth(
+            self.solves + other.solves, self.cycles + other.cycles, self.work + other.work,
+            self.digital_without + other.digital_without, max(self.most, other.most),
+            max(self.allowed, other.allowed), self.lost and other.lost,
+        )  # fmt: skip
+
+    def worth(self, beside: int = 0) -> SampledWorth | None:
+        """Return it with `beside` digital multiplications that are the same without the chip.
+
+        None where nothing was refined on it.
+        """
+        work = self.work + Work()
+        work.digital["beside"] = beside
+        without = self.digital_without + beside
+        return replace(self, work=work, digital_without=without) if self.solves else None
 
     @property
     def without(self) -> tuple[int | None, ...]:
         """Cycles of each sampled right-hand side without the chip; None where the goal was not met."""
-        return tuple(one.cycles for one in self.baseline.solves)
+        return tuple(one.cycles for one in self.solves)
 
     @property
     def saved(self) -> float | None:
@@ -151,7 +191,7 @@ class Worth:
             return "needed"
         if (self.saved or 0.0) > 0.0:
             return "saved"
-        return "contributed nothing" if self.nothing else "saved nothing"
+        return "contributed nothing" if self.lost else "saved nothing"
 
     def in_words(self) -> str:
         """Return it as a part of a run's line."""
@@ -173,65 +213,16 @@ class Worth:
     def plain(self) -> dict[str, Any]:
         """Return the numbers by name, for a run's result; cycles are means over right-hand sides, None of one not met."""
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
+        same = self.without if self.same_method is None else self.same_method
         return {
-            "verdict": self.verdict, "method": self.baseline.method, "right_hand_sides": len(self.cycles),
+            "verdict": self.verdict, "method": self.method, "right_hand_sides": len(self.cycles),
             "cycles_with": _mean_or_none(self.cycles), "cycles": _mean_or_none(self.without),
-            "cycles_same_method": _mean_or_none(self.baseline.same_method), "most_cycles": self.most,
+            "cycles_same_method": _mean_or_none(same), "most_cycles": self.most,
             "saved": self.saved,
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
             "digital_with": digital, "digital": self.digital_without,
             "digital_ratio": None if unmet else _ratio(digital, self.digital_without),
         }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SampledWorth:
-    """Sampled right-hand sides of held matrices with the chip and without it, to be added up.
-
-    Attributes
-    ----------
-    cycles : tuple of int or None
-        Of the same right-hand sides with the chip.
-    work : Work
-        Of all right-hand sides with the chip.
-    digital_without : int
-        Multiplications of all right-hand sides without the chip, their certificates included.
-    most, allowed : int
-        Cycles allowed without the chip, and with it.
-    lost : bool
-        Whether most cells of every loop are outside their windows.
-    """
-
-    solves: tuple[UnaidedSolve, ...] = ()
-    cycles: tuple[int | None, ...] = ()
-    work: Work = field(default_factory=Work)
-    digital_without: int = 0
-    most: int = 0
-    allowed: int = 0
-    lost: bool = True
-
-    def __add__(self, other: SampledWorth) -> SampledWorth:
-        """Return both together."""
-        return SampledWorth(
-            self.solves + other.solves, self.cycles + other.cycles, self.work + other.work,
-            self.digital_without + other.digital_without, max(self.most, other.most),
-            max(self.allowed, other.allowed), self.lost and other.lost,
-        )  # fmt: skip
-
-    def worth(self, beside: int = 0) -> Worth | None:
-        """Return what the chip was worth, with `beside` digital multiplications that are the same without it.
-
-        None where nothing was refined on it.
-        """
-        if not self.solves:
-            return None
-        work = self.work + Work()
-        work.digital["beside"] = beside
-        return Worth(
-            UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)), self.cycles, work,
-            most=self.most, allowed=self.allowed, digital_without=self.digital_without + beside,
-            nothing=self.lost,
-        )  # fmt: skip
 
 
 def _mean(cycles: Sequence[int | None]) -> str:
@@ -354,10 +345,10 @@ def solve_unaided(
         max_cycles=most,
         measure=measure,
     ):
-        curve.append(
-            _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
-        )
         end, solution = cycle.end, form.solution(cycle.solution)
+        error = norm(system.unknowns(solution) - reference) / length
+        residual = cycle.carried if np.isnan(cycle.recomputed) else cycle.recomputed
+        curve.append({"rhs": column, "cycle": cycle.number, "residual": residual, "relative_error": error})
     work.digital["orthogonalisation"] += way.multiplications
     work.digital["preconditioning"] += 2 * len(held) * len(curve)
     cycles = len(curve) if end == "converged" else None
@@ -388,11 +379,6 @@ class _Directed:
         return product
 
 
-def _point(cycle: Cycle, error: float, column: int) -> dict[str, float]:
-    known = cycle.carried if np.isnan(cycle.recomputed) else cycle.recomputed
-    return {"rhs": column, "cycle": cycle.number, "residual": known, "relative_error": error}
-
-
 @dataclass(frozen=True)
 class UnaidedBaseline:
     """Sampled right-hand sides with the chip and without it."""
@@ -415,7 +401,7 @@ class UnaidedBaseline:
         same = solve.cycles
         if method != "gcr":
             krylov = unaided(first, "gcr")
-            if _cycles(krylov) < _cycles(solve):
+            if (krylov.cycles or np.inf) < (solve.cycles or np.inf):
                 best, solve = "gcr", krylov
         solves = (solve, *(unaided(column, best) for column in others))
         return cls(best, solves, tuple(one.cycles for one in solves) if best == method else (same,))
@@ -426,5 +412,129 @@ def mean_digital(solves: Sequence[UnaidedSolve]) -> float:
     return sum(one.work.digital.total() for one in solves) / len(solves) if solves else 0.0
 
 
-def _cycles(solve: UnaidedSolve) -> float:
-    return np.inf if solve.cycles is None else solve.cycles
+SPARSE = 0.5  # share of entries up to which a sparse factorisation is tried
+
+Order = Literal["COLAMD", "MMD_AT_PLUS_A"]
+ORDERS: tuple[Order, ...] = ("COLAMD", "MMD_AT_PLUS_A")
+"""Orders of columns that SuperLU finds, the second for matrices of a symmetric pattern."""
+
+MANY = 99.5  # ratio from which on it is written out in whole numbers
+
+
+@dataclass(frozen=True)
+class DirectSolve:
+    """A factorisation.
+
+    Attributes
+    ----------
+    method : str
+        "Cholesky", "LDL" or "LU", behind "sparse" where entries of zero are left out.
+    once, each : int
+        Multiplications of the factorisation, and of a right-hand side.
+    """
+
+    method: str
+    once: int
+    each: int
+
+    def work(self, count: int) -> int:
+        """Return the multiplications of so many right-hand sides."""
+        return self.once + count * self.each
+
+
+@dataclass(frozen=True)
+class DirectWork:
+    """Direct digital solves of all that a chip solved.
+
+    Attributes
+    ----------
+    methods : tuple of str
+        Of the factorisations, each once.
+    """
+
+    methods: tuple[str, ...] = ()
+    multiplications: int = 0
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self.multiplications)
+
+    def plus(self, way: DirectSolve, count: int) -> DirectWork:
+        """Return it with a factorisation and so many right-hand sides more; nothing where there is none."""
+        if not count:
+            return self
+        return DirectWork(
+            tuple(dict.fromkeys((*self.methods, way.method))), self.multiplications + way.work(count)
+        )
+
+    def plain(self, beside: int, with_chip: int) -> dict[str, Any]:
+        """Return the numbers by name, for a run's result.
+
+        Parameters
+        ----------
+        beside, with_chip : int
+            Digital multiplications that it takes as well, and those with the chip; of either without the certificate.
+        """
+        method, every = " and ".join(self.methods), self.multiplications + beside
+        ratio = with_chip / every
+        times = f"{ratio:.2g}" if ratio < MANY else f"{ratio:,.0f}"
+        return {
+            "method": method, "digital": every, "digital_with": with_chip, "digital_ratio": ratio,
+            "in_words": f"{times} times the digital multiplications of {method}",
+        }  # fmt: skip
+
+
+def solve_directly(matrix: NDArray[Any]) -> DirectSolve:
+    """Return the factorisation of a regular matrix (n, n) that takes the fewest multiplications for one right-hand side."""
+    symmetric = np.array_equal(matrix, matrix.conj().T)
+    name = ("Cholesky" if is_positive_definite(matrix) else "LDL") if symmetric else "LU"
+    dense = np.arange(len(matrix))
+    ways = [_counted(name, dense, dense, matrix, symmetric)]
+    if np.count_nonzero(matrix) <= SPARSE * matrix.size and name != "LDL":
+        ways += [
+            _counted(f"sparse {name}", *_sparse_triangles(matrix, symmetric, order), matrix, symmetric)
+            for order in ORDERS[symmetric:]
+        ]
+    return min(ways, key=lambda one: one.work(1))
+
+
+def _counted(
+    method: str, lower: NDArray[np.int64], upper: NDArray[np.int64], matrix: NDArray[Any], symmetric: bool
+) -> DirectSolve:
+    """Return the count of a factorisation with so many entries beside the diagonal in each column of L and row of U."""
+    product = 4 if np.iscomplexobj(matrix) else 1
+    update = lower * (lower + 1) // 2 if symmetric else lower * upper
+    each = int(lower.sum() + (lower if symmetric else upper).sum()) + len(matrix) * (1 + symmetric)
+    return DirectSolve(method, product * int((lower + update).sum()), product * each)
+
+
+def _sparse_triangles(
+    matrix: NDArray[Any], symmetric: bool, order: Order
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the entries beside the diagonal in each column of L and row of U, columns in an order of little fill-in."""
+    from scipy.sparse import csc_array  # takes a tenth of a second to import
+    from scipy.sparse.linalg import splu
+
+    # A positive definite matrix needs no exchange of rows, which would leave its symmetry.
+    plain: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    factors = splu(csc_array(matrix), permc_spec=order, **(plain if symmetric else {}))
+    below = np.diff(factors.L.tocsc().indptr) - 1
+    beside = np.diff(factors.U.tocsr().indptr) - 1
+    return below.astype(np.int64), beside.astype(np.int64)
+
+
+def worth_in_numbers(total: SampledWorth, direct: DirectWork, beside: Work) -> dict[str, Any]:
+    """Return the multiplications, and what the chip was worth beside the same solves without it and direct ones, by name.
+
+    Parameters
+    ----------
+    beside : Work
+        What there is beside the solves, with a chip and without it.
+    """
+    work, extra = total.work + beside, beside.digital.total()
+    found: dict[str, Any] = {"multiplications": work.plain()}
+    if (worth := total.worth(extra)) is not None:
+        found["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
+    if direct:
+        found["direct"] = direct.plain(extra, work.digital.total() - work.digital["certificate"])
+    return found

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.levels import UNKNOWN, in_windows, nearest_levels
 from mho.errors import InputError
 from mho.procedures.cells.extraction.switching_statistics import robust_deviation
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.log_spacing import log_counts, log_spaced
 
 LEVELS = load_chip_map("reference").level_scale()

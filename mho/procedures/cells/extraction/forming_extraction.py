@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mho.array_types import Floats, Integers
-from mho.confidence import binomial_interval, likelihood_drop, profile_interval, quantile_ranks
+from mho.confidence import binomial_interval, likelihood_drop, profile_interval, quantile_ranks, with_interval
 from mho.procedures.cells.extraction.response_curve import IntervalEstimate
 
 FEWEST = 5  # cells that formed within the ramp, below which no distribution is fitted
@@ -151,21 +151,20 @@ def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Fl
         "pulses": int(np.where(wanted >= 0, wanted + 1, len(volts)).sum()),
     }  # fmt: skip
     for name, share in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
-        summary |= _named(name, quantile(share, wanted, volts))
+        summary |= _known(name, quantile(share, wanted, volts))
     normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
     if normal is not None:
-        summary |= _named("normal_mean", normal.first) | _named("normal_sd", normal.second)
+        summary |= _known("normal_mean", normal.first) | _known("normal_sd", normal.second)
     if weibull is not None:
-        summary |= _named("weibull_scale", weibull.first) | _named("weibull_shape", weibull.second)
+        summary |= _known("weibull_scale", weibull.first) | _known("weibull_shape", weibull.second)
     if normal is not None and weibull is not None:
         summary["better_fit"] = "normal" if normal.likelihood >= weibull.likelihood else "Weibull"
     names = ("conductance_lower", "conductance_median", "conductance_upper")
     return summary | dict(zip(names, quartiles, strict=True))
 
 
-def _named(name: str, estimate: IntervalEstimate) -> dict[str, float | None]:
-    values = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return {key: value if math.isfinite(value) else None for key, value in values.items()}
+def _known(name: str, estimate: IntervalEstimate) -> dict[str, float | None]:
+    return with_interval(name, estimate.value, (estimate.low, estimate.high))
 
 
 def share_rows(wanted: Integers, volts: Floats) -> dict[str, Floats]:

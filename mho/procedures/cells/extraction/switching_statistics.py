@@ -82,11 +82,6 @@ class MeanSquares:
         return float(low), float(high)
 
 
-def variance_components(values: Floats) -> tuple[float, float]:
-    """Return the deviations from cycle to cycle and from device to device of `values` (cells, cycles), NaN left out."""
-    return mean_squares(values).deviations
-
-
 def mean_squares(values: Floats) -> MeanSquares:
     """Return the analysis of variance of `values` (cells, cycles), NaN left out."""
     known = np.isfinite(values)

@@ -20,10 +20,8 @@ from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.attempt_clock import clock_zero
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
-from mho.procedures.cells.cell_procedure import CellResult
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import (
     PULSES,
@@ -31,6 +29,7 @@ from mho.procedures.cells.programming.record import (
     Block,
     BlockMaps,
     EarlierPulses,
+    clock_zero,
     earlier_pulses,
     most_at_once,
     sent_pulses,
@@ -43,7 +42,7 @@ from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
-from mho.runs import Array, Conclusion, Figure, Layout, RecordedParameter
+from mho.runs import Array, Conclusion, Figure, Layout
 from mho.runs.standard_figures import programming_figures
 
 DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
@@ -109,6 +108,7 @@ class BlockProcedure(Procedure):
 
     group: ClassVar[str] = "Cells"
     cell_record: ClassVar[str] = PULSES.name
+    recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
     passes: Any
     strategy: Any
     write_verify: Any
@@ -155,12 +155,6 @@ class BlockProcedure(Procedure):
         """Return the strategy."""
         return {} if self.strategy is None else {"strategy": find_strategy(self.strategy)}
 
-    def recorded_parameters(self, plan: ProgrammingPlan) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
-
     def describe_cells(self, plan: ProgrammingPlan) -> str:
         """Return array and range."""
         at = plan.placement
@@ -180,7 +174,7 @@ class BlockProcedure(Procedure):
 
 
 @dataclass(frozen=True)
-class Programmed(CellResult):
+class Programmed(ProcedureResult):
     """Result of programming.
 
     Attributes

@@ -13,7 +13,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
-from mho.procedures.attempt_clock import CLOCK_ZERO
+from mho.procedures.cells.cell_visits import ImageSchedule
 from mho.procedures.cells.programming.array_programming import (
     FlatCells,
     Verified,
@@ -25,11 +25,13 @@ from mho.procedures.cells.programming.group_programming import (
     Announce,
     GroupProgramming,
     GroupReads,
+    ProductDescent,
     Take,
+    tiles_of,
     unfit_cells,
 )
-from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.record import (
+    CLOCK_ZERO,
     KINDS,
     Block,
     BlockMaps,
@@ -100,10 +102,7 @@ def visiting_order(order: Order, digits: Integers) -> Integers:
 
 Masks = Sequence[Booleans]  # of the cells of each block
 
-PROGRESS_PERIOD = 0.05  # s of the computer's time, least interval between announcements of single cells
-PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 STUCK = (Outcome.STUCK_LOW, Outcome.STUCK_HIGH, Outcome.OUT_OF_PULSES)  # no pulse brings it to its level
-PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
 
 
 class Programmer:
@@ -161,20 +160,15 @@ class Programmer:
             self.pulses, self.reads = int(earlier.cells.pulses.sum()), earlier.reads
             if bench.simulated is None:  # a simulated clock has gone on with the chip
                 self.shift = earlier.elapsed - bench.now()
-                self._note_earlier(earlier, block.placement.array)
+                rows = earlier.rows  # whose voltages count as those of this run
+                for line, kind in (("bit line", SET), ("source line", RESET)):
+                    at = rows["kind"] == kind
+                    cells = rows["row"][at], rows["column"][at]
+                    bench.damage.note_voltages(block.placement.array, *cells, line, rows["voltage"][at])
         if bench.simulated is None:
             most = most_at_once(self.settings, self._strategy, block.placement)
             self.sent = SentPulses(stream, most, self.pulses)
             stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - self.shift]))
-
-    def _note_earlier(self, earlier: EarlierPulses, array: str) -> None:
-        """Record the voltages that an earlier attempt applied as those of this run."""
-        rows = earlier.rows
-        for line, kind in (("bit line", SET), ("source line", RESET)):
-            sent = rows["kind"] == kind
-            self._bench.damage.note_voltages(
-                array, rows["row"][sent], rows["column"][sent], line, rows["voltage"][sent]
-            )
 
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
@@ -255,17 +249,11 @@ class Programmer:
             parts = self._groups
         elif isinstance(self._bench, ArrayBench):
             parts, at_once = partial(self._batches, self._bench), True
-        done, announced = 0, self._stream.now()
-        pictured, at = 0, self._bench.now()
+        done, pictures = 0, ImageSchedule(self._bench, sum(block.digits.size for block in blocks))
         for count in parts(blocks, masks):
             done += count
-            if count > 1 or self._stream.now() - announced > PROGRESS_PERIOD:
-                announced = self._stream.now()
-                self._stream.check()
-                self._stream.progress(stage, done, total, pulses=self.pulses)
-            # By the bench's clock, not the computer's: a run with the same seed stores the same images.
-            if not (at_once and done == total) and self._picture_due(blocks, done - pictured, at):
-                pictured, at = done, self._bench.now()
+            self._stream.pace(stage, done, total, now=count > 1, pulses=self.pulses)
+            if not (at_once and done == total) and pictures.due(done):
                 self._snapshot(maps, blocks)
         self._stream.progress(stage, done, total, pulses=self.pulses)
 
@@ -481,11 +469,6 @@ class Programmer:
             mask & ~self._levels.inside(block.achieved, block.digits)
             for block, mask in zip(blocks, masks, strict=True)
         ]
-
-    def _picture_due(self, blocks: Sequence[Block], done: int, at: float) -> bool:
-        """Return whether the maps are due, with so many cells done since those of bench time `at` (s)."""
-        cells = sum(block.digits.size for block in blocks)  # of all, though a later pass has few of them
-        return done >= PICTURED * cells and self._bench.now() - at > PICTURE_PERIOD
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
         time = self._bench.now() + self.shift

@@ -4,6 +4,8 @@ Another run goes on with an interrupted one from its table of pulses: which cell
 of each, and every read and pulse is taken over. A row is written after its verify read; what is killed before has sent a
 pulse, or has not. So the pulses of a cell, or of a group, stand in an array of their own, numbered, before they are sent;
 those whose number the table has not reached are taken over as sent and not confirmed.
+
+The clock of a run that may be taken up: by the Unix time of its zero a later attempt counts on.
 """
 
 from __future__ import annotations
@@ -23,12 +25,22 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.procedures.attempt_clock import CLOCK_ZERO
-from mho.procedures.cells.programming.product_descent import batch_of
+from mho.procedures.cells.programming.group_programming import batch_of
 from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
 from mho.procedures.chip_in_use import check_same_chip, formed_cells_of
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Map, RunFile, Table
+
+CLOCK_ZERO = "clock_zero"
+"""Array with the Unix time (s) of the zero of the run's clock; NaN on a simulated bench."""
+
+
+def clock_zero() -> Array:
+    """Return its declaration."""
+    return Array(
+        CLOCK_ZERO, np.array([np.nan]), "s", "Unix time of the run's clock at 0; NaN on a simulated bench"
+    )
+
 
 SENT = "pulses_sent"
 COLUMNS = ("number", "time", "array", "row", "column", "kind", "voltage", "width", "gate")

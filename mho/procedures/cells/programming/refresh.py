@@ -9,19 +9,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from mho.array_types import Booleans, Floats, Integers
+from mho.array_types import Floats, Integers
 from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.cells.cell_procedure import PLACE, CellResult
+from mho.procedures.base import ProcedureResult
+from mho.procedures.cells.cell_procedure import PLACE
 from mho.procedures.cells.programming.program import (
     BlockProcedure,
     ProgrammingPlan,
     TargetCells,
     write_parameters,
 )
-from mho.procedures.cells.programming.record import PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record import PULSES, BlockMaps
 from mho.procedures.chip_in_use import check_same_chip, chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
@@ -68,7 +69,7 @@ FRESH = 0.5  # share of cells that do not conduct above which the chip is not th
 
 
 @dataclass(frozen=True)
-class Refreshed(CellResult):
+class Refreshed(ProcedureResult):
     """Result of a refresh.
 
     Attributes
@@ -190,7 +191,12 @@ class Refresh(BlockProcedure):
         )
         programmer.record_outcome(block)
         left = ~plan.levels.inside(before, block.digits)
-        self._record_left(plan, block, before, left, stream)
+        rows, columns = plan.placement.cells()
+        table = {
+            "row": rows, "column": columns, "digit": block.digits, "programmed": plan.cells.achieved,
+            "before": before, "after": block.achieved, "pulses": block.pulses,
+        }  # fmt: skip
+        stream.record_block(LEFT.name, {name: values[left] for name, values in table.items()})
         failed = programmer.failed([block])
         if failed:
             stream.say(f"{failed} cells read outside their verify window after the last pass", "WARNING")
@@ -232,14 +238,6 @@ class Refresh(BlockProcedure):
                 f"{plan.settings.formed_above:g} S): this is not the chip that was programmed; {again}program this one "
                 "first"
             )
-
-    def _record_left(
-        self, plan: ProgrammingPlan, block: Block, before: Floats, left: Booleans, stream: Stream
-    ) -> None:
-        rows, columns = plan.placement.cells()
-        table = {"row": rows, "column": columns, "digit": block.digits, "programmed": plan.cells.achieved}
-        table |= {"before": before, "after": block.achieved, "pulses": block.pulses}
-        stream.record_block(LEFT.name, {name: values[left] for name, values in table.items()})
 
 
 def _moved_summary(moved: Floats) -> dict[str, float]:

@@ -106,7 +106,7 @@ class Strategy:
     pilot: ClassVar[int] = 0
     """Number of cells that go first where many are programmed at once, so that a strategy learns by them."""
     descends: ClassVar[bool] = False
-    """Whether a descent of the error of products follows, see `product_descent`."""
+    """Whether a descent of the error of products follows, see `ProductDescent`."""
     where = staticmethod(where)
     clip = staticmethod(clip)
 

@@ -14,16 +14,14 @@ import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
-from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
-from mho.procedures.cells.cell_procedure import CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.detection_limit import CHANCE, NORMAL_MAD
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -98,7 +96,7 @@ DRIVEN = 32  # lines of a block, for estimates
 
 
 @dataclass(frozen=True)
-class Mapped(CellResult):
+class Mapped(ProcedureResult):
     """Result of the reads.
 
     Attributes
@@ -138,6 +136,7 @@ class Map(CellProcedure):
         "2"  # version 1 let three deviations pass, however many cells, and took HRS for none
     )
     title: ClassVar[str] = "Map an array"
+    run_words: ClassVar[str] = "Map {cells}"
 
     rows = Parameter("Rows", default=ALL)
     columns = Parameter("Columns", default=ALL)
@@ -180,11 +179,8 @@ class Map(CellProcedure):
             np.arange(array.columns) if columns is None else columns,
         )
         check_inside(array, cells)
-        if cells.count * self.repeats > MOST_READS:
-            raise InputError(
-                f"{cells.count * self.repeats:,} reads are more than the {MOST_READS:,} a run may have; read fewer "
-                "cells or less often"
-            )
+        count = cells.count * self.repeats
+        self.check_count(count, MOST_READS, "reads", "read fewer cells or less often")
         volts = self.value_or("read_voltage", bench.file.read.voltage)
         if self.method == SMU:
             bench.check_read()
@@ -235,10 +231,6 @@ class Map(CellProcedure):
         arrays: tuple[Array, ...] = () if plan.blocks else (zero,)
         return Layout(tables, (mean, deviation, image), arrays, default=f"maps/{mean.name}", figures=figures)
 
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Map {self.describe_cells(None)}"
-
     def estimate(self, given: tuple[Integers | None, Integers | None], source: BenchSource) -> Estimate:
         """Estimate the time from that of blocks or cells; there are no pulses."""
         array = parse_chip_map(source.chip_text).array(self.array)
@@ -273,7 +265,8 @@ class Map(CellProcedure):
         if sure is None:
             sure = _sure(cells.count)
             formed = bench.forming.mask(self.array)[np.ix_(cells.rows, cells.columns)]
-            noise = max(noise, _below_nothing(mean) * np.sqrt(len(conductance)))
+            if (negative := mean[mean < 0.0]).size:  # of cells that do not conduct
+                noise = max(noise, float(np.sqrt((negative**2).mean())) * np.sqrt(len(conductance)))
         # A cell that was never formed reads as much as noise makes of it.
         formed_above = plan.chip.write_verify.formed_above + sure * noise / np.sqrt(len(conductance))
         known = mean[mean > formed_above]
@@ -352,12 +345,6 @@ def _sure(cells: int) -> float:
     from scipy.special import ndtri  # loads slowly
 
     return -float(ndtri(CHANCE / cells))
-
-
-def _below_nothing(mean: Floats) -> float:
-    """Return the standard deviation of means (S) by those below 0, where no cell conducts; 0 of none."""
-    negative = mean[mean < 0.0]
-    return float(np.sqrt((negative**2).mean())) if negative.size else 0.0
 
 
 def blocks(array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int) -> Iterator[Block]:

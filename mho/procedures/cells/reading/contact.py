@@ -32,9 +32,9 @@ from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import CellReads, CellSurvey, VisitedCells
 from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter
@@ -44,8 +44,6 @@ from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 OPEN, SHORT, UNFORMED, GOOD, LEAKY = range(5)
 NAMES = ("open", "short", "unformed", "good", "leaky")
-NOT_READ = -1
-
 FEWEST = 4  # cells of one class up to the end of a line from which the line is told, not the cells
 OF_LINES = (OPEN, SHORT, LEAKY)  # classes that a broken or shorted line gives all its cells
 
@@ -159,7 +157,7 @@ CODES = ", ".join(f"{code} {name}" for code, name in enumerate(NAMES))
 
 
 @dataclass(frozen=True)
-class Contacts(CellResult):
+class Contacts(ProcedureResult):
     """Result of the test.
 
     Attributes
@@ -205,6 +203,7 @@ class Contact(CellProcedure):
         "3": ("good*", "unformed", "median_conductance", "*_contact"),
     }
     title: ClassVar[str] = "Contact test"
+    run_words: ClassVar[str] = "Contact of {cells}"
 
     read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=1e-3, maximum=10.0)
     weak_voltage = FloatParameter(
@@ -309,10 +308,6 @@ class Contact(CellProcedure):
         )  # fmt: skip
         return Layout((reads,), maps, default=f"maps/{maps[0].name}", figures=figures)
 
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Contact of {self.describe_cells(None)}"
-
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from three reads of each cell; there are no pulses."""
         if source.bench.simulation is not None:
@@ -324,6 +319,8 @@ class Contact(CellProcedure):
         """Read all cells on the small range, then those that conduct as the bench reads; classify."""
         count = plan.cells.count
         rows, columns = plan.cells.positions()
+        weak = partial(_read, volts=plan.weak_voltage, gates={0: plan.gate_off, 1: plan.gate_on})
+        strong = partial(_read, volts=plan.read_voltage, gates={2: plan.gate_on})
         on, off, limited = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=bool)
         known = np.zeros(count, dtype=bool)
         span = plan.current_range
@@ -337,7 +334,7 @@ class Contact(CellProcedure):
         everyone = CellSurvey(bench, stream, self.array, (rows, columns), "reads", 2.0)
         with bench.metering(current_limit=span, current_range=span, nplc=float(self.nplc)):
             stage = "reading, transistor off and on"
-            for part, (without, through) in everyone.visit(stage, lambda cells: _weak(cells, plan), picture):
+            for part, (without, through) in everyone.visit(stage, weak, picture):
                 off[part], limited[part] = without.conductance, through.limited
                 on[part] = through.conductance - np.nan_to_num(without.conductance)
                 known[part] = ~through.limited
@@ -346,7 +343,7 @@ class Contact(CellProcedure):
         if conducting.size:
             places = rows[conducting], columns[conducting]
             again = CellSurvey(bench, stream, self.array, places, "reads", 1.0)
-            for part, read in again.visit("reading", lambda cells: _strong(cells, plan), picture):
+            for part, (read,) in again.visit("reading", strong, picture):
                 which = conducting[part]
                 on[which], limited[which], known[which] = read.conductance, read.limited, True
         return self._classified(plan, bench, stream, on, off, limited)
@@ -400,22 +397,13 @@ class Contact(CellProcedure):
         return Conclusion(f"{counted(summary['cells'], 'cell')}: {joined(*of_classes, lines)}")
 
 
-def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[CellReads, CellReads]:
-    """Read cells with the transistor off and on, on the range that is set."""
-    everyone = np.arange(cells.count)
-    reads = []
-    for state, gate in enumerate((plan.gate_off, plan.gate_on)):
-        reads.append(cells.read(everyone, plan.weak_voltage, gate))
-        cells.record(everyone, state=state, voltage=plan.weak_voltage, gate=gate, **reads[-1]._asdict())
-    return reads[0], reads[1]
-
-
-def _strong(cells: VisitedCells, plan: ContactPlan) -> CellReads:
-    """Read cells as the bench does."""
-    everyone = np.arange(cells.count)
-    read = cells.read(everyone, plan.read_voltage, plan.gate_on)
-    cells.record(everyone, state=2, voltage=plan.read_voltage, gate=plan.gate_on, **read._asdict())
-    return read
+def _read(cells: VisitedCells, volts: float, gates: Mapping[int, float]) -> list[CellReads]:
+    """Read cells at `volts` with each of the word-line voltages, by the state that is recorded."""
+    everyone, reads = np.arange(cells.count), []
+    for state, gate in gates.items():
+        reads.append(cells.read(everyone, volts, gate))
+        cells.record(everyone, state=state, voltage=volts, gate=gate, **reads[-1]._asdict())
+    return reads
 
 
 def _say(summary: Mapping[str, Any], lines: list[LineFault], stream: Stream) -> None:

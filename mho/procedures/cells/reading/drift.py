@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Booleans, Floats, Integers
+from mho.chip_maps.levels import UNKNOWN
 from mho.confidence import (
     binomial_interval,
     deviation_interval,
@@ -27,7 +28,6 @@ from mho.confidence import (
     with_interval,
 )
 from mho.procedures.cells.extraction.switching_statistics import robust_deviation
-from mho.procedures.cells.levels_of_cells import UNKNOWN
 
 FEWEST_READS = 5  # later reads from which on a loss is told from drift
 CERTAIN = 3.0  # standard errors above which a loss stood out, whatever the number of reads

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
-from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.detection_limit import CHANCE
-from mho.procedures.cells.levels_of_cells import unformed_reads
 from mho.procedures.cells.reading.spectrum import (
     FITTING,
     allan_deviation,
@@ -35,11 +33,12 @@ from mho.procedures.cells.switching.formed_cells import (
     ScreeningPlan,
     screen_cells,
     screening_parameters,
+    unformed_reads,
     warn_left_out,
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, joined, left_out, measured_cells, without_measured
+from mho.procedures.wording import concluded, counted, left_out, measured_cells
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 TIMED = 10  # reads of a first list, which tells what a list takes beside its reads
@@ -82,7 +81,7 @@ CELLS = Table(
 
 
 @dataclass(frozen=True)
-class Noises(CellResult):
+class Noises(ProcedureResult):
     """Result of the reads.
 
     Attributes
@@ -127,6 +126,7 @@ class Noise(CellProcedure):
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
+    run_words: ClassVar[str] = "Noise of {cells}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:2")
@@ -146,10 +146,7 @@ class Noise(CellProcedure):
         cells: CellRange = super().check()
         self.check_read_voltage()
         count = cells.count * self.samples * self.series
-        if count > MOST_SAMPLES:
-            raise InputError(
-                f"{count:,} reads are more than the {MOST_SAMPLES:,} a run may have; read fewer cells or less often"
-            )
+        self.check_count(count, MOST_SAMPLES, "reads", "read fewer cells or less often")
         return cells
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> NoisePlan:
@@ -208,10 +205,6 @@ class Noise(CellProcedure):
         tables = (reads, spectra, allan, CELLS, *plan.screening.tables())
         return Layout(tables, default=spectra.name, figures=figures)
 
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Noise of {self.describe_cells(None)}"
-
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from that of a read; there are no pulses."""
         samples, simulation = given.count * self.samples * self.series, source.bench.simulation
@@ -227,7 +220,13 @@ class Noise(CellProcedure):
         series = np.full((*cells.shape, count, length), np.nan)
         telegraph: dict[tuple[int, int], Telegraph] = {}
         screening = screen_cells(plan.screening, bench, stream, plan.volts) if plan.screening.blanks else None
-        meter = None if screening is None else self._blank_series(plan, bench)
+        delay, meter = self.value_or("delay", 0.0), None
+        if (
+            screening is not None
+        ):  # reads in a row with the transistor off: the meter's own noise, read as the cells are
+            first = Cell(self.array, int(cells.rows[0]), int(cells.columns[0]))
+            readings = bench.sweep(first, [plan.volts] * length, gate=0.0, delay=delay)
+            meter = np.array([reading.current for reading in readings]) / plan.volts
         noises: list[CellNoise] = []
         intervals: list[float] = []
         unformed, below = 0, 0
@@ -240,13 +239,15 @@ class Noise(CellProcedure):
                 below += (dark := not bench.read(cell, plan.volts) > screening.least())
             if dark:
                 continue
-            overhead = self._overhead(cell, plan, bench)
+            begun = bench.now()
+            bench.read_list(cell, TIMED, plan.volts, delay=delay)
+            overhead, least = bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + delay
             for which in range(count):
                 stream.progress("reading", number * count + which, cells.count * count)
                 begun = bench.now()
-                reads = bench.read_list(cell, length, plan.volts, delay=self.value_or("delay", 0.0))
+                reads = bench.read_list(cell, length, plan.volts, delay=delay)
                 series[(*place, which)] = reads
-                interval = max((bench.now() - begun - overhead[0]) / (length - TIMED), overhead[1])
+                interval = max((bench.now() - begun - overhead) / (length - TIMED), least)
                 intervals.append(interval)
                 times = interval * np.arange(length)
                 _record(stream, "series", cell, time=times, number=np.full(length, which), conductance=reads)
@@ -271,20 +272,6 @@ class Noise(CellProcedure):
         if screening is not None:
             summary |= _not_extracted(summary, noises)
         return Noises(series, interval, telegraph, summary=summary)
-
-    def _blank_series(self, plan: NoisePlan, bench: Bench) -> Floats:
-        """Return reads in a row (samples,), S, with the transistor off: the meter's own noise, read as the cells are."""
-        cell = Cell(self.array, int(plan.cells.rows[0]), int(plan.cells.columns[0]))
-        readings = bench.sweep(
-            cell, [plan.volts] * int(self.samples), gate=0.0, delay=self.value_or("delay", 0.0)
-        )
-        return np.array([reading.current for reading in readings]) / plan.volts
-
-    def _overhead(self, cell: Cell, plan: NoisePlan, bench: Bench) -> tuple[float, float]:
-        """Return the time that a short list takes, s, and the least time from read to read that can be."""
-        begun = bench.now()
-        bench.read_list(cell, TIMED, plan.volts, delay=self.value_or("delay", 0.0))
-        return bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + self.value_or("delay", 0.0)
 
     def _noise_of(
         self, cell: Cell, series: Floats, interval: float, stream: Stream, meter: Floats | None, cells: int
@@ -349,14 +336,11 @@ class Noise(CellProcedure):
         """Return how noisy cells are, and how many have telegraph noise."""
         summary = result.summary
         deviation = summary["relative_deviation"]
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{counted(measured_cells(summary), 'cell')} read",
-                f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
-                f"{summary['telegraph_cells']:,} with telegraph noise",
-                left_out(summary),
-            )
-        )
+        return concluded(
+            summary, f"{counted(measured_cells(summary), 'cell')} read",
+            f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
+            f"{summary['telegraph_cells']:,} with telegraph noise", left_out(summary),
+        )  # fmt: skip
 
 
 def stands_out(series: Floats, meter: Floats, cells: int) -> bool:

@@ -17,11 +17,11 @@ from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
 from mho.instruments.bench_file import BenchSource, ReadSettings
-from mho.procedures.attempt_clock import CLOCK_ZERO, clock_zero
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
+from mho.procedures.cells.programming.record import CLOCK_ZERO, clock_zero
 from mho.procedures.parameters import FloatParameter, IntegerParameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, quantity
@@ -32,11 +32,10 @@ SIMULATED_READ, HARDWARE_READ = 0.3e-3, 10e-3  # s of wall time, messages includ
 READ_AT_ONCE = 5e-6  # s of wall time per cell, on a bench without instruments
 SIMULATED_SAMPLE, HARDWARE_SAMPLE = 0.05e-3, 1e-3  # s, overhead of each further read in a row (?)
 LINE_FREQUENCY = 50.0  # Hz
-ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
-class Reads(CellResult):
+class Reads(ProcedureResult):
     """Result of the reads.
 
     Attributes
@@ -89,6 +88,7 @@ class Read(CellProcedure):
 
     version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
     title: ClassVar[str] = "Read cells"
+    run_words: ClassVar[str] = "Read {cells}"
 
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
@@ -135,10 +135,6 @@ class Read(CellProcedure):
         figures = (reads, Figure(image.name, map=image.name))
         return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
 
-    def run_title(self) -> str:
-        """Return the name of the cells."""
-        return f"Read {self.describe_cells(None)}"
-
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from messages and integrations per cell and the interval of repeats; there are no pulses."""
         simulation = source.bench.simulation
@@ -155,8 +151,7 @@ class Read(CellProcedure):
         reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
         same = ("array", "rows", "columns", "samples", "repeats", "interval")
         parameters = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
-        earlier = earlier_attempt(stream, bench, parameters, reader.per_repeat, f"{self.array}_conductance")
-        reader.read_all(self.interval * np.arange(self.repeats), earlier)
+        reader.read_all(self.interval * np.arange(self.repeats), reader.earlier_attempt(parameters))
         formed = int(bench.forming.formed(self.array, *plan.cells.positions()).sum())
         reads = reader.reads
         summary = {
@@ -197,19 +192,6 @@ class EarlierReads:
     times: Floats  # (repeats,): start of each, s on the earlier bench's clock
     # Present time on that clock, s, by the computer's, as the process has ended; never before the last row
     elapsed: float
-
-
-def earlier_attempt(
-    stream: Stream, bench: Bench, parameters: Mapping[str, Any], per_repeat: int, image: str
-) -> EarlierReads | None:
-    """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
-
-    Parameters and errors are those of `earlier_reads`.
-    """
-    if stream.earlier is None or bench.simulated is not None:
-        return None
-    reads = earlier_reads(stream.earlier, parameters, per_repeat, image)
-    return reads if reads.repeats else None
 
 
 def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, image: str) -> EarlierReads:
@@ -260,7 +242,17 @@ class Reader:
         self.total = self.reads.conductance.size
         self.per_repeat = plan.cells.count * samples
         self.shift = 0.0
-        self._announced = stream.now()
+
+    def earlier_attempt(self, parameters: Mapping[str, Any]) -> EarlierReads | None:
+        """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
+
+        `parameters` and errors are those of `earlier_reads`.
+        """
+        if self._stream.earlier is None or self._bench.simulated is not None:
+            return None
+        image = f"{self._array}_conductance"
+        reads = earlier_reads(self._stream.earlier, parameters, self.per_repeat, image)
+        return reads if reads.repeats else None
 
     def read_all(self, moments: Floats, earlier: EarlierReads | None, *, hurried: bool = False) -> None:
         """Read once at each of the `moments` (repeats,), s after the first repeat, after taking over an `earlier` attempt.
@@ -316,16 +308,15 @@ class Reader:
         done = repeat * conductance.size
         for cells in FlatCells.of([placement], [np.ones(conductance.shape, bool)]).batches():
             verified = read_cells(bench, cells, [placement], self._volts)
-            cells.put([conductance], verified.achieved)
-            cells.put([self.moments[repeat]], verified.rows["time"] + self.shift)
-            rows = {name: verified.rows[name] for name in ("row", "column", "conductance")}
-            numbers = {
+            rows = {name: verified.rows[name] for name in ("time", "row", "column", "conductance")}
+            rows["time"] = rows["time"] + self.shift
+            rows |= {
                 "repeat": np.full_like(verified.pulses, repeat),
                 "sample": np.zeros_like(verified.pulses),
             }
-            self._stream.record_block(
-                "reads", {"time": verified.rows["time"] + self.shift, **rows, **numbers}
-            )
+            cells.put([conductance], verified.achieved)
+            cells.put([self.moments[repeat]], rows["time"])
+            self._stream.record_block("reads", rows)
             done += verified.achieved.size
             self._stream.check()
             self._stream.progress("reading", done, self.total)
@@ -334,23 +325,18 @@ class Reader:
         rows, columns = self._cells.rows.tolist(), self._cells.columns.tolist()
         for i, row in enumerate(rows):
             for j, column in enumerate(columns):
-                values = self._values_of(Cell(self._array, row, column))
+                cell = Cell(self._array, row, column)
+                if self._samples == 1:
+                    values = np.array([self._bench.read(cell, self._volts)])
+                else:
+                    values = self._bench.read_list(cell, self._samples, self._volts)
                 self.reads.conductance[repeat, i, j] = values.mean()
                 if self._samples > 1:
                     self.reads.deviation[repeat, i, j] = values.std(ddof=1)
-                self.moments[repeat, i, j] = self._bench.now() + self.shift
-                moment = self.moments[repeat, i, j]
+                moment = self.moments[repeat, i, j] = self._bench.now() + self.shift
                 where = {"time": moment, "repeat": repeat, "row": row, "column": column}
                 self._record(where, values)
-            if self._stream.now() - self._announced > ANNOUNCED:
-                self._announced = self._stream.now()
-                self._stream.check()
-                self._stream.progress("reading", (repeat * len(rows) + i + 1) * len(columns), self.total)
-
-    def _values_of(self, cell: Cell) -> Floats:
-        if self._samples == 1:
-            return np.array([self._bench.read(cell, self._volts)])
-        return self._bench.read_list(cell, self._samples, self._volts)
+            self._stream.pace("reading", (repeat * len(rows) + i + 1) * len(columns), self.total)
 
     def _record(self, where: dict[str, float], values: Floats) -> None:
         if self._samples == 1:

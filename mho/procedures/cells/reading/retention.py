@@ -10,28 +10,28 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Floats, Integers
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench import at_temperature, check_temperature
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import CellProcedure, CellResult
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
+from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.log_spacing import log_spaced
 from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
-from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads, earlier_attempt
+from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.cells.switching.formed_cells import (
     Screening,
     ScreeningPlan,
     screen_cells,
     screening_parameters,
+    unformed_reads,
     warn_left_out,
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
+from mho.procedures.wording import concluded, counted, if_any, left_out, quantity
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 ROOM = 298.15  # K
@@ -39,7 +39,7 @@ AT_ONCE, SIMULATED_READ, HARDWARE_READ = 5e-6, 0.4e-3, 30e-3  # s of wall time a
 
 
 @dataclass(frozen=True)
-class Retained(CellResult):
+class Retained(ProcedureResult):
     """Result of the reads; `mho.procedures.cells.reading.drift.by_level` says what the numbers of a level are.
 
     Attributes
@@ -182,8 +182,7 @@ class Retention(CellProcedure):
         samples = int(self.samples)
         reader = Reader(plan.reads, bench, stream, self.array, samples, len(plan.moments))
         same = ("array", "rows", "columns", "samples", "first", "last", "per_decade", "temperature")
-        parameters = {name: getattr(self, name) for name in same}
-        earlier = earlier_attempt(stream, bench, parameters, reader.per_repeat, f"{self.array}_conductance")
+        earlier = reader.earlier_attempt({name: getattr(self, name) for name in same})
         begun = bench.now()
         screening = None
         if plan.screening.blanks and earlier is None:
@@ -230,13 +229,10 @@ class Retention(CellProcedure):
         inside = sum(round(one["cells"] * one["inside"]) for one in levels)
         known = sum(one["cells"] for one in levels)
         outside = known - sum(round(one["cells"] * one["inside_at_start"]) for one in levels)
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
-                if_any(outside, "outside before"),
-                left_out(summary),
-            )
-        )
+        return concluded(
+            summary, f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+            if_any(outside, "outside before"), left_out(summary),
+        )  # fmt: skip
 
     def _levels_of(
         self, first: Floats, plan: RetentionPlan, screening: Screening | None, stream: Stream

@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
-from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Pulse
 from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.extraction.lifetimes import SWITCHES
 from mho.procedures.cells.extraction.switching_statistics import (
@@ -23,33 +22,36 @@ from mho.procedures.cells.extraction.switching_statistics import (
     window_with_intervals,
 )
 from mho.procedures.cells.switching.formed_cells import (
+    FullPulses,
     Screening,
     ScreeningPlan,
-    screen_cells,
-    screening_parameters,
-    warn_left_out,
-)
-from mho.procedures.cells.switching.full_pulses import (
-    FullPulses,
     conducts,
     dark_message,
     prepared_pulses,
     pulse_parameters,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
 from mho.procedures.parameters import IntegerParameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, joined, left_out, lost_cells, measured_cells, without_measured
+from mho.procedures.wording import (
+    concluded,
+    counted,
+    left_out,
+    lost_cells,
+    measured_cells,
+)
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 LRS, HRS = 0, 1
 MOST_READS = 50_000_000  # of a run: its results also take 0.4 GB of memory
 SIMULATED_STEP, HARDWARE_STEP, AT_ONCE_STEP = 0.8e-3, 20e-3, 2e-6  # s of wall time, a pulse and a read (?)
 CUT = 0.05  # share of reads in HRS below the noise, from which on the tail that is cut bends the numbers
-ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
-class Switched(CellResult):
+class Switched(ProcedureResult):
     """Result of the cycles; each number NAME of the summary has a 95 % interval, NAME_low to NAME_high.
 
     Attributes
@@ -95,6 +97,7 @@ class Switching(CellProcedure):
         "3": ("*_low", "*_high", "worst_window", "not_extracted*"),
     }
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
+    run_words: ClassVar[str] = "Switch {cells} {cycles} times"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     cycles = IntegerParameter("Cycles of each cell", minimum=1, maximum=1_000_000, default=100)
@@ -104,11 +107,8 @@ class Switching(CellProcedure):
     def check(self) -> CellRange:
         """Parse the ranges."""
         cells = CellRange.parse(self.rows, self.columns)
-        reads = 2 * cells.count * self.cycles
-        if reads > MOST_READS:
-            raise InputError(
-                f"{reads:,} reads are more than the {MOST_READS:,} a run may have; switch fewer cells or less often"
-            )
+        count = 2 * cells.count * self.cycles
+        self.check_count(count, MOST_READS, "reads", "switch fewer cells or less often")
         return cells
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> SwitchingPlan:
@@ -145,10 +145,6 @@ class Switching(CellProcedure):
             *(Figure(image.name, map=image.name) for image in images),
         )  # fmt: skip
         return Layout((table, *plan.screening.tables()), images, default=table.name, figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells and the number of cycles."""
-        return f"Switch {self.describe_cells(None)} {self.cycles} times"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate pulses, and the time from that of a pulse and a read."""
@@ -191,14 +187,10 @@ class Switching(CellProcedure):
         """Return how often cells were cycled, and their window."""
         summary = result.summary
         window = summary.get("window")
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{counted(measured_cells(summary), 'cell')} cycled {summary['cycles']:,} times",
-                "no window" if window is None else f"window {window:.3g}",
-                left_out(summary),
-                lost_cells(summary),
-            )
-        )
+        return concluded(
+            summary, f"{counted(measured_cells(summary), 'cell')} cycled {summary['cycles']:,} times",
+            "no window" if window is None else f"window {window:.3g}", left_out(summary), lost_cells(summary),
+        )  # fmt: skip
 
     def _strict(self, states: Floats, screening: Screening, stream: Stream) -> dict[str, Any]:
         """Return what states (cells, 2, cycles), S, of cells that switch tell, above the noise of the readings.
@@ -265,7 +257,6 @@ class Cycler:
         self.conductance = np.full((*plan.cells.shape, 2, cycles), np.nan)
         self.formed = np.zeros(plan.cells.shape, dtype=bool)
         self.known = np.ones(plan.cells.shape, dtype=bool)
-        self._announced = stream.now()
 
     def cycle_one_by_one(self) -> None:
         """Give each cell all its cycles before the next one is connected."""
@@ -279,11 +270,8 @@ class Cycler:
                         "cycles", time=self._bench.now(), row=cell.row, column=cell.column, cycle=cycle,
                         state=state, conductance=read,
                     )  # fmt: skip
-                if self._stream.now() - self._announced > ANNOUNCED:
-                    self._announced = self._stream.now()
-                    self._stream.progress(
-                        "switching", number * self._cycles + cycle + 1, self._cells.count * self._cycles
-                    )
+                done, total = number * self._cycles + cycle + 1, self._cells.count * self._cycles
+                self._stream.pace("switching", done, total)
 
     def cycle_at_once(self, bench: ArrayBench) -> None:
         """Give all cells their cycles together, each with a time of its own."""

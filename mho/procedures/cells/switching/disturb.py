@@ -17,34 +17,32 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
-    Screening,
-    ScreeningPlan,
-    screen_cells,
-    screening_parameters,
-    warn_left_out,
-)
-from mho.procedures.cells.switching.full_pulses import (
     BURST,
     FullPulses,
+    Screening,
+    ScreeningPlan,
     bursts,
     prepared_pulses,
     pulse_parameters,
+    screen_cells,
+    screening_parameters,
+    unformed_reads,
+    warn_left_out,
 )
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
+from mho.procedures.wording import concluded, counted, if_any, left_out, quantity
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 
@@ -94,7 +92,7 @@ PULSE_TO_PULSE = 2.0  # widths, at least
 
 
 @dataclass(frozen=True)
-class Disturbed(CellResult):
+class Disturbed(ProcedureResult):
     """Result of the stress.
 
     Attributes
@@ -241,14 +239,11 @@ class Disturb(CellProcedure):
         known = sum(one["cells"] for one in levels)
         outside = sum(one["outside_at_start"] for one in levels)
         left = int((np.isfinite(result.leaves) & (result.leaves > 0)).sum())
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{left:,} of {counted(known - outside, 'cell')} left their windows",
-                f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
-                if_any(outside, "outside before"),
-                left_out(summary),
-            )
-        )
+        return concluded(
+            summary, f"{left:,} of {counted(known - outside, 'cell')} left their windows",
+            f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
+            if_any(outside, "outside before"), left_out(summary),
+        )  # fmt: skip
 
     def _counts(
         self, digits: Integers, screening: Screening | None, plan: DisturbPlan, stream: Stream

@@ -23,9 +23,9 @@ from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.extraction.lifetimes import (
     GOOD,
@@ -41,30 +41,27 @@ from mho.procedures.cells.extraction.lifetimes import (
 )
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
+    FullPulses,
     Screening,
     ScreeningPlan,
-    screen_cells,
-    screening_parameters,
-    warn_left_out,
-)
-from mho.procedures.cells.switching.full_pulses import (
-    FullPulses,
     bursts,
     conducts,
     dark_message,
     prepared_pulses,
     pulse_parameters,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import (
+    concluded,
     counted,
     if_any,
-    joined,
     left_out,
     lost_cells,
     measured_cells,
-    without_measured,
 )
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
@@ -81,7 +78,7 @@ CODES = ", ".join(f"{code} {reason}" for code, reason in enumerate(REASONS))
 
 
 @dataclass(frozen=True)
-class Endured(CellResult):
+class Endured(ProcedureResult):
     """Result of the cycles.
 
     Attributes
@@ -127,6 +124,7 @@ class Endurance(CellProcedure):
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
+    run_words: ClassVar[str] = "Endurance of {cells}, {cycles:.3g} cycles"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:4")
@@ -216,10 +214,6 @@ class Endurance(CellProcedure):
         )  # fmt: skip
         return Layout((reads, lives, *plan.screening.tables()), images, default=reads.name, figures=figures)
 
-    def run_title(self) -> str:
-        """Return the name of the cells and the number of cycles."""
-        return f"Endurance of {self.describe_cells(None)}, {self.cycles:.3g} cycles"
-
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate pulses, and the time of read cycles and of what lies between, if no window fails."""
         counts = log_counts(int(self.cycles), int(self.per_decade))
@@ -285,17 +279,14 @@ class Endurance(CellProcedure):
         """Return how many windows failed, and Weibull's scale."""
         summary = result.summary
         scale = summary.get("weibull_scale")
-        return without_measured(summary) or Conclusion(
-            joined(
-                f"{summary['failed']:,} of {counted(measured_cells(summary), 'window')} failed in "
-                f"{counted(int(self.cycles), 'cycle')}",
-                "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
-                if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
-                if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
-                left_out(summary),
-                lost_cells(summary),
-            )
-        )
+        windows, cycles = counted(measured_cells(summary), "window"), counted(int(self.cycles), "cycle")
+        return concluded(
+            summary, f"{summary['failed']:,} of {windows} failed in {cycles}",
+            "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
+            if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
+            if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
+            left_out(summary), lost_cells(summary),
+        )  # fmt: skip
 
     def _first_cycles(
         self, plan: EndurancePlan, cycler: CellCycler, screening: Screening, stream: Stream,

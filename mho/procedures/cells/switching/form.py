@@ -19,9 +19,9 @@ from mho.array_types import Booleans, Floats, Integers
 from mho.errors import BenchError, InputError
 from mho.instruments import Bench, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells, cells_at
 from mho.procedures.cells.detection_limit import blanks_parameter, read_blanks
 from mho.procedures.cells.extraction import forming_extraction as extraction
@@ -45,7 +45,7 @@ VOLTS = partial(FloatParameter, units="V", minimum=0.1, maximum=20.0)
 
 
 @dataclass(frozen=True)
-class Forming(CellResult):
+class Forming(ProcedureResult):
     """Result of forming.
 
     Attributes
@@ -132,6 +132,7 @@ class Form(CellProcedure):
         "2": ("*_low", "*_high", "formed/low", "formed/high")
     }
     title: ClassVar[str] = "Form cells"
+    run_words: ClassVar[str] = "Form {cells}, {ramp} ramped"
     without_blanks: ClassVar[tuple[str, ...]] = ("1", "2")
 
     ramp = ListParameter("Line that is ramped", choices=[BIT_LINE, WORD_LINE], default=BIT_LINE)
@@ -238,10 +239,6 @@ class Form(CellProcedure):
             Figure("forming_state", map=maps[1].name, title=STATES),
         )  # fmt: skip
         return Layout((pulses, shares), maps, default="formed", figures=figures)
-
-    def run_title(self) -> str:
-        """Return the name of the cells and what is ramped."""
-        return f"Form {self.describe_cells(None)}, {self.ramp} ramped"
 
     def estimate(self, given: tuple[CellRange, Floats], source: BenchSource) -> Estimate:
         """Estimate the pulses: a cell takes about half of the ramp."""

@@ -20,9 +20,9 @@ from mho.array_types import Booleans, Floats
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import cells_at, each_cell
 from mho.procedures.cells.detection_limit import Blank
 from mho.procedures.cells.extraction.iv_extraction import (
@@ -54,7 +54,7 @@ ROUNDING = 1e-9  # V: loops that differ by less switch at one step of the sweep
 
 
 @dataclass(frozen=True)
-class Sweeps(CellResult):
+class Sweeps(ProcedureResult):
     """Result of the loops.
 
     Attributes
@@ -227,11 +227,8 @@ class IV(CellProcedure):
                     f"{name} is for the {half} half, and none is swept; leave it out, or sweep that half"
                 )
         points = cells.count * self.cycles * len(voltages)
-        if points > MOST_IN_ALL:
-            raise InputError(
-                f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
-                "choose a larger step"
-            )
+        advice = "sweep fewer cells or less often, or choose a larger step"
+        self.check_count(points, MOST_IN_ALL, "points", advice)
         return cells, voltages
 
     def prepare(self, given: Given, bench: Bench, rng: np.random.Generator) -> SweepPlan:

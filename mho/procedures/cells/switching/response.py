@@ -15,15 +15,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mho.array_types import Booleans, Floats, Integers
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate
+from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
 from mho.procedures.cells.extraction.response_curve import (
     IntervalEstimate,
@@ -44,7 +44,13 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
+from mho.procedures.wording import (
+    concluded,
+    counted,
+    left_out,
+    lost_cells,
+    quantity,
+)
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 V_WL, V_BL, WIDTH, V_SL = "V_WL", "V_BL", "width", "V_SL"
@@ -189,7 +195,7 @@ SECONDS = partial(FloatParameter, units="s", minimum=1e-9, maximum=1.0)
 
 
 @dataclass(frozen=True)
-class Responses(CellResult):
+class Responses(ProcedureResult):
     """Result of the series.
 
     Attributes
@@ -254,6 +260,7 @@ class Response(CellProcedure):
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
     title: ClassVar[str] = "Response to pulses"
+    run_words: ClassVar[str] = "Response of {cells} to {against}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:4")
@@ -386,10 +393,6 @@ class Response(CellProcedure):
         tables = (responses, curve, *plan.screening.tables())
         return Layout(tables, (deviation,), default="responses", figures=figures)
 
-    def run_title(self) -> str:
-        """Return the name of the cells and what is varied."""
-        return f"Response of {self.describe_cells(None)} to {self.against}"
-
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Return the number of pulses."""
         return Estimate(pulses=2 * given.count * int(self.repeats) * int(self.points))
@@ -419,7 +422,9 @@ class Response(CellProcedure):
             reads[:, which[part]] = measured
         before, after = reads
         least = -np.inf if screening is None else screening.least(max(2 * after.size, 1))
-        stuck = _unmoved(after if screening is None else np.maximum(after, least))
+        medians = np.median(after if screening is None else np.maximum(after, least), axis=1)
+        with np.errstate(invalid="ignore"):  # they end at the same conductance after all levels
+            stuck = medians.max(axis=1) < UNMOVED * np.abs(medians.min(axis=1))
         if stuck.any():
             stream.say(
                 f"{counted(int(stuck.sum()), 'cell')} without a response to the pulses; the fit leaves them out",
@@ -446,20 +451,12 @@ class Response(CellProcedure):
     def conclude(self, plan: ResponsePlan, result: Responses) -> Conclusion:
         """Return how many cells the curve is fitted to, and where it begins."""
         summary = result.summary
-        nothing = without_measured(summary)
-        if nothing is not None:
-            return nothing
-        fitted, threshold = summary["cells_fitted"], summary.get("threshold")
-        unit = result.units.get("threshold", "")
-        return Conclusion(
-            joined(
-                f"curve of {counted(fitted, 'cell')} fitted, threshold {quantity(threshold, unit)}"
-                if threshold is not None
-                else f"{counted(fitted, 'cell')} measured, no curve fits",
-                left_out(summary),
-                lost_cells(summary),
-            )
-        )
+        threshold, cells = summary.get("threshold"), counted(summary["cells_fitted"], "cell")
+        curve = f"{cells} measured, no curve fits"
+        if threshold is not None:
+            unit = result.units.get("threshold", "")
+            curve = f"curve of {cells} fitted, threshold {quantity(threshold, unit)}"
+        return concluded(summary, curve, left_out(summary), lost_cells(summary))
 
     def _record(
         self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Integers, analysis: ResponseAnalysis
@@ -508,10 +505,3 @@ def _series(cells: VisitedCells, plan: ResponsePlan) -> Floats:
             )  # fmt: skip
             reads[:, :, repeat, place] = before.conductance, after.conductance
     return reads
-
-
-def _unmoved(after: Floats) -> Booleans:
-    """Return which cells end at the same conductance after all levels: their medians lie within a factor of two."""
-    medians = np.median(after, axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(medians.max(axis=1) < UNMOVED * np.abs(medians.min(axis=1)))

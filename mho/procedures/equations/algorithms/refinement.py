@@ -447,8 +447,6 @@ BatchMethod = Literal["plain", "line search", "gcr"]
 
 BATCH_MEMORY = 50  # directions that GCR keeps of each column
 
-BATCH_METHODS: tuple[BatchMethod, ...] = ("plain", "line search", "gcr")
-
 
 class Columns(NamedTuple):
     """Solutions and carried residuals (n, k) after a cycle; by GCR with the directions and products (n, k) so far."""
@@ -478,7 +476,7 @@ def refine_columns(
     multiply : callable
         Z (n, k) -> what the products take Z for, and its product with A, both (n, k).
     method : str
-        One of `BATCH_METHODS`.
+        One of `BatchMethod`.
     start : Columns, optional
         To go on from; zeros and B where left out.
     """

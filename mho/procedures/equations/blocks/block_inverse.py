@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,16 +115,8 @@ class Leaf:
 
     number: int  # its place among the plan's leaves
     size: int  # number of its rows
-
-    @property
-    def inversions(self) -> int:
-        """INV a call."""
-        return 1
-
-    @property
-    def products(self) -> int:
-        """MVM a call."""
-        return 0
+    inversions: ClassVar[int] = 1  # INV a call
+    products: ClassVar[int] = 0  # MVM a call
 
 
 @dataclass(frozen=True)
@@ -216,18 +208,14 @@ class BlockPlan:
 class BlockInverse:
     """The operator r -> about M^-1 r of a plan.
 
-    `invert_leaf`: (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero. `multiply_block`: (k,
-    v) -> about block k times v; v is (..., p), not all zero. `multiply_blocks`: lists of k and v -> list of products:
-    all those of an off-diagonal block at once, instead of `multiply_block`. `inversions`, `products`: INV and MVM so
-    far; a batch counts each of its vectors.
+    `invert_leaf`: (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero. `multiply_blocks`:
+    lists of k and v -> list of about block k times v, all those of an off-diagonal block; v is (..., p), not all
+    zero. `inversions`, `products`: INV and MVM so far; a batch counts each of its vectors.
     """
 
-    def __init__(
-        self, plan: BlockPlan, invert_leaf: Operation, multiply_block: Operation,
-        multiply_blocks: ManyProducts | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, plan: BlockPlan, invert_leaf: Operation, multiply_blocks: ManyProducts) -> None:
         self.plan = plan
-        self._invert, self._multiply, self._multiply_all = invert_leaf, multiply_block, multiply_blocks
+        self._invert, self._multiply = invert_leaf, multiply_blocks
         self.inversions = self.products = 0
 
     def __call__(self, rhs: Floats) -> Floats:
@@ -265,10 +253,7 @@ class BlockInverse:
         if not played:  # a right-hand side may be zero over all the columns that these tiles hold
             return product
         self.products += sum(part.size // part.shape[-1] for _, part in played)
-        if self._multiply_all is None:
-            answers = [self._multiply(tile.number, part) for tile, part in played]
-        else:
-            answers = self._multiply_all([tile.number for tile, _ in played], [part for _, part in played])
+        answers = self._multiply([tile.number for tile, _ in played], [part for _, part in played])
         for (tile, _), answer in zip(played, answers, strict=True):
             product[..., tile.rows] += tile.sign * answer
         return product

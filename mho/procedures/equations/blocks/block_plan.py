@@ -57,7 +57,7 @@ def plan_blocks(
     _check(matrix, leaf, leaf if tile is None else tile, choices)
     planner = _Planner(leaf, leaf if tile is None else tile, choices, pivot, factored)
     root = planner.node(np.asarray(matrix, dtype=np.float64), "", 0)
-    arrays = tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names)
+    arrays = tuple(planner.leaves.matrices), tuple(planner.blocks.matrices), tuple(planner.names)
     return BlockPlan(root, *arrays, planner.multiplications)
 
 
@@ -107,6 +107,28 @@ def keeps_its_rows(matrix: Floats) -> bool:
     return is_positive_definite(matrix + matrix.T)
 
 
+class DistinctMatrices:
+    """Matrices in the order in which they came; equal ones share one number."""
+
+    def __init__(self) -> None:
+        self.matrices: list[Floats] = []
+        self._numbers: dict[tuple[int, bytes], int] = {}
+
+    def __contains__(self, key: tuple[int, bytes]) -> bool:
+        return key in self._numbers
+
+    def number_of(self, matrix: Floats) -> int | None:
+        """Return the number of a matrix; None of one that is not among them."""
+        return self._numbers.get(_key(matrix))
+
+    def number(self, matrix: Floats) -> int:
+        """Return the number of a matrix, which is added where it is not among them."""
+        number = self._numbers.setdefault(_key(matrix), len(self.matrices))
+        if number == len(self.matrices):
+            self.matrices.append(matrix.copy())
+        return number
+
+
 class _Planner:
     """Cuts a matrix into stages; equal leaves share one number, and so do equal blocks and their negatives."""
 
@@ -114,12 +136,9 @@ class _Planner:
         self, leaf: int, tile: int, schur: Sequence[Schur], pivot: bool | None, factored: bool | None
     ) -> None:
         self._leaf, self._tile, self._schur, self._pivot, self._factored = leaf, tile, schur, pivot, factored
-        self.leaves: list[Floats] = []
-        self.blocks: list[Floats] = []
+        self.leaves, self.blocks = DistinctMatrices(), DistinctMatrices()
         self.names: list[str] = []
         self.multiplications = 0
-        self._known_leaves: dict[tuple[int, bytes], int] = {}
-        self._known_blocks: dict[tuple[int, bytes], int] = {}
 
     def node(self, matrix: Floats, name: str, depth: int) -> Node:
         """Plan a matrix; its place in the recursion is `name`."""
@@ -127,7 +146,9 @@ class _Planner:
         if n <= self._leaf:
             regular_inverse(matrix, f"block {name}" if name else "the matrix")
             self.multiplications += n**3
-            return Leaf(self._leaf_number(matrix, name), n)
+            number = self.leaves.number(matrix)
+            self.names += [name or "A"] * (number == len(self.names))
+            return Leaf(number, n)
         schur = self._schur[min(depth, len(self._schur) - 1)]
         m = n // 2 if schur == "M1" else leading_size(n, self._leaf)
         order = np.arange(n)
@@ -149,28 +170,17 @@ class _Planner:
         complement, factor = _complement(rows, m, schur, f"{place}M1")
         if factor is not None:
             self.multiplications += m**3 + factor.size * n  # M1^-1; M3 M1^-1, and that times M2
-        factored = factor is not None and self._is_held(factor, rows[m:, :m])
-        upper = self._off_diagonal(rows[:m, m:])
-        lower = self._off_diagonal(factor if factor is not None and factored else rows[m:, :m])
+        held, factored = rows[m:, :m], factor is not None and self._factored is not False
+        if factor is not None and factored:  # M3 M1^-1 instead of M3
+            factored = bool(self._factored) or self._new_arrays(factor) <= self._new_arrays(held)
+            held = factor if factored else held
+        upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(held)
         return Stage(order, leading, self.node(complement, f"{place}S", depth + 1), upper, lower, factored)
-
-    def _is_held(self, factor: Floats, block: Floats) -> bool:
-        """Return whether a stage holds M3 M1^-1, the `factor`, instead of M3, the `block`."""
-        if self._factored is not None:
-            return self._factored
-        return self._new_arrays(factor) <= self._new_arrays(block)
 
     def _new_arrays(self, block: Floats) -> int:
         """Return the number of arrays that an off-diagonal block would take beside those of the blocks so far."""
         keys = {_key(part): _key(-part) for _, _, part in self._parts(block)}
-        return sum(not {key, negated} & self._known_blocks.keys() for key, negated in keys.items())
-
-    def _leaf_number(self, matrix: Floats, name: str) -> int:
-        number = self._known_leaves.setdefault(_key(matrix), len(self.leaves))
-        if number == len(self.leaves):
-            self.leaves.append(matrix.copy())
-            self.names.append(name or "A")
-        return number
+        return sum(key not in self.blocks and negated not in self.blocks for key, negated in keys.items())
 
     def _parts(self, block: Floats) -> Iterator[tuple[slice, slice, Floats]]:
         """Yield the tiles of an off-diagonal block that are not zero, with their rows and columns."""
@@ -183,18 +193,10 @@ class _Planner:
     def _off_diagonal(self, block: Floats) -> OffDiagonal:
         tiles = []
         for rows, columns, part in self._parts(block):
-            number, sign = self._block_number(part)
+            negated = self.blocks.number_of(-part)
+            number, sign = (self.blocks.number(part), 1.0) if negated is None else (negated, -1.0)
             tiles.append(Tile(number, sign, rows, columns))
         return OffDiagonal(block.shape[0], tuple(tiles))
-
-    def _block_number(self, part: Floats) -> tuple[int, float]:
-        negated = self._known_blocks.get(_key(-part))
-        if negated is not None:
-            return negated, -1.0
-        number = self._known_blocks.setdefault(_key(part), len(self.blocks))
-        if number == len(self.blocks):
-            self.blocks.append(part.copy())
-        return number, 1.0
 
 
 def _key(matrix: Floats) -> tuple[int, bytes]:

@@ -1,13 +1,12 @@
 """Schwarz preconditioners of a sparse matrix: one loop a subdomain, all of them independent of each other.
 
-    additive:    M^-1 r = sum_i R_i^T A_i^-1 R_i r,   A_i = R_i A R_i^T
-    restricted:  M^-1 r = sum_i Q_i^T A_i^-1 R_i r
+    restricted:  M^-1 r = sum_i Q_i^T A_i^-1 R_i r,   A_i = R_i A R_i^T
 
 R_i selects the unknowns of subdomain i with its overlap, Q_i those that are its own, so that each unknown is set once (Cai
-and Sarkis, SIAM J. Sci. Comput. 21, 792 (1999)). Without overlap both are block Jacobi. The restricted one needs fewer
-cycles; the additive one is symmetric where A is, which CG needs.
+and Sarkis, SIAM J. Sci. Comput. 21, 792 (1999)). It needs fewer cycles than the sum of R_i^T A_i^-1 R_i, the additive one;
+without overlap both are block Jacobi.
 
-A cycle of either carries information over one subdomain. A coarse level, one more loop, corrects the means first
+A cycle carries information over one subdomain. A coarse level, one more loop, corrects the means first
 (Nicolaides, SIAM J. Numer. Anal. 24, 355 (1987)), each column of Z being 1 over a group of neighbouring subdomains:
 
     x0 = Z (Z^T A Z)^-1 Z^T r;   x = x0 + M^-1 (r - A x0)
@@ -21,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
-from mho.procedures.equations.blocks.block_plan import regular_inverse
+from mho.procedures.equations.blocks.block_plan import DistinctMatrices, regular_inverse
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -58,19 +57,11 @@ def _bisected(pattern: csr_array, unknowns: Integers, count: int) -> list[Intege
     return _bisected(pattern, order[:middle], half) + _bisected(pattern, order[middle:], count - half)
 
 
-def contiguous_parts(pattern: csr_array, count: int) -> list[Integers]:
-    """Return `count` stretches of unknowns of nearly equal size, in the order given."""
-    return np.array_split(np.arange(pattern.shape[0]), count)
-
-
 def grown(pattern: csr_array, part: Integers, layers: int) -> Integers:
     """Return a part with so many layers of its neighbours, in ascending order."""
     for _ in range(layers):
         part = np.union1d(part, pattern[part].indices)
     return part.astype(np.int64)
-
-
-Partition = Literal["graph", "contiguous"]
 
 
 @dataclass(frozen=True)
@@ -99,51 +90,54 @@ class SchwarzPlan:
     subdomains: tuple[Subdomain, ...]
     coarse: CoarseLevel | None
     leaves: tuple[Floats, ...]  # tuple of (m, m): matrices to invert, one loop each; equal ones are one
+    products: ClassVar[int] = 0  # MVM that one application takes: there are no blocks between subdomains
 
     @property
     def inversions(self) -> int:
         """INV that one application takes for a right-hand side without zero parts."""
         return len(self.subdomains) + (self.coarse is not None)
 
-    @property
-    def products(self) -> int:
-        """MVM that one application takes: there are no blocks between subdomains."""
-        return 0
 
-
-def plan_schwarz(
-    matrix: Any, leaf: int, *, overlap: int = 0, coarse: bool = False, partition: Partition = "graph"
-) -> SchwarzPlan:
+def plan_schwarz(matrix: Any, leaf: int, *, overlap: int = 0, coarse: bool = False) -> SchwarzPlan:
     """Cut a matrix into subdomains that fit on a loop.
 
     `matrix` (n, n) or sparse: real. `leaf`: N0, the largest matrix that a loop inverts. `overlap`: layers of
     neighbours, in the graph of the matrix, that each subdomain takes from others; 0 is block Jacobi. `coarse`:
-    whether to add a coarse level; its unknowns are at most N0. `partition`: compact parts of the graph, or stretches
-    of unknowns in the order given. Raises `InputError` for a matrix that is not square, real and finite, or an
-    overlap with which no subdomain fits on a loop; `ConvergenceError` for a subdomain whose matrix is singular in
-    float64: its place, its size and its condition number.
+    whether to add a coarse level; its unknowns are at most N0. Raises `InputError` for a matrix that is not square,
+    real and finite, or an overlap with which no subdomain fits on a loop; `ConvergenceError` for a subdomain whose
+    matrix is singular in float64: its place, its size and its condition number.
     """
     from scipy.sparse import csr_array  # loads slowly
 
     sparse = csr_array(matrix)
-    _check(sparse, leaf, overlap, partition)
-    pattern = pattern_of(sparse)
-    cut = graph_parts if partition == "graph" else contiguous_parts
-    parts, domains = _fitting(pattern, cut, leaf, overlap)
-    leaves = _Leaves()
+    _check(sparse, leaf, overlap)
+    parts, domains = _fitting(pattern_of(sparse), leaf, overlap)
+    leaves = DistinctMatrices()
+
+    def number(matrix: Any, name: str) -> int:
+        regular_inverse(matrix.toarray(), name, "invert the matrix by recursive blocks, which exchange rows")
+        return leaves.number(matrix.toarray())
+
     subdomains = tuple(
         Subdomain(
-            leaves.number(sparse[domain][:, domain].toarray(), f"subdomain {place}"),
+            number(sparse[domain][:, domain], f"subdomain {place}"),
             domain,
             np.flatnonzero(np.isin(domain, part)),
         )
         for place, (part, domain) in enumerate(zip(parts, domains, strict=True))
     )
-    level = _coarse_level(sparse, parts, leaf, leaves) if coarse and len(parts) > 1 else None
+    level = None
+    if coarse and len(parts) > 1:
+        count = min(leaf, len(parts))
+        group = np.empty(len(sparse.indptr) - 1, dtype=np.int64)
+        for place, part in enumerate(parts):
+            group[part] = place * count // len(parts)
+        member = csr_array((np.ones(len(group)), (np.arange(len(group)), group)), shape=(len(group), count))
+        level = CoarseLevel(number(member.T @ sparse @ member, "the coarse level"), count, group)
     return SchwarzPlan(sparse.shape[0], subdomains, level, tuple(leaves.matrices))
 
 
-def _check(matrix: Any, leaf: int, overlap: int, partition: str) -> None:
+def _check(matrix: Any, leaf: int, overlap: int) -> None:
     shape = matrix.shape
     if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
         raise InputError(f"the matrix has the shape {shape}: give a square one of at least one row")
@@ -153,18 +147,14 @@ def _check(matrix: Any, leaf: int, overlap: int, partition: str) -> None:
         raise InputError("the matrix has entries that are not finite: take them out")
     if leaf < 1 or overlap < 0:
         raise InputError(f"subdomains of {leaf} with an overlap of {overlap}: give at least 1 and 0")
-    if partition not in ("graph", "contiguous"):
-        raise InputError(f"partition {partition}: give graph or contiguous")
 
 
-def _fitting(
-    pattern: Any, cut: Callable[[Any, int], list[Integers]], leaf: int, overlap: int
-) -> tuple[list[Integers], list[Integers]]:
+def _fitting(pattern: Any, leaf: int, overlap: int) -> tuple[list[Integers], list[Integers]]:
     """Return parts, and these with their overlap, as few as the search finds to fit on a loop."""
     n = pattern.shape[0]
     count = -(-n // leaf)
     while True:
-        parts = cut(pattern, count)
+        parts = graph_parts(pattern, count)
         domains = [grown(pattern, part, overlap) for part in parts]
         largest = max(len(domain) for domain in domains)
         if largest <= leaf:
@@ -177,53 +167,24 @@ def _fitting(
         count = min(max(count + 1, count * (leaf + largest) // (2 * leaf)), n)
 
 
-def _coarse_level(matrix: Any, parts: list[Integers], leaf: int, leaves: _Leaves) -> CoarseLevel:
-    from scipy.sparse import csr_array
-
-    n, count = matrix.shape[0], min(leaf, len(parts))
-    group = np.empty(n, dtype=np.int64)
-    for place, part in enumerate(parts):
-        group[part] = place * count // len(parts)
-    member = csr_array((np.ones(n), (np.arange(n), group)), shape=(n, count))
-    return CoarseLevel(
-        leaves.number((member.T @ matrix @ member).toarray(), "the coarse level"), count, group
-    )
-
-
-class _Leaves:
-    """Matrices to program; equal ones share one number."""
-
-    def __init__(self) -> None:
-        self.matrices: list[Floats] = []
-        self._known: dict[bytes, int] = {}
-
-    def number(self, matrix: Floats, name: str) -> int:
-        regular_inverse(matrix, name, "invert the matrix by recursive blocks, which exchange rows")
-        number = self._known.setdefault((matrix + 0.0).tobytes(), len(self.matrices))
-        if number == len(self.matrices):
-            self.matrices.append(matrix)
-        return number
-
-
 class Schwarz:
     """The operator r -> about A^-1 r of a plan.
 
     `invert_leaf`: (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero. `multiply`: x -> about
-    A x, (..., n); needed with a coarse level, one product an application. `restricted`: each subdomain sets its own
-    unknowns only; otherwise overlaps are added, which keeps the operator symmetric. `inversions`, `products`: INV so
-    far, a batch counting each of its vectors; MVM of blocks, which there are none of.
+    A x, (..., n); needed with a coarse level, one product an application. `inversions`, `products`: INV so far, a
+    batch counting each of its vectors; MVM of blocks, which there are none of.
     """
 
     products = 0
 
     def __init__(
         self, plan: SchwarzPlan, invert_leaf: Callable[[int, Floats], Floats],
-        multiply: Callable[[Floats], Floats] | None = None, *, restricted: bool = True,
+        multiply: Callable[[Floats], Floats] | None = None,
     ) -> None:  # fmt: skip
         if plan.coarse is not None and multiply is None:
             raise InputError("a coarse level needs the product with the matrix: pass `multiply`")
         self.plan = plan
-        self._invert, self._multiply, self._restricted = invert_leaf, multiply, restricted
+        self._invert, self._multiply = invert_leaf, multiply
         self.inversions = 0
 
     def __call__(self, rhs: Floats) -> Floats:
@@ -242,9 +203,8 @@ class Schwarz:
     def _over_subdomains(self, rhs: Floats) -> Floats:
         solution = np.zeros_like(rhs)
         for one in self.plan.subdomains:
-            taken = one.own if self._restricted else slice(None)
-            solution[..., one.unknowns[taken]] += self._inverse(one.number, rhs[..., one.unknowns])[
-                ..., taken
+            solution[..., one.unknowns[one.own]] += self._inverse(one.number, rhs[..., one.unknowns])[
+                ..., one.own
             ]
         return solution
 

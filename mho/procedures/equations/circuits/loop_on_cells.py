@@ -77,12 +77,6 @@ def next_targets(matrix: Floats, achieved: Sequence[Pair], ratio: float, top: fl
     return np.clip(scaled, 0.0, top), np.clip(-scaled, 0.0, top)
 
 
-def largest_ratio(levels: Levels) -> float:
-    """Return the largest power of two by which a slice's residue can be enlarged: windows fit the range of a cell."""
-    half_width = float(levels.high[-1] - levels.nominal[-1])
-    return float(2.0 ** np.floor(np.log2(levels.nominal[-1] / half_width)))
-
-
 Achieved = Callable[[Block], Floats]  # conductances of a block's cells between its wires, S
 
 
@@ -141,6 +135,11 @@ class SecondSlice:
         return np.asarray(sum(achieved(block).sum(axis=1) for block in self.blocks()))
 
 
+def largest_ratio(levels: Levels) -> float:
+    """Return by how much a slice's residue can be enlarged: the windows are to fit the range of a cell."""
+    return float(levels.nominal[-1] / (levels.high[-1] - levels.nominal[-1]))
+
+
 def check_second_slice(chip: ChipMap, ratio: float) -> None:
     """Refuse a second slice where the chip or the board cannot hold it.
 
@@ -157,9 +156,7 @@ def check_second_slice(chip: ChipMap, ratio: float) -> None:
             "a second slice of the loop takes dividers behind the outputs; the board has none (slice ratio 0): give "
             "loop_slices = 1"
         )
-    levels = chip.level_scale()
-    most = float(levels.nominal[-1] / (levels.high[-1] - levels.nominal[-1]))
-    if ratio > most:
+    if ratio > (most := largest_ratio(chip.level_scale())):
         raise ChipMapError(
             f"the board divides by {ratio:g} in front of a second slice, whose cells hold what the first ones leave up to "
             f"a ratio of {most:.3g}; give loop_slices = 1, or lower the chip map's `tolerance`"
@@ -420,12 +417,18 @@ def record_loop(bench: Bench, stream: Stream, cells: LoopOnCells, number: int) -
     )
 
 
+INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
 RAILS = (
     "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and the stability "
     "of the matrix"
 )
 LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
+
+
+def full_scale(bench: Bench) -> float:
+    """Return the largest input voltage of a loop, V."""
+    return min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
 
 
 def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:

@@ -176,7 +176,10 @@ def _drawn(
         rotation = rotations[number]
         return refined(number, rhs if rotation is None else np.asarray(rotation @ as_played(rhs)))
 
-    return BlockInverse(tree, leaf_inverse, lambda k, v: np.asarray(blocks[k] @ as_played(v)))
+    def products(numbers: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
+        return [blocks[k] @ as_played(v) for k, v in zip(numbers, vectors, strict=True)]
+
+    return BlockInverse(tree, leaf_inverse, products)
 
 
 def _loop_inverse(leaf: LeafLoop, inverse: Floats) -> Floats:

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.inverse_encoding import EncodingForecast
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, defects_text, free_places
 from mho.chip_maps.preconditioning import Preconditioning
@@ -93,6 +93,11 @@ class BlockSolvePlan:
     loops: LeavesOnChip
     products: list[ProductOnChip]
     judged: list[EffortForecast]
+    # Products of the whole matrix are those of float64; there is no one loop to judge, and GCR serves any inverse
+    held_bits: ClassVar[None] = None
+    candidate: ClassVar[None] = None
+    tried: ClassVar[tuple[LoopOption, ...]] = ()
+    choice: ClassVar[MethodChoice] = MethodChoice("gcr")
 
     @property
     def leaves(self) -> list[LeafOnChip]:
@@ -120,26 +125,6 @@ class BlockSolvePlan:
         if not self.judged:
             return sliced
         return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles, **sliced}
-
-    @property
-    def held_bits(self) -> int | None:
-        """Products of the whole matrix are those of float64."""
-        return None
-
-    @property
-    def candidate(self) -> EncodingForecast | None:
-        """There is no one loop."""
-        return None
-
-    @property
-    def choice(self) -> MethodChoice:
-        """GCR, which any inverse serves; nothing is judged without one loop."""
-        return MethodChoice("gcr")
-
-    @property
-    def tried(self) -> list[LoopOption]:
-        """There is no one loop for which anything was considered."""
-        return []
 
     @property
     def shift(self) -> float:

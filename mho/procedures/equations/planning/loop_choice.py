@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -304,20 +304,15 @@ class LoopChooser:
 
     def _settling(self, form: MatrixForm, shift: float, rng: np.random.Generator) -> list[PlannedLoop]:
         """Return the loops of one form that are expected to settle: the best of each encoding's name."""
+        option = partial(LoopOption, form.preconditioning, shift)
         try:
             ranked = self.setup.rank(form.matrix, self.kinds, rng, shift)
         except ConvergenceError as error:
-            self.tried.append(LoopOption(form.preconditioning, shift, None, np.inf, str(error)))
+            self.tried.append(option(None, np.inf, str(error)))
             return []
         loops = [self._judged(form, one, ranked, rng) for one in ranked if one.damped]
-        self.tried.extend(
-            LoopOption(form.preconditioning, shift, one.candidate, one.cycles, "") for one in loops
-        )
-        self.tried.extend(
-            LoopOption(form.preconditioning, shift, one, np.inf, _why_not(one))
-            for one in ranked
-            if not one.damped
-        )
+        self.tried.extend(option(one.candidate, one.cycles, "") for one in loops)
+        self.tried.extend(option(one, np.inf, _why_not(one)) for one in ranked if not one.damped)
         return loops
 
     def _judged(
@@ -329,11 +324,11 @@ class LoopChooser:
         return PlannedLoop(form.preconditioning, form.matrix, candidate, ranked, cycles, drawn)
 
 
-class MatrixForm:
+class MatrixForm(NamedTuple):
     """A matrix in one form, with what shifts are measured by."""
 
-    def __init__(self, preconditioning: Preconditioning, matrix: Floats) -> None:
-        self.preconditioning, self.matrix = preconditioning, matrix
+    preconditioning: Preconditioning
+    matrix: Floats
 
     @property
     def spectral_radius(self) -> float:

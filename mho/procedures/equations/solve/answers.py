@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
+from mho.procedures.base import ProcedureResult
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
@@ -25,7 +26,7 @@ from mho.runs import Column, RunFile, Table
 
 
 @dataclass(frozen=True)
-class Solution:
+class Solution(ProcedureResult):
     """Result of a solve; `units` are those of the summary.
 
     Attributes
@@ -43,31 +44,16 @@ class Solution:
         and with scaled rows where the certificate scales them),
         relative_error (to a float64 solve of the matrix as given), sliced_error (to the solution of the matrix as
         held), bits = -log2 relative_error.
-    summary : dict
-        Output of ``mho solve --json``.
-    path : Path
-        The run file.
     """
 
     solution: NDArray[Any]
     converged: bool
     certificate: Certificate
     cycles: list[dict[str, float]]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "bits_a_cycle": "bit", "forecast_bits_a_cycle": "bit", "virtual_seconds": "s", "solve_seconds": "s",
         "joules": "J",
     }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class EarlierAnswer:
-    """A solution in an earlier run's file that meets the goal."""
-
-    solution: Floats  # (N,): of the square system
-    certificate: Certificate  # taken now
-    cycles: int  # that it took then
 
 
 def answers_table(system: LinearSystem) -> Table:
@@ -92,8 +78,8 @@ def answers_table(system: LinearSystem) -> Table:
     )  # fmt: skip
 
 
-def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, EarlierAnswer]:
-    """Return the answers in the run file at `path` that meet the goal of `system`, by right-hand side.
+def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, ColumnAnswer]:
+    """Return the answers in the run file at `path` of which the residual, taken now, meets the goal, by right-hand side.
 
     Raises `RunFileError` when the file cannot be read; `InputError` for a run of another matrix or other right-hand
     sides, or of no solve.
@@ -110,19 +96,14 @@ def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, EarlierAns
     if rows["solution"].shape[1] != system.size:  # the other form of least squares
         return {}
     found = {}
-    for column, solution, cycles in zip(rows["rhs"], rows["solution"], rows["cycles"], strict=False):
-        answer = _examined(solution.astype(float), int(column), int(cycles), system)
-        if answer is not None:
-            found[int(column)] = answer
+    for column, solution, cycles in zip(rows["rhs"].tolist(), rows["solution"], rows["cycles"], strict=False):
+        solution = solution.astype(float)
+        if column >= system.count or not np.isfinite(solution).all():
+            continue
+        certificate = system.certify(solution, system.residual(solution, column), column)
+        if system.goal.met(certificate):
+            found[column] = ColumnAnswer([], 0.0, solution, certificate, True, "", int(cycles), True)
     return found
-
-
-def _examined(solution: Floats, column: int, cycles: int, system: LinearSystem) -> EarlierAnswer | None:
-    """Return an answer of which the residual, taken now, meets the goal; else None."""
-    if column >= system.count or not np.isfinite(solution).all():
-        return None
-    certificate = system.certify(solution, system.residual(solution, column), column)
-    return EarlierAnswer(solution, certificate, cycles) if system.goal.met(certificate) else None
 
 
 MOST_NUMBERS = 1024  # of a list in the summary
@@ -142,11 +123,6 @@ class ColumnAnswer:
     taken_over: bool = False  # whether it is an earlier run's
     # Contraction of the loop on the residuals that it inverted, as `contraction_of`; None without any
     rho: float | None = None
-
-    @classmethod
-    def earlier(cls, answer: EarlierAnswer) -> ColumnAnswer:
-        """Return the answer that an earlier run gave."""
-        return cls([], 0.0, answer.solution, answer.certificate, True, "", answer.cycles, True)
 
 
 def record_answer(answer: ColumnAnswer, column: int, now: float, stream: Stream) -> None:

@@ -26,10 +26,10 @@ from mho.procedures.equations.solve.solve_messages import (
     say_what_slices_hold,
 )
 from mho.procedures.equations.worth import (
+    SampledWorth,
     UnaidedBaseline,
     UnaidedSolve,
     Work,
-    Worth,
     mean_digital,
     sampled_columns,
     solve_unaided,
@@ -139,10 +139,11 @@ def record_worth(
             bits = float(-np.log2(max(point["relative_error"], 1e-300)))
             stream.record("without_chip", **point, bits=bits)
     cycles = (answers[column].cycles if answers[column].converged else None for column in columns)
-    worth = Worth(
-        baseline, tuple(cycles), work, most=plan.most_unaided, allowed=plan.most,
-        digital_without=round(mean_digital(baseline.solves) * len(refined)) + certificate,
-        nothing=matrix.loops_lost or any(answer.rho is not None and answer.rho >= 1.0 for answer in answers),
+    worth = SampledWorth(
+        baseline.solves, tuple(cycles), work, round(mean_digital(baseline.solves) * len(refined)) + certificate,
+        plan.most_unaided, plan.most,
+        matrix.loops_lost or any(answer.rho is not None and answer.rho >= 1.0 for answer in answers),
+        baseline.method, baseline.same_method,
     )  # fmt: skip
     numbers = worth.plain()
     result["without_chip"] = numbers | {"in_words": worth.in_words()}

@@ -21,14 +21,13 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
-from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, full_scale
 from mho.procedures.equations.circuits.products import IntegerProducts
 from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
 from mho.procedures.equations.circuits.tiles import TilesOnChip, Trim
 from mho.procedures.equations.planning.block_leaves import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.programmed_matrix import (
-    INVERT_VOLTS,
     LOOPS,
     SCALING,
     VECTOR_VOLTS,
@@ -131,8 +130,7 @@ class ProgrammedLeaves:
                 self._shift_further(number, str(error))
 
     def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
-        full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-        return AnalogueInverse(self._bench, leaf.cells, full_scale)
+        return AnalogueInverse(self._bench, leaf.cells, full_scale(self._bench))
 
     def _shift_further(self, number: int, why: str) -> None:
         if self._shifts[number] == LOOPS:
@@ -161,6 +159,7 @@ class ProgrammedBlockMatrix(MatrixCells):
     method: Method = "gcr"  # an inverse by blocks changes from cycle to cycle, which GCR need not mind
     rho = np.inf
     margin: tuple[float | None, float | None] = (None, None)
+    sample = np.empty((2, 0))  # no integers are sampled
 
     def __init__(
         self, bench: Bench, stream: Stream, plan: BlockSolvePlan, settings: WriteVerifySettings,
@@ -195,7 +194,7 @@ class ProgrammedBlockMatrix(MatrixCells):
             def invert(number: int, rhs: Floats) -> Floats:
                 return refined(number, self._rotated(number, rhs))
 
-        return BlockInverse(tree, invert, self._multiplied, self._multiplied_each)
+        return BlockInverse(tree, invert, self._multiplied)
 
     def program(self) -> None:
         """Program all blocks."""
@@ -268,11 +267,6 @@ class ProgrammedBlockMatrix(MatrixCells):
         return {"inversions": self._inversions, "products": self._inverse.products + self._leaf_products}
 
     @property
-    def sample(self) -> Floats:
-        """No integers are sampled: (2, 0)."""
-        return np.empty((2, 0))
-
-    @property
     def work(self) -> Work:
         """Multiplications so far: those of leaves and blocks, and in float64 of whole products and of the plan."""
         work = self._played + Work()
@@ -316,13 +310,9 @@ class ProgrammedBlockMatrix(MatrixCells):
     def _leaf_multiplied(self, block: int, vector: Floats) -> Floats:
         """Return a leaf's block times v, (..., m)."""
         self._leaf_products += int(np.count_nonzero(vector.any(axis=-1)))
-        return self._multiplied(block, vector)
+        return self._multiplied([block], [vector])[0]
 
-    def _multiplied(self, block: int, vector: Floats) -> Floats:
-        """Return a block times v, (..., p)."""
-        return self._multiplied_each([block], [vector])[0]
-
-    def _multiplied_each(self, blocks: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
+    def _multiplied(self, blocks: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
         """Return each block times its v, (..., p), all played together; nothing is played for zeros."""
         used = [vector.any(axis=-1) for vector in vectors]
         played = [number for number, each in enumerate(used) if each.any()]

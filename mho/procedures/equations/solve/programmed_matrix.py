@@ -17,7 +17,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.refinement import Method
-from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, full_scale, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
@@ -28,11 +28,18 @@ from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
-INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
-COUNTS = (
-    "outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong", "subtracted",
-    "alone",
-)  # fmt: skip
+COUNTS = {
+    "outputs": "integers read in this cycle",
+    "found": "shots that their checksum showed to be wrong",
+    "repeated": "further shots played for that",
+    "corrected": "integers that the checksum corrected",
+    "unresolved": "shots whose digits were taken instead",
+    "recalibrated": "tiles calibrated again",
+    "wrong": "integers that are not the digits' exact sum, which is an oracle's",
+    "subtracted": "integers from which a cell's known error was subtracted digitally",
+    "alone": "integers that the array alone gave as the digits' exact sum, an oracle's as well",
+}
+"""What is counted of the chip's products, as `SlicedProduct` does it: columns of the table of cycles."""
 SCALING = 3  # multiplications of each element of an INV: to the range of converters, and back by two factors
 
 LOOPS = 12  # changes of a loop that does not settle: its lines in another order, and larger and larger shifts
@@ -243,8 +250,7 @@ class ProgrammedMatrix(MatrixCells):
 
     def _loop(self) -> AnalogueInverse:
         if self._inverse is None:
-            full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-            self._inverse = AnalogueInverse(self._bench, self.plan.cells, full_scale)
+            self._inverse = AnalogueInverse(self._bench, self.plan.cells, full_scale(self._bench))
         return self._inverse
 
     def _unsettled(self, trial: Floats) -> str:

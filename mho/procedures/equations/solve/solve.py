@@ -71,7 +71,7 @@ from mho.procedures.parameters import (
 )
 from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
-from mho.runs import Conclusion, Layout, RecordedParameter
+from mho.runs import Conclusion, Layout
 from mho.runs.intervals import LEAST_DRAWS
 
 UNPROVED = "residual only: no error bound is proved"
@@ -89,6 +89,7 @@ class Solve(Procedure):
     }
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
+    recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
     matrix = Parameter("Matrix", default="")
     rhs = Parameter("Right-hand sides", default="random")
@@ -159,7 +160,7 @@ class Solve(Procedure):
         leaf = check_leaf(self.leaf, setup)
         if given.size > leaf:
             on_chip = self._blocks_on_chip(given, replace(setup, analogue=False), leaf, rng)
-            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
+            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self.max_cycles)
         digit_bits = setup.digits.bits
         wanted = 0
 
@@ -178,7 +179,7 @@ class Solve(Procedure):
             method=self.method, judging=Judging(given.goal, self.correction_bits),
         )  # fmt: skip
         sliced = solutions_as_sliced(whole, given)
-        return PreparedSolve(given, whole, sliced, wanted, settings, leaf, rng, self._most)
+        return PreparedSolve(given, whole, sliced, wanted, settings, leaf, rng, self.max_cycles)
 
     def _blocks_on_chip(
         self, given: LinearSystem, setup: LoopSetup, leaf: int, rng: np.random.Generator
@@ -199,12 +200,12 @@ class Solve(Procedure):
             )
         return plan_block_solve(
             setup, given.matrix, rng, leaf, recursion=self.blocks, schur=self.schur, effort=self.effort,
-            most_cycles=self._most, rhs=next(filter(np.any, given.rhs.T), None),
+            most_cycles=self.max_cycles, rhs=next(filter(np.any, given.rhs.T), None),
         )  # fmt: skip
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
-        return solve_layout(plan.system, plan.on_chip, self._most, enclosed=bool(self.certify))
+        return solve_layout(plan.system, plan.on_chip, self.max_cycles, enclosed=bool(self.certify))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,12 +236,6 @@ class Solve(Procedure):
             ),
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }
-
-    def recorded_parameters(self, plan: PreparedSolve) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
 
     def describe_cells(self, plan: PreparedSolve) -> str:
         """Return arrays and cell ranges in use."""
@@ -321,11 +316,11 @@ class Solve(Procedure):
             stream.say("every solution is zero, as the right-hand sides are: nothing is programmed")
         refined = RefinedAnswers(
             system, plan.sliced, matrix, bench, stream, correction_bits=int(self.correction_bits),
-            most=self._most, either=self.residual == "auto",
+            most=self.max_cycles, either=self.residual == "auto",
         )  # fmt: skip
         answers = []
         for column in range(system.count):
-            answers.append(ColumnAnswer.earlier(taken[column]) if column in taken else refined.answer(column))
+            answers.append(taken[column] if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers, refined.work)
 
@@ -339,11 +334,6 @@ class Solve(Procedure):
     def given_method(self) -> Method | None:
         """The method that was asked for by its name; None where it is to be chosen."""
         return None if self.method in CHOSEN else cast(Method, self.method)
-
-    @property
-    def _most(self) -> int:
-        """Cycles allowed for each right-hand side."""
-        return int(self.max_cycles)
 
     def _layers(self) -> int:
         """Return the overlap in use: none of block Jacobi."""
@@ -375,7 +365,7 @@ class Solve(Procedure):
             summary["enclosure"] = record_enclosure(enclose_solutions(system, solutions), system, stream)
         return Solution(
             system.columns_as_given(solutions), summary["converged"], worst_of(answers).certificate,
-            [row for answer in answers for row in answer.rows], summary,
+            [row for answer in answers for row in answer.rows], summary=summary,
         )  # fmt: skip
 
     def conclude(self, plan: PreparedSolve, result: Solution) -> Conclusion:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.matrix_files import to_real, to_real_vector
+from mho.confidence import finite
 from mho.procedures.equations.certificates.certificate import MANTISSA
 from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
 from mho.procedures.equations.circuits.loop_on_cells import loop_table
@@ -88,16 +89,12 @@ def enclosure_summary(enclosure: Enclosure) -> dict[str, Any]:
     return {
         "certified": enclosure.certified,
         "bits": bits if enclosure.certified else 0.0,
-        "contraction": _finite(enclosure.contraction),
-        "relative_error": _finite(error) if enclosure.certified else None,
-        "componentwise_error": _finite(enclosure.componentwise_error) if enclosure.certified else None,
+        "contraction": finite(enclosure.contraction),
+        "relative_error": finite(error) if enclosure.certified else None,
+        "componentwise_error": finite(enclosure.componentwise_error) if enclosure.certified else None,
         "reason": enclosure.reason,
         "method": enclosure.method,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 LARGEST_JUDGED = 1024
@@ -111,12 +108,11 @@ def unconverged(answers: Sequence[ColumnAnswer]) -> list[tuple[int, ColumnAnswer
 
 def worst_of(answers: Sequence[ColumnAnswer]) -> ColumnAnswer:
     """Return the answer of which the least is proved."""
-    return min(answers, key=_proof)
 
+    def proof(answer: ColumnAnswer) -> tuple[bool, float, float]:  # bits end at 53, bounds do not
+        return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
 
-def _proof(answer: ColumnAnswer) -> tuple[bool, float, float]:
-    """Return what makes an answer the better one: the bits of a certificate end at 53, its bounds do not."""
-    return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
+    return min(answers, key=proof)
 
 
 def summary_of(
@@ -224,24 +220,7 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
             Column("sliced_error", description="to the solution of the matrix as held by the slices", digital=1e-11),
             Column("bits", description="-log2 relative_error", digital=0.01),
             Column("step", description="length of the step along the correction", digital=1e-6),
-            Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
-            Column("mvm_found", dtype="u8", description="shots that their checksum showed to be wrong"),
-            Column("mvm_repeated", dtype="u8", description="further shots played for that"),
-            Column("mvm_corrected", dtype="u8", description="integers that the checksum corrected"),
-            Column("mvm_unresolved", dtype="u8", description="shots whose digits were taken instead"),
-            Column("mvm_recalibrated", dtype="u8", description="tiles calibrated again"),
-            Column(
-                "mvm_wrong", dtype="u8",
-                description="integers that are not the digits' exact sum, which is an oracle's",
-            ),
-            Column(
-                "mvm_subtracted", dtype="u8",
-                description="integers from which a cell's known error was subtracted digitally",
-            ),
-            Column(
-                "mvm_alone", dtype="u8",
-                description="integers that the array alone gave as the digits' exact sum, an oracle's as well",
-            ),
+            *(Column(f"mvm_{name}", dtype="u8", description=text) for name, text in COUNTS.items()),
             Column("input", "V", shape=vector, description="volts at the INV inputs, by row of the loop", digital=1e-9),
             Column("output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"),
             Column("solution", shape=(unknowns,), description="x after this cycle", digital=1e-9),
@@ -317,25 +296,20 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tupl
     """Return the matrices and vectors of a solve; unknown results are NaN."""
     n, form = system.size, plan.preconditioning
     columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
-    held: tuple[Array, ...] = ()
-    achieved: tuple[Array, ...] = ()
+    held: list[Array] = []
+    achieved: list[Array] = []
     if isinstance(plan, SolvePlan):
+        what = "A as the products hold it, in the form as given"
         digits = f"targets of the inverting array, in units of {plan.cells.step:g} S"
-        held = (
-            Array(
-                "matrix_held", form.given_matrix(plan.held),
-                description="A as the products hold it, in the form as given",
-            ),
+        held = [
+            Array("matrix_held", form.given_matrix(plan.held), description=what),
             Array("digits_invert", plan.cells.positive.digits, description=digits),
-        )  # fmt: skip
-        achieved = (
-            Array(
-                "matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9
-            ),
-        )
+        ]
+        unknown = np.full((n, n), np.nan)
+        achieved = [Array("matrix_achieved", unknown, description="A0, what INV inverts", digital=1e-9)]
         if plan.multiply is not None:
             digits = "digits (inputs, columns)"
-            achieved += (Array("digits_multiply", plan.multiply.digits, description=digits),)
+            achieved.append(Array("digits_multiply", plan.multiply.digits, description=digits))
     return (
         Array("matrix", system.given_matrix, description="A as given"),
         Array("rhs", system.given_rhs, description="b as given"),

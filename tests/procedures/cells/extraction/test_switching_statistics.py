@@ -13,8 +13,8 @@ from mho.procedures.cells.extraction.switching_statistics import (
     distribution,
     distribution_with_intervals,
     lag_one,
+    mean_squares,
     quantile_interval,
-    variance_components,
     window,
     window_with_intervals,
 )
@@ -26,7 +26,7 @@ def drawn(cells: int, cycles: int, cycle: float, device: float, seed: int = 1) -
 
 
 def test_cycle_and_device_parts_are_found_apart():
-    cycle, device = variance_components(drawn(800, 20, 0.1, 0.05))
+    cycle, device = mean_squares(drawn(800, 20, 0.1, 0.05)).deviations
     assert cycle == pytest.approx(0.1, rel=0.03)
     assert device == pytest.approx(0.05, rel=0.1)
 
@@ -34,22 +34,22 @@ def test_cycle_and_device_parts_are_found_apart():
 def test_parts_are_found_where_cells_have_unequal_numbers_of_cycles():
     values = drawn(800, 20, 0.1, 0.05)
     values[::2, 8:] = np.nan
-    cycle, device = variance_components(values)
+    cycle, device = mean_squares(values).deviations
     assert cycle == pytest.approx(0.1, rel=0.03)
     assert device == pytest.approx(0.05, rel=0.1)
 
 
 def test_a_closed_form_of_two_cells_of_two_cycles():
     # Within: each cell 0.5, mean 0.5. Between: means 1 and 5 differ by 4, mean square 16. (16 - 0.5)/2 is left.
-    cycle, device = variance_components(np.array([[0.5, 1.5], [4.5, 5.5]]))
+    cycle, device = mean_squares(np.array([[0.5, 1.5], [4.5, 5.5]])).deviations
     assert cycle**2 == pytest.approx(0.5)
     assert device**2 == pytest.approx((16.0 - 0.5) / 2.0)
 
 
 def test_what_cycles_explain_is_no_spread_of_devices_and_one_cell_tells_none():
-    assert variance_components(np.array([[0.0, 2.0], [2.0, 0.0]]))[1] == 0.0
-    assert np.isnan(variance_components(np.array([[0.0, 2.0]]))[1])
-    assert np.isnan(variance_components(np.array([[0.0], [1.0]]))).all()
+    assert mean_squares(np.array([[0.0, 2.0], [2.0, 0.0]])).deviations[1] == 0.0
+    assert np.isnan(mean_squares(np.array([[0.0, 2.0]])).deviations[1])
+    assert np.isnan(mean_squares(np.array([[0.0], [1.0]])).deviations).all()
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.22, 0.6])

@@ -12,7 +12,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
-from mho.procedures.cells.programming.product_descent import STUCK, ProductDescent, tiles_of
+from mho.procedures.cells.programming.group_programming import STUCK, ProductDescent, tiles_of
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.strategies.literature import Gdp

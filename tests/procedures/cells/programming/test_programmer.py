@@ -29,11 +29,7 @@ class Notes:
         self.rows: list[dict[str, Any]] = []
         self.images: list[tuple[str, np.ndarray, float]] = []
         self.stages: list[tuple[str, int, int]] = []
-        self._time, self._stop_after = 0.0, stop_after
-
-    def now(self) -> float:
-        self._time += 0.6  # every cell is worth an announcement and an image
-        return self._time
+        self._stop_after = stop_after
 
     def check(self) -> None:
         if self._stop_after is not None and len(self.rows) >= self._stop_after:
@@ -48,6 +44,10 @@ class Notes:
 
     def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
         self.stages.append((stage, done, total))
+
+    def pace(self, stage: str, done: int, total: int, *, now: bool = False, **detail: float) -> None:
+        self.check()
+        self.progress(stage, done, total)  # of every cell
 
 
 def block(array: str, rows: list[int], columns: list[int], seed: int = 0) -> Block:
@@ -127,7 +127,7 @@ def test_a_stuck_cell_is_counted_and_does_not_stop_the_others():
 
 def test_progress_and_images_follow_the_work(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        "mho.procedures.cells.programming.programmer.PICTURE_PERIOD", 0.0
+        "mho.procedures.cells.cell_visits.PICTURE_PERIOD", 0.0
     )  # six cells take no half a second
     notes, b = Notes(), block("multiply", [2, 5], [1, 3, 8])
     with open_bench(preset="ideal", seed=1) as bench:

@@ -49,7 +49,7 @@ def broken_off(procedure: Read, bench: str, path: Path, images: int) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("samples", [1, 3])
 def test_whole_repeats_are_taken_over_and_the_others_follow_in_time(bench, tmp_path, samples, monkeypatch):
-    monkeypatch.setattr("mho.procedures.cells.reading.read.ANNOUNCED", 0.0)
+    monkeypatch.setattr("mho.procedures.stream.PACE", 0.0)
     broken_off(reads(samples=samples), bench, tmp_path / "1.h5", 2)
     with RunFile(tmp_path / "1.h5") as file:
         before, done = file.table("reads"), len(file.map_times("multiply_conductance"))

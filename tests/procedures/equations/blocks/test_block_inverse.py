@@ -28,7 +28,7 @@ def operator(plan: BlockPlan, leaves=None, blocks=None) -> BlockInverse:
     return BlockInverse(
         plan,
         lambda k, r: np.linalg.solve(leaves[k], r[..., None])[..., 0],
-        lambda k, v: v @ blocks[k].T,
+        lambda numbers, vectors: [v @ blocks[k].T for k, v in zip(numbers, vectors, strict=True)],
     )
 
 
@@ -234,7 +234,7 @@ def test_tiles_whose_columns_are_all_zero_are_not_asked_for_together():
         return [vector @ plan.blocks[k].T for k, vector in zip(numbers, vectors, strict=True)]
 
     leaves = plan.leaves
-    inverse = BlockInverse(plan, lambda k, r: np.linalg.solve(leaves[k], r), lambda k, v: v, multiply_all)
+    inverse = BlockInverse(plan, lambda k, r: np.linalg.solve(leaves[k], r), multiply_all)
     rhs = np.eye(8)[0]
     np.testing.assert_allclose(inverse(rhs), np.linalg.solve(matrix, rhs), atol=1e-15)
     assert inverse.products == 0

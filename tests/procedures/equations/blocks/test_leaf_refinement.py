@@ -70,7 +70,9 @@ def test_a_second_inversion_of_each_leaf_saves_more_cycles_than_it_costs():
     def contraction(steps: int) -> float:
         """Share of the residual that one application leaves, over 16 right-hand sides."""
         refined = RefinedLeaves(lambda k, r: r @ inverses[k].T, lambda k, v: v @ plan.leaves[k].T, steps)
-        inverse = BlockInverse(plan, refined, lambda k, v: v @ plan.blocks[k].T)
+        inverse = BlockInverse(
+            plan, refined, lambda ks, vs: [v @ plan.blocks[k].T for k, v in zip(ks, vs, strict=True)]
+        )
         rhs = np.random.default_rng(0).standard_normal((16, 128))
         return float(np.linalg.norm(rhs - inverse(rhs) @ matrix.T) / np.linalg.norm(rhs))
 

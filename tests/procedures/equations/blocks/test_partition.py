@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mho.procedures.equations.blocks.schwarz import contiguous_parts, graph_parts, grown, pattern_of
+from mho.procedures.equations.blocks.schwarz import graph_parts, grown, pattern_of
 
 
 def grid(side: int) -> sparse.csr_array:
@@ -25,12 +25,11 @@ def test_each_unknown_is_in_one_part_and_parts_are_of_nearly_equal_size(n, densi
     pattern = pattern_of(
         sparse.random_array((n, n), density=density, rng=np.random.default_rng(seed)).tocsr()
     )
-    for cut in (graph_parts, contiguous_parts):
-        parts = cut(pattern, count)
-        assert len(parts) == count
-        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(n))
-        assert max(map(len, parts)) - min(map(len, parts)) <= 1
-        assert all((np.diff(part) > 0).all() for part in parts)
+    parts = graph_parts(pattern, count)
+    assert len(parts) == count
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(n))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert all((np.diff(part) > 0).all() for part in parts)
 
 
 def test_parts_of_a_shuffled_grid_have_short_borders():
@@ -40,7 +39,7 @@ def test_parts_of_a_shuffled_grid_have_short_borders():
     def border(parts: list[np.ndarray]) -> int:
         return sum(len(grown(pattern, part, 1)) - len(part) for part in parts)
 
-    assert border(graph_parts(pattern, 16)) < 0.4 * border(contiguous_parts(pattern, 16))
+    assert border(graph_parts(pattern, 16)) < 0.4 * border(np.array_split(np.arange(256), 16))
 
 
 @pytest.mark.parametrize(("layers", "expected"), [(0, [12]), (1, [7, 11, 12, 13, 17]), (9, list(range(25)))])

@@ -10,18 +10,26 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from mho.errors import ConvergenceError, InputError
+from mho.procedures.equations.blocks import schwarz
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan, plan_schwarz
 
 Floats = np.ndarray
 
 
-def operator(plan: SchwarzPlan, matrix: Floats | None = None, *, restricted: bool = True) -> Schwarz:
+def operator(plan: SchwarzPlan, matrix: Floats | None = None) -> Schwarz:
     """The operator of a plan with exact loops, and exact products with `matrix` for its coarse level."""
     return Schwarz(
         plan,
         lambda k, r: np.linalg.solve(plan.leaves[k], r[..., None])[..., 0],
         None if matrix is None else lambda x: x @ matrix.T,
-        restricted=restricted,
+    )
+
+
+@pytest.fixture
+def stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Subdomains that are stretches of the unknowns in the order given."""
+    monkeypatch.setattr(
+        schwarz, "graph_parts", lambda pattern, count: np.array_split(np.arange(pattern.shape[0]), count)
     )
 
 
@@ -47,11 +55,11 @@ def selection(size: int, unknowns: Floats) -> Floats:
 # --- closed forms ---
 
 
-@given(st.integers(1, 50), st.integers(1, 50), st.sampled_from(["graph", "contiguous"]), st.integers(0, 100))
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 100))
 @settings(max_examples=40)
-def test_without_overlap_it_is_block_jacobi(n, leaf, partition, seed):
+def test_without_overlap_it_is_block_jacobi(n, leaf, seed):
     matrix = sparse_dominant(n, seed)
-    plan = plan_schwarz(sparse.csr_array(matrix), leaf, partition=partition)
+    plan = plan_schwarz(sparse.csr_array(matrix), leaf)
     assert len(plan.subdomains) == plan.inversions == -(-n // leaf)
     same = np.zeros((n, n), dtype=bool)
     for one in plan.subdomains:
@@ -62,21 +70,18 @@ def test_without_overlap_it_is_block_jacobi(n, leaf, partition, seed):
     )
 
 
-@pytest.mark.parametrize("restricted", [True, False])
-@pytest.mark.parametrize("partition", ["graph", "contiguous"])
 @pytest.mark.parametrize("overlap", [0, 1, 2])
-def test_it_is_the_sum_over_its_subdomains(overlap, partition, restricted):
+def test_it_is_the_sum_over_its_subdomains(overlap):
     matrix = poisson(6)
-    plan = plan_schwarz(matrix, 18, overlap=overlap, partition=partition)
+    plan = plan_schwarz(matrix, 18, overlap=overlap)
     expected = np.zeros((36, 36))
     for one in plan.subdomains:
         taken = selection(36, one.unknowns)
-        own = selection(36, one.unknowns[one.own]) if restricted else taken
-        back = selection(len(one.unknowns), one.own) if restricted else np.eye(len(one.unknowns))
+        own, back = selection(36, one.unknowns[one.own]), selection(len(one.unknowns), one.own)
         expected += own.T @ back @ np.linalg.inv(taken @ matrix @ taken.T) @ taken
-    found = as_matrix(operator(plan, restricted=restricted))
+    found = as_matrix(operator(plan))
     np.testing.assert_allclose(found, expected, atol=1e-13)
-    assert np.allclose(found, found.T) or (restricted and overlap)
+    assert np.allclose(found, found.T) or overlap
     assert sorted(u for one in plan.subdomains for u in one.unknowns[one.own]) == list(range(36))
 
 
@@ -101,9 +106,10 @@ def test_a_matrix_that_fits_on_a_loop_is_inverted_by_it():
 # --- what it costs and what it is worth ---
 
 
+@pytest.mark.usefixtures("stretches")
 def test_inversions_are_counted_by_the_vector_and_zero_parts_left_out():
     matrix = poisson(6)
-    plan = plan_schwarz(matrix, 9, partition="contiguous")
+    plan = plan_schwarz(matrix, 9)
     inverse = operator(plan)
     inverse(np.ones((3, 36)))
     assert inverse.inversions == 3 * plan.inversions == 12
@@ -111,8 +117,9 @@ def test_inversions_are_counted_by_the_vector_and_zero_parts_left_out():
     assert inverse.inversions == 13
 
 
+@pytest.mark.usefixtures("stretches")
 def test_equal_subdomains_are_programmed_once():
-    assert len(plan_schwarz(poisson(8), 8, partition="contiguous").leaves) == 1
+    assert len(plan_schwarz(poisson(8), 8).leaves) == 1
 
 
 def cycles(matrix: Floats, inverse: Schwarz) -> int:
@@ -140,14 +147,12 @@ def test_overlap_and_a_coarse_level_save_cycles_on_an_elliptic_problem():
     assert both < overlapping < jacobi
 
 
-def test_compact_subdomains_save_cycles_over_stretches_of_a_shuffled_grid():
+def test_compact_subdomains_save_cycles_over_stretches_of_a_shuffled_grid(request):
     order = np.random.default_rng(1).permutation(256)
     matrix = poisson(16)[np.ix_(order, order)]
-    compact, stretches = (
-        cycles(matrix, operator(plan_schwarz(matrix, 32, partition=partition)))
-        for partition in ("graph", "contiguous")
-    )
-    assert compact < 0.7 * stretches
+    compact = cycles(matrix, operator(plan_schwarz(matrix, 32)))
+    request.getfixturevalue("stretches")
+    assert compact < 0.7 * cycles(matrix, operator(plan_schwarz(matrix, 32)))
 
 
 @pytest.mark.parametrize("leaf", range(13, 33))
@@ -159,10 +164,11 @@ def test_subdomains_fit_on_a_loop_with_their_overlap(leaf):
 # --- what cannot be used ---
 
 
+@pytest.mark.usefixtures("stretches")
 def test_a_singular_subdomain_is_named():
     matrix = np.kron(np.array([[1.0, 1.0], [1.0, 0.0]]), np.eye(3))
     with pytest.raises(ConvergenceError, match=r"subdomain 1 \(3 x 3\) is singular"):
-        plan_schwarz(matrix, 3, partition="contiguous")
+        plan_schwarz(matrix, 3)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,6 @@ def test_a_singular_subdomain_is_named():
         (np.diag([1.0, np.inf]), {}, "not finite"),
         (np.eye(2), {"leaf": 0}, "at least 1 and 0"),
         (np.eye(2), {"overlap": -1}, "at least 1 and 0"),
-        (np.eye(2), {"partition": "random"}, "graph or contiguous"),
         (
             np.ones((9, 9)) + np.eye(9),
             {"leaf": 4, "overlap": 1},

@@ -50,6 +50,8 @@ class Silent:
 
     def progress(self, *_: object, **__: object) -> None: ...
 
+    def pace(self, *_: object, **__: object) -> None: ...
+
 
 def programmed(bench: Bench, encoding: str = "auto", bits: int = 9, matrix: np.ndarray = MATRIX) -> SolvePlan:
     chip = parse_chip_map(bench.chip_text)

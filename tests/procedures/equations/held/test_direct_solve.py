@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.equations.direct_solve import DirectWork, solve_directly
+from mho.procedures.equations.worth import DirectWork, solve_directly
 
 RNG = np.random.default_rng(3)
 GENERAL = RNG.standard_normal((9, 9))

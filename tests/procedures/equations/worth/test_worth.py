@@ -11,7 +11,7 @@ from daily import daily
 
 import mho
 from mho.instruments.bench_file import load_bench_file
-from mho.procedures.equations.worth import UnaidedBaseline, UnaidedSolve, Work, Worth, contraction_of
+from mho.procedures.equations.worth import SampledWorth, UnaidedSolve, Work, contraction_of
 
 
 def krylov(iteration: np.ndarray, count: int, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -43,17 +43,9 @@ def test_of_fewer_it_is_near_it_and_of_one_the_factor_itself() -> None:
     assert contraction_of([np.zeros(3)], [np.zeros(3)]) is None
 
 
-def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool = False) -> Worth:
+def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool = False) -> SampledWorth:
     solves = tuple(UnaidedSolve(number, one, [], Work()) for number, one in enumerate(without))
-    return Worth(
-        UnaidedBaseline("gcr", solves, without),
-        cycles,
-        Work(),
-        most=50,
-        allowed=20,
-        digital_without=7,
-        nothing=nothing,
-    )
+    return SampledWorth(solves, cycles, Work(), digital_without=7, most=50, allowed=20, lost=nothing)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@
   its window, or has not arrived at the end of the ramp, begins another attempt.
 - `gdp`: gradient descent-based programming (Buechel et al., IEEE J. Emerg. Sel. Topics Circuits Syst. 13, 1052 (2023)):
   cells are brought near their levels, then vectors are multiplied with the whole block, and the gradient of the squared
-  error of the products says which cells to raise and which to lower (`product_descent`); here is what a cell gets.
+  error of the products says which cells to raise and which to lower (`ProductDescent`); here is what a cell gets.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from scipy.special import log_ndtr, ndtr
 
 from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.procedures.cells.programming.strategy import Pulses, Strategy, Values, where
+from mho.procedures.cells.programming.strategy import Pulses, Strategy, Values, clip, where
 
 
 @dataclass(frozen=True)
@@ -292,16 +292,14 @@ class Model(Strategy):
         self._learn(read)
         s, known, level = self.settings, self.memory, self.level
         over = read > self.high
-        gate = s.gate_range[0] if _all(over) else self._best_gate(read)
+        gate = s.gate_range[0] if np.all(over) else self._best_gate(read)
         moved = where(self._act == LOWERED, where(over, 0.5, -0.5), 0.0) * s.reset_step
-        reset = clip_to(
-            where(self._reset == self._reset, self._reset + moved, known.reset[level]), s.reset_fine
-        )
+        reset = where(self._reset == self._reset, self._reset + moved, known.reset[level])
+        reset = clip(reset, *s.reset_fine)
         able = over & (self.low > 0.0) & (read * HALFWAY < self.target)
         fine = able & (self.gently | known.lowers_finely(level, able))
-        pulses = self.either(
-            over, self.lowered(where(fine, reset, s.reset_full)), self.raised(clip_to(gate, s.gate_range))
-        )
+        raised = self.raised(clip(gate, *s.gate_range))
+        pulses = self.either(over, self.lowered(where(fine, reset, s.reset_full)), raised)
         self._act = where(over, where(fine, LOWERED, AFRESH), RAISED)
         self._gate = where(over, self._gate, pulses.gate)
         self._reset = where(over & fine, reset, self._reset)
@@ -336,9 +334,9 @@ class Model(Strategy):
         """Update the cell and the population by what the last pulse did."""
         known, level = self.memory, self.level
         raised, lowered = self._act == RAISED, self._act == LOWERED
-        if _any(raised):
+        if np.any(raised):
             self._learn_set(read, raised)
-        if _any(lowered):
+        if np.any(lowered):
             below = where(read < HALFWAY * self.target, BELOW_AFAR, BELOW_NEAR)
             ended = where(read > self.high, ABOVE, where(read < self.low, below, INSIDE))
             known.saw_resets(*_those(lowered, level, ended, self._reset))
@@ -363,7 +361,7 @@ class Model(Strategy):
         variance = doubt**2 * (1.0 - gain) + gain**2 * remains
         seen = raised & (away < 2.0 * spread)
         shown = told + offset
-        if _any(seen):
+        if np.any(seen):
             # The cell's own offset cancels in the difference of two pulses, and half of its square is their variance.
             square = where(
                 first, shown**2 + remains, 0.5 * ((shown - self._shown) ** 2 + remains + self._unsure)
@@ -374,19 +372,6 @@ class Model(Strategy):
         self.offset = where(raised, offset + gain * told, self.offset)
         wander = (WANDER * known.cycle[near, level]) ** 2
         self.doubt = where(raised, np.sqrt(variance + wander), self.doubt)
-
-
-def clip_to(values: Values, limits: tuple[float, float]) -> Values:
-    """Return values within limits."""
-    return np.minimum(np.maximum(values, limits[0]), limits[1])
-
-
-def _all(values: Values) -> bool:
-    return bool(np.all(values))
-
-
-def _any(values: Values) -> bool:
-    return bool(np.any(values))
 
 
 def _those(which: Values, *values: Values) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Make the sample matrices of this folder, byte for byte: ``python make_matrices.py [FOLDER]``.
+"""Make the sample matrices that come with mho, byte for byte: ``python docs/make_matrices.py [FOLDER]``.
 
 Every random number is rounded to a multiple of 2^-20. Products and sums of them are then exact in float64, so
 that no BLAS, processor or order of summation changes a digit of the output.
@@ -132,4 +132,5 @@ def _write(path: Path, comment: str, header: str, lines: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent)
+    samples = Path(__file__).resolve().parents[1] / "mho/chip_maps/matrices"
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else samples)
