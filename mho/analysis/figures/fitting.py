@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import fdtrc, gammaln, ndtr, stdtrit
+from scipy.special import fdtrc, ndtr, stdtrit
 
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.values.figure_data import AxisText
@@ -255,13 +255,6 @@ def _p_value(kind: str, a_squared: float, count: int) -> float:
     return float(np.exp(1.2937 - 5.709 * a + 0.0186 * a**2)) if a < 13.0 else 0.0
 
 
-def mean_of(fit: Fit) -> float:
-    """Return the mean of a fitted distribution."""
-    if fit.kind == "weibull":
-        return fit.a * float(np.exp(gammaln(1.0 + 1.0 / fit.b)))
-    return fit.a * float(np.exp(fit.b**2 / 2.0))
-
-
 def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.0)) -> str:
     """Return the numbers with intervals and the goodness as a sentence; units and factors of the two numbers."""
     parts = []
@@ -295,7 +288,6 @@ class Fitted:
 
 def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark) -> Fitted:
     """Fit a curve or points as the figure says."""
-
     kind = fit_kind(figure.fit)
     x = curve.x
     if kind == "arrhenius":
@@ -316,14 +308,16 @@ def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark
     y = fit(places + 273.15 if kind == "arrhenius" and x_axis.unit in CELSIUS else places)
     line = Mark("line", "", places, y, curve.colour, dash="dash", front=False)
     factor, unit = handy_unit(y_axis.unit)
-    return Fitted(line, _short(fit, x_axis, factor, unit), _full(fit, x_axis, factor, unit))
+    per = f" / {x_axis.unit}" * bool(x_axis.unit)
+    second = {"arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (per.lstrip(), 1.0)}
+    of_second, by = second.get(fit.kind, (unit + per, factor))
+    return Fitted(line, _short(fit, x_axis, factor, unit), in_words(fit, (unit, of_second), (factor, by)))
 
 
 def fitted_counts(
     figure: Figure, x_axis: AxisText, values: Floats, style: Mark, edges: Floats | None = None
 ) -> Fitted:
     """Fit the law of values that a histogram (with its `edges`) or a distribution shows."""
-
     fit = fit_distribution(figure.fit, values)
     if isinstance(fit, NotFitted):
         return Fitted(missing=fit.reason)
@@ -361,10 +355,3 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
             text = f"slope {factor * fit.b:.3g}{of}{per}"
     place = "1" if fit.kind in ("power", "log") else "0"
     return f"{text}, {factor * fit.a:.3g}{of} at {place}" + f" {x.unit}" * bool(x.unit)
-
-
-def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
-    second = {
-        "arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (f"/ {x.unit}" * bool(x.unit), 1.0),
-    }.get(fit.kind, (unit + f" / {x.unit}" * bool(x.unit), factor))  # fmt: skip
-    return in_words(fit, (unit, second[0]), (factor, second[1]))

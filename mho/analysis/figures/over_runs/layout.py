@@ -187,11 +187,11 @@ def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None
         for empty in every[count:]:
             empty.set_visible(False)
         if columns > 2 or (page.compact and count > 1):
+            small: dict[str, Any] = {
+                "fontsize": matplotlib.rcParams["legend.fontsize"],
+                "fontweight": "normal",
+            }
             for here in every[:count]:
-                small: dict[str, Any] = {
-                    "fontsize": matplotlib.rcParams["legend.fontsize"],
-                    "fontweight": "normal",
-                }
                 here.set_title(here.get_title(loc="left"), loc="left", **small)
         for here in axes[:-1].ravel():
             here.set_xlabel("")
