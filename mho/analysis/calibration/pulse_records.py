@@ -121,7 +121,6 @@ def pulse_table(run: RunFile) -> PulseTable | None:
 
 
 def _lacks(run: RunFile, table: str, missing: Sequence[str]) -> InputError:
-    """Return the error of a table without columns, with what to do about them."""
     hint = f"name the table's own with `mho import --column {missing[0]}=…`"
     if "gate" in missing:
         hint = (

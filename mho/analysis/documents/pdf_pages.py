@@ -58,7 +58,6 @@ def pdf_pages(document: blocks.Document) -> bytes:
 
 
 def _with_figures(pages: bytes, placed: Sequence[PlacedFigure]) -> bytes:
-    """Put the figures into their places."""
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pages)))
     for page, x, y, scale, data in placed:
         figure = PdfReader(io.BytesIO(data)).pages[0]

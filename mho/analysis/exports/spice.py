@@ -352,7 +352,6 @@ def _amplifiers(circuit: LoopCircuit) -> Iterator[str]:
 
 
 def _resistors(circuit: LoopCircuit) -> Iterator[str]:
-    """Yield the board's resistors, nominal."""
     yield "*"
     yield "* the board's resistors, nominal, ohm: inputs, diagonal, bias"
     for k, (fed, own, bias) in enumerate(zip(circuit.inputs, circuit.diagonal, circuit.bias, strict=True)):

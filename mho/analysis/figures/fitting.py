@@ -12,8 +12,9 @@ deviation of ln x. Goodness is the Anderson-Darling A^2 for estimated numbers wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtrc, ndtr, stdtrit
@@ -34,10 +35,25 @@ FEWEST_BENT, BENT = 6, 0.01
 """Points from which on a bend is told, and the p value below which a law's numbers have no interval."""
 
 UPPER = 0.975  # quantile at the upper end of a 95 % interval
-NUMBERS = {
-    "arrhenius": ("A", "Ea"), "power": ("at 1", "power"), "log": ("at 1", "a decade"), "exp": ("at 0", "rate"),
-}  # fmt: skip
-"""What the two numbers of a curve are called."""
+
+
+class CurveLaw(NamedTuple):
+    """What the two numbers of a curve are called, where its points are straight, and the curve that they make."""
+
+    numbers: tuple[str, str]
+    place: Callable[[Floats], Floats]
+    curve: Callable[[float, float, Floats], Floats]
+
+
+CURVE_LAWS = {
+    "linear": CurveLaw(("at 0", "slope"), lambda x: x, lambda a, b, x: a + b * x),
+    "log": CurveLaw(("at 1", "a decade"), np.log10, lambda a, b, x: a + b * np.log10(x)),
+    "power": CurveLaw(("at 1", "power"), np.log, lambda a, b, x: a * x**b),
+    "exp": CurveLaw(("at 0", "rate"), lambda x: x, lambda a, b, x: a * np.exp(b * x)),
+    "arrhenius": CurveLaw(
+        ("A", "Ea"), lambda x: -1.0 / (BOLTZMANN * x), lambda a, b, x: a * np.exp(-b / (BOLTZMANN * x))
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -77,21 +93,11 @@ class Fit:
     def __call__(self, x: Floats) -> Floats:
         """Return the curve, or the share of a distribution up to x."""
         with np.errstate(all="ignore"):
-            match self.kind:
-                case "power":
-                    return np.asarray(self.a * x**self.b)
-                case "exp":
-                    return np.asarray(self.a * np.exp(self.b * x))
-                case "arrhenius":
-                    return np.asarray(self.a * np.exp(-self.b / (BOLTZMANN * x)))
-                case "weibull":
-                    return np.asarray(-np.expm1(-((np.maximum(x, 0.0) / self.a) ** self.b)))
-                case "lognormal":
-                    return np.asarray(ndtr(np.log(np.maximum(x, 0.0) / self.a) / self.b))
-                case "log":
-                    return self.a + self.b * np.log10(x)
-                case _:
-                    return self.a + self.b * x
+            if self.kind in CURVE_LAWS:
+                return np.asarray(CURVE_LAWS[self.kind].curve(self.a, self.b, x))
+            if self.kind == "weibull":
+                return np.asarray(-np.expm1(-((np.maximum(x, 0.0) / self.a) ** self.b)))
+            return np.asarray(ndtr(np.log(np.maximum(x, 0.0) / self.a) / self.b))
 
 
 @dataclass(frozen=True)
@@ -109,17 +115,7 @@ def fit_curve(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
     known = np.isfinite(x) & np.isfinite(y)
     known &= ((x > 0.0) | (not (log_x or kind == "arrhenius"))) & ((y > 0.0) | (not log_y))
     x, y = x[known], y[known]
-    with np.errstate(all="ignore"):
-        values = np.log(y) if log_y else y
-        match kind:
-            case "log":
-                places = np.log10(x)
-            case "power":
-                places = np.log(x)
-            case "arrhenius":
-                places = -1.0 / (BOLTZMANN * x)
-            case _:
-                places = x
+    values, places = np.log(y) if log_y else y, CURVE_LAWS[kind].place(x)
     if len(places) < 2:
         return NotFitted(f"{len(places)} points that it can go through")
     if not np.ptp(places) > 0.0:
@@ -128,7 +124,6 @@ def fit_curve(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
 
 
 def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit | NotFitted:
-    """Fit a straight line by least squares."""
     count = len(places)
     middle, centre = float(places.mean()), float(values.mean())
     with np.errstate(all="ignore"):
@@ -155,7 +150,7 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         a, low, high = (float(end) for end in ends)
     if not (np.isfinite(a) and np.isfinite(slope)):
         return NotFitted("its numbers are beyond any size")
-    first, second = NUMBERS.get(kind, ("at 0", "slope"))
+    first, second = CURVE_LAWS[kind].numbers
     half = float(reach[1])
     numbers = Number(first, a, low, high), Number(second, slope, slope - half, slope + half)
     return Fit(kind, numbers, count, r_squared, p=p)

@@ -215,7 +215,6 @@ def check_picture(output: RunPath) -> Path:
 
 
 def _save(target: Path, save: Callable[[Path], None]) -> None:
-    """Have a picture saved; folders are made."""
     with whole_file(target, "picture") as draft:
         target.parent.mkdir(parents=True, exist_ok=True)
         save(draft)

@@ -34,14 +34,6 @@ PURPOSE = "lab suite for analogue matrix computing on RRAM chips"
 Entity = dict[str, Any]
 
 
-def crate(
-    described: Description, title: str, text: str, runs: Sequence[PackagedRun], pictures: Sequence[PackagePicture],
-    files: Sequence[PackagedFile],
-) -> dict[str, Any]:  # fmt: skip
-    """Return the metadata of a package as JSON-LD."""
-    return _Crate(described, runs, pictures, files).written(title, text)
-
-
 def address(path: PurePosixPath | str) -> str:
     """Return the identity of a file: its path, as a URI has it."""
     return quote(str(path))
@@ -56,7 +48,7 @@ def _outcome(run: PackagedRun) -> str:
 
 
 @dataclass
-class _Crate:
+class Crate:
     """The entities of a crate; each identity once."""
 
     described: Description
@@ -66,6 +58,7 @@ class _Crate:
     entities: dict[str, Entity] = field(default_factory=dict)
 
     def written(self, title: str, text: str) -> dict[str, Any]:
+        """Return the metadata of a package as JSON-LD."""
         described, day = self.described, self.described.day.isoformat()
         program = self._add("#mho", "Organization", name="mho", description=PURPOSE)
         self._add(

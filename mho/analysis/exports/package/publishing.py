@@ -26,7 +26,7 @@ from mho.analysis.exports.package.contents import (
     write_manifest,
 )
 from mho.analysis.exports.package.crate import FILE as CRATE_FILE
-from mho.analysis.exports.package.crate import crate
+from mho.analysis.exports.package.crate import Crate
 from mho.analysis.exports.package.description import Creator, Description
 from mho.analysis.exports.package.pictures import How, PackagePicture, check_how, draw_pictures
 from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
@@ -385,7 +385,6 @@ def _describe(
     folder: Path, described: Description, runs: Sequence[PackagedRun], as_text: TextTables, how: How | None,
     progress: Progress,
 ) -> None:  # fmt: skip
-    """Write all that is told of the runs."""
     title, text = described.title or title_of(runs), described.text or text_of(runs)
     pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))
     (folder / DEFINITION_FILE).write_text(definition_text(), encoding="utf-8")
@@ -394,7 +393,8 @@ def _describe(
     page = readme(described, title, text, runs, as_text.left_out, pictures, top)
     (folder / "README.md").write_text(page, encoding="utf-8")
     _write_json(folder / FILE, datacite(described, title, text, runs, packaged_files(folder)))
-    _write_json(folder / CRATE_FILE, crate(described, title, text, runs, pictures, packaged_files(folder)))
+    crate = Crate(described, runs, pictures, packaged_files(folder))
+    _write_json(folder / CRATE_FILE, crate.written(title, text))
     write_manifest(folder)
 
 

@@ -191,7 +191,6 @@ def _with_shares(values: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Float
 
 
 def _quartiles(group: RunsOfGroup, ordered: Floats, shares: Floats) -> str:
-    """Return median and quartiles in words, in a handy unit."""
     if not ordered.size:
         return "nothing"
     factor, unit = handy_unit(group.kept[0].data.x.unit)

@@ -132,7 +132,6 @@ def _shares(one: GroupedFigure) -> list[float]:
 
 
 def _height(one: GroupedFigure, page: Page, width: float) -> float:
-    """Return the height of a figure, inches."""
     note = page.line * len(page.lines(one, width))
     rows, columns = _grid(one, page)
     if _images(one):
@@ -160,7 +159,6 @@ def _legend(labels: Sequence[str], page: Page, panels: int) -> tuple[int, list[s
 
 
 def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:
-    """Return rows and columns of panels, or of images."""
     count = _images(one) or len(one.panels)
     if one.columns and one.columns <= (3 if page.compact else 6):
         return math.ceil(count / one.columns), one.columns

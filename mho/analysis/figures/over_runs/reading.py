@@ -107,7 +107,6 @@ def _read_one(
     target: FigureRuns, file: RunFile, place: int, count: int, changed: Callable[[Figure], Figure],
     formulas: Sequence[Formula],
 ) -> None:  # fmt: skip
-    """Keep of an open run what a figure needs."""
     figure = target.figure
     there = drawable_with(file, figure, formulas)
     if not can_draw(figure, there):

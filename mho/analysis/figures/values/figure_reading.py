@@ -297,13 +297,13 @@ def thinned_rows(source: TableColumns, signal: str, axis: str, length: int) -> t
     stretch = -(-2 * length // POINTS) if length > POINTS else 1
     if stretch == 1:
         return *_read(source, signal, axis, 0, length), 1
-    parts: list[tuple[Floats, Floats]] = []
+    parts: list[Floats] = []
     block = max(BLOCK_ROWS // stretch, 1) * stretch
     for start in range(0, length, block):
-        places, values = _read(source, signal, axis, start, min(start + block, length))
-        ends = extremes(values, stretch)
-        parts.append((places[ends], values[ends]))
-    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts]), stretch
+        rows = np.stack(_read(source, signal, axis, start, min(start + block, length)))
+        parts.append(rows[:, extremes(rows[1], stretch)])
+    places, values = np.concatenate(parts, axis=1)
+    return places, values, stretch
 
 
 def extremes(values: Floats, stretch: int) -> NDArray[np.int64]:
