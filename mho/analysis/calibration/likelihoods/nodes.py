@@ -169,11 +169,8 @@ class GridNodes(Nodes):
         weights /= weights.sum(axis=every, keepdims=True)
         moved = False
         for axis, grid in enumerate(self.axes):
-            share, low, high = (
-                weights.sum(axis=(*every[:axis], *every[axis + 1 :])),
-                self.low[:, axis],
-                self.high[:, axis],
-            )
+            share = weights.sum(axis=(*every[:axis], *every[axis + 1 :]))
+            low, high = self.low[:, axis], self.high[:, axis]
             mean = (share * grid).sum(axis=1)
             spread = np.sqrt((share * (grid - mean[:, None]) ** 2).sum(axis=1))
             spread = np.maximum(spread, 0.5 * (grid[:, 1] - grid[:, 0]))  # as fine as the grid could tell
