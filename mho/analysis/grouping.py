@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,14 @@ class SkippedFile:
 
     path: Path
     reason: str
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the names of files without their suffix; with the folder where two are called the same."""
+    count = Counter(path.stem for path in paths)
+    return [
+        path.stem if count[path.stem] == 1 else f"{path.resolve().parent.name}/{path.stem}" for path in paths
+    ]
 
 
 def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[SkippedFile]]:
@@ -118,25 +127,22 @@ def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
     if name.source:
         quantities = card.parameters if name.source == "parameter" else card.results
         return {one.name: one for one in quantities}.get(name.name)
-    facts = card.facts
-    match name.name:
-        case "status" | "reason":
-            return _text(name.name, str(getattr(card, name.name)))
-        case "run":
-            return _text("run", run.path.stem)
-        case "path":
-            return _text("path", str(run.path))
-        case "id":
-            return _text("id", facts.run_id)
-        case "date":
-            date = "" if facts.start is None else f"{datetime.fromtimestamp(facts.start):%Y-%m-%d}"
-            return _text("date", date)
-        case "duration":
-            if facts.start is None or card.end is None:
-                return None
-            return ResultQuantity("duration", card.end - facts.start, f"{card.end - facts.start:.3g}", "s")
-        case fact:
-            return _text(fact, str(getattr(facts, fact)))
+    fact, start = name.name, card.facts.start
+    if fact == "duration":
+        took = None if start is None or card.end is None else card.end - start
+        return None if took is None else ResultQuantity(fact, took, f"{took:.3g}", "s")
+    if fact == "date":
+        text = "" if start is None else f"{datetime.fromtimestamp(start):%Y-%m-%d}"
+    elif fact in ("run", "path"):
+        text = run.path.stem if fact == "run" else str(run.path)
+    else:
+        holder = card if fact in ("status", "reason") else card.facts
+        text = str(getattr(holder, "run_id" if fact == "id" else fact))
+    try:
+        number = float(text) if fact in ("seed", "version") else None
+    except ValueError:
+        number = None
+    return ResultQuantity(fact, number, text) if text else None
 
 
 def label_of(name: CardName, value: ResultQuantity | None) -> str:
@@ -151,16 +157,6 @@ def label_of(name: CardName, value: ResultQuantity | None) -> str:
         return f"{name.words} {'yes' if value.number else 'no'}"
     factor, unit = handy_unit(value.unit)
     return f"{name.words} {factor * value.number:.6g} {unit}".rstrip()
-
-
-def _text(name: str, text: str) -> ResultQuantity | None:
-    if not text:
-        return None
-    try:
-        number = float(text) if name in ("seed", "version") else None
-    except ValueError:
-        number = None
-    return ResultQuantity(name, number, text)
 
 
 def _spelled(name: str, known: dict[str, None]) -> str:

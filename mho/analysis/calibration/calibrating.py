@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from mho.analysis.calibration.advice import helping, what_helps
 from mho.analysis.calibration.experiments import ParameterEstimate
 from mho.analysis.calibration.likelihoods import gradual_reset, gradual_set, threshold_reset, threshold_set
+from mho.analysis.calibration.likelihoods.pulse_model import PulseModel
 from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.residuals import Misfit, misfit
-from mho.analysis.calibration.transitions import Sequences, Transitions
+from mho.analysis.calibration.transitions import Transitions
 from mho.array_types import Floats
 from mho.errors import ConvergenceError, InputError
 
@@ -60,16 +61,9 @@ class Coordinates:
 
     def slopes(self, u: Floats) -> Floats:
         """Return the derivatives (parameters,) of the values by their coordinates, at one place."""
-        changes = []
-        for kind, value in zip(self.kinds, self.preset(u).values(), strict=True):
-            by = {"log": value, "logit": value * (1.0 - value), "volts": 1.0}
-            changes.append(WIDTH[kind] * by[kind])
-        return np.array(changes)
-
-    def of(self, values: Mapping[str, float]) -> Floats:
-        """Return the coordinates (parameters,) of values."""
-        rows = zip(self.names, self.kinds, self.base, strict=True)
-        return np.array([_coordinate(kind, base, values[name]) / WIDTH[kind] for name, kind, base in rows])
+        values = zip(self.kinds, self.preset(u).values(), strict=True)
+        by = [(kind, {"log": one, "logit": one * (1.0 - one), "volts": 1.0}[kind]) for kind, one in values]
+        return np.array([WIDTH[kind] * slope for kind, slope in by])
 
     def places(self, names: Sequence[str]) -> list[int]:
         """Return the numbers of some parameters."""
@@ -84,16 +78,6 @@ def _value(kind: str, base: float, change: Floats) -> Floats:
             return 1.0 / (1.0 + np.exp(-_logit(base) - change))
         case _:
             return base + change
-
-
-def _coordinate(kind: str, base: float, value: float) -> float:
-    match kind:
-        case "log":
-            return float(np.log(max(value, SMALLEST) / max(base, SMALLEST)))
-        case "logit":
-            return _logit(value) - _logit(base)
-        case _:
-            return value - base
 
 
 def _logit(share: float) -> float:
@@ -117,30 +101,12 @@ MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 LARGE = 70e-6  # S: what cells of the gradual bases do not reach
 
 
-class CalibratedLaw(Protocol):
-    """The pulses of one kind on cells under a law."""
-
-    STARTS: ClassVar[tuple[dict[str, float], ...]]
-    """Deviations of the prior by which parameters are elsewhere, where other searches begin."""
-
-    def __init__(self, pulses: Sequences, fixed: Mapping[str, float], /) -> None: ...
-
-    def recentre(self, values: Mapping[str, float]) -> None:
-        """Move what is integrated over to where the integrand is, for parameters near `values`."""
-
-    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
-
-    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
-        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
-
-
 @dataclass(frozen=True)
 class Law:
     """How cells of a law are calibrated."""
 
-    sets: type[CalibratedLaw]  # model of the SETs
-    resets: type[CalibratedLaw]  # and of the RESETs
+    sets: type[PulseModel]  # model of the SETs
+    resets: type[PulseModel]  # and of the RESETs
     of_sets: Mapping[str, str]  # the parameters that they tell about, and the kinds of their coordinates
     of_resets: Mapping[str, str]
     spreads: tuple[str, ...]  # spreads from pulse to pulse
@@ -168,7 +134,6 @@ class Part:
     kind: str
     coordinates: Coordinates
     posterior: Posterior
-    model: CalibratedLaw  # at the posterior's mean
     # Whether searches of a part of the cells ended at places apart that explain it about as well
     several: bool
     misfit: Misfit  # of its residuals
@@ -220,7 +185,10 @@ def calibrate(
             f"preset {base!r} has no spread from pulse to pulse, about which none can be sought; name another, such as "
             "--base pku"
         )
-    _check_enough(data)
+    cells = max(data.sets.cells, data.resets.cells)
+    if cells < LEAST_CELLS or max(data.sets.count, data.resets.count) < LEAST_PULSES:
+        counts = data.sets.count, data.resets.count, cells, data.forming.count
+        raise InputError(what_helps(*counts, LEAST_PULSES, LEAST_CELLS))
     tell = progress or (lambda _: None)
     fixed = {name: float(value) for name, value in preset.items() if isinstance(value, int | float)}
     for sentence in _out_of_range(preset, data):  # before the search, which then takes long
@@ -238,11 +206,16 @@ def calibrate(
         tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
         about = Coordinates.about(fixed, _about(law.of_sets, preset))
         parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, wide, look))
-        fixed |= _values(parts[0])
+        fixed |= about.preset(parts[0].posterior.mean)
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
         about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset))
-        prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
+        prior = None
+        if parts and MEMORY in about.names:  # what SETs told of the memory that both have
+            here, there = about.places([MEMORY])[0], parts[0].coordinates.places([MEMORY])[0]
+            prior = np.zeros(len(about)), np.ones(len(about))
+            prior[0][here] = parts[0].posterior.mean[there]
+            prior[1][here] = parts[0].posterior.deviation[there]
         parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, wide, look))
     return _joined(base, preset, data, parts)
 
@@ -258,15 +231,8 @@ def _about(fitted: Mapping[str, str], preset: Mapping[str, Any]) -> dict[str, st
     return {name: kind for name, kind in fitted.items() if kind != "log" or preset[name] > 0.0}
 
 
-def _check_enough(data: Transitions) -> None:
-    cells = max(data.sets.cells, data.resets.cells)
-    if cells < LEAST_CELLS or max(data.sets.count, data.resets.count) < LEAST_PULSES:
-        counts = data.sets.count, data.resets.count, cells, data.forming.count
-        raise InputError(what_helps(*counts, LEAST_PULSES, LEAST_CELLS))
-
-
 def _fit(
-    kind: str, model: type[CalibratedLaw], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
+    kind: str, model: type[PulseModel], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
     prior: tuple[Floats, Floats] | None, first_wide: Sequence[str], look: Callable[..., str],
 ) -> Part:  # fmt: skip
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do.
@@ -283,44 +249,42 @@ def _fit(
     early = None if few else residuals(starts[0][0])
     if early is not None:
         look(early)
-    ends: list[tuple[CalibratedLaw, Posterior]] = []
+    ends: list[Posterior] = []
     for start, value in starts:
-        there = [end for _, end in ends if end.converged]
+        there = [end for end in ends if end.converged]
         # of a part of the cells no value is known: the best start there is the best
         if any(value < end.log_posterior - NEAR or not _elsewhere(start, end) for end in there):
             continue
         ends.append(_settled(lambda: model(pulses, fixed), about, start, prior))
-    whole, result = max(ends, key=lambda end: (end[1].converged, end[1].log_posterior))
+    result = max(ends, key=lambda end: (end.converged, end.log_posterior))
     if not result.converged:
         raise ConvergenceError(look(residuals(result.mean), ended=False))
     # What fits near the maximum fits there: looking again takes a twentieth of the search's time.
     last = residuals(result.mean) if early is None or early.wrong else early
-    return Part(kind, about, result, whole, apart, last)
+    return Part(kind, about, result, apart, last)
 
 
 def _settled(
-    model: Callable[[], CalibratedLaw], about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None
-) -> tuple[CalibratedLaw, Posterior]:
-    """Return the model and the posterior of a search from `start` that another one, begun where it ended, confirms.
+    model: Callable[[], PulseModel], about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None
+) -> Posterior:
+    """Return the posterior of a search from `start` that another one, begun where it ended, confirms.
 
     What a search integrates over was placed along its way, and may hide how much is to be gained: each restart has it
     placed anew, as long as it gains, ends at no maximum, or has no clear curvature.
     """
-    whole = model()
-    result = _inferred(whole, about, start, prior)
+    result = _inferred(model(), about, start, prior)
     for _ in range(RESTARTS):
-        again = model()
-        more = _inferred(again, about, result.mean, prior)
+        more = _inferred(model(), about, result.mean, prior)
         gain = more.log_posterior - result.log_posterior
         if (more.converged, not more.repaired, gain) >= (result.converged, not result.repaired, 0.0):
-            whole, result = again, more
+            result = more
         if result.converged and not result.repaired and gain < GAIN:
             break
-    return whole, result
+    return result
 
 
 def _beginnings(
-    model: type[CalibratedLaw], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
+    model: type[PulseModel], pulses: Any, fixed: Mapping[str, float], about: Coordinates,
     prior: tuple[Floats, Floats] | None, first_wide: Sequence[str],
 ) -> tuple[list[tuple[Floats, float]], bool]:  # fmt: skip
     """Return where to begin, the best first, each with its log-posterior, and whether a part of the cells leaves it open.
@@ -363,9 +327,7 @@ def _some(cells: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, cells - 1, min(count, cells)).astype(np.int64))
 
 
-def _begun(
-    model: Callable[[], CalibratedLaw], about: Coordinates, start: Floats, wide: Sequence[int]
-) -> Floats:
+def _begun(model: Callable[[], PulseModel], about: Coordinates, start: Floats, wide: Sequence[int]) -> Floats:
     """Return where the search arrives with spreads that begin wide, then with these as they are found to be."""
     mean, width = np.zeros(len(about)), np.ones(len(about))
     mean[wide], width[wide] = WIDE, 0.05
@@ -375,7 +337,7 @@ def _begun(
 
 
 def _inferred(
-    model: CalibratedLaw, about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None, *,
+    model: PulseModel, about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None, *,
     rough: bool = False,
 ) -> Posterior:  # fmt: skip
     def scores(u: Floats) -> tuple[Floats, Floats]:
@@ -383,25 +345,15 @@ def _inferred(
         return cells, by_value * about.slopes(u)
 
     return infer(
-        lambda u: model.log_likelihood(about.preset(u)), start, lambda u: model.recentre(about.preset(u)),
-        prior, rough=rough, scores=scores,
+        lambda u: model.log_likelihood(about.preset(u)), scores, start, lambda u: model.recentre(about.preset(u)), prior,
+        rough=rough,
     )  # fmt: skip
-
-
-def _values(part: Part) -> dict[str, float]:
-    return part.coordinates.preset(part.posterior.mean)
-
-
-def _shared_prior(sets: Part, about: Coordinates) -> tuple[Floats, Floats]:
-    """Return the prior for RESETs: what SETs told of the memory that both have."""
-    mean, width = np.zeros(len(about)), np.ones(len(about))
-    here, there = about.places([MEMORY])[0], sets.coordinates.places([MEMORY])[0]
-    mean[here], width[here] = sets.posterior.mean[there], sets.posterior.deviation[there]
-    return mean, width
 
 
 def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> Calibration:
     """Put together what SETs and RESETs told; of a parameter of both the last has it all."""
+    from scipy.linalg import block_diag  # loads slowly
+
     names: list[str] = []
     values: list[list[float]] = []
     blocks: list[Floats] = []
@@ -418,16 +370,11 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
             values.append([middle, *interval, float(deviation[place])])
         names += kept
         blocks.append(part.posterior.correlation[np.ix_(places, places)])
-    correlation = np.zeros((len(names), len(names)))
-    first = 0
-    for block in blocks:
-        correlation[first : first + len(block), first : first + len(block)] = block
-        first += len(block)
     mean, low, high, deviation = np.array(values).T
     told = (deviation < TOLD) & np.isfinite(low)
     known = {name for name, one in zip(names, told, strict=True) if one}
     return Calibration(
-        base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
+        base, tuple(names), mean, low, high, deviation, block_diag(*blocks), helping(known, str(preset["law"])),
         tuple(_remarks(base, preset, data, parts)), data, tuple(parts),
     )  # fmt: skip
 
@@ -522,8 +469,8 @@ def as_preset_file(
     correlation = np.eye(len(names))
     correlation[: len(calibration.names), : len(calibration.names)] = calibration.correlation
 
-    def row(values: NDArray[np.float64]) -> str:
-        return "[" + ", ".join(f"{value:.6g}" for value in values.tolist()) + "]"
+    def row(values: Floats) -> str:
+        return f"[{', '.join(f'{value:.6g}' for value in values.tolist())}]"
 
     lines = [f"name = {json.dumps(name)}", f"base = {json.dumps(calibration.base)}", "", "[parameters]"]
     lines += [f"{parameter} = {value:.6g}" for parameter, value in zip(names, mean.tolist(), strict=True)]

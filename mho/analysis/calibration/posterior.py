@@ -19,7 +19,6 @@ from mho.array_types import Floats
 Likelihood = Callable[[Floats], Floats]  # coordinates (parameters,) to the log-likelihoods (cells,)
 Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivatives (cells, parameters)
 
-STEP = 1e-4  # of a coordinate, for scores
 PROBE = 0.3  # deviations, for the curvature
 WIDE_PROBE = 1.0  # the same, to both sides, where slopes are rough on the way of the first
 STEEPER = 10.0  # times the other: a side of such curvature is a cliff, and the other one tells the width
@@ -61,29 +60,28 @@ class Posterior:
 
 
 def infer(
-    likelihood: Likelihood, start: Floats, recentre: Callable[[Floats], None] | None = None,
-    prior: tuple[Floats, Floats] | None = None, *, rough: bool = False, scores: Scores | None = None,
+    likelihood: Likelihood, scores: Scores, start: Floats, recentre: Callable[[Floats], None] | None = None,
+    prior: tuple[Floats, Floats] | None = None, *, rough: bool = False,
 ) -> Posterior:  # fmt: skip
     """Find the posterior's mode from `start` on, and its width there.
 
     `recentre` is called with all coordinates at which the search tries a step: what the likelihood integrates over follows
-    them. `prior` has mean and deviation, 0 and 1 by default; a `rough` search ends near the mode, without a width; `scores`
-    are log-likelihoods with derivatives that are better known than by differences.
+    them. `prior` has mean and deviation, 0 and 1 by default; a `rough` search ends near the mode, without a width.
     """
     mean, width = prior or (np.zeros(len(start)), np.ones(len(start)))
-    scored = scores or _differences(likelihood)
 
     def centred(u: Floats) -> _Place:
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 if recentre:
                     recentre(u)
-                cells, by_cell = scored(u)
+                cells, by_cell = scores(u)
         except np.linalg.LinAlgError:  # a step that leads too far, beyond all numbers, is not taken
             return _Place(u, -np.inf, -np.inf, np.zeros(len(u)), np.eye(len(u)))
         by_cell = np.clip(by_cell, -STEEPEST, STEEPEST)
         apart, total = (u - mean) / width, float(cells.sum())
-        slope, outer = by_cell.sum(axis=0) - apart / width, _outer(by_cell) + np.diag(width**-2.0)
+        common = by_cell - by_cell.mean(axis=0)  # far from the mode all cells pull the same way
+        slope, outer = by_cell.sum(axis=0) - apart / width, common.T @ common + np.diag(width**-2.0)
         return _Place(u, total, total - 0.5 * float((apart**2).sum()), slope, outer)
 
     place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
@@ -93,7 +91,7 @@ def infer(
         covariance = np.asarray(np.linalg.inv(place.outer), float)
         return Posterior(place.u, covariance, place.likelihood, place.value, converged, False)
     covariance, repaired = _width(
-        lambda u: scored(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
+        lambda u: scores(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
     )
 
     def log_posterior(u: Floats) -> float:
@@ -164,24 +162,6 @@ def _corrected(curve: Floats, step: Floats, change: Floats) -> Floats:
     return curve + np.outer(change, change) / seen - np.outer(along, along) / strength
 
 
-def _differences(likelihood: Likelihood) -> Scores:
-    """Return the scores of a likelihood by differences."""
-
-    def scores(u: Floats) -> tuple[Floats, Floats]:
-        here = likelihood(u)
-        steps = STEP * np.eye(len(u))
-        return here, np.stack([(likelihood(u + step) - here) / STEP for step in steps], axis=1)
-
-    return scores
-
-
-def _outer(by_cell: Floats) -> Floats:
-    """Return the sum over cells of the outer products of scores."""
-    apart = by_cell - by_cell.mean(axis=0)  # far from the mode all cells pull the same way
-    outer: Floats = apart.T @ apart
-    return outer
-
-
 def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple[Floats, bool]:
     """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about.
 
@@ -223,13 +203,15 @@ def _cut_off(
     other coordinates follow as they go together. One by one: a cliff that slants across several unseen coordinates is cut
     off of the first, which is then taken for narrower than it is.
     """
+    from scipy.stats import truncnorm  # loads slowly
+
     for place in unseen:
         along = covariance[:, place] / np.sqrt(covariance[place, place])
         low, high = -_cliff(log_posterior, u, -along), _cliff(log_posterior, u, along)
         if np.isfinite(low) or np.isfinite(high):
-            shift, variance = _cut_normal(low, high)
-            u = u + shift * along
-            covariance = covariance - (1.0 - variance) * np.outer(along, along)
+            kept = truncnorm(low, high)  # a unit normal variable between the cliffs
+            u = u + float(kept.mean()) * along
+            covariance = covariance - (1.0 - float(kept.var())) * np.outer(along, along)
     return u, covariance
 
 
@@ -247,14 +229,6 @@ def _cliff(log_posterior: Callable[[Floats], float], u: Floats, along: Floats) -
         middle = 0.5 * (low + high)
         low, high = (low, middle) if beyond(middle) else (middle, high)
     return high
-
-
-def _cut_normal(low: float, high: float) -> tuple[float, float]:
-    """Return mean and variance of a unit normal variable between `low` and `high`, either of which may be infinite."""
-    from scipy.stats import truncnorm  # loads slowly
-
-    cut = truncnorm(low, high)
-    return float(cut.mean()), float(cut.var())
 
 
 def _curved(slopes: Floats) -> tuple[Floats, Floats, bool]:

@@ -41,14 +41,17 @@ class PulseTable:
 
     def columns(self, rows: Rows) -> Columns:
         """Return the columns `COLUMNS` of the rows of the table, in SI."""
-        made = {"pulses": _plain, "ramp": self._ramp, "responses": self._responses, "cycles": self._cycles}
-        result = dict(made[self.form](rows))
+        match self.form:
+            case "ramp":
+                rows = {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, 0)}
+            case "responses":
+                rows = self._responses(rows)
+            case "cycles":
+                rows = self._cycles(rows)
+        result = dict(rows)
         if "array" not in result:
             result["array"] = np.full(len(result["row"]), self.array or 0)
         return {name: np.asarray(result[name], dtype=float) for name in COLUMNS}
-
-    def _ramp(self, rows: Rows) -> Rows:
-        return {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, 0)}
 
     def _responses(self, rows: Rows) -> Rows:
         """Return a read and a pulse for each row; between rows a cell was brought back, which is not recorded."""
@@ -79,10 +82,6 @@ class PulseTable:
         return {
             name: np.concatenate([unknown[name], np.asarray(whole[name], dtype=float)]) for name in unknown
         }
-
-
-def _plain(rows: Rows) -> Rows:
-    return rows
 
 
 def pulse_table(run: RunFile) -> PulseTable | None:
@@ -122,7 +121,6 @@ def pulse_table(run: RunFile) -> PulseTable | None:
 
 
 def _lacks(run: RunFile, table: str, missing: Sequence[str]) -> InputError:
-    """Return the error of a table without columns, with what to do about them."""
     hint = f"name the table's own with `mho import --column {missing[0]}=…`"
     if "gate" in missing:
         hint = (
@@ -186,15 +184,6 @@ def joined(parts: Sequence[tuple[float, Columns]]) -> Columns:
     return {name: np.concatenate(column) if column else np.empty(0) for name, column in columns.items()}
 
 
-def _first_rows(run: RunFile) -> set[bytes]:
-    """Return the first rows of each table with readings, by which it is known again."""
-    return {
-        b"".join(run.column(name, one, 0, KNOWN).tobytes() for one in ("time", "conductance"))
-        for name in run.tables
-        if run.length(name) >= KNOWN and {"time", "conductance"} <= run.units(name).keys()
-    }
-
-
 def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
     """Raise `InputError` unless there are runs, none is of another chip than the others, and none has rows of another.
 
@@ -204,14 +193,17 @@ def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
     if not paths:
         raise InputError("a calibration needs a run file, such as that of a program run")
     named: list[tuple[str, str]] = []
-    begun: list[tuple[str, bytes]] = []
+    begun: dict[tuple[str, bytes], None] = {}
     for path in paths:
         with RunFile(path) as run:
             chip, seed = read_chip(run), run.chip_seed
             if chip is not None:
                 drawn = "" if seed is None else f", simulated with seed {seed}"
                 named.append((str(path), f"{chip.name!r}{drawn}"))
-            begun += [(str(path), rows) for rows in _first_rows(run)]
+            for name in run.tables:  # by the first rows of a table with readings it is known again
+                if run.length(name) >= KNOWN and {"time", "conductance"} <= run.units(name).keys():
+                    columns = (run.column(name, one, 0, KNOWN) for one in ("time", "conductance"))
+                    begun.setdefault((str(path), b"".join(one.tobytes() for one in columns)))
     for path, name in named[1:]:
         if name != named[0][1]:
             raise InputError(

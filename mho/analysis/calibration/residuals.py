@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, ndtri
 
+from mho.analysis.calibration.likelihoods.pulse_model import PulseModel
 from mho.analysis.calibration.transitions import Sequences
 from mho.array_types import Floats
 
@@ -30,16 +30,6 @@ FINE = np.array([-25.0, -12.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0,
 UNMOVED = 4.0  # read deviations: how reads of cells that hold still scatter in detail is no matter of the law
 FARTHEST = 3.0  # deviations: what is farther out counts as this far
 FAR = 2.5  # times the largest that is expected: a law that is right but for details remains below
-
-
-class ResidualModel(Protocol):
-    """A likelihood of pulses, as far as residuals need it."""
-
-    def recentre(self, values: Mapping[str, float]) -> None:
-        """Prepare for parameters near `values`."""
-
-    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Return the log-likelihoods (cells,)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class Misfit:
 
 
 def misfit(
-    kind: str, model: Callable[[Sequences, Mapping[str, float]], ResidualModel], pulses: Sequences,
+    kind: str, model: Callable[[Sequences, Mapping[str, float]], PulseModel], pulses: Sequences,
     fixed: Mapping[str, float], values: Mapping[str, float], seed: int = 0,
 ) -> Misfit:  # fmt: skip
     """Return how much of what pulses did, under a law with these parameters, goes with the pulses.
@@ -93,7 +83,10 @@ def misfit(
                 log[part] = cells.log_likelihood(values).reshape(at[part].shape)
         except np.linalg.LinAlgError:  # or beyond all numbers
             return Misfit(kind, np.nan, 0.0, 0.0)
-    below = _below(at, np.exp(log - log.max(axis=1, keepdims=True)))
+    density = np.exp(log - log.max(axis=1, keepdims=True))
+    parts = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(at, axis=1)
+    below = np.concatenate([np.zeros((len(at), 1)), np.cumsum(parts, axis=1)], axis=1)
+    below = below / below[:, -1:]
 
     def share(conductance: Floats) -> Floats:
         places = zip(conductance, at, below, strict=True)
@@ -154,10 +147,3 @@ def _one_pulse_each(
         each(voltage), each(width), each(gate), each(before), ends, np.ones((1, count), bool), each(still),
         each(error) * ends, np.zeros(count, bool), np.arange(count),
     )  # fmt: skip
-
-
-def _below(at: Floats, density: Floats) -> Floats:
-    """Return the shares of a density (pulses, nodes) below each node."""
-    parts = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(at, axis=1)
-    below = np.concatenate([np.zeros((len(at), 1)), np.cumsum(parts, axis=1)], axis=1)
-    return np.asarray(below / below[:, -1:])

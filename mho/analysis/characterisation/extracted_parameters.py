@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mho.analysis.reports.quantities import quantity_text
 from mho.runs.index import plain_results
 
 LOW, HIGH = "_low", "_high"
@@ -25,6 +26,12 @@ class Extracted:
     high: Number | None
     unit: str
 
+    @property
+    def interval(self) -> str:
+        """Its interval in a unit of a handy size; "" where it has none."""
+        ends = [quantity_text(end, self.unit, 4)[0] for end in (self.low, self.high)]
+        return "" if self.low is None and self.high is None else " to ".join(ends)
+
 
 def extracted(result: Mapping[str, Any], units: Mapping[str, str]) -> tuple[Extracted, ...]:
     """Return the parameters of a result, in its order; ``NAME_low`` and ``NAME_high`` are the interval of ``NAME``."""
@@ -33,7 +40,7 @@ def extracted(result: Mapping[str, Any], units: Mapping[str, str]) -> tuple[Extr
     return tuple(
         Extracted(
             name,
-            _value(value),
+            ("yes" if value else "no") if isinstance(value, bool) else value,
             _number(plain.get(name + LOW)),
             _number(plain.get(name + HIGH)),
             units.get(name, ""),
@@ -41,10 +48,6 @@ def extracted(result: Mapping[str, Any], units: Mapping[str, str]) -> tuple[Extr
         for name, value in plain.items()
         if name not in ends and name not in OF_THE_RUN
     )
-
-
-def _value(value: Any) -> Number | str | None:
-    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def _number(value: Any) -> Number | None:

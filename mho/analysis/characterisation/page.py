@@ -11,7 +11,7 @@ from typing import Any
 from mho.analysis import documents as page
 from mho.analysis.characterisation.extracted_parameters import Extracted, extracted
 from mho.analysis.figures import compose, figures_of, gather
-from mho.analysis.reports.quantities import handy_unit, name_text
+from mho.analysis.reports.quantities import handy_unit, name_text, quantity_text
 from mho.analysis.reports.summary import read_description
 from mho.errors import InputError, MhoError
 from mho.input_files import check_ordinary
@@ -123,16 +123,6 @@ def _plan(folder: Path) -> dict[str, Any]:
     return load_toml(text, f"plan {path}", InputError)
 
 
-def _varied(run: RunFile) -> str:
-    """Return what a response run varies beside the word line."""
-    against = run.parameters.get("against") if run.procedure == "Response" else None
-    return "" if against is None or against.value == V_WL else str(against.value)
-
-
-def _own_name(text: str) -> str:
-    return str(read_description(text).get("name", ""))
-
-
 def run_facts(path: Path) -> PageRun:
     """Return what a page says of the run in a file; one that cannot be read says why."""
     named = NUMBERED.fullmatch(path.name)
@@ -141,14 +131,17 @@ def run_facts(path: Path) -> PageRun:
         with RunFile(path) as run:
             provenance = run.provenance
             step_text = provenance.get("step", "")
+            against = run.parameters.get("against") if run.procedure == "Response" else None
+            bench, chip = (str(read_description(text).get("name", "")) for text in (run.bench, run.chip))
             return PageRun(
                 path=path, step=int(step_text) if step_text.isdecimal() else step, procedure=run.procedure,
-                varied=_varied(run), title=run.title, status=str(run.status),
+                varied="" if against is None or against.value == V_WL else str(against.value), title=run.title,
+                status=str(run.status),
                 outcome=outcome_line(run.status, run.reason, run.conclusion),
                 started=f"{run.start_time:%Y-%m-%d %H:%M:%S}", cells=run.cells,
                 left_out=provenance.get("left_out", ""),
                 warnings=tuple(entry.message for entry in run.log() if entry.level not in QUIET),
-                bench=_own_name(run.bench), chip=_own_name(run.chip), preset=provenance.get("preset", ""),
+                bench=bench, chip=chip, preset=provenance.get("preset", ""),
                 seed=provenance.get("seed", ""),
                 version=" ".join(filter(None,
                     (provenance.get("mho_version", ""), provenance.get("git_commit", "")[:12]))),
@@ -214,8 +207,6 @@ def headline(procedure: str, found: Sequence[Extracted]) -> Iterator[tuple[str, 
 REPORT = "report.html"
 MOST_FIGURES = 12  # of a run
 
-Number = int | float
-
 
 def write_report(
     folder: Path, output: Path | None = None, *, reasons: Mapping[str, str] | None = None
@@ -253,7 +244,10 @@ def _body(folder_runs: Folder, folder: Path, reasons: Mapping[str, str]) -> Iter
     if folder_runs.steps:
         yield page.Heading("Steps")
         yield _steps(folder_runs.steps, reasons)
-    yield from _left_out(folder_runs)
+    left_out = [(run.path.name, run.left_out) for run in folder_runs.runs if run.left_out and run.finished]
+    if left_out:
+        yield page.Heading("Broken cells, left out")
+        yield page.grid(("run", "cells"), left_out, caption="Broken cells, left out")
     yield from _headlines(folder_runs)
     for run in folder_runs.runs:
         if run not in superseded:
@@ -300,13 +294,6 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> page.Blo
     return page.grid(("", "step", "", ""), rows, caption="Steps of the plan")
 
 
-def _left_out(folder: Folder) -> Iterator[page.Block]:
-    rows = [(run.path.name, run.left_out) for run in folder.runs if run.left_out and run.finished]
-    if rows:
-        yield page.Heading("Broken cells, left out")
-        yield page.grid(("run", "cells"), rows, caption="Broken cells, left out")
-
-
 def _headlines(folder: Folder) -> Iterator[page.Block]:
     rows: list[tuple[page.Words, ...]] = []
     for run in folder.runs:
@@ -336,26 +323,19 @@ def _run(run: PageRun) -> Iterator[page.Block]:
         rows = [(name_text(one.name), *_value(one)) for one in found]
         head = ("parameter", "value", "95 % interval", "unit")
         yield page.grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
-    yield page.Pictures(tuple(_pictures(run.path)))
-
-
-def _pictures(path: Path) -> Iterator[page.Picture]:
-    """Yield a run's declared figures, drawn as `mho plot` draws them."""
-    with RunFile(path) as run:
-        for figure in figures_of(run)[:MOST_FIGURES]:
+    pictures = []
+    with RunFile(run.path) as file:
+        for figure in figures_of(file)[:MOST_FIGURES]:
             try:
-                yield page.Picture(figure.heading, compose(figure, [gather(run, figure)]))
+                pictures.append(page.Picture(figure.heading, compose(figure, [gather(file, figure)])))
             except MhoError as error:
-                yield page.Picture(figure.heading, trouble=str(error))
+                pictures.append(page.Picture(figure.heading, trouble=str(error)))
+    yield page.Pictures(tuple(pictures))
 
 
 def _value(one: Extracted) -> tuple[str, str, str]:
     """Return value, interval and unit of a parameter, in units of a handy size."""
-    factor, unit = handy_unit(one.unit)
-    known = one.low is not None or one.high is not None
-    interval = f"{_number(one.low, factor)} to {_number(one.high, factor)}" if known else ""
-    value = one.value if isinstance(one.value, str) else _number(one.value, factor)
-    return value, interval, unit
+    return quantity_text(one.value, one.unit, 4)[0], one.interval, handy_unit(one.unit)[1]
 
 
 def _cells_behind(result: Mapping[str, object], one: Extracted) -> str:
@@ -365,9 +345,3 @@ def _cells_behind(result: Mapping[str, object], one: Extracted) -> str:
     known = [place["cells"] for place in places if place.get("cells") is not None]
     known += [result[name] for name in ("cells_fitted", "measured", "cells") if result.get(name) is not None]
     return str(known[0]) if known else ""
-
-
-def _number(value: Number | None, factor: float) -> str:
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) and factor == 1.0 else f"{value * factor:.4g}"

@@ -73,42 +73,29 @@ def read_compared(path: Path, *, whole: bool = True) -> ComparedRun:
     numbers = {
         one.name: one.number for one in results if one.number is not None and abs(one.number) < LARGEST
     }
+    ending = card.status, card.reason, card.conclusion
+    settings = {words: getattr(card.facts, fact) for fact, words in FACTS.items()}
+    words = {one.name: one.text for one in results if one.number is None and one.text not in ("", "none")}
     run = ComparedRun(
-        path=path,
-        name=path.stem,
-        procedure=card.facts.procedure,
-        status=card.status,
-        outcome=outcome_line(card.status, card.reason, card.conclusion),
-        measured=card.conclusion is None or card.conclusion.measured,
-        simulated=bool(card.facts.preset),
-        seed=card.facts.seed,
-        whole=False,
-        settings={words: getattr(card.facts, fact) for fact, words in FACTS.items()}
-        | {one.name: f"{one.text} {one.unit}".rstrip() for one in card.parameters},
-        numbers=numbers,
-        words={"conclusion": outcome_line(card.status, card.reason, card.conclusion, named=False)}
-        | {one.name: one.text for one in results if one.number is None and one.text not in ("", "none")},
+        path, path.stem, card.facts.procedure, card.status, outcome_line(*ending),
+        measured=card.conclusion is None or card.conclusion.measured, simulated=bool(card.facts.preset),
+        seed=card.facts.seed, whole=False, numbers=numbers,
+        settings=settings | {one.name: f"{one.text} {one.unit}".rstrip() for one in card.parameters},
+        words={"conclusion": outcome_line(*ending, named=False)} | words,
         units={one.name: one.unit for one in results if one.unit},
-    )
+    )  # fmt: skip
     if not whole:
         return run
     with RunFile(path) as file:
         provenance = file.provenance
+        packages = provenance.get("packages", "").splitlines()
+        texts = {"bench file": file.bench, "chip map": file.chip, "defects": file.defects}
         return replace(
-            run,
-            whole=True,
-            simulated=read_bench(file).preset is not None,
+            run, whole=True, simulated=read_bench(file).preset is not None,
             settings=dict(run.settings) | dict(_further(file, provenance)),
-            texts={
-                "bench file": file.bench,
-                "chip map": file.chip,
-                "defects": file.defects,
-                "source of the procedure": file.source,
-            },
-            packages=dict(
-                line.split("==", 1) for line in provenance.get("packages", "").splitlines() if "==" in line
-            ),
-        )
+            texts=texts | {"source of the procedure": file.source},
+            packages=dict(line.split("==", 1) for line in packages if "==" in line),
+        )  # fmt: skip
 
 
 def read_sides(

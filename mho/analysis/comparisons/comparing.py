@@ -17,7 +17,7 @@ from mho.analysis.comparisons.compared_runs import (
     read_sides,
 )
 from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
-from mho.analysis.grouping import SkippedFile, group_runs, read_cards
+from mho.analysis.grouping import SkippedFile, group_runs, read_cards, short_names
 from mho.analysis.reports import find_runs, left_out_tries
 from mho.analysis.reports.quantities import handy_unit, name_text
 from mho.array_types import Floats
@@ -75,11 +75,8 @@ class ResultDifference:
     @property
     def differs(self) -> bool:
         """Whether any side differs from the first."""
-        return any(one is not None and self._moved(one) for one in self.effects)
-
-    @staticmethod
-    def _moved(one: Effect) -> bool:
-        return one.difference.value != 0.0 or bool(one.cliffs_delta.value > 0 or one.cliffs_delta.value < 0)
+        known = (one for one in self.effects if one is not None)
+        return any(one.difference.value != 0.0 or abs(one.cliffs_delta.value) > 0 for one in known)
 
 
 @dataclass(frozen=True)
@@ -129,26 +126,13 @@ def compare(
             "results have the same names"
         )
     settings, same, varied = _settings(sides)
+    runs = [run for side in sides for run in side.runs]
+    marked = [(run.name, run.outcome) for run in runs if run.status != Status.FINISHED or not run.measured]
     return Comparison(
-        sides=tuple(sides),
-        centre=centre,
-        settings=tuple(sorted(settings, key=lambda one: one.name != by)),
-        same=same,
-        varied=varied,
-        texts=tuple(_texts(sides)),
-        packages=_packages(sides),
-        results=results,
-        words=_words(sides),
-        alone=_alone(sides),
-        notes=tuple(_notes(sides, kinds)),
-        marked=tuple(
-            (run.name, run.outcome)
-            for side in sides
-            for run in side.runs
-            if run.status != Status.FINISHED or not run.measured
-        ),
-        skipped=tuple(skipped),
-    )
+        tuple(sides), centre, tuple(sorted(settings, key=lambda one: one.name != by)), same, varied,
+        tuple(_texts(sides)), _packages(sides), results, _words(sides), _alone(sides), tuple(_notes(sides, kinds)),
+        tuple(marked), tuple(skipped),
+    )  # fmt: skip
 
 
 # --- settings ---
@@ -228,7 +212,8 @@ def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, 
     names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.numbers))
     result = []
     for name in names:
-        values = [_of(side, name) for side in sides]
+        numbers = [[run.numbers[name] for run in side.runs if name in run.numbers] for side in sides]
+        values = [np.array([one for one in mine if math.isfinite(one)], dtype=float) for mine in numbers]
         units = {run.units.get(name, "") for side in sides for run in side.runs if name in run.numbers}
         if sum(bool(len(one)) for one in values) < 2 or not len(values[0]) or len(units) > 1:
             continue
@@ -238,11 +223,6 @@ def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, 
     order = {one.name: place for place, one in enumerate(result)}
     result.sort(key=lambda one: (-one.size[0], -one.size[1], order[one.name]))
     return tuple(result)
-
-
-def _of(side: RunGroup, name: str) -> Floats:
-    values = [run.numbers[name] for run in side.runs if name in run.numbers]
-    return np.array([value for value in values if math.isfinite(value)], dtype=float)
 
 
 def _sample(values: Floats, centre: str) -> ValueSample | None:
@@ -278,8 +258,11 @@ def _notes(sides: Sequence[RunGroup], kinds: set[str]) -> Iterator[str]:
     runs = [run for side in sides for run in side.runs]
     if len(kinds) > 1:
         yield f"Runs of different kinds, {', '.join(sorted(kinds))}: what they have in common is compared."
-    mixed = sorted(_of_other_units(runs))
-    if mixed:
+    seen: dict[str, set[str]] = {}
+    for run in runs:
+        for name in run.numbers:
+            seen.setdefault(name, set()).add(run.units.get(name, ""))
+    if mixed := sorted(name for name, units in seen.items() if len(units) > 1):
         yield f"Not compared, as their units differ: {', '.join(mixed)}."
     single = [side for side in sides if len(side.runs) == 1]
     if single:
@@ -307,14 +290,6 @@ def _of_chance(runs: Sequence[ComparedRun]) -> str:
     return f"{begin}. What another seed does is seen by running each with several, and comparing the groups."
 
 
-def _of_other_units(runs: Sequence[ComparedRun]) -> set[str]:
-    seen: dict[str, set[str]] = {}
-    for run in runs:
-        for name in run.numbers:
-            seen.setdefault(name, set()).add(run.units.get(name, ""))
-    return {name for name, units in seen.items() if len(units) > 1}
-
-
 def compare_files(
     places: Sequence[Path], *, against: Sequence[Path] = (), by: str = "", centre: str = CENTRES[0]
 ) -> Comparison:
@@ -333,8 +308,13 @@ def compare_files(
         names = [name.strip() for name in by.split(",") if name.strip()]
         groups = group_files(places, names, skipped)
     elif against:
-        lots = _found(places), _found(against)
-        groups = list(zip(_names_of_lots(places, against), lots, strict=True))
+        lots, names = (_found(places), _found(against)), []
+        for first, *others in (places, against):
+            more = f" and {len(others)} more" * bool(others)
+            names.append(first.resolve().name if first.is_dir() else first.stem + more)
+        if names[0] == names[1]:
+            names = [f"{name} ({place})" for place, name in enumerate(names, 1)]
+        groups = list(zip(names, lots, strict=True))
     else:
         folders = [str(one) for one in places if one.is_dir()]
         if folders:
@@ -371,20 +351,8 @@ def group_files(
 
 def names_of(paths: Sequence[Path]) -> list[str]:
     """Return short names of files, which differ: with the folder where two are called the same."""
-    stems = [path.stem for path in paths]
-    names = [
-        stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}/{stem}"
-        for stem, path in zip(stems, paths, strict=True)
-    ]
+    names = short_names(paths)
     return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
-
-
-def _names_of_lots(places: Sequence[Path], against: Sequence[Path]) -> list[str]:
-    names = []
-    for first, *others in (places, against):
-        more = f" and {len(others)} more" * bool(others)
-        names.append(first.resolve().name if first.is_dir() else first.stem + more)
-    return names if names[0] != names[1] else [f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 
 def _found(places: Sequence[Path]) -> list[Path]:

@@ -24,6 +24,7 @@ from mho.array_types import Floats
 from mho.confidence import difference_of, difference_of_means, median_interval
 
 LEVEL = 0.95
+Z = NormalDist().inv_cdf(0.5 + LEVEL / 2.0)
 CENTRES = ("median", "mean")
 
 
@@ -99,8 +100,12 @@ def hedges_g(first: Floats, second: Floats) -> Ranged:
     difference = float(second.mean() - first.mean())
     if pooled == 0.0:
         return Ranged(math.copysign(math.inf, difference) if difference else 0.0)
-    g = _unbiased(freedom) * difference / pooled
-    half = _z() * math.sqrt((n + m) / (n * m) + g * g / (2.0 * (n + m)))
+    d = freedom / 2.0
+    unbiased = math.exp(math.lgamma(d) - math.lgamma(d - 0.5)) / math.sqrt(
+        d
+    )  # of Cohen's d (Hedges 1981, eq. 6e)
+    g = unbiased * difference / pooled
+    half = Z * math.sqrt((n + m) / (n * m) + g * g / (2.0 * (n + m)))
     return Ranged(g, g - half, g + half)
 
 
@@ -144,13 +149,13 @@ def _of_scatter(by_first: Floats, by_second: Floats, spread: float, delta: float
 
 def _of_overlap(delta: float, n: int, m: int) -> tuple[float, float]:
     """Return Newcombe's fifth interval: the deltas from which this one is as far as their own errors allow."""
-    share, z = 0.5 + delta / 2.0, _z()
+    share = 0.5 + delta / 2.0
 
     def beyond(other: float) -> bool:
         # of exponential laws (Hanley and McNeil 1982)
         more = (1.0 - other) / (2.0 - other) + other / (1.0 + other)
         variance = other * (1.0 - other) * (1.0 + ((n + m) / 2.0 - 1.0) * more) / (n * m)
-        return (share - other) ** 2 > z * z * variance
+        return (share - other) ** 2 > Z * Z * variance
 
     ends = []
     for end in (0.0, 1.0):
@@ -169,13 +174,3 @@ def mann_whitney(first: Floats, second: Floats) -> float:
     if np.ptp(np.concatenate((first, second))) == 0.0:
         return 1.0
     return float(mannwhitneyu(first, second, alternative="two-sided").pvalue)
-
-
-def _unbiased(freedom: int) -> float:
-    """Return the factor that takes the bias off Cohen's d (Hedges 1981, eq. 6e)."""
-    half = freedom / 2.0
-    return math.exp(math.lgamma(half) - math.lgamma(half - 0.5)) / math.sqrt(half)
-
-
-def _z() -> float:
-    return NormalDist().inv_cdf(0.5 + LEVEL / 2.0)

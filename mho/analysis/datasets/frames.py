@@ -33,11 +33,8 @@ def frame_of(run: RunFile, table: str) -> pandas.DataFrame:
 def frame_of_runs(table: RunTable) -> pandas.DataFrame:
     """Return a row a run; seeds are numbers where all of them are."""
     frame = pandas.DataFrame(list(table.rows), columns=list(table.columns))
-    if (
-        "seed" in frame
-        and len(frame)
-        and all(str(one).isdecimal() and len(str(one)) < 19 for one in frame["seed"])
-    ):
+    seeds = [str(one) for one in frame.get("seed", ())]
+    if seeds and all(one.isdecimal() and len(one) < 19 for one in seeds):
         frame["seed"] = frame["seed"].astype("int64")
     frame.attrs["units"] = dict(table.units)
     return frame

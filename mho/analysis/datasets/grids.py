@@ -66,10 +66,12 @@ def find_grid(candidates: Sequence[GridCandidate], rows: int, *, lines: bool = T
         return None
     if line := _line([one for one in candidates if one.declared and one.counts], rows):
         return line if lines else None
-    return (
-        _nested(candidates, rows)
-        or _sorted(candidates, rows)
-        or (_line([one for one in candidates if one.declared or one.counts], rows) if lines else None)
+    # loops within each other
+    chain = _chain([found for one in candidates if (found := _periodic(one, rows)) is not None], 1, rows)
+    if chain is not None and len(chain) > 1:
+        return TableGrid({one.name: one.values for one in reversed(chain)})
+    return _sorted(candidates, rows) or (
+        _line([one for one in candidates if one.declared or one.counts], rows) if lines else None
     )
 
 
@@ -80,15 +82,6 @@ class _Periodic:
     name: str
     stride: int
     values: NDArray[Any]
-
-
-def _nested(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
-    """Return the grid of loops within each other."""
-    periodic = [found for one in candidates if (found := _periodic(one, rows)) is not None]
-    chain = _chain(periodic, 1, rows)
-    if chain is None or len(chain) < 2:
-        return None
-    return TableGrid({one.name: one.values for one in reversed(chain)})
 
 
 def _chain(periodic: Sequence[_Periodic], stride: int, rows: int) -> list[_Periodic] | None:

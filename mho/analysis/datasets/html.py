@@ -37,7 +37,10 @@ def run_html(run: RunFile) -> str:
         outcome = outcome_line(run.status, run.reason, conclusion, named=False)
         warnings = () if conclusion is None else conclusion.warnings
         reason = "".join(f"<div>{_text(one)}</div>" for one in (outcome, *warnings) if one)
-        lists = [_list("run", _facts(run), MOST_ROWS), _list("results", list(_results(run)), MOST_RESULTS)]
+        units, values = run.result_units, plain_results(run.summary)
+        texts = {name: quantity_text(value, units.get(name, "")) for name, value in values.items()}
+        results = [(name, " ".join(text).rstrip()) for name, text in texts.items() if text[0]]
+        lists = [_list("run", _facts(run), MOST_ROWS), _list("results", results, MOST_RESULTS)]
         folded = [
             ("parameters", [(name, parameter_text(one)) for name, one in run.parameters.items()]),
             ("contents", _contents(run)),
@@ -56,20 +59,16 @@ def run_html(run: RunFile) -> str:
 def runs_html(count: int, shown: Sequence[RunRow], skipped: Mapping[Path, str]) -> str:
     """Return a table of the first of so many runs: file, title, status, preset, seed, duration."""
     heads = ("run", "title", "status", "preset", "seed", "took")
-    lines = [_row("th", heads), *(_row("td", _cells_of_run(one)) for one in shown)]
+    lines = [_row("th", heads)]
+    for one in shown:
+        row: Mapping[str, Any] = one.row or {}
+        took = row.get("duration")
+        facts = [row.get(name, "") for name in heads[1:-1]]
+        lines.append(_row("td", (one.path.name, *facts, "" if took is None else duration_text(took))))
     more = [f"{count - MOST_ROWS} more"] if count > MOST_ROWS else []
     left_out = [f"left out: {html(reason[:MOST_ERROR])}" for reason in list(skipped.values())[:MOST_ROWS]]
     below = "".join(f"<div style='{_DIM}'>{one}</div>" for one in (*more, *left_out))
     return f"<div><b>{count} runs</b><table>{''.join(lines)}</table>{below}</div>"
-
-
-def _cells_of_run(one: RunRow) -> Sequence[str]:
-    row: Mapping[str, Any] = one.row or {}
-    took = row.get("duration")
-    return (
-        one.path.name, row.get("title", ""), row.get("status", ""), row.get("preset", ""),
-        row.get("seed", ""), "" if took is None else duration_text(took),
-    )  # fmt: skip
 
 
 def _facts(run: RunFile) -> list[tuple[str, str]]:
@@ -86,14 +85,6 @@ def _facts(run: RunFile) -> list[tuple[str, str]]:
         ("file", run.path.name),
     ]
     return [(name, text) for name, text in pairs if text]
-
-
-def _results(run: RunFile) -> Iterable[tuple[str, str]]:
-    units = run.result_units
-    for name, value in plain_results(run.summary).items():
-        text, unit = quantity_text(value, units.get(name, ""))
-        if text:
-            yield name, f"{text} {unit}".rstrip()
 
 
 def _contents(run: RunFile) -> list[tuple[str, str]]:

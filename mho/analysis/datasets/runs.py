@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from mho.analysis.datasets.run import EXTRA, Run
-from mho.analysis.reports import RunRow, RunTable, find_runs, row_of_card, table_of
+from mho.analysis.reports import RunRow, find_runs, row_of_card, table_of
 from mho.errors import InputError, RunFileError
 from mho.runs import RunIndex, runs_folder
 from mho.runs.conclusion import GOING_ON
@@ -107,7 +107,7 @@ class Runs(Sequence[Run]):
             from mho.analysis.datasets.frames import frame_of_runs
         except ImportError as error:
             raise InputError(f"a DataFrame needs pandas: {EXTRA}") from error
-        return frame_of_runs(self._table())
+        return frame_of_runs(table_of(self.rows()))
 
     def to_xarray(self, name: str, *, dim: str = "run", by: str | Sequence[str] = ()) -> xarray.Dataset:
         """Return a table, map or array of all runs, in memory, stacked along a dimension.
@@ -187,9 +187,6 @@ class Runs(Sequence[Run]):
         cards = self.cards()
         return [RunCard(path, cards[path]) for path in self.paths if path in cards]
 
-    def _table(self) -> RunTable:
-        return table_of(self.rows())
-
     def _with(self, paths: Iterable[Path]) -> Runs:
         runs = Runs(paths)
         runs.skipped, runs._cards = self.skipped, self._cards
@@ -238,7 +235,12 @@ def open_runs(where: Place | Iterable[Place] | None = None, *, folder: Place | N
     if where is None:
         where = runs_folder(folder)
     if isinstance(where, str) and not _is_place(where):
-        return _asked(where, runs_folder(folder))
+        root = runs_folder(folder)
+        with RunIndex(root) as index:
+            index.update()
+            result = [root / run.path for run in index.search(where, "start")]
+        searched = set(find_runs(root))  # without earlier tries of runs that were tried again
+        return Runs(path for path in result if path in searched)
     places = [where] if isinstance(where, str | os.PathLike) else list(where)
     return Runs(path for place in places for path in _at(place))
 
@@ -256,11 +258,3 @@ def _at(place: Place) -> Iterator[Path]:
         yield from find_runs(*sorted(glob.glob(text, recursive=True)))
     else:
         yield from find_runs(place)
-
-
-def _asked(query: str, folder: Path) -> Runs:
-    with RunIndex(folder) as index:
-        index.update()
-        result = [folder / run.path for run in index.search(query, "start")]
-    searched = set(find_runs(folder))  # without earlier tries of runs that were tried again
-    return Runs(path for path in result if path in searched)

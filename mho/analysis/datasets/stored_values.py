@@ -6,6 +6,8 @@ anew where it was closed.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,19 +19,21 @@ from numpy.typing import NDArray
 from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid
 from mho.runs import RunFile
 
-BLOCK_BYTES = 8 << 20  # read at a time where rows are picked
+BLOCK_BYTES = 8 << 20  # read at a time
 
 
 @dataclass(frozen=True)
 class StoredValues:
-    """A column of a table, the images of a map, or an array, by its rows."""
+    """A column of a table, the images or an axis of a map, or an array, by its rows."""
 
     path: Path
     kind: Literal["table", "maps", "arrays"]
     group: str  # name of the table, map or array
-    column: str  # and of the column
+    column: str  # of the table; of a map ``value``, ``time``, ``row`` or ``column``
     shape: tuple[int, ...]  # as of when the run was looked at: rows that come later are no part of it
     dtype: np.dtype[Any]
+    unit: str = ""
+    description: str = ""
     # Values behind a row's own length are masked: NaN, whole numbers become floats for it
     ragged: bool = False
     run: RunFile | None = field(default=None, compare=False, repr=False)  # used while it is open
@@ -40,12 +44,27 @@ class StoredValues:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
+    @property
+    def block_rows(self) -> int:
+        """Rows that make up `BLOCK_BYTES`."""
+        return max(1, BLOCK_BYTES // max(1, self.dtype.itemsize * math.prod(self.shape[1:])))
+
+    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Return rows `start` to `stop` (rows, *own shape); raises `RunFileError` where the file is damaged."""
+        length = self.shape[0] if self.shape else 1
+        stop = length if stop is None else min(stop, length)
         if self.run is not None and self.run.is_open:
             return self._read(self.run, start, stop)
         with RunFile(self.path, whole=False) as run:
             return self._read(run, start, stop)
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield first row and values of each block; an array is read whole."""
+        if self.kind == "arrays":
+            yield 0, self.read()
+            return
+        for start in range(0, self.shape[0], self.block_rows):
+            yield start, self.read(start, start + self.block_rows)
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return the values of `rows` (*shape of rows, *own shape), block by block of the file."""
@@ -59,9 +78,8 @@ class StoredValues:
         taken = np.empty((len(flat), *own), self.dtype)
         order = np.argsort(flat, kind="stable")
         rising = flat[order]
-        step = max(1, BLOCK_BYTES // max(1, taken[:1].nbytes))
-        for start in range(low, high, step):
-            first, last = np.searchsorted(rising, [start, start + step])
+        for start in range(low, high, self.block_rows):
+            first, last = np.searchsorted(rising, [start, start + self.block_rows])
             if first < last:
                 begin, end = int(rising[first]), int(rising[last - 1]) + 1
                 taken[order[first:last]] = self.read(begin, end)[rising[first:last] - begin]
@@ -71,37 +89,46 @@ class StoredValues:
         match self.kind:
             case "table":
                 values = run.column(self.group, self.column, start, stop)
-                return self._masked(run, values, start, stop) if self.ragged else values
-            case "maps":
+                if not self.ragged:
+                    return values
+                lengths = run.column(self.group, f"{self.column}_length", start, stop)
+                there = np.arange(values.shape[1]) < lengths[:, None]
+                return np.where(there, values, np.array(np.nan, self.dtype)).astype(self.dtype, copy=False)
+            case "maps" if self.column == "value":
                 return run.images(self.group, start, stop)
+            case "maps":
+                if self.column == "time":
+                    return run.map_times(self.group)[start:stop]
+                return run.map_axes(self.group)[self.column == "column"][start:stop]
             case _:
-                return run.array(self.group)[start:stop]
-
-    def _masked(self, run: RunFile, values: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
-        lengths = run.column(self.group, f"{self.column}_length", start, stop)
-        there = np.arange(values.shape[1]) < lengths[:, None]
-        return np.where(there, values, np.array(np.nan, self.dtype)).astype(self.dtype, copy=False)
+                values = run.array(self.group)
+                return values[start:stop] if values.ndim else values
 
 
-def of_column(run: RunFile, table: str, column: str, rows: int) -> StoredValues:
-    """Return the values of a column, cut to `rows`; masked where another column has their lengths."""
+def of_column(run: RunFile, table: str, column: str, rows: int, *, masked: bool = True) -> StoredValues:
+    """Return the values of a column, cut to `rows`; if `masked`, NaN behind the lengths that another column has."""
     stored = run.stored(table, column)
-    ragged = len(stored.shape) == 2 and f"{column}_length" in run.units(table)
+    ragged = masked and len(stored.shape) == 2 and f"{column}_length" in run.units(table)
     dtype = np.dtype("f8") if ragged and stored.dtype.kind in "biu" else stored.dtype
-    return StoredValues(run.path, "table", table, column, (rows, *stored.shape[1:]), dtype, ragged, run)
+    shape = (rows, *stored.shape[1:])
+    facts = stored.unit, stored.description
+    return StoredValues(run.path, "table", table, column, shape, dtype, *facts, ragged, run)
 
 
-def of_map(run: RunFile, name: str) -> StoredValues:
-    """Return the images of a map."""
-    stored = run.stored(f"maps/{name}")
-    shape = (run.map_length(name), *stored.shape[1:])
-    return StoredValues(run.path, "maps", name, "", shape, stored.dtype, run=run)
+def of_map(run: RunFile, name: str, part: str = "value") -> StoredValues:
+    """Return the images of a map, or what another `part` of it has: ``time``, ``row`` or ``column``."""
+    stored = run.stored(f"maps/{name}", part)
+    growing = part in ("time", "value")  # the numbers of lines have no unit either
+    shape = (run.map_length(name), *stored.shape[1:]) if growing else stored.shape
+    facts = stored.unit if growing else "", stored.description
+    return StoredValues(run.path, "maps", name, part, shape, stored.dtype, *facts, run=run)
 
 
 def of_array(run: RunFile, name: str) -> StoredValues:
     """Return the values of an array."""
     stored = run.stored(f"arrays/{name}")
-    return StoredValues(run.path, "arrays", name, "", stored.shape, stored.dtype, run=run)
+    facts = stored.unit, stored.description
+    return StoredValues(run.path, "arrays", name, "", stored.shape, stored.dtype, *facts, run=run)
 
 
 def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:

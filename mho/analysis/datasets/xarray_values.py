@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from mho.analysis.datasets.grids import TableGrid, rows_of
+from mho.analysis.datasets.grids import rows_of
 from mho.analysis.datasets.stored_values import StoredValues, grid_of, of_array, of_column, of_map
 from mho.analysis.reports import RunRow, RunTable, column_of, table_of
 from mho.errors import InputError, RunFileError
@@ -79,34 +79,27 @@ def _table(run: RunFile, name: str, as_grid: bool) -> xarray.Dataset:
         dimensions, shape, order = (number,), (rows,), None
     else:
         dimensions, shape, order = tuple(grid.coordinates), grid.shape, grid.order
-    variables = {
-        column: _variable(
-            run, (name, column), LazyValues(of_column(run, name, column, rows), shape, order), dimensions
-        )
-        for column in units
-        if column not in dimensions
+    variables = {}
+    for column in units:
+        if column not in dimensions:
+            stored = of_column(run, name, column, rows)
+            own = tuple(f"{column}_{index}" for index in range(len(stored.shape) - 1))
+            lazily = _lazily(LazyValues(stored, shape, order))
+            variables[column] = xarray.Variable((*dimensions, *own), lazily, _labels(stored))
+    coordinates = {
+        key: xarray.Variable((key,), values, _labels(of_column(run, name, key, rows)))
+        for key, values in (grid.coordinates if grid else {}).items()
     }
-    return xarray.Dataset(variables, _coordinates(run, name, grid), _attributes(run, name))
+    facts = {
+        "title": run.title, "table": name, "run": run.path.name, "procedure": run.procedure, "status": str(run.status),
+        "preset": run.preset, "seed": "" if run.seed is None else run.seed,
+    }  # fmt: skip
+    return xarray.Dataset(
+        variables, coordinates, {label: value for label, value in facts.items() if value != ""}
+    )
 
 
-def _coordinates(run: RunFile, table: str, grid: TableGrid | None) -> Mapping[str, xarray.Variable]:
-    if grid is None:
-        return {}
-    return {
-        key: xarray.Variable((key,), values, _labels(run, table, key))
-        for key, values in grid.coordinates.items()
-    }
-
-
-def _variable(
-    run: RunFile, place: tuple[str, ...], values: LazyValues, dimensions: tuple[str, ...]
-) -> xarray.Variable:
-    own = tuple(f"{place[-1]}_{index}" for index in range(len(values.shape) - len(dimensions)))
-    return xarray.Variable((*dimensions, *own), _lazily(values), _labels(run, *place))
-
-
-def _labels(run: RunFile, group: str, column: str = "value") -> dict[str, str]:
-    stored = run.stored(group, column)
+def _labels(stored: StoredValues) -> dict[str, str]:
     labels = {"units": stored.unit, "long_name": stored.description}
     return {label: text for label, text in labels.items() if text}
 
@@ -120,27 +113,19 @@ def _map(run: RunFile, name: str) -> xarray.DataArray:
         "column": xarray.Variable(("column",), columns),
     }
     lazily = _lazily(LazyValues(values, values.shape[:1]))
-    labels = _labels(run, f"maps/{name}")
+    labels = _labels(values)
     variable = xarray.Variable(("time", "row", "column"), lazily, labels)
     return xarray.DataArray(variable, coordinates, name=name, attrs=labels, fastpath=False)
 
 
 def _array(run: RunFile, name: str) -> xarray.DataArray:
     values = of_array(run, name)
-    labels = _labels(run, f"arrays/{name}")
+    labels = _labels(values)
     if not values.shape:
         return xarray.DataArray(run.array(name), name=name, attrs=labels)
     lazily = _lazily(LazyValues(values, values.shape[:1]))
     dimensions = tuple(f"{name}_{index}" for index in range(len(values.shape)))
     return xarray.DataArray(xarray.Variable(dimensions, lazily, labels), name=name)
-
-
-def _attributes(run: RunFile, table: str) -> dict[str, Any]:
-    attributes = {
-        "title": run.title, "table": table, "run": run.path.name, "procedure": run.procedure,
-        "status": str(run.status), "preset": run.preset, "seed": "" if run.seed is None else run.seed,
-    }  # fmt: skip
-    return {label: value for label, value in attributes.items() if value != ""}
 
 
 def _lazily(values: LazyValues) -> indexing.MemoryCachedArray:
@@ -197,7 +182,7 @@ def _values(table: RunTable, column: str, places: Sequence[int]) -> Any:
     return ["" if one is None else str(one) for one in values]
 
 
-def _comparable(pieces: Sequence[xarray.Dataset]) -> Sequence[xarray.Dataset]:
+def _comparable(pieces: list[xarray.Dataset]) -> list[xarray.Dataset]:
     """Return datasets whose coordinates can be joined.
 
     Measured times differ from run to run: joined, each run would have its own points, and NaN at those of all others. So a
@@ -211,17 +196,12 @@ def _comparable(pieces: Sequence[xarray.Dataset]) -> Sequence[xarray.Dataset]:
         if all(one is not None and np.array_equal(one, first[name]) for one in own):
             continue
         number = ROW_NUMBER if len(first.indexes) == 1 else f"{name}_number"
-        pieces = [_counted(piece, name, number) for piece in pieces]
-    return [_numbered(piece) for piece in pieces]
-
-
-def _counted(piece: xarray.Dataset, name: str, number: str) -> xarray.Dataset:
-    values = piece[name].variable.to_base_variable()
-    moved = piece.drop_vars(name).rename({name: number})
-    return moved.assign({name: xarray.Variable((number,), values.values, values.attrs)})
-
-
-def _numbered(piece: xarray.Dataset) -> xarray.Dataset:
-    """Return a dataset whose rows and own dimensions have numbers, by which ones of other lengths are joined."""
-    without = [name for name in piece.dims if name not in piece.coords]
-    return piece.assign_coords({name: np.arange(piece.sizes[name]) for name in without})
+        for place, piece in enumerate(pieces):
+            values = piece[name].variable.to_base_variable()
+            counted = piece.drop_vars(name).rename({name: number})
+            pieces[place] = counted.assign({name: xarray.Variable((number,), values.values, values.attrs)})
+    # Rows and own dimensions have numbers, by which those of other lengths are joined.
+    bare = [(piece, [name for name in piece.dims if name not in piece.coords]) for piece in pieces]
+    return [
+        piece.assign_coords({name: np.arange(piece.sizes[name]) for name in names}) for piece, names in bare
+    ]

@@ -108,7 +108,10 @@ def _block(block: blocks.Block, pixels: bool) -> Iterator[str]:
             tone = f' class="{html(block.tone)}"' if block.tone else ""
             yield f"<p{tone}>{_words(block.words)}</p>"
         case blocks.FactList():
-            yield from _facts(block)
+            yield '<div class="scroll"><table>'
+            for name, value in block.rows:
+                yield f'<tr><th scope="row">{html(name)}</th><td>{_words(value)}</td></tr>'
+            yield "</table></div>"
         case blocks.Grid():
             yield from _grid(block)
         case blocks.Listing():
@@ -143,13 +146,6 @@ def _span(part: str | blocks.TextSpan) -> str:
 def _text(text: str) -> str:
     cut = text if len(text) <= blocks.LONGEST_WORDS else f"{text[: blocks.LONGEST_WORDS]} …"
     return html(cut).replace("\n", "<br>")
-
-
-def _facts(facts: blocks.FactList) -> Iterator[str]:
-    yield '<div class="scroll"><table>'
-    for name, value in facts.rows:
-        yield f'<tr><th scope="row">{html(name)}</th><td>{_words(value)}</td></tr>'
-    yield "</table></div>"
 
 
 def _grid(table: blocks.Grid) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from mho.analysis.documents.blocks import Document
@@ -9,18 +10,19 @@ from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
 
 FORMS = (".html", ".htm", ".pdf")
+NEEDED = ("reportlab", "pypdf")  # packages that write PDF
 
 
 def check_page(output: Path) -> None:
-    """Raise `InputError` for a name that no page can have, before the work: another suffix, a folder in its place."""
+    """Raise `InputError` for what no page can be, before the work: another suffix, a folder, a PDF without its packages."""
     if output.suffix.lower() not in FORMS:
         raise InputError(f"page {output} is no page; give a name that ends in .html or .pdf")
     if output.is_dir():
         raise InputError(f"page {output} is a folder; give the name of a file in it")
-    if output.suffix.lower() == ".pdf":
-        from mho.analysis.documents.pdf_pages import check_installed
-
-        check_installed()
+    if output.suffix.lower() == ".pdf" and (missing := [name for name in NEEDED if find_spec(name) is None]):
+        raise InputError(
+            f"a PDF needs {' and '.join(missing)}: pip install 'mho[report]', or name a page that ends in .html"
+        )
 
 
 def save_page(document: Document, output: Path) -> Path:

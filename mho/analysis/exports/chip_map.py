@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import h5py
 
 from mho.chip_maps.chip import parse_chip_map, with_write_verify
 from mho.errors import InputError
@@ -16,7 +13,7 @@ ENDS = ("", "_low", "_high")
 CONDITIONS = ("set_voltage", "width")
 
 
-def write_chip_map(run: RunFile, file: h5py.File, target: Path) -> None:
+def write_chip_map(run: RunFile, target: Path) -> None:
     """Write the chip map of a run with the coarse curve that it measured.
 
     Amplitude and width of the pulses go with it where they were not the chip map's: the curve holds for these.
@@ -35,16 +32,12 @@ def write_chip_map(run: RunFile, file: h5py.File, target: Path) -> None:
         used = run.parameters[name].value if name in run.parameters else None
         if isinstance(used, float) and used != getattr(settings, name):
             values[name] = used
-    target.write_text(with_write_verify(run.chip, values, _note(run, found)), encoding="utf-8")
-
-
-def _note(run: RunFile, found: dict[str, Any]) -> str:
-    """Return where the numbers are from, with their intervals."""
-    lines = [
-        f"G(V_WL) as {run.path.name} measured it with {found.get('cells_fitted')} cells; 95 % intervals:"
-    ]
     ends = [f"{name} {found[f'{name}_low']:.4g} to {found[f'{name}_high']:.4g}" for name in MEASURED]
     gates = found.get("gates_of_levels")
     each = gates if isinstance(gates, list) else []
     known = [f"{gate:.3f}" if isinstance(gate, float) else "none" for gate in each]
-    return "\n".join([*lines, ", ".join(ends), f"word line (V) of levels 1, 2, ...: {', '.join(known)}"])
+    note = (
+        f"G(V_WL) as {run.path.name} measured it with {found.get('cells_fitted')} cells; 95 % intervals:\n"
+        f"{', '.join(ends)}\nword line (V) of levels 1, 2, ...: {', '.join(known)}"
+    )
+    target.write_text(with_write_verify(run.chip, values, note), encoding="utf-8")

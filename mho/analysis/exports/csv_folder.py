@@ -13,39 +13,33 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents, run_facts
+from mho.analysis.datasets import StoredValues
+from mho.analysis.exports.series import SeriesGroup, read_contents, run_facts
 from mho.escaping import csv_cell
 from mho.runs import RunFile
 from mho.runs.index import plain_results
 
 
-def write_csv(
-    run: RunFile, file: h5py.File, folder: Path, chosen: Callable[[SeriesGroup], bool] = lambda group: True
-) -> None:
+def write_csv(run: RunFile, folder: Path, chosen: Callable[[SeriesGroup], bool] = lambda group: True) -> None:
     """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `chosen`."""
     folder.mkdir()
-    for group in filter(chosen, read_contents(file)):
-        path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{_file_name(group.name)}.csv"
+    for group in filter(chosen, read_contents(run)):
+        name = (
+            group.name if group.name.isidentifier() else quote(group.name, safe="")
+        )  # mho's own are identifiers
+        path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{name}.csv"
         path.parent.mkdir(exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as text:
             _WRITERS[group.kind](group, text)
-    with (folder / "run.csv").open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(["what", "name", "value", "unit"])
-        writer.writerows(map(_cells, _facts(run)))
-    with (folder / "log.csv").open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(["time (s)", "level", "message"])
-        writer.writerows(_cells((entry.time, entry.level, entry.message)) for entry in run.log())
-
-
-def _file_name(name: str) -> str:
-    """Return the name of a group's file: mho's own groups have identifiers for names."""
-    return name if name.isidentifier() else quote(name, safe="")
+    log = ((entry.time, entry.level, entry.message) for entry in run.log())
+    for name, head, rows in (
+        ("run", ("what", "name", "value", "unit"), _facts(run)), ("log", ("time (s)", "level", "message"), log),
+    ):  # fmt: skip
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as text:
+            csv.writer(text).writerows([head, *map(_cells, rows)])
 
 
 def _cells(row: Iterable[object]) -> list[object]:
@@ -54,23 +48,19 @@ def _cells(row: Iterable[object]) -> list[object]:
 
 def _write_table(table: SeriesGroup, text: Any) -> None:
     writer = csv.writer(text)
-    writer.writerow(_cells(header for series in table.series for header in _headers(series)))
-    rows = min(series.block_rows for series in table.series)
-    for start in range(0, table.series[0].length, rows):
-        columns = [values for series in table.series for values in _split(series.read(start, start + rows))]
-        writer.writerows(zip(*columns, strict=True))
+    every = list(table.series.values())
+    writer.writerow(_cells(header for series in every for header in _headers(series)))
+    rows = min(series.block_rows for series in every)
+    for start in range(0, every[0].shape[0], rows):
+        blocks = [series.read(start, start + rows) for series in every]
+        elements = [element for block in blocks for element in block.reshape(len(block), -1).T]
+        writer.writerows(zip(*map(_plain, elements), strict=True))
 
 
-def _headers(series: ExportedSeries) -> Iterator[str]:
+def _headers(series: StoredValues) -> Iterator[str]:
     unit = f" ({series.unit})" if series.unit else ""
     for place in np.ndindex(series.shape[1:]):
-        yield "_".join([series.name, *map(str, place)]) + unit
-
-
-def _split(values: NDArray[Any]) -> list[list[Any]]:
-    """Return a list for each element of a row, of numbers as CSV has them."""
-    flat = values.reshape(len(values), -1)
-    return [_plain(flat[:, index]) for index in range(flat.shape[1])]
+        yield "_".join([series.column, *map(str, place)]) + unit
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:
@@ -81,19 +71,18 @@ def _plain(values: NDArray[Any]) -> list[Any]:
 
 def _write_map(image: SeriesGroup, text: Any) -> None:
     writer = csv.writer(text)
-    value = image["value"]
+    value, time = image.value, image.series["time"]
     unit = f" ({value.unit})" if value.unit else ""
-    writer.writerow(_cells((f"time ({image['time'].unit})", "row", "column", f"value{unit}")))
-    rows, columns = (image[axis].read() for axis in ("row", "column"))
+    writer.writerow(_cells((f"time ({time.unit})", "row", "column", f"value{unit}")))
+    rows, columns = (image.series[axis].read() for axis in ("row", "column"))
     row, column = (grid.ravel().tolist() for grid in np.meshgrid(rows, columns, indexing="ij"))
-    times = image["time"].read().tolist()
-    for index, time in enumerate(times):
+    for index, when in enumerate(time.read().tolist()):
         (cells,) = value.read(index, index + 1)
-        writer.writerows(zip([time] * cells.size, row, column, cells.ravel().tolist(), strict=True))
+        writer.writerows(zip([when] * cells.size, row, column, cells.ravel().tolist(), strict=True))
 
 
 def _write_array(array: SeriesGroup, text: Any) -> None:
-    value = array["value"]
+    value = array.value
     unit = f", in {value.unit}" if value.unit else ""
     shape = "x".join(map(str, value.shape)) or "a number"
     text.write(f"{csv_cell(f'# {array.name} ({shape}){unit}: {value.description}')}\n")

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import h5py
 
 from mho.analysis.reports.collection import runs_at
 from mho.analysis.whole_files import whole_file
 from mho.errors import InputError, MhoError
 from mho.runs import RunFile
-from mho.runs.reading import open_run_file
 
 if TYPE_CHECKING:
     from mho.analysis.exports.spice import Played
@@ -31,11 +26,8 @@ _SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.t
 
 
 def export(
-    path: str | os.PathLike[str],
-    form: str,
-    output: str | os.PathLike[str] | None = None,
-    played: Played | None = None,
-) -> Path:
+    path: str | os.PathLike[str], form: str, output: str | os.PathLike[str] | None = None, played: Played | None = None
+) -> Path:  # fmt: skip
     """Write the run file at `path` in another form; return what was written.
 
     One that is still being written is exported as it stands, except to a folder. For the forms see `csv_folder`, `matlab`,
@@ -43,13 +35,8 @@ def export(
     to be said of them. The `output` does not exist yet, and is by default beside the run file; `played` says of a netlist
     whose inputs it has, by default those of the first.
 
-    Raises
-    ------
-    RunFileError
-        The run file is missing, foreign or damaged.
-    InputError
-        Unknown form, an output that exists or cannot be written, a package that is not installed, a run
-        that the form cannot hold.
+    Raises `RunFileError`: the run file is missing, foreign or damaged; `InputError`: unknown form, an output that exists
+    or cannot be written, a package that is not installed, a run that the form cannot hold.
     """
     source = Path(path)
     check_form(form)
@@ -58,29 +45,26 @@ def export(
 
         return publish([source], output, eln=form == "eln").path
     target = source.with_name(output_name(source, form)) if output is None else Path(output)
-    with RunFile(source) as run, closing(open_run_file(source)) as file:
+    with RunFile(source) as run:
         if target.exists():
             raise InputError(f"{target} exists already and is never overwritten; choose another --output")
         with whole_file(target) as draft:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _writer(form, played)(run, file, draft)
+            module, function = _WRITERS[form]  # is loaded only now
+            write: Callable[..., None] = getattr(import_module(f"mho.analysis.exports.{module}"), function)
+            write(run, draft, **({"played": played} if form == "spice" and played else {}))
     return target
 
 
 def export_all(
-    places: Sequence[str | os.PathLike[str]],
-    form: str,
-    folder: str | os.PathLike[str] | None = None,
+    places: Sequence[str | os.PathLike[str]], form: str, folder: str | os.PathLike[str] | None = None,
     played: Played | None = None,
-) -> Iterator[Path | MhoError]:
+) -> Iterator[Path | MhoError]:  # fmt: skip
     """Write each of the run files at `places`, files or folders of them, in another form, under their names into a folder.
 
     Without a `folder` each goes beside its run file. Yields what was written, or why a file was skipped.
 
-    Raises
-    ------
-    InputError
-        Unknown form, a place that is not there or holds no run.
+    Raises `InputError`: unknown form, a place that is not there or holds no run.
     """
     check_form(form)
     for path in runs_at(places):
@@ -100,10 +84,3 @@ def check_form(form: str) -> None:
 def output_name(source: Path, form: str) -> str:
     """Return the name that a run has in another form."""
     return source.stem + _SUFFIXES[form]
-
-
-def _writer(form: str, played: Played | None) -> Callable[[RunFile, h5py.File, Path], None]:
-    """Return the function that writes one form; its module is loaded only then."""
-    module, function = _WRITERS[form]
-    write: Callable[..., None] = getattr(import_module(f"mho.analysis.exports.{module}"), function)
-    return partial(write, played=played) if form == "spice" and played else write

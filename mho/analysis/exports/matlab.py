@@ -10,25 +10,25 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 from scipy.io.matlab import MatWriteError
 
-from mho.analysis.exports.series import BLOCK_BYTES, ExportedSeries, SeriesGroup, read_contents, run_facts
+from mho.analysis.datasets.stored_values import BLOCK_BYTES, StoredValues
+from mho.analysis.exports.series import SeriesGroup, read_contents, run_facts
 from mho.errors import InputError
 from mho.runs import RunFile
 
 LONGEST = 63  # characters of a name that MATLAB takes
 
 
-def write_matlab(run: RunFile, file: h5py.File, path: Path) -> None:
+def write_matlab(run: RunFile, path: Path) -> None:
     """Write a run as a new ``.mat`` file.
 
     Raises `InputError`: a variable is beyond the 4 GB that the format holds.
     """
-    contents = read_contents(file)
+    contents = read_contents(run)
     kinds = ("map", "array")
     with tempfile.TemporaryDirectory(prefix="mho-export-") as spool, path.open("wb") as stream:
         units = {f"{kind}s": {_name(g.name): _units(g) for g in contents if g.kind == kind} for kind in kinds}
@@ -53,17 +53,17 @@ def write_matlab(run: RunFile, file: h5py.File, path: Path) -> None:
 def _struct(group: SeriesGroup, spool: Path) -> Any:
     """Return a group in the form for savemat; an array is a separate variable."""
     if group.kind == "array":
-        return _spooled(group["value"], spool)
-    return {_name(series.name): _spooled(series, spool) for series in group.series}
+        return _spooled(group.value, spool)
+    return {_name(name): _spooled(series, spool) for name, series in group.series.items()}
 
 
 def _units(group: SeriesGroup) -> Any:
     if group.kind == "array":
-        return group["value"].unit
-    return {_name(series.name): series.unit for series in group.series}
+        return group.value.unit
+    return {_name(name): series.unit for name, series in group.series.items()}
 
 
-def _spooled(series: ExportedSeries, spool: Path) -> NDArray[Any]:
+def _spooled(series: StoredValues, spool: Path) -> NDArray[Any]:
     """Return all values, of a long series in a file of `spool` that the system keeps in as much memory as there is."""
     if series.dtype.itemsize * int(np.prod(series.shape)) <= BLOCK_BYTES:
         return series.read()

@@ -13,19 +13,16 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.datasets import StoredValues, TableGrid, grid_of, rows_of
-from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents, run_facts
+from mho.analysis.exports.series import SeriesGroup, read_contents, run_facts
 from mho.errors import InputError
 from mho.runs import RunFile
-from mho.runs.reading import open_run_file
 
 if TYPE_CHECKING:
     import h5netcdf
@@ -43,13 +40,13 @@ def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
     except ImportError as error:
         raise InputError("a Dataset needs xarray: pip install 'mho[exchange]'") from error
     content = io.BytesIO()
-    with RunFile(path) as run, closing(open_run_file(Path(path))) as file:
-        write_netcdf(run, file, content)
+    with RunFile(path) as run:
+        write_netcdf(run, content)
     content.seek(0)
     return xarray.load_dataset(content, engine="h5netcdf")
 
 
-def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None:
+def write_netcdf(run: RunFile, target: Path | BinaryIO) -> None:
     """Write a run as a new NetCDF file.
 
     Raises `InputError`: h5netcdf is not installed.
@@ -61,52 +58,36 @@ def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None
     with h5netcdf.File(target, "w") as netcdf:
         netcdf.attrs.update(_attributes(run))
         taken: set[str] = set()
-        for group in read_contents(file):
+        for group in read_contents(run):
             name = group.name if group.name not in taken else f"{group.name}_{group.kind}"
             taken.add(name)
             match group.kind:
                 case "table":
                     _write_table(netcdf, name, group, run)
                 case "map":
-                    _write_map(netcdf, name, group)
+                    axes = {axis: f"{name}_{axis}" for axis in ("time", "row", "column")}
+                    for axis, dimension in axes.items():
+                        _dimension(netcdf, dimension, group.series[axis].shape[0])
+                        _write(netcdf, dimension, (dimension,), group.series[axis])
+                    _write(netcdf, name, tuple(axes.values()), group.value)
                 case "array":
-                    value = group["value"]
-                    _write(netcdf, name, _own_dimensions(netcdf, name, value.shape), value)
+                    _write(netcdf, name, _own_dimensions(netcdf, name, group.value.shape), group.value)
 
 
 def _write_table(netcdf: h5netcdf.File, name: str, table: SeriesGroup, run: RunFile) -> None:
-    rows = table.series[0].length
+    rows = next(iter(table.series.values())).shape[0]
     grid = grid_of(run, table.name, rows, lines=False)
-    if grid is None:
-        _dimension(netcdf, name, rows)
-    else:
-        for key, values in grid.coordinates.items():
-            _dimension(netcdf, f"{name}_{key}", len(values))
-    for series in table.series:
-        variable = f"{name}_{series.name}"
-        if grid is not None and series.name in grid.coordinates:
-            _create(netcdf, variable, (variable,), series)[...] = grid.coordinates[series.name]
+    coordinates = {} if grid is None else grid.coordinates
+    dimensions = {f"{name}_{key}": len(values) for key, values in coordinates.items()} or {name: rows}
+    for dimension, length in dimensions.items():
+        _dimension(netcdf, dimension, length)
+    for column, series in table.series.items():
+        variable = f"{name}_{column}"
+        if column in coordinates:
+            _create(netcdf, variable, (variable,), series)[...] = coordinates[column]
             continue
         own = _own_dimensions(netcdf, variable, series.shape[1:])
-        if grid is None:
-            _write(netcdf, variable, (name, *own), series)
-        else:
-            _write_grid(
-                netcdf, variable, (*(f"{name}_{key}" for key in grid.coordinates), *own), series, run, grid
-            )
-
-
-def _write_grid(
-    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries, run: RunFile,
-    grid: TableGrid,
-) -> None:  # fmt: skip
-    """Write a column in the shape of a grid, slab by slab of at most a block's rows."""
-    table = Path(series.dataset.parent.name).name
-    stored = StoredValues(run.path, "table", table, series.name, series.shape, series.dtype, run=run)
-    for suffix, part in _parts(series.dtype):
-        variable = _create(netcdf, name + suffix, dimensions, series)
-        for slab in _slabs(grid.shape, series.block_rows):
-            variable[slab] = part(stored.take(rows_of(grid.shape, grid.order, slab)))
+        _write(netcdf, variable, (*dimensions, *own), series, grid)
 
 
 def _slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[int | slice, ...]]:
@@ -121,14 +102,6 @@ def _slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[int | slice, ...
         yield from ((place, *rest) for rest in _slabs(shape[1:], most))
 
 
-def _write_map(netcdf: h5netcdf.File, name: str, image: SeriesGroup) -> None:
-    axes = {axis: f"{name}_{axis}" for axis in ("time", "row", "column")}
-    for axis, dimension in axes.items():
-        _dimension(netcdf, dimension, image[axis].length)
-        _write(netcdf, dimension, (dimension,), image[axis])
-    _write(netcdf, name, tuple(axes.values()), image["value"])
-
-
 def _own_dimensions(netcdf: h5netcdf.File, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     names = tuple(f"{name}_{index}" for index in range(len(shape)))
     for dimension, length in zip(names, shape, strict=True):
@@ -141,18 +114,30 @@ def _dimension(netcdf: h5netcdf.File, name: str, length: int) -> None:
     netcdf.dimensions[name] = length or None
 
 
-def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries) -> None:
+def _write(
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: StoredValues, grid: TableGrid | None = None
+) -> None:  # fmt: skip
     for suffix, part in _parts(series.dtype):
         variable = _create(netcdf, name + suffix, dimensions, series)
-        for start, values in series.blocks():
-            if not dimensions:
-                variable[...] = part(values)
-            elif len(values):
-                variable[start : start + len(values)] = part(values)
+        for place, values in _pieces(series, grid):
+            variable[place] = part(values)
+
+
+def _pieces(series: StoredValues, grid: TableGrid | None) -> Iterator[tuple[Any, NDArray[Any]]]:
+    """Yield a series in parts of at most a block's rows, each with its place: in the shape of a grid, if it has one."""
+    if grid is not None:
+        for slab in _slabs(grid.shape, series.block_rows):
+            yield slab, series.take(rows_of(grid.shape, grid.order, slab))
+        return
+    for start, values in series.blocks():
+        if not series.shape:
+            yield ..., values
+        elif len(values):
+            yield slice(start, start + len(values)), values
 
 
 def _create(
-    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: StoredValues
 ) -> h5netcdf.Variable:
     """Return a new variable for a series, or for its real or imaginary part, with unit and description."""
     (_, part), *_ = _parts(series.dtype)

@@ -20,7 +20,6 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
 from mho.array_types import Floats, Integers
@@ -115,7 +114,15 @@ def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
     table = run.table("loop")
     moment = _of_inversions(run, played) if run.procedure == "Invert" else _of_solve(run, played)
     began = np.flatnonzero(np.diff(table["number"].astype(np.int64), prepend=-1))
-    known = [k for k in began if _within(table, int(k), moment)]
+    known = [  # loops that are the moment's, or before it
+        k
+        for k in began.tolist()
+        if (
+            table["time"][k] <= moment.time
+            if moment.number is None
+            else int(table["number"][k]) == moment.number
+        )
+    ]
     if not known:
         raise InputError(
             f"{run.path} has no loop of {moment.source}: it was never programmed; choose another one of it"
@@ -124,12 +131,15 @@ def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
     stop = int(next((k for k in began if k > start), len(table["number"])))
     rows = {name: values[start:stop] for name, values in table.items()}
     lines = rows["row"].astype(np.int64), rows["column"].astype(np.int64)
-    k = len(lines[0])
-    volts = np.zeros(k)
+    volts = np.zeros(len(lines[0]))
     volts[: len(moment.volts)] = moment.volts
+    amplifier = Amplifier()  # assumed where the bench does not know it
+    if np.isfinite(rows["gain"][0]):
+        names = [name for name in Amplifier.__dataclass_fields__ if name != "known"]
+        amplifier = Amplifier(**{name: float(rows[name][0]) for name in names}, known=True)
     return LoopCircuit(
         run.title, moment.source, *lines, _blocks(run, rows, *lines), rows["input"], rows["diagonal"],
-        rows["bias"], _amplifier(rows), volts, moment.outputs,
+        rows["bias"], amplifier, volts, moment.outputs,
     )  # fmt: skip
 
 
@@ -164,13 +174,6 @@ class _Moment(NamedTuple):
     outputs: Floats
     time: float = np.inf
     number: int | None = None
-
-
-def _within(table: dict[str, Any], row: int, moment: _Moment) -> bool:
-    """Return whether the loop that begins at a row of the table is the moment's, or before it."""
-    if moment.number is not None:
-        return int(table["number"][row]) == moment.number
-    return bool(table["time"][row] <= moment.time)
 
 
 def _of_solve(run: RunFile, played: Played) -> _Moment:
@@ -248,18 +251,17 @@ def _read(run: RunFile, array: ArrayMap, time: float, rows: Integers, columns: I
     return np.asarray(read)
 
 
-def _amplifier(loop: dict[str, Any]) -> Amplifier:
-    """Return the amplifiers' numbers, assumed where the bench does not know them."""
-    names = [name for name in Amplifier.__dataclass_fields__ if name != "known"]
-    if not np.isfinite(loop["gain"][0]):
-        return Amplifier()
-    return Amplifier(**{name: float(loop[name][0]) for name in names}, known=True)
-
-
 TIME_CONSTANTS = 60.0  # of the slowest mode, were it alone: real loops ring for some more
 POINTS = 1000  # of the transient, at least
 LAST = 0.999  # of the transient, where outputs are measured: rounding may put its very end outside
 EDGE = 1e-4  # of the transient, in which the inputs step
+
+IN_WORDS = {
+    "gain": "open-loop gain at DC", "bandwidth": "Hz, gain-bandwidth product", "second_pole": "Hz, of the open loop",
+    "slew": "V/s, slew rate", "bias_current": "A, into each row", "row_capacitance": "F, C_in",
+    "feedback_capacitance": "F, C_f", "clamp": "V, largest output",
+}  # fmt: skip
+"""Numbers of an amplifier that are parameters of the netlist."""
 
 HEAD = """\
 * The INV loop of a run of mho: {title}
@@ -295,7 +297,7 @@ Cf out row {feedback_capacitance}
 """
 
 
-def write_netlist(run: RunFile, file: h5py.File, target: Path, played: Played = FIRST) -> None:
+def write_netlist(run: RunFile, target: Path, played: Played = FIRST) -> None:
     """Write the loop of a run as a netlist; raises as `read_loop`."""
     target.write_text(netlist(read_loop(run, played)), encoding="utf-8")
 
@@ -322,18 +324,8 @@ def _parameters(circuit: LoopCircuit) -> Iterator[str]:
         if one.known
         else "ASSUMED, the bench does not know them: put in the data sheet's numbers"
     )
-    for name, value, words in (
-        ("gain", one.gain, "open-loop gain at DC"),
-        ("bandwidth", one.bandwidth, "Hz, gain-bandwidth product"),
-        ("second_pole", one.second_pole, "Hz, of the open loop"),
-        ("slew", one.slew, "V/s, slew rate"),
-        ("bias_current", one.bias_current, "A, into each row"),
-        ("row_capacitance", one.row_capacitance, "F, C_in"),
-        ("feedback_capacitance", one.feedback_capacitance, "F, C_f"),
-        ("clamp", one.clamp, "V, largest output"),
-        ("two_pi", 2.0 * np.pi, ""),
-    ):
-        yield _parameter(name, value, words)
+    yield from (_parameter(name, getattr(one, name), words) for name, words in IN_WORDS.items())
+    yield _parameter("two_pi", 2.0 * np.pi)
     yield f"* offsets, V: no run knows them; their standard deviation is {one.offset:.3g} V"
     offsets = np.zeros(len(circuit.rows)) if circuit.offsets is None else circuit.offsets
     yield from (_parameter(f"vos_{k}", float(value)) for k, value in enumerate(offsets))
@@ -360,7 +352,6 @@ def _amplifiers(circuit: LoopCircuit) -> Iterator[str]:
 
 
 def _resistors(circuit: LoopCircuit) -> Iterator[str]:
-    """Yield the board's resistors, nominal."""
     yield "*"
     yield "* the board's resistors, nominal, ohm: inputs, diagonal, bias"
     for k, (fed, own, bias) in enumerate(zip(circuit.inputs, circuit.diagonal, circuit.bias, strict=True)):

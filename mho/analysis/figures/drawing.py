@@ -6,7 +6,7 @@ and turns SI units into handy ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeVar
@@ -18,19 +18,9 @@ from mho.analysis import palette
 from mho.analysis.figures.fitting import Fitted, fitted_counts, fitted_curve
 from mho.analysis.figures.marks import BELOW, DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.references import bounded, levels, references
+from mho.analysis.figures.values import statistics
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.figure_reading import CURVES_NAMED, POINTS, extremes
-from mho.analysis.figures.values.statistics import (
-    autocorrelation,
-    bin_edges,
-    bin_width,
-    cumulative,
-    is_signed,
-    normal_quantile,
-    quartiles,
-    quartiles_over,
-    signed_extent,
-)
 from mho.analysis.reports.quantities import handy_unit
 from mho.array_types import Floats, Integers
 from mho.confidence import binomial_interval
@@ -87,7 +77,11 @@ def share_marks(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
     """Return points with the interval of each share, one curve a group, or a run."""
     marks: list[Mark] = []
     for place, run in enumerate(runs):
-        curves = _shares_of_levels(figure, run) if figure.maps else _shares_of_table(run)
+        if figure.maps:
+            curves = [("", _shares_of_levels(figure, run))]
+        else:  # groups come in pairs: how many, and of how many
+            pairs = zip(run.groups[::2], run.groups[1::2], strict=True)
+            curves = [(one.label, shares(one.x, one.y, of.y)) for one, of in pairs]
         for number, (label, (x, share, low, high)) in enumerate(curves):
             shown = number if len(runs) == 1 else place
             named = ", ".join(filter(None, (run.run if len(runs) > 1 else "", label)))
@@ -102,22 +96,14 @@ def share_marks(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
     return marks
 
 
-def _shares_of_table(run: FigureData) -> list[tuple[str, tuple[Floats, Floats, Floats, Floats]]]:
-    """Return the shares of each group; groups come in pairs, how many and of how many."""
-    pairs = zip(run.groups[::2], run.groups[1::2], strict=True)
-    return [(result.label, shares(result.x, result.y, of.y)) for result, of in pairs]
-
-
-def _shares_of_levels(
-    figure: Figure, run: FigureData
-) -> list[tuple[str, tuple[Floats, Floats, Floats, Floats]]]:
+def _shares_of_levels(figure: Figure, run: FigureData) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the share of the cells of each level that lie in its window."""
     levels = in_order(figure.bands)
     wanted, values = _cells(run, levels)
     low, high = np.array([_ends(band) for band in levels]).reshape(-1, 2)[wanted].T
     inside = (values >= low) & (values <= high)
     numbers = np.array(_numbers(levels), dtype=float)[wanted]
-    return [("", shares(numbers, inside.astype(float), np.ones(len(values))))]
+    return shares(numbers, inside.astype(float), np.ones(len(values)))
 
 
 def _cells(run: FigureData, levels: Sequence[Band]) -> tuple[NDArray[np.int64], Floats]:
@@ -168,11 +154,19 @@ def _counted(figure: Figure, run: FigureData) -> tuple[NDArray[np.int64], NDArra
 
 def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
     """Return the correlation along rows and along columns, and the lines between which 95 % of maps without any lie."""
+
+    def clipped(errors: Floats) -> Floats:
+        """Cut errors to the ends of their scale: a few lost cells must not hide what all others have in common."""
+        extent = statistics.signed_extent(errors[np.isfinite(errors)])
+        return np.clip(errors, -extent, extent)
+
     curves: list[Mark] = []
     bands: list[Mark] = []
     for place, run in enumerate(runs):
         for number, (axis, direction) in enumerate(DIRECTIONS):
-            lags, found, band = autocorrelation([_clipped(image.values) for image in run.images], axis)
+            lags, found, band = statistics.autocorrelation(
+                [clipped(image.values) for image in run.images], axis
+            )
             if not lags.size:
                 continue
             alone = len(runs) == 1
@@ -185,12 +179,6 @@ def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
     if bands:
         bands[-1] = replace(bands[-1], label="95 % of maps without any")
     return [*curves, *bands]
-
-
-def _clipped(errors: Floats) -> Floats:
-    """Return errors cut to the ends of their scale: a few lost cells must not hide what all others have in common."""
-    extent = signed_extent(errors[np.isfinite(errors)])
-    return np.clip(errors, -extent, extent)
 
 
 FEW = 60  # up to so many points of a curve each has a marker
@@ -214,7 +202,12 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     note = "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note))
     drawing = replace(without_marks(figure, shown[0]), note=note)
     if figure.drawn_kind == "map":
-        return with_images(drawing, _images(shown), shown[0].codes)
+        if len(shown) > 1:
+            shown = [
+                replace(run, images=tuple(replace(one, name=f"{run.run}: {one.name}") for one in run.images))
+                for run in shown
+            ]
+        return with_images(drawing, [image for run in shown for image in run.images], shown[0].codes)
     if figure.drawn_kind == "confusion":
         return confusion_drawing(figure, shown, replace(drawing, bands=()))
     shown = magnitudes(figure, shown)
@@ -224,10 +217,8 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     if figure.drawn_kind == "histogram":
         marks = _histogram(figure, shown, fit_notes)
     elif figure.drawn_kind == "distribution":
-        marks, drawing = (
-            _distribution(figure, shown, fit_notes),
-            replace(drawing, y=AxisText("share of values")),
-        )
+        marks = _distribution(figure, shown, fit_notes)
+        drawing = replace(drawing, y=AxisText("share of values"))
     elif figure.drawn_kind == "share":
         marks = [*references(figure, shown), *share_marks(figure, shown)]
         if figure.maps:  # the windows are of values, and the axis has levels
@@ -267,18 +258,24 @@ def with_images(
 ) -> Drawing:
     """Return a drawing of images; where they show both signs, zero is in the middle of their scale."""
     values = np.concatenate([np.empty(0), *(image.values.ravel() for image in images)])
-    signed = drawing.signed or (not codes and is_signed(values))
+    signed = drawing.signed or (not codes and statistics.is_signed(values))
     return replace(drawing, images=tuple(images), signed=signed, codes=codes or {})
 
 
 def drawable(run: FigureData) -> FigureData:
     """Drop numbers that are too large for an axis."""
-    return replace(
-        run,
-        groups=tuple(replace(one, x=bounded(one.x), y=bounded(one.y)) for one in run.groups),
-        beside=tuple(replace(one, x=bounded(one.x), y=bounded(one.y)) for one in run.beside),
-        images=tuple(replace(one, values=bounded(one.values)) for one in run.images),
+    images = tuple(replace(one, values=bounded(one.values)) for one in run.images)
+    return replace(_points_changed(run, bounded, bounded), images=images)
+
+
+def _points_changed(
+    run: FigureData, x: Callable[[Floats], Floats], y: Callable[[Floats], Floats]
+) -> FigureData:
+    """Return data with other x and y of their curves, and of those beside."""
+    groups, beside = (
+        tuple(replace(one, x=x(one.x), y=y(one.y)) for one in points) for points in (run.groups, run.beside)
     )
+    return replace(run, groups=groups, beside=beside)
 
 
 def is_seen(mark: Mark, drawing: Drawing) -> bool:
@@ -291,18 +288,14 @@ def is_seen(mark: Mark, drawing: Drawing) -> bool:
     return bool(seen.any())
 
 
-def _images(runs: Sequence[FigureData]) -> tuple[MapImage, ...]:
-    if len(runs) == 1:
-        return runs[0].images
-    return tuple(replace(image, name=f"{run.run}: {image.name}") for run in runs for image in run.images)
-
-
 def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
     """Make what a logarithmic axis shows positive, and say so in the axis' name; what is 0 cannot be shown."""
 
-    def shown(values: Floats, log: bool) -> Floats:
-        positive = np.abs(values)
-        return np.where(positive > 0.0, positive, np.nan) if log else values
+    def positive(values: Floats) -> Floats:
+        return np.where(np.abs(values) > 0.0, np.abs(values), np.nan)
+
+    def same(values: Floats) -> Floats:
+        return values
 
     log_x = figure.x_scale == "log"
     log_y = figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share")
@@ -313,9 +306,7 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
     signed_y = log_y and any(bool((group.y < 0.0).any()) for group in groups)
     return [
         replace(
-            run,
-            groups=tuple(replace(one, x=shown(one.x, log_x), y=shown(one.y, log_y)) for one in run.groups),
-            beside=tuple(replace(one, x=shown(one.x, log_x), y=shown(one.y, log_y)) for one in run.beside),
+            _points_changed(run, positive if log_x else same, positive if log_y else same),
             x=replace(run.x, name=f"|{run.x.name}|") if signed_x else run.x,
             y=replace(run.y, name=f"|{run.y.name}|") if signed_y else run.y,
         )
@@ -377,7 +368,7 @@ def _style(figure: Figure, runs: Sequence[FigureData], place: int, number: int, 
 def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
     kind = figure.drawn_kind
     if kind == "errorbars":
-        x, low, middle, high = quartiles_over(group.x, group.y, PLACES)
+        x, low, middle, high = statistics.quartiles_over(group.x, group.y, PLACES)
         return replace(style, shape="whiskers", x=x, y=middle, low=low, high=high)
     x, y = group.x, group.y
     if figure.start is not None:
@@ -422,7 +413,7 @@ class FitNotes:
 def _histogram(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) -> Sequence[Mark]:
     values = [np.concatenate([np.empty(0), *(group.x for group in run.groups)]) for run in runs]
     widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
-    edges = bin_edges(
+    edges = statistics.bin_edges(
         np.concatenate(values),
         log=figure.x_scale == "log",
         band=float(np.median(widths)) if widths and figure.x_scale != "log" else None,
@@ -456,9 +447,10 @@ def _histogram(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) 
         return with_fits((every, strays) if values_out.size else (every,), values)
     count = len(run.groups)
     named = count <= CURVES_NAMED
+    colours = [palette.of_series(one) if named else palette.along(one / (count - 1)) for one in range(count)]
     marks = [
-        replace(bars(group.x, group.label if named else "", _colour(number, count)), opacity=0.6)
-        for number, group in enumerate(run.groups)
+        replace(bars(group.x, group.label if named else "", colour), opacity=0.6)
+        for group, colour in zip(run.groups, colours, strict=True)
     ]
     return with_fits(marks, [group.x for group in run.groups])
 
@@ -466,7 +458,7 @@ def _histogram(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNotes) 
 def _group_width(runs: Sequence[FigureData]) -> float | None:
     """Return the median of the width of bins that each group asks for: what separates groups must not widen them."""
     known = [group.x[np.isfinite(group.x)] for run in runs for group in run.groups]
-    widths = [width for one in known if one.size and (width := bin_width(one)) > 0.0]
+    widths = [width for one in known if one.size and (width := statistics.bin_width(one)) > 0.0]
     return float(np.median(widths)) if widths else None
 
 
@@ -502,9 +494,9 @@ def _distribution(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNote
     for place, run in enumerate(runs):
         for number, group in enumerate(run.groups):
             style = _style(figure, runs, place, number, count)
-            x, share = cumulative(group.x, max(STEPS // count, 50))
+            x, share = statistics.cumulative(group.x, max(STEPS // count, 50))
             if figure.y_scale == PROBABILITY:
-                share = normal_quantile(share)
+                share = statistics.normal_quantile(share)
             label = style.label
             if figure.bands and figure.maps and len(runs) == 1:
                 label = ""  # the bands are named
@@ -522,7 +514,7 @@ def _distribution(figure: Figure, runs: Sequence[FigureData], fit_notes: FitNote
 def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -> str:
     """Return a label with median and quartiles in a handy unit."""
     factor, unit = handy_unit(run.x.unit)
-    low, middle, high = (f"{factor * one:.3g}" for one in quartiles(values))
+    low, middle, high = (f"{factor * one:.3g}" for one in statistics.quartiles(values))
     text = f"{middle} ({low} to {high}) {unit}".rstrip()
     name = run.run if label is None else label
     return f"{name}: {text}" if name else text
@@ -530,8 +522,3 @@ def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -
 
 def _of_run(run: FigureData, place: int) -> str:
     return run.colour or palette.of_series(place)
-
-
-def _colour(number: int, count: int) -> str:
-    named = count <= CURVES_NAMED
-    return palette.of_series(number) if named else palette.along(number / (count - 1))

@@ -12,11 +12,12 @@ deviation of ln x. Goodness is the Anderson-Darling A^2 for estimated numbers wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import fdtrc, gammaln, ndtr, stdtrit
+from scipy.special import fdtrc, ndtr, stdtrit
 
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.values.figure_data import AxisText
@@ -34,10 +35,25 @@ FEWEST_BENT, BENT = 6, 0.01
 """Points from which on a bend is told, and the p value below which a law's numbers have no interval."""
 
 UPPER = 0.975  # quantile at the upper end of a 95 % interval
-NUMBERS = {
-    "arrhenius": ("A", "Ea"), "power": ("at 1", "power"), "log": ("at 1", "a decade"), "exp": ("at 0", "rate"),
-}  # fmt: skip
-"""What the two numbers of a curve are called."""
+
+
+class CurveLaw(NamedTuple):
+    """What the two numbers of a curve are called, where its points are straight, and the curve that they make."""
+
+    numbers: tuple[str, str]
+    place: Callable[[Floats], Floats]
+    curve: Callable[[float, float, Floats], Floats]
+
+
+CURVE_LAWS = {
+    "linear": CurveLaw(("at 0", "slope"), lambda x: x, lambda a, b, x: a + b * x),
+    "log": CurveLaw(("at 1", "a decade"), np.log10, lambda a, b, x: a + b * np.log10(x)),
+    "power": CurveLaw(("at 1", "power"), np.log, lambda a, b, x: a * x**b),
+    "exp": CurveLaw(("at 0", "rate"), lambda x: x, lambda a, b, x: a * np.exp(b * x)),
+    "arrhenius": CurveLaw(
+        ("A", "Ea"), lambda x: -1.0 / (BOLTZMANN * x), lambda a, b, x: a * np.exp(-b / (BOLTZMANN * x))
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -77,21 +93,11 @@ class Fit:
     def __call__(self, x: Floats) -> Floats:
         """Return the curve, or the share of a distribution up to x."""
         with np.errstate(all="ignore"):
-            match self.kind:
-                case "power":
-                    return np.asarray(self.a * x**self.b)
-                case "exp":
-                    return np.asarray(self.a * np.exp(self.b * x))
-                case "arrhenius":
-                    return np.asarray(self.a * np.exp(-self.b / (BOLTZMANN * x)))
-                case "weibull":
-                    return np.asarray(-np.expm1(-((np.maximum(x, 0.0) / self.a) ** self.b)))
-                case "lognormal":
-                    return np.asarray(ndtr(np.log(np.maximum(x, 0.0) / self.a) / self.b))
-                case "log":
-                    return self.a + self.b * np.log10(x)
-                case _:
-                    return self.a + self.b * x
+            if self.kind in CURVE_LAWS:
+                return np.asarray(CURVE_LAWS[self.kind].curve(self.a, self.b, x))
+            if self.kind == "weibull":
+                return np.asarray(-np.expm1(-((np.maximum(x, 0.0) / self.a) ** self.b)))
+            return np.asarray(ndtr(np.log(np.maximum(x, 0.0) / self.a) / self.b))
 
 
 @dataclass(frozen=True)
@@ -109,17 +115,7 @@ def fit_curve(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
     known = np.isfinite(x) & np.isfinite(y)
     known &= ((x > 0.0) | (not (log_x or kind == "arrhenius"))) & ((y > 0.0) | (not log_y))
     x, y = x[known], y[known]
-    with np.errstate(all="ignore"):
-        values = np.log(y) if log_y else y
-        match kind:
-            case "log":
-                places = np.log10(x)
-            case "power":
-                places = np.log(x)
-            case "arrhenius":
-                places = -1.0 / (BOLTZMANN * x)
-            case _:
-                places = x
+    values, places = np.log(y) if log_y else y, CURVE_LAWS[kind].place(x)
     if len(places) < 2:
         return NotFitted(f"{len(places)} points that it can go through")
     if not np.ptp(places) > 0.0:
@@ -128,7 +124,6 @@ def fit_curve(kind: str, x: Floats, y: Floats) -> Fit | NotFitted:
 
 
 def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit | NotFitted:
-    """Fit a straight line by least squares."""
     count = len(places)
     middle, centre = float(places.mean()), float(values.mean())
     with np.errstate(all="ignore"):
@@ -155,7 +150,7 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         a, low, high = (float(end) for end in ends)
     if not (np.isfinite(a) and np.isfinite(slope)):
         return NotFitted("its numbers are beyond any size")
-    first, second = NUMBERS.get(kind, ("at 0", "slope"))
+    first, second = CURVE_LAWS[kind].numbers
     half = float(reach[1])
     numbers = Number(first, a, low, high), Number(second, slope, slope - half, slope + half)
     return Fit(kind, numbers, count, r_squared, p=p)
@@ -255,13 +250,6 @@ def _p_value(kind: str, a_squared: float, count: int) -> float:
     return float(np.exp(1.2937 - 5.709 * a + 0.0186 * a**2)) if a < 13.0 else 0.0
 
 
-def mean_of(fit: Fit) -> float:
-    """Return the mean of a fitted distribution."""
-    if fit.kind == "weibull":
-        return fit.a * float(np.exp(gammaln(1.0 + 1.0 / fit.b)))
-    return fit.a * float(np.exp(fit.b**2 / 2.0))
-
-
 def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.0)) -> str:
     """Return the numbers with intervals and the goodness as a sentence; units and factors of the two numbers."""
     parts = []
@@ -295,7 +283,6 @@ class Fitted:
 
 def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark) -> Fitted:
     """Fit a curve or points as the figure says."""
-
     kind = fit_kind(figure.fit)
     x = curve.x
     if kind == "arrhenius":
@@ -316,14 +303,16 @@ def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark
     y = fit(places + 273.15 if kind == "arrhenius" and x_axis.unit in CELSIUS else places)
     line = Mark("line", "", places, y, curve.colour, dash="dash", front=False)
     factor, unit = handy_unit(y_axis.unit)
-    return Fitted(line, _short(fit, x_axis, factor, unit), _full(fit, x_axis, factor, unit))
+    per = f" / {x_axis.unit}" * bool(x_axis.unit)
+    second = {"arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (per.lstrip(), 1.0)}
+    of_second, by = second.get(fit.kind, (unit + per, factor))
+    return Fitted(line, _short(fit, x_axis, factor, unit), in_words(fit, (unit, of_second), (factor, by)))
 
 
 def fitted_counts(
     figure: Figure, x_axis: AxisText, values: Floats, style: Mark, edges: Floats | None = None
 ) -> Fitted:
     """Fit the law of values that a histogram (with its `edges`) or a distribution shows."""
-
     fit = fit_distribution(figure.fit, values)
     if isinstance(fit, NotFitted):
         return Fitted(missing=fit.reason)
@@ -361,10 +350,3 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
             text = f"slope {factor * fit.b:.3g}{of}{per}"
     place = "1" if fit.kind in ("power", "log") else "0"
     return f"{text}, {factor * fit.a:.3g}{of} at {place}" + f" {x.unit}" * bool(x.unit)
-
-
-def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
-    second = {
-        "arrhenius": ("eV", 1.0), "power": ("", 1.0), "log": (unit, factor), "exp": (f"/ {x.unit}" * bool(x.unit), 1.0),
-    }.get(fit.kind, (unit + f" / {x.unit}" * bool(x.unit), factor))  # fmt: skip
-    return in_words(fit, (unit, second[0]), (factor, second[1]))

@@ -150,16 +150,6 @@ def _request(
     return FigureRequest(figure, names, panels, ratio, x, y, formulas, fit, _millimetres(width))
 
 
-def _is_over_runs(files: Sequence[RunPath], request: FigureRequest) -> bool:
-    """Return whether the figure that is asked for is one over the table of runs."""
-    if not request.figure:
-        return False
-    from mho.analysis.figures.over_runs.standard_set import over_table
-
-    with RunFile(files[0]) as run:
-        return over_table(run, request.figure) is not None
-
-
 def _millimetres(width: str | float | None) -> float | None:
     """Return the width of a figure for a paper, mm; None for one to look at."""
     if width is None or width == "":
@@ -185,7 +175,12 @@ def _drawn(paths: Sequence[RunPath], request: FigureRequest) -> tuple[Sheet, lis
 
         files = list(find_runs(*paths))
     plain = request == FigureRequest(request.figure) and 0 < len(files) <= MOST_RUNS
-    if not plain or _is_over_runs(files, request):
+    if plain and request.figure:
+        from mho.analysis.figures.over_runs.standard_set import over_table
+
+        with RunFile(files[0]) as run:
+            plain = over_table(run, request.figure) is None
+    if not plain:
         from mho.analysis.figures.over_runs.drawing_runs import draw_over_runs
 
         sheet, skipped = draw_over_runs(paths, request)
@@ -220,7 +215,6 @@ def check_picture(output: RunPath) -> Path:
 
 
 def _save(target: Path, save: Callable[[Path], None]) -> None:
-    """Have a picture saved; folders are made."""
     with whole_file(target, "picture") as draft:
         target.parent.mkdir(parents=True, exist_ok=True)
         save(draft)

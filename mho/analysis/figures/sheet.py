@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -23,11 +22,13 @@ from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
 from mho.analysis.figures.values.figure_reading import gather
 from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, find_figure, fits
+from mho.analysis.grouping import short_names
 from mho.analysis.reports.summary import read_bench
 from mho.escaping import visible
 from mho.runs import RunFile, Status
 from mho.runs.figures import Figure
 
+Form = Literal["png", "svg", "pdf"]
 CSS_DOTS = 96.0  # pixels of a page in an inch
 UNUSED = ("GSUB", "GPOS", "GDEF", "kern")
 """Tables of ligatures and kerning: a PDF has a place for every letter already. They take two thirds of the time that it
@@ -58,23 +59,14 @@ DOTS = 160  # per inch
 MOST = 20  # figures on one sheet
 
 STYLE: dict[Any, object] = {
-    "font.size": 10.0,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.labelsize": 10.0,
-    "axes.edgecolor": palette.FAINT,
-    "axes.labelcolor": palette.INK,
-    "text.color": palette.INK,
-    "xtick.color": palette.INK,
-    "ytick.color": palette.INK,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
-    "legend.fontsize": 9.0,
-    "legend.frameon": False,
+    "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.labelsize": 10.0,
+    "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "legend.fontsize": 9.0, "legend.frameon": False,
+    "axes.edgecolor": palette.FAINT, "axes.labelcolor": palette.INK, "text.color": palette.INK,
+    "xtick.color": palette.INK, "ytick.color": palette.INK,
     "text.parse_math": False,  # a $ in a title is a $
     "svg.hashsalt": "mho",  # the same run gives the same file
     "agg.path.chunksize": 1000,  # a line that goes up and down 20,000 times takes 400 MB in one piece
-}
+}  # fmt: skip
 
 NARROW = 4.5  # inches: a sheet below it has the letters of a journal's column
 NARROW_STYLE: dict[Any, object] = {
@@ -109,14 +101,8 @@ def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
     if len(figures) > MOST:
         title += f"   ·   {MOST} of {len(figures)} figures"
     drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in figures[:MOST]]
-    with matplotlib.rc_context(STYLE):
-        planes = [drawing for is_map, drawing in drawings if not is_map]
-        maps = [drawing for is_map, drawing in drawings if is_map]
-        sheet = Sheet(figsize=_size(len(planes), len(maps)), dpi=DOTS, layout="constrained")
-        FigureCanvasAgg(sheet)
-        sheet.suptitle(title, fontsize=12.5, fontweight="bold", x=0.01, ha="left")
-        _fill(sheet, planes, maps)
-    return sheet
+    planes = [drawing for is_map, drawing in drawings if not is_map]
+    return _sheet(planes, [drawing for is_map, drawing in drawings if is_map], title)
 
 
 def _with_beside(figure: Figure, others: Sequence[RunFile]) -> Figure:
@@ -131,15 +117,7 @@ def _with_beside(figure: Figure, others: Sequence[RunFile]) -> Figure:
 def draw_panels(title: str, drawings: Sequence[Drawing]) -> Sheet:
     """Draw figures that are made of marks already, none of them of images, on one sheet."""
     more = f"   ·   {MOST} of {len(drawings)} figures" if len(drawings) > MOST else ""
-    shown = drawings[:MOST]
-    with matplotlib.rc_context(STYLE):
-        sheet = Sheet(figsize=_size(len(shown), 0), dpi=DOTS, layout="constrained")
-        FigureCanvasAgg(sheet)
-        sheet.suptitle(
-            visible(title + more, lines=False), fontsize=12.5, fontweight="bold", x=0.01, ha="left"
-        )
-        _fill(sheet, shown, [])
-    return sheet
+    return _sheet(drawings[:MOST], [], visible(title + more, lines=False))
 
 
 def draw_alone(run: RunFile, figure: Figure, size: tuple[float, float], dots: int, newest: int) -> Sheet:
@@ -149,14 +127,25 @@ def draw_alone(run: RunFile, figure: Figure, size: tuple[float, float], dots: in
 
 def draw_drawing(drawing: Drawing, size: tuple[float, float], dots: int) -> Sheet:
     """Draw a figure that is made of marks or images already on a sheet of its own (inches), with no title."""
+    return _sheet(*([], [drawing]) if drawing.images else ([drawing], []), size=size, dots=dots)
+
+
+def _sheet(
+    planes: Sequence[Drawing], maps: Sequence[Drawing], title: str = "", size: tuple[float, float] | None = None,
+    dots: int = DOTS,
+) -> Sheet:  # fmt: skip
+    """Return a sheet of figures, of the `size` that they need if none is given, inches."""
+    size = size or _size(len(planes), len(maps))
     with matplotlib.rc_context(STYLE | (NARROW_STYLE if size[0] < NARROW else {})):
         sheet = Sheet(figsize=size, dpi=dots, layout="constrained")
         FigureCanvasAgg(sheet)
-        _fill(sheet, *([], [drawing]) if drawing.images else ([drawing], []))
+        if title:
+            sheet.suptitle(title, fontsize=12.5, fontweight="bold", x=0.01, ha="left")
+        _fill(sheet, planes, maps)
     return sheet
 
 
-def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
+def save(sheet: Sheet, path: Path, form: Form, *, text: bool = False) -> None:
     """Write a sheet to `path`; nothing in the file depends on when or where that is done.
 
     With `text` the letters of a vector picture stay letters, for a paper that sets them anew; else an SVG holds their
@@ -166,7 +155,7 @@ def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"], *, text: 
         save_to(sheet, file, form, text=text)
 
 
-def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
+def save_to(sheet: Sheet, file: IO[bytes], form: Form, *, text: bool = False) -> None:
     """Write a sheet to an open file, as `save`."""
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
     fonts: dict[Any, object] = {"svg.fonttype": "none", "pdf.fonttype": 42} if text else {}
@@ -179,17 +168,18 @@ def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"], *
 
 def _composed(figure: Figure, runs: Sequence[RunFile], *, must: bool) -> Drawing:
     """Compose a figure of all runs that have it; one that is asked for by its name `must` be in every run."""
-    names = Counter(run.path.stem for run in runs)
-    found, without = [], []
-    for run in runs:
-        name = run.path.stem if names[run.path.stem] == 1 else f"{run.path.parent.name}/{run.path.stem}"
-        if must or run is runs[0] or fits(run, figure):
-            found.append(replace(gather(run, figure), run=visible(name, lines=False)))
-        else:
-            without.append(name)
-    drawing = compose(figure, found)
+    named = list(zip(runs, short_names([run.path for run in runs]), strict=True))
+    those = [one for one in named if must or one[0] is runs[0] or fits(one[0], figure)]
+    return overlay(figure, those, [name for run, name in named if (run, name) not in those])
+
+
+def overlay(figure: Figure, runs: Sequence[tuple[RunFile, str]], without: Sequence[str]) -> Drawing:
+    """Return a figure of runs by their names, laid over one another; it says `without` which other ones it is."""
+    drawing = compose(
+        figure, [replace(gather(run, figure), run=visible(name, lines=False)) for run, name in runs]
+    )
     notes = [drawing.note] * bool(drawing.note) + [f"not in {', '.join(without)}"] * bool(without)
-    return replace(drawing, note="; ".join(notes))
+    return replace(drawing, note=visible("; ".join(notes), lines=False)) if without else drawing
 
 
 def _size(planes: int, maps: int) -> tuple[float, float]:

@@ -50,18 +50,6 @@ class Varied:
 
 
 @dataclass(frozen=True)
-class GroupResult:
-    """A result of a group: how many runs have it, quartiles and extremes."""
-
-    count: int
-    lower: float
-    median: float
-    upper: float
-    least: float
-    largest: float
-
-
-@dataclass(frozen=True)
 class Outlier:
     """A run that stands apart from its group in a result, `distance` times the distance between the quartiles."""
 
@@ -149,15 +137,6 @@ def separation(values: Floats, groups: Sequence[Group]) -> float:
         return 0.0
     parts = np.split(ranks, np.cumsum([lot.size for lot in lots])[:-1])
     return sum(part.size * float(part.mean() - ranks.mean()) ** 2 for part in parts) / total
-
-
-def summarised(values: Floats) -> GroupResult | None:
-    """Return a result of a group; None where no run has it."""
-    known = values[np.isfinite(values)]
-    if not known.size:
-        return None
-    least, lower, median, upper, largest = np.quantile(known, (0.0, 0.25, 0.5, 0.75, 1.0))
-    return GroupResult(known.size, float(lower), float(median), float(upper), float(least), float(largest))
 
 
 def outliers(values: Floats, runs: Sequence[int], group: str, result: str) -> Iterator[Outlier]:
@@ -286,7 +265,7 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     parts: list[page.Block] = []
     for kind, _ in kinds.most_common(MOST_PROCEDURES):
         parts += _procedure([run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped)
-    folder = _folder(places)  # the plan is in it, or above it
+    folder = places[0] if places[0].is_dir() else places[0].parent  # the plan is in it, or above it
     plan = next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
     blocks = (
         *_incomplete(runs),
@@ -295,21 +274,10 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
         *_listed(runs),
         *_repeat(plan),
     )
-    title = _title(places, runs)
-    document = page.Document(
-        title, blocks, f"Campaign of {page.counted(len(runs), 'run')} of {', '.join(kinds)}"
-    )
+    whole, count = folder.resolve(), page.counted(len(runs), "run")
+    title = f"Campaign {whole.parent.name if whole.name == 'runs' else whole.name}: {count}"
+    document = page.Document(title, blocks, f"Campaign of {count} of {', '.join(kinds)}")
     return document if personal else page.map_texts(document, page.without_folders)
-
-
-def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
-    folder = _folder(places).resolve()
-    name = folder.parent.name if folder.name == "runs" else folder.name
-    return f"Campaign {name}: {page.counted(len(runs), 'run')}"
-
-
-def _folder(places: Sequence[Path]) -> Path:
-    return places[0] if places[0].is_dir() else places[0].parent
 
 
 # --- how it went ---
@@ -396,17 +364,16 @@ def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterato
             yield page.Heading(title, 2, anchor)
             if anchor == "unfinished":
                 yield page.Paragraph("They are used as far as they came.", page.DIM)
-            yield page.grid(
-                ("file", "how it stands", "outcome", "warnings"), list(map(_outcome, some)), caption=title, most=100,
-                of="runs",
-            )  # fmt: skip
-
-
-def _outcome(run: RunCard) -> tuple[page.Words, ...]:
-    card, conclusion = run.card, run.card.conclusion
-    state = page.TextSpan(status_words(card.status, conclusion), page.DOUBTFUL)
-    outcome = outcome_line(card.status, card.reason, conclusion, named=False)
-    return run.path.name, state, outcome, "; ".join(conclusion.warnings) if conclusion else ""
+            outcomes: list[tuple[page.Words, ...]] = []
+            for run in some:
+                card, conclusion = run.card, run.card.conclusion
+                state = page.TextSpan(status_words(card.status, conclusion), page.DOUBTFUL)
+                outcome = outcome_line(card.status, card.reason, conclusion, named=False)
+                outcomes.append(
+                    (run.path.name, state, outcome, "; ".join(conclusion.warnings) if conclusion else "")
+                )
+            head = ("file", "how it stands", "outcome", "warnings")
+            yield page.grid(head, outcomes, caption=title, most=100, of="runs")
 
 
 # --- results of one procedure ---
@@ -481,17 +448,13 @@ def _table(
     rows = []
     for name in names:
         for group in groups:
-            result = summarised(values[name][list(group.runs)])
-            rows.append((name_text(name, units[name]), group.label, *_cells(result, units[name])))
+            column = values[name][list(group.runs)]
+            known = column[np.isfinite(column)]
+            numbers = np.quantile(known, (0.5, 0.25, 0.75, 0.0, 1.0)) if known.size else [np.nan] * 5
+            cells = (str(known.size), *(_number(number, units[name]) for number in numbers))
+            rows.append((name_text(name, units[name]), group.label, *cells))
     head = ("result", "group", "runs", "median", "lower quartile", "upper quartile", "least", "largest")
     return page.grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
-
-
-def _cells(one: GroupResult | None, unit: str) -> tuple[str, ...]:
-    if one is None:
-        return ("0", "-", "-", "-", "-", "-")
-    numbers = (one.median, one.lower, one.upper, one.least, one.largest)
-    return (str(one.count), *(_number(number, unit) for number in numbers))
 
 
 def _stand_apart(

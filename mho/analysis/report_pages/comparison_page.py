@@ -37,7 +37,9 @@ def comparison_document(
     title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
     blocks = (
         page.Paragraph(f"{subject}."), *_known(comparison), *_settings(comparison), *_results(comparison),
-        *_figures(comparison), *_runs(comparison), *_repeat(command),
+        *_figures(comparison), *_runs(comparison),
+        page.Heading("How it was compared", 2, "repeat"), page.FactList(MEASURES),
+        *([page.Listing(command, "Command that makes the comparison")] if command else []),
     )  # fmt: skip
     document = page.Document(title[:200], blocks, subject)
     return document if personal else page.map_texts(document, page.without_folders)
@@ -164,10 +166,3 @@ def _runs(comparison: Comparison) -> Iterator[page.Block]:
     head = ("side", "file", "procedure", "how it stands", "seed")
     table = page.grid(head, rows, caption="Runs", most=MOST_RUNS_LISTED, of="runs")
     yield table if len(rows) <= 20 else page.Folded(f"{len(rows)} runs", (table,))
-
-
-def _repeat(command: str) -> Iterator[page.Block]:
-    yield page.Heading("How it was compared", 2, "repeat")
-    yield page.FactList(MEASURES)
-    if command:
-        yield page.Listing(command, "Command that makes the comparison")

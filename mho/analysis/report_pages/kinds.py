@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mho.analysis.reports import find_runs
@@ -38,7 +39,9 @@ def kind_of(paths: Sequence[Path], by: str = "") -> str:
 def _kind_of_folder(folder: Path, by: str) -> str:
     found = list(find_runs(folder))
     here = [path for path in found if path.parent == folder]
-    plan = _plan(folder)
+    plan: dict[str, object] = {}
+    with suppress(InputError):  # where it is no plan, the page will say so
+        plan = load_toml(read_plan(folder), "the plan", InputError)
     if by or plan.get("sweep"):
         return "campaign"
     if plan.get("steps"):
@@ -62,11 +65,3 @@ def read_plan(folder: Path) -> str:
         return path.read_text("utf-8") if path.stat().st_size <= LARGEST_PLAN else ""
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _plan(folder: Path) -> dict[str, object]:
-    """Return what the plan of a folder says; nothing where it is no plan, which the page will say."""
-    try:
-        return load_toml(read_plan(folder), "the plan", InputError)
-    except InputError:
-        return {}

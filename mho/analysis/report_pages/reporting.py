@@ -20,13 +20,9 @@ Place = str | os.PathLike[str]
 
 
 def report(
-    *places: Place,
-    output: Place | None = None,
-    kind: str = "",
-    by: str = "",
-    personal: bool = False,
+    *places: Place, output: Place | None = None, kind: str = "", by: str = "", personal: bool = False,
     command_of: CommandOf | None = None,
-) -> Path:
+) -> Path:  # fmt: skip
     """Write the report of run files or of a folder of them, and return the page.
 
     Parameters

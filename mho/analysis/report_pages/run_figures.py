@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from mho.analysis.documents import DIM, Block, Heading, Paragraph, Picture, Pictures
-from mho.analysis.figures import Drawing, compose, figures_of, gather
+from mho.analysis.figures import Drawing, figures_of, gather
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.drawing_runs import compared_figure
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
 from mho.analysis.figures.over_runs.reading import numbers_of_one, read_figures, reduced
 from mho.analysis.figures.request import FigureRequest
+from mho.analysis.figures.sheet import overlay
 from mho.analysis.figures.values.figures_of_run import fits
 from mho.analysis.grouping import Group, RunCard, SkippedFile
 from mho.errors import MhoError, RunFileError
@@ -72,27 +72,18 @@ def grouped_pictures(
         compared = compared_figure(one, groups, runs, skipped, FigureRequest())
         wide = len(compared.panels) > 1 or bool(compared.panels[0].images)
         pictures.append(Picture(one.figure.heading, compared, wide=wide))
-    note = (
-        "" if len(found) < MOST_OF_GROUPS else "The first figures; `mho plot` draws the others over the runs."
-    )
+    note = "The first figures; `mho plot` draws the others over the runs." * (len(found) >= MOST_OF_GROUPS)
     return tuple(pictures), note, skipped
 
 
 def _picture(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:
-    with_it = [
-        (run, name) for run, name in zip(runs, names, strict=True) if len(runs) == 1 or fits(run, figure)
-    ]
+    named = zip(runs, names, strict=True)
+    with_it = {name: run for run, name in named if len(runs) == 1 or fits(run, figure)}
     try:
-        data = [
-            replace(gather(run, figure), run=visible(name or run.path.stem, lines=False))
-            for run, name in with_it
-        ]
-        drawing = compose(figure, data)
+        shown = [(run, name or run.path.stem) for name, run in with_it.items()]
+        drawing = overlay(figure, shown, [name for name in names if name not in with_it])
     except MhoError as error:
         return Picture(figure.heading, trouble=str(error))
-    if without := [name for name in names if name not in {one for _, one in with_it}]:
-        note = "; ".join(filter(None, (drawing.note, f"not in {', '.join(without)}")))
-        drawing = replace(drawing, note=visible(note, lines=False))
     return Picture(figure.heading, drawing, wide=len(drawing.images) > 1)
 
 

@@ -39,8 +39,6 @@ HEAD_CYCLES, TAIL_CYCLES = 20, 5
 ELSEWHERE = ("certificate.", "enclosure.", "multiplications.", "without_chip.", "direct.")
 """Beginnings of names in a result that have a part of the page of their own."""
 
-Number = int | float
-
 
 def results(run: RunFile, summary: Summary) -> Iterator[page.Block]:
     """Return the result, each number with its interval where it has one, and its unit."""
@@ -54,15 +52,13 @@ def results(run: RunFile, summary: Summary) -> Iterator[page.Block]:
     if not found:
         yield page.Paragraph("The run has no result.", page.DIM)
     else:
-        known = any(one.low is not None or one.high is not None for one in found)
+        known = any(one.interval for one in found)
         rows = []
         for one in found:
             value, unit = quantity_text(one.value, one.unit)
             if not value:
                 continue  # as the reason of a solve that converged
-            ends = [quantity_text(end, one.unit, 4)[0] for end in (one.low, one.high)]
-            interval = "" if one.low is None and one.high is None else " to ".join(ends)
-            rows.append((name_text(one.name), value, *([interval] * known), unit))
+            rows.append((name_text(one.name), value, *([one.interval] * known), unit))
         head = ("result", "value", *(["95 % interval"] * known), "unit")
         yield page.grid(head, rows, numbers=(1, 2) if known else (1,), caption="Results", of="results")
     for name, values in result.items():
@@ -118,7 +114,7 @@ def certificate(result: Mapping[str, Any], summary: Summary) -> Iterator[page.Bl
         rows += [
             (words, quantity_text(proof[name], digits=4)[0])
             for name, words in names.items()
-            if isinstance(proof.get(name), Number)
+            if isinstance(proof.get(name), int | float)
         ]
         rows += [
             (name_text(name), quantity_text(value)[0])
@@ -215,7 +211,10 @@ def contents(run: RunFile) -> Iterator[page.Block]:
         table = page.grid(head, rows, numbers=(1, 2, 4, 5, 6), caption="Maps", note=note)
         yield page.Folded(page.counted(len(run.maps), "map"), (table,))
     if run.arrays:
-        shapes = [_array(run, name) for name in run.arrays[:MOST_ITEMS]]
+        shapes = [
+            (name, " x ".join(map(str, run.array_shape(name))) or "one number", run.array_unit(name))
+            for name in run.arrays[:MOST_ITEMS]
+        ]
         note = f"the first {MOST_ITEMS} of {len(run.arrays)} arrays" if len(run.arrays) > MOST_ITEMS else ""
         table = page.grid(("array", "shape", "unit"), shapes, numbers=(1,), caption="Arrays", note=note)
         yield page.Folded(page.counted(len(run.arrays), "array"), (table,))
@@ -255,12 +254,8 @@ def _cells(
 
 def _cell(value: object, factor: float) -> str:
     if isinstance(value, np.ndarray) and value.ndim:
-        first = ", ".join(_number(one, factor) for one in value.ravel()[:VALUES])
+        first = ", ".join(_cell(one, factor) for one in value.ravel()[:VALUES])
         return f"[{first}{', …' if value.size > VALUES else ''}]"
-    return _number(value, factor)
-
-
-def _number(value: object, factor: float) -> str:
     if isinstance(value, np.bool_):
         return "yes" if value else "no"
     if isinstance(value, np.integer) and factor == 1.0:
@@ -281,11 +276,6 @@ def _map(run: RunFile, name: str) -> tuple[str, ...]:
         values = factor * image[np.isfinite(image)]
     quantiles = [f"{one:.5g}" for one in np.quantile(values, (0.0, 0.5, 1.0))] if values.size else ["-"] * 3
     return name, f"{rows} x {columns}", str(images), unit, *quantiles
-
-
-def _array(run: RunFile, name: str) -> tuple[str, ...]:
-    shape = run.array_shape(name)
-    return name, " x ".join(map(str, shape)) or "one number", run.array_unit(name)
 
 
 def of_log(run: RunFile) -> Iterator[page.Block]:
@@ -522,32 +512,22 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> page.FactList:
     own = [read_description(text) for text in (run.bench, run.chip)]
     bench, chip = (", ".join(str(one[key]) for key in ("name", "description") if one.get(key)) for one in own)
     preset = summary.bench.preset
-    simulated: page.Words = bench or "unknown"
-    if preset is not None:
-        simulated = (
-            bench or "unknown",
-            " - ",
-            page.TextSpan("SIMULATED", page.DOUBTFUL),
-            f", preset {preset or 'by default'}",
-        )
-    provenance, seconds = run.provenance, run.last_sign - run.start_time.timestamp()
+    simulated = page.TextSpan("SIMULATED", page.DOUBTFUL), f", preset {preset or 'by default'}"
+    made_on = (bench or "unknown", *((" - ", *simulated) if preset is not None else ()))
+    version = filter(None, (run.provenance.get("mho_version", ""), run.provenance.get("git_commit", "")[:12]))
+    seconds = run.last_sign - run.start_time.timestamp()
     verb = "for" if run.status in GOING_ON else "took"
     rows: list[tuple[str, page.Words]] = [
         ("file", run.path.name),
         ("run", read_card(run.path).facts.run_id),
         ("procedure", f"{summary.procedure}, version {summary.version}"),
         ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}, {verb} {duration_text(max(seconds, 0.0))}"),
-        ("bench", simulated),
+        ("bench", made_on),
         ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
         *((name, label) for name, label in summary.labels.items() if personal or name not in page.PERSONAL),
         ("cells", run.cells),
         ("seed", "none" if summary.seed is None else str(summary.seed)),
-        (
-            "mho",
-            " ".join(
-                filter(None, (provenance.get("mho_version", ""), provenance.get("git_commit", "")[:12]))
-            ),
-        ),
+        ("mho", " ".join(version)),
     ]
     if summary.bench_seconds is not None:
         rows.append(("bench time", duration_text(summary.bench_seconds)))
@@ -557,11 +537,9 @@ def _facts(run: RunFile, summary: Summary, personal: bool) -> page.FactList:
 def _warnings(summary: Summary) -> Iterator[page.Block]:
     if summary.warnings or summary.concluding_warnings:
         yield page.Heading("Warnings", 2, "warnings")
-        rows = [
-            (f"{one.time:.1f} s", page.TextSpan(one.level, page.BAD), one.message) for one in summary.warnings
-        ]
+        rows = [_entry(one) for one in summary.warnings]
         rows += [
-            ("at the end", page.TextSpan("WARNING", page.BAD), text) for text in summary.concluding_warnings
+            ("at the end", page.TextSpan("WARNING", page.BAD), one) for one in summary.concluding_warnings
         ]
         yield page.grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
 
@@ -581,26 +559,20 @@ def _checks(path: Path, run: RunFile) -> Iterator[page.Block]:
     yield page.FactList((("schema", f"{run.schema}, HDF5 in the shape of NeXus (NXentry)"),))
 
 
-SAID = {
-    Verdict.SOUND: "every checksum is right, and the file is as its run wrote it",
-    Verdict.RUNNING: "the file is being written",
-    Verdict.INTERRUPTED: "what is there can be read; the writer has not closed the file",
-    Verdict.CHANGED: "the file was changed after its run",
-    Verdict.DAMAGED: "a part of the file cannot be read",
-    Verdict.UNREADABLE: "the file cannot be read",
+VERDICTS = {
+    Verdict.SOUND: ("every checksum is right, and the file is as its run wrote it", page.GOOD),
+    Verdict.RUNNING: ("the file is being written", page.DOUBTFUL),
+    Verdict.INTERRUPTED: ("what is there can be read; the writer has not closed the file", page.DOUBTFUL),
+    Verdict.CHANGED: ("the file was changed after its run", page.BAD),
+    Verdict.DAMAGED: ("a part of the file cannot be read", page.BAD),
+    Verdict.UNREADABLE: ("the file cannot be read", page.BAD),
 }
 
 
 def verdict(found: Verification) -> Iterator[page.Block]:
     """Say what the verification of a file found."""
-    tone = {
-        Verdict.SOUND: page.GOOD,
-        Verdict.CHANGED: page.BAD,
-        Verdict.DAMAGED: page.BAD,
-        Verdict.UNREADABLE: page.BAD,
-    }
-    words = page.TextSpan(str(found.verdict)), f": {SAID[found.verdict]}"
-    yield page.Paragraph(words, tone.get(found.verdict, page.DOUBTFUL))
+    words, tone = VERDICTS.get(found.verdict, ("", page.DOUBTFUL))
+    yield page.Paragraph((page.TextSpan(str(found.verdict)), f": {words}"), tone)
     if found.findings:
         rows = [(one,) for one in found.findings]
         yield page.grid(("finding",), rows, caption="Findings", most=20, of="findings")

@@ -12,7 +12,7 @@ from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
 from mho.runs.paths import SUFFIX, earlier_tries
-from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
+from mho.workers import CONFIGURED, Certificates, dask_workers
 
 TRIES_NAMED = 3  # earlier tries that a sentence names
 
@@ -95,7 +95,15 @@ def tabulate(
         started = None
         if workers or scheduler:
             started = stack.enter_context(dask_workers(workers, scheduler, certificates))
-        found = sorted(_rows(find_runs(*places), started), key=lambda one: str(one.path))
+        paths = find_runs(*places)
+        if started is None:
+            found = list(map(row_of, paths))
+        else:
+            found = [
+                one.result or RunRow(one.item, None, reason=f"{type(one.error).__name__}: {one.error}")
+                for one in started.spread(row_of, paths)
+            ]
+        found.sort(key=lambda one: str(one.path))
     skipped = [one for one in found if one.row is None]
     if len(skipped) == len(found):
         why = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
@@ -105,14 +113,6 @@ def tabulate(
     table = table_of(found)
     write_table(table.chosen(columns) if columns else table, output)
     return len(table.rows), skipped
-
-
-def _rows(paths: Iterable[Path], workers: Workers | None) -> Iterator[RunRow]:
-    if workers is None:
-        yield from map(row_of, paths)
-        return
-    for done in workers.spread(row_of, paths):
-        yield done.result or RunRow(done.item, None, reason=f"{type(done.error).__name__}: {done.error}")
 
 
 def runs_at(places: Sequence[str | os.PathLike[str]]) -> list[Path]:

@@ -11,9 +11,7 @@ from mho.array_types import Floats
 from mho.chip_maps.inverse_encoding import contraction
 from mho.runs import RunFile
 
-BITS_A_CYCLE = 3
-"""Best typical bits per cycle of an INV circuit of 3-bit cells (Zuo 2025, Fig. 3)."""
-
+BITS_A_CYCLE = 3  # best typical bits per cycle of an INV circuit of 3-bit cells (Zuo 2025, Fig. 3)
 _COLUMNS = ("cycle", "residual", "relative_error")
 
 

@@ -9,7 +9,7 @@ own pulses destroyed stand in its result (`LOST_CELLS`): a finding about one of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,14 +59,8 @@ class Collected:
 def collect_defects(paths: Sequence[Path]) -> Collected:
     """Return the defects that the runs in files found, all on one chip.
 
-    Raises
-    ------
-    RunFileError
-        A file cannot be read.
-    ChipMapError
-        A file has no chip map that can be read.
-    InputError
-        The runs were made on different chips, or none says anything of defects.
+    Raises `RunFileError`: a file cannot be read; `ChipMapError`: it has no chip map that can be; `InputError`: the runs
+    were made on different chips, or none says anything of defects.
     """
     found: list[DefectFinding] = []
     formed: tuple[PackedCells, ...] = ()
@@ -137,7 +131,7 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
             raise ChipMapError(
                 f"run file {run.path} has a map {image!r}, but its chip {chip.name!r} has no such array"
             )
-        notes = _CellNotes(run, array, codes.shape)
+        pulses, reads = (_latest(run, f"{array}_{one}", codes.shape) for one in ("pulses", "conductance"))
         for where, defect in whole_lines(codes, rows, columns, shape):
             codes[where] = 0
             lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
@@ -146,8 +140,10 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
             )
         for i, j in np.argwhere(codes > 0).tolist():
             place = Place(array, int(rows[i]), int(columns[j]))
+            notes = [f"read {1e6 * reads[i, j]:.3g} uS"] * bool(np.isfinite(reads[i, j]))
+            notes += [f"after {pulses[i, j]:.0f} pulses"] * bool(np.isfinite(pulses[i, j]))
             yield DefectFinding(
-                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=notes.of(i, j),
+                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=" ".join(notes),
                 lost_by=lost.pop(place, ("", ""))[1],
             )  # fmt: skip
     for place, (cause, by) in lost.items():  # in no map, or read within its window all the same
@@ -203,24 +199,7 @@ def _codes(run: RunFile, image: str, classes: NDArray[np.int64]) -> NDArray[np.i
     return np.where(known, classes[codes], 0)
 
 
-class _CellNotes:
-    """What a run's maps say more about a cell."""
-
-    def __init__(self, run: RunFile, array: str, shape: tuple[int, ...]) -> None:
-        self._pulses = _latest(run, f"{array}_pulses", shape)
-        self._conductance = _latest(run, f"{array}_conductance", shape)
-
-    def of(self, i: int, j: int) -> str:
-        parts = []
-        if self._conductance is not None and np.isfinite(self._conductance[i, j]):
-            parts.append(f"read {1e6 * self._conductance[i, j]:.3g} uS")
-        if self._pulses is not None and np.isfinite(self._pulses[i, j]):
-            parts.append(f"after {self._pulses[i, j]:.0f} pulses")
-        return " ".join(parts)
-
-
-def _latest(run: RunFile, image: str, shape: Iterable[int]) -> Floats | None:
-    if image not in run.maps or not len(run.map_times(image)):
-        return None
-    values = run.map(image)
-    return values if values.shape == tuple(shape) else None
+def _latest(run: RunFile, image: str, shape: tuple[int, ...]) -> Floats:
+    """Return the last image of a map; NaN where there is none of this shape."""
+    values = run.map(image) if image in run.maps and len(run.map_times(image)) else np.empty(0)
+    return values if values.shape == shape else np.full(shape, np.nan)

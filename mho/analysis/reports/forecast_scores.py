@@ -60,23 +60,12 @@ class ForecastScores:
     converged: int = 0  # those of them that converged
     expected: float = 0.0  # how many should have converged, by the shares of drawn chips
     without: int = 0  # runs that hold no forecast, or did not end by themselves
-    # Files that could not be read, with the reason
-    unreadable: list[RunRow] = field(default_factory=list)
+    unreadable: list[RunRow] = field(default_factory=list)  # files that could not be read, with the reason
 
     def add(self, forecast: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
-        """Score one run.
+        """Score one run: the entry ``forecast`` of its summary by that, or by ``converged`` alone where no loop settled.
 
-        Parameters
-        ----------
-        forecast : mapping
-            The entry ``forecast`` of the run's summary.
-        outcome : mapping
-            The summary; with ``converged`` alone for a run in which no loop settled.
-
-        Raises
-        ------
-        RunFileError
-            For an entry that is no forecast; nothing is counted then.
+        Raises `RunFileError`: the entry is no forecast; nothing is counted then.
         """
         try:
             # The share of draws, whose mean is the outcomes'; the probability that is shown is pulled towards 1/2.
@@ -97,25 +86,18 @@ class ForecastScores:
 
     def plain(self) -> dict[str, Any]:
         """Return the scores for machines."""
+        coverage = {
+            name: {
+                "runs": one.runs, "inside": one.inside, "coverage": one.coverage, "low": one.uncertainty[0],
+                "high": one.uncertainty[1], "met": one.met,
+            }
+            for name, one in self.coverages.items()
+        }  # fmt: skip
+        unreadable = [{"path": str(one.path), "reason": one.reason} for one in self.unreadable]
         return {
-            "level": LEVEL,
-            "runs": self.runs,
-            "converged": self.converged,
-            "expected_to_converge": self.expected,
-            "without_forecast": self.without,
-            "unreadable": [{"path": str(one.path), "reason": one.reason} for one in self.unreadable],
-            "coverage": {
-                name: {
-                    "runs": one.runs,
-                    "inside": one.inside,
-                    "coverage": one.coverage,
-                    "low": one.uncertainty[0],
-                    "high": one.uncertainty[1],
-                    "met": one.met,
-                }
-                for name, one in self.coverages.items()
-            },
-        }
+            "level": LEVEL, "runs": self.runs, "converged": self.converged, "expected_to_converge": self.expected,
+            "without_forecast": self.without, "unreadable": unreadable, "coverage": coverage,
+        }  # fmt: skip
 
 
 def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:

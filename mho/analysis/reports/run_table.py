@@ -76,30 +76,15 @@ def row_of_card(path: Path, card: Card) -> RunRow:
         for source, found in zip(SOURCES, (card.parameters, card.results), strict=True)
         for one in found
     ]
-    row = _facts(path, card) | {column: one.value for column, one in several}
-    return RunRow(path, row, {column: one.unit for column, one in several if one.unit})
-
-
-def _facts(path: Path, card: Card) -> Row:
-    facts = card.facts
-    start = facts.start
-    return {
-        "file": str(path),
-        "title": facts.title,
-        "procedure": facts.procedure,
-        "status": str(card.status),
-        "reason": card.reason,
-        "conclusion": outcome_line(card.status, card.reason, card.conclusion, named=False),
-        "start_time": None
-        if start is None
-        else datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
+    start, outcome = card.facts.start, outcome_line(card.status, card.reason, card.conclusion, named=False)
+    row = {
+        **{name: getattr(card.facts, name, None) for name in FACTS},
+        "file": str(path), "status": str(card.status), "reason": card.reason, "conclusion": outcome,
+        "start_time": None if start is None else datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
         "duration": None if start is None or card.end is None else round(card.end - start, 3),
-        "seed": facts.seed,
-        "preset": facts.preset,
-        "chip": facts.chip,
-        "bench": facts.bench,
-        "run_id": facts.run_id,
-    }
+        **{column: one.value for column, one in several},
+    }  # fmt: skip
+    return RunRow(path, row, {column: one.unit for column, one in several if one.unit})
 
 
 def table_of(rows: Iterable[RunRow]) -> RunTable:
@@ -194,17 +179,16 @@ def csv_value(value: Any) -> object:
 
 
 def _write_json(table: RunTable, output: Path) -> None:
-    rows = [{one: _json_value(value) for one, value in row.items()} for row in table.rows]
+    def plain(value: Any) -> Any:
+        """Return a value as JSON has it: no number that is none, and none that is endless."""
+        if isinstance(value, float) and not math.isfinite(value):
+            return None if math.isnan(value) else str(value)
+        return value
+
+    rows = [{one: plain(value) for one, value in row.items()} for row in table.rows]
     text = json.dumps({"units": dict(table.units), "runs": rows}, ensure_ascii=False, allow_nan=False)
     with _draft(output) as file:
         file.write(f"{text}\n")
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value as JSON has it: no number that is none, and none that is endless."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
 
 
 @contextmanager

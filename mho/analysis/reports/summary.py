@@ -43,83 +43,40 @@ class ArrayFacts:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in brief.
-
-    Attributes
-    ----------
-    duration : float or None
-        Seconds from start to end, or until now while it runs; None for an interrupted run.
-    seed : int or None
-        Of everything random.
-    chip : str
-        Name of the chip; empty without a chip map.
-    labels : mapping
-        Sample, operator and project, those that were given.
-    after : str
-        The run file whose simulated chip this run went on with; empty for a fresh one.
-    arrays : tuple of ArrayFacts
-        Empty for a run that programs nothing.
-    convergence : Convergence or None
-        None for a run that refines nothing.
-    converged : bool or None
-        None before it is known.
-    reason_not_converged : str
-        Why a solve ended before; empty for one that converged, or that older versions made.
-    proved_bits, asked_bits : float or None
-        What a solve's certificate proves, and what was asked for; None where there is no certificate.
-    enclosure : mapping
-        What a solve's proved enclosure came to; empty where none was asked for.
-    encoding : str
-        How INV held the matrix; empty before it is known.
-    mvm_outputs, mvm_wrong : int or None
-        Integers read by MVM so far, and the wrong ones; None when not recorded.
-    bench_seconds : float or None
-        Time that passed on the bench, s.
-    conclusion : Conclusion or None
-        None in files of older versions.
-    worth : tuple of (str, str)
-        What a solve's chip was worth, as `worth_rows`; empty where it is not said.
-    warnings : tuple of LogEntry
-        What was logged above INFO.
-    result : mapping
-        What the procedure returned, its numbers and words by name, see `mho.runs.index.card.plain_results`.
-    result_units : mapping
-        Units of those that have one, by name.
-    contents : mapping
-        Rows or images by the name of each table and map (as ``maps/NAME``).
-    """
+    """A run in brief."""
 
     path: Path
     title: str
     status: Status
     reason: str
     start: datetime
-    duration: float | None
+    duration: float | None  # s from start to end, or until now while it runs; None for an interrupted run
     procedure: str
     version: str
     parameters: Mapping[str, RecordedParameter]
     bench: BenchFacts
-    seed: int | None
-    chip: str
-    labels: Mapping[str, str]
-    after: str
-    arrays: tuple[ArrayFacts, ...]
-    convergence: Convergence | None
-    converged: bool | None
-    reason_not_converged: str
-    proved_bits: float | None
+    seed: int | None  # of everything random
+    chip: str  # name of the chip; empty without a chip map
+    labels: Mapping[str, str]  # sample, operator and project, those that were given
+    after: str  # the run file whose simulated chip this run went on with; empty for a fresh one
+    arrays: tuple[ArrayFacts, ...]  # empty for a run that programs nothing
+    convergence: Convergence | None  # None for a run that refines nothing
+    converged: bool | None  # None before it is known
+    reason_not_converged: str  # why a solve ended before; empty where it converged, and of older versions
+    proved_bits: float | None  # that a solve's certificate proves; None where there is no certificate
     asked_bits: float | None
-    enclosure: Mapping[str, Any]
-    encoding: str
-    mvm_outputs: int | None
-    worth: tuple[tuple[str, str], ...]
-    mvm_wrong: int | None
-    bench_seconds: float | None
-    conclusion: Conclusion | None
-    warnings: tuple[LogEntry, ...]
+    enclosure: Mapping[str, Any]  # what a solve's proved enclosure came to; empty where none was asked for
+    encoding: str  # how INV held the matrix; empty before it is known
+    mvm_outputs: int | None  # integers read by MVM so far; None when not recorded
+    worth: tuple[tuple[str, str], ...]  # of a solve's chip, as `worth_rows`; empty where it is not said
+    mvm_wrong: int | None  # the wrong ones of them
+    bench_seconds: float | None  # time that passed on the bench, s
+    conclusion: Conclusion | None  # None in files of older versions
+    warnings: tuple[LogEntry, ...]  # what was logged above INFO
+    # What the procedure returned, its numbers and words by name, see `mho.runs.index.card.plain_results`
     result: Mapping[str, bool | int | float | str | None]
-    result_units: Mapping[str, str]
-    contents: Mapping[str, int]
+    result_units: Mapping[str, str]  # of those that have one, by name
+    contents: Mapping[str, int]  # rows or images by the name of each table and map (as ``maps/NAME``)
 
     @property
     def outcome(self) -> str:
@@ -137,10 +94,7 @@ class Summary:
 def summarise(run: RunFile) -> Summary:
     """Return the summary of `run` so far: finished, running or interrupted, with or without a summary in the file.
 
-    Raises
-    ------
-    RunFileError
-        The file is damaged.
+    Raises `RunFileError`: the file is damaged.
     """
     chip = read_chip(run)
     levels = None if chip is None else chip.level_scale()

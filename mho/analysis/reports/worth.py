@@ -28,50 +28,29 @@ def enclosure_sentence(enclosure: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class PublishedCosts:
-    """What operations take in the circuit of Zuo 2025 (Nature Electronics 8, 1222, Fig. 5), and the GPU core beside it.
+    """What operations take in the circuit of Zuo 2025 (Nature Electronics 8, 1222, Fig. 5), and the GPU core beside it."""
 
-    Attributes
-    ----------
-    inv_time, mvm_time, conversion_time : float
-        Seconds of one INV, one MVM of binary inputs, and the converters of either.
-    amplifier_power, inv_amplifiers : float
-        Watts of an amplifier, and how many INV has for each line.
-    conversion_energy, adding_energy : float
-        Joules of a conversion, and of shifting and adding an integer: choices for 40 nm.
-    core_rate, core_efficiency : float
-        Operations a second and a joule of one core of an H100.
-    """
-
-    inv_time: float = 120e-9
-    mvm_time: float = 60e-9
-    conversion_time: float = 6.6e-9
-    amplifier_power: float = 0.529e-3
-    inv_amplifiers: float = 1
-    conversion_energy: float = 1e-12
-    adding_energy: float = 0.2e-12
-    core_rate: float = 3.2e9
-    core_efficiency: float = 4.9e10
+    inv_time: float = 120e-9  # of one INV, s
+    mvm_time: float = 60e-9  # of one MVM of binary inputs, s
+    conversion_time: float = 6.6e-9  # of the converters of either, s
+    amplifier_power: float = 0.529e-3  # of an amplifier, W
+    inv_amplifiers: float = 1  # that INV has for each line
+    conversion_energy: float = 1e-12  # of a conversion, J: a choice for 40 nm, as is the next
+    adding_energy: float = 0.2e-12  # of shifting and adding an integer, J
+    core_rate: float = 3.2e9  # operations a second of one core of an H100
+    core_efficiency: float = 4.9e10  # and a joule
 
 
 COSTS = PublishedCosts()
 
 
-@dataclass(frozen=True)
-class Side:
-    """Time and energy of one side of a solve."""
-
-    seconds: float
-    joules: float
+def digital_side(multiplications: float) -> tuple[float, float]:
+    """Return the seconds and joules that so many multiplications, each with an addition, take one core."""
+    return 2.0 * multiplications / COSTS.core_rate, 2.0 * multiplications / COSTS.core_efficiency
 
 
-def digital_side(multiplications: float) -> Side:
-    """Return what so many multiplications, each with an addition, take one core."""
-    p = COSTS
-    return Side(float(2.0 * multiplications / p.core_rate), float(2.0 * multiplications / p.core_efficiency))
-
-
-def chip_side(result: Mapping[str, Any]) -> Side:
-    """Return what the circuit's operations in a solve's result take, by its counts of operations.
+def chip_side(result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the seconds and joules of the circuit's operations in a solve's result, by its counts of operations.
 
     A loop has as many lines as the root of the multiplications that an INV stands for.
     """
@@ -86,7 +65,7 @@ def chip_side(result: Mapping[str, Any]) -> Side:
         settling[0] * p.inv_amplifiers * (lines + 1.0) + integers * (p.mvm_time + p.conversion_time)
     )
     conversions = p.conversion_energy * (2.0 * inversions * lines + integers + shots * lines)
-    return Side(float(sum(settling)), float(amplifiers + conversions + integers * p.adding_energy))
+    return float(sum(settling)), float(amplifiers + conversions + integers * p.adding_energy)
 
 
 def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -109,23 +88,13 @@ def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if isinstance(direct, Mapping):
         aside = f"{direct['digital_with']:,} beside the chip, certificates left out"
         rows.append(("directly", f"{direct['method']}, {direct['digital']:,} multiplications; {aside}"))
-    return rows + _costs(result, total, without)
-
-
-def _costs(result: Mapping[str, Any], digital: int, without: Any) -> list[tuple[str, str]]:
-    """Return time and energy of both sides, by the projection's published assumptions."""
-
-    if not {"inversions", "products", "mvm_outputs"} <= set(result):
-        return []
-    sides = [("chip", chip_side(result)), ("digital", digital_side(digital))]
-    if isinstance(without, Mapping):
-        sides.append(("without the chip", digital_side(without["digital"])))
-    return [
-        (
-            "projected",
-            ", ".join(
-                f"{name} {' '.join(quantity_text(side.seconds, 's'))} and {' '.join(quantity_text(side.joules, 'J'))}"
-                for name, side in sides
-            ),
-        )
-    ]
+    if {"inversions", "products", "mvm_outputs"} <= set(result):
+        sides = [("chip", chip_side(result)), ("digital", digital_side(total))]
+        if isinstance(without, Mapping):
+            sides.append(("without the chip", digital_side(without["digital"])))
+        costs = [
+            f"{name} {' '.join(quantity_text(seconds, 's'))} and {' '.join(quantity_text(joules, 'J'))}"
+            for name, (seconds, joules) in sides
+        ]
+        rows.append(("projected", ", ".join(costs)))
+    return rows

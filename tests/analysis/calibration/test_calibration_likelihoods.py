@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import multivariate_normal, norm
 
 from benchmarks._hidden_presets import hidden, random_pulses
@@ -117,17 +118,39 @@ def test_nodes_stay_where_an_integrand_is_no_number() -> None:
     assert np.mean(nodes.values[0][1]) == pytest.approx(there[0, 1].mean())
 
 
+def by_differences(likelihood):
+    """Return the scores of a likelihood by differences."""
+
+    def scores(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        here = likelihood(u)
+        return here, np.stack(
+            [(likelihood(u + step) - here) / 1e-4 for step in 1e-4 * np.eye(len(u))], axis=1
+        )
+
+    return scores
+
+
 def test_coordinates_lead_there_and_back() -> None:
     about = Coordinates.about(PARAMETERS, FITTED)
     place = np.linspace(-1.0, 1.0, len(about))
-    np.testing.assert_allclose(about.of(about.preset(place)), place, atol=1e-9)
+    back = {
+        "log": lambda value, base: np.log(value / base) / 0.5, "volts": lambda value, base: (value - base) / 0.3,
+        "logit": lambda value, base: logit(value) - logit(base),
+    }  # fmt: skip
+    there = about.preset(place)
+    found = [back[kind](there[name], PARAMETERS[name]) for name, kind in FITTED.items()]
+    np.testing.assert_allclose(found, place, atol=1e-9)
     assert about.preset(np.zeros(len(about))) == pytest.approx({name: PARAMETERS[name] for name in FITTED})
 
 
 def test_the_posterior_of_a_normal_model_is_the_known_one() -> None:
     rng = np.random.default_rng(3)
     design, seen = rng.standard_normal((60, 3)), rng.standard_normal(60)
-    found = infer(lambda u: -0.5 * (seen - design @ u) ** 2, np.zeros(3))
+
+    def likelihood(u: np.ndarray) -> np.ndarray:
+        return np.asarray(-0.5 * (seen - design @ u) ** 2)
+
+    found = infer(likelihood, by_differences(likelihood), np.zeros(3))
     precision = design.T @ design + np.eye(3)
     np.testing.assert_allclose(found.mean, np.linalg.solve(precision, design.T @ seen), atol=0.02)
     np.testing.assert_allclose(found.covariance, np.linalg.inv(precision), rtol=1e-3, atol=1e-6)
@@ -224,7 +247,7 @@ def test_a_search_from_afar_ends_at_the_mode_along_a_curved_ridge() -> None:
         ridge = u[1] - 0.4 * u[0] ** 2
         return np.asarray(-0.5 * (seen[:, 0] - u[0]) ** 2 - 0.5 * ((seen[:, 1] - ridge) / 0.1) ** 2)
 
-    found = infer(likelihood, np.array([-3.0, -3.0]))
+    found = infer(likelihood, by_differences(likelihood), np.array([-3.0, -3.0]))
     assert found.converged
     truth = np.array([0.8, -0.3 + 0.4 * 0.8**2])
     assert (np.abs(found.mean - truth) < 3.0 * found.deviation).all()
@@ -245,11 +268,11 @@ def test_a_step_beyond_all_numbers_is_not_taken_and_no_search_ends_there() -> No
         return -0.5 * (np.linspace(1.5, 2.5, 50) - u[0]) ** 2
 
     edge = 3.0
-    found = infer(likelihood, np.array([-2.9]))
+    found = infer(likelihood, by_differences(likelihood), np.array([-2.9]))
     assert found.converged
     assert found.mean[0] == pytest.approx(2.0 * 50 / 51, abs=0.05)
     edge = 0.5
-    assert not infer(likelihood, np.array([-2.9])).converged
+    assert not infer(likelihood, by_differences(likelihood), np.array([-2.9])).converged
 
 
 def test_thresholds_of_cells_are_found_as_often_as_their_width_says() -> None:
@@ -268,7 +291,10 @@ def test_thresholds_of_cells_are_found_as_often_as_their_width_says() -> None:
     resets = ThresholdResets(pulses, PARAMETERS | {"cycle_memory": 0.0})
     for _ in range(2):
         resets.recentre({})
-    mean, width = resets.thresholds({"cycle_memory": 0.0})
+    weights = resets._nodes.weights(resets._terms(PARAMETERS | {"cycle_memory": 0.0}))
+    nodes = resets._nodes.values - STANFORD.reset_rise * resets._top  # thresholds at 0 S, V
+    mean = (weights * nodes).sum(axis=1)
+    width = np.sqrt((weights * (nodes - mean[:, None]) ** 2).sum(axis=1))
     true = STANFORD.reset_threshold + STANFORD.reset_threshold_spread * deviate
     apart = (true - mean) / width
     assert abs(apart.mean()) < 0.25

@@ -69,7 +69,7 @@ def coordinates_of(values: dict[str, float]) -> Floats:
 def test_a_search_that_would_have_stopped_early_goes_on_with_fresh_nodes() -> None:
     once = calibrating._inferred(Stale(), ABOUT, np.zeros(2), None)
     assert once.converged
-    _, found = calibrating._settled(Stale, ABOUT, np.zeros(2), None)
+    found = calibrating._settled(Stale, ABOUT, np.zeros(2), None)
     assert found.converged
     assert found.log_posterior > once.log_posterior + 20.0
     assert np.abs(found.mean - Stale.best).max() < 0.4  # the prior and the cells pull a little
@@ -125,7 +125,7 @@ def quadratic(rough: float, flat: bool) -> Posterior:
         slope[:, 0] += rough * np.sign(np.sin(60.0 * u[0]))
         return -0.5 * (curve * u * u).sum() + beside @ u, slope
 
-    return infer(lambda u: scores(u)[0], np.zeros(2), scores=scores)
+    return infer(lambda u: scores(u)[0], scores, np.zeros(2))
 
 
 def test_steps_of_the_slope_are_no_lack_of_curvature() -> None:
@@ -144,7 +144,7 @@ def test_what_the_data_rule_out_on_one_side_is_cut_off(below: float, above: floa
         cells = -0.5 * (over**2 + under**2) / 0.02**2 / 100 - 0.5 * apart**2
         return cells, np.stack([(under - over) / 0.02**2 / 100 + 0.3 * apart, -apart], axis=1)
 
-    found = infer(lambda u: scores(u)[0], np.zeros(2), scores=scores)
+    found = infer(lambda u: scores(u)[0], scores, np.zeros(2))
     width = (1.0 + 0.3**2 * 100 - 30.0**2 / 101) ** -0.5  # of the first, without the ends
     true = truncnorm(below / width, above / width, scale=width)
     assert not found.repaired
@@ -172,9 +172,7 @@ def fitted(*, repaired: bool) -> Calibration:
     base = asdict(CELL_PRESETS["stanford"])
     data = transitions_of(random_pulses(CELL_PRESETS["stanford"], 9, 8, 1, **RANGES), base)
     posterior = Posterior(np.array([0.2, -0.1]), 0.01 * np.eye(2), -1.0, -1.0, True, repaired)
-    part = calibrating.Part(
-        "SET", ABOUT, posterior, Stale(), False, calibrating.Misfit("SET", 9.0, 6.0, 26.0)
-    )
+    part = calibrating.Part("SET", ABOUT, posterior, False, calibrating.Misfit("SET", 9.0, 6.0, 26.0))
     return calibrating._joined("stanford", base, data, [part])
 
 

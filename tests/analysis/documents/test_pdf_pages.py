@@ -20,14 +20,15 @@ from mho.analysis.documents import (
     TextSpan,
     grid,
     save_page,
+    saving,
 )
-from mho.analysis.documents import pdf_pages as pages
 from mho.analysis.figures import AxisText, Drawing, Mark
 from mho.analysis.figures.values.figure_data import MapImage
 from mho.errors import InputError
 
 pytest.importorskip("reportlab")
 pypdf = pytest.importorskip("pypdf")
+pages = pytest.importorskip("mho.analysis.documents.pdf_pages")
 
 
 def curve(title: str = "Currents") -> Drawing:
@@ -124,7 +125,7 @@ def test_long_lines_of_a_listing_are_broken() -> None:
 
 
 def test_without_the_packages_it_is_said_which(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(pages, "find_spec", lambda name: None if name == "pypdf" else object())
+    monkeypatch.setattr(saving, "find_spec", lambda name: None if name == "pypdf" else object())
     with pytest.raises(InputError, match=r"a PDF needs pypdf: pip install 'mho\[report\]'"):
         save_page(Document("a", ()), tmp_path / "page.pdf")
     assert not list(tmp_path.iterdir())

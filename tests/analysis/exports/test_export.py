@@ -156,7 +156,7 @@ def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("block", [8 << 20, 1])
 def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, block: int, monkeypatch):
-    monkeypatch.setattr("mho.analysis.exports.series.BLOCK_BYTES", block)
+    monkeypatch.setattr("mho.analysis.datasets.stored_values.BLOCK_BYTES", block)
     path = endurance_run(tmp_path / "run.h5", seed=3)
     with xarray.open_dataset(export(path, "netcdf"), engine="h5netcdf") as told:
         conductance = told["endurance_conductance"]
@@ -222,7 +222,7 @@ def test_what_is_missing_is_said(path: Path, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_long_table_is_exported_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mho.analysis.exports.series.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("mho.analysis.datasets.stored_values.BLOCK_BYTES", 1 << 18)
     monkeypatch.setattr("mho.analysis.exports.matlab.BLOCK_BYTES", 1 << 18)
     count = 400_000
     columns = tuple(Column(name) for name in "abcd")

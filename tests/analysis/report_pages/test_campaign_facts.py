@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mho.analysis.documents import Grid
 from mho.analysis.grouping import Group, RunCard
 from mho.analysis.report_pages.campaign_page import (
+    _results,
     all_outliers,
     chosen_groups,
     outliers,
     results_of,
     separation,
-    summarised,
     varied,
 )
 from mho.runs.index import Card, ResultQuantity
@@ -88,10 +89,11 @@ def test_results_are_columns_with_gaps_where_a_run_has_none_or_another_unit() ->
 
 
 def test_a_group_is_summarised_by_quartiles() -> None:
-    found = summarised(np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.nan]))
-    assert (found.count, found.lower, found.median, found.upper) == (5, 2.0, 3.0, 4.0)
-    assert (found.least, found.largest) == (1.0, 5.0)
-    assert summarised(np.array([np.nan])) is None
+    values = {"gain": np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.nan, np.nan])}
+    groups = (Group("a", tuple(range(6))), Group("b", (6,)))
+    (table,) = (one for one in _results(values, {"gain": ""}, groups) if isinstance(one, Grid))
+    # runs, median, quartiles, least and largest
+    assert [row[1:] for row in table.rows] == [("a", "5", "3", "2", "4", "1", "5"), ("b", "0", *"-----")]
 
 
 def test_separation_is_1_where_all_scatter_lies_between_the_groups() -> None:

@@ -102,28 +102,14 @@ def ageing(groups: Sequence[AgeingReads], base: Mapping[str, float], aperture: f
     if sum(one.conductance.shape[1] for one in whole) < FEWEST:
         return None
     longest = max(float(one.elapsed[-1]) for one in whole)
-    likelihood = _Likelihood(tuple(_Reads.of(one, base, aperture, longest) for one in groups), *_prior(base))
+    reads = [_Reads.of(one, base, aperture, longest) for one in groups]
     lost = [float(np.median(np.log(one.conductance[0] / one.conductance[-1]))) for one in whole]
-    mean, error = _fitted(likelihood, max(*lost, 0.0))
+    middle, prior = _prior(base)
+    mean, error = _fitted(reads, middle, prior, max(*lost, 0.0))
     first = np.concatenate([one.conductance[0] for one in groups])
     scale = np.append(np.ones(RATE), 1.0 / longest)
-    prior = np.append(likelihood.prior, math.inf)
+    prior = np.append(prior, math.inf)
     return Ageing(mean * scale, error * scale, prior, float(first.max() / first.min()), len(first))
-
-
-@dataclass(frozen=True)
-class _Likelihood:
-    """The likelihood of all groups; the parameters are ln relaxation, drift, ln noise, the log-odds of stuck cells, and the
-    loss by the last read. All but the last have a normal prior.
-    """
-
-    groups: tuple[_Reads, ...]
-    middle: Floats  # (4,): of the prior
-    prior: Floats
-
-    def of_cells(self, parameters: Floats) -> Floats:
-        """Return ln of the likelihood of each cell."""
-        return np.concatenate([one.likelihoods(parameters) for one in self.groups])
 
 
 def _prior(base: Mapping[str, float]) -> tuple[Floats, Floats]:
@@ -224,24 +210,27 @@ class _Noise:
         return _Noise(self.free / variance, self.known - 0.5 * (len(self.free) - 1) * math.log(variance))
 
 
-def _fitted(likelihood: _Likelihood, loss: float) -> tuple[Floats, Floats]:
-    """Return the parameters of the largest posterior, and their deviations by the scores of the cells."""
+def _fitted(groups: Sequence[_Reads], middle: Floats, prior: Floats, loss: float) -> tuple[Floats, Floats]:
+    """Return the parameters of the largest posterior, and their deviations by the scores of the cells.
+
+    They are ln relaxation, drift, ln noise, the log-odds of stuck cells, with normal priors about `middle`, and the loss
+    by the last read.
+    """
     from scipy.optimize import minimize  # loads slowly
 
-    unit = np.append(likelihood.prior, max(0.1 * loss, 1e-2))
-    middle = np.append(likelihood.middle, loss)
+    unit, middle = np.append(prior, max(0.1 * loss, 1e-2)), np.append(middle, loss)
     precision = np.array([1.0, 1.0, 1.0, 1.0, 0.0])  # of the prior, in these units; none of the loss
 
+    def of_cells(x: Floats) -> Floats:
+        return np.concatenate([one.likelihoods(middle + unit * x) for one in groups])
+
     def cost(x: Floats) -> float:
-        return 0.5 * float((precision * x * x).sum()) - float(likelihood.of_cells(middle + unit * x).sum())
+        return 0.5 * float((precision * x * x).sum()) - float(of_cells(x).sum())
 
     steps = STEP * np.eye(len(middle))
 
     def scores(x: Floats) -> Floats:
-        both = [
-            [likelihood.of_cells(middle + unit * (x + side * step)) for side in (1.0, -1.0)] for step in steps
-        ]
-        return np.array([(up - down) / (2.0 * STEP) for up, down in both])
+        return np.array([(of_cells(x + step) - of_cells(x - step)) / (2.0 * STEP) for step in steps])
 
     def slope(x: Floats) -> Floats:
         result: Floats = precision * x - scores(x).sum(axis=1)

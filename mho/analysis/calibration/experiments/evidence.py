@@ -81,14 +81,10 @@ class StuckCells:
         Values and intervals are those of the posterior of a share with the prior of Jeffreys (Brown, Cai and DasGupta,
         Statistical Science 16, 101 (2001), section 3.1 (?)).
         """
-        result = []
-        for name, held, count, others in (
-            ("stuck_on", self.held_on, self.on, self.off),
-            ("stuck_off", self.held_off, self.off, self.on),
-        ):
-            if count:
-                result.append(ParameterEstimate(name, *share_of(self.moving + others, held)))
-        return result
+        kinds = ("stuck_on", self.held_on, self.on, self.off), ("stuck_off", self.held_off, self.off, self.on)
+        return [
+            ParameterEstimate(name, *share_of(self.moving + others, held)) for name, held, count, others in kinds if count
+        ]  # fmt: skip
 
     def bound(self) -> float:
         """Return the share below which one of which no cell was seen lies with 95 %."""
@@ -267,11 +263,9 @@ class GatheredEvidence:
 
 
 def told_beyond_pulses(
-    paths: Sequence[str | os.PathLike[str]],
-    data: Transitions,
-    base: Base,
+    paths: Sequence[str | os.PathLike[str]], data: Transitions, base: Base,
     beside: Sequence[str | os.PathLike[str]] = (),
-) -> GatheredEvidence:
+) -> GatheredEvidence:  # fmt: skip
     """Return the parameters that run files of one chip tell beyond those of pulses, which are in `data`.
 
     Of the runs `beside` only the last pulses are used, and reads that no pulse followed soon: of cells that others read
@@ -312,7 +306,11 @@ def told_beyond_pulses(
         for one in pooled
         if not is_told(one, SHARES)
     ]
-    remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
+    remarks = []
+    if stuck.told and not (stuck.on and stuck.off):
+        which = "in LRS or in HRS" if not (stuck.on or stuck.off) else "in HRS" if stuck.on else "in LRS"
+        share = 100.0 * stuck.bound()
+        remarks.append(f"none of {stuck.told} cells is stuck {which}: less than {share:.2g} % are, with 95 %")
     remarks += [
         f"{one.label} is a rate at that temperature alone: elsewhere it goes with the base's retention_energy "
         f"({base['retention_energy']:.3g} eV), which nothing here measured"
@@ -320,13 +318,6 @@ def told_beyond_pulses(
         if one.beside
     ]
     return GatheredEvidence(tuple(known), nothing, (*remarks, *wide))
-
-
-def _remarks(cells: int, bound: float, on: int, off: int) -> list[str]:
-    if not cells or (on and off):
-        return []
-    which = "in LRS or in HRS" if not (on or off) else "in HRS" if on else "in LRS"
-    return [f"none of {cells} cells is stuck {which}: less than {100.0 * bound:.2g} % are, with 95 %"]
 
 
 def _pooled(found: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]:

@@ -33,21 +33,23 @@ HIDDEN = 3.0  # times the median variance: a cell that is noisier hides a trap t
 
 def seen_share(interval: float, samples: int, aperture: float, base: Mapping[str, float]) -> float:
     """Return the share K of the variance of 1/f noise that reads of `aperture` (s) every `interval` (s) see."""
-    decades = math.log10(base["noise_slowest"] / base["noise_fastest"])
-    times = np.geomspace(base["noise_fastest"], base["noise_slowest"], round(decades) + 1)
-    return float(
-        (lasting_share(min(aperture, interval) / times) - lasting_share(interval * samples / times)).mean()
-    )
+    times = _decades(base)
+    lasts = lasting_share(min(aperture, interval) / times)
+    return float((lasts - lasting_share(interval * samples / times)).mean())
 
 
 def step_share(interval: float, aperture: float, base: Mapping[str, float]) -> float:
     """Return half the mean square D of the step from read to read, of 1/f noise of unit variance."""
-    decades = math.log10(base["noise_slowest"] / base["noise_fastest"])
-    times = np.geomspace(base["noise_fastest"], base["noise_slowest"], round(decades) + 1)
-    lasts = min(aperture, interval)
+    times, lasts = _decades(base), min(aperture, interval)
     x = np.maximum(lasts / times, 1e-9)
     together = (-np.expm1(-x) / x) ** 2 * np.exp(-(interval - lasts) / times)
     return float((lasting_share(lasts / times) - together).mean())
+
+
+def _decades(base: Mapping[str, float]) -> Floats:
+    """Return the correlation times (s) of the base's 1/f noise, one a decade."""
+    fastest, slowest = base["noise_fastest"], base["noise_slowest"]
+    return np.geomspace(fastest, slowest, round(math.log10(slowest / fastest)) + 1)
 
 
 def own_variances(variances: Floats, steps: Floats, seen: float, stepped: float) -> Floats:

@@ -12,13 +12,13 @@ deviate d, is integrated over; the variable of the integral is its threshold T: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from mho.analysis.calibration.likelihoods.gradual_set import ROUNDS, differences, narrowed
+from mho.analysis.calibration.likelihoods.nodes import ROUNDS, GridNodes
+from mho.analysis.calibration.likelihoods.pulse_model import LOG_2PI, PULSE, PulseModel
 from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
@@ -28,10 +28,8 @@ FITTED = {
 }  # fmt: skip
 """The parameters that RESETs tell about, and the kinds of their coordinates."""
 
-PULSE = 100e-9  # s: the width of which parameters of pulses are
-LOG_2PI = np.log(2.0 * np.pi)
 WIDEST = 0.9  # V: the first grid reaches so far to either side
-FIRST, NODES = 181, 31
+FIRST, NODES = (181,), (31,)
 SOFT = 2e-3  # V over the threshold, up to which a cell may have held still: smooth on the grid
 FARTHEST = 6.0  # deviations: draws beyond are taken for this
 CLEAR = 20.0  # read deviations: where draws move a cell farther, how reads scatter in detail is of no account
@@ -40,66 +38,43 @@ IMPOSSIBLE = 1e-250  # least density, which the logarithm needs
 LEAST = 1e-5  # V over the threshold
 
 
-class GradualResets:
-    """The RESETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
+class GradualResets(PulseModel):
+    """The RESETs of cells under the gradual law."""
 
-    STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
+    _nodes: GridNodes  # of thresholds, V
 
     def __init__(self, resets: Sequences, fixed: Mapping[str, float]) -> None:
-        self._resets, self._fixed = resets, dict(fixed)
+        super().__init__(resets, fixed)
         self._log_before, self._log_after = np.log(resets.before), np.log(resets.after)
         self._unchanged = resets.unchanged() + self._log_after  # a density of ln G
         self._error = resets.landing / resets.after
         self._arriving = np.where(resets.gate >= fixed["reset_gate"], resets.voltage, -np.inf)
-        self._low = np.full(resets.cells, fixed["reset_threshold"] - WIDEST)
-        self._high = np.full(resets.cells, fixed["reset_threshold"] + WIDEST)
-        self._count, self._fresh = FIRST, True
+        centre = np.array([fixed["reset_threshold"]])
+        self._nodes = GridNodes(resets.cells, centre, np.array([WIDEST]), FIRST, NODES)
         self._order, self._clear = self._sorted(fixed)
 
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the grid of each cell's threshold where its integrand is, for parameters near `values`."""
+        p = self._merged(values)
         for _ in range(ROUNDS):
-            terms = self._terms(values)
-            weights = np.exp(terms - terms.max(axis=1, keepdims=True))
-            weights /= weights.sum(axis=1, keepdims=True)
-            self._low, self._high, moved = narrowed(weights, self._grid(), self._low, self._high, self._fresh)
-            if not moved:
+            if not self._nodes.move(self._terms(p)):
                 break
-            self._count, self._fresh = NODES, False
-            self._order, self._clear = self._sorted({**self._fixed, **values})
+            self._order, self._clear = self._sorted(p)
 
     def _sorted(self, p: Mapping[str, float]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the order of each cell's pulses by volts over its threshold, and in which rows all falls are clear.
 
         Without a memory the order of pulses says nothing.
         """
-        over = np.where(self._resets.live, self._arriving - 0.5 * (self._low + self._high), np.inf)
+        low, high = self._nodes.low[:, 0], self._nodes.high[:, 0]
+        over = np.where(self._pulses.live, self._arriving - 0.5 * (low + high), np.inf)
         order = np.argsort(over, axis=0)
-        drop = p["reset_slope"] * (self._resets.width / PULSE) ** 0.5 * (self._arriving - self._high)
-        clear = (p["reset_cycle_spread"] * drop > CLEAR * self._error) | ~self._resets.live
+        drop = p["reset_slope"] * (self._pulses.width / PULSE) ** 0.5 * (self._arriving - high)
+        clear = (p["reset_cycle_spread"] * drop > CLEAR * self._error) | ~self._pulses.live
         return order, np.asarray(np.take_along_axis(clear, order, axis=0).all(axis=1))
 
-    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
-        terms = self._terms(values)
-        most = terms.max(axis=1)
-        step = (self._high - self._low) / (self._count - 1)
-        total: Floats = most + np.log(np.exp(terms - most[:, None]).sum(axis=1) * step)
-        return total
-
-    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
-        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
-        return differences(self.log_likelihood, values)
-
-    def _grid(self) -> Floats:
-        share = np.linspace(0.0, 1.0, self._count)
-        grid: Floats = self._low[:, None] + (self._high - self._low)[:, None] * share
-        return grid
-
-    def _terms(self, values: Mapping[str, float]) -> Floats:
-        """Return ln of likelihood times prior on the grid (cells, nodes)."""
-        p = {**self._fixed, **{name: float(value) for name, value in values.items()}}
-        resets, threshold = self._resets, self._grid()
+    def _terms(self, p: Mapping[str, float]) -> Floats:
+        resets, (threshold,) = self._pulses, self._nodes.axes
         width = max(p["reset_threshold_spread"], 1e-6)
         deviate = (threshold - p["reset_threshold"]) / width
         bottom = np.log(p["floor"]) + p["floor_device_spread"] * deviate

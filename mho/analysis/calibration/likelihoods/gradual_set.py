@@ -12,13 +12,14 @@ data put them, whatever the parameters are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from mho.analysis.calibration.likelihoods.nodes import ROUNDS, GridNodes
+from mho.analysis.calibration.likelihoods.pulse_model import LN10, LOG_2PI, PulseModel
 from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
@@ -30,37 +31,28 @@ FITTED = {
 """The parameters that SETs tell about, and the kinds of their coordinates."""
 
 OF_PULSES = ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
-LN10 = np.log(10.0)
-LOG_2PI = np.log(2.0 * np.pi)
 FIRST, NODES = (49, 17), (31, 9)  # of thresholds and compliances, before any was seen and afterwards
-WIDEST = (0.9, 1.0)  # V and ln: the first grid reaches so far to either side
-REACH = 3.5  # deviations of a cell's own value, to either side
-MOVED = 0.3  # deviations, and of ln of them: a grid stays where it is that fits so well
-ASTRAY = 0.2  # share of weight at an end of a grid: its integrand lies beyond
-ROUNDS = 8  # in which grids come to where their integrands are
+WIDEST = np.array([0.9, 1.0])  # V and ln: the first grid reaches so far to either side
 IDLE = 0.1  # read deviations: a pulse that moves a cell less tells no threshold
 FEWEST = 1e-7  # share of its conductance by which a pulse must move a cell, in single precision
 IMPOSSIBLE = 1e-250  # 1/S: least density, which the logarithm needs
 KNEE = 120.0  # power: the bend at the maximum is 1/120 wide
-SHARE = 1e-4  # of a value, by which it is changed for a derivative
 BLUR = 1.25  # of the deviation between reads of a cell: that of one read
 AT_MAXIMUM, FOLLOWS = 6.0, 3.0  # read deviations about it; of its change, from which on it is followed
 OPEN = 0.05  # V: a gate is this far above its threshold at least, where the compliance is measured
 
 
-class GradualSets:
-    """The SETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
+class GradualSets(PulseModel):
+    """The SETs of cells under the gradual law."""
 
-    STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
+    _nodes: GridNodes  # of thresholds, V, and ln of compliances
 
     def __init__(self, sets: Sequences, fixed: Mapping[str, float]) -> None:
-        self._sets, self._fixed = sets, dict(fixed)
+        super().__init__(sets, fixed)
         self._unchanged = sets.unchanged()
         self._usual = float(np.median(sets.gate[sets.live]))  # V
         centre = np.array([fixed["set_threshold"], self._log_limit(fixed)])
-        self._low = np.tile(centre - WIDEST, (sets.cells, 1))
-        self._high = np.tile(centre + WIDEST, (sets.cells, 1))
-        self._count, self._fresh = FIRST, True
+        self._nodes = GridNodes(sets.cells, centre, WIDEST, FIRST, NODES)
         self._maximum, self._tell = 0.0, sets.live
         self._leave_out(fixed["maximum"])
         self._order, self._alike = self._sorted(fixed)
@@ -75,7 +67,7 @@ class GradualSets:
         Whether a pulse can raise such a cell is up to the error of its read, which the next one repeats, and to how often
         it was pulsed before without effect.
         """
-        sets = self._sets
+        sets = self._pulses
         error = float(np.median((sets.still / sets.before)[sets.live]))
         if abs(maximum - self._maximum) > FOLLOWS * error * maximum:
             self._maximum = maximum
@@ -83,23 +75,12 @@ class GradualSets:
 
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the grid of each cell where its integrand is, for parameters near `values`."""
-        self._leave_out({**self._fixed, **values}["maximum"])
+        p = self._merged(values)
+        self._leave_out(p["maximum"])
         for _ in range(ROUNDS):
-            if not self._narrow(self._terms(values)):
+            if not self._nodes.move(self._terms(p)):
                 break
-            self._order, self._alike = self._sorted({**self._fixed, **values})
-
-    def _narrow(self, terms: Floats) -> bool:
-        """Move the grids; return whether any moved."""
-        weights = np.exp(terms - terms.max(axis=(1, 2), keepdims=True))
-        weights /= weights.sum(axis=(1, 2), keepdims=True)
-        moved = False
-        for axis, grid in enumerate(self._grids()):
-            share, low, high = weights.sum(axis=2 - axis), self._low[:, axis], self._high[:, axis]
-            low[:], high[:], new = narrowed(share, grid, low, high, self._fresh)
-            moved |= new
-        self._count, self._fresh = NODES, False
-        return moved
+            self._order, self._alike = self._sorted(p)
 
     def _sorted(self, p: Mapping[str, float]) -> tuple[NDArray[np.int64], list[int | None]]:
         """Return the order of each cell's pulses by volts over its threshold, and a node that stands for all in a row.
@@ -107,7 +88,7 @@ class GradualSets:
         Without a memory the order of pulses says nothing. Far over the threshold all nodes of it are alike, and far below;
         there is none that stands for all in rows between.
         """
-        sets, low, high = self._sets, self._low[:, 0], self._high[:, 0]
+        sets, low, high = self._pulses, self._nodes.low[:, 0], self._nodes.high[:, 0]
         order = np.argsort(np.where(sets.live, sets.voltage - 0.5 * (low + high), np.inf), axis=0)
         most = (
             sets.width / p["set_time"] * np.exp(np.minimum(sets.voltage - low, 0.0) / p["set_acceleration"])
@@ -117,38 +98,15 @@ class GradualSets:
         kinds = [np.take_along_axis(kind, order, axis=0).all(axis=1) for kind in either]
         return order, [0 if below else -1 if above else None for below, above in zip(*kinds, strict=True)]
 
-    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
-        terms = self._terms(values)
-        most = terms.max(axis=(1, 2))
-        steps = (self._high - self._low) / (np.array(self._count) - 1)
-        total: Floats = most + np.log(
-            np.exp(terms - most[:, None, None]).sum(axis=(1, 2)) * steps.prod(axis=1)
-        )
-        return total
-
-    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
-        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
-        return differences(self.log_likelihood, values)
-
-    def _grids(self) -> list[Floats]:
-        """Return thresholds (V) and ln of compliances at the nodes, (cells, nodes) each."""
-        return [
-            low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, count)
-            for low, high, count in zip(self._low.T, self._high.T, self._count, strict=True)
-        ]
-
-    def _terms(self, values: Mapping[str, float]) -> Floats:
+    def _terms(self, p: Mapping[str, float]) -> Floats:
         """Return ln of likelihood times prior at the nodes (cells, thresholds, compliances)."""
-        p = {**self._fixed, **{name: float(value) for name, value in values.items()}}
-        thresholds, log_limits = self._grids()
+        thresholds, log_limits = self._nodes.axes
         total: Floats = (
             _normal(thresholds, p["set_threshold"], p["set_threshold_spread"])[:, :, None]
             + _normal(log_limits, self._log_limit(p), LN10 * p["set_device_spread"])[:, None, :]
         )
         slope = np.exp(log_limits) / max(self._usual - p["gate_threshold"], OPEN)
-        sets = self._sets
-        of = [getattr(sets, name) for name in OF_PULSES] + [self._tell, self._unchanged]
+        of = [getattr(self._pulses, name) for name in OF_PULSES] + [self._tell, self._unchanged]
         rows = [np.take_along_axis(one, self._order, axis=0) for one in of]
         for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
             width, gate, before, after, error, still, live, tells, unchanged = (
@@ -161,24 +119,6 @@ class GradualSets:
             seen = raised(-np.expm1(-width * rate[:, :, None]), rise, before, after, error, unchanged)
             total += np.where(tells, seen, np.where(live, unchanged, 0.0))
         return total
-
-
-def narrowed(
-    share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool
-) -> tuple[Floats, Floats, bool]:
-    """Return the ends (cells,) of grids that hold the integrands with these shares of weight at the nodes.
-
-    Those that fit stay as they are unless all are to be made `anew`: sums on one grid can be compared to the last digit.
-    """
-    mean = (share * grid).sum(axis=1)
-    spread = np.sqrt((share * (grid - mean[:, None]) ** 2).sum(axis=1))
-    spread = np.maximum(spread, 0.5 * (grid[:, 1] - grid[:, 0]))  # as fine as the grid could tell
-    middle, before = 0.5 * (low + high), 0.5 * (high - low) / REACH
-    at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
-    spread = np.where(at_an_end, 2.0 * before, spread)
-    new = anew | (np.abs(mean - middle) > MOVED * before) | (np.abs(np.log(spread / before)) > MOVED)
-    ends = np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high)
-    return *ends, bool(np.any(new))
 
 
 def landing(
@@ -224,17 +164,6 @@ def raised(
     moves = done * (growth + spread) / (done * (growth + spread) + FEWEST * before)
     density = moves * density + (1.0 - moves) * np.exp(unchanged)
     return np.log(np.maximum(density, IMPOSSIBLE))
-
-
-def differences(
-    likelihood: Callable[[Mapping[str, float]], Floats], values: Mapping[str, float]
-) -> tuple[Floats, Floats]:
-    """Return log-likelihoods (cells,) and their derivatives by the values (cells, parameters), by differences."""
-    here, slopes = likelihood(values), []
-    for name, value in values.items():
-        step = SHARE * (abs(value) or 1.0)
-        slopes.append((likelihood({**values, name: value + step}) - here) / step)
-    return here, np.stack(slopes, axis=1)
 
 
 def _bent(limit: Floats, maximum: float) -> Floats:

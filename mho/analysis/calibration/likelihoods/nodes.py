@@ -1,6 +1,7 @@
 """Integrals over what a device has for life: Gauss-Hermite nodes that follow each cell's own integrand.
 
 Liu and Pierce, Biometrika 81, 624 (1994): with nodes at the integrand's mean, spread as widely as it is, a few are enough.
+Where a law has edges, nodes lie on a line or on a regular grid instead.
 """
 
 from __future__ import annotations
@@ -22,15 +23,38 @@ FAR = 2.0 ** np.arange(1, 6) - 1.0  # and beyond it to either side, in units of 
 NEAREST = 2e-3  # V, at least
 LEAST = 1e-3  # of the root of the integrand: what lies beyond is left out
 FLAT = 0.03  # of it, is added everywhere between
+REACH = 3.5  # deviations of a cell's own value, to either side of a grid's middle
+MOVED = 0.3  # deviations, and of ln of them: a grid stays where it is that fits so well
+ASTRAY = 0.2  # share of weight at an end of a grid: its integrand lies beyond
+ROUNDS = 8  # in which grids come to where their integrands are
 
 
-class DeviceNodes:
-    """Nodes (cells, nodes) of each cell in the space of its latent `values`; `fresh` until they are moved."""
+class Nodes:
+    """Nodes of each cell in the space of what a device has for life; `fresh` until they are moved."""
+
+    fresh = True
+    _log_weights: Floats
+    _log_size: Floats | float = 0.0
+
+    def integral(self, terms: Floats) -> Floats:
+        """Return ln of the integrals (cells,) of integrands given as ln at the nodes (cells, nodes)."""
+        total: Floats = logsumexp(terms + self._log_weights, axis=1) + self._log_size
+        return total
+
+    def weights(self, terms: Floats, part: slice = slice(None)) -> Floats:
+        """Return the shares (cells, nodes) of the nodes in the integrals of each cell, or of a `part` of them."""
+        logs = terms + self._log_weights[part]
+        shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        shares[shares < NOTHING] = 0.0
+        return shares
+
+
+class DeviceNodes(Nodes):
+    """Nodes (cells, nodes) of each cell in the space of its latent `values`."""
 
     def __init__(self, cells: int, dimensions: int) -> None:
         self._centre = np.zeros((cells, dimensions))
         self._root = np.broadcast_to(np.diag(WIDTHS[:dimensions]), (cells, dimensions, dimensions))
-        self.fresh = True
         self._place(FIRST)
 
     @property
@@ -56,18 +80,6 @@ class DeviceNodes:
         self._centre = self._centre + (placed[:, 0] - np.stack(self.values, axis=-1)[:, 0])
         self.values = values
 
-    def integral(self, terms: Floats) -> Floats:
-        """Return ln of the integrals (cells,) of integrands given as ln at the nodes (cells, nodes)."""
-        total: Floats = logsumexp(terms + self._log_weights, axis=1) + self._log_size
-        return total
-
-    def weights(self, terms: Floats) -> Floats:
-        """Return the shares (cells, nodes) of the nodes in each cell's integral."""
-        logs = terms + self._log_weights
-        shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
-        shares[shares < NOTHING] = 0.0
-        return shares
-
     def move(self, terms: Floats) -> None:
         """Move the nodes to the mean of each cell's integrand, spread as it is; where that is no number, they stay."""
         known = np.isfinite(terms.max(axis=1))
@@ -85,38 +97,19 @@ class DeviceNodes:
         self._place(NODES)
 
 
-class LineNodes:
+class LineNodes(Nodes):
     """Nodes (cells, nodes) of each cell on one line, for integrands with edges and several peaks: many where it is large.
 
     The line goes from `low` to `high` as long as nothing is known: as long as the nodes are `fresh`.
     """
 
     def __init__(self, cells: int, low: float, high: float) -> None:
-        self.fresh = True
         self._place(np.broadcast_to(np.linspace(low, high, LINE_FIRST), (cells, LINE_FIRST)))
 
     def _place(self, values: Floats) -> None:
         self.values = values
         ends = np.pad(values, ((0, 0), (1, 1)), mode="edge")
         self._log_weights = np.log(0.5 * (ends[:, 2:] - ends[:, :-2]))  # of the trapezoidal rule
-
-    def integral(self, terms: Floats) -> Floats:
-        """Return ln of the integrals (cells,) of integrands given as ln at the nodes (cells, nodes)."""
-        total: Floats = logsumexp(terms + self._log_weights, axis=1)
-        return total
-
-    def weights(self, terms: Floats, part: slice = slice(None)) -> Floats:
-        """Return the shares (cells, nodes) of the nodes in the integrals of each cell, or of a `part` of them."""
-        logs = terms + self._log_weights[part]
-        shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
-        shares[shares < NOTHING] = 0.0
-        return shares
-
-    def moments(self, terms: Floats) -> tuple[Floats, Floats]:
-        """Return means and standard deviations (cells,) of each cell's integrand."""
-        weights = self.weights(terms)
-        mean = (weights * self.values).sum(axis=1)
-        return mean, np.sqrt((weights * (self.values - mean[:, None]) ** 2).sum(axis=1))
 
     def move(self, terms: Floats) -> None:
         """Move the nodes to where each cell's integrand is: equal parts of its root, and some ever farther away.
@@ -138,3 +131,55 @@ class LineNodes:
             placed[cell] = np.concatenate([near[0] - apart[::-1], near, near[-1] + apart])
         self.fresh = False
         self._place(placed)
+
+
+class GridNodes(Nodes):
+    """Regular grids of each cell along one axis or several: sums on one grid can be compared to the last digit.
+
+    They reach `widest` about `centre` (axes,) with the numbers of nodes `first`, and have those of `count` once moved.
+    """
+
+    def __init__(
+        self, cells: int, centre: Floats, widest: Floats, first: tuple[int, ...], count: tuple[int, ...]
+    ) -> None:
+        self.low, self.high = np.tile(centre - widest, (cells, 1)), np.tile(centre + widest, (cells, 1))
+        self._count, self._moved_count = first, count
+
+    @property
+    def axes(self) -> list[Floats]:
+        """The places of the nodes along each axis, (cells, nodes) each."""
+        return [
+            low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, count)
+            for low, high, count in zip(self.low.T, self.high.T, self._count, strict=True)
+        ]
+
+    def integral(self, terms: Floats) -> Floats:
+        """Return ln of the integrals (cells,) of integrands given as ln at the nodes (cells, *nodes of each axis)."""
+        every = tuple(range(1, terms.ndim))
+        most = terms.max(axis=every)
+        steps = (self.high - self.low) / (np.array(self._count) - 1)
+        apart = np.exp(terms - np.expand_dims(most, every))
+        total: Floats = most + np.log(apart.sum(axis=every) * steps.prod(axis=1))
+        return total
+
+    def move(self, terms: Floats) -> bool:
+        """Move the grids to where each cell's integrand is; return whether any moved. Those that fit stay as they are."""
+        every = tuple(range(1, terms.ndim))
+        weights = np.exp(terms - terms.max(axis=every, keepdims=True))
+        weights /= weights.sum(axis=every, keepdims=True)
+        moved = False
+        for axis, grid in enumerate(self.axes):
+            share = weights.sum(axis=(*every[:axis], *every[axis + 1 :]))
+            low, high = self.low[:, axis], self.high[:, axis]
+            mean = (share * grid).sum(axis=1)
+            spread = np.sqrt((share * (grid - mean[:, None]) ** 2).sum(axis=1))
+            spread = np.maximum(spread, 0.5 * (grid[:, 1] - grid[:, 0]))  # as fine as the grid could tell
+            middle, before = 0.5 * (low + high), 0.5 * (high - low) / REACH
+            at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
+            spread = np.where(at_an_end, 2.0 * before, spread)
+            new = np.abs(mean - middle) > MOVED * before
+            new |= self.fresh | (np.abs(np.log(spread / before)) > MOVED)
+            low[new], high[new] = (mean - REACH * spread)[new], (mean + REACH * spread)[new]
+            moved |= bool(new.any())
+        self._count, self.fresh = self._moved_count, False
+        return moved

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from mho.analysis.calibration.likelihoods.memory import LOG_2PI, Memory, exponential, log_of_both
+from mho.analysis.calibration.likelihoods.memory import Memory, exponential, log_of_both
 from mho.analysis.calibration.likelihoods.nodes import LineNodes
+from mho.analysis.calibration.likelihoods.pulse_model import LOG_2PI, PULSE, PulseModel
 from mho.analysis.calibration.transitions import NOISE, Sequences
 from mho.array_types import Floats
 
@@ -238,28 +239,27 @@ FITTED = {
 """The parameters that RESETs tell about, and the kinds of their coordinates."""
 
 LOT = 64  # cells of which all derivatives are followed together: what is kept of each pulse stays small
-PULSE = 100e-9  # s: the width of which parameters of pulses are
 WIDEST = 1.2  # V: the first nodes reach so far to either side
 SOFT = 3e-4  # V: what is left open of a threshold; and the likelihood is smooth on the nodes
 LOGISTIC = 1.702  # the logistic function of so many deviations is nearly the normal distribution's
 
 
-class ThresholdResets:
-    """The RESETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
+class ThresholdResets(PulseModel):
+    """The RESETs of cells under the threshold law."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = (
         {"reset_rise": 0.5, "floor": -1.0, "cycle_memory": 1.0},
     )
-    """Further places where to begin a search: what differs from the base, in coordinates."""
+    _nodes: LineNodes  # of the threshold in LRS, V
 
     def __init__(self, resets: Sequences, fixed: Mapping[str, float]) -> None:
-        self._resets, self._fixed = resets, dict(fixed)
+        super().__init__(resets, fixed)
         self._log_before, self._log_after = np.log(resets.before), np.log(resets.after)
         self._landing = (resets.landing / resets.after) ** 2  # variances of ln G
         self._nearby = (resets.landing / resets.before) ** 2
         self._core = resets.unchanged() + self._log_after  # as a density of ln G
         self._top = float(np.quantile(resets.before, 0.9))  # S, of LRS
-        self._line = LineNodes(resets.cells, self._on(fixed) - WIDEST, self._on(fixed) + WIDEST)
+        self._nodes = LineNodes(resets.cells, self._on(fixed) - WIDEST, self._on(fixed) + WIDEST)
 
     def _on(self, p: Mapping[str, float]) -> float:
         """Return the threshold of the median device in LRS, V."""
@@ -267,48 +267,34 @@ class ThresholdResets:
 
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the nodes of each cell's threshold where its integrand is, for parameters near `values`."""
-        for _ in range(3 if self._line.fresh else 2):
-            self._line.move(self._terms(values))
-
-    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
-        return self._line.integral(self._terms(values))
-
-    def thresholds(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
-        """Return means and standard deviations (cells,) of the cells' thresholds at 0 S, V."""
-        mean, deviation = self._line.moments(self._terms(values))
-        return mean - self._merged(values)["reset_rise"] * self._top, deviation
+        for _ in range(3 if self._nodes.fresh else 2):
+            self._nodes.move(self._terms(self._merged(values)))
 
     def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
         """Return `log_likelihood`, and its derivatives (cells, parameters) by the values in the order of `FITTED`."""
         p = self._merged(values)
         terms, by = [], []
-        for begin in range(0, self._resets.cells, LOT):
+        for begin in range(0, self._pulses.cells, LOT):
             part = slice(begin, begin + LOT)
             pulses = _Pulses(self, p, part)
             terms.append(pulses.followed(keep=True))
-            derivatives = pulses.back(self._line.weights(terms[-1], part))
+            derivatives = pulses.back(self._nodes.weights(terms[-1], part))
             by.append(np.stack([derivatives[name].sum(axis=1) for name in FITTED], axis=1))
-        return self._line.integral(np.concatenate(terms)), np.concatenate(by)
+        return self._nodes.integral(np.concatenate(terms)), np.concatenate(by)
 
-    def _merged(self, values: Mapping[str, float]) -> dict[str, float]:
-        return {**self._fixed, **{name: float(value) for name, value in values.items()}}
-
-    def _terms(self, values: Mapping[str, float]) -> Floats:
-        """Return ln of likelihood times prior at the nodes (cells, nodes)."""
-        p = self._merged(values)
-        lots = [slice(begin, begin + LOT) for begin in range(0, self._resets.cells, LOT)]
+    def _terms(self, p: Mapping[str, float]) -> Floats:
+        lots = [slice(begin, begin + LOT) for begin in range(0, self._pulses.cells, LOT)]
         return np.concatenate([_Pulses(self, p, lot).followed() for lot in lots])
 
 
 class _Pulses:
     """The pulses on some of the cells, followed from the first to the last, and back for derivatives."""
 
-    def __init__(self, model: ThresholdResets, p: dict[str, float], part: slice) -> None:
-        resets = model._resets
+    def __init__(self, model: ThresholdResets, p: Mapping[str, float], part: slice) -> None:
+        resets = model._pulses
         self._p = p
         self._top = model._top
-        self._threshold = model._line.values[part] - p["reset_rise"] * model._top  # at 0 S
+        self._threshold = model._nodes.values[part] - p["reset_rise"] * model._top  # at 0 S
         self._deviate = (self._threshold - p["reset_threshold"]) / p["reset_threshold_spread"]
         self._floor = np.log(p["floor"]) + p["floor_device_spread"] * self._deviate
         self._memory = Memory(

@@ -21,6 +21,7 @@ from scipy.special import log_ndtr
 
 from mho.analysis.calibration.likelihoods.memory import Memory, Raised
 from mho.analysis.calibration.likelihoods.nodes import DeviceNodes
+from mho.analysis.calibration.likelihoods.pulse_model import LN10, PULSE, PulseModel
 from mho.analysis.calibration.transitions import Sequences
 from mho.array_types import Floats
 
@@ -35,25 +36,23 @@ FITTED = {
 BY_DIFFERENCES = (
     "set_slope", "gate_cycle_spread", "set_tail", "maximum_slope", "set_knee", "set_cycle_spread",
 )  # fmt: skip
-PULSE = 100e-9  # s: the width of which parameters of pulses are
-LN10 = np.log(10.0)
 FARTHEST = 9.0  # deviations: draws beyond are taken for this
 TOGETHER = 8  # pulses
 SMALL = 1e-5  # steps of derivatives, relative, or of a draw and a volt
 CLOSE = 4.0  # read deviations: a change below may be none
 
 
-class ThresholdSets:
-    """The SETs of C cells with up to K pulses each; `log_likelihood` of parameters beside `fixed`, the base preset's."""
+class ThresholdSets(PulseModel):
+    """The SETs of cells under the threshold law."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]] = (
         {"set_tail": -2.0, "set_knee": -1.5, "cycle_memory": 1.5},
         {"set_tail": 1.0, "set_knee": 1.5, "cycle_memory": -1.5},
     )
-    """Further places where to begin a search: what differs from the base, in coordinates."""
+    _nodes: DeviceNodes  # of `shift` and `f`
 
     def __init__(self, sets: Sequences, fixed: Mapping[str, float]) -> None:
-        self._sets, self._fixed = sets, dict(fixed)
+        super().__init__(sets, fixed)
         rate = (
             np.exp(np.minimum(sets.voltage - fixed["set_threshold"], 0.0) / fixed["set_acceleration"])
             / fixed["set_time"]
@@ -80,14 +79,10 @@ class ThresholdSets:
             self._nodes.take(self._latents(p))
             self._origin = self._common(p)
             fresh = self._nodes.fresh
-            self._nodes.move(self._terms(values))
+            self._nodes.move(self._terms(p))
             if fresh:  # there were others
                 self._draws = None
             self._draws = self._solved(p, 6)
-
-    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
-        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
-        return self._nodes.integral(self._terms(values))
 
     def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
         """Return `log_likelihood`, and its derivatives (cells, parameters) by the values in the order of `FITTED`."""
@@ -149,7 +144,7 @@ class ThresholdSets:
             (weights * shift).sum(axis=1) / spread[0] ** 2,
         )
         for name, by_on in self._by_on(p).items():
-            common = by_on[self._sets.live].mean()
+            common = by_on[self._pulses.live].mean()
             result[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
         for name in BY_DIFFERENCES:
             step = SMALL * max(abs(p[name]), 1e-3 if name == "set_tail" else 1e-12)
@@ -162,23 +157,20 @@ class ThresholdSets:
 
     def _by_on(self, p: Mapping[str, float]) -> dict[str, Floats]:
         """Return the derivatives (pulses, cells) of the threshold by its parameters."""
-        narrow = PULSE / self._sets.width
+        narrow = PULSE / self._pulses.width
         power = narrow ** p["gate_power"]
         return {
             "gate_threshold": np.ones(power.shape),
             "gate_rise": power,
             "gate_power": p["gate_rise"] * power * np.log(narrow),
-            "gate_bit_line": -self._sets.voltage,
+            "gate_bit_line": -self._pulses.voltage,
         }
 
-    def _merged(self, values: Mapping[str, float]) -> dict[str, float]:
-        return {**self._fixed, **{name: float(value) for name, value in values.items()}}
-
     def _memory(self, p: Mapping[str, float]) -> Memory:
-        return Memory(self._nodes.shape, p["cycle_memory"], p["memory_pulses"], self._sets.young)
+        return Memory(self._nodes.shape, p["cycle_memory"], p["memory_pulses"], self._pulses.young)
 
     def _live(self, k: int) -> NDArray[np.bool_]:
-        live: NDArray[np.bool_] = self._sets.live[k][:, None]
+        live: NDArray[np.bool_] = self._pulses.live[k][:, None]
         return live
 
     def _observed(
@@ -188,9 +180,7 @@ class ThresholdSets:
         error = (self._landing[k][:, None] / slope[k]) ** 2
         return draws[k], np.log(slope[k]), error, self._core[k][:, None], self._above[k][:, None]
 
-    def _terms(self, values: Mapping[str, float]) -> Floats:
-        """Return ln of likelihood times prior at the nodes (cells, nodes)."""
-        p = self._merged(values)
+    def _terms(self, p: Mapping[str, float]) -> Floats:
         draws = self._solved(p)
         slope = compliance(p, self._ahead(p), self._latents(p)[1], draws)[1]
         memory, total = self._memory(p), self._prior(p)
@@ -207,7 +197,7 @@ class ThresholdSets:
 
     def _common(self, p: Mapping[str, float]) -> tuple[float, float]:
         """Return the mean threshold of all pulses, V, and the decades of the maximum."""
-        return float(self._on(p)[self._sets.live].mean()), float(np.log10(p["maximum"]))
+        return float(self._on(p)[self._pulses.live].mean()), float(np.log10(p["maximum"]))
 
     def _latents(self, p: Mapping[str, float]) -> tuple[Floats, Floats]:
         """Return shift and factor of devices at the nodes: where all thresholds rise, a device's shift falls.
@@ -219,12 +209,12 @@ class ThresholdSets:
         return shift + (self._origin[0] - threshold), factor + (self._origin[1] - maximum)
 
     def _on(self, p: Mapping[str, float]) -> Floats:
-        rise = p["gate_rise"] * (PULSE / self._sets.width) ** p["gate_power"]
-        return p["gate_threshold"] + rise - p["gate_bit_line"] * self._sets.voltage
+        rise = p["gate_rise"] * (PULSE / self._pulses.width) ** p["gate_power"]
+        return p["gate_threshold"] + rise - p["gate_bit_line"] * self._pulses.voltage
 
     def _ahead(self, p: Mapping[str, float]) -> Floats:
         """Return V_WL less the threshold of the pulse and the device (pulses, cells, nodes), V."""
-        return (self._sets.gate - self._on(p))[:, :, None] - self._latents(p)[0]
+        return (self._pulses.gate - self._on(p))[:, :, None] - self._latents(p)[0]
 
     def _solved(self, p: Mapping[str, float], rounds: int = 2) -> Floats:
         """Return the draws (pulses, cells, nodes) at which the compliance is the level, from the last ones on."""

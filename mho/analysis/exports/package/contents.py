@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -33,7 +32,6 @@ from mho.runs import (
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash
 from mho.runs.publication import PersonalNames, copy_for_publication, personal_names, withheld_words
-from mho.runs.reading import open_run_file
 
 MANIFEST = "manifest-sha256.txt"
 
@@ -144,11 +142,11 @@ class Contents:
         target.parent.mkdir(exist_ok=True)
         try:
             digest, withheld, conforms = self._copy(source, target, interrupted)
-            with RunFile(target) as run, closing(open_run_file(target)) as file:
+            with RunFile(target) as run:
                 data = self.folder / "data" / name
                 data.parent.mkdir(exist_ok=True)
                 procedure = run.procedure
-                write_csv(run, file, data, lambda group: self.tables.holds(procedure, group))
+                write_csv(run, data, lambda group: self.tables.holds(procedure, group))
                 (data / "run.json").write_text(_facts(run), encoding="utf-8")
                 return self._described(run, name, digest, withheld, conforms)
         except BaseException:
@@ -181,11 +179,13 @@ class Contents:
         bench, chip = (str(read_description(text).get("name", "")) for text in (run.bench, run.chip))
         known = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
         environment = json.dumps(known, indent=1)
+        place = provenance.get("procedure", "").rpartition(":")[0]  # ``path/file.py``, or ``package.module``
+        module = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2] or run.procedure
         texts = {
             "bench": self._text("bench", bench or "bench", ".toml", run.bench),
             "chip": self._text("chip", chip or "chip", ".toml", run.chip),
             "defects": self._text("chip", f"{chip or 'chip'}-defects", ".toml", run.defects),
-            "source": self._text("source", _module(provenance, run.procedure), ".py", run.source),
+            "source": self._text("source", module, ".py", run.source),
             "packages": self._text("environment", "packages", ".txt", provenance.get("packages", "")),
             "environment": self._text("environment", "environment", ".json", environment),
             "uncommitted": self._text("environment", "uncommitted", ".diff", provenance.get("git_diff", "")),
@@ -234,40 +234,22 @@ def _checked(source: Path) -> tuple[PersonalNames, bool]:
 
 def _facts(run: RunFile) -> str:
     """Return a run as JSON: parameters and results with units, whole, and provenance."""
-    end = run.end_time
+    end, long = run.end_time, ("packages", "git_diff")
     facts = {
-        "title": run.title,
-        "procedure": run.procedure,
-        "version": run.version,
-        "status": str(run.status),
-        "reason": run.reason,
-        "conclusion": None if run.conclusion is None else vars(run.conclusion),
-        "start_time": run.start_time.isoformat(),
-        "end_time": "" if end is None else end.isoformat(),
-        "cells": run.cells,
+        "title": run.title, "procedure": run.procedure, "version": run.version, "status": str(run.status),
+        "reason": run.reason, "conclusion": None if run.conclusion is None else vars(run.conclusion),
+        "start_time": run.start_time.isoformat(), "end_time": "" if end is None else end.isoformat(), "cells": run.cells,
         "parameters": {
             name: {"value": one.value, "unit": one.unit, "label": one.label, "origin": one.origin}
             for name, one in run.parameters.items()
         },
-        "result": run.summary,
-        "result_units": run.result_units,
-        "instruments": run.instruments,
+        "result": run.summary, "result_units": run.result_units, "instruments": run.instruments,
         "instruments_after": run.settings_after,
-        "provenance": {
-            name: text
-            for name, text in run.provenance.items()
-            if text and name not in ("packages", "git_diff")
-        },
-    }
+        "provenance": {name: text for name, text in run.provenance.items() if text and name not in long},
+    }  # fmt: skip
     return json.dumps(facts, indent=1) + "\n"
 
 
 def _plain_name(name: str) -> str:
     """Return a name for a file that every system takes."""
     return re.sub(r"[^\w.-]+", "-", name.replace("[", "").replace("]", "")).strip(".-") or "run"
-
-
-def _module(provenance: Mapping[str, str], procedure: str) -> str:
-    """Return the name of a module, of ``path/file.py:Class`` or ``package.module:Class``."""
-    place = provenance.get("procedure", "").rpartition(":")[0]
-    return Path(place).stem if place.endswith(".py") else place.rpartition(".")[2] or procedure

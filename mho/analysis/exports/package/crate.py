@@ -18,7 +18,7 @@ from urllib.parse import quote
 from mho.analysis.exports.package.contents import MANIFEST, PackagedFile, PackagedRun
 from mho.analysis.exports.package.description import Creator, Description
 from mho.analysis.exports.package.pictures import PackagePicture
-from mho.runs import RecordedParameter, Status
+from mho.runs import Status
 from mho.runs.nexus import FILE as DEFINITION_FILE
 
 FILE = "ro-crate-metadata.json"
@@ -34,14 +34,6 @@ PURPOSE = "lab suite for analogue matrix computing on RRAM chips"
 Entity = dict[str, Any]
 
 
-def crate(
-    described: Description, title: str, text: str, runs: Sequence[PackagedRun], pictures: Sequence[PackagePicture],
-    files: Sequence[PackagedFile],
-) -> dict[str, Any]:  # fmt: skip
-    """Return the metadata of a package as JSON-LD."""
-    return _Crate(described, runs, pictures, files).written(title, text)
-
-
 def address(path: PurePosixPath | str) -> str:
     """Return the identity of a file: its path, as a URI has it."""
     return quote(str(path))
@@ -55,16 +47,8 @@ def _outcome(run: PackagedRun) -> str:
     return f"{run.procedure}, {run.outcome}"
 
 
-def _plain(entity: Entity) -> Entity:
-    """Return an entity with a value instead of a list of one, as RO-Crate wants it; parts stay a list for notebooks."""
-    return {
-        name: value[0] if isinstance(value, list) and len(value) == 1 and name != "hasPart" else value
-        for name, value in entity.items()
-    }
-
-
 @dataclass
-class _Crate:
+class Crate:
     """The entities of a crate; each identity once."""
 
     described: Description
@@ -74,6 +58,7 @@ class _Crate:
     entities: dict[str, Entity] = field(default_factory=dict)
 
     def written(self, title: str, text: str) -> dict[str, Any]:
+        """Return the metadata of a package as JSON-LD."""
         described, day = self.described, self.described.day.isoformat()
         program = self._add("#mho", "Organization", name="mho", description=PURPOSE)
         self._add(
@@ -101,7 +86,15 @@ class _Crate:
         inside = {part["@id"] for one in experiments for part in self.entities[one["@id"]]["hasPart"]}
         whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *experiments]
         whole["mentions"] = [self._action(run) for run in self.runs]
-        return {"@context": CONTEXT, "@graph": [_plain(entity) for entity in self.entities.values()]}
+        # A value instead of a list of one, as RO-Crate wants it; parts stay a list for notebooks.
+        graph = [
+            {
+                key: value[0] if isinstance(value, list) and len(value) == 1 and key != "hasPart" else value
+                for key, value in entity.items()
+            }
+            for entity in self.entities.values()
+        ]
+        return {"@context": CONTEXT, "@graph": graph}
 
     def _add(self, identity: str, kind: str | list[str], **properties: Any) -> dict[str, str]:
         """Add an entity unless it is there, without what is empty; return a reference to it."""
@@ -176,7 +169,14 @@ class _Crate:
         """Describe what was done in a run: with which bench and program, to what, and what came of it."""
         done = run.status is Status.FINISHED
         given = [run.texts[what] for what in ("bench", "chip", "defects", "source") if what in run.texts]
-        instruments = [self._software(run), *self._bench(run)]
+        version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
+        software = self._add(
+            "#" + "-".join(filter(None, ("mho", version, commit[:12]))), "SoftwareApplication", name="mho",
+            description=PURPOSE, softwareVersion=version or "unknown",
+            identifier=f"git commit {commit}" if commit else "",
+            softwareRequirements=run.provenance.get("python", ""),
+        )  # fmt: skip
+        instruments = [software, *self._bench(run)]
         objects = [*self._labelled(run, "sample", "Sample"), *({"@id": address(path)} for path in given)]
         results = [*map(address, (run.path, *self._figures(run))), f"{address(run.data)}/"]
         return self._add(
@@ -186,15 +186,6 @@ class _Crate:
             actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
             error="" if done else f"{run.status}: {run.reason}".rstrip(": "), agent=self._operator(run),
             instrument=instruments, object=[*objects, *self._parameters(run)], result=[{"@id": one} for one in results],
-        )  # fmt: skip
-
-    def _software(self, run: PackagedRun) -> dict[str, str]:
-        version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
-        return self._add(
-            "#" + "-".join(filter(None, ("mho", version, commit[:12]))), "SoftwareApplication", name="mho",
-            description=PURPOSE, softwareVersion=version or "unknown",
-            identifier=f"git commit {commit}" if commit else "",
-            softwareRequirements=run.provenance.get("python", ""),
         )  # fmt: skip
 
     def _bench(self, run: PackagedRun) -> list[dict[str, str]]:
@@ -233,12 +224,12 @@ class _Crate:
         ]
 
     def _parameters(self, run: PackagedRun) -> list[dict[str, str]]:
-        return [self._parameter(run, name, one) for name, one in run.parameters.items()]
-
-    def _parameter(self, run: PackagedRun, name: str, one: RecordedParameter) -> dict[str, str]:
-        value = "none" if one.value is None else one.value
-        return self._add(
-            f"#run-{run.name}-{quote(name, safe='')}", "PropertyValue", name=name, propertyID=name,
-            description=one.label, unitText=one.unit,
-            value=str(value) if isinstance(value, bool) else value if value != "" else '""',
-        )  # fmt: skip
+        texts: dict[Any, str] = {None: "none", "": '""'}
+        return [
+            self._add(
+                f"#run-{run.name}-{quote(name, safe='')}", "PropertyValue", name=name, propertyID=name,
+                description=one.label, unitText=one.unit,
+                value=str(one.value) if isinstance(one.value, bool) else texts.get(one.value, one.value),
+            )
+            for name, one in run.parameters.items()
+        ]  # fmt: skip

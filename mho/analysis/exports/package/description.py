@@ -13,20 +13,26 @@ ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dXx])")
 _CREATOR = re.compile(r"(?P<name>[^<>()]*)(?:<(?P<orcid>[^<>]*)>)?\s*(?:\((?P<affiliation>.*)\))?\s*")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}(?:/\S+)?)", re.IGNORECASE)
 
-_CREATIVE_COMMONS = {
-    "CC0-1.0": ("Creative Commons Zero 1.0 Universal", "publicdomain/zero/1.0/"),
-    "CC-BY-4.0": ("Creative Commons Attribution 4.0 International", "licenses/by/4.0/"),
-    "CC-BY-SA-4.0": ("Creative Commons Attribution Share Alike 4.0 International", "licenses/by-sa/4.0/"),
-    "CC-BY-NC-4.0": ("Creative Commons Attribution Non Commercial 4.0 International", "licenses/by-nc/4.0/"),
+CC, SPDX = "https://creativecommons.org", "https://spdx.org/licenses"
+_LICENCES = {
+    "CC0-1.0": ("Creative Commons Zero 1.0 Universal", f"{CC}/publicdomain/zero/1.0/"),
+    "CC-BY-4.0": ("Creative Commons Attribution 4.0 International", f"{CC}/licenses/by/4.0/"),
+    "CC-BY-SA-4.0": (
+        "Creative Commons Attribution Share Alike 4.0 International",
+        f"{CC}/licenses/by-sa/4.0/",
+    ),
+    "CC-BY-NC-4.0": (
+        "Creative Commons Attribution Non Commercial 4.0 International",
+        f"{CC}/licenses/by-nc/4.0/",
+    ),
+    "ODbL-1.0": ("Open Data Commons Open Database License v1.0", f"{SPDX}/ODbL-1.0"),
+    "ODC-By-1.0": ("Open Data Commons Attribution License v1.0", f"{SPDX}/ODC-By-1.0"),
+    "PDDL-1.0": ("Open Data Commons Public Domain Dedication & License 1.0", f"{SPDX}/PDDL-1.0"),
+    "MIT": ("MIT License", f"{SPDX}/MIT"),
+    "Apache-2.0": ("Apache License 2.0", f"{SPDX}/Apache-2.0"),
+    "BSD-3-Clause": ('BSD 3-Clause "New" or "Revised" License', f"{SPDX}/BSD-3-Clause"),
 }
-_OTHERS = {
-    "ODbL-1.0": "Open Data Commons Open Database License v1.0",
-    "ODC-By-1.0": "Open Data Commons Attribution License v1.0",
-    "PDDL-1.0": "Open Data Commons Public Domain Dedication & License 1.0",
-    "MIT": "MIT License",
-    "Apache-2.0": "Apache License 2.0",
-    "BSD-3-Clause": 'BSD 3-Clause "New" or "Revised" License',
-}
+"""Name and address by SPDX identifier."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,12 @@ class Description:
 
         Raises `InputError`: an ORCID, a DOI, a licence or a day that is none.
         """
+        try:
+            on = date.fromisoformat(day) if day else date.today()
+        except ValueError:
+            raise InputError(f"--date {day!r} is no day; write it as 2026-03-09") from None
         return cls(
-            _day(day), " ".join(title.split()), description.strip(), tuple(map(_creator, creators)),
+            on, " ".join(title.split()), description.strip(), tuple(map(_creator, creators)),
             _licence(licence) if licence else None,
             tuple(word for one in keywords if (word := " ".join(one.split()))), " ".join(publisher.split()),
             _doi(doi, "--doi"), _doi(paper, "--paper", whole=True),
@@ -133,15 +143,12 @@ def orcid_check_digit(orcid: str) -> str:
 
 
 def _licence(typed: str) -> Licence:
-    for identifier, (name, path) in _CREATIVE_COMMONS.items():
+    for identifier, facts in _LICENCES.items():
         if typed.lower() == identifier.lower():
-            return Licence(identifier, name, f"https://creativecommons.org/{path}")
-    for identifier, name in _OTHERS.items():
-        if typed.lower() == identifier.lower():
-            return Licence(identifier, name, f"https://spdx.org/licenses/{identifier}")
+            return Licence(identifier, *facts)
     if re.fullmatch(r"https?://\S+", typed):
         return Licence("", typed, typed)
-    known = ", ".join((*_CREATIVE_COMMONS, *_OTHERS))
+    known = ", ".join(_LICENCES)
     raise InputError(f"--license {typed!r} is not known here; give one of {known}, or the address of another")
 
 
@@ -153,10 +160,3 @@ def _doi(typed: str, option: str, *, whole: bool = False) -> str:
         what = "a DOI, as 10.5281/zenodo.1234567" + ("" if whole else ", or its prefix, as 10.5281")
         raise InputError(f"{option} {typed!r} is not {what}")
     return result[1]
-
-
-def _day(typed: str) -> date:
-    try:
-        return date.fromisoformat(typed) if typed else date.today()
-    except ValueError:
-        raise InputError(f"--date {typed!r} is no day; write it as 2026-03-09") from None

@@ -36,11 +36,8 @@ def check_how(figures: str | None) -> How | None:
 
     Raises `InputError`: another word.
     """
-    for how in HOWS:
-        if figures == how:
-            return how
-    if figures is None:
-        return None
+    if figures is None or figures in HOWS:
+        return figures
     raise InputError(f"figures {figures!r} cannot be drawn so; give one of {', '.join(HOWS)}")
 
 
@@ -56,9 +53,9 @@ def draw_pictures(
         return ()
     (folder / "figures").mkdir()
     kinds = dict.fromkeys(one.procedure for one in runs)
-    lots = (
-        [[one] for one in runs] if how == "each" else [[o for o in runs if o.procedure == k] for k in kinds]
-    )
+    lots = [[one] for one in runs]
+    if how == "together":
+        lots = [[one for one in runs if one.procedure == kind] for kind in kinds]
     pictures: list[PackagePicture] = []
     for number, lot in enumerate(lots):
         progress(number, len(lots))

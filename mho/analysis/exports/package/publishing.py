@@ -26,8 +26,8 @@ from mho.analysis.exports.package.contents import (
     write_manifest,
 )
 from mho.analysis.exports.package.crate import FILE as CRATE_FILE
-from mho.analysis.exports.package.crate import crate
-from mho.analysis.exports.package.description import Creator, Description, Licence
+from mho.analysis.exports.package.crate import Crate
+from mho.analysis.exports.package.description import Creator, Description
 from mho.analysis.exports.package.pictures import How, PackagePicture, check_how, draw_pictures
 from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
 from mho.analysis.reports.collection import runs_at
@@ -145,7 +145,10 @@ def _repeating(runs: Sequence[PackagedRun]) -> str:
     simulated = [one for one in runs if one.simulated]
     if not simulated:
         return ""
-    versions = dict.fromkeys(map(_version, simulated))
+    versions: dict[str, None] = {}
+    for one in simulated:
+        version, commit = (one.provenance.get(name, "") for name in ("mho_version", "git_commit"))
+        versions[f"{version} (commit {commit[:12]})" if commit else version] = None
     own = any("source" in one.texts for one in simulated)
     return f"""\
 {len(simulated)} of {len(runs)} were made on a simulated bench, with seeds, so they can be repeated bit for bit with mho \
@@ -157,11 +160,6 @@ def _repeating(runs: Sequence[PackagedRun]) -> str:
         if own
         else ""
     )
-
-
-def _version(run: PackagedRun) -> str:
-    version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
-    return f"{version} (commit {commit[:12]})" if commit else version
 
 
 def _checking(runs: Sequence[PackagedRun]) -> str:
@@ -207,7 +205,9 @@ SCHEMA = "http://datacite.org/schema/kernel-4"
 def datacite(
     described: Description, title: str, text: str, runs: Sequence[PackagedRun], files: Sequence[PackagedFile]
 ) -> dict[str, Any]:
-    """Return the metadata of a package."""
+    """Return the metadata of a package; the days of the runs are the first and the last (RKMS-ISO8601)."""
+    days = [one.start.date() for one in runs] + [one.end.date() for one in runs if one.end]
+    collected = "/".join(dict.fromkeys((min(days).isoformat(), max(days).isoformat())))
     metadata: dict[str, Any] = {
         "schemaVersion": SCHEMA,
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "RRAM array measurements"},
@@ -216,7 +216,7 @@ def datacite(
         "descriptions": [{"description": text, "descriptionType": "Abstract"}],
         "dates": [
             {"date": described.day.isoformat(), "dateType": "Issued"},
-            {"date": _collected(runs), "dateType": "Collected"},
+            {"date": collected, "dateType": "Collected"},
         ],
         "formats": sorted({one.media_type for one in files}),
         "sizes": [f"{len(files)} files", f"{sum(one.size for one in files)} bytes"],
@@ -231,8 +231,12 @@ def datacite(
         metadata["publisher"] = {"name": described.publisher}
     if described.keywords:
         metadata["subjects"] = [{"subject": one} for one in dict.fromkeys(described.keywords)]
-    if described.licence:
-        metadata["rightsList"] = [_rights(described.licence)]
+    if licence := described.licence:
+        rights = {"rights": licence.name, "rightsUri": licence.address}
+        if licence.identifier:
+            rights |= {"rightsIdentifier": licence.identifier, "rightsIdentifierScheme": "SPDX"}
+            rights["schemeUri"] = "https://spdx.org/licenses/"
+        metadata["rightsList"] = [rights]
     if described.paper:
         related = {"relatedIdentifier": described.paper, "relatedIdentifierType": "DOI"}
         metadata["relatedIdentifiers"] = [{**related, "relationType": "IsSupplementTo"}]
@@ -240,13 +244,6 @@ def datacite(
         prefix, slash, _ = described.doi.partition("/")
         metadata |= {"doi": described.doi} if slash else {"prefix": prefix}
     return metadata
-
-
-def _collected(runs: Sequence[PackagedRun]) -> str:
-    """Return the days of the runs, first and last (RKMS-ISO8601)."""
-    days = [one.start.date() for one in runs] + [one.end.date() for one in runs if one.end]
-    first, last = min(days).isoformat(), max(days).isoformat()
-    return first if first == last else f"{first}/{last}"
 
 
 def _creator(creator: Creator) -> dict[str, Any]:
@@ -258,14 +255,6 @@ def _creator(creator: Creator) -> dict[str, Any]:
     if creator.orcid:
         orcid = {"nameIdentifier": f"https://orcid.org/{creator.orcid}", "nameIdentifierScheme": "ORCID"}
         entry["nameIdentifiers"] = [{**orcid, "schemeUri": "https://orcid.org"}]
-    return entry
-
-
-def _rights(licence: Licence) -> dict[str, str]:
-    entry = {"rights": licence.name, "rightsUri": licence.address}
-    if licence.identifier:
-        entry |= {"rightsIdentifier": licence.identifier, "rightsIdentifierScheme": "SPDX"}
-        entry["schemeUri"] = "https://spdx.org/licenses/"
     return entry
 
 
@@ -287,16 +276,10 @@ class Published:
 
 
 def publish(
-    places: Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str] | None = None,
-    described: Description | None = None,
-    *,
-    eln: bool = False,
-    personal: bool = False,
-    figures: str | None = None,
-    tables: str | None = None,
-    progress: Progress = lambda stage, done, total: None,
-) -> Published:
+    places: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str] | None = None,
+    described: Description | None = None, *, eln: bool = False, personal: bool = False, figures: str | None = None,
+    tables: str | None = None, progress: Progress = lambda stage, done, total: None,
+) -> Published:  # fmt: skip
     """Make a package of the runs at `places`, files or folders of them.
 
     Parameters
@@ -402,7 +385,6 @@ def _describe(
     folder: Path, described: Description, runs: Sequence[PackagedRun], as_text: TextTables, how: How | None,
     progress: Progress,
 ) -> None:  # fmt: skip
-    """Write all that is told of the runs."""
     title, text = described.title or title_of(runs), described.text or text_of(runs)
     pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))
     (folder / DEFINITION_FILE).write_text(definition_text(), encoding="utf-8")
@@ -411,7 +393,8 @@ def _describe(
     page = readme(described, title, text, runs, as_text.left_out, pictures, top)
     (folder / "README.md").write_text(page, encoding="utf-8")
     _write_json(folder / FILE, datacite(described, title, text, runs, packaged_files(folder)))
-    _write_json(folder / CRATE_FILE, crate(described, title, text, runs, pictures, packaged_files(folder)))
+    crate = Crate(described, runs, pictures, packaged_files(folder))
+    _write_json(folder / CRATE_FILE, crate.written(title, text))
     write_manifest(folder)
 
 
@@ -435,9 +418,8 @@ def text_of(runs: Sequence[PackagedRun]) -> str:
     when = f"on {first}" if first == last else f"from {first} to {last}"
     versions = ", ".join(dict.fromkeys(one.provenance.get("mho_version", "") for one in runs)).strip(", ")
     simulated = sum(one.simulated for one in runs)
-    kind = {0: "", len(runs): " All were made on a simulated bench."}.get(
-        simulated, f" {simulated} were made on a simulated bench."
-    )
+    whole = "All" if simulated == len(runs) else simulated
+    kind = f" {whole} were made on a simulated bench." * bool(simulated)
     return (
         f"{len(runs)} run{'s' * (len(runs) > 1)} on an array of RRAM cells ({kinds}){f', bench {benches}' * bool(benches)}"
         f"{f', chip {chips}' * bool(chips)}, recorded {when} with mho{f' {versions}' * bool(versions)}.{kind}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,8 +16,7 @@ from typing import Literal, get_args
 
 from mho.analysis.exports.series import SeriesGroup, read_contents
 from mho.errors import InputError, RunFileError
-from mho.runs.index import read_card
-from mho.runs.reading import open_run_file
+from mho.runs import RunFile
 
 Which = Literal["all", "none"]
 WHICH: tuple[Which, ...] = get_args(Which)
@@ -50,11 +49,8 @@ def check_which(tables: str | None) -> Which | None:
 
     Raises `InputError`: another word.
     """
-    for which in WHICH:
-        if tables == which:
-            return which
-    if tables is None:
-        return None
+    if tables is None or tables in WHICH:
+        return tables
     raise InputError(
         f"tables {tables!r} cannot be written so; give one of {', '.join(WHICH)}, or leave it out"
     )
@@ -70,19 +66,17 @@ def count_values(paths: Iterable[Path]) -> Counter[TableKind]:
     """Return how many values there are of each kind; a file that cannot be read has none."""
     result: Counter[TableKind] = Counter()
     for path in paths:
-        with suppress(RunFileError):
-            procedure = read_card(path).facts.procedure
-            with closing(open_run_file(path, whole=False)) as file:
-                for group in read_contents(file):
-                    result[TableKind(procedure, group.kind, group.name)] += values_of(group)
+        with suppress(RunFileError), RunFile(path, whole=False) as run:
+            for group in read_contents(run):
+                result[TableKind(run.procedure, group.kind, group.name)] += values_of(group)
     return result
 
 
 def values_of(group: SeriesGroup) -> int:
     """Return the number of values that the CSV file of a table, map or array has."""
     if group.kind == "map":
-        return 4 * prod(group["value"].shape)  # each with time, row and column
-    return sum(prod(series.shape) for series in group.series)
+        return 4 * prod(group.value.shape)  # each with time, row and column
+    return sum(prod(series.shape) for series in group.series.values())
 
 
 def too_large(counts: Mapping[TableKind, int], most: int) -> dict[TableKind, int]:

@@ -74,7 +74,8 @@ def histograms(
     for place, group in enumerate(groups):
         counts = np.array([_counts(one, edges) for one in group.kept])
         low, _, high = quantiles_over_runs(counts)
-        label = f"{group.name}: {_quartiles_of_runs(group)}{_strays(figure, group)}"
+        quartiles = _quartiles(group, *_with_shares([_values(one, None) for one in group.kept]))
+        label = f"{group.name}: {quartiles}{_strays(figure, group)}"
         outline = Mark("steps", label, edges, _with_last(counts.mean(axis=0), floor), colour(place))
         marks = [outline]
         if len(group.kept) >= FEWEST:
@@ -129,10 +130,7 @@ def distributions(
 def _distribution(
     figure: Figure, group: RunsOfGroup, values: list[tuple[Floats, Floats]], style: Mark, *, one_only: bool
 ) -> list[Mark]:
-    pooled, weights = (np.concatenate(part) for part in zip(*values, strict=True))
-    order = np.argsort(pooled, kind="stable")
-    pooled, weights = pooled[order], weights[order]
-    shares = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
+    pooled, shares = _with_shares(values)
     if len(pooled) > STEPS:
         rows = np.unique(np.linspace(0, len(pooled) - 1, STEPS).round().astype(int))
         pooled, shares = pooled[rows], shares[rows]
@@ -184,16 +182,15 @@ def _with_last(counts: Floats, floor: float) -> Floats:
     return np.maximum(np.append(counts, counts[-1:]), floor)
 
 
-def _quartiles_of_runs(group: RunsOfGroup) -> str:
-    values, weights = zip(*(_values(one, None) for one in group.kept), strict=True)
-    pooled, each = np.concatenate(values), np.concatenate(weights)
+def _with_shares(values: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Return all values of runs in order, and the share of values up to each; in runs each stands for several."""
+    pooled, weights = (np.concatenate(part) for part in zip(*values, strict=True))
     order = np.argsort(pooled, kind="stable")
-    shares = (np.cumsum(each[order]) - 0.5 * each[order]) / max(each.sum(), 1e-300)
-    return _quartiles(group, pooled[order], shares)
+    weights = weights[order]
+    return pooled[order], (np.cumsum(weights) - 0.5 * weights) / max(weights.sum(), 1e-300)
 
 
 def _quartiles(group: RunsOfGroup, ordered: Floats, shares: Floats) -> str:
-    """Return median and quartiles in words, in a handy unit."""
     if not ordered.size:
         return "nothing"
     factor, unit = handy_unit(group.kept[0].data.x.unit)
@@ -302,7 +299,14 @@ def compare(
     title = visible(figure.heading, lines=False)
     groups = [replace(one, label=visible(one.label, lines=False)) for one in groups]
     shown = [
-        replace(group, kept=tuple(_magnitude(figure, one) for one in group.kept if not one.data.nothing))
+        replace(
+            group,
+            kept=tuple(
+                replace(one, data=magnitudes(figure, [drawable(one.data)])[0])
+                for one in group.kept
+                if not one.data.nothing
+            ),
+        )
         for group in groups
     ]
     empty = [group.label for group in shown if not group.kept]
@@ -355,11 +359,6 @@ def _remarks(groups: Sequence[RunsOfGroup]) -> list[str]:
     return notes[:MOST_TOLD] + ["…"] * (len(notes) > MOST_TOLD)
 
 
-def _magnitude(figure: Figure, sample: RunSample) -> RunSample:
-    (data,) = magnitudes(figure, [drawable(sample.data)])
-    return replace(sample, data=data)
-
-
 def _inner(groups: Sequence[RunsOfGroup]) -> tuple[tuple[str, ...], int]:
     """Return the labels of the curves in a run that are kept apart, and how many are pooled instead."""
     labels = dict.fromkeys(
@@ -402,7 +401,13 @@ def _marked(base: Drawing, drawn: StyledGroups, notes: list[str], *, ratio: bool
     notes += list(dict.fromkeys(fit_notes.missing))[:MOST_TOLD]
     panels = _panels(axes, drawn, marks)
     if len(drawn.inner) > 1 and not drawn.apart and not drawn.crowd:
-        panels = [replace(panel, marks=(*panel.marks, *_names_of_inner(drawn))) for panel in panels]
+        # Marks without points name the curves of a run in the legend: dashes tell them apart.
+        nowhere = np.array([np.nan])
+        names = [
+            replace(drawn.style(0, number), label=label, colour=palette.IDEAL, x=nowhere, y=nowhere)
+            for number, label in enumerate(drawn.inner)
+        ]
+        panels = [replace(panel, marks=(*panel.marks, *names)) for panel in panels]
     if not any(panel.marks for panel in panels):
         return GroupedFigure.of_nothing(title, "nothing that these axes can show")
     return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(fit_notes.fits))
@@ -423,15 +428,6 @@ def _with_fits(
             result = [replace(one, label=one.label and f"{one.label}: {fit.short}") for one in result]
         result += lines
     return result
-
-
-def _names_of_inner(drawn: StyledGroups) -> list[Mark]:
-    """Return marks without points that name the curves of a run in the legend: dashes tell them apart."""
-    nowhere = np.array([np.nan])
-    return [
-        replace(drawn.style(0, number), label=label, colour=palette.IDEAL, x=nowhere, y=nowhere)
-        for number, label in enumerate(drawn.inner)
-    ]
 
 
 def _ratios(base: Drawing, drawn: StyledGroups, curves: Sequence[Curve]) -> list[Drawing]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.over_runs.groups_of_runs import FEWEST, MOST_INNER, SHADE, StyledGroups
@@ -65,8 +64,9 @@ def curve_marks(drawn: StyledGroups, curve: Curve) -> list[Mark]:
     ):
         if not mask.any():
             continue
-        # A paler part begins where the other ends, so that they meet.
-        mask = mask | (_beside(mask) & (pooled.count == curve.runs)) if opacity < 1.0 else mask
+        if opacity < 1.0:  # a paler part begins where the other ends, so that they meet
+            beside = np.append(mask[1:], False) | np.append(False, mask[:-1])
+            mask = mask | (beside & (pooled.count == curve.runs))
         x, low, middle, high = (
             np.where(mask, one, np.nan) for one in (pooled.x, pooled.low, pooled.middle, pooled.high)
         )
@@ -167,11 +167,3 @@ def whiskers(drawn: StyledGroups, place: int) -> list[Mark]:
         style = replace(drawn.style(place, number), marker="circle")
         marks.append(replace(style, shape="whiskers", x=x, y=middle, low=low, high=high))
     return marks
-
-
-def _beside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the places next to those of a mask."""
-    result = np.zeros_like(mask)
-    result[:-1] |= mask[1:]
-    result[1:] |= mask[:-1]
-    return result

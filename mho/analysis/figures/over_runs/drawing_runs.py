@@ -16,7 +16,15 @@ from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figu
 from mho.analysis.figures.request import FigureRequest
 from mho.analysis.figures.sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
-from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards, varied_within
+from mho.analysis.grouping import (
+    Group,
+    RunCard,
+    SkippedFile,
+    group_runs,
+    read_cards,
+    short_names,
+    varied_within,
+)
 from mho.analysis.reports.collection import left_out_tries
 from mho.errors import InputError
 from mho.escaping import visible
@@ -48,21 +56,18 @@ def draw_over_runs(
             compared = [compare(figure, members, panels=request.panels, ratio=request.ratio)]
         else:
             compared = [GroupedFigure.of_nothing(figure.heading, "no run has these numbers")]
-    elif request.by or not overlaid:
-        groups = group_runs(request.by, runs)
-        found = _read(runs, request, skipped, formulas)
-        compared = [compared_figure(one, groups, runs, skipped, request) for one in found]
     else:
-        compared = [_laid_over(one, runs, skipped) for one in _read(runs, request, skipped, formulas)]
+        groups = None if overlaid else group_runs(request.by, runs)
+        found = read_figures(
+            runs, request.figure, skipped, lambda figure: _changed(figure, request, formulas), formulas
+        )
+        compared = [
+            _laid_over(one, runs, skipped)
+            if groups is None
+            else compared_figure(one, groups, runs, skipped, request)
+            for one in found
+        ]
     return draw_compared(_title(runs, request, places), compared, request.width), skipped
-
-
-def _read(
-    runs: Sequence[RunCard], request: FigureRequest, skipped: list[SkippedFile], formulas: Sequence[Formula]
-) -> list[FigureRuns]:
-    return read_figures(
-        runs, request.figure, skipped, lambda figure: _changed(figure, request, formulas), formulas
-    )
 
 
 def _runs_figure(
@@ -109,12 +114,11 @@ def _changed(figure: Figure, request: FigureRequest, formulas: Sequence[Formula]
 
 def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> GroupedFigure:
     """Compose a figure of few runs, each in its own colour."""
-    names = Counter(runs[place].path.stem for place in one.kept)
-    data = []
-    for place, kept in one.kept.items():
-        path = runs[place].path
-        name = path.stem if names[path.stem] == 1 else f"{path.parent.name}/{path.stem}"
-        data.append(replace(kept.data, run=visible(name, lines=False) + "†" * (not runs[place].finished)))
+    names = short_names([runs[place].path for place in one.kept])
+    data = [
+        replace(kept.data, run=visible(name, lines=False) + "†" * (not runs[place].finished))
+        for name, (place, kept) in zip(names, one.kept.items(), strict=True)
+    ]
     if not data:
         return GroupedFigure.of_nothing(one.figure.heading, "in none of the runs")
     drawing = compose(one.figure, data)

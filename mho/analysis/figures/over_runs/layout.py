@@ -132,7 +132,6 @@ def _shares(one: GroupedFigure) -> list[float]:
 
 
 def _height(one: GroupedFigure, page: Page, width: float) -> float:
-    """Return the height of a figure, inches."""
     note = page.line * len(page.lines(one, width))
     rows, columns = _grid(one, page)
     if _images(one):
@@ -160,7 +159,6 @@ def _legend(labels: Sequence[str], page: Page, panels: int) -> tuple[int, list[s
 
 
 def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:
-    """Return rows and columns of panels, or of images."""
     count = _images(one) or len(one.panels)
     if one.columns and one.columns <= (3 if page.compact else 6):
         return math.ceil(count / one.columns), one.columns
@@ -187,11 +185,11 @@ def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None
         for empty in every[count:]:
             empty.set_visible(False)
         if columns > 2 or (page.compact and count > 1):
+            small: dict[str, Any] = {
+                "fontsize": matplotlib.rcParams["legend.fontsize"],
+                "fontweight": "normal",
+            }
             for here in every[:count]:
-                small: dict[str, Any] = {
-                    "fontsize": matplotlib.rcParams["legend.fontsize"],
-                    "fontweight": "normal",
-                }
                 here.set_title(here.get_title(loc="left"), loc="left", **small)
         for here in axes[:-1].ravel():
             here.set_xlabel("")

@@ -82,15 +82,13 @@ def read_figures(
             for one in result:
                 one.kept.pop(place, None)
     if not result:
-        runs_text = (
-            f"{len(runs)} runs are named and none has" if len(runs) > 1 else f"run file {runs[0].path} has"
+        has = (
+            f"{len(runs)} runs are named and none has a"
+            if len(runs) > 1
+            else f"run file {runs[0].path} has no"
         )
-        if len(runs) == 1:
-            runs_text += " no"
         what = f"figure {name!r}" if name else "figure"
-        raise RunFileError(
-            f"{runs_text} {'a ' if len(runs) > 1 else ''}{what}; there is {', '.join(known) or 'none'}"
-        )
+        raise RunFileError(f"{has} {what}; there is {', '.join(known) or 'none'}")
     return result
 
 
@@ -109,7 +107,6 @@ def _read_one(
     target: FigureRuns, file: RunFile, place: int, count: int, changed: Callable[[Figure], Figure],
     formulas: Sequence[Formula],
 ) -> None:  # fmt: skip
-    """Keep of an open run what a figure needs."""
     figure = target.figure
     there = drawable_with(file, figure, formulas)
     if not can_draw(figure, there):
@@ -163,15 +160,11 @@ def reduced(figure: Figure, data: FigureData, most: int) -> RunSample:
     few = sum(len(one.x) for one in groups) <= most
     thinned = groups if few else [_thinned(one, each) for one in groups]
     note = data.note
-    if figure.drawn_kind in (*STATISTICS, "errorbars") and (sampled := _sampled(groups, thinned)):
+    count, of = (sum(len(one.x) for one in some) for some in (thinned, groups))
+    if figure.drawn_kind in (*STATISTICS, "errorbars") and count < of:
+        sampled = f"{100.0 * count / of:.2g} % of the values of a run, evenly spaced"
         note = "; ".join(filter(None, (note.lstrip(";, "), sampled)))
     return RunSample(replace(data, groups=tuple(thinned), images=images, note=note))
-
-
-def _sampled(groups: Sequence[PointGroup], thinned: Sequence[PointGroup]) -> str:
-    """Say which share of the values of a run is counted, where these are not all."""
-    count, of = (sum(len(one.x) for one in some) for some in (thinned, groups))
-    return f"{100.0 * count / of:.2g} % of the values of a run, evenly spaced" if count < of else ""
 
 
 def _thinned(group: PointGroup, most: int) -> PointGroup:

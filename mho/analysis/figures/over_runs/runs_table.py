@@ -79,7 +79,10 @@ def _column(name: str, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> 
     """Return a number of every run, NaN where it has none, and the unit."""
     computed = {one.name: one for one in formulas}
     if name in computed:
-        return _computed(computed[name], runs, formulas)
+        before = [one for one in formulas if one.name != name]
+        needed = {need: ValuesWithUnit(*_column(need, runs, before)) for need in computed[name].needs}
+        result = evaluate(computed[name], needed)
+        return np.broadcast_to(result.values, (len(runs),)).copy(), result.unit
     known = resolve(name, runs)
     values, unit = np.full(len(runs), np.nan), None
     for place, run in enumerate(runs):
@@ -96,16 +99,6 @@ def _column(name: str, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> 
     if unit is None:
         raise InputError(f"{name} is no number in any run; group runs by it instead, --by {name}")
     return values, unit
-
-
-def _computed(formula: Formula, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> tuple[Floats, str]:
-    before = [one for one in formulas if one.name != formula.name]
-    known = {}
-    for need in formula.needs:
-        values, unit = _column(need, runs, before)
-        known[need] = ValuesWithUnit(values, unit)
-    result = evaluate(formula, known)
-    return np.broadcast_to(result.values, (len(runs),)).copy(), result.unit
 
 
 def _scale(values: Floats) -> str:

@@ -118,11 +118,6 @@ def draw_axes(axes: Axes, drawing: Drawing) -> None:
     name_marks(axes, drawing)
 
 
-def _dot(count: int) -> float:
-    """Size of one of so many dots: few must be seen, many must not run together."""
-    return 6.0 if count <= FEW_DOTS else 4.0 if count <= MANY_DOTS else 3.0
-
-
 def _size(usual: float) -> float:
     """Size of a marker, as the sheet's style scales it."""
     return usual * float(rcParams["lines.markersize"]) / USUAL_MARKER
@@ -139,6 +134,7 @@ def _units(drawing: Drawing) -> tuple[tuple[float, str], tuple[float, str]]:
 
 def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None:
     x, y = x_factor * mark.x, y_factor * mark.y
+    low, high = (np.empty(0) if end is None else end for end in (mark.low, mark.high))
     label = lettering.in_print(mark.label) or "_nolegend_"
     depth = 2.5 if mark.front else 2.0
     raster = len(x) > RASTER_FROM
@@ -146,23 +142,19 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         axes.bar(x[:-1], y, np.diff(x), align="edge", color=mark.colour, label=label, alpha=mark.opacity)
         return
     if mark.shape.endswith("band"):
-        assert mark.low is not None
-        assert mark.high is not None
         axes.fill_between(
-            x, y_factor * mark.low, y_factor * mark.high, color=mark.colour, alpha=mark.opacity, lw=0, zorder=1.5,
+            x, y_factor * low, y_factor * high, color=mark.colour, alpha=mark.opacity, lw=0, zorder=1.5,
             step="post" if mark.shape == "step band" else None,
         )  # fmt: skip
         return
     if mark.shape == "rows":
         axes.barh(y, x, height=0.62, color=mark.colour, label=label, alpha=mark.opacity)
-        if mark.low is not None and mark.high is not None:
-            reach = np.abs(x_factor * np.stack((mark.x - mark.low, mark.high - mark.x)))
+        if mark.low is not None:
+            reach = np.abs(x_factor * np.stack((mark.x - low, high - mark.x)))
             axes.errorbar(x, y, xerr=reach, fmt="none", lw=1.1, capsize=3, color=palette.INK)
         return
     if mark.shape == "whiskers":
-        assert mark.low is not None
-        assert mark.high is not None
-        reach = np.abs(y_factor * np.stack((mark.y - mark.low, mark.high - mark.y)))
+        reach = np.abs(y_factor * np.stack((mark.y - low, high - mark.y)))
         axes.errorbar(
             x, y, yerr=reach, fmt="o-", ms=_size(4), lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
         )  # fmt: skip
@@ -171,7 +163,9 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         "color": mark.colour, "label": label, "alpha": mark.opacity, "zorder": depth, "rasterized": raster,
     }  # fmt: skip
     if mark.shape == "points":
-        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(4.0 if mark.marker else _dot(len(x))), **style)
+        # few must be seen, many must not run together
+        dot = 4.0 if mark.marker or FEW_DOTS < len(x) <= MANY_DOTS else 6.0 if len(x) <= FEW_DOTS else 3.0
+        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(dot), **style)
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
@@ -236,11 +230,8 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
     above = blended_transform_factory(axes.transData, axes.transAxes)
     left = 0.01
     for level in drawing.levels:
-        style: dict[str, Any] = {
-            "color": palette.TARGET,
-            "fontsize": lettering.points("legend.fontsize"),
-            "va": "top",
-        }
+        size = lettering.points("legend.fontsize")
+        style: dict[str, Any] = {"color": palette.TARGET, "fontsize": size, "va": "top"}
         if level.y is not None:
             place = y_factor * level.y
             axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
@@ -269,14 +260,8 @@ def _names_apart(axes: Axes, drawing: Drawing, span: float) -> int:
     middles = np.sort([(low + high) / 2.0 for low, high in ends])
     apart = float(np.median(np.diff(middles))) / span * 72.0 * lettering.inches(axes)[0]
     longest = max(len(band.label) for band in drawing.bands) + 0.5
-    return max(
-        1,
-        int(
-            np.ceil(
-                lettering.points("legend.fontsize") * lettering.MEAN_WIDTH * 1.2 * longest / max(apart, 1e-9)
-            )
-        ),
-    )
+    needed = lettering.points("legend.fontsize") * lettering.MEAN_WIDTH * 1.2 * longest
+    return max(1, int(np.ceil(needed / max(apart, 1e-9))))
 
 
 def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:

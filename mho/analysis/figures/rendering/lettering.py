@@ -64,13 +64,12 @@ def shown_unit(axis: AxisText, values: NDArray[np.float64]) -> tuple[float, str]
 
 def in_print(text: str) -> str:
     """Return a text with numbers as they are printed: a minus sign for a hyphen, 2×10⁻⁷ for 2e-07."""
-    text = EXPONENT.sub(_power, text)
-    return HYPHEN.sub("−", text)
 
+    def power(found: re.Match[str]) -> str:
+        factor = "" if found[1] == "1" else f"{found[1]}×"
+        return f"{factor}10{str(int(found[2])).translate(SUPERSCRIPTS)}"
 
-def _power(found: re.Match[str]) -> str:
-    exponent = str(int(found[2])).translate(SUPERSCRIPTS)
-    return f"10{exponent}" if found[1] == "1" else f"{found[1]}×10{exponent}"
+    return HYPHEN.sub("−", EXPONENT.sub(power, text))
 
 
 class PlainNumbers(ScalarFormatter):

@@ -261,7 +261,6 @@ def _said(node: ast.expr, formula: Formula) -> str:
 
 
 def _unit(unit: str, formula: Formula) -> Any:
-    """Return a unit as pint's."""
     import pint  # slow to load, and few formulas have units
 
     try:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,7 @@ from mho.runs.index import plain_results
 class TableColumns:
     """Reads columns of one table of an open run, and those of formulas, of which a later one may use an earlier one.
 
-    Raises
-    ------
-    InputError
-        A formula has the name of a column, or cannot be evaluated.
+    Raises `InputError`: a formula has the name of a column, or cannot be evaluated.
     """
 
     def __init__(self, run: RunFile, table: str, formulas: Sequence[Formula] = ()) -> None:
@@ -67,6 +64,13 @@ class TableColumns:
         if name not in self._formulas:
             return self._run.column(self._table, name, start, stop).astype(float)
         return np.asarray(self._computed(name, start, stop).values, dtype=float)
+
+    def together(self, names: Sequence[str], start: int, stop: int | None = None) -> dict[str, Floats]:
+        """Return rows that all columns of these names have, and their numbers as the column ``""``."""
+        columns = {name: self.floats(name, start, stop) for name in names}
+        rows = min(map(len, columns.values()))
+        numbers = {"": np.arange(start, start + rows, dtype=float)}
+        return {name: values[:rows] for name, values in columns.items()} | numbers
 
     def unit(self, name: str) -> str:
         """Return the unit of a column."""
@@ -129,9 +133,8 @@ def code_names(description: str) -> dict[int, str]:
     for one in found:
         if one is None or int(one[1]) in names:
             return {}
-        names[int(one[1])] = (
-            one[2] if len(one[2]) <= LONGEST and ";" not in listed else one[2].partition(",")[0]
-        )
+        short = len(one[2]) <= LONGEST and ";" not in listed
+        names[int(one[1])] = one[2] if short else one[2].partition(",")[0]
     return names
 
 
@@ -162,7 +165,12 @@ def gather(
     try:
         check_figure(figure, there)
     except RunFileError:
-        _refuse(run, figure)
+        why = f"figure {figure.name!r} cannot be drawn from what it holds"
+        try:  # what it lacks of all that there is
+            check_figure(figure, run.drawable)
+        except RunFileError as error:
+            why = str(error)
+        raise RunFileError(f"run file {run.path}: {why}") from None
     if figure.table == RUNS and RUNS not in there.tables:
         return FigureData(run.path.stem, nothing="drawn over several runs")
     if figure.maps:
@@ -178,16 +186,9 @@ def gather(
         whole_x = not figure.x or there.tables[figure.table][figure.x][0] in "iu"
         columns = TableColumns(run, figure.table, formulas)
         result = {"counts": whole_x, **_of_table(run, figure, newest, columns)}
-    return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **result})
-
-
-def _refuse(run: RunFile, figure: Figure) -> NoReturn:
-    """Raise the error of a figure that a run cannot draw; it lists what there is."""
-    try:
-        check_figure(figure, run.drawable)
-    except RunFileError as error:
-        raise RunFileError(f"run file {run.path}: {error}") from None
-    raise RunFileError(f"run file {run.path}: figure {figure.name!r} cannot be drawn from what it holds")
+    lines = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
+    numbers = {name: value for name in lines if (value := _named_number(run, name)) is not None}
+    return FigureData(run.path.stem, **{"numbers": numbers, **result})
 
 
 def in_words(name: str) -> str:
@@ -207,14 +208,11 @@ def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -
         groups, note = (PointGroup("", x, y),), f", lowest and highest of every {every} rows" * (every > 1)
     else:
         start = max(0, length - min(newest, 4 * NEWEST // max(4, len(figure.columns))))
-        columns = {name: source.floats(name, start) for name in figure.columns}
-        rows = min(map(len, columns.values()))
-        columns = {name: values[:rows] for name, values in columns.items()}
-        columns[""] = np.arange(start, start + rows, dtype=float)
+        columns = source.together(figure.columns, start)
         codes = {name: code_names(source.description(name)) for name in figure.groups}
         groups, note = _grouped(figure, columns, codes)
         if start:
-            note = f", newest {rows} of {length} rows{note}"
+            note = f", newest {len(columns[''])} of {length} rows{note}"
     units = {name: source.unit(name) for name in figure.columns}
     result = {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
     return result | ({"beside": _beside(run, figure)} if figure.beside else {})
@@ -223,13 +221,10 @@ def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -
 def _beside(run: RunFile, figure: Figure) -> tuple[PointGroup, ...]:
     """Read the curves of the table beside, of the last of several columns y."""
     source, shown = TableColumns(run, figure.beside, ()), replace(figure, y=figure.values[-1])
-    columns = {name: source.floats(name, 0, NEWEST) for name in shown.columns}
-    rows = min(map(len, columns.values()))
-    if not rows:
-        return ()
-    columns = {name: values[:rows] for name, values in columns.items()}
-    columns[""] = np.arange(rows, dtype=float)
-    groups, _ = _grouped(shown, columns, {name: {} for name in figure.groups})
+    columns = source.together(shown.columns, 0, NEWEST)
+    groups, _ = (
+        _grouped(shown, columns, {name: {} for name in figure.groups}) if len(columns[""]) else ((), "")
+    )
     return tuple(
         replace(one, label=in_words(figure.beside) * (not number)) for number, one in enumerate(groups)
     )
@@ -264,12 +259,8 @@ def _grouped(
         first = order[begins]  # the row in which each begins
         newest = np.argsort(first, kind="stable")[-shown:]
         parts = [
-            (
-                _group_label(figure.groups, distinct[one], codes),
-                distinct[one][0],
-                order[begins[one] : ends[one]],
-            )
-            for one in newest
+            (_group_label(figure.groups, distinct[k], codes), distinct[k][0], order[begins[k] : ends[k]])
+            for k in newest
         ]
         if len(distinct) > shown:
             note = f", newest {shown} of {len(distinct)} {of}"
@@ -306,13 +297,13 @@ def thinned_rows(source: TableColumns, signal: str, axis: str, length: int) -> t
     stretch = -(-2 * length // POINTS) if length > POINTS else 1
     if stretch == 1:
         return *_read(source, signal, axis, 0, length), 1
-    parts: list[tuple[Floats, Floats]] = []
+    parts: list[Floats] = []
     block = max(BLOCK_ROWS // stretch, 1) * stretch
     for start in range(0, length, block):
-        places, values = _read(source, signal, axis, start, min(start + block, length))
-        ends = extremes(values, stretch)
-        parts.append((places[ends], values[ends]))
-    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts]), stretch
+        rows = np.stack(_read(source, signal, axis, start, min(start + block, length)))
+        parts.append(rows[:, extremes(rows[1], stretch)])
+    places, values = np.concatenate(parts, axis=1)
+    return places, values, stretch
 
 
 def extremes(values: Floats, stretch: int) -> NDArray[np.int64]:
@@ -385,10 +376,11 @@ def _of_maps(run: RunFile, figure: Figure) -> dict[str, Any]:
     if len(distinct) > CURVES_SHOWN or not figure.groups:
         return {"groups": (PointGroup("", x, np.empty(0)),), **axes}
     by_name = in_words(figure.groups[0].rpartition("_")[2])
+    factor, unit = handy_unit(run.map_unit(figure.groups[0]))
     groups = tuple(
-        PointGroup(_with_unit(by_name, one, run.map_unit(figure.groups[0])), x[which == number], np.empty(0), one)
+        PointGroup(f"{by_name} {factor * one:.3g} {unit}".rstrip(), x[which == number], np.empty(0), one)
         for number, one in enumerate(distinct.tolist())
-    )  # fmt: skip
+    )
     return {"groups": groups, **axes}
 
 
@@ -474,12 +466,6 @@ def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
 # --- numbers that reference lines name ---
 
 
-def _named_numbers(run: RunFile, figure: Figure) -> dict[str, float]:
-    names = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
-    result = {name: _named_number(run, name) for name in names}
-    return {name: value for name, value in result.items() if value is not None}
-
-
 def _named_number(run: RunFile, name: str) -> float | None:
     """Return a number of the result, or an array of one number; None while there is none."""
     value = run.summary.get(name)
@@ -494,8 +480,3 @@ def _named_number(run: RunFile, name: str) -> float | None:
         array = np.asarray(run.array(name), dtype=float)
         return float(array.ravel()[0]) if np.isfinite(array).all() else None
     return None
-
-
-def _with_unit(name: str, value: float, unit: str) -> str:
-    factor, handy = handy_unit(unit)
-    return f"{name} {factor * value:.3g} {handy}".rstrip()

@@ -21,7 +21,7 @@ def figures_of(run: RunFile) -> tuple[Figure, ...]:
     Raises `RunFileError`: the file is damaged.
     """
     own = tuple(one for one in run.figures if one.table != RUNS or RUNS in run.tables)
-    return own or _inferred(run)
+    return own or _standard(run) or _contents(run)
 
 
 def figure_of(run: RunFile, name: str) -> Figure:
@@ -45,11 +45,6 @@ def find_figure(run: RunFile, name: str) -> Figure | None:
 def map_figure(name: str) -> Figure:
     """Return a figure of the last image of a map."""
     return Figure(_identifier(name), map=name)
-
-
-def _inferred(run: RunFile) -> tuple[Figure, ...]:
-    """Make up figures: for a refinement and programmed cells those of mho's procedures, for others the default."""
-    return _standard(run) or _contents(run)
 
 
 def _standard(run: RunFile) -> tuple[Figure, ...]:
