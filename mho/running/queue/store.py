@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from mho.errors import QueueError
-from mho.running.queue.database import Database, StorageError, conclusion_row, order_row
+from mho.running.queue.database import (
+    JOBS,
+    StorageError,
+    conclusion_row,
+    job_of,
+    lane_of,
+    lane_row,
+    open_queue,
+    order_row,
+)
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from mho.running.queue.policy import Decision, Policy
 from mho.runs.conclusion import Conclusion
@@ -62,8 +71,8 @@ class Queue:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = queue_path() if path is None else Path(path).resolve()
-        self._database = Database(self.path)
-        self._version = self._database.version_of_data()
+        self._database = open_queue(self.path)
+        self._version = self._version_of_data()
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +89,8 @@ class Queue:
     def jobs(self, bench: str | None = None, statuses: Sequence[JobStatus] = tuple(JobStatus)) -> list[Job]:
         """Return jobs: what has ended, then what runs, then what waits, in the order in which it will go."""
         marks = ", ".join("?" * len(statuses))
-        return self._database.jobs(
-            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}", (*statuses, bench, bench)
-        )
+        where = f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}"
+        return self._jobs(where, *statuses, bench, bench)
 
     def changes(self, bench: str, since: Revision = NO_REVISION) -> tuple[Revision, list[Job], list[int]]:
         """Return what has changed of the jobs of a bench since a revision: the one now, those jobs, the ids of all.
@@ -98,7 +106,7 @@ class Queue:
 
     def job(self, number: int) -> Job:
         """Return the job with the id `number`."""
-        result = self._database.jobs("WHERE id = ?", (number,))
+        result = self._jobs("WHERE id = ?", number)
         if not result:
             raise QueueError(
                 f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
@@ -156,28 +164,35 @@ class Queue:
         return waiting[0] if waiting else None
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        return self._database.jobs(clause, values)
+        """Return the jobs that a clause (WHERE…) selects."""
+        return [job_of(row) for row in self._database.rows(f"{JOBS} {clause}", values)]
 
     def lane(self, bench: str) -> Lane:
         """Return the state of the queue of `bench`."""
-        return self._database.lane(bench)
+        result = self._database.rows("SELECT * FROM lanes WHERE bench = ?", (bench,))
+        return lane_of(result[0]) if result else Lane(bench)
 
     def lanes(self) -> list[Lane]:
         """Return the state of each bench's queue that has jobs or was ever held."""
-        return [self.lane(bench) for bench in self._database.benches()]
+        benches = self._database.rows("SELECT bench FROM jobs UNION SELECT bench FROM lanes")
+        return [self.lane(bench) for (bench,) in benches]
 
     def changed(self) -> bool:
         """Return whether another process has changed the queue since the last time this was asked."""
-        before, self._version = self._version, self._database.version_of_data()
+        before, self._version = self._version, self._version_of_data()
         return self._version != before
+
+    def _version_of_data(self) -> int:
+        """Return a number that changes whenever another connection has changed something."""
+        return int(self._database.value("PRAGMA data_version"))
 
     def finished(self, bench: str, like: Order | None = None) -> list[Job]:
         """Return the last jobs that finished on `bench`, the newest first; with `like`, of its procedure and cells."""
         clause, values = "", (bench,)  # type: tuple[str, tuple[str | None, ...]]
         if like is not None:
             clause, values = "AND procedure = ? AND preset IS ?", (bench, like.procedure, like.preset)
-        return self._database.jobs(
-            f"WHERE bench = ? {clause} AND status = 'finished' ORDER BY ended DESC LIMIT {LAST}", values
+        return self._jobs(
+            f"WHERE bench = ? {clause} AND status = 'finished' ORDER BY ended DESC LIMIT {LAST}", *values
         )
 
     # --- ordering ---
@@ -204,7 +219,7 @@ class Queue:
                     "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
                     "added": time.time(), "estimate": estimate, "position": places[order.bench],
                 }  # fmt: skip
-                numbers.append(self._database.insert(row))
+                numbers.append(self._database.insert("jobs", row))
                 places[order.bench] += 1
             # No other process adds any meanwhile.
             return self._jobs("WHERE id >= ? ORDER BY id", numbers[0]) if numbers else []
@@ -260,7 +275,10 @@ class Queue:
             if index < len(others):
                 priority = max(priority, others[index]["priority"])
             line = [one["id"] for one in others]
-            self._database.place([*line[:index], number, *line[index:]])
+            places = [
+                (place, one, place) for place, one in enumerate([*line[:index], number, *line[index:]], 1)
+            ]
+            self._database.execute_each("UPDATE jobs SET position = ? WHERE id = ? AND position != ?", places)
             return self._set(number, priority=priority)
 
     def skip(self, number: int, reason: str) -> Job:
@@ -274,16 +292,17 @@ class Queue:
         with self._database.changing():
             if self.job(number).status in ACTIVE:
                 raise QueueError(f"job {number} is being run; abort it before it is removed")
-            self._database.delete("WHERE id = ?", (number,))
+            self._database.execute("DELETE FROM jobs WHERE id = ?", (number,))
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
         """Delete all jobs of `statuses` but running ones; return how many. Run files stay."""
         wanted = [status for status in statuses if status not in ACTIVE]
         marks = ", ".join("?" * len(wanted))
         with self._database.changing():
-            return self._database.delete(
-                f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)", (*wanted, bench, bench)
-            )
+            return self._database.execute(
+                f"DELETE FROM jobs WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)",
+                (*wanted, bench, bench),
+            ).rowcount
 
     def hold(self, bench: str, reason: str) -> Lane:
         """Start no further job on `bench`, and pause a running one, until `release`."""
@@ -305,8 +324,7 @@ class Queue:
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
         """Record when every output of `bench` was last read back as off (Unix time, s), and by whom."""
         with self._database.changing():
-            lane = _read_back(self._database.lane(bench), when, by)
-            return self._database.put_lane(replace(lane, **_NO_WARNING))
+            return self._put_lane(replace(_read_back(self.lane(bench), when, by), **_NO_WARNING))
 
     def acknowledge(self, bench: str) -> Lane:
         """Record that a user states that `bench` is safe; nothing was read back."""
@@ -325,7 +343,7 @@ class Queue:
     def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
         """Record that a worker of this process runs the job and writes `run`; return None if it is no longer queued."""
         with self._database.changing():
-            result = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
+            result = self._jobs("WHERE id = ? AND status = 'queued'", number)
             if not result:
                 return None
             return self._set(
@@ -380,24 +398,29 @@ class Queue:
                     "position": first.position - 1 if first else job.position,
                     "priority": max(job.priority, first.priority) if first else job.priority,
                 }
-            lane = self._database.lane(job.order.bench)
+            lane = self.lane(job.order.bench)
             if decision.hold:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
                 lane = replace(lane, held=True, reason=hold)
             if confirmed is not None:
                 lane = _read_back(lane, confirmed, f"read back when job {number} had ended")
-            self._database.put_lane(lane)
+            self._put_lane(lane)
             return self._set(number, **columns)
 
     # --- parts of changes ---
 
     def _set(self, number: int, **columns: Any) -> Job:
-        self._database.update(number, columns)
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        self._database.execute(f"UPDATE jobs SET {changes} WHERE id = :number", {**columns, "number": number})
         return self.job(number)
 
     def _set_lane(self, bench: str, **changes: Any) -> Lane:
         with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), **changes))
+            return self._put_lane(replace(self.lane(bench), **changes))
+
+    def _put_lane(self, lane: Lane) -> Lane:
+        self._database.insert("lanes", lane_row(lane), "INSERT OR REPLACE")
+        return lane
 
     def _waiting(self, number: int) -> Job:
         job = self.job(number)

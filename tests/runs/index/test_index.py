@@ -26,7 +26,7 @@ from mho.errors import InputError, RunFileError
 from mho.runs import Array, Layout, RecordedParameter, RunHeader, RunWriter, Status, recover, runs_folder
 from mho.runs.index.index import RunIndex
 from mho.runs.index.query import NAMES
-from mho.runs.index.store import NAME, open_store, writing
+from mho.runs.index.store import NAME, open_store
 
 
 def write(
@@ -297,7 +297,7 @@ def test_sql_finds_what_python_would(
     folder = tmp_path_factory.getbasetemp() / "sql"
     folder.mkdir(exist_ok=True)
     store = open_store(folder)
-    with writing(store):
+    with store.changing():
         store.execute("DELETE FROM runs")
         for number, record in enumerate(records):
             parameters = tuple(_quantity(name, value) for name, value in record.items())
@@ -539,7 +539,7 @@ def test_who_reads_the_index_stops_nobody_who_writes(tmp_path: Path):
     reader = sqlite3.connect(tmp_path / NAME, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT count(*) FROM tags").fetchone() == (0,)
-    with writing(store):
+    with store.changing():
         store.execute("INSERT INTO tags VALUES ('run', 'good')")
     assert reader.execute("SELECT count(*) FROM tags").fetchone() == (0,)
     reader.execute("COMMIT")
