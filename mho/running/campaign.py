@@ -51,10 +51,8 @@ class Inputs:
     """What planned runs read, each file and each bench looked at once: as they are when they are first asked for."""
 
     def __init__(self) -> None:
-        self._files: dict[str, str] = {}  # by path; "" for a text that names none
-        self._conditions: dict[tuple[str, str | None], Fingerprint] = {}
-        self._procedures: dict[str, type[Procedure]] = {}
-        self._code: dict[type, tuple[str, str]] = {}
+        self._content, self._conditions = cache(_content), cache(_conditions)
+        self._procedure, self._code = cache(find_procedure), cache(_code_of)
 
     def take_up(self, runs: Iterable[PlannedRun]) -> None:
         """Look now at all that these runs read, so that what changes later differs.
@@ -62,11 +60,11 @@ class Inputs:
         `MhoError` for what cannot be read or is not valid any more.
         """
         for planned in runs:
-            self._conditions_of(planned)
+            self._conditions(planned.bench, planned.preset)
             for value in planned.parameters.values():
                 self._value(value)
             for _, kind in self._kinds_of(planned):
-                self._code_of(kind)
+                self._code(kind)
 
     def fingerprint(self, planned: PlannedRun, seed: int) -> Fingerprint:
         """Return all that a planned run with this seed depends on.
@@ -77,12 +75,12 @@ class Inputs:
 
         `MhoError` for what cannot be read or is not valid any more.
         """
-        result = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
+        result = {"seed": str(seed), **_code_of_mho(), **self._conditions(planned.bench, planned.preset)}
         named = dict(self._kinds_of(planned))
         for what, kind in named.items():
-            name, source = self._code_of(kind)
+            name, source = self._code(kind)
             result |= {what: name} | ({f"source of the {what}": source} if source else {})
-        kind = self._procedures[planned.procedure]
+        kind = self._procedure(planned.procedure)
         result["version of the procedure"] = kind.version
         for name, parameter in form_of(kind).items():
             if name not in named:
@@ -91,47 +89,42 @@ class Inputs:
 
     def _kinds_of(self, planned: PlannedRun) -> Iterator[tuple[str, Any]]:
         """Yield the classes that a run is made of, by what they are."""
-        kind = self._procedures.get(planned.procedure)
-        if kind is None:
-            kind = self._procedures[planned.procedure] = find_procedure(planned.procedure)
+        kind = self._procedure(planned.procedure)
         yield "procedure", kind
         if kind.own_classes is not Procedure.own_classes:
             yield from planned.make().own_classes().items()
 
-    def _code_of(self, kind: type) -> tuple[str, str]:
-        if kind not in self._code:
-            name, source = name_of(kind), source_of(kind)
-            self._code[kind] = (
-                kind.__qualname__ if names_file(name) else name,
-                HASH + text_hash(source) if source else "",
-            )
-        return self._code[kind]
-
     def _value(self, value: object) -> str:
-        if not isinstance(value, str):
-            return str(value)
-        if value not in self._files:
-            self._files[value] = HASH + file_hash(Path(value)) if is_file(value) else ""
-        return self._files[value] or value
+        return (self._content(value) or value) if isinstance(value, str) else str(value)
 
-    def _conditions_of(self, planned: PlannedRun) -> Fingerprint:
-        key = planned.bench, planned.preset
-        if key not in self._conditions:
-            source = load_conditions(*key)
-            if source.bench.simulation is None:
-                raise InputError(
-                    f"bench {planned.bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
-                    "put its runs into the queue instead"
-                )
-            preset = cell_preset(planned.preset or source.bench.simulation.preset)
-            self._conditions[key] = {
-                "bench file": HASH + text_hash(source.text),
-                "chip map": HASH + text_hash(source.chip_text),
-                "list of defects": HASH + text_hash(source.defects_text),
-                "preset": preset.name,
-                "content of the preset": HASH + text_hash(preset_text(preset)),
-            }
-        return self._conditions[key]
+
+def _content(text: str) -> str:
+    """Return what stands for the file that a text names; "" where it names none."""
+    return HASH + file_hash(Path(text)) if is_file(text) else ""
+
+
+def _code_of(kind: type) -> tuple[str, str]:
+    """Return the name of a class and what stands for its source; "" for one of mho's own."""
+    name, source = name_of(kind), source_of(kind)
+    return kind.__qualname__ if names_file(name) else name, HASH + text_hash(source) if source else ""
+
+
+def _conditions(bench: str, preset: str | None) -> Fingerprint:
+    """Return what stands for bench, chip and cells; `InputError` for real instruments."""
+    source = load_conditions(bench, preset)
+    if source.bench.simulation is None:
+        raise InputError(
+            f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
+            "put its runs into the queue instead"
+        )
+    cells = cell_preset(preset or source.bench.simulation.preset)
+    return {
+        "bench file": HASH + text_hash(source.text),
+        "chip map": HASH + text_hash(source.chip_text),
+        "list of defects": HASH + text_hash(source.defects_text),
+        "preset": cells.name,
+        "content of the preset": HASH + text_hash(preset_text(cells)),
+    }
 
 
 @cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from queue_runners import LIVING, order
 
@@ -81,9 +79,9 @@ def fail_to_answer() -> None:
 def test_a_limit_of_any_class_is_an_occasion_of_its_own(tmp_path, monkeypatch) -> None:
     ended, _ = ended_by(OwnLimit("bit line: 5 V"), tmp_path, monkeypatch)
     assert (ended.status, ended.reason) == (Status.FAILED, "OwnLimit: bit line: 5 V")
-    assert occasion_of(ended) == "limit"
+    assert occasion_of(ended.status, ended.error) == "limit"
     assert (ended.safe, ended.live, ended.unsafe_reason) == (True, (), "")
-    assert occasion_of(replace(ended, error=recorded_name(Foreign("x")))) == "failure"
+    assert occasion_of(ended.status, recorded_name(Foreign("x"))) == "failure"
 
 
 def test_what_may_be_live_is_told_beside_the_error_that_ended_a_run(tmp_path, monkeypatch) -> None:

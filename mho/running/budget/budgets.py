@@ -254,7 +254,7 @@ def _explain(
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
     effort = sum(one.effort for _, one in asked)
     own = partial(_mean_error, asked, quiet)
-    result = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
+    result = decompose(own, effort, orders_rng, progress)
     redrawn = [
         partial(_mean_error, _at_moment(asked, moment), _at_moment(quiet, moment)) for moment in moments
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,7 @@ from mho.chip_maps.levels import Levels
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import (
-    CAUSES,
     CELLS,
-    Cause,
     Causes,
     Exchange,
     HeldCells,
@@ -170,46 +168,36 @@ class RepeatedBench:
 RAILED = 1.0  # squared error of a loop that rails at every input scale: that of an answer of 0
 
 
-class Question(Protocol):
+@dataclass(frozen=True)
+class Question:
     """One answer of a run."""
 
-    @property
-    def measured(self) -> float:
-        """Squared error, as the run file has it."""
-        ...
-
-    @property
-    def causes(self) -> tuple[Cause, ...]:
-        """What it can be wrong by."""
-        ...
+    measured: float  # squared error, as the run file has it; NaN where it has none
 
     @property
     def effort(self) -> int:
         """How many answers of a loop an `error` takes the time of."""
-        ...
+        return 1
 
     def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
         """Return the squared error of a twin with only `causes`."""
-        ...
+        raise NotImplementedError
 
     def redrawn(self, moment: int, number: int) -> Self:
         """Return the same question at another moment, as `Exchange.redrawn`."""
-        ...
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class LoopQuestion:
+class LoopQuestion(Question):
     """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps."""
 
-    measured: float  # squared error, as the run file has it; NaN where it has none
     exchange: Exchange  # inputs (scales, k), largest first
     targets: Holding  # of the loop's cells
     per_unit: Floats  # (scales,) array; output that stands for 1 in the loop's solution, V
     solution: Floats  # (n,) array; exact, of the system as given
     given: Callable[[Floats], Floats]  # solution of the loop -> that of the system as given
     order: int  # number of the loop's unknowns
-    causes: tuple[Cause, ...] = tuple(CAUSES)
-    effort: int = 1
 
     def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
         """Return the squared error of a twin with only `causes`."""
@@ -229,16 +217,16 @@ class LoopQuestion:
 
 
 @dataclass(frozen=True)
-class ProductQuestion:
-    """The sums of digits that programmed tiles answer to random patterns, before they are rounded."""
+class ProductQuestion(Question):
+    """The sums of digits that programmed tiles answer to random patterns, before they are rounded.
 
-    measured: float  # mean squared error over the mean square of the exact sums, as the run file has it
+    `measured` is the mean squared error over the mean square of the exact sums.
+    """
+
     exchanges: tuple[Exchange, ...]  # as the run played them: first the calibration of each tile
     targets: Mapping[Place, Holding]  # of the cells in each place
     procedure: Multiply
     plan: MultiplyPlan
-    causes: tuple[Cause, ...] = tuple(CAUSES)
-    effort: int = 1
 
     def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
         """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
@@ -282,8 +270,6 @@ class AllAnswered(Exception):
 
 class Answers(Stream):
     """Hears of a run's answers, and matches them with the exchanges behind them."""
-
-    table: ClassVar[str]
 
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
         super().__init__(NOWHERE)

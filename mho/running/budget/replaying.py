@@ -16,8 +16,6 @@ from mho.array_types import Floats
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench
 from mho.instruments.arrays import (
-    CAUSES,
-    Cause,
     Causes,
     Exchange,
     ExchangeRecorder,
@@ -159,14 +157,12 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class BlockQuestion:
+class BlockQuestion(Question):
     """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step."""
 
-    measured: float  # squared error, as the run file has it
     blocks: Blocks
     column: int  # number of the right-hand side
     exchanges: tuple[Exchange, ...]  # what was played in the cycle
-    causes: tuple[Cause, ...] = tuple(CAUSES)
 
     @property
     def effort(self) -> int:

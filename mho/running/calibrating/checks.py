@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,40 +68,36 @@ def measured_run(path: str | os.PathLike[str]) -> MeasuredRun | None:
         how = pulse_table(run)
         if how is None:
             return None
-        columns = how.columns(run.table(how.table))
-        name = Path(path).name
-        if run.procedure == "Import":
-            return MeasuredRun(name, how, columns, why_not=_followed(columns))
-        kind = REPEATED.get(run.procedure)
-        if kind is None:
-            return MeasuredRun(name, how, columns, why_not=f"runs of {run.procedure} are not repeated")
-        if run.status is not Status.FINISHED:
-            return MeasuredRun(
-                name, how, columns, why_not=f"it is {run.status}, and only whole runs are repeated"
-            )
+        bare = MeasuredRun(Path(path).name, how, how.columns(run.table(how.table)))
         try:
-            return _of_procedure(run, name, how, columns, kind)
+            return _of_procedure(run, bare)
         except MhoError as error:
-            return MeasuredRun(name, how, columns, why_not=str(error))
+            return replace(bare, why_not=str(error))
 
 
-def _of_procedure(
-    run: RunFile, name: str, how: PulseTable, columns: Columns, kind: type[Procedure]
-) -> MeasuredRun:
+def _of_procedure(run: RunFile, bare: MeasuredRun) -> MeasuredRun:
+    """Return a run with its procedure and parameters, or why it cannot be repeated."""
+    if run.procedure == "Import":
+        return replace(bare, why_not=_followed(bare.columns))
+    kind = REPEATED.get(run.procedure)
+    if kind is None:
+        return replace(bare, why_not=f"runs of {run.procedure} are not repeated")
+    if run.status is not Status.FINISHED:
+        return replace(bare, why_not=f"it is {run.status}, and only whole runs are repeated")
     bench = parse_toml(run.bench, BenchFile, f"bench file in {run.path}", MhoError)
     source = BenchSource(bench=bench, text=run.bench, chip_text=run.chip, defects_text=run.defects)
     values: dict[str, Any] = {one: value for one, value in run.given.items() if one in run.parameters}
     digits = None
     if kind is Program:
-        digits = np.asarray(run.array("digits"), dtype=np.int64)
-        values["digits"] = digits
+        values["digits"] = digits = np.asarray(run.array("digits"), dtype=np.int64)
     chip = parse_chip_map(run.chip, f"chip map in {run.path}")
-    if digits is not None and _untouched(columns) > MOSTLY:
+    if digits is not None and _untouched(bare.columns) > MOSTLY:
         why = (
             "most of its cells were in their windows when it came: an earlier run's pulses brought them there"
         )
-        return MeasuredRun(name, how, columns, why_not=why)
-    return MeasuredRun(name, how, columns, kind, kind.from_version(run.version, values), source, chip, digits)
+        return replace(bare, why_not=why)
+    values = kind.from_version(run.version, values)
+    return replace(bare, kind=kind, values=values, source=source, chip=chip, digits=digits)
 
 
 def _untouched(columns: Columns) -> float:
@@ -141,8 +137,7 @@ class TableRecorder(NullStream):
         self.record, self.record_block = self._row, self._block
 
     def _row(self, table: str, /, **values: Any) -> None:
-        if table == self._table:
-            self._blocks.append({name: np.array([value]) for name, value in values.items()})
+        self._block(table, {name: np.array([value]) for name, value in values.items()})
 
     def _block(self, table: str, columns: Any) -> None:
         if table == self._table:
