@@ -21,7 +21,7 @@ from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
 from mho.errors import InputError, MhoError
 from mho.input_files import bench_key
-from mho.instruments import Bench, open_bench
+from mho.instruments import open_bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_rehearsal
 from mho.procedures.catalogue import make_procedure
@@ -265,7 +265,11 @@ def _refused(
 ) -> dict[str, str]:
     """Return the steps that the bench refuses, with the reason; they are prepared on twins of its instruments."""
     refused: dict[str, str] = {}
-    with _twins(source, wanted, seed) as bench:
+    if source.bench.simulation is not None:
+        twins = open_bench(wanted.bench, preset=wanted.preset, seed=seed)
+    else:
+        twins = open_rehearsal(source, seed=seed)
+    with twins as bench:
         for step in steps:
             values = step.parameters | ({"digits": digits} if step.procedure == "program" else {})
             try:
@@ -275,12 +279,6 @@ def _refused(
             except MhoError as error:
                 refused[step.name] = str(error)
     return refused
-
-
-def _twins(source: BenchSource, wanted: CharacterisationRequest, seed: int) -> Bench:
-    if source.bench.simulation is not None:
-        return open_bench(wanted.bench, preset=wanted.preset, seed=seed)
-    return open_rehearsal(source, seed=seed)
 
 
 def _toml(

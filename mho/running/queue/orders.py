@@ -11,7 +11,7 @@ from statistics import median
 from mho.errors import InputError, MhoError, QueueError
 from mho.input_files import bench_key
 from mho.instruments.bench_file import BenchSource, is_real, read_bench_texts
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
@@ -373,8 +373,9 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
             values[name] = str(Path(origin["folder"]) / value)
     named = name_here(names.procedure)
     kind = find_procedure(named)
+    short = [name for name, entry in known_entries().items() if entry.target == name_of(kind)]
     return Order(
-        procedure=_short_name(kind) or named, parameters=kind.from_version(version, values),
+        procedure=next(iter(short), named), parameters=kind.from_version(version, values),
         bench=origin["bench"], seed=seed,
         preset=None if "after" in origin else origin.get("preset_file") or origin.get("preset"),
         folder=Path.cwd(), after=origin.get("after"),
@@ -399,8 +400,3 @@ def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
     library = foreign_library(str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")))
     if library:
         check_agreed(Code(run, "a VISA library", library), trust)
-
-
-def _short_name(kind: type[Procedure]) -> str:
-    target = name_of(kind)
-    return next((name for name, entry in known_entries().items() if entry.target == target), "")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mho.errors import QueueError
 from mho.running.queue.database import (
@@ -435,6 +435,7 @@ class Queue:
 
 
 Say = Callable[[str, str], None]
+Read = TypeVar("Read")
 
 
 class DeferredWrites:
@@ -458,10 +459,7 @@ class DeferredWrites:
     @property
     def lane(self) -> Lane:
         """The state of the queue, unwritten changes included; the last known state when it cannot be read."""
-        try:
-            self._lane = self._queue.lane(self._bench)
-        except StorageError as error:
-            self._cannot_read(error)
+        self._lane = self._read(lambda: self._queue.lane(self._bench), self._lane)
         if self.settled:
             return self._lane
         return replace(self._lane, held=True, reason=self._trouble, **self._safety)
@@ -500,24 +498,20 @@ class DeferredWrites:
 
     def next(self) -> Job | None:
         """Return the next job; None as long as the queue cannot be read."""
-        try:
-            return self._queue.next(self._bench)
-        except StorageError as error:
-            self._cannot_read(error)
-            return None
+        return self._read(lambda: self._queue.next(self._bench), None)
 
     def changed(self) -> bool:
         """Return whether another process has changed the queue."""
-        try:
-            return self._queue.changed()
-        except StorageError as error:
-            self._cannot_read(error)
-            return False
+        return self._read(self._queue.changed, False)
 
-    def _cannot_read(self, error: StorageError) -> None:
-        self._report_trouble(error)
-        if self.settled:  # until it can be read again, nothing is begun either
-            self._waiting.append(lambda: self._queue.lane(self._bench))
+    def _read(self, look: Callable[[], Read], otherwise: Read) -> Read:
+        try:
+            return look()
+        except StorageError as error:
+            self._report_trouble(error)
+            if self.settled:  # until it can be read again, nothing is begun either
+                self._waiting.append(lambda: self._queue.lane(self._bench))
+            return otherwise
 
     def _report_trouble(self, error: StorageError) -> None:
         if not self._trouble:

@@ -226,11 +226,7 @@ class RunFile(RunRecord):
 
     def column(self, table: str, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Return rows `start` to `stop` of one column (rows, *column shape), to its end cut as `table` does."""
-        self._check_named(table)
-        with intact(self.path):
-            if not self._items.has(table, name):
-                raise self._absent(f"column {name!r} in table {table!r}", self._items.names(table))
-        self._check(f"{table}/{name}", check_column)
+        self._check_column(table, name)
         with intact(self.path):
             dataset = self._follow(f"{table}/{name}")
             length = len(dataset) if self._is_finished else self.length(table)
@@ -295,9 +291,7 @@ class RunFile(RunRecord):
 
     def map_unit(self, name: str) -> str:
         """Return the unit of a map's values."""
-        self._check_images(name)
-        with intact(self.path):
-            return unit_of(self._follow(f"maps/{name}/value"))
+        return self.stored(f"maps/{name}").unit
 
     def ragged(self, table: str, name: str, start: int = 0) -> list[NDArray[Any]]:
         """Return the values of a ragged column from row `start` on, each as long as it was emitted."""
@@ -317,11 +311,7 @@ class RunFile(RunRecord):
         """
         kind, _, own = group.partition("/")
         if not own:
-            self._check_named(group)
-            with intact(self.path):
-                if not self._items.has(group, name):
-                    raise self._absent(f"column {name!r} in table {group!r}", self._items.names(group))
-            self._check(f"{group}/{name}", check_column)
+            self._check_column(group, name)
         elif kind == "maps":
             self._check_images(own)
         with intact(self.path):
@@ -350,13 +340,11 @@ class RunFile(RunRecord):
 
     def array_shape(self, name: str) -> tuple[int, ...]:
         """Return an array's shape, without reading it."""
-        with intact(self.path):
-            return tuple(map(int, self._array(name).shape))
+        return self.stored(f"arrays/{name}").shape
 
     def array_unit(self, name: str) -> str:
         """Return an array's unit."""
-        with intact(self.path):
-            return unit_of(self._array(name))
+        return self.stored(f"arrays/{name}").unit
 
     def formed_cells(
         self, shapes: Mapping[str, tuple[int, int]], formed_above: float
@@ -420,6 +408,13 @@ class RunFile(RunRecord):
                 if not (self._items.has("", table) and is_table(self._group(table))):
                     raise self._absent(f"table {table!r}", self.tables)
             self._named.add(table)
+
+    def _check_column(self, table: str, name: str) -> None:
+        self._check_named(table)
+        with intact(self.path):
+            if not self._items.has(table, name):
+                raise self._absent(f"column {name!r} in table {table!r}", self._items.names(table))
+        self._check(f"{table}/{name}", check_column)
 
     def _cut_together(
         self, group: str, columns: list[str], start: int, also: str = "", stop: int | None = None

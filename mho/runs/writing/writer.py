@@ -43,17 +43,12 @@ class RowStream:
 
     def __init__(self, group: h5py.Group, names: list[str]) -> None:
         self.datasets = [Growing(group[name]) for name in names]
-        self._length = 0
-
-    @property
-    def length(self) -> int:
-        """How many rows there are."""
-        return self._length
+        self.length = self.staged = 0  # rows that are written, and rows that wait in memory
 
     def _write(self, rows: list[NDArray[Any]]) -> None:
         for dataset, values in zip(self.datasets, rows, strict=True):
-            dataset.write(self._length, values)
-        self._length += len(rows[0])
+            dataset.write(self.length, values)
+        self.length += len(rows[0])
 
 
 class TableStream(RowStream):
@@ -69,7 +64,6 @@ class TableStream(RowStream):
             [(c.name, dtype, c.shape) for c, dtype in zip(self._columns, self._dtypes, strict=True)]
         )
         self._stage = np.zeros(max(16, min(STAGE_ROWS, STAGE_BYTES // row.itemsize)), row)
-        self._staged = 0
         self._pick = _picker([column.name for column in self._columns])
         self._ragged = [column for column in table.columns if column.ragged]
         # Check first where numpy's own assignment would truncate or broadcast silently.
@@ -78,11 +72,6 @@ class TableStream(RowStream):
             for column, dtype in zip(self._columns, self._dtypes, strict=True)
             if dtype.kind in "biu" or column.shape
         ]
-
-    @property
-    def length(self) -> int:
-        """How many rows there are, those that are staged included."""
-        return self._length + self._staged
 
     def append(self, values: Mapping[str, Any]) -> bool:
         """Stage one row, a value for every column; return whether the stage is full and must be drained."""
@@ -99,11 +88,11 @@ class TableStream(RowStream):
             if type(value) is not int or not lowest <= value <= highest:  # else there is nothing to lose
                 fit(value, dtype, column.shape, self._what(column))
         try:
-            self._stage[self._staged] = row
+            self._stage[self.staged] = row
         except (TypeError, ValueError) as error:
             raise RunFileError(f"a row of table {self._name!r} does not fit its columns: {error}") from error
-        self._staged += 1
-        return self._staged == len(self._stage)
+        self.staged += 1
+        return self.staged == len(self._stage)
 
     def extend(self, columns: Mapping[str, Any]) -> None:
         """Write many rows at once, behind those staged: an array (rows, *shape) for every column."""
@@ -124,10 +113,10 @@ class TableStream(RowStream):
 
     def drain(self) -> bool:
         """Write what is staged; return whether there was anything."""
-        if not self._staged:
+        if not self.staged:
             return False
-        self._write([self._stage[column.name][: self._staged] for column in self._columns])
-        self._staged = 0
+        self._write([self._stage[column.name][: self.staged] for column in self._columns])
+        self.staged = 0
         return True
 
     def _filled_up(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -412,7 +401,7 @@ class RunWriter:
     def lengths(self) -> dict[str, int]:
         """Return the rows of every table, the images of every map (``maps/NAME``), and 1 for a filled array."""
         with self._lock:
-            rows = {name: stream.length for name, stream in self._tables.items()}
+            rows = {name: stream.length + stream.staged for name, stream in self._tables.items()}
             images = {f"maps/{name}": stream.length for name, stream in self._maps.items()}
             return rows | images | {f"arrays/{name}": int(name in self._filled) for name in self._arrays}
 
