@@ -1,4 +1,4 @@
-"""Goes on with the simulated chip that an earlier run left, or with the rest of a run that did not finish.
+"""Goes on with the simulated chip that an earlier run left, or with the rest of a run, or repeats a run and compares.
 
 A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise), but
 what reproduces it: the run and those before it are repeated, and the same seed gives the same run.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InputError
+from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
-from mho.procedures.stream import Control, Event, Observer, Progress
+from mho.procedures.stream import Control, Event, Observer, Progress, Started
 from mho.running.phases import (
     Cut,
     CutShort,
@@ -31,8 +31,8 @@ from mho.running.phases import (
 )
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
-from mho.runs import Status, new_run_path
-from mho.runs.integrity import compare_runs
+from mho.runs import RunFile, Status, new_run_path
+from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_surroundings
 
 
 def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
@@ -201,11 +201,81 @@ def resume(
     not trusted.
     """
     recipe = read_recipe(Path(path), trust)
-    # From this folder, not from the run's.
-    target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
     chip = chip_at_interruption if recipe.kind.cell_record else chip_before
     opener = with_earlier(recipe.path, chip(recipe, trust))
+    return _again(recipe, opener, output, observers, control)
+
+
+def _again(
+    recipe: RunRecipe,
+    opener: Opener,
+    output: str | os.PathLike[str] | None,
+    observers: Sequence[Observer],
+    control: Control | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> Any:
+    # From this folder, not from the run's.
+    target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
     with recipe.procedure() as procedure:
         return carry_out(
-            procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control
-        )
+            procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control,
+            provenance=provenance,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """The outcome of repeating a run."""
+
+    original: Path  # run file
+    path: Path  # run file of the repetition
+    remarks: tuple[str, ...]  # what was not as it was: an input file that is gone, another bench file
+    changes: tuple[Change, ...]  # what surrounds the runs and differs: version of mho, code, packages
+    compared: tuple[DatasetComparison, ...]  # every dataset of the two
+
+    @property
+    def equal(self) -> bool:
+        """Whether the run was reproduced: bit for bit, and for digital computations within their tolerance."""
+        return all(one.equal for one in self.compared)
+
+
+def rerun(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+    trust: Trust = deny_all,
+) -> Rerun:
+    """Repeat the run in the file at `path` and compare the two.
+
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not
+    trusted.
+    """
+    recipe = read_recipe(Path(path), trust)
+    begun: list[Path] = []
+
+    def notice(event: Event) -> None:
+        if isinstance(event, Started):
+            begun.append(event.path)
+
+    opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
+    try:
+        _again(recipe, opener, output, (notice, *observers), provenance={"rerun_of": recipe.run_id})
+    except Aborted:
+        raise
+    except MhoError:
+        # The first run may have ended so too: the comparison tells.
+        if not begun:
+            raise
+    repeated = begun[0].resolve()
+    with RunFile(recipe.path) as file:
+        restated = recipe.kind.restated_since(file.version)
+    with RunFile(repeated) as again:
+        changes = compare_surroundings(recipe.provenance, again.provenance)
+    cut_short = recipe.status in (Status.ABORTED, Status.INTERRUPTED)
+    compared = compare_runs(
+        recipe.path, repeated, as_far_as_first=cut_short, with_additions=True, restated=restated
+    )
+    return Rerun(recipe.path, repeated, recipe.remarks, changes, compared)

@@ -19,7 +19,7 @@ from mho.gui.queue import JobsModel, job_sentence
 from mho.gui.runs.table import COLUMNS, STATUS
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue
-from mho.running.queue.policy import Policy, Reaction, decide
+from mho.running.queue.job import Policy, Reaction, decide
 from mho.running.runner.messages import RUNNER_GONE, JobAssignment
 from mho.running.runner.outcome import JobOutcome, as_it_stands, recorded_outcome, reported_outcome
 from mho.running.runner.worker import _run

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import QueueError
-from mho.running.queue.job import Job, JobStatus, Lane, Order
-from mho.running.queue.policy import Policy, Reaction
+from mho.running.queue.job import Job, JobStatus, Lane, Order, Policy, Reaction
 from mho.runs.conclusion import Conclusion
 from mho.runs.labels import Labels
 from mho.runs.sqlite_file import BUSY, SqliteFile, use_write_ahead_log

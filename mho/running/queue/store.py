@@ -24,8 +24,7 @@ from mho.running.queue.database import (
     open_queue,
     order_row,
 )
-from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
-from mho.running.queue.policy import Decision, Policy
+from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Decision, Job, JobStatus, Lane, Order, Policy, Total
 from mho.runs.conclusion import Conclusion
 from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER

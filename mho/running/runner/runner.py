@@ -26,9 +26,8 @@ from mho.procedures import stream
 from mho.procedures.manifest import described_entry
 from mho.processes import SafetyResult, make_safe_apart
 from mho.running.queue.database import StorageError
-from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, family_of_workers, runner_lives
+from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, decide, family_of_workers, runner_lives
 from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
-from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, DeferredWrites, Queue
 from mho.running.runner.connection import Rendezvous, RunnerAddress
