@@ -147,7 +147,7 @@ class _Supervisor:
 
     def serve(self) -> NoReturn:
         """Supervise the worker until it is gone and the bench is safe; exit with its status."""
-        while not self._is_gone():
+        while os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:  # it lives
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
             select.select([self._signals], [], [], patience)
             for number in self._received():
@@ -203,9 +203,6 @@ class _Supervisor:
                         if "bench" in words:
                             self._used[words["bench"]] = words["folder"]
                             self._safe.discard(words["bench"])
-
-    def _is_gone(self) -> bool:
-        return os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     # --- stopping ---
 

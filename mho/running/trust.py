@@ -234,7 +234,6 @@ def place_of(name: str) -> str:
 
 
 def _module(name: str) -> str:
-    """Return the module of ``module:Class``, as it is imported."""
     return name.rpartition(":")[0]
 
 

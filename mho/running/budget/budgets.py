@@ -358,7 +358,6 @@ def _recipe_of(path: Path, trust: Trust) -> RunRecipe:
 
 
 def _taken_over(path: Path, earlier: Path) -> str:
-    """Return what a run has from one before it, in words."""
     with RunFile(path) as file:
         if "answers" not in file.tables:
             return f"it went on with the cells as {earlier.name} left them"
@@ -385,7 +384,6 @@ def _mean_error(asked: Exchanges, quiet: Exchanges, causes: Causes) -> float:
 
 
 def _at_moment(asked: Exchanges, moment: int) -> Exchanges:
-    """Return the same questions at another moment."""
     return [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)]
 
 

@@ -230,7 +230,6 @@ class FirstBlockCycles(Answers):
         self.add(question, len(self._errors), MOST_BLOCK_ANSWERS)
 
     def _programmed(self) -> Blocks:
-        """Return the blocks, each with its targets."""
         matrix, bench, plan = self._matrix, self.bench, self.plan
         assert matrix is not None  # it has been programmed
         assert isinstance(self.procedure, Solve)

@@ -234,7 +234,6 @@ def _middles(edges: Floats, values: Floats) -> list[float]:
 
 
 def _grouped(edges: Floats, keys: Floats, values: Floats) -> list[Floats]:
-    """Return the values in each bin of their keys."""
     return [values[(keys > low) & (keys <= high)] for low, high in itertools.pairwise(edges)]
 
 

@@ -33,21 +33,8 @@ TRIES = 100
 class PosteriorDraws:
     """Draws of a preset; without a posterior every one is the preset itself.
 
-    Parameters
-    ----------
-    source : str
-        As of `cell_preset`.
-
-    Attributes
-    ----------
-    preset : CellPreset
-    names : tuple of str
-        Parameters that are drawn.
-
-    Raises
-    ------
-    BenchError
-        For a preset or a posterior that cannot be used.
+    `source`: as of `cell_preset`; `names` are the parameters that are drawn.
+    `BenchError` for a preset or a posterior that cannot be used.
     """
 
     def __init__(self, source: str) -> None:

@@ -211,7 +211,6 @@ def _conclusion(text: str | None) -> Conclusion | None:
 
 @lru_cache(1024)
 def _path(text: str | None) -> Path | None:
-    """Return a path; many jobs share the folder that they start from."""
     return None if text is None else Path(text)
 
 
@@ -236,7 +235,6 @@ def order_row(order: Order) -> dict[str, str | int | None]:
 
 
 def _not_kept(parameters: Mapping[str, Any]) -> str:
-    """Return the first parameter that JSON does not keep."""
     for name, value in parameters.items():
         try:
             json.dumps(value, allow_nan=False)

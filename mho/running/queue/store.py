@@ -163,7 +163,6 @@ class Queue:
         return waiting[0] if waiting else None
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        """Return the jobs that a clause (WHERE…) selects."""
         return [job_of(row) for row in self._database.rows(f"{JOBS} {clause}", values)]
 
     def lane(self, bench: str) -> Lane:

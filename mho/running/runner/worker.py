@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import Any, BinaryIO
+from typing import Any
 
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.instruments.bench_file import is_real
@@ -62,7 +62,9 @@ def main() -> None:
     assignment = commands.readline()
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun
-    outbox = Outbox(_private_output())
+    messages = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what else is written to standard output goes to standard error
+    outbox = Outbox(messages)
     threads = threading.enumerate()
     try:
         outbox.send(_carry_out(decode(assignment), commands, outbox.offer))
@@ -71,13 +73,6 @@ def main() -> None:
         outbox.close(LAST_WORDS)
     if left_threads(threads):  # of the procedure; Python would wait for them
         leave(0)
-
-
-def _private_output() -> BinaryIO:
-    """Reserve standard output for messages: other output goes to standard error."""
-    messages = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    return messages
 
 
 def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> JobDone:

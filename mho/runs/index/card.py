@@ -268,7 +268,6 @@ def _identity(run: str) -> str:
 
 @lru_cache(maxsize=64)
 def _name_in(text: str) -> str:
-    """Return the name that a bench file or chip map gives itself."""
     try:
         return str(load_toml(text, "text", RunFileError).get("name", ""))
     except RunFileError:

@@ -424,7 +424,6 @@ class _Compiler:
 
 
 def _has(source: str, name: str, sql: str, values: list[object]) -> Condition:
-    """Return the condition that a run has a quantity for which `sql` holds."""
     return (
         f"runs.id IN (SELECT run FROM quantities WHERE source = ? AND name = ? AND {sql})",
         [source, name, *values],

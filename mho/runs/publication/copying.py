@@ -332,7 +332,6 @@ class _Copying:
         return json.dumps(card | {"facts": facts}, ensure_ascii=False)
 
     def _hash_again(self, entry: h5py.Group) -> None:
-        """Write the hashes of texts in which something was replaced."""
         for text, digest in (("chip/map", "chip/sha256"), ("procedure/source", "procedure/source_sha256")):
             if text in self.changed and digest in entry:
                 entry[digest][()] = text_hash(decode(entry[text][()])).encode()

@@ -274,7 +274,6 @@ class LiveFile:
                 return
 
     def _look_around(self) -> str:
-        """Return what to log about clock and file."""
         notes = []
         clock = time.time() - time.monotonic()
         jump, self._clock = clock - self._clock, clock

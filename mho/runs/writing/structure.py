@@ -263,7 +263,6 @@ def _map(maps: h5py.Group, image: Map) -> None:
 
 
 def _array(arrays: h5py.Group, array: Array) -> None:
-    """Write an array, as an NXdata group so that viewers draw it."""
     group = _group(arrays, array.name, "NXdata")
     values = np.asarray(array.values)
     group.attrs["signal"] = "value"
@@ -293,7 +292,6 @@ def _point_at_default(entry: h5py.Group, layout: Layout) -> None:
 
 
 def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
-    """Create a group of a NeXus class that remembers the order of its members."""
     group = create_group(parent, name)
     group.attrs["NX_class"] = nx_class
     return group

@@ -222,7 +222,6 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
 
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
-    """Return a run file without data, as bytes."""
     # HDF5 knows open files by their names, those in memory too
     name = f"run of thread {threading.get_ident()}"
     with h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
