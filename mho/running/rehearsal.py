@@ -110,7 +110,6 @@ class BusReport:
     roles: str  # who it is on the bench
     address: str  # its VISA address, or a DAQ's outputs
     messages: int  # sent
-    bytes: int  # sent and received
     message_time: float  # assumed for a message and its reply beside the work, s
 
     @property
@@ -265,7 +264,6 @@ def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -
     for address in dict.fromkeys(addresses.values()):
         roles = ", ".join(role for role, used in addresses.items() if used == address)
         interface = "DAQ" if roles == "daq" else address.partition("::")[0].rstrip("0123456789").upper()
-        traffic = lab.traffic[address]
-        sizes = traffic.bytes_sent + traffic.bytes_received
-        reports.append(BusReport(roles, address, traffic.messages, sizes, times.get(interface, _OTHER)))
+        messages = lab.traffic[address].messages
+        reports.append(BusReport(roles, address, messages, times.get(interface, _OTHER)))
     return tuple(reports)

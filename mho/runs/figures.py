@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -296,27 +296,23 @@ def _tuples(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields_of(kind: type, stored: object) -> dict[str, Any]:
-    known, needed = [one.name for one in fields(kind)], _needed(kind)
+    known, needed = (
+        [one.name for one in fields(kind)],
+        {one.name for one in fields(kind) if one.default is MISSING},
+    )
     if not isinstance(stored, dict) or not needed <= set(stored) <= set(known):
         raise ValueError(f"a declaration of its figures is no {kind.__name__} of {', '.join(known)}")
     return dict(stored)
 
 
-def _needed(kind: type) -> set[str]:
-    return {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
-
-
-def _plain(declared: Any) -> dict[str, Any]:
-    needed = _needed(type(declared))
-    plain = {
-        one.name: getattr(declared, one.name)
-        for one in fields(declared)
-        if one.name in needed or getattr(declared, one.name) != one.default
-    }
-    for name in PARTS:
-        if name in plain:
-            plain[name] = [_plain(one) for one in plain[name]]
-    return plain
+def _plain(declared: Any) -> Any:
+    """Return a declaration without what is as by default, its parts too; any other value as it is."""
+    if isinstance(declared, tuple):
+        return [_plain(one) for one in declared]
+    if not is_dataclass(declared):
+        return declared
+    given = {one.name: getattr(declared, one.name) for one in fields(declared)}
+    return {one.name: _plain(given[one.name]) for one in fields(declared) if given[one.name] != one.default}
 
 
 def _check_parts(figure: Figure) -> None:

@@ -359,7 +359,7 @@ class RunIndex:
         names: dict[str, dict[str, list[str]]] = {source: {} for source in SOURCES}
         for source, name, unit in self._store.rows("SELECT source, name, unit FROM names"):
             names[source].setdefault(name, []).append(unit)
-        return Vocabulary(**names)
+        return names
 
     def resolve(self, name: str) -> tuple[str, str]:
         """Return where a name of a query belongs and how it is spelt there: ``("result", "bits")``, ``("", "preset")``.

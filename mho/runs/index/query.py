@@ -225,16 +225,8 @@ STATUSES = [*map(str, Status), UNREADABLE]
 _YES_NO = {"yes": "true", "no": "false"}
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """The names of all parameters and results in an index: for each source, units by name."""
-
-    parameter: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    result: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def of(self, source: str) -> Mapping[str, Sequence[str]]:
-        """Return units by name for one of `SOURCES`."""
-        return self.parameter if source == "parameter" else self.result
+# The names of all parameters and results in an index: for each of `SOURCES`, units by name
+Vocabulary = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
@@ -309,14 +301,14 @@ class _Compiler:
         for source in SOURCES:
             if result := self._spelled(source, name):
                 return source, result
-        known = NAMES.union(*(self._vocabulary.of(source) for source in SOURCES))
+        known = NAMES.union(*(self._vocabulary.get(source, {}) for source in SOURCES))
         near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
         raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
 
     def _spelled(self, source: str, name: str) -> str:
         """Return a name as the runs spell it: as given, else whatever its upper and lower case; "" for none."""
-        known = self._vocabulary.of(source)
+        known = self._vocabulary.get(source, {})
         alike = (one for one in known if one.lower() == name.lower())
         return name if name in known else next(alike, "")
 
@@ -365,7 +357,7 @@ class _Compiler:
         operator, value = asked.operator, asked.value
         if operator in ("~", "!~"):
             return _has(source, name, *_text_test("text", operator, value))
-        units = self._vocabulary.of(source)[name]
+        units = self._vocabulary[source][name]
         numbers = self._number(value, units, asked)
         if numbers is None:
             plain = value if value.quoted else Value(_YES_NO.get(value.text.lower(), value.text))
@@ -406,17 +398,15 @@ class _Compiler:
                 asked, "it is compared with a date: 2026-11-25, 2026-11, 2026-11-25T14:30, today"
             )
         first, end = (moment.timestamp() for moment in span)
-        match asked.operator:
-            case "=":
-                return f"({column} >= ? AND {column} < ?)", [first, end]
-            case "!=":
-                return f"({column} < ? OR {column} >= ?)", [first, end]
-            case "<" | ">=" as operator:
-                return f"{column} {operator} ?", [first]
-            case "<=":
-                return f"{column} < ?", [end]
-            case _:
-                return f"{column} >= ?", [end]
+        tests: dict[str, Condition] = {
+            "=": (f"({column} >= ? AND {column} < ?)", [first, end]),
+            "!=": (f"({column} < ? OR {column} >= ?)", [first, end]),
+            "<": (f"{column} < ?", [first]),
+            "<=": (f"{column} < ?", [end]),
+            ">": (f"{column} >= ?", [end]),
+            ">=": (f"{column} >= ?", [first]),
+        }
+        return tests[asked.operator]
 
     def _wrong(self, asked: QueryComparison, what: str) -> Exception:
         comparison = f"{asked.name} {asked.operator} {asked.value.text}"

@@ -19,7 +19,7 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -330,24 +330,19 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     `RunFileError` where there is no such file, it is no run file, is damaged, comes from a newer mho, or
     shows what is in other files.
     """
-    file = open_hdf5(path, contained=False)
-    try:
-        _check_origin(path, file)
-        if whole:
-            check_contained(path, file)
-    except BaseException:
-        file.close()
-        raise
-    return file
+    return _opened(path, _check_origin, *[check_contained] * whole)
 
 
-def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
+def open_hdf5(path: Path) -> h5py.File:
     """Open any HDF5 file for reading, as `open_run_file` does; that it is one of mho's is not checked.
 
-    `contained`: check that all data are its own.
     `RunFileError` where there is no such file, it is no HDF5 file, is damaged, or shows what is in other
     files.
     """
+    return _opened(path, check_contained)
+
+
+def _opened(path: Path, *checks: Callable[[Path, h5py.File], None]) -> h5py.File:
     try:
         check_regular(path)
         head = head_of(path)
@@ -363,8 +358,8 @@ def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
         else:  # as ``h5py.File(path, "r", locking="best-effort")``, in half the time
             file = h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, fapl=_access()))
     try:
-        if contained:
-            check_contained(path, file)
+        for check in checks:
+            check(path, file)
     except BaseException:
         file.close()
         raise

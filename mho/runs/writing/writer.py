@@ -17,7 +17,7 @@ from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import h5py
 import numpy as np
@@ -34,6 +34,7 @@ from mho.runs.writing.appending import Growing, fill_up, fill_up_all, fit, wrong
 from mho.runs.writing.live_file import LiveFile, plain_words
 from mho.runs.writing.structure import FORMED, LEVEL_BYTES, MESSAGE_BYTES, check_layout, lay_out
 
+Item = TypeVar("Item")
 STAGE_ROWS = 4096
 STAGE_BYTES = 1 << 20
 
@@ -322,10 +323,7 @@ class RunWriter:
         with self._lock:
             if self._live.refusal:
                 raise self._live.refused()
-            try:
-                stream = self._tables[table]
-            except KeyError:
-                raise self._undeclared("table", table, self._tables) from None
+            stream = self._tables.get(table) or self._declared("table", table, self._tables)
             if stream.append(values):
                 with self._writing():
                     stream.drain()
@@ -333,9 +331,7 @@ class RunWriter:
     def emit_block(self, table: str, columns: Mapping[str, ArrayLike]) -> None:
         """Append many rows to `table`: for every column an array (rows, *column shape), all of one length."""
         with self._writing(sum(getattr(values, "nbytes", 0) for values in columns.values())):
-            if table not in self._tables:
-                raise self._undeclared("table", table, self._tables)
-            self._tables[table].extend(columns)
+            self._declared("table", table, self._tables).extend(columns)
 
     def snapshot(self, map: str, values: ArrayLike, time: float | None = None) -> None:
         """Append an image (rows, columns) to `map`.
@@ -346,16 +342,13 @@ class RunWriter:
             When it was taken, s; the time since the run started if not given.
         """
         with self._writing():
-            if map not in self._maps:
-                raise self._undeclared("map", map, self._maps)
-            self._maps[map].append(values, self._live.elapsed() if time is None else time)
+            now = self._live.elapsed() if time is None else time
+            self._declared("map", map, self._maps).append(values, now)
 
     def set_array(self, name: str, values: ArrayLike) -> None:
         """Fill a declared array in place; `values` has its shape."""
         with self._writing():
-            if name not in self._arrays:
-                raise self._undeclared("array", name, self._arrays)
-            dataset = self._arrays[name]
+            dataset = self._declared("array", name, self._arrays)
             dataset[...] = fit(values, dataset.dtype, dataset.shape, f"array {name!r}")
             self._filled.add(name)
 
@@ -372,10 +365,9 @@ class RunWriter:
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
         """Store an instrument's settings after the run (at most 64 KiB as JSON)."""
         with self._writing():
-            known = [name for name, item in items_of(self._entry["bench"]) if isinstance(item, h5py.Group)]
-            if instrument not in known:
-                raise self._undeclared("instrument", instrument, known)
-            target = self._entry["bench"][instrument]["settings_after"]
+            bench = self._entry["bench"]
+            known = {name: item for name, item in items_of(bench) if isinstance(item, h5py.Group)}
+            target = self._declared("instrument", instrument, known)["settings_after"]
             write_json(target, settings, f"settings of {instrument!r}")
 
     def set_formed(self, formed: str) -> None:
@@ -486,7 +478,9 @@ class RunWriter:
         streams: list[RowStream] = [*self._tables.values(), *self._maps.values(), self._log]
         return {dataset.name: dataset.digest() for stream in streams for dataset in stream.datasets}
 
-    def _undeclared(self, what: str, name: str, declared: Mapping[str, object] | list[str]) -> RunFileError:
-        return RunFileError(
-            f"{what} {name!r} is not declared in this run; declared: {', '.join(declared) or 'none'}"
-        )
+    def _declared(self, what: str, name: str, declared: Mapping[str, Item]) -> Item:
+        if name not in declared:
+            raise RunFileError(
+                f"{what} {name!r} is not declared in this run; declared: {', '.join(declared) or 'none'}"
+            )
+        return declared[name]

@@ -292,7 +292,7 @@ def test_sql_finds_what_python_would(
 ):
     from mho.runs.index.card import Card, CardFacts, _quantity
     from mho.runs.index.index import _keep
-    from mho.runs.index.query import Vocabulary, condition
+    from mho.runs.index.query import condition
 
     folder = tmp_path_factory.getbasetemp() / "sql"
     folder.mkdir(exist_ok=True)
@@ -302,7 +302,7 @@ def test_sql_finds_what_python_would(
         for number, record in enumerate(records):
             parameters = tuple(_quantity(name, value) for name, value in record.items())
             _keep(store, f"{number}.h5", (0, 0), Card(CardFacts(), "finished", "", parameters=parameters))
-    known = Vocabulary(parameter={"x": [""], "y": [""], "word": [""]})
+    known = {"parameter": {"x": [""], "y": [""], "word": [""]}}
     sql, values = condition(query, known, datetime(2026, 1, 1))
     rows = store.execute(f"SELECT path FROM runs WHERE {sql}", values).fetchall()
     store.close()
@@ -517,12 +517,12 @@ def test_a_damaged_index_is_put_aside_and_made_anew(folder: Path, caplog: pytest
 
 
 def test_today_and_yesterday_are_days():
-    from mho.runs.index.query import Vocabulary, condition
+    from mho.runs.index.query import condition
 
     now = datetime(2026, 3, 1, 17, 30)
     for word, day in (("today", "2026-03-01"), ("yesterday", "2026-02-28")):
         for operator in ("=", "<", ">="):
-            by_word, by_date = (condition(f"date{operator}{one}", Vocabulary(), now) for one in (word, day))
+            by_word, by_date = (condition(f"date{operator}{one}", {}, now) for one in (word, day))
             assert by_word == by_date
 
 
