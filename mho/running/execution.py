@@ -17,7 +17,7 @@ from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import chip_after
-from mho.running.phases import Opener, already_open, carry_out, named, with_earlier, with_formed_cells
+from mho.running.phases import Opener, already_open, carry_out, named, with_earlier
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line
@@ -201,10 +201,9 @@ def run(
     if unknown := options.keys() - RunOptions.__annotations__.keys():
         raise TypeError(f"run() got an unexpected keyword argument {min(unknown)!r}")
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
-    opener = with_formed_cells(
-        options.get("same_chip", ()), _opener(bench, preset, after, force, options.get("trust", deny_all))
-    )
-    opener = with_earlier(None if resume_of is None else Path(resume_of).absolute(), opener)
+    earlier = None if resume_of is None else Path(resume_of).absolute()
+    opener = _opener(bench, preset, after, force, options.get("trust", deny_all))
+    opener = with_earlier(earlier, opener, options.get("same_chip", ()))
     with own_code_read_back(procedure, bench, observers) as safety:
         return carry_out(
             procedure, opener, seed=seed, output=output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import secrets
@@ -188,25 +189,16 @@ def rehearse(
         assert lab is not None  # a rehearsal always has one
         result, path, reason = _carry_out(procedure, opened, seed, output, observers)
     limits = source.bench.terminal_limits().terminals
-    return Rehearsal(
-        bench=source.bench.name,
-        procedure=str(procedure.run_title()),
-        preset=lab.chip.preset.name,
-        seed=seed,
-        finished=not reason,
-        reason=reason,
-        quantities=tuple(
-            quantity
-            for name, seen in lab.monitor.extremes().items()
-            for quantity in _quantities(name, seen, limits.get(name, TerminalLimits(math.inf)))
-        ),
-        incidents=tuple(lab.incidents),
-        buses=bus_reports(source.bench, lab, message_times),
-        pulses=lab.monitor.pulses,
-        instrument_seconds=lab.clock.now,
-        result=result,
-        run_file=path,
+    quantities = (
+        _quantities(name, seen, limits.get(name, TerminalLimits(math.inf)))
+        for name, seen in lab.monitor.extremes().items()
     )
+    return Rehearsal(
+        bench=source.bench.name, procedure=str(procedure.run_title()), preset=lab.chip.preset.name, seed=seed,
+        finished=not reason, reason=reason, quantities=tuple(itertools.chain.from_iterable(quantities)),
+        incidents=tuple(lab.incidents), buses=bus_reports(source.bench, lab, message_times),
+        pulses=lab.monitor.pulses, instrument_seconds=lab.clock.now, result=result, run_file=path,
+    )  # fmt: skip
 
 
 def _carry_out(

@@ -28,14 +28,7 @@ from mho.instruments.bench_file import BenchFile, BenchSource
 from mho.instruments.simulated import CellArray, VirtualClock, cell_preset
 from mho.procedures import Form, Procedure, Program, Response, Switching
 from mho.procedures.stream import NullStream
-from mho.running.calibrating.compared_numbers import (
-    ComparedQuantity,
-    Part,
-    of_cycles,
-    of_forming,
-    of_programming,
-    of_pulses,
-)
+from mho.running.calibrating import compared_numbers
 from mho.running.calibrating.posterior_draws import PosteriorDraws
 from mho.runs import RunFile, Status
 from mho.toml import parse_toml
@@ -248,7 +241,7 @@ class Check:
     """One measured number beside the drawn ones."""
 
     run: str
-    quantity: ComparedQuantity
+    quantity: compared_numbers.ComparedQuantity
     measured: float
     draws: Floats  # (draws,) array
     held_out: bool = False  # whether the preset was made without this run
@@ -326,7 +319,7 @@ def check_runs(
     """
     posterior = PosteriorDraws(preset)
     least = formed_above(asdict(cell_preset(preset)))
-    known: list[tuple[MeasuredRun, bool, Part, list[Floats]]] = []
+    known: list[tuple[MeasuredRun, bool, compared_numbers.Part, list[Floats]]] = []
     not_repeated: dict[str, str] = {}
     for path, held in [*((path, False) for path in paths), *((path, True) for path in held_out)]:
         run = measured_run(path)
@@ -365,15 +358,19 @@ def _seed(seed: int, *place: int) -> int:
     return int(np.random.SeedSequence([seed, *place]).generate_state(1)[0])
 
 
-def _part(run: MeasuredRun, least: float) -> Part:
+def _part(run: MeasuredRun, least: float) -> compared_numbers.Part:
     """Return the numbers of a run, and what computes them from its pulses; formed cells conduct `least` (S) and more."""
     if run.kind is Form:
-        return of_forming(str(run.values.get("ramp", "")) == "word line", least)
-    parts = [of_cycles() if run.how.form == "cycles" else of_pulses(run.columns, least)]
+        return compared_numbers.of_forming(str(run.values.get("ramp", "")) == "word line", least)
+    parts = [
+        compared_numbers.of_cycles()
+        if run.how.form == "cycles"
+        else compared_numbers.of_pulses(run.columns, least)
+    ]
     if run.digits is not None and run.chip is not None:
         rows, lines = (np.unique(run.columns[name]).astype(int).tolist() for name in ("row", "column"))
         if (len(rows), len(lines)) == run.digits.shape:
-            parts.append(of_programming(run.digits, rows, lines, run.chip.level_scale()))
+            parts.append(compared_numbers.of_programming(run.digits, rows, lines, run.chip.level_scale()))
 
     def values(columns: dict[str, Floats]) -> list[float]:
         return [value for _, one in parts for value in one(columns)]

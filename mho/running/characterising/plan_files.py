@@ -302,13 +302,8 @@ def _toml(
     lines += [f"{key} = {_value(value)}" for key, value in head.items() if value is not None]
     before = ""
     for step in steps:
-        lines += [
-            "",
-            f"# {step.why}",
-            "[[steps]]",
-            f"procedure = {_value(step.procedure)}",
-            f"name = {_value(step.name)}",
-        ]
+        lines += ["", f"# {step.why}", "[[steps]]"]
+        lines += [f"procedure = {_value(step.procedure)}", f"name = {_value(step.name)}"]
         if before:
             lines.append(f"after = {_value(before)}")
         pairs = ", ".join(f"{key} = {_value(value)}" for key, value in step.parameters.items())

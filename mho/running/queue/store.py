@@ -14,16 +14,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from mho.errors import QueueError
-from mho.running.queue.database import (
-    JOBS,
-    StorageError,
-    conclusion_row,
-    job_of,
-    lane_of,
-    lane_row,
-    open_queue,
-    order_row,
-)
+from mho.running.queue import database
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Decision, Job, JobStatus, Lane, Order, Policy, Total
 from mho.runs.conclusion import Conclusion
 from mho.runs.liveness import birth_of
@@ -70,7 +61,7 @@ class Queue:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = queue_path() if path is None else Path(path).resolve()
-        self._database = open_queue(self.path)
+        self._database = database.open_queue(self.path)
         self._version = self._version_of_data()
 
     def __enter__(self) -> Self:
@@ -163,12 +154,12 @@ class Queue:
         return waiting[0] if waiting else None
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        return [job_of(row) for row in self._database.rows(f"{JOBS} {clause}", values)]
+        return [database.job_of(row) for row in self._database.rows(f"{database.JOBS} {clause}", values)]
 
     def lane(self, bench: str) -> Lane:
         """Return the state of the queue of `bench`."""
         result = self._database.rows("SELECT * FROM lanes WHERE bench = ?", (bench,))
-        return lane_of(result[0]) if result else Lane(bench)
+        return database.lane_of(result[0]) if result else Lane(bench)
 
     def lanes(self) -> list[Lane]:
         """Return the state of each bench's queue that has jobs or was ever held."""
@@ -213,7 +204,7 @@ class Queue:
                     order = replace(order, after=f"#{ground}")
                 if order.bench not in places:
                     places[order.bench] = self._end_of_line(order.bench)
-                row = order_row(order) | {
+                row = database.order_row(order) | {
                     "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
                     "added": time.time(), "estimate": estimate, "position": places[order.bench],
                 }  # fmt: skip
@@ -244,7 +235,7 @@ class Queue:
                 raise QueueError(
                     f'job {number} cannot go on from {itself}; name another, or none by --after ""'
                 )
-            columns = order_row(order) | {"estimate": estimate}
+            columns = database.order_row(order) | {"estimate": estimate}
             if order.bench != job.order.bench:
                 columns["position"] = self._end_of_line(order.bench)
             return self._set(number, **columns)
@@ -384,7 +375,7 @@ class Queue:
             columns: dict[str, Any] = {
                 "status": status, "reason": reason, "ended": ended or time.time(), "seconds": seconds, "pulses": pulses,
                 "worker": None, "worker_birth": None, "runner": None, "runner_birth": None, "error": error,
-                "conclusion": conclusion_row(conclusion),
+                "conclusion": database.conclusion_row(conclusion),
             }  # fmt: skip
             if decision.again:
                 first = self.next(job.order.bench)
@@ -417,7 +408,7 @@ class Queue:
             return self._put_lane(replace(self.lane(bench), **changes))
 
     def _put_lane(self, lane: Lane) -> Lane:
-        self._database.insert("lanes", lane_row(lane), "INSERT OR REPLACE")
+        self._database.insert("lanes", database.lane_row(lane), "INSERT OR REPLACE")
         return lane
 
     def _waiting(self, number: int) -> Job:
@@ -472,7 +463,7 @@ class DeferredWrites:
         while self._waiting:
             try:
                 self._waiting[0]()
-            except StorageError as error:
+            except database.StorageError as error:
                 self._report_trouble(error)
                 return False
             self._waiting.popleft()
@@ -505,13 +496,13 @@ class DeferredWrites:
     def _read(self, look: Callable[[], Read], otherwise: Read) -> Read:
         try:
             return look()
-        except StorageError as error:
+        except database.StorageError as error:
             self._report_trouble(error)
             if self.settled:  # until it can be read again, nothing is begun either
                 self._waiting.append(lambda: self._queue.lane(self._bench))
             return otherwise
 
-    def _report_trouble(self, error: StorageError) -> None:
+    def _report_trouble(self, error: database.StorageError) -> None:
         if not self._trouble:
             self._say("CRITICAL", f"{error}. It is tried again, and no job is begun before")
         self._trouble = str(error)

@@ -114,9 +114,7 @@ def compare_runs(
             data += (
                 _compare_values("log", _numbered(then), _numbered(now)),
                 _compare_values(
-                    "outcome",
-                    {"status": old.status, "reason": old.reason},
-                    {"status": new.status, "reason": new.reason},
+                    "outcome", *({"status": one.status, "reason": one.reason} for one in (old, new))
                 ),
                 _compare_values("result", _stated(before, restated), _stated(after, restated)),
             )

@@ -19,19 +19,8 @@ from mho.cell_sets import PackedCells, formed_cells_in, united
 from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Status
 from mho.runs.figures import Drawable, Figure
+from mho.runs.reading import conformance
 from mho.runs.reading.chunks import read_torn
-from mho.runs.reading.conformance import (
-    Check,
-    check_array,
-    check_column,
-    check_images,
-    check_log,
-    check_map,
-    check_table,
-    declared_figures,
-    drawable_of,
-    is_table,
-)
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.text import decode
@@ -154,7 +143,7 @@ class RunFile(RunRecord):
 
     def log(self, start: int = 0, stop: int | None = None) -> list[LogEntry]:
         """Return what was logged, oldest first, from entry `start` on, and before `stop` where that is given."""
-        self._check("log", lambda log: check_log(self._items.members("log")))
+        self._check("log", lambda log: conformance.check_log(self._items.members("log")))
         columns = self._cut_together("log", ["time", "level", "message"], start, stop=stop)
         rows = zip(columns["time"], columns["level"], columns["message"], strict=True)
         return [LogEntry(float(when), decode(level), decode(message)) for when, level, message in rows]
@@ -163,7 +152,7 @@ class RunFile(RunRecord):
     def tables(self) -> tuple[str, ...]:
         """Names of the tables, as declared."""
         with intact(self.path):
-            return tuple(name for name, item in self._items.members("").items() if is_table(item))
+            return tuple(name for name, item in self._items.members("").items() if conformance.is_table(item))
 
     @cached_property
     def maps(self) -> tuple[str, ...]:
@@ -182,14 +171,14 @@ class RunFile(RunRecord):
         """The figures that the procedure declared; none in files of older versions."""
         with intact(self.path):
             self._items.check_all()
-            return declared_figures(self._group(""))
+            return conformance.declared_figures(self._group(""))
 
     @cached_property
     def drawable(self) -> Drawable:
         """Contents from which figures can be drawn."""
         with intact(self.path):
             self._items.check_all()
-            return drawable_of(self._group(""))
+            return conformance.drawable_of(self._group(""))
 
     def drawable_for(self, figure: Figure) -> Drawable:
         """Return the contents that one figure is drawn from, as far as they are there; nothing else is looked at."""
@@ -198,7 +187,7 @@ class RunFile(RunRecord):
         arrays: dict[str, tuple[str, int]] = {}
         with intact(self.path):
             for table in (figure.table, figure.beside):
-                if self._items.has("", table) and is_table(self._group(table)):
+                if self._items.has("", table) and conformance.is_table(self._group(table)):
                     there = [name for name in figure.columns if self._items.has(table, name)]
                     stored = {name: self.stored(table, name) for name in there}
                     tables[table] = {
@@ -397,7 +386,7 @@ class RunFile(RunRecord):
 
     def _columns(self, table: str) -> list[str]:
         self._check_named(table)
-        self._check(table, lambda group: check_table(group, self._items.members(table)))
+        self._check(table, lambda group: conformance.check_table(group, self._items.members(table)))
         with intact(self.path):
             return self._items.names(table)
 
@@ -405,7 +394,7 @@ class RunFile(RunRecord):
         """Check that there is a table of this name; its columns are not looked at."""
         if table not in self._named:
             with intact(self.path):
-                if not (self._items.has("", table) and is_table(self._group(table))):
+                if not (self._items.has("", table) and conformance.is_table(self._group(table))):
                     raise self._absent(f"table {table!r}", self.tables)
             self._named.add(table)
 
@@ -414,7 +403,7 @@ class RunFile(RunRecord):
         with intact(self.path):
             if not self._items.has(table, name):
                 raise self._absent(f"column {name!r} in table {table!r}", self._items.names(table))
-        self._check(f"{table}/{name}", check_column)
+        self._check(f"{table}/{name}", conformance.check_column)
 
     def _cut_together(
         self, group: str, columns: list[str], start: int, also: str = "", stop: int | None = None
@@ -432,7 +421,7 @@ class RunFile(RunRecord):
             raise self._absent(f"array {name!r}", self.arrays)
         array = self._group(f"arrays/{name}")  # a dataset until schema 1, then a group
         value = array if isinstance(array, h5py.Dataset) else self._group(f"arrays/{name}/value")
-        self._check(f"arrays/{name}", lambda _: check_array(value))
+        self._check(f"arrays/{name}", lambda _: conformance.check_array(value))
         return value
 
     def _check_images(self, name: str) -> None:
@@ -440,13 +429,13 @@ class RunFile(RunRecord):
         with intact(self.path):
             if not self._items.has("maps", name):
                 raise self._absent(f"map {name!r}", self.maps)
-        self._check(f"maps/{name}/value", check_images)
+        self._check(f"maps/{name}/value", conformance.check_images)
 
     def _check_map(self, name: str) -> None:
         self._check_images(name)
-        self._check(f"maps/{name}", lambda _: check_map(self._items.members(f"maps/{name}")))
+        self._check(f"maps/{name}", lambda _: conformance.check_map(self._items.members(f"maps/{name}")))
 
-    def _check(self, name: str, check: Check) -> None:
+    def _check(self, name: str, check: conformance.Check) -> None:
         if name not in self._conforming:
             with intact(self.path):
                 check(self._group(name))

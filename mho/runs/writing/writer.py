@@ -173,13 +173,9 @@ class LogStream(RowStream):
     def append(self, time: float, level: str, message: str) -> None:
         """Append `message` of `level`, logged at `time` (s)."""
         pieces = split(message, MESSAGE_BYTES)
-        self._write(
-            [
-                np.full(len(pieces), time),
-                np.full(len(pieces), cut(level, LEVEL_BYTES), dtype=f"S{LEVEL_BYTES}"),
-                np.array(pieces, dtype=f"S{MESSAGE_BYTES}"),
-            ]
-        )
+        levels = np.full(len(pieces), cut(level, LEVEL_BYTES), dtype=f"S{LEVEL_BYTES}")
+        messages = np.array(pieces, dtype=f"S{MESSAGE_BYTES}")
+        self._write([np.full(len(pieces), time), levels, messages])
 
 
 def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
