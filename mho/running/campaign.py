@@ -146,23 +146,14 @@ def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         was, is_now = then.get(name, "nothing"), now.get(name, "nothing")
         if was == is_now:
             continue
-        what = f"the {name}"
-        match was.startswith(HASH), is_now.startswith(HASH):
-            case True, True:
-                of_file = name.startswith(PARAMETER)
-                result.append(f"{f'the file of {name}' if of_file else what} has changed")
-            case True, False:
-                result.append(f"{what} was a file and is {is_now}")
-            case False, True:
-                result.append(f"{what} was {was} and is a file")
-            case _:
-                result.append(f"{what} was {was} and is {is_now}")
+        was_file, is_file_now = was.startswith(HASH), is_now.startswith(HASH)
+        if was_file and is_file_now:
+            of_file = name.startswith(PARAMETER)
+            result.append(f"{f'the file of {name}' if of_file else f'the {name}'} has changed")
+        else:
+            old, new = "a file" if was_file else was, "a file" if is_file_now else is_now
+            result.append(f"the {name} was {old} and is {new}")
     return result
-
-
-def fingerprint_text(found: Mapping[str, str]) -> str:
-    """Return a fingerprint as a run file keeps it."""
-    return json.dumps(found, ensure_ascii=False, sort_keys=True)
 
 
 def recorded_fingerprint(file: RunFile) -> Fingerprint:
@@ -205,7 +196,7 @@ class CampaignTask:
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
         return {
-            "fingerprint": fingerprint_text(self.fingerprint),
+            "fingerprint": json.dumps(self.fingerprint, ensure_ascii=False, sort_keys=True),
             "planned_run": f"{self.planned.number} of {self.planned_runs}",
         }
 

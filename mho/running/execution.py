@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -24,13 +24,6 @@ from mho.runs import Labels, outcome_line
 
 INTERVAL = 0.25  # between two pictures of a bar, s
 MOST_MESSAGES = 20  # warnings that are shown, the latest
-
-
-class Handle(Protocol):
-    """What IPython's `display` returns."""
-
-    def update(self, shown: object, /) -> object:
-        """Show something else in the same place."""
 
 
 class NotebookPage:
@@ -54,12 +47,10 @@ class NotebookProgress:
     `clock`: wall time, s: bars are drawn at most four times a second.
     """
 
-    def __init__(
-        self, display: Callable[[object], Handle], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, display: Callable[[object], Any], clock: Callable[[], float] = time.monotonic) -> None:
         self._display = display
         self._clock = clock
-        self._handle: Handle | None = None
+        self._handle: Any = None
         self._title = ""
         self._stages: dict[str, Progress] = {}
         self._messages: list[str] = []

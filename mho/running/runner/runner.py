@@ -32,7 +32,7 @@ from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, DeferredWrites, Queue
 from mho.running.runner import messages
 from mho.running.runner.connection import Rendezvous, RunnerAddress
-from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome, wait_for_worker
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, wait_for_worker
 from mho.running.runner.server import ClientRequest, ControlServer
 from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
@@ -260,7 +260,7 @@ class Runner:
         self._worker = None
         done = worker.done
         outcome = (
-            reported_outcome(done)
+            JobOutcome(**vars(done))
             if done
             else recorded_outcome(run, worker.exit_description(), self._why_asked(worker, begun))
         )

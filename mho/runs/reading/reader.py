@@ -266,10 +266,8 @@ class RunFile(RunRecord):
             raise RunFileError(
                 f"run file {self.path} has {count} images of map {name!r}, none of index {index}"
             )
-        with intact(self.path):
-            value = self._follow(f"maps/{name}/value")
-            image: NDArray[np.float64] = self._rows(value, index % count, index % count + 1)[0]
-            return image
+        image: NDArray[np.float64] = self.images(name, index % count, index % count + 1)[0]
+        return image
 
     def map_length(self, name: str) -> int:
         """Return how many images a map has, as of the last `refresh`."""
