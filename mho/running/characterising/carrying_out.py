@@ -392,11 +392,7 @@ class Rehearsed:
         return sum(seconds for _, seconds in self.steps) + self.message_seconds
 
 
-def rehearsed(
-    folder: Path,
-    during: During = lambda planned: nullcontext(((), None)),
-    tell: Callable[[StepEnd], None] = lambda end: None,
-) -> Rehearsed:
+def rehearsed(folder: Path, during: During = lambda planned: nullcontext(((), None))) -> Rehearsed:
     """Carry a plan out on the twins of its bench, cells of the plan's preset, and keep nothing of it."""
     first = Characterisation(folder)
     planned = first.plan.runs[0]
@@ -418,7 +414,6 @@ def rehearsed(
             nonlocal begun
             times.append((end, bench.now() - begun))
             begun = bench.now()
-            tell(end)
 
         Characterisation(copy, bench).carry_out(during, timed)
         buses = bus_reports(source.bench, laboratory, MESSAGE_TIMES)

@@ -32,6 +32,7 @@ from mho.running.trust import (
     foreign,
     foreign_library,
     name_here,
+    runs_behind,
 )
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
@@ -137,15 +138,8 @@ def _alike(one: Order, other: Order) -> bool:
 
 def _file_seconds(path: Path) -> float:
     """Return how long the run in a file, and those before it on its chip, took, s."""
-    total, after = 0.0, str(path)
-    for _ in range(CHAIN):
-        with RunFile(Path(after)) as run:
-            if run.end_time is not None:
-                total += (run.end_time - run.start_time).total_seconds()
-            after = run.provenance.get("after", "")
-        if not after:
-            break
-    return total
+    spans = ((run.start_time, run.end_time) for run in runs_behind(path))
+    return sum((end - start).total_seconds() for start, end in spans if end is not None)
 
 
 def _estimate_of(order: Order, source: BenchSource) -> Estimate:

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
@@ -193,24 +194,19 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
         _check_space(path)
         # HDF5 does not survive a write that fails while it lays out a file: it does so in memory.
         beginning = _laid_out(header, layout)
-        try:
+        with ExitStack() as undo:
+            undo.callback(draft.unlink, missing_ok=True)
             with draft.open("xb") as new:
                 new.write(beginning)
             # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write
             # that fails does so at once: what a reader sees has been written, whatever happens next.
             file = h5py.File(draft, "r+", libver=FORMAT, locking="best-effort", rdcc_nbytes=0)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        try:
+            undo.callback(file.close)
             # Before the name, not after: SWMR gives up the lock with which a reader could get in the way.
             file.swmr_mode = True
             if draft != path:
                 _publish(draft, path)
-        except BaseException:
-            file.close()
-            draft.unlink(missing_ok=True)
-            raise
+            undo.pop_all()
     except OSError as error:
         raise RunFileError(
             f"run file {path} cannot be created: {plain_words(error)}; choose another place with --output"
