@@ -20,9 +20,10 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -31,6 +32,7 @@ from mho.errors import RunFileError
 from mho.runs.liveness import Writer
 from mho.runs.schema import SCHEMA_VERSION
 
+Kind = TypeVar("Kind", bound=type)
 # Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer
 # ones.
 FORMAT = "v110"
@@ -462,3 +464,26 @@ def intact(path: Path) -> Iterator[None]:
         ) from error
     except DAMAGE as error:
         raise RunFileError(f"run file {path} is damaged: {error}; restore it from a copy") from error
+
+
+def intact_members(kind: Kind) -> Kind:
+    """Let every public member of a class that has a `path` turn what h5py raises into `RunFileError`, as `intact`."""
+    for name, member in list(vars(kind).items()):
+        if name.startswith("_"):
+            continue
+        if isinstance(member, FunctionType):
+            setattr(kind, name, _intact_member(member))
+        elif isinstance(member, cached_property):
+            member.func = _intact_member(member.func)
+        elif isinstance(member, property) and member.fget is not None:
+            setattr(kind, name, property(_intact_member(member.fget), doc=member.__doc__))
+    return kind
+
+
+def _intact_member(read: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(read)
+    def within(self: Any, *given: Any, **named: Any) -> Any:
+        with intact(self.path):
+            return read(self, *given, **named)
+
+    return within

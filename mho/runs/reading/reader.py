@@ -21,11 +21,12 @@ from mho.runs.conclusion import GOING_ON, Status
 from mho.runs.figures import Drawable, Figure
 from mho.runs.reading import conformance
 from mho.runs.reading.chunks import read_torn
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact_members, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.text import decode
 
 
+@intact_members
 class Stored:
     """What stands in a run file: each fact is read when it is first asked for, from the open file.
 
@@ -33,39 +34,34 @@ class Stored:
     """
 
     def __init__(self, path: Path, dataset: h5py.Dataset) -> None:
-        self._path = path
+        self.path = path
         self._dataset = dataset
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Type of its numbers."""
-        with intact(self._path):
-            dtype: np.dtype[Any] = self._dataset.dtype
-            return dtype
+        dtype: np.dtype[Any] = self._dataset.dtype
+        return dtype
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Shape, as of the first look."""
-        with intact(self._path):
-            return tuple(map(int, self._dataset.shape))
+        return tuple(map(int, self._dataset.shape))
 
     @cached_property
     def chunks(self) -> tuple[int, ...] | None:
         """Shape of its chunks, if it is cut into some."""
-        with intact(self._path):
-            return None if self._dataset.chunks is None else tuple(map(int, self._dataset.chunks))
+        return None if self._dataset.chunks is None else tuple(map(int, self._dataset.chunks))
 
     @cached_property
     def unit(self) -> str:
         """Unit; "" without one."""
-        with intact(self._path):
-            return unit_of(self._dataset)
+        return unit_of(self._dataset)
 
     @cached_property
     def description(self) -> str:
         """What it is, in words; "" where the file does not say."""
-        with intact(self._path):
-            return str(self._dataset.attrs.get("long_name", ""))
+        return str(self._dataset.attrs.get("long_name", ""))
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,7 @@ class LogEntry:
     message: str
 
 
+@intact_members
 class RunFile(RunRecord):
     """A run file, open for reading; a context manager.
 
@@ -136,9 +133,8 @@ class RunFile(RunRecord):
             return
         # Asked before refreshing: what a finished run has written is all there to be refreshed.
         over = self.status not in GOING_ON
-        with intact(self.path):
-            for dataset in self._growing.values():
-                dataset.refresh()
+        for dataset in self._growing.values():
+            dataset.refresh()
         self._final = over
 
     def log(self, start: int = 0, stop: int | None = None) -> list[LogEntry]:
@@ -151,63 +147,54 @@ class RunFile(RunRecord):
     @cached_property
     def tables(self) -> tuple[str, ...]:
         """Names of the tables, as declared."""
-        with intact(self.path):
-            return tuple(name for name, item in self._items.members("").items() if conformance.is_table(item))
+        return tuple(name for name, item in self._items.members("").items() if conformance.is_table(item))
 
     @cached_property
     def maps(self) -> tuple[str, ...]:
         """Names of the maps, as declared."""
-        with intact(self.path):
-            return tuple(self._items.names("maps"))
+        return tuple(self._items.names("maps"))
 
     @cached_property
     def arrays(self) -> tuple[str, ...]:
         """Names of the arrays, as declared."""
-        with intact(self.path):
-            return tuple(self._items.names("arrays"))
+        return tuple(self._items.names("arrays"))
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
         """The figures that the procedure declared; none in files of older versions."""
-        with intact(self.path):
-            self._items.check_all()
-            return conformance.declared_figures(self._group(""))
+        self._items.check_all()
+        return conformance.declared_figures(self._group(""))
 
     @cached_property
     def drawable(self) -> Drawable:
         """Contents from which figures can be drawn."""
-        with intact(self.path):
-            self._items.check_all()
-            return conformance.drawable_of(self._group(""))
+        self._items.check_all()
+        return conformance.drawable_of(self._group(""))
 
     def drawable_for(self, figure: Figure) -> Drawable:
         """Return the contents that one figure is drawn from, as far as they are there; nothing else is looked at."""
         tables: dict[str, dict[str, tuple[str, int]]] = {}
         maps: dict[str, tuple[int, int]] = {}
         arrays: dict[str, tuple[str, int]] = {}
-        with intact(self.path):
-            for table in (figure.table, figure.beside):
-                if self._items.has("", table) and conformance.is_table(self._group(table)):
-                    there = [name for name in figure.columns if self._items.has(table, name)]
-                    stored = {name: self.stored(table, name) for name in there}
-                    tables[table] = {
-                        name: (one.dtype.kind, len(one.shape) - 1) for name, one in stored.items()
-                    }
-            for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ())):
-                if self._items.has("maps", name):
-                    _, rows, columns = self.stored(f"maps/{name}").shape
-                    maps[name] = rows, columns
-            if self._items.has("arrays", figure.array):
-                array = self.stored(f"arrays/{figure.array}")
-                arrays[figure.array] = array.dtype.kind, len(array.shape)
+        for table in (figure.table, figure.beside):
+            if self._items.has("", table) and conformance.is_table(self._group(table)):
+                there = [name for name in figure.columns if self._items.has(table, name)]
+                stored = {name: self.stored(table, name) for name in there}
+                tables[table] = {name: (one.dtype.kind, len(one.shape) - 1) for name, one in stored.items()}
+        for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ())):
+            if self._items.has("maps", name):
+                _, rows, columns = self.stored(f"maps/{name}").shape
+                maps[name] = rows, columns
+        if self._items.has("arrays", figure.array):
+            array = self.stored(f"arrays/{figure.array}")
+            arrays[figure.array] = array.dtype.kind, len(array.shape)
         return Drawable(tables, maps, arrays)
 
     @property
     def default(self) -> str:
         """The table, or map as ``maps/NAME``, that a viewer opens first; empty without any."""
-        with intact(self.path):
-            first = str(self._group("").attrs.get("default", ""))
-            return f"maps/{self._group('maps').attrs['default']}" if first == "maps" else first
+        first = str(self._group("").attrs.get("default", ""))
+        return f"maps/{self._group('maps').attrs['default']}" if first == "maps" else first
 
     def table(self, name: str, start: int = 0) -> dict[str, NDArray[Any]]:
         """Return the columns of a table from row `start` on, all cut to the length that all have reached."""
@@ -216,42 +203,36 @@ class RunFile(RunRecord):
     def column(self, table: str, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Return rows `start` to `stop` of one column (rows, *column shape), to its end cut as `table` does."""
         self._check_column(table, name)
-        with intact(self.path):
-            dataset = self._follow(f"{table}/{name}")
-            length = len(dataset) if self._is_finished else self.length(table)
-            return self._rows(dataset, start, length if stop is None else min(stop, length))
+        dataset = self._follow(f"{table}/{name}")
+        length = len(dataset) if self._is_finished else self.length(table)
+        return self._rows(dataset, start, length if stop is None else min(stop, length))
 
     def length(self, table: str) -> int:
         """Return how many rows a table has, as of the last `refresh`."""
         columns = self._columns(table)
-        with intact(self.path):
-            return min((len(self._follow(f"{table}/{column}")) for column in columns), default=0)
+        return min((len(self._follow(f"{table}/{column}")) for column in columns), default=0)
 
     def units(self, table: str) -> dict[str, str]:
         """Return the unit of each column of a table."""
         columns = self._columns(table)
-        with intact(self.path):
-            return {column: unit_of(self._follow(f"{table}/{column}")) for column in columns}
+        return {column: unit_of(self._follow(f"{table}/{column}")) for column in columns}
 
     def plotted(self, table: str) -> tuple[str, str]:
         """Return which column of a table is plotted by default, and against which one; "" is the row's number."""
         self._columns(table)
-        with intact(self.path):
-            attributes = self._group(table).attrs
-            axis = str(np.atleast_1d(attributes.get("axes", "."))[0])
-            return str(attributes.get("signal", "")), "" if axis == "." else axis
+        attributes = self._group(table).attrs
+        axis = str(np.atleast_1d(attributes.get("axes", "."))[0])
+        return str(attributes.get("signal", "")), "" if axis == "." else axis
 
     def series(self, table: str) -> str:
         """Return the column of a table that separates the curves of its plot; "" where there is one curve."""
         self._columns(table)
-        with intact(self.path):
-            return str(self._group(table).attrs.get("series", ""))
+        return str(self._group(table).attrs.get("series", ""))
 
     def map_axes(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the physical row numbers and column numbers of a map's images."""
         self._check_map(name)
-        with intact(self.path):
-            return self._group(f"maps/{name}/row")[()], self._group(f"maps/{name}/column")[()]
+        return self._group(f"maps/{name}/row")[()], self._group(f"maps/{name}/column")[()]
 
     def map_times(self, name: str) -> NDArray[np.float64]:
         """Return when each image of a map was taken, s since the run started."""
@@ -272,9 +253,8 @@ class RunFile(RunRecord):
     def map_length(self, name: str) -> int:
         """Return how many images a map has, as of the last `refresh`."""
         self._check_images(name)
-        with intact(self.path):
-            value = self._follow(f"maps/{name}/value")
-            return len(value) if self._is_finished else min(len(value), len(self.map_times(name)))
+        value = self._follow(f"maps/{name}/value")
+        return len(value) if self._is_finished else min(len(value), len(self.map_times(name)))
 
     def map_unit(self, name: str) -> str:
         """Return the unit of a map's values."""
@@ -301,29 +281,26 @@ class RunFile(RunRecord):
             self._check_column(group, name)
         elif kind == "maps":
             self._check_images(own)
-        with intact(self.path):
-            dataset = self._array(own) if kind == "arrays" and own else self._follow(f"{group}/{name}")
+        dataset = self._array(own) if kind == "arrays" and own else self._follow(f"{group}/{name}")
         return Stored(self.path, dataset)
 
     def images(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Return images `start` to `stop` of a map (time, rows, columns), in `map_unit`."""
         count = self.map_length(name)
-        with intact(self.path):
-            end = count if stop is None else min(stop, count)
-            stack: NDArray[np.float64] = self._rows(self._follow(f"maps/{name}/value"), start, end)
-            return stack
+        end = count if stop is None else min(stop, count)
+        stack: NDArray[np.float64] = self._rows(self._follow(f"maps/{name}/value"), start, end)
+        return stack
 
     def array(self, name: str) -> NDArray[Any]:
         """Return an array, in `array_unit`, as it stands in the file now."""
-        with intact(self.path):
-            dataset = self._array(name)
-            for _ in range(ATTEMPTS if self._file.swmr_mode else 0):
-                dataset.refresh()  # the positions of its chunks may be cached from an earlier read
-                # Its writer may be filling it in.
-                with contextlib.suppress(OSError):
-                    return np.asarray(dataset[()])
-                time.sleep(PAUSE)
-            return np.asarray(dataset[()])
+        dataset = self._array(name)
+        for _ in range(ATTEMPTS if self._file.swmr_mode else 0):
+            dataset.refresh()  # the positions of its chunks may be cached from an earlier read
+            # Its writer may be filling it in.
+            with contextlib.suppress(OSError):
+                return np.asarray(dataset[()])
+            time.sleep(PAUSE)
+        return np.asarray(dataset[()])
 
     def array_shape(self, name: str) -> tuple[int, ...]:
         """Return an array's shape, without reading it."""
@@ -385,34 +362,30 @@ class RunFile(RunRecord):
     def _columns(self, table: str) -> list[str]:
         self._check_named(table)
         self._check(table, lambda group: conformance.check_table(group, self._items.members(table)))
-        with intact(self.path):
-            return self._items.names(table)
+        return self._items.names(table)
 
     def _check_named(self, table: str) -> None:
         """Check that there is a table of this name; its columns are not looked at."""
         if table not in self._named:
-            with intact(self.path):
-                if not (self._items.has("", table) and conformance.is_table(self._group(table))):
-                    raise self._absent(f"table {table!r}", self.tables)
+            if not (self._items.has("", table) and conformance.is_table(self._group(table))):
+                raise self._absent(f"table {table!r}", self.tables)
             self._named.add(table)
 
     def _check_column(self, table: str, name: str) -> None:
         self._check_named(table)
-        with intact(self.path):
-            if not self._items.has(table, name):
-                raise self._absent(f"column {name!r} in table {table!r}", self._items.names(table))
+        if not self._items.has(table, name):
+            raise self._absent(f"column {name!r} in table {table!r}", self._items.names(table))
         self._check(f"{table}/{name}", conformance.check_column)
 
     def _cut_together(
         self, group: str, columns: list[str], start: int, also: str = "", stop: int | None = None
     ) -> dict[str, NDArray[Any]]:
-        with intact(self.path):
-            datasets = {column: self._follow(f"{group}/{column}") for column in columns}
-            lengths = [len(dataset) for dataset in datasets.values()]
-            if also:
-                lengths.append(len(self._follow(f"{group}/{also}")))
-            end = min(lengths if stop is None else [*lengths, stop])
-            return {column: self._rows(dataset, start, end) for column, dataset in datasets.items()}
+        datasets = {column: self._follow(f"{group}/{column}") for column in columns}
+        lengths = [len(dataset) for dataset in datasets.values()]
+        if also:
+            lengths.append(len(self._follow(f"{group}/{also}")))
+        end = min(lengths if stop is None else [*lengths, stop])
+        return {column: self._rows(dataset, start, end) for column, dataset in datasets.items()}
 
     def _array(self, name: str) -> h5py.Dataset:
         if not self._items.has("arrays", name):
@@ -424,9 +397,8 @@ class RunFile(RunRecord):
 
     def _check_images(self, name: str) -> None:
         """Check that there is a map of this name, and its values; not its axes."""
-        with intact(self.path):
-            if not self._items.has("maps", name):
-                raise self._absent(f"map {name!r}", self.maps)
+        if not self._items.has("maps", name):
+            raise self._absent(f"map {name!r}", self.maps)
         self._check(f"maps/{name}/value", conformance.check_images)
 
     def _check_map(self, name: str) -> None:
@@ -435,8 +407,7 @@ class RunFile(RunRecord):
 
     def _check(self, name: str, check: conformance.Check) -> None:
         if name not in self._conforming:
-            with intact(self.path):
-                check(self._group(name))
+            check(self._group(name))
             self._conforming.add(name)
 
     def _absent(self, what: str, present: Mapping[str, object] | tuple[str, ...] | list[str]) -> RunFileError:
