@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError
+from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError, os_errors_as
 from mho.instruments.simulated import cell_preset, preset_text
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, form_of
@@ -368,7 +368,7 @@ ENDED = (Status.FINISHED, Status.FAILED, Status.ABORTED)
 def _store_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into the folder of its campaign, or compare it with the one that is there."""
     path = folder / "plan.toml"
-    try:
+    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not path.exists():
             draft = folder / f".plan.{secrets.token_hex(4)}.part"
@@ -376,8 +376,6 @@ def _store_plan(plan: Plan, folder: Path) -> None:
             draft.replace(path)  # whole: the other shares of the campaign begin at the same time
         elif path.read_text("utf-8") != plan.text:
             raise InputError(f"{folder} holds another plan ({path}); choose another --output for this one")
-    except OSError as error:
-        raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
 
 
 def carry_out(task: CampaignTask) -> Row:

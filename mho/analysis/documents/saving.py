@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mho.analysis.documents.blocks import Document
-from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
+from mho.whole_files import whole_file
 
 FORMS = (".html", ".htm", ".pdf")
 

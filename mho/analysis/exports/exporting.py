@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import h5py
 
 from mho.analysis.reports.collection import runs_at
-from mho.analysis.whole_files import whole_file
 from mho.errors import InputError, MhoError
 from mho.runs import RunFile
 from mho.runs.reading import open_run_file
+from mho.whole_files import whole_file
 
 if TYPE_CHECKING:
     from mho.analysis.exports.spice import Played

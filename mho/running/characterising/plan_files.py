@@ -19,7 +19,7 @@ import numpy as np
 
 from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
-from mho.errors import InputError, MhoError
+from mho.errors import InputError, MhoError, os_errors_as
 from mho.input_files import bench_key
 from mho.instruments import open_bench
 from mho.instruments.bench_file import BenchSource
@@ -243,7 +243,7 @@ def plan_protocol(wanted: CharacterisationRequest) -> Planned:
 def write_plan(planned: Planned, folder: Path) -> Path:
     """Write a plan and its digits into a folder that has none, and return its path."""
     path = folder / PLAN
-    try:
+    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             raise InputError(
@@ -251,8 +251,6 @@ def write_plan(planned: Planned, folder: Path) -> Path:
             )
         np.savetxt(folder / LEVELS, planned.digits, fmt="%d", delimiter=",")
         path.write_text(planned.text, "utf-8")
-    except OSError as error:
-        raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
     return path
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mho.errors import QueueError
+from mho.errors import QueueError, os_errors_as
 from mho.running.queue.job import Job, JobStatus, Lane, Order, Policy, Reaction
 from mho.runs.conclusion import Conclusion
 from mho.runs.labels import Labels
@@ -131,10 +131,8 @@ def open_queue(path: Path) -> SqliteFile:
     `QueueError` where the file is no queue, or comes from a newer mho; `StorageError` where it cannot be
     opened; by every method, it cannot be used at the moment.
     """
-    try:
+    with os_errors_as(QueueError, f"the folder of queue {path} cannot be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise QueueError(f"the folder of queue {path} cannot be made: {error.strerror}") from None
 
     def explain(error: sqlite3.Error, what: str = "") -> StorageError:
         return StorageError(

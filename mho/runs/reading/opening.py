@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
-from mho.errors import RunFileError
+from mho.errors import RunFileError, os_errors_as
 from mho.runs.liveness import Writer
 from mho.runs.schema import SCHEMA_VERSION
 
@@ -345,11 +345,9 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 def _opened(path: Path, *checks: Callable[[Path, h5py.File], None]) -> h5py.File:
-    try:
+    with os_errors_as(RunFileError, f"run file {path} cannot be opened"):
         check_regular(path)
         head = head_of(path)
-    except OSError as error:
-        raise RunFileError(f"run file {path} cannot be opened: {error.strerror}") from error
     if not head.startswith(SIGNATURE) and not h5py.is_hdf5(path):
         raise RunFileError(
             f"{path} is not an HDF5 file, or its beginning is damaged; name a run file written by mho"
