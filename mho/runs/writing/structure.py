@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import h5py
@@ -45,60 +45,54 @@ def check_layout(layout: schema.Layout) -> None:
 
     `RunFileError` naming the table, column, map or array, and what is wrong with it.
     """
-    _distinct("tables", (table.name for table in layout.tables))
-    _distinct("maps", (image.name for image in layout.maps))
-    _distinct("arrays", (array.name for array in layout.arrays))
+    for fault in _faults(layout):
+        raise RunFileError(fault)
+
+
+def _faults(layout: schema.Layout) -> Iterator[str]:
+    for what, declared in (("tables", layout.tables), ("maps", layout.maps), ("arrays", layout.arrays)):
+        yield from _indistinct(what, (one.name for one in declared))
     for table in layout.tables:
-        _check_table(table)
+        yield from _faults_of(table)
     for image in layout.maps:
         if np.ndim(image.rows) != 1 or np.ndim(image.columns) != 1:
-            raise RunFileError(f"map {image.name!r}: rows and columns must be one-dimensional")
+            yield f"map {image.name!r}: rows and columns must be one-dimensional"
         if not len(image.rows) or not len(image.columns):
-            raise RunFileError(f"map {image.name!r} has no cells; give it rows and columns")
+            yield f"map {image.name!r} has no cells; give it rows and columns"
     for array in layout.arrays:
         if np.asarray(array.values).dtype.kind not in KINDS:
-            raise RunFileError(f"array {array.name!r} holds {np.asarray(array.values).dtype}, not numbers")
+            yield f"array {array.name!r} holds {np.asarray(array.values).dtype}, not numbers"
     plots = [table.name for table in layout.tables] + [f"maps/{image.name}" for image in layout.maps]
     if layout.default and layout.default not in plots:
-        raise RunFileError(
-            f"default {layout.default!r} is not among the declared {', '.join(plots) or 'nothing'}"
-        )
+        yield f"default {layout.default!r} is not among the declared {', '.join(plots) or 'nothing'}"
 
 
-def _distinct(what: str, names: Iterable[str]) -> None:
-    """Refuse names that repeat or cannot name an HDF5 object and a keyword alike."""
+def _indistinct(what: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield which names repeat, or cannot name an HDF5 object and a keyword alike."""
     for name, count in Counter(names).items():
         if not name.isidentifier():
-            raise RunFileError(f"{what}: the name {name!r} is no identifier; use letters, digits and _")
+            yield f"{what}: the name {name!r} is no identifier; use letters, digits and _"
         if count > 1:
-            raise RunFileError(f"{what}: the name {name!r} is declared {count} times")
+            yield f"{what}: the name {name!r} is declared {count} times"
 
 
-def _check_table(table: schema.Table) -> None:
+def _faults_of(table: schema.Table) -> Iterator[str]:
     if not table.columns:
-        raise RunFileError(f"table {table.name!r} has no columns; declare at least one")
+        yield f"table {table.name!r} has no columns; declare at least one"
     if table.name in _ENTRY:
-        raise RunFileError(f"table name {table.name!r} is taken by the file itself; choose another")
+        yield f"table name {table.name!r} is taken by the file itself; choose another"
     names = [column.name for column in table.stored]
-    _distinct(f"columns of table {table.name!r}", names)
+    yield from _indistinct(f"columns of table {table.name!r}", names)
     for plotted in (table.signal, table.axis, table.series or table.axis):
         if plotted not in names:
-            raise RunFileError(
-                f"table {table.name!r} cannot plot {plotted!r}, not one of its columns {', '.join(names)}"
-            )
+            yield f"table {table.name!r} cannot plot {plotted!r}, not one of its columns {', '.join(names)}"
     for column in table.columns:
         if 0 in column.shape:
-            raise RunFileError(
-                f"column {table.name}.{column.name} has shape {column.shape}: it holds nothing"
-            )
+            yield f"column {table.name}.{column.name} has shape {column.shape}: it holds nothing"
         if column.ragged and not column.shape:
-            raise RunFileError(
-                f"column {table.name}.{column.name} is ragged and has no shape; declare the longest a row may be"
-            )
+            yield f"column {table.name}.{column.name} is ragged and has no shape; declare the longest a row may be"
         if schema.kind_of_number(column.dtype) not in KINDS:
-            raise RunFileError(
-                f"column {table.name}.{column.name} has dtype {column.dtype!r}: only numbers go into a table"
-            )
+            yield f"column {table.name}.{column.name} has dtype {column.dtype!r}: only numbers go into a table"
 
 
 def lay_out(
