@@ -168,7 +168,7 @@ def check_contained(path: Path, file: h5py.File) -> None:
     `RunFileError` naming the link or dataset.
     """
     root = h5py.h5g.open(file.id, b"/")
-    declared = Declared(path, tell=False)
+    declared = Declared(path)
     for name, kind in _links(path, root):
         check_link(path, name, kind)
         if kind == h5py.h5l.TYPE_HARD:
@@ -182,21 +182,18 @@ def check_contained(path: Path, file: h5py.File) -> None:
 class Declared:
     """What the datasets of a file declare together, in bytes and chunks: no more than the file can hold."""
 
-    def __init__(self, path: Path, *, tell: bool = True) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._tell = tell
         self._bytes = self._chunks = 0
 
     def add(self, dataset: h5py.h5d.DatasetID) -> None:
         """Add a dataset, which is the file's own; errors as `check_contained`."""
         declared, chunks = _check_dataset(self._path, dataset)
         self._bytes, self._chunks = self._bytes + declared, self._chunks + chunks
-        if self._tell and (self._bytes > ROOM or self._chunks > CHUNK_ROOM):
-            self.check()
 
     def check(self) -> None:
         """Refuse a file that cannot hold all that was added."""
-        _check_size(self._path, "it", self._bytes, self._chunks)
+        _check_size(self._path, lambda: "it", self._bytes, self._chunks)
 
 
 def open_text(path: Path, group: h5py.h5g.GroupID, name: bytes) -> h5py.h5d.DatasetID:
@@ -248,8 +245,7 @@ def _check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
     if properties.get_layout() == h5py.h5d.CHUNKED:
         cut = properties.get_chunk()
         chunks = math.prod(-(-length // step) for length, step in zip(shape, cut, strict=True))
-    if declared > ROOM or chunks > CHUNK_ROOM:
-        _check_size(path, _name(dataset), declared, chunks)
+    _check_size(path, lambda: _name(dataset), declared, chunks)
     return declared, chunks
 
 
@@ -257,11 +253,13 @@ def _name(dataset: h5py.h5d.DatasetID) -> str:
     return (h5py.h5i.get_name(dataset) or b"a dataset").decode("utf-8", "replace")  # takes its time
 
 
-def _check_size(path: Path, name: str, declared: int, chunks: int) -> None:
+def _check_size(path: Path, name: Callable[[], str], declared: int, chunks: int) -> None:
+    if declared <= ROOM and chunks <= CHUNK_ROOM:
+        return  # in a file of any size
     size = os.stat(path).st_size
     if declared > EXPANSION * size + ROOM or chunks > size // CHUNK_BYTES + CHUNK_ROOM:
         raise RunFileError(
-            f"run file {path} is damaged: {name} declares {declared / 1e9:.3g} GB in {chunks} chunks, and the file has "
+            f"run file {path} is damaged: {name()} declares {declared / 1e9:.3g} GB in {chunks} chunks, and the file has "
             f"{size / 1e6:.3g} MB; restore it from a copy"
         )
 

@@ -57,6 +57,7 @@ class OwnItems:
             return h5py.Datatype(opened)
         if not self._whole and place not in self._counted:
             self._declared.add(opened)
+            self._declared.check()
             self._counted.add(place)
         dataset = h5py.Dataset(opened, readonly=True)
         if not self._live:
