@@ -6,7 +6,8 @@ object, with which value, and what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class MhoError(Exception):
@@ -102,3 +103,12 @@ def recorded_class(name: str) -> type[BaseException]:
     """Return the class that `recorded_name` has named; `Exception` for one that is none of mho's, or of a newer mho."""
     kind = globals().get(name)
     return kind if isinstance(kind, type) and issubclass(kind, MhoError) else Exception
+
+
+@contextmanager
+def os_errors_as(kind: type[MhoError], what: str, advice: str = "") -> Iterator[None]:
+    """Turn an error of the system in the block into one of a `kind`: what cannot be done, why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {error.strerror or error}{advice}") from error

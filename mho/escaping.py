@@ -33,7 +33,9 @@ def visible(text: str, *, lines: bool = True) -> str:
         return text
     kept = "\n\t" if lines else ""
     return "".join(
-        one if one.isprintable() or one in kept or unicodedata.category(one) == "Zs" else _escaped(one)
+        one
+        if one.isprintable() or one in kept or unicodedata.category(one) == "Zs"
+        else one.encode("unicode_escape", "surrogatepass").decode("ascii")
         for one in text
     )
 
@@ -83,7 +85,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _escaped(mark: str) -> str:
-    return mark.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -39,25 +39,13 @@ def error_text(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Extension:
-    """One thing that a package offers.
+    """One thing that a package offers."""
 
-    Attributes
-    ----------
-    group, name : str
-        Of the entry point: ``mho.procedures``, ``look``.
-    target : str
-        ``module:attribute``.
-    package : str
-        Name and version.
-    fault : str
-        Why it cannot be used; "" where it can be.
-    """
-
-    group: str
-    name: str
-    target: str
-    package: str
-    fault: str = ""
+    group: str  # of the entry point: ``mho.procedures``
+    name: str  # of the entry point: ``look``
+    target: str  # ``module:attribute``
+    package: str  # name and version
+    fault: str = ""  # why it cannot be used; "" where it can be
 
     @property
     def own(self) -> bool:
@@ -93,10 +81,7 @@ def offers(group: str) -> dict[str, tuple[Extension, ...]]:
 def find_offer(group: str, noun: str, name: str) -> Extension | None:
     """Return what a package offers under a name; None where none does.
 
-    Raises
-    ------
-    InputError
-        Several packages give the name to different things, or the package needs another mho.
+    `InputError` where several packages give the name to different things, or the package needs another mho.
     """
     those = offers(group).get(name.lower(), ())
     return _the_only(noun, name, those) if those else None
@@ -105,10 +90,7 @@ def find_offer(group: str, noun: str, name: str) -> Extension | None:
 def usable_offers(group: str, noun: str, own: Iterable[str] = ()) -> dict[str, Extension]:
     """Return what can be used of a group, by name; of the others the log says why they are not offered.
 
-    Parameters
-    ----------
-    own : iterable of str
-        Names that mho's own have, which go before those of packages.
+    `own`: names that mho's own have, which go before those of packages.
     """
     usable = {}
     core = set(own)

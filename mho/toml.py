@@ -73,7 +73,9 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
     try:
         return model.model_validate(result)
     except ValidationError as problems:
-        problem = _most_telling(problems)
+        errors = problems.errors(include_url=False)
+        # An unknown key explains a missing one, so it goes first.
+        problem: Any = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key
         key = ".".join(str(part) for part in path) or "the file"
         line = line_of(text, path)
@@ -113,12 +115,6 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
             if here == wanted[: len(here)] and len(here) > len(table):
                 return number
     return best
-
-
-def _most_telling(problems: ValidationError) -> Any:
-    """An unknown key explains a missing one, so it goes first."""
-    errors = problems.errors(include_url=False)
-    return next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
 
 
 def _suggestion(

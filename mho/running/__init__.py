@@ -3,7 +3,7 @@
 - `execution`: runs one procedure in this process; `phases`: bench open, file written, everything safe on every way out;
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
-- `continuing`, `recipe`, `rerun`: an earlier run's chip again, the rest of a killed run, and a run repeated and compared;
+- `continuing`, `recipe`: an earlier run's chip again, the rest of a killed run, and a run repeated and compared;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out; `plan`, `campaign`: many runs from a file;
 - `budget`: what made the answers of a run wrong; `forecasting`: what a solve is going to come to;
 - `characterising`: the standard protocol over a sample of cells; `calibrating`: a fitted preset beside its runs;

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError
+from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError, os_errors_as
 from mho.instruments.simulated import cell_preset, preset_text
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, form_of
@@ -51,10 +51,8 @@ class Inputs:
     """What planned runs read, each file and each bench looked at once: as they are when they are first asked for."""
 
     def __init__(self) -> None:
-        self._files: dict[str, str] = {}  # by path; "" for a text that names none
-        self._conditions: dict[tuple[str, str | None], Fingerprint] = {}
-        self._procedures: dict[str, type[Procedure]] = {}
-        self._code: dict[type, tuple[str, str]] = {}
+        self._content, self._conditions = cache(_content), cache(_conditions)
+        self._procedure, self._code = cache(find_procedure), cache(_code_of)
 
     def take_up(self, runs: Iterable[PlannedRun]) -> None:
         """Look now at all that these runs read, so that what changes later differs.
@@ -62,11 +60,11 @@ class Inputs:
         `MhoError` for what cannot be read or is not valid any more.
         """
         for planned in runs:
-            self._conditions_of(planned)
+            self._conditions(planned.bench, planned.preset)
             for value in planned.parameters.values():
                 self._value(value)
             for _, kind in self._kinds_of(planned):
-                self._code_of(kind)
+                self._code(kind)
 
     def fingerprint(self, planned: PlannedRun, seed: int) -> Fingerprint:
         """Return all that a planned run with this seed depends on.
@@ -77,12 +75,12 @@ class Inputs:
 
         `MhoError` for what cannot be read or is not valid any more.
         """
-        result = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
+        result = {"seed": str(seed), **_code_of_mho(), **self._conditions(planned.bench, planned.preset)}
         named = dict(self._kinds_of(planned))
         for what, kind in named.items():
-            name, source = self._code_of(kind)
+            name, source = self._code(kind)
             result |= {what: name} | ({f"source of the {what}": source} if source else {})
-        kind = self._procedures[planned.procedure]
+        kind = self._procedure(planned.procedure)
         result["version of the procedure"] = kind.version
         for name, parameter in form_of(kind).items():
             if name not in named:
@@ -91,47 +89,42 @@ class Inputs:
 
     def _kinds_of(self, planned: PlannedRun) -> Iterator[tuple[str, Any]]:
         """Yield the classes that a run is made of, by what they are."""
-        kind = self._procedures.get(planned.procedure)
-        if kind is None:
-            kind = self._procedures[planned.procedure] = find_procedure(planned.procedure)
+        kind = self._procedure(planned.procedure)
         yield "procedure", kind
         if kind.own_classes is not Procedure.own_classes:
             yield from planned.make().own_classes().items()
 
-    def _code_of(self, kind: type) -> tuple[str, str]:
-        if kind not in self._code:
-            name, source = name_of(kind), source_of(kind)
-            self._code[kind] = (
-                kind.__qualname__ if names_file(name) else name,
-                HASH + text_hash(source) if source else "",
-            )
-        return self._code[kind]
-
     def _value(self, value: object) -> str:
-        if not isinstance(value, str):
-            return str(value)
-        if value not in self._files:
-            self._files[value] = HASH + file_hash(Path(value)) if is_file(value) else ""
-        return self._files[value] or value
+        return (self._content(value) or value) if isinstance(value, str) else str(value)
 
-    def _conditions_of(self, planned: PlannedRun) -> Fingerprint:
-        key = planned.bench, planned.preset
-        if key not in self._conditions:
-            source = load_conditions(*key)
-            if source.bench.simulation is None:
-                raise InputError(
-                    f"bench {planned.bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
-                    "put its runs into the queue instead"
-                )
-            preset = cell_preset(planned.preset or source.bench.simulation.preset)
-            self._conditions[key] = {
-                "bench file": HASH + text_hash(source.text),
-                "chip map": HASH + text_hash(source.chip_text),
-                "list of defects": HASH + text_hash(source.defects_text),
-                "preset": preset.name,
-                "content of the preset": HASH + text_hash(preset_text(preset)),
-            }
-        return self._conditions[key]
+
+def _content(text: str) -> str:
+    """Return what stands for the file that a text names; "" where it names none."""
+    return HASH + file_hash(Path(text)) if is_file(text) else ""
+
+
+def _code_of(kind: type) -> tuple[str, str]:
+    """Return the name of a class and what stands for its source; "" for one of mho's own."""
+    name, source = name_of(kind), source_of(kind)
+    return kind.__qualname__ if names_file(name) else name, HASH + text_hash(source) if source else ""
+
+
+def _conditions(bench: str, preset: str | None) -> Fingerprint:
+    """Return what stands for bench, chip and cells; `InputError` for real instruments."""
+    source = load_conditions(bench, preset)
+    if source.bench.simulation is None:
+        raise InputError(
+            f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
+            "put its runs into the queue instead"
+        )
+    cells = cell_preset(preset or source.bench.simulation.preset)
+    return {
+        "bench file": HASH + text_hash(source.text),
+        "chip map": HASH + text_hash(source.chip_text),
+        "list of defects": HASH + text_hash(source.defects_text),
+        "preset": cells.name,
+        "content of the preset": HASH + text_hash(preset_text(cells)),
+    }
 
 
 @cache
@@ -153,23 +146,14 @@ def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         was, is_now = then.get(name, "nothing"), now.get(name, "nothing")
         if was == is_now:
             continue
-        what = f"the {name}"
-        match was.startswith(HASH), is_now.startswith(HASH):
-            case True, True:
-                of_file = name.startswith(PARAMETER)
-                result.append(f"{f'the file of {name}' if of_file else what} has changed")
-            case True, False:
-                result.append(f"{what} was a file and is {is_now}")
-            case False, True:
-                result.append(f"{what} was {was} and is a file")
-            case _:
-                result.append(f"{what} was {was} and is {is_now}")
+        was_file, is_file_now = was.startswith(HASH), is_now.startswith(HASH)
+        if was_file and is_file_now:
+            of_file = name.startswith(PARAMETER)
+            result.append(f"{f'the file of {name}' if of_file else f'the {name}'} has changed")
+        else:
+            old, new = "a file" if was_file else was, "a file" if is_file_now else is_now
+            result.append(f"the {name} was {old} and is {new}")
     return result
-
-
-def fingerprint_text(found: Mapping[str, str]) -> str:
-    """Return a fingerprint as a run file keeps it."""
-    return json.dumps(found, ensure_ascii=False, sort_keys=True)
 
 
 def recorded_fingerprint(file: RunFile) -> Fingerprint:
@@ -212,7 +196,7 @@ class CampaignTask:
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
         return {
-            "fingerprint": fingerprint_text(self.fingerprint),
+            "fingerprint": json.dumps(self.fingerprint, ensure_ascii=False, sort_keys=True),
             "planned_run": f"{self.planned.number} of {self.planned_runs}",
         }
 
@@ -384,7 +368,7 @@ ENDED = (Status.FINISHED, Status.FAILED, Status.ABORTED)
 def _store_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into the folder of its campaign, or compare it with the one that is there."""
     path = folder / "plan.toml"
-    try:
+    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not path.exists():
             draft = folder / f".plan.{secrets.token_hex(4)}.part"
@@ -392,8 +376,6 @@ def _store_plan(plan: Plan, folder: Path) -> None:
             draft.replace(path)  # whole: the other shares of the campaign begin at the same time
         elif path.read_text("utf-8") != plan.text:
             raise InputError(f"{folder} holds another plan ({path}); choose another --output for this one")
-    except OSError as error:
-        raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
 
 
 def carry_out(task: CampaignTask) -> Row:

@@ -1,4 +1,4 @@
-"""Goes on with the simulated chip that an earlier run left, or with the rest of a run that did not finish.
+"""Goes on with the simulated chip that an earlier run left, or with the rest of a run, or repeats a run and compares.
 
 A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise), but
 what reproduces it: the run and those before it are repeated, and the same seed gives the same run.
@@ -8,34 +8,24 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InputError
+from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
-from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.phases import (
-    Cut,
-    CutShort,
-    OpenedBench,
-    Opener,
-    Opening,
-    already_open,
-    carry_out,
-    note_left,
-    with_earlier,
-)
+from mho.procedures.stream import Control, Event, Observer, Progress, Started
+from mho.running import phases
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
-from mho.runs import Status, new_run_path
-from mho.runs.integrity import compare_runs
+from mho.runs import RunFile, Status, new_run_path
+from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_surroundings
 
 
-def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
+def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> phases.Opener:
     """Return the opener of the simulated bench of the run in the file at `path`, its chip as that run left it.
 
     The run's observers get the progress of the repetition, and the run's control may pause and stop it.
@@ -56,21 +46,21 @@ def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_a
     return _opener(_chain(last, trust), bench or "")
 
 
-def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
+def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> phases.Opener:
     """Return the opener of a run's bench, its chip as that run found it: fresh, or as an earlier run had left it."""
     # Now: code is looked for in the current folder, not in the run's.
     if before := _chain(recipe, trust)[:-1]:
         return _opener(before, recipe.bench, is_observed=False)
 
     @contextmanager
-    def opener(opening: Opening) -> Iterator[OpenedBench]:
+    def opener(opening: phases.Opening) -> Iterator[phases.OpenedBench]:
         with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
-            yield OpenedBench(opened, {"bench": recipe.bench} if recipe.bench else {})
+            yield phases.OpenedBench(opened, {"bench": recipe.bench} if recipe.bench else {})
 
     return opener
 
 
-def chip_at_interruption(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
+def chip_at_interruption(recipe: RunRecipe, trust: Trust = deny_all) -> phases.Opener:
     """Return the opener of a run's bench, its chip as that run left it, however it ended.
 
     How far an interrupted run came is what its file holds: the run is repeated up to its last row.
@@ -78,15 +68,15 @@ def chip_at_interruption(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     return _opener(_chain(recipe, trust, taken_up=True), recipe.bench)
 
 
-def _opener(chain: Sequence[_Link], bench: str, *, is_observed: bool = True) -> Opener:
+def _opener(chain: Sequence[_Link], bench: str, *, is_observed: bool = True) -> phases.Opener:
     """Return the opener of the bench on which all runs of a chain were repeated, under the name `bench`."""
     last = chain[-1].recipe
     notes = {"after": str(last.path), "after_run": last.run_id} | ({"bench": bench} if bench else {})
 
     @contextmanager
-    def opener(opening: Opening) -> Iterator[OpenedBench]:
+    def opener(opening: phases.Opening) -> Iterator[phases.OpenedBench]:
         with _replayed(chain, opening if is_observed else None) as opened:
-            yield OpenedBench(opened, notes)
+            yield phases.OpenedBench(opened, notes)
 
     return opener
 
@@ -99,12 +89,12 @@ class _Link:
     taken_up: bool
 
     @property
-    def cut(self) -> Cut | None:
+    def cut(self) -> phases.Cut | None:
         """Where the run was cut short; None for one that is repeated to its end."""
         table = self.recipe.kind.cell_record
         if not (self.taken_up and table) or self.recipe.status is Status.FINISHED:
             return None
-        return Cut(self.recipe.path, table)
+        return phases.Cut(self.recipe.path, table)
 
 
 def _chain(last: RunRecipe, trust: Trust, *, taken_up: bool = False) -> list[_Link]:
@@ -127,7 +117,7 @@ def _chain(last: RunRecipe, trust: Trust, *, taken_up: bool = False) -> list[_Li
 
 
 @contextmanager
-def _replayed(chain: Sequence[_Link], opening: Opening | None) -> Iterator[Bench]:
+def _replayed(chain: Sequence[_Link], opening: phases.Opening | None) -> Iterator[Bench]:
     """Yield a bench on which the runs were repeated; progress and control are those of `opening`, where there is one."""
     observers, control = ((), None) if opening is None else (opening.observers, opening.control)
     cuts = [link.cut for link in chain]
@@ -149,7 +139,7 @@ def _replayed(chain: Sequence[_Link], opening: Opening | None) -> Iterator[Bench
                 _replay(link.recipe, opened, copy, observers, control, cut)
             else:
                 opened.damage.begin()
-            note_left(opened, link.recipe.path)
+            phases.note_left(opened, link.recipe.path)
         yield opened
 
 
@@ -159,16 +149,16 @@ def _replay(
     copy: Path,
     observers: Sequence[Observer],
     control: Control | None,
-    cut: Cut | None,
+    cut: phases.Cut | None,
 ) -> None:
     def tell(event: Event) -> None:
         if isinstance(event, Progress):
             for observer in observers:
                 observer(Progress(f"repeating {recipe.path.name}: {event.stage}", event.done, event.total))
 
-    opener = with_earlier(recipe.resume_of, already_open(bench))
-    with recipe.procedure() as procedure, suppress(CutShort):
-        carry_out(
+    opener = phases.with_earlier(recipe.resume_of, phases.already_open(bench))
+    with recipe.procedure() as procedure, suppress(phases.CutShort):
+        phases.carry_out(
             procedure, opener, seed=recipe.seed, output=copy, observers=[tell], control=control, cut=cut,
         )  # fmt: skip
     if cut is not None:
@@ -201,11 +191,81 @@ def resume(
     not trusted.
     """
     recipe = read_recipe(Path(path), trust)
+    chip = chip_at_interruption if recipe.kind.cell_record else chip_before
+    opener = phases.with_earlier(recipe.path, chip(recipe, trust))
+    return _again(recipe, opener, output, observers, control)
+
+
+def _again(
+    recipe: RunRecipe,
+    opener: phases.Opener,
+    output: str | os.PathLike[str] | None,
+    observers: Sequence[Observer],
+    control: Control | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> Any:
     # From this folder, not from the run's.
     target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
-    chip = chip_at_interruption if recipe.kind.cell_record else chip_before
-    opener = with_earlier(recipe.path, chip(recipe, trust))
     with recipe.procedure() as procedure:
-        return carry_out(
-            procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control
-        )
+        return phases.carry_out(
+            procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control,
+            provenance=provenance,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """The outcome of repeating a run."""
+
+    original: Path  # run file
+    path: Path  # run file of the repetition
+    remarks: tuple[str, ...]  # what was not as it was: an input file that is gone, another bench file
+    changes: tuple[Change, ...]  # what surrounds the runs and differs: version of mho, code, packages
+    compared: tuple[DatasetComparison, ...]  # every dataset of the two
+
+    @property
+    def equal(self) -> bool:
+        """Whether the run was reproduced: bit for bit, and for digital computations within their tolerance."""
+        return all(one.equal for one in self.compared)
+
+
+def rerun(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+    trust: Trust = deny_all,
+) -> Rerun:
+    """Repeat the run in the file at `path` and compare the two.
+
+    `trust`: asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+    `RunFileError` where the file cannot be read, or is not as its run wrote it; `InputError` where the run
+    cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is not
+    trusted.
+    """
+    recipe = read_recipe(Path(path), trust)
+    begun: list[Path] = []
+
+    def notice(event: Event) -> None:
+        if isinstance(event, Started):
+            begun.append(event.path)
+
+    opener = phases.with_earlier(recipe.resume_of, chip_before(recipe, trust))
+    try:
+        _again(recipe, opener, output, (notice, *observers), provenance={"rerun_of": recipe.run_id})
+    except Aborted:
+        raise
+    except MhoError:
+        # The first run may have ended so too: the comparison tells.
+        if not begun:
+            raise
+    repeated = begun[0].resolve()
+    with RunFile(recipe.path) as file:
+        restated = recipe.kind.restated_since(file.version)
+    with RunFile(repeated) as again:
+        changes = compare_surroundings(recipe.provenance, again.provenance)
+    cut_short = recipe.status in (Status.ABORTED, Status.INTERRUPTED)
+    compared = compare_runs(
+        recipe.path, repeated, as_far_as_first=cut_short, with_additions=True, restated=restated
+    )
+    return Rerun(recipe.path, repeated, recipe.remarks, changes, compared)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -17,20 +17,13 @@ from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import chip_after
-from mho.running.phases import Opener, already_open, carry_out, named, with_earlier, with_formed_cells
+from mho.running.phases import Opener, already_open, carry_out, named, with_earlier
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line
 
 INTERVAL = 0.25  # between two pictures of a bar, s
 MOST_MESSAGES = 20  # warnings that are shown, the latest
-
-
-class Handle(Protocol):
-    """What IPython's `display` returns."""
-
-    def update(self, shown: object, /) -> object:
-        """Show something else in the same place."""
 
 
 class NotebookPage:
@@ -54,12 +47,10 @@ class NotebookProgress:
     `clock`: wall time, s: bars are drawn at most four times a second.
     """
 
-    def __init__(
-        self, display: Callable[[object], Handle], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, display: Callable[[object], Any], clock: Callable[[], float] = time.monotonic) -> None:
         self._display = display
         self._clock = clock
-        self._handle: Handle | None = None
+        self._handle: Any = None
         self._title = ""
         self._stages: dict[str, Progress] = {}
         self._messages: list[str] = []
@@ -201,10 +192,9 @@ def run(
     if unknown := options.keys() - RunOptions.__annotations__.keys():
         raise TypeError(f"run() got an unexpected keyword argument {min(unknown)!r}")
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
-    opener = with_formed_cells(
-        options.get("same_chip", ()), _opener(bench, preset, after, force, options.get("trust", deny_all))
-    )
-    opener = with_earlier(None if resume_of is None else Path(resume_of).absolute(), opener)
+    earlier = None if resume_of is None else Path(resume_of).absolute()
+    opener = _opener(bench, preset, after, force, options.get("trust", deny_all))
+    opener = with_earlier(earlier, opener, options.get("same_chip", ()))
     with own_code_read_back(procedure, bench, observers) as safety:
         return carry_out(
             procedure, opener, seed=seed, output=output,

@@ -15,24 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mho import procedures
 from mho.chip_maps.chip import parse_chip_map
 from mho.errors import ConvergenceError, InputError, MhoError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.simulated import cell_preset
-from mho.procedures import (
-    DrawnSolve,
-    EnergyModel,
-    LoopOption,
-    MethodChoice,
-    PreparedSolve,
-    Solve,
-    SolveForecast,
-    draw_solves,
-    unfit_cells,
-    wall_time,
-)
 from mho.procedures.conditions import check_seed
 from mho.runs.intervals import LEAST_DRAWS, Interval
 
@@ -52,27 +41,33 @@ class ForecastConditions:
         assert simulation is not None  # of a bench without instruments
         return simulation.preset
 
-    def planned(self, solve: Solve, given: Any) -> PreparedSolve:
+    def planned(self, solve: procedures.Solve, given: Any) -> procedures.PreparedSolve:
         """Plan the solve, as a run with this seed does; errors as `Solve.prepare`."""
         with ArrayBench(self.source, seed=self.seed) as bench:
-            prepared: PreparedSolve = solve.prepare(given, bench, np.random.default_rng([self.seed, 1]))
+            prepared: procedures.PreparedSolve = solve.prepare(
+                given, bench, np.random.default_rng([self.seed, 1])
+            )
         return prepared
 
     def unfit(self) -> str:
         """Return which levels of the chip map the cells do not hold; "" where they hold all."""
         levels = parse_chip_map(self.source.chip_text).level_scale()
-        return unfit_cells(cell_preset(self.preset), levels)
+        return procedures.unfit_cells(cell_preset(self.preset), levels)
 
-    def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
+    def drawn(
+        self, solve: procedures.Solve, given: Any, first: procedures.PreparedSolve, draws: int
+    ) -> Iterator[procedures.DrawnSolve]:
         """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""
 
-        def plan(bench: Bench, rng: np.random.Generator) -> PreparedSolve:
+        def plan(bench: Bench, rng: np.random.Generator) -> procedures.PreparedSolve:
             if self.replan:
-                again: PreparedSolve = solve.prepare(given, bench, rng)
+                again: procedures.PreparedSolve = solve.prepare(given, bench, rng)
                 return again
             return replace(copy.deepcopy(first), rng=rng)
 
-        return draw_solves(plan, solve.execute, self.source, draws, np.random.default_rng([self.seed, 2]))
+        return procedures.draw_solves(
+            plan, solve.execute, self.source, draws, np.random.default_rng([self.seed, 2])
+        )
 
 
 SURE = 0.95  # share of drawn chips from which on no alternative is tried
@@ -93,7 +88,7 @@ class Alternative:
 
 
 def alternatives_to(
-    at: ForecastConditions, values: dict[str, Any], now: SolveForecast, progress: Progress
+    at: ForecastConditions, values: dict[str, Any], now: procedures.SolveForecast, progress: Progress
 ) -> Iterator[Alternative]:
     """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
     cycles = _median_cycles(now)
@@ -135,16 +130,16 @@ def _changes(
 def _try(at: ForecastConditions, change: str, values: dict[str, Any]) -> Alternative | None:
     """Return what few drawn chips make of a change; None where it cannot be."""
     try:
-        solve = Solve(**values)
+        solve = procedures.Solve(**values)
         given = solve.check()
         drawn = list(at.drawn(solve, given, at.planned(solve, given), LEAST_DRAWS))
     except MhoError:
         return None
-    solves = SolveForecast.of(drawn)
+    solves = procedures.SolveForecast.of(drawn)
     return Alternative(change, solves.converging, solves.draws, _median_cycles(solves))
 
 
-def _median_cycles(solves: SolveForecast) -> float:
+def _median_cycles(solves: procedures.SolveForecast) -> float:
     interval = solves.intervals.get("cycles_to_goal")
     return np.inf if interval is None else interval.median
 
@@ -166,12 +161,14 @@ class Forecast:
     provable_bits: float  # what a solution in float64 can be proved to
     bits: int | None  # asked for; None where a tolerance was
     held_bits: int | None  # of the matrix in the products; None for products in float64
-    plan: LoopOption | None  # the loop that is taken; None where none settles
-    tried: tuple[LoopOption, ...]  # all others, best first
-    choice: MethodChoice | None  # the method, and what each was expected to take; None where no loop settles
+    plan: procedures.LoopOption | None  # the loop that is taken; None where none settles
+    tried: tuple[procedures.LoopOption, ...]  # all others, best first
+    choice: (
+        procedures.MethodChoice | None
+    )  # the method, and what each was expected to take; None where no loop settles
     without_chip: dict[str, int | None]  # cycles of the first right-hand side, by method; None: not there
     cells: int  # to program
-    solves: SolveForecast  # the intervals
+    solves: procedures.SolveForecast  # the intervals
     wall: Interval | None  # s on this machine, see `mho.procedures.wall_time`; None for real instruments
     energy: str  # assumptions of the energy, in words
     refused: str  # why nothing would be programmed; empty where something would
@@ -237,25 +234,25 @@ def forecast(
     at = ForecastConditions(
         as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None
     )
-    solve = Solve(**values)
+    solve = procedures.Solve(**values)
     given = solve.check()
     prepared, drawn, refused = _plan_and_draw(at, solve, given, draws, progress)
-    solves = SolveForecast.of(drawn)
+    solves, timing = procedures.SolveForecast.of(drawn), partial(progress, "timing solves")
+    wall = procedures.wall_time(source, at.preset, drawn, procedures.Solve, timing)
     return Forecast(
         bench=source.bench.name, preset=at.preset, real=source.bench.simulation is None, seed=at.seed,
         size=given.size, condition=given.certifier.condition, provable_bits=given.provable_bits,
         bits=int(solve.bits) if given.goal.tolerance is None else None, **_facts_of_plan(prepared, given),
-        solves=solves, wall=wall_time(source, at.preset, drawn, Solve, partial(progress, "timing solves")),
-        energy=EnergyModel().in_words(), refused=refused,
+        solves=solves, wall=wall, energy=procedures.EnergyModel().in_words(), refused=refused,
         alternatives=tuple(alternatives_to(at, values, solves, progress)) if alternatives else (), unfit=at.unfit(),
     )  # fmt: skip
 
 
 def _plan_and_draw(
-    at: ForecastConditions, solve: Solve, given: Any, draws: int, progress: Progress
-) -> tuple[PreparedSolve | None, list[DrawnSolve], str]:
+    at: ForecastConditions, solve: procedures.Solve, given: Any, draws: int, progress: Progress
+) -> tuple[procedures.PreparedSolve | None, list[procedures.DrawnSolve], str]:
     """Return the plan of a solve and what drawn chips make of it; without a loop that settles why there is none."""
-    drawn: list[DrawnSolve] = []
+    drawn: list[procedures.DrawnSolve] = []
     try:
         prepared = at.planned(solve, given)
     except ConvergenceError as error:
@@ -266,7 +263,7 @@ def _plan_and_draw(
     return prepared, drawn, ""
 
 
-def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]:
+def _facts_of_plan(prepared: procedures.PreparedSolve | None, given: Any) -> dict[str, Any]:
     """Return the fields of a forecast that its plan decides; None is a loop that does not settle."""
     if prepared is None:
         names = ("held_bits", "plan", "choice")
@@ -283,7 +280,7 @@ def _facts_of_plan(prepared: PreparedSolve | None, given: Any) -> dict[str, Any]
     }
 
 
-def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
+def _unaided(prepared: procedures.PreparedSolve) -> dict[str, int | None]:
     """Return the cycles without the chip, by method: of each that was judged, and of GCR."""
     methods = [one.method for one in prepared.on_chip.choice.judged] or [prepared.on_chip.choice.method]
     result: dict[str, int | None] = {}
@@ -293,14 +290,14 @@ def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
     return result
 
 
-def _ranked(prepared: PreparedSolve) -> list[LoopOption]:
+def _ranked(prepared: procedures.PreparedSolve) -> list[procedures.LoopOption]:
     """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
 
     A matrix by blocks has no one loop.
     """
     chosen = prepared.on_chip.candidate
 
-    def rank(one: LoopOption) -> tuple[bool, float, float]:
+    def rank(one: procedures.LoopOption) -> tuple[bool, float, float]:
         return one.candidate is not chosen, one.cycles, np.inf if one.candidate is None else one.candidate.rho
 
     return sorted(prepared.on_chip.tried, key=rank)

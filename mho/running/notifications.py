@@ -22,13 +22,16 @@ Occasion = Literal["finish", "failure", "limit"]
 OCCASIONS: tuple[Occasion, ...] = ("finish", "failure", "limit")
 
 
-def occasion_of(event: Ended) -> Occasion | None:
-    """Return the occasion under which an end is notified; None for a run that was aborted by hand."""
-    if event.status is Status.FINISHED:
+def occasion_of(status: str, error: str) -> Occasion | None:
+    """Return the occasion under which the end of a run or job is notified; None for one that was stopped by hand.
+
+    `error`: kind of error that ended it, as `mho.errors.recorded_name` has it.
+    """
+    if status == Status.FINISHED:
         return "finish"
-    if event.status is Status.ABORTED:
+    if status not in (Status.FAILED, Status.INTERRUPTED):
         return None
-    return "limit" if issubclass(recorded_class(event.error), LimitError) else "failure"
+    return "limit" if issubclass(recorded_class(error), LimitError) else "failure"
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,17 @@ class Notifier:
 
     def ended(self, event: Ended) -> None:
         """Send how a run ended, if that is one of the occasions."""
-        occasion = occasion_of(event)
-        if occasion in self._occasions:
+        occasion = occasion_of(event.status, event.error)
+        if occasion is not None:
             title = f"mho: {event.path.stem} {status_words(event.status, event.conclusion)}"
             outcome = outcome_line(event.status, event.reason, event.conclusion, named=False)
             text = "\n".join([outcome or "all well", *event.conclusion.warnings])
             self.send(title, f"{text}\n{event.path}", occasion)
 
     def send(self, title: str, body: str, occasion: Occasion) -> None:
-        """Send in the background."""
+        """Send in the background, if that is one of the occasions."""
+        if occasion not in self._occasions:
+            return
         kinds = {"finish": "success", "failure": "failure", "limit": "warning"}
         thread = threading.Thread(
             target=self._send, args=(title, body, kinds[occasion]), name="notification", daemon=True

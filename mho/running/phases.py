@@ -35,14 +35,7 @@ from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin, source_of
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
-from mho.running.results import (
-    StoredResult,
-    failure_reason,
-    failure_trace,
-    losses,
-    losses_in_words,
-    stored_result,
-)
+from mho.running import results
 from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.index import read_card
 from mho.runs.provenance import input_files
@@ -103,30 +96,23 @@ def already_open(bench: Bench) -> Opener:
     return opener
 
 
-def with_earlier(earlier: Path | None, opener: Opener) -> Opener:
-    """Return an opener as `opener`, for a run that takes up the attempt in the run file `earlier`, if there is one."""
-    if earlier is None:
-        return opener
+def with_earlier(earlier: Path | None, opener: Opener, same_chip: Sequence[Path] = ()) -> Opener:
+    """Return an opener as `opener`, for a run that takes up the attempt in the run file `earlier`, if there is one.
+
+    A bench of real instruments knows which cells were formed in it, and in the runs on the same chip before.
+    """
 
     @contextmanager
     def taken_up(opening: Opening) -> Iterator[OpenedBench]:
-        with with_formed_cells([earlier], opener)(opening) as opened:
-            yield replace(opened, notes={**opened.notes, "resume_of": str(earlier)}, earlier=earlier)
-
-    return taken_up
-
-
-def with_formed_cells(runs: Sequence[Path], opener: Opener) -> Opener:
-    """Return an opener as `opener`, whose bench of real instruments knows which cells were formed in earlier `runs`."""
-
-    @contextmanager
-    def recalled(opening: Opening) -> Iterator[OpenedBench]:
         with opener(opening) as opened:
-            for path in runs:
+            for path in (*same_chip, *filter(None, [earlier])):
                 recall_formed(opened.bench, path)
+            if earlier is not None:
+                notes = {**opened.notes, "resume_of": str(earlier)}
+                opened = replace(opened, notes=notes, earlier=earlier)
             yield opened
 
-    return recalled
+    return taken_up
 
 
 # Beside the benches, not on them: a user calls `run` twice with an open bench and hands nothing from one to the other.
@@ -233,7 +219,7 @@ LONGEST_WORD = 40  # characters of a text of a result that such a line has
 
 
 def conclusion_of(
-    procedure: Procedure, plan: Any, result: object, kept: StoredResult, lengths: Mapping[str, int]
+    procedure: Procedure, plan: Any, result: object, kept: results.StoredResult, lengths: Mapping[str, int]
 ) -> Conclusion:
     """Return what a finished run concludes.
 
@@ -248,13 +234,13 @@ def conclusion_of(
             return declared or undeclared(kept, lengths)
         trouble = f"it returned {type(declared).__name__}, not a Conclusion"
     except Exception as error:
-        trouble = failure_reason(error)
+        trouble = results.failure_reason(error)
     warning = f"{type(procedure).__name__}.conclude could not be used: {trouble}"
     made = undeclared(kept, lengths)
     return Conclusion(made.line, (warning,), made.measured)
 
 
-def undeclared(kept: StoredResult, lengths: Mapping[str, int]) -> Conclusion:
+def undeclared(kept: results.StoredResult, lengths: Mapping[str, int]) -> Conclusion:
     """Return the conclusion of a run whose procedure declares none: the first of its result, else what was recorded."""
     quantities = [
         f"{name} {_in_words(value)} {kept.units.get(name, '')}".rstrip()
@@ -346,8 +332,8 @@ def carry_out(
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
-                    took |= losses(bench.damage)
-                    kept = stored_result(result)
+                    took |= results.losses(bench.damage)
+                    kept = results.stored_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
                     conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
             finally:
@@ -428,8 +414,8 @@ class _Outcome:
         elif isinstance(error, Aborted) or broken_off:
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
-            self.error, self.trace = recorded_name(error), failure_trace(error)
-            self.status, self.reason = Status.FAILED, failure_reason(error)
+            self.error, self.trace = recorded_name(error), results.failure_trace(error)
+            self.status, self.reason = Status.FAILED, results.failure_reason(error)
 
 
 @contextmanager
@@ -477,7 +463,7 @@ def _reporting_losses(bench: Bench, stream: Stream) -> Iterator[None]:
     try:
         yield
     finally:
-        if words := losses_in_words(bench.damage):
+        if words := results.losses_in_words(bench.damage):
             with suppress(MhoError):  # a file that cannot be written must not cover up the error
                 stream.say(words, "WARNING")
 

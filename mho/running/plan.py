@@ -175,15 +175,14 @@ class _Layout:
 
     def plan(self) -> Plan:
         self._names = [self._name(step) for step in self._file.steps]
-        forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
-        self._forms = forms
+        self._forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
         self._given = [
             {key: self._located(value) for key, value in step.parameters.items()} for step in self._file.steps
         ]
         self._settings = {key: self._located(getattr(self._file, key)) for key in SETTINGS}
         self._grounds = [self._ground(number, step) for number, step in enumerate(self._file.steps)]
-        axes = [self._axis(number, axis, forms) for number, axis in enumerate(self._file.sweep)]
-        count = len(forms) * int(np.prod([len(points) for points in axes], dtype=float))
+        axes = [self._axis(number, axis) for number, axis in enumerate(self._file.sweep)]
+        count = len(self._forms) * int(np.prod([len(points) for points in axes], dtype=float))
         if count > MOST_RUNS:
             raise InputError(f"{self._source}: {count} runs are more than the {MOST_RUNS} a plan may have")
         return Plan(self._file.name, self._text, tuple(self._runs(axes)))
@@ -253,11 +252,11 @@ class _Layout:
                     raise InputError(f"{step.procedure} has no parameter {key!r}; {nearest(key, form)}")
         return form
 
-    def _axis(self, number: int, axis: Axis, forms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _axis(self, number: int, axis: Axis) -> list[dict[str, Any]]:
         columns: dict[str, list[Any]] = {}
         for key, values in axis.items():
             with self._at("sweep", number, key):
-                columns[key] = self._values(key, values, *self._owner(key, forms))
+                columns[key] = self._values(key, values, *self._owner(key))
         lengths = {key: len(column) for key, column in columns.items()}
         if len(set(lengths.values())) > 1:
             with self._at("sweep", number):
@@ -267,12 +266,12 @@ class _Layout:
                 )
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    def _owner(self, key: str, forms: Sequence[Mapping[str, Any]]) -> tuple[str, Any]:
+    def _owner(self, key: str) -> tuple[str, Any]:
         """Procedure and parameter that `key` names; no parameter for a setting of the run."""
         owner, _, name = key.rpartition(".")
         steps = [
             (step.procedure, form)
-            for step, form in zip(self._file.steps, forms, strict=True)
+            for step, form in zip(self._file.steps, self._forms, strict=True)
             if not owner or owner in (step.name, step.procedure)
         ]
         if not steps:

@@ -15,13 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError, MhoError
-from mho.instruments.bench_file import (
-    BenchFile,
-    BenchSource,
-    modules_beside,
-    read_bench_texts,
-    read_chip_text,
-)
+from mho.instruments import bench_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.origin import name_of, source_of
@@ -48,7 +42,7 @@ class RunRecipe:
     path: Path  # the run file
     run_id: str  # its identity, which it keeps wherever it goes
     status: Status  # how the run ended
-    source: BenchSource  # the simulated bench that the file describes
+    source: bench_file.BenchSource  # the simulated bench that the file describes
     bench: str  # the name it had, "" for none
     preset: str | None  # of the simulated cells
     chip_seed: int  # of the simulated cells
@@ -119,17 +113,19 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
     )  # fmt: skip
 
 
-def _bench_of(file: RunFile, real: bool) -> BenchSource:
+def _bench_of(file: RunFile, real: bool) -> bench_file.BenchSource:
     """Return the bench and chip that the run file itself describes; imports the drivers that it names."""
-    with modules_beside(Path()):
-        bench = parse_toml(file.bench, BenchFile, f"bench file in {file.path}", InputError)
+    with bench_file.modules_beside(Path()):
+        bench = parse_toml(file.bench, bench_file.BenchFile, f"bench file in {file.path}", InputError)
     if bench.simulation is None and not real:
         raise InputError(
             f"{file.path} was made on real instruments ({bench.name}): cells are never twice the same, so only "
             "runs on simulated benches are repeated; run the procedure again instead"
         )
-    read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
-    return BenchSource(bench=bench, text=file.bench, chip_text=file.chip, defects_text=file.defects)
+    bench_file.read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
+    return bench_file.BenchSource(
+        bench=bench, text=file.bench, chip_text=file.chip, defects_text=file.defects
+    )
 
 
 def _source_differs(file: RunFile, kind: type[Procedure]) -> list[str]:
@@ -178,12 +174,12 @@ def _trouble_with(parameter: RecordedParameter, known: str | None, *, has_array:
     return "" if file_hash(Path(str(value))) == known else f"was read from {value}, which has changed since"
 
 
-def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
+def _bench_file_differs(bench: str, source: bench_file.BenchSource) -> list[str]:
     """Return a remark when the bench that the run names has changed since; the run file's own is used either way."""
     if not bench:
         return []
     try:
-        text, chip_text = read_bench_texts(bench)
+        text, chip_text = bench_file.read_bench_texts(bench)
     except MhoError:
         return [f"bench {bench} is gone: the one in the run file is used"]
     return [

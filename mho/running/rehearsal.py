@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import secrets
@@ -110,7 +111,6 @@ class BusReport:
     roles: str  # who it is on the bench
     address: str  # its VISA address, or a DAQ's outputs
     messages: int  # sent
-    bytes: int  # sent and received
     message_time: float  # assumed for a message and its reply beside the work, s
 
     @property
@@ -189,25 +189,16 @@ def rehearse(
         assert lab is not None  # a rehearsal always has one
         result, path, reason = _carry_out(procedure, opened, seed, output, observers)
     limits = source.bench.terminal_limits().terminals
-    return Rehearsal(
-        bench=source.bench.name,
-        procedure=str(procedure.run_title()),
-        preset=lab.chip.preset.name,
-        seed=seed,
-        finished=not reason,
-        reason=reason,
-        quantities=tuple(
-            quantity
-            for name, seen in lab.monitor.extremes().items()
-            for quantity in _quantities(name, seen, limits.get(name, TerminalLimits(math.inf)))
-        ),
-        incidents=tuple(lab.incidents),
-        buses=bus_reports(source.bench, lab, message_times),
-        pulses=lab.monitor.pulses,
-        instrument_seconds=lab.clock.now,
-        result=result,
-        run_file=path,
+    quantities = (
+        _quantities(name, seen, limits.get(name, TerminalLimits(math.inf)))
+        for name, seen in lab.monitor.extremes().items()
     )
+    return Rehearsal(
+        bench=source.bench.name, procedure=str(procedure.run_title()), preset=lab.chip.preset.name, seed=seed,
+        finished=not reason, reason=reason, quantities=tuple(itertools.chain.from_iterable(quantities)),
+        incidents=tuple(lab.incidents), buses=bus_reports(source.bench, lab, message_times),
+        pulses=lab.monitor.pulses, instrument_seconds=lab.clock.now, result=result, run_file=path,
+    )  # fmt: skip
 
 
 def _carry_out(
@@ -265,7 +256,6 @@ def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -
     for address in dict.fromkeys(addresses.values()):
         roles = ", ".join(role for role, used in addresses.items() if used == address)
         interface = "DAQ" if roles == "daq" else address.partition("::")[0].rstrip("0123456789").upper()
-        traffic = lab.traffic[address]
-        sizes = traffic.bytes_sent + traffic.bytes_received
-        reports.append(BusReport(roles, address, traffic.messages, sizes, times.get(interface, _OTHER)))
+        messages = lab.traffic[address].messages
+        reports.append(BusReport(roles, address, messages, times.get(interface, _OTHER)))
     return tuple(reports)

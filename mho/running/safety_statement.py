@@ -12,19 +12,9 @@ from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeErr
 from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.bench_file import is_real
+from mho.procedures import stream
 from mho.procedures.base import Procedure
 from mho.procedures.origin import name_of
-from mho.procedures.stream import (
-    BenchTaken,
-    Control,
-    Ended,
-    Event,
-    MakingSafe,
-    Message,
-    Observer,
-    Started,
-    announced,
-)
 from mho.processes import SafetyResult, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
 from mho.runs import Conclusion
@@ -40,23 +30,25 @@ class SafetyObserver:
         self._bench = bench
         # taken: whether the run had locked a bench of real instruments, and was not refused before
         self.taken, self._begun = False, False
-        self.control = Control()  # control to use for the run: it is interrupted when its supervisor is gone
+        self.control = (
+            stream.Control()
+        )  # control to use for the run: it is interrupted when its supervisor is gone
         self._report.when_lost = self._interrupt
         if self._report.lost:
             self._interrupt()
-        self.ended: Ended | None = None  # the run's last announcement
+        self.ended: stream.Ended | None = None  # the run's last announcement
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: stream.Event) -> None:
         """Process one event of the run."""
-        if isinstance(event, BenchTaken):
+        if isinstance(event, stream.BenchTaken):
             self.taken = True
             self._report.using(self._bench)
-        elif isinstance(event, Started):
+        elif isinstance(event, stream.Started):
             self._begun = True
             self._report.writing(str(event.path))
-        elif isinstance(event, MakingSafe):
+        elif isinstance(event, stream.MakingSafe):
             self._report.note("making_safe")
-        elif self._begun and isinstance(event, Ended):
+        elif self._begun and isinstance(event, stream.Ended):
             self.ended = event
 
     def _interrupt(self) -> None:
@@ -97,7 +89,7 @@ class SafetyObserver:
 
 @contextmanager
 def observed_safety(
-    bench: str, report: Report, display: Observer, procedure: str = "", strategy: str = ""
+    bench: str, report: Report, display: stream.Observer, procedure: str = "", strategy: str = ""
 ) -> Iterator[SafetyObserver]:
     """Report to the supervisor how the run in this block left its bench; yield the observer for it.
 
@@ -120,7 +112,7 @@ def observed_safety(
     if own_code:
         report.note("own_code")
     if real and (said := ensure_safe(bench)):
-        display(Message("WARNING", said))
+        display(stream.Message("WARNING", said))
     try:
         yield safety
     except KeyboardInterrupt as error:
@@ -133,7 +125,7 @@ def observed_safety(
         safe = safety.left_safe(ended)
         if left := left_threads(threads):
             said = f"{' and '.join(left)}, a thread of the procedure, still runs: it ends with this process"
-            display(Message("WARNING", said))
+            display(stream.Message("WARNING", said))
             if safety.taken and report.supervised:  # it has the bench's connections
                 report.note("thread")
                 safe = False
@@ -151,8 +143,8 @@ def observed_safety(
 
 @contextmanager
 def own_code_read_back(
-    procedure: Procedure, bench: str | Bench, observers: Sequence[Observer]
-) -> Iterator[tuple[Observer, ...]]:
+    procedure: Procedure, bench: str | Bench, observers: Sequence[stream.Observer]
+) -> Iterator[tuple[stream.Observer, ...]]:
     """Have a fresh process read the outputs back after the run in this block, if code of the user's own had the bench.
 
     Yields the observers for it: none where there is nothing to do, as on a bench that was open before and stays so. Where a
@@ -179,7 +171,7 @@ def own_code_read_back(
         raise
     finally:
         if safety.taken and safety.left_safe(ended):
-            _read_back(bench, folder, ended, partial(announced, observers))
+            _read_back(bench, folder, ended, partial(stream.announced, observers))
 
 
 @contextmanager
@@ -198,7 +190,7 @@ def _within(folder: str) -> Iterator[None]:
 
 
 def _read_back(
-    bench: str, folder: str, ended: BaseException | None, display: Callable[[Event], object]
+    bench: str, folder: str, ended: BaseException | None, display: Callable[[stream.Event], object]
 ) -> None:
     """Have a fresh process make a bench safe that code of the user's own took for safe, and say if it was not.
 
@@ -215,7 +207,7 @@ def _read_back(
     if ended is None or not state.safe:
         raise UnsafeError(trouble, live=state.live, left_on=state.left_on)
     ended.add_note(trouble)
-    display(Message("WARNING", trouble))
+    display(stream.Message("WARNING", trouble))
 
 
 def left_live(bench: str, found: SafetyResult) -> str:

@@ -18,18 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal, NoReturn
 
-from mho.processes import (
-    ABORT,
-    BREAK_OFF,
-    SAFING,
-    SafetyResult,
-    adopt_orphans,
-    end_alone,
-    end_whole,
-    has_children,
-    make_safe_apart,
-    shares_group,
-)
+from mho import processes
 
 EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
@@ -37,7 +26,7 @@ LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's 
 # Code of the user's own runs, whose reports are not believed; the procedure has ended and the bench is being made safe;
 # it had left processes that could use the bench, and were ended, or a thread that could; this process ends regularly.
 ReportedEvent = Literal["own_code", "making_safe", "heirs", "thread", "leaving"]
-Note = Callable[[str, str, SafetyResult], str]
+Note = Callable[[str, str, processes.SafetyResult], str]
 Say = Callable[[str], object]
 
 
@@ -102,7 +91,7 @@ def supervise(note: Note, say: Say) -> Report:
     leash, held = os.pipe()  # ends for the worker when the other end is closed
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    adopt_orphans()
+    processes.adopt_orphans()
     worker = os.fork()
     if worker:
         os.close(tell)
@@ -112,13 +101,13 @@ def supervise(note: Note, say: Say) -> Report:
     os.close(held)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    adopt_orphans()
+    processes.adopt_orphans()
     report = Report(tell)
     atexit.register(report.note, "leaving")
 
     def watch() -> None:
         os.read(leash, 1)
-        end_alone(report.lose, lambda: report.bench)
+        processes.end_alone(report.lose, lambda: report.bench)
 
     threading.Thread(target=watch, name="watching the supervisor", daemon=True).start()
     return report
@@ -142,12 +131,14 @@ class _Supervisor:
         self._stage = 0  # 1: asked to stop, 2: broken off, 3: killed
         self._due = float("inf")
         self._parent = os.getppid()
-        self._lost = not shares_group(self._parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._lost = (
+            not processes.shares_group(self._parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        )
         self._signals = self._take_signals()
 
     def serve(self) -> NoReturn:
         """Supervise the worker until it is gone and the bench is safe; exit with its status."""
-        while not self._is_gone():
+        while os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:  # it lives
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
             select.select([self._signals], [], [], patience)
             for number in self._received():
@@ -160,7 +151,7 @@ class _Supervisor:
                 self._escalate()
         self._end_whole()
         status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
-        self._children |= has_children()  # dead by now
+        self._children |= processes.has_children()  # dead by now
         self._hear()
         sys.exit(self._settle(status))
 
@@ -199,13 +190,10 @@ class _Supervisor:
                         self._safing = "making_safe" in words
                         self._file = words.get("file", self._file)
                         if self._safing and self._stage:
-                            self._due = time.monotonic() + SAFING  # impossible before
+                            self._due = time.monotonic() + processes.SAFING  # impossible before
                         if "bench" in words:
                             self._used[words["bench"]] = words["folder"]
                             self._safe.discard(words["bench"])
-
-    def _is_gone(self) -> bool:
-        return os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     # --- stopping ---
 
@@ -214,7 +202,7 @@ class _Supervisor:
         if self._stage == 0:
             self._asked, self._stage = number.name, 1
             os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
-            self._due = time.monotonic() + (SAFING if self._safing else ABORT)
+            self._due = time.monotonic() + (processes.SAFING if self._safing else processes.ABORT)
         elif self._stage == 1 and number in (signal.SIGINT, signal.SIGQUIT):
             self._escalate()
 
@@ -223,13 +211,13 @@ class _Supervisor:
         self._stage += 1
         if self._stage == 2:
             os.kill(self._worker, signal.SIGINT)
-            self._due = time.monotonic() + BREAK_OFF
+            self._due = time.monotonic() + processes.BREAK_OFF
         else:
             self._due = float("inf")
             self._end_whole()
 
     def _end_whole(self) -> None:
-        self._children |= end_whole(self._worker, children=True)
+        self._children |= processes.end_whole(self._worker, children=True)
 
     # --- the end ---
 
@@ -246,7 +234,7 @@ class _Supervisor:
         for bench, folder in self._used.items():
             if bench in self._safe and not self._own_code:
                 continue
-            state = make_safe_apart(bench, folder)
+            state = processes.make_safe_apart(bench, folder)
             disbelieved = bench in self._safe
             if not disbelieved or state.left_on or not state.safe:
                 words.append(self._made_safe(bench, folder, state))
@@ -265,15 +253,14 @@ class _Supervisor:
 
     def _exit_description(self, status: int) -> str:
         if self._stage == 3:
-            return (
-                f"{self._asked} received; the run did not stop within {ABORT + BREAK_OFF:g} s and was killed"
-            )
+            within = processes.ABORT + processes.BREAK_OFF
+            return f"{self._asked} received; the run did not stop within {within:g} s and was killed"
         how = (
             f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
         )
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
-    def _made_safe(self, bench: str, folder: str, found: SafetyResult) -> str:
+    def _made_safe(self, bench: str, folder: str, found: processes.SafetyResult) -> str:
         """Record in the queue whether the bench was made safe, and return a sentence about it."""
         try:
             more = self._note(bench, folder, found)

@@ -175,13 +175,23 @@ def check_chain(path: Path, trust: Trust) -> None:
 
     `RunFileError` when a file cannot be read; `InputError` as `check_trusted`.
     """
+    for file in runs_behind(path):
+        names = code_of(file)
+        code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.strategy)
+        check_trusted(file.path, code, trust, elsewhere=True)
+
+
+def runs_behind(path: Path) -> Iterator[RunFile]:
+    """Yield the file of a run, open, and those of the runs whose chip it went on with, each once, the latest first.
+
+    `RunFileError` when a file cannot be read; `InputError` when one is gone.
+    """
     seen: set[Path] = set()
     while path not in seen:
         seen.add(path)
         with RunFile(path) as file:
-            names, bench, after = code_of(file), file.bench, file.provenance.get("after", "")
-        code = foreign(names.procedure, bench, f"bench file in {path}", names.strategy)
-        check_trusted(path, code, trust, elsewhere=True)
+            yield file
+            after = file.provenance.get("after", "")
         if not after:
             return
         if not Path(after).is_file():
@@ -234,7 +244,6 @@ def place_of(name: str) -> str:
 
 
 def _module(name: str) -> str:
-    """Return the module of ``module:Class``, as it is imported."""
     return name.rpartition(":")[0]
 
 

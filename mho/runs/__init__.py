@@ -3,7 +3,7 @@
 - `schema`: what a run file holds, as plain data; `figures`: declared figures; `units`: conversion of units;
 - `conclusion`: what a run concludes; `intervals`: prediction intervals; `labels`: sample, operator and project;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
-- `liveness`: whether the process that writes a run file still lives;
+- `liveness`: whether the process that writes a run file still lives; `sqlite_file`: what queue and index stand on;
 - `writing`: writes a run file during the run, and recovers that of a killed writer; `reading`: reads one;
 - `index`: finds runs in a folder: queries, tags and notes; `integrity`: seal, verification, comparison of two files;
 - `nexus`: the NeXus definition of run files; `publication`: copies of run files without what is personal.
@@ -44,44 +44,10 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BASE_UNITS",
-    "GOING_ON",
-    "IDENTITY",
-    "SCHEMA_VERSION",
-    "Array",
-    "Band",
-    "Column",
-    "Conclusion",
-    "Conformance",
-    "Figure",
-    "IndexedRun",
-    "Labels",
-    "Layout",
-    "LogEntry",
-    "Map",
-    "RecordedParameter",
-    "ReferenceLine",
-    "ReferencePoints",
-    "RunFile",
-    "RunHeader",
-    "RunIndex",
-    "RunWriter",
-    "Status",
-    "Table",
-    "Verdict",
-    "Verification",
-    "base_unit",
-    "check_conformance",
-    "clear_writer_flag",
-    "collect",
-    "factor_between",
-    "file_hash",
-    "new_run_path",
-    "outcome_line",
-    "processor",
-    "ratio_between",
-    "recover",
-    "runs_folder",
-    "status_words",
-    "verify",
+    "BASE_UNITS", "GOING_ON", "IDENTITY", "SCHEMA_VERSION", "Array", "Band", "Column", "Conclusion",
+    "Conformance", "Figure", "IndexedRun", "Labels", "Layout", "LogEntry", "Map", "RecordedParameter",
+    "ReferenceLine", "ReferencePoints", "RunFile", "RunHeader", "RunIndex", "RunWriter", "Status", "Table",
+    "Verdict", "Verification", "base_unit", "check_conformance", "clear_writer_flag", "collect",
+    "factor_between", "file_hash", "new_run_path", "outcome_line", "processor", "ratio_between", "recover",
+    "runs_folder", "status_words", "verify",
 ]  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -195,8 +196,8 @@ class Figure:
     beside: str = ""
 
     def __post_init__(self) -> None:
-        _check_parts(self)
-        _check_kind(self)
+        for fault in itertools.chain(_faulty_parts(self), _misfits(self)):
+            raise RunFileError(fault)
 
     @property
     def drawn_kind(self) -> str:
@@ -296,57 +297,53 @@ def _tuples(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields_of(kind: type, stored: object) -> dict[str, Any]:
-    known, needed = [one.name for one in fields(kind)], _needed(kind)
+    known, needed = (
+        [one.name for one in fields(kind)],
+        {one.name for one in fields(kind) if one.default is MISSING},
+    )
     if not isinstance(stored, dict) or not needed <= set(stored) <= set(known):
         raise ValueError(f"a declaration of its figures is no {kind.__name__} of {', '.join(known)}")
     return dict(stored)
 
 
-def _needed(kind: type) -> set[str]:
-    return {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+def _plain(declared: Any) -> Any:
+    """Return a declaration without what is as by default, its parts too; any other value as it is."""
+    if isinstance(declared, tuple):
+        return [_plain(one) for one in declared]
+    if not is_dataclass(declared):
+        return declared
+    given = {one.name: getattr(declared, one.name) for one in fields(declared)}
+    return {one.name: _plain(given[one.name]) for one in fields(declared) if given[one.name] != one.default}
 
 
-def _plain(declared: Any) -> dict[str, Any]:
-    needed = _needed(type(declared))
-    plain = {
-        one.name: getattr(declared, one.name)
-        for one in fields(declared)
-        if one.name in needed or getattr(declared, one.name) != one.default
-    }
-    for name in PARTS:
-        if name in plain:
-            plain[name] = [_plain(one) for one in plain[name]]
-    return plain
-
-
-def _check_parts(figure: Figure) -> None:
-    """Refuse what no reader could hold: types, lengths, numbers that are not finite."""
+def _faulty_parts(figure: Figure) -> Iterator[str]:
+    """Yield what no reader could hold: types, lengths, numbers that are not finite."""
     if not isinstance(figure.name, str) or not figure.name.isidentifier():
-        raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
+        yield f"the figure name {figure.name!r} is no identifier; use letters, digits and _"
     what = f"figure {figure.name!r}"
     for name in ("name", "title", "kind", "table", "array", "x", *SCALED, "fit", "colours", "beside"):
         _check_text(getattr(figure, name), f"{what}: {name}")
     for name in ("map", "y", "by", "minus"):
         given = _names(getattr(figure, name))
         if not isinstance(given, tuple) or len(given) > MOST_NAMES:
-            raise RunFileError(f"{what}: {name} is a name, or a tuple of at most {MOST_NAMES}")
+            yield f"{what}: {name} is a name, or a tuple of at most {MOST_NAMES}"
         for one in given:
             _check_text(one, f"{what}: {name}")
     for name, part in PARTS.items():
         given = getattr(figure, name)
         if not isinstance(given, tuple) or len(given) > MOST_LINES:
-            raise RunFileError(f"{what}: {name} is a tuple of at most {MOST_LINES}")
+            yield f"{what}: {name} is a tuple of at most {MOST_LINES}"
         if not all(isinstance(one, part) for one in given):
-            raise RunFileError(f"{what}: {name} is a tuple of {part.__name__}")
+            yield f"{what}: {name} is a tuple of {part.__name__}"
     start = figure.start
     if start is not None and not (
         isinstance(start, tuple) and len(start) == 2 and all(map(_is_finite, start))
     ):
-        raise RunFileError(f"{what}: start is {start!r}; give a point (x, y) of finite numbers")
+        yield f"{what}: start is {start!r}; give a point (x, y) of finite numbers"
 
 
-def _check_kind(figure: Figure) -> None:
-    """Refuse a kind that does not fit what is to be drawn."""
+def _misfits(figure: Figure) -> Iterator[str]:
+    """Yield why a kind does not fit what is to be drawn."""
     what, kind = f"figure {figure.name!r}", figure.drawn_kind
     for name, value, known in (
         ("kind", kind, KINDS),
@@ -355,69 +352,63 @@ def _check_kind(figure: Figure) -> None:
         ("fit", fit_kind(figure.fit) or FITS[0], FITS),
     ):
         if value not in known:
-            raise RunFileError(f"{what}: {name} is {value!r}; choose one of {', '.join(known)}")
+            yield f"{what}: {name} is {value!r}; choose one of {', '.join(known)}"
     if sum(map(bool, (figure.table, figure.maps, figure.array))) != 1:
-        raise RunFileError(f"{what} needs exactly one of table, map and array to be drawn from")
+        yield f"{what} needs exactly one of table, map and array to be drawn from"
     if not figure.table and (figure.x or figure.values):
-        raise RunFileError(f"{what}: x and y are columns of a table, and it is drawn from {figure.source}")
+        yield f"{what}: x and y are columns of a table, and it is drawn from {figure.source}"
     if kind == "map" and figure.table:
-        raise RunFileError(f"{what} is of kind map; name a map or an array instead of table {figure.table!r}")
+        yield f"{what} is of kind map; name a map or an array instead of table {figure.table!r}"
     if kind in CURVES and figure.maps:
-        raise RunFileError(f"{what}: maps are drawn as map, histogram or distribution, not as {kind}")
+        yield f"{what}: maps are drawn as map, histogram or distribution, not as {kind}"
     if kind in COUNTS and figure.table and (figure.values or not figure.x):
-        raise RunFileError(f"{what}: a {kind} is that of a column x, and has no y")
+        yield f"{what}: a {kind} is that of a column x, and has no y"
     if kind in CURVES and figure.table and not figure.values:
-        raise RunFileError(f"{what} names no column y of table {figure.table!r}")
-    _check_statistics(figure, kind)
+        yield f"{what} names no column y of table {figure.table!r}"
+    yield from _uncountable(figure, kind)
     if figure.groups and (figure.array or kind == "map" or (kind == "confusion" and figure.table)):
-        raise RunFileError(f"{what}: by tells curves and counts apart, not {figure.source} of kind {kind}")
+        yield f"{what}: by tells curves and counts apart, not {figure.source} of kind {kind}"
     for name, beside in (("minus", figure.subtrahends), ("by", figure.groups if figure.maps else ())):
         if beside and len(beside) != len(figure.maps):
-            raise RunFileError(f"{what}: {name} names {len(beside)} maps for {len(figure.maps)}")
+            yield f"{what}: {name} names {len(beside)} maps for {len(figure.maps)}"
     fits = CURVE_FITS if kind in CURVES else DISTRIBUTION_FITS if kind in COUNTS else ()
     if figure.fit and fit_kind(figure.fit) not in fits:
         if not fits:
-            raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
-        raise RunFileError(
-            f"{what}: fit is {figure.fit!r}; to figures of kind {kind} fits one of {', '.join(fits)}"
-        )
+            yield f"{what}: a fit is drawn to curves, not to a {kind}"
+        yield f"{what}: fit is {figure.fit!r}; to figures of kind {kind} fits one of {', '.join(fits)}"
     if figure.points and (kind not in (*CURVES, "share") or not figure.table):
-        raise RunFileError(
-            f"{what}: reference points are drawn over the x and y of a table, not with a {kind}"
-        )
+        yield f"{what}: reference points are drawn over the x and y of a table, not with a {kind}"
     if figure.colours not in ("", GREY):
-        raise RunFileError(f"{what}: colours is {figure.colours!r}; there is {GREY!r}, or none given")
+        yield f"{what}: colours is {figure.colours!r}; there is {GREY!r}, or none given"
     if figure.colours and kind != "map":
-        raise RunFileError(f"{what}: colours are given to a map, not to {kind}")
+        yield f"{what}: colours are given to a map, not to {kind}"
     if figure.beside and (kind not in CURVES[:3] or not figure.table):
-        raise RunFileError(
-            f"{what}: another table is drawn beside the curves of a table, not beside a {kind}"
-        )
+        yield f"{what}: another table is drawn beside the curves of a table, not beside a {kind}"
     if not isinstance(figure.equal, bool):
-        raise RunFileError(f"{what}: equal is {figure.equal!r}; give True or False")
+        yield f"{what}: equal is {figure.equal!r}; give True or False"
     if figure.equal and (kind not in CURVES or not figure.x):
-        raise RunFileError(f"{what}: axes are equal where columns x and y span a plane, not in a {kind}")
+        yield f"{what}: axes are equal where columns x and y span a plane, not in a {kind}"
     if figure.start and kind not in ("lines", "scatter", "steps"):
-        raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")
+        yield f"{what}: a start is the first point of curves, and a {kind} has none"
     if figure.is_image and (figure.x_scale, figure.y_scale) != ("linear", "linear"):
         over = "rows and columns" if kind == "map" else "levels"
-        raise RunFileError(f"{what}: a {kind} is drawn over its {over}; it has no log axis")
+        yield f"{what}: a {kind} is drawn over its {over}; it has no log axis"
 
 
-def _check_statistics(figure: Figure, kind: str) -> None:
-    """Refuse a share, a confusion or a correlation of what none can be counted of."""
+def _uncountable(figure: Figure, kind: str) -> Iterator[str]:
+    """Yield why no share, confusion or correlation can be counted."""
     what = f"figure {figure.name!r}"
     if kind in ("share", "confusion"):
         wanted = 2 if kind == "share" else 1
         if figure.array:
-            raise RunFileError(f"{what}: a {kind} is that of a table or of maps, not of an array")
+            yield f"{what}: a {kind} is that of a table or of maps, not of an array"
         if figure.table and not (figure.x and len(figure.values) == wanted):
             columns = "how many, of how many" if kind == "share" else "the level that is read"
-            raise RunFileError(f"{what}: a {kind} of a table needs x and {wanted} y: {columns}")
+            yield f"{what}: a {kind} of a table needs x and {wanted} y: {columns}"
         if figure.maps and not (figure.groups and figure.bands):
-            raise RunFileError(f"{what}: a {kind} of maps needs by, the wanted values, and bands, the levels")
+            yield f"{what}: a {kind} of maps needs by, the wanted values, and bands, the levels"
     if kind == "correlation" and figure.table:
-        raise RunFileError(f"{what}: a correlation is that of maps or of an array, not of a table")
+        yield f"{what}: a correlation is that of maps or of an array, not of a table"
 
 
 def _check_text(text: object, what: str) -> None:
@@ -467,22 +458,27 @@ def check_figures(figures: Sequence[Figure], drawable: Drawable) -> None:
 
 def check_figure(figure: Figure, drawable: Drawable) -> None:
     """Refuse a figure that cannot be drawn from what there is; errors as `check_figures`."""
+    for fault in _undrawable(figure, drawable):
+        raise RunFileError(fault)
+
+
+def _undrawable(figure: Figure, drawable: Drawable) -> Iterator[str]:
     what = f"figure {figure.name!r}"
     if figure.table == RUNS and RUNS not in drawable.tables:
         return  # parameters and results are its columns, which are known when there are runs
     if figure.table:
         _look_up(what, "table", figure.table, drawable.tables)
-        _check_columns(figure, drawable.tables[figure.table])
+        yield from _unusable(figure, drawable.tables[figure.table])
         if figure.beside:
             _look_up(what, "table", figure.beside, drawable.tables)
-            _check_columns(replace(figure, table=figure.beside), drawable.tables[figure.beside])
+            yield from _unusable(replace(figure, table=figure.beside), drawable.tables[figure.beside])
     elif figure.array:
         _look_up(what, "array", figure.array, drawable.arrays)
         kind, dimensions = drawable.arrays[figure.array]
         _refuse_complex(what, f"array {figure.array!r}", kind)
         wanted = (2,) if figure.drawn_kind in ("map", "correlation") else (1, 2)
         if dimensions not in wanted:
-            raise RunFileError(
+            yield (
                 f"{what}: array {figure.array!r} has {dimensions} dimensions; a figure of kind {figure.drawn_kind} "
                 f"is drawn of {' or '.join(map(str, wanted))}"
             )
@@ -491,31 +487,29 @@ def check_figure(figure: Figure, drawable: Drawable) -> None:
     for beside in (figure.subtrahends, figure.groups if figure.maps else ()):
         for one, other in zip(figure.maps, beside, strict=False):
             if drawable.maps[one] != drawable.maps[other]:
-                raise RunFileError(f"{what}: the maps {one!r} and {other!r} are not of the same size")
+                yield f"{what}: the maps {one!r} and {other!r} are not of the same size"
 
 
-def _check_columns(figure: Figure, columns: Mapping[str, tuple[str, int]]) -> None:
+def _unusable(figure: Figure, columns: Mapping[str, tuple[str, int]]) -> Iterator[str]:
     what = f"figure {figure.name!r}"
     for name in figure.columns:
         if name not in columns:
-            raise RunFileError(
-                f"{what}: table {figure.table!r} has no column {name!r}; it has {', '.join(columns) or 'none'}"
-            )
+            yield f"{what}: table {figure.table!r} has no column {name!r}; it has {', '.join(columns) or 'none'}"
         _refuse_complex(what, f"column {name!r}", columns[name][0])
     for axis, scale, names in (
         ("x", figure.x_scale, (figure.x,)), ("y", figure.y_scale, figure.values),
     ):  # fmt: skip
         for name in filter(None, names):
             if scale == "log" and columns[name][0] not in "iuf":
-                raise RunFileError(f"{what}: {axis}_scale is log, and column {name!r} holds no quantities")
+                yield f"{what}: {axis}_scale is log, and column {name!r} holds no quantities"
     shaped = {name for name in figure.columns if columns[name][1]}
     several = shaped - {figure.x, *figure.values}
     if several:
-        raise RunFileError(f"{what}: column {min(several)!r} has several values a row, which is no group")
+        yield f"{what}: column {min(several)!r} has several values a row, which is no group"
     if shaped and (figure.groups or figure.drawn_kind in ("errorbars", "share", "confusion")):
-        raise RunFileError(f"{what}: column {min(shaped)!r} has several values a row; it is drawn row by row")
+        yield f"{what}: column {min(shaped)!r} has several values a row; it is drawn row by row"
     if figure.x and figure.values and len({columns[name][1] for name in (figure.x, *figure.values)}) > 1:
-        raise RunFileError(f"{what}: x and y must have the same number of values a row")
+        yield f"{what}: x and y must have the same number of values a row"
 
 
 def _look_up(figure: str, what: str, name: str, there: Mapping[str, object]) -> None:

@@ -49,22 +49,20 @@ class Writer:
             return now - heartbeat <= HEARTBEAT_LIMIT
         if self.birth:
             return lives(self.pid, self.birth)
-        try:  # of a file that does not say it
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= START_TOLERANCE
-            return same and still_runs(process)
-        except psutil.NoSuchProcess:
-            return False
-        except psutil.AccessDenied:
-            return True
+        return _runs(self.pid, self.started)  # of a file that does not say it
 
 
 def lives(pid: int, birth: str) -> bool:
     """Return whether the process that had this id and this birth is still there; of an unknown birth there is none."""
-    if not birth or birth_of(pid) != birth:
-        return False
+    return bool(birth) and birth_of(pid) == birth and _runs(pid)
+
+
+def _runs(pid: int, started: float | None = None) -> bool:
+    """Return whether a process of this id, and start (Unix time, s) if that is known, is still there."""
     try:  # a killed child whose parent has not noticed yet still has an entry in the process table
-        return still_runs(psutil.Process(pid))
+        process = psutil.Process(pid)
+        same = started is None or abs(process.create_time() - started) <= START_TOLERANCE
+        return same and still_runs(process)
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

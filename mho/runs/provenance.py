@@ -179,7 +179,6 @@ def mho_version() -> str:
 
 
 def _user() -> str:
-    """Return the user's name; a container may know none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -10,6 +10,10 @@ from mho.errors import InputError
 
 # SI units that run files use; "" for a pure number
 BASE_UNITS = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
+# What pint raises beside its own errors where a text is no unit
+UNPARSED = (
+    tokenize.TokenError, SyntaxError, ArithmeticError, AttributeError, ValueError, TypeError, AssertionError,
+)  # fmt: skip
 # What no unit has: such texts are not parsed, since headers hold anything, and 9**9**9**9 has no end
 NO_UNIT = re.compile(r"[^\w\s%°µμ·*/^.+-]|.{41}|\d{3}|(?:\*\*|\^)[^*^/·]*(?:\*\*|\^)", re.DOTALL)
 
@@ -26,16 +30,7 @@ def factor_between(given: str, unit: str) -> float | None:
 
     try:
         return float(pint.application_registry.Quantity(1.0, given).to(unit).magnitude)
-    except (
-        pint.errors.PintError,
-        tokenize.TokenError,
-        SyntaxError,
-        ArithmeticError,
-        AttributeError,
-        ValueError,
-        TypeError,
-        AssertionError,
-    ):
+    except (pint.errors.PintError, *UNPARSED):
         return None
 
 

@@ -21,8 +21,8 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read, Sweep
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.manifest import known_entries
+from mho.running.continuing import rerun
 from mho.running.queue.orders import order_of_run
-from mho.running.rerun import rerun
 from mho.runs import RecordedParameter, RunFile
 from mho.runs.integrity.seal import write_seal
 

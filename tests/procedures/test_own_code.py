@@ -21,11 +21,11 @@ from mho.errors import InputError, MhoError, RunFileError
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.manifest import known_entries
 from mho.running.campaign import Campaign
+from mho.running.continuing import rerun
 from mho.running.plan import load_plan
 from mho.running.queue import JobStatus, Order, Queue
 from mho.running.queue.orders import expect, order_of_run
 from mho.running.rehearsal import rehearse
-from mho.running.rerun import rerun
 from mho.running.trust import Code, allow_all
 from mho.runs import RunFile, Status, Verdict, verify
 from mho.workers import dask_workers

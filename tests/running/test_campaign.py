@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from mho import run
 from mho.errors import BenchError, InputError
 from mho.procedures.stream import Started
 from mho.processes import environment
-from mho.running.campaign import Campaign, CampaignTask, carry_out, fingerprint_text
+from mho.running.campaign import Campaign, CampaignTask, carry_out
 from mho.running.plan import parse_plan
 from mho.runs import RunFile
 from mho.workers import Workers, dask_workers
@@ -123,7 +124,7 @@ def test_a_file_that_is_being_written_is_waited_for_and_taken(tmp_path, monkeypa
                 with pytest.raises(TimeoutError):
                     waiting[0].result(timeout=0.5)
 
-        provenance = {"fingerprint": fingerprint_text(task.fingerprint)}
+        provenance = {"fingerprint": json.dumps(task.fingerprint)}
         run(
             task.planned.make(),
             seed=task.seed,

@@ -15,7 +15,7 @@ from mho.errors import Aborted, InputError
 from mho.instruments import open_bench
 from mho.procedures import Program, Read, Sweep
 from mho.procedures.stream import Control, Progress, Started
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun
 from mho.runs import RunFile
 from mho.runs.index.card import read_card
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from queue_runners import LIVING, order
 
@@ -17,7 +15,7 @@ from mho.processes import SafetyResult
 from mho.running.notifications import occasion_of
 from mho.running.queue import JobStatus, Queue
 from mho.running.runner.messages import JobDone, decode, encode
-from mho.running.runner.outcome import JobOutcome, reported_outcome
+from mho.running.runner.outcome import JobOutcome
 from mho.running.runner.runner import Runner
 from mho.running.safety_statement import SafetyObserver
 from mho.runs import Status
@@ -81,9 +79,9 @@ def fail_to_answer() -> None:
 def test_a_limit_of_any_class_is_an_occasion_of_its_own(tmp_path, monkeypatch) -> None:
     ended, _ = ended_by(OwnLimit("bit line: 5 V"), tmp_path, monkeypatch)
     assert (ended.status, ended.reason) == (Status.FAILED, "OwnLimit: bit line: 5 V")
-    assert occasion_of(ended) == "limit"
+    assert occasion_of(ended.status, ended.error) == "limit"
     assert (ended.safe, ended.live, ended.unsafe_reason) == (True, (), "")
-    assert occasion_of(replace(ended, error=recorded_name(Foreign("x")))) == "failure"
+    assert occasion_of(ended.status, recorded_name(Foreign("x"))) == "failure"
 
 
 def test_what_may_be_live_is_told_beside_the_error_that_ended_a_run(tmp_path, monkeypatch) -> None:
@@ -98,10 +96,10 @@ def test_what_may_be_live_is_told_beside_the_error_that_ended_a_run(tmp_path, mo
 
 def test_what_may_be_live_goes_from_worker_to_runner_as_a_field() -> None:
     done = JobDone(Status.FAILED, "LimitError: 5 V", False, error="LimitError", live=("gate", "smu"))
-    assert reported_outcome(decode(encode(done))).live == ("gate", "smu")
+    assert JobOutcome(**vars(decode(encode(done)))).live == ("gate", "smu")
     assert decode(encode(Ended(Status.FAILED, "", "a.h5", False, live=("gate",)))).live == ("gate",)
     older = b'{"kind": "JobDone", "status": "failed", "reason": "x", "safe": false}'
-    assert reported_outcome(decode(older)).live == ()
+    assert JobOutcome(**vars(decode(older))).live == ()
 
 
 def test_a_bench_that_was_refused_safe_by_its_own_error_names_its_roles() -> None:

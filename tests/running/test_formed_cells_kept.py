@@ -31,8 +31,8 @@ from mho.procedures import (
 )
 from mho.procedures.chip_in_use import chip_of, formed_cells_of, recall_formed
 from mho.procedures.stream import Control
+from mho.running.continuing import rerun
 from mho.running.phases import Opening, already_open, with_earlier
-from mho.running.rerun import rerun
 from mho.runs import RunFile
 
 DIGITS = np.random.default_rng(5).integers(0, 4, (6, 6))

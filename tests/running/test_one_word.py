@@ -19,9 +19,9 @@ from mho.gui.queue import JobsModel, job_sentence
 from mho.gui.runs.table import COLUMNS, STATUS
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue
-from mho.running.queue.policy import Policy, Reaction, decide
+from mho.running.queue.job import Policy, Reaction, decide
 from mho.running.runner.messages import RUNNER_GONE, JobAssignment
-from mho.running.runner.outcome import JobOutcome, as_it_stands, recorded_outcome, reported_outcome
+from mho.running.runner.outcome import JobOutcome, as_it_stands, recorded_outcome
 from mho.running.runner.worker import _run
 from mho.runs import RunFile, RunIndex
 from mho.runs.liveness import birth_of
@@ -88,7 +88,7 @@ def settle(folder: Path, job: Job, outcome: JobOutcome) -> None:
 
 def carry_out(job: Job, control: Control, tell: Callable[[Event], None]) -> JobOutcome:
     """Do what a worker does with a job, and return what its runner makes of it."""
-    return reported_outcome(_run(JobAssignment(job.order, job.run, job.id, 1), control, tell))
+    return JobOutcome(**vars(_run(JobAssignment(job.order, job.run, job.id, 1), control, tell)))
 
 
 @pytest.mark.parametrize(

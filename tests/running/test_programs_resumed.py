@@ -21,8 +21,7 @@ from mho.instruments.laboratory.serving import Server, served_text, write_served
 from mho.instruments.laboratory.stand_in import stand_in
 from mho.procedures import Program, Refresh, stream
 from mho.procedures.stream import Control, Progress
-from mho.running.continuing import resume
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun, resume
 from mho.runs import RunFile, Status
 
 DIGITS = np.random.default_rng(7).integers(0, 8, (8, 9))

@@ -24,7 +24,7 @@ from mho.errors import Aborted, InputError
 from mho.procedures import Contact, Invert, Program, Read, Solve
 from mho.procedures.cells.reading import contact
 from mho.procedures.stream import Control, Event, Progress
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun
 from mho.runs import RunFile, Status
 from mho.runs.index.card import read_card
 from mho.runs.index.index import RunIndex
@@ -310,7 +310,7 @@ OTHER_PROCESSOR = """
 import json, sys
 from mho import run
 from mho.procedures import Read
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun
 from mho.cli.run_files.rerun import rerun_as_json
 again = rerun(sys.argv[1], output=sys.argv[2])
 run(Read(rows="0", columns="0"), after=sys.argv[1], output=sys.argv[3])

@@ -18,8 +18,8 @@ from mho.cli.terminal import run_display as procedures_terminal
 from mho.errors import InputError, RunFileError
 from mho.procedures import Program, Read
 from mho.running import trust
+from mho.running.continuing import rerun
 from mho.running.queue.orders import order_of_run
-from mho.running.rerun import rerun
 from mho.running.trust import Code, allow_all, foreign
 from mho.runs import RunFile, Verdict
 from mho.runs.integrity.seal import Verification

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mho.analysis.documents.blocks import Document
-from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
+from mho.whole_files import whole_file
 
 FORMS = (".html", ".htm", ".pdf")
 NEEDED = ("reportlab", "pypdf")  # packages that write PDF

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mho.analysis.reports.collection import runs_at
-from mho.analysis.whole_files import whole_file
 from mho.errors import InputError, MhoError
 from mho.runs import RunFile
+from mho.whole_files import whole_file
 
 if TYPE_CHECKING:
     from mho.analysis.exports.spice import Played

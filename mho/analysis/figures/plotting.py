@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from mho.analysis.figures.request import FigureRequest
-from mho.analysis.whole_files import whole_file
 from mho.errors import InputError
 from mho.runs import RunFile
+from mho.whole_files import whole_file
 
 if TYPE_CHECKING:
     from mho.analysis.figures.marks import Drawing

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from mho.analysis.whole_files import whole_file
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell
 from mho.runs import outcome_line
 from mho.runs.index import Card, read_card, write_parquet
+from mho.whole_files import whole_file
 
 Row = dict[str, Any]
 

@@ -18,7 +18,7 @@ from mho.lazy_names import late_imports
 
 with late_imports():
     from mho.cli.terminal import run_display
-    from mho.running import rerun as rerunning
+    from mho.running import continuing as rerunning
 
 if TYPE_CHECKING:
     from mho.runs.integrity import Change

@@ -17,16 +17,9 @@ from mho.confidence import repetition_interval
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
+from mho.running.budget import replaying
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.questions import Question
-from mho.running.budget.replaying import (
-    KINDS,
-    AnswerKind,
-    Replayed,
-    ReplayedCells,
-    replay,
-    without_read_noise,
-)
 from mho.running.budget.shares import Decomposition, Moments, StageProgress, decompose, moved_values
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, code_of, deny_all, foreign
@@ -185,12 +178,12 @@ def budget(
     recipe = _recipe_of(Path(path), trust)
     twins = _twins_of(recipe, preset, seed)
     with RunFile(recipe.path) as file:
-        replays = [replay(one, file, trust, progress) for one in twins]
+        replays = [replaying.replay(one, file, trust, progress) for one in twins]
         silent = _silent_replays(twins, file, trust, progress)
         title, status = file.title, file.status
     remarks = (*twins[0].remarks, *replays[0].remarks, *(() if silent else (NOT_AGAIN,)))
     cells, quiet_cells = (
-        [one.errors for one in some if isinstance(one, ReplayedCells)] for some in (replays, silent)
+        [one.errors for one in some if isinstance(one, replaying.ReplayedCells)] for some in (replays, silent)
     )
     if cells:
         errors = _joined(cells, quiet_cells)
@@ -199,7 +192,9 @@ def budget(
         moved = errors.redrawn(draws, np.random.default_rng(seed))
         explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
     else:
-        answers, quiet = ([one for one in some if isinstance(one, Replayed)] for some in (replays, silent))
+        answers, quiet = (
+            [one for one in some if isinstance(one, replaying.Replayed)] for some in (replays, silent)
+        )
         explained = _explain(answers, quiet or answers, draws, seed, progress)
     off = abs(explained.measured - explained.decomposition.whole)
     if twins[0] is recipe and off > REPEATED * explained.measured:
@@ -232,11 +227,11 @@ def _joined(cells: Sequence[CellErrors], quiet: Sequence[CellErrors]) -> CellErr
 
 def _silent_replays(
     twins: Sequence[RunRecipe], file: RunFile, trust: Trust, progress: StageProgress
-) -> list[Replayed | ReplayedCells]:
+) -> list[replaying.Replayed | replaying.ReplayedCells]:
     """Return what the same chips come to when they are programmed without read noise; nothing where that cannot be."""
-    recipes = [quiet for one in twins if (quiet := without_read_noise(one)) is not None]
+    recipes = [quiet for one in twins if (quiet := replaying.without_read_noise(one)) is not None]
     try:
-        return [replay(one, file, trust, progress) for one in recipes]
+        return [replaying.replay(one, file, trust, progress) for one in recipes]
     except Aborted:
         raise
     except MhoError:  # it may come to no answer
@@ -244,7 +239,11 @@ def _silent_replays(
 
 
 def _explain(
-    replays: Sequence[Replayed], silent: Sequence[Replayed], draws: int, seed: int, progress: StageProgress
+    replays: Sequence[replaying.Replayed],
+    silent: Sequence[replaying.Replayed],
+    draws: int,
+    seed: int,
+    progress: StageProgress,
 ) -> _Explained:
     """Decompose the error of a run's answers, of its twin or of several; `silent` are programmed without read noise."""
     asked, quiet = (
@@ -254,7 +253,7 @@ def _explain(
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
     effort = sum(one.effort for _, one in asked)
     own = partial(_mean_error, asked, quiet)
-    result = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
+    result = decompose(own, effort, orders_rng, progress)
     redrawn = [
         partial(_mean_error, _at_moment(asked, moment), _at_moment(quiet, moment)) for moment in moments
     ]
@@ -265,7 +264,7 @@ def _explain(
 
 def _as_budget(
     explained: _Explained,
-    kind: AnswerKind,
+    kind: replaying.AnswerKind,
     recipe: RunRecipe,
     title: str,
     status: Status,
@@ -333,7 +332,7 @@ def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecip
 
 def _recipe_of(path: Path, trust: Trust) -> RunRecipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
-    known = {one.__name__: one for one in KINDS}
+    known = {one.__name__: one for one in replaying.KINDS}
     kinds = ", ".join(name.lower() for name in known)
     with RunFile(path) as file:
         kind = file.procedure
@@ -358,7 +357,6 @@ def _recipe_of(path: Path, trust: Trust) -> RunRecipe:
 
 
 def _taken_over(path: Path, earlier: Path) -> str:
-    """Return what a run has from one before it, in words."""
     with RunFile(path) as file:
         if "answers" not in file.tables:
             return f"it went on with the cells as {earlier.name} left them"
@@ -385,7 +383,6 @@ def _mean_error(asked: Exchanges, quiet: Exchanges, causes: Causes) -> float:
 
 
 def _at_moment(asked: Exchanges, moment: int) -> Exchanges:
-    """Return the same questions at another moment."""
     return [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)]
 
 

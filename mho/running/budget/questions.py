@@ -7,40 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho import procedures
 from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.errors import InputError
-from mho.instruments import Bench
-from mho.instruments.arrays import (
-    CAUSES,
-    CELLS,
-    Cause,
-    Causes,
-    Exchange,
-    HeldCells,
-    Holding,
-    Place,
-    SwitchedCircuits,
-    Targets,
-    TargetsByArray,
-    held_later,
-)
+from mho.instruments import Bench, arrays
 from mho.instruments.bench_file import BenchFile
-from mho.procedures import (
-    Block,
-    LoopOnCells,
-    Multiply,
-    MultiplyPlan,
-    evenly,
-    largest_linear,
-    random_by_active,
-)
 from mho.procedures.base import Procedure
 from mho.procedures.stream import NOWHERE, Stream
 from mho.running.budget.conductances import LastReads
@@ -52,28 +30,28 @@ from mho.runs import RunFile
 class LoopTargets:
     """Targets of a loop's cells."""
 
-    loop: LoopOnCells
-    first: Mapping[str, Targets]  # of the first slice, array by array
-    second: Mapping[str, Targets]  # what the run aimed the second slice at; empty without one
+    loop: procedures.LoopOnCells
+    first: Mapping[str, arrays.Targets]  # of the first slice, array by array
+    second: Mapping[str, arrays.Targets]  # what the run aimed the second slice at; empty without one
 
     @classmethod
-    def of(cls, loop: LoopOnCells, matrix: Floats) -> Self:
+    def of(cls, loop: procedures.LoopOnCells, matrix: Floats) -> Self:
         """Return those of a programmed loop that holds `matrix` (n, n)."""
-        first = {name: Targets(*both) for name, both in loop.targets(matrix).items()}
+        first = {name: arrays.Targets(*both) for name, both in loop.targets(matrix).items()}
         second = {}
         if loop.second_slice is not None:
             for block in loop.second_slice.blocks():
                 aimed = loop.levels.conductance(block.digits)
-                second[block.placement.array] = Targets(aimed, aimed)
+                second[block.placement.array] = arrays.Targets(aimed, aimed)
         return cls(loop, first, second)
 
-    def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> dict[str, Floats]:
+    def held(self, cells: Mapping[str, arrays.HeldCells], causes: arrays.Causes) -> dict[str, Floats]:
         """Return the conductances (k, k) of the cells of each array, S, without noise."""
         result = {name: one.held(cells[name], causes) for name, one in self.first.items()}
         if not self.second:
             return result
         wires, rounded = "wires" in causes, "quantisation" in causes
-        if wires and causes >= CELLS:
+        if wires and causes >= arrays.CELLS:
             return result | {name: cells[name].now for name in self.second}
         aimed = self.loop.second_targets(
             {name: one.rounded if rounded else one.exact for name, one in self.first.items()},
@@ -85,7 +63,7 @@ class LoopTargets:
             target = aimed[name]
             if rounded:
                 target = levels.conductance(np.rint(target / levels.step).astype(np.int64))
-            result[name] = held_later(one.missed(cells[name], causes, target), cells[name], causes)
+            result[name] = arrays.held_later(one.missed(cells[name], causes, target), cells[name], causes)
         return result
 
 
@@ -114,21 +92,21 @@ class RepeatedBench:
 
     def __init__(
         self,
-        circuits: SwitchedCircuits,
-        targets: Mapping[Place, Holding],
-        causes: Causes,
+        circuits: arrays.SwitchedCircuits,
+        targets: Mapping[arrays.Place, arrays.Holding],
+        causes: arrays.Causes,
         facts: LoopInputs | None = None,
     ) -> None:
         self._circuits, self._targets, self._causes = circuits, targets, causes
-        self._recorded: dict[Place, list[Exchange]] = {}
-        self._played: dict[Place, int] = {}
-        self._place: Place | None = None
+        self._recorded: dict[arrays.Place, list[arrays.Exchange]] = {}
+        self._played: dict[arrays.Place, int] = {}
+        self._place: arrays.Place | None = None
         if facts is not None:
             self.file, self.input_conductance = facts.file, facts.input_conductance
 
-    def follow(self, exchanges: Iterable[Exchange]) -> None:
+    def follow(self, exchanges: Iterable[arrays.Exchange]) -> None:
         """Repeat these from now on, where a place is among them; elsewhere those before."""
-        recorded: dict[Place, list[Exchange]] = {}
+        recorded: dict[arrays.Place, list[arrays.Exchange]] = {}
         for one in exchanges:
             recorded.setdefault(one.place, []).append(one)
         self._recorded |= recorded
@@ -152,7 +130,7 @@ class RepeatedBench:
         `Railed` where that is so in all of them.
         """
         outputs = self._answer(volts)
-        if largest_linear(outputs) is None:
+        if procedures.largest_linear(outputs) is None:
             raise Railed
         return outputs
 
@@ -170,54 +148,44 @@ class RepeatedBench:
 RAILED = 1.0  # squared error of a loop that rails at every input scale: that of an answer of 0
 
 
-class Question(Protocol):
+@dataclass(frozen=True)
+class Question:
     """One answer of a run."""
 
-    @property
-    def measured(self) -> float:
-        """Squared error, as the run file has it."""
-        ...
-
-    @property
-    def causes(self) -> tuple[Cause, ...]:
-        """What it can be wrong by."""
-        ...
+    measured: float  # squared error, as the run file has it; NaN where it has none
 
     @property
     def effort(self) -> int:
         """How many answers of a loop an `error` takes the time of."""
-        ...
+        return 1
 
-    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+    def error(self, circuits: arrays.SwitchedCircuits, causes: arrays.Causes) -> float:
         """Return the squared error of a twin with only `causes`."""
-        ...
+        raise NotImplementedError
 
     def redrawn(self, moment: int, number: int) -> Self:
         """Return the same question at another moment, as `Exchange.redrawn`."""
-        ...
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class LoopQuestion:
+class LoopQuestion(Question):
     """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps."""
 
-    measured: float  # squared error, as the run file has it; NaN where it has none
-    exchange: Exchange  # inputs (scales, k), largest first
-    targets: Holding  # of the loop's cells
+    exchange: arrays.Exchange  # inputs (scales, k), largest first
+    targets: arrays.Holding  # of the loop's cells
     per_unit: Floats  # (scales,) array; output that stands for 1 in the loop's solution, V
     solution: Floats  # (n,) array; exact, of the system as given
     given: Callable[[Floats], Floats]  # solution of the loop -> that of the system as given
     order: int  # number of the loop's unknowns
-    causes: tuple[Cause, ...] = tuple(CAUSES)
-    effort: int = 1
 
-    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+    def error(self, circuits: arrays.SwitchedCircuits, causes: arrays.Causes) -> float:
         """Return the squared error of a twin with only `causes`."""
         return self.error_of(circuits.repeat(self.exchange, self.targets, causes))
 
     def error_of(self, outputs: Floats) -> float:
         """Return the squared error of outputs (scales, k), V."""
-        best = largest_linear(outputs)
+        best = procedures.largest_linear(outputs)
         if best is None:
             return RAILED
         answer = self.given(outputs[best, : self.order] / self.per_unit[best])
@@ -229,29 +197,29 @@ class LoopQuestion:
 
 
 @dataclass(frozen=True)
-class ProductQuestion:
-    """The sums of digits that programmed tiles answer to random patterns, before they are rounded."""
+class ProductQuestion(Question):
+    """The sums of digits that programmed tiles answer to random patterns, before they are rounded.
 
-    measured: float  # mean squared error over the mean square of the exact sums, as the run file has it
-    exchanges: tuple[Exchange, ...]  # as the run played them: first the calibration of each tile
-    targets: Mapping[Place, Holding]  # of the cells in each place
-    procedure: Multiply
-    plan: MultiplyPlan
-    causes: tuple[Cause, ...] = tuple(CAUSES)
-    effort: int = 1
+    `measured` is the mean squared error over the mean square of the exact sums.
+    """
 
-    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+    exchanges: tuple[arrays.Exchange, ...]  # as the run played them: first the calibration of each tile
+    targets: Mapping[arrays.Place, arrays.Holding]  # of the cells in each place
+    procedure: procedures.Multiply
+    plan: procedures.MultiplyPlan
+
+    def error(self, circuits: arrays.SwitchedCircuits, causes: arrays.Causes) -> float:
         """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
         bench = RepeatedBench(circuits, self.targets, causes)
         bench.follow(self.exchanges)
         sums = self.procedure.sums_on(self.plan, bench)
         sums.calibrate()
         off = whole = 0.0
-        for _, patterns in random_by_active(
+        for _, patterns in procedures.random_by_active(
             len(sums.digits), self.procedure.shots, self.procedure.pattern_rng()
         ):
             exact, seen = sums.expected(patterns).ravel(), sums.measured(patterns).ravel()
-            kept = evenly(exact.size, self.procedure.outputs_kept)
+            kept = procedures.evenly(exact.size, self.procedure.outputs_kept)
             off += float(np.sum((seen[kept] - exact[kept]) ** 2))
             whole += float(np.sum(exact[kept].astype(np.float64) ** 2))
         return off / whole
@@ -267,7 +235,9 @@ def squared_error(answer: Floats, exact: Floats) -> float:
     return float(np.sum((answer - exact) ** 2) / np.sum(exact**2))
 
 
-def volts_per_unit(volts: Floats, rhs: Floats, cells: LoopOnCells, input_conductance: float) -> Floats:
+def volts_per_unit(
+    volts: Floats, rhs: Floats, cells: procedures.LoopOnCells, input_conductance: float
+) -> Floats:
     """Return the outputs (scales,), V, that stand for 1 in the solution for inputs (scales, k), V, of `rhs` (n,)."""
     shares = volts[:, : len(rhs)] @ rhs / (rhs @ rhs)
     return np.asarray(-input_conductance * shares * cells.encoding.unit / cells.step)
@@ -283,8 +253,6 @@ class AllAnswered(Exception):
 class Answers(Stream):
     """Hears of a run's answers, and matches them with the exchanges behind them."""
 
-    table: ClassVar[str]
-
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
         super().__init__(NOWHERE)
         self.file, self.procedure, self.plan, self.bench = file, procedure, plan, bench
@@ -296,7 +264,7 @@ class Answers(Stream):
         self.reads = LastReads(shapes)
         self.record: Any = self._record
         self.record_block: Any = self._record_block
-        self.last: Exchange | None = None
+        self.last: arrays.Exchange | None = None
         self.questions: list[Question] = []
 
     def _record(self, table: str, **row: Any) -> None:
@@ -328,7 +296,7 @@ class Answers(Stream):
         """Tell how far the repetition is."""
         self.report(f"repeating: {stage}", int(done), int(total))
 
-    def keep(self, exchange: Exchange) -> None:
+    def keep(self, exchange: arrays.Exchange) -> None:
         """Take an exchange that has just been played."""
         if exchange.board.mode != "MULT":
             self.last = exchange
@@ -408,14 +376,14 @@ class Sums(Answers):
 
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
         super().__init__(file, procedure, plan, bench)
-        self._played: list[Exchange] = []
+        self._played: list[arrays.Exchange] = []
         table = file.table("patterns")
         whole = float(np.sum(table["expected"].astype(np.float64) ** 2))
         if not whole:
             raise InputError(f"{file.path} holds no sum of digits that is not 0 ({file.status})")
         self._measured = float(np.sum(table["error"] ** 2)) / whole
 
-    def keep(self, exchange: Exchange) -> None:
+    def keep(self, exchange: arrays.Exchange) -> None:
         """Take an exchange that has just been played."""
         self._played.append(exchange)
 
@@ -423,7 +391,7 @@ class Sums(Answers):
         """Take all exchanges since the cells were programmed, once the patterns are over."""
         if table != "linearity":
             return
-        assert isinstance(self.procedure, Multiply)
+        assert isinstance(self.procedure, procedures.Multiply)
         levels = self.plan.chip.level_scale()
         targets = tile_targets(self.plan.tiles, levels)
         played = tuple(one for one in self._played if one.board.block is not None)
@@ -434,12 +402,12 @@ class Sums(Answers):
         self._played.clear()
 
 
-def tile_targets(tiles: Iterable[Block], levels: Levels) -> dict[Place, Holding]:
+def tile_targets(tiles: Iterable[procedures.Block], levels: Levels) -> dict[arrays.Place, arrays.Holding]:
     """Return the targets of multiplying tiles, in their places; exact are whole digits."""
-    result: dict[Place, Holding] = {}
+    result: dict[arrays.Place, arrays.Holding] = {}
     for tile in tiles:
         place = tile.placement
         lines = place.array, tuple(map(int, place.rows)), tuple(map(int, place.columns))
-        one = Targets(levels.conductance(tile.digits), levels.step * tile.digits.astype(np.float64))
-        result["MULT", *lines] = TargetsByArray({place.array: one})
+        one = arrays.Targets(levels.conductance(tile.digits), levels.step * tile.digits.astype(np.float64))
+        result["MULT", *lines] = arrays.TargetsByArray({place.array: one})
     return result

@@ -12,31 +12,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from mho import procedures
 from mho.array_types import Floats
 from mho.errors import Aborted, InputError, MhoError
-from mho.instruments import Bench
-from mho.instruments.arrays import (
-    CAUSES,
-    Cause,
-    Causes,
-    Exchange,
-    ExchangeRecorder,
-    Holding,
-    Place,
-    SwitchedCircuits,
-)
+from mho.instruments import Bench, arrays
 from mho.instruments.simulated import cell_preset, preset_text
-from mho.procedures import (
-    BlockSolvePlan,
-    Invert,
-    Multiply,
-    PreparedSolve,
-    Program,
-    ProgrammedBlockMatrix,
-    Solve,
-    largest_linear,
-    refine,
-)
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
 from mho.running.budget.conductances import CellErrors, cell_errors
@@ -67,13 +47,13 @@ EXCHANGES = 8  # that take about the time of a loop at all its scales, with its 
 APART = 1 << 20  # exchanges of an answer, at most: their noise is numbered
 
 
-class WatchedBlocks(ProgrammedBlockMatrix):
+class WatchedBlocks(procedures.ProgrammedBlockMatrix):
     """A matrix by blocks that records its pulses, and keeps what was played before and for the calibration."""
 
     recorded = True
-    taken: Callable[[], tuple[Exchange, ...]]  # returns what was played since it was called last
-    before: tuple[Exchange, ...] = ()
-    calibration: tuple[Exchange, ...] = ()
+    taken: Callable[[], tuple[arrays.Exchange, ...]]  # returns what was played since it was called last
+    before: tuple[arrays.Exchange, ...] = ()
+    calibration: tuple[arrays.Exchange, ...] = ()
 
     def calibrate(self) -> None:
         """Calibrate all products."""
@@ -92,19 +72,28 @@ class Blocks:
     def __init__(
         self,
         facts: LoopInputs,
-        procedure: Solve,
-        plan: PreparedSolve,
-        targets: dict[Place, Holding],
-        before: tuple[Exchange, ...],
-        calibration: tuple[Exchange, ...],
+        procedure: procedures.Solve,
+        plan: procedures.PreparedSolve,
+        targets: dict[arrays.Place, arrays.Holding],
+        before: tuple[arrays.Exchange, ...],
+        calibration: tuple[arrays.Exchange, ...],
     ) -> None:
         self._facts, self._procedure, self.plan, self._targets = facts, procedure, plan, targets
         self._before, self._calibration = before, calibration
-        self._kept: tuple[tuple[SwitchedCircuits, Causes], ProgrammedBlockMatrix, RepeatedBench] | None = None
+        self._kept: (
+            tuple[
+                tuple[arrays.SwitchedCircuits, arrays.Causes], procedures.ProgrammedBlockMatrix, RepeatedBench
+            ]
+            | None
+        ) = None
         self._moments: dict[int, Blocks] = {}
 
     def answer(
-        self, circuits: SwitchedCircuits, causes: Causes, column: int, played: tuple[Exchange, ...]
+        self,
+        circuits: arrays.SwitchedCircuits,
+        causes: arrays.Causes,
+        column: int,
+        played: tuple[arrays.Exchange, ...],
     ) -> Floats:
         """Return the unknowns after the first cycle of a right-hand side.
 
@@ -114,7 +103,7 @@ class Blocks:
         bench.follow(played)
         system, form = self.plan.system, matrix.plan.preconditioning
         cycle = next(
-            refine(
+            procedures.refine(
                 form.equations(system.rhs[:, column]), matrix.invert, matrix.multiply,
                 lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
                 lambda unknowns, size: False, method=matrix.method,
@@ -142,8 +131,8 @@ class Blocks:
         return len(self._calibration)
 
     def _calibrated(
-        self, circuits: SwitchedCircuits, causes: Causes
-    ) -> tuple[ProgrammedBlockMatrix, RepeatedBench]:
+        self, circuits: arrays.SwitchedCircuits, causes: arrays.Causes
+    ) -> tuple[procedures.ProgrammedBlockMatrix, RepeatedBench]:
         """Return the blocks on a twin, the last one again where it is the same."""
         key = circuits, causes
         if self._kept is None or self._kept[0] != key:
@@ -151,7 +140,9 @@ class Blocks:
             bench.follow(self._before)
             bench.follow(self._calibration)
             plan = self.plan
-            matrix = ProgrammedBlockMatrix(bench, NullStream(), by_blocks(plan), plan.settings, plan.rng)
+            matrix = procedures.ProgrammedBlockMatrix(
+                bench, NullStream(), by_blocks(plan), plan.settings, plan.rng
+            )
             matrix.method = self._procedure.given_method or matrix.method
             matrix.calibrate()
             self._kept = key, matrix, bench
@@ -159,21 +150,19 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class BlockQuestion:
+class BlockQuestion(Question):
     """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step."""
 
-    measured: float  # squared error, as the run file has it
     blocks: Blocks
     column: int  # number of the right-hand side
-    exchanges: tuple[Exchange, ...]  # what was played in the cycle
-    causes: tuple[Cause, ...] = tuple(CAUSES)
+    exchanges: tuple[arrays.Exchange, ...]  # what was played in the cycle
 
     @property
     def effort(self) -> int:
         """How many answers of one loop it takes the time of."""
         return 1 + (self.blocks.exchanges + len(self.exchanges)) // EXCHANGES
 
-    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+    def error(self, circuits: arrays.SwitchedCircuits, causes: arrays.Causes) -> float:
         """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
         try:
             answer = self.blocks.answer(circuits, causes, self.column, self.exchanges)
@@ -197,23 +186,23 @@ class FirstBlockCycles(Answers):
         first = table["cycle"] == 1
         errors = zip(table["rhs"][first].tolist(), table["relative_error"][first].tolist(), strict=True)
         self._errors = dict(errors)
-        self._played: list[Exchange] = []
+        self._played: list[arrays.Exchange] = []
         self._matrix: WatchedBlocks | None = None
         self._blocks: Blocks | None = None
 
-    def watched(self, plan: PreparedSolve, bench: Bench) -> WatchedBlocks:
+    def watched(self, plan: procedures.PreparedSolve, bench: Bench) -> WatchedBlocks:
         """Return the matrix of a plan on a bench, not programmed yet."""
         self._matrix = WatchedBlocks(bench, self, by_blocks(plan), plan.settings, plan.rng)
         self._matrix.taken = self._taken
         return self._matrix
 
-    def _taken(self) -> tuple[Exchange, ...]:
+    def _taken(self) -> tuple[arrays.Exchange, ...]:
         played, self._played = tuple(self._played), []
         return played
 
-    def keep(self, exchange: Exchange) -> None:
+    def keep(self, exchange: arrays.Exchange) -> None:
         """Take an exchange that has just been played; a loop that rails in it is programmed again."""
-        if exchange.board.mode == "MULT" or largest_linear(exchange.answers) is not None:
+        if exchange.board.mode == "MULT" or procedures.largest_linear(exchange.answers) is not None:
             self._played.append(exchange)
 
     def forget(self) -> None:
@@ -234,10 +223,9 @@ class FirstBlockCycles(Answers):
         self.add(question, len(self._errors), MOST_BLOCK_ANSWERS)
 
     def _programmed(self) -> Blocks:
-        """Return the blocks, each with its targets."""
         matrix, bench, plan = self._matrix, self.bench, self.plan
         assert matrix is not None  # it has been programmed
-        assert isinstance(self.procedure, Solve)
+        assert isinstance(self.procedure, procedures.Solve)
         on_chip = by_blocks(plan)
         targets = tile_targets(on_chip.tiles, on_chip.levels)
         for leaf in on_chip.leaves:
@@ -249,9 +237,9 @@ class FirstBlockCycles(Answers):
         return Blocks(facts, self.procedure, plan, targets, matrix.before, matrix.calibration)
 
 
-def by_blocks(plan: PreparedSolve) -> BlockSolvePlan:
+def by_blocks(plan: procedures.PreparedSolve) -> procedures.BlockSolvePlan:
     """Return the plan of a matrix by blocks."""
-    assert isinstance(plan.on_chip, BlockSolvePlan)  # the kind of answers is chosen by that
+    assert isinstance(plan.on_chip, procedures.BlockSolvePlan)  # the kind of answers is chosen by that
     return plan.on_chip
 
 
@@ -282,10 +270,12 @@ NEGLIGIBLE = 1e-9  # share of a noise that weighs nothing and is drawn all the s
 
 # Procedures, and the kind of their answers by the plan
 KINDS: dict[type[Procedure], Callable[[Any], AnswerKind]] = {
-    Invert: lambda plan: _ONE_STEP,
-    Solve: lambda plan: _BY_BLOCKS if isinstance(plan.on_chip, BlockSolvePlan) else _BY_ONE_LOOP,
-    Multiply: lambda plan: _SUMS,
-    Program: lambda plan: _CELLS,
+    procedures.Invert: lambda plan: _ONE_STEP,
+    procedures.Solve: lambda plan: (
+        _BY_BLOCKS if isinstance(plan.on_chip, procedures.BlockSolvePlan) else _BY_ONE_LOOP
+    ),
+    procedures.Multiply: lambda plan: _SUMS,
+    procedures.Program: lambda plan: _CELLS,
 }
 
 
@@ -295,7 +285,7 @@ class Replayed:
 
     kind: AnswerKind
     questions: tuple[Question, ...]  # its answers
-    circuits: SwitchedCircuits  # on which they are given again with causes off
+    circuits: arrays.SwitchedCircuits  # on which they are given again with causes off
     remarks: tuple[str, ...] = ()
 
 
@@ -308,12 +298,12 @@ class ReplayedCells:
     remarks: tuple[str, ...]
 
 
-class _SolveOnMatrix(Solve):
+class _SolveOnMatrix(procedures.Solve):
     """A solve that shows its matrix, and whose blocks are watched."""
 
     matrix_in_use: Any = None
 
-    def matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Any:
+    def matrix_on(self, plan: procedures.PreparedSolve, bench: Bench, stream: Stream) -> Any:
         """Return the matrix, and keep it."""
         if isinstance(stream, FirstBlockCycles):
             return stream.watched(plan, bench)
@@ -331,7 +321,7 @@ def replay(
 
     `InputError` for a run of another kind, or one that has no answer.
     """
-    watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
+    watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is procedures.Solve else recipe
     opener = with_earlier(recipe.resume_of, chip_before(recipe, trust))
     with (
         opener(Opening(recipe.seed, [_observer(report)], Control())) as opened,
@@ -339,7 +329,7 @@ def replay(
     ):
         bench = opened.bench
         plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([recipe.seed, 1]))
-        if isinstance(plan, PreparedSolve) and plan.system.residual_only:
+        if isinstance(plan, procedures.PreparedSolve) and plan.system.residual_only:
             raise InputError(
                 f"{recipe.path} is a solve with certificate = residual, which knows no solution to take errors against; "
                 "solve it with certificate = proved"
@@ -350,7 +340,7 @@ def replay(
         stream.earlier, stream.chip_kept = opened.earlier, opened.chip_kept
         if recipe.kind.cell_record and recipe.status is not Status.FINISHED:
             Cut(recipe.path, recipe.kind.cell_record).watch(stream)
-        recorder = ExchangeRecorder(bench, stream.reads.of, stream.keep)
+        recorder = arrays.ExchangeRecorder(bench, stream.reads.of, stream.keep)
         try:
             procedure.execute(plan, bench, stream)
         except (AllAnswered, CutShort):
@@ -364,13 +354,15 @@ def replay(
             recorder.close()
             del stream.record, stream.record_block  # which refer to the stream itself
             bench.safe()
-        if recipe.kind is Program:
+        if recipe.kind is procedures.Program:
             errors = cell_errors(file, plan, bench, stream.reads)
             return ReplayedCells(kind, errors, _remarks(recipe, errors, plan.digits.size))
     if not stream.questions:
         raise InputError(f"{recipe.path} holds no answer whose error could be explained ({file.status})")
     return Replayed(
-        kind, tuple(stream.questions), SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero)
+        kind,
+        tuple(stream.questions),
+        arrays.SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero),
     )
 
 

@@ -10,8 +10,10 @@ whether cause i is in.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import factorial
 
 import numpy as np
@@ -64,13 +66,7 @@ def sampled_values(
     `tolerance`: largest standard error, as a share of |v(all) - v(none)|.
     `most`: pairs of orders, at most; at least 2 are taken.
     """
-    known: dict[int, float] = {}
-
-    def of(members: int) -> float:
-        if members not in known:
-            known[members] = value(members)
-        return known[members]
-
+    of = cache(value)
     whole = abs(of((1 << count) - 1) - of(0))
     pairs: list[Floats] = []
     while len(pairs) < max(most, 2):
@@ -118,37 +114,29 @@ class Decomposition:
     orders: int  # number of sampled orders; 0 for all sets
 
 
-def decompose(
-    value: Value,
-    answers: int,
-    rng: np.random.Generator,
-    report: StageProgress,
-    causes: Sequence[Cause] = tuple(CAUSES),
-) -> Decomposition:
+def decompose(value: Value, answers: int, rng: np.random.Generator, report: StageProgress) -> Decomposition:
     """Decompose a twin's squared error.
 
     `answers`: of which it is the mean: what one call takes.
-    `causes`: those that this kind of answer has; all others are on.
     """
-    others = ALL - frozenset(causes)
-    count = len(causes)
-    first = [others | {one} for one in causes] + [ALL - {one} for one in causes]
+    causes, count = tuple(CAUSES), len(CAUSES)
+    first = [frozenset({one}) for one in causes] + [ALL - {one} for one in causes]
     ends = []
     for number, some in enumerate(first):
         report("each cause", number, len(first))
         ends.append(value(some))
     alone, mended = np.array(ends[:count]), np.array(ends[count:])
-    whole, nothing = value(ALL), value(others)
+    whole, nothing = value(ALL), value(frozenset())
     moved = np.maximum(np.abs(alone - nothing), np.abs(whole - mended))
     active = [int(i) for i in np.flatnonzero(moved > INERT * max(whole, 1e-300))]
-    inert = others | {one for i, one in enumerate(causes) if i not in active}
-    known: dict[int, float] = {}
+    inert = ALL - {causes[i] for i in active}
+    done = itertools.count(1)
 
+    @cache
     def of(members: int) -> float:
-        if members not in known:
-            known[members] = value(inert | {causes[i] for b, i in enumerate(active) if members >> b & 1})
-            report("causes together", len(known), 1 << len(active))
-        return known[members]
+        result = value(inert | {causes[i] for b, i in enumerate(active) if members >> b & 1})
+        report("causes together", next(done), 1 << len(active))
+        return result
 
     values, errors = np.zeros(count), np.zeros(count)
     orders = 0
@@ -157,7 +145,7 @@ def decompose(
     else:
         found = sampled_values(of, len(active), rng, TOLERANCE, MOST_PAIRS)
         values[active], errors[active], orders = found.values, found.errors, found.orders
-    return Decomposition(tuple(causes), values, errors, alone, mended, whole, of(0), orders)
+    return Decomposition(causes, values, errors, alone, mended, whole, of(0), orders)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,7 @@ from mho.instruments.bench_file import BenchFile, BenchSource
 from mho.instruments.simulated import CellArray, VirtualClock, cell_preset
 from mho.procedures import Form, Procedure, Program, Response, Switching
 from mho.procedures.stream import NullStream
-from mho.running.calibrating.compared_numbers import (
-    ComparedQuantity,
-    Part,
-    of_cycles,
-    of_forming,
-    of_programming,
-    of_pulses,
-)
+from mho.running.calibrating import compared_numbers
 from mho.running.calibrating.posterior_draws import PosteriorDraws
 from mho.runs import RunFile, Status
 from mho.toml import parse_toml
@@ -68,40 +61,36 @@ def measured_run(path: str | os.PathLike[str]) -> MeasuredRun | None:
         how = pulse_table(run)
         if how is None:
             return None
-        columns = how.columns(run.table(how.table))
-        name = Path(path).name
-        if run.procedure == "Import":
-            return MeasuredRun(name, how, columns, why_not=_followed(columns))
-        kind = REPEATED.get(run.procedure)
-        if kind is None:
-            return MeasuredRun(name, how, columns, why_not=f"runs of {run.procedure} are not repeated")
-        if run.status is not Status.FINISHED:
-            return MeasuredRun(
-                name, how, columns, why_not=f"it is {run.status}, and only whole runs are repeated"
-            )
+        bare = MeasuredRun(Path(path).name, how, how.columns(run.table(how.table)))
         try:
-            return _of_procedure(run, name, how, columns, kind)
+            return _of_procedure(run, bare)
         except MhoError as error:
-            return MeasuredRun(name, how, columns, why_not=str(error))
+            return replace(bare, why_not=str(error))
 
 
-def _of_procedure(
-    run: RunFile, name: str, how: PulseTable, columns: Columns, kind: type[Procedure]
-) -> MeasuredRun:
+def _of_procedure(run: RunFile, bare: MeasuredRun) -> MeasuredRun:
+    """Return a run with its procedure and parameters, or why it cannot be repeated."""
+    if run.procedure == "Import":
+        return replace(bare, why_not=_followed(bare.columns))
+    kind = REPEATED.get(run.procedure)
+    if kind is None:
+        return replace(bare, why_not=f"runs of {run.procedure} are not repeated")
+    if run.status is not Status.FINISHED:
+        return replace(bare, why_not=f"it is {run.status}, and only whole runs are repeated")
     bench = parse_toml(run.bench, BenchFile, f"bench file in {run.path}", MhoError)
     source = BenchSource(bench=bench, text=run.bench, chip_text=run.chip, defects_text=run.defects)
     values: dict[str, Any] = {one: value for one, value in run.given.items() if one in run.parameters}
     digits = None
     if kind is Program:
-        digits = np.asarray(run.array("digits"), dtype=np.int64)
-        values["digits"] = digits
+        values["digits"] = digits = np.asarray(run.array("digits"), dtype=np.int64)
     chip = parse_chip_map(run.chip, f"chip map in {run.path}")
-    if digits is not None and _untouched(columns) > MOSTLY:
+    if digits is not None and _untouched(bare.columns) > MOSTLY:
         why = (
             "most of its cells were in their windows when it came: an earlier run's pulses brought them there"
         )
-        return MeasuredRun(name, how, columns, why_not=why)
-    return MeasuredRun(name, how, columns, kind, kind.from_version(run.version, values), source, chip, digits)
+        return replace(bare, why_not=why)
+    values = kind.from_version(run.version, values)
+    return replace(bare, kind=kind, values=values, source=source, chip=chip, digits=digits)
 
 
 def _untouched(columns: Columns) -> float:
@@ -141,8 +130,7 @@ class TableRecorder(NullStream):
         self.record, self.record_block = self._row, self._block
 
     def _row(self, table: str, /, **values: Any) -> None:
-        if table == self._table:
-            self._blocks.append({name: np.array([value]) for name, value in values.items()})
+        self._block(table, {name: np.array([value]) for name, value in values.items()})
 
     def _block(self, table: str, columns: Any) -> None:
         if table == self._table:
@@ -253,7 +241,7 @@ class Check:
     """One measured number beside the drawn ones."""
 
     run: str
-    quantity: ComparedQuantity
+    quantity: compared_numbers.ComparedQuantity
     measured: float
     draws: Floats  # (draws,) array
     held_out: bool = False  # whether the preset was made without this run
@@ -331,7 +319,7 @@ def check_runs(
     """
     posterior = PosteriorDraws(preset)
     least = formed_above(asdict(cell_preset(preset)))
-    known: list[tuple[MeasuredRun, bool, Part, list[Floats]]] = []
+    known: list[tuple[MeasuredRun, bool, compared_numbers.Part, list[Floats]]] = []
     not_repeated: dict[str, str] = {}
     for path, held in [*((path, False) for path in paths), *((path, True) for path in held_out)]:
         run = measured_run(path)
@@ -370,15 +358,19 @@ def _seed(seed: int, *place: int) -> int:
     return int(np.random.SeedSequence([seed, *place]).generate_state(1)[0])
 
 
-def _part(run: MeasuredRun, least: float) -> Part:
+def _part(run: MeasuredRun, least: float) -> compared_numbers.Part:
     """Return the numbers of a run, and what computes them from its pulses; formed cells conduct `least` (S) and more."""
     if run.kind is Form:
-        return of_forming(str(run.values.get("ramp", "")) == "word line", least)
-    parts = [of_cycles() if run.how.form == "cycles" else of_pulses(run.columns, least)]
+        return compared_numbers.of_forming(str(run.values.get("ramp", "")) == "word line", least)
+    parts = [
+        compared_numbers.of_cycles()
+        if run.how.form == "cycles"
+        else compared_numbers.of_pulses(run.columns, least)
+    ]
     if run.digits is not None and run.chip is not None:
         rows, lines = (np.unique(run.columns[name]).astype(int).tolist() for name in ("row", "column"))
         if (len(rows), len(lines)) == run.digits.shape:
-            parts.append(of_programming(run.digits, rows, lines, run.chip.level_scale()))
+            parts.append(compared_numbers.of_programming(run.digits, rows, lines, run.chip.level_scale()))
 
     def values(columns: dict[str, Floats]) -> list[float]:
         return [value for _, one in parts for value in one(columns)]

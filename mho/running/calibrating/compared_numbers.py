@@ -168,15 +168,11 @@ def of_forming(word_line: bool, formed_above: float) -> Part:
 def of_cycles() -> Part:
     """Return medians of LRS and HRS, their spread from cycle to cycle and from cell to cell, and the memory of a cycle."""
     states = (("LRS", SET), ("HRS", RESET))
+    units = {"median": "S", "sd of log10, cycles": "", "sd of log10, cells": "", "lag-1 correlation": ""}
     quantities = [
         ComparedQuantity(state, what, np.nan, "", "", unit)
         for state, _ in states
-        for what, unit in (
-            ("median", "S"),
-            ("sd of log10, cycles", ""),
-            ("sd of log10, cells", ""),
-            ("lag-1 correlation", ""),
-        )
+        for what, unit in units.items()
     ]
 
     def values(columns: Columns) -> list[float]:
@@ -234,7 +230,6 @@ def _middles(edges: Floats, values: Floats) -> list[float]:
 
 
 def _grouped(edges: Floats, keys: Floats, values: Floats) -> list[Floats]:
-    """Return the values in each bin of their keys."""
     return [values[(keys > low) & (keys <= high)] for low, high in itertools.pairwise(edges)]
 
 

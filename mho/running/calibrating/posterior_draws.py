@@ -33,27 +33,14 @@ TRIES = 100
 class PosteriorDraws:
     """Draws of a preset; without a posterior every one is the preset itself.
 
-    Parameters
-    ----------
-    source : str
-        As of `cell_preset`.
-
-    Attributes
-    ----------
-    preset : CellPreset
-    names : tuple of str
-        Parameters that are drawn.
-
-    Raises
-    ------
-    BenchError
-        For a preset or a posterior that cannot be used.
+    `source`: as of `cell_preset`; `names` are the parameters that are drawn.
+    `BenchError` for a preset or a posterior that cannot be used.
     """
 
     def __init__(self, source: str) -> None:
         self.preset, self._source = cell_preset(source), source
         section = _section(source)
-        self.names: tuple[str, ...] = tuple(_listed(section, "parameters", source)) if section else ()
+        self.names: tuple[str, ...] = tuple(self._listed(section)) if section else ()
         if not self.names:
             return
         bounds = {one.name: one.metadata for one in fields(self.preset) if one.metadata}
@@ -61,7 +48,7 @@ class PosteriorDraws:
             if name not in bounds:
                 near = difflib.get_close_matches(str(name), bounds, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                raise BenchError(f"{_named(source)}: posterior: cells have no parameter {name!r}{hint}")
+                raise self._error(f"cells have no parameter {name!r}{hint}")
         self._limits = np.array([[bounds[name]["low"], bounds[name]["high"]] for name in self.names])
         own = [getattr(self.preset, name) for name in self.names]
         self._mean = self._array(section, "mean", (len(self.names),)) if "mean" in section else np.array(own)
@@ -81,6 +68,17 @@ class PosteriorDraws:
             drawn = np.clip(drawn, *self._limits.T)
         return preset_text(replace(self.preset, **dict(zip(self.names, drawn.tolist(), strict=True))))
 
+    def _error(self, what: str) -> BenchError:
+        return BenchError(f"{_named(self._source)}: posterior: {what}")
+
+    def _listed(self, section: Mapping[str, Any]) -> list[str]:
+        given = section.get("parameters")
+        if given == [] and "no_interval" in section:  # no parameter of it is known well enough
+            return []
+        if not isinstance(given, list) or not given:
+            raise self._error("`parameters` must list the names of what is known")
+        return given
+
     def _spread(self, section: Mapping[str, Any]) -> tuple[Floats, Floats, Floats]:
         """Return the deviations below and above the mean, and a root of the correlation."""
         count = len(self.names)
@@ -90,16 +88,13 @@ class PosteriorDraws:
             scale = np.where(deviation > 0.0, deviation, 1.0)
             return deviation, deviation, self._rooted(covariance / np.outer(scale, scale), "covariance")
         if not {"interval_low", "interval_high"} <= set(section):
-            raise BenchError(
-                f"{_named(self._source)}: posterior: give `covariance`, or `interval_low` and `interval_high` with or "
-                "without `correlation`"
+            raise self._error(
+                "give `covariance`, or `interval_low` and `interval_high` with or without `correlation`"
             )
         low, high = (self._array(section, name, (count,)) for name in ("interval_low", "interval_high"))
         if not np.all((low <= self._mean) & (self._mean <= high)):
             worst = self.names[int(np.argmin((low <= self._mean) & (self._mean <= high)))]
-            raise BenchError(
-                f"{_named(self._source)}: posterior: the interval of {worst} does not hold its mean"
-            )
+            raise self._error(f"the interval of {worst} does not hold its mean")
         correlation = (
             self._array(section, "correlation", (count, count)) if "correlation" in section else np.eye(count)
         )
@@ -112,12 +107,10 @@ class PosteriorDraws:
     def _rooted(self, matrix: Floats, name: str) -> Floats:
         """Return a root of a symmetric matrix without negative eigenvalues."""
         if not np.allclose(matrix, matrix.T, atol=1e-6):
-            raise BenchError(f"{_named(self._source)}: posterior: `{name}` is not symmetric")
+            raise self._error(f"`{name}` is not symmetric")
         values, vectors = np.linalg.eigh(matrix)
         if values[0] < -1e-6 * max(values[-1], 1.0):
-            raise BenchError(
-                f"{_named(self._source)}: posterior: `{name}` has a negative eigenvalue: no distribution has it"
-            )
+            raise self._error(f"`{name}` has a negative eigenvalue: no distribution has it")
         return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
     def _array(self, section: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Floats:
@@ -130,9 +123,7 @@ class PosteriorDraws:
             found = np.full(0, np.nan)
         if found.shape != shape or not np.all(np.isfinite(found)):
             wanted = " x ".join(str(one) for one in shape)
-            raise BenchError(
-                f"{_named(self._source)}: posterior: `{name}` must be {wanted} numbers, for {', '.join(self.names)}"
-            )
+            raise self._error(f"`{name}` must be {wanted} numbers, for {', '.join(self.names)}")
         return found
 
 
@@ -143,15 +134,6 @@ def _section(source: str) -> Mapping[str, Any]:
     text = source if "\n" in source else Path(source).read_text("utf-8")
     found = load_toml(text, _named(source), BenchError).get("posterior", {})
     return found if isinstance(found, dict) else {}
-
-
-def _listed(section: Mapping[str, Any], name: str, source: str) -> list[str]:
-    given = section.get(name)
-    if given == [] and "no_interval" in section:  # no parameter of it is known well enough
-        return []
-    if not isinstance(given, list) or not given:
-        raise BenchError(f"{_named(source)}: posterior: `{name}` must list the names of what is known")
-    return given
 
 
 def _named(source: str) -> str:

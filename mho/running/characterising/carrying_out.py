@@ -8,8 +8,8 @@ the one of its lines on which more is broken, and another of the sample takes it
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,6 @@ class StepEnd:
     left_out: str = ""  # broken cells of its lines, and what was done about them
 
 
-@contextmanager
-def unobserved(planned: PlannedRun) -> Iterator[tuple[Sequence[Observer], Control | None]]:
-    """Observe nothing of a run."""
-    yield (), None
-
-
 class Characterisation:
     """A plan and the folder with its run files.
 
@@ -116,9 +110,6 @@ class Characterisation:
         self.plan: Plan = load_plan(path)
         self.folder = path.parent
         self._bench = bench
-        self._checked()
-
-    def _checked(self) -> None:
         benches = {planned.bench for planned in self.plan.runs}
         if len(benches) > 1:
             raise InputError(
@@ -136,7 +127,7 @@ class Characterisation:
 
     def carry_out(
         self,
-        during: During = unobserved,
+        during: During = lambda planned: nullcontext(((), None)),
         tell: Callable[[StepEnd], None] = lambda end: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> list[StepEnd]:
@@ -158,7 +149,8 @@ class Characterisation:
         path = self.path_of(planned)
         if _finished(path):
             chip.keep(path)
-            return StepEnd(planned, KEPT, path=path, left_out=_note(path))
+            with RunFile(path) as file:
+                return StepEnd(planned, KEPT, path=path, left_out=file.provenance.get("left_out", ""))
         try:
             procedure, left_out = self._fitted(planned)
         except MhoError as error:
@@ -166,13 +158,15 @@ class Characterisation:
         if isinstance(procedure, str):
             return StepEnd(planned, SKIPPED, procedure, left_out=left_out)
         earlier = _put_aside(path)
+        notes = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
+        notes |= {"left_out": left_out} if left_out else {}
         try:
             with during(planned) as (observers, control):
                 run(
                     procedure, chip.bench(observers, control), seed=planned.seed, output=path,
                     observers=observers, control=control,
                     resume_of=earlier if earlier is not None and not chip.simulated else None,
-                    same_chip=chip.runs, provenance=self._provenance(planned, left_out),
+                    same_chip=chip.runs, provenance=notes,
                 )  # fmt: skip
         except Aborted:
             raise
@@ -186,10 +180,6 @@ class Characterisation:
         chip.last = path
         chip.runs.append(path)
         return StepEnd(planned, FINISHED, path=path, left_out=left_out)
-
-    def _provenance(self, planned: PlannedRun, left_out: str) -> dict[str, str]:
-        provenance = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
-        return provenance | ({"left_out": left_out} if left_out else {})
 
     def _fitted(self, planned: PlannedRun) -> tuple[Procedure | str, str]:
         """Return the step's procedure on the cells that are sound, or why it has nothing to do; and what was left out."""
@@ -228,10 +218,13 @@ class Characterisation:
         wanted = CellRange.parse(values["rows"], values["columns"])
         if not (np.isin(wanted.rows, pool.rows).all() and np.isin(wanted.columns, pool.columns).all()):
             return values, ""  # other cells than the sample's, by the plan's author
-        places = (_places(pool.rows, wanted.rows), _places(pool.columns, wanted.columns))
-        if not broken[np.ix_(*places)].any():
+        rows, columns = (
+            np.searchsorted(*lines).tolist()
+            for lines in ((pool.rows, wanted.rows), (pool.columns, wanted.columns))
+        )
+        if not broken[np.ix_(rows, columns)].any():
             return values, ""
-        rows, columns = without_broken(broken, *places)
+        rows, columns = without_broken(broken, rows, columns)
         cells = CellRange(pool.rows[rows], pool.columns[columns])
         left_out = _in_words(wanted, cells, defects)
         if not cells.count:
@@ -326,11 +319,6 @@ def _finished(path: Path) -> bool:
         return False
 
 
-def _note(path: Path) -> str:
-    with RunFile(path) as file:
-        return file.provenance.get("left_out", "")
-
-
 def _put_aside(path: Path) -> Path | None:
     """Rename the file of an attempt that did not finish, and return its new path; None without one."""
     if not path.exists():
@@ -340,11 +328,6 @@ def _put_aside(path: Path) -> Path | None:
         if not aside.exists():
             return path.rename(aside)
     raise InputError(f"{path} was tried 999 times; look into its attempts")
-
-
-def _places(pool: NDArray[np.int64], lines: NDArray[np.int64]) -> list[int]:
-    places: list[int] = np.searchsorted(pool, lines).tolist()
-    return places
 
 
 def _covered(finding: DefectFinding, pool: CellRange) -> NDArray[np.bool_]:
@@ -409,9 +392,7 @@ class Rehearsed:
         return sum(seconds for _, seconds in self.steps) + self.message_seconds
 
 
-def rehearsed(
-    folder: Path, during: During = unobserved, tell: Callable[[StepEnd], None] = lambda end: None
-) -> Rehearsed:
+def rehearsed(folder: Path, during: During = lambda planned: nullcontext(((), None))) -> Rehearsed:
     """Carry a plan out on the twins of its bench, cells of the plan's preset, and keep nothing of it."""
     first = Characterisation(folder)
     planned = first.plan.runs[0]
@@ -433,7 +414,6 @@ def rehearsed(
             nonlocal begun
             times.append((end, bench.now() - begun))
             begun = bench.now()
-            tell(end)
 
         Characterisation(copy, bench).carry_out(during, timed)
         buses = bus_reports(source.bench, laboratory, MESSAGE_TIMES)

@@ -19,9 +19,9 @@ import numpy as np
 
 from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
-from mho.errors import InputError, MhoError
+from mho.errors import InputError, MhoError, os_errors_as
 from mho.input_files import bench_key
-from mho.instruments import Bench, open_bench
+from mho.instruments import open_bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_rehearsal
 from mho.procedures.catalogue import make_procedure
@@ -243,7 +243,7 @@ def plan_protocol(wanted: CharacterisationRequest) -> Planned:
 def write_plan(planned: Planned, folder: Path) -> Path:
     """Write a plan and its digits into a folder that has none, and return its path."""
     path = folder / PLAN
-    try:
+    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             raise InputError(
@@ -251,8 +251,6 @@ def write_plan(planned: Planned, folder: Path) -> Path:
             )
         np.savetxt(folder / LEVELS, planned.digits, fmt="%d", delimiter=",")
         path.write_text(planned.text, "utf-8")
-    except OSError as error:
-        raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
     return path
 
 
@@ -265,7 +263,11 @@ def _refused(
 ) -> dict[str, str]:
     """Return the steps that the bench refuses, with the reason; they are prepared on twins of its instruments."""
     refused: dict[str, str] = {}
-    with _twins(source, wanted, seed) as bench:
+    if source.bench.simulation is not None:
+        twins = open_bench(wanted.bench, preset=wanted.preset, seed=seed)
+    else:
+        twins = open_rehearsal(source, seed=seed)
+    with twins as bench:
         for step in steps:
             values = step.parameters | ({"digits": digits} if step.procedure == "program" else {})
             try:
@@ -275,12 +277,6 @@ def _refused(
             except MhoError as error:
                 refused[step.name] = str(error)
     return refused
-
-
-def _twins(source: BenchSource, wanted: CharacterisationRequest, seed: int) -> Bench:
-    if source.bench.simulation is not None:
-        return open_bench(wanted.bench, preset=wanted.preset, seed=seed)
-    return open_rehearsal(source, seed=seed)
 
 
 def _toml(
@@ -304,13 +300,8 @@ def _toml(
     lines += [f"{key} = {_value(value)}" for key, value in head.items() if value is not None]
     before = ""
     for step in steps:
-        lines += [
-            "",
-            f"# {step.why}",
-            "[[steps]]",
-            f"procedure = {_value(step.procedure)}",
-            f"name = {_value(step.name)}",
-        ]
+        lines += ["", f"# {step.why}", "[[steps]]"]
+        lines += [f"procedure = {_value(step.procedure)}", f"name = {_value(step.name)}"]
         if before:
             lines.append(f"after = {_value(before)}")
         pairs = ", ".join(f"{key} = {_value(value)}" for key, value in step.parameters.items())

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         JobStatus,
         Lane,
         Order,
+        Policy,
+        Reaction,
         Total,
         duration,
         expected_sum,
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
         orders_of_plan,
         own_seconds,
     )
-    from mho.running.queue.policy import Policy, Reaction
     from mho.running.queue.store import NO_REVISION, Queue, queue_path
 else:
     from mho.lazy_names import lazy_names

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mho.errors import QueueError
-from mho.running.queue.job import Job, JobStatus, Lane, Order
-from mho.running.queue.policy import Policy, Reaction
+from mho.errors import QueueError, os_errors_as
+from mho.running.queue.job import Job, JobStatus, Lane, Order, Policy, Reaction
 from mho.runs.conclusion import Conclusion
 from mho.runs.labels import Labels
+from mho.runs.sqlite_file import BUSY, SqliteFile, use_write_ahead_log
 
 # Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be
 # live. 4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for
@@ -117,185 +115,71 @@ def statements(version: int) -> list[str]:
     return [one for step in range(version, VERSION) for one in _STEPS[step]]
 
 
-BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
-
 _ORDER = [field.name for field in fields(Order)]
 _OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
 _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
+JOBS = f"SELECT {_COLUMNS} FROM jobs"  # the rows that `job_of` takes
 
 
 class StorageError(QueueError):
     """The file cannot be read or written now: the disk is full, broken or read-only, or another process holds it."""
 
 
-class Database:
-    """An open queue file, created if it is missing. A change is on the disk when the `changing` block ends.
+def open_queue(path: Path) -> SqliteFile:
+    """Open a queue file, created if it is missing, its tables those of today. A change is on the disk when it is made.
 
     `QueueError` where the file is no queue, or comes from a newer mho; `StorageError` where it cannot be
     opened; by every method, it cannot be used at the moment.
     """
+    with os_errors_as(QueueError, f"the folder of queue {path} cannot be made"):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise QueueError(f"the folder of queue {path} cannot be made: {error.strerror}") from None
-        with self._named():
-            self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
-        try:
-            with self._named():
-                self._connection.row_factory = sqlite3.Row
-                self._check()
-                self._use_write_ahead_log()
-                self._connection.execute("PRAGMA synchronous = FULL")
-                self._create_tables()
-        except BaseException:
-            self.close()
-            raise
+    def explain(error: sqlite3.Error, what: str = "") -> StorageError:
+        return StorageError(
+            f"queue {path} cannot be used: {error}; see to the disk, or move the file away to begin a new one"
+        )
 
-    def close(self) -> None:
-        """Close the file; a second time does nothing."""
-        self._connection.close()
-
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Run the block as one transaction: others see all of it, on the disk, or nothing."""
-        with self._named():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # a full disk may have ended it
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Run the block on one snapshot of the file; changes by others do not show in it."""
-        with self._named():
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._connection.execute("COMMIT")
-
-    def version_of_data(self) -> int:
-        """Return a number that changes whenever another connection has changed something."""
-        return int(self.value("PRAGMA data_version"))
-
-    def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        """Return the first value that a statement gives."""
-        with self._named():
-            return self._connection.execute(statement, values).fetchone()[0]
-
-    def jobs(self, clause: str, values: Sequence[Any] = ()) -> list[Job]:
-        """Return the jobs that a clause (WHERE…) selects."""
-        with self._named():
-            return [
-                _job_of(row)
-                for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs {clause}", values)
-            ]
-
-    def insert(self, columns: Mapping[str, Any]) -> int:
-        """Add a job; return its number."""
-        names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
-        number = self._connection.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", columns).lastrowid
-        assert number is not None  # as after every INSERT
-        return number
-
-    def update(self, number: int, columns: Mapping[str, Any]) -> None:
-        """Change columns of a job."""
-        changes = ", ".join(f"{name} = :{name}" for name in columns)
-        values = {**columns, "number": number}
-        self._connection.execute(f"UPDATE jobs SET {changes} WHERE id = :number", values)
-
-    def place(self, numbers: Sequence[int]) -> None:
-        """Set the positions of jobs to 1, 2, … in this order."""
-        places = [(place, number, place) for place, number in enumerate(numbers, 1)]
-        self._connection.executemany("UPDATE jobs SET position = ? WHERE id = ? AND position != ?", places)
-
-    def delete(self, clause: str, values: Sequence[Any] = ()) -> int:
-        """Remove the jobs that a clause (WHERE…) selects; return how many."""
-        return self._connection.execute(f"DELETE FROM jobs {clause}", values).rowcount
-
-    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Return what a statement gives."""
-        with self._named():
-            return self._connection.execute(statement, values).fetchall()
-
-    def lane(self, bench: str) -> Lane:
-        """Return the state of the queue of a bench."""
-        with self._named():
-            row = self._connection.execute("SELECT * FROM lanes WHERE bench = ?", (bench,)).fetchone()
-        return Lane(bench) if row is None else lane_of(row)
-
-    def benches(self) -> list[str]:
-        """Return the benches that jobs or lanes name."""
-        with self._named():
-            rows = self._connection.execute("SELECT bench FROM jobs UNION SELECT bench FROM lanes").fetchall()
-        return [row["bench"] for row in rows]
-
-    def put_lane(self, lane: Lane) -> Lane:
-        """Store the state of the queue of a bench."""
-        row = {
-            "bench": lane.bench, "held": lane.held, "reason": lane.reason, "unsafe": lane.unsafe,
-            "unsafe_reason": lane.unsafe_reason, "live": json.dumps(lane.live), "confirmed": lane.confirmed,
-            "confirmed_by": lane.confirmed_by, "acknowledged": lane.acknowledged, **vars(lane.policy),
-        }  # fmt: skip
-        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-        self._connection.execute(f"INSERT OR REPLACE INTO lanes ({names}) VALUES ({marks})", row)
-        return lane
-
-    def _check(self) -> None:
-        """Refuse a file that is no queue of ours, before anything in it changes."""
-        with self._named():  # in one look: another process may be making the tables at this moment
-            self._connection.execute("BEGIN")
-            version = int(self.value("PRAGMA user_version"))
-            tables = int(self.value("SELECT count(*) FROM sqlite_schema"))
-            self._connection.execute("COMMIT")
-        if version > VERSION:
-            raise QueueError(
-                f"queue {self._path} has version {version}, this mho reads up to {VERSION}; update mho"
-            )
-        if version == 0 and tables:
-            raise QueueError(f"{self._path} is a database, but no queue of mho; choose another place")
-
-    def _use_write_ahead_log(self) -> None:
-        """Switch to WAL mode; SQLite itself does not wait here for other processes that do the same."""
-        deadline = time.monotonic() + BUSY
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.01)
-
-    def _create_tables(self) -> None:
-        if int(self.value("PRAGMA user_version")) == VERSION:
-            return  # one that may only be read can still be shown
-        with self.changing():
-            version = int(self.value("PRAGMA user_version"))
-            for statement in statements(version):
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Turn what SQLite raises into `StorageError`."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StorageError(
-                f"queue {self._path} cannot be used: {error}; see to the disk, or move the file away to begin a new one"
-            ) from error
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    except sqlite3.Error as error:
+        raise explain(error) from error
+    file = SqliteFile(connection, explain)
+    try:
+        connection.row_factory = sqlite3.Row
+        _check(file, path)
+        use_write_ahead_log(connection, "FULL")
+        _create_tables(file)
+    except sqlite3.Error as error:
+        file.close()
+        raise explain(error) from error
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
-def _job_of(row: Sequence[Any]) -> Job:
-    """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
+def _check(file: SqliteFile, path: Path) -> None:
+    """Refuse a file that is no queue of ours, before anything in it changes."""
+    with file.reading():  # in one look: another process may be making the tables at this moment
+        version = file.value("PRAGMA user_version")
+        tables = file.value("SELECT count(*) FROM sqlite_schema")
+    if version > VERSION:
+        raise QueueError(f"queue {path} has version {version}, this mho reads up to {VERSION}; update mho")
+    if version == 0 and tables:
+        raise QueueError(f"{path} is a database, but no queue of mho; choose another place")
+
+
+def _create_tables(file: SqliteFile) -> None:
+    if file.value("PRAGMA user_version") == VERSION:
+        return  # one that may only be read can still be shown
+    with file.changing():
+        for statement in statements(file.value("PRAGMA user_version")):
+            file.execute(statement)
+        file.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def job_of(row: Sequence[Any]) -> Job:
+    """Return the job that a row of `JOBS` holds."""
     procedure, parameters, bench, seed, preset, output, folder, after, force, labels = row[: len(_ORDER)]
     order = Order(
         procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after,
@@ -325,7 +209,6 @@ def _conclusion(text: str | None) -> Conclusion | None:
 
 @lru_cache(1024)
 def _path(text: str | None) -> Path | None:
-    """Return a path; many jobs share the folder that they start from."""
     return None if text is None else Path(text)
 
 
@@ -350,13 +233,22 @@ def order_row(order: Order) -> dict[str, str | int | None]:
 
 
 def _not_kept(parameters: Mapping[str, Any]) -> str:
-    """Return the first parameter that JSON does not keep."""
     for name, value in parameters.items():
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             return name
     return ""
+
+
+def lane_row(lane: Lane) -> dict[str, Any]:
+    """Return the row of `lanes` that holds the state of the queue of a bench."""
+    policy = vars(lane.policy)
+    return (
+        {name: one for name, one in vars(lane).items() if name != "policy"}
+        | policy
+        | {"live": json.dumps(lane.live)}
+    )
 
 
 def lane_of(row: sqlite3.Row) -> Lane:

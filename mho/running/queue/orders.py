@@ -11,7 +11,7 @@ from statistics import median
 from mho.errors import InputError, MhoError, QueueError
 from mho.input_files import bench_key
 from mho.instruments.bench_file import BenchSource, is_real, read_bench_texts
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
@@ -32,6 +32,7 @@ from mho.running.trust import (
     foreign,
     foreign_library,
     name_here,
+    runs_behind,
 )
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
@@ -137,15 +138,8 @@ def _alike(one: Order, other: Order) -> bool:
 
 def _file_seconds(path: Path) -> float:
     """Return how long the run in a file, and those before it on its chip, took, s."""
-    total, after = 0.0, str(path)
-    for _ in range(CHAIN):
-        with RunFile(Path(after)) as run:
-            if run.end_time is not None:
-                total += (run.end_time - run.start_time).total_seconds()
-            after = run.provenance.get("after", "")
-        if not after:
-            break
-    return total
+    spans = ((run.start_time, run.end_time) for run in runs_behind(path))
+    return sum((end - start).total_seconds() for start, end in spans if end is not None)
 
 
 def _estimate_of(order: Order, source: BenchSource) -> Estimate:
@@ -373,8 +367,9 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
             values[name] = str(Path(origin["folder"]) / value)
     named = name_here(names.procedure)
     kind = find_procedure(named)
+    short = [name for name, entry in known_entries().items() if entry.target == name_of(kind)]
     return Order(
-        procedure=_short_name(kind) or named, parameters=kind.from_version(version, values),
+        procedure=next(iter(short), named), parameters=kind.from_version(version, values),
         bench=origin["bench"], seed=seed,
         preset=None if "after" in origin else origin.get("preset_file") or origin.get("preset"),
         folder=Path.cwd(), after=origin.get("after"),
@@ -399,8 +394,3 @@ def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
     library = foreign_library(str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")))
     if library:
         check_agreed(Code(run, "a VISA library", library), trust)
-
-
-def _short_name(kind: type[Procedure]) -> str:
-    target = name_of(kind)
-    return next((name for name, entry in known_entries().items() if entry.target == target), "")

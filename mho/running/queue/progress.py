@@ -36,11 +36,9 @@ class Pace:
 
     def seconds_left(self) -> float | None:
         """Return the time that is left, s, or None when nothing is known."""
-        known = [left for left in (self._by_estimate(), self._by_stage()) if left is not None]
+        rest = None if self._estimate is None else max(self._estimate - self.elapsed(), 0.0)
+        known = [left for left in (rest, self._by_stage()) if left is not None]
         return max(known) if known else None
-
-    def _by_estimate(self) -> float | None:
-        return None if self._estimate is None else max(self._estimate - self.elapsed(), 0.0)
 
     def _by_stage(self) -> float | None:
         if self.progress is None:

@@ -11,12 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mho.errors import QueueError
-from mho.running.queue.database import Database, StorageError, conclusion_row, order_row
-from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
-from mho.running.queue.policy import Decision, Policy
+from mho.running.queue import database
+from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Decision, Job, JobStatus, Lane, Order, Policy, Total
 from mho.runs.conclusion import Conclusion
 from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
@@ -62,8 +61,8 @@ class Queue:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = queue_path() if path is None else Path(path).resolve()
-        self._database = Database(self.path)
-        self._version = self._database.version_of_data()
+        self._database = database.open_queue(self.path)
+        self._version = self._version_of_data()
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +79,8 @@ class Queue:
     def jobs(self, bench: str | None = None, statuses: Sequence[JobStatus] = tuple(JobStatus)) -> list[Job]:
         """Return jobs: what has ended, then what runs, then what waits, in the order in which it will go."""
         marks = ", ".join("?" * len(statuses))
-        return self._database.jobs(
-            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}", (*statuses, bench, bench)
-        )
+        where = f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}"
+        return self._jobs(where, *statuses, bench, bench)
 
     def changes(self, bench: str, since: Revision = NO_REVISION) -> tuple[Revision, list[Job], list[int]]:
         """Return what has changed of the jobs of a bench since a revision: the one now, those jobs, the ids of all.
@@ -98,7 +96,7 @@ class Queue:
 
     def job(self, number: int) -> Job:
         """Return the job with the id `number`."""
-        result = self._database.jobs("WHERE id = ?", (number,))
+        result = self._jobs("WHERE id = ?", number)
         if not result:
             raise QueueError(
                 f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
@@ -156,28 +154,34 @@ class Queue:
         return waiting[0] if waiting else None
 
     def _jobs(self, clause: str, *values: Any) -> list[Job]:
-        return self._database.jobs(clause, values)
+        return [database.job_of(row) for row in self._database.rows(f"{database.JOBS} {clause}", values)]
 
     def lane(self, bench: str) -> Lane:
         """Return the state of the queue of `bench`."""
-        return self._database.lane(bench)
+        result = self._database.rows("SELECT * FROM lanes WHERE bench = ?", (bench,))
+        return database.lane_of(result[0]) if result else Lane(bench)
 
     def lanes(self) -> list[Lane]:
         """Return the state of each bench's queue that has jobs or was ever held."""
-        return [self.lane(bench) for bench in self._database.benches()]
+        benches = self._database.rows("SELECT bench FROM jobs UNION SELECT bench FROM lanes")
+        return [self.lane(bench) for (bench,) in benches]
 
     def changed(self) -> bool:
         """Return whether another process has changed the queue since the last time this was asked."""
-        before, self._version = self._version, self._database.version_of_data()
+        before, self._version = self._version, self._version_of_data()
         return self._version != before
+
+    def _version_of_data(self) -> int:
+        """Return a number that changes whenever another connection has changed something."""
+        return int(self._database.value("PRAGMA data_version"))
 
     def finished(self, bench: str, like: Order | None = None) -> list[Job]:
         """Return the last jobs that finished on `bench`, the newest first; with `like`, of its procedure and cells."""
         clause, values = "", (bench,)  # type: tuple[str, tuple[str | None, ...]]
         if like is not None:
             clause, values = "AND procedure = ? AND preset IS ?", (bench, like.procedure, like.preset)
-        return self._database.jobs(
-            f"WHERE bench = ? {clause} AND status = 'finished' ORDER BY ended DESC LIMIT {LAST}", values
+        return self._jobs(
+            f"WHERE bench = ? {clause} AND status = 'finished' ORDER BY ended DESC LIMIT {LAST}", *values
         )
 
     # --- ordering ---
@@ -200,11 +204,11 @@ class Queue:
                     order = replace(order, after=f"#{ground}")
                 if order.bench not in places:
                     places[order.bench] = self._end_of_line(order.bench)
-                row = order_row(order) | {
+                row = database.order_row(order) | {
                     "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
                     "added": time.time(), "estimate": estimate, "position": places[order.bench],
                 }  # fmt: skip
-                numbers.append(self._database.insert(row))
+                numbers.append(self._database.insert("jobs", row))
                 places[order.bench] += 1
             # No other process adds any meanwhile.
             return self._jobs("WHERE id >= ? ORDER BY id", numbers[0]) if numbers else []
@@ -231,7 +235,7 @@ class Queue:
                 raise QueueError(
                     f'job {number} cannot go on from {itself}; name another, or none by --after ""'
                 )
-            columns = order_row(order) | {"estimate": estimate}
+            columns = database.order_row(order) | {"estimate": estimate}
             if order.bench != job.order.bench:
                 columns["position"] = self._end_of_line(order.bench)
             return self._set(number, **columns)
@@ -260,7 +264,10 @@ class Queue:
             if index < len(others):
                 priority = max(priority, others[index]["priority"])
             line = [one["id"] for one in others]
-            self._database.place([*line[:index], number, *line[index:]])
+            places = [
+                (place, one, place) for place, one in enumerate([*line[:index], number, *line[index:]], 1)
+            ]
+            self._database.execute_each("UPDATE jobs SET position = ? WHERE id = ? AND position != ?", places)
             return self._set(number, priority=priority)
 
     def skip(self, number: int, reason: str) -> Job:
@@ -274,16 +281,17 @@ class Queue:
         with self._database.changing():
             if self.job(number).status in ACTIVE:
                 raise QueueError(f"job {number} is being run; abort it before it is removed")
-            self._database.delete("WHERE id = ?", (number,))
+            self._database.execute("DELETE FROM jobs WHERE id = ?", (number,))
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
         """Delete all jobs of `statuses` but running ones; return how many. Run files stay."""
         wanted = [status for status in statuses if status not in ACTIVE]
         marks = ", ".join("?" * len(wanted))
         with self._database.changing():
-            return self._database.delete(
-                f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)", (*wanted, bench, bench)
-            )
+            return self._database.execute(
+                f"DELETE FROM jobs WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)",
+                (*wanted, bench, bench),
+            ).rowcount
 
     def hold(self, bench: str, reason: str) -> Lane:
         """Start no further job on `bench`, and pause a running one, until `release`."""
@@ -305,8 +313,7 @@ class Queue:
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
         """Record when every output of `bench` was last read back as off (Unix time, s), and by whom."""
         with self._database.changing():
-            lane = _read_back(self._database.lane(bench), when, by)
-            return self._database.put_lane(replace(lane, **_NO_WARNING))
+            return self._put_lane(replace(_read_back(self.lane(bench), when, by), **_NO_WARNING))
 
     def acknowledge(self, bench: str) -> Lane:
         """Record that a user states that `bench` is safe; nothing was read back."""
@@ -325,7 +332,7 @@ class Queue:
     def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
         """Record that a worker of this process runs the job and writes `run`; return None if it is no longer queued."""
         with self._database.changing():
-            result = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
+            result = self._jobs("WHERE id = ? AND status = 'queued'", number)
             if not result:
                 return None
             return self._set(
@@ -368,7 +375,7 @@ class Queue:
             columns: dict[str, Any] = {
                 "status": status, "reason": reason, "ended": ended or time.time(), "seconds": seconds, "pulses": pulses,
                 "worker": None, "worker_birth": None, "runner": None, "runner_birth": None, "error": error,
-                "conclusion": conclusion_row(conclusion),
+                "conclusion": database.conclusion_row(conclusion),
             }  # fmt: skip
             if decision.again:
                 first = self.next(job.order.bench)
@@ -380,24 +387,29 @@ class Queue:
                     "position": first.position - 1 if first else job.position,
                     "priority": max(job.priority, first.priority) if first else job.priority,
                 }
-            lane = self._database.lane(job.order.bench)
+            lane = self.lane(job.order.bench)
             if decision.hold:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
                 lane = replace(lane, held=True, reason=hold)
             if confirmed is not None:
                 lane = _read_back(lane, confirmed, f"read back when job {number} had ended")
-            self._database.put_lane(lane)
+            self._put_lane(lane)
             return self._set(number, **columns)
 
     # --- parts of changes ---
 
     def _set(self, number: int, **columns: Any) -> Job:
-        self._database.update(number, columns)
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        self._database.execute(f"UPDATE jobs SET {changes} WHERE id = :number", {**columns, "number": number})
         return self.job(number)
 
     def _set_lane(self, bench: str, **changes: Any) -> Lane:
         with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), **changes))
+            return self._put_lane(replace(self.lane(bench), **changes))
+
+    def _put_lane(self, lane: Lane) -> Lane:
+        self._database.insert("lanes", database.lane_row(lane), "INSERT OR REPLACE")
+        return lane
 
     def _waiting(self, number: int) -> Job:
         job = self.job(number)
@@ -412,6 +424,7 @@ class Queue:
 
 
 Say = Callable[[str, str], None]
+Read = TypeVar("Read")
 
 
 class DeferredWrites:
@@ -435,10 +448,7 @@ class DeferredWrites:
     @property
     def lane(self) -> Lane:
         """The state of the queue, unwritten changes included; the last known state when it cannot be read."""
-        try:
-            self._lane = self._queue.lane(self._bench)
-        except StorageError as error:
-            self._cannot_read(error)
+        self._lane = self._read(lambda: self._queue.lane(self._bench), self._lane)
         if self.settled:
             return self._lane
         return replace(self._lane, held=True, reason=self._trouble, **self._safety)
@@ -453,7 +463,7 @@ class DeferredWrites:
         while self._waiting:
             try:
                 self._waiting[0]()
-            except StorageError as error:
+            except database.StorageError as error:
                 self._report_trouble(error)
                 return False
             self._waiting.popleft()
@@ -477,26 +487,22 @@ class DeferredWrites:
 
     def next(self) -> Job | None:
         """Return the next job; None as long as the queue cannot be read."""
-        try:
-            return self._queue.next(self._bench)
-        except StorageError as error:
-            self._cannot_read(error)
-            return None
+        return self._read(lambda: self._queue.next(self._bench), None)
 
     def changed(self) -> bool:
         """Return whether another process has changed the queue."""
+        return self._read(self._queue.changed, False)
+
+    def _read(self, look: Callable[[], Read], otherwise: Read) -> Read:
         try:
-            return self._queue.changed()
-        except StorageError as error:
-            self._cannot_read(error)
-            return False
+            return look()
+        except database.StorageError as error:
+            self._report_trouble(error)
+            if self.settled:  # until it can be read again, nothing is begun either
+                self._waiting.append(lambda: self._queue.lane(self._bench))
+            return otherwise
 
-    def _cannot_read(self, error: StorageError) -> None:
-        self._report_trouble(error)
-        if self.settled:  # until it can be read again, nothing is begun either
-            self._waiting.append(lambda: self._queue.lane(self._bench))
-
-    def _report_trouble(self, error: StorageError) -> None:
+    def _report_trouble(self, error: database.StorageError) -> None:
         if not self._trouble:
             self._say("CRITICAL", f"{error}. It is tried again, and no job is begun before")
         self._trouble = str(error)

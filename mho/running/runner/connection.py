@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 from pathlib import Path
 from typing import Any
 
-from mho.errors import QueueError
+from mho.errors import QueueError, os_errors_as
 from mho.runs.liveness import birth_of, lives
 
 LOOPBACK = "127.0.0.1"
@@ -82,24 +82,20 @@ class Rendezvous:
         _make_private(path.parent)
         if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
             raise QueueError(f"{path} is too long a name for a socket; set TMPDIR to a shorter folder")
-        try:
+        with os_errors_as(QueueError, f"the runner's socket {path} cannot be made"):
             return _listening(path)
-        except OSError as error:
-            raise QueueError(f"the runner's socket {path} cannot be made: {error.strerror}") from None
 
     def publish(self, listener: socket.socket) -> RunnerAddress:
         """Write the address with a new secret, atomically."""
         pid = os.getpid()
         card = RunnerAddress(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
         draft = self._card.with_suffix(f".{card.pid}.part")
-        try:
+        with os_errors_as(QueueError, f"the runner's card {self._card} cannot be written"):
             draft.unlink(missing_ok=True)
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(vars(card) | {"secret": card.secret.hex()}, file)
             os.replace(draft, self._card)
-        except OSError as error:
-            raise QueueError(f"the runner's card {self._card} cannot be written: {error.strerror}") from None
         return card
 
     def card(self) -> RunnerAddress | None:
@@ -149,10 +145,8 @@ def _listening(path: Path) -> socket.socket:
 
 def _make_private(folder: Path) -> None:
     """Create this user's folder if it is missing, and deny access to all other users."""
-    try:
+    with os_errors_as(QueueError, f"the folder {folder} for runners cannot be made"):
         folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise QueueError(f"the folder {folder} for runners cannot be made: {error.strerror}") from None
     _check_private(folder)
 
 

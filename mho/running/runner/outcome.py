@@ -26,11 +26,6 @@ class JobOutcome(JobDone):
     ended: float | None = None  # when, as its run file says, Unix time, s; None for just now
 
 
-def reported_outcome(done: JobDone) -> JobOutcome:
-    """Return the outcome in a worker's last message; its run file says the same."""
-    return JobOutcome(**vars(done))
-
-
 def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a last message.
 

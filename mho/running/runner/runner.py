@@ -26,24 +26,13 @@ from mho.procedures import stream
 from mho.procedures.manifest import described_entry
 from mho.processes import SafetyResult, make_safe_apart
 from mho.running.queue.database import StorageError
-from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, family_of_workers, runner_lives
+from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, decide, family_of_workers, runner_lives
 from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
-from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, DeferredWrites, Queue
+from mho.running.runner import messages
 from mho.running.runner.connection import Rendezvous, RunnerAddress
-from mho.running.runner.messages import (
-    EMERGENCY,
-    Command,
-    Event,
-    JobAssignment,
-    JobChanged,
-    QueueChanged,
-    Request,
-    RunnerState,
-    State,
-)
-from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome, wait_for_worker
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, wait_for_worker
 from mho.running.runner.server import ClientRequest, ControlServer
 from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
@@ -67,7 +56,7 @@ class RunnerService:
     """
 
     def __init__(
-        self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
+        self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[messages.Event], None]] = ()
     ) -> None:
         # all incoming events: those of workers, requests of clients (`server.ClientRequest`), and
         # `EndRequested`
@@ -91,7 +80,7 @@ class RunnerService:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def announce(self, event: Event) -> None:
+    def announce(self, event: messages.Event) -> None:
         """Send an event to all clients that watch and all listeners."""
         if self._server is not None:
             self._server.announce(event)
@@ -156,7 +145,7 @@ class Runner:
         bench: str = "simulated",
         *,
         timeouts: StopTimeouts = STOP_TIMEOUTS,
-        listeners: Sequence[Callable[[Event], None]] = (),
+        listeners: Sequence[Callable[[messages.Event], None]] = (),
     ) -> None:
         self.bench = bench_key(bench)
         self._queue = Queue(path)
@@ -168,7 +157,7 @@ class Runner:
         self._spare: Child | None = None  # which waits for the next job, loaded
         self._job: Job | None = None
         self._pace = Pace()
-        self._state: State = "idle"
+        self._state: messages.State = "idle"
         self._ending = ""
         self._drain = self._once = False  # as `serve` was told
         self._safing_asked = False
@@ -262,14 +251,16 @@ class Runner:
                 self._settle(begun, JobOutcome(Status.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        worker.tell(JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
+        worker.tell(
+            messages.JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip)
+        )
         self._tell_job(job.id)
         self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)
         self._worker = None
         done = worker.done
         outcome = (
-            reported_outcome(done)
+            JobOutcome(**vars(done))
             if done
             else recorded_outcome(run, worker.exit_description(), self._why_asked(worker, begun))
         )
@@ -477,8 +468,8 @@ class Runner:
     def _follow_queue(self) -> None:
         """Apply what others have changed: holding and releasing also pauses and resumes the running job."""
         if self._worker is not None and self._writes.settled:  # a full disk must not change the job
-            self._worker.tell(Command("pause" if self._writes.lane.held else "resume"))
-        self._presence.announce(QueueChanged())
+            self._worker.tell(messages.Command("pause" if self._writes.lane.held else "resume"))
+        self._presence.announce(messages.QueueChanged())
         self._presence.announce(self.state())
 
     def _abort_job(self, reason: str) -> None:
@@ -498,17 +489,17 @@ class Runner:
         except MhoError as error:
             asked.answer.set_exception(error)
 
-    def _obey(self, request: Request) -> None:
+    def _obey(self, request: messages.Request) -> None:
         worker, job = self._worker, self._job
         match request.command:
             case "pause":
                 if worker is not None:
-                    worker.tell(Command("pause"))
+                    worker.tell(messages.Command("pause"))
                 self._queue.hold(self.bench, "paused by hand")
             case "resume":
                 self._queue.release(self.bench)
                 if worker is not None:
-                    worker.tell(Command("resume"))
+                    worker.tell(messages.Command("resume"))
             case "abort":
                 if worker is None or job is None:
                     raise QueueError(f"no job is being run on bench {self.bench!r}")
@@ -517,20 +508,20 @@ class Runner:
                 worker.stop("aborted by hand", patience=self._timeouts.abort)
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
-                    worker.stop(EMERGENCY, emergency=True, patience=self._timeouts.emergency)
+                    worker.stop(messages.EMERGENCY, emergency=True, patience=self._timeouts.emergency)
                 elif self._state == "idle":  # another process may have left an output on
                     self._safing_asked, self._state = True, "making safe"
-                self._writes.hold_unsafe(EMERGENCY, f"{EMERGENCY}, not confirmed yet")
+                self._writes.hold_unsafe(messages.EMERGENCY, f"{messages.EMERGENCY}, not confirmed yet")
         if request.command in ("pause", "resume", "emergency"):
             self._presence.announce(self.state())
 
     # --- what goes out ---
 
-    def state(self) -> RunnerState:
+    def state(self) -> messages.RunnerState:
         """Return the state of the runner."""
         lane, progress = self._writes.lane, self._pace.progress
         job = self._job
-        return RunnerState(
+        return messages.RunnerState(
             bench=self.bench, pid=os.getpid(), state=self._state, job=None if job is None else job.id,
             held=lane.held, reason=lane.reason, stage=progress.stage if job and progress else "",
             done=progress.done if job and progress else 0, total=progress.total if job and progress else 0,
@@ -540,7 +531,7 @@ class Runner:
 
     def _tell_job(self, number: int) -> None:
         with suppress(StorageError):
-            self._presence.announce(JobChanged(self._queue.job(number)))
+            self._presence.announce(messages.JobChanged(self._queue.job(number)))
 
     def _say(self, level: str, text: str, *, unsafe: bool = False, held: bool = False) -> None:
         log.log(logging.getLevelNamesMapping()[level], text)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import Any, BinaryIO
+from typing import Any
 
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.instruments.bench_file import is_real
@@ -29,15 +29,7 @@ from mho.processes import adopt_orphans, end_alone, end_children, interrupt, lea
 from mho.running.execution import run
 from mho.running.queue.progress import Pace
 from mho.running.results import failure_reason
-from mho.running.runner.messages import (
-    EMERGENCY,
-    RUNNER_GONE,
-    Command,
-    JobAssignment,
-    JobDone,
-    Outbox,
-    decode,
-)
+from mho.running.runner import messages
 from mho.running.safety_statement import SafetyObserver
 from mho.running.trust import allow_all
 from mho.runs import Status
@@ -62,10 +54,12 @@ def main() -> None:
     assignment = commands.readline()
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun
-    outbox = Outbox(_private_output())
+    output = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what else is written to standard output goes to standard error
+    outbox = messages.Outbox(output)
     threads = threading.enumerate()
     try:
-        outbox.send(_carry_out(decode(assignment), commands, outbox.offer))
+        outbox.send(_carry_out(messages.decode(assignment), commands, outbox.offer))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is safe: what comes now has nothing to break off
         outbox.close(LAST_WORDS)
@@ -73,17 +67,10 @@ def main() -> None:
         leave(0)
 
 
-def _private_output() -> BinaryIO:
-    """Reserve standard output for messages: other output goes to standard error."""
-    messages = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    return messages
-
-
-def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
+def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> messages.JobDone:
     control = Control()
     if hasattr(signal, "SIGUSR1"):  # of an emergency stop without a runner, see `orphans.break_off`
-        signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
+        signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, messages.EMERGENCY))
     bench = assignment.order.bench
     obey = partial(_obey, commands, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
@@ -101,7 +88,7 @@ def _obey(commands: io.FileIO, control: Control, bench: str) -> None:
     """Obey the runner's commands until the runner is gone; then end, if need be by force."""
     while (line := commands.readline()).endswith(b"\n"):
         try:
-            command: Command = decode(line)
+            command: messages.Command = messages.decode(line)
         except QueueError as error:
             log.error("%s", error)
             continue
@@ -111,7 +98,7 @@ def _obey(commands: io.FileIO, control: Control, bench: str) -> None:
             control.abort(command.reason)
             if command.command == "emergency":
                 _break_off(control, command.reason or control.reason)  # it says to what the first one came
-    end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
+    end_alone(lambda: control.abort(messages.RUNNER_GONE, lost=True), lambda: bench)
 
 
 def _break_off(control: Control, reason: str) -> None:
@@ -139,17 +126,17 @@ class _Watch(SafetyObserver):
                 self.seconds = self._pace.elapsed()
         self._tell(event)
 
-    def done(self, status: Status, reason: str, error: BaseException) -> JobDone:
+    def done(self, status: Status, reason: str, error: BaseException) -> messages.JobDone:
         """Return the last message on a run that did not finish; what its file says goes first."""
         name = recorded_name(error) if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
         bench = self.bench_state(error)
-        return JobDone(
+        return messages.JobDone(
             status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed, conclusion=self.conclusion
         )  # fmt: skip
 
 
-def _run(job: JobAssignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
+def _run(job: messages.JobAssignment, control: Control, tell: Callable[[Event], None]) -> messages.JobDone:
     order, safety = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
@@ -180,7 +167,7 @@ def _run(job: JobAssignment, control: Control, tell: Callable[[Event], None]) ->
         return safety.done(Status.FAILED, failure_reason(error), error)
     pulses = getattr(result, "summary", {}).get("pulses")
     safe, confirmed = safety.left_safe(None), safety.confirmed(None)
-    return JobDone(
+    return messages.JobDone(
         Status.FINISHED, "", safe, safety.seconds, pulses, confirmed=confirmed, conclusion=safety.conclusion
     )
 

@@ -26,16 +26,7 @@ from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import NAMES as LABELS
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
-from mho.runs.reading.opening import (
-    check_contained,
-    check_link,
-    intact,
-    link_kind,
-    open_run_file,
-    open_text,
-    schema_of,
-    writer_of,
-)
+from mho.runs.reading import opening
 from mho.runs.reading.record import CONCLUSION_SINCE, RunRecord, conclusion_from
 from mho.runs.reading.text import read_text
 from mho.runs.schema import Array, RecordedParameter, RunHeader
@@ -127,30 +118,26 @@ def read_card(path: Path) -> Card:
 
     `RunFileError` where the file cannot be read as a run file; the message says why.
     """
-    with closing(open_run_file(path, whole=False)) as file, intact(path):
+    with closing(opening.open_run_file(path, whole=False)) as file, opening.intact(path):
         record = RunRecord(path, file)
         entry = h5py.h5g.open(file.id, b"entry")
         status = Status(_text(path, entry, "status"))
         has_card = entry.links.exists(CARD.encode())
         if status is not Status.FINISHED or not has_card:
-            check_contained(path, file)  # more of it is read then
+            opening.check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # a living writer is checked for separately
         card = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
         facts, parameters = _read(card)
         end = _text(path, entry, "end_time") if status not in GOING_ON else ""
         results, units = _results(path, entry)
+        concluded = opening.schema_of(file) >= CONCLUSION_SINCE
         return Card(
-            facts,
-            status,
-            "" if status is Status.FINISHED else record.reason,
-            datetime.fromisoformat(end).timestamp() if end else None,
-            parameters,
-            tuple(
-                _quantity(name, value, units.get(name, "")) for name, value in plain_results(results).items()
-            ),
-            _conclusion(path, entry) if schema_of(file) >= CONCLUSION_SINCE else None,
-        )
+            facts, status, "" if status is Status.FINISHED else record.reason,
+            datetime.fromisoformat(end).timestamp() if end else None, parameters,
+            tuple(_quantity(name, one, units.get(name, "")) for name, one in plain_results(results).items()),
+            _conclusion(path, entry) if concluded else None,
+        )  # fmt: skip
 
 
 def _read(text: str) -> tuple[CardFacts, tuple[ResultQuantity, ...]]:
@@ -178,10 +165,10 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Return what a run file holds of the result, and its units by name."""
-    kind = link_kind(entry, b"result")
+    kind = opening.link_kind(entry, b"result")
     if kind is None:  # until schema 2
         return json.loads(_text(path, entry, "summary")), {}
-    check_link(path, b"result", kind)
+    opening.check_link(path, b"result", kind)
     group = h5py.h5g.open(entry, b"result")
     values, units = (json.loads(_text(path, group, name)) for name in ("values", "units"))
     if not all(isinstance(unit, str) for unit in units.values()):
@@ -190,15 +177,15 @@ def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Ma
 
 
 def _conclusion(path: Path, entry: h5py.h5g.GroupID) -> Conclusion:
-    check_link(path, b"conclusion", entry.links.get_info(b"conclusion").type)
+    opening.check_link(path, b"conclusion", entry.links.get_info(b"conclusion").type)
     group = h5py.h5g.open(entry, b"conclusion")
     line, unsafe, warnings = (_text(path, group, name) for name in ("line", "unsafe", "warnings"))
-    measured = h5py.Dataset(open_text(path, group, b"measured"))
+    measured = h5py.Dataset(opening.open_text(path, group, b"measured"))
     return conclusion_from(line, unsafe, warnings, int(measured[()]))
 
 
 def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
-    return read_text(open_text(path, group, name.encode()))
+    return read_text(opening.open_text(path, group, name.encode()))
 
 
 def unreadable(path: Path, error: RunFileError) -> Card:
@@ -211,7 +198,7 @@ def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")
     # No process starts two runs in one millisecond.
-    writer = writer_of(entry)
+    writer = opening.writer_of(entry)
     identity = f"{writer.host}|{writer.pid}|{writer.started}|{start.isoformat()}"
     run_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
     values = None if matrix is None else matrix[()]
@@ -268,7 +255,6 @@ def _identity(run: str) -> str:
 
 @lru_cache(maxsize=64)
 def _name_in(text: str) -> str:
-    """Return the name that a bench file or chip map gives itself."""
     try:
         return str(load_toml(text, "text", RunFileError).get("name", ""))
     except RunFileError:

@@ -7,36 +7,30 @@ from __future__ import annotations
 
 import difflib
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.index.card import UNREADABLE, Card, CardFacts, ResultQuantity, read_card, unreadable
 from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
-from mho.runs.index.store import is_on_disk, open_store, restored, rows, writing
+from mho.runs.index.store import is_on_disk, open_store, restored
 from mho.runs.paths import SUFFIX
+from mho.runs.sqlite_file import SqliteFile
 
 # Files read between two writes: others may write too, and no more is lost when a rebuild is stopped
 BATCH = 200
 FACTS = [field.name for field in fields(CardFacts)]
 CONCLUSION = ["conclusion", "line", "warnings", "measured", "unsafe"]
-_COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", *CONCLUSION, "words"]
-
-
-def quoted(names: Iterable[str]) -> str:
-    """Return column names as SQL wants them, some being words of its own."""
-    return ", ".join(f'"{name}"' for name in names)
-
-
-_INSERT = f"INSERT INTO runs ({quoted(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) RETURNING id"
+_COLUMNS = ", ".join(
+    f'"{name}"' for name in ("id", "path", "status", "reason", "end", *CONCLUSION[1:], *FACTS)
+)
 
 
 @dataclass(frozen=True)
@@ -52,47 +46,6 @@ State = tuple[int, int]  # time of change (ns) and size of a file, as of when it
 Progress = Callable[[int, int], None]  # called with the numbers of files read and of all files
 
 
-def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
-    """Read the files that are new or have changed, and look again at those that were running."""
-    known = {
-        path: (mtime, size, status)
-        for path, mtime, size, status in rows(store, "SELECT path, mtime, size, status FROM runs")
-    }
-    found = dict(_run_files(folder))
-    stale = [
-        (path, state)
-        for path, state in found.items()
-        if path not in known or known[path][:2] != state or known[path][2] in GOING_ON
-    ]
-    gone = [(path,) for path in known if path not in found]
-    unread = 0
-    for start in range(0, len(stale), BATCH):
-        progress(start, len(stale))
-        batch = stale[start : start + BATCH]
-        cards = [_look_at(folder, path, state) for path, state in batch]
-        with writing(store):
-            for path, state, card in cards:
-                _keep(store, path, state, card)
-        unread += sum(card.status == UNREADABLE for _, _, card in cards)
-    if gone:
-        with writing(store):
-            store.executemany("DELETE FROM runs WHERE path = ?", gone)
-    return Changes(len(stale), len(gone), unread)
-
-
-def read_anew(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
-    """Read every file again; until that is done, the index answers from its old contents."""
-    with writing(store):
-        store.execute("UPDATE runs SET mtime = -1")
-    changes = update(store, folder, progress)
-    with writing(store):
-        store.execute(
-            "DELETE FROM names WHERE NOT EXISTS (SELECT 1 FROM quantities q WHERE q.source = names.source "
-            "AND q.name = names.name AND q.unit = names.unit)"
-        )
-    return changes
-
-
 def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
     try:
         return path, state, read_card(folder / path)
@@ -102,21 +55,24 @@ def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
         return path, (-1, -1) if passing else state, unreadable(Path(path), error)
 
 
-def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> None:
+def _keep(store: SqliteFile, path: str, state: State, card: Card) -> None:
     store.execute("DELETE FROM runs WHERE path = ?", (path,))
-    row = [
-        path, *state, *vars(card.facts).values(), card.status, card.reason, card.end, *_concluded(card),
-        _words(path, card),
-    ]  # fmt: skip
-    (number,) = store.execute(_INSERT, row).fetchone()
+    conclusion = zip(CONCLUSION, _concluded(card), strict=True)
+    number = store.insert(
+        "runs",
+        {
+            "path": path, "mtime": state[0], "size": state[1], **vars(card.facts), "status": card.status,
+            "reason": card.reason, "end": card.end, **dict(conclusion), "words": _words(path, card),
+        },
+    )  # fmt: skip
     quantities = [
         (number, source, one.name, one.number, one.text, one.unit)
         for source, several in (("parameter", card.parameters), ("result", card.results))
         for one in several
     ]
-    store.executemany("INSERT INTO quantities VALUES (?, ?, ?, ?, ?, ?)", quantities)
+    store.execute_each("INSERT INTO quantities VALUES (?, ?, ?, ?, ?, ?)", quantities)
     names = {(source, name, unit) for _, source, name, _, _, unit in quantities}
-    store.executemany("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", names)
+    store.execute_each("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", list(names))
 
 
 def _concluded(card: Card) -> tuple[str | None, ...]:
@@ -173,12 +129,12 @@ class Annotations:
     index cannot be written.
     """
 
-    def __init__(self, store: sqlite3.Connection) -> None:
+    def __init__(self, store: SqliteFile) -> None:
         self._store = store
 
     def tags(self) -> Mapping[str, tuple[str, ...]]:
         """Return the tags of every run that has any."""
-        result = rows(self._store, "SELECT run_id, tag FROM tags ORDER BY run_id, tag")
+        result = self._store.rows("SELECT run_id, tag FROM tags ORDER BY run_id, tag")
         return {
             run: tuple(tag for _, tag in group) for run, group in groupby(result, lambda row: str(row[0]))
         }
@@ -199,7 +155,7 @@ class Annotations:
     def _add(self, run_id: str, tags: Sequence[str]) -> None:
         there = "SELECT 1 FROM tags WHERE run_id = ?1 AND fold(tag) = fold(?2)"
         new = f"INSERT INTO tags SELECT ?1, ?2 WHERE NOT EXISTS ({there})"
-        self._store.executemany(new, [(run_id, tag) for tag in tags])
+        self._store.execute_each(new, [(run_id, tag) for tag in tags])
 
     def untag(self, run_id: str, *tags: str) -> None:
         """Remove tags from a run; `InputError` where the run has no such tag."""
@@ -208,7 +164,7 @@ class Annotations:
             if tag.casefold() not in (one.casefold() for one in has):
                 raise InputError(f"the run has no tag {tag!r}; it has {', '.join(has) or 'none'}")
         with self._writing():
-            self._store.executemany(
+            self._store.execute_each(
                 "DELETE FROM tags WHERE run_id = ? AND fold(tag) = fold(?)", [(run_id, tag) for tag in tags]
             )
 
@@ -222,7 +178,7 @@ class Annotations:
     def notes(self, run_id: str) -> list[tuple[float, str]]:
         """Return the notes on a run, oldest first: when (Unix time, s), and the text."""
         asked = "SELECT time, text FROM notes WHERE run_id = ? ORDER BY time"
-        return rows(self._store, asked, (run_id,))
+        return self._store.rows(asked, (run_id,))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -231,7 +187,7 @@ class Annotations:
                 "the folder of runs cannot be written, and neither can what is said of its runs: see to its rights, or "
                 "copy it"
             )
-        with writing(self._store):
+        with self._store.changing():
             yield
 
 
@@ -314,7 +270,7 @@ class RunIndex:
         self.folder = Path(folder)
         self._use(open_store(self.folder))
 
-    def _use(self, store: sqlite3.Connection) -> None:
+    def _use(self, store: SqliteFile) -> None:
         self._store = store
         self.annotations = Annotations(store)
 
@@ -329,13 +285,46 @@ class RunIndex:
         self._store.close()
 
     def rebuild(self, progress: Progress = _quietly) -> Changes:
-        """Read all files again, into a new index if the old one is damaged; tags and notes stay."""
+        """Read all files again, into a new index if the old one is damaged; tags and notes stay.
+
+        Until that is done, the index answers from its old contents.
+        """
         self._use(restored(self._store, self.folder))
-        return read_anew(self._store, self.folder, progress)
+        with self._store.changing():
+            self._store.execute("UPDATE runs SET mtime = -1")
+        changes = self.update(progress)
+        with self._store.changing():
+            self._store.execute(
+                "DELETE FROM names WHERE NOT EXISTS (SELECT 1 FROM quantities q WHERE q.source = names.source "
+                "AND q.name = names.name AND q.unit = names.unit)"
+            )
+        return changes
 
     def update(self, progress: Progress = _quietly) -> Changes:
         """Read the files that are new or have changed, and look again at those that were running."""
-        return update(self._store, self.folder, progress)
+        store, found = self._store, dict(_run_files(self.folder))
+        known = {
+            path: (mtime, size, status)
+            for path, mtime, size, status in store.rows("SELECT path, mtime, size, status FROM runs")
+        }
+        stale = [
+            (path, state)
+            for path, state in found.items()
+            if path not in known or known[path][:2] != state or known[path][2] in GOING_ON
+        ]
+        gone = [(path,) for path in known if path not in found]
+        unread = 0
+        for start in range(0, len(stale), BATCH):
+            progress(start, len(stale))
+            cards = [_look_at(self.folder, path, state) for path, state in stale[start : start + BATCH]]
+            with store.changing():
+                for path, state, card in cards:
+                    _keep(store, path, state, card)
+            unread += sum(card.status == UNREADABLE for _, _, card in cards)
+        if gone:
+            with store.changing():
+                store.execute_each("DELETE FROM runs WHERE path = ?", gone)
+        return Changes(len(stale), len(gone), unread)
 
     def search(self, where: str = "", sort: str = NEWEST_FIRST, limit: int | None = None) -> list[IndexedRun]:
         """Return the runs for which the query `where` holds, all when it is empty.
@@ -363,14 +352,14 @@ class RunIndex:
     def count(self, where: str = "") -> int:
         """Return how many runs `search` would find without a limit."""
         test, values = condition(where, self.vocabulary(), datetime.now())
-        return int(self._rows(f"SELECT count(*) FROM runs WHERE {test}", values)[0][0])
+        return int(self._store.rows(f"SELECT count(*) FROM runs WHERE {test}", values)[0][0])
 
     def vocabulary(self) -> Vocabulary:
         """Return the names of parameters and results that can be asked for."""
         names: dict[str, dict[str, list[str]]] = {source: {} for source in SOURCES}
-        for source, name, unit in self._rows("SELECT source, name, unit FROM names"):
+        for source, name, unit in self._store.rows("SELECT source, name, unit FROM names"):
             names[source].setdefault(name, []).append(unit)
-        return Vocabulary(**names)
+        return names
 
     def resolve(self, name: str) -> tuple[str, str]:
         """Return where a name of a query belongs and how it is spelt there: ``("result", "bits")``, ``("", "preset")``.
@@ -387,7 +376,7 @@ class RunIndex:
         result: dict[int, dict[str, tuple[ResultQuantity, ...]]] = {
             run.id: dict.fromkeys(SOURCES, ()) for run in runs
         }
-        found_rows = self._rows(
+        found_rows = self._store.rows(
             "SELECT run, source, name, number, text, unit FROM quantities "
             "WHERE run IN (SELECT value FROM json_each(?)) ORDER BY run, source, name",
             [str(list(result))],
@@ -417,7 +406,7 @@ class RunIndex:
             several = " or ".join(str(run.path) for run in runs[:5])
             raise RunFileError(f"{str(name)!r} may mean {several}; name one by its path")
         if not runs:
-            stems = [Path(row[0]).stem for row in self._rows("SELECT path FROM runs")]
+            stems = [Path(row[0]).stem for row in self._store.rows("SELECT path FROM runs")]
             near = difflib.get_close_matches(path.stem, stems, 1)
             meant = f"did you mean {near[0]}?" if near else "`mho runs` lists those there are"
             raise RunFileError(f"there is no run {str(name)!r} in {self.folder}; {meant}")
@@ -442,16 +431,12 @@ class RunIndex:
 
     def _select(self, rest: str, values: Sequence[object]) -> list[IndexedRun]:
         tags = self.annotations.tags()
-        columns = quoted(["id", "path", "status", "reason", "end", *CONCLUSION[1:], *FACTS])
         return [
             IndexedRun(
                 number, Path(path), CardFacts(*facts), status, reason, end, tags.get(facts[0], ()),
                 concluded(line, warnings, measured, unsafe),
             )
-            for number, path, status, reason, end, line, warnings, measured, unsafe, *facts in self._rows(
-                f"SELECT {columns} FROM runs WHERE {rest}", values
+            for number, path, status, reason, end, line, warnings, measured, unsafe, *facts in self._store.rows(
+                f"SELECT {_COLUMNS} FROM runs WHERE {rest}", values
             )
         ]  # fmt: skip
-
-    def _rows(self, asked: str, values: Sequence[object] = ()) -> list[Any]:
-        return rows(self._store, asked, values)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
+from mho.whole_files import whole_file
 
 LARGEST = 2**63  # whole numbers of a column are smaller
 
@@ -39,15 +39,8 @@ def write_parquet(
             table = table.set_column(place, described, table.column(place))
     if units:
         table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"units": dict(units)})})
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        try:
-            pyarrow.parquet.write_table(table, draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"table {path} cannot be written: {error.strerror or error}") from None
+    with whole_file(path, "table", "") as draft:
+        pyarrow.parquet.write_table(table, draft)
 
 
 def _column(values: list[Any]) -> list[Any]:

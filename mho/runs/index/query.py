@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -43,20 +43,15 @@ class Value:
 
 @dataclass(frozen=True)
 class QueryComparison:
-    """``name operator value``, the name beginning at `position` of the query (from 0)."""
+    """``name operator value``, the name beginning at `position` of the query (from 0).
+
+    A name alone, without operator and value, asks whether it is true, or there at all.
+    """
 
     name: str
-    operator: str
-    value: Value
-    position: int
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A name alone: whether it is true, or there at all."""
-
-    name: str
-    position: int
+    operator: str = ""
+    value: Value = Value("")
+    position: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -74,20 +69,14 @@ class Not:
 
 
 @dataclass(frozen=True)
-class AllOf:
-    """Terms joined by "and"."""
+class Joined:
+    """Terms joined by a word: "and", or "or"."""
 
+    word: str
     terms: tuple[Query, ...]
 
 
-@dataclass(frozen=True)
-class AnyOf:
-    """Terms joined by "or"."""
-
-    terms: tuple[Query, ...]
-
-
-Query = QueryComparison | Flag | Anywhere | Not | AllOf | AnyOf
+Query = QueryComparison | Anywhere | Not | Joined
 
 
 def parse_query(text: str) -> Query:
@@ -166,19 +155,14 @@ class _Parser:
         raise query_error(self._text, self._token.position, what)
 
     def _query(self) -> Query:
-        return self._joined("or", self._either, AnyOf)
+        return self._joined("or", lambda: self._joined("and", self._term))
 
-    def _either(self) -> Query:
-        return self._joined("and", self._term, AllOf)
-
-    def _joined(
-        self, word: str, part: Callable[[], Query], made: Callable[[tuple[Query, ...]], Query]
-    ) -> Query:
+    def _joined(self, word: str, part: Callable[[], Query]) -> Query:
         terms = [part()]
         while self._token.says(word):
             self._take()
             terms.append(part())
-        return terms[0] if len(terms) == 1 else made(tuple(terms))
+        return terms[0] if len(terms) == 1 else Joined(word, tuple(terms))
 
     def _term(self) -> Query:
         self._depth += 1
@@ -205,18 +189,14 @@ class _Parser:
             self._fail("here a name, a quoted text or a '(' is expected")
         name = self._take()
         if self._token.kind != "operator" and not self._token.says("contains"):
-            return Flag(name.text, name.position)
+            return QueryComparison(name.text, position=name.position)
         operator = self._take().text.lower()
         if self._token.kind not in ("word", "quoted") or self._token.says("and", "or", "not", "contains"):
             self._fail(f"a value is missing after {operator!r}; put it in quotes if it is one of these words")
         value = self._take()
         quoted = value.kind == "quoted"
-        return QueryComparison(
-            name.text,
-            OPERATORS.get(operator, operator),
-            Value(_unquoted(value.text) if quoted else value.text, quoted),
-            name.position,
-        )
+        meant = Value(_unquoted(value.text) if quoted else value.text, quoted)
+        return QueryComparison(name.text, OPERATORS.get(operator, operator), meant, name.position)
 
 
 def _unquoted(text: str) -> str:
@@ -245,16 +225,8 @@ STATUSES = [*map(str, Status), UNREADABLE]
 _YES_NO = {"yes": "true", "no": "false"}
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """The names of all parameters and results in an index: for each source, units by name."""
-
-    parameter: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    result: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def of(self, source: str) -> Mapping[str, Sequence[str]]:
-        """Return units by name for one of `SOURCES`."""
-        return self.parameter if source == "parameter" else self.result
+# The names of all parameters and results in an index: for each of `SOURCES`, units by name
+Vocabulary = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
@@ -305,23 +277,19 @@ class _Compiler:
 
     def compile(self, query: Query) -> Condition:
         match query:
-            case AllOf(terms):
-                return self._joined(" AND ", terms)
-            case AnyOf(terms):
-                return self._joined(" OR ", terms)
+            case Joined(word, terms):
+                parts = [self.compile(term) for term in terms]
+                sql = f" {word.upper()} ".join(one for one, _ in parts)
+                return f"({sql})", [value for _, values in parts for value in values]
             case Not(term):
                 sql, values = self.compile(term)
                 return f"NOT coalesce({sql}, 0)", values
             case Anywhere(text):
                 return _anywhere(text)
-            case Flag(name, position):
-                return self._flag(name, position)
+            case QueryComparison(operator=""):
+                return self._flag(query.name, query.position)
             case QueryComparison():
                 return self._comparison(query)
-
-    def _joined(self, word: str, terms: Iterable[Query]) -> Condition:
-        parts = [self.compile(term) for term in terms]
-        return f"({word.join(sql for sql, _ in parts)})", [value for _, values in parts for value in values]
 
     def resolve(self, name: str, position: int) -> tuple[str, str]:
         """Return where a name belongs ("" for the run itself, else a source) and the name there."""
@@ -333,14 +301,14 @@ class _Compiler:
         for source in SOURCES:
             if result := self._spelled(source, name):
                 return source, result
-        known = NAMES.union(*(self._vocabulary.of(source) for source in SOURCES))
+        known = NAMES.union(*(self._vocabulary.get(source, {}) for source in SOURCES))
         near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
         raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
 
     def _spelled(self, source: str, name: str) -> str:
         """Return a name as the runs spell it: as given, else whatever its upper and lower case; "" for none."""
-        known = self._vocabulary.of(source)
+        known = self._vocabulary.get(source, {})
         alike = (one for one in known if one.lower() == name.lower())
         return name if name in known else next(alike, "")
 
@@ -389,7 +357,7 @@ class _Compiler:
         operator, value = asked.operator, asked.value
         if operator in ("~", "!~"):
             return _has(source, name, *_text_test("text", operator, value))
-        units = self._vocabulary.of(source)[name]
+        units = self._vocabulary[source][name]
         numbers = self._number(value, units, asked)
         if numbers is None:
             plain = value if value.quoted else Value(_YES_NO.get(value.text.lower(), value.text))
@@ -430,17 +398,15 @@ class _Compiler:
                 asked, "it is compared with a date: 2026-11-25, 2026-11, 2026-11-25T14:30, today"
             )
         first, end = (moment.timestamp() for moment in span)
-        match asked.operator:
-            case "=":
-                return f"({column} >= ? AND {column} < ?)", [first, end]
-            case "!=":
-                return f"({column} < ? OR {column} >= ?)", [first, end]
-            case "<" | ">=" as operator:
-                return f"{column} {operator} ?", [first]
-            case "<=":
-                return f"{column} < ?", [end]
-            case _:
-                return f"{column} >= ?", [end]
+        tests: dict[str, Condition] = {
+            "=": (f"({column} >= ? AND {column} < ?)", [first, end]),
+            "!=": (f"({column} < ? OR {column} >= ?)", [first, end]),
+            "<": (f"{column} < ?", [first]),
+            "<=": (f"{column} < ?", [end]),
+            ">": (f"{column} >= ?", [end]),
+            ">=": (f"{column} >= ?", [first]),
+        }
+        return tests[asked.operator]
 
     def _wrong(self, asked: QueryComparison, what: str) -> Exception:
         comparison = f"{asked.name} {asked.operator} {asked.value.text}"
@@ -448,7 +414,6 @@ class _Compiler:
 
 
 def _has(source: str, name: str, sql: str, values: list[object]) -> Condition:
-    """Return the condition that a run has a quantity for which `sql` holds."""
     return (
         f"runs.id IN (SELECT run FROM quantities WHERE source = ? AND name = ? AND {sql})",
         [source, name, *values],

@@ -5,22 +5,19 @@ Tags and notes cannot be rebuilt from run files: they go by a run's identity, no
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from mho.errors import RunFileError
+from mho.runs.sqlite_file import BUSY, SqliteFile, use_write_ahead_log
 
 log = logging.getLogger(__name__)
 
 NAME = "index.sqlite"
 VERSION = 3  # version of the tables made from run files; when it changes they are rebuilt
-BUSY = 20.0  # how long to wait for another process that is writing, s
 
 _FROM_FILES = """
 DROP TABLE IF EXISTS quantities;
@@ -56,7 +53,7 @@ CREATE TABLE IF NOT EXISTS notes (run_id TEXT, time REAL, text TEXT, PRIMARY KEY
 _WIDTHS = {"tags": 2, "notes": 3}  # columns of the tables that people fill
 
 
-def open_store(folder: Path) -> sqlite3.Connection:
+def open_store(folder: Path) -> SqliteFile:
     """Open the index of the run files in `folder`, making it where there is none.
 
     In a folder that cannot be written, a copy is opened in memory. A damaged index is renamed and replaced.
@@ -81,7 +78,7 @@ def open_store(folder: Path) -> sqlite3.Connection:
         ) from error
 
 
-def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
+def restored(store: SqliteFile, folder: Path) -> SqliteFile:
     """Return `store` when it is sound; else a new one in its place, with what tags and notes can be saved.
 
     `RunFileError` where the new one cannot be made.
@@ -98,54 +95,30 @@ def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
         new = _put_aside(folder / NAME, verdict)
     except (sqlite3.Error, OSError) as error:
         raise RunFileError(f"index {folder / NAME} cannot be made anew: {error}; see to the disk") from error
-    with writing(new):
+    with new.changing():
         for table, lines in saved.items():
             marks = ", ".join("?" * _WIDTHS[table])
-            new.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", lines)
+            new.execute_each(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", lines)
     return new
 
 
-def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -> list[Any]:
-    """Return all rows that `asked` gives; `RunFileError` where the index cannot be read."""
-    try:
-        return store.execute(asked, values).fetchall()
-    except sqlite3.Error as error:
-        raise RunFileError(
-            f"the index of runs cannot be read ({error}); make it anew: mho runs --rebuild"
-        ) from error
+def _explained(error: sqlite3.Error, what: str) -> RunFileError:
+    first = "" if what == "read" else "see to the disk, or "
+    return RunFileError(
+        f"the index of runs cannot be {what} ({error}); {first}make it anew: mho runs --rebuild"
+    )
 
 
-def is_on_disk(store: sqlite3.Connection) -> bool:
+def is_on_disk(store: SqliteFile) -> bool:
     """Return whether an index is on disk, not only in memory."""
-    return bool(rows(store, "PRAGMA database_list")[0][2])
+    return bool(store.rows("PRAGMA database_list")[0][2])
 
 
-@contextlib.contextmanager
-def writing(store: sqlite3.Connection) -> Iterator[None]:
-    """Run the block as one transaction on `store`: all of it, or nothing when it fails.
-
-    `RunFileError` where the index cannot be written.
-    """
-    try:
-        with store:
-            store.execute("BEGIN IMMEDIATE")
-            yield
-    except sqlite3.Error as error:
-        raise RunFileError(
-            f"the index of runs cannot be written ({error}); see to the disk, or make it anew: mho runs --rebuild"
-        ) from error
-
-
-def clear(store: sqlite3.Connection) -> None:
-    """Delete everything that comes from run files."""
-    store.executescript(f"BEGIN IMMEDIATE; {_FROM_FILES} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
-def _on_disk(path: Path) -> sqlite3.Connection:
+def _on_disk(path: Path) -> SqliteFile:
     return _ready(sqlite3.connect(path, timeout=BUSY, isolation_level=None))
 
 
-def _put_aside(path: Path, why: str) -> sqlite3.Connection:
+def _put_aside(path: Path, why: str) -> SqliteFile:
     """Rename a damaged index, and start a new one."""
     aside = path.with_name(f"{NAME}.damaged-{time.time_ns()}")
     path.rename(aside)
@@ -155,7 +128,7 @@ def _put_aside(path: Path, why: str) -> sqlite3.Connection:
     return _on_disk(path)
 
 
-def _rows_of(store: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+def _rows_of(store: SqliteFile, table: str) -> list[tuple[object, ...]]:
     try:
         return store.execute(f"SELECT * FROM {table}").fetchall()
     except sqlite3.DatabaseError:
@@ -163,7 +136,7 @@ def _rows_of(store: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
         return []
 
 
-def _in_memory(path: Path) -> sqlite3.Connection:
+def _in_memory(path: Path) -> SqliteFile:
     store = sqlite3.connect(":memory:", isolation_level=None)
     if path.exists():
         disk = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -177,16 +150,15 @@ def _in_memory(path: Path) -> sqlite3.Connection:
     return _ready(store)
 
 
-def _ready(store: sqlite3.Connection) -> sqlite3.Connection:
+def _ready(store: sqlite3.Connection) -> SqliteFile:
     try:
-        store.execute("PRAGMA journal_mode = WAL")
-        store.execute("PRAGMA synchronous = NORMAL")
+        use_write_ahead_log(store, "NORMAL")
         store.execute("PRAGMA foreign_keys = ON")
         store.executescript(_FROM_PEOPLE)
         if store.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            clear(store)
+            store.executescript(f"BEGIN IMMEDIATE; {_FROM_FILES} PRAGMA user_version = {VERSION}; COMMIT;")
         store.create_function("fold", 1, lambda text: str(text or "").casefold(), deterministic=True)
     except BaseException:
         store.close()
         raise
-    return store
+    return SqliteFile(store, _explained)

@@ -70,11 +70,13 @@ def _item(element: ElementTree.Element) -> Item:
     name = "" if element.get("nameType") == "any" else element.get("name", "")
     dimensions = element.find(f"{_SPACE}dimensions")
     rank = "" if dimensions is None else dimensions.get("rank", "")
+    waived = "true" in (element.get("optional"), element.get("recommended"))
     return Item(
         kind,
         name,
         element.get("type", "NX_CHAR"),
-        _is_required(element),
+        # As all are in an application definition that do not say otherwise
+        not waived and element.get("minOccurs", "1") != "0",
         element.get("units", ""),
         tuple(one.get("value", "") for one in element.findall(f"{_SPACE}enumeration/{_SPACE}item")),
         int(rank) if rank.isdecimal() else None,
@@ -88,12 +90,6 @@ def _item(element: ElementTree.Element) -> Item:
             _item(one) for one in element if one.tag.removeprefix(_SPACE) in ("group", "field", "attribute")
         ),
     )
-
-
-def _is_required(element: ElementTree.Element) -> bool:
-    """Return whether an item is required, as all are in an application definition that do not say otherwise."""
-    waived = "true" in (element.get("optional"), element.get("recommended"))
-    return not waived and element.get("minOccurs", "1") != "0"
 
 
 # A unit of each category of units that definitions here use

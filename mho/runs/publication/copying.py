@@ -164,7 +164,8 @@ AS_THEY_ARE = frozenset((
     "chip/sha256", "chip/formed", "procedure/source_sha256", "log/level", "provenance/git_commit", "provenance/inputs",
 ))  # fmt: skip
 
-CODE = ("chip/map", "chip/defects", "procedure/source")
+CODE = ("chip/map", "chip/defects", "procedure/source", "bench/file")
+JSON = ("figures", "result/values", "conclusion/warnings")
 # JSON of which only some values are words, the others names of columns
 IN_WORDS = {"figures": ("title", "label")}
 WORDS = ("title", "long_name", "origin")  # attributes that hold words
@@ -311,17 +312,12 @@ class _Copying:
             return [self._anonymous_card()]
         if path == "log/message":
             return _in_pieces(values, names.withheld)
+        change = names.without_names if path.startswith("bench/") else names.withheld
         if path in CODE:
-            return [in_code(one, names.withheld) for one in values]
-        if path == "bench/file":
-            return [in_code(one, names.without_names) for one in values]
-        if path.startswith("bench/"):
-            return [in_json(one, names.without_names) for one in values]
-        if path in IN_WORDS:
-            return [in_json(one, names.withheld, IN_WORDS[path]) for one in values]
-        if path in ("result/values", "conclusion/warnings"):
-            return [in_json(one, names.withheld) for one in values]
-        return [names.withheld(one) for one in values]
+            return [in_code(one, change) for one in values]
+        if path.startswith("bench/") or path in JSON:
+            return [in_json(one, change, IN_WORDS.get(path, ())) for one in values]
+        return [change(one) for one in values]
 
     def _anonymous_card(self) -> str:
         card = json.loads(in_json(self._card, self._names.withheld))
@@ -332,7 +328,6 @@ class _Copying:
         return json.dumps(card | {"facts": facts}, ensure_ascii=False)
 
     def _hash_again(self, entry: h5py.Group) -> None:
-        """Write the hashes of texts in which something was replaced."""
         for text, digest in (("chip/map", "chip/sha256"), ("procedure/source", "procedure/source_sha256")):
             if text in self.changed and digest in entry:
                 entry[digest][()] = text_hash(decode(entry[text][()])).encode()

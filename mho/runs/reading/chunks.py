@@ -52,18 +52,11 @@ def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h
     if values.ndim == 0 or values.size == 0:
         return group.create_dataset(name, data=values)
     rows = max(1, BLOCK_BYTES * len(values) // max(values.nbytes, 1))
+    large = _LARGE | {"shuffle": values.dtype.kind != "S"}
     dataset = group.create_dataset(
-        name,
-        shape=values.shape,
-        dtype=values.dtype,
-        chunks=(min(rows, len(values)), *values.shape[1:]),
-        fillvalue=_nothing(values.dtype),
-        **(
-            _LARGE | {"shuffle": values.dtype.kind != "S"}
-            if values.nbytes >= LARGE_BYTES
-            else {"fletcher32": True}
-        ),
-    )
+        name, shape=values.shape, dtype=values.dtype, chunks=(min(rows, len(values)), *values.shape[1:]),
+        fillvalue=_nothing(values.dtype), **(large if values.nbytes >= LARGE_BYTES else {"fletcher32": True}),
+    )  # fmt: skip
     # Filled in for the first time, it then gets new chunks: a reader sees either nothing or all of it.
     if values.dtype.kind not in "fc" or not np.isnan(values).all():
         dataset[...] = values

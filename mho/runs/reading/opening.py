@@ -19,18 +19,21 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache, wraps
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 
-from mho.errors import RunFileError
+from mho.errors import RunFileError, os_errors_as
 from mho.runs.liveness import Writer
 from mho.runs.schema import SCHEMA_VERSION
 
+Kind = TypeVar("Kind", bound=type)
 # Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer
 # ones.
 FORMAT = "v110"
@@ -166,7 +169,7 @@ def check_contained(path: Path, file: h5py.File) -> None:
     `RunFileError` naming the link or dataset.
     """
     root = h5py.h5g.open(file.id, b"/")
-    declared = Declared(path, tell=False)
+    declared = Declared(path)
     for name, kind in _links(path, root):
         check_link(path, name, kind)
         if kind == h5py.h5l.TYPE_HARD:
@@ -180,21 +183,18 @@ def check_contained(path: Path, file: h5py.File) -> None:
 class Declared:
     """What the datasets of a file declare together, in bytes and chunks: no more than the file can hold."""
 
-    def __init__(self, path: Path, *, tell: bool = True) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._tell = tell
         self._bytes = self._chunks = 0
 
     def add(self, dataset: h5py.h5d.DatasetID) -> None:
         """Add a dataset, which is the file's own; errors as `check_contained`."""
         declared, chunks = _check_dataset(self._path, dataset)
         self._bytes, self._chunks = self._bytes + declared, self._chunks + chunks
-        if self._tell and (self._bytes > ROOM or self._chunks > CHUNK_ROOM):
-            self.check()
 
     def check(self) -> None:
         """Refuse a file that cannot hold all that was added."""
-        _check_size(self._path, "it", self._bytes, self._chunks)
+        _check_size(self._path, lambda: "it", self._bytes, self._chunks)
 
 
 def open_text(path: Path, group: h5py.h5g.GroupID, name: bytes) -> h5py.h5d.DatasetID:
@@ -246,8 +246,7 @@ def _check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
     if properties.get_layout() == h5py.h5d.CHUNKED:
         cut = properties.get_chunk()
         chunks = math.prod(-(-length // step) for length, step in zip(shape, cut, strict=True))
-    if declared > ROOM or chunks > CHUNK_ROOM:
-        _check_size(path, _name(dataset), declared, chunks)
+    _check_size(path, lambda: _name(dataset), declared, chunks)
     return declared, chunks
 
 
@@ -255,11 +254,13 @@ def _name(dataset: h5py.h5d.DatasetID) -> str:
     return (h5py.h5i.get_name(dataset) or b"a dataset").decode("utf-8", "replace")  # takes its time
 
 
-def _check_size(path: Path, name: str, declared: int, chunks: int) -> None:
+def _check_size(path: Path, name: Callable[[], str], declared: int, chunks: int) -> None:
+    if declared <= ROOM and chunks <= CHUNK_ROOM:
+        return  # in a file of any size
     size = os.stat(path).st_size
     if declared > EXPANSION * size + ROOM or chunks > size // CHUNK_BYTES + CHUNK_ROOM:
         raise RunFileError(
-            f"run file {path} is damaged: {name} declares {declared / 1e9:.3g} GB in {chunks} chunks, and the file has "
+            f"run file {path} is damaged: {name()} declares {declared / 1e9:.3g} GB in {chunks} chunks, and the file has "
             f"{size / 1e6:.3g} MB; restore it from a copy"
         )
 
@@ -330,29 +331,22 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     `RunFileError` where there is no such file, it is no run file, is damaged, comes from a newer mho, or
     shows what is in other files.
     """
-    file = open_hdf5(path, contained=False)
-    try:
-        _check_origin(path, file)
-        if whole:
-            check_contained(path, file)
-    except BaseException:
-        file.close()
-        raise
-    return file
+    return _opened(path, _check_origin, *[check_contained] * whole)
 
 
-def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
+def open_hdf5(path: Path) -> h5py.File:
     """Open any HDF5 file for reading, as `open_run_file` does; that it is one of mho's is not checked.
 
-    `contained`: check that all data are its own.
     `RunFileError` where there is no such file, it is no HDF5 file, is damaged, or shows what is in other
     files.
     """
-    try:
+    return _opened(path, check_contained)
+
+
+def _opened(path: Path, *checks: Callable[[Path, h5py.File], None]) -> h5py.File:
+    with os_errors_as(RunFileError, f"run file {path} cannot be opened"):
         check_regular(path)
         head = head_of(path)
-    except OSError as error:
-        raise RunFileError(f"run file {path} cannot be opened: {error.strerror}") from error
     if not head.startswith(SIGNATURE) and not h5py.is_hdf5(path):
         raise RunFileError(
             f"{path} is not an HDF5 file, or its beginning is damaged; name a run file written by mho"
@@ -363,8 +357,8 @@ def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
         else:  # as ``h5py.File(path, "r", locking="best-effort")``, in half the time
             file = h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, fapl=_access()))
     try:
-        if contained:
-            check_contained(path, file)
+        for check in checks:
+            check(path, file)
     except BaseException:
         file.close()
         raise
@@ -467,3 +461,30 @@ def intact(path: Path) -> Iterator[None]:
         ) from error
     except DAMAGE as error:
         raise RunFileError(f"run file {path} is damaged: {error}; restore it from a copy") from error
+
+
+def intact_members(kind: Kind) -> Kind:
+    """Let every public member of a class that has a `path` turn what h5py raises into `RunFileError`, as `intact`."""
+    for name, member in list(vars(kind).items()):
+        if name.startswith("_"):
+            continue
+        if isinstance(member, FunctionType):
+            setattr(kind, name, _intact_member(member))
+        elif isinstance(member, cached_property):
+            member.func = _intact_member(member.func)
+        elif isinstance(member, property) and member.fget is not None:
+            setattr(kind, name, property(_intact_member(member.fget), doc=member.__doc__))
+    return kind
+
+
+def _intact_member(read: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(read)
+    def within(self: Any, *given: Any, **named: Any) -> Any:
+        try:
+            with intact(self.path):
+                return read(self, *given, **named)
+        except RunFileError:
+            signature(read).bind(self, *given, **named)  # a call that does not fit is no damage: TypeError
+            raise
+
+    return within

@@ -19,19 +19,7 @@ from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import CLASSES, PLACES
 from mho.runs.liveness import Writer
-from mho.runs.reading.opening import (
-    ATTEMPTS,
-    PAUSE,
-    Declared,
-    check_contained,
-    check_link,
-    check_values,
-    intact,
-    is_marked,
-    link_kind,
-    schema_of,
-    writer_of,
-)
+from mho.runs.reading import opening
 from mho.runs.reading.text import decode, read_text
 from mho.runs.schema import RecordedParameter
 
@@ -52,7 +40,7 @@ class OwnItems:
         self._links: set[str] = set()
         self._counted: set[str] = set()
         self._opened: dict[str, h5py.HLObject] = {}
-        self._declared = Declared(path)
+        self._declared = opening.Declared(path)
 
     def item(self, name: str) -> h5py.HLObject:
         """Return a group or dataset; "" is the entry. One that a writer may change is opened anew each time."""
@@ -69,6 +57,7 @@ class OwnItems:
             return h5py.Datatype(opened)
         if not self._whole and place not in self._counted:
             self._declared.add(opened)
+            self._declared.check()
             self._counted.add(place)
         dataset = h5py.Dataset(opened, readonly=True)
         if not self._live:
@@ -83,7 +72,7 @@ class OwnItems:
             self._leads(place)
         dataset = h5py.h5d.open(self._file.id, place.encode())
         if not self._whole:
-            check_values(self._path, dataset)
+            opening.check_values(self._path, dataset)
         return read_text(dataset)
 
     def has(self, group: str, name: str) -> bool:
@@ -113,7 +102,7 @@ class OwnItems:
     def check_all(self) -> None:
         """Check the whole file, as opening with ``whole=True`` does."""
         if not self._whole and self._file:
-            check_contained(self._path, self._file)
+            opening.check_contained(self._path, self._file)
             self._whole = True
 
     def _check_open(self) -> None:
@@ -127,14 +116,14 @@ class OwnItems:
         above = place.rpartition("/")[0]
         if above and not self._leads(above):
             return False
-        kind = link_kind(self._file.id, place.encode())
+        kind = opening.link_kind(self._file.id, place.encode())
         if kind is None:
             return False
         if not self._whole:
             if kind == h5py.h5l.TYPE_SOFT:  # it may lead anywhere: mho writes none
                 self.check_all()
             else:
-                check_link(self._path, place.encode(), kind)
+                opening.check_link(self._path, place.encode(), kind)
         self._links.add(place)
         return True
 
@@ -154,6 +143,7 @@ class StoredText:
         return self._place if record is None else record.text(self._place, self._group)
 
 
+@opening.intact_members
 class RunRecord:
     """The part of an open run file that describes the run; `mho.runs.reading.reader.RunFile` adds its data.
 
@@ -184,9 +174,8 @@ class RunRecord:
     @property
     def schema(self) -> int:
         """Number of the schema by which the file is laid out."""
-        with intact(self.path):
-            self._group("")
-            return schema_of(self._file)
+        self._group("")
+        return opening.schema_of(self._file)
 
     @property
     def is_open(self) -> bool:
@@ -196,19 +185,17 @@ class RunRecord:
     @property
     def status(self) -> Status:
         """Present status of the run; INTERRUPTED when the file says running and its writer is gone."""
-        with intact(self.path):
+        status = Status(self._text("status"))
+        if status in GOING_ON and not self.writer.lives(float(self._group("heartbeat")[()]), time.time()):
+            # It may have finished and left between the two looks.
             status = Status(self._text("status"))
-            if status in GOING_ON and not self.writer.lives(float(self._group("heartbeat")[()]), time.time()):
-                # It may have finished and left between the two looks.
-                status = Status(self._text("status"))
-                return Status.INTERRUPTED if status in GOING_ON else status
+            return Status.INTERRUPTED if status in GOING_ON else status
         return status
 
     @property
     def is_unclosed(self) -> bool:
         """Whether no writer has closed the file: it is being written, or its writer was killed."""
-        with intact(self.path):
-            return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or is_marked(self.path)
+        return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or opening.is_marked(self.path)
 
     @property
     def conclusion(self) -> Conclusion | None:
@@ -219,14 +206,12 @@ class RunRecord:
         if self.schema < CONCLUSION_SINCE:
             return None
         line, unsafe, warnings = (self._text(f"conclusion/{name}") for name in ("line", "unsafe", "warnings"))
-        with intact(self.path):
-            return conclusion_from(line, unsafe, warnings, int(self._group("conclusion/measured")[()]))
+        return conclusion_from(line, unsafe, warnings, int(self._group("conclusion/measured")[()]))
 
     @property
     def start_time(self) -> datetime:
         """When the run started, with its time zone."""
-        with intact(self.path):
-            return datetime.fromisoformat(self._text("start_time"))
+        return datetime.fromisoformat(self._text("start_time"))
 
     @property
     def end_time(self) -> datetime | None:
@@ -234,24 +219,21 @@ class RunRecord:
 
         Of a recovered run it is the last sign of life.
         """
-        with intact(self.path):
-            text = self._text("end_time")
-            return datetime.fromisoformat(text) if text else None
+        text = self._text("end_time")
+        return datetime.fromisoformat(text) if text else None
 
     @property
     def last_sign(self) -> float:
         """When the run ended, or its writer last gave a sign of life, Unix time, s."""
         if self.end_time is not None:
             return self.end_time.timestamp()
-        with intact(self.path):
-            return float(self._group("heartbeat")[()])
+        return float(self._group("heartbeat")[()])
 
     @property
     def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
-        with intact(self.path):
-            stored = self._items.members("procedure/parameters")
-            return {name: _parameter(dataset) for name, dataset in stored.items()}
+        stored = self._items.members("procedure/parameters")
+        return {name: _parameter(dataset) for name, dataset in stored.items()}
 
     @property
     def given(self) -> dict[str, bool | int | float | str]:
@@ -275,15 +257,13 @@ class RunRecord:
     @property
     def provenance(self) -> dict[str, str]:
         """Provenance of the run, see `mho.runs.provenance.collect`; its labels are among it."""
-        with intact(self.path):
-            stored = self._items.members("provenance")
-            return {name: _text_of(dataset) for name, dataset in stored.items()} | self.labels
+        stored = self._items.members("provenance")
+        return {name: _text_of(dataset) for name, dataset in stored.items()} | self.labels
 
     @property
     def labels(self) -> dict[str, str]:
         """Sample, operator and project, those that were given; see `mho.runs.labels`."""
-        with intact(self.path):
-            there = {name: place for name, place in PLACES.items() if self._has_label(place)}
+        there = {name: place for name, place in PLACES.items() if self._has_label(place)}
         return {name: label for name, place in there.items() if (label := self._text(place))}
 
     def _has_label(self, place: str) -> bool:
@@ -311,21 +291,19 @@ class RunRecord:
 
     def _seed(self, name: str) -> int | None:
         text = self._provenance_text(name)
-        with intact(self.path):
-            if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
-                raise ValueError(
-                    f"its {name} is {text[:40]!r}, no whole number from 0 of at most {SEED_DIGITS} digits"
-                )
-            return int(text) if text else None
+        if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
+            raise ValueError(
+                f"its {name} is {text[:40]!r}, no whole number from 0 of at most {SEED_DIGITS} digits"
+            )
+        return int(text) if text else None
 
     @property
     def input_hashes(self) -> dict[str, str]:
         """SHA-256 of the input files, by the names of their parameters."""
         lines = [line.split(" ") for line in self.provenance.get("inputs", "").splitlines()]
-        with intact(self.path):
-            if not all(len(words) == 2 for words in lines):
-                raise ValueError("its list of input files is not of names and hashes")
-            return dict(lines)
+        if not all(len(words) == 2 for words in lines):
+            raise ValueError("its list of input files is not of names and hashes")
+        return dict(lines)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -336,9 +314,8 @@ class RunRecord:
     def result_units(self) -> dict[str, str]:
         """The units of what `summary` holds, by name, of what lies in a mapping by ``NAME.KEY``; "" has no entry."""
         units = self._json("result/units") if self._keeps_units() else {}
-        with intact(self.path):
-            if not all(isinstance(unit, str) for unit in units.values()):
-                raise ValueError("its result has units that are no text")
+        if not all(isinstance(unit, str) for unit in units.values()):
+            raise ValueError("its result has units that are no text")
         return units
 
     def _keeps_units(self) -> bool:
@@ -347,44 +324,38 @@ class RunRecord:
 
     def text(self, place: str, optional_in: str = "") -> str:
         """Return a text by its place; "" where the group that it is optional in has none."""
-        with intact(self.path):
-            missing = optional_in and place.rpartition("/")[2] not in self._group(optional_in)
-            return "" if missing else self._text(place)
+        missing = optional_in and place.rpartition("/")[2] not in self._group(optional_in)
+        return "" if missing else self._text(place)
 
     def _group(self, name: str) -> h5py.Group:
         return self._items.item(name)
 
     def _provenance_text(self, name: str) -> str:
         """Return one text of the provenance; "" where it is missing."""
-        with intact(self.path):
-            there = self._items.has("provenance", name)
+        there = self._items.has("provenance", name)
         return self._text(f"provenance/{name}") if there else ""
 
     def _text(self, name: str) -> str:
         # Opened anew each time: an open dataset would answer from its buffer.
-        with intact(self.path):
-            for _ in range(ATTEMPTS if self._file and self._file.swmr_mode else 0):
-                dataset = self._group(name)
-                with contextlib.suppress(OSError):  # its writer may be at it
-                    dataset.refresh()  # the position of a chunk may be cached from an earlier read
-                    return _text_of(dataset)
-                time.sleep(PAUSE)
-            return self._items.text(name)
+        for _ in range(opening.ATTEMPTS if self._file and self._file.swmr_mode else 0):
+            dataset = self._group(name)
+            with contextlib.suppress(OSError):  # its writer may be at it
+                dataset.refresh()  # the position of a chunk may be cached from an earlier read
+                return _text_of(dataset)
+            time.sleep(opening.PAUSE)
+        return self._items.text(name)
 
     @property
     def writer(self) -> Writer:
         """The process that writes, or has written, the file."""
-        with intact(self.path):
-            return writer_of(self._group(""))
+        return opening.writer_of(self._group(""))
 
     def _json(self, name: str) -> dict[str, Any]:
-        with intact(self.path):
-            return dict(json.loads(self._text(name)))
+        return dict(json.loads(self._text(name)))
 
     def _settings(self, which: str) -> dict[str, dict[str, str]]:
-        with intact(self.path):
-            members = self._items.members("bench")
-            names = [name for name, item in members.items() if isinstance(item, h5py.Group)]
+        members = self._items.members("bench")
+        names = [name for name, item in members.items() if isinstance(item, h5py.Group)]
         return {name: self._json(f"bench/{name}/{which}") for name in names}
 
 

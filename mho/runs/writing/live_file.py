@@ -154,78 +154,8 @@ class FileLocation:
             self._descriptor = None
 
 
-TOLERANCE = 2.0  # steps up to this size, s, are taken for the small corrections of a time service
-
-
-class WallClock:
-    """Compares the wall clock with a monotonic clock."""
-
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
-
-    def jump(self) -> float:
-        """Return by how many seconds the clock was set since the last call; 0 when it was not."""
-        offset = time.time() - time.monotonic()
-        moved, self._offset = offset - self._offset, offset
-        return moved if abs(moved) > TOLERANCE else 0.0
-
-
+TOLERANCE = 2.0  # s that the clock may be set by: small corrections of a time service
 FLUSH_PERIOD = 0.05  # interval at which pending data are written to the file, s
-
-
-class FlushThread:
-    """A thread that keeps a run's file up to date, also while the procedure writes nothing.
-
-    `flush`: called every `FLUSH_PERIOD`; returns False when there is nothing to keep up any more.
-    `beat`: called every second with what is to be noted in the log, "" as a rule.
-    """
-
-    def __init__(
-        self, path: Path, location: FileLocation, flush: Callable[[], bool], beat: Callable[[str], None]
-    ) -> None:
-        self._path = path
-        self._location = location
-        self._flush = flush
-        self._beat = beat
-        self._clock = WallClock()
-        self._gone = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep_up, name=f"flush {path.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop, without waiting for work in progress."""
-        self._stop.set()
-
-    def _keep_up(self) -> None:
-        last = time.monotonic()
-        while not self._stop.wait(FLUSH_PERIOD):
-            if time.monotonic() - last >= HEARTBEAT_PERIOD:
-                last = time.monotonic()
-                self._beat(self._look_around())
-            if not self._flush():
-                return
-
-    def _look_around(self) -> str:
-        """Return what to log about clock and file."""
-        notes = []
-        if jump := self._clock.jump():
-            notes.append(
-                f"the computer's clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s; "
-                "the times in this file count from the start of the run and do not follow"
-            )
-        if not self._gone and self._location.is_gone():
-            self._gone = True
-            notes.append(
-                f"run file {self._path} was removed or renamed while it is written; nothing is lost: "
-                "the run goes on, and a removed file is put back at its end"
-            )
-        return "; ".join(notes)
-
-
 RESERVE = 32_000_000  # room on the disk below which a run stops, bytes
 log = logging.getLogger(__name__)
 
@@ -255,15 +185,18 @@ class LiveFile:
         self._drain, self._note, self._digests = drain, note, digests
         self._outcome = RunOutcome(path, self._entry)
         self._location = FileLocation(path)
-        self._flush_thread = FlushThread(path, self._location, self._flush_pending, self._beat)
+        self._thread = threading.Thread(target=self._keep_up, name=f"flush {path.name}", daemon=True)
+        self._stop = threading.Event()
         self._began = time.monotonic()
+        self._clock = time.time() - self._began  # what the clock on the wall is ahead
+        self._gone = False  # whether it was said that the file has lost its name
         self._dirty = False
         self._over = False
         self._failure: BaseException | None = None  # the failed operation of HDF5
 
     def start(self) -> None:
         """Start the thread that flushes, writes the heartbeat and checks the disk."""
-        self._flush_thread.start()
+        self._thread.start()
 
     def elapsed(self) -> float:
         """Return how long the run has lasted, s."""
@@ -302,7 +235,7 @@ class LiveFile:
                 return
             # The thread checks this under the lock, so there is no need to wait for it.
             self._over = True
-            self._flush_thread.stop()
+            self._stop.set()
             if self.refusal and status is not Status.FAILED:
                 status, reason = Status.FAILED, self.refusal
             if self._failure is None:
@@ -313,7 +246,7 @@ class LiveFile:
                 except (OSError, RuntimeError) as error:
                     self._give_up(error)
                 else:  # no circle with writer or thread: their buffers, megabytes, would wait for a full collection
-                    del self._drain, self._note, self._digests, self._flush_thread
+                    del self._drain, self._note, self._digests, self._thread
             if self._failure is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
             in_place = not self._location.is_gone()
@@ -329,6 +262,33 @@ class LiveFile:
         refused = RunFileError(self.refusal)
         refused.__cause__ = self._failure
         return refused
+
+    def _keep_up(self) -> None:
+        """Keep the file up to date, also while the procedure writes nothing."""
+        last = time.monotonic()
+        while not self._stop.wait(FLUSH_PERIOD):
+            if time.monotonic() - last >= HEARTBEAT_PERIOD:
+                last = time.monotonic()
+                self._beat(self._look_around())
+            if not self._flush_pending():
+                return
+
+    def _look_around(self) -> str:
+        notes = []
+        clock = time.time() - time.monotonic()
+        jump, self._clock = clock - self._clock, clock
+        if abs(jump) > TOLERANCE:
+            notes.append(
+                f"the computer's clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s; "
+                "the times in this file count from the start of the run and do not follow"
+            )
+        if not self._gone and self._location.is_gone():
+            self._gone = True
+            notes.append(
+                f"run file {self.path} was removed or renamed while it is written; nothing is lost: "
+                "the run goes on, and a removed file is put back at its end"
+            )
+        return "; ".join(notes)
 
     def _flush_pending(self) -> bool:
         """Flush; store an error for the next call to raise. Return whether the run continues."""

@@ -125,7 +125,6 @@ def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, bytes]]
 
 
 def _copy_rows(source: h5py.Dataset, group: h5py.Group, name: str, length: int) -> Growing:
-    """Copy the first rows of a growing dataset, with checksums for all of them."""
     expected = 2 * source.chunks[0] if source.chunks else 0  # so the copy has chunks of the same size
     target = create_growing(group, name, source.dtype, source.shape[1:], expected)
     for attribute, value in items_of(source.attrs):

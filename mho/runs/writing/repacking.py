@@ -108,7 +108,6 @@ def _in_memory(name: str) -> h5py.File:
 
 
 def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
-    """Copy all attributes, each with the type that it has."""
     for index in range(h5py.h5a.get_num_attrs(source.id)):
         copy_attribute(h5py.h5a.open(source.id, index=index), target)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs import schema
 from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES, Status
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
@@ -20,19 +21,6 @@ from mho.runs.liveness import Writer
 from mho.runs.provenance import text_hash
 from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing
 from mho.runs.reading.text import create_text
-from mho.runs.schema import (
-    DEFINITION,
-    DEFINITION_VERSION,
-    DIGITAL_ATTRIBUTE,
-    SCHEMA_VERSION,
-    Array,
-    Layout,
-    Map,
-    RecordedParameter,
-    RunHeader,
-    Table,
-    kind_of_number,
-)
 
 STATUS_BYTES = 16
 FORMED = "formed"  # of the chip, its cells that are formed
@@ -52,80 +40,76 @@ _ENTRY = {
 }  # fmt: skip
 
 
-def check_layout(layout: Layout) -> None:
+def check_layout(layout: schema.Layout) -> None:
     """Refuse a layout that no file can hold.
 
     `RunFileError` naming the table, column, map or array, and what is wrong with it.
     """
-    _distinct("tables", (table.name for table in layout.tables))
-    _distinct("maps", (image.name for image in layout.maps))
-    _distinct("arrays", (array.name for array in layout.arrays))
+    for fault in _faults(layout):
+        raise RunFileError(fault)
+
+
+def _faults(layout: schema.Layout) -> Iterator[str]:
+    for what, declared in (("tables", layout.tables), ("maps", layout.maps), ("arrays", layout.arrays)):
+        yield from _indistinct(what, (one.name for one in declared))
     for table in layout.tables:
-        _check_table(table)
+        yield from _faults_of(table)
     for image in layout.maps:
         if np.ndim(image.rows) != 1 or np.ndim(image.columns) != 1:
-            raise RunFileError(f"map {image.name!r}: rows and columns must be one-dimensional")
+            yield f"map {image.name!r}: rows and columns must be one-dimensional"
         if not len(image.rows) or not len(image.columns):
-            raise RunFileError(f"map {image.name!r} has no cells; give it rows and columns")
+            yield f"map {image.name!r} has no cells; give it rows and columns"
     for array in layout.arrays:
         if np.asarray(array.values).dtype.kind not in KINDS:
-            raise RunFileError(f"array {array.name!r} holds {np.asarray(array.values).dtype}, not numbers")
+            yield f"array {array.name!r} holds {np.asarray(array.values).dtype}, not numbers"
     plots = [table.name for table in layout.tables] + [f"maps/{image.name}" for image in layout.maps]
     if layout.default and layout.default not in plots:
-        raise RunFileError(
-            f"default {layout.default!r} is not among the declared {', '.join(plots) or 'nothing'}"
-        )
+        yield f"default {layout.default!r} is not among the declared {', '.join(plots) or 'nothing'}"
 
 
-def _distinct(what: str, names: Iterable[str]) -> None:
-    """Refuse names that repeat or cannot name an HDF5 object and a keyword alike."""
+def _indistinct(what: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield which names repeat, or cannot name an HDF5 object and a keyword alike."""
     for name, count in Counter(names).items():
         if not name.isidentifier():
-            raise RunFileError(f"{what}: the name {name!r} is no identifier; use letters, digits and _")
+            yield f"{what}: the name {name!r} is no identifier; use letters, digits and _"
         if count > 1:
-            raise RunFileError(f"{what}: the name {name!r} is declared {count} times")
+            yield f"{what}: the name {name!r} is declared {count} times"
 
 
-def _check_table(table: Table) -> None:
+def _faults_of(table: schema.Table) -> Iterator[str]:
     if not table.columns:
-        raise RunFileError(f"table {table.name!r} has no columns; declare at least one")
+        yield f"table {table.name!r} has no columns; declare at least one"
     if table.name in _ENTRY:
-        raise RunFileError(f"table name {table.name!r} is taken by the file itself; choose another")
+        yield f"table name {table.name!r} is taken by the file itself; choose another"
     names = [column.name for column in table.stored]
-    _distinct(f"columns of table {table.name!r}", names)
+    yield from _indistinct(f"columns of table {table.name!r}", names)
     for plotted in (table.signal, table.axis, table.series or table.axis):
         if plotted not in names:
-            raise RunFileError(
-                f"table {table.name!r} cannot plot {plotted!r}, not one of its columns {', '.join(names)}"
-            )
+            yield f"table {table.name!r} cannot plot {plotted!r}, not one of its columns {', '.join(names)}"
     for column in table.columns:
         if 0 in column.shape:
-            raise RunFileError(
-                f"column {table.name}.{column.name} has shape {column.shape}: it holds nothing"
-            )
+            yield f"column {table.name}.{column.name} has shape {column.shape}: it holds nothing"
         if column.ragged and not column.shape:
-            raise RunFileError(
-                f"column {table.name}.{column.name} is ragged and has no shape; declare the longest a row may be"
-            )
-        if kind_of_number(column.dtype) not in KINDS:
-            raise RunFileError(
-                f"column {table.name}.{column.name} has dtype {column.dtype!r}: only numbers go into a table"
-            )
+            yield f"column {table.name}.{column.name} is ragged and has no shape; declare the longest a row may be"
+        if schema.kind_of_number(column.dtype) not in KINDS:
+            yield f"column {table.name}.{column.name} has dtype {column.dtype!r}: only numbers go into a table"
 
 
-def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, start: datetime) -> None:
+def lay_out(
+    file: h5py.File, header: schema.RunHeader, layout: schema.Layout, writer: Writer, start: datetime
+) -> None:
     """Create everything the run will write in an empty `file`."""
     file.attrs["NX_class"] = "NXroot"
     file.attrs["default"] = "entry"
     file.attrs["creator"] = "mho"
-    file.attrs["mho_schema"] = SCHEMA_VERSION
+    file.attrs["mho_schema"] = schema.SCHEMA_VERSION
     file.attrs["file_time"] = start.isoformat(timespec="milliseconds")
     file.attrs["h5py_version"] = h5py.version.version
     file.attrs["HDF5_Version"] = h5py.version.hdf5_version
 
     entry = _group(file, "entry", "NXentry")
-    definition = create_text(entry, "definition", DEFINITION)
-    definition.attrs["version"] = DEFINITION_VERSION
+    definition = create_text(entry, "definition", schema.DEFINITION)
+    definition.attrs["version"] = schema.DEFINITION_VERSION
     create_text(entry, "title", header.title)
     create_text(entry, "start_time", start.isoformat(timespec="milliseconds"))
     create_text(entry, "end_time", "", TIME_BYTES)
@@ -163,7 +147,7 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     prepare_seal(_group(entry, "seal", "NXcollection"))
 
 
-def _header(entry: h5py.Group, header: RunHeader) -> None:
+def _header(entry: h5py.Group, header: schema.RunHeader) -> None:
     """Write the facts that are known before the run starts: procedure, bench, chip, provenance."""
     procedure = _group(entry, "procedure", "NXprocess")
     create_text(procedure, "name", header.procedure)
@@ -206,7 +190,7 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
         create_text(entry["user"], "role", "operator")
 
 
-def _parameter(group: h5py.Group, name: str, parameter: RecordedParameter) -> None:
+def _parameter(group: h5py.Group, name: str, parameter: schema.RecordedParameter) -> None:
     """Write one parameter; ``@kind`` says how to read it back, as None and huge integers are text."""
     value = parameter.value
     if isinstance(value, np.generic):
@@ -234,7 +218,7 @@ def _parameter(group: h5py.Group, name: str, parameter: RecordedParameter) -> No
     _describe(dataset, parameter.unit, parameter.label)
 
 
-def _table(entry: h5py.Group, table: Table) -> None:
+def _table(entry: h5py.Group, table: schema.Table) -> None:
     group = _group(entry, table.name, "NXdata")
     group.attrs["signal"] = table.signal
     # NeXus wants a name for every dimension of the signal; a waveform's samples are plotted by number.
@@ -249,7 +233,7 @@ def _table(entry: h5py.Group, table: Table) -> None:
         _describe(dataset, column.unit, column.description, column.digital)
 
 
-def _map(maps: h5py.Group, image: Map) -> None:
+def _map(maps: h5py.Group, image: schema.Map) -> None:
     group = _group(maps, image.name, "NXdata")
     group.attrs["signal"] = "value"
     group.attrs["axes"] = ["time", "row", "column"]
@@ -262,8 +246,7 @@ def _map(maps: h5py.Group, image: Map) -> None:
     _describe(value, image.unit, image.title or image.name)
 
 
-def _array(arrays: h5py.Group, array: Array) -> None:
-    """Write an array, as an NXdata group so that viewers draw it."""
+def _array(arrays: h5py.Group, array: schema.Array) -> None:
     group = _group(arrays, array.name, "NXdata")
     values = np.asarray(array.values)
     group.attrs["signal"] = "value"
@@ -280,7 +263,7 @@ def _log(entry: h5py.Group) -> None:
     create_growing(group, "message", h5py.string_dtype("utf-8", MESSAGE_BYTES), (), ENTRIES // 4)
 
 
-def _point_at_default(entry: h5py.Group, layout: Layout) -> None:
+def _point_at_default(entry: h5py.Group, layout: schema.Layout) -> None:
     """Set the chain of ``@default`` from the entry to the plot, one name a step as NeXus wants it."""
     plots = [table.name for table in layout.tables] + [f"maps/{image.name}" for image in layout.maps]
     default = layout.default or next(iter(plots), "")
@@ -293,7 +276,6 @@ def _point_at_default(entry: h5py.Group, layout: Layout) -> None:
 
 
 def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
-    """Create a group of a NeXus class that remembers the order of its members."""
     group = create_group(parent, name)
     group.attrs["NX_class"] = nx_class
     return group
@@ -306,7 +288,7 @@ def _number(group: h5py.Group, name: str, value: float, unit: str = "", descript
 def _describe(dataset: h5py.Dataset, unit: str, description: str, digital: float = 0.0) -> None:
     dataset.attrs["units"] = unit
     if digital:
-        dataset.attrs[DIGITAL_ATTRIBUTE] = digital
+        dataset.attrs[schema.DIGITAL_ATTRIBUTE] = digital
     if description:
         dataset.attrs["long_name"] = description
 

@@ -12,12 +12,13 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import h5py
 import numpy as np
@@ -34,6 +35,7 @@ from mho.runs.writing.appending import Growing, fill_up, fill_up_all, fit, wrong
 from mho.runs.writing.live_file import LiveFile, plain_words
 from mho.runs.writing.structure import FORMED, LEVEL_BYTES, MESSAGE_BYTES, check_layout, lay_out
 
+Item = TypeVar("Item")
 STAGE_ROWS = 4096
 STAGE_BYTES = 1 << 20
 
@@ -43,17 +45,12 @@ class RowStream:
 
     def __init__(self, group: h5py.Group, names: list[str]) -> None:
         self.datasets = [Growing(group[name]) for name in names]
-        self._length = 0
-
-    @property
-    def length(self) -> int:
-        """How many rows there are."""
-        return self._length
+        self.length = self.staged = 0  # rows that are written, and rows that wait in memory
 
     def _write(self, rows: list[NDArray[Any]]) -> None:
         for dataset, values in zip(self.datasets, rows, strict=True):
-            dataset.write(self._length, values)
-        self._length += len(rows[0])
+            dataset.write(self.length, values)
+        self.length += len(rows[0])
 
 
 class TableStream(RowStream):
@@ -69,7 +66,6 @@ class TableStream(RowStream):
             [(c.name, dtype, c.shape) for c, dtype in zip(self._columns, self._dtypes, strict=True)]
         )
         self._stage = np.zeros(max(16, min(STAGE_ROWS, STAGE_BYTES // row.itemsize)), row)
-        self._staged = 0
         self._pick = _picker([column.name for column in self._columns])
         self._ragged = [column for column in table.columns if column.ragged]
         # Check first where numpy's own assignment would truncate or broadcast silently.
@@ -78,11 +74,6 @@ class TableStream(RowStream):
             for column, dtype in zip(self._columns, self._dtypes, strict=True)
             if dtype.kind in "biu" or column.shape
         ]
-
-    @property
-    def length(self) -> int:
-        """How many rows there are, those that are staged included."""
-        return self._length + self._staged
 
     def append(self, values: Mapping[str, Any]) -> bool:
         """Stage one row, a value for every column; return whether the stage is full and must be drained."""
@@ -99,11 +90,11 @@ class TableStream(RowStream):
             if type(value) is not int or not lowest <= value <= highest:  # else there is nothing to lose
                 fit(value, dtype, column.shape, self._what(column))
         try:
-            self._stage[self._staged] = row
+            self._stage[self.staged] = row
         except (TypeError, ValueError) as error:
             raise RunFileError(f"a row of table {self._name!r} does not fit its columns: {error}") from error
-        self._staged += 1
-        return self._staged == len(self._stage)
+        self.staged += 1
+        return self.staged == len(self._stage)
 
     def extend(self, columns: Mapping[str, Any]) -> None:
         """Write many rows at once, behind those staged: an array (rows, *shape) for every column."""
@@ -124,10 +115,10 @@ class TableStream(RowStream):
 
     def drain(self) -> bool:
         """Write what is staged; return whether there was anything."""
-        if not self._staged:
+        if not self.staged:
             return False
-        self._write([self._stage[column.name][: self._staged] for column in self._columns])
-        self._staged = 0
+        self._write([self._stage[column.name][: self.staged] for column in self._columns])
+        self.staged = 0
         return True
 
     def _filled_up(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,13 +174,9 @@ class LogStream(RowStream):
     def append(self, time: float, level: str, message: str) -> None:
         """Append `message` of `level`, logged at `time` (s)."""
         pieces = split(message, MESSAGE_BYTES)
-        self._write(
-            [
-                np.full(len(pieces), time),
-                np.full(len(pieces), cut(level, LEVEL_BYTES), dtype=f"S{LEVEL_BYTES}"),
-                np.array(pieces, dtype=f"S{MESSAGE_BYTES}"),
-            ]
-        )
+        levels = np.full(len(pieces), cut(level, LEVEL_BYTES), dtype=f"S{LEVEL_BYTES}")
+        messages = np.array(pieces, dtype=f"S{MESSAGE_BYTES}")
+        self._write([np.full(len(pieces), time), levels, messages])
 
 
 def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
@@ -207,24 +194,19 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
         _check_space(path)
         # HDF5 does not survive a write that fails while it lays out a file: it does so in memory.
         beginning = _laid_out(header, layout)
-        try:
+        with ExitStack() as undo:
+            undo.callback(draft.unlink, missing_ok=True)
             with draft.open("xb") as new:
                 new.write(beginning)
             # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write
             # that fails does so at once: what a reader sees has been written, whatever happens next.
             file = h5py.File(draft, "r+", libver=FORMAT, locking="best-effort", rdcc_nbytes=0)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        try:
+            undo.callback(file.close)
             # Before the name, not after: SWMR gives up the lock with which a reader could get in the way.
             file.swmr_mode = True
             if draft != path:
                 _publish(draft, path)
-        except BaseException:
-            file.close()
-            draft.unlink(missing_ok=True)
-            raise
+            undo.pop_all()
     except OSError as error:
         raise RunFileError(
             f"run file {path} cannot be created: {plain_words(error)}; choose another place with --output"
@@ -233,7 +215,6 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
 
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
-    """Return a run file without data, as bytes."""
     # HDF5 knows open files by their names, those in memory too
     name = f"run of thread {threading.get_ident()}"
     with h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
@@ -334,10 +315,7 @@ class RunWriter:
         with self._lock:
             if self._live.refusal:
                 raise self._live.refused()
-            try:
-                stream = self._tables[table]
-            except KeyError:
-                raise self._undeclared("table", table, self._tables) from None
+            stream = self._tables.get(table) or self._declared("table", table, self._tables)
             if stream.append(values):
                 with self._writing():
                     stream.drain()
@@ -345,9 +323,7 @@ class RunWriter:
     def emit_block(self, table: str, columns: Mapping[str, ArrayLike]) -> None:
         """Append many rows to `table`: for every column an array (rows, *column shape), all of one length."""
         with self._writing(sum(getattr(values, "nbytes", 0) for values in columns.values())):
-            if table not in self._tables:
-                raise self._undeclared("table", table, self._tables)
-            self._tables[table].extend(columns)
+            self._declared("table", table, self._tables).extend(columns)
 
     def snapshot(self, map: str, values: ArrayLike, time: float | None = None) -> None:
         """Append an image (rows, columns) to `map`.
@@ -358,16 +334,13 @@ class RunWriter:
             When it was taken, s; the time since the run started if not given.
         """
         with self._writing():
-            if map not in self._maps:
-                raise self._undeclared("map", map, self._maps)
-            self._maps[map].append(values, self._live.elapsed() if time is None else time)
+            now = self._live.elapsed() if time is None else time
+            self._declared("map", map, self._maps).append(values, now)
 
     def set_array(self, name: str, values: ArrayLike) -> None:
         """Fill a declared array in place; `values` has its shape."""
         with self._writing():
-            if name not in self._arrays:
-                raise self._undeclared("array", name, self._arrays)
-            dataset = self._arrays[name]
+            dataset = self._declared("array", name, self._arrays)
             dataset[...] = fit(values, dataset.dtype, dataset.shape, f"array {name!r}")
             self._filled.add(name)
 
@@ -384,10 +357,9 @@ class RunWriter:
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
         """Store an instrument's settings after the run (at most 64 KiB as JSON)."""
         with self._writing():
-            known = [name for name, item in items_of(self._entry["bench"]) if isinstance(item, h5py.Group)]
-            if instrument not in known:
-                raise self._undeclared("instrument", instrument, known)
-            target = self._entry["bench"][instrument]["settings_after"]
+            bench = self._entry["bench"]
+            known = {name: item for name, item in items_of(bench) if isinstance(item, h5py.Group)}
+            target = self._declared("instrument", instrument, known)["settings_after"]
             write_json(target, settings, f"settings of {instrument!r}")
 
     def set_formed(self, formed: str) -> None:
@@ -412,7 +384,7 @@ class RunWriter:
     def lengths(self) -> dict[str, int]:
         """Return the rows of every table, the images of every map (``maps/NAME``), and 1 for a filled array."""
         with self._lock:
-            rows = {name: stream.length for name, stream in self._tables.items()}
+            rows = {name: stream.length + stream.staged for name, stream in self._tables.items()}
             images = {f"maps/{name}": stream.length for name, stream in self._maps.items()}
             return rows | images | {f"arrays/{name}": int(name in self._filled) for name in self._arrays}
 
@@ -498,7 +470,9 @@ class RunWriter:
         streams: list[RowStream] = [*self._tables.values(), *self._maps.values(), self._log]
         return {dataset.name: dataset.digest() for stream in streams for dataset in stream.datasets}
 
-    def _undeclared(self, what: str, name: str, declared: Mapping[str, object] | list[str]) -> RunFileError:
-        return RunFileError(
-            f"{what} {name!r} is not declared in this run; declared: {', '.join(declared) or 'none'}"
-        )
+    def _declared(self, what: str, name: str, declared: Mapping[str, Item]) -> Item:
+        if name not in declared:
+            raise RunFileError(
+                f"{what} {name!r} is not declared in this run; declared: {', '.join(declared) or 'none'}"
+            )
+        return declared[name]

@@ -27,7 +27,7 @@ from mho.analysis.reports.run_table import csv_heads, csv_value, row_of, table_o
 from mho.errors import InputError, RunFileError
 from mho.instruments import open_bench
 from mho.procedures import Read
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun
 from mho.runs import (
     Column,
     Figure,

@@ -20,7 +20,7 @@ from mho.running.plan import parse_plan
 from mho.running.queue import JobStatus, Order, Queue
 from mho.running.runner.announcements import notifying
 from mho.running.runner.messages import JobChanged, JobDone, decode, encode
-from mho.running.runner.outcome import recorded_outcome, reported_outcome
+from mho.running.runner.outcome import JobOutcome, recorded_outcome
 from mho.runs import Conclusion, Status
 
 LINE = "64 of 64 cells unformed: nothing measured (1 warning)"
@@ -158,7 +158,7 @@ def test_a_queue_of_an_older_version_keeps_its_jobs(tmp_path: Path):
 def test_from_a_worker_to_its_runner():
     done = JobDone(Status.FINISHED, "", False, conclusion=END)
     assert decode(encode(done)) == done
-    assert reported_outcome(done).conclusion == END
+    assert JobOutcome(**vars(done)).conclusion == END
     ended = Ended(Status.FINISHED, "", Path("a.h5"), conclusion=END)
     assert decode(encode(ended)) == ended
 

@@ -31,9 +31,9 @@ from mho.procedures.cells.programming import array_programming
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import NullStream
+from mho.running.continuing import rerun
 from mho.running.execution import evaluate
 from mho.running.rehearsal import rehearse
-from mho.running.rerun import rerun
 from mho.runs import RunFile
 
 CHIP = load_chip_map("reference")

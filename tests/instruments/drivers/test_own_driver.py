@@ -19,8 +19,8 @@ from mho.errors import BenchError
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solve
+from mho.running.continuing import rerun
 from mho.running.rehearsal import rehearse
-from mho.running.rerun import rerun
 
 EXAMPLE = TESTS / "support/own_driver"
 PAGE = (ROOT / "docs/writing-a-driver.md").read_text("utf-8")

@@ -16,8 +16,8 @@ from mho.errors import QueueError
 from mho.procedures import Read
 from mho.procedures.chip_in_use import formed_cells_of
 from mho.running.queue import JobStatus, Order, Queue, checked, checked_all, orders_of_plan
+from mho.running.queue.job import Policy, Reaction
 from mho.running.queue.orders import runs_on_chip
-from mho.running.queue.policy import Policy, Reaction
 from mho.runs import RunFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and sockets as on POSIX")

@@ -18,8 +18,7 @@ from state_machines import daily_and_thorough
 from mho.errors import QueueError
 from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
-from mho.running.queue.job import ACTIVE, ENDED, Lane
-from mho.running.queue.policy import Decision
+from mho.running.queue.job import ACTIVE, ENDED, Decision, Lane
 from mho.running.queue.store import NO_REVISION, Revision
 
 BENCHES = ("simulated", "/lab/b.toml")

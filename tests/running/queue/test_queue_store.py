@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from mho.errors import QueueError
 from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
+from mho.running.queue.job import Decision, decide
 from mho.running.queue.orders import run_before
-from mho.running.queue.policy import Decision, decide
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
 

@@ -26,7 +26,7 @@ from mho.errors import InputError, RunFileError
 from mho.runs import Array, Layout, RecordedParameter, RunHeader, RunWriter, Status, recover, runs_folder
 from mho.runs.index.index import RunIndex
 from mho.runs.index.query import NAMES
-from mho.runs.index.store import NAME, open_store, writing
+from mho.runs.index.store import NAME, open_store
 
 
 def write(
@@ -292,17 +292,17 @@ def test_sql_finds_what_python_would(
 ):
     from mho.runs.index.card import Card, CardFacts, _quantity
     from mho.runs.index.index import _keep
-    from mho.runs.index.query import Vocabulary, condition
+    from mho.runs.index.query import condition
 
     folder = tmp_path_factory.getbasetemp() / "sql"
     folder.mkdir(exist_ok=True)
     store = open_store(folder)
-    with writing(store):
+    with store.changing():
         store.execute("DELETE FROM runs")
         for number, record in enumerate(records):
             parameters = tuple(_quantity(name, value) for name, value in record.items())
             _keep(store, f"{number}.h5", (0, 0), Card(CardFacts(), "finished", "", parameters=parameters))
-    known = Vocabulary(parameter={"x": [""], "y": [""], "word": [""]})
+    known = {"parameter": {"x": [""], "y": [""], "word": [""]}}
     sql, values = condition(query, known, datetime(2026, 1, 1))
     rows = store.execute(f"SELECT path FROM runs WHERE {sql}", values).fetchall()
     store.close()
@@ -517,12 +517,12 @@ def test_a_damaged_index_is_put_aside_and_made_anew(folder: Path, caplog: pytest
 
 
 def test_today_and_yesterday_are_days():
-    from mho.runs.index.query import Vocabulary, condition
+    from mho.runs.index.query import condition
 
     now = datetime(2026, 3, 1, 17, 30)
     for word, day in (("today", "2026-03-01"), ("yesterday", "2026-02-28")):
         for operator in ("=", "<", ">="):
-            by_word, by_date = (condition(f"date{operator}{one}", Vocabulary(), now) for one in (word, day))
+            by_word, by_date = (condition(f"date{operator}{one}", {}, now) for one in (word, day))
             assert by_word == by_date
 
 
@@ -539,7 +539,7 @@ def test_who_reads_the_index_stops_nobody_who_writes(tmp_path: Path):
     reader = sqlite3.connect(tmp_path / NAME, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT count(*) FROM tags").fetchone() == (0,)
-    with writing(store):
+    with store.changing():
         store.execute("INSERT INTO tags VALUES ('run', 'good')")
     assert reader.execute("SELECT count(*) FROM tags").fetchone() == (0,)
     reader.execute("COMMIT")

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.runs.index.query import AllOf, AnyOf, Anywhere, Flag, Not, Query, QueryComparison, Value, parse_query
+from mho.runs.index.query import Anywhere, Joined, Not, Query, QueryComparison, Value, parse_query
 
 KEYWORDS = {"and", "or", "not", "contains"}
 
@@ -22,17 +22,17 @@ leaves = (
         names,
         st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"]),
         values,
-        st.just(0),
     )
-    | st.builds(Flag, names, st.just(0))
+    | names.map(QueryComparison)
     | st.builds(Anywhere, st.text(max_size=10))
 )
 trees = st.recursive(
     leaves,
     lambda inner: (
         st.builds(Not, inner)
-        | st.lists(inner, min_size=2, max_size=3).map(lambda terms: AllOf(tuple(terms)))
-        | st.lists(inner, min_size=2, max_size=3).map(lambda terms: AnyOf(tuple(terms)))
+        | st.builds(
+            Joined, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3).map(tuple)
+        )
     ),
     max_leaves=8,
 )
@@ -48,49 +48,32 @@ def written(draw: st.DrawFn, tree: Query) -> str:
     """One of the ways to write `tree`."""
     space = draw(blanks)
     match tree:
+        case QueryComparison(name, ""):
+            return name
         case QueryComparison(name, operator, value):
             spelling = draw(st.sampled_from([operator, *{"=": ["=="], "!=": ["<>"]}.get(operator, [])]))
             text = quote(value.text, draw(st.sampled_from("\"'"))) if value.quoted else value.text
             gap = draw(st.sampled_from(["", space]))
             return f"{name}{gap}{spelling}{gap}{text}"
-        case Flag(name):
-            return name
         case Anywhere(text):
             return quote(text, draw(st.sampled_from("\"'")))
         case Not(term):
             return f"{draw(st.sampled_from(['not', 'NOT']))}{space}{draw(bracketed(term))}"
-        case AllOf(terms):
-            return f"{space}and{space}".join([draw(bracketed(term)) for term in terms])
-        case AnyOf(terms):
-            return f"{space}Or{space}".join([draw(bracketed(term)) for term in terms])
+        case Joined(word, terms):
+            spelling = {"and": "and", "or": "Or"}[word]
+            return f"{space}{spelling}{space}".join([draw(bracketed(term)) for term in terms])
 
 
 @st.composite
 def bracketed(draw: st.DrawFn, tree: Query) -> str:
     text = draw(written(tree))
-    return f"({text})" if isinstance(tree, AllOf | AnyOf) or draw(st.booleans()) else text
-
-
-def without_places(tree: Query) -> Query:
-    match tree:
-        case QueryComparison(name, operator, value):
-            return QueryComparison(name, operator, value, 0)
-        case Flag(name):
-            return Flag(name, 0)
-        case Not(term):
-            return Not(without_places(term))
-        case AllOf(terms):
-            return AllOf(tuple(map(without_places, terms)))
-        case AnyOf(terms):
-            return AnyOf(tuple(map(without_places, terms)))
-        case _:
-            return tree
+    return f"({text})" if isinstance(tree, Joined) or draw(st.booleans()) else text
 
 
 @pytest.mark.thorough
 @given(st.data(), trees)
 def test_what_is_written_is_what_is_understood(data: st.DataObject, tree: Query):
-    assert without_places(parse_query(data.draw(written(tree)))) == tree
+    assert parse_query(data.draw(written(tree))) == tree
 
 
 @given(st.text(max_size=30) | st.text(alphabet="ab()\"'\\ =<>!~notrd24", max_size=40))
@@ -105,9 +88,8 @@ def test_any_text_is_a_query_or_refused_with_the_place(text: str):
 
 
 def test_and_binds_closer_than_or_and_not_closest():
-    assert without_places(parse_query("a or not b and c")) == AnyOf(
-        (Flag("a", 0), AllOf((Not(Flag("b", 0)), Flag("c", 0))))
-    )
+    a, b, c = map(QueryComparison, "abc")
+    assert parse_query("a or not b and c") == Joined("or", (a, Joined("and", (Not(b), c))))
 
 
 @pytest.mark.parametrize(

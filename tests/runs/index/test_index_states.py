@@ -136,7 +136,7 @@ class IndexStates(RuleBasedStateMachine):
         assert (changes.read, changes.unreadable) == (len(self.files), unreadable)
         self.known = dict(self.files)
         names = {("parameter", "bits")} if unreadable < len(self.files) else set()
-        assert {("parameter", name) for name in self.indexes[process].vocabulary().parameter} == names
+        assert {("parameter", name) for name in self.indexes[process].vocabulary()["parameter"]} == names
 
     @rule(process=processes, whole=st.booleans(), files=st.integers(0, 4))
     def update_and_be_killed(self, process: int, whole: bool, files: int) -> None:

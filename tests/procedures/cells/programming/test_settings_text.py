@@ -20,9 +20,9 @@ from mho.errors import ChipMapError, InputError, LimitError
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.cells.programming.strategies.literature import Asap
+from mho.running.continuing import rerun
 from mho.running.plan import parse_plan
 from mho.running.queue.orders import order_of_run
-from mho.running.rerun import rerun
 from mho.runs import RunFile
 
 DIGITS = np.array([[5, 7], [6, 4]])

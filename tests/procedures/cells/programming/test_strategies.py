@@ -21,7 +21,7 @@ from mho.procedures.cells.programming.strategies.literature import Ispp
 from mho.procedures.cells.programming.strategies.model import GateCurve
 from mho.procedures.cells.programming.strategy import Outcome, where
 from mho.procedures.stream import NullStream
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun
 from mho.runs import RunFile
 
 LEVELS = load_chip_map("reference").level_scale()

@@ -16,7 +16,7 @@ from mho.instruments.bench_file import load_bench_file
 from mho.procedures import DrawnSolve, Solve, wall_time
 from mho.procedures.equations.forecast import operations
 from mho.procedures.stream import Control, Event, Paused, Progress
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun
 from mho.runs import RunFile
 
 SYSTEM = {"matrix": np.array([[2.0, 0.4], [-0.3, 1.5]]), "rhs": np.array([1.0, -0.5]), "residual": "float64"}

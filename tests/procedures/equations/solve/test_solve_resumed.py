@@ -18,8 +18,7 @@ from mho.errors import InputError
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.answers import earlier_answers
-from mho.running.continuing import resume
-from mho.running.rerun import rerun
+from mho.running.continuing import rerun, resume
 from mho.runs import RunFile, Status, clear_writer_flag
 
 MATRIX = np.array([[2.0, 0.3, -0.2], [0.1, 1.5, 0.4], [-0.3, 0.2, 1.8]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +17,7 @@ def whole_file(target: Path, what: str = "", advice: str = "; choose another --o
 
     Nothing is left of it after an error; an `OSError` is an `InputError` that says that `target` cannot be written.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         yield draft
         draft.replace(target)
