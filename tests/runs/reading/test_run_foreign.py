@@ -62,6 +62,11 @@ def test_no_hdf5(tmp_path: Path, contents: bytes) -> None:
         RunFile(path)
 
 
+def test_a_call_that_does_not_fit_is_no_damage(finished: Path) -> None:
+    with RunFile(finished) as file, pytest.raises(TypeError, match="unexpected keyword argument 'first'"):
+        file.table("reads", first=3)
+
+
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_somebody_elses_hdf5(tmp_path: Path, libver: str) -> None:
     with h5py.File(tmp_path / "other.h5", "w", libver=libver) as file:
