@@ -176,10 +176,10 @@ SOUND = (
 
 def flex(device: FlexDevice) -> Messages:
     """Draw FLEX lines, programs among them."""
-    vocabulary = sorted((header, fewest, most) for header, (_, fewest, most) in device._vocabulary.items())
+    vocabulary = sorted((header, *(takes or (0,)) * 2) for header, (_, takes) in device.vocabulary.items())
 
     def command(chance: random.Random) -> str:
-        header, fewest, most = chance.choice(vocabulary)
+        header, fewest, *_, most = chance.choice(vocabulary)
         count = chance.randint(fewest, most) if chance.random() < 0.9 else chance.randrange(12)
         channel = [chance.choice(("1", "2"))] if count and chance.random() < 0.7 else []
         few = NUMBERS[: 12 if chance.random() < 0.6 else None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
 from mho.instruments.simulated.ports import PulsePort
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Boolean, Choice, Numeric, block_text
 
 FULL_SCALE = 16382
@@ -34,6 +35,19 @@ def _memory(name: str) -> str:
     return "EMEM" if name == "EMEM1" else name
 
 
+# What follows ``:DATA``, or ``:TRACe``, which means the same.
+MEMORY_COMMANDS: dict[str, Any] = {
+    "[:DATA]": (_EDIT, BlockParameter(), lambda self, name, data: self._load_waveform(name, data)),
+    "[:DATA]?": (_ANY, lambda self, name: block_text(self._stored(name).astype(">u2").tobytes())),
+    ":COPY": (_ANY, _ANY, lambda self, to, name: self.waveforms.update({_memory(to): self._stored(name)})),
+    ":DELete[:NAME]": (_USER, lambda self, name: self._delete_waveform(name)),
+    ":POINts": (
+        _EDIT, Numeric(1000, 2, LONGEST, integer=True),
+        lambda self, name, count: self._set_points(name, int(count)),
+    ),
+    ":POINts?": (_ANY, lambda self, name: str(len(self._stored(name)))),
+    ":CATalog?": lambda self: ",".join(f'"{name}"' for name in self.waveforms),
+}  # fmt: skip
 SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
 SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
 SHORTEST_PERIOD = 25e-9
@@ -78,6 +92,18 @@ class SimulatedTektronixAFG31000(PulseOutputs):
     trigger_source = Setting(":TRIGger[:SEQuence]:SOURce", Choice("TIM", ("EXTernal", "TIMer")))
     timer = Setting(":TRIGger[:SEQuence]:TIMer", Numeric(1e-3, 1e-6, 500.0, unit="S"))
 
+    commands = {
+        **{f"{node}{header}": row for node in (":DATA", ":TRACe") for header, row in MEMORY_COMMANDS.items()},
+        **dict.fromkeys(
+            (f"{_SOURCE}:FREQuency[:CW]?", f"{_SOURCE}:FREQuency:FIXed?"),
+            lambda self, channel: self.real(1.0 / self.period[channel]),
+        ),
+        f"{_SOURCE}:PULSe:DCYCle?": lambda self, n: self.real(100.0 * self.width[n] / self.period[n]),
+        f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]?": lambda self, n: self.amplitude_in_unit(n),
+        f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet?": lambda self, n: self.real(self.offset(n)),
+        ":SYSTem:BEEPer[:IMMediate]": lambda self: None,
+    }  # fmt: skip
+
     def reset(self) -> None:
         """Power-on state: sine, outputs off; user memories are kept."""
         super().reset()
@@ -96,8 +122,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         for name in EDITS:
             self.waveforms[name] = np.full(1000, FULL_SCALE // 2, np.uint16)
 
-    @command(":DATA[:DATA]", _EDIT, BlockParameter())
-    @command(":TRACe[:DATA]", _EDIT, BlockParameter())
     def _load_waveform(self, name: str, data: bytes) -> None:
         samples = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.uint16)
         if len(data) % 2 or not 2 <= len(samples) <= LONGEST:
@@ -105,11 +129,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         if samples.max() > FULL_SCALE:
             raise ScpiError(-222, "sample")
         self.waveforms[_memory(name)] = samples
-
-    @query(":DATA[:DATA]", _ANY)
-    @query(":TRACe[:DATA]", _ANY)
-    def _query_waveform(self, name: str) -> str:
-        return block_text(self._stored(name).astype(">u2").tobytes())
 
     def _stored(self, name: str) -> NDArray[np.uint16]:
         if _memory(name) not in self.waveforms:
@@ -120,37 +139,18 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         """Return a waveform's samples, -1 for the low level to 1 for the high one."""
         return self._stored(name) / (FULL_SCALE / 2) - 1.0
 
-    @command(":DATA:COPY", _ANY, _ANY)
-    @command(":TRACe:COPY", _ANY, _ANY)
-    def _copy_waveform(self, target: str, source: str) -> None:
-        self.waveforms[_memory(target)] = self._stored(source)
-
-    @command(":DATA:DELete[:NAME]", _USER)
-    @command(":TRACe:DELete[:NAME]", _USER)
     def _delete_waveform(self, name: str) -> None:
         self._stored(name)
         if name in self.function.values():
             raise ScpiError(-221, f"{name} is in use")
         del self.waveforms[name]
 
-    @command(":DATA:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
-    @command(":TRACe:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
-    def _set_points(self, name: str, count: float) -> None:
+    def _set_points(self, name: str, count: int) -> None:
         """Lengthen with mid-scale, or cut off."""
-        samples = np.full(int(count), FULL_SCALE // 2, np.uint16)
-        kept = self._stored(name)[: int(count)]
+        samples = np.full(count, FULL_SCALE // 2, np.uint16)
+        kept = self._stored(name)[:count]
         samples[: len(kept)] = kept
         self.waveforms[_memory(name)] = samples
-
-    @query(":DATA:POINts", _ANY)
-    @query(":TRACe:POINts", _ANY)
-    def _query_points(self, name: str) -> str:
-        return str(len(self._stored(name)))
-
-    @query(":DATA:CATalog")
-    @query(":TRACe:CATalog")
-    def _query_catalog(self) -> str:
-        return ",".join(f'"{name}"' for name in self.waveforms)
 
     # --- what fits together ---
 
@@ -262,29 +262,16 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         self._check_period(channel, 1.0 / hertz)
         self.period[channel] = 1.0 / hertz
 
-    @query(f"{_SOURCE}:FREQuency[:CW]")
-    @query(f"{_SOURCE}:FREQuency:FIXed")
-    def _query_frequency(self, channel: int) -> str:
-        return self.real(1.0 / self.period[channel])
-
     @command(f"{_SOURCE}:PULSe:DCYCle", Numeric(50.0, 0.001, 99.999))
     def _set_duty(self, channel: int, percent: float) -> None:
         width = percent / 100.0 * self.period[channel]
         self._check_pulse(channel, width=width)
         self.width[channel] = width
 
-    @query(f"{_SOURCE}:PULSe:DCYCle")
-    def _query_duty(self, channel: int) -> str:
-        return self.real(100.0 * self.width[channel] / self.period[channel])
-
     @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", Amplitude(1.0))
     def _set_amplitude(self, channel: int, volts: float) -> None:
         middle = self.offset(channel)
         self._set_levels(channel, middle + volts / 2, middle - volts / 2)
-
-    @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
-    def _query_amplitude(self, channel: int) -> str:
-        return self.amplitude_in_unit(channel)
 
     @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet", Numeric(0.0, -10.0, 10.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
@@ -294,10 +281,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
             self.high[channel], self.low[channel] = volts + half, volts - half
         else:
             self._set_levels(channel, volts + half, volts - half)
-
-    @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet")
-    def _query_offset(self, channel: int) -> str:
-        return self.real(self.offset(channel))
 
     def _set_levels(self, channel: int, high: float, low: float) -> None:
         self._check_levels(channel, high, low)
@@ -327,10 +310,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         """Fire every channel that waits; advances the clock to the end of the bursts."""
         self.fire({n: self.burst_delay[n] for n in CHANNELS if self.triggers_burst(n)})
         self._update_condition()
-
-    @command(":SYSTem:BEEPer[:IMMediate]")
-    def _beep(self) -> None:
-        """Do nothing: there is no beeper."""
 
     @command(":ABORt")
     def _abort(self) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
 from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, Clipped, WaveformMemory
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import QueuedError
 
@@ -102,6 +102,26 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
     trigger_output_source = Setting(":OUTPut:TRIGger:SOURce", Choice("CH1", ("CH1", "CH2")))
     message = Setting(":DISPlay:TEXT", Text())
 
+    commands = {
+        "[:SOURce[1|2]]:VOLTage?": lambda self, channel: self.amplitude_in_unit(channel),
+        "[:SOURce[1|2]]:VOLTage:OFFSet?": lambda self, channel: self.real(self.offset(channel)),
+        "[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]?": lambda self, channel: self.real(
+            self.leading[channel]
+        ),
+        "[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle?": lambda self, channel: self.real(
+            100.0 * self.width[channel] / self.period[channel]
+        ),
+        "[:SOURce[1|2]]:FREQuency?": lambda self, channel: self.real(1.0 / self.period[channel]),
+        # Bursts start at their trigger: there is no phase to bring into step.
+        "[:SOURce[1|2]]:PHASe:SYNChronize": lambda self, channel: None,
+        ":TRIGger[1|2]": lambda self, channel: self._fire([channel]),  # whatever its source
+        ":ABORt": lambda self: (
+            self._endless.clear()
+        ),  # bursts that have an end are over when their command is done
+        ":DISPlay:TEXT:CLEar": lambda self: setattr(self, "message", ""),
+        ":SYSTem:BEEPer[:IMMediate]": lambda self: None,
+    }
+
     rms = {
         "SIN": 1 / math.sqrt(8), "SQU": 0.5, "PULS": 0.5, "PRBS": 0.5, "TRI": 1 / math.sqrt(12),
         "RAMP": 1 / math.sqrt(12), "NOIS": 0.11, "ARB": 0.5,
@@ -164,6 +184,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         self.low[channel], self.high[channel] = low, high
         self._high_changed(channel, high)
 
+    def _put(self, channel: int, middle: float, half: float) -> None:
+        """Store levels that DC does not reach."""
+        self.high[channel], self.low[channel] = middle + half, middle - half
+
     def _keep(self, channel: int, high: float, low: float) -> None:
         """Store both levels; report when they are not those that were asked for."""
         slack = 1e-9 * self.highest_level(channel)
@@ -185,17 +209,13 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         if abs(2 * half - volts) > 1e-9 * half:
             self.push_error(-222, "amplitude; value clipped to limit")
         if self.function[channel] == "DC":
-            self._put_levels(channel, self.offset(channel), half)
+            self._put(channel, self.offset(channel), half)
             return
         room = self.highest_level(channel) - half
         middle = _clamped(self.offset(channel), -room, room)
         if abs(middle - self.offset(channel)) > 1e-9 * half:
             self.adjusted("offset changed due to amplitude")
         self._set_levels(channel, middle + half, middle - half)
-
-    @query("[:SOURce[1|2]]:VOLTage")
-    def _query_amplitude(self, channel: int) -> str:
-        return self.amplitude_in_unit(channel)
 
     @command("[:SOURce[1|2]]:VOLTage:OFFSet", Numeric(0.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
@@ -209,13 +229,9 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         if abs(middle - volts) > 1e-9 * self.highest_level(channel):
             self.push_error(-222, "offset; value clipped to limit")
         if self.function[channel] == "DC":
-            self._put_levels(channel, middle, half)
+            self._put(channel, middle, half)
         else:
             self._set_levels(channel, middle + half, middle - half)
-
-    def _put_levels(self, channel: int, middle: float, half: float) -> None:
-        """Store levels that DC does not reach."""
-        self.high[channel], self.low[channel] = middle + half, middle - half
 
     def leave_dc(self, channel: int) -> None:
         """Make room for the amplitude, which DC lacks."""
@@ -223,12 +239,8 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         half = min(self.amplitude(channel), highest - lowest) / 2
         middle = _clamped(self.offset(channel), lowest + half, highest - half)
         if self.high[channel] > highest or self.low[channel] < lowest:
-            self._put_levels(channel, middle, half)
+            self._put(channel, middle, half)
             self.adjusted("offset changed on exit from dc function")
-
-    @query("[:SOURce[1|2]]:VOLTage:OFFSet")
-    def _query_offset(self, channel: int) -> str:
-        return self.real(self.offset(channel))
 
     # --- the load ---
 
@@ -302,18 +314,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         self.leading[channel] = self.trailing[channel] = seconds
         self._fit_pulse(channel, "edge")
 
-    @query("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]")
-    def _query_edges(self, channel: int) -> str:
-        return self.real(self.leading[channel])
-
     @command("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle", _DUTY(10.0))
     def _set_duty(self, channel: int, percent: float) -> None:
         self.width[channel] = percent / 100.0 * self.period[channel]
         self._fit_pulse(channel, "width")
-
-    @query("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle")
-    def _query_duty(self, channel: int) -> str:
-        return self.real(100.0 * self.width[channel] / self.period[channel])
 
     @command("[:SOURce[1|2]]:FREQuency", Clipped(1e3, 1 / LONGEST_PERIOD, _highest_frequency, unit="HZ"))
     def _set_frequency(self, channel: int, hertz: float) -> None:
@@ -322,14 +326,6 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         if self.function[channel] == "PULS":
             self._fit_pulse(channel)
         self.timing_changed(channel)
-
-    @query("[:SOURce[1|2]]:FREQuency")
-    def _query_frequency(self, channel: int) -> str:
-        return self.real(1.0 / self.period[channel])
-
-    @command("[:SOURce[1|2]]:PHASe:SYNChronize")
-    def _synchronize(self, channel: int) -> None:
-        """Bursts start at their trigger: there is no phase to bring into step."""
 
     def format_error(self, error: QueuedError) -> str:
         """Write ``+0,"No error"``."""
@@ -393,15 +389,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
 
     def on_trigger(self) -> None:
         """Fire every channel that waits for the bus; advances the clock to the end of the bursts."""
-        self._fire([n for n in CHANNELS if self.trigger_source[n] == "BUS" and self.triggers_burst(n)])
-
-    @command(":TRIGger[1|2]")
-    def _trigger_channel(self, channel: int) -> None:
-        """Fire one channel, whatever its source."""
-        self.fire({channel: self.trigger_delay[channel]} if self.triggers_burst(channel) else {})
+        self._fire([channel for channel in CHANNELS if self.trigger_source[channel] == "BUS"])
 
     def _fire(self, channels: list[int]) -> None:
-        self.fire({channel: self.trigger_delay[channel] for channel in channels})
+        self.fire({n: self.trigger_delay[n] for n in channels if self.triggers_burst(n)})
 
     def fires_every(self, channel: int) -> float:
         """Return the time to the next automatic burst, s; 0 when its gate is open, infinite when it waits for a trigger."""
@@ -419,10 +410,8 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
     def cycle(self, channel: int) -> float:
         """Return how long one cycle of a burst takes, s."""
         if self.function[channel] == "ARB":
-            return (
-                sum(len(samples) * times for samples, times in self.played(channel))
-                / self.sample_rate[channel]
-            )
+            played = self.played(channel)
+            return sum(len(samples) * times for samples, times in played) / self.sample_rate[channel]
         return super().cycle(channel)
 
     def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
@@ -432,21 +421,6 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         played = self.played(channel)
         total = sum(len(samples) * times for samples, times in played)
         return [(samples / FULL_SCALE, len(samples) * times / total, times) for samples, times in played]
-
-    @command(":ABORt")
-    def _abort(self) -> None:
-        """End the bursts that have no end; others are over when their command is done."""
-        self._endless.clear()
-
-    # --- the front panel ---
-
-    @command(":DISPlay:TEXT:CLEar")
-    def _clear_message(self) -> None:
-        self.message = ""
-
-    @command(":SYSTem:BEEPer[:IMMediate]")
-    def _beep(self) -> None:
-        """Do nothing: there is no beeper."""
 
 
 class SimulatedKeysight33622A(SimulatedKeysight33522B):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from mho.instruments.simulated.scpi.parameters import CommandParameter, HeaderValue, Numeric
 from mho.instruments.simulated.scpi.status import ScpiError
@@ -224,6 +224,7 @@ class HeaderTree:
 
 
 T = TypeVar("T")
+Key = TypeVar("Key", int, str)
 
 # Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``
 FUNCTION = "<function>"
@@ -318,8 +319,15 @@ class Setting(SettingBase[T]):
         def __set__(self, instance: object, value: T) -> None: ...
 
 
-class SettingOfEach(SettingBase[T]):
+class SettingOfEach(SettingBase[T], Generic[Key, T]):
     """A value for each suffix, or each function, of its header; the instance's attribute is a dict by it."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> dict[Key, T]: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        return self
 
     def storing(self) -> Callable[..., None]:
         """Return the command's handler, for one suffix or function and its value."""
@@ -338,15 +346,8 @@ class SettingOfEach(SettingBase[T]):
         return device.__dict__[self.name][which[0]]
 
 
-class IndexedSetting(SettingOfEach[T]):
+class IndexedSetting(SettingOfEach[int, T]):
     """A setting for each suffix of a ``NODE[1|2]``; the instance's attribute is a dict by suffix."""
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> IndexedSetting[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> dict[int, T]: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        return self
 
     def __set_name__(self, owner: type, name: str) -> None:
         super().__set_name__(owner, name)
@@ -360,7 +361,7 @@ class IndexedSetting(SettingOfEach[T]):
         device.__dict__[self.name] = dict.fromkeys(self.indices, self.parameter.default)
 
 
-class FunctionSetting(SettingOfEach[T]):
+class FunctionSetting(SettingOfEach[str, T]):
     """A setting for each function of a meter or source; the instance's attribute is a dict by function.
 
     `functions` are the nodes that replace ``<function>`` in the header, by name, e.g. ``{"CURR": "CURRent[:DC]"}``; the
@@ -377,13 +378,6 @@ class FunctionSetting(SettingOfEach[T]):
         self._parameters = parameter
         first = next(iter(functions))
         super().__init__(self._headers[first], self._parameters[first])
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> FunctionSetting[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> dict[str, T]: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        return self
 
     @property
     def forms(self) -> list[tuple[str, tuple[CommandParameter[Any], ...], CommandParameter[T]]]:
@@ -449,7 +443,7 @@ def query(
 
 def _entries(
     header: str, parameters: tuple[Declared, ...], functions: Mapping[str, str] | None
-) -> Iterator[tuple[str, bool, tuple[Declared, ...]]]:
+) -> Iterator[tuple[str, bool, tuple[Any, ...]]]:
     """Yield header, whether it asks, and parameters, for each function if there are some."""
     form, asks = header.removesuffix("?"), header.endswith("?")
     if functions is None:
@@ -459,7 +453,7 @@ def _entries(
         yield form.replace(FUNCTION, node), asks, (HeaderValue(function), *own)
 
 
-def declared_headers(owner: type) -> Iterator[tuple[str, bool, tuple[Declared, ...], Any]]:
+def declared_headers(owner: type) -> Iterator[tuple[str, bool, tuple[Any, ...], Any]]:
     """Yield the headers that a class itself declares: header, whether it asks, parameters, and handler.
 
     The handler is a method's name, or a function of the class's table `commands`: by header, which ends with a question
