@@ -192,11 +192,6 @@ class InverseCircuit:
         """Whether every mode decays."""
         return self.dynamics.stable
 
-    @property
-    def damping(self) -> float:
-        """Smallest damping ratio of any mode: 1 is aperiodic, 0 the edge of oscillation."""
-        return self.dynamics.damping
-
     def step(self, currents: Floats, times: Floats, start: Floats | None = None) -> Floats:
         """Return the outputs (times, n), V, at ascending `times` (s) after `currents` (n,), A, are applied, without noise.
 
@@ -231,10 +226,6 @@ class InverseCircuit:
             raise ValueError("settling time: the loop is unstable")
         duration = HORIZON / -self.slowest.real * max(1.0, np.log10(1.0 / tolerance) / 2.0)
         return self.step_response(currents, duration, points).settling_time(tolerance)
-
-    def overshoot(self, currents: Floats, points: int = 4000) -> float:
-        """Return the largest excursion beyond a final value after a step from 0 V, relative to the largest final value."""
-        return self.step_response(currents, points=points).overshoot if self.stable else np.inf
 
     def sampled(
         self, currents: Floats, delay: float, period: float, rng: np.random.Generator | None = None

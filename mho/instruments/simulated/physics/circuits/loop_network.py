@@ -181,11 +181,6 @@ class LoopDynamics:
         return self.slowest.real < 0.0
 
     @property
-    def damping(self) -> float:
-        """Smallest damping ratio of any mode: 1 is aperiodic, 0 the edge of oscillation."""
-        return float(np.min(-self.eigenvalues.real / np.abs(self.eigenvalues)))
-
-    @property
     def growing(self) -> Complexes:
         """Outputs (n,) of the mode that decays slowest or grows fastest."""
         values, vectors, _ = self._modes
