@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, SourceSetting
 from mho.instruments.simulated.ports import PulsePort
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Boolean, Choice, Numeric, block_text
@@ -49,7 +49,7 @@ MEMORY_COMMANDS: dict[str, Any] = {
     ":CATalog?": lambda self: ",".join(f'"{name}"' for name in self.waveforms),
 }  # fmt: skip
 SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
-SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
+_EDGE = Numeric(1e-8, 7e-9, 625.0, unit="S")
 SHORTEST_PERIOD = 25e-9
 EDGE_SHARE = 0.625  # half of an edge from 0 to 100 %, in units of its time from 10 to 90 %
 WAITING_FOR_TRIGGER = 32  # bit of the operation condition
@@ -69,22 +69,18 @@ class SimulatedTektronixAFG31000(PulseOutputs):
     error_capacity = 20
     rms = {"SIN": 1 / math.sqrt(8)}  # Vrms and dBm are a sine's only
 
-    function = IndexedSetting(f"{_SOURCE}:FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
-    period = IndexedSetting(f"{_SOURCE}:PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
-    width = IndexedSetting(f"{_SOURCE}:PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
-    hold = IndexedSetting(f"{_SOURCE}:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
-    lead_delay = IndexedSetting(f"{_SOURCE}:PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
-    leading = IndexedSetting(
-        f"{_SOURCE}:PULSe:TRANsition[:LEADing]", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
-    )
-    trailing = IndexedSetting(
-        f"{_SOURCE}:PULSe:TRANsition:TRAiling", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
-    )
-    high = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
-    low = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
-    bursting = IndexedSetting(f"{_SOURCE}:BURSt:STATe", Boolean(False))
-    cycles = IndexedSetting(f"{_SOURCE}:BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
-    burst_delay = IndexedSetting(f"{_SOURCE}:BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
+    function = SourceSetting("FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
+    period = SourceSetting("PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
+    width = SourceSetting("PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
+    hold = SourceSetting("PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
+    lead_delay = SourceSetting("PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
+    leading = SourceSetting("PULSe:TRANsition[:LEADing]", _EDGE)
+    trailing = SourceSetting("PULSe:TRANsition:TRAiling", _EDGE)
+    high = SourceSetting("VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
+    low = SourceSetting("VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
+    bursting = SourceSetting("BURSt:STATe", Boolean(False))
+    cycles = SourceSetting("BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
+    burst_delay = SourceSetting("BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:IMPedance", Numeric(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
@@ -217,16 +213,8 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         if function not in self.rms:
             self.unit[channel] = "VPP"
         if function != "DC":
-            self._leave_dc(channel)
-
-    def _leave_dc(self, channel: int) -> None:
-        """Make room for the amplitude, which DC lacks."""
-        highest = min(self.highest_level(channel), self.limit_high[channel])
-        lowest = max(-self.highest_level(channel), self.limit_low[channel])
-        if self.high[channel] > highest or self.low[channel] < lowest:
-            half = min(self.amplitude(channel), highest - lowest) / 2
-            middle = min(max(self.offset(channel), lowest + half), highest - half)
-            self.high[channel], self.low[channel] = middle + half, middle - half
+            most = self.highest_level(channel)
+            self.leave_dc(channel, max(-most, self.limit_low[channel]), min(most, self.limit_high[channel]))
 
     @load.on_change
     def _load_changed(self, channel: int, ohms: float) -> None:

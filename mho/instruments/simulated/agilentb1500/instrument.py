@@ -74,16 +74,10 @@ class _Smu:
 
 
 class SimulatedAgilentB1500(FlexDevice):
-    """A B1500 with a B1517A (HRSMU) in each slot that is wired.
+    """A B1500 with a B1517A (HRSMU) in each slot that is wired; `accuracy` and `noise` as for `SimulatedKeithley2450`.
 
-    Parameters
-    ----------
-    outputs : mapping of int to SourcePort
-        Port that the SMU in each slot (1 to 10) is wired to.
-    serial : str
-        For the bench's records; ``*IDN?`` replies the serial number 0.
-    accuracy, noise
-        As for `SimulatedKeithley2450`.
+    `outputs`: port that the SMU in each slot (1 to 10) is wired to.
+    `serial`: for the bench's records; ``*IDN?`` replies the serial number 0.
     """
 
     identity = "Agilent Technologies,B1500A,0,A.06.01.2018.0717"

@@ -93,20 +93,12 @@ LINES, LONGEST_TEXTS = {"1": "USER1", "2": "USER2"}, {"1": 20, "2": 32}
 
 
 class SimulatedKeithley2450(Source):
-    """A 2450 on a bench.
+    """A 2450 on a bench; `clock`, `rng` and `serial` as for `ScpiDevice`.
 
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    output : SourcePort
-        What its terminals are wired to.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
-    interlock : bool
-        Whether the interlock is closed, which more than 42 V need.
+    `output`: what its terminals are wired to.
+    `accuracy`: standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    `noise`: standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+    `interlock`: whether the interlock is closed, which more than 42 V need.
     """
 
     identity = "KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"

@@ -20,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, SourceSetting
 from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, Clipped, WaveformMemory
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
@@ -29,7 +29,6 @@ from mho.instruments.simulated.scpi.status import QueuedError
 LONGEST_PERIOD, LONGEST_EDGE = 1e6, 1e-6
 EDGE_SHARE = 0.625  # share of the width, or of the rest of the period
 SLACK = 1 + 1e-9
-_SOURCE = "[:SOURce[1|2]]"
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
 
 
@@ -60,33 +59,21 @@ BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves
 
 
 class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
-    """A 33522B on a bench; constructed as `PulseOutputs`.
-
-    Attributes
-    ----------
-    shortest_width, shortest_edge : float
-        Of a pulse, s.
-    highest_frequency : mapping of str to float
-        By waveform, Hz; one that is missing goes as fast as pulses.
-    """
+    """A 33522B on a bench; constructed as `PulseOutputs`."""
 
     identity = "Keysight Technologies,33522B,{serial},5.03-3.15-2.00-58-00"
     real_format = "%+.15E"
     integer_format = "%+d"
     error_capacity = 20
 
-    frequency_mode = IndexedSetting(
-        "[:SOURce[1|2]]:FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed"))
+    frequency_mode = SourceSetting("FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed")))
+    bursting = SourceSetting("BURSt:STATe", Boolean(False))
+    cycles = SourceSetting(
+        "BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
     )
-    bursting = IndexedSetting("[:SOURce[1|2]]:BURSt:STATe", Boolean(False))
-    cycles = IndexedSetting(
-        "[:SOURce[1|2]]:BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
-    )
-    burst_period = IndexedSetting("[:SOURce[1|2]]:BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
-    burst_phase = IndexedSetting("[:SOURce[1|2]]:BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
-    gate_polarity = IndexedSetting(
-        "[:SOURce[1|2]]:BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted"))
-    )
+    burst_period = SourceSetting("BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
+    burst_phase = SourceSetting("BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
+    gate_polarity = SourceSetting("BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted")))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     trigger_source = IndexedSetting(
         ":TRIGger[1|2]:SOURce", Choice("IMM", ("IMMediate", "EXTernal", "TIMer", "BUS"))
@@ -127,33 +114,34 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         "RAMP": 1 / math.sqrt(12), "NOIS": 0.11, "ARB": 0.5,
     }  # fmt: skip
 
-    high = IndexedSetting(f"{_SOURCE}:VOLTage:HIGH", _LEVEL(0.05))
-    low = IndexedSetting(f"{_SOURCE}:VOLTage:LOW", _LEVEL(-0.05))
-    range_auto = IndexedSetting("[:SOURce[1|2]]:VOLTage:RANGe:AUTO", Boolean(True))
-    limited = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:STATe", Boolean(False))
+    high = SourceSetting("VOLTage:HIGH", _LEVEL(0.05))
+    low = SourceSetting("VOLTage:LOW", _LEVEL(-0.05))
+    range_auto = SourceSetting("VOLTage:RANGe:AUTO", Boolean(True))
+    limited = SourceSetting("VOLTage:LIMit:STATe", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:LOAD", Clipped(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
     )
 
-    shortest_width: ClassVar[float] = 16e-9
+    shortest_width: ClassVar[float] = 16e-9  # of a pulse, s
     shortest_edge: ClassVar[float] = 8.4e-9
+    # By waveform, Hz; one that is missing goes as fast as pulses.
     highest_frequency: ClassVar[Mapping[str, float]] = {"PULS": 30e6, "TRI": 200e3, "RAMP": 200e3}
 
-    function = IndexedSetting("[:SOURce[1|2]]:FUNCtion", Choice("SIN", FUNCTIONS))
-    period = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:PULSe:PERiod",
+    function = SourceSetting("FUNCtion", Choice("SIN", FUNCTIONS))
+    period = SourceSetting(
+        "FUNCtion:PULSe:PERiod",
         Clipped(1e-3, lambda device, channel: 1 / device.highest_frequency["PULS"], LONGEST_PERIOD, unit="S"),
     )
-    width = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:PULSe:WIDTh",
+    width = SourceSetting(
+        "FUNCtion:PULSe:WIDTh",
         Clipped(1e-4, lambda device, channel: device.shortest_width, LONGEST_PERIOD, unit="S"),
     )
-    leading = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
-    trailing = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
-    hold = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
-    square_duty = IndexedSetting("[:SOURce[1|2]]:FUNCtion:SQUare:DCYCle", _DUTY(50.0))
-    symmetry = IndexedSetting("[:SOURce[1|2]]:FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
-    phase = IndexedSetting("[:SOURce[1|2]]:PHASe", Clipped(0.0, -360.0, 360.0))
+    leading = SourceSetting("FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
+    trailing = SourceSetting("FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
+    hold = SourceSetting("FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
+    square_duty = SourceSetting("FUNCtion:SQUare:DCYCle", _DUTY(50.0))
+    symmetry = SourceSetting("FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
+    phase = SourceSetting("PHASe", Clipped(0.0, -360.0, 360.0))
 
     def limits_hold(self, channel: int) -> bool:
         """Return whether the channel's voltage limits are in force."""
@@ -233,15 +221,6 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         else:
             self._set_levels(channel, middle + half, middle - half)
 
-    def leave_dc(self, channel: int) -> None:
-        """Make room for the amplitude, which DC lacks."""
-        lowest, highest, _ = self._bounds(channel)
-        half = min(self.amplitude(channel), highest - lowest) / 2
-        middle = _clamped(self.offset(channel), lowest + half, highest - half)
-        if self.high[channel] > highest or self.low[channel] < lowest:
-            self._put(channel, middle, half)
-            self.adjusted("offset changed on exit from dc function")
-
     # --- the load ---
 
     @load.check
@@ -301,8 +280,8 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
             self.adjusted("frequency reduced for the new function")
         if function == "PULS":
             self._fit_pulse(channel)
-        if function != "DC":
-            self.leave_dc(channel)
+        if function != "DC" and self.leave_dc(channel, *self._bounds(channel)[:2]):
+            self.adjusted("offset changed on exit from dc function")
         if function not in self.rms:
             self.unit[channel] = "VPP"
         self.timing_changed(channel)

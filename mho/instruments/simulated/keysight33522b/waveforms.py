@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import load_factor
+from mho.instruments.simulated.generators import SourceSetting, least, most
 from mho.instruments.simulated.scpi.instrument import (
-    IndexedSetting,
     ScpiDevice,
     ScpiError,
     Setting,
@@ -122,22 +121,10 @@ class WaveformMemory(ScpiDevice):
     fastest: ClassVar[float] = 2.5e8
     fastest_unfiltered: ClassVar[float] = 6.25e7
 
-    sample_rate = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:SRATe", Clipped(4e4, 1e-6, _fastest, unit="HZ")
-    )
-    sample_filter = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:FILTer", Choice("NORM", ("NORMal", "STEP", "OFF"))
-    )
-    advance = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:ADVance", Choice("SRAT", ("TRIGger", "SRATe"))
-    )
-    swing = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:PTPeak",
-        Clipped(
-            0.1, lambda device, channel: device.least_amplitude(channel),
-            lambda device, channel: 10.0 * load_factor(device.load[channel]), unit="V",
-        ),
-    )  # fmt: skip
+    sample_rate = SourceSetting("FUNCtion:ARBitrary:SRATe", Clipped(4e4, 1e-6, _fastest, unit="HZ"))
+    sample_filter = SourceSetting("FUNCtion:ARBitrary:FILTer", Choice("NORM", ("NORMal", "STEP", "OFF")))
+    advance = SourceSetting("FUNCtion:ARBitrary:ADVance", Choice("SRAT", ("TRIGger", "SRATe")))
+    swing = SourceSetting("FUNCtion:ARBitrary:PTPeak", Clipped(0.1, least, most, unit="V"))
     byte_order = Setting(":FORMat:BORDer", Choice("NORM", ("NORMal", "SWAPped")))
 
     commands = {

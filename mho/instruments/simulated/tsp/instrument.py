@@ -391,6 +391,10 @@ class TspDevice:
         self._finish(failure)
         return answer if failure is None else None
 
+    def _complete(self) -> None:
+        self._perform(self.settle)
+        self.status.events |= 1
+
     def _pull_trigger(self) -> None:
         """Advance sweeps to their wait, then trigger; they continue when their state is read."""
         self.catch_up()
@@ -408,7 +412,7 @@ _HANDLERS: dict[str, Callable[..., str | None]] = {
     "*SRE": lambda self, mask: setattr(self.status, "service_enable", mask & 255 & ~64),
     "*SRE?": lambda self: str(self.status.service_enable),
     "*STB?": lambda self: str(self.status.byte(bool(self._output))),
-    "*OPC": lambda self: self._perform(self.settle) or setattr(self.status, "events", self.status.events | 1),
+    "*OPC": lambda self: self._complete(),
     "*OPC?": lambda self: self._perform(self.settle, "1"),
     "*WAI": lambda self: self._perform(self.settle),
     "*TRG": lambda self: self._perform(self._pull_trigger),

@@ -115,14 +115,8 @@ class CellArray:
 
     Relaxation, retention and noise follow `clock`; `rng` draws the devices here once, and cycles and noise as they occur.
 
-    Attributes
-    ----------
-    version : int
-        Counts changes of the cells by pulses, damage or disturbing reads (not by time).
-    changed_at : float
-        Clock time of the last of them, s.
-    losses : list of Loss
-        The cells that pulses and levels have destroyed, in the order in which it happened.
+    `version` counts changes of the cells by pulses, damage or disturbing reads (not by time), `changed_at` is when the last
+    of them was, s on the clock; `losses` are the cells that pulses and levels have destroyed, in the order of time.
     """
 
     def __init__(

@@ -42,20 +42,12 @@ from mho.instruments.simulated.physics.wires import WiredBlock, check_values
 
 @dataclass(frozen=True)
 class StepResponse:
-    """Waveforms of an INV loop after a step of its inputs at time 0: what an oscilloscope would show.
+    """Waveforms of an INV loop after a step of its inputs at time 0: what an oscilloscope would show."""
 
-    Attributes
-    ----------
-    times, outputs : (times,), (times, n) array
-        Ascending, s; output voltages, V.
-    start, final : (n,) array
-        Outputs before the step, and after settling, V; `final` is NaN for a loop that never settles.
-    """
-
-    times: Floats
-    outputs: Floats
-    start: Floats
-    final: Floats
+    times: Floats  # (times,): ascending, s
+    outputs: Floats  # (times, n): output voltages, V
+    start: Floats  # (n,): outputs before the step, V
+    final: Floats  # (n,): after settling, V; NaN for a loop that never settles
 
     def settling_time(self, tolerance: float = 1e-2) -> float:
         """Return the time (s) from which all outputs stay within `tolerance` (0 to 1) of the largest output's step.
