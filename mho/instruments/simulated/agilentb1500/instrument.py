@@ -26,7 +26,7 @@ from mho.instruments.simulated.agilentb1500.language import (
 )
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.lines import handles
+from mho.instruments.simulated.lines import RefusedCommand, handles
 from mho.instruments.simulated.ports import SourcePort
 
 LONGEST_HOLD, LONGEST_DELAY = 655.35, 65.535  # s
@@ -123,14 +123,12 @@ class SimulatedAgilentB1500(FlexDevice):
     # --- settings ---
 
     def _one_of(self, number: float, *choices: int) -> int:
-        if number not in choices:
-            self._refuse()
+        self._refuse_if(number not in choices)
         return int(number)
 
     @handles("MM", 1, 11)
     def _set_mode(self, mode: float, *channels: float) -> None:
-        if mode not in (SPOT, STAIRCASE, SAMPLING) or (mode == SPOT and not channels):
-            self._refuse()
+        self._refuse_if(mode not in (SPOT, STAIRCASE, SAMPLING) or (mode == SPOT and not channels))
         self.plan.channels = tuple(self.slot_of(channel) for channel in channels)
         self.plan.mode = int(mode)
 
@@ -148,14 +146,12 @@ class SimulatedAgilentB1500(FlexDevice):
     def _set_delays(self, hold: float, delay: float, *others: float) -> None:
         step, trigger, measure = (*others, 0.0, 0.0, 0.0)[:3]
         fits = 0.0 <= hold <= LONGEST_HOLD and all(0.0 <= each <= LONGEST_DELAY for each in (delay, measure))
-        if not fits or not 0.0 <= step <= 1.0 or not 0.0 <= trigger <= max(delay, measure):
-            self._refuse()
+        self._refuse_if(not fits or not 0.0 <= step <= 1.0 or not 0.0 <= trigger <= max(delay, measure))
         self.plan.delays = (hold, delay, step, trigger, measure)
 
     @handles("WM", 1, 2)
     def _set_abort(self, abort: float, post: float | None = None) -> None:
-        if abort not in (1, 2) or post not in (None, 1, 2):
-            self._refuse()
+        self._refuse_if(abort not in (1, 2) or post not in (None, 1, 2))
         self.plan.abort = int(abort)
         self.plan.post = self.plan.post if post is None else int(post)
 
@@ -166,10 +162,10 @@ class SimulatedAgilentB1500(FlexDevice):
     ) -> None:  # fmt: skip
         slot = self.slot_of(channel)
         logarithmic = mode in (2, 4)
-        if mode not in (1, 2, 3, 4) or steps != int(steps) or not 1 <= steps <= MOST_STEPS or not power > 0.0:
-            self._refuse()
-        if logarithmic and start * stop <= 0.0:
-            self._refuse()
+        self._refuse_if(
+            mode not in (1, 2, 3, 4) or steps != int(steps) or not 1 <= steps <= MOST_STEPS or not power > 0.0
+        )
+        self._refuse_if(logarithmic and start * stop <= 0.0)
         self.check_range("V", index)
         self.check_level(index, max(start, stop, key=abs), limit)
         self.plan.staircase = Staircase(slot, int(mode), int(index), start, stop, int(steps), limit)
@@ -177,8 +173,7 @@ class SimulatedAgilentB1500(FlexDevice):
     @handles("MT", 3, 4)
     def _set_sampling(self, hold: float, interval: float, samples: float, base: float = 0.0) -> None:
         fits = 0.0 <= hold <= LONGEST_HOLD and 1e-4 <= interval <= LONGEST_DELAY and base >= 0.0
-        if not fits or samples != int(samples) or not 1 <= samples <= MOST_SAMPLES:
-            self._refuse()
+        self._refuse_if(not fits or samples != int(samples) or not 1 <= samples <= MOST_SAMPLES)
         self.plan.sampling = (hold, interval, int(samples), base)
 
     @handles("MV", 4, 5)
@@ -218,14 +213,14 @@ class SimulatedAgilentB1500(FlexDevice):
     def _set_ranging(self, channel: float, mode: float, rate: float = 50.0) -> None:
         slot = self.slot_of(channel)
         self._one_of(mode, 1, 2, 3)
-        if not 11 <= rate <= 100:
-            self._refuse()
+        self._refuse_if(not 11 <= rate <= 100)
         self.plan.ranging[slot] = (int(mode), int(rate))
 
     @handles("AV", 1, 2)
     def _set_averaging(self, number: float, mode: float = 0.0) -> None:
-        if number != int(number) or not (1 <= number <= 1023 or -100 <= number <= -1) or mode not in (0, 1):
-            self._refuse()
+        self._refuse_if(
+            number != int(number) or not (1 <= number <= 1023 or -100 <= number <= -1) or mode not in (0, 1)
+        )
         self.plan.averaging = (int(number), int(mode))
 
     @handles("*CAL?", 0, 1)
@@ -241,8 +236,7 @@ class SimulatedAgilentB1500(FlexDevice):
         plan = self.plan
         for slot in plan.channels:
             self.slot_of(slot, on=True)
-        if not plan.channels or (plan.mode == STAIRCASE and plan.staircase is None):
-            self._refuse()
+        self._refuse_if(not plan.channels or (plan.mode == STAIRCASE and plan.staircase is None))
         points = {SPOT: self._spot, STAIRCASE: self._climb, SAMPLING: self._sample}[plan.mode]()
         self._data.append(",".join(text for point in points for text in point))
 
@@ -304,14 +298,14 @@ class SimulatedAgilentB1500(FlexDevice):
 
     def _smu(self, channel: float) -> tuple[int, _Smu]:
         slot = int(channel)
-        if slot not in self.smus:
-            self._refuse(121)
+        if slot not in self.smus:  # plainly: every reading asks
+            raise RefusedCommand(121)
         return slot, self.smus[slot]
 
     def _on(self, channel: float) -> tuple[int, _Smu]:
         slot, smu = self._smu(channel)
         if not smu.on:
-            self._refuse(200)
+            raise RefusedCommand(200)
         return slot, smu
 
     def slot_of(self, channel: float, *, on: bool = False) -> int:
@@ -353,18 +347,15 @@ class SimulatedAgilentB1500(FlexDevice):
         slot, smu = self._on(channel)
         limit = smu.limit if limit is None else limit
         self.check_level(index, volts, limit)
-        if polarity not in (0, 1):
-            self._refuse(123)
+        self._refuse_if(polarity not in (0, 1), 123)
         smu.volts, smu.range_index, smu.limit = volts, int(index), abs(limit)
         self._apply(slot)
 
     def check_level(self, index: float, volts: float, limit: float | None) -> None:
         """Refuse a level or a limit that the modules do not have."""
-        if index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0):
-            self._refuse()
+        self._refuse_if(index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0))
         largest = next(amperes for level, amperes in LARGEST_CURRENT if abs(volts) <= level)
-        if limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15:
-            self._refuse(123)
+        self._refuse_if(limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15, 123)
 
     @handles("DZ", 0, 10)
     def _zero(self, *channels: float) -> None:
@@ -405,16 +396,14 @@ class SimulatedAgilentB1500(FlexDevice):
 
     @handles("FMT", 1, 2)
     def _set_format(self, kind: float, mode: float = 0.0) -> None:
-        if kind not in (1, 11, 21) or mode not in (0, 1):
-            self._refuse()
+        self._refuse_if(kind not in (1, 11, 21) or mode not in (0, 1))
         self.format_kind = (int(kind), int(mode))
         self._data.clear()
 
     @handles("AAD", 1, 2)
     def _choose_converter(self, channel: float, kind: float = 0.0) -> None:
         _, smu = self._smu(channel)
-        if kind not in (0, 1):
-            self._refuse()
+        self._refuse_if(kind not in (0, 1))
         smu.converter = int(kind)
 
     @handles("AIT", 2, 3)
@@ -426,8 +415,7 @@ class SimulatedAgilentB1500(FlexDevice):
             (1, 0): whole and 1 <= coefficient <= 127, (1, 1): whole and 1 <= coefficient <= 127,
             (1, 2): whole and 1 <= coefficient <= 100,
         }  # fmt: skip
-        if not allowed.get((int(kind), int(mode)), False):
-            self._refuse()
+        self._refuse_if(not allowed.get((int(kind), int(mode)), False))
         self._integration[int(kind)] = (int(mode), coefficient)
 
     def _aperture(self, smu: _Smu) -> float:
@@ -456,8 +444,7 @@ class SimulatedAgilentB1500(FlexDevice):
 
     def check_range(self, kind: str, index: float) -> None:
         """Refuse a range that the modules do not have."""
-        if abs(index) not in (CURRENT_RANGES if kind == "I" else VOLTAGE_RANGES):
-            self._refuse()
+        self._refuse_if(abs(index) not in (CURRENT_RANGES if kind == "I" else VOLTAGE_RANGES))
 
     def measured(self, slot: int, kind: str, index: int) -> tuple[str, int]:
         """Measure on a range, or on an automatic one not below it; return the datum and its status."""

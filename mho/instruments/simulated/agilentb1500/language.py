@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 
@@ -242,8 +242,9 @@ class FlexDevice(LineDevice):
         if reply is not None:
             self._reply = reply
 
-    def _refuse(self, code: int = 120) -> NoReturn:
-        raise RefusedCommand(code)
+    def _refuse_if(self, wrong: object, code: int = 120) -> None:
+        if wrong:
+            raise RefusedCommand(code)
 
     @handles("ERRX?", 0, 1)
     def _next_error(self, mode: float = 0.0) -> str:
@@ -259,14 +260,12 @@ class FlexDevice(LineDevice):
 
     @handles("PA", 0, 1)
     def _pause(self, seconds: float = 0.0) -> None:
-        if not 0.0 <= seconds <= 99.9999:
-            self._refuse()
+        self._refuse_if(not 0.0 <= seconds <= 99.9999)
         self.clock.advance(round(seconds, 4))
 
     @handles("ST", 1)
     def _store(self, number: float) -> None:
-        if not 1 <= number <= PROGRAMS:
-            self._refuse()
+        self._refuse_if(not 1 <= number <= PROGRAMS)
         self._storing = int(number)
         self._programs[self._storing] = []
 
@@ -274,13 +273,12 @@ class FlexDevice(LineDevice):
     def _scratch(self, number: float | None = None) -> None:
         if number is None:
             self._programs.clear()
-        elif self._programs.pop(int(number), None) is None:
-            self._refuse(126)
+        else:
+            self._refuse_if(self._programs.pop(int(number), None) is None, 126)
 
     @handles("DO", 1, 8)
     def _do(self, *numbers: float) -> None:
         for number in numbers:
-            if int(number) not in self._programs:
-                self._refuse(126)
+            self._refuse_if(int(number) not in self._programs, 126)
             for command in self._programs[int(number)]:
                 self._take(command)

@@ -160,9 +160,6 @@ class ScpiDevice:
     def reset(self) -> None:
         """Perform the part of ``*RST`` beyond restoring the settings."""
 
-    def finish(self) -> None:
-        """Advance the clock until every pending operation is complete (``*OPC``, ``*OPC?``, ``*WAI``)."""
-
     def _run(self, calls: list[Call]) -> None:
         """Execute one program message and queue its response."""
         if self._output and not self.stream:
@@ -192,8 +189,9 @@ class ScpiDevice:
         "*ESR?": lambda self: str(self.status.take_events()),
         "*SRE?": lambda self: str(self.status.service_enable),
         "*STB?": lambda self: str(self.status.byte(bool(self._output))),
-        "*OPC?": lambda self: self.finish() or "1",
-        "*WAI": lambda self: self.finish(),
+        "*OPC": lambda self: setattr(self.status, "events", self.status.events | 1),
+        "*OPC?": lambda self: "1",
+        "*WAI": lambda self: None,  # nothing is pending between two messages on the virtual clock
         "*TST?": lambda self: "0",
         "*OPT?": lambda self: "0",
         ":SYSTem:ERRor:COUNt?": lambda self: str(len(self.status.errors)),
@@ -217,11 +215,6 @@ class ScpiDevice:
     @command("*SRE", _BYTE)
     def _set_service_enable(self, mask: float) -> None:
         self.status.service_enable = int(mask) & ~64  # bit 6 cannot enable itself
-
-    @command("*OPC")
-    def _complete(self) -> None:
-        self.finish()
-        self.status.events |= 1
 
     @command("*TRG")
     def on_trigger(self) -> None:
