@@ -22,12 +22,37 @@ from scipy.linalg import eigh
 
 from mho.array_types import Floats
 from mho.errors import BenchError, ConvergenceError
-from mho.instruments.simulated.physics.wires import BlockLines, LineSolver, WiredBlock, check_values, dot
+from mho.instruments.simulated.physics.wires import LineSolver, WiredBlock, check_values
 
 MOST_KNOTS = 64  # a direction: finer costs more a step than it saves
 TOLERANCE = 1e-12  # of the drops, in the energy norm: ends and nodes then agree to about 1e-12 as well
 MAX_ITERATIONS = 1000
 HEAVY = 50.0  # N^2 G R above which a coarse grid saves more iterations than it costs
+
+
+def dot(a: Floats, b: Floats) -> float:
+    """Return the inner product of two arrays of the same shape, on this thread."""
+    return float(np.einsum("i,i->", a.reshape(-1), b.reshape(-1)))
+
+
+def line_drops(lines: LineSolver, volts: Floats, out: Floats) -> Floats:
+    """Return the drops (lines, n) that `volts` (lines, n) across the cells cause; `out` is padded."""
+    np.multiply(lines.cells(lines.loads), volts, out=lines.cells(out))
+    return lines.cells(lines.solve(out))
+
+
+class BlockLines:
+    """The bit lines (the block's rows) and the source lines (its columns) of a block, factorised."""
+
+    def __init__(self, block: WiredBlock) -> None:
+        loads = block.wire_resistance * block.conductance
+        self.bit = LineSolver(loads, block.bit_gaps)
+        self.source = LineSolver(loads.T, block.source_gaps)
+        self._scratch = self.source.zeros()
+
+    def source_drops(self, volts: Floats) -> Floats:
+        """Return the source lines' drops (R, C) for `volts` across the cells; valid until the next call."""
+        return line_drops(self.source, volts.T, self._scratch).T
 
 
 class CoarseGrid:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from benchmarks._loop_solver import LoopSolver
 from benchmarks._sparse_network import solve_loop
 from benchmarks.registry import Figure, median_seconds
 from benchmarks.wires import ACCURACY, LEVELS, THREADS, WIRE, deviation, side_by_side
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
 from mho.instruments.simulated.physics.wires import WiredBlock
 
 
@@ -36,9 +36,9 @@ def _loop(n: int, faster: int, two: bool, repeat: int) -> Iterator[Figure]:
     arrays, ballast = _differential(rng, n, errors) if two else _bias(rng, n)
     parts = {"input_conductance": np.full(n, 1e-4), "diagonal": np.full(n, ballast), "gain": 5e4}
 
-    def build() -> LoopNetwork:
+    def build() -> LoopSolver:
         driven = [(WiredBlock.from_lines(cells, lines, lines, WIRE), drive) for cells, drive in arrays]
-        return LoopNetwork(driven, **parts)
+        return LoopSolver(driven, **parts)
 
     def direct() -> tuple[float, Floats]:
         outputs, seconds = solve_loop(arrays, lines, lines, WIRE, inputs=inputs, offsets=offsets, **parts)

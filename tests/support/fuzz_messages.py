@@ -14,7 +14,7 @@ from typing import Any
 from mho.instruments.simulated.agilentb1500.language import FlexDevice
 from mho.instruments.simulated.lakeshore335 import LakeShoreDevice
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
-from mho.instruments.simulated.scpi.language import SettingBase
+from mho.instruments.simulated.scpi.language import SettingBase, declared_headers
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
     BlockParameter,
     Boolean,
@@ -106,7 +106,8 @@ def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[CommandPar
                 for header, _, parameter in member.forms:
                     yield header, False, (parameter,)
                     yield header, True, ()
-            yield from getattr(member, "scpi_headers", ())
+        for header, asks, parameters, _ in declared_headers(owner):
+            yield header, asks, parameters
 
 
 def _fitting(parameter: CommandParameter[Any], chance: random.Random) -> list[str]:
@@ -175,10 +176,10 @@ SOUND = (
 
 def flex(device: FlexDevice) -> Messages:
     """Draw FLEX lines, programs among them."""
-    vocabulary = sorted((header, fewest, most) for header, (_, fewest, most) in device._vocabulary.items())
+    vocabulary = sorted((header, *(takes or (0,)) * 2) for header, (_, takes) in device.vocabulary.items())
 
     def command(chance: random.Random) -> str:
-        header, fewest, most = chance.choice(vocabulary)
+        header, fewest, *_, most = chance.choice(vocabulary)
         count = chance.randint(fewest, most) if chance.random() < 0.9 else chance.randrange(12)
         channel = [chance.choice(("1", "2"))] if count and chance.random() < 0.7 else []
         few = NUMBERS[: 12 if chance.random() < 0.6 else None]

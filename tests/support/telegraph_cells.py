@@ -52,5 +52,5 @@ def read_in_a_row(preset: str, seed: int) -> tuple[NDArray[np.float64], Traps]:
         series[sample] = cells.read(index, APERTURE, 0.2)
         clock.advance(INTERVAL)
     noise = next(part for part in cells._noise._parts if isinstance(part, TelegraphNoise))
-    number = np.asarray(noise.trap(index))
+    number = np.asarray(noise._slot[index])
     return series, Traps(number, noise.times[number], noise.occupancy[number])

@@ -67,6 +67,24 @@ class SimulatedArrayBoard(ScpiDevice):
 
     period = Setting(":SOURce:DAC:PERiod", Numeric(1e-5, 1e-6, 1.0, unit="S"))
 
+    commands = {
+        ":SOURce:DAC?": lambda self: "{},{}".format(*self._samples.shape),
+        ":SOURce:DAC:COUNt?": lambda self: str(self.output_count),
+        ":SOURce:DAC:RANGe?": lambda self: f"{OUTPUT_RANGE:.9E}",
+        ":READ:ARRay:COUNt?": lambda self: str(self.input_count),
+        ":READ:ARRay:RANGe?": lambda self: f"{INPUT_RANGE:.9E}",
+        ":ROUTe:CELL?": lambda self: '"{}",{},{}'.format(*self.cell) if self.cell else "NONE",
+        ":CONFigure:INVert:NEGative?": lambda self: f'"{self.negative}"' if self.negative else "NONE",
+        ":CONFigure:INVert:SLICe?": lambda self: (
+            '"{}","{}"'.format(*self.second_slice) if self.second_slice else "NONE"
+        ),
+        ":CONFigure:INVert:SLICe:RATio?": lambda self: f"{self.slice_ratio:.9E}",
+        ":CONFigure:INVert:CONDuctance?": lambda self: f"{self.input_conductance:.9E}",
+        ":CONFigure:MULTiply:RESistance?": lambda self: f"{self.transimpedance:.9E}",
+        ":OUTPut:SAFE": lambda self: self._ground(),
+        ":OUTPut:SAFE?": lambda self: str(int(self.mode == "SAFE" and self.path == "OPEN")),
+    }
+
     def __init__(
         self, clock: VirtualClock, rng: np.random.Generator, carrier: CarrierPort, *,
         serial: str = "SIM00004", transimpedance: float = 20e3, input_conductance: float = 35e-6,
@@ -99,26 +117,6 @@ class SimulatedArrayBoard(ScpiDevice):
         if len(data) > 2 * MEMORY:
             raise ScpiError(-223, f"at most {MEMORY} codes")
         self._samples = np.frombuffer(data, CODE).reshape(-1, int(outputs))
-
-    @query(":SOURce:DAC")
-    def _loaded(self) -> str:
-        return f"{len(self._samples)},{self._samples.shape[1]}"
-
-    @query(":SOURce:DAC:COUNt")
-    def _output_count(self) -> str:
-        return str(self.output_count)
-
-    @query(":SOURce:DAC:RANGe")
-    def _output_range(self) -> str:
-        return f"{OUTPUT_RANGE:.9E}"
-
-    @query(":READ:ARRay:COUNt")
-    def _input_count(self) -> str:
-        return str(self.input_count)
-
-    @query(":READ:ARRay:RANGe")
-    def _input_range(self) -> str:
-        return f"{INPUT_RANGE:.9E}"
 
     @query(":READ:ARRay", Numeric(1, 1, MOST_CHANNELS, integer=True))
     def _play(self, inputs: float) -> str:
@@ -223,10 +221,6 @@ class SimulatedArrayBoard(ScpiDevice):
             raise ScpiError(-222, f"cell {int(row)},{int(column)} outside {rows} x {columns}")
         self.cell = (array, int(row), int(column))
 
-    @query(":ROUTe:CELL")
-    def _selected(self) -> str:
-        return "NONE" if self.cell is None else '"{}",{},{}'.format(*self.cell)
-
     @command(":ROUTe:BLOCk", Text(), ChannelList(), ChannelList())
     def _connect(self, array: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> None:
         sizes = [self._check_array(array)]
@@ -262,10 +256,6 @@ class SimulatedArrayBoard(ScpiDevice):
         self.negative = None if array.upper() == "NONE" else array
         self.second_slice, self.bias = None, 0.0
 
-    @query(":CONFigure:INVert:NEGative")
-    def _get_negative(self) -> str:
-        return "NONE" if self.negative is None else f'"{self.negative}"'
-
     @command(":CONFigure:INVert:SLICe", Text(), Text())
     def _set_second_slice(self, positive: str, negative: str) -> None:
         if not self.slice_ratio:
@@ -273,27 +263,3 @@ class SimulatedArrayBoard(ScpiDevice):
         for array in (positive, negative):
             self._check_array(array)
         self.second_slice = positive, negative
-
-    @query(":CONFigure:INVert:SLICe")
-    def _get_second_slice(self) -> str:
-        return "NONE" if self.second_slice is None else '"{}","{}"'.format(*self.second_slice)
-
-    @query(":CONFigure:INVert:SLICe:RATio")
-    def _slice_ratio(self) -> str:
-        return f"{self.slice_ratio:.9E}"
-
-    @query(":CONFigure:INVert:CONDuctance")
-    def _input_conductance(self) -> str:
-        return f"{self.input_conductance:.9E}"
-
-    @query(":CONFigure:MULTiply:RESistance")
-    def _transimpedance(self) -> str:
-        return f"{self.transimpedance:.9E}"
-
-    @command(":OUTPut:SAFE")
-    def _make_safe(self) -> None:
-        self._ground()
-
-    @query(":OUTPut:SAFE")
-    def _is_safe(self) -> str:
-        return str(int(self.mode == "SAFE" and self.path == "OPEN"))

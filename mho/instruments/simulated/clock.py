@@ -45,11 +45,8 @@ class VirtualClock:
     def every(self, period: float, act: Callable[[], None], skip: Skip | None = None) -> Callable[[], None]:
         """Call `act` every `period` seconds from now on, while time passes; return what ends it.
 
-        Parameters
-        ----------
-        skip : callable, optional
-            Asked in a long wait, given when `act` was called last and when it would be called last but one (s):
-            True lets all in between be left out, so that a day costs no more than a minute.
+        `skip` is asked in a long wait, given when `act` was called last and when it would be called last but one (s): True
+        lets all in between be left out, so that a day costs no more than a minute.
         """
         key = object()
         self._repeated[key] = (self.now + period, period, act, skip)

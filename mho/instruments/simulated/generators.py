@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiDevice
 from mho.instruments.simulated.scpi.language import Call
 from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, Keyword, Numeric
 
+T = TypeVar("T")
 MOST = 1000  # excursions of a burst that are played one by one
 
 
@@ -114,25 +115,31 @@ class Amplitude(CommandParameter[float]):
         return float(device.peak_to_peak(*suffixes, number, unit))
 
     def _numeric(self, unit: str) -> Numeric:
-        return Numeric(self.default, _least, _most, unit=unit or UNITS[0])
+        return Numeric(self.default, least, most, unit=unit or UNITS[0])
 
 
-def _least(device: Any, channel: int) -> float:
+def least(device: Any, channel: int) -> float:
+    """Return the least amplitude of a channel, V peak to peak."""
     return float(device.least_amplitude(channel))
 
 
-def _most(device: Any, channel: int) -> float:
+def most(device: Any, channel: int) -> float:
+    """Return the largest amplitude of a channel, V peak to peak."""
     return float(device.most_amplitude(channel))
 
 
 CHANNELS = (1, 2)
 INFINITE = 9.9e37
 SOURCE_RESISTANCE = 50.0
-FROM_THE_LOW_LEVEL = (
-    "PULS",
-    "SQU",
-    "PRBS",
-)  # others begin in the middle, a stored one at its first sample (?)
+# Others begin in the middle, a stored one at its first sample (?)
+FROM_THE_LOW_LEVEL = ("PULS", "SQU", "PRBS")
+
+
+class SourceSetting(IndexedSetting[T]):
+    """A setting of each channel's source; its header goes on behind ``[:SOURce[1|2]]:``."""
+
+    def __init__(self, header: str, parameter: CommandParameter[T]) -> None:
+        super().__init__(f"[:SOURce[1|2]]:{header}", parameter)
 
 
 @lru_cache(maxsize=16)
@@ -163,10 +170,10 @@ class PulseOutputs(ScpiDevice):
     output_on: IndexedSetting[bool]
     load: IndexedSetting[float]
 
-    unit = IndexedSetting("[:SOURce[1|2]]:VOLTage:UNIT", Choice("VPP", UNITS))
-    limit_high = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:HIGH", Numeric(10.0, -10.0, 10.0, unit="V"))
-    limit_low = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:LOW", Numeric(-10.0, -10.0, 10.0, unit="V"))
-    burst_mode = IndexedSetting("[:SOURce[1|2]]:BURSt:MODE", Choice("TRIG", ("TRIGgered", "GATed")))
+    unit = SourceSetting("VOLTage:UNIT", Choice("VPP", UNITS))
+    limit_high = SourceSetting("VOLTage:LIMit:HIGH", Numeric(10.0, -10.0, 10.0, unit="V"))
+    limit_low = SourceSetting("VOLTage:LIMit:LOW", Numeric(-10.0, -10.0, 10.0, unit="V"))
+    burst_mode = SourceSetting("BURSt:MODE", Choice("TRIG", ("TRIGgered", "GATed")))
     polarity = IndexedSetting(":OUTPut[1|2]:POLarity", Choice("NORM", ("NORMal", "INVerted")))
 
     def __init__(
@@ -228,6 +235,15 @@ class PulseOutputs(ScpiDevice):
         if self.function[channel] == "DC":
             return self.offset(channel), self.offset(channel)
         return self.high[channel], self.low[channel]
+
+    def leave_dc(self, channel: int, lowest: float, highest: float) -> bool:
+        """Make room between these levels for the amplitude, which DC lacks; return whether levels have changed."""
+        if lowest <= self.low[channel] and self.high[channel] <= highest:
+            return False
+        half = min(self.amplitude(channel), highest - lowest) / 2
+        middle = min(max(self.offset(channel), lowest + half), highest - half)
+        self.high[channel], self.low[channel] = middle + half, middle - half
+        return True
 
     def restate(self, channel: int, ohms: float) -> None:
         """Restate the levels for a new load: the signal itself stays."""

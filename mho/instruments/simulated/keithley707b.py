@@ -57,8 +57,12 @@ class SimulatedKeithley707B(TspDevice):
         self._forbidden: set[str] = set()
         patterns = ScriptTable(
             contents={
-                "setimage": self._set_pattern, "getimage": self._pattern_image,
-                "delete": self._delete_pattern, "snapshot": self._snapshot,
+                "setimage": self._set_pattern,
+                "snapshot": lambda pattern: self._patterns.update(
+                    {_pattern_name(pattern): tuple(sorted(self.closed, key=_ORDER.__getitem__))}
+                ),
+                "getimage": lambda pattern: ",".join(self._known_pattern(pattern)),
+                "delete": self._delete_pattern,
                 "catalog": lambda: ",".join(sorted(self._patterns)) or None,
             }
         )  # fmt: skip
@@ -69,12 +73,18 @@ class SimulatedKeithley707B(TspDevice):
             },
             contents={
                 "OFF": OFF, "ON": 1, "BREAK_BEFORE_MAKE": BREAK_BEFORE_MAKE, "MAKE_BEFORE_BREAK": MAKE_BEFORE_BREAK,
-                "close": self._close, "open": self._open, "exclusiveclose": self._close_only,
-                "exclusiveslotclose": self._close_only_in_slots, "getclose": self._closed_among,
-                "getstate": self._states, "getcount": self._counts, "getdelay": self._get_delays,
-                "setdelay": self._set_delay, "setforbidden": self._forbid, "clearforbidden": self._allow,
-                "getforbidden": lambda names: self._written(self._forbidden, names), "reset": self._reset_channels,
-                "pattern": patterns,
+                "close": lambda names: self._move(opening=(), closing=self._closable(names)),
+                "open": lambda names: self._move(opening=self._every(names), closing=()),
+                "exclusiveclose": self._close_only, "exclusiveslotclose": self._close_only_in_slots,
+                "getclose": lambda names: self._written(self.closed, names),
+                "getstate": lambda names: ",".join("01"[name in self.closed] for name in self._every(names)),
+                "getcount": lambda names: ",".join(str(self._closures[name]) for name in self._every(names)),
+                "getdelay": lambda names: ",".join(f"{self._delays[name]:.5e}" for name in self._every(names)),
+                "setdelay": self._set_delay,
+                "setforbidden": lambda names: self._forbidden.update(self._every(names)),
+                "clearforbidden": lambda names: self._forbidden.difference_update(self._every(names)),
+                "getforbidden": lambda names: self._written(self._forbidden, names),
+                "reset": self._reset_channels, "pattern": patterns,
             },
         )  # fmt: skip
         self.tables["channel"] = self.channels
@@ -152,6 +162,9 @@ class SimulatedKeithley707B(TspDevice):
             names.extend(self._item(item.strip(), slots))
         return list(dict.fromkeys(names))
 
+    def _every(self, written: object) -> list[str]:
+        return self._names(written, slots=True)
+
     def _item(self, item: str, slots: bool) -> tuple[str, ...]:
         if item.lower() == "allslots" or _SLOT.fullmatch(item):
             if not slots:
@@ -177,7 +190,7 @@ class SimulatedKeithley707B(TspDevice):
         return name.upper()
 
     def _written(self, names: Iterable[str], among: object) -> str | None:
-        wanted = set(self._names(among, slots=True))
+        wanted = set(self._every(among))
         return ";".join(sorted(wanted.intersection(names), key=_ORDER.__getitem__)) or None
 
     def _closable(self, written: object) -> list[str]:
@@ -187,12 +200,6 @@ class SimulatedKeithley707B(TspDevice):
         return names
 
     # --- channel functions ---
-
-    def _close(self, names: object) -> None:
-        self._move(opening=(), closing=self._closable(names))
-
-    def _open(self, names: object) -> None:
-        self._move(opening=self._names(names, slots=True), closing=())
 
     def _close_only(self, names: object) -> None:
         wanted = [] if isinstance(names, str) and not names.strip() else self._closable(names)
@@ -204,31 +211,12 @@ class SimulatedKeithley707B(TspDevice):
         others = {name for name in self._energised if name[0] in slots}
         self._move(opening=others.difference(wanted), closing=wanted)
 
-    def _closed_among(self, names: object) -> str | None:
-        return self._written(self.closed, names)
-
-    def _states(self, names: object) -> str:
-        closed = self.closed
-        return ",".join("1" if name in closed else "0" for name in self._names(names, slots=True))
-
-    def _counts(self, names: object) -> str:
-        return ",".join(str(self._closures[name]) for name in self._names(names, slots=True))
-
-    def _get_delays(self, names: object) -> str:
-        return ",".join(f"{self._delays[name]:.5e}" for name in self._names(names, slots=True))
-
     def _set_delay(self, names: object, seconds: object) -> None:
         wanted: float = real(0.0, 60.0)(seconds)
-        self._delays |= dict.fromkeys(self._names(names, slots=True), wanted)
-
-    def _forbid(self, names: object) -> None:
-        self._forbidden.update(self._names(names, slots=True))
-
-    def _allow(self, names: object) -> None:
-        self._forbidden.difference_update(self._names(names, slots=True))
+        self._delays |= dict.fromkeys(self._every(names), wanted)
 
     def _reset_channels(self, names: object) -> None:
-        wanted = self._names(names, slots=True)
+        wanted = self._every(names)
         self._forbidden.difference_update(wanted)
         self._delays |= dict.fromkeys(wanted, 0.0)
         self._move(opening=wanted, closing=())
@@ -237,12 +225,6 @@ class SimulatedKeithley707B(TspDevice):
 
     def _set_pattern(self, names: object, pattern: object) -> None:
         self._patterns[_pattern_name(pattern)] = tuple(self._names(names))
-
-    def _snapshot(self, pattern: object) -> None:
-        self._patterns[_pattern_name(pattern)] = tuple(sorted(self.closed, key=_ORDER.__getitem__))
-
-    def _pattern_image(self, pattern: object) -> str:
-        return ",".join(self._known_pattern(pattern))
 
     def _delete_pattern(self, pattern: object) -> None:
         self._known_pattern(pattern)

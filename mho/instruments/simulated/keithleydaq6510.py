@@ -10,13 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.buffers import DEFAULT, BufferRecord, ReadingBuffers, ReplyFormat
+from mho.instruments.simulated.keithley2450.buffers import (
+    BUFFER,
+    DEFAULT,
+    BufferRecord,
+    ReadingBuffers,
+    ReplyFormat,
+    reading_queries,
+)
 from mho.instruments.simulated.scpi.instrument import ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Boolean, ChannelList, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS
@@ -52,7 +59,24 @@ class ChannelSettings:
 
 FUNCTIONS = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
 RANGES = {name: Numeric(top, min(SPECIFICATIONS[name]), top, unit=_UNITS[name]) for name, top in _TOP.items()}
-_SENSE = "[:SENSe[1]]:<function>"
+
+
+def _setting(name: str, node: str, parameters: Numeric | Boolean | dict[str, Numeric]) -> dict[str, Any]:
+    """Return command and query of what each channel, or the front terminals, has for each function."""
+    header = f"[:SENSe[1]]:<function>:{node}"
+
+    def answer(device: Any, function: str, channels: tuple[int, ...]) -> str:
+        parameter = parameters[function] if isinstance(parameters, dict) else parameters
+        values = (getattr(settings, name)[function] for settings in device._meant(channels))
+        return ";".join(parameter.format(value, device) for value in values)
+
+    return {
+        header: (FUNCTIONS, parameters, LISTED, lambda device, *given: device._set(name, *given)),
+        f"{header}?": (FUNCTIONS, LISTED, answer),
+    }
+
+
+_SENSED = {"VOLT": "VOLT:DC", "CURR": "CURR:DC", "RES": "RES"}
 
 
 OVERFLOW = 9.9e37
@@ -86,6 +110,26 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
     language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2700", "SCPI34970", "SCPI34972")))
     scan_count = Setting(":ROUTe:SCAN:COUNt:SCAN", Numeric(1, 0, 1e8, integer=True))
     interval = Setting(":ROUTe:SCAN:INTerval", Numeric(0.0, 0.0, 1e5, unit="S"))
+
+    commands = {
+        "[:SENSe[1]]:FUNCtion[:ON]?": (
+            LISTED,
+            lambda self, channels: ";".join(f'"{_SENSED[each.function]}"' for each in self._meant(channels)),
+        ),
+        **_setting("ranges", "RANGe[:UPPer]", RANGES),
+        **_setting("auto", "RANGe:AUTO", Boolean(True)),
+        **_setting("nplc", "NPLCycles", Numeric(1.0, 5e-4, 12.0)),
+        ":ROUTe[:CHANnel][:MULTiple]:CLOSe?": lambda self: f"(@{','.join(map(str, sorted(self.closed)))})",
+        ":ROUTe[:CHANnel]:STATe?": (
+            ChannelList(),
+            lambda self, channels: ",".join("01"[each in self.closed] for each in self._checked(channels)),
+        ),
+        ":ROUTe:SCAN[:CREate]?": lambda self: f"(@{','.join(map(str, self._scan))})",
+        ":ROUTe:SCAN:COUNt:STEP?": lambda self: str(len(self._scan)),
+        ":ROUTe:SCAN:BUFFer?": lambda self: self._scan_buffer,
+        ":ABORt": lambda self: None,  # nothing runs between two messages on the virtual clock
+        **reading_queries(ELEMENTS),
+    }  # fmt: skip
 
     def __init__(
         self, clock: VirtualClock, rng: np.random.Generator, inputs: Mapping[int, VoltmeterPort], *,
@@ -121,6 +165,13 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         """Return the settings of channels, or of the front terminals."""
         return [self._channels[channel] for channel in self._checked(channels) or (FRONT,)]
 
+    def _set(self, name: str, function: str, value: float, channels: tuple[int, ...]) -> None:
+        for settings in self._meant(channels):
+            getattr(settings, name)[function] = value
+            if name == "ranges":
+                settings.ranges[function] = next(span for span in SPECIFICATIONS[function] if value <= span)
+                settings.auto[function] = False
+
     @command(
         "[:SENSe[1]]:FUNCtion[:ON]",
         Choice("VOLT:DC", ("VOLTage[:DC]", "CURRent[:DC]", "RESistance"), quoted=True),
@@ -134,40 +185,6 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         for settings in meant:
             settings.function = name
 
-    @query("[:SENSe[1]]:FUNCtion[:ON]", LISTED)
-    def _query_function(self, channels: tuple[int, ...]) -> str:
-        names = (settings.function for settings in self._meant(channels))
-        return ";".join(f'"{name}"' if name == "RES" else f'"{name}:DC"' for name in names)
-
-    @command(f"{_SENSE}:RANGe[:UPPer]", RANGES, LISTED, functions=FUNCTIONS)
-    def _set_range(self, function: str, value: float, channels: tuple[int, ...]) -> None:
-        span = next(span for span in SPECIFICATIONS[function] if value <= span)
-        for settings in self._meant(channels):
-            settings.ranges[function] = span
-            settings.auto[function] = False
-
-    @query(f"{_SENSE}:RANGe[:UPPer]", LISTED, functions=FUNCTIONS)
-    def _query_range(self, function: str, channels: tuple[int, ...]) -> str:
-        return ";".join(self.real(settings.ranges[function]) for settings in self._meant(channels))
-
-    @command(f"{_SENSE}:RANGe:AUTO", Boolean(True), LISTED, functions=FUNCTIONS)
-    def _set_auto(self, function: str, on: bool, channels: tuple[int, ...]) -> None:
-        for settings in self._meant(channels):
-            settings.auto[function] = on
-
-    @query(f"{_SENSE}:RANGe:AUTO", LISTED, functions=FUNCTIONS)
-    def _query_auto(self, function: str, channels: tuple[int, ...]) -> str:
-        return ";".join("1" if settings.auto[function] else "0" for settings in self._meant(channels))
-
-    @command(f"{_SENSE}:NPLCycles", Numeric(1.0, 5e-4, 12.0), LISTED, functions=FUNCTIONS)
-    def _set_nplc(self, function: str, value: float, channels: tuple[int, ...]) -> None:
-        for settings in self._meant(channels):
-            settings.nplc[function] = value
-
-    @query(f"{_SENSE}:NPLCycles", LISTED, functions=FUNCTIONS)
-    def _query_nplc(self, function: str, channels: tuple[int, ...]) -> str:
-        return ";".join(self.real(settings.nplc[function]) for settings in self._meant(channels))
-
     def error_texts(self) -> dict[int, str]:
         """Return the texts as Keithley words them."""
         return _TEXTS
@@ -179,10 +196,6 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         self.closed |= set(self._checked(channels))
         self.clock.advance(RELAY_TIME)
 
-    @query(":ROUTe[:CHANnel][:MULTiple]:CLOSe")
-    def _query_closed(self) -> str:
-        return f"(@{','.join(map(str, sorted(self.closed)))})"
-
     @command(":ROUTe[:CHANnel][:MULTiple]:OPEN", ChannelList())
     def _open(self, channels: tuple[int, ...]) -> None:
         self.closed -= set(self._checked(channels))
@@ -192,10 +205,6 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
     def _open_all(self) -> None:
         self.closed.clear()
         self.clock.advance(RELAY_TIME)
-
-    @query(":ROUTe[:CHANnel]:STATe", ChannelList())
-    def _query_states(self, channels: tuple[int, ...]) -> str:
-        return ",".join("1" if channel in self.closed else "0" for channel in self._checked(channels))
 
     # --- readings ---
 
@@ -216,7 +225,7 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         self.clock.advance(aperture + OVERHEAD)
         return BufferRecord(float(channel), reading, UNIT_NAMES[function], 0, self.clock.now)
 
-    @query(":READ", Text(DEFAULT, required=False), ELEMENTS)
+    @query(":READ", BUFFER, ELEMENTS)
     def _read(self, name: str, elements: list[str]) -> str:
         """Measure what is connected: the one closed channel, or the front terminals."""
         buffer = self._buffer(name)
@@ -226,18 +235,6 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         record = self._measure(connected[0] if connected else FRONT)
         buffer.append(record)
         return self._reply([record], elements)
-
-    @query(":FETCh", Text(DEFAULT, required=False), ELEMENTS)
-    def _fetch(self, name: str, elements: list[str]) -> str:
-        buffer = self._buffer(name)
-        return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
-
-    @query(
-        ":TRACe:DATA", Numeric(1, 1, 1e7, integer=True), Numeric(1, 1, 1e7, integer=True),
-        Text(DEFAULT, required=False), ELEMENTS,
-    )  # fmt: skip
-    def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
-        return self._reply(self._buffer(name).slice(int(first), int(last)), elements)
 
     def _reply(self, records: list[BufferRecord], elements: list[str]) -> str:
         if self.data_format != "ASC" or "CHAN" not in elements:
@@ -256,26 +253,14 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
     def _create_scan(self, channels: tuple[int, ...]) -> None:
         self._scan = self._checked(channels)
 
-    @query(":ROUTe:SCAN[:CREate]")
-    def _query_scan(self) -> str:
-        return f"(@{','.join(map(str, self._scan))})"
-
     @command(":ROUTe:SCAN:ADD", ChannelList())
     def _add_to_scan(self, channels: tuple[int, ...]) -> None:
         self._scan += self._checked(channels)
-
-    @query(":ROUTe:SCAN:COUNt:STEP")
-    def _query_steps(self) -> str:
-        return str(len(self._scan))
 
     @command(":ROUTe:SCAN:BUFFer", Text())
     def _set_scan_buffer(self, name: str) -> None:
         self._buffer(name)
         self._scan_buffer = name
-
-    @query(":ROUTe:SCAN:BUFFer")
-    def _query_scan_buffer(self) -> str:
-        return self._scan_buffer
 
     @command(":INITiate[1][:IMMediate]")
     def _initiate(self) -> None:
@@ -295,10 +280,6 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
                 buffer.append(self._measure(channel))
             self.closed = set()
             self.clock.advance(max(0.0, start + self.interval - self.clock.now))
-
-    @command(":ABORt")
-    def _abort(self) -> None:
-        """Nothing runs between two messages on the virtual clock."""
 
 
 _TEXTS = {

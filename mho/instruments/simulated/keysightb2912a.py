@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,6 +101,21 @@ SETTLING = 2e-4  # s from a new level to the earliest measurement
 OVERHEAD = 1e-4  # s a point takes beside
 
 
+def _point_queries() -> dict[str, Any]:
+    """Return the queries of points: of one element or of those in use, of all points or of the latest."""
+    rows: dict[str, Any] = {}
+    for verb, method in ((":FETCh", "_fetch"), (":READ", "_read")):
+        for node, first in ((":ARRay", 0), ("[:SCALar]", -1)):
+
+            def answer(device: Any, *given: Any, method: str = method, first: int = first) -> Any:
+                *elements, channels = given
+                return getattr(device, method)(channels, elements, first)
+
+            rows[f"{verb}{node}?"] = (CHANNELS, answer)
+            rows[f"{verb}{node}:<function>?"] = (ELEMENTS, CHANNELS, answer)
+    return rows
+
+
 class SimulatedKeysightB2912A(ScpiDevice):
     """A B2912A on a bench; constructed as `SimulatedKeithley2450`, but that `outputs` are of channels 1 and 2."""
 
@@ -149,6 +164,40 @@ class SimulatedKeysightB2912A(ScpiDevice):
 
     byte_order = Setting(":FORMat:BORDer", Choice("NORM", ("NORMal", "SWAPped")))
 
+    commands = {
+        ":FORMat[:DATA]?": lambda self: self._format,
+        ":FORMat:ELEMents:SENSe?": lambda self: ",".join(self._elements),
+        ":TRACe[1|2]:POINts:ACTual?": lambda self, channel: str(len(self._data[channel]) // _WIDTH),
+        f"{SENSE}:CURRent[:DC]:APERture": (
+            Numeric(0.02, 8e-6, 2.0, unit="S"),
+            lambda self, channel, seconds: self.nplc.update({channel: seconds * self.line_frequency}),
+        ),
+        f"{SENSE}:CURRent[:DC]:APERture?": lambda self, channel: self.real(self._aperture(channel)),
+        f"{SENSE}:CURRent[:DC]:PROTection:TRIPped?": lambda self, channel: self._is_tripped(channel, "VOLT"),
+        f"{SENSE}:VOLTage[:DC]:PROTection:TRIPped?": lambda self, channel: self._is_tripped(channel, "CURR"),
+        f"{SOURCES}:CURRent:RANGe?": lambda self, channel: self.real(self._current_range[channel]),
+        f"{SOURCES}:VOLTage:RANGe?": lambda self, channel: self.real(self._source_range[channel]),
+        f"{SENSE}:CURRent[:DC]:RANGe[:UPPer]?": lambda self, channel: self.real(self._measure_range[channel]),
+        f"{SENSE}:FUNCtion[:ON]?": lambda self, channel: ",".join(f'"{each}"' for each in self._functions[channel]),
+        # The points, and a step that says the same as they.
+        f"{SOURCES}:VOLTage:POINts": (
+            Numeric(1, 1, LIST_SIZE, integer=True),
+            lambda self, channel, points: self.points.update({channel: points}),
+        ),
+        f"{SOURCES}:VOLTage:POINts?": lambda self, channel: f"{self.points[channel]:.0f}",
+        f"{SOURCES}:VOLTage:STEP?": lambda self, channel: self.real(
+            (self.stop[channel] - self.start[channel]) / max(1.0, self.points[channel] - 1.0)
+        ),
+        f"{SOURCES}:LIST:VOLTage": (LEVELS, lambda self, channel, levels: self._store_list(channel, levels)),
+        f"{SOURCES}:LIST:VOLTage:APPend": (
+            LEVELS, lambda self, channel, levels: self._store_list(channel, self._lists[channel] + levels),
+        ),
+        f"{SOURCES}:LIST:VOLTage?": lambda self, channel: ",".join(map(self.real, self._lists[channel])),
+        f"{SOURCES}:LIST:VOLTage:POINts?": lambda self, channel: str(len(self._lists[channel])),
+        ":SYSTem:LFRequency?": lambda self: f"{self.line_frequency:.0f}",
+        **_point_queries(),
+    }  # fmt: skip
+
     def reset(self) -> None:
         """Power-on state: 0 V, outputs off, automatic ranges, no data, idle; the lists hold 0 V."""
         self._armed: tuple[int, ...] = ()
@@ -188,29 +237,16 @@ class SimulatedKeysightB2912A(ScpiDevice):
             raise ScpiError(-224)
         self._format = kind if kind == "ASC" else f"REAL,{bits:.0f}"
 
-    @query(":FORMat[:DATA]")
-    def _query_format(self) -> str:
-        return self._format
-
     @command(":FORMat:ELEMents:SENSe", Choice("VOLT", tuple(ELEMENTS.values()), repeated=True))
     def _set_elements(self, elements: list[str]) -> None:
         self._elements = tuple(name for name in _ORDER if name in elements)
-
-    @query(":FORMat:ELEMents:SENSe")
-    def _query_elements(self) -> str:
-        return ",".join(self._elements)
-
-    def _keep(self, channel: int, point: MeasuredPoint) -> None:
-        data = self._data[channel]
-        if len(data) < BUFFER_SIZE * _WIDTH:
-            data.extend(point)
 
     def _check_channels(self, channels: tuple[int, ...]) -> tuple[int, ...]:
         if not channels or not {1, 2}.issuperset(channels):
             raise ScpiError(-222, "channel list")
         return tuple(sorted(set(channels)))  # channel 1 comes first, however they are asked for
 
-    def _reply(self, runs: list[Floats], elements: tuple[str, ...] = ()) -> str:
+    def _reply(self, runs: list[Floats], elements: Sequence[str] = ()) -> str:
         """Interleave the channels point by point; the shorter one is padded. Without `elements`, those in use."""
         names = elements or self._elements
         table = np.full((max(map(len, runs)), len(runs), len(names)), np.nan)
@@ -229,35 +265,20 @@ class SimulatedKeysightB2912A(ScpiDevice):
             value = math.copysign(INFINITY, value)
         return self.real(value)
 
-    @query(":FETCh:ARRay", CHANNELS)
-    def _fetch_array(self, channels: tuple[int, ...]) -> str:
-        return self._reply([self._measured(channel) for channel in self._check_channels(channels)])
-
-    @query(":FETCh[:SCALar]", CHANNELS)
-    def _fetch(self, channels: tuple[int, ...]) -> str:
-        return self._reply([self._measured(channel)[-1:] for channel in self._check_channels(channels)])
-
-    @query(":FETCh:ARRay:<function>", CHANNELS, functions=ELEMENTS)
-    def _fetch_array_of(self, element: str, channels: tuple[int, ...]) -> str:
-        """Reply one element of all points, whichever are in use."""
+    def _fetch(self, channels: tuple[int, ...], elements: Sequence[str], first: int) -> str:
         return self._reply(
-            [self._measured(channel) for channel in self._check_channels(channels)], (element,)
+            [self._measured(each)[first:] for each in self._check_channels(channels)], elements
         )
 
-    @query(":FETCh[:SCALar]:<function>", CHANNELS, functions=ELEMENTS)
-    def _fetch_of(self, element: str, channels: tuple[int, ...]) -> str:
-        latest = [self._measured(channel)[-1:] for channel in self._check_channels(channels)]
-        return self._reply(latest, (element,))
+    def _read(self, channels: tuple[int, ...], elements: Sequence[str], first: int) -> str | None:
+        self._initiate(channels)
+        return None if self._armed else self._fetch(channels, elements, first)
 
     def _measured(self, channel: int) -> Floats:
         """Points of a channel, (points, fields of a `MeasuredPoint`); -230 when there are none."""
         if not self._data[channel]:
             raise ScpiError(-230)
         return np.array(self._data[channel]).reshape(-1, _WIDTH)
-
-    @query(":TRACe[1|2]:POINts:ACTual")
-    def _query_points(self, channel: int) -> str:
-        return str(len(self._data[channel]) // _WIDTH)
 
     # --- the sources ---
 
@@ -361,22 +382,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _is_tripped(self, channel: int, function: str) -> str:
         return "1" if self.function[channel] == function and self._flow(channel).limited else "0"
 
-    @command(f"{SENSE}:CURRent[:DC]:APERture", Numeric(0.02, 8e-6, 2.0, unit="S"))
-    def _set_aperture(self, channel: int, seconds: float) -> None:
-        self.nplc[channel] = seconds * self.line_frequency
-
-    @query(f"{SENSE}:CURRent[:DC]:APERture")
-    def _query_aperture(self, channel: int) -> str:
-        return self.real(self._aperture(channel))
-
-    @query(f"{SENSE}:CURRent[:DC]:PROTection:TRIPped")
-    def _query_current_limited(self, channel: int) -> str:
-        return self._is_tripped(channel, "VOLT")
-
-    @query(f"{SENSE}:VOLTage[:DC]:PROTection:TRIPped")
-    def _query_voltage_limited(self, channel: int) -> str:
-        return self._is_tripped(channel, "CURR")
-
     @command(f"{SOURCES}:CURRent:RANGe", Numeric(1e-8, -3.03, 3.03, unit="A"))
     def _set_current_range(self, channel: int, amperes: float) -> None:
         span = self._current_sources[channel].range_for(amperes)
@@ -386,10 +391,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
         self._current_range[channel] = span
         self._apply(channel)
 
-    @query(f"{SOURCES}:CURRent:RANGe")
-    def _query_current_range(self, channel: int) -> str:
-        return self.real(self._current_range[channel])
-
     @command(f"{SOURCES}:VOLTage:RANGe", Numeric(2.0, -210.0, 210.0, unit="V"))
     def _set_source_range(self, channel: int, volts: float) -> None:
         span = self._sources[channel].range_for(volts)
@@ -398,10 +399,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
         self.range_auto[channel] = False
         self._source_range[channel] = span
         self._apply(channel)
-
-    @query(f"{SOURCES}:VOLTage:RANGe")
-    def _query_source_range(self, channel: int) -> str:
-        return self.real(self._source_range[channel])
 
     def levels(self, channel: int) -> list[float]:
         """Return the levels (V) that triggers step through; none where the level is fixed."""
@@ -429,14 +426,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
 
     # --- the step says the same as the points ---
 
-    @command(f"{SOURCES}:VOLTage:POINts", Numeric(1, 1, LIST_SIZE, integer=True))
-    def _set_points(self, channel: int, points: float) -> None:
-        self.points[channel] = points
-
-    @query(f"{SOURCES}:VOLTage:POINts")
-    def _query_points_of_volts(self, channel: int) -> str:
-        return f"{self.points[channel]:.0f}"
-
     @command(f"{SOURCES}:VOLTage:STEP", Numeric(0.0, -210.0, 210.0, unit="V"))
     def _set_step(self, channel: int, volts: float) -> None:
         span = self.stop[channel] - self.start[channel]
@@ -447,20 +436,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
             raise ScpiError(-222)
         self.points[channel] = points
 
-    @query(f"{SOURCES}:VOLTage:STEP")
-    def _query_step(self, channel: int) -> str:
-        intervals = max(1.0, self.points[channel] - 1.0)
-        return self.real((self.stop[channel] - self.start[channel]) / intervals)
-
     # --- lists ---
-
-    @command(f"{SOURCES}:LIST:VOLTage", LEVELS)
-    def _set_list(self, channel: int, levels: list[float]) -> None:
-        self._store_list(channel, levels)
-
-    @command(f"{SOURCES}:LIST:VOLTage:APPend", LEVELS)
-    def _append_list(self, channel: int, levels: list[float]) -> None:
-        self._store_list(channel, self._lists[channel] + levels)
 
     def _store_list(self, channel: int, levels: list[float]) -> None:
         if len(levels) > LIST_SIZE:
@@ -468,14 +444,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
         for volts in levels:
             self.check_level(channel, volts)
         self._lists[channel] = levels
-
-    @query(f"{SOURCES}:LIST:VOLTage")
-    def _query_list(self, channel: int) -> str:
-        return ",".join(map(self.real, self._lists[channel]))
-
-    @query(f"{SOURCES}:LIST:VOLTage:POINts")
-    def _query_list_points(self, channel: int) -> str:
-        return str(len(self._lists[channel]))
 
     def error_texts(self) -> dict[int, str]:
         """Return the texts, with SCPI's -230."""
@@ -505,10 +473,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
             self.current_limit[channel], meter.overrange * self._measure_range[channel]
         )
 
-    @query(f"{SENSE}:CURRent[:DC]:RANGe[:UPPer]")
-    def _query_measure_range(self, channel: int) -> str:
-        return self.real(self._measure_range[channel])
-
     @command(
         f"{SENSE}:FUNCtion[:ON]",
         Choice("CURR:DC", ("VOLTage[:DC]", "CURRent[:DC]", "RESistance"), quoted=True, repeated=True),
@@ -516,14 +480,6 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _set_functions(self, channel: int, functions: list[str]) -> None:
         names = {name.removesuffix(":DC") for name in functions}
         self._functions[channel] = tuple(name for name in ("VOLT", "CURR", "RES") if name in names)
-
-    @query(f"{SENSE}:FUNCtion[:ON]")
-    def _query_functions(self, channel: int) -> str:
-        return ",".join(f'"{name}"' for name in self._functions[channel])
-
-    @query(":SYSTem:LFRequency")
-    def _query_line_frequency(self) -> str:
-        return f"{self.line_frequency:.0f}"
 
     def _measure(self, channel: int, programmed: float) -> MeasuredPoint:
         """Integrate over the aperture and report; the caller advances the clock."""
@@ -613,7 +569,9 @@ class SimulatedKeysightB2912A(ScpiDevice):
                 for c in running)
         )  # fmt: skip
         for channel in running:
-            self._keep(channel, self._measure(channel, levels[channel]))
+            point = self._measure(channel, levels[channel])
+            if len(self._data[channel]) < BUFFER_SIZE * _WIDTH:
+                self._data[channel].extend(point)
             if self.shape[channel] == "PULS":
                 self._pass_until(start + self.pulse_delay[channel] + self.pulse_width[channel])
                 self._apply(channel)
@@ -644,23 +602,3 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _abort(self, channels: tuple[int, ...]) -> None:
         if set(self._check_channels(channels)) & set(self._armed):
             self._rest()
-
-    @query(":READ:ARRay:<function>", CHANNELS, functions=ELEMENTS)
-    def _read_array_of(self, element: str, channels: tuple[int, ...]) -> str | None:
-        self._initiate(channels)
-        return None if self._armed else self._fetch_array_of(element, channels)
-
-    @query(":READ[:SCALar]:<function>", CHANNELS, functions=ELEMENTS)
-    def _read_of(self, element: str, channels: tuple[int, ...]) -> str | None:
-        self._initiate(channels)
-        return None if self._armed else self._fetch_of(element, channels)
-
-    @query(":READ:ARRay", CHANNELS)
-    def _read_array(self, channels: tuple[int, ...]) -> str | None:
-        self._initiate(channels)
-        return None if self._armed else self._fetch_array(channels)
-
-    @query(":READ[:SCALar]", CHANNELS)
-    def _read(self, channels: tuple[int, ...]) -> str | None:
-        self._initiate(channels)
-        return None if self._armed else self._fetch(channels)

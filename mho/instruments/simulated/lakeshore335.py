@@ -16,14 +16,14 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.lines import LineDevice, RefusedCommand, handles
 from mho.instruments.simulated.ports import StagePort
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
 Parse = Callable[[Any, str], Any]
 
 POWER_ON, COMMAND_ERROR, EXECUTION_ERROR, QUERY_ERROR, OPERATION_COMPLETE = 128, 32, 16, 4, 1
@@ -33,22 +33,14 @@ _COMMAND = re.compile(r"\s*:?(\*?[A-Z]+\??)(?:\s+(\S.*?))?\s*", re.IGNORECASE | 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 
 
-class CommandError(Exception):
-    """Raised to refuse a command: the bit of the event register that it sets."""
-
-    def __init__(self, bit: int) -> None:
-        super().__init__(bit)
-        self.bit = bit
-
-
 def real(low: float, high: float) -> Parse:
     """Return what parses a number from `low` to `high`."""
 
     def parse(device: Any, text: str) -> float:
         if not _NUMBER.fullmatch(text):
-            raise CommandError(COMMAND_ERROR)
+            raise RefusedCommand(COMMAND_ERROR)
         if not low <= float(text) <= high:
-            raise CommandError(EXECUTION_ERROR)
+            raise RefusedCommand(EXECUTION_ERROR)
         return float(text)
 
     return parse
@@ -60,53 +52,40 @@ def integer(low: int, high: int) -> Parse:
 
     def parse(device: Any, text: str) -> int:
         if "." in text:
-            raise CommandError(COMMAND_ERROR)
+            raise RefusedCommand(COMMAND_ERROR)
         return int(number(device, text))
 
     return parse
 
 
-def takes(header: str, *parameters: Parse) -> Callable[[Handler], Handler]:
-    """Make a method the handler of a header with these parameters; of a query it returns the reply."""
-
-    def decorate(function: Handler) -> Handler:
-        function.__dict__["header"] = (header, parameters)
-        return function
-
-    return decorate
-
-
-class LakeShoreDevice:
-    """An instrument with the interface for transports; methods declared with `takes` are its commands."""
+class LakeShoreDevice(LineDevice):
+    """An instrument of Lake Shore's language; what a handler takes are functions that parse its parameters."""
 
     model: ClassVar[str]
     firmware: ClassVar[str] = "1.6"
-    service_requests = 0  # it raises none
-    vocabulary: ClassVar[dict[str, tuple[str, tuple[Parse, ...]]]] = {}
+    commands = {
+        "*IDN?": lambda self: f"LSCI,{self.model},{self.serial}/{self.serial},{self.firmware}",
+        "*CLS": lambda self: setattr(self, "events", 0),
+        "*ESE": (integer(0, 255), lambda self, mask: setattr(self, "_event_enable", mask)),
+        "*ESE?": lambda self: f"{self._event_enable:03d}",
+        "*SRE": (
+            integer(0, 255), lambda self, mask: setattr(self, "_service_enable", mask & ~MASTER_SUMMARY),
+        ),
+        "*SRE?": lambda self: f"{self._service_enable:03d}",
+        "*STB?": lambda self: f"{self.status_byte():03d}",
+        "*OPC": lambda self: setattr(self, "events", self.events | OPERATION_COMPLETE),
+        "*OPC?": lambda self: "1",
+        "*WAI": lambda self: None,  # nothing is pending between two messages
+        "*TST?": lambda self: "0",
+    }  # fmt: skip
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
-        self.clock, self.rng, self.serial = clock, rng, serial
-        self.stream = False
+        super().__init__(clock, rng)
+        self.serial = serial
         self.events, self._event_enable, self._service_enable = POWER_ON, 0, 0
         self._input = self._output = b""
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.vocabulary = {
-            member.header[0]: (name, member.header[1]) for base in reversed(cls.__mro__)
-            for name, member in vars(base).items() if hasattr(member, "header")
-        }  # fmt: skip
-
     # --- what transports use ---
-
-    def write(self, data: bytes, end: bool = True) -> None:
-        """Receive a message or a part of one; it is complete at a line feed or at END."""
-        *lines, self._input = (self._input + data).split(b"\n")
-        if end and self._input:
-            lines.append(self._input)
-            self._input = b""
-        for line in lines:
-            self._take(line.decode("latin-1"))
 
     def read(self) -> bytes:
         """Return the response; without one, a query error is recorded and nothing returned."""
@@ -126,16 +105,14 @@ class LakeShoreDevice:
         """Device clear: empty input and output; settings and events stay."""
         self._input = self._output = b""
 
-    def trigger(self) -> None:
-        """Bus trigger: nothing waits for it."""
-
     def push_error(self, code: int, detail: str = "") -> None:
         """Record an error (fault injection): the event of SCPI's error number."""
         self.events |= {1: COMMAND_ERROR, 4: QUERY_ERROR}.get(-code // 100, EXECUTION_ERROR)
 
     # --- commands ---
 
-    def _take(self, message: str) -> None:
+    def take_line(self, message: str) -> None:
+        """Carry out a message."""
         if not message.strip():
             return
         if self._output and not self.stream:
@@ -148,8 +125,8 @@ class LakeShoreDevice:
         for command in message.split(";"):
             try:
                 reply = self._carry_out(command)
-            except CommandError as error:
-                self.events |= error.bit
+            except RefusedCommand as error:
+                self.events |= error.code
             else:
                 if reply is not None:
                     replies.append(reply)
@@ -159,63 +136,19 @@ class LakeShoreDevice:
     def _carry_out(self, command: str) -> str | None:
         match = _COMMAND.fullmatch(command)
         if match is None or match[1].upper() not in self.vocabulary:
-            raise CommandError(COMMAND_ERROR)
-        name, parameters = self.vocabulary[match[1].upper()]
+            raise RefusedCommand(COMMAND_ERROR)
+        handler, parameters = self.vocabulary[match[1].upper()]
         texts = [text.strip() for text in match[2].split(",")] if match[2] else []
         if len(texts) != len(parameters):
-            raise CommandError(COMMAND_ERROR)
+            raise RefusedCommand(COMMAND_ERROR)
         values = [parse(self, text) for parse, text in zip(parameters, texts, strict=True)]
-        reply: str | None = getattr(self, name)(*values)
+        reply: str | None = handler(self, *values)
         return reply
 
-    @takes("*IDN?")
-    def _identify(self) -> str:
-        return f"LSCI,{self.model},{self.serial}/{self.serial},{self.firmware}"
-
-    @takes("*CLS")
-    def _clear_events(self) -> None:
-        self.events = 0
-
-    @takes("*ESR?")
+    @handles("*ESR?")
     def _take_events(self) -> str:
         events, self.events = self.events, 0
         return f"{events:03d}"
-
-    @takes("*ESE", integer(0, 255))
-    def _enable_events(self, mask: int) -> None:
-        self._event_enable = mask
-
-    @takes("*ESE?")
-    def _enabled_events(self) -> str:
-        return f"{self._event_enable:03d}"
-
-    @takes("*SRE", integer(0, 255))
-    def _enable_service(self, mask: int) -> None:
-        self._service_enable = mask & ~MASTER_SUMMARY
-
-    @takes("*SRE?")
-    def _enabled_service(self) -> str:
-        return f"{self._service_enable:03d}"
-
-    @takes("*STB?")
-    def _query_status(self) -> str:
-        return f"{self.status_byte():03d}"
-
-    @takes("*OPC")
-    def _complete(self) -> None:
-        self.events |= OPERATION_COMPLETE
-
-    @takes("*OPC?")
-    def _is_complete(self) -> str:
-        return "1"
-
-    @takes("*WAI")
-    def _wait(self) -> None:
-        """Nothing is pending between two messages."""
-
-    @takes("*TST?")
-    def _self_test(self) -> str:
-        return "0"
 
 
 NOISE = 5e-3  # K, of a reading
@@ -234,9 +167,9 @@ def sensor(device: Any, text: str) -> str:
     """Parse the letter of an input."""
     letter = text.upper()
     if len(letter) != 1 or not letter.isalpha():
-        raise CommandError(COMMAND_ERROR)
+        raise RefusedCommand(COMMAND_ERROR)
     if letter not in device.inputs:
-        raise CommandError(EXECUTION_ERROR)
+        raise RefusedCommand(EXECUTION_ERROR)
     return letter
 
 
@@ -287,6 +220,25 @@ class SimulatedLakeShore335(LakeShoreDevice):
 
     model = "MODEL335"
     inputs: ClassVar[str] = "AB"
+    commands = {
+        "RDGST?": (sensor, lambda self, letter: f"{self._status_of(letter):03d}"),
+        "INTYPE?": (sensor, lambda self, letter: ",".join(map(str, self._types[letter]))),
+        "INTYPE": (
+            sensor, integer(0, 4), integer(0, 1), integer(0, 8), integer(0, 1), integer(1, 3),
+            lambda self, letter, *values: self._types.update({letter: values}),
+        ),
+        "TLIMIT?": (sensor, lambda self, letter: f"{self._limits[letter]:+.0f}"),
+        "SETP?": (output, lambda self, number: six_digits(self.loops[number].setpoint(self.clock.now))),
+        "RAMP?": (output, lambda self, n: f"{int(self.loops[n].ramps)},{self.loops[n].rate:+.1f}"),
+        "RANGE?": (output, lambda self, number: str(self.loops[number].heater)),
+        "HTRST?": (output, lambda self, n: str(self.heater_fault if n == self._output_at else OPEN_LOAD)),
+        "OUTMODE?": (output, lambda self, number: ",".join(map(str, self.loops[number].mode))),
+        "PID": (
+            output, real(0.1, 1000.0), real(0.1, 1000.0), real(0.0, 200.0),
+            lambda self, number, *gains: setattr(self.loops[number], "gains", gains),
+        ),
+        "PID?": (output, lambda self, number: ",".join(map(six_digits, self.loops[number].gains))),
+    }  # fmt: skip
 
     def __init__(
         self, clock: VirtualClock, rng: np.random.Generator, stage: StagePort, *, serial: str = "SIM00000",
@@ -332,103 +284,59 @@ class SimulatedLakeShore335(LakeShoreDevice):
 
     # --- inputs ---
 
-    @takes("KRDG?", sensor)
+    @handles("KRDG?", sensor)
     def _kelvin(self, letter: str) -> str:
         if self._status_of(letter):
             return six_digits(0.0)
         return six_digits(max(self._stage.temperature + NOISE * float(self.rng.standard_normal()), 0.0))
 
-    @takes("RDGST?", sensor)
-    def _reading_status(self, letter: str) -> str:
-        return f"{self._status_of(letter):03d}"
-
     def _status_of(self, letter: str) -> int:
         return self.sensor_fault if letter == self._input_at else NO_SENSOR
 
-    @takes("INTYPE?", sensor)
-    def _input_type(self, letter: str) -> str:
-        return ",".join(map(str, self._types[letter]))
-
-    @takes("INTYPE", sensor, integer(0, 4), integer(0, 1), integer(0, 8), integer(0, 1), integer(1, 3))
-    def _set_input_type(self, letter: str, *values: int) -> None:
-        self._types[letter] = values  # type: ignore[assignment]
-
-    @takes("TLIMIT", sensor, real(0.0, 9999.0))
+    @handles("TLIMIT", sensor, real(0.0, 9999.0))
     def _set_limit(self, letter: str, kelvin: float) -> None:
         self._limits[letter] = kelvin
         if letter == self._input_at:
             self._keep_limit(self._stage.temperature)
 
-    @takes("TLIMIT?", sensor)
-    def _limit(self, letter: str) -> str:
-        return f"{self._limits[letter]:+.0f}"
-
     # --- loops ---
 
-    @takes("SETP", output, real(0.0, 9999.0))
+    @handles("SETP", output, real(0.0, 9999.0))
     def _set_setpoint(self, number: int, kelvin: float) -> None:
         loop, now = self.loops[number], self.clock.now
         loop.start, loop.target, loop.since = loop.setpoint(now), kelvin, now
         self._drive()
 
-    @takes("SETP?", output)
-    def _setpoint(self, number: int) -> str:
-        return six_digits(self.loops[number].setpoint(self.clock.now))
-
-    @takes("RAMP", output, integer(0, 1), real(0.0, 100.0))
+    @handles("RAMP", output, integer(0, 1), real(0.0, 100.0))
     def _set_ramp(self, number: int, on: int, rate: float) -> None:
         if 0.0 < rate < 0.1:
-            raise CommandError(EXECUTION_ERROR)
+            raise RefusedCommand(EXECUTION_ERROR)
         loop, now = self.loops[number], self.clock.now
         loop.start, loop.since = loop.setpoint(now), now
         loop.ramps, loop.rate = bool(on), round(rate, 1)
         self._drive()
 
-    @takes("RAMP?", output)
-    def _ramp(self, number: int) -> str:
-        return f"{int(self.loops[number].ramps)},{self.loops[number].rate:+.1f}"
-
-    @takes("RAMPST?", output)
+    @handles("RAMPST?", output)
     def _ramping(self, number: int) -> str:
         loop = self.loops[number]
         return str(int(loop.setpoint(self.clock.now) != loop.target))
 
-    @takes("RANGE", output, integer(0, 3))
+    @handles("RANGE", output, integer(0, 3))
     def _set_range(self, number: int, heater: int) -> None:
         if heater > self._ranges(number):
-            raise CommandError(EXECUTION_ERROR)
+            raise RefusedCommand(EXECUTION_ERROR)
         if heater or not self.stuck:
             self.loops[number].heater = heater
         self._drive()
 
-    @takes("RANGE?", output)
-    def _range(self, number: int) -> str:
-        return str(self.loops[number].heater)
-
-    @takes("HTRST?", output)
-    def _heater_status(self, number: int) -> str:
-        return str(self.heater_fault if number == self._output_at else OPEN_LOAD)
-
-    @takes("OUTMODE", output, integer(0, 5), integer(0, 4), integer(0, 1))
+    @handles("OUTMODE", output, integer(0, 5), integer(0, 4), integer(0, 1))
     def _set_mode(self, number: int, mode: int, source: int, stays: int) -> None:
         if source > len(self.inputs):
-            raise CommandError(EXECUTION_ERROR)
+            raise RefusedCommand(EXECUTION_ERROR)
         self.loops[number].mode = (mode, source, stays)
         self._drive()
 
-    @takes("OUTMODE?", output)
-    def _mode(self, number: int) -> str:
-        return ",".join(map(str, self.loops[number].mode))
-
-    @takes("PID", output, real(0.1, 1000.0), real(0.1, 1000.0), real(0.0, 200.0))
-    def _set_gains(self, number: int, *gains: float) -> None:
-        self.loops[number].gains = gains  # type: ignore[assignment]
-
-    @takes("PID?", output)
-    def _gains(self, number: int) -> str:
-        return ",".join(six_digits(gain) for gain in self.loops[number].gains)
-
-    @takes("*RST")
+    @handles("*RST")
     def _reset(self) -> None:
         for number, loop in self.loops.items():
             mode = loop.mode

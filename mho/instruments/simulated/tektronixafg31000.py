@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, SourceSetting
 from mho.instruments.simulated.ports import PulsePort
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Boolean, Choice, Numeric, block_text
 
 FULL_SCALE = 16382
@@ -34,8 +35,21 @@ def _memory(name: str) -> str:
     return "EMEM" if name == "EMEM1" else name
 
 
+# What follows ``:DATA``, or ``:TRACe``, which means the same.
+MEMORY_COMMANDS: dict[str, Any] = {
+    "[:DATA]": (_EDIT, BlockParameter(), lambda self, name, data: self._load_waveform(name, data)),
+    "[:DATA]?": (_ANY, lambda self, name: block_text(self._stored(name).astype(">u2").tobytes())),
+    ":COPY": (_ANY, _ANY, lambda self, to, name: self.waveforms.update({_memory(to): self._stored(name)})),
+    ":DELete[:NAME]": (_USER, lambda self, name: self._delete_waveform(name)),
+    ":POINts": (
+        _EDIT, Numeric(1000, 2, LONGEST, integer=True),
+        lambda self, name, count: self._set_points(name, int(count)),
+    ),
+    ":POINts?": (_ANY, lambda self, name: str(len(self._stored(name)))),
+    ":CATalog?": lambda self: ",".join(f'"{name}"' for name in self.waveforms),
+}  # fmt: skip
 SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
-SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
+_EDGE = Numeric(1e-8, 7e-9, 625.0, unit="S")
 SHORTEST_PERIOD = 25e-9
 EDGE_SHARE = 0.625  # half of an edge from 0 to 100 %, in units of its time from 10 to 90 %
 WAITING_FOR_TRIGGER = 32  # bit of the operation condition
@@ -55,28 +69,36 @@ class SimulatedTektronixAFG31000(PulseOutputs):
     error_capacity = 20
     rms = {"SIN": 1 / math.sqrt(8)}  # Vrms and dBm are a sine's only
 
-    function = IndexedSetting(f"{_SOURCE}:FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
-    period = IndexedSetting(f"{_SOURCE}:PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
-    width = IndexedSetting(f"{_SOURCE}:PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
-    hold = IndexedSetting(f"{_SOURCE}:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
-    lead_delay = IndexedSetting(f"{_SOURCE}:PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
-    leading = IndexedSetting(
-        f"{_SOURCE}:PULSe:TRANsition[:LEADing]", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
-    )
-    trailing = IndexedSetting(
-        f"{_SOURCE}:PULSe:TRANsition:TRAiling", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
-    )
-    high = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
-    low = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
-    bursting = IndexedSetting(f"{_SOURCE}:BURSt:STATe", Boolean(False))
-    cycles = IndexedSetting(f"{_SOURCE}:BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
-    burst_delay = IndexedSetting(f"{_SOURCE}:BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
+    function = SourceSetting("FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
+    period = SourceSetting("PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
+    width = SourceSetting("PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
+    hold = SourceSetting("PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
+    lead_delay = SourceSetting("PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
+    leading = SourceSetting("PULSe:TRANsition[:LEADing]", _EDGE)
+    trailing = SourceSetting("PULSe:TRANsition:TRAiling", _EDGE)
+    high = SourceSetting("VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
+    low = SourceSetting("VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
+    bursting = SourceSetting("BURSt:STATe", Boolean(False))
+    cycles = SourceSetting("BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
+    burst_delay = SourceSetting("BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:IMPedance", Numeric(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
     )
     trigger_source = Setting(":TRIGger[:SEQuence]:SOURce", Choice("TIM", ("EXTernal", "TIMer")))
     timer = Setting(":TRIGger[:SEQuence]:TIMer", Numeric(1e-3, 1e-6, 500.0, unit="S"))
+
+    commands = {
+        **{f"{node}{header}": row for node in (":DATA", ":TRACe") for header, row in MEMORY_COMMANDS.items()},
+        **dict.fromkeys(
+            (f"{_SOURCE}:FREQuency[:CW]?", f"{_SOURCE}:FREQuency:FIXed?"),
+            lambda self, channel: self.real(1.0 / self.period[channel]),
+        ),
+        f"{_SOURCE}:PULSe:DCYCle?": lambda self, n: self.real(100.0 * self.width[n] / self.period[n]),
+        f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]?": lambda self, n: self.amplitude_in_unit(n),
+        f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet?": lambda self, n: self.real(self.offset(n)),
+        ":SYSTem:BEEPer[:IMMediate]": lambda self: None,
+    }  # fmt: skip
 
     def reset(self) -> None:
         """Power-on state: sine, outputs off; user memories are kept."""
@@ -96,8 +118,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         for name in EDITS:
             self.waveforms[name] = np.full(1000, FULL_SCALE // 2, np.uint16)
 
-    @command(":DATA[:DATA]", _EDIT, BlockParameter())
-    @command(":TRACe[:DATA]", _EDIT, BlockParameter())
     def _load_waveform(self, name: str, data: bytes) -> None:
         samples = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.uint16)
         if len(data) % 2 or not 2 <= len(samples) <= LONGEST:
@@ -105,11 +125,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         if samples.max() > FULL_SCALE:
             raise ScpiError(-222, "sample")
         self.waveforms[_memory(name)] = samples
-
-    @query(":DATA[:DATA]", _ANY)
-    @query(":TRACe[:DATA]", _ANY)
-    def _query_waveform(self, name: str) -> str:
-        return block_text(self._stored(name).astype(">u2").tobytes())
 
     def _stored(self, name: str) -> NDArray[np.uint16]:
         if _memory(name) not in self.waveforms:
@@ -120,37 +135,18 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         """Return a waveform's samples, -1 for the low level to 1 for the high one."""
         return self._stored(name) / (FULL_SCALE / 2) - 1.0
 
-    @command(":DATA:COPY", _ANY, _ANY)
-    @command(":TRACe:COPY", _ANY, _ANY)
-    def _copy_waveform(self, target: str, source: str) -> None:
-        self.waveforms[_memory(target)] = self._stored(source)
-
-    @command(":DATA:DELete[:NAME]", _USER)
-    @command(":TRACe:DELete[:NAME]", _USER)
     def _delete_waveform(self, name: str) -> None:
         self._stored(name)
         if name in self.function.values():
             raise ScpiError(-221, f"{name} is in use")
         del self.waveforms[name]
 
-    @command(":DATA:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
-    @command(":TRACe:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
-    def _set_points(self, name: str, count: float) -> None:
+    def _set_points(self, name: str, count: int) -> None:
         """Lengthen with mid-scale, or cut off."""
-        samples = np.full(int(count), FULL_SCALE // 2, np.uint16)
-        kept = self._stored(name)[: int(count)]
+        samples = np.full(count, FULL_SCALE // 2, np.uint16)
+        kept = self._stored(name)[:count]
         samples[: len(kept)] = kept
         self.waveforms[_memory(name)] = samples
-
-    @query(":DATA:POINts", _ANY)
-    @query(":TRACe:POINts", _ANY)
-    def _query_points(self, name: str) -> str:
-        return str(len(self._stored(name)))
-
-    @query(":DATA:CATalog")
-    @query(":TRACe:CATalog")
-    def _query_catalog(self) -> str:
-        return ",".join(f'"{name}"' for name in self.waveforms)
 
     # --- what fits together ---
 
@@ -217,16 +213,8 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         if function not in self.rms:
             self.unit[channel] = "VPP"
         if function != "DC":
-            self._leave_dc(channel)
-
-    def _leave_dc(self, channel: int) -> None:
-        """Make room for the amplitude, which DC lacks."""
-        highest = min(self.highest_level(channel), self.limit_high[channel])
-        lowest = max(-self.highest_level(channel), self.limit_low[channel])
-        if self.high[channel] > highest or self.low[channel] < lowest:
-            half = min(self.amplitude(channel), highest - lowest) / 2
-            middle = min(max(self.offset(channel), lowest + half), highest - half)
-            self.high[channel], self.low[channel] = middle + half, middle - half
+            most = self.highest_level(channel)
+            self.leave_dc(channel, max(-most, self.limit_low[channel]), min(most, self.limit_high[channel]))
 
     @load.on_change
     def _load_changed(self, channel: int, ohms: float) -> None:
@@ -262,29 +250,16 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         self._check_period(channel, 1.0 / hertz)
         self.period[channel] = 1.0 / hertz
 
-    @query(f"{_SOURCE}:FREQuency[:CW]")
-    @query(f"{_SOURCE}:FREQuency:FIXed")
-    def _query_frequency(self, channel: int) -> str:
-        return self.real(1.0 / self.period[channel])
-
     @command(f"{_SOURCE}:PULSe:DCYCle", Numeric(50.0, 0.001, 99.999))
     def _set_duty(self, channel: int, percent: float) -> None:
         width = percent / 100.0 * self.period[channel]
         self._check_pulse(channel, width=width)
         self.width[channel] = width
 
-    @query(f"{_SOURCE}:PULSe:DCYCle")
-    def _query_duty(self, channel: int) -> str:
-        return self.real(100.0 * self.width[channel] / self.period[channel])
-
     @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", Amplitude(1.0))
     def _set_amplitude(self, channel: int, volts: float) -> None:
         middle = self.offset(channel)
         self._set_levels(channel, middle + volts / 2, middle - volts / 2)
-
-    @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
-    def _query_amplitude(self, channel: int) -> str:
-        return self.amplitude_in_unit(channel)
 
     @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet", Numeric(0.0, -10.0, 10.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
@@ -294,10 +269,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
             self.high[channel], self.low[channel] = volts + half, volts - half
         else:
             self._set_levels(channel, volts + half, volts - half)
-
-    @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet")
-    def _query_offset(self, channel: int) -> str:
-        return self.real(self.offset(channel))
 
     def _set_levels(self, channel: int, high: float, low: float) -> None:
         self._check_levels(channel, high, low)
@@ -327,10 +298,6 @@ class SimulatedTektronixAFG31000(PulseOutputs):
         """Fire every channel that waits; advances the clock to the end of the bursts."""
         self.fire({n: self.burst_delay[n] for n in CHANNELS if self.triggers_burst(n)})
         self._update_condition()
-
-    @command(":SYSTem:BEEPer[:IMMediate]")
-    def _beep(self) -> None:
-        """Do nothing: there is no beeper."""
 
     @command(":ABORt")
     def _abort(self) -> None:

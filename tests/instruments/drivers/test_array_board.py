@@ -34,7 +34,7 @@ from mho.instruments.simulated.array_board import (  # fmt: skip
     codes_of,
 )
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.scpi.language import SettingBase
+from mho.instruments.simulated.scpi.language import SettingBase, declared_headers
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     ChannelList,
@@ -138,8 +138,8 @@ def test_the_page_has_every_command_of_the_board_and_no_other():
         if isinstance(member, SettingBase):
             declared[member.header] = in_words(member.parameter)
             declared[member.header + "?"] = ""
-        for header, asks, parameters in getattr(member, "scpi_headers", ()):
-            declared[header + "?" * asks] = "; ".join(map(in_words, parameters))
+    for header, asks, parameters, _ in declared_headers(SimulatedArrayBoard):
+        declared[header + "?" * asks] = "; ".join(map(in_words, parameters))
     documented: dict[str, str] = {}
     for commands, parameters, *_ in table("Commands"):
         first, *others = re.findall(r"`([^`]+)`", commands)

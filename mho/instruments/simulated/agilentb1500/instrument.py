@@ -23,10 +23,10 @@ from mho.instruments.simulated.agilentb1500.language import (
     MeasurementPlan,
     Staircase,
     engineering,
-    flex,
 )
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.lines import RefusedCommand, handles
 from mho.instruments.simulated.ports import SourcePort
 
 LONGEST_HOLD, LONGEST_DELAY = 655.35, 65.535  # s
@@ -74,20 +74,29 @@ class _Smu:
 
 
 class SimulatedAgilentB1500(FlexDevice):
-    """A B1500 with a B1517A (HRSMU) in each slot that is wired.
+    """A B1500 with a B1517A (HRSMU) in each slot that is wired; `accuracy` and `noise` as for `SimulatedKeithley2450`.
 
-    Parameters
-    ----------
-    outputs : mapping of int to SourcePort
-        Port that the SMU in each slot (1 to 10) is wired to.
-    serial : str
-        For the bench's records; ``*IDN?`` replies the serial number 0.
-    accuracy, noise
-        As for `SimulatedKeithley2450`.
+    `outputs`: port that the SMU in each slot (1 to 10) is wired to.
+    `serial`: for the bench's records; ``*IDN?`` replies the serial number 0.
     """
 
     identity = "Agilent Technologies,B1500A,0,A.06.01.2018.0717"
     line_frequency = 50.0
+    commands = {
+        "*IDN?": lambda self: self.identity,
+        "UNT?": (
+            0,
+            1,
+            lambda self, mode=0.0: ";".join("B1517A,0" if n in self.smus else "0,0" for n in range(1, 11)),
+        ),
+        "RI": (2, lambda self, channel, index: self._set_range("I", channel, index)),
+        "RV": (2, lambda self, channel, index: self._set_range("V", channel, index)),
+        "TI": (1, 2, lambda self, channel, index=0.0: self._spot_measurement(channel, "I", index)),
+        "TV": (1, 2, lambda self, channel, index=0.0: self._spot_measurement(channel, "V", index)),
+        "AZ": (1, lambda self, on: setattr(self.plan, "auto_zero", self._one_of(on, 0, 1))),
+        "TSC": (1, lambda self, on: setattr(self.plan, "time_stamps", self._one_of(on, 0, 1))),
+        "TSR": (0, 1, lambda self, channel=None: setattr(self, "timer_start", self.clock.now)),
+    }
 
     def __init__(
         self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
@@ -101,7 +110,7 @@ class SimulatedAgilentB1500(FlexDevice):
         self.smus = {slot: _Smu(rng, accuracy, noise) for slot in sorted(outputs)}
         self._reset()
 
-    @flex("*RST", 0)
+    @handles("*RST")
     def _reset(self) -> None:
         self.format_kind = (1, 0)  # ``FMT``: the format, and whether source data follow the measured ones
         self.plan = MeasurementPlan()
@@ -113,74 +122,61 @@ class SimulatedAgilentB1500(FlexDevice):
 
     # --- settings ---
 
-    def _one_of(self, number: float, *choices: int) -> None:
-        if number not in choices:
-            self._refuse()
+    def _one_of(self, number: float, *choices: int) -> int:
+        self._refuse_if(number not in choices)
+        return int(number)
 
-    @flex("MM", 1, 11)
+    @handles("MM", 1, 11)
     def _set_mode(self, mode: float, *channels: float) -> None:
-        if mode not in (SPOT, STAIRCASE, SAMPLING) or (mode == SPOT and not channels):
-            self._refuse()
+        self._refuse_if(mode not in (SPOT, STAIRCASE, SAMPLING) or (mode == SPOT and not channels))
         self.plan.channels = tuple(self.slot_of(channel) for channel in channels)
         self.plan.mode = int(mode)
 
-    @flex("CMM", 2)
+    @handles("CMM", 2)
     def _set_measured(self, channel: float, mode: float) -> None:
         slot = self.slot_of(channel)
-        self._one_of(mode, 0, 1, 2, 3)
-        self.plan.measured[slot] = int(mode)
-
-    @flex("RI", 2)
-    def _set_current_range(self, channel: float, index: float) -> None:
-        self._set_range("I", channel, index)
-
-    @flex("RV", 2)
-    def _set_voltage_range(self, channel: float, index: float) -> None:
-        self._set_range("V", channel, index)
+        self.plan.measured[slot] = self._one_of(mode, 0, 1, 2, 3)
 
     def _set_range(self, kind: str, channel: float, index: float) -> None:
         slot = self.slot_of(channel)
         self.check_range(kind, index)
         self.plan.ranges[kind, slot] = int(index)
 
-    @flex("WT", 2, 5)
+    @handles("WT", 2, 5)
     def _set_delays(self, hold: float, delay: float, *others: float) -> None:
         step, trigger, measure = (*others, 0.0, 0.0, 0.0)[:3]
         fits = 0.0 <= hold <= LONGEST_HOLD and all(0.0 <= each <= LONGEST_DELAY for each in (delay, measure))
-        if not fits or not 0.0 <= step <= 1.0 or not 0.0 <= trigger <= max(delay, measure):
-            self._refuse()
+        self._refuse_if(not fits or not 0.0 <= step <= 1.0 or not 0.0 <= trigger <= max(delay, measure))
         self.plan.delays = (hold, delay, step, trigger, measure)
 
-    @flex("WM", 1, 2)
+    @handles("WM", 1, 2)
     def _set_abort(self, abort: float, post: float | None = None) -> None:
-        if abort not in (1, 2) or post not in (None, 1, 2):
-            self._refuse()
+        self._refuse_if(abort not in (1, 2) or post not in (None, 1, 2))
         self.plan.abort = int(abort)
         self.plan.post = self.plan.post if post is None else int(post)
 
-    @flex("WV", 6, 8)
+    @handles("WV", 6, 8)
     def _set_staircase(
         self, channel: float, mode: float, index: float, start: float, stop: float, steps: float,
         limit: float | None = None, power: float = 1.0,
     ) -> None:  # fmt: skip
         slot = self.slot_of(channel)
         logarithmic = mode in (2, 4)
-        if mode not in (1, 2, 3, 4) or steps != int(steps) or not 1 <= steps <= MOST_STEPS or not power > 0.0:
-            self._refuse()
-        if logarithmic and start * stop <= 0.0:
-            self._refuse()
+        self._refuse_if(
+            mode not in (1, 2, 3, 4) or steps != int(steps) or not 1 <= steps <= MOST_STEPS or not power > 0.0
+        )
+        self._refuse_if(logarithmic and start * stop <= 0.0)
         self.check_range("V", index)
         self.check_level(index, max(start, stop, key=abs), limit)
         self.plan.staircase = Staircase(slot, int(mode), int(index), start, stop, int(steps), limit)
 
-    @flex("MT", 3, 4)
+    @handles("MT", 3, 4)
     def _set_sampling(self, hold: float, interval: float, samples: float, base: float = 0.0) -> None:
         fits = 0.0 <= hold <= LONGEST_HOLD and 1e-4 <= interval <= LONGEST_DELAY and base >= 0.0
-        if not fits or samples != int(samples) or not 1 <= samples <= MOST_SAMPLES:
-            self._refuse()
+        self._refuse_if(not fits or samples != int(samples) or not 1 <= samples <= MOST_SAMPLES)
         self.plan.sampling = (hold, interval, int(samples), base)
 
-    @flex("MV", 4, 5)
+    @handles("MV", 4, 5)
     def _set_bias(
         self, channel: float, index: float, base: float, bias: float, limit: float | None = None
     ) -> None:
@@ -189,75 +185,58 @@ class SimulatedAgilentB1500(FlexDevice):
         self.check_level(index, max(base, bias, key=abs), limit)
         self.plan.biases[slot] = Bias(int(index), base, bias, limit)
 
-    @flex("MSC", 1, 2)
+    @handles("MSC", 1, 2)
     def _set_sampling_ends(self, abort: float, post: float = 1.0) -> None:
-        self._one_of(abort, 1, 2)
-        self._one_of(post, 1, 2)
-        self.plan.sampling_ends = (int(abort), int(post))
+        self.plan.sampling_ends = (self._one_of(abort, 1, 2), self._one_of(post, 1, 2))
 
-    @flex("ML", 1)
+    @handles("ML", 1)
     def _set_sampling_mode(self, mode: float) -> None:
         self._one_of(mode, 1)  # no logarithmic ones
 
-    @flex("FL", 1, 11)
+    @handles("CM", 1)
+    def _set_auto_calibration(self, on: float) -> None:
+        self._one_of(on, 0, 1)
+
+    @handles("FL", 1, 11)
     def _set_filters(self, on: float, *channels: float) -> None:
         slots = {self.slot_of(channel) for channel in channels} or set(self.slots())
         self._one_of(on, 0, 1)
         self.plan.filters = self.plan.filters | slots if on else self.plan.filters - slots
 
-    @flex("SSR", 2)
+    @handles("SSR", 2)
     def _set_resistor(self, channel: float, on: float) -> None:
         slot = self.slot_of(channel)
         self._one_of(on, 0, 1)
         self.plan.resistors = self.plan.resistors | {slot} if on else self.plan.resistors - {slot}
 
-    @flex("RM", 2, 3)
+    @handles("RM", 2, 3)
     def _set_ranging(self, channel: float, mode: float, rate: float = 50.0) -> None:
         slot = self.slot_of(channel)
         self._one_of(mode, 1, 2, 3)
-        if not 11 <= rate <= 100:
-            self._refuse()
+        self._refuse_if(not 11 <= rate <= 100)
         self.plan.ranging[slot] = (int(mode), int(rate))
 
-    @flex("AV", 1, 2)
+    @handles("AV", 1, 2)
     def _set_averaging(self, number: float, mode: float = 0.0) -> None:
-        if number != int(number) or not (1 <= number <= 1023 or -100 <= number <= -1) or mode not in (0, 1):
-            self._refuse()
+        self._refuse_if(
+            number != int(number) or not (1 <= number <= 1023 or -100 <= number <= -1) or mode not in (0, 1)
+        )
         self.plan.averaging = (int(number), int(mode))
 
-    @flex("AZ", 1)
-    def _set_auto_zero(self, on: float) -> None:
-        self._one_of(on, 0, 1)
-        self.plan.auto_zero = int(on)
-
-    @flex("CM", 1)
-    def _set_auto_calibration(self, on: float) -> None:
-        self._one_of(on, 0, 1)
-
-    @flex("TSC", 1)
-    def _set_time_stamps(self, on: float) -> None:
-        self._one_of(on, 0, 1)
-        self.plan.time_stamps = int(on)
-
-    @flex("TSR", 0, 1)
-    def _restart_timer(self, channel: float | None = None) -> None:
-        self.timer_start = self.clock.now
-
-    @flex("*CAL?", 0, 1)
+    @handles("*CAL?", 0, 1)
     def _calibrate(self, slot: float = 0.0) -> str:
         self.clock.advance(30.0)
         return "0"
 
     # --- measurements ---
 
-    @flex("XE", 0)
+    @handles("XE")
     def _execute_measurement(self) -> None:
         """Measure all points; the data of one measurement are one line."""
         plan = self.plan
         for slot in plan.channels:
             self.slot_of(slot, on=True)
-        if not plan.channels or (plan.mode == STAIRCASE and plan.staircase is None):
-            self._refuse()
+        self._refuse_if(not plan.channels or (plan.mode == STAIRCASE and plan.staircase is None))
         points = {SPOT: self._spot, STAIRCASE: self._climb, SAMPLING: self._sample}[plan.mode]()
         self._data.append(",".join(text for point in points for text in point))
 
@@ -315,26 +294,18 @@ class SimulatedAgilentB1500(FlexDevice):
             for slot, bias in biases.items():
                 self.source(slot, bias.span, bias.base, bias.limit)
 
-    @flex("*IDN?", 0)
-    def _identify(self) -> str:
-        return self.identity
-
-    @flex("UNT?", 0, 1)
-    def _query_units(self, mode: float = 0.0) -> str:
-        return ";".join("B1517A,0" if slot in self.smus else "0,0" for slot in range(1, 11))
-
     # --- sources ---
 
     def _smu(self, channel: float) -> tuple[int, _Smu]:
         slot = int(channel)
-        if slot not in self.smus:
-            self._refuse(121)
+        if slot not in self.smus:  # plainly: every reading asks
+            raise RefusedCommand(121)
         return slot, self.smus[slot]
 
     def _on(self, channel: float) -> tuple[int, _Smu]:
         slot, smu = self._smu(channel)
         if not smu.on:
-            self._refuse(200)
+            raise RefusedCommand(200)
         return slot, smu
 
     def slot_of(self, channel: float, *, on: bool = False) -> int:
@@ -350,7 +321,7 @@ class SimulatedAgilentB1500(FlexDevice):
         smu = self.smus[slot]
         self.outputs[slot].drive(smu.actual if smu.on else 0.0, connected=smu.on)
 
-    @flex("CN", 0, 10)
+    @handles("CN", 0, 10)
     def _connect(self, *channels: float) -> None:
         for channel in channels or tuple(self.smus):
             slot, smu = self._smu(channel)
@@ -359,7 +330,7 @@ class SimulatedAgilentB1500(FlexDevice):
                 smu.volts, smu.range_index, smu.limit = 0.0, 0, RESET_LIMIT
                 self._apply(slot)
 
-    @flex("CL", 0, 10)
+    @handles("CL", 0, 10)
     def _disconnect(self, *channels: float) -> None:
         for channel in channels or tuple(self.smus):
             slot, smu = self._smu(channel)
@@ -367,7 +338,7 @@ class SimulatedAgilentB1500(FlexDevice):
             smu.volts, smu.stored = 0.0, None
             self._apply(slot)
 
-    @flex("DV", 3, 6)
+    @handles("DV", 3, 6)
     def source(
         self, channel: float, index: float, volts: float, limit: float | None = None,
         polarity: float = 0.0, limit_range: float = 0.0,
@@ -376,20 +347,17 @@ class SimulatedAgilentB1500(FlexDevice):
         slot, smu = self._on(channel)
         limit = smu.limit if limit is None else limit
         self.check_level(index, volts, limit)
-        if polarity not in (0, 1):
-            self._refuse(123)
+        self._refuse_if(polarity not in (0, 1), 123)
         smu.volts, smu.range_index, smu.limit = volts, int(index), abs(limit)
         self._apply(slot)
 
     def check_level(self, index: float, volts: float, limit: float | None) -> None:
         """Refuse a level or a limit that the modules do not have."""
-        if index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0):
-            self._refuse()
+        self._refuse_if(index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0))
         largest = next(amperes for level, amperes in LARGEST_CURRENT if abs(volts) <= level)
-        if limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15:
-            self._refuse(123)
+        self._refuse_if(limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15, 123)
 
-    @flex("DZ", 0, 10)
+    @handles("DZ", 0, 10)
     def _zero(self, *channels: float) -> None:
         for channel in channels or tuple(self.smus):
             slot, smu = self._smu(channel)
@@ -398,7 +366,7 @@ class SimulatedAgilentB1500(FlexDevice):
                 smu.volts, smu.limit = 0.0, RESET_LIMIT
                 self._apply(slot)
 
-    @flex("RZ", 0, 10)
+    @handles("RZ", 0, 10)
     def _restore(self, *channels: float) -> None:
         for channel in channels or tuple(self.smus):
             slot, smu = self._smu(channel)
@@ -406,7 +374,7 @@ class SimulatedAgilentB1500(FlexDevice):
                 (smu.volts, smu.range_index, smu.limit), smu.stored = smu.stored, None
                 self._apply(slot)
 
-    @flex("*LRN?", 1)
+    @handles("*LRN?", 1)
     def _learn(self, kind: float) -> str:
         if kind == 0:
             on = [str(slot) for slot, smu in self.smus.items() if smu.on]
@@ -426,21 +394,19 @@ class SimulatedAgilentB1500(FlexDevice):
 
     # --- meters ---
 
-    @flex("FMT", 1, 2)
+    @handles("FMT", 1, 2)
     def _set_format(self, kind: float, mode: float = 0.0) -> None:
-        if kind not in (1, 11, 21) or mode not in (0, 1):
-            self._refuse()
+        self._refuse_if(kind not in (1, 11, 21) or mode not in (0, 1))
         self.format_kind = (int(kind), int(mode))
         self._data.clear()
 
-    @flex("AAD", 1, 2)
+    @handles("AAD", 1, 2)
     def _choose_converter(self, channel: float, kind: float = 0.0) -> None:
         _, smu = self._smu(channel)
-        if kind not in (0, 1):
-            self._refuse()
+        self._refuse_if(kind not in (0, 1))
         smu.converter = int(kind)
 
-    @flex("AIT", 2, 3)
+    @handles("AIT", 2, 3)
     def _set_integration(self, kind: float, mode: float, coefficient: float = 1.0) -> None:
         whole = coefficient == int(coefficient)
         allowed = {
@@ -449,8 +415,7 @@ class SimulatedAgilentB1500(FlexDevice):
             (1, 0): whole and 1 <= coefficient <= 127, (1, 1): whole and 1 <= coefficient <= 127,
             (1, 2): whole and 1 <= coefficient <= 100,
         }  # fmt: skip
-        if not allowed.get((int(kind), int(mode)), False):
-            self._refuse()
+        self._refuse_if(not allowed.get((int(kind), int(mode)), False))
         self._integration[int(kind)] = (int(mode), coefficient)
 
     def _aperture(self, smu: _Smu) -> float:
@@ -472,14 +437,6 @@ class SimulatedAgilentB1500(FlexDevice):
         self.clock.advance(SETTLING + aperture + OVERHEAD)
         return volts, amperes, status
 
-    @flex("TI", 1, 2)
-    def _measure_current(self, channel: float, index: float = 0.0) -> None:
-        self._spot_measurement(channel, "I", index)
-
-    @flex("TV", 1, 2)
-    def _measure_voltage(self, channel: float, index: float = 0.0) -> None:
-        self._spot_measurement(channel, "V", index)
-
     def _spot_measurement(self, channel: float, kind: str, index: float) -> None:
         slot, _ = self._on(channel)
         self.check_range(kind, index)
@@ -487,8 +444,7 @@ class SimulatedAgilentB1500(FlexDevice):
 
     def check_range(self, kind: str, index: float) -> None:
         """Refuse a range that the modules do not have."""
-        if abs(index) not in (CURRENT_RANGES if kind == "I" else VOLTAGE_RANGES):
-            self._refuse()
+        self._refuse_if(abs(index) not in (CURRENT_RANGES if kind == "I" else VOLTAGE_RANGES))
 
     def measured(self, slot: int, kind: str, index: int) -> tuple[str, int]:
         """Measure on a range, or on an automatic one not below it; return the datum and its status."""

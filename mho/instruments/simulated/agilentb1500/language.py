@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.lines import LineDevice, RefusedCommand, handles
 
 SPOT, STAIRCASE, SAMPLING = 1, 2, 10  # measurement modes
 
@@ -108,8 +109,6 @@ class MeasurementPlan:
         return f"TSC{self.time_stamps}" if kind == 60 else None
 
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-
 ERROR_TEXTS = {
     0: "No Error.", 100: "Undefined GPIB command.", 101: "Incorrect numeric data syntax.",
     102: "Incorrect number of parameters.", 120: "Incorrect parameter value.",
@@ -123,33 +122,25 @@ _COMMAND = re.compile(r"\s*(\*?[A-Za-z]+\??)\s*(.*?)\s*\Z", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?\Z")
 
 
-class FlexError(Exception):
-    """Raised by a handler to refuse a command: an error number."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 @lru_cache(4096)
-def _split(command: str) -> tuple[str, tuple[float, ...] | FlexError]:
+def _split(command: str) -> tuple[str, tuple[float, ...] | RefusedCommand]:
     """Split a command into its header and its numbers, or the error in them."""
     match = _COMMAND.match(command)
     if match is None:
         return "", ()
     try:
         return match[1].upper(), tuple(map(_number, match[2].split(","))) if match[2] else ()
-    except FlexError as error:
+    except RefusedCommand as error:
         return match[1].upper(), error
 
 
 def _number(text: str) -> float:
     text = text.strip()
     if not _NUMBER.match(text):
-        raise FlexError(101)
+        raise RefusedCommand(101)
     number = float(text)
     if abs(number) > 1e30:
-        raise FlexError(120)
+        raise RefusedCommand(120)
     return number
 
 
@@ -162,54 +153,26 @@ def engineering(value: float, width: int) -> str:
     return f"{value / 10.0**exponent:+0{width - 4}.{decimals}f}E{exponent:+03d}"
 
 
-def flex(header: str, fewest: int, most: int | None = None) -> Callable[[Handler], Handler]:
-    """Make a method the handler of a header that takes `fewest` to `most` numbers."""
+class FlexDevice(LineDevice):
+    """A FLEX instrument; what a handler takes is how many numbers, or the fewest and the most."""
 
-    def decorate(function: Handler) -> Handler:
-        function.__dict__["flex_header"] = (header, fewest, fewest if most is None else most)
-        return function
-
-    return decorate
-
-
-class FlexDevice:
-    """A FLEX instrument with the interface for transports; methods declared with `flex` are its commands."""
-
-    service_requests = 0  # it raises none
-    _vocabulary: ClassVar[dict[str, tuple[str, int, int]]] = {}
+    commands = {
+        "BC": lambda self: self._data.clear(),
+        "AB": lambda self: None,  # nothing runs between two messages on the virtual clock
+        "*OPC?": lambda self: "1",
+        "*STB?": lambda self: str(self.status_byte()),
+        "END": lambda self: setattr(self, "_storing", None),
+    }
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
-        self.clock, self.rng = clock, rng
-        self.stream = False
+        super().__init__(clock, rng)
         self.errors: deque[int] = deque()
-        self._input = b""
         self._reply = ""  # the query buffer holds one reply
         self._data: deque[str] = deque()
         self._programs: dict[int, list[str]] = {}
         self._storing: int | None = None
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls._vocabulary = {
-            member.flex_header[0]: (name, *member.flex_header[1:]) for base in reversed(cls.__mro__)
-            for name, member in vars(base).items() if hasattr(member, "flex_header")
-        }  # fmt: skip
-
     # --- what transports use ---
-
-    def write(self, data: bytes, end: bool = True) -> None:
-        """Receive a line or a part of one; it is complete at a line feed or at END."""
-        *lines, self._input = (self._input + data).split(b"\n")
-        if end and self._input:
-            lines.append(self._input)
-            self._input = b""
-        for line in lines:
-            if len(line) >= LONGEST_LINE:
-                self.push_error(102)
-                continue
-            for command in line.decode("latin-1").split(";"):
-                if command.strip():
-                    self._take(command)
 
     def read(self) -> bytes:
         """Return a query's reply if there is one, else the oldest data, else nothing; all of it where it streams."""
@@ -235,15 +198,21 @@ class FlexDevice:
         self._input, self._reply, self._storing = b"", "", None
         self._data.clear()
 
-    def trigger(self) -> None:
-        """Bus trigger: nothing waits for it."""
-
     def push_error(self, code: int, detail: str = "") -> None:
         """Queue an error; what finds the queue full is lost."""
         if len(self.errors) < ERROR_CAPACITY:
             self.errors.append(code)
 
     # --- commands ---
+
+    def take_line(self, line: str) -> None:
+        """Carry out the commands of a line."""
+        if len(line) >= LONGEST_LINE:
+            self.push_error(102)
+            return
+        for command in line.split(";"):
+            if command.strip():
+                self._take(command)
 
     def _take(self, command: str) -> None:
         """Execute one command, or store it while a program is being entered."""
@@ -257,80 +226,59 @@ class FlexDevice:
             return
         try:
             self._execute(header, numbers)
-        except FlexError as error:
+        except RefusedCommand as error:
             self.push_error(error.code)
 
-    def _execute(self, header: str, numbers: tuple[float, ...] | FlexError) -> None:
-        if header not in self._vocabulary:
-            raise FlexError(100)
-        if isinstance(numbers, FlexError):
-            raise FlexError(numbers.code)
-        name, fewest, most = self._vocabulary[header]
-        if not fewest <= len(numbers) <= most:
-            raise FlexError(102)
-        reply = getattr(self, name)(*numbers)
+    def _execute(self, header: str, numbers: tuple[float, ...] | RefusedCommand) -> None:
+        if header not in self.vocabulary:
+            raise RefusedCommand(100)
+        if isinstance(numbers, RefusedCommand):
+            raise RefusedCommand(numbers.code)
+        handler, takes = self.vocabulary[header]
+        counts = takes or (0,)
+        if not counts[0] <= len(numbers) <= counts[-1]:
+            raise RefusedCommand(102)
+        reply = handler(self, *numbers)
         if reply is not None:
             self._reply = reply
 
-    def _refuse(self, code: int = 120) -> NoReturn:
-        raise FlexError(code)
+    def _refuse_if(self, wrong: object, code: int = 120) -> None:
+        if wrong:
+            raise RefusedCommand(code)
 
-    @flex("ERRX?", 0, 1)
+    @handles("ERRX?", 0, 1)
     def _next_error(self, mode: float = 0.0) -> str:
         code = self.errors.popleft() if self.errors else 0
         return f'{code:+d},"{ERROR_TEXTS.get(code, "Hardware error.")}"'
 
-    @flex("ERR?", 0, 1)
+    @handles("ERR?", 0, 1)
     def _next_errors(self, mode: float = 0.0) -> str:
         """Reply the oldest four errors, and empty the queue."""
         codes = [*self.errors, 0, 0, 0, 0][:4]
         self.errors.clear()
         return ",".join(map(str, codes))
 
-    @flex("BC", 0)
-    def _clear_buffer(self) -> None:
-        self._data.clear()
-
-    @flex("AB", 0)
-    def _abort(self) -> None:
-        """Nothing runs between two messages on the virtual clock."""
-
-    @flex("*OPC?", 0)
-    def _is_complete(self) -> str:
-        return "1"
-
-    @flex("*STB?", 0)
-    def _query_status(self) -> str:
-        return str(self.status_byte())
-
-    @flex("PA", 0, 1)
+    @handles("PA", 0, 1)
     def _pause(self, seconds: float = 0.0) -> None:
-        if not 0.0 <= seconds <= 99.9999:
-            self._refuse()
+        self._refuse_if(not 0.0 <= seconds <= 99.9999)
         self.clock.advance(round(seconds, 4))
 
-    @flex("ST", 1)
+    @handles("ST", 1)
     def _store(self, number: float) -> None:
-        if not 1 <= number <= PROGRAMS:
-            self._refuse()
+        self._refuse_if(not 1 <= number <= PROGRAMS)
         self._storing = int(number)
         self._programs[self._storing] = []
 
-    @flex("END", 0)
-    def _end(self) -> None:
-        self._storing = None
-
-    @flex("SCR", 0, 1)
+    @handles("SCR", 0, 1)
     def _scratch(self, number: float | None = None) -> None:
         if number is None:
             self._programs.clear()
-        elif self._programs.pop(int(number), None) is None:
-            self._refuse(126)
+        else:
+            self._refuse_if(self._programs.pop(int(number), None) is None, 126)
 
-    @flex("DO", 1, 8)
+    @handles("DO", 1, 8)
     def _do(self, *numbers: float) -> None:
         for number in numbers:
-            if int(number) not in self._programs:
-                self._refuse(126)
+            self._refuse_if(int(number) not in self._programs, 126)
             for command in self._programs[int(number)]:
                 self._take(command)

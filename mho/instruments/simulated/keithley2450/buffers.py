@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class _Style(Choice):
         return super().parse(text) if text else self.default
 
 
+BUFFER = Text(DEFAULT, required=False)
 STYLE = _Style("STAN", ("COMPact", "STANdard", "FULL", "WRITable", "FULLWRITable"), required=False)
 
 
@@ -118,37 +119,8 @@ class ReplyFormat(NamedTuple):
 
 
 def _text(record: BufferRecord, element: str, origin: float) -> str:
-    match element:
-        case "READ":
-            return f"{record.reading:.6E}"
-        case "SOUR":
-            return f"{record.source:.6E}"
-        case "SOURSTAT":
-            return str(record.source_status)
-        case "REL":
-            return f"{record.time - origin:.6E}"
-        case "SEC":
-            return str(int(record.time))
-        case "FRAC":
-            return f"{record.time % 1.0:.9f}"
-        case "DATE":
-            return f"{_moment(record):%m/%d/%Y}"
-        case "TIME":
-            return f"{_moment(record):%H:%M:%S.%f}"
-        case "TST":
-            return f"{_moment(record):%m/%d/%Y %H:%M:%S.%f}"
-        case "UNIT":
-            return record.unit
-        case "SOURUNIT":
-            return record.source_unit
-        case "FORM":
-            return formatted(record.reading, record.unit)
-        case "SOURFORM":
-            return formatted(record.source, record.source_unit)
-        case "EXTR":
-            return f"{0.0:.6E}"
-        case _:
-            return "0"
+    write = _WRITTEN.get(element)
+    return write(record) if write else f"{record.time - origin:.6E}" if element == "REL" else "0"
 
 
 def _moment(record: BufferRecord) -> datetime:
@@ -164,6 +136,37 @@ def formatted(value: float, unit: str) -> str:
     return f"{value / 10.0**exponent:+09.4f} {_PREFIXES[exponent]}{_SYMBOLS.get(unit, unit)}"
 
 
+_WRITTEN: dict[str, Callable[[BufferRecord], str]] = {
+    "READ": lambda record: f"{record.reading:.6E}",
+    "SOUR": lambda record: f"{record.source:.6E}",
+    "SOURSTAT": lambda record: str(record.source_status),
+    "SEC": lambda record: str(int(record.time)),
+    "FRAC": lambda record: f"{record.time % 1.0:.9f}",
+    "DATE": lambda record: f"{_moment(record):%m/%d/%Y}",
+    "TIME": lambda record: f"{_moment(record):%H:%M:%S.%f}",
+    "TST": lambda record: f"{_moment(record):%m/%d/%Y %H:%M:%S.%f}",
+    "UNIT": lambda record: record.unit,
+    "SOURUNIT": lambda record: record.source_unit,
+    "FORM": lambda record: formatted(record.reading, record.unit),
+    "SOURFORM": lambda record: formatted(record.source, record.source_unit),
+    "EXTR": lambda record: f"{0.0:.6E}",
+}
+
+
+def reading_queries(elements: Choice) -> dict[str, Any]:
+    """Return the queries for what buffers hold, on an instrument with these elements of a reading."""
+    place = Numeric(1, 1, 1e7, integer=True)
+    return {
+        ":FETCh?": (BUFFER, elements, ReadingBuffers.fetch),
+        ":TRACe:DATA?": (
+            place, place, BUFFER, elements,
+            lambda self, first, last, name, chosen: self._reply(
+                self._buffer(name).slice(int(first), int(last)), chosen
+            ),
+        ),
+    }  # fmt: skip
+
+
 class ReadingBuffers(ScpiDevice):
     """What Keithley's SCPI instruments have in common: ``:TRACe``, ``:FORMat``, errors with their time, and the beeper."""
 
@@ -171,6 +174,18 @@ class ReadingBuffers(ScpiDevice):
 
     data_format = Setting(":FORMat[:DATA]", Choice("ASC", ("ASCii", "REAL", "SREal")))
     byte_order = Setting(":FORMat:BORDer", Choice("SWAP", ("NORMal", "SWAPped")))
+
+    commands = {
+        ":SYSTem:BEEPer[:IMMediate]": (
+            Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S"),
+            lambda self, frequency, duration: self.clock.advance(duration),
+        ),
+        ":SYSTem:LFRequency?": lambda self: f"{self.line_frequency:.0f}",
+        ":TRACe:CLEar": (BUFFER, lambda self, name: self._buffer(name).records.clear()),
+        ":TRACe:FILL:MODE?": (BUFFER, lambda self, name: "ONCE" if self._buffer(name).once else "CONT"),
+        ":TRACe:POINts?": (BUFFER, lambda self, name: str(self._buffer(name).capacity)),
+        ":TRACe:ACTual?": (BUFFER, lambda self, name: str(len(self._buffer(name)))),
+    }  # fmt: skip
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
         super().__init__(clock, rng, serial=serial)
@@ -182,16 +197,6 @@ class ReadingBuffers(ScpiDevice):
             return '0,"No error;0;0 0"'
         time = (EPOCH + timedelta(seconds=error.time)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
         return f'{error.code},"{error.text};1;{time}"'
-
-    @command(
-        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
-    )
-    def _beep(self, frequency: float, duration: float) -> None:
-        self.clock.advance(duration)
-
-    @query(":SYSTem:LFRequency")
-    def _query_line_frequency(self) -> str:
-        return f"{self.line_frequency:.0f}"
 
     def _forget_buffers(self) -> None:
         """Keep only the two default buffers, empty."""
@@ -209,6 +214,11 @@ class ReadingBuffers(ScpiDevice):
             return f"{source:.6E},{reading:.6E},{status}"
         return ReplyFormat(self.data_format, self.byte_order).write(records, elements, self._origin(records))
 
+    def fetch(self, name: str, elements: list[str]) -> str:
+        """Reply the latest reading of a buffer."""
+        buffer = self._buffer(name)
+        return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
+
     def _origin(self, records: list[BufferRecord]) -> float:
         return records[0].time if records else 0.0
 
@@ -225,42 +235,19 @@ class ReadingBuffers(ScpiDevice):
             raise ScpiError(-224, f"buffer {name} cannot be deleted")
         del self.buffers[name]
 
-    @command(":TRACe:CLEar", Text(DEFAULT, required=False))
-    def _clear_buffer(self, name: str) -> None:
-        self._buffer(name).records.clear()
-
-    @command(":TRACe:POINts", Numeric(1e5, 10, 6.875e6, integer=True), Text(DEFAULT, required=False))
+    @command(":TRACe:POINts", Numeric(1e5, 10, 6.875e6, integer=True), BUFFER)
     def _set_points(self, size: float, name: str) -> None:
         old = self._buffer(name)
         self.buffers[name] = Buffer(int(size), once=old.once, writable=old.writable)
 
-    @command(":TRACe:FILL:MODE", Choice("CONT", ("CONTinuous", "ONCE")), Text(DEFAULT, required=False))
+    @command(":TRACe:FILL:MODE", Choice("CONT", ("CONTinuous", "ONCE")), BUFFER)
     def _set_fill_mode(self, mode: str, name: str) -> None:
         self._buffer(name).once = mode == "ONCE"
 
-    @query(":TRACe:FILL:MODE", Text(DEFAULT, required=False))
-    def _query_fill_mode(self, name: str) -> str:
-        return "ONCE" if self._buffer(name).once else "CONT"
-
-    @query(":TRACe:STATistics:<function>", Text(DEFAULT, required=False), functions=STATISTICS)
+    @query(":TRACe:STATistics:<function>", BUFFER, functions=STATISTICS)
     def _query_statistics(self, statistic: str, name: str) -> str:
         buffer = self._buffer(name)
         if not len(buffer):
             raise ScpiError(-221, f"buffer {name} is empty")
         readings = np.array([record.reading for record in buffer.slice(1, len(buffer))])
         return self.real(float(_STATISTIC[statistic](readings)))
-
-    @query(":TRACe:POINts", Text(DEFAULT, required=False))
-    def _query_points(self, name: str) -> str:
-        return str(self._buffer(name).capacity)
-
-    @query(":TRACe:ACTual", Text(DEFAULT, required=False))
-    def _query_actual(self, name: str) -> str:
-        return str(len(self._buffer(name)))
-
-    @query(
-        ":TRACe:DATA", Numeric(1, 1, 1e7, integer=True), Numeric(1, 1, 1e7, integer=True),
-        Text(DEFAULT, required=False), ELEMENTS,
-    )  # fmt: skip
-    def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
-        return self._reply(self._buffer(name).slice(int(first), int(last)), elements)

@@ -17,7 +17,7 @@ import numpy as np
 from mho.instruments.simulated.analogue import OVERFLOW, Regulated, SpecimenConverter, range_for
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import (
-    DEFAULT,
+    BUFFER,
     ELEMENTS,
     FULL,
     LIMITED,
@@ -25,6 +25,7 @@ from mho.instruments.simulated.keithley2450.buffers import (
     OUTPUT_ON,
     SENSED_REMOTELY,
     BufferRecord,
+    reading_queries,
 )
 from mho.instruments.simulated.keithley2450.source import (
     DELAY,
@@ -69,7 +70,6 @@ LIST_DELAY = Numeric(-1.0, -1.0, 1e4, unit="S", required=False)
 COUNT = Numeric(1, 1, 268435455, integer=True, required=False)
 RANGING = Choice("BEST", ("AUTO", "BEST", "FIXed"), required=False)
 ABORT, DUAL = Boolean(True, required=False), Boolean(False, required=False)
-BUFFER = Text(DEFAULT, required=False)
 FIRST = Numeric(1, 1, LIST_SIZE, integer=True)
 SWEEP_OPTIONS = (LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER)
 _SWEEP = ":SOURce[1]:SWEep:<function>"
@@ -89,31 +89,34 @@ SCREENS = (
     "HOME", "HOME_LARGe_reading", "READing_table", "GRAPh", "HISTogram", "GRAPH_SWIPE", "SETTINGS_SWIPE",
     "SOURCE_SWIPE", "STATS_SWIPE", "USER_SWIPE",
 )  # fmt: skip
-LINES = {"1": "USER1", "2": "USER2"}
+LINES, LONGEST_TEXTS = {"1": "USER1", "2": "USER2"}, {"1": 20, "2": 32}
 
 
 class SimulatedKeithley2450(Source):
-    """A 2450 on a bench.
+    """A 2450 on a bench; `clock`, `rng` and `serial` as for `ScpiDevice`.
 
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    output : SourcePort
-        What its terminals are wired to.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
-    interlock : bool
-        Whether the interlock is closed, which more than 42 V need.
+    `output`: what its terminals are wired to.
+    `accuracy`: standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    `noise`: standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+    `interlock`: whether the interlock is closed, which more than 42 V need.
     """
 
     identity = "KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
 
-    @query(":CALibration:VERify:DATE")
-    def _query_calibration(self) -> str:
-        return CALIBRATED
+    commands = {
+        ":CALibration:VERify:DATE?": lambda self: CALIBRATED,
+        "[:SENSe[1]]:AZERo:ONCE": lambda self: None,  # the simulated meter does not drift
+        ":SOURce[1]:LIST:<function>?": (
+            SOURCED, lambda self, function: ",".join(map(self.real, self._lists[function])),
+        ),
+        ":SOURce[1]:LIST:<function>:POINts?": (SOURCED, lambda self, function: str(len(self._lists[function]))),
+        ":DISPlay:SCReen": (Choice("HOME", SCREENS), lambda self, screen: setattr(self, "screen", screen)),
+        ":DISPlay:<function>:TEXT[:DATA]": (
+            LINES, Text(), lambda self, line, text: self.shown.update({line: text[: LONGEST_TEXTS[line]]}),
+        ),
+        ":ABORt": lambda self: None,  # nothing runs between two messages on the virtual clock
+        **reading_queries(ELEMENTS),
+    }  # fmt: skip
 
     language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2400")))
 
@@ -215,10 +218,6 @@ class SimulatedKeithley2450(Source):
     def _filter_changed(self, function: str, value: object) -> None:
         self._averaged.clear()
 
-    @command("[:SENSe[1]]:AZERo:ONCE")
-    def _zero_once(self) -> None:
-        """Measure new references; the simulated meter does not drift."""
-
     # --- readings ---
 
     def _measure(self, delay: float) -> BufferRecord:
@@ -298,26 +297,21 @@ class SimulatedKeithley2450(Source):
             delay = 0.0
         return record
 
-    @query(":READ", Text(DEFAULT, required=False), ELEMENTS)
-    @query(":MEASure", Text(DEFAULT, required=False), ELEMENTS)
+    @query(":READ", BUFFER, ELEMENTS)
+    @query(":MEASure", BUFFER, ELEMENTS)
     def _read_query(self, name: str, elements: list[str]) -> str:
         return self._reply([self._take(name)], elements)
 
-    @query(":MEASure:<function>", Text(DEFAULT, required=False), ELEMENTS, functions=SENSED)
+    @query(":MEASure:<function>", BUFFER, ELEMENTS, functions=SENSED)
     def _measure_query(self, function: str, name: str, elements: list[str]) -> str:
         self._buffer(name)
         if function != self.sensed:
             Source.sensing.store(self, "RES" if function == "RES" else f"{function}:DC")
         return self._read_query(name, elements)
 
-    @command(":TRACe:TRIGger", Text(DEFAULT, required=False))
+    @command(":TRACe:TRIGger", BUFFER)
     def _trigger_into(self, name: str) -> None:
         self._take(name)
-
-    @query(":FETCh", Text(DEFAULT, required=False), ELEMENTS)
-    def _fetch(self, name: str, elements: list[str]) -> str:
-        buffer = self._buffer(name)
-        return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
 
     def _forget_sweeps(self) -> None:
         self._lists: dict[str, list[float]] = {function: [] for function in SOURCED}
@@ -340,14 +334,6 @@ class SimulatedKeithley2450(Source):
             raise ScpiError(-223)
         for level in levels:
             self._check_level(function, level)
-
-    @query(":SOURce[1]:LIST:<function>", functions=SOURCED)
-    def _query_list(self, function: str) -> str:
-        return ",".join(map(self.real, self._lists[function]))
-
-    @query(":SOURce[1]:LIST:<function>:POINts", functions=SOURCED)
-    def _query_list_points(self, function: str) -> str:
-        return str(len(self._lists[function]))
 
     @command(f"{_SWEEP}:LIST", FIRST, LIST_DELAY, COUNT, ABORT, BUFFER, functions=SOURCED)
     def _sweep_list(
@@ -437,26 +423,14 @@ class SimulatedKeithley2450(Source):
             self.output_on = False
             self._apply()
 
-    @command(":ABORt")
-    def _abort(self) -> None:
-        """Nothing runs between two messages on the virtual clock."""
-
     @terminals.on_change
     def _terminals_changed(self, terminals: str) -> None:
         self.output_on = False
         self._apply()
 
-    @command(":DISPlay:SCReen", Choice("HOME", SCREENS))
-    def _show_screen(self, screen: str) -> None:
-        self.screen = screen
-
     @command(":DISPlay:CLEar")
     def _clear_display(self) -> None:
         self.shown = {"1": "", "2": ""}
-
-    @command(":DISPlay:<function>:TEXT[:DATA]", {"1": Text(), "2": Text()}, functions=LINES)
-    def _show_text(self, line: str, text: str) -> None:
-        self.shown[line] = text[: 20 if line == "1" else 32]
 
     @command(":STATus:CLEar")
     def _clear_events(self) -> None:

@@ -22,7 +22,6 @@ from mho.instruments.simulated.scpi.instrument import (
     ScpiError,
     Setting,
     command,
-    query,
 )
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
 
@@ -53,7 +52,6 @@ OVERRANGE = 1.05
 
 
 SOURCED = {"VOLT": "VOLTage", "CURR": "CURRent"}
-LIMITED_BY = {"VOLT": "CURR", "CURR": "VOLT"}
 SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
 INTERLOCK_VOLTAGE = 42.0
@@ -76,6 +74,14 @@ class Source(ReadingBuffers):
     """The part of the instrument that sources: ``:SOURce`` and ``:OUTPut``."""
 
     line_frequency = 60.0
+    commands = {
+        ":SOURce[1]:VOLTage:ILIMit[:LEVel]:TRIPped?": lambda self: self._is_tripped("VOLT"),
+        ":SOURce[1]:CURRent:VLIMit[:LEVel]:TRIPped?": lambda self: self._is_tripped("CURR"),
+        ":SOURce[1]:VOLTage:PROTection[:LEVel]:TRIPped?": lambda self: (
+            "1" if self.output_on and self.function == "VOLT" and abs(self.level) > self.highest else "0"
+        ),
+        ":OUTPut[1]:INTerlock:TRIPped?": lambda self: "1" if self.interlock else "0",
+    }
 
     function = Setting(":SOURce[1]:FUNCtion[:MODE]", Choice("VOLT", ("VOLTage", "CURRent")))
     levels = FunctionSetting(":SOURce[1]:<function>[:LEVel][:IMMediate][:AMPLitude]", SOURCED, LEVELS)
@@ -294,19 +300,3 @@ class Source(ReadingBuffers):
         if self._tripped is None:  # the level has changed since the last measurement
             self._tripped = self._flow(self._aperture).limited
         return "1" if self._tripped else "0"
-
-    @query(":SOURce[1]:VOLTage:ILIMit[:LEVel]:TRIPped")
-    def _query_current_limited(self) -> str:
-        return self._is_tripped("VOLT")
-
-    @query(":SOURce[1]:CURRent:VLIMit[:LEVel]:TRIPped")
-    def _query_voltage_limited(self) -> str:
-        return self._is_tripped("CURR")
-
-    @query(":SOURce[1]:VOLTage:PROTection[:LEVel]:TRIPped")
-    def _query_protecting(self) -> str:
-        return "1" if self.output_on and self.function == "VOLT" and abs(self.level) > self.highest else "0"
-
-    @query(":OUTPut[1]:INTerlock:TRIPped")
-    def _query_interlock(self) -> str:
-        return "1" if self.interlock else "0"

@@ -9,8 +9,9 @@ nodes on a TSP-Link.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, repeat
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2636b.meter import CAPACITY, Meter, ReadingBuffer, as_buffer
+from mho.instruments.simulated.keithley2636b.meter import CAPACITY, FUNCTIONS, Meter, ReadingBuffer, as_buffer
 from mho.instruments.simulated.keithley2636b.source import (
     HIGH_Z,
     VOLT_RANGES,
@@ -102,7 +103,7 @@ class TriggerModel:
         self._measure = self._layer(
             "measure",
             {"action": Attribute(0.0, choice(0, 1, 2))},
-            {kinds: self._into(kinds) for kinds in ("i", "v", "iv", "r", "p")},
+            {kinds: partial(self._measure_into, kinds) for kinds in FUNCTIONS},
         )
         self._endpulse = self._layer("endpulse", {"action": Attribute(1.0, enable)})
         self._endsweep = ScriptTable({"action": Attribute(0.0, enable)})
@@ -149,17 +150,8 @@ class TriggerModel:
         self._device.catch_up()
         self._levels = levels
 
-    def _into(self, kinds: str) -> Any:
-        def one(buffer: object) -> None:
-            self._measure_into(kinds, (buffer,))
-
-        def two(first: object, second: object) -> None:
-            self._measure_into(kinds, (first, second))
-
-        return one if len(kinds) == 1 else two
-
-    def _measure_into(self, kinds: str, buffers: Iterable[object]) -> None:
-        self._buffers = [as_buffer(buffer) for buffer in buffers]
+    def _measure_into(self, kinds: str, first: object, second: object) -> None:
+        self._buffers = [as_buffer(buffer) for buffer in (first, second)[: len(kinds)]]
         self._kinds = kinds
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 from array import array
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -180,12 +181,12 @@ class Meter:
         self, device: TspDevice, source: UnitSource, specimen: Specimen, remote: Callable[[], bool]
     ) -> None:
         self._device, self._source, self._specimen, self._remote = device, source, specimen, remote
-        self._moving: dict[str, list[float]] = {}
+        self._moving: list[MeterSample] = []  # the latest, of which a moving average is made
         self._filter = ScriptTable(
             {
-                "enable": Attribute(0.0, choice(0, 1), self._filter_changed),
-                "count": Attribute(1.0, whole(1, 100), self._filter_changed),
-                "type": Attribute(1.0, choice(0, 1, 2), self._filter_changed),
+                "enable": Attribute(0.0, choice(0, 1), self.forget),
+                "count": Attribute(1.0, whole(1, 100), self.forget),
+                "type": Attribute(1.0, choice(0, 1, 2), self.forget),
             }
         )
         self._rel = ScriptTable(
@@ -201,10 +202,12 @@ class Meter:
             {
                 "nplc": Attribute(1.0, real(0.001, 25.0)),
                 "rangei": Attribute(
-                    0.1, lambda value: range_for(AMPERE_RANGES, real(-1.5, 1.5)(value)), self._fix_i
+                    0.1, lambda value: range_for(AMPERE_RANGES, real(-1.5, 1.5)(value)),
+                    lambda span: self.group.store("autorangei", 0.0),
                 ),
                 "rangev": Attribute(
-                    0.2, lambda value: range_for(VOLT_RANGES, real(-200, 200)(value)), self._fix_v
+                    0.2, lambda value: range_for(VOLT_RANGES, real(-200, 200)(value)),
+                    lambda span: self.group.store("autorangev", 0.0),
                 ),
                 "autorangei": Attribute(1.0, choice(0, 1, 2)), "autorangev": Attribute(1.0, choice(0, 1, 2)),
                 "lowrangei": Attribute(1e-10, real(0.0, 1.5)), "lowrangev": Attribute(0.2, real(0.0, 200.0)),
@@ -214,13 +217,13 @@ class Meter:
             },
             contents={
                 "filter": self._filter, "rel": self._rel,
-                **{kind: self._measuring(kind) for kind in FUNCTIONS},
-                **{f"overlapped{kind}": self._measuring(kind) for kind in FUNCTIONS},
+                **{kind: partial(self._measure_now, kind) for kind in FUNCTIONS},
+                **{f"overlapped{kind}": partial(self._measure_now, kind) for kind in FUNCTIONS},
             },
         )  # fmt: skip
 
-    def forget(self) -> None:
-        """Restart the moving average."""
+    def forget(self, changed: float | None = None) -> None:
+        """Restart the moving average: the filter has `changed`, or all is reset."""
         self._moving.clear()
 
     @property
@@ -229,42 +232,22 @@ class Meter:
         seconds: float = self.group["nplc"] / self._device.library.node["linefreq"]
         return seconds
 
-    def _fix_i(self, span: float) -> None:
-        self.group.store("autorangei", 0.0)
-
-    def _fix_v(self, span: float) -> None:
-        self.group.store("autorangev", 0.0)
-
-    def _filter_changed(self, value: float) -> None:
-        self._moving.clear()
-
     def samples(self) -> Generator[float, None, MeterSample]:
         """Measure once, filtered; yields the seconds it takes."""
         yield self._delay()
         if not self._filter["enable"]:
             return (yield from self._sample())
         count, kind = int(self._filter["count"]), self._filter["type"]
-        if kind == MOVING_AVERAGE:
-            sample = yield from self._sample()
-            return self._moving_average(sample, count)
-        taken = []
-        for _ in range(count):
-            self._device.spend()
+        taken = self._moving if kind == MOVING_AVERAGE else []
+        for _ in range(1 if kind == MOVING_AVERAGE else count):
+            self._device.spend(kind != MOVING_AVERAGE)
             taken.append((yield from self._sample()))
+        del taken[:-count]
         middle = statistics.median if kind == MEDIAN else statistics.fmean
         return taken[-1]._replace(
             volts=middle([each.volts for each in taken]),
             amperes=middle([each.amperes for each in taken]),
             status=taken[-1].status | FILTERED,
-        )
-
-    def _moving_average(self, sample: MeterSample, count: int) -> MeterSample:
-        for name, value in (("volts", sample.volts), ("amperes", sample.amperes)):
-            self._moving[name] = [*self._moving.get(name, []), value][-count:]
-        return sample._replace(
-            volts=statistics.fmean(self._moving["volts"]),
-            amperes=statistics.fmean(self._moving["amperes"]),
-            status=sample.status | FILTERED,
         )
 
     def _delay(self) -> float:
@@ -336,18 +319,10 @@ class Meter:
         source_span = self._source.table["rangev" if self._source.sources_volts else "rangei"]
         return ReadingRecord(value, self._source.level, status, span, source_span, self._device.clock.now)
 
-    def _measuring(self, kinds: str) -> Callable[..., Any]:
-        def one(buffer: object) -> Any:
-            return self._measure_now(kinds, (buffer,))
-
-        def two(first: object, second: object) -> Any:
-            return self._measure_now(kinds, (first, second))
-
-        return one if len(kinds) == 1 else two
-
-    def _measure_now(self, kinds: str, given: tuple[object, ...]) -> Any:
+    def _measure_now(self, kinds: str, first: object = None, second: object = None) -> Any:
+        """Measure, into a buffer for each kind where they are given."""
         self._device.catch_up()
-        buffers = [None if each is None else as_buffer(each) for each in given]
+        buffers = [None if each is None else as_buffer(each) for each in (first, second)[: len(kinds)]]
         for buffer in buffers:
             if buffer is not None:
                 buffer.begin()
@@ -373,7 +348,7 @@ class Meter:
     def measure_and_step(self, kinds: str, volts: object) -> Any:
         """Measure at the present level, then source the next one."""
         level = self._source.check_level(volts)
-        values = self._measure_now(kinds, (None,) * len(kinds))
+        values = self._measure_now(kinds)
         self._source.program(level)
         return values
 

@@ -7,6 +7,7 @@ function leaves the output as it is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -113,23 +114,26 @@ class UnitSource:
         return self._port is not None
 
     def _source_table(self) -> ScriptTable:
+        def limit_changed(limit: float) -> None:
+            self.tripped = None
+
         return ScriptTable(
             {
-                "func": Attribute(VOLTS, choice(0, 1), self._changed),
-                "levelv": Attribute(0.0, self.check_level, self._changed),
-                "leveli": Attribute(0.0, self._check_amperes, self._changed),
-                "limitv": Attribute(20.0, self._check_voltage_limit, self._limit_changed),
-                "limiti": Attribute(0.1, self._check_current_limit, self._limit_changed),
+                "func": Attribute(VOLTS, choice(0, 1), self.apply),
+                "levelv": Attribute(0.0, self.check_level, self.apply),
+                "leveli": Attribute(0.0, self._check_amperes, self.apply),
+                "limitv": Attribute(20.0, self._check_voltage_limit, limit_changed),
+                "limiti": Attribute(0.1, self._check_current_limit, limit_changed),
                 "limitp": Attribute(0.0, real(0.0, 1e3)),
-                "rangev": Attribute(0.2, self._check_range, self._range_changed),
-                "rangei": Attribute(1e-9, self._check_ampere_range, self._ampere_range_changed),
-                "autorangev": Attribute(1.0, choice(0, 1), self._changed),
-                "autorangei": Attribute(1.0, choice(0, 1), self._changed),
+                "rangev": Attribute(0.2, self._check_range, partial(self._fix_range, "autorangev")),
+                "rangei": Attribute(1e-9, self._check_ampere_range, partial(self._fix_range, "autorangei")),
+                "autorangev": Attribute(1.0, choice(0, 1), self.apply),
+                "autorangei": Attribute(1.0, choice(0, 1), self.apply),
                 "lowrangev": Attribute(0.2, real(0.0, 200.0)),
                 "lowrangei": Attribute(1e-9, real(0.0, 1.5)),
-                "output": Attribute(0.0, self._check_output, self._changed),
-                "offmode": Attribute(0.0, choice(0, 1, 2), self._changed),
-                "offfunc": Attribute(VOLTS, choice(0, 1), self._changed),
+                "output": Attribute(0.0, self._check_output, self.apply),
+                "offmode": Attribute(0.0, choice(0, 1, 2), self.apply),
+                "offfunc": Attribute(VOLTS, choice(0, 1), self.apply),
                 "offlimiti": Attribute(1e-3, real(1e-10, 1.5)),
                 "offlimitv": Attribute(40.0, real(0.02, 200.0)),
                 "delay": Attribute(0.0, delay),
@@ -170,8 +174,8 @@ class UnitSource:
         check_power(OVERRANGE * chosen, self.table["limiti"])
         return chosen
 
-    def _range_changed(self, span: float) -> None:
-        self.table.store("autorangev", 0.0)
+    def _fix_range(self, auto: str, span: float) -> None:
+        self.table.store(auto, 0.0)
         self.apply()
 
     def _check_amperes(self, value: object) -> float:
@@ -189,10 +193,6 @@ class UnitSource:
             raise TspError(-221)
         return chosen
 
-    def _ampere_range_changed(self, span: float) -> None:
-        self.table.store("autorangei", 0.0)
-        self.apply()
-
     def _check_voltage_limit(self, value: object) -> float:
         volts: float = real(0.02, 200.0)(value)
         if volts > INTERLOCK_VOLTAGE and not self._interlock and self.on and not self.sources_volts:
@@ -207,12 +207,6 @@ class UnitSource:
         if state == OUTPUT_ON and abs(most) > INTERLOCK_VOLTAGE and not self._interlock:
             raise TspError(802)
         return state
-
-    def _limit_changed(self, amperes: float) -> None:
-        self.tripped = None
-
-    def _changed(self, value: float) -> None:
-        self.apply()
 
     def program(self, volts: float) -> None:
         """Source an accepted level from now on."""
@@ -258,8 +252,8 @@ class UnitSource:
             return abs(self._amperes)
         return self._sweep_limit() or float(self.table["limiti"])
 
-    def apply(self) -> None:
-        """Set the terminals to the state of the settings."""
+    def apply(self, changed: float | None = None) -> None:
+        """Set the terminals to the state of the settings, one of which may have `changed`."""
         source = self.table
         self.tripped = None
         if self.sources_volts:

@@ -20,16 +20,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, SourceSetting
 from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, Clipped, WaveformMemory
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import QueuedError
 
 LONGEST_PERIOD, LONGEST_EDGE = 1e6, 1e-6
 EDGE_SHARE = 0.625  # share of the width, or of the rest of the period
 SLACK = 1 + 1e-9
-_SOURCE = "[:SOURce[1|2]]"
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
 
 
@@ -60,33 +59,21 @@ BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves
 
 
 class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
-    """A 33522B on a bench; constructed as `PulseOutputs`.
-
-    Attributes
-    ----------
-    shortest_width, shortest_edge : float
-        Of a pulse, s.
-    highest_frequency : mapping of str to float
-        By waveform, Hz; one that is missing goes as fast as pulses.
-    """
+    """A 33522B on a bench; constructed as `PulseOutputs`."""
 
     identity = "Keysight Technologies,33522B,{serial},5.03-3.15-2.00-58-00"
     real_format = "%+.15E"
     integer_format = "%+d"
     error_capacity = 20
 
-    frequency_mode = IndexedSetting(
-        "[:SOURce[1|2]]:FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed"))
+    frequency_mode = SourceSetting("FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed")))
+    bursting = SourceSetting("BURSt:STATe", Boolean(False))
+    cycles = SourceSetting(
+        "BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
     )
-    bursting = IndexedSetting("[:SOURce[1|2]]:BURSt:STATe", Boolean(False))
-    cycles = IndexedSetting(
-        "[:SOURce[1|2]]:BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
-    )
-    burst_period = IndexedSetting("[:SOURce[1|2]]:BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
-    burst_phase = IndexedSetting("[:SOURce[1|2]]:BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
-    gate_polarity = IndexedSetting(
-        "[:SOURce[1|2]]:BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted"))
-    )
+    burst_period = SourceSetting("BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
+    burst_phase = SourceSetting("BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
+    gate_polarity = SourceSetting("BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted")))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     trigger_source = IndexedSetting(
         ":TRIGger[1|2]:SOURce", Choice("IMM", ("IMMediate", "EXTernal", "TIMer", "BUS"))
@@ -102,38 +89,59 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
     trigger_output_source = Setting(":OUTPut:TRIGger:SOURce", Choice("CH1", ("CH1", "CH2")))
     message = Setting(":DISPlay:TEXT", Text())
 
+    commands = {
+        "[:SOURce[1|2]]:VOLTage?": lambda self, channel: self.amplitude_in_unit(channel),
+        "[:SOURce[1|2]]:VOLTage:OFFSet?": lambda self, channel: self.real(self.offset(channel)),
+        "[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]?": lambda self, channel: self.real(
+            self.leading[channel]
+        ),
+        "[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle?": lambda self, channel: self.real(
+            100.0 * self.width[channel] / self.period[channel]
+        ),
+        "[:SOURce[1|2]]:FREQuency?": lambda self, channel: self.real(1.0 / self.period[channel]),
+        # Bursts start at their trigger: there is no phase to bring into step.
+        "[:SOURce[1|2]]:PHASe:SYNChronize": lambda self, channel: None,
+        ":TRIGger[1|2]": lambda self, channel: self._fire([channel]),  # whatever its source
+        ":ABORt": lambda self: (
+            self._endless.clear()
+        ),  # bursts that have an end are over when their command is done
+        ":DISPlay:TEXT:CLEar": lambda self: setattr(self, "message", ""),
+        ":SYSTem:BEEPer[:IMMediate]": lambda self: None,
+    }
+
     rms = {
         "SIN": 1 / math.sqrt(8), "SQU": 0.5, "PULS": 0.5, "PRBS": 0.5, "TRI": 1 / math.sqrt(12),
         "RAMP": 1 / math.sqrt(12), "NOIS": 0.11, "ARB": 0.5,
     }  # fmt: skip
 
-    high = IndexedSetting(f"{_SOURCE}:VOLTage:HIGH", _LEVEL(0.05))
-    low = IndexedSetting(f"{_SOURCE}:VOLTage:LOW", _LEVEL(-0.05))
-    range_auto = IndexedSetting("[:SOURce[1|2]]:VOLTage:RANGe:AUTO", Boolean(True))
-    limited = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:STATe", Boolean(False))
+    high = SourceSetting("VOLTage:HIGH", _LEVEL(0.05))
+    low = SourceSetting("VOLTage:LOW", _LEVEL(-0.05))
+    range_auto = SourceSetting("VOLTage:RANGe:AUTO", Boolean(True))
+    limited = SourceSetting("VOLTage:LIMit:STATe", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:LOAD", Clipped(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
     )
 
-    shortest_width: ClassVar[float] = 16e-9
+    shortest_width: ClassVar[float] = 16e-9  # of a pulse, s
     shortest_edge: ClassVar[float] = 8.4e-9
+    # By waveform, Hz; one that is missing goes as fast as pulses.
     highest_frequency: ClassVar[Mapping[str, float]] = {"PULS": 30e6, "TRI": 200e3, "RAMP": 200e3}
 
-    function = IndexedSetting("[:SOURce[1|2]]:FUNCtion", Choice("SIN", FUNCTIONS))
-    period = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:PULSe:PERiod",
+    function = SourceSetting("FUNCtion", Choice("SIN", FUNCTIONS))
+    period = SourceSetting(
+        "FUNCtion:PULSe:PERiod",
         Clipped(1e-3, lambda device, channel: 1 / device.highest_frequency["PULS"], LONGEST_PERIOD, unit="S"),
     )
-    width = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:PULSe:WIDTh",
+    width = SourceSetting(
+        "FUNCtion:PULSe:WIDTh",
         Clipped(1e-4, lambda device, channel: device.shortest_width, LONGEST_PERIOD, unit="S"),
     )
-    leading = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
-    trailing = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
-    hold = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
-    square_duty = IndexedSetting("[:SOURce[1|2]]:FUNCtion:SQUare:DCYCle", _DUTY(50.0))
-    symmetry = IndexedSetting("[:SOURce[1|2]]:FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
-    phase = IndexedSetting("[:SOURce[1|2]]:PHASe", Clipped(0.0, -360.0, 360.0))
+    leading = SourceSetting("FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
+    trailing = SourceSetting("FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
+    hold = SourceSetting("FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
+    square_duty = SourceSetting("FUNCtion:SQUare:DCYCle", _DUTY(50.0))
+    symmetry = SourceSetting("FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
+    phase = SourceSetting("PHASe", Clipped(0.0, -360.0, 360.0))
 
     def limits_hold(self, channel: int) -> bool:
         """Return whether the channel's voltage limits are in force."""
@@ -164,6 +172,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         self.low[channel], self.high[channel] = low, high
         self._high_changed(channel, high)
 
+    def _put(self, channel: int, middle: float, half: float) -> None:
+        """Store levels that DC does not reach."""
+        self.high[channel], self.low[channel] = middle + half, middle - half
+
     def _keep(self, channel: int, high: float, low: float) -> None:
         """Store both levels; report when they are not those that were asked for."""
         slack = 1e-9 * self.highest_level(channel)
@@ -185,17 +197,13 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         if abs(2 * half - volts) > 1e-9 * half:
             self.push_error(-222, "amplitude; value clipped to limit")
         if self.function[channel] == "DC":
-            self._put_levels(channel, self.offset(channel), half)
+            self._put(channel, self.offset(channel), half)
             return
         room = self.highest_level(channel) - half
         middle = _clamped(self.offset(channel), -room, room)
         if abs(middle - self.offset(channel)) > 1e-9 * half:
             self.adjusted("offset changed due to amplitude")
         self._set_levels(channel, middle + half, middle - half)
-
-    @query("[:SOURce[1|2]]:VOLTage")
-    def _query_amplitude(self, channel: int) -> str:
-        return self.amplitude_in_unit(channel)
 
     @command("[:SOURce[1|2]]:VOLTage:OFFSet", Numeric(0.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
@@ -209,26 +217,9 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         if abs(middle - volts) > 1e-9 * self.highest_level(channel):
             self.push_error(-222, "offset; value clipped to limit")
         if self.function[channel] == "DC":
-            self._put_levels(channel, middle, half)
+            self._put(channel, middle, half)
         else:
             self._set_levels(channel, middle + half, middle - half)
-
-    def _put_levels(self, channel: int, middle: float, half: float) -> None:
-        """Store levels that DC does not reach."""
-        self.high[channel], self.low[channel] = middle + half, middle - half
-
-    def leave_dc(self, channel: int) -> None:
-        """Make room for the amplitude, which DC lacks."""
-        lowest, highest, _ = self._bounds(channel)
-        half = min(self.amplitude(channel), highest - lowest) / 2
-        middle = _clamped(self.offset(channel), lowest + half, highest - half)
-        if self.high[channel] > highest or self.low[channel] < lowest:
-            self._put_levels(channel, middle, half)
-            self.adjusted("offset changed on exit from dc function")
-
-    @query("[:SOURce[1|2]]:VOLTage:OFFSet")
-    def _query_offset(self, channel: int) -> str:
-        return self.real(self.offset(channel))
 
     # --- the load ---
 
@@ -289,8 +280,8 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
             self.adjusted("frequency reduced for the new function")
         if function == "PULS":
             self._fit_pulse(channel)
-        if function != "DC":
-            self.leave_dc(channel)
+        if function != "DC" and self.leave_dc(channel, *self._bounds(channel)[:2]):
+            self.adjusted("offset changed on exit from dc function")
         if function not in self.rms:
             self.unit[channel] = "VPP"
         self.timing_changed(channel)
@@ -302,18 +293,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         self.leading[channel] = self.trailing[channel] = seconds
         self._fit_pulse(channel, "edge")
 
-    @query("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]")
-    def _query_edges(self, channel: int) -> str:
-        return self.real(self.leading[channel])
-
     @command("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle", _DUTY(10.0))
     def _set_duty(self, channel: int, percent: float) -> None:
         self.width[channel] = percent / 100.0 * self.period[channel]
         self._fit_pulse(channel, "width")
-
-    @query("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle")
-    def _query_duty(self, channel: int) -> str:
-        return self.real(100.0 * self.width[channel] / self.period[channel])
 
     @command("[:SOURce[1|2]]:FREQuency", Clipped(1e3, 1 / LONGEST_PERIOD, _highest_frequency, unit="HZ"))
     def _set_frequency(self, channel: int, hertz: float) -> None:
@@ -322,14 +305,6 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         if self.function[channel] == "PULS":
             self._fit_pulse(channel)
         self.timing_changed(channel)
-
-    @query("[:SOURce[1|2]]:FREQuency")
-    def _query_frequency(self, channel: int) -> str:
-        return self.real(1.0 / self.period[channel])
-
-    @command("[:SOURce[1|2]]:PHASe:SYNChronize")
-    def _synchronize(self, channel: int) -> None:
-        """Bursts start at their trigger: there is no phase to bring into step."""
 
     def format_error(self, error: QueuedError) -> str:
         """Write ``+0,"No error"``."""
@@ -393,15 +368,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
 
     def on_trigger(self) -> None:
         """Fire every channel that waits for the bus; advances the clock to the end of the bursts."""
-        self._fire([n for n in CHANNELS if self.trigger_source[n] == "BUS" and self.triggers_burst(n)])
-
-    @command(":TRIGger[1|2]")
-    def _trigger_channel(self, channel: int) -> None:
-        """Fire one channel, whatever its source."""
-        self.fire({channel: self.trigger_delay[channel]} if self.triggers_burst(channel) else {})
+        self._fire([channel for channel in CHANNELS if self.trigger_source[channel] == "BUS"])
 
     def _fire(self, channels: list[int]) -> None:
-        self.fire({channel: self.trigger_delay[channel] for channel in channels})
+        self.fire({n: self.trigger_delay[n] for n in channels if self.triggers_burst(n)})
 
     def fires_every(self, channel: int) -> float:
         """Return the time to the next automatic burst, s; 0 when its gate is open, infinite when it waits for a trigger."""
@@ -419,10 +389,8 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
     def cycle(self, channel: int) -> float:
         """Return how long one cycle of a burst takes, s."""
         if self.function[channel] == "ARB":
-            return (
-                sum(len(samples) * times for samples, times in self.played(channel))
-                / self.sample_rate[channel]
-            )
+            played = self.played(channel)
+            return sum(len(samples) * times for samples, times in played) / self.sample_rate[channel]
         return super().cycle(channel)
 
     def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
@@ -432,21 +400,6 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         played = self.played(channel)
         total = sum(len(samples) * times for samples, times in played)
         return [(samples / FULL_SCALE, len(samples) * times / total, times) for samples, times in played]
-
-    @command(":ABORt")
-    def _abort(self) -> None:
-        """End the bursts that have no end; others are over when their command is done."""
-        self._endless.clear()
-
-    # --- the front panel ---
-
-    @command(":DISPlay:TEXT:CLEar")
-    def _clear_message(self) -> None:
-        self.message = ""
-
-    @command(":SYSTem:BEEPer[:IMMediate]")
-    def _beep(self) -> None:
-        """Do nothing: there is no beeper."""
 
 
 class SimulatedKeysight33622A(SimulatedKeysight33522B):

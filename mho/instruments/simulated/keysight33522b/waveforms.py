@@ -15,21 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import PulseOutputs, load_factor
+from mho.instruments.simulated.generators import SourceSetting, least, most
 from mho.instruments.simulated.scpi.instrument import (
-    IndexedSetting,
     ScpiDevice,
     ScpiError,
     Setting,
     command,
-    query,
 )
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Choice,
     CommandParameter,
     Keyword,
-    Limit,
     Numeric,
     Text,
     quote,
@@ -55,7 +52,7 @@ class Clipped(Numeric):
         """Return the number, or the limit that it is beyond."""
         if isinstance(value, Keyword) or value in self.names.values():
             return super().resolve(value, device, suffixes)
-        minimum, maximum = _at(self.minimum, device, suffixes), _at(self.maximum, device, suffixes)
+        minimum, maximum = self.limits(device, suffixes)
         if value < minimum:
             device.push_error(-222, "value clipped to lower limit")
             return minimum
@@ -67,10 +64,6 @@ class Clipped(Numeric):
     def format(self, value: float, device: Any) -> str:
         """Write it as a real number, a count as well; infinity has a spelling of its own."""
         return INFINITY if value in self.names.values() else str(device.real_format % value)
-
-
-def _at(limit: Limit, device: Any, suffixes: tuple[int, ...]) -> float:
-    return limit(device, *suffixes) if callable(limit) else limit
 
 
 FULL_SCALE = 32767
@@ -118,14 +111,6 @@ def _fastest(device: WaveformMemory, channel: int) -> float:
     return device.fastest_unfiltered if device.sample_filter[channel] == "OFF" else device.fastest
 
 
-def _least_swing(device: PulseOutputs, channel: int) -> float:
-    return device.least_amplitude(channel)
-
-
-def _most_swing(device: PulseOutputs, channel: int) -> float:
-    return 10.0 * load_factor(device.load[channel])
-
-
 class WaveformMemory(ScpiDevice):
     """The part of the instrument that stores arbitrary waveforms, and says how one is played."""
 
@@ -136,19 +121,22 @@ class WaveformMemory(ScpiDevice):
     fastest: ClassVar[float] = 2.5e8
     fastest_unfiltered: ClassVar[float] = 6.25e7
 
-    sample_rate = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:SRATe", Clipped(4e4, 1e-6, _fastest, unit="HZ")
-    )
-    sample_filter = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:FILTer", Choice("NORM", ("NORMal", "STEP", "OFF"))
-    )
-    advance = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:ADVance", Choice("SRAT", ("TRIGger", "SRATe"))
-    )
-    swing = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:ARBitrary:PTPeak", Clipped(0.1, _least_swing, _most_swing, unit="V")
-    )
+    sample_rate = SourceSetting("FUNCtion:ARBitrary:SRATe", Clipped(4e4, 1e-6, _fastest, unit="HZ"))
+    sample_filter = SourceSetting("FUNCtion:ARBitrary:FILTer", Choice("NORM", ("NORMal", "STEP", "OFF")))
+    advance = SourceSetting("FUNCtion:ARBitrary:ADVance", Choice("SRAT", ("TRIGger", "SRATe")))
+    swing = SourceSetting("FUNCtion:ARBitrary:PTPeak", Clipped(0.1, least, most, unit="V"))
     byte_order = Setting(":FORMat:BORDer", Choice("NORM", ("NORMal", "SWAPped")))
+
+    commands = {
+        "[:SOURce[1|2]]:DATA:VOLatile:CATalog?": lambda self, channel: ",".join(
+            map(quote, (*self.waveforms[channel], *self.sequences[channel]))
+        ),
+        "[:SOURce[1|2]]:DATA:VOLatile:FREE?": lambda self, channel: f"{self.memory_size - self._used(channel):+d}",
+        "[:SOURce[1|2]]:DATA:ATTRibute:POINts?": (
+            Name(required=False), lambda self, channel, name: f"{self.points(channel, name or self.chosen[channel]):+d}",
+        ),
+        "[:SOURce[1|2]]:FUNCtion:ARBitrary?": lambda self, channel: quote(self.chosen[channel]),
+    }  # fmt: skip
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
         super().__init__(clock, rng, serial=serial)
@@ -199,13 +187,15 @@ class WaveformMemory(ScpiDevice):
         return np.frombuffer(data, kind).astype(np.float64)
 
     def _store(self, channel: int, name: str, values: NDArray[np.float64]) -> None:
-        memory = self.waveforms[channel]
         self._check_name(channel, name)
         if len(values) < self.shortest_waveform:
             raise ScpiError(-161)
-        if sum(map(len, memory.values())) + len(values) > self.memory_size:
+        if self._used(channel) + len(values) > self.memory_size:
             raise ScpiError(MEMORY_FULL)
-        memory[name] = values.astype(np.int16)
+        self.waveforms[channel][name] = values.astype(np.int16)
+
+    def _used(self, channel: int) -> int:
+        return sum(map(len, self.waveforms[channel].values()))
 
     def _check_name(self, channel: int, name: str) -> None:
         if not re.fullmatch(r"[A-Z]\w*", name, re.ASCII):
@@ -243,18 +233,6 @@ class WaveformMemory(ScpiDevice):
             raise ScpiError(-222)
         return SequenceStep(waveform, int(count), play, marker, int(point))
 
-    @query("[:SOURce[1|2]]:DATA:VOLatile:CATalog")
-    def _query_waveforms(self, channel: int) -> str:
-        return ",".join(map(quote, (*self.waveforms[channel], *self.sequences[channel])))
-
-    @query("[:SOURce[1|2]]:DATA:VOLatile:FREE")
-    def _query_free(self, channel: int) -> str:
-        return f"{self.memory_size - sum(map(len, self.waveforms[channel].values())):+d}"
-
-    @query("[:SOURce[1|2]]:DATA:ATTRibute:POINts", Name(required=False))
-    def _query_points(self, channel: int, name: str) -> str:
-        return f"{self.points(channel, name or self.chosen[channel]):+d}"
-
     def points(self, channel: int, name: str) -> int:
         """Return how many samples a waveform has, or the waveforms of a sequence have together."""
         memory, steps = self.waveforms[channel], self.sequences[channel].get(name)
@@ -279,10 +257,6 @@ class WaveformMemory(ScpiDevice):
         if name not in self.waveforms[channel] and name not in self.sequences[channel]:
             raise ScpiError(ARB_UNKNOWN)
         self.chosen[channel] = name
-
-    @query("[:SOURce[1|2]]:FUNCtion:ARBitrary")
-    def _query_waveform(self, channel: int) -> str:
-        return quote(self.chosen[channel])
 
     @sample_filter.on_change
     def _filter_changed(self, channel: int, name: str) -> None:

@@ -55,8 +55,6 @@ class ArrayGeometry:
 
     def series_resistance(self, row: Any, column: Any) -> Any:
         """Return the wire in series with one cell addressed alone, or with each of many, ohm."""
-        if self.segment is None:
-            return series_resistance(row, column, self.wire_resistance)
         return series_resistance(self.along(row), self.along(column), self.wire_resistance)
 
 
@@ -72,15 +70,9 @@ class BlockNoise:
     variance: Floats
 
 
+Key = tuple[str, bytes, bytes]  # array, rows and columns of a block
 Draws = np.random.Generator | None  # None for the chip's own generator
 OnNoiseOfBlocks = Callable[[str, Integers, Integers, BlockNoise, Draws], None]
-
-
-@dataclass(frozen=True)
-class _CachedBlock:
-    version: int
-    at: float
-    block: WiredBlock
 
 
 class SimulatedChip:
@@ -99,7 +91,7 @@ class SimulatedChip:
         # (blocks, ...) each, with the generator that was given for them, or None. They must change nothing.
         self.on_noise: Callable[[str, Integers, Integers, BlockNoise], None] = _drop
         self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
-        self._blocks: dict[tuple[str, bytes, bytes], _CachedBlock] = {}
+        self._blocks: dict[Key, tuple[int, float, WiredBlock]] = {}  # with the version of the cells, and when
 
     @cached_property
     def cells(self) -> dict[str, CellArray]:
@@ -155,21 +147,17 @@ class SimulatedChip:
         """A block between its wires, without noise; the same object until its array's cells change."""
         cells, index = self.at(array, rows, columns)
         key = (array, rows.tobytes(), columns.tobytes())
-        cached = self._blocks.pop(key, None)
-        age = self._clock.now - cells.changed_at
-        if (
-            cached is None
-            or cached.version != cells.version
-            or self._clock.now - cached.at > self.stale * age
-        ):
+        now = self._clock.now
+        version, at, block = self._blocks.pop(key, (None, now, None))
+        if block is None or version != cells.version or now - at > self.stale * (now - cells.changed_at):
             geometry = self.geometry[array]
             places = geometry.along(rows), geometry.along(columns)
             block = WiredBlock.from_lines(cells.conductance(index), *places, geometry.wire_resistance)
-            cached = _CachedBlock(cells.version, self._clock.now, block)
-        self._blocks[key] = cached
+            at = now
+        self._blocks[key] = cells.version, at, block
         if len(self._blocks) > CACHED:
             del self._blocks[next(iter(self._blocks))]
-        return cached.block
+        return block
 
     def transfer(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
@@ -333,12 +321,6 @@ MANY = 1 << 19  # cells, from which some are drawn before they are used
 CHANGED = 0.02
 
 
-@dataclass(frozen=True)
-class _CachedShare:
-    cells: Floats
-    share: Floats
-
-
 class SparseChip(SimulatedChip):
     """All arrays of a chip, their cells as rows (count, 1) of one `population`, drawn in the order of their first use."""
 
@@ -351,8 +333,8 @@ class SparseChip(SimulatedChip):
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
         self._drawn = 0  # cells with a number; of many, the population has some to spare
-        self._shares: dict[tuple[str, bytes, bytes], _CachedShare] = {}
-        self._found: dict[tuple[str, bytes, bytes], Slots] = {}
+        self._shares: dict[Key, tuple[Floats, Floats]] = {}  # cells, and the shares that were found for them
+        self._found: dict[Key, Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
 
@@ -439,13 +421,13 @@ class SparseChip(SimulatedChip):
             places = geometry.along(rows[stale]), geometry.along(columns[stale])
             shares = transfers(some, *places, geometry.wire_resistance) / some
             for number, now, share in zip(stale, some, shares, strict=True):
-                self._shares[keys[number]] = _CachedShare(now, share)
-        return np.stack([self._shares[key].share for key in keys])
+                self._shares[keys[number]] = now, share
+        return np.stack([self._shares[key][1] for key in keys])
 
-    def _changed(self, key: tuple[str, bytes, bytes], cells: Floats) -> bool:
+    def _changed(self, key: Key, cells: Floats) -> bool:
         """Return whether a block's wires are to be evaluated: for the first time, or because of what its cells are now."""
-        kept = self._shares.get(key)
-        return kept is None or bool(np.abs(cells - kept.cells).sum() > CHANGED * kept.cells.sum())
+        before = self._shares[key][0] if key in self._shares else None
+        return before is None or bool(np.abs(cells - before).sum() > CHANGED * before.sum())
 
     def noise(
         self, array: str, rows: Integers, columns: Integers, window: float, shot: float, rng: Draws = None

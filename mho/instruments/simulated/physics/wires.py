@@ -18,14 +18,11 @@ L being the tridiagonal matrix of unit wires and v the voltage that would be acr
 were perfect. Drops instead of node voltages keep their relative accuracy when they are small, and are
 exactly zero when R is. All lines of one direction are one long tridiagonal system without coupling from
 line to line, which LAPACK factorises once (dpttrf) and solves in one call (dpttrs).
-
-GMRES (Saad & Schultz 1986) is for operators given as functions, without a threaded BLAS, whose second thread makes SciPy's
-inner products of 10^4 numbers a hundred times slower on a busy machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -78,46 +75,6 @@ class LineSolver:
         flat = padded.reshape(-1, self._diagonal.size)
         dpttrs(self._diagonal, self._coupling, flat.T, overwrite_b=1)
         return padded
-
-    def drops(self, volts: Floats, out: Floats) -> Floats:
-        """Return the drops (lines, n) that `volts` (lines, n) across the cells cause; `out` is padded."""
-        np.multiply(self.cells(self.loads), volts, out=self.cells(out))
-        return self.cells(self.solve(out))
-
-
-def dot(a: Floats, b: Floats) -> float:
-    """Return the inner product of two arrays of the same shape, on this thread."""
-    return float(np.einsum("i,i->", a.reshape(-1), b.reshape(-1)))
-
-
-def gmres(
-    apply: Callable[[Floats], Floats], right: Floats, tolerance: float, max_iterations: int
-) -> Floats | None:
-    """Solve apply(x) = right, (n,), to `tolerance` of the residual relative to `right`; None when the iterations do not
-    suffice.
-
-    What `apply` returns is overwritten.
-    """
-    size = np.sqrt(dot(right, right))
-    if size == 0.0:
-        return np.zeros_like(right)
-    basis = [right / size]
-    projected = np.zeros((max_iterations + 1, max_iterations))
-    target = np.zeros(max_iterations + 1)
-    target[0] = size
-    for k in range(max_iterations):
-        vector = apply(basis[k])
-        for j, member in enumerate(basis):
-            projected[j, k] = dot(member, vector)
-            vector -= projected[j, k] * member
-        projected[k + 1, k] = np.sqrt(dot(vector, vector))
-        small = projected[: k + 2, : k + 1]
-        weights = np.linalg.lstsq(small, target[: k + 2], rcond=None)[0]
-        if np.linalg.norm(small @ weights - target[: k + 2]) <= tolerance * size:
-            return np.asarray(sum(weight * member for weight, member in zip(weights, basis, strict=True)))
-        vector /= projected[k + 1, k]
-        basis.append(vector)
-    return None
 
 
 STEP = 30_000  # operations that eliminating a column costs beside its arithmetic
@@ -273,17 +230,3 @@ def _columns(block: WiredBlock) -> Iterator[Floats]:
         own = lines.cells(lines.solve(drops)).transpose(1, 0, 2) * -g[:, None, :]
         own[:, each, each] += g
         yield from own[::-1]
-
-
-class BlockLines:
-    """The bit lines (the block's rows) and the source lines (its columns) of a block, factorised."""
-
-    def __init__(self, block: WiredBlock) -> None:
-        loads = block.wire_resistance * block.conductance
-        self.bit = LineSolver(loads, block.bit_gaps)
-        self.source = LineSolver(loads.T, block.source_gaps)
-        self._scratch = self.source.zeros()
-
-    def source_drops(self, volts: Floats) -> Floats:
-        """Return the source lines' drops (R, C) for `volts` across the cells; valid until the next call."""
-        return self.source.drops(volts.T, self._scratch).T

@@ -20,6 +20,10 @@
         @query(":READ:ARRay", ChannelList())          # the question mark is implied
         def read_array(self, channels: tuple[int, ...]) -> str: ...
 
+        commands = {                                  # handlers of one expression each, behind their parameters
+            ":SLOT:COUNt?": lambda self: str(self.count), ":SLOT:BEEP": (Numeric(), lambda self, hertz: None),
+        }
+
 In a header, upper case is the short form, ``[:NODE]`` may be left out, ``NODE[1|2]`` takes a suffix, which
 the handler receives first. ``<function>`` stands for the functions of a source or meter: `FunctionSetting`, and
 `command` with `functions`, name them, and the handler receives the function first. A handler refuses with
@@ -31,7 +35,8 @@ sockets).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,6 +56,9 @@ from mho.instruments.simulated.scpi.parameters import Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
 
 __all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
+
+_BYTE = Numeric(0, 0, 255, integer=True)
+_REGISTERS = {"operation": "OPERation", "questionable": "QUEStionable"}
 
 
 class ScpiDevice:
@@ -152,9 +160,6 @@ class ScpiDevice:
     def reset(self) -> None:
         """Perform the part of ``*RST`` beyond restoring the settings."""
 
-    def finish(self) -> None:
-        """Advance the clock until every pending operation is complete (``*OPC``, ``*OPC?``, ``*WAI``)."""
-
     def _run(self, calls: list[Call]) -> None:
         """Execute one program message and queue its response."""
         if self._output and not self.stream:
@@ -175,67 +180,41 @@ class ScpiDevice:
         if self.status.service_enable:
             self.status.update_service_request(bool(self._output))
 
-    # --- IEEE 488.2 common commands, and SCPI's required ones ---
+    # IEEE 488.2 common commands, and SCPI's required ones
+    commands: ClassVar[Mapping[str, Any]] = {
+        "*IDN?": lambda self: self.identity.format(serial=self.serial),
+        "*RST": lambda self: self._reset(),
+        "*CLS": lambda self: self.status.clear(),
+        "*ESE?": lambda self: str(self.status.event_enable),
+        "*ESR?": lambda self: str(self.status.take_events()),
+        "*SRE?": lambda self: str(self.status.service_enable),
+        "*STB?": lambda self: str(self.status.byte(bool(self._output))),
+        "*OPC": lambda self: setattr(self.status, "events", self.status.events | 1),
+        "*OPC?": lambda self: "1",
+        "*WAI": lambda self: None,  # nothing is pending between two messages on the virtual clock
+        "*TST?": lambda self: "0",
+        "*OPT?": lambda self: "0",
+        ":SYSTem:ERRor:COUNt?": lambda self: str(len(self.status.errors)),
+        ":SYSTem:CLEar": lambda self: self.status.errors.clear(),
+        ":SYSTem:VERSion?": lambda self: self.scpi_version,
+        ":STATus:OPERation[:EVENt]?": lambda self: str(self.status.operation.take()),
+        ":STATus:OPERation:CONDition?": lambda self: str(self.status.operation.condition),
+        ":STATus:QUEStionable[:EVENt]?": lambda self: str(self.status.questionable.take()),
+        ":STATus:QUEStionable:CONDition?": lambda self: str(self.status.questionable.condition),
+    }
 
-    @query("*IDN")
-    def _identify(self) -> str:
-        return self.identity.format(serial=self.serial)
-
-    @command("*RST")
     def _reset(self) -> None:
         for setting in self._language.settings.values():
             setting.restore(self)
         self.reset()
 
-    @command("*CLS")
-    def _clear_status(self) -> None:
-        self.status.clear()
-
-    @command("*ESE", Numeric(0, 0, 255, integer=True))
+    @command("*ESE", _BYTE)
     def _set_event_enable(self, mask: float) -> None:
         self.status.event_enable = int(mask)
 
-    @query("*ESE")
-    def _event_enable(self) -> str:
-        return str(self.status.event_enable)
-
-    @query("*ESR")
-    def _events(self) -> str:
-        return str(self.status.take_events())
-
-    @command("*SRE", Numeric(0, 0, 255, integer=True))
+    @command("*SRE", _BYTE)
     def _set_service_enable(self, mask: float) -> None:
         self.status.service_enable = int(mask) & ~64  # bit 6 cannot enable itself
-
-    @query("*SRE")
-    def _service_enable(self) -> str:
-        return str(self.status.service_enable)
-
-    @query("*STB")
-    def _status_byte(self) -> str:
-        return str(self.status.byte(bool(self._output)))
-
-    @command("*OPC")
-    def _complete(self) -> None:
-        self.finish()
-        self.status.events |= 1
-
-    @query("*OPC")
-    def _is_complete(self) -> str:
-        self.finish()
-        return "1"
-
-    @command("*WAI")
-    def _wait(self) -> None:
-        self.finish()
-
-    @query("*TST")
-    def _self_test(self) -> str:
-        return "0"
-
-    @query("*OPT")
-    def _options(self) -> str:
-        return "0"
 
     @command("*TRG")
     def on_trigger(self) -> None:
@@ -251,45 +230,13 @@ class ScpiDevice:
             error = error._replace(text=error.text.replace('"', '""'))
         return self.format_error(error)
 
-    @query(":SYSTem:ERRor:COUNt")
-    def _error_count(self) -> str:
-        return str(len(self.status.errors))
-
-    @command(":SYSTem:CLEar")
-    def _clear_errors(self) -> None:
-        self.status.errors.clear()
-
-    @query(":SYSTem:VERSion")
-    def _version(self) -> str:
-        return self.scpi_version
-
     @command(":STATus:PRESet")
     def _preset_status(self) -> None:
         self.status.operation.enable = self.status.questionable.enable = 0
 
-    @query(":STATus:OPERation[:EVENt]")
-    def _operation_event(self) -> str:
-        return str(self.status.operation.take())
-
-    @query(":STATus:OPERation:CONDition")
-    def _operation_condition(self) -> str:
-        return str(self.status.operation.condition)
-
-    @command(":STATus:OPERation:ENABle", Numeric(0, 0, 32767, integer=True))
-    def _enable_operation(self, mask: float) -> None:
-        self.status.operation.enable = int(mask)
-
-    @query(":STATus:QUEStionable[:EVENt]")
-    def _questionable_event(self) -> str:
-        return str(self.status.questionable.take())
-
-    @query(":STATus:QUEStionable:CONDition")
-    def _questionable_condition(self) -> str:
-        return str(self.status.questionable.condition)
-
-    @command(":STATus:QUEStionable:ENABle", Numeric(0, 0, 32767, integer=True))
-    def _enable_questionable(self, mask: float) -> None:
-        self.status.questionable.enable = int(mask)
+    @command(":STATus:<function>:ENABle", Numeric(0, 0, 32767, integer=True), functions=_REGISTERS)
+    def _enable_register(self, register: str, mask: float) -> None:
+        getattr(self.status, register).enable = int(mask)
 
 
 ScpiDevice._language = Language(ScpiDevice)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overload
 
-from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, HeaderValue, Numeric
+from mho.instruments.simulated.scpi.parameters import CommandParameter, HeaderValue, Numeric
 from mho.instruments.simulated.scpi.status import ScpiError
 
 _SPECIAL = re.compile(r"""["'#;,\n()]""")
@@ -224,20 +224,10 @@ class HeaderTree:
 
 
 T = TypeVar("T")
+Key = TypeVar("Key", int, str)
 
 # Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``
 FUNCTION = "<function>"
-
-
-def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each function and the header with its node, e.g. ``CURRent[:DC]``, in place of ``<function>``."""
-    for function, node in functions.items():
-        yield function, header.replace(FUNCTION, node)
-
-
-def _stored_word(name: str, device: Any) -> str:
-    word: str = device.__dict__[name]
-    return word
 
 
 class SettingBase(Generic[T]):
@@ -268,40 +258,26 @@ class SettingBase(Generic[T]):
 
     def store(self, device: Any, *arguments: Any) -> None:
         """Set the value as the command does; `arguments` are suffixes and value."""
-        for check in self.checks:
-            getattr(device, check)(*arguments)
-        self._put(device, *arguments)
-        for change in self.changes:
-            getattr(device, change)(*arguments)
+        self.storing()(device, *arguments)
 
     def storing(self) -> Callable[..., None]:
-        """Return `store`, without the detours of a kind of setting."""
-        return self.store
+        """Return the command's handler."""
+        raise NotImplementedError
 
     def answering(self, parameter: CommandParameter[Any]) -> Callable[..., str]:
-        """Return `answer` for the header that has this `parameter`."""
-        return self.answer
+        """Return the query's handler for the header that has this `parameter`; a number's may ask for MIN, MAX or DEF."""
+        value_of, write = self._value, parameter.format
+        if not isinstance(parameter, Numeric):
+            return lambda device, *which: write(value_of(device, *which), device)
 
-    def recall(self, device: Any, *arguments: Any) -> str:
-        """Answer the query; a number's may ask for MIN, MAX or DEF."""
-        *suffixes, wanted = arguments
-        if wanted is None:
-            return self.answer(device, *suffixes)
-        return self._parameter(*suffixes).format(wanted, device)
+        def recall(device: Any, *arguments: Any) -> str:
+            *which, wanted = arguments
+            return write(value_of(device, *which) if wanted is None else wanted, device)
 
-    def answer(self, device: Any, *suffixes: Any) -> str:
-        """Answer the query for the value in force."""
-        return self._parameter(*suffixes).format(self._get(device, *suffixes), device)
+        return recall
 
-    def _parameter(self, *suffixes: Any) -> CommandParameter[T]:
-        return self.parameter
-
-    def _put(self, device: Any, *arguments: Any) -> None:
-        device.__dict__[self.name] = arguments[-1]
-
-    def _get(self, device: Any, *suffixes: Any) -> T:
-        value: T = device.__dict__[self.name]
-        return value
+    def _value(self, device: Any, *which: Any) -> Any:
+        return device.__dict__[self.name]
 
     def restore(self, device: Any) -> None:
         """Restore the default without calling `on_change` (``*RST``)."""
@@ -312,7 +288,7 @@ class Setting(SettingBase[T]):
     """A setting without suffix; the instance's attribute of this name is the value."""
 
     def storing(self) -> Callable[..., None]:
-        """Return `store`, without the detour that suffixes take."""
+        """Return the command's handler."""
         name, checks, changes = self.name, self.checks, self.changes
 
         def store(device: Any, value: Any) -> None:
@@ -325,10 +301,10 @@ class Setting(SettingBase[T]):
         return store
 
     def answering(self, parameter: CommandParameter[Any]) -> Callable[..., str]:
-        """Return `answer`, without the detour that suffixes take."""
+        """Return the query's handler, which is a quick one for words: states are asked for before every switch."""
+        if isinstance(parameter, Numeric):
+            return super().answering(parameter)
         name, write = self.name, parameter.format
-        if isinstance(parameter, Choice) and not parameter.quoted:
-            return partial(_stored_word, name)
         return lambda device: write(device.__dict__[name], device)
 
     @overload
@@ -343,11 +319,18 @@ class Setting(SettingBase[T]):
         def __set__(self, instance: object, value: T) -> None: ...
 
 
-class SettingOfEach(SettingBase[T]):
+class SettingOfEach(SettingBase[T], Generic[Key, T]):
     """A value for each suffix, or each function, of its header; the instance's attribute is a dict by it."""
 
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> dict[Key, T]: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        return self
+
     def storing(self) -> Callable[..., None]:
-        """Return `store`, for one suffix or function and its value."""
+        """Return the command's handler, for one suffix or function and its value."""
         name, checks, changes = self.name, self.checks, self.changes
 
         def store(device: Any, which: Any, value: Any) -> None:
@@ -359,24 +342,12 @@ class SettingOfEach(SettingBase[T]):
 
         return store
 
-    def _put(self, device: Any, *arguments: Any) -> None:
-        which, value = arguments
-        device.__dict__[self.name][which] = value
-
-    def _get(self, device: Any, *suffixes: Any) -> T:
-        value: T = device.__dict__[self.name][suffixes[0]]
-        return value
+    def _value(self, device: Any, *which: Any) -> Any:
+        return device.__dict__[self.name][which[0]]
 
 
-class IndexedSetting(SettingOfEach[T]):
+class IndexedSetting(SettingOfEach[int, T]):
     """A setting for each suffix of a ``NODE[1|2]``; the instance's attribute is a dict by suffix."""
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> IndexedSetting[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> dict[int, T]: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        return self
 
     def __set_name__(self, owner: type, name: str) -> None:
         super().__set_name__(owner, name)
@@ -390,7 +361,7 @@ class IndexedSetting(SettingOfEach[T]):
         device.__dict__[self.name] = dict.fromkeys(self.indices, self.parameter.default)
 
 
-class FunctionSetting(SettingOfEach[T]):
+class FunctionSetting(SettingOfEach[str, T]):
     """A setting for each function of a meter or source; the instance's attribute is a dict by function.
 
     `functions` are the nodes that replace ``<function>`` in the header, by name, e.g. ``{"CURR": "CURRent[:DC]"}``; the
@@ -401,19 +372,12 @@ class FunctionSetting(SettingOfEach[T]):
         self, header: str, functions: Mapping[str, str],
         parameter: CommandParameter[T] | Mapping[str, CommandParameter[T]],
     ) -> None:  # fmt: skip
-        self._headers = dict(spelled(header, functions))
+        self._headers = {function: header.replace(FUNCTION, node) for function, node in functions.items()}
         if isinstance(parameter, CommandParameter):
             parameter = dict.fromkeys(functions, parameter)
         self._parameters = parameter
         first = next(iter(functions))
         super().__init__(self._headers[first], self._parameters[first])
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> FunctionSetting[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> dict[str, T]: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        return self
 
     @property
     def forms(self) -> list[tuple[str, tuple[CommandParameter[Any], ...], CommandParameter[T]]]:
@@ -422,9 +386,6 @@ class FunctionSetting(SettingOfEach[T]):
             (header, (HeaderValue(function),), self._parameters[function])
             for function, header in self._headers.items()
         ]
-
-    def _parameter(self, *suffixes: Any) -> CommandParameter[T]:
-        return self._parameters[suffixes[0]]
 
     def restore(self, device: Any) -> None:
         """Restore the defaults without calling `on_change` (``*RST``)."""
@@ -464,31 +425,48 @@ def command(
     With `functions` the command exists for each: its node replaces ``<function>`` in the header, and the method
     receives its name first.
     """
-    return _declare(header, False, parameters, functions)
+
+    def decorate(function: Handler) -> Handler:
+        entries = _entries(header, parameters, functions)
+        function.__dict__.setdefault("scpi_headers", []).extend(entries)
+        return function
+
+    return decorate
 
 
 def query(
     header: str, *parameters: Declared, functions: Mapping[str, str] | None = None
 ) -> Callable[[Handler], Handler]:
     """Declare a method, which returns the reply's text, as the handler of a query; otherwise as `command`."""
-    return _declare(header, True, parameters, functions)
+    return command(f"{header}?", *parameters, functions=functions)
 
 
-def _declare(
-    header: str, asks: bool, parameters: tuple[Declared, ...], functions: Mapping[str, str] | None
-) -> Callable[[Handler], Handler]:
-    entries: list[tuple[str, bool, tuple[Declared, ...]]] = [(header, asks, parameters)]
-    if functions is not None:
-        entries = []
-        for function, form in spelled(header, functions):
-            own = (p[function] if isinstance(p, Mapping) else p for p in parameters)
-            entries.append((form, asks, (HeaderValue(function), *own)))
+def _entries(
+    header: str, parameters: tuple[Declared, ...], functions: Mapping[str, str] | None
+) -> Iterator[tuple[str, bool, tuple[Any, ...]]]:
+    """Yield header, whether it asks, and parameters, for each function if there are some."""
+    form, asks = header.removesuffix("?"), header.endswith("?")
+    if functions is None:
+        yield form, asks, parameters
+    for function, node in (functions or {}).items():
+        own = (p[function] if isinstance(p, Mapping) else p for p in parameters)
+        yield form.replace(FUNCTION, node), asks, (HeaderValue(function), *own)
 
-    def decorate(function: Handler) -> Handler:
-        function.__dict__.setdefault("scpi_headers", []).extend(entries)
-        return function
 
-    return decorate
+def declared_headers(owner: type) -> Iterator[tuple[str, bool, tuple[Any, ...], Any]]:
+    """Yield the headers that a class itself declares: header, whether it asks, parameters, and handler.
+
+    The handler is a method's name, or a function of the class's table `commands`: by header, which ends with a question
+    mark where it asks, a handler of one expression, or a tuple with functions and parameters, as of `command`, before it.
+    """
+    for header, row in vars(owner).get("commands", {}).items():
+        *parameters, handler = row if isinstance(row, tuple) else (row,)
+        functions = parameters.pop(0) if FUNCTION in header else None
+        for entry in _entries(header, tuple(parameters), functions):
+            yield *entry, handler
+    for name, member in vars(owner).items():
+        for entry in getattr(member, "scpi_headers", ()):
+            yield *entry, name
 
 
 class _Asked(CommandParameter[Any]):
@@ -570,12 +548,11 @@ class Language:
                     for header, given, parameter in member.forms:
                         asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
                         tree.add(header, False, _Leaf(member.storing(), (*given, parameter)))
-                        answer = member.recall if asked else member.answering(parameter)
-                        tree.add(header, True, _Leaf(answer, (*given, *asked)))
-                else:
-                    for header, asks, parameters in getattr(member, "scpi_headers", ()):
-                        # As the class has it: an override need not declare the header again.
-                        tree.add(header, asks, _Leaf(getattr(device_class, name), parameters))
+                        tree.add(header, True, _Leaf(member.answering(parameter), (*given, *asked)))
+            for header, asks, parameters, handler in declared_headers(base):
+                # A method as the class has it: an override need not declare the header again.
+                function = getattr(device_class, handler) if isinstance(handler, str) else handler
+                tree.add(header, asks, _Leaf(function, parameters))
         self._find = lru_cache(4096)(tree.find)
         self._unit = lru_cache(2048)(self._compile_unit)
         self.parse: Callable[[bytes], list[Call]] = lru_cache(2048)(self.compile)

@@ -114,7 +114,7 @@ class Numeric(CommandParameter[float]):
         number = self._number(text)
         if isinstance(number, Keyword):
             return number if self.depends else self._keyword(number, None, ())
-        return number if self.depends else self._check(number, self.minimum, self.maximum)
+        return number if self.depends else self._check(number, *self.limits(None, ()))
 
     def _number(self, text: str) -> float | Keyword:
         if text.isascii() and text.isdecimal() and len(text) < 10:
@@ -147,16 +147,15 @@ class Numeric(CommandParameter[float]):
                 raise ScpiError(-121) from None
         raise ScpiError(-224 if self.names and text.isalpha() else -104)
 
-    def _check(self, number: float, minimum: Limit, maximum: Limit) -> float:
-        if minimum <= number <= maximum or number in self.names.values():  # type: ignore[operator]
+    def _check(self, number: float, minimum: float, maximum: float) -> float:
+        if minimum <= number <= maximum or number in self.names.values():
             return number
         raise ScpiError(-222)
 
     def _keyword(self, keyword: Keyword, device: Any, suffixes: tuple[int, ...]) -> float:
         if keyword.name == "DEFAULT":
             return self.default
-        limit = self.minimum if keyword.name == "MINIMUM" else self.maximum
-        number = limit(device, *suffixes) if callable(limit) else limit
+        number = self.limits(device, suffixes)[keyword.name == "MAXIMUM"]
         if math.isinf(number):
             raise ScpiError(-224)
         return number
@@ -165,9 +164,12 @@ class Numeric(CommandParameter[float]):
         """Check the number against limits that depend on the device."""
         if isinstance(value, Keyword):
             return self._keyword(value, device, suffixes)
+        return self._check(value, *self.limits(device, suffixes))
+
+    def limits(self, device: Any, suffixes: tuple[int, ...]) -> tuple[float, float]:
+        """Return the lowest and the highest number that the device takes now."""
         minimum = self.minimum(device, *suffixes) if callable(self.minimum) else self.minimum
-        maximum = self.maximum(device, *suffixes) if callable(self.maximum) else self.maximum
-        return self._check(value, minimum, maximum)
+        return minimum, self.maximum(device, *suffixes) if callable(self.maximum) else self.maximum
 
     def format(self, value: float, device: Any) -> str:
         """Write the number in the device's format."""

@@ -113,20 +113,14 @@ class StatusModel:
 
     def byte(self, message_available: bool) -> int:
         """Return the status byte with the master summary in bit 6 (``*STB?``)."""
-        value = 0
-        if self.errors:
-            value |= ERROR_AVAILABLE
-        if self.questionable.event & self.questionable.enable:
-            value |= QUESTIONABLE_SUMMARY
-        if message_available:
-            value |= MESSAGE_AVAILABLE
-        if self.events & self.event_enable:
-            value |= EVENT_SUMMARY
-        if self.operation.event & self.operation.enable:
-            value |= OPERATION_SUMMARY
-        if value & self.service_enable:
-            value |= MASTER_SUMMARY
-        return value
+        reasons = (
+            (ERROR_AVAILABLE, self.errors), (MESSAGE_AVAILABLE, message_available),
+            (QUESTIONABLE_SUMMARY, self.questionable.event & self.questionable.enable),
+            (EVENT_SUMMARY, self.events & self.event_enable),
+            (OPERATION_SUMMARY, self.operation.event & self.operation.enable),
+        )  # fmt: skip
+        value = sum(bit for bit, reason in reasons if reason)
+        return value | MASTER_SUMMARY if value & self.service_enable else value
 
     def poll(self, message_available: bool) -> int:
         """Return the status byte with RQS in bit 6 and release the SRQ line (serial poll)."""

@@ -46,21 +46,19 @@ _OPERATION = {"CALIBRATING": 1, "CAL": 1, "SWEEPING": SWEEPING, "SWE": SWEEPING,
               "MEAS": MEASURING, "USER": 4096}  # fmt: skip
 
 
-class ErrorQueue(ScriptTable):
-    """The ``errorqueue`` table; errors themselves live in a `StatusModel`."""
+def error_queue(status: StatusModel) -> ScriptTable:
+    """Return the ``errorqueue`` table; errors themselves live in a `StatusModel`."""
 
-    def __init__(self, status: StatusModel) -> None:
-        self._status = status
-        super().__init__(
-            contents={"next": self._next, "clear": lambda: status.errors.clear()},
-            readings={"count": lambda: len(status.errors)},
-        )
-
-    def _next(self) -> tuple[float, str, float, float]:
-        if not self._status.errors:
+    def following() -> tuple[float, str, float, float]:
+        if not status.errors:
             return 0.0, TSP_ERROR_TEXTS[0], NO_SEVERITY, NODE
-        error = self._status.next_error()
+        error = status.next_error()
         return error.code, error.text, RECOVERABLE, NODE
+
+    return ScriptTable(
+        contents={"next": following, "clear": lambda: status.errors.clear()},
+        readings={"count": lambda: len(status.errors)},
+    )
 
 
 class StatusTable(ScriptTable):
@@ -83,13 +81,20 @@ class StatusTable(ScriptTable):
         )  # fmt: skip
         super().__init__(
             {
-                "request_enable": Attribute(0.0, whole(0, 255), self._set_service_enable),
+                "request_enable": Attribute(
+                    0.0, whole(0, 255), lambda mask: setattr(status, "service_enable", int(mask) & ~64)
+                ),
                 "node_enable": Attribute(0.0, whole(0, 255)),
             },
             contents={
                 **_BYTE,
                 "standard": ScriptTable(
-                    {"enable": Attribute(0.0, whole(0, 255), self._set_event_enable)}, contents=_STANDARD,
+                    {
+                        "enable": Attribute(
+                            0.0, whole(0, 255), lambda mask: setattr(status, "event_enable", int(mask))
+                        )
+                    },
+                    contents=_STANDARD,
                     readings={"event": status.take_events, "condition": lambda: status.events},
                 ),
                 "operation": operation, "questionable": _register(status.questionable, {}),
@@ -103,12 +108,6 @@ class StatusTable(ScriptTable):
             },
             readings={"condition": lambda: status.byte(output_waits())},
         )  # fmt: skip
-
-    def _set_service_enable(self, mask: float) -> None:
-        self._status.service_enable = int(mask) & ~64
-
-    def _set_event_enable(self, mask: float) -> None:
-        self._status.event_enable = int(mask)
 
     def _reset(self) -> None:
         """``status.reset()``: enables and events go; the error queue stays (?)."""
@@ -129,14 +128,10 @@ def _register(
     register: EventRegister, constants: Mapping[str, int], *, condition: Callable[[], int] | None = None,
     **inner: ScriptTable,
 ) -> ScriptTable:  # fmt: skip
-    """Show an event register as scripts see it."""
-
-    def enable(mask: float) -> None:
-        register.enable = int(mask)
-
+    """Return an event register as scripts see it."""
     return ScriptTable(
         {
-            "enable": Attribute(0.0, whole(0, 65535), enable),
+            "enable": Attribute(0.0, whole(0, 65535), lambda mask: setattr(register, "enable", int(mask))),
             "ptr": Attribute(65535.0, whole(0, 65535)),
             "ntr": Attribute(0.0, whole(0, 65535)),
         },
@@ -306,6 +301,7 @@ class Events:
 
 TIMERS, BLENDERS, GENERATORS, STIMULI = 8, 6, 2, 4
 MAXIMUM_WAIT = 1e5  # s
+_DELAY = real(5e-7, 1e5)
 
 
 class Timer(ScriptTable):
@@ -320,9 +316,9 @@ class Timer(ScriptTable):
         self._running: Work | None = None
         super().__init__(
             {
-                "delay": Attribute(10e-6, real(5e-7, 1e5), self._delay_changed),
+                "delay": Attribute(10e-6, _DELAY, lambda seconds: self._delays.clear()),
                 "count": Attribute(1.0, whole(0, 1048575)), "passthrough": Attribute(False, flag),
-                "stimulus": stimulus(self._start), "delaylist": Attribute(None, self._delay_list),
+                "stimulus": stimulus(self._start), "delaylist": Attribute(None, self._list_delays),
             },
             contents={
                 "EVENT_ID": self._event, "clear": self._end.clear, "reset": self.restore, "set": lambda: None,
@@ -340,11 +336,8 @@ class Timer(ScriptTable):
         self._start.clear()
         self._end.clear()
 
-    def _delay_changed(self, seconds: float) -> None:
-        self._delays = []
-
-    def _delay_list(self, values: object) -> None:
-        self._delays = numbers(values, real(5e-7, 1e5))
+    def _list_delays(self, values: object) -> None:
+        self._delays = numbers(values, _DELAY)
 
     def _started(self) -> None:
         if self._running is not None and getgeneratorstate(self._running) != GEN_CLOSED:
@@ -379,7 +372,8 @@ class Blender(ScriptTable):
         super().__init__(
             {"orenable": Attribute(False, flag)},
             contents={
-                "EVENT_ID": self._event, "stimulus": _Stimuli(self._inputs), "clear": self._end.clear,
+                "EVENT_ID": self._event, "stimulus": ScriptTable(dict(enumerate(map(stimulus, self._inputs), 1))),
+                "clear": self._end.clear,
                 "reset": self.restore, "wait": lambda seconds: wait(events, self._end, seconds),
             },
             readings={"overrun": lambda: self._end.overrun},
@@ -402,14 +396,6 @@ class Blender(ScriptTable):
             self._events.emit(self._event)
 
 
-class _Stimuli(ScriptTable):
-    """``trigger.blender[n].stimulus[1..4]``."""
-
-    def __init__(self, detectors: list[Detector]) -> None:
-        names: Any = {index: stimulus(each) for index, each in enumerate(detectors, 1)}
-        super().__init__(names)
-
-
 class Trigger(ScriptTable):
     """The ``trigger`` table itself; `spend` charges an event to the running message."""
 
@@ -420,10 +406,15 @@ class Trigger(ScriptTable):
         self._bus.stimulus = self._event
         self._timers = [Timer(events, spend) for _ in range(TIMERS)]
         self._blenders = [Blender(events) for _ in range(BLENDERS)]
+        asserted = [events.number() for _ in range(GENERATORS)]
         super().__init__(
             contents={
                 "EVENT_ID": self._event, "timer": self._timers, "blender": self._blenders,
-                "generator": [_generator(events) for _ in range(GENERATORS)], "clear": self._bus.clear,
+                "generator": [
+                    ScriptTable(contents={"EVENT_ID": event, "assert": partial(events.emit, event)})
+                    for event in asserted
+                ],
+                "clear": self._bus.clear,
                 "wait": lambda seconds: wait(events, self._bus, seconds),
             }
         )  # fmt: skip
@@ -439,18 +430,9 @@ class Trigger(ScriptTable):
         self._events.emit(self._event)
 
 
-def _generator(events: Events) -> ScriptTable:
-    event = events.number()
-    return ScriptTable(contents={"EVENT_ID": event, "assert": lambda: events.emit(event)})
-
-
 def stimulus(detector: Detector) -> Attribute:
     """Declare the attribute that chooses which event a detector listens to."""
-
-    def changed(event: float) -> None:
-        detector.stimulus = int(event)
-
-    return Attribute(0.0, whole(0, 1e6), changed)
+    return Attribute(0.0, whole(0, 1e6), lambda event: setattr(detector, "stimulus", int(event)))
 
 
 def wait(events: Events, detector: Detector, seconds: object) -> bool:

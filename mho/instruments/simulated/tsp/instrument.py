@@ -29,10 +29,10 @@ from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, StatusM
 from mho.instruments.simulated.tsp.events import (
     QUEUE_SIZE,
     TSP_ERROR_TEXTS,
-    ErrorQueue,
     Events,
     StatusTable,
     Trigger,
+    error_queue,
 )
 from mho.instruments.simulated.tsp.lua import Failure, Sandbox
 from mho.instruments.simulated.tsp.tables import (
@@ -85,23 +85,18 @@ class TspLibrary:
             "beeper": InertTable({"ON": 1.0, "OFF": 0.0, "enable": 1.0}, ("beep",)),
             "bit": ScriptTable(contents=_bits()),
             "timer": ScriptTable(
-                contents={"reset": self._restart, "measure": ScriptTable(contents={"t": self._elapsed})}
+                contents={
+                    "reset": lambda: setattr(self, "_started", device.clock.now),
+                    "measure": ScriptTable(contents={"t": lambda: device.clock.now - self._started}),
+                }
             ),
             "os": ScriptTable(
                 contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}
             ),
-            "delay": self._delay, "waitcomplete": self._wait_complete, "opc": self._operation_complete,
+            "delay": lambda seconds: device.events.pass_time(real(0.0, LONGEST_DELAY)(seconds)),
+            "waitcomplete": self._wait_complete, "opc": self._operation_complete,
             "reset": lambda: device.reset(), "printnumber": self._print_numbers, "printbuffer": self._print_buffers,
         }  # fmt: skip
-
-    def _restart(self) -> None:
-        self._started = self._device.clock.now
-
-    def _elapsed(self) -> float:
-        return self._device.clock.now - self._started
-
-    def _delay(self, seconds: object) -> None:
-        self._device.events.pass_time(real(0.0, LONGEST_DELAY)(seconds))
 
     def _wait_complete(self, group: object) -> None:
         if group is not None:
@@ -199,7 +194,7 @@ class TspDevice:
         self.triggers = Trigger(self.events, self.spend)
         self.library = TspLibrary(self)
         self.tables: dict[str, Any] = {
-            "format": self.format, "errorqueue": ErrorQueue(self.status),
+            "format": self.format, "errorqueue": error_queue(self.status),
             "status": StatusTable(self.status, lambda: bool(self._output), self.sweeping, self.limited),
             "trigger": self.triggers, **self.library.tables,
         }  # fmt: skip
@@ -380,56 +375,46 @@ class TspDevice:
         """Carry out IEEE 488.2 common commands, separated by semicolons."""
         for part in text.split(";"):
             match = _COMMON.match(part.strip())
-            handler = _HANDLERS.get(f"*{match[1].upper()}{match[2] or ''}") if match else None
-            if match is None or handler is None or (match[3] is not None) != (handler in _TAKE_MASKS):
+            header = f"*{match[1].upper()}{match[2] or ''}" if match else ""
+            if match is None or header not in _HANDLERS or (match[3] is not None) != (header in _TAKE_MASKS):
                 self.push_error(
                     -285, f"TSP Syntax error at line 1: unexpected symbol near `{part.strip()[:1]}'"
                 )
                 return
-            answer = handler(self, int(match[3])) if match[3] is not None else handler(self)
+            answer = _HANDLERS[header](self, *(int(match[3]),) if match[3] is not None else ())
             if answer is not None:
                 self._print(answer)
 
-    def _identify(self) -> str:
-        return f"Keithley Instruments Inc., Model {self.model}, {self.serial}, {self.firmware}"
+    def _perform(self, work: Callable[[], None], answer: str | None = None) -> str | None:
+        """Do work as a script would; return the answer unless it failed."""
+        failure = self.lua.perform(work)
+        self._finish(failure)
+        return answer if failure is None else None
 
     def _complete(self) -> None:
-        self._finish(self.lua.perform(self.settle))
+        self._perform(self.settle)
         self.status.events |= 1
-
-    def _is_complete(self) -> str | None:
-        failure = self.lua.perform(self.settle)
-        self._finish(failure)
-        return "1" if failure is None else None
-
-    def _wait(self) -> None:
-        self._finish(self.lua.perform(self.settle))
-
-    def _bus_trigger(self) -> None:
-        self._finish(self.lua.perform(self._pull_trigger))
 
     def _pull_trigger(self) -> None:
         """Advance sweeps to their wait, then trigger; they continue when their state is read."""
         self.catch_up()
         self.triggers.fire()
 
-    def _reset(self) -> None:
-        self._finish(self.lua.perform(self.reset))
 
-    def _set_event_enable(self, mask: int) -> None:
-        self.status.event_enable = mask & 255
-
-    def _set_service_enable(self, mask: int) -> None:
-        self.status.service_enable = mask & 255 & ~64
-
-
-_TAKE_MASKS = (TspDevice._set_event_enable, TspDevice._set_service_enable)
-_HANDLERS: dict[str, Any] = {
-    "*IDN?": TspDevice._identify, "*RST": TspDevice._reset, "*CLS": lambda device: device.status.clear(),
-    "*ESE": TspDevice._set_event_enable, "*ESE?": lambda device: str(device.status.event_enable),
-    "*ESR?": lambda device: str(device.status.take_events()), "*SRE": TspDevice._set_service_enable,
-    "*SRE?": lambda device: str(device.status.service_enable),
-    "*STB?": lambda device: str(device.status.byte(bool(device._output))), "*OPC": TspDevice._complete,
-    "*OPC?": TspDevice._is_complete, "*WAI": TspDevice._wait, "*TRG": TspDevice._bus_trigger,
-    "*TST?": lambda device: "0",
-}  # fmt: skip
+_TAKE_MASKS = ("*ESE", "*SRE")
+_HANDLERS: dict[str, Callable[..., str | None]] = {
+    "*IDN?": lambda self: f"Keithley Instruments Inc., Model {self.model}, {self.serial}, {self.firmware}",
+    "*RST": lambda self: self._perform(self.reset),
+    "*CLS": lambda self: self.status.clear(),
+    "*ESE": lambda self, mask: setattr(self.status, "event_enable", mask & 255),
+    "*ESE?": lambda self: str(self.status.event_enable),
+    "*ESR?": lambda self: str(self.status.take_events()),
+    "*SRE": lambda self, mask: setattr(self.status, "service_enable", mask & 255 & ~64),
+    "*SRE?": lambda self: str(self.status.service_enable),
+    "*STB?": lambda self: str(self.status.byte(bool(self._output))),
+    "*OPC": lambda self: self._complete(),
+    "*OPC?": lambda self: self._perform(self.settle, "1"),
+    "*WAI": lambda self: self._perform(self.settle),
+    "*TRG": lambda self: self._perform(self._pull_trigger),
+    "*TST?": lambda self: "0",
+}

@@ -111,7 +111,7 @@ class ScriptTable:
     """
 
     def __init__(
-        self, attributes: Mapping[str, Attribute] | None = None, *,
+        self, attributes: Mapping[Any, Attribute] | None = None, *,
         contents: Mapping[str, Any] | None = None, readings: Mapping[str, Callable[[], Any]] | None = None,
         item: Callable[[int], Any] | None = None,
     ) -> None:  # fmt: skip

@@ -342,7 +342,7 @@ def test_cells_that_were_taken_go_on_by_themselves_until_they_are_put_back(rows)
     some = whole.taken(rows, own, np.random.default_rng(3))
     assert_array_equal(some.conductance(), before[rows])
     assert_array_equal(
-        some._noise._parts[1].times[some._noise._parts[1].trap(ALL)], traps.times[traps.trap(rows)]
+        some._noise._parts[1].times[some._noise._parts[1]._slot], traps.times[traps._slot[rows]]
     )
     own.advance(100.0)
     some.reset_cells(ALL, 2.0, 1e-7, 3.0)
@@ -358,11 +358,9 @@ def test_cells_that_were_taken_go_on_by_themselves_until_they_are_put_back(rows)
     flicker = whole._noise._parts[0]
     assert_array_equal(flicker._state[:, rows], some._noise._parts[0]._state)
     assert np.all(flicker._time[rows] > flicker._time[untouched].max())
-    others = np.setdiff1d(np.arange(len(up)), traps.trap(rows))
+    others = np.setdiff1d(np.arange(len(up)), traps._slot[rows])
     assert_array_equal(traps._up[others], up[others])
-    assert_array_equal(
-        traps._up[traps.trap(rows)], some._noise._parts[1]._up[some._noise._parts[1].trap(ALL)]
-    )
+    assert_array_equal(traps._up[traps._slot[rows]], some._noise._parts[1]._up[some._noise._parts[1]._slot])
 
 
 def test_a_large_block_has_the_statistics_of_single_cells():

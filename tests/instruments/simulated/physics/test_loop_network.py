@@ -8,9 +8,9 @@ from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks._loop_solver import LoopSolver
 from benchmarks._sparse_network import solve_loop
 from mho.errors import BenchError, ConvergenceError
-from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
 from mho.instruments.simulated.physics.wires import WiredBlock
 
 WIRE = 1.73
@@ -47,9 +47,9 @@ class Case:
             "gain": GAIN,
         }
 
-    def loop(self) -> LoopNetwork:
+    def loop(self) -> LoopSolver:
         blocks = [WiredBlock.from_lines(cells, *self.lines, self.wire) for cells in self.cells]
-        return LoopNetwork(list(zip(blocks, self.drives, strict=False)), **self.parts)
+        return LoopSolver(list(zip(blocks, self.drives, strict=False)), **self.parts)
 
     def expected(self, sample: int) -> np.ndarray:
         arrays = list(zip(self.cells, self.drives, strict=False))
@@ -65,7 +65,7 @@ def test_an_ideal_loop_inverts_the_matrix():
     positive, negative = signed_cells(np.random.default_rng(1), 24)
     lines = np.arange(24)
     blocks = [WiredBlock.from_lines(cells, lines, lines, 0.0) for cells in (positive, negative)]
-    loop = LoopNetwork(list(zip(blocks, (1.0, -1.0), strict=True)), input_conductance=INPUT)
+    loop = LoopSolver(list(zip(blocks, (1.0, -1.0), strict=True)), input_conductance=INPUT)
     inputs = np.random.default_rng(2).uniform(-0.1, 0.1, (5, 24))
     expected = -np.linalg.solve(positive - negative, INPUT * inputs.T).T
     np.testing.assert_allclose(loop.solve(inputs), expected, rtol=1e-10)
@@ -76,7 +76,7 @@ def test_finite_gain_and_offsets_load_the_rows(n):
     rng = np.random.default_rng(3)
     cells, offsets = np.diag(np.full(n, 30e-6)) + rng.uniform(0, 10e-6 / n, (n, n)), rng.normal(0, 1e-3, n)
     inputs = rng.uniform(-0.1, 0.1, (1, n))
-    loop = LoopNetwork(
+    loop = LoopSolver(
         [(WiredBlock.from_lines(cells, np.arange(n), np.arange(n), 0.0), 1.0)],
         input_conductance=INPUT,
         gain=100.0,
@@ -88,7 +88,7 @@ def test_finite_gain_and_offsets_load_the_rows(n):
 
 def test_one_amplifier_by_hand():
     block = WiredBlock.from_lines([[20e-6]], [0], [0], 1000.0)
-    loop = LoopNetwork([(block, 1.0)], input_conductance=10e-6, diagonal=5e-6, gain=50.0)
+    loop = LoopSolver([(block, 1.0)], input_conductance=10e-6, diagonal=5e-6, gain=50.0)
     feedback = 1 / (1 / 20e-6 + 2000.0) + 5e-6
     load = feedback + 10e-6
     expected = (-10e-6 * 0.1 + load * 2e-3) / (feedback + load / 50.0)
@@ -167,20 +167,20 @@ def test_parts_that_cannot_be_are_refused(change, said):
     parts = {"drive": 1.0, "input_conductance": INPUT, **change}
     arrays = [(block, parts.pop("drive"))]
     with pytest.raises(BenchError, match=said):
-        LoopNetwork(arrays, **parts)
+        LoopSolver(arrays, **parts)
 
 
 def test_arrays_that_do_not_match_are_refused():
     square, wide = (WiredBlock.from_lines(np.ones((2, n)), [0, 1], range(n), WIRE) for n in (2, 3))
     with pytest.raises(BenchError, match="array 0 has 2 x 3 cells"):
-        LoopNetwork([(wide, 1.0)], input_conductance=INPUT)
+        LoopSolver([(wide, 1.0)], input_conductance=INPUT)
     with pytest.raises(BenchError, match="array 1 has 2 x 3 cells"):
-        LoopNetwork([(square, 1.0), (wide, -1.0)], input_conductance=INPUT)
+        LoopSolver([(square, 1.0), (wide, -1.0)], input_conductance=INPUT)
 
 
 def test_voltages_that_cannot_be_are_refused():
     block = WiredBlock.from_lines(np.eye(2), [0, 1], [0, 1], WIRE)
-    loop = LoopNetwork([(block, 1.0)], input_conductance=INPUT)
+    loop = LoopSolver([(block, 1.0)], input_conductance=INPUT)
     with pytest.raises(BenchError, match=r"input_volts at \(0, 1\) is inf V"):
         loop.solve([[0.0, np.inf]])
     with pytest.raises(BenchError, match=r"input_volts has shape \(2,\)"):
@@ -193,4 +193,4 @@ def test_voltages_that_cannot_be_are_refused():
 def test_a_loop_without_a_solution_says_so(n):
     block = WiredBlock.from_lines(np.zeros((n, n)), np.arange(n), np.arange(n), WIRE)
     with pytest.raises(ConvergenceError, match="singular at row 0"):
-        LoopNetwork([(block, 1.0)], input_conductance=INPUT).solve(np.full((1, n), 0.1))
+        LoopSolver([(block, 1.0)], input_conductance=INPUT).solve(np.full((1, n), 0.1))

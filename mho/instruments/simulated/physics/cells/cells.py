@@ -115,14 +115,8 @@ class CellArray:
 
     Relaxation, retention and noise follow `clock`; `rng` draws the devices here once, and cycles and noise as they occur.
 
-    Attributes
-    ----------
-    version : int
-        Counts changes of the cells by pulses, damage or disturbing reads (not by time).
-    changed_at : float
-        Clock time of the last of them, s.
-    losses : list of Loss
-        The cells that pulses and levels have destroyed, in the order in which it happened.
+    `version` counts changes of the cells by pulses, damage or disturbing reads (not by time), `changed_at` is when the last
+    of them was, s on the clock; `losses` are the cells that pulses and levels have destroyed, in the order of time.
     """
 
     def __init__(
@@ -274,28 +268,18 @@ class CellArray:
         result: Floats = np.float64(g) if isinstance(g, float) else g  # type: ignore[assignment]
         return result
 
-    def conductance_now(
-        self, index: Index, window: float = 0.0, rng: np.random.Generator | None = None
-    ) -> Floats:
-        """Conductance (S) with the noise that is constant for `window` seconds from now.
-
-        With `fast_variance` this splits the noise for a batch of shots on unchanged cells: drawn once for
-        the batch here, as a variance for each shot there. Thermal and shot noise are left to the circuit.
-        It is drawn from `rng` in place of the cells' own generator where that is given.
-        """
-        g = self.conductance(index)
-        return _floats(g * (1.0 + self._noise.frozen(index, g, self._clock.now, window, rng)))
-
-    def fast_variance(self, index: Index, window: float, shot: float) -> Floats:
-        """Variance (S^2) of one shot of `shot` seconds by noise that changes within `window` seconds."""
-        g = self.conductance(index)
-        return _floats(g**2 * self._noise.fast_variance(index, g, window, shot))
-
     def noise_split(
         self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
     ) -> tuple[Floats, Floats]:
-        """`conductance_now` and `fast_variance` of a batch lasting `window` s, with `shot` s per shot."""
-        return self.conductance_now(index, window, rng), self.fast_variance(index, window, shot)
+        """Split the noise for a batch of shots of `shot` seconds on unchanged cells, which lasts `window` seconds from now.
+
+        The first is the conductance (S) with the noise that is constant for the batch, the second the variance (S^2) of a
+        shot by noise that changes within. Thermal and shot noise are left to the circuit. It is drawn from `rng` in place
+        of the cells' own generator where that is given.
+        """
+        g = self.conductance(index)
+        now = g * (1.0 + self._noise.frozen(index, g, self._clock.now, window, rng))
+        return _floats(now), _floats(g**2 * self._noise.fast_variance(index, g, window, shot))
 
     def relative_noise(
         self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None

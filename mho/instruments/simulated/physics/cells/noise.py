@@ -65,18 +65,14 @@ class FlickerNoise:
         self._plain_aperture = lru_cache(maxsize=8)(partial(_plain_coefficients, self.times))
         self._fast = lru_cache(maxsize=64)(partial(_fast_variance, self.times, self.amplitude))
 
-    def advance(self, index: Index, now: float, window: float = 0.0) -> Values:
-        """Advance the cells at `index` to clock time `now`; return their processes, (..., decades).
+    def _advanced(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
+        """Advance the cells at `index` to clock time `now`; return their processes (decades, ...), which are only read.
 
         The cells are then left alone for `window` seconds: processes that have forgotten everything by then are left out,
         as what they are now is of no use.
         """
-        return np.moveaxis(self._advanced(index, now, window), 0, -1).copy()
-
-    def _advanced(
-        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
-    ) -> Values:
-        """As `advance`, but (decades, ...), and the states themselves where `index` allows it: they are only read."""
         first = int(np.searchsorted(self.times, window / FORGOTTEN))
         fresh = self._come_to(index, now, 0.0, first)
         place = _behind(slice(first, None), index)
@@ -287,14 +283,6 @@ class TelegraphNoise:
             self.step = preset.rtn_noise / np.sqrt(self.occupancy * (1.0 - self.occupancy))
         self._up = rng.random(count + 1) < self.occupancy
         self._time = np.zeros(count + 1)
-
-    def dwell_times(self, trap: Values) -> tuple[Values, Values]:
-        """Mean times (s) that traps of these numbers stay up and stay down."""
-        return self.times[trap] / (1.0 - self.occupancy[trap]), self.times[trap] / self.occupancy[trap]
-
-    def trap(self, index: Index) -> Values:
-        """Number of the trap of each cell at `index`; 0 where there is none."""
-        return self._slot[index]
 
     def extend(self, lots: Sequence[TelegraphNoise]) -> None:
         """Append the cells of `lots`."""

@@ -62,11 +62,6 @@ class Converter:
         """Width of one code, V."""
         return (self.high - self.low) / ((1 << self.bits) - 1)
 
-    @property
-    def dnl(self) -> Floats:
-        """Deviation of each code's width, in codes, (2**bits - 1,)."""
-        return np.asarray(np.diff(self.inl))
-
     def codes(self, volts: NDArray[Real]) -> NDArray[Real]:
         """Digitise (ADC): the code whose level is nearest, clipped to the range; as floats, same shape."""
         if self.inl.any():
@@ -165,7 +160,8 @@ class AmplifierPreset:
     # bias_current, output_current: input bias current, and largest current of the output, A
     bias_current: float
     row_capacitance: float  # C_in of a row in INV: the amplifier's input, pad and board, F
-    # C_f from the amplifier's output to its own row in INV, F: see `compensation`
+    # C_f from the amplifier's output to its own row in INV, F: 0 where the loop gain of one amplifier, w_u G / (D s), is
+    # below 1 at the row's pole D / C_in, else sqrt(C_in G / w_u), the rule for transimpedance amplifiers
     feedback_capacitance: float = 0.0
     output_current: float = np.inf
     swing: float = SUPPLY  # largest output voltage, V: the supply less what the output stage needs
@@ -207,32 +203,18 @@ class AmplifierPreset:
         )
 
 
-def compensation(conductance: float, load: float, capacitance: float, bandwidth: float) -> float:
-    """Return the C_f (F) that a designer chooses for an amplifier with `capacitance` C_in (F) at its input.
-
-    `conductance` G (S) is from output to input, `load` D all conductance at the input; `bandwidth` is w_u / (2 pi), Hz. The
-    loop gain of one amplifier, w_u G / (D s), falls faster from the row's pole D / C_in. Where it is below 1 there, 45
-    degrees of phase are left and the answer is 0. Otherwise it is 1 at sqrt(w_u G / C_in), and the feedback's own corner G
-    / C_f is put there, which is the rule for transimpedance amplifiers: C_f = sqrt(C_in G / w_u), for C_f << C_in.
-    """
-    unity = 2.0 * np.pi * bandwidth
-    if unity * conductance * capacitance <= load**2:
-        return 0.0
-    return float(np.sqrt(capacitance * conductance / unity))
-
-
 AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
     # AD823: Vos <= 0.8 mV, 2 uV/K, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; 15 mA; within 50 mV of +-1.5 to
     # +-18 V; second pole and C_in (?). Corners: spread, least gain and -0.2 %/K (?); Ib doubles every 10 K, as of any JFET.
-    # It needs no C_f: see `compensation` for G = 35 uS and D = 105 uS, a full cell beside as much from input and others.
+    # It needs no C_f at G = 35 uS and D = 105 uS, a full cell beside as much from input and others.
     "AD823": AmplifierPreset(
         "AD823", 0.8e-3 / 3, 45e3, 16e-9, 16e6, 30e6, 22e6, 25e-12, 2e-12, output_current=15e-3,
         swing=SUPPLY - 0.05,
         variation=Variation(0.25, 20e3, 0.0, -2e-3, 2e-6, 10.0, 0.0, (1.5, 18.0)),
     ),
     # OPA690: 500 MHz at G = 1, GBP 300 MHz, 1800 V/us, 5.5 nV/rtHz, 190 mA, +-4 V of +-5 V, +-2.5 to +-6 V; offset, gain
-    # (69 dB), second pole, Ib, C_in (?). Corners: spread, 58 dB, 10 uA, 10 uV/K, -0.1 %/K, 10 %/V (?). C_f as
-    # `compensation`, to 0.1 pF. Ib makes 0.14 V across 35 uS: it settles fast, but not to the solution.
+    # (69 dB), second pole, Ib, C_in (?). Corners: spread, 58 dB, 10 uA, 10 uV/K, -0.1 %/K, 10 %/V (?). C_f to
+    # 0.1 pF. Ib makes 0.14 V across 35 uS: it settles fast, but not to the solution.
     "OPA690": AmplifierPreset(
         "OPA690", 1e-3 / 3, 2.8e3, 5.5e-9, 300e6, 500e6, 1800e6, 5e-6, 3e-12, 0.2e-12,
         output_current=190e-3, swing=SUPPLY - 1.0,

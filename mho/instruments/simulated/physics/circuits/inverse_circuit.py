@@ -35,33 +35,18 @@ HORIZON = 12.0  # time constants of the slowest mode after which a waveform has 
 class InverseCircuit:
     """One loop, connected; factorised once for all inputs.
 
-    Parameters
-    ----------
-    network : (n, n) array
-        G, signed: current into row k per volt of output j, S.
-    load : (n,) or (n, n) array
-        D, all conductance on each row including the input's, S; a matrix where wires tie rows together.
-    variance : (n, n) array
-        Variance of each entry from shot to shot, S^2: a noise current on its row.
-    bank : AmplifierBank
-        At least n amplifiers.
-    bandwidth : float
-        Noise bandwidth of a reading, Hz.
-    adc : Converter, optional
-        The board's own converter at the outputs; none where the instrument outside converts.
-    near : LoopDynamics, optional
-        As of `LoopDynamics`: that of the same loop without noise.
-    excess : ExcessCurrents, optional
-        What the cells carry beyond the network's G v; none of linear cells.
-    drawn : (n,) array, optional
-        Current that an output drives a volt, S: of its column and what else hangs on it.
+    `network` (n, n): G, signed: current into row k per volt of output j, S.
+    `load` (n,) or (n, n): D, all conductance on each row including the input's, S; a matrix where wires tie rows together.
+    `variance` (n, n): variance of each entry from shot to shot, S^2: a noise current on its row.
+    `bank`: at least n amplifiers.
+    `bandwidth`: noise bandwidth of a reading, Hz.
+    `adc`: the board's own converter at the outputs; none where the instrument outside converts.
+    `near`: as of `LoopDynamics`: that of the same loop without noise.
+    `excess`: what the cells carry beyond the network's G v; none of linear cells.
+    `drawn` (n,): current that an output drives a volt, S: of its column and what else hangs on it.
 
-    Attributes
-    ----------
-    levels : (n,) array
-        Largest output voltages, V: of the clamps, or at which an amplifier gives all its current.
-    asked : (n,) array
-        Largest voltage that each output was asked for so far and did not reach, V; 0 where it reached all.
+    Of the loop, `levels` (n,) are the largest output voltages, V: of the clamps, or at which an amplifier gives all its
+    current; `asked` (n,) the largest that each output was asked for so far and did not reach, V, 0 where it reached all.
     """
 
     def __init__(
@@ -192,11 +177,6 @@ class InverseCircuit:
         """Whether every mode decays."""
         return self.dynamics.stable
 
-    @property
-    def damping(self) -> float:
-        """Smallest damping ratio of any mode: 1 is aperiodic, 0 the edge of oscillation."""
-        return self.dynamics.damping
-
     def step(self, currents: Floats, times: Floats, start: Floats | None = None) -> Floats:
         """Return the outputs (times, n), V, at ascending `times` (s) after `currents` (n,), A, are applied, without noise.
 
@@ -231,10 +211,6 @@ class InverseCircuit:
             raise ValueError("settling time: the loop is unstable")
         duration = HORIZON / -self.slowest.real * max(1.0, np.log10(1.0 / tolerance) / 2.0)
         return self.step_response(currents, duration, points).settling_time(tolerance)
-
-    def overshoot(self, currents: Floats, points: int = 4000) -> float:
-        """Return the largest excursion beyond a final value after a step from 0 V, relative to the largest final value."""
-        return self.step_response(currents, points=points).overshoot if self.stable else np.inf
 
     def sampled(
         self, currents: Floats, delay: float, period: float, rng: np.random.Generator | None = None

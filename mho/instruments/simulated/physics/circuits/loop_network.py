@@ -6,9 +6,7 @@ through an inverter, or through a divider. With x = Vos - v/A at the row ends,
     (N + Lambda / A) v = -g_in u + Lambda Vos,
     N = sum over the arrays of T diag(drive) + diag(d),      Lambda = sum of Y_rr + diag(g_in + d),
 
-with T and Y_rr the admittances of the arrays at their ends (wires.py). For few amplifiers, or many vectors, N and Lambda
-are computed. A few vectors on a large loop are solved over all nodes instead: GMRES on one sweep of source lines,
-amplifiers and bit lines, each solved exactly with the others fixed.
+with T and Y_rr the admittances of the arrays at their ends (wires.py). N and Lambda are computed.
 
 Row k has the capacitance C_in to ground (amplifier, pad, board); the capacitor C_f lies between output k and row k.
 Kirchhoff's current law at the rows (voltages x), and amplifiers of gain A, unity-gain frequency w_u = 2 pi GBW and
@@ -28,37 +26,28 @@ C_f / lambda_min(G), however fast the amplifiers are.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgWarning, expm, lu_factor, lu_solve
+from numpy.typing import ArrayLike
+from scipy.linalg import expm
 
 from mho.array_types import Complexes, Floats
 from mho.errors import BenchError, ConvergenceError, InputError
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank
-from mho.instruments.simulated.physics.wires import BlockLines, WiredBlock, check_values, gmres
+from mho.instruments.simulated.physics.wires import WiredBlock, check_values
 
 
 @dataclass(frozen=True)
 class StepResponse:
-    """Waveforms of an INV loop after a step of its inputs at time 0: what an oscilloscope would show.
+    """Waveforms of an INV loop after a step of its inputs at time 0: what an oscilloscope would show."""
 
-    Attributes
-    ----------
-    times, outputs : (times,), (times, n) array
-        Ascending, s; output voltages, V.
-    start, final : (n,) array
-        Outputs before the step, and after settling, V; `final` is NaN for a loop that never settles.
-    """
-
-    times: Floats
-    outputs: Floats
-    start: Floats
-    final: Floats
+    times: Floats  # (times,): ascending, s
+    outputs: Floats  # (times, n): output voltages, V
+    start: Floats  # (n,): outputs before the step, V
+    final: Floats  # (n,): after settling, V; NaN for a loop that never settles
 
     def settling_time(self, tolerance: float = 1e-2) -> float:
         """Return the time (s) from which all outputs stay within `tolerance` (0 to 1) of the largest output's step.
@@ -184,11 +173,6 @@ class LoopDynamics:
         return self.slowest.real < 0.0
 
     @property
-    def damping(self) -> float:
-        """Smallest damping ratio of any mode: 1 is aperiodic, 0 the edge of oscillation."""
-        return float(np.min(-self.eigenvalues.real / np.abs(self.eigenvalues)))
-
-    @property
     def growing(self) -> Complexes:
         """Outputs (n,) of the mode that decays slowest or grows fastest."""
         values, vectors, _ = self._modes
@@ -270,24 +254,17 @@ class LoopDynamics:
         return np.asarray(expm(self.state_matrix * seconds))
 
 
-SMALL = 64  # amplifiers up to which the admittances cost no more than one solve over all nodes
-VECTORS_A_LINE = 6  # the admittances cost about n / 6 solves over all nodes
-TOLERANCE = 1e-13  # of one sweep's correction to drops and outputs
-MAX_SWEEPS = 60  # a few suffice; a loop that needs more is solved through its admittances
-
-
 class LoopNetwork:
-    """Static outputs of a closed loop of n amplifiers around one or more arrays; `BenchError` for parts that do not match.
+    """A closed loop of n amplifiers around one or more arrays; `BenchError` for parts that do not match.
 
     `arrays`: arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each
         output, a number or (n,): 1, or -1 behind ideal inverters.
     `input_conductance`, `diagonal`, numbers or (n,): from input k, and from output k, to row end k, S.
-    `gain`, a number or (n,): open-loop gain of the amplifiers; infinity is an ideal one.
     """
 
     def __init__(
         self, arrays: Sequence[tuple[WiredBlock, ArrayLike]], *, input_conductance: ArrayLike,
-        diagonal: ArrayLike = 0.0, gain: ArrayLike = np.inf,
+        diagonal: ArrayLike = 0.0,
     ) -> None:  # fmt: skip
         n = arrays[0][0].shape[0]
         for number, (block, _) in enumerate(arrays):
@@ -297,17 +274,12 @@ class LoopNetwork:
                     f"amplifiers needs {n} x {n}"
                 )
         self.n = n
-        self._input = _part("input_conductance", input_conductance, n, "S")
-        self._diagonal = _part("diagonal", diagonal, n, "S")
-        gains = np.asarray(gain, np.float64)
-        if not np.all(gains > 0.0):
-            raise BenchError(f"gain is {gains}; an amplifier needs one above 0, infinity for an ideal one")
-        self._per_gain = _part("1 / gain", 1.0 / gains, n, "")
+        self._input = each_amplifiers("input_conductance", input_conductance, n, "S")
+        self._diagonal = each_amplifiers("diagonal", diagonal, n, "S")
         self._arrays = [
-            (block, _part(f"drive of array {number}", drive, n, "", lowest=-np.inf))
+            (block, each_amplifiers(f"drive of array {number}", drive, n, "", lowest=-np.inf))
             for number, (block, drive) in enumerate(arrays)
         ]
-        self._solved = 0
 
     def matrix(self) -> Floats:
         """Return N (n, n), S: current into row ends per volt at the outputs."""
@@ -323,143 +295,11 @@ class LoopNetwork:
             result += block.admittance.row_row
         return result
 
-    def solve(self, input_volts: ArrayLike, offsets: ArrayLike = 0.0) -> Floats:
-        """Return the outputs (samples, n), V, for inputs (samples, n), V, and amplifier offsets (n,), V.
 
-        Raises `BenchError` for a voltage that is not finite or missing, `ConvergenceError` where the matrix is singular.
-        """
-        u = np.asarray(input_volts, np.float64)
-        if u.ndim != 2 or u.shape[1] != self.n:
-            raise BenchError(f"input_volts has shape {u.shape}; give (samples, {self.n}), one for each input")
-        check_values("input_volts", u, "V")
-        vos = _part("offsets", offsets, self.n, "V", lowest=-np.inf)
-        outputs = self._over_all_nodes(u, vos)
-        if outputs is None:
-            factors, load = self._dense
-            outputs = np.asarray(lu_solve(factors, (load @ vos - u * self._input).T).T)
-        return outputs
-
-    def _over_all_nodes(self, u: Floats, vos: Floats) -> Floats | None:
-        """Return the outputs for a few vectors; None where the admittances are cheaper, or GMRES fails."""
-        self._solved += len(u)
-        known = all("admittance" in vars(block) for block, _ in self._arrays)
-        if known or self.n <= SMALL or self._solved * VECTORS_A_LINE >= self.n:
-            return None
-        outputs = np.empty(u.shape)
-        for k, vector in enumerate(u):
-            solved = self._sweeps.solve(vector, vos)
-            if solved is None:
-                return None
-            outputs[k] = solved
-        return outputs
-
-    @cached_property
-    def _dense(self) -> tuple[tuple[Floats, NDArray[np.int32]], Floats]:
-        load = self.load()
-        return _factorise(self.matrix() + load * self._per_gain), load
-
-    @cached_property
-    def _sweeps(self) -> _Sweeps:
-        return _Sweeps(self._arrays, self._input, self._diagonal, self._per_gain)
-
-
-class _Sweeps:
-    """One sweep over a loop's lines and amplifiers, and GMRES on it.
-
-    The state is the bit lines' drops of each array (padded) and the outputs. Outputs are corrected through
-    the matrix of a loop in which every cell is alone on its two lines' profiles: exact to first order in R.
-    """
-
-    def __init__(
-        self, arrays: list[tuple[WiredBlock, Floats]], inputs: Floats, diagonal: Floats, per_gain: Floats
-    ) -> None:
-        self._inputs, self._diagonal, self._per_gain = inputs, diagonal, per_gain
-        self._arrays = [_SweptArray(block, drive) for block, drive in arrays]
-        matrix = np.diag(diagonal)
-        load = inputs + diagonal
-        for array in self._arrays:
-            matrix += array.block.as_asked(array.reach * array.source_profile) * array.drive
-            load[array.block.row_order] += array.reach.sum(axis=1)
-        self._factors = _factorise(matrix + np.diag(load * per_gain))
-        self._starts = np.cumsum([0, *(array.lines.bit.loads.size for array in self._arrays)])
-        self._size = int(self._starts[-1]) + len(inputs)
-
-    def solve(self, inputs: Floats, offsets: Floats) -> Floats | None:
-        """Return the outputs (n,), or None when GMRES did not converge."""
-        nothing = np.zeros(len(inputs))
-        first = self._sweep(np.zeros(self._size), inputs, offsets)
-        state = gmres(
-            lambda state: state - self._sweep(state, nothing, nothing), first, TOLERANCE, MAX_SWEEPS
-        )
-        return None if state is None else state[self._starts[-1] :]
-
-    def _sweep(self, state: Floats, inputs: Floats, offsets: Floats) -> Floats:
-        new = np.empty(self._size)
-        volts = state[self._starts[-1] :]
-        rows = offsets - volts * self._per_gain
-        into = self._inputs * (inputs - rows) + self._diagonal * (volts - rows)
-        pieces = list(zip(self._arrays, self._starts[:-1], self._starts[1:], strict=True))
-        remaining = []
-        for array, start, stop in pieces:
-            across = array.across(rows, volts)
-            across -= array.lines.source_drops(across - array.drops(state[start:stop]))
-            into[array.block.row_order] -= np.einsum("ij,ij->i", array.reach, across)
-            remaining.append(across)
-        correction = lu_solve(self._factors, -into, check_finite=False)
-        for (array, start, stop), across in zip(pieces, remaining, strict=True):
-            column_step = (array.drive * correction)[array.block.column_order]
-            across -= array.source_profile * column_step
-            across -= (correction * self._per_gain)[array.block.row_order, None]
-            out = new[start:stop].reshape(array.lines.bit.loads.shape)
-            out[:, array.lines.bit.n :] = 0.0
-            array.lines.bit.drops(across, out)
-        new[self._starts[-1] :] = volts + correction
-        return new
-
-
-class _SweptArray:
-    """One array of a loop with the profiles along its lines.
-
-    `reach` (n, n) is the current into a row's end per volt at a cell's source node, the row end at 0 V, S; `source_profile`
-    (n, n) the voltage at a cell's source node per volt at its column's end, bit lines at 0 V.
-    """
-
-    def __init__(self, block: WiredBlock, drive: Floats) -> None:
-        self.block, self.drive = block, drive
-        self.lines = BlockLines(block)
-        ones = np.ones(block.shape)
-        self.source_profile = ones - self.lines.source_drops(ones)
-        bit = self.lines.bit
-        self.reach = block.conductance * (ones - bit.drops(ones, bit.zeros()))
-
-    def across(self, rows: Floats, outputs: Floats) -> Floats:
-        """Return the voltages (n, n) across the cells if the wires were perfect."""
-        columns = (self.drive * outputs)[self.block.column_order]
-        return np.asarray(rows[self.block.row_order, None] - columns)
-
-    def drops(self, piece: Floats) -> Floats:
-        """Return the bit lines' drops (n, n) held in a piece of the state."""
-        bit = self.lines.bit
-        return bit.cells(piece.reshape(bit.loads.shape))
-
-
-def _part(name: str, value: ArrayLike, n: int, unit: str, lowest: float = 0.0) -> Floats:
+def each_amplifiers(name: str, value: ArrayLike, n: int, unit: str, lowest: float = 0.0) -> Floats:
     """Return one value for each of n amplifiers, checked."""
     values = np.asarray(value, np.float64)
     if values.shape not in ((), (n,)):
         raise BenchError(f"{name} has shape {values.shape}; give one value or {n}, one for each amplifier")
     check_values(name, values, unit, lowest)
     return np.array(np.broadcast_to(values, (n,)))
-
-
-def _factorise(matrix: Floats) -> tuple[Floats, NDArray[np.int32]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LinAlgWarning)  # raised below as our own error
-        factors, pivots = lu_factor(matrix)
-    if not np.diagonal(factors).all():
-        row = int(np.flatnonzero(np.diagonal(factors) == 0.0)[0])
-        raise ConvergenceError(
-            f"the loop of {len(matrix)} amplifiers has no solution: its matrix is singular at row {row}; "
-            "add a diagonal or choose another encoding"
-        )
-    return factors, pivots

@@ -86,12 +86,6 @@ class MultiplyCircuit:
             np.clip(result, -self.level, self.level, out=result)
         return self.adc.levels(self.adc.codes(result)) if self.adc else result
 
-    def moments(self, volts: Floats) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of `outputs` before saturation and ADC: the law it draws from."""
-        driven = self.dac.outputs(volts) if self.dac else volts
-        spread = np.sqrt(driven**2 @ self._variance.astype(float) + self._floor)
-        return self._currents(driven) + self._offset, spread
-
     def _currents(self, driven: Floats) -> Floats:
         """Return what the cells' currents make at the outputs, V."""
         result = np.asarray(driven @ self._transfer)
