@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import InputError, MhoError
+from mho.errors import InputError
 from mho.gui import widgets
 from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
@@ -539,9 +539,9 @@ class ExperimentsPanel(QWidget):
                 self.expected = expected
                 self._say(in_words(expected), bad=False)
 
-        def refused(error: MhoError) -> None:
+        def refused(error: str) -> None:
             if asked == self._asked:
-                self._say(str(error), bad=True)
+                self._say(error, bad=True)
                 self.buttons.enable(False)
 
         self.session.ask(lambda: expect_at(order, path), then, refused)
