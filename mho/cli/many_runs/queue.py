@@ -29,7 +29,7 @@ with late_imports():
     from mho.cli.terminal import run_display
     from mho.instruments import bench_file
 
-queue_app = typer.Typer(no_args_is_help=True)
+queue_app = typer.Typer(no_args_is_help=True, help="Line up runs, and watch and command the runner.")
 
 AnyBench = Annotated[
     str | None, typer.Option(help="only jobs for this bench", autocompletion=completion.benches)

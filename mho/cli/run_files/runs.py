@@ -27,7 +27,10 @@ from mho.runs.index import NEWEST_FIRST, UNREADABLE, Links, ResultQuantity, labe
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""
 
-runs_app = typer.Typer(invoke_without_command=True)
+runs_app = typer.Typer(
+    invoke_without_command=True,
+    help="List, search, tag and link runs. Without a further word: list them, newest first.",
+)
 
 Folder = Annotated[Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")]
 Name = Annotated[str, typer.Argument(help="a run: its path, name, or identity", show_default=False)]
