@@ -79,6 +79,11 @@ By = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]
 
 
+def is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option or an argument was typed, not taken from the environment or left at its default."""
+    return getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE"
+
+
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     """Let every field of an argument that is a dataclass be an option of the verb, in the place of the argument."""
     own = inspect.signature(verb, eval_str=True).parameters.values()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from mho.cli.options import is_typed
 from mho.cli.terminal.run_display import RunDisplay
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted, InputError, MhoError
 from mho.procedures.conditions import load_conditions
 from mho.procedures.stream import Event, Observer, Started
@@ -30,8 +30,7 @@ def check_beside_plan(context: typer.Context, plan: str, *fitting: str) -> None:
     typed = [
         option.opts[0]
         for option in context.command.params
-        if option.name not in fitting
-        and getattr(context.get_parameter_source(option.name or ""), "name", "") == "COMMANDLINE"
+        if option.name not in fitting and is_typed(context, option.name or "")
     ]
     for words in [*typed, *context.args]:
         raise InputError(f"a plan says itself what its runs are; leave out {words}, or write it into {plan}")
@@ -127,13 +126,11 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
         except MhoError as error:
             refused[planned.number] = str(error)
     swept = list(dict.fromkeys(key for planned in plan.runs for key in planned.point))
-    table = Table(
-        title=f"{plan.name}: {_count(len(plan.runs))}", title_justify="left", box=None, pad_edge=False
-    )
-    table.add_column("run", justify="right")
-    chained = any(planned.after is not None for planned in plan.runs)
-    for name in ("procedure", "bench", *(["after"] if chained else []), *swept):
-        table.add_column(name)
+    count = f"{len(plan.runs)} run{'' if len(plan.runs) == 1 else 's'}"
+    chained = ["after"] * any(planned.after is not None for planned in plan.runs)
+    table = plain_table(
+        "run", "procedure", "bench", *chained, *swept, right=("run",), title=f"{plan.name}: {count}", title_justify="left"
+    )  # fmt: skip
     for planned in plan.runs[:SHOWN]:
         values = (str(planned.point.get(key, "")) for key in swept)
         after = [f"run {planned.after}" if planned.after else ""] if chained else []
@@ -162,10 +159,6 @@ def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float 
         return seconds
     repeated = before.get(planned.after)
     return None if seconds is None or repeated is None else seconds + repeated
-
-
-def _count(runs: int) -> str:
-    return f"{runs} run" + ("" if runs == 1 else "s")
 
 
 def _values(planned: PlannedRun) -> str:

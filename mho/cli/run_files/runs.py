@@ -212,16 +212,8 @@ def _listed(
     if not briefly:
         yield "started", [Text(_when(run.facts.start)[:-3]) for run in runs]
         yield "took", [Text(_fact(run, "duration")) for run in runs]
-    yield (
-        "status",
-        [
-            Text(
-                run.status,
-                style=status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, ""),
-            )
-            for run in runs
-        ],
-    )
+    styles = [status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, "") for run in runs]
+    yield "status", [Text(run.status, style=style) for run, style in zip(runs, styles, strict=True)]
     names = [column.name for column in columns]
     for column in columns:
         unit, texts = _cells(column, runs, index)

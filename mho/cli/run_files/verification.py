@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -30,21 +30,12 @@ def verify(
     ] = False,
 ) -> None:
     """List which run files are damaged, interrupted, or changed since they were written."""
-    if nexus:
-        compared = [run_files.check_conformance(run) for run in runs]
-        if as_json:
-            typer.echo(conformance_as_json(compared))
-        else:
-            print_conformance(compared, Terminal())
-        if not all(one.conforms for one in compared):
-            raise typer.Exit(UNFINISHED)
-        return
-    found = [run_files.verify(run) for run in runs]
+    plain, table, sound = (_conformance if nexus else _verification)(runs)
     if as_json:
-        typer.echo(verifications_as_json(found))
+        typer.echo(json.dumps(plain, indent=2))
     else:
-        print_verifications(found, Terminal())
-    if any(one.verdict is not run_files.Verdict.SOUND for one in found):
+        Terminal().print(table)
+    if not sound:
         raise typer.Exit(UNFINISHED)
 
 
@@ -61,37 +52,31 @@ def recover(runs: Runs) -> None:
         raise typer.Exit(UNFINISHED)
 
 
-def print_verifications(found: Sequence[run_files.Verification], console: Console) -> None:
-    """Print one row a file."""
+def _verification(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], Table, bool]:
+    """Return what verification found, for machines and as a row a file, and whether all files are sound."""
+    found = [run_files.verify(run) for run in runs]
     table = Table("file", "verdict", "run", "findings", box=None)
     for one in found:
-        table.add_row(
-            Text(str(one.path)),
-            Text(one.verdict, STYLES.get(one.verdict, "red")),
-            Text(one.status),
-            _first(one.findings),
-        )
-    console.print(table)
+        verdict = Text(one.verdict, STYLES.get(one.verdict, "red"))
+        table.add_row(Text(str(one.path)), verdict, Text(one.status), _first(one.findings))
+    plain = [
+        {"path": str(one.path), "verdict": one.verdict, "status": one.status, "findings": list(one.findings)}
+        for one in found
+    ]
+    return plain, table, all(one.verdict is run_files.Verdict.SOUND for one in found)
 
 
-def print_conformance(found: Sequence[run_files.Conformance], console: Console) -> None:
-    """Print one row a file: whether it follows the NeXus definition, and where not."""
+def _conformance(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], Table, bool]:
+    """Return the same of whether files follow the NeXus definition, and where not."""
+    found = [run_files.check_conformance(run) for run in runs]
     table = Table("file", "NXrram_array", "deviations", box=None)
     for one in found:
         said = Text("follows it", "green") if one.conforms else Text("deviates", "red")
         table.add_row(Text(str(one.path)), said, _first(one.deviations))
-    console.print(table)
-
-
-def conformance_as_json(found: Sequence[run_files.Conformance]) -> str:
-    """Return the same as JSON: a list of objects with path, whether it conforms, and deviations."""
-    return json.dumps(
-        [
-            {"path": str(one.path), "conforms": one.conforms, "deviations": list(one.deviations)}
-            for one in found
-        ],
-        indent=2,
-    )
+    plain = [
+        {"path": str(one.path), "conforms": one.conforms, "deviations": list(one.deviations)} for one in found
+    ]
+    return plain, table, all(one.conforms for one in found)
 
 
 def _first(findings: Sequence[str]) -> Text:
@@ -99,19 +84,3 @@ def _first(findings: Sequence[str]) -> Text:
     if len(findings) > FINDINGS_SHOWN:
         shown.append(f"and {len(findings) - FINDINGS_SHOWN} more, see --json")
     return Text("\n".join(shown))
-
-
-def verifications_as_json(found: Sequence[run_files.Verification]) -> str:
-    """Return the same as JSON: a list of objects with path, verdict, status and findings."""
-    return json.dumps(
-        [
-            {
-                "path": str(one.path),
-                "verdict": one.verdict,
-                "status": one.status,
-                "findings": list(one.findings),
-            }
-            for one in found
-        ],
-        indent=2,
-    )
