@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QAbstractTableModel,
     QCoreApplication,
     QModelIndex,
@@ -18,7 +19,17 @@ from PySide6.QtCore import (
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QColor, QFontDatabase, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFontDatabase,
+    QIcon,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPixmap,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -35,6 +46,7 @@ from PySide6.QtWidgets import (
     QSplitter,
     QStyleFactory,
     QStyleOption,
+    QTableView,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -211,31 +223,86 @@ Place = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
 
 
-class TableModel(QAbstractTableModel):
-    """A table whose columns have `headings`, and whose rows are not nested."""
+@dataclass(frozen=True)
+class TableColumn:
+    """A column: its heading, what it says of a row, and its width in pixels; the last one takes the rest.
 
-    def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
+    `sort` is the name by which whoever has all rows sorts them; empty for none.
+    """
+
+    heading: str
+    text: Callable[[Any], str]
+    width: int = 0
+    sort: str = ""
+
+
+class RowsModel(QAbstractTableModel):
+    """A table of `rows`, each an object of which the columns say something."""
+
+    def __init__(self, columns: Sequence[TableColumn], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.headings = headings
+        self.columns = columns
+        self.rows: list[Any] = []
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        raise NotImplementedError
+    def show_rows(self, rows: Sequence[Any]) -> None:
+        """Show other rows."""
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.endResetModel()
+
+    def tip(self, row: Any, column: TableColumn) -> str:
+        """Return the tool tip of a cell: its whole text."""
+        return column.text(row)
+
+    def colour(self, row: Any, column: TableColumn) -> str:
+        """Return the colour of a cell's text; empty for that of the theme."""
+        return ""
 
     def rowCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
         """Return the number of rows, or of those below one."""
-        return 0 if parent.isValid() else self.count()
+        return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
         """Return the number of columns, likewise."""
-        return 0 if parent.isValid() else len(self.headings)
+        return 0 if parent.isValid() else len(self.columns)
 
     def headerData(  # noqa: N802
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """Return the heading of a column."""
         shown = role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal
-        return self.headings[section] if shown else None
+        return self.columns[section].heading if shown else None
+
+    def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the text, the tool tip or the colour of a cell."""
+        if not index.isValid():
+            return None
+        row, column = self.rows[index.row()], self.columns[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.text(row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.tip(row, column)
+        if role == Qt.ItemDataRole.ForegroundRole and (colour := self.colour(row, column)):
+            return QColor(colour)
+        return None
+
+
+def prepare_table(
+    view: QTableView, model: QAbstractItemModel, columns: Sequence[TableColumn], height: int
+) -> None:
+    """Let a view show whole rows of a model, of a fixed height in pixels."""
+    view.setModel(model)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setShowGrid(False)
+    view.setWordWrap(False)
+    view.verticalHeader().setVisible(False)
+    # A fixed height: else the height of each of ten thousand rows is asked for.
+    view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    view.verticalHeader().setDefaultSectionSize(height)
+    view.horizontalHeader().setHighlightSections(False)
+    view.horizontalHeader().setStretchLastSection(True)
+    for place, column in enumerate(columns[:-1]):
+        view.setColumnWidth(place, column.width)
 
 
 class ElidedLabel(QLabel):
@@ -358,6 +425,15 @@ def _palette(dark: bool) -> QPalette:
         made.setColor(one, QColor(colour))
     for one in (role.WindowText, role.Text, role.ButtonText):
         made.setColor(QPalette.ColorGroup.Disabled, one, QColor("#7C7F83" if dark else "#9A9A9A"))
+    return made
+
+
+def action(owner: QObject, text: str, keys: str, tip: str, act: Callable[[], Any]) -> QAction:
+    """Return an action that calls `act`, with its keys in its tool tip."""
+    made = QAction(text, owner)
+    made.setShortcut(QKeySequence(keys))
+    made.setToolTip(f"{tip} ({keys})" if keys else tip)
+    made.triggered.connect(lambda _checked: act())
     return made
 
 

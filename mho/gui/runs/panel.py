@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence, QShowEvent
+from PySide6.QtGui import QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -279,11 +279,9 @@ class RunsPanel(QWidget):
         self.index.updated.connect(self._take_update)
         self.index.reading.connect(self._say_reading)
         self._session.run_news.connect(self._take_news)
-        find = QAction("Find runs", self)
+        find = widgets.action(self, "Find runs", "", "write a query", self.search.query.setFocus)
         find.setShortcut(QKeySequence.StandardKey.Find)
         find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.setToolTip("write a query")
-        find.triggered.connect(lambda _checked: self.search.query.setFocus())
         self.addAction(find)
         self._choose()
 

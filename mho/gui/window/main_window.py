@@ -167,10 +167,8 @@ class CommandBar(QToolBar):
         self.session = session
         self.commands: dict[str, QAction] = {}
         for name, keys, tip in COMMANDS:
-            action = QAction(name.capitalize(), parent or self)
-            action.setShortcut(QKeySequence(keys))
-            action.setToolTip(f"{tip} ({keys})")
-            action.triggered.connect(partial(self._command, name))
+            act = partial(session.command, name)
+            action = widgets.action(parent or self, name.capitalize(), keys, tip, act)
             self.addAction(action)
             self.commands[name] = action
         self.standing = ElidedLabel()  # a plain one would push STOP out of sight
@@ -198,9 +196,6 @@ class CommandBar(QToolBar):
         session.safety_changed.connect(self.light.show_safety)
         self.light.show_safety(session.safety)
         self._turn_to(session.bench)
-
-    def _command(self, name: Command, _checked: bool = False) -> None:
-        self.session.command(name)
 
     def _turn_to(self, bench: str) -> None:
         from mho.gui.experiments.orders import is_simulated
@@ -368,10 +363,7 @@ class MainWindow(QMainWindow):
         return menu
 
     def _add(self, menu: QMenu, text: str, keys: str, tip: str, act: Callable[[], Any]) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setToolTip(f"{tip} ({keys})" if keys else tip)
-        action.triggered.connect(lambda _checked: act())
+        action = widgets.action(self, text, keys, tip, act)
         menu.addAction(action)
         return action
 

@@ -272,7 +272,7 @@ def test_a_job_that_fails_is_said_with_its_reason(window: MainWindow, folder: Pa
     assert window.messages.text.text() == (
         f"job {number} failed: read: RunFileError: full.h5: no space left on device; make room"
     )
-    log = window.panel("Log").model.entries
+    log = window.panel("Log").model.rows
     assert (log[-1].level, log[-1].source) == ("ERROR", "runner")
 
 
