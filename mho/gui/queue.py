@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import (
-    QEvent,
     QMimeData,
     QModelIndex,
     QObject,
@@ -264,7 +263,7 @@ def job_sentence(job: job_queue.Job) -> str:
 Act = Callable[["job_queue.Job"], None]
 
 
-class QueuePanel(QWidget):
+class QueuePanel(widgets.Themed):
     """The table of jobs with buttons for the one that is chosen."""
 
     title = "Queue"
@@ -353,6 +352,10 @@ class QueuePanel(QWidget):
         self.model.show_runner(state)
         self._show_standing()
 
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        self._show_standing()
+
     def _show_standing(self) -> None:
         """Show the state of the queue and its runner."""
         now, session = widgets.colours(), self.session
@@ -375,12 +378,6 @@ class QueuePanel(QWidget):
             text += f"; runner {state.state}" + (f", job {state.job}" if state.job is not None else "")
         self.standing.setText(text)
         self.standing.setStyleSheet("")
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._show_standing()
 
     def _see_what_can_be_done(self) -> None:
         job = self.chosen()

@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QAbstractItemModel,
     QAbstractTableModel,
     QCoreApplication,
+    QEvent,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -435,6 +436,20 @@ def action(owner: QObject, text: str, keys: str, tip: str, act: Callable[[], Any
     made.setToolTip(f"{tip} ({keys})" if keys else tip)
     made.triggered.connect(lambda _checked: act())
     return made
+
+
+class Themed(QWidget):
+    """A widget that paints its own colours, by `paint_theme`, and again when the theme changes."""
+
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        raise NotImplementedError
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme, once the widget has its parts."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self.layout() is not None:
+            self.paint_theme()
 
 
 def embolden(label: QLabel, points: int | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QToolButton, QWidget
 
 from mho.analysis import palette
@@ -18,7 +18,7 @@ NEAR = 30.0  # pixels from a point within which the mouse reads it
 SYMBOLS, COLOURS = ("o", "t1", "t"), ("#56B4E9", "#009E73", "#D55E00")  # read, SET, RESET
 
 
-class CellHistoryView(QWidget):
+class CellHistoryView(widgets.Themed):
     """Shows the history of one cell while it is read, all of it in view; signals `closed` when the user closes it."""
 
     closed = Signal()
@@ -74,7 +74,7 @@ class CellHistoryView(QWidget):
         self.back.clicked.connect(self.closed)
         top = widgets.row(None, (self.heading, 1), self.against, self.back)
         widgets.column(self, top, self.key, (self.canvas, 1), self.readout, None, margins=0)
-        self._paint_theme()
+        self.paint_theme()
         self.clear()
 
     def clear(self, text: str = "") -> None:
@@ -167,13 +167,8 @@ class CellHistoryView(QWidget):
         else:
             self.readout.setText("")
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow a change between light and dark."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_here"):
-            self._paint_theme()
-
-    def _paint_theme(self) -> None:
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
         now = widgets.colours()
         self.canvas.setBackground(now.ground)
         for plot in (self._above, self._below):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -319,7 +319,7 @@ THINKING = 400
 """Pause in typing after which the whole form is checked and estimated, ms."""
 
 
-class ExperimentsPanel(QWidget):
+class ExperimentsPanel(widgets.Themed):
     """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
 
     title = "Experiments"
@@ -546,11 +546,9 @@ class ExperimentsPanel(QWidget):
 
         self.session.ask(lambda: expect_at(order, path), then, refused)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._say(self.estimate.text(), bad=self._bad)
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        self._say(self.estimate.text(), bad=self._bad)
 
     def _say(self, text: str, *, bad: bool) -> None:
         self.estimate.setText(text)

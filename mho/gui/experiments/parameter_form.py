@@ -27,7 +27,7 @@ Judge = Callable[[str, Any], None]
 """Raises `MhoError` for a parameter's name and a value that it refuses."""
 
 
-class ParameterForm(QWidget):
+class ParameterForm(widgets.Themed):
     """Fields for PyMeasure's Parameters, one below the other; `judge` says what is wrong with a value."""
 
     edited = Signal()
@@ -66,13 +66,11 @@ class ParameterForm(QWidget):
         """Return what is wrong, by parameter; what must be given and is not counts too."""
         return {name: field.problem for name, field in self.fields.items() if field.problem}
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            for field in self.fields.values():
-                if field.reason.text():
-                    field.mark(field.problem)
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        for field in self.fields.values():
+            if field.reason.text():
+                field.mark(field.problem)
 
     def _changed(self) -> None:
         self._show_groups()

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLabel, QSlider, QTabWidget, QVBoxLayout, QWidget
 
@@ -217,7 +217,7 @@ def _dots(plot: ThemedPlot, colour: str, symbol: str, size: int = 7, hollow: boo
     )
 
 
-class SolvePanel(QWidget):
+class SolvePanel(widgets.Themed):
     """Shows the refinement of the session's run live, and any earlier cycle by the slider."""
 
     title: ClassVar[str] = "Solve"
@@ -296,11 +296,9 @@ class SolvePanel(QWidget):
             colour = now.bad if not verdict.converged else now.good if verdict.proved else now.doubtful
             self.verdict.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._show_verdict(self._verdict)
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        self._show_verdict(self._verdict)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Show what has come while the panel was hidden."""

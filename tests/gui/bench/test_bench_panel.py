@@ -12,7 +12,7 @@ from queue_runners import Desk, running, served_bench
 from window_steps import PATIENCE
 
 from mho import run
-from mho.gui.bench.facts import in_units, margin, read_facts
+from mho.gui.bench.facts import in_units, instruments_of, margin
 from mho.gui.bench.panel import CONNECTION, KNOWN, NEVER, OUTPUT, UNTOLD, BenchPanel
 from mho.gui.session.bench_safety import SafetyVerdict, Use
 from mho.gui.session.session import Session
@@ -62,7 +62,7 @@ def below(panel: BenchPanel, role: str) -> list[str]:
 
 
 def test_a_chuck_stands_among_the_instruments_with_its_limits() -> None:
-    chuck = read_facts("heated").instruments[-1]
+    *_, chuck = instruments_of(load_bench_file("heated").bench)
     assert (chuck.role, chuck.driver, chuck.address, chuck.terminals) == (
         "chuck", "lakeshore336", "GPIB0::12::INSTR", "290 to 430 K",
     )  # fmt: skip
