@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -208,18 +209,9 @@ class MapView(QWidget):
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.choice.currentTextChanged.connect(self.chosen)
         self.readout = QLabel(POINT_AT_A_CELL)
-        self._columns, self._rows = LineAxis("bottom"), LineAxis("left")
         self.canvas = pg.GraphicsLayoutWidget()
         self.canvas.setBackground("w")
-        self._plot = self.canvas.addPlot(axisItems={"bottom": self._columns, "left": self._rows})
-        self._plot.setLabel("bottom", "column")
-        self._plot.setLabel("left", "row")
-        self._plot.invertY(True)
-        self._plot.setAspectLocked(True)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._image = pg.ImageItem(axisOrder="row-major")
-        self._plot.addItem(self._image)
+        self._plot, self._image = map_plot(self.canvas, ("column", "row"))
         self._bar = pg.ColorBarItem(
             values=(0.0, 1.0), width=14, interactive=False, colorMap=colours_of(False)
         )
@@ -248,7 +240,7 @@ class MapView(QWidget):
         colours = colours_of(picture.signed)
         self._image.setImage(picture.pixels(), levels=(0, 255), lut=lookup_table(colours))
         height, width = picture.values.shape
-        self._columns.lines, self._rows.lines = picture.columns, picture.rows
+        number_lines(self._plot, picture.rows, picture.columns)
         self._bar.setColorMap(colours)
         self._bar.setLevels(picture.limits)
         self._bar.setLabel("right", picture.unit)
@@ -292,6 +284,27 @@ class LineAxis(WholeAxis):
         """Return the number of the line at each place."""
         places = [round(value) for value in values]
         return [str(self.lines[place]) if 0 <= place < len(self.lines) else "" for place in places]
+
+
+def map_plot(
+    canvas: pg.GraphicsLayoutWidget, labels: Sequence[str], **place: Any
+) -> tuple[pg.PlotItem, pg.ImageItem]:
+    """Add a plot of cells to a canvas, with an image in it; `labels` are of columns and rows, `place` is pyqtgraph's."""
+    axes = {side: LineAxis(side) for side in ("bottom", "left")}
+    plot, image = canvas.addPlot(axisItems=axes, **place), pg.ImageItem(axisOrder="row-major")
+    for side, label in zip(axes, labels, strict=True):
+        plot.setLabel(side, label)
+    plot.invertY(True)
+    plot.setAspectLocked(True)
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.addItem(image)
+    return plot, image
+
+
+def number_lines(plot: pg.PlotItem, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+    """Set the physical line numbers of a `map_plot`."""
+    plot.getAxis("left").lines, plot.getAxis("bottom").lines = rows, columns
 
 
 def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:

@@ -11,7 +11,7 @@ from mho.analysis import palette
 from mho.chip_maps.levels import Levels
 from mho.gui import widgets
 from mho.gui.chip.cell_history import KIND_NAMES, CellHistory, HistoryReader
-from mho.gui.solve.convergence_view import PowersOfTen
+from mho.gui.plots import PowersOfTen
 
 MICRO = 1e6
 NEAR = 30.0  # pixels from a point within which the mouse reads it

@@ -15,9 +15,8 @@ from PySide6.QtWidgets import QWidget
 from mho.analysis import palette
 from mho.analysis.figures import BELOW, SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
 from mho.array_types import Floats
-from mho.gui.plots import ThemedPlot
+from mho.gui.plots import PowersOfTen, ThemedPlot
 from mho.gui.signals.reading import Curves
-from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets import colours
 from mho.runs.figures import PROBABILITY, Band
 
@@ -40,13 +39,11 @@ class SignalsPlot(ThemedPlot):
     read = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
-        self._legend = self.addLegend(offset=(-10, 10))
+        super().__init__(parent, x_axis=PowersOfTen, y_axis=PowersOfTen, legend=True)
         self.drawn: list[pg.PlotDataItem] = []
         self._shown: tuple[PlottedRun, ...] = ()
         self.log_x = self.log_y = False
         self.cursors = [self._cursor("A", Qt.PenStyle.DashLine), self._cursor("B", Qt.PenStyle.DotLine)]
-        self.paint_ground()
 
     def paint_ground(self) -> None:
         """Apply the colours of the window, including the cursors."""
@@ -69,7 +66,7 @@ class SignalsPlot(ThemedPlot):
         signal = f"|{first.signal}|" if magnitudes else first.signal
         self.name_axis("left", signal, first.unit, log=self.log_y)
         self.getAxis("bottom").counts = first.counts
-        self._legend.setVisible(len(shown) > 1 or bool(first.names))
+        self.legend.setVisible(len(shown) > 1 or bool(first.names))
         for place, one in enumerate(shown):
             self._draw(one, depth=-place)  # the first lies over the others
         self._read()
@@ -183,11 +180,9 @@ class FigurePlot(ThemedPlot):
     """Shows a `Drawing` that has no images; its items are `drawn`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
-        self._legend = self.addLegend(offset=(-10, 10))
+        super().__init__(parent, x_axis=PowersOfTen, y_axis=PowersOfTen, legend=True)
         self.drawn: list[pg.GraphicsObject] = []
         self._log = (False, False)
-        self.paint_ground()
 
     def show_drawing(self, drawing: Drawing) -> None:
         """Show a figure anew; the view stays where the user has moved it."""
@@ -205,7 +200,7 @@ class FigurePlot(ThemedPlot):
         for level in drawing.levels:
             self._draw_level(level)
         named = any(mark.label for mark in drawing.marks)
-        self._legend.setVisible(named)
+        self.legend.setVisible(named)
         self.say(escape(", ".join(filter(None, (drawing.title, drawing.nothing or drawing.note)))))
 
     def _name_axes(self, drawing: Drawing) -> None:

@@ -28,7 +28,7 @@ from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
 from mho.analysis.reports import handy_unit
 from mho.gui import widgets
-from mho.gui.run_window import LineAxis, RunPicture, colours_of, lookup_table, to_bytes
+from mho.gui.run_window import RunPicture, colours_of, lookup_table, map_plot, number_lines, to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
@@ -191,23 +191,14 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     def _draw(
         self, picture: RunPicture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
     ) -> pg.PlotItem:
-        axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
-        axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
-        plot = self.addPlot(row=1 + row, col=column, axisItems=axes)
+        plot, image = map_plot(self, drawing.lines, row=1 + row, col=column)
+        number_lines(plot, picture.rows, picture.columns)
         plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
-        plot.setLabel("bottom", drawing.lines[0])
-        plot.setLabel("left", drawing.lines[1])
-        plot.invertY(True)
-        plot.setAspectLocked(True)
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
-        image = pg.ImageItem(axisOrder="row-major")
         colours = lookup_table(colours_of(picture.signed, drawing.grey))
         image.setImage(to_bytes(picture.values, limits), levels=(0, 255), lut=colours)
         height, width = picture.values.shape
         frame = QRectF(-0.5, -0.5, width, height)
         image.setRect(frame)
-        plot.addItem(image)
         plot.setRange(frame, padding=0.02)
         return plot
 

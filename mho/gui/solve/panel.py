@@ -15,10 +15,10 @@ from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.array_types import Floats
 from mho.gui import widgets
-from mho.gui.plots import ThemedPlot, WholeAxis
+from mho.gui.plots import PowersOfTen, ThemedPlot, WholeAxis
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.solve.convergence_view import ConvergenceView, PowersOfTen
+from mho.gui.solve.convergence_view import ConvergenceView
 from mho.gui.solve.reading import (
     ComparedValues,
     MvmErrors,
@@ -46,20 +46,15 @@ class SolutionView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.values = ThemedPlot(axisItems={"bottom": WholeAxis("bottom")})
-        self.values.setLabel("left", "x")
+        self.values = ThemedPlot(y="x", x_axis=WholeAxis)
         self.reference = _dots(self.values, palette.RESIDUAL, "o", size=11, hollow=True)
         self.solution = _dots(self.values, palette.RELATIVE_ERROR, "o")
-        self.errors = ThemedPlot(axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
+        self.errors = ThemedPlot(x="component", y="|x − reference|", x_axis=WholeAxis, y_axis=PowersOfTen)
         self.errors.setLogMode(y=True)
-        self.errors.setLabel("left", "|x − reference|")
-        self.errors.setLabel("bottom", "component")
         self.errors.setXLink(self.values)
-        self.errors.paint_ground()
         self.error = _dots(self.errors, palette.OUTSIDE, "s")
         for plot in (self.values, self.errors):
             plot.getAxis("left").setWidth(62)
-            plot.getAxis("left").enableAutoSIPrefix(False)
         widgets.column(self, (self.values, 3), (self.errors, 2), margins=0)
 
     def show_solution(
@@ -96,15 +91,10 @@ class ConstellationView(ThemedPlot):
     """A complex solution in the complex plane, over the reference."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, x="real part", y="imaginary part")
         self.reference = _dots(self, palette.RESIDUAL, "o", size=13, hollow=True)
         self.points = _dots(self, palette.RELATIVE_ERROR, "o")
         self.setAspectLocked(True)
-        self.setLabel("bottom", "real part")
-        self.setLabel("left", "imaginary part")
-        for side in ("left", "bottom"):
-            self.getAxis(side).enableAutoSIPrefix(False)
-        self.paint_ground()
 
     def show_solution(self, solution: NDArray[np.generic], reference: NDArray[np.generic] | None) -> None:
         """Show each unknown."""
@@ -120,7 +110,9 @@ class FieldView(ThemedPlot):
     """A solution whose unknowns are the points of a grid, as an image."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: WholeAxis(side) for side in ("left", "bottom")})
+        super().__init__(
+            parent, x="column of the grid", y="row of the grid", x_axis=WholeAxis, y_axis=WholeAxis
+        )
         self.image = pg.ImageItem(axisOrder="row-major")
         self.addItem(self.image)
         colours_ = pg.colormap.get(palette.SEQUENTIAL)
@@ -133,8 +125,6 @@ class FieldView(ThemedPlot):
         self.setAspectLocked(True)
         self.invertY(True)
         self.showGrid(x=False, y=False)
-        self.setLabel("bottom", "column of the grid")
-        self.setLabel("left", "row of the grid")
         self.paint_ground()
 
     def paint_ground(self) -> None:
@@ -165,9 +155,7 @@ class CheckView(QWidget):
         self.identity = pg.InfiniteLine(angle=45, pen=pg.mkPen(palette.TARGET, style=Qt.PenStyle.DashLine))
         self.against.addItem(self.identity, ignoreBounds=True)
         self.points = _dots(self.against, palette.RELATIVE_ERROR, "o", size=6)
-        self.counts = ThemedPlot(axisItems={side: WholeAxis(side) for side in ("left", "bottom")})
-        self.counts.setLabel("left", "wrong MVM integers")
-        self.counts.setLabel("bottom", "cycle")
+        self.counts = ThemedPlot(x="cycle", y="wrong MVM integers", x_axis=WholeAxis, y_axis=WholeAxis)
         self.wrong = pg.BarGraphItem(x=[], height=[], width=0.7, brush=palette.OUTSIDE, pen=None)
         self.counts.addItem(self.wrong)
         self.against.getAxis("left").setWidth(62)
