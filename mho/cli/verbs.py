@@ -63,10 +63,7 @@ VERBS = {
         "recover": "run_files.verification:recover",
         "runs": "run_files.runs:runs_app",
     },
-    "Benches": {
-        "chip": "benches:chip_app",
-        "bench": "benches:bench_app",
-    },
+    "Benches": {"chip": "benches:chip_app", "bench": "benches:bench_app"},
 }
 """The groups of the help, and in each by name the place of every verb: ``module:verb``, with ``:Class`` of its own.
 

@@ -43,10 +43,7 @@ class TaskThread(QObject):
     """
 
     def __init__(
-        self,
-        name: str,
-        parent: QObject | None = None,
-        failed: Callable[[str, str], None] = _log_failure,
+        self, name: str, parent: QObject | None = None, failed: Callable[[str, str], None] = _log_failure
     ) -> None:
         super().__init__(parent)
         self._failed = failed
