@@ -40,7 +40,8 @@ class ParameterForm(widgets.Themed):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        for name, parameter in _in_order(parameters).items():
+        # What must be given comes first.
+        for name, parameter in sorted(parameters.items(), key=lambda item: item[1].default != ""):
             field = _field(name, parameter, judge)
             field.edited.connect(self._changed)
             label = QLabel(parameter.name)
@@ -211,8 +212,9 @@ class ChoiceField(Field):
     def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
         self._box = QComboBox()
         super().__init__(name, parameter, self._box, judge)
+        self.default = str(parameter.default)
         self._box.addItems([str(choice) for choice in parameter.choices])
-        self._box.setCurrentText(str(parameter.default))
+        self.show_value(self.default)
         self._box.currentTextChanged.connect(self._typed)
 
     def value(self) -> str:
@@ -223,10 +225,6 @@ class ChoiceField(Field):
         """Choose `value`."""
         self._box.setCurrentText(str(value))
 
-    def is_default(self) -> bool:
-        """Whether the default is chosen."""
-        return self.value() == str(self.default)
-
 
 class TruthField(Field):
     """Yes or no."""
@@ -234,7 +232,7 @@ class TruthField(Field):
     def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
         self._box = QCheckBox()
         super().__init__(name, parameter, self._box, judge)
-        self._box.setChecked(bool(parameter.default))
+        self.show_value(parameter.default)
         self._box.toggled.connect(self._typed)
 
     def value(self) -> bool:
@@ -257,11 +255,6 @@ def limits(parameter: Any) -> str:
     if low is None or high is None:
         return said
     return f"{low:g} to {high:g} {unit}".rstrip() + f", {said}"
-
-
-def _in_order(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the required parameters first, then the others, both in the order of the mapping."""
-    return dict(sorted(parameters.items(), key=lambda item: item[1].default != ""))
 
 
 def _field(name: str, parameter: Any, judge: Judge) -> Field:

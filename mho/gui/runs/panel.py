@@ -26,7 +26,7 @@ from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui import widgets
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
-from mho.gui.runs.index_thread import FilterWords, IndexThread, Search, SearchResult
+from mho.gui.runs.index_thread import IndexThread, Search, SearchResult
 from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
@@ -75,9 +75,9 @@ class RunsSearch(QWidget):
         boxes = (self.status, self.procedure, self.tag)
         return tuple((box.accessibleName(), box.currentText()) for box in boxes if box.currentIndex() > 0)
 
-    def offer(self, words: FilterWords) -> None:
+    def offer(self, procedures: Sequence[str], tags: Sequence[str]) -> None:
         """Set the words for filtering; the present choice is kept."""
-        for box, offered in ((self.procedure, words.procedures), (self.tag, words.tags)):
+        for box, offered in ((self.procedure, procedures), (self.tag, tags)):
             chosen = box.currentText() if box.currentIndex() > 0 else ""
             with QSignalBlocker(box):
                 _fill(box, box.itemText(0), offered)
@@ -133,22 +133,11 @@ FIRST_DATA = 3
 
 
 class ExportDialog(QDialog):
-    """Exports the run file at `run`.
+    """Exports the run file at `run`; what is written, or an error after it was closed, the session is told."""
 
-    Signals
-    -------
-    written(str)
-        The path of the written file, also after the dialog was closed.
-    failed(str)
-        The error after the dialog was closed; before that the dialog shows it.
-    """
-
-    written = Signal(str)
-    failed = Signal(str)
-
-    def __init__(self, run: Path, task_thread: TaskThread, parent: QWidget | None = None) -> None:
+    def __init__(self, run: Path, task_thread: TaskThread, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self._run, self._task_thread = run, task_thread
+        self._run, self._task_thread, self._session = run, task_thread, session
         self._writing = False
         self.setWindowTitle(f"Export {run.name}")
         self.resize(620, 160)
@@ -191,7 +180,7 @@ class ExportDialog(QDialog):
 
     def _end(self, path: Path) -> None:
         self._writing = False
-        self.written.emit(str(path))
+        self._session.tell("INFO", f"written: {path}")
         if self.isVisible():
             self.accept()
         else:
@@ -202,7 +191,7 @@ class ExportDialog(QDialog):
         self.export.setEnabled(True)
         self._say(text, colours().bad)
         if not self.isVisible():
-            self.failed.emit(text)
+            self._session.tell("ERROR", text)
             self._go()
 
     def _say(self, text: str, colour: str) -> None:
@@ -274,8 +263,8 @@ class RunsPanel(QWidget):
         self.preview.tags_wanted.connect(self._tag)
         self.preview.note_wanted.connect(self._note)
         self.index.found.connect(self._show)
-        self.index.refused.connect(self._refuse)
-        self.index.failed.connect(self._fail)
+        self.index.refused.connect(self.search.say_mistake)
+        self.index.broken.connect(self._fail)
         self.index.updated.connect(self._take_update)
         self.index.reading.connect(self._say_reading)
         self._session.run_news.connect(self._take_news)
@@ -314,18 +303,15 @@ class RunsPanel(QWidget):
         some = f"{count} of {found.total}" if count != found.total else f"{count}"
         self.count.setText(f"{some} run{'' if found.total == 1 else 's'}")
 
-    def _refuse(self, text: str) -> None:
-        self.search.say_mistake(text)
-
     def _fail(self, text: str) -> None:
         """Report an error of the index, once."""
         if text != self._trouble:
             self._session.tell("ERROR", text)
         self._trouble = text
 
-    def _take_update(self, changed: bool, words: FilterWords) -> None:
+    def _take_update(self, changed: bool, procedures: Sequence[str], tags: Sequence[str]) -> None:
         self._trouble = ""
-        self.search.offer(words)
+        self.search.offer(procedures, tags)
         if changed:
             self._search()
 
@@ -381,7 +367,7 @@ class RunsPanel(QWidget):
                 self.preview.show_convergence(convergence)
 
         path = self._path(run)
-        self.index.ask(lambda index: read_facts(index, run), show)
+        self.index.ask_index(lambda index: read_facts(index, run), show)
         self._files.ask(read, draw)
 
     def _tag(self, words: tuple[str, ...]) -> None:
@@ -400,7 +386,7 @@ class RunsPanel(QWidget):
             self._choose()
             self.index.update()  # other tags can be filtered by now
 
-        self.index.ask(change, done)
+        self.index.ask_index(change, done)
 
     # --- what is done with it ---
 
@@ -432,19 +418,14 @@ class RunsPanel(QWidget):
         paths = [self._path(run) for run in runs]
 
         def look_up(refined: list[RunConvergence]) -> None:
-            self.index.ask(
+            self.index.ask_index(
                 lambda index: [read_facts(index, run) for run in runs],
-                lambda known: self._open_comparison(known, refined),
+                lambda known: CompareView(known, refined, self).show(),
             )
 
         self._files.ask(lambda: read_refined(paths), look_up)
 
-    def _open_comparison(self, known: list[IndexedFacts], refined: list[RunConvergence]) -> None:
-        CompareView(known, refined, self).show()
-
     def _export(self, form: int) -> None:
-        dialog = ExportDialog(self._path(self.chosen()[0]), self._files, self)
+        dialog = ExportDialog(self._path(self.chosen()[0]), self._files, self._session, self)
         dialog.form.setCurrentIndex(form)
-        dialog.written.connect(lambda path: self._session.tell("INFO", f"written: {path}"))
-        dialog.failed.connect(lambda text: self._session.tell("ERROR", text))
         dialog.open()

@@ -154,9 +154,7 @@ COMMANDS: tuple[tuple[Command, str, str], ...] = (
 
 
 class CommandBar(QToolBar):
-    """Commands to the runner of the session's bench; `stop_wanted` is the red button's."""
-
-    stop_wanted = Signal()
+    """Commands to the runner of the session's bench, how it stands, and the red button."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Commands", parent)
@@ -167,7 +165,7 @@ class CommandBar(QToolBar):
         self.session = session
         self.commands: dict[str, QAction] = {}
         for name, keys, tip in COMMANDS:
-            act = partial(session.command, name)
+            act = partial(lambda one: session.command(one), name)
             action = widgets.action(parent or self, name.capitalize(), keys, tip, act)
             self.addAction(action)
             self.commands[name] = action
@@ -176,23 +174,14 @@ class CommandBar(QToolBar):
         self.simulated.paint("SIMULATED", widgets.SIMULATED)
         self.light = SafetyLight()
         self.stop = StopButton()
-        self.stop.clicked.connect(self.stop_wanted)
-        row = QWidget()
+        self.stop.clicked.connect(lambda: session.emergency_stop())
+        row, parts = QWidget(), ((self.standing, 1), self.simulated, (self.light, 1), self.stop)
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        widgets.row(
-            row,
-            (self.standing, 1),
-            self.simulated,
-            (self.light, 1),
-            self.stop,
-            margins=(12, 2, 4, 2),
-            spacing=12,
-        )
+        widgets.row(row, *parts, margins=(12, 2, 4, 2), spacing=12)
         self.addWidget(row)
         session.bench_changed.connect(self._turn_to)
-        session.runner_changed.connect(lambda _: self._show_standing())
-        session.lane_changed.connect(lambda _: self._show_standing())
-        session.jobs_changed.connect(lambda _: self._show_standing())
+        for changed in (session.runner_changed, session.lane_changed, session.jobs_changed):
+            changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(self.light.show_safety)
         self.light.show_safety(session.safety)
         self._turn_to(session.bench)
@@ -282,7 +271,6 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         self.setAcceptDrops(True)
         self.commands = CommandBar(session, self)
-        self.commands.stop_wanted.connect(self.emergency_stop)
         self.addToolBar(self.commands)
         self.messages = MessageBar()
         self._heights: dict[PanelDock, int] = {}  # of the docks, before the message that is shown
@@ -295,7 +283,7 @@ class MainWindow(QMainWindow):
         self.panels = PanelDocks(self, session)
         self._build_menus()
         self._escape = EscapeTwice(self)
-        self._escape.pressed.connect(self.emergency_stop)
+        self._escape.pressed.connect(lambda: session.emergency_stop())
         session.run_opened.connect(self._show_title)
         session.jobs_changed.connect(self._offer_guide)
         session.message.connect(self.messages.say)
@@ -340,7 +328,7 @@ class MainWindow(QMainWindow):
         bench.addActions(list(self.commands.commands.values()))
         self._add(bench, "Start runner", "", "a process that outlives the window", session.ensure_runner)
         bench.addSeparator()
-        self._add(bench, "Emergency stop", "", "as Esc Esc", self.emergency_stop)
+        self._add(bench, "Emergency stop", "", "as Esc Esc", lambda: session.emergency_stop())
         view = self.menuBar().addMenu("&View")
         for number, title in enumerate(self.panels.titles, 1):
             key = f"Ctrl+{number}" if number < 10 else ""
@@ -444,10 +432,6 @@ class MainWindow(QMainWindow):
         self.guide = self._guide_strip = None
 
     # --- what is done ---
-
-    def emergency_stop(self) -> None:
-        """Break off the running job at once, make the bench safe, and hold the queue."""
-        self.session.emergency_stop()
 
     def _turn_to(self, bench: str) -> None:
         if bench != self.session.bench:
