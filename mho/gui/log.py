@@ -106,8 +106,6 @@ class LogFilter(QSortFilterProxyModel):
 class LogPanel(QWidget):
     """The log as a table, with a level and a text to filter by."""
 
-    title = "Log"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session

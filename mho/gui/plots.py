@@ -48,7 +48,7 @@ class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
             if name:
                 self.setLabel(side, name)
                 self.getAxis(side).enableAutoSIPrefix(False)
-        self.legend = self.addLegend(offset=(-10, 10)) if legend else None
+        self.legend: Any = self.addLegend(offset=(-10, 10)) if legend else None
         self.paint_ground()
 
     def paint_ground(self) -> None:

@@ -257,8 +257,6 @@ Act = Callable[["job_queue.Job"], None]
 class QueuePanel(widgets.Themed):
     """The table of jobs with buttons for the one that is chosen."""
 
-    title = "Queue"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QLabel,
     QMainWindow,
     QPlainTextEdit,
@@ -205,8 +204,7 @@ class MapView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.picture: RunPicture | None = None
-        self.choice = QComboBox()
-        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.choice = widgets.ChoiceBox("map")
         self.choice.currentTextChanged.connect(self.chosen)
         self.readout = QLabel(POINT_AT_A_CELL)
         self.canvas = pg.GraphicsLayoutWidget()
@@ -226,11 +224,7 @@ class MapView(QWidget):
 
     def offer(self, names: Sequence[str], first: str) -> None:
         """Let the user choose among `names`, beginning with `first`."""
-        blocked = self.choice.blockSignals(True)
-        self.choice.clear()
-        self.choice.addItems(list(names))
-        self.choice.setCurrentText(first)
-        self.choice.blockSignals(blocked)
+        self.choice.offer(names, first)
         self.choice.setEnabled(bool(names))
 
     def show_picture(self, picture: RunPicture) -> None:

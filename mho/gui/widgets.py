@@ -17,6 +17,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QProcess,
     QProcessEnvironment,
+    QSignalBlocker,
     Qt,
     QTimer,
 )
@@ -35,6 +36,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QBoxLayout,
+    QComboBox,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
@@ -189,6 +191,28 @@ def button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:
     made.setToolTip(tip)
     made.clicked.connect(lambda _checked: act())
     return made
+
+
+class ChoiceBox(QComboBox):
+    """A list from which the user chooses, as wide as its longest entry; an entry is a text, or a text and its datum."""
+
+    def __init__(self, name: str, entries: Iterable[str | tuple[str, Any]] = (), tip: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setToolTip(tip)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.offer(entries)
+
+    def offer(self, entries: Iterable[str | tuple[str, Any]], *wanted: Any) -> None:
+        """Offer other entries without a signal, and choose the first of the data `wanted` that is there, else the first."""
+        pairs = [one if isinstance(one, tuple) else (one, one) for one in entries]
+        data = [datum for _, datum in pairs]
+        with QSignalBlocker(self):
+            self.clear()
+            for text, datum in pairs:
+                self.addItem(text, datum)
+            if pairs:
+                self.setCurrentIndex(next((data.index(one) for one in wanted if one in data), 0))
 
 
 class FactsTable(QTableWidget):

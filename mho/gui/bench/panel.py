@@ -214,8 +214,6 @@ if TYPE_CHECKING:
 class BenchPanel(widgets.Themed):
     """Instruments with identity, outputs and settings; limits with margins; a check that opens each instrument."""
 
-    title = "Bench"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import lost_cells, read_chip
@@ -274,8 +274,6 @@ POINT_AT_A_CELL = "point at a cell to read it"
 class ChipPanel(QWidget):
     """Shows the chip of the session's run; without a run that of its bench, on which cells can be chosen."""
 
-    title = "Chip"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
@@ -291,13 +289,10 @@ class ChipPanel(QWidget):
         self._open(session.run)
 
     def _build(self) -> None:
-        self.array, self.quantity = QComboBox(), QComboBox()
-        self.array.setToolTip("which of the chip's arrays")
-        self.quantity.setToolTip("what the colours show")
+        self.array = widgets.ChoiceBox("array", tip="which of the chip's arrays")
+        self.quantity = widgets.ChoiceBox("quantity", tip="what the colours show")
         self.array.currentTextChanged.connect(self._show_array)
         self.quantity.currentTextChanged.connect(self._show_quantity)
-        for box in (self.array, self.quantity):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.whole = widgets.button("Whole array", self._zoom_out)
         self.in_use = widgets.button("Cells in use", self._zoom_to_used)
         self.move_view = QPushButton("Move view")
@@ -359,18 +354,10 @@ class ChipPanel(QWidget):
 
     def _show_chip(self, shown: ShownChip) -> None:
         self._shown = shown
-        with QSignalBlocker(self.array), QSignalBlocker(self.quantity):
-            self._refill(self.array, list(shown.grids), shown.first_array(self.array.currentText()))
-            names = [one.name for one in quantities(shown.levels)]
-            self._refill(self.quantity, names, self.quantity.currentText() or "conductance")
+        self.array.offer(shown.grids, shown.first_array(self.array.currentText()))
+        self.array.setEnabled(bool(shown.grids))
+        self.quantity.offer([one.name for one in quantities(shown.levels)], self.quantity.currentText())
         self._show_array()
-
-    @staticmethod
-    def _refill(box: QComboBox, names: list[str], chosen: str) -> None:
-        box.clear()
-        box.addItems(names)
-        box.setCurrentText(chosen)
-        box.setEnabled(bool(names))
 
     # --- which array and quantity ---
 

@@ -322,8 +322,6 @@ THINKING = 400
 class ExperimentsPanel(widgets.Themed):
     """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
 
-    title = "Experiments"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session

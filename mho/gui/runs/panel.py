@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -32,7 +31,7 @@ from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
-from mho.gui.widgets import colours
+from mho.gui.widgets import ChoiceBox, colours
 from mho.runs import RunFile, Status
 from mho.runs.index import NEWEST_FIRST, UNREADABLE, IndexedRun, RunIndex
 
@@ -58,8 +57,8 @@ class RunsSearch(QWidget):
         self.query.setToolTip(QUERY_HELP)
         self.query.setClearButtonEnabled(True)
         self.status = self._filter("status", "any status", [*map(str, Status), UNREADABLE])
-        self.procedure = self._filter("procedure", "any procedure", [])
-        self.tag = self._filter("tag", "any tag", [])
+        self.procedure = self._filter("procedure", "any procedure")
+        self.tag = self._filter("tag", "any tag")
         self.mistake = widgets.plain_label()
         self.mistake.setVisible(False)
         self._timer = QTimer(self, singleShot=True, interval=REST)
@@ -78,10 +77,7 @@ class RunsSearch(QWidget):
     def offer(self, procedures: Sequence[str], tags: Sequence[str]) -> None:
         """Set the words for filtering; the present choice is kept."""
         for box, offered in ((self.procedure, procedures), (self.tag, tags)):
-            chosen = box.currentText() if box.currentIndex() > 0 else ""
-            with QSignalBlocker(box):
-                _fill(box, box.itemText(0), offered)
-                box.setCurrentIndex(max(0, box.findText(chosen)) if chosen else 0)
+            box.offer([box.itemText(0), *offered], box.currentText())
 
     def say_mistake(self, text: str) -> None:
         """Mark the query as wrong and say why; "" for one that is right."""
@@ -90,18 +86,10 @@ class RunsSearch(QWidget):
         self.mistake.setText(text)
         self.mistake.setVisible(bool(text))
 
-    def _filter(self, name: str, everything: str, offered: Sequence[str]) -> QComboBox:
-        box = QComboBox()
-        box.setAccessibleName(name)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        _fill(box, everything, offered)
+    def _filter(self, name: str, everything: str, offered: Sequence[str] = ()) -> ChoiceBox:
+        box = ChoiceBox(name, [everything, *offered])
         box.currentIndexChanged.connect(lambda _: self.changed.emit())
         return box
-
-
-def _fill(box: QComboBox, everything: str, offered: Sequence[str]) -> None:
-    box.clear()
-    box.addItems([everything, *offered])
 
 
 @dataclass(frozen=True)
@@ -141,9 +129,7 @@ class ExportDialog(QDialog):
         self._writing = False
         self.setWindowTitle(f"Export {run.name}")
         self.resize(620, 160)
-        self.form = QComboBox()
-        self.form.setAccessibleName("form")
-        self.form.addItems([form.name for form in FORMS])
+        self.form = ChoiceBox("form", [form.name for form in FORMS])
         self.target = QLineEdit()
         self.target.setAccessibleName("output")
         browse = widgets.button("Browse…", self._browse)
@@ -213,8 +199,6 @@ MANY = 500
 
 class RunsPanel(QWidget):
     """The runs in the session's folder."""
-
-    title: ClassVar[str] = "Runs"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape  # pyqtgraph takes names for HTML
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pyqtgraph as pg
@@ -14,7 +13,6 @@ from PySide6.QtCore import QRectF, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -231,8 +229,6 @@ UNREAD = FigureData("", nothing="cannot be read")
 class SignalsPanel(QWidget):
     """Shows figures and tables of the session's run, growing with it."""
 
-    title: ClassVar[str] = "Signals"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
@@ -248,16 +244,11 @@ class SignalsPanel(QWidget):
         self._open(session.run)
 
     def _build(self) -> None:
-        self.figure, self.table, self.signal, self.axis, self.rows = (QComboBox() for _ in range(5))
-        for box, name in (
-            (self.figure, "figure"), (self.table, "table"), (self.signal, "signal"), (self.axis, "axis"),
-            (self.rows, "rows"),
-        ):  # fmt: skip
-            box.setAccessibleName(name)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        for count in WINDOWS:
-            self.rows.addItem(f"newest {count:,} rows".replace(",", " "), count)
-        self.rows.setCurrentIndex(1)
+        self.figure, self.table, self.signal, self.axis, self.rows = map(
+            widgets.ChoiceBox, ("figure", "table", "signal", "axis", "rows")
+        )
+        windows = [(f"newest {count:,} rows".replace(",", " "), count) for count in WINDOWS]
+        self.rows.offer(windows, WINDOWS[1])
         self.log_x, self.log_y = QCheckBox("log x"), QCheckBox("log y")
         self.cursors = QCheckBox("cursors")
         self.plot, self.figure_plot, self.images = SignalsPlot(), FigurePlot(), FigureImages()
@@ -299,12 +290,7 @@ class SignalsPanel(QWidget):
 
     def _open(self, run: RunFile | None) -> None:
         before = self.table.currentText()
-        with QSignalBlocker(self.table):
-            self.table.clear()
-            if run is not None:
-                self.table.addItems(list(run.tables))
-                first = before if before in run.tables else run.default
-                self.table.setCurrentText(first if first in run.tables else next(iter(run.tables), ""))
+        self.table.offer(*(((),) if run is None else (run.tables, before, run.default)))
         self._offer_figures(run)
         self._allow_columns()
         self._offer_columns()
@@ -317,13 +303,8 @@ class SignalsPanel(QWidget):
             with self._session.reporting_damage():
                 self._figures = {figure.name: figure for figure in figures_of(run)}
                 first = run.figures[0].name if run.figures else ""
-        with QSignalBlocker(self.figure):
-            self.figure.clear()
-            for name, figure in self._figures.items():
-                self.figure.addItem(figure.heading, name)
-            self.figure.addItem(FREE, "")
-            wanted = before if before in self._figures and first else first
-            self.figure.setCurrentIndex(self.figure.findData(wanted))
+        headings = [(figure.heading, name) for name, figure in self._figures.items()]
+        self.figure.offer([*headings, (FREE, "")], before if before in self._figures and first else first)
 
     def _choose_figure(self) -> None:
         """Show a figure, or let the user choose columns."""
@@ -362,25 +343,18 @@ class SignalsPanel(QWidget):
         if run is not None and table:
             with self._session.reporting_damage():
                 self._offer = read_offer(run, table)
-        before = self.signal.currentText()
-        with QSignalBlocker(self.signal):
-            self.signal.clear()
-            if self._offer is not None:
-                self.signal.addItems(list(self._offer.columns))
-                self.signal.setCurrentText(before if before in self._offer.columns else self._offer.signal)
+        known = () if self._offer is None else self._offer.columns
+        self.signal.offer(known, self.signal.currentText(), getattr(self._offer, "signal", ""))
         self._offer_axes()
 
     def _offer_axes(self) -> None:
-        offer, before = self._offer, self.axis.currentData()
-        with QSignalBlocker(self.axis):
-            self.axis.clear()
-            if offer is not None:
-                axes = offer.axes_for(self.signal.currentText())
-                for name in axes:
-                    shape = offer.columns.get(self.signal.currentText(), ())
-                    self.axis.addItem(name or ("sample" if shape else "row"), name)
-                wanted = before if before and before in axes else offer.axis
-                self.axis.setCurrentIndex(max(0, self.axis.findData(wanted)))
+        offer, signal, before = self._offer, self.signal.currentText(), self.axis.currentData()
+        if offer is None:
+            self.axis.offer(())
+        else:
+            number = "sample" if offer.columns.get(signal) else "row"
+            axes = [(name or number, name) for name in offer.axes_for(signal)]
+            self.axis.offer(axes, before or offer.axis, offer.axis)
         self._want_others()
 
     def _wanted(self) -> CurveChoice | Figure | None:

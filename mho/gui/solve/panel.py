@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -207,8 +205,6 @@ def _dots(plot: ThemedPlot, colour: str, symbol: str, size: int = 7, hollow: boo
 
 class SolvePanel(widgets.Themed):
     """Shows the refinement of the session's run live, and any earlier cycle by the slider."""
-
-    title: ClassVar[str] = "Solve"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
