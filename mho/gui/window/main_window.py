@@ -486,6 +486,7 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Start the session when the window is first shown."""
         super().showEvent(event)
+        self.panels.hide_stray_bars()
         QTimer.singleShot(0, self, self._begin)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802

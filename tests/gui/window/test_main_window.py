@@ -76,6 +76,19 @@ def inside(window: MainWindow, widget: QWidget) -> bool:
     return widget.isVisible() and window.rect().contains(corner)
 
 
+def test_no_tabs_are_shown_twice_before_the_first_layout(tmp_path: Path, qtbot) -> None:
+    for _ in range(2):  # the second has the layout of the first
+        window = gui.open_main_window(
+            tmp_path, settings=QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+        )
+        bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        shown = [bar.tabText(0) for bar in bars if bar.isVisible()]
+        assert sorted(shown) == ["Chip", "Queue"]
+        window.close()
+        window.deleteLater()
+        qtbot.wait(50)
+
+
 @pytest.mark.thorough
 def test_every_panel_is_there_and_the_first_of_each_place_is_in_front(window: MainWindow) -> None:
     titles = [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
