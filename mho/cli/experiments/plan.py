@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -13,12 +13,11 @@ from mho.cli.terminal.run_display import RunDisplay
 from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted, InputError, MhoError
 from mho.procedures.conditions import load_conditions
-from mho.procedures.stream import Event, Observer, Started
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.running.queue import expected_together, own_seconds
 from mho.running.rehearsal import check_on_twins
-from mho.running.safety_statement import SafetyObserver, observed_safety
+from mho.running.safety_statement import observed_safety
 from mho.running.supervisor import Report
 from mho.runs import Labels
 
@@ -65,9 +64,13 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
                 RunDisplay() as display,
                 observed_safety(planned.bench, report, display.observe, *named) as safety,
             ):
-                finished[planned.number] = _carry_out(
-                    planned, output, labels, finished, before, display.observe, safety
-                )
+                run(
+                    planned.make(), planned.bench, seed=planned.seed, preset=planned.preset,
+                    after=_run_before(planned, finished), same_chip=before, output=output, labels=labels,
+                    observers=[display.observe, safety], control=safety.control,
+                )  # fmt: skip
+            assert display.ended is not None
+            finished[planned.number] = display.ended.path
         except Aborted:
             raise
         except MhoError as error:
@@ -79,41 +82,13 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
     return failed
 
 
-def _carry_out(
-    planned: PlannedRun,
-    output: Path | None,
-    labels: Labels,
-    finished: Mapping[int, Path],
-    before: Sequence[Path],
-    display: Observer,
-    safety: SafetyObserver,
-) -> Path:
-    """Carry out one run, after those `before` it on its bench; return its file."""
-    after = None
-    if planned.after is not None:
-        if planned.after not in finished:
-            raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
-        if load_conditions(planned.bench).bench.simulation is not None:  # real chips are as they were left
-            after = finished[planned.after]
-    begun: list[Path] = []
-
-    def notice(event: Event) -> None:
-        if isinstance(event, Started):
-            begun.append(event.path)
-
-    run(
-        planned.make(),
-        planned.bench,
-        seed=planned.seed,
-        preset=planned.preset,
-        after=after,
-        same_chip=before,
-        output=output,
-        labels=labels,
-        observers=[notice, display, safety],
-        control=safety.control,
-    )
-    return begun[0]
+def _run_before(planned: PlannedRun, finished: Mapping[int, Path]) -> Path | None:
+    """Return the run with whose simulated chip a run goes on; None where it takes another, or a real one as it is."""
+    if planned.after is None:
+        return None
+    if planned.after not in finished:
+        raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
+    return None if load_conditions(planned.bench).bench.simulation is None else finished[planned.after]
 
 
 def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -248,37 +248,32 @@ def _quantities(
 
 
 def _fact(run: IndexedRun, name: str) -> str:
-    match name:
-        case "id":
-            return run.facts.run_id
-        case "tag":
-            return " ".join(run.tags)
-        case "date" | "start":
-            return _when(run.facts.start)
-        case "end":
-            return _when(run.end)
-        case "duration":
-            return "" if run.duration is None else duration_text(run.duration)
-        case "conclusion":
-            return outcome_line(run.status, run.reason, run.conclusion, named=False)
-        case "warnings" | "unsafe" | "measured":
-            return _concluded(run, name)
-        case "path" | "status" | "reason":
-            return str(getattr(run, name))
-        case _:
-            return str(getattr(run.facts, name))
+    told = FACTS.get(name)
+    return str(getattr(run.facts, name)) if told is None else told(run)
 
 
-def _concluded(run: IndexedRun, name: str) -> str:
-    """Return a part of what a run concludes; empty where its file has none."""
-    conclusion = run.conclusion
-    if conclusion is None:
+def _measured(run: IndexedRun) -> str:
+    if run.conclusion is None or run.status != Status.FINISHED:
         return ""
-    if name == "warnings":
-        return "; ".join(conclusion.warnings)
-    if name == "unsafe":
-        return conclusion.unsafe
-    return ("yes" if conclusion.measured else "no") if run.status == Status.FINISHED else ""
+    return "yes" if run.conclusion.measured else "no"
+
+
+FACTS: Mapping[str, Callable[[IndexedRun], str]] = {
+    "id": lambda run: run.facts.run_id,
+    "path": lambda run: str(run.path),
+    "tag": lambda run: " ".join(run.tags),
+    "date": lambda run: _when(run.facts.start),
+    "start": lambda run: _when(run.facts.start),
+    "end": lambda run: _when(run.end),
+    "duration": lambda run: "" if run.duration is None else duration_text(run.duration),
+    "status": lambda run: str(run.status),
+    "reason": lambda run: run.reason,
+    "conclusion": lambda run: outcome_line(run.status, run.reason, run.conclusion, named=False),
+    "warnings": lambda run: "" if run.conclusion is None else "; ".join(run.conclusion.warnings),
+    "unsafe": lambda run: "" if run.conclusion is None else run.conclusion.unsafe,
+    "measured": _measured,
+}
+"""What a list says of a run, by name; of any other the index's facts."""
 
 
 def print_links(run: IndexedRun, index: RunIndex, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,59 +14,28 @@ BLOCK = 131_072
 """Rows looked through at once."""
 
 COLUMNS = ("time", "conductance", "kind", "voltage", "width", "gate")
+NOTHING = np.rec.array(np.empty(0, [(name, np.float64) for name in COLUMNS]))
+"""The history of a cell that was left alone: a record for each pulse and read, oldest first.
 
-
-@dataclass(frozen=True)
-class CellHistory:
-    """The pulses and reads of a cell, oldest first.
-
-    Attributes
-    ----------
-    time : (n,) array
-        Bench time, s; the row's number in a table without times.
-    conductance : (n,) array
-        What was read, S.
-    kind : (n,) array
-        0 read only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`).
-    voltage, gate : (n,) array
-        V; NaN where the table does not tell.
-    width : (n,) array
-        s, likewise.
-    """
-
-    time: Floats
-    conductance: Floats
-    kind: Floats
-    voltage: Floats
-    width: Floats
-    gate: Floats
-
-    @classmethod
-    def nothing(cls) -> CellHistory:
-        """Return an empty history."""
-        return cls(*(np.empty(0) for _ in COLUMNS))
-
-    def __len__(self) -> int:
-        return len(self.time)
-
-    def then(self, later: CellHistory) -> CellHistory:
-        """Return this history and what came later."""
-        return CellHistory(*(np.concatenate([getattr(self, c), getattr(later, c)]) for c in COLUMNS))
-
-    def describe(self, index: int) -> str:
-        """Describe the pulse or read of one row, with units."""
-        kind, volts = int(self.kind[index]), self.voltage[index]
-        text = f"{self.time[index]:.6g} s: {KIND_NAMES[kind] if kind < len(KIND_NAMES) else 'pulse'}"
-        if np.isfinite(volts):
-            text += f" {volts:.3g} V"
-        if self.width[index] > 0:
-            text += f", {1e9 * self.width[index]:.4g} ns"
-        if np.isfinite(self.gate[index]):
-            text += f", gate {self.gate[index]:.3g} V"
-        return f"{text} → {1e6 * self.conductance[index]:.4g} µS"
-
+`time` is bench time, s, or the row's number in a table without times; `conductance` what was read, S; `kind` 0 for a read
+only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`); `voltage` and `gate` V, `width` s,
+NaN where the table does not tell.
+"""
 
 KIND_NAMES = ("read", "SET", "RESET")
+
+
+def describe(one: np.record) -> str:
+    """Describe a pulse or read, with units."""
+    kind = int(one.kind)
+    text = f"{one.time:.6g} s: {KIND_NAMES[kind] if kind < len(KIND_NAMES) else 'pulse'}"
+    if np.isfinite(one.voltage):
+        text += f" {one.voltage:.3g} V"
+    if one.width > 0:
+        text += f", {1e9 * one.width:.4g} ns"
+    if np.isfinite(one.gate):
+        text += f", gate {one.gate:.3g} V"
+    return f"{text} → {1e6 * one.conductance:.4g} µS"
 
 
 class HistoryReader:
@@ -74,7 +43,7 @@ class HistoryReader:
 
     def __init__(self, run: RunFile, table: CellTable, code: int, cell: tuple[int, int]) -> None:
         self.cell = cell
-        self.history = CellHistory.nothing()
+        self.history = NOTHING
         self._run, self._table, self._code = run, table, code
         self._next = self._before = run.length(table.name)
         self._end = max(self._before, 1)
@@ -95,16 +64,16 @@ class HistoryReader:
         if length > self._next:
             start, self._next = self._next, min(length, self._next + BLOCK)
             found = self._read(start, self._next)
-            self.history = self.history.then(found)
+            self.history = _joined(self.history, found)
         elif self.complete:
             return False
         else:
             stop, self._before = self._before, max(0, self._before - BLOCK)
             found = self._read(self._before, stop)
-            self.history = found.then(self.history)
+            self.history = _joined(found, self.history)
         return len(found) > 0
 
-    def _read(self, start: int, stop: int) -> CellHistory:
+    def _read(self, start: int, stop: int) -> Any:
         name, run = self._table.name, self._run
         mine = np.ones(stop - start, dtype=bool)
         wanted = {"row": self.cell[0], "column": self.cell[1]}
@@ -114,7 +83,7 @@ class HistoryReader:
             mine &= run.column(name, column, start, stop) == value
         places = np.flatnonzero(mine)
         if not len(places):
-            return CellHistory.nothing()
+            return NOTHING
         first, last = start + int(places[0]), start + int(places[-1]) + 1
 
         def values(column: str) -> Floats:
@@ -124,4 +93,8 @@ class HistoryReader:
                 return np.asarray(start + places, np.float64)
             return np.full(len(places), 0.0 if column == "kind" else np.nan)
 
-        return CellHistory(*map(values, COLUMNS))
+        return np.rec.fromarrays([values(column) for column in COLUMNS], names=list(COLUMNS))
+
+
+def _joined(*histories: Any) -> Any:
+    return np.concatenate(histories).view(np.recarray)

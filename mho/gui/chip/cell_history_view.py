@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
@@ -10,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QToolButton, QWidget
 from mho.analysis import palette
 from mho.chip_maps.levels import Levels
 from mho.gui import widgets
-from mho.gui.chip.cell_history import KIND_NAMES, CellHistory, HistoryReader
+from mho.gui.chip.cell_history import KIND_NAMES, NOTHING, HistoryReader, describe
 from mho.gui.plots import PowersOfTen
 
 MICRO = 1e6
@@ -25,7 +27,7 @@ class CellHistoryView(widgets.Themed):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.history = CellHistory.nothing()
+        self.history = NOTHING
         self._reader: HistoryReader | None = None
         self._name = ""
         self.heading, self.readout = widgets.plain_label(), widgets.plain_label()
@@ -80,7 +82,7 @@ class CellHistoryView(widgets.Themed):
     def clear(self, text: str = "") -> None:
         """Show no cell, and say why."""
         self._reader = None
-        self._show(CellHistory.nothing(), text)
+        self._show(NOTHING, text)
 
     def read(self, reader: HistoryReader, name: str, target: float, levels: Levels | None) -> None:
         """Show what `reader` finds of the cell called `name`; `look` goes on with it."""
@@ -123,7 +125,7 @@ class CellHistoryView(widgets.Themed):
                     (MICRO * max(float(levels.low[digit]), 0.0), MICRO * levels.high[digit])
                 )
 
-    def _show(self, history: CellHistory, heading: str) -> None:
+    def _show(self, history: Any, heading: str) -> None:
         self.history = history
         self.heading.setText(heading)
         self.readout.setText("")
@@ -163,7 +165,7 @@ class CellHistoryView(widgets.Themed):
         index = int(np.nanargmin(np.where(np.isfinite(away), away, np.inf)))
         if away[index] < NEAR:
             self._here.setData(self._x[index : index + 1], conductance[index : index + 1])
-            self.readout.setText(self.history.describe(index))
+            self.readout.setText(describe(self.history[index]))
         else:
             self.readout.setText("")
 

@@ -229,21 +229,15 @@ class OrderButtons(QWidget):
         self.session = session
         self.job: int | None = None
         self._order, self._words = order, words
-        self.change = widgets.button(
-            "", tip="give the job that waits these values; its place stays", act=self._change
-        )
-        self.leave = widgets.button("Leave it", tip="leave the job as it was", act=lambda: self.edit(None))
-        self.queue = widgets.button(
-            "Queue", tip="put it behind all others", act=lambda: self._add(first=False)
-        )
+        tip = "give the job that waits these values; its place stays"
+        self.change = widgets.button("", self._change, tip)
+        self.leave = widgets.button("Leave it", lambda: self.edit(None), "leave the job as it was")
+        self.queue = widgets.button("Queue", lambda: self._add(first=False), "put it behind all others")
         self.run_now = widgets.button(
-            "Run now", tip="put it in front of all others", act=lambda: self._add(first=True)
+            "Run now", lambda: self._add(first=True), "put it in front of all others"
         )
-        self.rehearse = widgets.button(
-            "Rehearse",
-            tip="run it on simulated twins of the bench's instruments, and report",
-            act=self._rehearse,
-        )
+        tip = "run it on simulated twins of the bench's instruments, and report"
+        self.rehearse = widgets.button("Rehearse", self._rehearse, tip)
         widgets.row(self, self.change, self.leave, self.queue, self.run_now, self.rehearse, margins=0)
         session.jobs_changed.connect(self._take_jobs)
         self.edit(None)
@@ -352,7 +346,7 @@ class ExperimentsPanel(widgets.Themed):
         self.line.setWordWrap(True)
         self.defaults = QPushButton("Fill in from")
         menu = QMenu(self.defaults)
-        menu.addAction("the procedure's defaults", self._fill_defaults)
+        menu.addAction("the procedure's defaults", lambda: self.form and self.form.fill({}))
         menu.addAction("the last job of this procedure", self._fill_last)
         menu.addAction("the run that is shown", self._fill_shown)
         menu.addAction("a run file…", self._fill_chosen)
@@ -387,7 +381,12 @@ class ExperimentsPanel(widgets.Themed):
     def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
         """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""
         if name not in self._offers:
-            self.session.ask(lambda: entry_of(name), lambda offer: self._show_foreign(offer, values, then))
+            # A procedure of the user's own.
+            def show(offer: ProcedureEntry) -> None:
+                self._offer([*self._offers.values(), offer])
+                self.show_form(offer.name, values, then)
+
+            self.session.ask(lambda: entry_of(name), show)
             return
         self.list.select(name)
         self._choose(name)
@@ -407,13 +406,6 @@ class ExperimentsPanel(widgets.Themed):
             self._offer_chips()
 
         self.show_form(order.procedure, order.parameters, then)
-
-    def _show_foreign(
-        self, offer: ProcedureEntry, values: Mapping[str, Any], then: Callable[[], None] | None
-    ) -> None:
-        """Show the form of a procedure of the user's own."""
-        self._offer([*self._offers.values(), offer])
-        self.show_form(offer.name, values, then)
 
     def _choose(self, name: str) -> None:
         if name not in self._offers:
@@ -448,17 +440,14 @@ class ExperimentsPanel(widgets.Themed):
 
     # --- where the values come from ---
 
-    def _fill_defaults(self) -> None:
-        assert self.form is not None
-        self.form.fill({})
-
     def _fill_last(self, *, quietly: bool = False) -> None:
         assert self.form is not None
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
             # Nobody has asked for the others here.
-            self._fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
+            self.form.fill(last.parameters)
+            self.conditions.fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -475,16 +464,7 @@ class ExperimentsPanel(widgets.Themed):
 
     def fill_from_run(self, path: Path) -> None:
         """Show the form of a run's procedure, with its parameters, seed and cells."""
-
-        def work() -> job_queue.Order:
-            return job_queue.order_of_run(path)
-
-        self.session.ask(work, self.show_order)
-
-    def _fill(self, order: job_queue.Order) -> None:
-        assert self.form is not None
-        self.form.fill(order.parameters)
-        self.conditions.fill(order)
+        self.session.ask(lambda: job_queue.order_of_run(path), self.show_order)
 
     def _offer_chips(self) -> None:
         self.conditions.offer_chips(self.session.jobs, self.buttons.job)

@@ -37,7 +37,7 @@ REST_PERIOD = 1000
 
 
 class ShownRun(QObject):
-    """One run file at a time.
+    """One run file at a time, of which the session's signals `run_opened` and `run_news` tell.
 
     Attributes
     ----------
@@ -45,26 +45,13 @@ class ShownRun(QObject):
         The open file.
     path : Path or None
         Its path; also while it cannot be read.
-
-    Signals
-    -------
-    opened(RunFile or None)
-        Another file is open; `news` with all there is follows.
-    news(file_follower.News)
-        It has grown, or its run has ended.
-    unreadable(text)
-        What is wrong with the file, said once.
     """
 
-    opened = Signal(object)
-    news = Signal(object)
-    unreadable = Signal(str)
-
-    def __init__(self, ask: Callable[[Callable[[], Any], Then, Refused], None], parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.run: RunFile | None = None
         self.path: Path | None = None
-        self._ask = ask  # as `Session.ask`
+        self._session = session
         self._follower: RunFollower | None = None
         self._trouble = ""
         self._looking = QTimer(self, singleShot=True)
@@ -94,12 +81,12 @@ class ShownRun(QObject):
                 self.path = path
                 self._give_up(error)
 
-        self._ask(lambda: _follower(path), then, refused)
+        self._session.ask(lambda: _follower(path), then, refused)
 
     def close(self) -> None:
         """Show none."""
         self.stop()
-        self.opened.emit(None)
+        self._session.run_opened.emit(None)
 
     def stop(self) -> None:
         """Close the file, and send no more signals."""
@@ -117,21 +104,21 @@ class ShownRun(QObject):
             assert self._follower is not None
             news = self._follower.look()
             self._looking.start(LOOK_PERIOD if news.status in GOING_ON else REST_PERIOD)
-            self.news.emit(news)
+            self._session.run_news.emit(news)
         except RunFileError as error:
             self._give_up(str(error))
 
     def _take(self, follower: RunFollower) -> None:
         self._follower, self.run = follower, follower.run
-        self.opened.emit(self.run)
+        self._session.run_opened.emit(self.run)
 
     def _give_up(self, error: str) -> None:
         """Report the error once and retry after a pause, in another thread, since a damaged file takes long."""
         if self._follower is not None:
             self._leave_file()
-            self.opened.emit(None)
+            self._session.run_opened.emit(None)
         if error != self._trouble:
-            self.unreadable.emit(error)
+            self._session.tell("ERROR", error)
         self._trouble = error
         QTimer.singleShot(REST_PERIOD, self, partial(self._try_again, self.path))
 
@@ -246,10 +233,7 @@ class Session(QObject):
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
         self._tasks = TaskThread("background", self, self.tell)
-        self._shown = ShownRun(self.ask, self)
-        self._shown.opened.connect(self.run_opened)
-        self._shown.news.connect(self.run_news)
-        self._shown.unreadable.connect(lambda text: self.tell("ERROR", text))
+        self._shown = ShownRun(self)
         self._hearing = QTimer(self)
         self._hearing.timeout.connect(self._hear)
         self._queue_listener: QueueListener | None = None
