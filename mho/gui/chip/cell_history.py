@@ -14,7 +14,8 @@ BLOCK = 131_072
 """Rows looked through at once."""
 
 COLUMNS = ("time", "conductance", "kind", "voltage", "width", "gate")
-NOTHING = np.rec.array(np.empty(0, [(name, np.float64) for name in COLUMNS]))
+RECORD = np.dtype([(name, np.float64) for name in COLUMNS])
+NOTHING = np.rec.array(np.empty(0, RECORD))
 """The history of a cell that was left alone: a record for each pulse and read, oldest first.
 
 `time` is bench time, s, or the row's number in a table without times; `conductance` what was read, S; `kind` 0 for a read
@@ -93,7 +94,7 @@ class HistoryReader:
                 return np.asarray(start + places, np.float64)
             return np.full(len(places), 0.0 if column == "kind" else np.nan)
 
-        return np.rec.fromarrays([values(column) for column in COLUMNS], names=list(COLUMNS))
+        return np.rec.fromarrays([values(column) for column in COLUMNS], RECORD)
 
 
 def _joined(*histories: Any) -> Any:

@@ -346,7 +346,7 @@ class ExperimentsPanel(widgets.Themed):
         self.line.setWordWrap(True)
         self.defaults = QPushButton("Fill in from")
         menu = QMenu(self.defaults)
-        menu.addAction("the procedure's defaults", lambda: self.form and self.form.fill({}))
+        menu.addAction("the procedure's defaults", self._fill_defaults)
         menu.addAction("the last job of this procedure", self._fill_last)
         menu.addAction("the run that is shown", self._fill_shown)
         menu.addAction("a run file…", self._fill_chosen)
@@ -439,6 +439,10 @@ class ExperimentsPanel(widgets.Themed):
                 self.form.fields[name].show_value(text)
 
     # --- where the values come from ---
+
+    def _fill_defaults(self) -> None:
+        assert self.form is not None
+        self.form.fill({})
 
     def _fill_last(self, *, quietly: bool = False) -> None:
         assert self.form is not None

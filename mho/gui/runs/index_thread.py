@@ -29,22 +29,14 @@ class Search:
         return " and ".join(query + [f"{name} = {_quoted(value)}" for name, value in self.filters])
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """The runs that a search found, of `total` ones; the same list object as before if nothing is new."""
-
-    search: Search
-    runs: list[IndexedRun]
-    total: int
-
-
 class IndexThread(TaskThread):
     """The index of the runs in `folder`, which is opened and used in this thread only.
 
     Signals
     -------
-    found(SearchResult)
-        By the last search; the result of an earlier one that it has overtaken is dropped.
+    found(runs, total)
+        The runs, of `total` ones, by the last search: the same list object as before if nothing is new. The result of an
+        earlier search that it has overtaken is dropped.
     refused(str)
         What is wrong with the query of the last search.
     broken(str)
@@ -55,7 +47,7 @@ class IndexThread(TaskThread):
         How many files have been read, of how many, while many are new.
     """
 
-    found = Signal(object)
+    found = Signal(object, int)
     refused = Signal(str)
     broken = Signal(str)
     updated = Signal(bool, object, object)
@@ -79,7 +71,7 @@ class IndexThread(TaskThread):
         """Look for runs; the answer comes by `found` or `refused`."""
         self._last = search
 
-        def work() -> SearchResult | None:
+        def work() -> tuple[list[IndexedRun], int] | None:
             if search is not self._last:
                 return None
             index = self._open()
@@ -88,11 +80,11 @@ class IndexThread(TaskThread):
             runs = index.search(search.where, search.sort)
             if runs != self._runs:  # compared here, not where it would hold up the window
                 self._runs = runs
-            return SearchResult(search, self._runs, index.count())
+            return self._runs, index.count()
 
-        def then(found: SearchResult | None) -> None:
+        def then(found: tuple[list[IndexedRun], int] | None) -> None:
             if found is not None and search is self._last:
-                self.found.emit(found)
+                self.found.emit(*found)
 
         self.ask(work, then, lambda text: self.refused.emit(text) if search is self._last else None)
 

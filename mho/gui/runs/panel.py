@@ -25,7 +25,7 @@ from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui import widgets
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
-from mho.gui.runs.index_thread import IndexThread, Search, SearchResult
+from mho.gui.runs.index_thread import IndexThread, Search
 from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
@@ -279,13 +279,12 @@ class RunsPanel(QWidget):
         self._sort = name
         self._search()
 
-    def _show(self, found: SearchResult) -> None:
+    def _show(self, runs: list[IndexedRun], total: int) -> None:
         self.search.say_mistake("")
-        if self.table.show_runs(found.runs):
+        if self.table.show_runs(runs):
             self._choose()
-        count = len(found.runs)
-        some = f"{count} of {found.total}" if count != found.total else f"{count}"
-        self.count.setText(f"{some} run{'' if found.total == 1 else 's'}")
+        some = f"{len(runs)} of {total}" if len(runs) != total else f"{total}"
+        self.count.setText(f"{some} run{'' if total == 1 else 's'}")
 
     def _fail(self, text: str) -> None:
         """Report an error of the index, once."""

@@ -19,7 +19,7 @@ from mho.errors import MhoError, RunFileError
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.loading import load, load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
-from mho.gui.session.runner_commands import Command, StopOutcome, carry_out, start_runner, stop_at_once
+from mho.gui.session.runner_commands import Command, carry_out, start_runner
 from mho.gui.session.task_thread import Refused, TaskThread, Then
 from mho.running import queue as job_queue
 from mho.running import runner as runners
@@ -342,10 +342,6 @@ class Session(QObject):
         except RunFileError as error:
             self.tell(level, str(error))
 
-    def _pass_on(self, said: tuple[str, str] | None) -> None:
-        if said is not None:
-            self.tell(*said)
-
     def command(self, name: Command, job: int | None = None) -> None:
         """Send a command to the runner, and show its refusal. Without a runner the queue is held or released."""
         bench = self.bench
@@ -356,15 +352,14 @@ class Session(QObject):
         bench = self.bench
         self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
         self._ask_at_once(
-            lambda: stop_at_once(self.queue_path, bench), lambda told: self._stopped(bench, told)
+            lambda: runners.emergency_stop(self.queue_path, bench),
+            partial(self._take_confirmation, bench),
+            partial(self.stop_told.emit, "CRITICAL"),
         )
 
-    def _stopped(self, bench: str, told: StopOutcome) -> None:
-        if told.safe:
-            self.confirmed_safe.emit(bench)
-        self.stop_told.emit(
-            "INFO" if told.safe else "CRITICAL", told.text
-        )  # the queue notes when it was confirmed
+    def _take_confirmation(self, bench: str, text: str) -> None:
+        self.confirmed_safe.emit(bench)
+        self.stop_told.emit("INFO", text)  # the queue notes when it was confirmed
 
     def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
         """Store the findings of *Check bench* on `bench`."""
@@ -374,7 +369,12 @@ class Session(QObject):
 
     def ensure_runner(self) -> None:
         """Start a runner for the bench, as a process that outlives the window, unless there is one."""
-        self._ask_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
+
+        def then(said: tuple[str, str] | None) -> None:
+            if said is not None:
+                self.tell(*said)
+
+        self._ask_at_once(lambda: start_runner(self.queue_path, self.bench), then)
 
     def change_queue(self, act: Callable[[job_queue.Queue], Any], then: Then | None = None) -> None:
         """Run `act` on the queue in another thread; `then` gets its result in this one."""
@@ -392,8 +392,10 @@ class Session(QObject):
         """
         self._tasks.ask(partial(_after_loading, work), then, refused)
 
-    def _ask_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
-        self._tasks.ask_at_once(partial(_after_loading, work), then)
+    def _ask_at_once(
+        self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None
+    ) -> None:
+        self._tasks.ask_at_once(partial(_after_loading, work), then, refused)
 
     def load(self, module: str, then: Callable[[], None]) -> None:
         """Import `module` in a thread of its own, and call `then` in this one; it fails again where it is used."""

@@ -75,11 +75,13 @@ class TaskThread(QObject):
             self._expect_result()
             QTimer.singleShot(0, self, lambda: self._tasks.put((work, then, refused)))
 
-    def ask_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
+    def ask_at_once(
+        self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None
+    ) -> None:
         """Run `work` in a thread of its own whatever else is being done, also after `close`."""
         if not self._over.is_set():
             self._expect_result()
-        task = work, then, None
+        task = work, then, refused
         threading.Thread(target=self._do, args=(task,), name="errand", daemon=True).start()
 
     def tell(self, call: Callable[[], None]) -> None:

@@ -31,7 +31,6 @@ import mho.gui as gui
 from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.session.bench_safety import QUEUE_UNREAD, Safety, SafetyVerdict, Use
-from mho.gui.session.runner_commands import StopOutcome
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
 from mho.gui.window.main_window import EscapeTwice, MainWindow, ShortcutsDialog
 from mho.procedures.manifest import described_entries
@@ -460,10 +459,10 @@ def test_what_is_confirmed_is_not_said_to_be_unsafe_any_more(window: MainWindow)
     say_unsafe()
     assert len(said()) == 4  # none takes the place of another
     messages.close_message()  # that of the queue
-    session._stopped("other.toml", StopOutcome(True, "bench other is safe"))
+    session._take_confirmation("other.toml", "bench other is safe")
     assert len(said()) == 4
     assert messages.level == "CRITICAL"
-    session._stopped("simulated", StopOutcome(True, "bench simulated is safe"))
+    session._take_confirmation("simulated", "bench simulated is safe")
     assert said() == ["job 4 interrupted", "bench simulated is safe"]
     assert (messages.text.text(), ground(window)) == ("bench simulated is safe", palette.GOOD)
     messages.clear()
