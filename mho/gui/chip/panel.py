@@ -28,12 +28,10 @@ from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.cell_histogram import CellHistogram, wanted_values
-from mho.gui.chip.cell_history import HistoryReader
-from mho.gui.chip.cell_history_view import CellHistoryView
+from mho.gui.chip.cell_history import CellHistoryView, HistoryReader
 from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, scale
 from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
-from mho.gui.chip.selection import Selection
-from mho.gui.chip.selection_bar import SelectionBar
+from mho.gui.chip.selection import Selection, SelectionBar
 from mho.gui.run_window import to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session

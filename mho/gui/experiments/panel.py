@@ -26,7 +26,6 @@ from PySide6.QtWidgets import (
 
 from mho.errors import InputError
 from mho.gui import widgets
-from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import ProceduresList
 from mho.gui.session.bench_safety import hold_topic
@@ -37,6 +36,47 @@ from mho.procedures.manifest import ProcedureEntry, described_entries, entry_of,
 from mho.running import queue as job_queue
 from mho.runs import Labels
 from mho.runs.labels import VARIABLES
+
+
+def in_words(expected: job_queue.Expected) -> str:
+    """Format duration and number of pulses."""
+    pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
+    return f"duration {job_queue.expected_text(expected.seconds)}{pulses}"
+
+
+def check_of(entry: ProcedureEntry) -> Callable[[str, Any], None]:
+    """Return what raises `MhoError` for the name of a parameter of a procedure and a value that it refuses."""
+    from mho.procedures.catalogue import accepted, parameters_of
+
+    parameters = parameters_of(entry)
+
+    def check(key: str, value: Any) -> None:
+        if value is not None or parameters[key].default is not None:
+            accepted(parameters[key], key, value)
+
+    return check
+
+
+def words_of(entry: ProcedureEntry, values: Mapping[str, Any]) -> list[str]:
+    """Return arguments for the command line that give a procedure these values."""
+    options, places = [], []
+    for key, value in values.items():
+        option = key.replace("_", "-")
+        if entry.parameters[key].required:
+            places.append(str(value))
+        elif isinstance(value, bool):
+            options.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            options.append(f"--{option}={value}")
+    return [*places, *options]
+
+
+def is_simulated(bench: str) -> bool:
+    """Return whether a bench is simulated; `BenchError` for a wrong bench file."""
+    from mho.instruments.bench_file import load_bench_file
+
+    return load_bench_file(bench).bench.simulation is not None
+
 
 AS_IN_FILE = "as the bench file says"
 FRESH = "a fresh one"
@@ -514,7 +554,7 @@ class ExperimentsPanel(widgets.Themed):
 
     def _estimate(self) -> None:
         self._asked += 1
-        asked, order, path = self._asked, self.order(), self.session.queue_path
+        asked, order = self._asked, self.order()
 
         def then(expected: job_queue.Expected) -> None:
             if asked == self._asked:
@@ -526,7 +566,7 @@ class ExperimentsPanel(widgets.Themed):
                 self._say(error, bad=True)
                 self.buttons.enable(False)
 
-        self.session.ask(lambda: expect_at(order, path), then, refused)
+        self.session.change_queue(lambda queue: job_queue.expect(order, queue), then, refused)
 
     def paint_theme(self) -> None:
         """Apply the colours of the theme."""

@@ -376,14 +376,16 @@ class Session(QObject):
 
         self._ask_at_once(lambda: start_runner(self.queue_path, self.bench), then)
 
-    def change_queue(self, act: Callable[[job_queue.Queue], Any], then: Then | None = None) -> None:
-        """Run `act` on the queue in another thread; `then` gets its result in this one."""
+    def change_queue(
+        self, act: Callable[[job_queue.Queue], Any], then: Then | None = None, refused: Refused | None = None
+    ) -> None:
+        """Run `act` on the queue in another thread; in this one `then` gets its result, `refused` its error, as of `ask`."""
 
         def work() -> Any:
             with job_queue.Queue(self.queue_path) as queue:
                 return act(queue)
 
-        self.ask(work, then)
+        self.ask(work, then, refused)
 
     def ask(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
         """Run `work`, which must not use objects of the window, in turn in the shared background thread.

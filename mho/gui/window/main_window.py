@@ -38,6 +38,7 @@ from PySide6.QtWidgets import (
 
 from mho.analysis import palette
 from mho.gui import widgets
+from mho.gui.experiments.panel import is_simulated
 from mho.gui.queue import job_sentence
 from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
 from mho.gui.session.runner_commands import Command
@@ -187,8 +188,6 @@ class CommandBar(QToolBar):
         self._turn_to(session.bench)
 
     def _turn_to(self, bench: str) -> None:
-        from mho.gui.experiments.orders import is_simulated
-
         self.simulated.setVisible(bench == "simulated")
         self.session.ask(lambda: is_simulated(bench), self.simulated.setVisible)
         self._show_standing()
