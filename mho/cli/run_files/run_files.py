@@ -16,7 +16,7 @@ from mho import analysis
 from mho.analysis import reports
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import By, Cluster, Run, grouped
+from mho.cli.options import By, Cluster, Run, RunsOrFolders, grouped
 from mho.cli.terminal.sentences import print_warning, say
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, MhoError
@@ -55,7 +55,7 @@ class DrawnValues:
 
 @grouped
 def plot(
-    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
+    runs: RunsOrFolders,
     output: Annotated[
         Path | None, typer.Option(help="picture (.png, .svg, .pdf), default beside the run file")
     ] = None,
@@ -210,7 +210,7 @@ def _export_each(runs: list[Path], form: str, output: Path | None, played: expor
 
 @grouped
 def table(
-    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
+    runs: RunsOrFolders,
     output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
     columns: Annotated[
         str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports import duration_text, quantity_text
-from mho.cli.options import AsJson, grouped
+from mho.cli.options import AsJson, RunsFolder, grouped
 from mho.cli.run_files.show import STYLES, status_style
 from mho.cli.terminal.stages import Stages
 from mho.cli.terminal.terminal import Terminal
@@ -32,7 +31,6 @@ runs_app = typer.Typer(
     help="List, search, tag and link runs. Without a further word: list them, newest first.",
 )
 
-Folder = Annotated[Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")]
 Name = Annotated[str, typer.Argument(help="a run: its path, name, or identity", show_default=False)]
 
 
@@ -62,7 +60,7 @@ def runs(
     limit: Annotated[int | None, typer.Option(min=0, help="show so many, 0 for all [default: 50]")] = None,
     labels: LabelFilters,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="read all files again first")] = False,
-    folder: Folder = None,
+    folder: RunsFolder = None,
     json_: AsJson = False,
 ) -> None:
     """List runs."""
@@ -96,7 +94,7 @@ def tag(
     run: Name,
     tags: Annotated[list[str], typer.Argument(help="words", show_default=False)],
     remove: Annotated[bool, typer.Option("--remove", help="take them off instead")] = False,
-    folder: Folder = None,
+    folder: RunsFolder = None,
 ) -> None:
     """Give a run tags, kept in the index: the file is not changed."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
@@ -111,7 +109,7 @@ def note(
     context: typer.Context,
     run: Name,
     text: Annotated[str, typer.Argument(show_default=False)],
-    folder: Folder = None,
+    folder: RunsFolder = None,
 ) -> None:
     """Add a note to a run, kept in the index: the file is not changed."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
@@ -120,7 +118,7 @@ def note(
 
 
 @runs_app.command()
-def about(context: typer.Context, run: Name, folder: Folder = None, json_: AsJson = False) -> None:
+def about(context: typer.Context, run: Name, folder: RunsFolder = None, json_: AsJson = False) -> None:
     """Show tags and notes of a run, and the runs it has to do with: resumed, repeated, same chip, same matrix."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
         index.update()

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mho.errors import QueueError
 from mho.processes import environment
@@ -31,7 +33,12 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
     from mho.input_files import bench_key
 
     client = runners.RunnerClient(path, bench)
-    requests = {"pause": client.pause, "resume": client.resume, "abort": lambda: client.abort(job)}
+    abort = partial(client.abort, job)
+    requests: dict[Command, Callable[[], Any]] = {
+        "pause": client.pause,
+        "resume": client.resume,
+        "abort": abort,
+    }
     try:
         requests[command]()
     except runners.NoRunnerError:

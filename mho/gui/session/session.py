@@ -379,7 +379,7 @@ class Session(QObject):
     def change_queue(
         self, act: Callable[[job_queue.Queue], Any], then: Then | None = None, refused: Refused | None = None
     ) -> None:
-        """Run `act` on the queue in another thread; in this one `then` gets its result, `refused` its error, as of `ask`."""
+        """Run `act` on the queue in another thread; `then` and `refused` as of `ask`."""
 
         def work() -> Any:
             with job_queue.Queue(self.queue_path) as queue:
