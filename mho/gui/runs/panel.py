@@ -94,28 +94,28 @@ class RunsSearch(QWidget):
 
 @dataclass(frozen=True)
 class ExportForm:
-    """A form, what is added to the run's name, and what writes it (run file, output)."""
+    """A form in which a run is written, and what is added to its name; `form` is that of `mho export`, "" for a figure."""
 
     name: str
     ending: str
-    write: Callable[[Path, Path], Path]
+    form: str = ""
 
-
-def _data(form: str) -> Callable[[Path, Path], Path]:
-    return lambda run, output: export(run, form, output)
+    def write(self, run: Path, output: Path) -> Path:
+        """Write a run file in this form, and return where."""
+        return export(run, self.form, output) if self.form else analysis.plot(run, output)
 
 
 FORMS = (
-    ExportForm("figure, PNG", ".png", analysis.plot),
-    ExportForm("figure, SVG", ".svg", analysis.plot),
-    ExportForm("figure, PDF", ".pdf", analysis.plot),
-    ExportForm("data, CSV tables (a folder)", "-csv", _data("csv")),
-    ExportForm("data, MATLAB", ".mat", _data("mat")),
-    ExportForm("data, NetCDF", ".nc", _data("netcdf")),
-    ExportForm("everything, to publish (a folder)", "-published", _data("folder")),
-    ExportForm("everything, for an electronic lab notebook", ".eln", _data("eln")),
-    ExportForm("chip map with a measured response", "-chip.toml", _data("chip-map")),
-    ExportForm("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
+    ExportForm("figure, PNG", ".png"),
+    ExportForm("figure, SVG", ".svg"),
+    ExportForm("figure, PDF", ".pdf"),
+    ExportForm("data, CSV tables (a folder)", "-csv", "csv"),
+    ExportForm("data, MATLAB", ".mat", "mat"),
+    ExportForm("data, NetCDF", ".nc", "netcdf"),
+    ExportForm("everything, to publish (a folder)", "-published", "folder"),
+    ExportForm("everything, for an electronic lab notebook", ".eln", "eln"),
+    ExportForm("chip map with a measured response", "-chip.toml", "chip-map"),
+    ExportForm("netlist of the INV loop, for SPICE", ".cir", "spice"),
 )
 FIRST_DATA = 3
 

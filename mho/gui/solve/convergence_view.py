@@ -61,8 +61,8 @@ class ConvergenceView(ThemedPlot):
         if convergence is None:
             for item in (self.ideal, self.forecast, self.residual, self.relative_error):
                 item.setData([], [])
-            self._show_without_chip(np.empty(0))
-            self._show_true(None)
+            for item in (self.true_residual, self.without_chip):
+                self._show_named(item, np.empty(0), np.empty(0), "")
             self._mark(self._precision, None, "")
             self._mark(self._tolerance, None, "")
             self.say("no refinement in this run")
@@ -73,9 +73,16 @@ class ConvergenceView(ThemedPlot):
         cycle = np.append(0.0, convergence.cycle)
         self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
         self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
-        self._show_true(convergence)
+        # The residuals that were recomputed, beside those that the iteration carries along.
+        true = np.empty(0) if convergence.true_residual is None else convergence.true_residual
+        known = np.isfinite(true) & (true > 0.0)
+        self._show_named(
+            self.true_residual, convergence.cycle[: len(true)][known], true[known], "residual, recomputed"
+        )
+        # The same solve without the chip; nothing before it is known.
         unaided = np.empty(0) if convergence.without_chip is None else convergence.without_chip
-        self._show_without_chip(unaided)
+        beside = _positive(np.append(1.0, unaided)) if unaided.size else unaided
+        self._show_named(self.without_chip, np.arange(float(len(beside))), beside, "without the chip")
         last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0, float(unaided.size))
         ends = np.array([0.0, last])
         self.ideal.setData(ends, ideal(ends))
@@ -91,29 +98,13 @@ class ConvergenceView(ThemedPlot):
         self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
         self._fit(convergence, last)
 
-    def _show_without_chip(self, unaided: Floats) -> None:
-        """Draw the same solve without the chip; nothing before it is known."""
+    def _show_named(self, item: pg.PlotDataItem, x: Floats, y: Floats, name: str) -> None:
+        """Draw points that not every run has; they are in the legend where there are any."""
+        item.setData(x, y)
         if self.legend is not None:
-            self.legend.removeItem(self.without_chip)
-        if not unaided.size:
-            self.without_chip.setData([], [])
-            return
-        self.without_chip.setData(np.arange(unaided.size + 1.0), _positive(np.append(1.0, unaided)))
-        if self.legend is not None:
-            self.legend.addItem(self.without_chip, "without the chip")
-
-    def _show_true(self, convergence: Convergence | None) -> None:
-        """Mark the residuals that were recomputed, beside those that the iteration carries along."""
-        true = None if convergence is None else convergence.true_residual
-        if convergence is None or true is None or not np.isfinite(true).any():
-            self.true_residual.setData([], [])
-            if self.legend is not None:
-                self.legend.removeItem(self.true_residual)
-            return
-        found = np.isfinite(true) & (true > 0.0)
-        self.true_residual.setData(convergence.cycle[: len(true)][found], true[found])
-        if self.legend is not None and self.legend.getLabel(self.true_residual) is None:
-            self.legend.addItem(self.true_residual, "residual, recomputed")
+            self.legend.removeItem(item)
+            if len(x):
+                self.legend.addItem(item, name)
 
     def labels(self) -> dict[str, str]:
         """Return what the legend calls the curves; empty while there is nothing to show."""
