@@ -1,4 +1,4 @@
-"""Plots in the colours of the window, and their axes. pyqtgraph is loaded here, which takes a while."""
+"""Plots in the colours of the window, maps of cells, and their axes. pyqtgraph is loaded here, which takes a while."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
+from mho.analysis import palette
+from mho.gui.pictures import NO_CELL
 from mho.gui.widgets import colours
 
 
@@ -128,3 +132,54 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def _whole_spacings(spacings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return spacings and offsets of ticks for an axis on which there is nothing between whole numbers."""
     return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
+
+
+class LineAxis(WholeAxis):
+    """An axis of cells, labelled with the physical numbers of their lines."""
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation, pen=palette.FAINT, textPen=palette.INK)
+        self.lines: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Return the number of the line at each place."""
+        places = [round(value) for value in values]
+        return [str(self.lines[place]) if 0 <= place < len(self.lines) else "" for place in places]
+
+
+def map_plot(
+    canvas: pg.GraphicsLayoutWidget, labels: Sequence[str], **place: Any
+) -> tuple[pg.PlotItem, pg.ImageItem]:
+    """Add a plot of cells to a canvas, with an image in it; `labels` are of columns and rows, `place` is pyqtgraph's."""
+    axes = {side: LineAxis(side) for side in ("bottom", "left")}
+    plot, image = canvas.addPlot(axisItems=axes, **place), pg.ImageItem(axisOrder="row-major")
+    for side, label in zip(axes, labels, strict=True):
+        plot.setLabel(side, label)
+    plot.invertY(True)
+    plot.setAspectLocked(True)
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.addItem(image)
+    return plot, image
+
+
+def number_lines(plot: pg.PlotItem, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+    """Set the physical line numbers of a `map_plot`."""
+    plot.getAxis("left").lines, plot.getAxis("bottom").lines = rows, columns
+
+
+def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:
+    """Return the colours of a map, from below to above zero where it is `signed`, from black to white where `grey`."""
+    if grey:
+        return pg.ColorMap(None, list(palette.GREY))
+    if signed:
+        return pg.ColorMap(None, list(palette.DIVERGING))
+    return pg.colormap.get(palette.SEQUENTIAL)
+
+
+def lookup_table(colours: pg.ColorMap) -> NDArray[np.uint8]:
+    """Return the colours of the 256 bytes of `RunPicture.pixels`."""
+    table = np.empty((256, 3), np.uint8)
+    table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
+    table[NO_CELL] = pg.mkColor(palette.NO_CELL).getRgb()[:3]
+    return table

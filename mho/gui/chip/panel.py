@@ -32,7 +32,7 @@ from mho.gui.chip.cell_history import CellHistoryView, HistoryReader
 from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, scale
 from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
 from mho.gui.chip.selection import Selection, SelectionBar
-from mho.gui.run_window import to_bytes
+from mho.gui.pictures import to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.runs import GOING_ON, RunFile

@@ -26,7 +26,8 @@ from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
 from mho.analysis.reports import handy_unit
 from mho.gui import widgets
-from mho.gui.run_window import RunPicture, colours_of, lookup_table, map_plot, number_lines, to_bytes
+from mho.gui.pictures import RunPicture, to_bytes
+from mho.gui.plots import colours_of, lookup_table, map_plot, number_lines
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread

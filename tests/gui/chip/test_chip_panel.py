@@ -15,7 +15,7 @@ from mho.gui import widgets
 from mho.gui.chip.canvas import BAD
 from mho.gui.chip.cell_history import describe
 from mho.gui.chip.panel import POINT_AT_A_CELL, ChipPanel
-from mho.gui.run_window import NO_CELL
+from mho.gui.pictures import NO_CELL
 from mho.gui.session.session import Session
 from mho.procedures.cell_range import parse_lines
 
