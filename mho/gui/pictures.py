@@ -44,14 +44,7 @@ class RunPicture:
     @property
     def limits(self) -> tuple[float, float]:
         """Values at the ends of the colour scale."""
-        known = self.values[np.isfinite(self.values)]
-        if not known.size:
-            return (-1.0, 1.0) if self.signed else (0.0, 1.0)
-        if self.signed:
-            extent = signed_extent(known)
-            return -extent, extent
-        low, high = min(0.0, float(known.min())), float(known.max())
-        return low, high if high > low else low + 1.0
+        return limits_of(self.values, self.signed)
 
     def pixels(self) -> NDArray[np.uint8]:
         """Values scaled to bytes 0 to 254, and `NO_CELL`: drawn three times as fast as floats."""
@@ -64,6 +57,18 @@ class RunPicture:
         place = f"row {self.rows[row]}, column {self.columns[column]}"
         value = self.values[row, column]
         return f"{place}: {value:.4g} {self.unit}".rstrip() if np.isfinite(value) else f"{place}: no value"
+
+
+def limits_of(values: Floats, signed: bool) -> tuple[float, float]:
+    """Return the ends of a colour scale for values: around zero where it is `signed`, else from zero or below."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return (-1.0, 1.0) if signed else (0.0, 1.0)
+    if signed:
+        extent = signed_extent(known)
+        return -extent, extent
+    low, high = min(0.0, float(known.min())), float(known.max())
+    return low, high if high > low else low + 1.0
 
 
 def to_bytes(values: Floats, limits: tuple[float, float]) -> NDArray[np.uint8]:

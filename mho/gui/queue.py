@@ -379,7 +379,10 @@ class QueuePanel(widgets.Themed):
     def chosen(self) -> job_queue.Job | None:
         """Return the job that is chosen, or None."""
         rows = self.view.selectionModel().selectedRows()
-        return self.model.jobs[rows[0].row()] if rows and rows[0].row() < len(self.model.rows) else None
+        if not rows or rows[0].row() >= len(self.model.rows):
+            return None
+        job: job_queue.Job = self.model.rows[rows[0].row()].job
+        return job
 
     def select(self, number: int) -> None:
         """Choose the job with this number."""

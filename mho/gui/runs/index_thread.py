@@ -39,7 +39,7 @@ class IndexThread(TaskThread):
         earlier search that it has overtaken is dropped.
     refused(str)
         What is wrong with the query of the last search.
-    broken(str)
+    failed(str)
         What is wrong with the index or a change of it.
     updated(bool, procedures, tags)
         The index is in step with the files; whether anything was new, and the names in it by which a user can filter.
@@ -49,7 +49,7 @@ class IndexThread(TaskThread):
 
     found = Signal(object, int)
     refused = Signal(str)
-    broken = Signal(str)
+    failed = Signal(str)
     updated = Signal(bool, object, object)
     reading = Signal(int, int)
 
@@ -114,13 +114,13 @@ class IndexThread(TaskThread):
 
         def refused(text: str) -> None:
             self._updating = False
-            self.broken.emit(text)
+            self.failed.emit(text)
 
         self.ask(work, then, refused)
 
     def ask_index(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
-        """Do work on the index in its thread; errors come by `broken`."""
-        self.ask(lambda: work(self._open()), then, self.broken.emit)
+        """Do work on the index in its thread; errors come by `failed`."""
+        self.ask(lambda: work(self._open()), then, self.failed.emit)
 
 
 def _quoted(text: str) -> str:

@@ -248,7 +248,7 @@ class RunsPanel(QWidget):
         self.preview.note_wanted.connect(self._note)
         self.index.found.connect(self._show)
         self.index.refused.connect(self.search.say_mistake)
-        self.index.broken.connect(self._fail)
+        self.index.failed.connect(self._fail)
         self.index.updated.connect(self._take_update)
         self.index.reading.connect(self._say_reading)
         self._session.run_news.connect(self._take_news)

@@ -26,7 +26,7 @@ from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
 from mho.analysis.reports import handy_unit
 from mho.gui import widgets
-from mho.gui.pictures import RunPicture, to_bytes
+from mho.gui.pictures import RunPicture, limits_of, to_bytes
 from mho.gui.plots import colours_of, lookup_table, map_plot, number_lines
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -173,9 +173,8 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.addLabel(escape(title), row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
         if not self.pictures:
             return
-        every = np.concatenate([one.values.ravel() for one in self.pictures])[None, :]
-        lines = np.arange(1), np.arange(every.size)
-        limits = drawing.limits or RunPicture("", every, unit, *lines, drawing.signed).limits
+        every = np.concatenate([one.values.ravel() for one in self.pictures])
+        limits = drawing.limits or limits_of(every, drawing.signed)
         for number, picture in enumerate(self.pictures):
             plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
             _write_counts(plot, drawing.images[number])
