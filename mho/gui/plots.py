@@ -177,9 +177,9 @@ def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:
     return pg.colormap.get(palette.SEQUENTIAL)
 
 
-def lookup_table(colours: pg.ColorMap) -> NDArray[np.uint8]:
-    """Return the colours of the 256 bytes of `RunPicture.pixels`."""
+def lookup_table(colours: pg.ColorMap, missing: str = palette.NO_CELL) -> NDArray[np.uint8]:
+    """Return the colours of the 256 bytes of `RunPicture.pixels`; the last is that of a `missing` value."""
     table = np.empty((256, 3), np.uint8)
     table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
-    table[NO_CELL] = pg.mkColor(palette.NO_CELL).getRgb()[:3]
+    table[NO_CELL] = pg.mkColor(missing).getRgb()[:3]
     return table

@@ -175,6 +175,7 @@ class RunWindow(QMainWindow):
         super().__init__(parent)
         self._path = Path(path)
         self._follower: RunFollower | None = None
+        self._images: dict[str, int] = {}  # how many each map has
         self._status: Status | None = None
         self.setWindowTitle(f"{self._path.name} - mho")
         self.resize(1280, 800)
@@ -248,6 +249,7 @@ class RunWindow(QMainWindow):
 
     def _show_constants(self, run: RunFile) -> None:
         """Show what does not change during a run."""
+        self._images = {}
         self._body.setVisible(True)
         bench, chip = read_bench(run), read_chip(run)
         self.header.title.setText(run.title)
@@ -275,10 +277,12 @@ class RunWindow(QMainWindow):
             self.log.appendPlainText(_line(entry))
         if news.convergence is not None:
             self.convergence.show_convergence(news.convergence)
+        before, self._images = self._images, {name: len(run.map_times(name)) for name in run.maps}
+        grown = {name for name, count in self._images.items() if count > before.get(name, 0)}
         name = self.map.choice.currentText()
-        if name and (self.map.picture is None or news.images.intersection(sources(run, name))):
+        if name and (self.map.picture is None or grown.intersection(sources(run, name))):
             self.map.show_picture(read_picture(run, name))
-        if changed or news.images or news.convergence is not None:
+        if changed or grown or news.convergence is not None:
             self._show_progress(run)
 
     def _show_progress(self, run: RunFile) -> None:

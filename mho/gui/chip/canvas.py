@@ -17,7 +17,7 @@ from mho.array_types import Bytes
 from mho.gui import widgets
 from mho.gui.chip.blocks import Outline
 from mho.gui.pictures import NO_CELL
-from mho.gui.plots import LineAxis
+from mho.gui.plots import LineAxis, lookup_table
 
 Cell = tuple[int, int]
 
@@ -191,10 +191,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     def set_scale(self, colours: pg.ColorMap, limits: tuple[float, float], label: str) -> None:
         """Set the scale of the bytes: 0 and 254 are `limits`."""
         self._scale = colours, limits, label
-        table = np.empty((256, 3), np.uint8)
-        table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
-        table[NO_CELL] = pg.mkColor(widgets.colours().grid).getRgb()[:3]
-        self._image.setLookupTable(table)
+        self._image.setLookupTable(lookup_table(colours, widgets.colours().grid))
         self._bar.setColorMap(colours)
         self._bar.setLevels(limits)
         self._bar.setLabel("right", label)

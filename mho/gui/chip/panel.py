@@ -16,7 +16,6 @@ from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
 
-from mho.analysis import palette
 from mho.analysis.reports import lost_cells, read_chip
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import Place, chip_with_defects
@@ -33,6 +32,7 @@ from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, sca
 from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
 from mho.gui.chip.selection import Selection, SelectionBar
 from mho.gui.pictures import to_bytes
+from mho.gui.plots import colours_of
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.runs import GOING_ON, RunFile
@@ -202,9 +202,7 @@ class CellPainter:
 
 def colours(quantity: CellQuantity, levels: Levels | None) -> pg.ColorMap:
     """Return the colours of a quantity: of even lightness, signed around white, in steps for levels."""
-    if quantity.signed:
-        return pg.ColorMap(None, list(palette.DIVERGING))
-    even = pg.colormap.get(palette.SEQUENTIAL)
+    even = colours_of(quantity.signed)
     if quantity.name != "level" or levels is None:
         return even
     count = levels.top + 1
