@@ -52,7 +52,7 @@ class BenchLine:
 
 
 @dataclass(frozen=True)
-class Picture:
+class DrawnFigure:
     """A figure of a run, what it is called, and of how many rows or images it is drawn."""
 
     figure: Figure
@@ -66,7 +66,7 @@ class RunGlance:
 
     Attributes
     ----------
-    pictures : mapping of Picture
+    pictures : mapping of DrawnFigure
         As ``figure`` the first of its figures that shows something and is no map, as ``map`` the last image of the map that
         is shown first; as far as there are any.
     trouble : str
@@ -79,7 +79,7 @@ class RunGlance:
     reason: str = ""
     simulated: bool = False
     convergence: Convergence | None = None
-    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    pictures: Mapping[str, DrawnFigure] = field(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
     trouble: str = ""
     conclusion: Conclusion | None = None
@@ -136,16 +136,16 @@ def look_at_run(path: Path) -> RunGlance:
         return RunGlance(path, trouble=str(error))
 
 
-def _pictures(run: RunFile) -> Iterator[tuple[str, Picture]]:
+def _pictures(run: RunFile) -> Iterator[tuple[str, DrawnFigure]]:
     for figure in figures_of(run):
         if not (figure.is_image or figure.array):
             size = run.length(figure.table) if figure.table else len(run.map_times(figure.maps[0]))
             if size:
-                yield "figure", Picture(figure, figure.heading, size)
+                yield "figure", DrawnFigure(figure, figure.heading, size)
                 break
     name = first_choice(run)
     if name and (images := len(run.map_times(name))):
-        yield "map", Picture(map_figure(name), f"{name}, image {images}", images)
+        yield "map", DrawnFigure(map_figure(name), f"{name}, image {images}", images)
 
 
 def version(glance: RunGlance) -> str:
