@@ -45,9 +45,8 @@ class RunBanner(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = QLabel()
+        self.title = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.title.setStyleSheet("font-size: 17px; font-weight: bold;")
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status, self.simulated = Badge(), Badge()
         self.simulated.paint("SIMULATED", SIMULATED)
@@ -55,8 +54,7 @@ class RunBanner(QWidget):
         self.facts, self.reason = widgets.plain_label(), widgets.plain_label()
         self.facts.setStyleSheet(f"color: {palette.FAINT};")
         self.reason.setStyleSheet(f"color: {palette.BAD};")
-        self.progress = QProgressBar()
-        self.progress.setFormat("%v of %m cells verified")
+        self.progress = QProgressBar(format="%v of %m cells verified")
         self.progress.setMaximumWidth(320)
         self.progress.setVisible(False)
 
@@ -192,9 +190,7 @@ class RunWindow(QMainWindow):
         self.map = MapView()
         self.map.chosen.connect(self._show_chosen)
         self.convergence = ConvergenceView()
-        self.log = QPlainTextEdit(readOnly=True)
-        self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
-        self.log.setPlaceholderText("nothing logged yet")
+        self.log = QPlainTextEdit(readOnly=True, placeholderText="nothing logged yet")
         self.parameters = widgets.FactsTable()
 
         plots = widgets.splitter(

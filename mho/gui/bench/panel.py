@@ -223,8 +223,8 @@ class BenchPanel(widgets.Themed):
         self._process: QProcess | None = None
         self._stood: set[str] = set()  # reported by a running job
         self._shown: bool | None = None  # whether the shown run is over; None if none is shown
-        self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
-        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.name = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.standing, self.last = ElidedLabel(), ElidedLabel()
         widgets.embolden(self.name)
         tip = "open each instrument and look at it: identity, error queue, outputs; changes no output"
         self.check = widgets.button("Check bench", self._check, tip)

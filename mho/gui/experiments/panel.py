@@ -95,8 +95,7 @@ class ConditionsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.seed_line = QLineEdit()
-        self.seed_line.setPlaceholderText("a fresh one")
+        self.seed_line = QLineEdit(placeholderText="a fresh one")
         self.seed_line.setToolTip("of everything random in the run; the same seed gives the same run")
         self.seed_line.textChanged.connect(self._typed)
         self.chip = QComboBox()
@@ -104,10 +103,9 @@ class ConditionsForm(QWidget):
         self.chip.setMinimumContentsLength(12)
         self.chip.currentIndexChanged.connect(self._chip_chosen)
         self.chip.activated.connect(self._choose_run)
-        self.cells = QComboBox()
+        # The path of a preset file can be typed.
+        self.cells = QComboBox(editable=True, insertPolicy=QComboBox.InsertPolicy.NoInsert)
         self.cells.addItems([AS_IN_FILE, *CELL_PRESETS])
-        self.cells.setEditable(True)  # the path of a preset file can be typed
-        self.cells.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.cells.setToolTip("how the cells of the simulated chip behave")
         self.cells.currentTextChanged.connect(self.edited)
         self.insist = QCheckBox("take the bench's as they are (--force)")
@@ -115,9 +113,11 @@ class ConditionsForm(QWidget):
             "limits of the bench file that can hardly be meant are not questioned for this job"
         )
         self.insist.toggled.connect(self.edited)
-        self.label_lines = {name: QLineEdit(os.environ.get(one)) for name, one in VARIABLES.items()}
+        self.label_lines = {
+            name: QLineEdit(os.environ.get(one), placeholderText="not given")
+            for name, one in VARIABLES.items()
+        }
         for line in self.label_lines.values():
-            line.setPlaceholderText("not given")
             line.setToolTip("kept in the run file; runs are found by it")
             line.textChanged.connect(self._typed)
         self._chip_label = QLabel()
@@ -382,8 +382,7 @@ class ExperimentsPanel(widgets.Themed):
         self.list.chosen.connect(self._choose)
         self.heading = QLabel("Choose a procedure")
         widgets.embolden(self.heading, 12)
-        self.line = QLabel()
-        self.line.setWordWrap(True)
+        self.line = QLabel(wordWrap=True)
         self.defaults = QPushButton("Fill in from")
         menu = QMenu(self.defaults)
         menu.addAction("the procedure's defaults", self._fill_defaults)
@@ -397,8 +396,7 @@ class ExperimentsPanel(widgets.Themed):
         self._place = QVBoxLayout()
         inside = QWidget()
         widgets.column(inside, self._place, self.conditions, (None, 1), margins=(0, 0, 6, 0))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)

@@ -44,8 +44,7 @@ class ParameterForm(widgets.Themed):
         for name, parameter in sorted(parameters.items(), key=lambda item: item[1].default != ""):
             field = _field(name, parameter, judge)
             field.edited.connect(self._changed)
-            label = QLabel(parameter.name)
-            label.setWordWrap(True)
+            label = QLabel(parameter.name, wordWrap=True)
             label.setMinimumWidth(110)
             label.setBuddy(field.editor)
             label.setToolTip(field.toolTip())

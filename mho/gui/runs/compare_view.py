@@ -93,9 +93,8 @@ class CompareView(QDialog):
             self.plot.say("none of these runs refines a solution")
         self.residuals.toggled.connect(lambda shown: [item.setVisible(shown) for item in self._residuals])
         self.table = _table(runs, differences(runs))
-        trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble))
+        trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble), wordWrap=True)
         trouble.setVisible(bool(trouble.text()))
-        trouble.setWordWrap(True)
         halves = widgets.splitter(Qt.Orientation.Vertical, (self.plot, 420), (self.table, 280))
         widgets.column(self, trouble, self.residuals, (halves, 1))
 

@@ -51,11 +51,10 @@ class RunsSearch(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.query = QLineEdit()
+        hint = 'bits >= 24 and status = finished, or "a text anywhere"'
+        self.query = QLineEdit(placeholderText=hint, clearButtonEnabled=True)
         self.query.setAccessibleName("query")
-        self.query.setPlaceholderText('bits >= 24 and status = finished, or "a text anywhere"')
         self.query.setToolTip(QUERY_HELP)
-        self.query.setClearButtonEnabled(True)
         self.status = self._filter("status", "any status", [*map(str, Status), UNREADABLE])
         self.procedure = self._filter("procedure", "any procedure")
         self.tag = self._filter("tag", "any tag")

@@ -255,8 +255,7 @@ class SignalsPanel(QWidget):
         self.shown = QStackedWidget()
         for view in (self.plot, self.figure_plot, self.images):
             self.shown.addWidget(view)
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.PlainText)
+        self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.overlays = Overlays(self._session)
 
         self.figure.currentIndexChanged.connect(self._choose_figure)

@@ -7,7 +7,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QLabel, QSlider, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSlider, QTabWidget, QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
@@ -225,18 +225,14 @@ class SolvePanel(widgets.Themed):
         self.cycle.setMinimumWidth(110)
 
         of_cycle = QWidget()
-        layout = QVBoxLayout(of_cycle)
-        layout.setContentsMargins(0, 6, 0, 0)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
+        self.tabs = QTabWidget(documentMode=True)
         self.tabs.addTab(self.solution, "Solution")
         self.tabs.addTab(self.constellation, "Constellation")
         self.tabs.addTab(self.field, "Field")
         self.tabs.addTab(self.check, "Expected and measured")
         self.tabs.currentChanged.connect(lambda _: self._turn())
         choice = widgets.row(None, self.cycle, (self.slider, 1))
-        layout.addWidget(self.tabs, 1)
-        layout.addLayout(choice)
+        widgets.column(of_cycle, (self.tabs, 1), choice, margins=(0, 6, 0, 0))
         halves = widgets.splitter(Qt.Orientation.Horizontal, (self.convergence, 500), (of_cycle, 500))
         widgets.column(self, self.verdict, (halves, 1), margins=6)
 
