@@ -6,8 +6,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
@@ -47,20 +47,20 @@ class TaskThread(QObject):
     ) -> None:
         super().__init__(parent)
         self._failed = failed
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._tasks: deque[Task] = deque()
         self._results: deque[tuple[Callable[[], None], bool]] = deque()
-        self._over = threading.Event()
+        self._over = over = threading.Event()
+        self._at_work = threading.Lock()
         self._expected = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._collect)
         self._timer.start(IDLE)
-        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
-        self._thread.start()
-        over, tasks = self._over, self._tasks
+        # The end of the program waits for its running task: one that is cut off in an import brings the program down.
+        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
         def leave() -> None:
             over.set()
-            tasks.put(None)
+            pool.shutdown(wait=False, cancel_futures=True)
 
         self._leave = leave
         self.destroyed.connect(leave)  # also without `close`
@@ -73,7 +73,7 @@ class TaskThread(QObject):
         """
         if not self._over.is_set():
             self._expect_result()
-            QTimer.singleShot(0, self, lambda: self._tasks.put((work, then, refused)))
+            QTimer.singleShot(0, self, lambda: self._submit((work, then, refused)))
 
     def ask_at_once(
         self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None
@@ -90,8 +90,8 @@ class TaskThread(QObject):
 
     def run_pending(self) -> None:
         """Run tasks that were submitted meanwhile; a long task calls this regularly. After `close` it ends the task."""
-        while not self._tasks.empty() and (task := self._tasks.get()) is not None:
-            self._do(task)
+        while self._tasks and not self._over.is_set():
+            self._do(self._tasks.popleft())
         if self._over.is_set():
             raise SystemExit
 
@@ -100,16 +100,23 @@ class TaskThread(QObject):
         if not self._over.is_set():
             self._leave()
             self._timer.stop()
-        self._thread.join(patience)
+        if patience and self._at_work.acquire(timeout=patience):
+            self._at_work.release()
 
     def _expect_result(self) -> None:
         self._expected += 1
         self._timer.start(BUSY)
 
+    def _submit(self, task: Task) -> None:
+        if not self._over.is_set():
+            self._tasks.append(task)
+            self._pool.submit(self._serve)
+
     def _serve(self) -> None:
-        with suppress(SystemExit):  # of a task that `close` ended
-            while (task := self._tasks.get()) is not None and not self._over.is_set():
-                self._do(task)
+        """Run the next task, unless a long one has run it meanwhile."""
+        with self._at_work, suppress(IndexError, SystemExit):  # of a task that `close` ended
+            if not self._over.is_set():
+                self._do(self._tasks.popleft())
 
     def _do(self, task: Task) -> None:
         work, then, refused = task
