@@ -53,7 +53,7 @@ def print_defects(defects: chip_defects.DefectList, console: Console) -> None:
     console.print(Text("; ".join(f"{count} {name}" for name, count in counts.most_common())))
 
 
-chip_app = typer.Typer(no_args_is_help=True, add_completion=False)
+chip_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keep the list of a chip's defects.")
 
 
 @chip_app.callback()
@@ -108,7 +108,7 @@ def print_report(report: checks.BenchReport, console: Console) -> None:
     )  # fmt: skip
 
 
-bench_app = typer.Typer(no_args_is_help=True)
+bench_app = typer.Typer(no_args_is_help=True, help="Check benches, make them safe, show and serve them.")
 
 
 @bench_app.command()

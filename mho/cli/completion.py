@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-
-def presets() -> list[str]:
-    """Return the cell presets of a simulated bench."""
-    from mho.instruments.simulated import CELL_PRESETS
-
-    return list(CELL_PRESETS)
+from collections.abc import Callable
+from importlib import import_module
 
 
 def benches() -> list[str]:
@@ -31,29 +27,14 @@ def strategies() -> list[str]:
     return ["all", *known_strategies()]
 
 
-def export_forms() -> tuple[str, ...]:
-    """Return the forms in which a run can be exported."""
-    from mho.analysis.exports import FORMS
-
-    return FORMS
-
-
-def fits() -> tuple[str, ...]:
-    """Return the fits that a figure can have."""
-    from mho.runs.figures import FITS
-
-    return FITS
+def _listed(place: str) -> Callable[[], list[str]]:
+    """Return what returns the names at a place, ``module:attribute``, which is imported then."""
+    module, _, attribute = place.partition(":")
+    return lambda: list(getattr(import_module(module), attribute))
 
 
-def report_kinds() -> tuple[str, ...]:
-    """Return the kinds of reports there are."""
-    from mho.analysis.report_pages import KINDS
-
-    return KINDS
-
-
-def groupings() -> tuple[str, ...]:
-    """Return the facts by which runs are grouped, beside their parameters and results."""
-    from mho.analysis.grouping import GROUPINGS
-
-    return GROUPINGS
+presets = _listed("mho.instruments.simulated:CELL_PRESETS")
+export_forms = _listed("mho.analysis.exports:FORMS")
+fits = _listed("mho.runs.figures:FITS")
+report_kinds = _listed("mho.analysis.report_pages:KINDS")
+groupings = _listed("mho.analysis.grouping:GROUPINGS")

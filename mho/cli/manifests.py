@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from mho.cli.verbs import ENTRY_POINTS as VERBS
+from mho.cli.verbs import VERBS as OWN_VERBS
 from mho.cli.verbs import describe_verb
 from mho.errors import InputError
 from mho.extension_points import MANIFEST
@@ -39,7 +40,8 @@ def manifests(project: Path) -> dict[Path, str]:
         text = project.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{project} cannot be read: {error}") from None
-    groups = load_toml(text, str(project), InputError).get("project", {}).get("entry-points", {})
+    facts = load_toml(text, str(project), InputError).get("project", {})
+    groups = facts.get("entry-points", {})
     tables: dict[Path, dict[str, dict[str, Mapping[str, Any]]]] = {}
 
     def add(group: str, name: str, target: str, facts: Mapping[str, Any]) -> None:
@@ -57,7 +59,17 @@ def manifests(project: Path) -> dict[Path, str]:
         add(PROCEDURES, name, target, _procedure(name, target))
     for name, target in sorted(groups.get(VERBS, {}).items()):
         add(VERBS, name, target, describe_verb(name, target))
+    if facts.get("name") == "mho":
+        tables[Path(__file__).with_name(MANIFEST)] = {"verbs": _own_verbs()}
     return {path: _in_lines(table) for path, table in tables.items()}
+
+
+def _own_verbs() -> dict[str, Mapping[str, Any]]:
+    places = {name: place for group in OWN_VERBS.values() for name, place in group.items()}
+    return {
+        name: {"help": describe_verb(name, f"{__package__}.{place}")["help"]}
+        for name, place in places.items()
+    }
 
 
 def _procedure(name: str, target: str) -> dict[str, Any]:

@@ -25,6 +25,12 @@ SIMULATED_CELLS = "simulated cells: {presets}, or a preset file (.toml)"
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
+RunsOrFolders = Annotated[
+    list[Path], typer.Argument(help="run files, or folders of them", show_default=False)
+]
+RunsFolder = Annotated[
+    Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")
+]
 PlanFile = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)]
 BenchArgument = Annotated[
     str, typer.Argument(help="a packaged bench or a bench file", autocompletion=completion.benches)
@@ -77,6 +83,11 @@ By = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]
+
+
+def is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option or an argument was typed, not taken from the environment or left at its default."""
+    return getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE"
 
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:

@@ -6,10 +6,12 @@ which names a function as Typer takes it, or a `typer.Typer` of several.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 import typer
@@ -23,7 +25,7 @@ from typer.main import get_command
 
 from mho.errors import InputError, MhoError
 from mho.escaping import visible
-from mho.extension_points import Extension, error_text, find_offer, usable_offers
+from mho.extension_points import MANIFEST, Extension, error_text, find_offer, usable_offers
 
 log = logging.getLogger(__name__)
 
@@ -31,125 +33,42 @@ ENTRY_POINTS = "mho.verbs"
 NOUN = "verb"
 
 VERBS = {
-    "Experiments": (
-        (
-            "solve", "experiments.experiments:solve:SolveCommand",
-            "Solve A x = b on the chip: program it, invert, multiply and refine, into one run file.",
-        ),
-        (
-            "forecast", "experiments.forecast:forecast:ForecastCommand",
-            "Say what a solve is going to come to, with intervals, before anything is programmed; "
-            "connects to nothing.",
-        ),
-        (
-            "characterise", "experiments.characterise:characterise",
-            "Carry out the standard protocol over a sample of cells: contact to endurance, one plan, "
-            "one report.",
-        ),
-        (
-            "run", "experiments.experiments:run:RunCommand",
-            "Run any procedure, its parameters being options with units (`--interval 100ms`), or a "
-            "plan of many.",
-        ),
-        (
-            "resume", "experiments.experiments:resume",
-            "Go on with a run on a simulated bench that was killed or aborted; what its file holds is "
-            "taken over.",
-        ),
-        (
-            "rehearse", "experiments.rehearsal:rehearse:RehearseCommand",
-            "Run a procedure on the simulated twins of a real bench, and report what it would do "
-            "there.",
-        ),
-        (
-            "procedures", "experiments.experiments:procedures",
-            "List the procedures there are, with their parameters, units and defaults.",
-        ),
-        (
-            "gui", "window:gui",
-            "Open the window to run, watch and stop experiments; or a smaller one on a single run "
-            "file.",
-        ),
-    ),
-    "Many runs": (
-        (
-            "campaign", "many_runs.campaign:campaign",
-            "Carry out a plan's runs on simulated benches, several at once; what is finished is not "
-            "repeated.",
-        ),
-        (
-            "runner", "many_runs.runner:runner",
-            "Carry out the queue's jobs for a bench one by one until Ctrl-C; a second Ctrl-C does not "
-            "wait.",
-        ),
-        (
-            "watch", "window:watch",
-            "Serve a read-only page about queue, progress, map and convergence on loopback, until "
-            "Ctrl-C.",
-        ),
-        ("queue", "many_runs.queue:queue_app", "Line up runs, and watch and command the runner."),
-    ),
-    "Run files": (
-        ("show", "run_files.run_files:show", "Print what a run file holds."),
-        (
-            "plot", "run_files.run_files:plot",
-            "Draw the figures of a run, of several laid over one another, or of many in groups.",
-        ),
-        (
-            "report", "analysis.reports:report",
-            "Write one page about a run, a comparison or a campaign: results, figures, provenance, "
-            "how to repeat it.",
-        ),
-        (
-            "table", "run_files.run_files:table",
-            "Write one table of many runs: parameters and results, a row a run.",
-        ),
-        (
-            "export", "run_files.run_files:export",
-            "Write runs in another form: CSV, .mat, NetCDF, a research package of all of them, a chip "
-            "map, or a netlist.",
-        ),
-        (
-            "compare", "analysis.reports:compare:CompareCommand",
-            "Say what differs between runs, or groups of runs: settings, and results with the sizes "
-            "of effects.",
-        ),
-        (
-            "calibrate", "analysis.calibrate:calibrate",
-            "Fit the simulated cells to what pulses did on a chip: a preset file, with how well it is "
-            "known.",
-        ),
-        (
-            "budget", "analysis.budget:budget",
-            "Say what made a run's answers wrong, cause by cause, and what to mend first; connects to "
-            "nothing.",
-        ),
-        (
-            "rerun", "run_files.rerun:rerun",
-            "Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what "
-            "differs.",
-        ),
-        (
-            "verify", "run_files.verification:verify",
-            "List which run files are damaged, interrupted, or changed since they were written.",
-        ),
-        (
-            "recover", "run_files.verification:recover",
-            "Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs.",
-        ),
-        (
-            "runs", "run_files.runs:runs_app",
-            "List, search, tag and link runs. Without a further word: list them, newest first.",
-        ),
-    ),
-    "Benches": (
-        ("chip", "benches:chip_app", "Keep the list of a chip's defects."),
-        ("bench", "benches:bench_app", "Check benches, make them safe, show and serve them."),
-    ),
-}  # fmt: skip
-"""The groups of the help, and in each name, place (``module:verb``, with ``:Class`` of its own) and help of every verb.
+    "Experiments": {
+        "solve": "experiments.experiments:solve:SolveCommand",
+        "forecast": "experiments.forecast:forecast:ForecastCommand",
+        "characterise": "experiments.characterise:characterise",
+        "run": "experiments.experiments:run:RunCommand",
+        "resume": "experiments.experiments:resume",
+        "rehearse": "experiments.rehearsal:rehearse:RehearseCommand",
+        "procedures": "experiments.experiments:procedures",
+        "gui": "window:gui",
+    },
+    "Many runs": {
+        "campaign": "many_runs.campaign:campaign",
+        "runner": "many_runs.runner:runner",
+        "watch": "window:watch",
+        "queue": "many_runs.queue:queue_app",
+    },
+    "Run files": {
+        "show": "run_files.run_files:show",
+        "plot": "run_files.run_files:plot",
+        "report": "analysis.reports:report",
+        "table": "run_files.run_files:table",
+        "export": "run_files.run_files:export",
+        "compare": "analysis.reports:compare:CompareCommand",
+        "calibrate": "analysis.calibrate:calibrate",
+        "budget": "analysis.budget:budget",
+        "rerun": "run_files.rerun:rerun",
+        "verify": "run_files.run_files:verify",
+        "recover": "run_files.run_files:recover",
+        "runs": "run_files.runs:runs_app",
+    },
+    "Benches": {"chip": "benches:chip_app", "bench": "benches:bench_app"},
+}
+"""The groups of the help, and in each by name the place of every verb: ``module:verb``, with ``:Class`` of its own.
 
-The place is below `mho.cli`; a verb may be a `typer.Typer` of several. The help is the first paragraph of the verb's own.
+The place is below `mho.cli`; a verb may be a `typer.Typer` of several. Its line of help is the first paragraph of its own,
+which the manifest holds (``python -m mho.cli.manifests``).
 """
 
 OTHERS = "Extensions"
@@ -161,8 +80,10 @@ class LazyVerb(TyperCommand):
 
     Parameters
     ----------
-    name, panel, place, text : str
+    name, panel, place : str
         As in `VERBS`, the place with the whole name of the module.
+    text : str
+        Its line of help.
     package : str
         That offers it; "" of mho's own.
     """
@@ -226,9 +147,10 @@ class MhoVerbs(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        stated = json.loads(Path(__file__).with_name(MANIFEST).read_text("utf-8"))["verbs"]
         for panel, verbs in VERBS.items():
-            for name, place, text in verbs:
-                self.add_command(LazyVerb(name, panel, f"{__package__}.{place}", text))
+            for name, place in verbs.items():
+                self.add_command(LazyVerb(name, panel, f"{__package__}.{place}", stated[name]["help"]))
         self._own = dict(self.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

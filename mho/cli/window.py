@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mho.cli.options import Bench
+from mho.cli.options import Bench, RunsFolder
 from mho.lazy_names import late_imports
 from mho.runs import runs_folder
 
@@ -30,9 +30,7 @@ def gui(
 
 def watch(
     port: Annotated[int, typer.Option(help="on 127.0.0.1; 0 takes any that is free")] = 8080,
-    folder: Annotated[
-        Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")
-    ] = None,
+    folder: RunsFolder = None,
 ) -> None:
     """Serve a read-only page about queue, progress, map and convergence on loopback, until Ctrl-C."""
     page.watch(port, lambda address: typer.echo(f"{address}   Ctrl-C ends it"), folder)

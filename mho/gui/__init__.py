@@ -5,7 +5,7 @@
 - `experiments`, `queue`, `bench`, `chip`, `signals`, `solve`, `runs`, `log`: one panel each, entered by its `panel`;
 - `run_window`: the window on one run file;
 - `session`: the state that all panels share, and the threads that read queue, runner and run file;
-- `widgets`: plots, colours and labels that several panels use;
+- `widgets`, `plots`: colours, tables, labels and plots that several panels use; `pictures`: maps of a run, without Qt;
 - `watch`: the read-only page for the phone; it uses no Qt.
 """
 

@@ -9,26 +9,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QColor, QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QApplication,
-    QComboBox,
-    QLabel,
-    QLineEdit,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QTableView, QWidget
 
 from mho.gui import widgets
 from mho.gui.queue import job_sentence
 from mho.gui.session.session import Session
+from mho.gui.widgets import TableColumn
 
 if TYPE_CHECKING:
     from mho.gui.session.file_follower import News
     from mho.runs import RunFile
 
-COLUMNS = ("Time", "Level", "From", "Message")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 KEPT = 20_000
 REMEMBERED = 500  # texts of the runner that the run file will tell once more
@@ -46,48 +38,47 @@ class LogLine:
     text: str
 
 
-class LogModel(widgets.TableModel):
+COLUMNS = (
+    TableColumn("Time", lambda line: f"{line.time:%H:%M:%S}", 70),
+    TableColumn("Level", lambda line: str(line.level), 76),
+    TableColumn("From", lambda line: str(line.source), 150),
+    TableColumn("Message", lambda line: str(line.text)),
+)
+
+
+class LogModel(widgets.RowsModel):
     """Entries in the order in which they came; beyond `KEPT` the oldest are forgotten."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(COLUMNS, parent)
-        self.entries: list[LogLine] = []
 
     def add(self, entries: Iterable[LogLine]) -> None:
         """Add entries at the end."""
         new = list(entries)[-KEPT:]
-        surplus = len(self.entries) + len(new) - KEPT
+        surplus = len(self.rows) + len(new) - KEPT
         if surplus > 0:
             self.beginRemoveRows(QModelIndex(), 0, surplus - 1)
-            del self.entries[:surplus]
+            del self.rows[:surplus]
             self.endRemoveRows()
         if new:
-            count = len(self.entries)
+            count = len(self.rows)
             self.beginInsertRows(QModelIndex(), count, count + len(new) - 1)
-            self.entries += new
+            self.rows += new
             self.endInsertRows()
 
     def forget(self, source: str | None = None) -> None:
         """Delete the entries from one source, or all."""
-        self.beginResetModel()
-        self.entries = [one for one in self.entries if source is not None and one.source != source]
-        self.endResetModel()
+        self.show_rows([one for one in self.rows if source is not None and one.source != source])
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        return len(self.entries)
+    def tip(self, row: LogLine, column: TableColumn) -> str:
+        """Return date and text of an entry."""
+        return f"{row.time:%Y-%m-%d %H:%M:%S}\n{row.text}"
 
-    def data(self, index: widgets.Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """One field of one entry."""
-        entry = self.entries[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return (f"{entry.time:%H:%M:%S}", entry.level, entry.source, entry.text)[index.column()]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{entry.time:%Y-%m-%d %H:%M:%S}\n{entry.text}"
-        if role == Qt.ItemDataRole.ForegroundRole and rank(entry.level) >= rank("WARNING"):
-            now = widgets.colours()
-            return QColor(now.doubtful if entry.level == "WARNING" else now.bad)
-        return None
+    def colour(self, row: LogLine, column: TableColumn) -> str:
+        """Return the colour of a warning or an error."""
+        if rank(row.level) < rank("WARNING"):
+            return ""
+        return widgets.colours().doubtful if row.level == "WARNING" else widgets.colours().bad
 
 
 class LogFilter(QSortFilterProxyModel):
@@ -106,7 +97,7 @@ class LogFilter(QSortFilterProxyModel):
 
     def filterAcceptsRow(self, row: int, parent: widgets.Place) -> bool:  # noqa: N802
         """Return whether an entry is shown."""
-        entry = self._model.entries[row]
+        entry = self._model.rows[row]
         return rank(entry.level) >= self._lowest and (
             not self._text or self._text in f"{entry.source} {entry.text}".lower()
         )
@@ -114,8 +105,6 @@ class LogFilter(QSortFilterProxyModel):
 
 class LogPanel(QWidget):
     """The log as a table, with a level and a text to filter by."""
-
-    title = "Log"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -126,23 +115,12 @@ class LogPanel(QWidget):
         self.level.addItems(LEVELS)
         self.level.setCurrentText("INFO")
         self.level.setToolTip("show this level and above")
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("filter")
-        self.search.setClearButtonEnabled(True)
+        self.search = QLineEdit(placeholderText="filter", clearButtonEnabled=True)
         self.clear = widgets.button("Clear", self.model.forget)
         self.level.currentTextChanged.connect(self._choose)
         self.search.textChanged.connect(self._choose)
         self.view = QTableView()
-        self.view.setModel(self.filter)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.setShowGrid(False)
-        self.view.setWordWrap(False)
-        self.view.verticalHeader().setVisible(False)
-        self.view.verticalHeader().setDefaultSectionSize(20)
-        self.view.horizontalHeader().setHighlightSections(False)
-        self.view.horizontalHeader().setStretchLastSection(True)
-        for column, width in enumerate((70, 76, 150)):
-            self.view.horizontalHeader().resizeSection(column, width)
+        widgets.prepare_table(self.view, self.filter, COLUMNS, 20)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
         copy.setContext(Qt.ShortcutContext.WidgetShortcut)
         copy.activated.connect(self._copy)

@@ -5,26 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import (
-    QEvent,
-    QMimeData,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QPoint,
-    Qt,
-    QUrl,
-    Signal,
-)
-from PySide6.QtGui import QAction, QColor, QDesktopServices, QFont, QKeySequence, QPainter
+from PySide6.QtCore import QMimeData, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt, QUrl, Signal
+from PySide6.QtGui import QAction, QDesktopServices, QFont, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
-    QHeaderView,
     QMenu,
     QStyle,
     QStyledItemDelegate,
@@ -38,14 +28,9 @@ from PySide6.QtWidgets import (
 from mho.analysis import reports
 from mho.gui import widgets
 from mho.gui.session.session import Session
-from mho.gui.widgets import ElidedLabel
+from mho.gui.widgets import ElidedLabel, TableColumn
 from mho.running import queue as job_queue
 from mho.running import runner as runners
-
-COLUMNS = ("Job", "Status", "What", "Progress", "Time", "Outcome")
-PROGRESS = COLUMNS.index("Progress")
-DONE = Qt.ItemDataRole.UserRole
-"""Role of the progress column with done and total; None without a bar."""
 
 MANY = 10_000
 """Number of steps from which their share is shown instead, as the number would not fit."""
@@ -54,31 +39,119 @@ MIME = "application/x-mho-job"
 RUNNING = ("running", "paused")
 
 
-class JobsModel(widgets.TableModel):
+@dataclass(frozen=True)
+class JobLine:
+    """A job, and the state of its bench's runner; None where no runner answers."""
+
+    job: job_queue.Job
+    runner: runners.RunnerState | None
+
+    @property
+    def state(self) -> runners.RunnerState | None:
+        """The runner's state while it carries out this job."""
+        state = self.runner
+        return state if state is not None and state.job == self.job.id and self.runs else None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the job runs, or rests while it does."""
+        return str(self.job.status) in RUNNING
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the job finished and measured nothing."""
+        conclusion = self.job.conclusion
+        return str(self.job.status) == "finished" and conclusion is not None and not conclusion.measured
+
+
+def _progress(line: JobLine) -> str:
+    state = line.state
+    if state is None:
+        return ""
+    if not state.total:
+        return state.stage or str(state.state)
+    if state.total >= MANY:
+        return f"{state.stage} {100 * state.done // state.total} %"
+    return f"{state.stage} {state.done} of {state.total}"
+
+
+def _time(line: JobLine) -> str:
+    job, state = line.job, line.state
+    if job.started is not None and job.ended is not None:
+        return reports.duration_text(job.ended - job.started)
+    if state is not None and state.seconds_left is not None:
+        return f"{reports.duration_text(state.seconds_left)} left"
+    if line.runs and job.started is not None:
+        return f"since {reports.duration_text(max(time.time() - job.started, 0.0))}"
+    return job_queue.expected_text(job.estimate) if str(job.status) == "queued" else ""
+
+
+def _outcome(line: JobLine) -> str:
+    return line.job.outcome or ("" if line.job.run is None else line.job.run.name)
+
+
+def _tip(line: JobLine) -> str:
+    job = line.job
+    lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
+    lines += [f"{name} {label}" for name, label in job.order.labels.given().items()]
+    if job.order.seed is not None:
+        lines.append(f"seed {job.order.seed}")
+    if job.order.force:
+        lines.append("takes limits that can hardly be meant as they are (--force)")
+    if job.priority:
+        lines.append(f"priority {job.priority}")
+    if job.attempts > 1:
+        lines.append(f"attempt {job.attempts}")
+    if is_left(job) and line.runner is None:
+        lines.append(
+            "no runner answers for it; the next one will say what became of it, and make the bench safe"
+        )
+    warnings = () if job.conclusion is None else job.conclusion.warnings
+    return "\n".join([*lines, job.outcome, *warnings, "" if job.run is None else str(job.run)]).strip()
+
+
+COLUMNS = (
+    TableColumn("Job", lambda line: str(line.job.id), 38),
+    TableColumn("Status", lambda line: str(line.job.status), 74),
+    TableColumn("What", lambda line: what(line.job), 248),
+    TableColumn("Progress", _progress, 184),
+    TableColumn("Time", _time, 112),
+    TableColumn("Outcome", _outcome),
+)
+PROGRESS = 3
+DONE = Qt.ItemDataRole.UserRole
+"""Role of the progress column with done and total; None without a bar."""
+
+
+class JobsModel(widgets.RowsModel):
     """Jobs in the order in which `mho.running.queue.Queue.jobs` gives them; `moved` carries a job and its new place."""
 
     moved = Signal(int, int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(COLUMNS, parent)
-        self.jobs: list[job_queue.Job] = []
         self._runner: runners.RunnerState | None = None
+
+    @property
+    def jobs(self) -> list[job_queue.Job]:
+        """The jobs, a row each."""
+        return [line.job for line in self.rows]
 
     def show_jobs(self, jobs: Sequence[job_queue.Job]) -> None:
         """Show these jobs."""
-        if [job.id for job in jobs] == [job.id for job in self.jobs]:
-            self.jobs = list(jobs)
-            self._redraw(0, len(jobs) - 1)
-            return
-        self.beginResetModel()
-        self.jobs = list(jobs)
-        self.endResetModel()
+        lines = [JobLine(job, self._runner) for job in jobs]
+        if [job.id for job in jobs] == [line.job.id for line in self.rows]:
+            self.rows = lines
+            self._redraw(0, len(lines) - 1)
+        else:
+            self.show_rows(lines)
 
     def show_runner(self, state: runners.RunnerState | None) -> None:
         """Show how far the running job is."""
         self._runner = state
-        for row, job in enumerate(self.jobs):
-            if str(job.status) in RUNNING:
+        for row, line in enumerate(self.rows):
+            if line.runs or is_left(line.job):
+                self.rows[row] = JobLine(line.job, state)
                 self._redraw(row, row)
 
     def row_of(self, number: int) -> int | None:
@@ -92,42 +165,37 @@ class JobsModel(widgets.TableModel):
 
     # --- what Qt asks ---
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        return len(self.jobs)
+    def tip(self, row: JobLine, column: TableColumn) -> str:
+        """Return all that is known of the job."""
+        return _tip(row)
+
+    def colour(self, row: JobLine, column: TableColumn) -> str:
+        """Return the colour of how the job stands."""
+        status = row.job.status
+        if column.heading not in ("Status", "Outcome") or (str(status) == "finished" and not row.doubtful):
+            return ""
+        return widgets.colours().doubtful if row.doubtful else widgets.status_colour(status)
 
     def data(self, index: widgets.Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """One fact about one job."""
-        job, column = self.jobs[index.row()], COLUMNS[index.column()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return self._text(job, column)
-            case Qt.ItemDataRole.ToolTipRole:
-                return self._tip(job)
-            case Qt.ItemDataRole.ForegroundRole:
-                if column in ("Status", "Outcome") and (str(job.status) != "finished" or _is_doubtful(job)):
-                    return QColor(
-                        widgets.colours().doubtful if _is_doubtful(job) else widgets.status_colour(job.status)
-                    )
-            case Qt.ItemDataRole.FontRole:
-                if column == "Status" and str(job.status) in RUNNING:
-                    bold = QFont()
-                    bold.setBold(True)
-                    return bold
-            case Qt.ItemDataRole.TextAlignmentRole:
-                if column in ("Job", "Time"):
-                    return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            case _ if role == DONE:
-                state = self._state_of(job)
-                return (state.done, state.total) if state is not None and column == "Progress" else None
-        return None
+        """Return also fonts, alignments and the progress."""
+        row, heading = self.rows[index.row()], COLUMNS[index.column()].heading
+        if role == Qt.ItemDataRole.FontRole and heading == "Status" and row.runs:
+            bold = QFont()
+            bold.setBold(True)
+            return bold
+        if role == Qt.ItemDataRole.TextAlignmentRole and heading in ("Job", "Time"):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == DONE:
+            state = row.state
+            return (state.done, state.total) if state is not None and heading == "Progress" else None
+        return super().data(index, role)
 
     def flags(self, index: widgets.Place) -> Qt.ItemFlag:
         """Jobs that wait can be dragged; they land between rows."""
         usual = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         if not index.isValid():
             return Qt.ItemFlag.ItemIsDropEnabled
-        waits = self.jobs[index.row()].status == "queued"
+        waits = self.rows[index.row()].job.status == "queued"
         return usual | Qt.ItemFlag.ItemIsDragEnabled if waits else usual
 
     def supportedDropActions(self) -> Qt.DropAction:  # noqa: N802
@@ -141,7 +209,7 @@ class JobsModel(widgets.TableModel):
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
         """The job that is dragged."""
         data = QMimeData()
-        numbers = sorted({self.jobs[index.row()].id for index in indexes})
+        numbers = sorted({self.rows[index.row()].job.id for index in indexes})
         data.setData(MIME, json.dumps(numbers).encode())
         return data
 
@@ -153,60 +221,10 @@ class JobsModel(widgets.TableModel):
             return False
         (number, *_) = json.loads(bytes(data.data(MIME).data()))
         if row < 0:
-            row = parent.row() if parent.isValid() else len(self.jobs)
+            row = parent.row() if parent.isValid() else len(self.rows)
         before = [job for job in self.jobs[:row] if job.status == "queued" and job.id != number]
         self.moved.emit(number, len(before) + 1)
         return False
-
-    # --- texts ---
-
-    def _text(self, job: job_queue.Job, column: str) -> str:
-        match column:
-            case "Job":
-                return str(job.id)
-            case "Status":
-                return str(job.status)
-            case "What":
-                return what(job)
-            case "Progress":
-                state = self._state_of(job)
-                return "" if state is None else _progress(state)
-            case "Time":
-                return self._time(job)
-        return job.outcome or ("" if job.run is None else job.run.name)
-
-    def _time(self, job: job_queue.Job) -> str:
-        if job.started is not None and job.ended is not None:
-            return reports.duration_text(job.ended - job.started)
-        state = self._state_of(job)
-        if state is not None and state.seconds_left is not None:
-            return f"{reports.duration_text(state.seconds_left)} left"
-        if str(job.status) in RUNNING and job.started is not None:
-            return f"since {reports.duration_text(max(time.time() - job.started, 0.0))}"
-
-        return job_queue.expected_text(job.estimate) if str(job.status) == "queued" else ""
-
-    def _tip(self, job: job_queue.Job) -> str:
-        lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
-        lines += [f"{name} {label}" for name, label in job.order.labels.given().items()]
-        if job.order.seed is not None:
-            lines.append(f"seed {job.order.seed}")
-        if job.order.force:
-            lines.append("takes limits that can hardly be meant as they are (--force)")
-        if job.priority:
-            lines.append(f"priority {job.priority}")
-        if job.attempts > 1:
-            lines.append(f"attempt {job.attempts}")
-        if is_left(job) and self._runner is None:
-            lines.append(
-                "no runner answers for it; the next one will say what became of it, and make the bench safe"
-            )
-        warnings = () if job.conclusion is None else job.conclusion.warnings
-        return "\n".join([*lines, job.outcome, *warnings, "" if job.run is None else str(job.run)]).strip()
-
-    def _state_of(self, job: job_queue.Job) -> runners.RunnerState | None:
-        state = self._runner
-        return state if state is not None and state.job == job.id and str(job.status) in RUNNING else None
 
     def _redraw(self, first: int, last: int) -> None:
         if last >= first:
@@ -233,26 +251,11 @@ def job_sentence(job: job_queue.Job) -> str:
     return f"{text}: {job.outcome}" if job.outcome else text
 
 
-def _is_doubtful(job: job_queue.Job) -> bool:
-    """Whether a job finished and measured nothing."""
-    return str(job.status) == "finished" and job.conclusion is not None and not job.conclusion.measured
-
-
-def _progress(state: runners.RunnerState) -> str:
-    if not state.total:
-        return state.stage or str(state.state)
-    if state.total >= MANY:
-        return f"{state.stage} {100 * state.done // state.total} %"
-    return f"{state.stage} {state.done} of {state.total}"
-
-
 Act = Callable[["job_queue.Job"], None]
 
 
-class QueuePanel(QWidget):
+class QueuePanel(widgets.Themed):
     """The table of jobs with buttons for the one that is chosen."""
-
-    title = "Queue"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -267,7 +270,9 @@ class QueuePanel(QWidget):
         tip = "start the process that carries the queue out; it goes on when this window is closed"
         self.start = widgets.button("Start runner", session.ensure_runner, tip)
         self.release = widgets.button("Resume", lambda: session.command("resume"))
-        self._actions = self._make_actions()
+        self._actions: dict[str, QAction] = {}
+        self._can: dict[str, Callable[[JobLine], bool]] = {}  # whether it can be done with a job
+        self._make_actions()
         top = widgets.row(None, (self.standing, 1), self.start, self.release)
         for action in self._actions.values():
             button = QToolButton()
@@ -280,37 +285,44 @@ class QueuePanel(QWidget):
         self._show_jobs(session.jobs)
         self._show_runner(session.runner)
 
-    def _make_actions(self) -> dict[str, QAction]:
-        rows: tuple[tuple[str, str, str, Act], ...] = (
+    def _make_actions(self) -> None:
+        change = self.session.change_queue
+
+        def reveal(job: job_queue.Job) -> None:
+            assert job.run is not None
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(job.run.parent)))
+
+        def waits(line: JobLine) -> bool:
+            return line.job.status == "queued"
+
+        def has_run(line: JobLine) -> bool:
+            return line.job.run is not None
+
+        stop = "stop it at its next safe point; take one that waits out of the line"
+        edit = "change it in the form while it waits; later, make another of its values"
+        earlier = "earlier in the line; rows can be dragged too"
+        rows: tuple[tuple[str, str, str, Act, Callable[[JobLine], bool]], ...] = (
+            ("Abort", "Del", stop, self._abort, lambda line: waits(line) or line.runs),
             (
-                "Abort",
-                "Del",
-                "stop it at its next safe point; take one that waits out of the line",
-                self._abort,
+                "Clone", "Ctrl+D", "put a copy at the end of the line",
+                lambda job: change(lambda queue: queue.clone(job.id)), lambda _: True,
             ),
-            ("Clone", "Ctrl+D", "put a copy at the end of the line", self._clone),
-            ("Up", "Alt+Up", "earlier in the line; rows can be dragged too", partial(self._shift, by=-1)),
-            ("Down", "Alt+Down", "later in the line", partial(self._shift, by=1)),
-            ("Open", "Return", "show its run file", self._open),
+            ("Up", "Alt+Up", earlier, partial(self._shift, by=-1), waits),
+            ("Down", "Alt+Down", "later in the line", partial(self._shift, by=1), waits),
+            ("Open", "Return", "show its run file", self._open, has_run),
+            ("Edit", "F2", edit, self._edit, lambda _: True),
+            ("Reveal", "Ctrl+R", "show its run file's folder", reveal, has_run),
             (
-                "Edit",
-                "F2",
-                "change it in the form while it waits; later, make another of its values",
-                self._edit,
+                "Forget", "Shift+Del", "take it off the list; its run file stays",
+                lambda job: change(lambda queue: queue.remove(job.id)),
+                lambda line: not line.runs and not is_left(line.job),
             ),
-            ("Reveal", "Ctrl+R", "show its run file's folder", self._reveal),
-            ("Forget", "Shift+Del", "take it off the list; its run file stays", self._remove),
-        )
-        made = {}
-        for text, keys, tip, act in rows:
-            action = QAction(text, self)
-            action.setShortcut(QKeySequence(keys))
+        )  # fmt: skip
+        for text, keys, tip, act, can in rows:
+            action = widgets.action(self, text, keys, tip, partial(self._with_chosen, act))
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.setToolTip(f"{tip} ({keys})")
-            action.triggered.connect(partial(self._with_chosen, act))
             self.addAction(action)
-            made[text] = action
-        return made
+            self._actions[text], self._can[text] = action, can
 
     # --- what is shown ---
 
@@ -327,6 +339,10 @@ class QueuePanel(QWidget):
 
     def _show_runner(self, state: Any) -> None:
         self.model.show_runner(state)
+        self._show_standing()
+
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
         self._show_standing()
 
     def _show_standing(self) -> None:
@@ -352,30 +368,21 @@ class QueuePanel(QWidget):
         self.standing.setText(text)
         self.standing.setStyleSheet("")
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._show_standing()
-
     def _see_what_can_be_done(self) -> None:
         job = self.chosen()
-        status = "" if job is None else str(job.status)
-        waits, runs = status == "queued", status in RUNNING
-        can = {
-            "Abort": waits or runs, "Clone": bool(job), "Up": waits, "Down": waits, "Edit": bool(job),
-            "Open": job is not None and job.run is not None, "Reveal": job is not None and job.run is not None,
-            "Forget": job is not None and not runs and not is_left(job),
-        }  # fmt: skip
+        line = None if job is None else JobLine(job, None)
         for name, action in self._actions.items():
-            action.setEnabled(bool(can[name]))
+            action.setEnabled(line is not None and self._can[name](line))
 
     # --- which job ---
 
     def chosen(self) -> job_queue.Job | None:
         """Return the job that is chosen, or None."""
         rows = self.view.selectionModel().selectedRows()
-        return self.model.jobs[rows[0].row()] if rows and rows[0].row() < len(self.model.jobs) else None
+        if not rows or rows[0].row() >= len(self.model.rows):
+            return None
+        job: job_queue.Job = self.model.rows[rows[0].row()].job
+        return job
 
     def select(self, number: int) -> None:
         """Choose the job with this number."""
@@ -383,7 +390,7 @@ class QueuePanel(QWidget):
         if row is not None:
             self.view.selectRow(row)
 
-    def _with_chosen(self, act: Act, _checked: bool = False) -> None:
+    def _with_chosen(self, act: Act) -> None:
         job = self.chosen()
         if job is not None:
             act(job)
@@ -400,10 +407,7 @@ class QueuePanel(QWidget):
         if str(job.status) in RUNNING:
             self.session.command("abort", job.id)
         else:
-            self._change(lambda queue: queue.skip(job.id, "skipped by hand"))
-
-    def _clone(self, job: job_queue.Job) -> None:
-        self._change(lambda queue: queue.clone(job.id))
+            self.session.change_queue(lambda queue: queue.skip(job.id, "skipped by hand"))
 
     def _shift(self, job: job_queue.Job, *, by: int) -> None:
         place = self.model.place(job.id)
@@ -411,7 +415,7 @@ class QueuePanel(QWidget):
             self._move(job.id, max(place + by, 1))
 
     def _move(self, number: int, place: int) -> None:
-        self._change(lambda queue: queue.move(number, place))
+        self.session.change_queue(lambda queue: queue.move(number, place))
 
     def _open(self, job: job_queue.Job) -> None:
         if job.run is not None:
@@ -422,16 +426,6 @@ class QueuePanel(QWidget):
             self.session.edit_wanted.emit(job)
         else:
             self.session.form_wanted.emit(job.order.procedure, job.order.parameters)
-
-    def _reveal(self, job: job_queue.Job) -> None:
-        if job.run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(job.run.parent)))
-
-    def _remove(self, job: job_queue.Job) -> None:
-        self._change(lambda queue: queue.remove(job.id))
-
-    def _change(self, act: Callable[[job_queue.Queue], Any]) -> None:
-        self.session.change_queue(act)
 
 
 class ProgressBars(QStyledItemDelegate):
@@ -458,23 +452,12 @@ class ProgressBars(QStyledItemDelegate):
 
 def _table(model: JobsModel) -> QTableView:
     view = QTableView()
-    view.setModel(model)
+    widgets.prepare_table(view, model, COLUMNS, 24)
     view.setItemDelegateForColumn(PROGRESS, ProgressBars(view))
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
     view.setDragDropOverwriteMode(False)
     view.setDropIndicatorShown(True)
     view.setAlternatingRowColors(True)
-    view.setShowGrid(False)
-    view.setWordWrap(False)
     view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    view.verticalHeader().setVisible(False)
-    view.verticalHeader().setDefaultSectionSize(24)
-    header = view.horizontalHeader()
-    header.setHighlightSections(False)
-    header.setStretchLastSection(True)
-    for column, width in enumerate((38, 74, 248, 184, 112)):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(column, width)
     return view

@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QLabel,
     QMainWindow,
     QPlainTextEdit,
@@ -24,117 +20,15 @@ from PySide6.QtWidgets import (
 )
 
 from mho.analysis import palette
-from mho.analysis.figures import signed_extent
-from mho.analysis.reports import duration_text, handy_unit, parameter_text, read_arrays, read_bench, read_chip
-from mho.array_types import Floats
+from mho.analysis.reports import duration_text, parameter_text, read_arrays, read_bench, read_chip
 from mho.errors import RunFileError
 from mho.gui import widgets
-from mho.gui.plots import WholeAxis
+from mho.gui.pictures import RunPicture, first_choice, picture_names, read_picture, sources
+from mho.gui.plots import colours_of, lookup_table, map_plot, number_lines
 from mho.gui.session.file_follower import News, RunFollower
 from mho.gui.solve.convergence_view import ConvergenceView
 from mho.gui.widgets import SIMULATED, Badge
 from mho.runs import GOING_ON, Conclusion, LogEntry, RunFile, Status, outcome_line, status_words
-
-NO_CELL = 255
-"""Byte of a pixel without a value; values take 0 to 254."""
-
-
-@dataclass(frozen=True)
-class RunPicture:
-    """One map at one time.
-
-    Attributes
-    ----------
-    name : str
-        As `picture_names` lists it.
-    values : (r, c) array
-        In `unit`; NaN where no cell is in use.
-    unit : str
-        A handy one, such as µS.
-    rows, columns : (r,), (c,) array of int
-        Physical line numbers.
-    signed : bool
-        Whether zero is the middle of the colour scale.
-    """
-
-    name: str
-    values: Floats
-    unit: str
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    signed: bool
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Values at the ends of the colour scale."""
-        known = self.values[np.isfinite(self.values)]
-        if not known.size:
-            return (-1.0, 1.0) if self.signed else (0.0, 1.0)
-        if self.signed:
-            extent = signed_extent(known)
-            return -extent, extent
-        low, high = min(0.0, float(known.min())), float(known.max())
-        return low, high if high > low else low + 1.0
-
-    def pixels(self) -> NDArray[np.uint8]:
-        """Values scaled to bytes 0 to 254, and `NO_CELL`: drawn three times as fast as floats."""
-        return to_bytes(self.values, self.limits)
-
-    def describe(self, row: int, column: int) -> str:
-        """Describe the value at image indices `row`, `column`; empty outside the image."""
-        if not (0 <= row < len(self.rows) and 0 <= column < len(self.columns)):
-            return ""
-        place = f"row {self.rows[row]}, column {self.columns[column]}"
-        value = self.values[row, column]
-        return f"{place}: {value:.4g} {self.unit}".rstrip() if np.isfinite(value) else f"{place}: no value"
-
-
-def to_bytes(values: Floats, limits: tuple[float, float]) -> NDArray[np.uint8]:
-    """Return values scaled from `limits` to bytes 0 to 254, and `NO_CELL` for NaN."""
-    low, high = limits
-    scaled = (values - low) * ((NO_CELL - 1) / (high - low))
-    np.clip(np.rint(scaled, out=scaled), 0.0, NO_CELL - 1.0, out=scaled)
-    scaled[~np.isfinite(values)] = NO_CELL
-    return scaled.astype(np.uint8)
-
-
-def picture_names(run: RunFile) -> tuple[str, ...]:
-    """Return the maps of `run`, and ``<array>_error`` wherever there are conductance and target."""
-    names: list[str] = []
-    for name in run.maps:
-        names.append(name)
-        array = name.removesuffix("_target")
-        if array != name and f"{array}_conductance" in run.maps and f"{array}_error" not in run.maps:
-            names.append(f"{array}_error")
-    return tuple(names)
-
-
-def sources(run: RunFile, name: str) -> tuple[str, ...]:
-    """Return the maps in the file from which picture `name` is made."""
-    if name in run.maps:
-        return (name,)
-    array = name.removesuffix("_error")
-    return f"{array}_conductance", f"{array}_target"
-
-
-def first_choice(run: RunFile) -> str:
-    """Return the picture to show first: the largest conductance map, else the first map; empty without maps."""
-    names = [name for name in run.maps if name.endswith("_conductance")] or list(run.maps)[:1]
-    return max(names, key=lambda name: np.prod([len(axis) for axis in run.map_axes(name)]), default="")
-
-
-def read_picture(run: RunFile, name: str) -> RunPicture:
-    """Return the latest image of picture `name`, NaN everywhere before there is one; `RunFileError` for a damaged file."""
-    maps = sources(run, name)
-    rows, columns = run.map_axes(maps[0])
-    factor, unit = handy_unit(run.map_unit(maps[0]))
-    images = [
-        run.map(each) if len(run.map_times(each)) else np.full((len(rows), len(columns)), np.nan)
-        for each in maps
-    ]
-    values = images[0] if len(images) == 1 else images[0] - images[1]
-    return RunPicture(name, factor * values, unit, rows, columns, signed=name.endswith("_error"))
-
 
 STATUS_COLOURS = {
     Status.RUNNING: palette.BUSY,
@@ -151,9 +45,8 @@ class RunBanner(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = QLabel()
+        self.title = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.title.setStyleSheet("font-size: 17px; font-weight: bold;")
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status, self.simulated = Badge(), Badge()
         self.simulated.paint("SIMULATED", SIMULATED)
@@ -161,8 +54,7 @@ class RunBanner(QWidget):
         self.facts, self.reason = widgets.plain_label(), widgets.plain_label()
         self.facts.setStyleSheet(f"color: {palette.FAINT};")
         self.reason.setStyleSheet(f"color: {palette.BAD};")
-        self.progress = QProgressBar()
-        self.progress.setFormat("%v of %m cells verified")
+        self.progress = QProgressBar(format="%v of %m cells verified")
         self.progress.setMaximumWidth(320)
         self.progress.setVisible(False)
 
@@ -204,22 +96,12 @@ class MapView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.picture: RunPicture | None = None
-        self.choice = QComboBox()
-        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.choice = widgets.ChoiceBox("map")
         self.choice.currentTextChanged.connect(self.chosen)
         self.readout = QLabel(POINT_AT_A_CELL)
-        self._columns, self._rows = LineAxis("bottom"), LineAxis("left")
         self.canvas = pg.GraphicsLayoutWidget()
         self.canvas.setBackground("w")
-        self._plot = self.canvas.addPlot(axisItems={"bottom": self._columns, "left": self._rows})
-        self._plot.setLabel("bottom", "column")
-        self._plot.setLabel("left", "row")
-        self._plot.invertY(True)
-        self._plot.setAspectLocked(True)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._image = pg.ImageItem(axisOrder="row-major")
-        self._plot.addItem(self._image)
+        self._plot, self._image = map_plot(self.canvas, ("column", "row"))
         self._bar = pg.ColorBarItem(
             values=(0.0, 1.0), width=14, interactive=False, colorMap=colours_of(False)
         )
@@ -234,11 +116,7 @@ class MapView(QWidget):
 
     def offer(self, names: Sequence[str], first: str) -> None:
         """Let the user choose among `names`, beginning with `first`."""
-        blocked = self.choice.blockSignals(True)
-        self.choice.clear()
-        self.choice.addItems(list(names))
-        self.choice.setCurrentText(first)
-        self.choice.blockSignals(blocked)
+        self.choice.offer(names, first)
         self.choice.setEnabled(bool(names))
 
     def show_picture(self, picture: RunPicture) -> None:
@@ -248,7 +126,7 @@ class MapView(QWidget):
         colours = colours_of(picture.signed)
         self._image.setImage(picture.pixels(), levels=(0, 255), lut=lookup_table(colours))
         height, width = picture.values.shape
-        self._columns.lines, self._rows.lines = picture.columns, picture.rows
+        number_lines(self._plot, picture.rows, picture.columns)
         self._bar.setColorMap(colours)
         self._bar.setLevels(picture.limits)
         self._bar.setLabel("right", picture.unit)
@@ -281,36 +159,6 @@ class MapView(QWidget):
         self.readout.setText(text or POINT_AT_A_CELL)
 
 
-class LineAxis(WholeAxis):
-    """An axis of cells, labelled with the physical numbers of their lines."""
-
-    def __init__(self, orientation: str) -> None:
-        super().__init__(orientation, pen=palette.FAINT, textPen=palette.INK)
-        self.lines: NDArray[np.int64] = np.empty(0, np.int64)
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        """Return the number of the line at each place."""
-        places = [round(value) for value in values]
-        return [str(self.lines[place]) if 0 <= place < len(self.lines) else "" for place in places]
-
-
-def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:
-    """Return the colours of a map, from below to above zero where it is `signed`, from black to white where `grey`."""
-    if grey:
-        return pg.ColorMap(None, list(palette.GREY))
-    if signed:
-        return pg.ColorMap(None, list(palette.DIVERGING))
-    return pg.colormap.get(palette.SEQUENTIAL)
-
-
-def lookup_table(colours: pg.ColorMap) -> NDArray[np.uint8]:
-    """Return the colours of the 256 bytes of `RunPicture.pixels`."""
-    table = np.empty((256, 3), np.uint8)
-    table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
-    table[NO_CELL] = pg.mkColor(palette.NO_CELL).getRgb()[:3]
-    return table
-
-
 LOOK_PERIOD = 200
 """Interval of updates while the run lasts, ms."""
 
@@ -325,6 +173,7 @@ class RunWindow(QMainWindow):
         super().__init__(parent)
         self._path = Path(path)
         self._follower: RunFollower | None = None
+        self._images: dict[str, int] = {}  # how many each map has
         self._status: Status | None = None
         self.setWindowTitle(f"{self._path.name} - mho")
         self.resize(1280, 800)
@@ -341,9 +190,7 @@ class RunWindow(QMainWindow):
         self.map = MapView()
         self.map.chosen.connect(self._show_chosen)
         self.convergence = ConvergenceView()
-        self.log = QPlainTextEdit(readOnly=True)
-        self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
-        self.log.setPlaceholderText("nothing logged yet")
+        self.log = QPlainTextEdit(readOnly=True, placeholderText="nothing logged yet")
         self.parameters = widgets.FactsTable()
 
         plots = widgets.splitter(
@@ -398,6 +245,7 @@ class RunWindow(QMainWindow):
 
     def _show_constants(self, run: RunFile) -> None:
         """Show what does not change during a run."""
+        self._images = {}
         self._body.setVisible(True)
         bench, chip = read_bench(run), read_chip(run)
         self.header.title.setText(run.title)
@@ -425,10 +273,12 @@ class RunWindow(QMainWindow):
             self.log.appendPlainText(_line(entry))
         if news.convergence is not None:
             self.convergence.show_convergence(news.convergence)
+        before, self._images = self._images, {name: len(run.map_times(name)) for name in run.maps}
+        grown = {name for name, count in self._images.items() if count > before.get(name, 0)}
         name = self.map.choice.currentText()
-        if name and (self.map.picture is None or news.images.intersection(sources(run, name))):
+        if name and (self.map.picture is None or grown.intersection(sources(run, name))):
             self.map.show_picture(read_picture(run, name))
-        if changed or news.images or news.convergence is not None:
+        if changed or grown or news.convergence is not None:
             self._show_progress(run)
 
     def _show_progress(self, run: RunFile) -> None:

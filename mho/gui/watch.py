@@ -11,19 +11,18 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from mho.analysis.figures import draw_alone, figure_of, figures_of, map_figure
+from mho.analysis.figures import draw_alone, figures_of, map_figure
 from mho.analysis.reports import Convergence, duration_text, read_bench, read_convergence
 from mho.errors import InputError, MhoError, QueueError, RunFileError
 from mho.escaping import html as escape
-from mho.gui.run_window import first_choice
+from mho.gui.pictures import first_choice
 from mho.running.queue import ACTIVE, ENDED, Job, Lane, Queue, queue_path
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands
 from mho.runs import Conclusion, Figure, LogEntry, RunFile, Status, outcome_line, runs_folder
@@ -53,19 +52,23 @@ class BenchLine:
 
 
 @dataclass(frozen=True)
+class DrawnFigure:
+    """A figure of a run, what it is called, and of how many rows or images it is drawn."""
+
+    figure: Figure
+    title: str
+    size: int
+
+
+@dataclass(frozen=True)
 class RunGlance:
     """The state of a run, read from its file.
 
     Attributes
     ----------
-    figure, figure_title : str
-        The first of its figures that shows something, no map; "" when there is none.
-    figure_rows : int
-        How many rows or images that figure is drawn from.
-    map : str
-        The map whose last image is shown; "" when no map has one.
-    images : int
-        How many images that map has.
+    pictures : mapping of DrawnFigure
+        As ``figure`` the first of its figures that shows something and is no map, as ``map`` the last image of the map that
+        is shown first; as far as there are any.
     trouble : str
         Why no more is known; then all else but `path` is empty.
     """
@@ -76,11 +79,7 @@ class RunGlance:
     reason: str = ""
     simulated: bool = False
     convergence: Convergence | None = None
-    figure: str = ""
-    figure_title: str = ""
-    figure_rows: int = 0
-    map: str = ""
-    images: int = 0
+    pictures: Mapping[str, DrawnFigure] = field(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
     trouble: str = ""
     conclusion: Conclusion | None = None
@@ -122,9 +121,6 @@ def look_at_run(path: Path) -> RunGlance:
     """Read a run file, whatever its state."""
     try:
         with RunFile(path) as run:
-            name = first_choice(run)
-            images = len(run.map_times(name)) if name else 0
-            figure, rows = _first_figure(run)
             return RunGlance(
                 path,
                 run.title,
@@ -132,11 +128,7 @@ def look_at_run(path: Path) -> RunGlance:
                 run.reason,
                 read_bench(run).preset is not None,
                 read_convergence(run),
-                "" if figure is None else figure.name,
-                "" if figure is None else figure.heading,
-                rows,
-                name if images else "",
-                images,
+                dict(_pictures(run)),
                 tuple(run.log()[-LAST_ENTRIES:]),
                 conclusion=run.conclusion,
             )
@@ -144,22 +136,23 @@ def look_at_run(path: Path) -> RunGlance:
         return RunGlance(path, trouble=str(error))
 
 
-def _first_figure(run: RunFile) -> tuple[Figure | None, int]:
-    """Return the first figure that is no map and has something to show, and how much."""
+def _pictures(run: RunFile) -> Iterator[tuple[str, DrawnFigure]]:
     for figure in figures_of(run):
         if not (figure.is_image or figure.array):
             size = run.length(figure.table) if figure.table else len(run.map_times(figure.maps[0]))
             if size:
-                return figure, size
-    return None, 0
+                yield "figure", DrawnFigure(figure, figure.heading, size)
+                break
+    name = first_choice(run)
+    if name and (images := len(run.map_times(name))):
+        yield "map", DrawnFigure(map_figure(name), f"{name}, image {images}", images)
 
 
 def version(glance: RunGlance) -> str:
     """Return a text that changes whenever the pictures of the run do."""
-    shown = glance.convergence
-    forecast = None if shown is None else shown.rho
-    figure = f"{glance.figure} {glance.figure_rows} {forecast}"
-    told = f"{glance.path} {glance.map} {glance.images} {figure}"
+    forecast = None if glance.convergence is None else glance.convergence.rho
+    drawn = [(kind, one.figure.name, one.size) for kind, one in glance.pictures.items()]
+    told = f"{glance.path} {drawn} {forecast}"
     return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
@@ -307,15 +300,10 @@ def _run(run: RunGlance) -> str:
         error = shown.relative_error[-1]
         known = "" if math.isnan(error) else f", relative error {error:.2e}"
         parts.append(f"<p>{len(shown.cycle)} cycles, residual {shown.residual[-1]:.2e}{known}</p>")
-    pictures = []
-    if run.figure:
-        pictures.append(("figure", run.figure_title))
-    if run.map:
-        pictures.append(("map", f"{run.map}, image {run.images}"))
     parts.append('<div class="pictures">')
     parts += [
-        f'<img src="{name}.png?{version(run)}" alt="{escape(text)}" width="896" height="644">'
-        for name, text in pictures
+        f'<img src="{kind}.png?{version(run)}" alt="{escape(one.title)}" width="896" height="644">'
+        for kind, one in run.pictures.items()
     ]
     parts.append(f"</div>{_log(run.log)}")
     return "".join(parts)
@@ -368,21 +356,12 @@ DOTS = 140  # per inch
 NEWEST = 100_000  # rows: a page is drawn anew while its run goes on
 
 
-def map_picture(path: Path, name: str) -> bytes:
-    """Draw the last image of map `name` of the run file at `path`; `RunFileError` where that cannot be read any more."""
-    with RunFile(path) as run:
-        return _png(run, map_figure(name))
-
-
-def figure_picture(path: Path, name: str) -> bytes:
-    """Draw a declared figure; errors as `map_picture`."""
-    with RunFile(path) as run:
-        return _png(run, figure_of(run, name))
-
-
-def _png(run: RunFile, figure: Figure) -> bytes:
+def draw(path: Path, figure: Figure) -> bytes:
+    """Draw a figure of the run file at `path`; `RunFileError` where that cannot be read any more."""
     written = io.BytesIO()
-    draw_alone(run, figure, SIZE, DOTS, NEWEST).savefig(written, format="png", metadata={"Software": None})
+    with RunFile(path) as run:
+        drawn = draw_alone(run, figure, SIZE, DOTS, NEWEST)
+        drawn.savefig(written, format="png", metadata={"Software": None})
     return written.getvalue()
 
 
@@ -437,9 +416,7 @@ class WatchServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -475,7 +452,7 @@ class View:
                 text = (page if path == "/" else body)(self._look())
                 return "text/html; charset=utf-8", text.encode("utf-8", "backslashreplace")
             case "/map.png" | "/figure.png":
-                drawn = self._draw(path)
+                drawn = self._draw(path[1:].removesuffix(".png"))
                 return None if drawn is None else ("image/png", drawn)
             case _:
                 return None
@@ -487,22 +464,19 @@ class View:
                 self._looked = time.monotonic()
             return self._glance
 
-    def _draw(self, path: str) -> bytes | None:
+    def _draw(self, kind: str) -> bytes | None:
         run = self._look().run
-        if run is None:
+        if run is None or (picture := run.pictures.get(kind)) is None:
             return None
         with self._lock:
             wanted = version(run)
-            known, drawn = self._drawn.get(path, ("", b""))
+            known, drawn = self._drawn.get(kind, ("", b""))
             if known != wanted:
-                draw, name = (map_picture, run.map) if path == "/map.png" else (figure_picture, run.figure)
-                if not name:
-                    return None
                 try:
-                    drawn = draw(run.path, name)
+                    drawn = draw(run.path, picture.figure)
                 except RunFileError:
                     return None  # gone since
-                self._drawn[path] = wanted, drawn
+                self._drawn[kind] = wanted, drawn
             return drawn
 
 

@@ -8,21 +8,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QAbstractTableModel,
     QCoreApplication,
+    QEvent,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
     QProcess,
     QProcessEnvironment,
+    QSignalBlocker,
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QColor, QFontDatabase, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFontDatabase,
+    QIcon,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPixmap,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QBoxLayout,
+    QComboBox,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
@@ -35,6 +49,7 @@ from PySide6.QtWidgets import (
     QSplitter,
     QStyleFactory,
     QStyleOption,
+    QTableView,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -111,10 +126,9 @@ class OutputWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
         self.resize(900, 520)
-        self.text = QPlainTextEdit(readOnly=True)
+        unwrapped = QPlainTextEdit.LineWrapMode.NoWrap
+        self.text = QPlainTextEdit(readOnly=True, lineWrapMode=unwrapped, maximumBlockCount=LINES_KEPT)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setMaximumBlockCount(LINES_KEPT)
         self.state = QLabel("running…")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -164,10 +178,7 @@ def splitter(orientation: Qt.Orientation, *parts: tuple[QWidget, int]) -> QSplit
 
 def plain_label(text: str = "") -> QLabel:
     """Return a label that shows any text as it is, over several lines if need be."""
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    return label
+    return QLabel(text, textFormat=Qt.TextFormat.PlainText, wordWrap=True)
 
 
 def button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:
@@ -176,6 +187,28 @@ def button(text: str, act: Callable[[], Any], tip: str = "") -> QPushButton:
     made.setToolTip(tip)
     made.clicked.connect(lambda _checked: act())
     return made
+
+
+class ChoiceBox(QComboBox):
+    """A list from which the user chooses, as wide as its longest entry; an entry is a text, or a text and its datum."""
+
+    def __init__(self, name: str, entries: Iterable[str | tuple[str, Any]] = (), tip: str = "") -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setToolTip(tip)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.offer(entries)
+
+    def offer(self, entries: Iterable[str | tuple[str, Any]], *wanted: Any) -> None:
+        """Offer other entries without a signal, and choose the first of the data `wanted` that is there, else the first."""
+        pairs = [one if isinstance(one, tuple) else (one, one) for one in entries]
+        data = [datum for _, datum in pairs]
+        with QSignalBlocker(self):
+            self.clear()
+            for text, datum in pairs:
+                self.addItem(text, datum)
+            if pairs:
+                self.setCurrentIndex(next((data.index(one) for one in wanted if one in data), 0))
 
 
 class FactsTable(QTableWidget):
@@ -211,39 +244,93 @@ Place = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
 
 
-class TableModel(QAbstractTableModel):
-    """A table whose columns have `headings`, and whose rows are not nested."""
+@dataclass(frozen=True)
+class TableColumn:
+    """A column: its heading, what it says of a row, and its width in pixels; the last one takes the rest.
 
-    def __init__(self, headings: Sequence[str], parent: QObject | None = None) -> None:
+    `sort` is the name by which whoever has all rows sorts them; empty for none.
+    """
+
+    heading: str
+    text: Callable[[Any], str]
+    width: int = 0
+    sort: str = ""
+
+
+class RowsModel(QAbstractTableModel):
+    """A table of `rows`, each an object of which the columns say something."""
+
+    def __init__(self, columns: Sequence[TableColumn], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.headings = headings
+        self.columns = columns
+        self.rows: list[Any] = []
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        raise NotImplementedError
+    def show_rows(self, rows: Sequence[Any]) -> None:
+        """Show other rows."""
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.endResetModel()
+
+    def tip(self, row: Any, column: TableColumn) -> str:
+        """Return the tool tip of a cell: its whole text."""
+        return column.text(row)
+
+    def colour(self, row: Any, column: TableColumn) -> str:
+        """Return the colour of a cell's text; empty for that of the theme."""
+        return ""
 
     def rowCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
         """Return the number of rows, or of those below one."""
-        return 0 if parent.isValid() else self.count()
+        return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
         """Return the number of columns, likewise."""
-        return 0 if parent.isValid() else len(self.headings)
+        return 0 if parent.isValid() else len(self.columns)
 
     def headerData(  # noqa: N802
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """Return the heading of a column."""
         shown = role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal
-        return self.headings[section] if shown else None
+        return self.columns[section].heading if shown else None
+
+    def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the text, the tool tip or the colour of a cell."""
+        if not index.isValid():
+            return None
+        row, column = self.rows[index.row()], self.columns[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.text(row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.tip(row, column)
+        if role == Qt.ItemDataRole.ForegroundRole and (colour := self.colour(row, column)):
+            return QColor(colour)
+        return None
+
+
+def prepare_table(
+    view: QTableView, model: QAbstractItemModel, columns: Sequence[TableColumn], height: int
+) -> None:
+    """Let a view show whole rows of a model, of a fixed height in pixels."""
+    view.setModel(model)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setShowGrid(False)
+    view.setWordWrap(False)
+    view.verticalHeader().setVisible(False)
+    # A fixed height: else the height of each of ten thousand rows is asked for.
+    view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    view.verticalHeader().setDefaultSectionSize(height)
+    view.horizontalHeader().setHighlightSections(False)
+    view.horizontalHeader().setStretchLastSection(True)
+    for place, column in enumerate(columns[:-1]):
+        view.setColumnWidth(place, column.width)
 
 
 class ElidedLabel(QLabel):
     """One line of plain text, all of which is in the tool tip; a plain label would push what is beside it out of sight."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        super().__init__(parent, textFormat=Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def setText(self, text: str) -> None:  # noqa: N802
@@ -359,6 +446,29 @@ def _palette(dark: bool) -> QPalette:
     for one in (role.WindowText, role.Text, role.ButtonText):
         made.setColor(QPalette.ColorGroup.Disabled, one, QColor("#7C7F83" if dark else "#9A9A9A"))
     return made
+
+
+def action(owner: QObject, text: str, keys: str, tip: str, act: Callable[[], Any]) -> QAction:
+    """Return an action that calls `act`, with its keys in its tool tip."""
+    made = QAction(text, owner)
+    made.setShortcut(QKeySequence(keys))
+    made.setToolTip(f"{tip} ({keys})" if keys else tip)
+    made.triggered.connect(lambda _checked: act())
+    return made
+
+
+class Themed(QWidget):
+    """A widget that paints its own colours, by `paint_theme`, and again when the theme changes."""
+
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        raise NotImplementedError
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme, once the widget has its parts."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self.layout() is not None:
+            self.paint_theme()
 
 
 def embolden(label: QLabel, points: int | None = None) -> None:

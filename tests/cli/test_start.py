@@ -71,12 +71,7 @@ def test_the_help_of_all_loads_no_verb() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("name", "place", "text"), [row for rows in VERBS.values() for row in rows], ids=lambda one: one[:12]
-)
-def test_a_verb_is_as_the_list_of_verbs_says(name: str, place: str, text: str) -> None:
-    verb = LazyVerb(name, "", f"mho.cli.{place}", text).verb
-    if isinstance(verb, TyperGroup):
-        assert verb.commands
-    else:
-        assert ((verb.help or "").partition("\n\n")[0].replace("\n", " "), verb.name) == (text, name)
+@pytest.mark.parametrize(("name", "place"), [row for rows in VERBS.values() for row in rows.items()])
+def test_a_verb_is_where_the_list_of_verbs_says(name: str, place: str) -> None:
+    verb = LazyVerb(name, "", f"mho.cli.{place}", "").verb
+    assert verb.commands if isinstance(verb, TyperGroup) else verb.name == name

@@ -24,8 +24,8 @@ CONCLUSION, OUTCOME, STATUS = (
     next(place for place, one in enumerate(names) if one == heading)
     for names, heading in (
         ([one.heading for one in RUN_COLUMNS], "Conclusion"),
-        (JOB_COLUMNS, "Outcome"),
-        (JOB_COLUMNS, "Status"),
+        ([one.heading for one in JOB_COLUMNS], "Outcome"),
+        ([one.heading for one in JOB_COLUMNS], "Status"),
     )
 )
 

@@ -16,7 +16,7 @@ from run_writers import WriterProcess
 
 from mho.cli.main import main
 from mho.gui.queue import JobsModel, job_sentence
-from mho.gui.runs.table import COLUMNS, STATUS
+from mho.gui.runs.table import COLUMNS
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue
 from mho.running.queue.job import Policy, Reaction, decide
@@ -64,7 +64,7 @@ def words(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys, qapp) -> Callab
         return {
             "Queue": model.index(0, 1).data(),
             "Log": word(job_sentence(standing).partition(f"job {job.id} ")[2]),
-            "Runs": COLUMNS[STATUS].text(run),
+            "Runs": next(one for one in COLUMNS if one.heading == "Status").text(run),
             "mho queue list": word(printed("queue", "list").splitlines()[1]),
             "mho runs": word(next(line for line in printed("runs").splitlines() if ".h5" in line)),
             "mho show": word(printed("show", job.run).splitlines()[0]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -226,10 +227,6 @@ def _fitted(
     runs: list[Path], beside: list[Path], base: str, to: Path
 ) -> tuple[calibration.Calibration, calibration.GatheredEvidence]:
     """Return what pulses and the other experiments tell."""
-    from dataclasses import asdict
-
-    import numpy as np
-
     if base not in CELL_PRESETS:
         raise InputError(f"--base {base}: no packaged preset; there are {', '.join(CELL_PRESETS)}")
     if to.stem in CELL_PRESETS:

@@ -14,7 +14,7 @@ import typer
 
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.experiments.supervision import apart
-from mho.cli.options import Bench, OutputFolder, Preset, Seed, grouped
+from mho.cli.options import Bench, OutputFolder, Preset, Seed, grouped, is_typed
 from mho.errors import InputError
 from mho.lazy_names import late_imports
 from mho.runs import runs_folder
@@ -90,8 +90,7 @@ def _new_plan(new: NewPlan, output: Path | None) -> Path:
 def _known_plan(context: typer.Context, place: Path) -> Path:
     """Return the folder of a plan that was named; what else was typed would count for nothing."""
     for option in context.command.params:
-        given = getattr(context.get_parameter_source(option.name or ""), "name", "") == "COMMANDLINE"
-        if option.name in NEW and given:
+        if option.name in NEW and is_typed(context, option.name):
             raise InputError(
                 f"{place} says itself what is done; leave out {option.opts[0]}, or write it into the plan there"
             )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from mho.cli.options import is_typed
 from mho.cli.terminal.run_display import RunDisplay
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted, InputError, MhoError
 from mho.procedures.conditions import load_conditions
-from mho.procedures.stream import Event, Observer, Started
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.running.queue import expected_together, own_seconds
 from mho.running.rehearsal import check_on_twins
-from mho.running.safety_statement import SafetyObserver, observed_safety
+from mho.running.safety_statement import observed_safety
 from mho.running.supervisor import Report
 from mho.runs import Labels
 
@@ -30,8 +29,7 @@ def check_beside_plan(context: typer.Context, plan: str, *fitting: str) -> None:
     typed = [
         option.opts[0]
         for option in context.command.params
-        if option.name not in fitting
-        and getattr(context.get_parameter_source(option.name or ""), "name", "") == "COMMANDLINE"
+        if option.name not in fitting and is_typed(context, option.name or "")
     ]
     for words in [*typed, *context.args]:
         raise InputError(f"a plan says itself what its runs are; leave out {words}, or write it into {plan}")
@@ -66,9 +64,13 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
                 RunDisplay() as display,
                 observed_safety(planned.bench, report, display.observe, *named) as safety,
             ):
-                finished[planned.number] = _carry_out(
-                    planned, output, labels, finished, before, display.observe, safety
-                )
+                run(
+                    planned.make(), planned.bench, seed=planned.seed, preset=planned.preset,
+                    after=_run_before(planned, finished), same_chip=before, output=output, labels=labels,
+                    observers=[display.observe, safety], control=safety.control,
+                )  # fmt: skip
+            assert display.ended is not None
+            finished[planned.number] = display.ended.path
         except Aborted:
             raise
         except MhoError as error:
@@ -80,41 +82,13 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
     return failed
 
 
-def _carry_out(
-    planned: PlannedRun,
-    output: Path | None,
-    labels: Labels,
-    finished: Mapping[int, Path],
-    before: Sequence[Path],
-    display: Observer,
-    safety: SafetyObserver,
-) -> Path:
-    """Carry out one run, after those `before` it on its bench; return its file."""
-    after = None
-    if planned.after is not None:
-        if planned.after not in finished:
-            raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
-        if load_conditions(planned.bench).bench.simulation is not None:  # real chips are as they were left
-            after = finished[planned.after]
-    begun: list[Path] = []
-
-    def notice(event: Event) -> None:
-        if isinstance(event, Started):
-            begun.append(event.path)
-
-    run(
-        planned.make(),
-        planned.bench,
-        seed=planned.seed,
-        preset=planned.preset,
-        after=after,
-        same_chip=before,
-        output=output,
-        labels=labels,
-        observers=[notice, display, safety],
-        control=safety.control,
-    )
-    return begun[0]
+def _run_before(planned: PlannedRun, finished: Mapping[int, Path]) -> Path | None:
+    """Return the run with whose simulated chip a run goes on; None where it takes another, or a real one as it is."""
+    if planned.after is None:
+        return None
+    if planned.after not in finished:
+        raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
+    return None if load_conditions(planned.bench).bench.simulation is None else finished[planned.after]
 
 
 def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
@@ -127,13 +101,11 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
         except MhoError as error:
             refused[planned.number] = str(error)
     swept = list(dict.fromkeys(key for planned in plan.runs for key in planned.point))
-    table = Table(
-        title=f"{plan.name}: {_count(len(plan.runs))}", title_justify="left", box=None, pad_edge=False
-    )
-    table.add_column("run", justify="right")
-    chained = any(planned.after is not None for planned in plan.runs)
-    for name in ("procedure", "bench", *(["after"] if chained else []), *swept):
-        table.add_column(name)
+    count = f"{len(plan.runs)} run{'' if len(plan.runs) == 1 else 's'}"
+    chained = ["after"] * any(planned.after is not None for planned in plan.runs)
+    table = plain_table(
+        "run", "procedure", "bench", *chained, *swept, right=("run",), title=f"{plan.name}: {count}", title_justify="left"
+    )  # fmt: skip
     for planned in plan.runs[:SHOWN]:
         values = (str(planned.point.get(key, "")) for key in swept)
         after = [f"run {planned.after}" if planned.after else ""] if chained else []
@@ -162,10 +134,6 @@ def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float 
         return seconds
     repeated = before.get(planned.after)
     return None if seconds is None or repeated is None else seconds + repeated
-
-
-def _count(runs: int) -> str:
-    return f"{runs} run" + ("" if runs == 1 else "s")
 
 
 def _values(planned: PlannedRun) -> str:

@@ -17,7 +17,7 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.main import get_command
 
 from mho.cli import completion
-from mho.cli.options import LABELS
+from mho.cli.options import LABELS, is_typed
 from mho.errors import InputError, MhoError
 from mho.procedures.manifest import ParameterEntry, entry_of
 
@@ -165,13 +165,8 @@ def typed_parameters(context: typer.Context, seed: int | None = None) -> dict[st
     form = form_named(command.procedure)
     given: Mapping[str, Any] = context.meta[GIVEN]
     values = {key: plain_value(key, form[key], value) for key, value in given.items()}
-    own = {"seed": seed} | {name: context.params.get(name) for name in LABELS if _is_typed(context, name)}
+    own = {"seed": seed} | {name: context.params.get(name) for name in LABELS if is_typed(context, name)}
     return {name: value for name, value in own.items() if value is not None and name in form} | values
-
-
-def _is_typed(context: typer.Context, option: str) -> bool:
-    """Return whether an option was typed, not taken from the environment."""
-    return getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE"
 
 
 def _hidden(argument: TyperArgument) -> TyperArgument:

@@ -147,19 +147,11 @@ def _scaled(value: float, unit: str) -> str:
 
 
 def _buses(rehearsal: rehearsals.Rehearsal) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("role")
-    table.add_column("address", overflow="fold")
-    for name in ("messages", "assumed each", "together"):
-        table.add_column(name, justify="right")
+    numbers = ("messages", "assumed each", "together")
+    table = plain_table("role", "address", *numbers, right=numbers, fold=("address",))
     for bus in rehearsal.buses:
-        table.add_row(
-            bus.roles,
-            bus.address,
-            str(bus.messages),
-            f"{bus.message_time * 1e3:.1f} ms",
-            _duration(bus.seconds),
-        )
+        each = f"{bus.message_time * 1e3:.1f} ms"
+        table.add_row(bus.roles, bus.address, str(bus.messages), each, _duration(bus.seconds))
     return table
 
 

@@ -29,7 +29,7 @@ with late_imports():
     from mho.cli.terminal import run_display
     from mho.instruments import bench_file
 
-queue_app = typer.Typer(no_args_is_help=True)
+queue_app = typer.Typer(no_args_is_help=True, help="Line up runs, and watch and command the runner.")
 
 AnyBench = Annotated[
     str | None, typer.Option(help="only jobs for this bench", autocompletion=completion.benches)
@@ -118,7 +118,8 @@ def add(
             orders = job_queue.checked_all(
                 [replace(one, output=how.output, labels=checked) for one in planned], queue
             )
-            _report_all(queue.add_all(orders, priority=how.priority or 0), json_)
+            jobs = queue.add_all(orders, priority=how.priority or 0)
+            typer.echo(as_json(jobs) if json_ else _numbers(jobs))
         return
 
     words = typed_parameters(context, how.seed)
@@ -368,10 +369,6 @@ def _runner(queue: Queue, bench: str) -> RunnerState | str | None:
         return str(error)
 
 
-def _report_all(jobs: list[Job], json_: bool) -> None:
-    typer.echo(as_json(jobs) if json_ else _numbers(jobs))
-
-
 def _numbers(jobs: list[Job]) -> str:
     match jobs:
         case []:
@@ -383,4 +380,4 @@ def _numbers(jobs: list[Job]) -> str:
 
 
 def _report(job: Job, json_: bool) -> None:
-    typer.echo(as_json(job) if json_ else f"job {job.id}")
+    typer.echo(as_json(job) if json_ else _numbers([job]))

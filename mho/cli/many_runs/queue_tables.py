@@ -101,16 +101,8 @@ def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None])
     for job in jobs:
         bench = [Path(job.order.bench).stem] if several else []
         outcome = _so_far(job, runners) or job.outcome or ("" if job.run is None else job.run.name)
-        status = Text(job.status, status_colour(job))
-        table.add_row(
-            str(job.id),
-            status,
-            job.order.in_words(),
-            *bench,
-            expected_text(job.estimate),
-            duration(took(job)),
-            outcome,
-        )
+        cells = job.order.in_words(), *bench, expected_text(job.estimate), duration(took(job)), outcome
+        table.add_row(str(job.id), Text(job.status, status_colour(job)), *cells)
     return table
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports import duration_text, quantity_text
-from mho.cli.options import AsJson, grouped
+from mho.cli.options import AsJson, RunsFolder, grouped
 from mho.cli.run_files.show import STYLES, status_style
 from mho.cli.terminal.stages import Stages
 from mho.cli.terminal.terminal import Terminal
@@ -27,9 +26,11 @@ from mho.runs.index import NEWEST_FIRST, UNREADABLE, Links, ResultQuantity, labe
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""
 
-runs_app = typer.Typer(invoke_without_command=True)
+runs_app = typer.Typer(
+    invoke_without_command=True,
+    help="List, search, tag and link runs. Without a further word: list them, newest first.",
+)
 
-Folder = Annotated[Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")]
 Name = Annotated[str, typer.Argument(help="a run: its path, name, or identity", show_default=False)]
 
 
@@ -59,7 +60,7 @@ def runs(
     limit: Annotated[int | None, typer.Option(min=0, help="show so many, 0 for all [default: 50]")] = None,
     labels: LabelFilters,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="read all files again first")] = False,
-    folder: Folder = None,
+    folder: RunsFolder = None,
     json_: AsJson = False,
 ) -> None:
     """List runs."""
@@ -93,7 +94,7 @@ def tag(
     run: Name,
     tags: Annotated[list[str], typer.Argument(help="words", show_default=False)],
     remove: Annotated[bool, typer.Option("--remove", help="take them off instead")] = False,
-    folder: Folder = None,
+    folder: RunsFolder = None,
 ) -> None:
     """Give a run tags, kept in the index: the file is not changed."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
@@ -108,7 +109,7 @@ def note(
     context: typer.Context,
     run: Name,
     text: Annotated[str, typer.Argument(show_default=False)],
-    folder: Folder = None,
+    folder: RunsFolder = None,
 ) -> None:
     """Add a note to a run, kept in the index: the file is not changed."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
@@ -117,7 +118,7 @@ def note(
 
 
 @runs_app.command()
-def about(context: typer.Context, run: Name, folder: Folder = None, json_: AsJson = False) -> None:
+def about(context: typer.Context, run: Name, folder: RunsFolder = None, json_: AsJson = False) -> None:
     """Show tags and notes of a run, and the runs it has to do with: resumed, repeated, same chip, same matrix."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
         index.update()
@@ -209,16 +210,8 @@ def _listed(
     if not briefly:
         yield "started", [Text(_when(run.facts.start)[:-3]) for run in runs]
         yield "took", [Text(_fact(run, "duration")) for run in runs]
-    yield (
-        "status",
-        [
-            Text(
-                run.status,
-                style=status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, ""),
-            )
-            for run in runs
-        ],
-    )
+    styles = [status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, "") for run in runs]
+    yield "status", [Text(run.status, style=style) for run, style in zip(runs, styles, strict=True)]
     names = [column.name for column in columns]
     for column in columns:
         unit, texts = _cells(column, runs, index)
@@ -253,37 +246,32 @@ def _quantities(
 
 
 def _fact(run: IndexedRun, name: str) -> str:
-    match name:
-        case "id":
-            return run.facts.run_id
-        case "tag":
-            return " ".join(run.tags)
-        case "date" | "start":
-            return _when(run.facts.start)
-        case "end":
-            return _when(run.end)
-        case "duration":
-            return "" if run.duration is None else duration_text(run.duration)
-        case "conclusion":
-            return outcome_line(run.status, run.reason, run.conclusion, named=False)
-        case "warnings" | "unsafe" | "measured":
-            return _concluded(run, name)
-        case "path" | "status" | "reason":
-            return str(getattr(run, name))
-        case _:
-            return str(getattr(run.facts, name))
+    told = FACTS.get(name)
+    return str(getattr(run.facts, name)) if told is None else told(run)
 
 
-def _concluded(run: IndexedRun, name: str) -> str:
-    """Return a part of what a run concludes; empty where its file has none."""
-    conclusion = run.conclusion
-    if conclusion is None:
+def _measured(run: IndexedRun) -> str:
+    if run.conclusion is None or run.status != Status.FINISHED:
         return ""
-    if name == "warnings":
-        return "; ".join(conclusion.warnings)
-    if name == "unsafe":
-        return conclusion.unsafe
-    return ("yes" if conclusion.measured else "no") if run.status == Status.FINISHED else ""
+    return "yes" if run.conclusion.measured else "no"
+
+
+FACTS: Mapping[str, Callable[[IndexedRun], str]] = {
+    "id": lambda run: run.facts.run_id,
+    "path": lambda run: str(run.path),
+    "tag": lambda run: " ".join(run.tags),
+    "date": lambda run: _when(run.facts.start),
+    "start": lambda run: _when(run.facts.start),
+    "end": lambda run: _when(run.end),
+    "duration": lambda run: "" if run.duration is None else duration_text(run.duration),
+    "status": lambda run: str(run.status),
+    "reason": lambda run: run.reason,
+    "conclusion": lambda run: outcome_line(run.status, run.reason, run.conclusion, named=False),
+    "warnings": lambda run: "" if run.conclusion is None else "; ".join(run.conclusion.warnings),
+    "unsafe": lambda run: "" if run.conclusion is None else run.conclusion.unsafe,
+    "measured": _measured,
+}
+"""What a list says of a run, by name; of any other the index's facts."""
 
 
 def print_links(run: IndexedRun, index: RunIndex, console: Console) -> None:

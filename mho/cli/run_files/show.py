@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -104,20 +104,17 @@ def said_of(figure: Figure) -> str:
 
 
 def _report(summary: Summary) -> RenderableType:
-    sections = [_heading(summary), _facts(summary)]
-    if summary.parameters:
-        sections += [Text("Parameters", style="bold"), _parameters(summary)]
-    if summary.arrays:
-        sections += [Text("Programming", style="bold"), _programming(summary)]
-    if summary.convergence is not None:
-        sections += [Text("Refinement", style="bold"), *_refinement(summary, summary.convergence)]
-    if summary.result:
-        sections += [Text("Result", style="bold"), _result(summary)]
-    if not summary.arrays and summary.convergence is None:
-        sections += [Text("Contents", style="bold"), _contents(summary)]
-    if summary.warnings or summary.concluding_warnings:
-        sections += [Text("Warnings", style="bold"), _warnings(summary)]
-    return Group(*sections)
+    convergence = summary.convergence
+    sections = {
+        "Parameters": _pairs((p.label or name, parameter_text(p)) for name, p in summary.parameters.items()),
+        "Programming": _programming(summary) if summary.arrays else [],
+        "Refinement": [] if convergence is None else _refinement(summary, convergence),
+        "Result": _pairs(_result(summary)),
+        "Contents": [] if summary.arrays or convergence is not None else _contents(summary),
+        "Warnings": _pairs(_warnings(summary)),
+    }
+    shown = [(Text(title, style="bold"), *parts) for title, parts in sections.items() if parts]
+    return Group(_heading(summary), *_pairs(_facts(summary)), *(part for parts in shown for part in parts))
 
 
 def _heading(summary: Summary) -> Text:
@@ -132,12 +129,14 @@ def _heading(summary: Summary) -> Text:
     return text
 
 
-def _pairs() -> Table:
-    """Name and value, two columns."""
+def _pairs(rows: Iterable[tuple[str, str]]) -> list[RenderableType]:
+    """Names and values, two columns; nothing without any."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    return table
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), Text(value))
+    return [_indented(table)] if table.row_count else []
 
 
 def _columns(*names: str, named: bool = False) -> Table:
@@ -154,8 +153,9 @@ def _indented(table: RenderableType) -> RenderableType:
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
-def _facts(summary: Summary) -> RenderableType:
-    took = "" if summary.duration is None else f", {_took(summary)} {duration_text(summary.duration)}"
+def _facts(summary: Summary) -> Iterable[tuple[str, str]]:
+    took = "for" if summary.status in GOING_ON else "took"
+    took = "" if summary.duration is None else f", {took} {duration_text(summary.duration)}"
     bench = summary.bench.name or "unknown"
     if summary.bench.preset is not None:
         bench += f" - SIMULATED, preset {summary.bench.preset or 'by default'}"
@@ -170,24 +170,10 @@ def _facts(summary: Summary) -> RenderableType:
     }
     if summary.bench_seconds is not None:
         facts["bench time"] = duration_text(summary.bench_seconds)
-    table = _pairs()
-    for name, value in facts.items():
-        table.add_row(Text(name, style="dim"), Text(value))
-    return _indented(table)
+    return facts.items()
 
 
-def _took(summary: Summary) -> str:
-    return "for" if summary.status in GOING_ON else "took"
-
-
-def _parameters(summary: Summary) -> RenderableType:
-    table = _pairs()
-    for name, parameter in summary.parameters.items():
-        table.add_row(Text(parameter.label or name, style="dim"), Text(parameter_text(parameter)))
-    return _indented(table)
-
-
-def _programming(summary: Summary) -> RenderableType:
+def _programming(summary: Summary) -> list[RenderableType]:
     factor, unit = handy_unit("S")
     names = ("array", "cells", "read", "pulses", "each", "outside", f"error / {unit}", f"sd / {unit}")
     table = _columns(*names, named=True)
@@ -203,14 +189,14 @@ def _programming(summary: Summary) -> RenderableType:
             _or_dash(array.error_mean, "+.3f", factor),
             _or_dash(array.error_sd, ".3f", factor),
         )
-    return _indented(table)
+    return [_indented(table)]
 
 
 def _or_dash(value: float | None, form: str, factor: float = 1) -> str:
     return "-" if value is None else format(value * factor, form)
 
 
-def _refinement(summary: Summary, convergence: Convergence) -> Iterator[RenderableType]:
+def _refinement(summary: Summary, convergence: Convergence) -> list[RenderableType]:
     count = len(convergence.cycle)
     verdict = {True: "converged", False: "not converged", None: "no verdict yet"}[summary.converged]
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
@@ -219,29 +205,25 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
         cycles = (
             f"{summary.contents['cycles']} cycles for {answers} right-hand sides; below, those of the last"
         )
-    table = _pairs()
-    table.add_row(Text("result", style="dim"), Text(f"{verdict} after {cycles}"))
+    rows = [("result", f"{verdict} after {cycles}")]
     if summary.proved_bits is not None:
         asked = "" if summary.asked_bits is None else f", {summary.asked_bits:g} were asked for"
         proof = f"{summary.proved_bits:.1f} bits{asked}"
-        table.add_row(Text("proved", style="dim"), Text(proof))
+        rows.append(("proved", proof))
     if summary.enclosure:
-        table.add_row(Text("enclosure", style="dim"), Text(enclosure_sentence(summary.enclosure)))
+        rows.append(("enclosure", enclosure_sentence(summary.enclosure)))
     if summary.reason_not_converged:
-        table.add_row(Text("why", style="dim"), Text(summary.reason_not_converged))
+        rows.append(("why", summary.reason_not_converged))
     if convergence.rho is not None:
         bits = f" ({-np.log2(convergence.rho):.1f} bits a cycle)" if 0.0 < convergence.rho < 1.0 else ""
-        table.add_row(Text("forecast", style="dim"), Text(f"rho {convergence.rho:.3f}{bits}"))
+        rows.append(("forecast", f"rho {convergence.rho:.3f}{bits}"))
     if summary.encoding:
-        table.add_row(Text("INV", style="dim"), Text(summary.encoding))
+        rows.append(("INV", summary.encoding))
     if summary.mvm_outputs is not None:
         wrong = "unknown" if summary.mvm_wrong is None else summary.mvm_wrong
-        table.add_row(Text("MVM", style="dim"), Text(f"{summary.mvm_outputs} integers, {wrong} wrong"))
-    for name, told in summary.worth:
-        table.add_row(Text(name, style="dim"), Text(told))
-    yield _indented(table)
-    if count:
-        yield _indented(_cycles(convergence))
+        rows.append(("MVM", f"{summary.mvm_outputs} integers, {wrong} wrong"))
+    rows += summary.worth
+    return [*_pairs(rows), *([_indented(_cycles(convergence))] if count else [])]
 
 
 def _cycles(convergence: Convergence) -> Table:
@@ -265,27 +247,22 @@ def _cycles(convergence: Convergence) -> Table:
     return table
 
 
-def _result(summary: Summary) -> RenderableType:
-    table = _pairs()
+def _result(summary: Summary) -> Iterator[tuple[str, str]]:
     for name, value in summary.result.items():
         if name not in OF_THE_MOMENT:
-            told = RecordedParameter(value, summary.result_units.get(name, ""))
-            table.add_row(Text(name, style="dim"), Text(parameter_text(told)))
-    return _indented(table)
+            yield name, parameter_text(RecordedParameter(value, summary.result_units.get(name, "")))
 
 
-def _contents(summary: Summary) -> RenderableType:
-    table = _pairs()
-    for name, length in summary.contents.items():
-        what = "images" if name.startswith("maps/") else "rows"
-        table.add_row(Text(name, style="dim"), Text(f"{length} {what}"))
-    return _indented(table if summary.contents else Text("no tables and no maps"))
+def _contents(summary: Summary) -> list[RenderableType]:
+    rows = (
+        (name, f"{length} {'images' if name.startswith('maps/') else 'rows'}")
+        for name, length in summary.contents.items()
+    )
+    return _pairs(rows) or [_indented(Text("no tables and no maps"))]
 
 
-def _warnings(summary: Summary) -> RenderableType:
-    table = _pairs()
+def _warnings(summary: Summary) -> Iterator[tuple[str, str]]:
     for entry in summary.warnings:
-        table.add_row(Text(f"{entry.time:.1f} s", style="dim"), Text(f"{entry.level}: {entry.message}"))
+        yield f"{entry.time:.1f} s", f"{entry.level}: {entry.message}"
     for text in summary.concluding_warnings:
-        table.add_row(Text("at the end", style="dim"), Text(text))
-    return _indented(table)
+        yield "at the end", text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from functools import cache
-from types import TracebackType
 from typing import Any, Self
 
 import typer
@@ -23,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.escaping import visible
 from mho.procedures import Solution, stream
 from mho.running.results import stored_result
@@ -64,9 +63,7 @@ class RunDisplay:
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._live.is_started:
             return
         self._live.stop()
@@ -103,15 +100,11 @@ class RunDisplay:
 
     def _add_cycle(self, event: stream.Row) -> None:
         values = event.values
-        if (
-            self._cycles is None or values["cycle"] == 1
-        ):  # of many right-hand sides, the table of the present one
+        if self._cycles is None or values["cycle"] == 1:  # the table of the present right-hand side
             column = values.get("rhs", 0)
-            self._cycles = Table(
-                box=None, pad_edge=False, title=f"right-hand side {column}" if column else None
-            )
-            for name in ("cycle", "residual", "recomputed", "relative error", "bits"):
-                self._cycles.add_column(name, justify="right")
+            names = ("cycle", "residual", "recomputed", "relative error", "bits")
+            title = f"right-hand side {column}" if column else None
+            self._cycles = plain_table(*names, right=names, title=title)
         self._cycles.add_row(
             str(values["cycle"]),
             f"{values['residual']:.3e}",

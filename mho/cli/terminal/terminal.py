@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.segment import Segment
 from rich.table import Table
 
@@ -32,9 +32,15 @@ class Terminal(Console):
         return super()._render_buffer(shown)
 
 
-def plain_table(*names: str, right: Collection[str] = (), **options: Any) -> Table:
-    """Return a table without lines that has these columns, numbers in those at the `right`; options are rich's."""
+def plain_table(
+    *names: str, right: Collection[str] = (), fold: Collection[str] = (), **options: Any
+) -> Table:
+    """Return a table without lines that has these columns, numbers in those at the `right`; options are rich's.
+
+    What is too wide for one of `fold` goes on in a further line; elsewhere it is cut.
+    """
     table = Table(box=None, pad_edge=False, **options)
     for name in names:
-        table.add_column(name, justify="right" if name in right else "left")
+        overflow: OverflowMethod = "fold" if name in fold else "ellipsis"
+        table.add_column(name, justify="right" if name in right else "left", overflow=overflow)
     return table

@@ -27,60 +27,8 @@ class DescribedInstrument:
     terminals: str
 
 
-@dataclass(frozen=True)
-class BenchDescription:
-    """The contents of a bench file, as the panel shows them.
-
-    Attributes
-    ----------
-    name, description, chip : str
-    key, text : str
-        The one name under which runs and the queue know the bench, and its file.
-    preset : str or None
-        Of the simulated cells; None for a bench of real instruments.
-    instruments : tuple of DescribedInstrument
-    limits : mapping
-        By terminal: volts, amperes and seconds that nothing may go beyond; infinite where none is given.
-    reading : (float, float)
-        Volts on the bit line and the word line while a cell is read.
-    """
-
-    name: str
-    description: str
-    chip: str
-    key: str
-    text: str
-    preset: str | None
-    instruments: tuple[DescribedInstrument, ...]
-    limits: Mapping[str, tuple[float, float, float]]
-    reading: tuple[float, float]
-
-
-def read_facts(bench: str) -> BenchDescription:
-    """Return what the bench file says; `BenchError` for a wrong one."""
-    from mho.input_files import bench_key
-    from mho.instruments.bench_file import load_bench_file
-
-    source = load_bench_file(bench)
-    file = source.bench
-    limits = {
-        name: (one.voltage, one.current, one.pulse_width)
-        for name, one in file.terminal_limits().terminals.items()
-    }
-    return BenchDescription(
-        file.name,
-        file.description,
-        file.chip,
-        bench_key(bench),
-        source.text,
-        None if file.simulation is None else file.simulation.preset,
-        tuple(_instruments(file)),
-        limits,
-        (file.read.voltage, file.read.gate),
-    )
-
-
-def _instruments(file: BenchFile) -> Iterator[DescribedInstrument]:
+def instruments_of(file: BenchFile) -> Iterator[DescribedInstrument]:
+    """Yield the instruments of a bench file."""
     tools = file.instruments
     addresses = tools.buses()
     for role in type(tools).model_fields:
@@ -102,12 +50,11 @@ def _instruments(file: BenchFile) -> Iterator[DescribedInstrument]:
 class RunExtremes:
     """The largest magnitudes that a run has put on each terminal, read as the run goes on.
 
-    By terminal: V, A of the reads, and s of the longest pulse. `last` has the columns of the last pulse or read.
+    `seen` has them by terminal and unit: V, A of the reads, and s of the longest pulse. `last` has the columns of the last
+    pulse or read.
     """
 
-    volts: dict[str, float] = field(default_factory=dict)
-    amperes: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seen: dict[tuple[str, str], float] = field(default_factory=dict)
     last: dict[str, Any] | None = None
     _pulses: int = 0
     _cycles: int = 0
@@ -115,7 +62,10 @@ class RunExtremes:
     MOST = 200_000  # rows at once: some milliseconds
 
     def take(self, run: RunFile, reading: tuple[float, float]) -> bool:
-        """Read what `run` has written since the last time, at most `MOST` rows; return whether there was any."""
+        """Read what `run` has written since the last time, at most `MOST` rows; return whether there was any.
+
+        `reading` is the voltage on bit line and word line while a cell is read, V.
+        """
         found = False
         if "pulses" in run.tables and {"kind", "voltage", "width", "gate", "conductance"} <= set(
             run.units("pulses")
@@ -125,7 +75,7 @@ class RunExtremes:
             inputs = run.column("cycles", "input", self._cycles)
             self._cycles += len(inputs)
             if inputs.size:
-                self._see("vector", float(np.nanmax(np.abs(inputs))))
+                self._see("vector", "V", float(np.nanmax(np.abs(inputs))))
                 found = True
         return found
 
@@ -141,18 +91,17 @@ class RunExtremes:
         for kind, terminal in ((SET, "bit line"), (RESET, "source line")):
             driven = rows["kind"] == kind
             if driven.any():
-                self._see(terminal, float(np.abs(rows["voltage"][driven]).max()))
-                longest = float(rows["width"][driven].max())
-                self.seconds[terminal] = max(self.seconds.get(terminal, 0.0), longest)
-        self._see("bit line", reading[0])
+                self._see(terminal, "V", float(np.abs(rows["voltage"][driven]).max()))
+                self._see(terminal, "s", float(rows["width"][driven].max()))
+        self._see("bit line", "V", reading[0])
         largest = reading[0] * float(np.nanmax(np.abs(rows["conductance"]), initial=0.0))
-        self.amperes["bit line"] = max(self.amperes.get("bit line", 0.0), largest)
-        self._see("word line", max(float(np.abs(rows["gate"]).max()), reading[1]))
+        self._see("bit line", "A", largest)
+        self._see("word line", "V", max(float(np.abs(rows["gate"]).max()), reading[1]))
         self.last = {name: column[-1] for name, column in rows.items()}
         return True
 
-    def _see(self, terminal: str, volts: float) -> None:
-        self.volts[terminal] = max(self.volts.get(terminal, 0.0), volts)
+    def _see(self, terminal: str, unit: str, value: float) -> None:
+        self.seen[terminal, unit] = max(self.seen.get((terminal, unit), 0.0), value)
 
 
 def margin(limit: float, seen: float) -> str:

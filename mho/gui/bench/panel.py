@@ -10,25 +10,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QProcess, Qt
+from PySide6.QtCore import QProcess, Qt
 from PySide6.QtGui import QBrush, QColor, QShowEvent
 from PySide6.QtWidgets import QLabel, QTreeWidget, QTreeWidgetItem, QWidget
 
 from mho.analysis.reports import read_chip
 from mho.gui import widgets
 from mho.gui.bench.facts import (
-    BenchDescription,
     DescribedInstrument,
     RunExtremes,
     in_units,
+    instruments_of,
     last_in_words,
     margin,
-    read_facts,
 )
 from mho.gui.session.bench_safety import UNKNOWN_OUTPUT, SafetyVerdict, clock
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.widgets import ElidedLabel, end, python_process
+from mho.input_files import bench_key
+from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.runs import GOING_ON, RunFile
 
 COLUMNS = {
@@ -60,14 +61,7 @@ def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:
     return line
 
 
-def table(columns: dict[str, int]) -> QTreeWidget:
-    """Return an empty tree with these headings and widths, in pixels."""
-    tree = QTreeWidget()
-    prepare_table(tree, columns)
-    return tree
-
-
-def prepare_table(tree: QTreeWidget, columns: dict[str, int]) -> None:
+def prepare_tree(tree: QTreeWidget, columns: dict[str, int]) -> None:
     """Set the headings of a tree, and their widths in pixels."""
     tree.setHeaderLabels(list(columns))
     for column, width in enumerate(columns.values()):
@@ -109,7 +103,7 @@ class InstrumentTable(QTreeWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        prepare_table(self, COLUMNS)
+        prepare_tree(self, COLUMNS)
         self._instruments: tuple[DescribedInstrument, ...] = ()
         self._seen: dict[str, InstrumentState] = {}
         self._details: dict[str, Details] = {}  # by kind: one of a kind takes the other's place
@@ -217,26 +211,25 @@ if TYPE_CHECKING:
     from mho.running.queue import Lane
 
 
-class BenchPanel(QWidget):
+class BenchPanel(widgets.Themed):
     """Instruments with identity, outputs and settings; limits with margins; a check that opens each instrument."""
-
-    title = "Bench"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.facts: BenchDescription | None = None
+        self.source: BenchSource | None = None
         self._extremes = RunExtremes()
         self._arrays: tuple[str, ...] = ()
         self._process: QProcess | None = None
         self._stood: set[str] = set()  # reported by a running job
         self._shown: bool | None = None  # whether the shown run is over; None if none is shown
-        self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
-        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.name = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.standing, self.last = ElidedLabel(), ElidedLabel()
         widgets.embolden(self.name)
         tip = "open each instrument and look at it: identity, error queue, outputs; changes no output"
         self.check = widgets.button("Check bench", self._check, tip)
-        self.instruments, self.limits = InstrumentTable(), table(LIMITS)
+        self.instruments, self.limits = InstrumentTable(), QTreeWidget()
+        prepare_tree(self.limits, LIMITS)
         self.limits.setRootIsDecorated(False)
         top = widgets.row(None, self.name)
         top.addSpacing(8)
@@ -257,24 +250,24 @@ class BenchPanel(QWidget):
     # --- the bench file ---
 
     def _turn_to(self, bench: str) -> None:
-        self.facts = None
+        self.source = None
         self.name.setText(f"Bench {bench}")
         self.instruments.show_instruments(())
         self._extremes = RunExtremes()
         self._show_limits()
         self._show_standing()
-        self.session.ask(lambda: read_facts(bench), partial(self._show_facts, bench))
+        self.session.ask(lambda: load_bench_file(bench), partial(self._show_source, bench))
 
-    def _show_facts(self, bench: str, facts: BenchDescription) -> None:
+    def _show_source(self, bench: str, source: BenchSource) -> None:
         if bench != self.session.bench:
             return
-        self.facts = facts
-        cells = "" if facts.preset is None else f", SIMULATED with cells {facts.preset!r}"
-        real_file = facts.preset is None and Path(facts.key).suffix
-        name = f"{Path(facts.key).name} ({facts.name!r})" if real_file else facts.name
-        self.name.setText(f"Bench {name}{cells}, chip {facts.chip}")
-        self.name.setToolTip(facts.description)
-        self.instruments.show_instruments(facts.instruments)
+        self.source, file, key = source, source.bench, Path(bench_key(bench))
+        real = file.simulation is None
+        cells = "" if file.simulation is None else f", SIMULATED with cells {file.simulation.preset!r}"
+        name = f"{key.name} ({file.name!r})" if real and key.suffix else file.name
+        self.name.setText(f"Bench {name}{cells}, chip {file.chip}")
+        self.name.setToolTip(file.description)
+        self.instruments.show_instruments(instruments_of(file))
         self._take_lane(self.session.lane)
         self._show_limits()
         self._show_standing()
@@ -282,13 +275,11 @@ class BenchPanel(QWidget):
 
     # --- how it stands ---
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.instruments.redraw()
-            self._show_limits()
-            self._show_standing()
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        self.instruments.redraw()
+        self._show_limits()
+        self._show_standing()
 
     def _show_standing(self) -> None:
         state, safety, now = self.session.runner, self.session.safety, widgets.colours()
@@ -349,11 +340,11 @@ class BenchPanel(QWidget):
 
     def _show_run(self, run: RunFile) -> None:
         """Show what `run` says about this bench; a run on another bench is ignored."""
-        if self.facts is None:
+        if self.source is None:
             return
         with self.session.reporting_damage("WARNING"):
             bench = run.provenance.get("bench", "")
-            if bench != self.facts.key and run.bench != self.facts.text:
+            if bench != bench_key(self.session.bench) and run.bench != self.source.text:
                 name = Path(bench).name or "a bench that was handed over open"
                 self.last.setText(
                     f"{run.path.name} was run on another bench ({name}): nothing of it is shown here"
@@ -374,7 +365,10 @@ class BenchPanel(QWidget):
                 self._show_settings(run)
 
     def _extend(self, run: RunFile) -> None:
-        if self.facts is not None and self._extremes.take(run, self.facts.reading):
+        if self.source is None:
+            return
+        reading = self.source.bench.read
+        if self._extremes.take(run, (reading.voltage, reading.gate)):
             self._show_limits()
             if self._extremes.last is not None:
                 self.last.setText(f"last: {last_in_words(self._extremes.last, self._arrays)}")
@@ -399,26 +393,21 @@ class BenchPanel(QWidget):
 
     def _show_limits(self) -> None:
         self.limits.clear()
-        if self.facts is None:
+        if self.source is None:
             return
         now = widgets.colours()
-        for terminal, (volts, amperes, seconds) in self.facts.limits.items():
-            quantities = (
-                ("voltage", "V", volts, self._extremes.volts.get(terminal)),
-                ("current of reads", "A", amperes, self._extremes.amperes.get(terminal)),
-                ("pulse width", "s", seconds, self._extremes.seconds.get(terminal)),
-            )
-            for name, unit, limit, seen in quantities:
+        for terminal, limits in self.source.bench.terminal_limits().terminals.items():
+            for name, unit, limit in (
+                ("voltage", "V", limits.voltage), ("current of reads", "A", limits.current),
+                ("pulse width", "s", limits.pulse_width),
+            ):  # fmt: skip
                 if limit == float("inf"):
                     continue
+                seen = self._extremes.seen.get((terminal, unit))
                 unseen = "" if self._extremes.last is None else UNSEEN.get(name, "not used")
-                texts = [
-                    terminal,
-                    name,
-                    unseen if seen is None else in_units(seen, unit),
-                    in_units(limit, unit),
-                ]
-                item = QTreeWidgetItem(self.limits, [*texts, "" if seen is None else margin(limit, seen)])
+                told = unseen if seen is None else in_units(seen, unit)
+                left = "" if seen is None else margin(limit, seen)
+                item = QTreeWidgetItem(self.limits, [terminal, name, told, in_units(limit, unit), left])
                 if seen is None:
                     item.setForeground(2, QBrush(QColor(now.faint)))
                 elif seen > limit * (1.0 + 1e-6):

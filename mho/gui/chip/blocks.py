@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.chip_maps.checksums import checked_tiles
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import MhoError
+from mho.gui.solve.reading import as_held
 from mho.runs import RunFile
 
 TILE_WIDTH = 32  # columns of a solve's tiles, as many as the packaged benches read at once
@@ -90,7 +90,7 @@ def _slice_names(run: RunFile, chip: ChipMap, widths: list[int]) -> list[str]:
         return []
     digit_bits = chip.level_scale().bits
     try:
-        encoding = encode_multiply(_held(run), bits.value, digit_bits)
+        encoding = encode_multiply(as_held(run, run.array("matrix_held")), bits.value, digit_bits)
     except (MhoError, ValueError):
         return []
     if encoding.digits.shape != run.array("digits_multiply").shape:
@@ -113,12 +113,3 @@ def _slice_names(run: RunFile, chip: ChipMap, widths: list[int]) -> list[str]:
             *[CHECKSUM] * (tile.digits.shape[1] - tile.code.columns),
         ]
     ]
-
-
-def _held(run: RunFile) -> NDArray[np.float64]:
-    """Return the matrix of a solve in the form in which the chip holds it."""
-    held = np.asarray(run.array("matrix_held"), dtype=np.float64)
-    if not {"rows_invert", "row_factors", "column_factors"} <= {*run.arrays}:
-        return held
-    rows = held[run.array("rows_invert")].T * run.array("row_factors")
-    return np.asarray(rows.T * run.array("column_factors"))

@@ -16,7 +16,8 @@ from mho.analysis import palette
 from mho.array_types import Bytes
 from mho.gui import widgets
 from mho.gui.chip.blocks import Outline
-from mho.gui.run_window import NO_CELL, LineAxis
+from mho.gui.pictures import NO_CELL
+from mho.gui.plots import LineAxis, lookup_table
 
 Cell = tuple[int, int]
 
@@ -181,7 +182,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.show_cells((0, shape[0] - 1), (0, shape[1] - 1))
 
     def show_pixels(self, pixels: Bytes) -> None:
-        """Show bytes as `mho.gui.run_window.to_bytes` makes them; call again when some of them have changed."""
+        """Show bytes as `mho.gui.pictures.to_bytes` makes them; call again when some of them have changed."""
         self._image.setImage(pixels, autoLevels=False, levels=None)
 
     def _image_frame(self) -> QRectF:
@@ -190,10 +191,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     def set_scale(self, colours: pg.ColorMap, limits: tuple[float, float], label: str) -> None:
         """Set the scale of the bytes: 0 and 254 are `limits`."""
         self._scale = colours, limits, label
-        table = np.empty((256, 3), np.uint8)
-        table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
-        table[NO_CELL] = pg.mkColor(widgets.colours().grid).getRgb()[:3]
-        self._image.setLookupTable(table)
+        self._image.setLookupTable(lookup_table(colours, widgets.colours().grid))
         self._bar.setColorMap(colours)
         self._bar.setLevels(limits)
         self._bar.setLabel("right", label)

@@ -12,8 +12,7 @@ from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 from mho.gui import widgets
 from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
-from mho.gui.plots import ThemedPlot
-from mho.gui.solve.convergence_view import PowersOfTen
+from mho.gui.plots import PowersOfTen, ThemedPlot
 
 BINS = 80
 FLOOR = 0.5
@@ -29,11 +28,8 @@ class CellHistogram(QWidget):
         super().__init__(parent)
         self.heading, self.hint = widgets.plain_label(), widgets.plain_label(HINT)
         widgets.embolden(self.heading)
-        self.plot = ThemedPlot(axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
-        self.plot.setLabel("left", "cells")
-        left = self.plot.getAxis("left")
-        left.setLogMode(True)
-        left.enableAutoSIPrefix(False)
+        self.plot = ThemedPlot(y="cells", x_axis=PowersOfTen, y_axis=PowersOfTen)
+        self.plot.getAxis("left").setLogMode(True)
         self.plot.getAxis("bottom").enableAutoSIPrefix(False)
         self.bars = self.plot.plot(
             stepMode="center", fillLevel=np.log10(FLOOR), pen=None, brush=palette.SERIES[0]

@@ -1,72 +1,49 @@
-"""The history of one cell in a run: read from its tables backwards, block by block, and followed live."""
+"""The history of one cell in a run: read from its tables backwards, block by block, followed live, and drawn over time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QLabel, QToolButton, QWidget
 
+from mho.analysis import palette
 from mho.array_types import Floats
+from mho.chip_maps.levels import Levels
+from mho.gui import widgets
 from mho.gui.chip.cell_updates import CellTable
+from mho.gui.plots import PowersOfTen
 from mho.runs import RunFile
 
 BLOCK = 131_072
 """Rows looked through at once."""
 
 COLUMNS = ("time", "conductance", "kind", "voltage", "width", "gate")
+RECORD = np.dtype([(name, np.float64) for name in COLUMNS])
+NOTHING = np.rec.array(np.empty(0, RECORD))
+"""The history of a cell that was left alone: a record for each pulse and read, oldest first.
 
-
-@dataclass(frozen=True)
-class CellHistory:
-    """The pulses and reads of a cell, oldest first.
-
-    Attributes
-    ----------
-    time : (n,) array
-        Bench time, s; the row's number in a table without times.
-    conductance : (n,) array
-        What was read, S.
-    kind : (n,) array
-        0 read only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`).
-    voltage, gate : (n,) array
-        V; NaN where the table does not tell.
-    width : (n,) array
-        s, likewise.
-    """
-
-    time: Floats
-    conductance: Floats
-    kind: Floats
-    voltage: Floats
-    width: Floats
-    gate: Floats
-
-    @classmethod
-    def nothing(cls) -> CellHistory:
-        """Return an empty history."""
-        return cls(*(np.empty(0) for _ in COLUMNS))
-
-    def __len__(self) -> int:
-        return len(self.time)
-
-    def then(self, later: CellHistory) -> CellHistory:
-        """Return this history and what came later."""
-        return CellHistory(*(np.concatenate([getattr(self, c), getattr(later, c)]) for c in COLUMNS))
-
-    def describe(self, index: int) -> str:
-        """Describe the pulse or read of one row, with units."""
-        kind, volts = int(self.kind[index]), self.voltage[index]
-        text = f"{self.time[index]:.6g} s: {KIND_NAMES[kind] if kind < len(KIND_NAMES) else 'pulse'}"
-        if np.isfinite(volts):
-            text += f" {volts:.3g} V"
-        if self.width[index] > 0:
-            text += f", {1e9 * self.width[index]:.4g} ns"
-        if np.isfinite(self.gate[index]):
-            text += f", gate {self.gate[index]:.3g} V"
-        return f"{text} → {1e6 * self.conductance[index]:.4g} µS"
-
+`time` is bench time, s, or the row's number in a table without times; `conductance` what was read, S; `kind` 0 for a read
+only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`); `voltage` and `gate` V, `width` s,
+NaN where the table does not tell.
+"""
 
 KIND_NAMES = ("read", "SET", "RESET")
+
+
+def describe(one: np.record) -> str:
+    """Describe a pulse or read, with units."""
+    kind = int(one.kind)
+    text = f"{one.time:.6g} s: {KIND_NAMES[kind] if kind < len(KIND_NAMES) else 'pulse'}"
+    if np.isfinite(one.voltage):
+        text += f" {one.voltage:.3g} V"
+    if one.width > 0:
+        text += f", {1e9 * one.width:.4g} ns"
+    if np.isfinite(one.gate):
+        text += f", gate {one.gate:.3g} V"
+    return f"{text} → {1e6 * one.conductance:.4g} µS"
 
 
 class HistoryReader:
@@ -74,7 +51,7 @@ class HistoryReader:
 
     def __init__(self, run: RunFile, table: CellTable, code: int, cell: tuple[int, int]) -> None:
         self.cell = cell
-        self.history = CellHistory.nothing()
+        self.history = NOTHING
         self._run, self._table, self._code = run, table, code
         self._next = self._before = run.length(table.name)
         self._end = max(self._before, 1)
@@ -95,16 +72,16 @@ class HistoryReader:
         if length > self._next:
             start, self._next = self._next, min(length, self._next + BLOCK)
             found = self._read(start, self._next)
-            self.history = self.history.then(found)
+            self.history = _joined(self.history, found)
         elif self.complete:
             return False
         else:
             stop, self._before = self._before, max(0, self._before - BLOCK)
             found = self._read(self._before, stop)
-            self.history = found.then(self.history)
+            self.history = _joined(found, self.history)
         return len(found) > 0
 
-    def _read(self, start: int, stop: int) -> CellHistory:
+    def _read(self, start: int, stop: int) -> Any:
         name, run = self._table.name, self._run
         mine = np.ones(stop - start, dtype=bool)
         wanted = {"row": self.cell[0], "column": self.cell[1]}
@@ -114,7 +91,7 @@ class HistoryReader:
             mine &= run.column(name, column, start, stop) == value
         places = np.flatnonzero(mine)
         if not len(places):
-            return CellHistory.nothing()
+            return NOTHING
         first, last = start + int(places[0]), start + int(places[-1]) + 1
 
         def values(column: str) -> Floats:
@@ -124,4 +101,185 @@ class HistoryReader:
                 return np.asarray(start + places, np.float64)
             return np.full(len(places), 0.0 if column == "kind" else np.nan)
 
-        return CellHistory(*map(values, COLUMNS))
+        return np.rec.fromarrays([values(column) for column in COLUMNS], RECORD)
+
+
+def _joined(*histories: Any) -> Any:
+    return np.concatenate(histories).view(np.recarray)
+
+
+MICRO = 1e6
+NEAR = 30.0  # pixels from a point within which the mouse reads it
+SYMBOLS, COLOURS = ("o", "t1", "t"), ("#56B4E9", "#009E73", "#D55E00")  # read, SET, RESET
+
+
+class CellHistoryView(widgets.Themed):
+    """Shows the history of one cell while it is read, all of it in view; signals `closed` when the user closes it."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.history = NOTHING
+        self._reader: HistoryReader | None = None
+        self._name = ""
+        self.heading, self.readout = widgets.plain_label(), widgets.plain_label()
+        widgets.embolden(self.heading)
+        # Above the plot instead of a legend, which would lie on the points.
+        named = zip("●▲▼", COLOURS, KIND_NAMES, strict=True)
+        self.key = QLabel(
+            " &nbsp; ".join(
+                f'<span style="color: {colour}">{sign}</span> {name}' for sign, colour, name in named
+            )
+            + " &nbsp; □ gate"
+        )
+        self.against = QComboBox()
+        self.against.addItems(["one by one", "over time"])
+        self.against.setToolTip("the horizontal axis: bench time, or the number of the pulse or read")
+        self.against.currentIndexChanged.connect(lambda _: self._draw())
+        self.canvas = pg.GraphicsLayoutWidget()
+        self._above, self._below = (
+            self.canvas.addPlot(row=row, col=0, axisItems={"bottom": PowersOfTen("bottom")}) for row in (0, 1)
+        )
+        self._below.setXLink(self._above)
+        self._above.setLabel("left", "conductance, µS")
+        self._below.setLabel("left", "voltage, V")
+        for plot in (self._above, self._below):
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.getAxis("left").setWidth(72)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).enableAutoSIPrefix(False)
+        self.canvas.ci.layout.setRowStretchFactor(0, 3)
+        self.canvas.ci.layout.setRowStretchFactor(1, 2)
+        self._window = pg.LinearRegionItem(orientation="horizontal", movable=False)
+        self._target = pg.InfiniteLine(angle=0)
+        for item in (self._window, self._target):
+            self._above.addItem(item)  # in view, whatever the points are
+        self._line = self._above.plot()
+        self._points = [_scatter(self._above, kind) for kind in range(3)]
+        self._volts = [_scatter(self._below, kind) for kind in range(3)]
+        self._gate = pg.ScatterPlotItem(symbol="s", size=9, brush=None)
+        self._below.addItem(self._gate)
+        self._here = self._above.plot(symbol="o", symbolSize=15, symbolBrush=None, pen=None)
+        self.canvas.scene().sigMouseMoved.connect(self._hover)
+        self.back = QToolButton()
+        self.back.setText("All cells")
+        self.back.setToolTip("how the quantity is spread over all cells")
+        self.back.clicked.connect(self.closed)
+        top = widgets.row(None, (self.heading, 1), self.against, self.back)
+        widgets.column(self, top, self.key, (self.canvas, 1), self.readout, None, margins=0)
+        self.paint_theme()
+        self.clear()
+
+    def clear(self, text: str = "") -> None:
+        """Show no cell, and say why."""
+        self._reader = None
+        self._show(NOTHING, text)
+
+    def read(self, reader: HistoryReader, name: str, target: float, levels: Levels | None) -> None:
+        """Show what `reader` finds of the cell called `name`; `look` goes on with it."""
+        self._reader, self._name = reader, name
+        self._mark_target(target, levels)
+        self._show(reader.history, name)
+        self.look()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the cell's past is shown."""
+        return self._reader is None or self._reader.complete
+
+    def look(self) -> None:
+        """Look through some more rows, and show what they hold of the cell."""
+        if self._reader is None:
+            return
+        was_complete = self._reader.complete
+        found = self._reader.look()
+        if was_complete and not found:
+            return
+        history, share = self._reader.history, self._reader.share
+        text = f"{self._name}: {len(history)} pulses and reads"
+        if not self._reader.complete:
+            text += f" ({share:.0%} of the table looked through)"
+        elif not len(history):
+            text = f"{self._name}: the run left this cell alone"
+        self._show(history, text)
+
+    def _mark_target(self, target: float, levels: Levels | None) -> None:
+        """Mark the conductance wanted (S; NaN for none) and the verify window of its level."""
+        known = bool(np.isfinite(target))
+        self._target.setVisible(known)
+        self._window.setVisible(known and levels is not None)
+        if known:
+            self._target.setPos(MICRO * target)
+            if levels is not None:
+                digit = int(np.abs(levels.nominal - target).argmin())
+                self._window.setRegion(
+                    (MICRO * max(float(levels.low[digit]), 0.0), MICRO * levels.high[digit])
+                )
+
+    def _show(self, history: Any, heading: str) -> None:
+        self.history = history
+        self.heading.setText(heading)
+        self.readout.setText("")
+        for widget in (self.canvas, self.against, self.key):
+            widget.setVisible(len(history) > 0)
+        if len(history):
+            self._draw()
+
+    def _draw(self) -> None:
+        history = self.history
+        over_time = self.against.currentIndex() == 1
+        self._below.setLabel("bottom", "bench time, s" if over_time else "pulse or read, number")
+        for plot in (self._above, self._below):
+            plot.getAxis("bottom").counts = not over_time
+        self._x = history.time if over_time else np.arange(1.0, len(history) + 1.0)
+        conductance = MICRO * history.conductance
+        self._line.setData(self._x, conductance)
+        for kind, (points, volts) in enumerate(zip(self._points, self._volts, strict=True)):
+            mine = history.kind == kind
+            points.setData(self._x[mine], conductance[mine])
+            volts.setData(self._x[mine], history.voltage[mine])
+        self._gate.setData(self._x, history.gate)
+        self._here.setData([], [])
+        for plot in (self._above, self._below):
+            plot.enableAutoRange()
+
+    def _hover(self, position: QPointF) -> None:
+        """Read the point nearest to the mouse."""
+        box = self._above.vb
+        self._here.setData([], [])
+        if not len(self.history) or not box.sceneBoundingRect().contains(position):
+            self.readout.setText("")
+            return
+        point, (wide, high) = box.mapSceneToView(position), box.viewPixelSize()
+        conductance = MICRO * self.history.conductance
+        away = np.hypot((self._x - point.x()) / wide, (conductance - point.y()) / high)
+        index = int(np.nanargmin(np.where(np.isfinite(away), away, np.inf)))
+        if away[index] < NEAR:
+            self._here.setData(self._x[index : index + 1], conductance[index : index + 1])
+            self.readout.setText(describe(self.history[index]))
+        else:
+            self.readout.setText("")
+
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        now = widgets.colours()
+        self.canvas.setBackground(now.ground)
+        for plot in (self._above, self._below):
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setPen(now.faint)
+                plot.getAxis(side).setTextPen(now.ink)
+        self._line.setPen(pg.mkPen(now.faint, width=1))
+        self._gate.setPen(pg.mkPen(now.faint, width=1.5))
+        self._here.setSymbolPen(pg.mkPen(now.ink, width=2))
+        self._target.setPen(pg.mkPen(palette.TARGET, width=1.5, style=Qt.PenStyle.DashLine))
+        self._window.setBrush(pg.mkBrush(204, 121, 167, 45))
+        for line in self._window.lines:
+            line.setPen(pg.mkPen(None))
+
+
+def _scatter(plot: pg.PlotItem, kind: int) -> pg.ScatterPlotItem:
+    points = pg.ScatterPlotItem(symbol=SYMBOLS[kind], size=10, pen=None, brush=COLOURS[kind])
+    plot.addItem(points)
+    return points

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
 
-from mho.analysis import palette
 from mho.analysis.reports import lost_cells, read_chip
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import Place, chip_with_defects
@@ -28,13 +27,12 @@ from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.cell_histogram import CellHistogram, wanted_values
-from mho.gui.chip.cell_history import HistoryReader
-from mho.gui.chip.cell_history_view import CellHistoryView
+from mho.gui.chip.cell_history import CellHistoryView, HistoryReader
 from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, scale
 from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
-from mho.gui.chip.selection import Selection
-from mho.gui.chip.selection_bar import SelectionBar
-from mho.gui.run_window import to_bytes
+from mho.gui.chip.selection import Selection, SelectionBar
+from mho.gui.pictures import to_bytes
+from mho.gui.plots import colours_of
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.runs import GOING_ON, RunFile
@@ -204,9 +202,7 @@ class CellPainter:
 
 def colours(quantity: CellQuantity, levels: Levels | None) -> pg.ColorMap:
     """Return the colours of a quantity: of even lightness, signed around white, in steps for levels."""
-    if quantity.signed:
-        return pg.ColorMap(None, list(palette.DIVERGING))
-    even = pg.colormap.get(palette.SEQUENTIAL)
+    even = colours_of(quantity.signed)
     if quantity.name != "level" or levels is None:
         return even
     count = levels.top + 1
@@ -274,8 +270,6 @@ POINT_AT_A_CELL = "point at a cell to read it"
 class ChipPanel(QWidget):
     """Shows the chip of the session's run; without a run that of its bench, on which cells can be chosen."""
 
-    title = "Chip"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
@@ -291,13 +285,10 @@ class ChipPanel(QWidget):
         self._open(session.run)
 
     def _build(self) -> None:
-        self.array, self.quantity = QComboBox(), QComboBox()
-        self.array.setToolTip("which of the chip's arrays")
-        self.quantity.setToolTip("what the colours show")
+        self.array = widgets.ChoiceBox("array", tip="which of the chip's arrays")
+        self.quantity = widgets.ChoiceBox("quantity", tip="what the colours show")
         self.array.currentTextChanged.connect(self._show_array)
         self.quantity.currentTextChanged.connect(self._show_quantity)
-        for box in (self.array, self.quantity):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.whole = widgets.button("Whole array", self._zoom_out)
         self.in_use = widgets.button("Cells in use", self._zoom_to_used)
         self.move_view = QPushButton("Move view")
@@ -359,18 +350,10 @@ class ChipPanel(QWidget):
 
     def _show_chip(self, shown: ShownChip) -> None:
         self._shown = shown
-        with QSignalBlocker(self.array), QSignalBlocker(self.quantity):
-            self._refill(self.array, list(shown.grids), shown.first_array(self.array.currentText()))
-            names = [one.name for one in quantities(shown.levels)]
-            self._refill(self.quantity, names, self.quantity.currentText() or "conductance")
+        self.array.offer(shown.grids, shown.first_array(self.array.currentText()))
+        self.array.setEnabled(bool(shown.grids))
+        self.quantity.offer([one.name for one in quantities(shown.levels)], self.quantity.currentText())
         self._show_array()
-
-    @staticmethod
-    def _refill(box: QComboBox, names: list[str], chosen: str) -> None:
-        box.clear()
-        box.addItems(names)
-        box.setCurrentText(chosen)
-        box.setEnabled(bool(names))
 
     # --- which array and quantity ---
 

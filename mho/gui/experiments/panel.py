@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -24,9 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import InputError, MhoError
+from mho.errors import InputError
 from mho.gui import widgets
-from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import ProceduresList
 from mho.gui.session.bench_safety import hold_topic
@@ -37,6 +36,47 @@ from mho.procedures.manifest import ProcedureEntry, described_entries, entry_of,
 from mho.running import queue as job_queue
 from mho.runs import Labels
 from mho.runs.labels import VARIABLES
+
+
+def in_words(expected: job_queue.Expected) -> str:
+    """Format duration and number of pulses."""
+    pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
+    return f"duration {job_queue.expected_text(expected.seconds)}{pulses}"
+
+
+def check_of(entry: ProcedureEntry) -> Callable[[str, Any], None]:
+    """Return what raises `MhoError` for the name of a parameter of a procedure and a value that it refuses."""
+    from mho.procedures.catalogue import accepted, parameters_of
+
+    parameters = parameters_of(entry)
+
+    def check(key: str, value: Any) -> None:
+        if value is not None or parameters[key].default is not None:
+            accepted(parameters[key], key, value)
+
+    return check
+
+
+def words_of(entry: ProcedureEntry, values: Mapping[str, Any]) -> list[str]:
+    """Return arguments for the command line that give a procedure these values."""
+    options, places = [], []
+    for key, value in values.items():
+        option = key.replace("_", "-")
+        if entry.parameters[key].required:
+            places.append(str(value))
+        elif isinstance(value, bool):
+            options.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            options.append(f"--{option}={value}")
+    return [*places, *options]
+
+
+def is_simulated(bench: str) -> bool:
+    """Return whether a bench is simulated; `BenchError` for a wrong bench file."""
+    from mho.instruments.bench_file import load_bench_file
+
+    return load_bench_file(bench).bench.simulation is not None
+
 
 AS_IN_FILE = "as the bench file says"
 FRESH = "a fresh one"
@@ -55,8 +95,7 @@ class ConditionsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.seed_line = QLineEdit()
-        self.seed_line.setPlaceholderText("a fresh one")
+        self.seed_line = QLineEdit(placeholderText="a fresh one")
         self.seed_line.setToolTip("of everything random in the run; the same seed gives the same run")
         self.seed_line.textChanged.connect(self._typed)
         self.chip = QComboBox()
@@ -64,10 +103,9 @@ class ConditionsForm(QWidget):
         self.chip.setMinimumContentsLength(12)
         self.chip.currentIndexChanged.connect(self._chip_chosen)
         self.chip.activated.connect(self._choose_run)
-        self.cells = QComboBox()
+        # The path of a preset file can be typed.
+        self.cells = QComboBox(editable=True, insertPolicy=QComboBox.InsertPolicy.NoInsert)
         self.cells.addItems([AS_IN_FILE, *CELL_PRESETS])
-        self.cells.setEditable(True)  # the path of a preset file can be typed
-        self.cells.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.cells.setToolTip("how the cells of the simulated chip behave")
         self.cells.currentTextChanged.connect(self.edited)
         self.insist = QCheckBox("take the bench's as they are (--force)")
@@ -75,9 +113,11 @@ class ConditionsForm(QWidget):
             "limits of the bench file that can hardly be meant are not questioned for this job"
         )
         self.insist.toggled.connect(self.edited)
-        self.label_lines = {name: QLineEdit(os.environ.get(one)) for name, one in VARIABLES.items()}
+        self.label_lines = {
+            name: QLineEdit(os.environ.get(one), placeholderText="not given")
+            for name, one in VARIABLES.items()
+        }
         for line in self.label_lines.values():
-            line.setPlaceholderText("not given")
             line.setToolTip("kept in the run file; runs are found by it")
             line.textChanged.connect(self._typed)
         self._chip_label = QLabel()
@@ -229,21 +269,15 @@ class OrderButtons(QWidget):
         self.session = session
         self.job: int | None = None
         self._order, self._words = order, words
-        self.change = widgets.button(
-            "", tip="give the job that waits these values; its place stays", act=self._change
-        )
-        self.leave = widgets.button("Leave it", tip="leave the job as it was", act=lambda: self.edit(None))
-        self.queue = widgets.button(
-            "Queue", tip="put it behind all others", act=lambda: self._add(first=False)
-        )
+        tip = "give the job that waits these values; its place stays"
+        self.change = widgets.button("", self._change, tip)
+        self.leave = widgets.button("Leave it", lambda: self.edit(None), "leave the job as it was")
+        self.queue = widgets.button("Queue", lambda: self._add(first=False), "put it behind all others")
         self.run_now = widgets.button(
-            "Run now", tip="put it in front of all others", act=lambda: self._add(first=True)
+            "Run now", lambda: self._add(first=True), "put it in front of all others"
         )
-        self.rehearse = widgets.button(
-            "Rehearse",
-            tip="run it on simulated twins of the bench's instruments, and report",
-            act=self._rehearse,
-        )
+        tip = "run it on simulated twins of the bench's instruments, and report"
+        self.rehearse = widgets.button("Rehearse", self._rehearse, tip)
         widgets.row(self, self.change, self.leave, self.queue, self.run_now, self.rehearse, margins=0)
         session.jobs_changed.connect(self._take_jobs)
         self.edit(None)
@@ -319,10 +353,8 @@ THINKING = 400
 """Pause in typing after which the whole form is checked and estimated, ms."""
 
 
-class ExperimentsPanel(QWidget):
+class ExperimentsPanel(widgets.Themed):
     """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
-
-    title = "Experiments"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -350,8 +382,7 @@ class ExperimentsPanel(QWidget):
         self.list.chosen.connect(self._choose)
         self.heading = QLabel("Choose a procedure")
         widgets.embolden(self.heading, 12)
-        self.line = QLabel()
-        self.line.setWordWrap(True)
+        self.line = QLabel(wordWrap=True)
         self.defaults = QPushButton("Fill in from")
         menu = QMenu(self.defaults)
         menu.addAction("the procedure's defaults", self._fill_defaults)
@@ -365,8 +396,7 @@ class ExperimentsPanel(QWidget):
         self._place = QVBoxLayout()
         inside = QWidget()
         widgets.column(inside, self._place, self.conditions, (None, 1), margins=(0, 0, 6, 0))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
@@ -389,7 +419,12 @@ class ExperimentsPanel(QWidget):
     def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
         """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""
         if name not in self._offers:
-            self.session.ask(lambda: entry_of(name), lambda offer: self._show_foreign(offer, values, then))
+            # A procedure of the user's own.
+            def show(offer: ProcedureEntry) -> None:
+                self._offer([*self._offers.values(), offer])
+                self.show_form(offer.name, values, then)
+
+            self.session.ask(lambda: entry_of(name), show)
             return
         self.list.select(name)
         self._choose(name)
@@ -409,13 +444,6 @@ class ExperimentsPanel(QWidget):
             self._offer_chips()
 
         self.show_form(order.procedure, order.parameters, then)
-
-    def _show_foreign(
-        self, offer: ProcedureEntry, values: Mapping[str, Any], then: Callable[[], None] | None
-    ) -> None:
-        """Show the form of a procedure of the user's own."""
-        self._offer([*self._offers.values(), offer])
-        self.show_form(offer.name, values, then)
 
     def _choose(self, name: str) -> None:
         if name not in self._offers:
@@ -460,7 +488,8 @@ class ExperimentsPanel(QWidget):
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
             # Nobody has asked for the others here.
-            self._fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
+            self.form.fill(last.parameters)
+            self.conditions.fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -477,16 +506,7 @@ class ExperimentsPanel(QWidget):
 
     def fill_from_run(self, path: Path) -> None:
         """Show the form of a run's procedure, with its parameters, seed and cells."""
-
-        def work() -> job_queue.Order:
-            return job_queue.order_of_run(path)
-
-        self.session.ask(work, self.show_order)
-
-    def _fill(self, order: job_queue.Order) -> None:
-        assert self.form is not None
-        self.form.fill(order.parameters)
-        self.conditions.fill(order)
+        self.session.ask(lambda: job_queue.order_of_run(path), self.show_order)
 
     def _offer_chips(self) -> None:
         self.conditions.offer_chips(self.session.jobs, self.buttons.job)
@@ -532,25 +552,23 @@ class ExperimentsPanel(QWidget):
 
     def _estimate(self) -> None:
         self._asked += 1
-        asked, order, path = self._asked, self.order(), self.session.queue_path
+        asked, order = self._asked, self.order()
 
         def then(expected: job_queue.Expected) -> None:
             if asked == self._asked:
                 self.expected = expected
                 self._say(in_words(expected), bad=False)
 
-        def refused(error: MhoError) -> None:
+        def refused(error: str) -> None:
             if asked == self._asked:
-                self._say(str(error), bad=True)
+                self._say(error, bad=True)
                 self.buttons.enable(False)
 
-        self.session.ask(lambda: expect_at(order, path), then, refused)
+        self.session.change_queue(lambda queue: job_queue.expect(order, queue), then, refused)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._say(self.estimate.text(), bad=self._bad)
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        self._say(self.estimate.text(), bad=self._bad)
 
     def _say(self, text: str, *, bad: bool) -> None:
         self.estimate.setText(text)

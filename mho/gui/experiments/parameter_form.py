@@ -27,7 +27,7 @@ Judge = Callable[[str, Any], None]
 """Raises `MhoError` for a parameter's name and a value that it refuses."""
 
 
-class ParameterForm(QWidget):
+class ParameterForm(widgets.Themed):
     """Fields for PyMeasure's Parameters, one below the other; `judge` says what is wrong with a value."""
 
     edited = Signal()
@@ -40,11 +40,11 @@ class ParameterForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        for name, parameter in _in_order(parameters).items():
+        # What must be given comes first.
+        for name, parameter in sorted(parameters.items(), key=lambda item: item[1].default != ""):
             field = _field(name, parameter, judge)
             field.edited.connect(self._changed)
-            label = QLabel(parameter.name)
-            label.setWordWrap(True)
+            label = QLabel(parameter.name, wordWrap=True)
             label.setMinimumWidth(110)
             label.setBuddy(field.editor)
             label.setToolTip(field.toolTip())
@@ -66,13 +66,11 @@ class ParameterForm(QWidget):
         """Return what is wrong, by parameter; what must be given and is not counts too."""
         return {name: field.problem for name, field in self.fields.items() if field.problem}
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            for field in self.fields.values():
-                if field.reason.text():
-                    field.mark(field.problem)
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        for field in self.fields.values():
+            if field.reason.text():
+                field.mark(field.problem)
 
     def _changed(self) -> None:
         self._show_groups()
@@ -96,13 +94,25 @@ class ParameterForm(QWidget):
 
 
 class Field(QWidget):
-    """One parameter: its `editor`, its unit, and below it the `problem`, which is why the value cannot be used."""
+    """One parameter: its `editor`, its unit, and below it the `problem`, which is why the value cannot be used.
+
+    `read` returns what is given in the editor, `write` shows a value there.
+    """
 
     edited = Signal()
 
-    def __init__(self, name: str, parameter: Any, editor: QWidget, judge: Judge) -> None:
+    def __init__(
+        self,
+        name: str,
+        parameter: Any,
+        judge: Judge,
+        editor: QWidget,
+        read: Callable[[], Any],
+        write: Callable[[Any], None],
+    ) -> None:
         super().__init__()
         self.name, self.default, self.editor = name, parameter.default, editor
+        self.value, self.show_value = read, write
         self.problem = ""
         self._judge = judge
         self.setToolTip(limits(parameter))
@@ -114,14 +124,7 @@ class Field(QWidget):
         if unit:
             self.row.addWidget(QLabel(unit))
         widgets.column(self, self.row, self.reason, margins=0, spacing=2)
-
-    def value(self) -> Any:
-        """Return what is given."""
-        raise NotImplementedError
-
-    def show_value(self, value: Any) -> None:
-        """Show `value`."""
-        raise NotImplementedError
+        write(self.default)
 
     def is_default(self) -> bool:
         """Whether the value is the parameter's default."""
@@ -136,7 +139,8 @@ class Field(QWidget):
         self.reason.setVisible(bool(problem))
         self.editor.setStyleSheet(f"background: {now.wrong_ground};" if problem else "")
 
-    def _typed(self) -> None:
+    def take_edit(self) -> None:
+        """Judge what was typed or chosen."""
         self.mark(self._trouble())
         self.edited.emit()
 
@@ -153,10 +157,10 @@ class TextField(Field):
 
     def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
         self._line = QLineEdit()
-        super().__init__(name, parameter, self._line, judge)
         self._label = parameter.name
         self._needed = parameter.default == ""
         self._optional = parameter.default is None
+        super().__init__(name, parameter, judge, self._line, self._read, self._write)
         if self._optional:
             self._line.setPlaceholderText("not given")
         if self._needed:
@@ -167,20 +171,17 @@ class TextField(Field):
             browse.clicked.connect(self._browse)
             self.row.addWidget(browse)
         self._line.installEventFilter(self)
-        self._line.setText(_text(parameter.default))
-        self._line.textChanged.connect(self._typed)
+        self._line.textChanged.connect(self.take_edit)
         self.problem = self._trouble()  # known, but not shown before the user has typed
 
-    def value(self) -> str | None:
+    def _read(self) -> str | None:
         """Return what is typed; None where nothing is and nothing need be."""
         return self._line.text().strip() or (None if self._optional else "")
 
-    def show_value(self, value: Any) -> None:
-        """Show `value`."""
+    def _write(self, value: Any) -> None:
         self._line.setText(_text(value))
-        self._line.setCursorPosition(
-            len(self._line.text()) if self._needed else 0
-        )  # the end of a path is its most useful part
+        # The end of a path is its most useful part.
+        self._line.setCursorPosition(len(self._line.text()) if self._needed else 0)
 
     def is_default(self) -> bool:
         """Whether the text equals that of the default."""
@@ -207,47 +208,6 @@ class TextField(Field):
             self._line.setText(chosen)
 
 
-class ChoiceField(Field):
-    """One of several."""
-
-    def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
-        self._box = QComboBox()
-        super().__init__(name, parameter, self._box, judge)
-        self._box.addItems([str(choice) for choice in parameter.choices])
-        self._box.setCurrentText(str(parameter.default))
-        self._box.currentTextChanged.connect(self._typed)
-
-    def value(self) -> str:
-        """Return what is chosen."""
-        return self._box.currentText()
-
-    def show_value(self, value: Any) -> None:
-        """Choose `value`."""
-        self._box.setCurrentText(str(value))
-
-    def is_default(self) -> bool:
-        """Whether the default is chosen."""
-        return self.value() == str(self.default)
-
-
-class TruthField(Field):
-    """Yes or no."""
-
-    def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
-        self._box = QCheckBox()
-        super().__init__(name, parameter, self._box, judge)
-        self._box.setChecked(bool(parameter.default))
-        self._box.toggled.connect(self._typed)
-
-    def value(self) -> bool:
-        """Return whether it is checked."""
-        return self._box.isChecked()
-
-    def show_value(self, value: Any) -> None:
-        """Check or uncheck it."""
-        self._box.setChecked(bool(value))
-
-
 def limits(parameter: Any) -> str:
     """Return one line about the allowed values of a parameter."""
     unit = getattr(parameter, "units", None) or ""
@@ -261,16 +221,23 @@ def limits(parameter: Any) -> str:
     return f"{low:g} to {high:g} {unit}".rstrip() + f", {said}"
 
 
-def _in_order(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the required parameters first, then the others, both in the order of the mapping."""
-    return dict(sorted(parameters.items(), key=lambda item: item[1].default != ""))
-
-
 def _field(name: str, parameter: Any, judge: Judge) -> Field:
     if isinstance(parameter.default, bool):
-        return TruthField(name, parameter, judge)
+        check = QCheckBox()
+        field = Field(
+            name, parameter, judge, check, check.isChecked, lambda value: check.setChecked(bool(value))
+        )
+        check.toggled.connect(field.take_edit)
+        return field
     if getattr(parameter, "choices", None):
-        return ChoiceField(name, parameter, judge)
+        box = QComboBox()
+        box.addItems([str(choice) for choice in parameter.choices])
+        field = Field(
+            name, parameter, judge, box, box.currentText, lambda value: box.setCurrentText(str(value))
+        )
+        field.default = str(parameter.default)
+        box.currentTextChanged.connect(field.take_edit)
+        return field
     return TextField(name, parameter, judge)
 
 

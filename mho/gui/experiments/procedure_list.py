@@ -23,14 +23,12 @@ class ProceduresList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("search the procedures, or type module:Class or path/file.py:Class")
-        self.search.setClearButtonEnabled(True)
+        hint = "search the procedures, or type module:Class or path/file.py:Class"
+        self.search = QLineEdit(placeholderText=hint, clearButtonEnabled=True)
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._take_first)
-        self.tree = QTreeWidget()
+        self.tree = QTreeWidget(columnCount=2)
         self.tree.setHeaderHidden(True)
-        self.tree.setColumnCount(2)
         self.tree.setMaximumHeight(170)
         self.tree.setAlternatingRowColors(True)
         self.tree.itemClicked.connect(self._take)

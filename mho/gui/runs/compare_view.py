@@ -23,9 +23,8 @@ from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui import widgets
-from mho.gui.plots import ThemedPlot, WholeAxis
+from mho.gui.plots import PowersOfTen, ThemedPlot, WholeAxis
 from mho.gui.runs.preview import IndexedFacts, quantity_text
-from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets import swatch
 from mho.runs import RunFile
 from mho.runs.integrity import OF_THE_MOMENT
@@ -80,13 +79,10 @@ class CompareView(QDialog):
         self.setWindowTitle(f"{len(runs)} runs compared")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(1000, 700)
-        self.plot = ThemedPlot(axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
+        self.plot = ThemedPlot(
+            x="cycle", y="relative error", x_axis=WholeAxis, y_axis=PowersOfTen, legend=True
+        )
         self.plot.setLogMode(y=True)
-        self.plot.setLabel("bottom", "cycle")
-        self.plot.setLabel("left", "relative error")
-        self.plot.getAxis("left").enableAutoSIPrefix(False)
-        self.plot.addLegend(offset=(-10, 10))
-        self.plot.paint_ground()
         self.residuals = QCheckBox("residuals too")
         self.errors: list[pg.PlotDataItem] = []
         self._residuals: list[pg.PlotDataItem] = []
@@ -97,9 +93,8 @@ class CompareView(QDialog):
             self.plot.say("none of these runs refines a solution")
         self.residuals.toggled.connect(lambda shown: [item.setVisible(shown) for item in self._residuals])
         self.table = _table(runs, differences(runs))
-        trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble))
+        trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble), wordWrap=True)
         trouble.setVisible(bool(trouble.text()))
-        trouble.setWordWrap(True)
         halves = widgets.splitter(Qt.Orientation.Vertical, (self.plot, 420), (self.table, 280))
         widgets.column(self, trouble, self.residuals, (halves, 1))
 

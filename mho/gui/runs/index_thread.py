@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,114 +29,86 @@ class Search:
         return " and ".join(query + [f"{name} = {_quoted(value)}" for name, value in self.filters])
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """The runs that a search found, of `total` ones; the same list object as before if nothing is new."""
-
-    search: Search
-    runs: list[IndexedRun]
-    total: int
-
-
-@dataclass(frozen=True)
-class FilterWords:
-    """The names in the index by which a user can filter."""
-
-    procedures: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-
-
-@dataclass
-class _StoredIndex:
-    """The open index and its last result; opened and used in the other thread only."""
-
-    folder: Path
-    index: RunIndex | None = None
-    runs: list[IndexedRun] = field(default_factory=list)
-    procedures: tuple[str, ...] | None = None
-
-    def open(self) -> RunIndex:
-        if self.index is None:
-            self.index = RunIndex(self.folder)
-        return self.index
-
-
-class IndexThread(QObject):
-    """The index of the runs in `folder`.
+class IndexThread(TaskThread):
+    """The index of the runs in `folder`, which is opened and used in this thread only.
 
     Signals
     -------
-    found(SearchResult)
-        By the last search; the result of an earlier one that it has overtaken is dropped.
+    found(runs, total)
+        The runs, of `total` ones, by the last search: the same list object as before if nothing is new. The result of an
+        earlier search that it has overtaken is dropped.
     refused(str)
         What is wrong with the query of the last search.
     failed(str)
         What is wrong with the index or a change of it.
-    updated(bool, FilterWords)
-        The index is in step with the files; whether anything was new.
+    updated(bool, procedures, tags)
+        The index is in step with the files; whether anything was new, and the names in it by which a user can filter.
     reading(int, int)
         How many files have been read, of how many, while many are new.
     """
 
-    found = Signal(object)
+    found = Signal(object, int)
     refused = Signal(str)
     failed = Signal(str)
-    updated = Signal(bool, object)
+    updated = Signal(bool, object, object)
     reading = Signal(int, int)
 
     def __init__(self, folder: Path, parent: QObject) -> None:
-        super().__init__(parent)
-        self._task_thread = TaskThread("index of runs", self)
-        self._stored = _StoredIndex(folder)
+        super().__init__("index of runs", parent)
+        self._folder = folder
+        self._index: RunIndex | None = None
+        self._runs: list[IndexedRun] = []  # of the last result
+        self._procedures: tuple[str, ...] | None = None
         self._last = Search()
         self._updating = False
+
+    def _open(self) -> RunIndex:
+        if self._index is None:
+            self._index = RunIndex(self._folder)
+        return self._index
 
     def search(self, search: Search) -> None:
         """Look for runs; the answer comes by `found` or `refused`."""
         self._last = search
-        stored = self._stored
 
-        def work() -> SearchResult | None:
+        def work() -> tuple[list[IndexedRun], int] | None:
             if search is not self._last:
                 return None
-            index = stored.open()
+            index = self._open()
             if search.query.strip():  # alone, so that a mistake is shown where the user made it
                 condition(search.query, index.vocabulary(), datetime.now())
             runs = index.search(search.where, search.sort)
-            if runs != stored.runs:  # compared here, not where it would hold up the window
-                stored.runs = runs
-            return SearchResult(search, stored.runs, index.count())
+            if runs != self._runs:  # compared here, not where it would hold up the window
+                self._runs = runs
+            return self._runs, index.count()
 
-        def then(found: SearchResult | None) -> None:
+        def then(found: tuple[list[IndexedRun], int] | None) -> None:
             if found is not None and search is self._last:
-                self.found.emit(found)
+                self.found.emit(*found)
 
-        self._task_thread.ask(
-            work, then, lambda text: self.refused.emit(text) if search is self._last else None
-        )
+        self.ask(work, then, lambda text: self.refused.emit(text) if search is self._last else None)
 
     def update(self) -> None:
         """Update the index from the files, unless an update is in progress."""
         if self._updating:
             return
         self._updating = True
-        task_thread, stored = self._task_thread, self._stored
 
         def progress(done: int, total: int) -> None:
-            task_thread.tell(lambda: self.reading.emit(done, total))
-            task_thread.run_pending()
+            self.tell(lambda: self.reading.emit(done, total))
+            self.run_pending()
 
-        def work() -> tuple[bool, FilterWords]:
-            index = stored.open()
+        def work() -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+            index = self._open()
             changes = index.update(progress)
             tags = {tag for some in index.annotations.tags().values() for tag in some}
             changed = bool(changes.read or changes.gone)
-            if changed or stored.procedures is None:
+            if changed or self._procedures is None:
                 procedures = {run.facts.procedure for run in index.search()}
-                stored.procedures = tuple(sorted(procedures - {""}))
-            return changed, FilterWords(stored.procedures, tuple(sorted(tags)))
+                self._procedures = tuple(sorted(procedures - {""}))
+            return changed, self._procedures, tuple(sorted(tags))
 
-        def then(result: tuple[bool, FilterWords]) -> None:
+        def then(result: tuple[bool, tuple[str, ...], tuple[str, ...]]) -> None:
             self._updating = False
             self.updated.emit(*result)
 
@@ -144,16 +116,11 @@ class IndexThread(QObject):
             self._updating = False
             self.failed.emit(text)
 
-        task_thread.ask(work, then, refused)
+        self.ask(work, then, refused)
 
-    def ask(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
+    def ask_index(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
         """Do work on the index in its thread; errors come by `failed`."""
-        stored = self._stored
-        self._task_thread.ask(lambda: work(stored.open()), then, self.failed.emit)
-
-    def close(self) -> None:
-        """Close the index."""
-        self._task_thread.close()
+        self.ask(lambda: work(self._open()), then, self.failed.emit)
 
 
 def _quoted(text: str) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence, QShowEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -26,13 +25,13 @@ from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui import widgets
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
-from mho.gui.runs.index_thread import FilterWords, IndexThread, Search, SearchResult
+from mho.gui.runs.index_thread import IndexThread, Search
 from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
-from mho.gui.widgets import colours
+from mho.gui.widgets import ChoiceBox, colours
 from mho.runs import RunFile, Status
 from mho.runs.index import NEWEST_FIRST, UNREADABLE, IndexedRun, RunIndex
 
@@ -52,14 +51,13 @@ class RunsSearch(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.query = QLineEdit()
+        hint = 'bits >= 24 and status = finished, or "a text anywhere"'
+        self.query = QLineEdit(placeholderText=hint, clearButtonEnabled=True)
         self.query.setAccessibleName("query")
-        self.query.setPlaceholderText('bits >= 24 and status = finished, or "a text anywhere"')
         self.query.setToolTip(QUERY_HELP)
-        self.query.setClearButtonEnabled(True)
         self.status = self._filter("status", "any status", [*map(str, Status), UNREADABLE])
-        self.procedure = self._filter("procedure", "any procedure", [])
-        self.tag = self._filter("tag", "any tag", [])
+        self.procedure = self._filter("procedure", "any procedure")
+        self.tag = self._filter("tag", "any tag")
         self.mistake = widgets.plain_label()
         self.mistake.setVisible(False)
         self._timer = QTimer(self, singleShot=True, interval=REST)
@@ -75,13 +73,10 @@ class RunsSearch(QWidget):
         boxes = (self.status, self.procedure, self.tag)
         return tuple((box.accessibleName(), box.currentText()) for box in boxes if box.currentIndex() > 0)
 
-    def offer(self, words: FilterWords) -> None:
+    def offer(self, procedures: Sequence[str], tags: Sequence[str]) -> None:
         """Set the words for filtering; the present choice is kept."""
-        for box, offered in ((self.procedure, words.procedures), (self.tag, words.tags)):
-            chosen = box.currentText() if box.currentIndex() > 0 else ""
-            with QSignalBlocker(box):
-                _fill(box, box.itemText(0), offered)
-                box.setCurrentIndex(max(0, box.findText(chosen)) if chosen else 0)
+        for box, offered in ((self.procedure, procedures), (self.tag, tags)):
+            box.offer([box.itemText(0), *offered], box.currentText())
 
     def say_mistake(self, text: str) -> None:
         """Mark the query as wrong and say why; "" for one that is right."""
@@ -90,71 +85,50 @@ class RunsSearch(QWidget):
         self.mistake.setText(text)
         self.mistake.setVisible(bool(text))
 
-    def _filter(self, name: str, everything: str, offered: Sequence[str]) -> QComboBox:
-        box = QComboBox()
-        box.setAccessibleName(name)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        _fill(box, everything, offered)
+    def _filter(self, name: str, everything: str, offered: Sequence[str] = ()) -> ChoiceBox:
+        box = ChoiceBox(name, [everything, *offered])
         box.currentIndexChanged.connect(lambda _: self.changed.emit())
         return box
 
 
-def _fill(box: QComboBox, everything: str, offered: Sequence[str]) -> None:
-    box.clear()
-    box.addItems([everything, *offered])
-
-
 @dataclass(frozen=True)
 class ExportForm:
-    """A form, what is added to the run's name, and what writes it (run file, output)."""
+    """A form in which a run is written, and what is added to its name; `form` is that of `mho export`, "" for a figure."""
 
     name: str
     ending: str
-    write: Callable[[Path, Path], Path]
+    form: str = ""
 
-
-def _data(form: str) -> Callable[[Path, Path], Path]:
-    return lambda run, output: export(run, form, output)
+    def write(self, run: Path, output: Path) -> Path:
+        """Write a run file in this form, and return where."""
+        return export(run, self.form, output) if self.form else analysis.plot(run, output)
 
 
 FORMS = (
-    ExportForm("figure, PNG", ".png", analysis.plot),
-    ExportForm("figure, SVG", ".svg", analysis.plot),
-    ExportForm("figure, PDF", ".pdf", analysis.plot),
-    ExportForm("data, CSV tables (a folder)", "-csv", _data("csv")),
-    ExportForm("data, MATLAB", ".mat", _data("mat")),
-    ExportForm("data, NetCDF", ".nc", _data("netcdf")),
-    ExportForm("everything, to publish (a folder)", "-published", _data("folder")),
-    ExportForm("everything, for an electronic lab notebook", ".eln", _data("eln")),
-    ExportForm("chip map with a measured response", "-chip.toml", _data("chip-map")),
-    ExportForm("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
+    ExportForm("figure, PNG", ".png"),
+    ExportForm("figure, SVG", ".svg"),
+    ExportForm("figure, PDF", ".pdf"),
+    ExportForm("data, CSV tables (a folder)", "-csv", "csv"),
+    ExportForm("data, MATLAB", ".mat", "mat"),
+    ExportForm("data, NetCDF", ".nc", "netcdf"),
+    ExportForm("everything, to publish (a folder)", "-published", "folder"),
+    ExportForm("everything, for an electronic lab notebook", ".eln", "eln"),
+    ExportForm("chip map with a measured response", "-chip.toml", "chip-map"),
+    ExportForm("netlist of the INV loop, for SPICE", ".cir", "spice"),
 )
 FIRST_DATA = 3
 
 
 class ExportDialog(QDialog):
-    """Exports the run file at `run`.
+    """Exports the run file at `run`; what is written, or an error after it was closed, the session is told."""
 
-    Signals
-    -------
-    written(str)
-        The path of the written file, also after the dialog was closed.
-    failed(str)
-        The error after the dialog was closed; before that the dialog shows it.
-    """
-
-    written = Signal(str)
-    failed = Signal(str)
-
-    def __init__(self, run: Path, task_thread: TaskThread, parent: QWidget | None = None) -> None:
+    def __init__(self, run: Path, task_thread: TaskThread, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self._run, self._task_thread = run, task_thread
+        self._run, self._task_thread, self._session = run, task_thread, session
         self._writing = False
         self.setWindowTitle(f"Export {run.name}")
         self.resize(620, 160)
-        self.form = QComboBox()
-        self.form.setAccessibleName("form")
-        self.form.addItems([form.name for form in FORMS])
+        self.form = ChoiceBox("form", [form.name for form in FORMS])
         self.target = QLineEdit()
         self.target.setAccessibleName("output")
         browse = widgets.button("Browse…", self._browse)
@@ -191,7 +165,7 @@ class ExportDialog(QDialog):
 
     def _end(self, path: Path) -> None:
         self._writing = False
-        self.written.emit(str(path))
+        self._session.tell("INFO", f"written: {path}")
         if self.isVisible():
             self.accept()
         else:
@@ -202,7 +176,7 @@ class ExportDialog(QDialog):
         self.export.setEnabled(True)
         self._say(text, colours().bad)
         if not self.isVisible():
-            self.failed.emit(text)
+            self._session.tell("ERROR", text)
             self._go()
 
     def _say(self, text: str, colour: str) -> None:
@@ -224,8 +198,6 @@ MANY = 500
 
 class RunsPanel(QWidget):
     """The runs in the session's folder."""
-
-    title: ClassVar[str] = "Runs"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -274,16 +246,14 @@ class RunsPanel(QWidget):
         self.preview.tags_wanted.connect(self._tag)
         self.preview.note_wanted.connect(self._note)
         self.index.found.connect(self._show)
-        self.index.refused.connect(self._refuse)
+        self.index.refused.connect(self.search.say_mistake)
         self.index.failed.connect(self._fail)
         self.index.updated.connect(self._take_update)
         self.index.reading.connect(self._say_reading)
         self._session.run_news.connect(self._take_news)
-        find = QAction("Find runs", self)
+        find = widgets.action(self, "Find runs", "", "write a query", self.search.query.setFocus)
         find.setShortcut(QKeySequence.StandardKey.Find)
         find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        find.setToolTip("write a query")
-        find.triggered.connect(lambda _checked: self.search.query.setFocus())
         self.addAction(find)
         self._choose()
 
@@ -308,16 +278,12 @@ class RunsPanel(QWidget):
         self._sort = name
         self._search()
 
-    def _show(self, found: SearchResult) -> None:
+    def _show(self, runs: list[IndexedRun], total: int) -> None:
         self.search.say_mistake("")
-        if self.table.show_runs(found.runs):
+        if self.table.show_runs(runs):
             self._choose()
-        count = len(found.runs)
-        some = f"{count} of {found.total}" if count != found.total else f"{count}"
-        self.count.setText(f"{some} run{'' if found.total == 1 else 's'}")
-
-    def _refuse(self, text: str) -> None:
-        self.search.say_mistake(text)
+        some = f"{len(runs)} of {total}" if len(runs) != total else f"{total}"
+        self.count.setText(f"{some} run{'' if total == 1 else 's'}")
 
     def _fail(self, text: str) -> None:
         """Report an error of the index, once."""
@@ -325,9 +291,9 @@ class RunsPanel(QWidget):
             self._session.tell("ERROR", text)
         self._trouble = text
 
-    def _take_update(self, changed: bool, words: FilterWords) -> None:
+    def _take_update(self, changed: bool, procedures: Sequence[str], tags: Sequence[str]) -> None:
         self._trouble = ""
-        self.search.offer(words)
+        self.search.offer(procedures, tags)
         if changed:
             self._search()
 
@@ -383,7 +349,7 @@ class RunsPanel(QWidget):
                 self.preview.show_convergence(convergence)
 
         path = self._path(run)
-        self.index.ask(lambda index: read_facts(index, run), show)
+        self.index.ask_index(lambda index: read_facts(index, run), show)
         self._files.ask(read, draw)
 
     def _tag(self, words: tuple[str, ...]) -> None:
@@ -402,7 +368,7 @@ class RunsPanel(QWidget):
             self._choose()
             self.index.update()  # other tags can be filtered by now
 
-        self.index.ask(change, done)
+        self.index.ask_index(change, done)
 
     # --- what is done with it ---
 
@@ -434,19 +400,14 @@ class RunsPanel(QWidget):
         paths = [self._path(run) for run in runs]
 
         def look_up(refined: list[RunConvergence]) -> None:
-            self.index.ask(
+            self.index.ask_index(
                 lambda index: [read_facts(index, run) for run in runs],
-                lambda known: self._open_comparison(known, refined),
+                lambda known: CompareView(known, refined, self).show(),
             )
 
         self._files.ask(lambda: read_refined(paths), look_up)
 
-    def _open_comparison(self, known: list[IndexedFacts], refined: list[RunConvergence]) -> None:
-        CompareView(known, refined, self).show()
-
     def _export(self, form: int) -> None:
-        dialog = ExportDialog(self._path(self.chosen()[0]), self._files, self)
+        dialog = ExportDialog(self._path(self.chosen()[0]), self._files, self._session, self)
         dialog.form.setCurrentIndex(form)
-        dialog.written.connect(lambda path: self._session.tell("INFO", f"written: {path}"))
-        dialog.failed.connect(lambda text: self._session.tell("ERROR", text))
         dialog.open()

@@ -55,9 +55,7 @@ class RunPreview(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.known: IndexedFacts | None = None
-        self.heading = QLabel()
-        self.heading.setTextFormat(Qt.TextFormat.RichText)
-        self.heading.setWordWrap(True)
+        self.heading = QLabel(textFormat=Qt.TextFormat.RichText, wordWrap=True)
         self.facts = widgets.FactsTable()
         self.facts.setAccessibleName("facts")
         self.facts.setWordWrap(False)
@@ -67,11 +65,10 @@ class RunPreview(QWidget):
         self.convergence.setToolTip(
             "dots: relative error, squares: residual; dash-dotted: forecast, dashed: 3 bits a cycle"
         )
-        self.tags, self.note = QLineEdit(), QLineEdit()
+        self.tags = QLineEdit(placeholderText="words, then Enter")
         self.tags.setAccessibleName("tags")
-        self.tags.setPlaceholderText("words, then Enter")
+        self.note = QLineEdit(placeholderText="a new note, then Enter")
         self.note.setAccessibleName("note")
-        self.note.setPlaceholderText("a new note, then Enter")
         self.notes = widgets.plain_label()
         self.tags.editingFinished.connect(self._say_tags)
         self.note.returnPressed.connect(self._say_note)

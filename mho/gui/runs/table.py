@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QTableView, QWidget
 
 from mho.analysis.reports import duration_text
-from mho.gui.widgets import Place, TableModel, colours, status_colour
+from mho.gui.widgets import RowsModel, TableColumn, colours, prepare_table, status_colour
 from mho.runs import Status, outcome_line
 from mho.runs.index import UNREADABLE, IndexedRun
 
 
-@dataclass(frozen=True)
-class TableColumn:
-    """A column: heading, the name by which a search sorts it ("" for none), and the text of a run."""
-
-    heading: str
-    sort: str
-    text: Callable[[IndexedRun], str]
-
-
 def _started(run: IndexedRun) -> str:
     return "" if run.facts.start is None else f"{datetime.fromtimestamp(run.facts.start):%Y-%m-%d %H:%M:%S}"
+
+
+def _took(run: IndexedRun) -> str:
+    return "" if run.duration is None else duration_text(run.duration)
 
 
 def _conclusion(run: IndexedRun) -> str:
@@ -48,53 +39,41 @@ def _colour(run: IndexedRun) -> str:
 
 
 COLUMNS = (
-    TableColumn("Started", "start", _started),
-    TableColumn("Run", "title", lambda run: run.facts.title),
-    TableColumn("Status", "status", lambda run: run.status),
-    TableColumn("Conclusion", "conclusion", _conclusion),
-    TableColumn("Took", "duration", lambda run: "" if run.duration is None else duration_text(run.duration)),
-    TableColumn("Tags", "", lambda run: " ".join(run.tags)),
-    TableColumn("Procedure", "procedure", lambda run: run.facts.procedure),
-    TableColumn("File", "path", lambda run: run.path.as_posix()),
+    TableColumn("Started", _started, 136, "start"),
+    TableColumn("Run", lambda run: str(run.facts.title), 190, "title"),
+    TableColumn("Status", lambda run: str(run.status), 70, "status"),
+    TableColumn("Conclusion", _conclusion, 270, "conclusion"),
+    TableColumn("Took", _took, 66, "duration"),
+    TableColumn("Tags", lambda run: " ".join(run.tags), 84),
+    TableColumn("Procedure", lambda run: str(run.facts.procedure), 78, "procedure"),
+    TableColumn("File", lambda run: str(run.path.as_posix()), sort="path"),
 )
-STATUS = 2
-WIDTHS = (136, 190, 70, 270, 66, 84, 78)  # pixels; the last column takes the rest
 
 
-class RunsTable(TableModel):
+class RunsTable(RowsModel):
     """The model; `sort_wanted` carries a name as `mho.runs.RunIndex.search` takes it."""
 
     sort_wanted = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__([column.heading for column in COLUMNS])
-        self.runs: list[IndexedRun] = []
+        super().__init__(COLUMNS)
+        self._found: list[IndexedRun] | None = None
 
     def show_runs(self, runs: list[IndexedRun]) -> bool:
-        """Show `runs`; return whether the list differs from the one before."""
-        if runs is self.runs:
+        """Show `runs`; return whether the list is another object than the one before."""
+        if runs is self._found:
             return False
-        self.beginResetModel()
-        self.runs = runs
-        self.endResetModel()
+        self._found = runs
+        self.show_rows(runs)
         return True
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        return len(self.runs)
+    def tip(self, row: IndexedRun, column: TableColumn) -> str:
+        """Return how the run ended with all warnings, or the text of the cell."""
+        return _tip(row) if column.heading in ("Status", "Conclusion") else column.text(row)
 
-    def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text, the colour of the status, or the tool tip."""
-        if not index.isValid():
-            return None
-        run, column = self.runs[index.row()], COLUMNS[index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(run)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _tip(run) if index.column() in (STATUS, STATUS + 1) else column.text(run)
-        if role == Qt.ItemDataRole.ForegroundRole and index.column() == STATUS:
-            return QColor(_colour(run))
-        return None
+    def colour(self, row: IndexedRun, column: TableColumn) -> str:
+        """Return the colour of the status."""
+        return _colour(row) if column.heading == "Status" else ""
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Request the runs in another order: the index sorts, not the table."""
@@ -109,26 +88,17 @@ class RunsView(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs = RunsTable()
-        self.setModel(self.runs)
+        prepare_table(self, self.runs, COLUMNS, 22)
         self.setAccessibleName("runs")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setAlternatingRowColors(True)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.verticalHeader().setVisible(False)
-        # A fixed height: else the height of each of ten thousand rows is asked for.
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(22)
-        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setHighlightSections(True)
         self.horizontalHeader().setSortIndicator(0, Qt.SortOrder.DescendingOrder)
         self.setSortingEnabled(True)
-        for column, width in enumerate(WIDTHS):
-            self.setColumnWidth(column, width)
 
     def chosen(self) -> list[IndexedRun]:
         """Return the runs that are chosen, from the top."""
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
-        return [self.runs.runs[row] for row in rows if row < len(self.runs.runs)]
+        return [self.runs.rows[row] for row in rows if row < len(self.runs.rows)]
 
     def show_runs(self, runs: list[IndexedRun]) -> bool:
         """Show `runs`, scrolled as before; return whether that changed anything."""
@@ -142,7 +112,7 @@ class RunsView(QTableView):
 
     def _choose(self, paths: set[Path]) -> None:
         chosen = QItemSelection()
-        for row, run in enumerate(self.runs.runs):
+        for row, run in enumerate(self.runs.rows):
             if run.path in paths:
                 chosen.select(self.runs.index(row, 0), self.runs.index(row, len(COLUMNS) - 1))
         selection = self.selectionModel()

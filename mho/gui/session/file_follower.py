@@ -23,15 +23,12 @@ class News:
         New entries only.
     convergence : Convergence or None
         The whole refinement, when cycles or a forecast have come; None when nothing has.
-    images : frozenset of str
-        The maps that have new images.
     """
 
     status: Status
     reason: str
     log: tuple[LogEntry, ...]
     convergence: Convergence | None
-    images: frozenset[str]
     conclusion: Conclusion | None = None
 
 
@@ -44,7 +41,6 @@ class RunFollower:
         self._entries = 0
         self._cycles = -1
         self._forecast_known = False
-        self._images = dict.fromkeys(self.run.maps, 0)
 
     def close(self) -> None:
         """Close the file."""
@@ -64,7 +60,6 @@ class RunFollower:
             self.run.reason,
             tuple(entries),
             self._new_convergence(said_something=bool(entries)),
-            frozenset(name for name in self._images if self._has_new_image(name)),
             self.run.conclusion,
         )
 
@@ -80,8 +75,3 @@ class RunFollower:
         convergence = read_convergence(self.run)
         self._forecast_known = convergence is not None and convergence.rho is not None
         return convergence
-
-    def _has_new_image(self, name: str) -> bool:
-        count = len(self.run.map_times(name))
-        seen, self._images[name] = self._images[name], count
-        return count > seen

@@ -183,15 +183,13 @@ class QueueListener:
                 if job.runner is None or not lives(job.runner, job.runner_birth or "")
             )
 
-        try:
+        with suppress(MhoError):  # the panels show the error
             source = load_bench_file(self._bench)
-        except MhoError:  # the panels show the error
-            return lambda begun: Use(lost=lost(begun))
-        if source.bench.simulation is not None:  # a real bench may have devices of the same names
-            return lambda begun: Use(lost=lost(begun))
+            if source.bench.simulation is None:  # else a real bench may have devices of the same names
 
-        def look(begun: Mapping[int, job_queue.Job]) -> Use:
-            has = holder(source)
-            return Use(last_taken(source), "" if has is None else str(has).rstrip(","), lost(begun))
+                def look(begun: Mapping[int, job_queue.Job]) -> Use:
+                    has = holder(source)
+                    return Use(last_taken(source), "" if has is None else str(has).rstrip(","), lost(begun))
 
-        return look
+                return look
+        return lambda begun: Use(lost=lost(begun))

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from mho.errors import MhoError, QueueError
+from mho.errors import QueueError
 from mho.processes import environment
 from mho.running import queue as job_queue
 from mho.running import runner as runners
@@ -24,14 +25,6 @@ Said = tuple[str, str] | None
 """Level and text of a message to the user; None for no message."""
 
 
-@dataclass(frozen=True)
-class StopOutcome:
-    """The outcome of an emergency stop: whether the bench was confirmed safe, and the message to show."""
-
-    safe: bool
-    text: str
-
-
 def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
     """Send a command to the runner of the queue at `path`; without a runner, do what is possible without it.
 
@@ -40,34 +33,22 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
     from mho.input_files import bench_key
 
     client = runners.RunnerClient(path, bench)
+    abort = partial(client.abort, job)
+    requests: dict[Command, Callable[[], Any]] = {
+        "pause": client.pause,
+        "resume": client.resume,
+        "abort": abort,
+    }
     try:
-        match command:
-            case "pause":
-                client.pause()
-            case "resume":
-                client.resume()
-            case "abort":
-                client.abort(job)
+        requests[command]()
     except runners.NoRunnerError:
+        if command == "abort":
+            raise
         with job_queue.Queue(path) as jobs:
-            match command:
-                case "pause":
-                    jobs.hold(bench_key(bench), "paused by hand")
-                case "resume":
-                    jobs.release(bench_key(bench))
-                case _:
-                    raise
-
-
-def stop_at_once(path: Path, bench: str) -> StopOutcome:
-    """Request the runner of the queue at `path` to abort its job and make the bench safe; without a runner, do so here.
-
-    An error is part of the result: then nothing is confirmed.
-    """
-    try:
-        return StopOutcome(True, runners.emergency_stop(path, bench))
-    except MhoError as error:
-        return StopOutcome(False, str(error))
+            if command == "pause":
+                jobs.hold(bench_key(bench), "paused by hand")
+            else:
+                jobs.release(bench_key(bench))
 
 
 def start_runner(path: Path, bench: str) -> Said:

@@ -5,12 +5,8 @@ Panels are independent of each other. Each is created with the session, receives
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -23,7 +19,8 @@ from mho.errors import MhoError, RunFileError
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.loading import load, load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
-from mho.gui.session.runner_commands import Command, StopOutcome, carry_out, start_runner, stop_at_once
+from mho.gui.session.runner_commands import Command, carry_out, start_runner
+from mho.gui.session.task_thread import Refused, TaskThread, Then
 from mho.running import queue as job_queue
 from mho.running import runner as runners
 from mho.runs import GOING_ON
@@ -31,106 +28,6 @@ from mho.runs import GOING_ON
 if TYPE_CHECKING:
     from mho.gui.session.file_follower import RunFollower
     from mho.runs import RunFile
-
-Then = Callable[[Any], None]
-Refused = Callable[[MhoError], None]
-
-BUSY, IDLE = 15, 50  # ms between two looks for results, while some are expected and otherwise
-
-log = logging.getLogger(__name__)
-
-
-class BackgroundTasks(QObject):
-    """Runs functions in the background: one after the other in a shared thread, or at once in their own thread.
-
-    The threads touch nothing of Qt: a timer of the window's thread fetches their results. The window may therefore be
-    deleted at any moment. After that, and after `close`, no result is delivered and no work starts.
-
-    Signals
-    -------
-    failed(level, text)
-        An error of a function without its own error handler.
-    """
-
-    failed = Signal(str, str)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._closed = closed = threading.Event()
-        self._results: deque[tuple[Callable[[], None], bool]] = deque()
-        self._expected = 0
-        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="background")
-        self._timer = QTimer(self)
-        self._timer.timeout.connect(self._collect)
-        self._timer.start(IDLE)
-
-        def end() -> None:
-            closed.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-
-        self._end = end
-        self.destroyed.connect(end)  # also without `close`
-
-    def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
-        """Run `work` in turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
-
-        It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
-        for two threads of Python take twice as long.
-        """
-        if not self._closed.is_set():
-            self._expect_result()
-            QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
-
-    def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
-        """Run `work` whatever else is being done, also after `close`."""
-        if not self._closed.is_set():
-            self._expect_result()
-        threading.Thread(target=self._work, args=(work, then, None), name="errand", daemon=True).start()
-
-    def deliver(self, call: Callable[[], None]) -> None:
-        """Call `call` in the window's thread; may be called from any thread."""
-        self._results.append((call, False))
-
-    def close(self) -> None:
-        """Drop work that has not started, and the results of the rest."""
-        if not self._closed.is_set():
-            self._end()
-            self._timer.stop()
-
-    def _expect_result(self) -> None:
-        self._expected += 1
-        self._timer.start(BUSY)
-
-    def _submit(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
-        if not self._closed.is_set():
-            self._pool.submit(self._work, work, then, refused)
-
-    def _work(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
-        try:
-            load_procedures()
-            result = work()
-        except MhoError as error:
-            said = error  # the name of an exception ends with its clause
-            self._finish(lambda: refused(said) if refused else self.failed.emit("ERROR", str(said)))
-        except Exception as error:
-            log.exception("a fault of mho itself")
-            text = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
-            self._finish(lambda: self.failed.emit("CRITICAL", text))
-        else:
-            self._finish(lambda: then(result) if then is not None else None)
-
-    def _finish(self, call: Callable[[], None]) -> None:
-        self._results.append((call, True))
-
-    def _collect(self) -> None:
-        for _ in range(len(self._results)):  # later results are fetched at the next timer event
-            call, is_last = self._results.popleft()
-            self._expected -= is_last
-            call()
-            if self._closed.is_set():
-                return
-        self._timer.start(BUSY if self._expected else IDLE)
-
 
 LOOK_PERIOD = 100
 """Interval of updates while the run lasts, ms."""
@@ -140,7 +37,7 @@ REST_PERIOD = 1000
 
 
 class ShownRun(QObject):
-    """One run file at a time.
+    """One run file at a time, of which the session's signals `run_opened` and `run_news` tell.
 
     Attributes
     ----------
@@ -148,26 +45,13 @@ class ShownRun(QObject):
         The open file.
     path : Path or None
         Its path; also while it cannot be read.
-
-    Signals
-    -------
-    opened(RunFile or None)
-        Another file is open; `news` with all there is follows.
-    news(file_follower.News)
-        It has grown, or its run has ended.
-    unreadable(text)
-        What is wrong with the file, said once.
     """
 
-    opened = Signal(object)
-    news = Signal(object)
-    unreadable = Signal(str)
-
-    def __init__(self, background: BackgroundTasks, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.run: RunFile | None = None
         self.path: Path | None = None
-        self._background = background
+        self._session = session
         self._follower: RunFollower | None = None
         self._trouble = ""
         self._looking = QTimer(self, singleShot=True)
@@ -192,17 +76,17 @@ class ShownRun(QObject):
             self._take(follower)
             self._looking.start(0)  # its contents a moment later: the panels have enough to do with the file
 
-        def refused(error: MhoError) -> None:
+        def refused(error: str) -> None:
             if self.path == before:
                 self.path = path
                 self._give_up(error)
 
-        self._background.run(lambda: _follower(path), then, refused)
+        self._session.ask(lambda: _follower(path), then, refused)
 
     def close(self) -> None:
         """Show none."""
         self.stop()
-        self.opened.emit(None)
+        self._session.run_opened.emit(None)
 
     def stop(self) -> None:
         """Close the file, and send no more signals."""
@@ -220,22 +104,22 @@ class ShownRun(QObject):
             assert self._follower is not None
             news = self._follower.look()
             self._looking.start(LOOK_PERIOD if news.status in GOING_ON else REST_PERIOD)
-            self.news.emit(news)
+            self._session.run_news.emit(news)
         except RunFileError as error:
-            self._give_up(error)
+            self._give_up(str(error))
 
     def _take(self, follower: RunFollower) -> None:
         self._follower, self.run = follower, follower.run
-        self.opened.emit(self.run)
+        self._session.run_opened.emit(self.run)
 
-    def _give_up(self, error: MhoError) -> None:
+    def _give_up(self, error: str) -> None:
         """Report the error once and retry after a pause, in another thread, since a damaged file takes long."""
         if self._follower is not None:
             self._leave_file()
-            self.opened.emit(None)
-        if str(error) != self._trouble:
-            self.unreadable.emit(str(error))
-        self._trouble = str(error)
+            self._session.run_opened.emit(None)
+        if error != self._trouble:
+            self._session.tell("ERROR", error)
+        self._trouble = error
         QTimer.singleShot(REST_PERIOD, self, partial(self._try_again, self.path))
 
     def _try_again(self, path: Path | None) -> None:
@@ -246,6 +130,11 @@ class ShownRun(QObject):
         if self._follower is not None:
             self._follower.close()
         self._follower = self.run = None
+
+
+def _after_loading(work: Callable[[], Any]) -> Any:
+    load_procedures()
+    return work()
 
 
 def _follower(path: Path) -> RunFollower:
@@ -343,12 +232,8 @@ class Session(QObject):
         self.safety = self._record.safety()
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
-        self._background = BackgroundTasks(self)
-        self._background.failed.connect(self.tell)
-        self._shown = ShownRun(self._background, self)
-        self._shown.opened.connect(self.run_opened)
-        self._shown.news.connect(self.run_news)
-        self._shown.unreadable.connect(lambda text: self.tell("ERROR", text))
+        self._tasks = TaskThread("background", self, self.tell)
+        self._shown = ShownRun(self)
         self._hearing = QTimer(self)
         self._hearing.timeout.connect(self._hear)
         self._queue_listener: QueueListener | None = None
@@ -361,10 +246,10 @@ class Session(QObject):
         bench = self.bench
 
         def changed(jobs: list[job_queue.Job], lane: job_queue.Lane, use: Use) -> None:
-            self._background.deliver(lambda: self._take_jobs(bench, jobs, lane, use))
+            self._tasks.tell(lambda: self._take_jobs(bench, jobs, lane, use))
 
         def failed(error: MhoError) -> None:
-            self._background.deliver(lambda: self.tell("ERROR", str(error)))
+            self._tasks.tell(lambda: self.tell("ERROR", str(error)))
 
         self._queue_listener = QueueListener(self.queue_path, bench, changed, failed)
         self._runner_listener = RunnerListener(self.queue_path, self.bench)
@@ -374,7 +259,7 @@ class Session(QObject):
         """Stop listening; the runner and its job go on."""
         self._stop_listening()
         self._shown.stop()
-        self._background.close()
+        self._tasks.close(0.0)
 
     @property
     def listens(self) -> bool:
@@ -457,29 +342,24 @@ class Session(QObject):
         except RunFileError as error:
             self.tell(level, str(error))
 
-    def _pass_on(self, said: tuple[str, str] | None) -> None:
-        if said is not None:
-            self.tell(*said)
-
     def command(self, name: Command, job: int | None = None) -> None:
         """Send a command to the runner, and show its refusal. Without a runner the queue is held or released."""
         bench = self.bench
-        self._background.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
+        self._ask_at_once(lambda: carry_out(name, self.queue_path, bench, job))
 
     def emergency_stop(self) -> None:
         """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` reports the outcome."""
         bench = self.bench
         self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
-        self._background.run_at_once(
-            lambda: stop_at_once(self.queue_path, bench), lambda told: self._stopped(bench, told)
+        self._ask_at_once(
+            lambda: runners.emergency_stop(self.queue_path, bench),
+            partial(self._take_confirmation, bench),
+            partial(self.stop_told.emit, "CRITICAL"),
         )
 
-    def _stopped(self, bench: str, told: StopOutcome) -> None:
-        if told.safe:
-            self.confirmed_safe.emit(bench)
-        self.stop_told.emit(
-            "INFO" if told.safe else "CRITICAL", told.text
-        )  # the queue notes when it was confirmed
+    def _take_confirmation(self, bench: str, text: str) -> None:
+        self.confirmed_safe.emit(bench)
+        self.stop_told.emit("INFO", text)  # the queue notes when it was confirmed
 
     def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
         """Store the findings of *Check bench* on `bench`."""
@@ -489,30 +369,35 @@ class Session(QObject):
 
     def ensure_runner(self) -> None:
         """Start a runner for the bench, as a process that outlives the window, unless there is one."""
-        self._background.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
+
+        def then(said: tuple[str, str] | None) -> None:
+            if said is not None:
+                self.tell(*said)
+
+        self._ask_at_once(lambda: start_runner(self.queue_path, self.bench), then)
 
     def change_queue(
-        self, act: Callable[[job_queue.Queue], Any], then: Callable[[Any], None] | None = None
+        self, act: Callable[[job_queue.Queue], Any], then: Then | None = None, refused: Refused | None = None
     ) -> None:
-        """Run `act` on the queue in another thread; `then` gets its result in this one."""
+        """Run `act` on the queue in another thread; `then` and `refused` as of `ask`."""
 
         def work() -> Any:
             with job_queue.Queue(self.queue_path) as queue:
                 return act(queue)
 
-        self.ask(work, then)
+        self.ask(work, then, refused)
 
-    def ask(
-        self,
-        work: Callable[[], Any],
-        then: Callable[[Any], None] | None = None,
-        refused: Callable[[MhoError], None] | None = None,
-    ) -> None:
+    def ask(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
         """Run `work`, which must not use objects of the window, in turn in the shared background thread.
 
-        In this thread, `then` gets its result, and `refused` an `MhoError`, which is else shown as a message.
+        In this thread, `then` gets its result, and `refused` the text of its error, which is else shown as a message.
         """
-        self._background.run(work, then, refused)
+        self._tasks.ask(partial(_after_loading, work), then, refused)
+
+    def _ask_at_once(
+        self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None
+    ) -> None:
+        self._tasks.ask_at_once(partial(_after_loading, work), then, refused)
 
     def load(self, module: str, then: Callable[[], None]) -> None:
         """Import `module` in a thread of its own, and call `then` in this one; it fails again where it is used."""
@@ -522,7 +407,7 @@ class Session(QObject):
                 load(module)
 
         # At the next turn of the event loop: the window is shown first.
-        QTimer.singleShot(0, self, lambda: self._background.run_at_once(work, lambda _: then()))
+        QTimer.singleShot(0, self, lambda: self._ask_at_once(work, lambda _: then()))
 
     # --- what comes in from threads ---
 

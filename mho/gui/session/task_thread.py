@@ -1,4 +1,4 @@
-"""A thread that does slow work for a panel, one task after the other, and delivers results in the window's thread."""
+"""Slow work for the window: one task after the other in a thread, or one in a thread of its own."""
 
 from __future__ import annotations
 
@@ -6,110 +6,139 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
 
 from mho.errors import MhoError
 
-PERIOD = 15  # ms between checks for results, while tasks are pending
+BUSY, IDLE = 15, 50  # ms between two looks for results, while some are expected and otherwise
+
+Then = Callable[[Any], None]
+Refused = Callable[[str], None]
+Task = tuple[Callable[[], Any], Then | None, Refused | None]
 
 log = logging.getLogger(__name__)
 
-Request = tuple[Callable[[], Any], Callable[[Any], None] | None, Callable[[str], None]]
+
+def _log_failure(level: str, text: str) -> None:
+    log.error(text)
 
 
 class TaskThread(QObject):
     """Runs tasks in a thread with a name; only the window's thread may submit them.
 
-    The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a
-    window may be deleted at any moment.
+    The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a window may
+    be deleted at any moment. After that, and after `close`, no task begins, and no result is delivered.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    parent : QObject, optional
+    failed : callable
+        Gets level and text of the error of a task without its own error handler; logs it unless given.
     """
 
-    def __init__(self, name: str, parent: QObject) -> None:
+    def __init__(
+        self, name: str, parent: QObject | None = None, failed: Callable[[str, str], None] = _log_failure
+    ) -> None:
         super().__init__(parent)
-        self._requests: SimpleQueue[Request | None] = SimpleQueue()
-        self._done: deque[tuple[Callable[[], None], bool]] = deque()
-        self._over = threading.Event()
-        self._open = 0
+        self._failed = failed
+        self._tasks: deque[Task] = deque()
+        self._results: deque[tuple[Callable[[], None], bool]] = deque()
+        self._over = over = threading.Event()
+        self._at_work = threading.Lock()
+        self._expected = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._collect)
-        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
-        self._thread.start()
-        over, requests = self._over, self._requests
+        self._timer.start(IDLE)
+        # The end of the program waits for its running task: one that is cut off in an import brings the program down.
+        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
         def leave() -> None:
             over.set()
-            requests.put(None)
+            pool.shutdown(wait=False, cancel_futures=True)
 
         self._leave = leave
-        self.destroyed.connect(leave)
+        self.destroyed.connect(leave)  # also without `close`
 
-    @property
-    def busy(self) -> bool:
-        """Whether results are pending."""
-        return self._open > 0
+    def ask(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
+        """Run `work` in turn; `then` gets its result, `refused` its error, both in the window's thread.
 
-    def ask(
-        self,
-        work: Callable[[], Any],
-        then: Callable[[Any], None] | None = None,
-        refused: Callable[[str], None] | None = None,
-    ) -> None:
-        """Run `work`; `then` gets its result, `refused` its error, both in the window's thread.
-
-        Without `refused` an error is logged. After `close` neither is called.
+        It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
+        for two threads of Python take twice as long.
         """
-        if self._over.is_set():
-            return
-        self._open += 1
-        self._timer.start(PERIOD)
-        self._requests.put((work, then, refused or log.error))
+        if not self._over.is_set():
+            self._expect_result()
+            QTimer.singleShot(0, self, lambda: self._submit((work, then, refused)))
+
+    def ask_at_once(
+        self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None
+    ) -> None:
+        """Run `work` in a thread of its own whatever else is being done, also after `close`."""
+        if not self._over.is_set():
+            self._expect_result()
+        task = work, then, refused
+        threading.Thread(target=self._do, args=(task,), name="errand", daemon=True).start()
 
     def tell(self, call: Callable[[], None]) -> None:
-        """Call `call` in the window's thread; for work that reports before its result."""
-        self._done.append((call, False))
+        """Call `call` in the window's thread; may be called from any thread, as by work that reports before its result."""
+        self._results.append((call, False))
 
     def run_pending(self) -> None:
         """Run tasks that were submitted meanwhile; a long task calls this regularly. After `close` it ends the task."""
-        while not self._requests.empty():
-            self._do(self._requests.get())
+        while self._tasks and not self._over.is_set():
+            self._do(self._tasks.popleft())
         if self._over.is_set():
             raise SystemExit
 
     def close(self, patience: float = 5.0) -> None:
         """Accept no more tasks, and wait up to `patience` seconds for the running one."""
-        self._leave()
-        self._timer.stop()
-        self._thread.join(patience)
+        if not self._over.is_set():
+            self._leave()
+            self._timer.stop()
+        if patience and self._at_work.acquire(timeout=patience):
+            self._at_work.release()
+
+    def _expect_result(self) -> None:
+        self._expected += 1
+        self._timer.start(BUSY)
+
+    def _submit(self, task: Task) -> None:
+        if not self._over.is_set():
+            self._tasks.append(task)
+            self._pool.submit(self._serve)
 
     def _serve(self) -> None:
-        with suppress(SystemExit):  # of a task that `close` ended
-            while not self._over.is_set():
-                self._do(self._requests.get())
+        """Run the next task, unless a long one has run it meanwhile."""
+        with self._at_work, suppress(IndexError, SystemExit):  # of a task that `close` ended
+            if not self._over.is_set():
+                self._do(self._tasks.popleft())
 
-    def _do(self, request: Request | None) -> None:
-        if request is None or self._over.is_set():
-            return
-        work, then, refused = request
+    def _do(self, task: Task) -> None:
+        work, then, refused = task
+        level = "ERROR"
         try:
             result = work()
         except MhoError as error:
-            told = str(error)
-            self._done.append((lambda: refused(told), True))
+            text = str(error)
         except Exception as error:
             log.exception("a fault of mho itself")
-            fault = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
-            self._done.append((lambda: refused(fault), True))
+            level = "CRITICAL"
+            text = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
         else:
-            self._done.append(((lambda: then(result)) if then else (lambda: None), True))
+            self._results.append(((lambda: then(result)) if then else (lambda: None), True))
+            return
+        self._results.append((lambda: refused(text) if refused else self._failed(level, text), True))
 
     def _collect(self) -> None:
-        while self._done:
-            call, last = self._done.popleft()
-            self._open -= last
+        for _ in range(len(self._results)):  # later results are fetched at the next timer event
+            call, is_last = self._results.popleft()
+            self._expected -= is_last
             call()
-        if not self._open:
-            self._timer.stop()
+            if self._over.is_set():
+                return
+        self._timer.start(BUSY if self._expected else IDLE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape  # pyqtgraph takes names for HTML
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -15,9 +16,8 @@ from PySide6.QtWidgets import QWidget
 from mho.analysis import palette
 from mho.analysis.figures import BELOW, SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
 from mho.array_types import Floats
-from mho.gui.plots import ThemedPlot
+from mho.gui.plots import PowersOfTen, ThemedPlot
 from mho.gui.signals.reading import Curves
-from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets import colours
 from mho.runs.figures import PROBABILITY, Band
 
@@ -34,19 +34,44 @@ class PlottedRun:
     curves: Curves
 
 
-class SignalsPlot(ThemedPlot):
+class DrawnPlot(ThemedPlot):
+    """A plot that is drawn anew, of the items `drawn`; `log` says which of its axes, x and y, are logarithmic."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, x_axis=PowersOfTen, y_axis=PowersOfTen, legend=True)
+        self.drawn: list[pg.GraphicsObject] = []
+        self.log = (False, False)
+
+    def clear_drawn(self) -> None:
+        """Remove what is drawn."""
+        for item in self.drawn:
+            self.removeItem(item)
+        self.drawn = []
+
+    def draw(self, item: pg.GraphicsObject, **options: Any) -> None:
+        """Add an item; options are pyqtgraph's."""
+        if isinstance(item, pg.PlotDataItem):
+            item.setLogMode(*self.log)
+        self.addItem(item, **options)
+        self.drawn.append(item)
+
+    def visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Drop values that a logarithmic axis cannot show."""
+        known = np.isfinite(x) & np.isfinite(y)
+        for log, values in zip(self.log, (x, y), strict=True):
+            known &= (values > 0.0) | (not log)
+        return np.where(known, x, np.nan), np.where(known, y, np.nan)
+
+
+class SignalsPlot(DrawnPlot):
     """Shows curves, which are its items `drawn`; `read` carries the text of the cursors' read-out."""
 
     read = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
-        self._legend = self.addLegend(offset=(-10, 10))
-        self.drawn: list[pg.PlotDataItem] = []
+        super().__init__(parent)
         self._shown: tuple[PlottedRun, ...] = ()
-        self.log_x = self.log_y = False
         self.cursors = [self._cursor("A", Qt.PenStyle.DashLine), self._cursor("B", Qt.PenStyle.DotLine)]
-        self.paint_ground()
 
     def paint_ground(self) -> None:
         """Apply the colours of the window, including the cursors."""
@@ -58,25 +83,23 @@ class SignalsPlot(ThemedPlot):
     def show_curves(self, shown: Sequence[PlottedRun]) -> None:
         """Show the curves of some runs, the first being the one that the axes and cursors go by."""
         self._shown = tuple(shown)
-        for item in self.drawn:
-            self.removeItem(item)
-        self.drawn = []
+        self.clear_drawn()
         if not shown:
             return
         first = shown[0].curves
-        magnitudes = self.log_y and any(np.nanmin(values, initial=0.0) < 0.0 for _, values in first.curves)
-        self.name_axis("bottom", first.axis, first.axis_unit, log=self.log_x)
+        magnitudes = self.log[1] and any(np.nanmin(values, initial=0.0) < 0.0 for _, values in first.curves)
+        self.name_axis("bottom", first.axis, first.axis_unit, log=self.log[0])
         signal = f"|{first.signal}|" if magnitudes else first.signal
-        self.name_axis("left", signal, first.unit, log=self.log_y)
+        self.name_axis("left", signal, first.unit, log=self.log[1])
         self.getAxis("bottom").counts = first.counts
-        self._legend.setVisible(len(shown) > 1 or bool(first.names))
+        self.legend.setVisible(len(shown) > 1 or bool(first.names))
         for place, one in enumerate(shown):
             self._draw(one, depth=-place)  # the first lies over the others
         self._read()
 
     def set_log(self, x: bool, y: bool) -> None:
         """Make the axes logarithmic, which then show magnitudes; or linear."""
-        self.log_x, self.log_y = x, y
+        self.log = x, y
         self.setLogMode(x=x, y=y)
         self.show_curves(self._shown)
         self.enableAutoRange()
@@ -104,14 +127,10 @@ class SignalsPlot(ThemedPlot):
             colour = pg.mkColor(palette.SERIES[number - 1] if names and alone else one.colour)
             if not (names and alone):
                 colour.setAlphaF(0.25 + 0.75 * number / count)  # earlier curves are fainter
-            x, y = np.abs(places) if self.log_x else places, np.abs(values) if self.log_y else values
-            known = np.isfinite(x) & np.isfinite(y)
-            for log, data in ((self.log_x, x), (self.log_y, y)):
-                known &= (data > 0.0) | (not log)
+            x, y = np.abs(places) if self.log[0] else places, np.abs(values) if self.log[1] else values
             few = len(x) < LINE_FROM
             item = pg.PlotDataItem(
-                np.where(known, x, np.nan),
-                np.where(known, y, np.nan),
+                *self.visible(x, y),
                 pen=pg.mkPen(colour, width=1.5 if few else 1),  # wider lines are drawn much slower
                 symbol="o" if few and (count == 1 or names) else None,
                 symbolSize=4,
@@ -121,12 +140,10 @@ class SignalsPlot(ThemedPlot):
                 name=names[number - 1] if names and alone else one.name if number == count else None,
             )
             item.setZValue(depth)
-            item.setLogMode(self.log_x, self.log_y)
-            self.addItem(item)
+            self.draw(item)
             if not few:  # possible only after the item has its view
                 item.setDownsampling(auto=True, method="peak")
                 item.setClipToView(True)
-            self.drawn.append(item)
 
     def _cursor(self, name: str, style: Qt.PenStyle) -> pg.InfiniteLine:
         cursor = pg.InfiniteLine(
@@ -153,8 +170,8 @@ class SignalsPlot(ThemedPlot):
             return
         points = []
         for cursor in self.cursors:
-            place = 10.0 ** cursor.value() if self.log_x else cursor.value()
-            nearest = int(np.nanargmin(np.abs((np.abs(places) if self.log_x else places) - place)))
+            place = 10.0 ** cursor.value() if self.log[0] else cursor.value()
+            nearest = int(np.nanargmin(np.abs((np.abs(places) if self.log[0] else places) - place)))
             points.append((float(places[nearest]), float(values[nearest])))
         (x1, y1), (x2, y2) = points
         parts = [
@@ -179,23 +196,14 @@ PENS = {
 SYMBOLS = {"square": "s", "circle": "o", "diamond": "d", "triangle": "t1", BELOW: "t"}
 
 
-class FigurePlot(ThemedPlot):
+class FigurePlot(DrawnPlot):
     """Shows a `Drawing` that has no images; its items are `drawn`."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
-        self._legend = self.addLegend(offset=(-10, 10))
-        self.drawn: list[pg.GraphicsObject] = []
-        self._log = (False, False)
-        self.paint_ground()
 
     def show_drawing(self, drawing: Drawing) -> None:
         """Show a figure anew; the view stays where the user has moved it."""
-        for item in self.drawn:
-            self.removeItem(item)
-        self.drawn = []
-        self._log = drawing.x_scale == "log", drawing.y_scale == "log"
-        self.setLogMode(x=self._log[0], y=self._log[1])
+        self.clear_drawn()
+        self.log = drawing.x_scale == "log", drawing.y_scale == "log"
+        self.setLogMode(x=self.log[0], y=self.log[1])
         self.setAspectLocked(drawing.equal)
         self._name_axes(drawing)
         for band in drawing.bands if not drawing.nothing else ():
@@ -205,11 +213,11 @@ class FigurePlot(ThemedPlot):
         for level in drawing.levels:
             self._draw_level(level)
         named = any(mark.label for mark in drawing.marks)
-        self._legend.setVisible(named)
+        self.legend.setVisible(named)
         self.say(escape(", ".join(filter(None, (drawing.title, drawing.nothing or drawing.note)))))
 
     def _name_axes(self, drawing: Drawing) -> None:
-        for side, axis, log in (("bottom", drawing.x, self._log[0]), ("left", drawing.y, self._log[1])):
+        for side, axis, log in (("bottom", drawing.x, self.log[0]), ("left", drawing.y, self.log[1])):
             self.name_axis(side, escape(axis.name), axis.unit, log=log)
         self.getAxis("bottom").counts = drawing.counts
         shares = None
@@ -227,41 +235,30 @@ class FigurePlot(ThemedPlot):
         }  # fmt: skip
         name = escape(mark.label) or None
         if mark.shape == "bars":
-            ground = FEWEST if self._log[1] else 0.0
-            self._add(
-                pg.PlotDataItem(
-                    mark.x,
-                    np.maximum(mark.y, ground),
-                    stepMode="center",
-                    fillLevel=np.log10(FEWEST) if self._log[1] else 0.0,
-                    brush=colour,
-                    pen=pg.mkPen(colour),
-                    name=name,
-                )
-            )
+            ground = FEWEST if self.log[1] else 0.0
+            level = np.log10(FEWEST) if self.log[1] else 0.0
+            style = {"stepMode": "center", "fillLevel": level, "brush": colour, "pen": pg.mkPen(colour)}
+            self.draw(pg.PlotDataItem(mark.x, np.maximum(mark.y, ground), name=name, **style))
             return
         if mark.shape == "points":
             symbol |= {"symbol": symbol["symbol"] or "o", "symbolSize": 6 if mark.marker else 4}
-            x, y = self._visible(mark.x, mark.y)
-            if np.isfinite(x).any():
-                self._add(pg.PlotDataItem(x, y, pen=None, name=name, **symbol))
+            self._draw_curve(mark.x, mark.y, pen=None, name=name, **symbol)
             return
         if mark.shape == "whiskers":
             assert mark.low is not None
             assert mark.high is not None
             ends = np.stack((mark.low, mark.high), axis=1).ravel()
-            x, y = self._visible(np.repeat(mark.x, 2), ends)
-            if np.isfinite(x).any():
-                self._add(pg.PlotDataItem(x, y, pen=pg.mkPen(colour, width=1), connect="pairs"))
+            self._draw_curve(np.repeat(mark.x, 2), ends, pen=pg.mkPen(colour, width=1), connect="pairs")
         if mark.shape.endswith("band"):
             self._shade_between(mark, colour)
             return
-        x, y = mark.x, mark.y
-        if mark.shape == "steps":
-            x, y = _as_steps(x, y)
-        x, y = self._visible(x, y)
+        x, y = _as_steps(mark.x, mark.y) if mark.shape == "steps" else (mark.x, mark.y)
+        self._draw_curve(x, y, pen=pen, connect="finite", name=name, **symbol)
+
+    def _draw_curve(self, x: Floats, y: Floats, **style: Any) -> None:
+        x, y = self.visible(x, y)
         if np.isfinite(x).any():  # pyqtgraph looks for the bounds of what it draws, also where there are none
-            self._add(pg.PlotDataItem(x, y, pen=pen, connect="finite", name=name, **symbol))
+            self.draw(pg.PlotDataItem(x, y, **style))
 
     def _shade_between(self, mark: Mark, colour: QColor) -> None:
         """Shade from the lower to the upper curve of a band; values that are missing interrupt it."""
@@ -270,34 +267,21 @@ class FigurePlot(ThemedPlot):
         ends = []
         for values in (mark.low, mark.high):
             x, y = _as_steps(mark.x, values) if mark.shape == "step band" else (mark.x, values)
-            ends.append(self._visible(x, y))
+            ends.append(self.visible(x, y))
         known = np.isfinite(ends[0][1]) & np.isfinite(ends[1][1])
         if not known.any():
             return
         curves = [pg.PlotDataItem(x[known], y[known], pen=pg.mkPen(None)) for x, y in ends]
         for curve in curves:
-            self._add(curve)
+            self.draw(curve)
         shade = pg.FillBetweenItem(*curves, brush=colour)
         shade.setZValue(-5)
-        self.addItem(shade)
-        self.drawn.append(shade)
-
-    def _visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Drop values that a logarithmic axis cannot show."""
-        known = np.isfinite(x) & np.isfinite(y)
-        for log, values in zip(self._log, (x, y), strict=True):
-            known &= (values > 0.0) | (not log)
-        return np.where(known, x, np.nan), np.where(known, y, np.nan)
-
-    def _add(self, item: pg.PlotDataItem) -> None:
-        item.setLogMode(*self._log)
-        self.addItem(item)
-        self.drawn.append(item)
+        self.draw(shade)
 
     def _draw_level(self, level: ReferenceLevel) -> None:
         value = level.x if level.y is None else level.y
         assert value is not None
-        log = self._log[level.y is not None]
+        log = self.log[level.y is not None]
         line = pg.InfiniteLine(
             pos=float(np.log10(value)) if log else value,
             angle=0 if level.y is not None else 90,
@@ -309,25 +293,23 @@ class FigurePlot(ThemedPlot):
                 "anchors": [(0, 0), (0, 0)],
             },
         )
-        self.addItem(line, ignoreBounds=True)
-        self.drawn.append(line)
+        self.draw(line, ignoreBounds=True)
 
     def _draw_band(self, band: Band, drawing: Drawing) -> None:
         marked = np.concatenate([mark.x[np.isfinite(mark.x)] for mark in drawing.marks] or [np.zeros(1)])
         low = float(marked.min(initial=np.inf)) if band.low is None else band.low
         high = float(marked.max(initial=-np.inf)) if band.high is None else band.high
         ends = np.array([low, high])
-        if not (np.isfinite(ends).all() and low < high) or (self._log[0] and low <= 0.0):
+        if not (np.isfinite(ends).all() and low < high) or (self.log[0] and low <= 0.0):
             return
         shade = QColor(palette.WINDOW)
         shade.setAlphaF(0.25)
         region = pg.LinearRegionItem(
-            np.log10(ends) if self._log[0] else ends, movable=False, brush=shade, pen=pg.mkPen(None)
+            np.log10(ends) if self.log[0] else ends, movable=False, brush=shade, pen=pg.mkPen(None)
         )
         region.setZValue(-10)
         pg.InfLineLabel(region.lines[0], band.label, position=0.97, color=colours().ink, anchor=(0, 0))
-        self.addItem(region)
-        self.drawn.append(region)
+        self.draw(region)
 
 
 def _as_steps(x: Floats, y: Floats) -> tuple[Floats, Floats]:

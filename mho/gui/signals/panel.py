@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape  # pyqtgraph takes names for HTML
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pyqtgraph as pg
@@ -14,7 +13,6 @@ from PySide6.QtCore import QRectF, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -28,7 +26,8 @@ from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
 from mho.analysis.reports import handy_unit
 from mho.gui import widgets
-from mho.gui.run_window import LineAxis, RunPicture, colours_of, lookup_table, to_bytes
+from mho.gui.pictures import RunPicture, limits_of, to_bytes
+from mho.gui.plots import colours_of, lookup_table, map_plot, number_lines
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
@@ -174,9 +173,8 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.addLabel(escape(title), row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
         if not self.pictures:
             return
-        every = np.concatenate([one.values.ravel() for one in self.pictures])[None, :]
-        lines = np.arange(1), np.arange(every.size)
-        limits = drawing.limits or RunPicture("", every, unit, *lines, drawing.signed).limits
+        every = np.concatenate([one.values.ravel() for one in self.pictures])
+        limits = drawing.limits or limits_of(every, drawing.signed)
         for number, picture in enumerate(self.pictures):
             plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
             _write_counts(plot, drawing.images[number])
@@ -191,23 +189,14 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     def _draw(
         self, picture: RunPicture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
     ) -> pg.PlotItem:
-        axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
-        axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
-        plot = self.addPlot(row=1 + row, col=column, axisItems=axes)
+        plot, image = map_plot(self, drawing.lines, row=1 + row, col=column)
+        number_lines(plot, picture.rows, picture.columns)
         plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
-        plot.setLabel("bottom", drawing.lines[0])
-        plot.setLabel("left", drawing.lines[1])
-        plot.invertY(True)
-        plot.setAspectLocked(True)
-        plot.setMenuEnabled(False)
-        plot.hideButtons()
-        image = pg.ImageItem(axisOrder="row-major")
         colours = lookup_table(colours_of(picture.signed, drawing.grey))
         image.setImage(to_bytes(picture.values, limits), levels=(0, 255), lut=colours)
         height, width = picture.values.shape
         frame = QRectF(-0.5, -0.5, width, height)
         image.setRect(frame)
-        plot.addItem(image)
         plot.setRange(frame, padding=0.02)
         return plot
 
@@ -240,8 +229,6 @@ UNREAD = FigureData("", nothing="cannot be read")
 class SignalsPanel(QWidget):
     """Shows figures and tables of the session's run, growing with it."""
 
-    title: ClassVar[str] = "Signals"
-
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
@@ -257,24 +244,18 @@ class SignalsPanel(QWidget):
         self._open(session.run)
 
     def _build(self) -> None:
-        self.figure, self.table, self.signal, self.axis, self.rows = (QComboBox() for _ in range(5))
-        for box, name in (
-            (self.figure, "figure"), (self.table, "table"), (self.signal, "signal"), (self.axis, "axis"),
-            (self.rows, "rows"),
-        ):  # fmt: skip
-            box.setAccessibleName(name)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        for count in WINDOWS:
-            self.rows.addItem(f"newest {count:,} rows".replace(",", " "), count)
-        self.rows.setCurrentIndex(1)
+        self.figure, self.table, self.signal, self.axis, self.rows = map(
+            widgets.ChoiceBox, ("figure", "table", "signal", "axis", "rows")
+        )
+        windows = [(f"newest {count:,} rows".replace(",", " "), count) for count in WINDOWS]
+        self.rows.offer(windows, WINDOWS[1])
         self.log_x, self.log_y = QCheckBox("log x"), QCheckBox("log y")
         self.cursors = QCheckBox("cursors")
         self.plot, self.figure_plot, self.images = SignalsPlot(), FigurePlot(), FigureImages()
         self.shown = QStackedWidget()
         for view in (self.plot, self.figure_plot, self.images):
             self.shown.addWidget(view)
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.PlainText)
+        self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.overlays = Overlays(self._session)
 
         self.figure.currentIndexChanged.connect(self._choose_figure)
@@ -308,12 +289,7 @@ class SignalsPanel(QWidget):
 
     def _open(self, run: RunFile | None) -> None:
         before = self.table.currentText()
-        with QSignalBlocker(self.table):
-            self.table.clear()
-            if run is not None:
-                self.table.addItems(list(run.tables))
-                first = before if before in run.tables else run.default
-                self.table.setCurrentText(first if first in run.tables else next(iter(run.tables), ""))
+        self.table.offer(*(((),) if run is None else (run.tables, before, run.default)))
         self._offer_figures(run)
         self._allow_columns()
         self._offer_columns()
@@ -326,13 +302,8 @@ class SignalsPanel(QWidget):
             with self._session.reporting_damage():
                 self._figures = {figure.name: figure for figure in figures_of(run)}
                 first = run.figures[0].name if run.figures else ""
-        with QSignalBlocker(self.figure):
-            self.figure.clear()
-            for name, figure in self._figures.items():
-                self.figure.addItem(figure.heading, name)
-            self.figure.addItem(FREE, "")
-            wanted = before if before in self._figures and first else first
-            self.figure.setCurrentIndex(self.figure.findData(wanted))
+        headings = [(figure.heading, name) for name, figure in self._figures.items()]
+        self.figure.offer([*headings, (FREE, "")], before if before in self._figures and first else first)
 
     def _choose_figure(self) -> None:
         """Show a figure, or let the user choose columns."""
@@ -371,25 +342,18 @@ class SignalsPanel(QWidget):
         if run is not None and table:
             with self._session.reporting_damage():
                 self._offer = read_offer(run, table)
-        before = self.signal.currentText()
-        with QSignalBlocker(self.signal):
-            self.signal.clear()
-            if self._offer is not None:
-                self.signal.addItems(list(self._offer.columns))
-                self.signal.setCurrentText(before if before in self._offer.columns else self._offer.signal)
+        known = () if self._offer is None else self._offer.columns
+        self.signal.offer(known, self.signal.currentText(), getattr(self._offer, "signal", ""))
         self._offer_axes()
 
     def _offer_axes(self) -> None:
-        offer, before = self._offer, self.axis.currentData()
-        with QSignalBlocker(self.axis):
-            self.axis.clear()
-            if offer is not None:
-                axes = offer.axes_for(self.signal.currentText())
-                for name in axes:
-                    shape = offer.columns.get(self.signal.currentText(), ())
-                    self.axis.addItem(name or ("sample" if shape else "row"), name)
-                wanted = before if before and before in axes else offer.axis
-                self.axis.setCurrentIndex(max(0, self.axis.findData(wanted)))
+        offer, signal, before = self._offer, self.signal.currentText(), self.axis.currentData()
+        if offer is None:
+            self.axis.offer(())
+        else:
+            number = "sample" if offer.columns.get(signal) else "row"
+            axes = [(name or number, name) for name in offer.axes_for(signal)]
+            self.axis.offer(axes, before or offer.axis, offer.axis)
         self._want_others()
 
     def _wanted(self) -> CurveChoice | Figure | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
@@ -13,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, ideal
 from mho.array_types import Floats
-from mho.gui.plots import ThemedPlot, WholeAxis, whole_spacings
+from mho.gui.plots import PowersOfTen, ThemedPlot, WholeAxis
 from mho.gui.widgets import colours
 
 AHEAD = 6  # cycles to which the lines reach before there are that many
@@ -25,14 +22,17 @@ class ConvergenceView(ThemedPlot):
     """A plot of a `Convergence`, drawn anew whenever it grows; a small one does without its legend."""
 
     def __init__(self, parent: QWidget | None = None, *, legend: bool = True) -> None:
-        super().__init__(parent, axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
+        super().__init__(
+            parent,
+            x="cycle",
+            y="relative error, residual",
+            x_axis=WholeAxis,
+            y_axis=PowersOfTen,
+            legend=legend,
+        )
         self.convergence: Convergence | None = None
         self.setLogMode(y=True)
         self.showGrid(x=False, y=True, alpha=0.15)
-        self.setLabel("bottom", "cycle")
-        self.setLabel("left", "relative error, residual")
-        self.getAxis("left").enableAutoSIPrefix(False)
-        self._legend = self.addLegend(offset=(-10, 10)) if legend else None
         dashed, dash_dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine
         self.ideal = self._line(palette.IDEAL, dashed, "3 bits a cycle")
         self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
@@ -56,13 +56,13 @@ class ConvergenceView(ThemedPlot):
     def show_convergence(self, convergence: Convergence | None) -> None:
         """Show `convergence`; None clears the plot."""
         self.convergence = convergence
-        if self._legend is not None:
-            self._legend.setVisible(convergence is not None)
+        if self.legend is not None:
+            self.legend.setVisible(convergence is not None)
         if convergence is None:
             for item in (self.ideal, self.forecast, self.residual, self.relative_error):
                 item.setData([], [])
-            self._show_without_chip(np.empty(0))
-            self._show_true(None)
+            for item in (self.true_residual, self.without_chip):
+                self._show_named(item, np.empty(0), np.empty(0), "")
             self._mark(self._precision, None, "")
             self._mark(self._tolerance, None, "")
             self.say("no refinement in this run")
@@ -73,9 +73,16 @@ class ConvergenceView(ThemedPlot):
         cycle = np.append(0.0, convergence.cycle)
         self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
         self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
-        self._show_true(convergence)
+        # The residuals that were recomputed, beside those that the iteration carries along.
+        true = np.empty(0) if convergence.true_residual is None else convergence.true_residual
+        known = np.isfinite(true) & (true > 0.0)
+        self._show_named(
+            self.true_residual, convergence.cycle[: len(true)][known], true[known], "residual, recomputed"
+        )
+        # The same solve without the chip; nothing before it is known.
         unaided = np.empty(0) if convergence.without_chip is None else convergence.without_chip
-        self._show_without_chip(unaided)
+        beside = _positive(np.append(1.0, unaided)) if unaided.size else unaided
+        self._show_named(self.without_chip, np.arange(float(len(beside))), beside, "without the chip")
         last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0, float(unaided.size))
         ends = np.array([0.0, last])
         self.ideal.setData(ends, ideal(ends))
@@ -84,43 +91,27 @@ class ConvergenceView(ThemedPlot):
             self.forecast.setData([], [])
         else:
             self.forecast.setData(ends, _positive(forecast))
-        if self._legend is not None:
+        if self.legend is not None:
             label = NO_FORECAST if forecast is None else f"forecast, rho = {convergence.rho:.3f}"
-            self._legend.getLabel(self.forecast).setText(label)
+            self.legend.getLabel(self.forecast).setText(label)
         self._mark(self._precision, convergence.precision, f"{convergence.bits} bits")
         self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
         self._fit(convergence, last)
 
-    def _show_without_chip(self, unaided: Floats) -> None:
-        """Draw the same solve without the chip; nothing before it is known."""
-        if self._legend is not None:
-            self._legend.removeItem(self.without_chip)
-        if not unaided.size:
-            self.without_chip.setData([], [])
-            return
-        self.without_chip.setData(np.arange(unaided.size + 1.0), _positive(np.append(1.0, unaided)))
-        if self._legend is not None:
-            self._legend.addItem(self.without_chip, "without the chip")
-
-    def _show_true(self, convergence: Convergence | None) -> None:
-        """Mark the residuals that were recomputed, beside those that the iteration carries along."""
-        true = None if convergence is None else convergence.true_residual
-        if convergence is None or true is None or not np.isfinite(true).any():
-            self.true_residual.setData([], [])
-            if self._legend is not None:
-                self._legend.removeItem(self.true_residual)
-            return
-        found = np.isfinite(true) & (true > 0.0)
-        self.true_residual.setData(convergence.cycle[: len(true)][found], true[found])
-        if self._legend is not None and self._legend.getLabel(self.true_residual) is None:
-            self._legend.addItem(self.true_residual, "residual, recomputed")
+    def _show_named(self, item: pg.PlotDataItem, x: Floats, y: Floats, name: str) -> None:
+        """Draw points that not every run has; they are in the legend where there are any."""
+        item.setData(x, y)
+        if self.legend is not None:
+            self.legend.removeItem(item)
+            if len(x):
+                self.legend.addItem(item, name)
 
     def labels(self) -> dict[str, str]:
         """Return what the legend calls the curves; empty while there is nothing to show."""
-        if self.convergence is None or self._legend is None:
+        if self.convergence is None or self.legend is None:
             return {}
         curves = ("ideal", "forecast", "residual", "relative_error")
-        return {curve: self._legend.getLabel(getattr(self, curve)).text for curve in curves}
+        return {curve: self.legend.getLabel(getattr(self, curve)).text for curve in curves}
 
     def _fit(self, convergence: Convergence, last: float) -> None:
         """Show all measured points and the requested precision; the forecast may exceed the view."""
@@ -163,33 +154,6 @@ class ConvergenceView(ThemedPlot):
         if level:
             line.setPos(np.log10(level))
             line.label.setFormat(name)
-
-
-class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
-    """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between.
-
-    With `counts` it has whole numbers only while it is linear.
-    """
-
-    counts = False
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
-        """Return spacings, of whole numbers where it counts."""
-        spacings: list[tuple[float, float]] = super().tickSpacing(low, high, size)
-        return whole_spacings(spacings) if self.counts and not self.logMode else spacings
-
-    def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        """Return 10 to the integer of each place; in between nothing, or digits where there is no integer."""
-        low, high = self.range
-        if math.ceil(low) > high:
-            return [f"{10.0**value:.1e}" for value in values]
-        return [
-            "10" + f"{round(value)}".translate(_RAISED) if abs(value - round(value)) < 1e-9 else ""
-            for value in values
-        ]
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _positive(values: Floats) -> Floats:

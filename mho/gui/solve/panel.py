@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QLabel, QSlider, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSlider, QTabWidget, QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, read_convergence
 from mho.array_types import Floats
 from mho.gui import widgets
-from mho.gui.plots import ThemedPlot, WholeAxis
+from mho.gui.plots import PowersOfTen, ThemedPlot, WholeAxis
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.solve.convergence_view import ConvergenceView, PowersOfTen
+from mho.gui.solve.convergence_view import ConvergenceView
 from mho.gui.solve.reading import (
     ComparedValues,
     MvmErrors,
@@ -46,20 +44,15 @@ class SolutionView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.values = ThemedPlot(axisItems={"bottom": WholeAxis("bottom")})
-        self.values.setLabel("left", "x")
+        self.values = ThemedPlot(y="x", x_axis=WholeAxis)
         self.reference = _dots(self.values, palette.RESIDUAL, "o", size=11, hollow=True)
         self.solution = _dots(self.values, palette.RELATIVE_ERROR, "o")
-        self.errors = ThemedPlot(axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
+        self.errors = ThemedPlot(x="component", y="|x − reference|", x_axis=WholeAxis, y_axis=PowersOfTen)
         self.errors.setLogMode(y=True)
-        self.errors.setLabel("left", "|x − reference|")
-        self.errors.setLabel("bottom", "component")
         self.errors.setXLink(self.values)
-        self.errors.paint_ground()
         self.error = _dots(self.errors, palette.OUTSIDE, "s")
         for plot in (self.values, self.errors):
             plot.getAxis("left").setWidth(62)
-            plot.getAxis("left").enableAutoSIPrefix(False)
         widgets.column(self, (self.values, 3), (self.errors, 2), margins=0)
 
     def show_solution(
@@ -96,15 +89,10 @@ class ConstellationView(ThemedPlot):
     """A complex solution in the complex plane, over the reference."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, x="real part", y="imaginary part")
         self.reference = _dots(self, palette.RESIDUAL, "o", size=13, hollow=True)
         self.points = _dots(self, palette.RELATIVE_ERROR, "o")
         self.setAspectLocked(True)
-        self.setLabel("bottom", "real part")
-        self.setLabel("left", "imaginary part")
-        for side in ("left", "bottom"):
-            self.getAxis(side).enableAutoSIPrefix(False)
-        self.paint_ground()
 
     def show_solution(self, solution: NDArray[np.generic], reference: NDArray[np.generic] | None) -> None:
         """Show each unknown."""
@@ -120,7 +108,9 @@ class FieldView(ThemedPlot):
     """A solution whose unknowns are the points of a grid, as an image."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: WholeAxis(side) for side in ("left", "bottom")})
+        super().__init__(
+            parent, x="column of the grid", y="row of the grid", x_axis=WholeAxis, y_axis=WholeAxis
+        )
         self.image = pg.ImageItem(axisOrder="row-major")
         self.addItem(self.image)
         colours_ = pg.colormap.get(palette.SEQUENTIAL)
@@ -133,8 +123,6 @@ class FieldView(ThemedPlot):
         self.setAspectLocked(True)
         self.invertY(True)
         self.showGrid(x=False, y=False)
-        self.setLabel("bottom", "column of the grid")
-        self.setLabel("left", "row of the grid")
         self.paint_ground()
 
     def paint_ground(self) -> None:
@@ -165,9 +153,7 @@ class CheckView(QWidget):
         self.identity = pg.InfiniteLine(angle=45, pen=pg.mkPen(palette.TARGET, style=Qt.PenStyle.DashLine))
         self.against.addItem(self.identity, ignoreBounds=True)
         self.points = _dots(self.against, palette.RELATIVE_ERROR, "o", size=6)
-        self.counts = ThemedPlot(axisItems={side: WholeAxis(side) for side in ("left", "bottom")})
-        self.counts.setLabel("left", "wrong MVM integers")
-        self.counts.setLabel("bottom", "cycle")
+        self.counts = ThemedPlot(x="cycle", y="wrong MVM integers", x_axis=WholeAxis, y_axis=WholeAxis)
         self.wrong = pg.BarGraphItem(x=[], height=[], width=0.7, brush=palette.OUTSIDE, pen=None)
         self.counts.addItem(self.wrong)
         self.against.getAxis("left").setWidth(62)
@@ -217,10 +203,8 @@ def _dots(plot: ThemedPlot, colour: str, symbol: str, size: int = 7, hollow: boo
     )
 
 
-class SolvePanel(QWidget):
+class SolvePanel(widgets.Themed):
     """Shows the refinement of the session's run live, and any earlier cycle by the slider."""
-
-    title: ClassVar[str] = "Solve"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -241,18 +225,14 @@ class SolvePanel(QWidget):
         self.cycle.setMinimumWidth(110)
 
         of_cycle = QWidget()
-        layout = QVBoxLayout(of_cycle)
-        layout.setContentsMargins(0, 6, 0, 0)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
+        self.tabs = QTabWidget(documentMode=True)
         self.tabs.addTab(self.solution, "Solution")
         self.tabs.addTab(self.constellation, "Constellation")
         self.tabs.addTab(self.field, "Field")
         self.tabs.addTab(self.check, "Expected and measured")
         self.tabs.currentChanged.connect(lambda _: self._turn())
         choice = widgets.row(None, self.cycle, (self.slider, 1))
-        layout.addWidget(self.tabs, 1)
-        layout.addLayout(choice)
+        widgets.column(of_cycle, (self.tabs, 1), choice, margins=(0, 6, 0, 0))
         halves = widgets.splitter(Qt.Orientation.Horizontal, (self.convergence, 500), (of_cycle, 500))
         widgets.column(self, self.verdict, (halves, 1), margins=6)
 
@@ -296,11 +276,9 @@ class SolvePanel(QWidget):
             colour = now.bad if not verdict.converged else now.good if verdict.proved else now.doubtful
             self.verdict.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._show_verdict(self._verdict)
+    def paint_theme(self) -> None:
+        """Apply the colours of the theme."""
+        self._show_verdict(self._verdict)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Show what has come while the panel was hidden."""

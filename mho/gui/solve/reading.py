@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,12 +174,7 @@ def _read_inversion(run: RunFile) -> ComparedValues | None:
     count = run.length("cycles")
     if not {"input", "output"} <= set(units) or not count:
         return None
-    achieved = run.array("matrix_achieved")
-    if {"rows_invert", "row_factors", "column_factors"} <= set(
-        run.arrays
-    ):  # in the form in which the loop holds it
-        rows = achieved[run.array("rows_invert")].T * run.array("row_factors")
-        achieved = rows.T * run.array("column_factors")
+    achieved = as_held(run, run.array("matrix_achieved"))
     given, measured = (run.column("cycles", name, count - 1)[0].astype(float) for name in ("input", "output"))
     if not np.isfinite(achieved).all() or len(achieved) != len(given):
         return None
@@ -192,6 +188,14 @@ def _read_inversion(run: RunFile) -> ComparedValues | None:
     return ComparedValues(
         "INV, last cycle", shape * float(shape @ measured) / power, measured, units["output"]
     )
+
+
+def as_held(run: RunFile, matrix: NDArray[Any]) -> Floats:
+    """Return a matrix of a solve in the form in which the chip holds it: its rows and columns ordered and scaled."""
+    if not {"rows_invert", "row_factors", "column_factors"} <= {*run.arrays}:
+        return np.asarray(matrix, dtype=np.float64)
+    rows = np.asarray(matrix, dtype=np.float64)[run.array("rows_invert")].T * run.array("row_factors")
+    return np.asarray(rows.T * run.array("column_factors"))
 
 
 def _complex(vector: Floats) -> NDArray[np.complex128]:

@@ -38,6 +38,7 @@ from PySide6.QtWidgets import (
 
 from mho.analysis import palette
 from mho.gui import widgets
+from mho.gui.experiments.panel import is_simulated
 from mho.gui.queue import job_sentence
 from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
 from mho.gui.session.runner_commands import Command
@@ -154,9 +155,7 @@ COMMANDS: tuple[tuple[Command, str, str], ...] = (
 
 
 class CommandBar(QToolBar):
-    """Commands to the runner of the session's bench; `stop_wanted` is the red button's."""
-
-    stop_wanted = Signal()
+    """Commands to the runner of the session's bench, how it stands, and the red button."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Commands", parent)
@@ -167,10 +166,8 @@ class CommandBar(QToolBar):
         self.session = session
         self.commands: dict[str, QAction] = {}
         for name, keys, tip in COMMANDS:
-            action = QAction(name.capitalize(), parent or self)
-            action.setShortcut(QKeySequence(keys))
-            action.setToolTip(f"{tip} ({keys})")
-            action.triggered.connect(partial(self._command, name))
+            act = partial(lambda one: session.command(one), name)
+            action = widgets.action(parent or self, name.capitalize(), keys, tip, act)
             self.addAction(action)
             self.commands[name] = action
         self.standing = ElidedLabel()  # a plain one would push STOP out of sight
@@ -178,33 +175,19 @@ class CommandBar(QToolBar):
         self.simulated.paint("SIMULATED", widgets.SIMULATED)
         self.light = SafetyLight()
         self.stop = StopButton()
-        self.stop.clicked.connect(self.stop_wanted)
-        row = QWidget()
+        self.stop.clicked.connect(lambda: session.emergency_stop())
+        row, parts = QWidget(), ((self.standing, 1), self.simulated, (self.light, 1), self.stop)
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        widgets.row(
-            row,
-            (self.standing, 1),
-            self.simulated,
-            (self.light, 1),
-            self.stop,
-            margins=(12, 2, 4, 2),
-            spacing=12,
-        )
+        widgets.row(row, *parts, margins=(12, 2, 4, 2), spacing=12)
         self.addWidget(row)
         session.bench_changed.connect(self._turn_to)
-        session.runner_changed.connect(lambda _: self._show_standing())
-        session.lane_changed.connect(lambda _: self._show_standing())
-        session.jobs_changed.connect(lambda _: self._show_standing())
+        for changed in (session.runner_changed, session.lane_changed, session.jobs_changed):
+            changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(self.light.show_safety)
         self.light.show_safety(session.safety)
         self._turn_to(session.bench)
 
-    def _command(self, name: Command, _checked: bool = False) -> None:
-        self.session.command(name)
-
     def _turn_to(self, bench: str) -> None:
-        from mho.gui.experiments.orders import is_simulated
-
         self.simulated.setVisible(bench == "simulated")
         self.session.ask(lambda: is_simulated(bench), self.simulated.setVisible)
         self._show_standing()
@@ -287,7 +270,6 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         self.setAcceptDrops(True)
         self.commands = CommandBar(session, self)
-        self.commands.stop_wanted.connect(self.emergency_stop)
         self.addToolBar(self.commands)
         self.messages = MessageBar()
         self._heights: dict[PanelDock, int] = {}  # of the docks, before the message that is shown
@@ -300,7 +282,7 @@ class MainWindow(QMainWindow):
         self.panels = PanelDocks(self, session)
         self._build_menus()
         self._escape = EscapeTwice(self)
-        self._escape.pressed.connect(self.emergency_stop)
+        self._escape.pressed.connect(lambda: session.emergency_stop())
         session.run_opened.connect(self._show_title)
         session.jobs_changed.connect(self._offer_guide)
         session.message.connect(self.messages.say)
@@ -345,7 +327,7 @@ class MainWindow(QMainWindow):
         bench.addActions(list(self.commands.commands.values()))
         self._add(bench, "Start runner", "", "a process that outlives the window", session.ensure_runner)
         bench.addSeparator()
-        self._add(bench, "Emergency stop", "", "as Esc Esc", self.emergency_stop)
+        self._add(bench, "Emergency stop", "", "as Esc Esc", lambda: session.emergency_stop())
         view = self.menuBar().addMenu("&View")
         for number, title in enumerate(self.panels.titles, 1):
             key = f"Ctrl+{number}" if number < 10 else ""
@@ -368,10 +350,7 @@ class MainWindow(QMainWindow):
         return menu
 
     def _add(self, menu: QMenu, text: str, keys: str, tip: str, act: Callable[[], Any]) -> QAction:
-        action = QAction(text, self)
-        action.setShortcut(QKeySequence(keys))
-        action.setToolTip(f"{tip} ({keys})" if keys else tip)
-        action.triggered.connect(lambda _checked: act())
+        action = widgets.action(self, text, keys, tip, act)
         menu.addAction(action)
         return action
 
@@ -453,10 +432,6 @@ class MainWindow(QMainWindow):
 
     # --- what is done ---
 
-    def emergency_stop(self) -> None:
-        """Break off the running job at once, make the bench safe, and hold the queue."""
-        self.session.emergency_stop()
-
     def _turn_to(self, bench: str) -> None:
         if bench != self.session.bench:
             self.session.set_bench(bench)
@@ -510,6 +485,7 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Start the session when the window is first shown."""
         super().showEvent(event)
+        self.panels.hide_stray_bars()
         QTimer.singleShot(0, self, self._begin)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802

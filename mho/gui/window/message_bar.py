@@ -30,9 +30,7 @@ class WrappedLabel(QLabel):
     NARROWEST = 300  # pixels
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
+        super().__init__(parent, textFormat=Qt.TextFormat.PlainText, wordWrap=True)
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802
         """No: boxes and toolbars would ask for the height at their narrowest."""

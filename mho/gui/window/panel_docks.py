@@ -163,10 +163,19 @@ class PanelDocks:
         for way, sizes in SIZES:
             self._window.resizeDocks([first[area] for area in sizes], list(sizes.values()), way)
 
+    def hide_stray_bars(self) -> None:
+        """Hide the tab bars that Qt has made on the way to this layout, and deletes when the event loop turns."""
+        bars = self._tab_bars()
+        newest = {tuple(bar.tabText(tab) for tab in range(bar.count())): bar for bar in bars}
+        for bar in bars:
+            bar.setVisible(bar in newest.values())
+
+    def _tab_bars(self) -> list[QTabBar]:
+        return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+
     def heights(self) -> dict[PanelDock, int]:
         """Return how high the docks in view are, with their tabs, in pixels."""
-        bars = self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
-        tabs = max((bar.height() for bar in bars if bar.isVisible()), default=0)
+        tabs = max((bar.height() for bar in self._tab_bars() if bar.isVisible()), default=0)
         return {
             dock: dock.height() + (tabs if self._window.tabifiedDockWidgets(dock) else 0)
             for dock in self._docks.values()

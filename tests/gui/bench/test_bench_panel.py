@@ -12,7 +12,7 @@ from queue_runners import Desk, running, served_bench
 from window_steps import PATIENCE
 
 from mho import run
-from mho.gui.bench.facts import in_units, margin, read_facts
+from mho.gui.bench.facts import in_units, instruments_of, margin
 from mho.gui.bench.panel import CONNECTION, KNOWN, NEVER, OUTPUT, UNTOLD, BenchPanel
 from mho.gui.session.bench_safety import SafetyVerdict, Use
 from mho.gui.session.session import Session
@@ -30,7 +30,7 @@ def panel(session: Session, qtbot) -> BenchPanel:
     panel = BenchPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    qtbot.waitUntil(lambda: panel.facts is not None, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.source is not None, timeout=PATIENCE)
     return panel
 
 
@@ -62,7 +62,7 @@ def below(panel: BenchPanel, role: str) -> list[str]:
 
 
 def test_a_chuck_stands_among_the_instruments_with_its_limits() -> None:
-    chuck = read_facts("heated").instruments[-1]
+    *_, chuck = instruments_of(load_bench_file("heated").bench)
     assert (chuck.role, chuck.driver, chuck.address, chuck.terminals) == (
         "chuck", "lakeshore336", "GPIB0::12::INSTR", "290 to 430 K",
     )  # fmt: skip
@@ -185,7 +185,7 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
         smu = laboratory.devices[load_bench_file("simulated").bench.instruments.smu.address]
         smu.write(b":SOUR:VOLT 4.5;:OUTP ON\n")  # by its own knobs
         with running(desk, drain=False):
-            qtbot.waitUntil(lambda: session.runner is not None and panel.facts is not None, timeout=PATIENCE)
+            qtbot.waitUntil(lambda: session.runner is not None and panel.source is not None, timeout=PATIENCE)
             session.open_run(real_solve)
             assert session.runner.state == "idle"
             assert session.safety.verdict is SafetyVerdict.UNKNOWN
@@ -243,7 +243,7 @@ def test_a_served_bench_is_called_by_its_file(session: Session, tmp_path: Path, 
         session.set_bench(bench)
         panel = BenchPanel(session)
         qtbot.addWidget(panel)
-        qtbot.waitUntil(lambda: panel.facts is not None, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: panel.source is not None, timeout=PATIENCE)
         assert panel.name.text() == "Bench served.toml ('simulated'), chip reference"
 
 

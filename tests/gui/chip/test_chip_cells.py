@@ -166,6 +166,6 @@ def test_the_history_of_a_cell_is_every_row_of_it(tmp_path, monkeypatch, block):
             np.testing.assert_array_equal(getattr(reader.history, column), table[column][mine].astype(float))
         assert not reader.look()
         last = int(np.flatnonzero(table["kind"][mine] == 1)[-1])
-        text = reader.history.describe(last)
+        text = cell_history.describe(reader.history[last])
         assert "SET 3 V, 100 ns, gate 1.25 V → " in text
         assert text.endswith(f"{1e6 * table['conductance'][mine][last]:.4g} µS")

@@ -13,8 +13,9 @@ from window_steps import PATIENCE
 
 from mho.gui import widgets
 from mho.gui.chip.canvas import BAD
+from mho.gui.chip.cell_history import describe
 from mho.gui.chip.panel import POINT_AT_A_CELL, ChipPanel
-from mho.gui.run_window import NO_CELL
+from mho.gui.pictures import NO_CELL
 from mho.gui.session.session import Session
 from mho.procedures.cell_range import parse_lines
 
@@ -207,7 +208,7 @@ def test_the_history_is_read_with_the_mouse(qtbot, panel, programmed):
     for near in (QPoint(2, 2), QPoint()):
         qtbot.wait(20)
         qtbot.mouseMove(view.canvas.viewport(), view.canvas.mapFromScene(spot) + near)
-    assert view.readout.text() == view.history.describe(0)
+    assert view.readout.text() == describe(view.history[0])
 
 
 def test_a_cell_that_was_left_alone_says_so(qtbot, panel, programmed):

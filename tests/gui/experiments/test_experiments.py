@@ -9,8 +9,7 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from queue_runners import SUPPORT, served_bench
 from window_steps import PATIENCE, choose, drop_file, press
 
-from mho.gui.experiments.orders import check_of, words_of
-from mho.gui.experiments.panel import ExperimentsPanel
+from mho.gui.experiments.panel import ExperimentsPanel, check_of, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import NAME
 from mho.gui.session.session import Session

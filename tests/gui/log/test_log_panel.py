@@ -62,7 +62,7 @@ def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     model = LogModel()
     for batch in range(5):
         model.add(LogLine(datetime.now(), "INFO", "window", f"{batch}.{one}") for one in range(4))
-    assert model.entries[0].text == "2.2"
+    assert model.rows[0].text == "2.2"
     assert model.rowCount() == 10
 
 

@@ -41,7 +41,7 @@ def ids(panel: QueuePanel) -> list[int]:
 
 
 def text(panel: QueuePanel, row: int, column: str) -> str:
-    return panel.model.index(row, COLUMNS.index(column)).data()
+    return panel.model.index(row, [one.heading for one in COLUMNS].index(column)).data()
 
 
 def click(panel: QueuePanel, row: int, qtbot) -> None:

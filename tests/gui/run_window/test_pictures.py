@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from mho.gui.run_window import NO_CELL, RunPicture, first_choice, picture_names, read_picture
+from mho.gui.pictures import NO_CELL, RunPicture, first_choice, picture_names, read_picture
 from mho.runs import RunFile
 
 values = arrays(

@@ -52,7 +52,7 @@ def panel(session, qtbot):
 
 
 def names(panel):
-    return [run.path.stem for run in panel.model.runs]
+    return [run.path.stem for run in panel.model.rows]
 
 
 def choose(panel, *names_):
@@ -330,7 +330,7 @@ def test_closing_does_not_wait_for_an_update_to_end(qtbot, folder, qapp):
 
 
 def test_the_window_stays_quick_while_ten_thousand_runs_are_shown(qtbot, panel):
-    original = panel.model.runs[0]
+    original = panel.model.rows[0]
     runs = [type(original)(n, original.path, original.facts, "finished", "", None, ()) for n in range(10_000)]
     begun = time.monotonic()
     panel.model.show_runs(runs)

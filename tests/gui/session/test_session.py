@@ -17,7 +17,8 @@ from window_steps import PATIENCE
 from mho.errors import InputError
 from mho.gui.queue import QueuePanel
 from mho.gui.session.bench_safety import SafetyVerdict
-from mho.gui.session.session import BackgroundTasks, Session
+from mho.gui.session.session import Session
+from mho.gui.session.task_thread import TaskThread
 from mho.gui.window.main_window import CommandBar
 from mho.instruments.bench import locking
 from mho.instruments.bench_file import load_bench_file
@@ -429,12 +430,12 @@ def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
 def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtbot) -> None:
     """As when a window goes without being closed while a thread is at work for it."""
     going, brought = threading.Event(), []
-    background = BackgroundTasks()
-    background.run_at_once(lambda: going.wait(10), brought.append)
-    background.run(lambda: brought.append("begun"))
+    background = TaskThread("tested")
+    background.ask_at_once(lambda: going.wait(10), brought.append)
+    background.ask(lambda: brought.append("begun"))
     Shiboken.delete(background)
-    background.run(lambda: brought.append("begun"))
-    background.deliver(lambda: brought.append("brought"))
+    background.ask(lambda: brought.append("begun"))
+    background.tell(lambda: brought.append("brought"))
     going.set()
     eventually(lambda: not any(thread.name == "errand" for thread in threading.enumerate()))
     qtbot.wait(20)
@@ -445,11 +446,11 @@ def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtb
 @pytest.mark.thorough
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(10):
-        background, over = BackgroundTasks(), threading.Event()
+        background, over = TaskThread("tested"), threading.Event()
 
-        def bring(background: BackgroundTasks = background, over: threading.Event = over) -> None:
+        def bring(background: TaskThread = background, over: threading.Event = over) -> None:
             while not over.is_set():
-                background.deliver(lambda: None)
+                background.tell(lambda: None)
 
         threads = [threading.Thread(target=bring) for _ in range(2)]
         for thread in threads:

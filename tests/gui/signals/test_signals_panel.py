@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, Qt
 from window_steps import PATIENCE
 
 from mho.analysis import palette
-from mho.gui.run_window import NO_CELL
+from mho.gui.pictures import NO_CELL
 from mho.gui.session.session import Session
 from mho.gui.signals.panel import MOST_OVERLAID, SignalsPanel
 from mho.runs import Column, Figure, Layout, Map, ReferencePoints, RunHeader, RunWriter, Table

@@ -144,7 +144,7 @@ def test_recomputed_residuals_are_marked_where_there_are_any(session, panel, tmp
     cycles, marked = panel.convergence.true_residual.getOriginalDataset()
     np.testing.assert_allclose(cycles, [2, 3])
     np.testing.assert_allclose(marked, [2e-2, 3e-2])
-    legend = panel.convergence._legend
+    legend = panel.convergence.legend
     assert legend.getLabel(panel.convergence.true_residual).text == "residual, recomputed"
     session.open_run(write_solve(tmp_path / "old.h5", np.eye(2), np.ones(2)))
     assert panel.convergence.true_residual.getOriginalDataset()[0] in (None, [])

@@ -25,6 +25,13 @@ from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
 
 
+def test_the_page_needs_no_qt():
+    """A machine without a display, and without the libraries that Qt needs there, serves it as well."""
+    code = "import sys, mho.gui.watch; print({'PySide6', 'pyqtgraph'} & {*sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "set()\n"
+
+
 @pytest.fixture
 def server(tmp_path):
     with WatchServer(tmp_path, 0) as made:

@@ -31,7 +31,6 @@ import mho.gui as gui
 from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.session.bench_safety import QUEUE_UNREAD, Safety, SafetyVerdict, Use
-from mho.gui.session.runner_commands import StopOutcome
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
 from mho.gui.window.main_window import EscapeTwice, MainWindow, ShortcutsDialog
 from mho.procedures.manifest import described_entries
@@ -74,6 +73,19 @@ def inside(window: MainWindow, widget: QWidget) -> bool:
     """Whether all of a widget is to be seen."""
     corner = widget.mapTo(window, widget.rect().bottomRight())
     return widget.isVisible() and window.rect().contains(corner)
+
+
+def test_no_tabs_are_shown_twice_before_the_first_layout(tmp_path: Path, qtbot) -> None:
+    for _ in range(2):  # the second has the layout of the first
+        window = gui.open_main_window(
+            tmp_path, settings=QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+        )
+        bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        shown = [bar.tabText(0) for bar in bars if bar.isVisible()]
+        assert sorted(shown) == ["Chip", "Queue"]
+        window.close()
+        window.deleteLater()
+        qtbot.wait(50)
 
 
 @pytest.mark.thorough
@@ -272,7 +284,7 @@ def test_a_job_that_fails_is_said_with_its_reason(window: MainWindow, folder: Pa
     assert window.messages.text.text() == (
         f"job {number} failed: read: RunFileError: full.h5: no space left on device; make room"
     )
-    log = window.panel("Log").model.entries
+    log = window.panel("Log").model.rows
     assert (log[-1].level, log[-1].source) == ("ERROR", "runner")
 
 
@@ -447,10 +459,10 @@ def test_what_is_confirmed_is_not_said_to_be_unsafe_any_more(window: MainWindow)
     say_unsafe()
     assert len(said()) == 4  # none takes the place of another
     messages.close_message()  # that of the queue
-    session._stopped("other.toml", StopOutcome(True, "bench other is safe"))
+    session._take_confirmation("other.toml", "bench other is safe")
     assert len(said()) == 4
     assert messages.level == "CRITICAL"
-    session._stopped("simulated", StopOutcome(True, "bench simulated is safe"))
+    session._take_confirmation("simulated", "bench simulated is safe")
     assert said() == ["job 4 interrupted", "bench simulated is safe"]
     assert (messages.text.text(), ground(window)) == ("bench simulated is safe", palette.GOOD)
     messages.clear()
@@ -659,13 +671,13 @@ def test_the_window_can_be_used_before_what_draws_is_loaded(tmp_path: Path) -> N
         "print({'numpy', 'h5py', 'pyqtgraph', 'psutil', 'mho.procedures.catalogue'} & {*sys.modules})\n"
         "dock = window.findChild(QDockWidget, 'Chip')\n"
         "while dock.panel is None or dock.panel.visibleRegion().isEmpty(): app.processEvents()\n"
-        "print(dock.panel.title)\n"
+        "print(type(dock.panel).__name__)\n"
         "window.close()\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "runs"), str(tmp_path / "s.ini")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    offered, loaded, title = ended.stdout.splitlines()
-    assert (int(offered), loaded, title) == (len(described_entries()), "set()", "Chip")
+    offered, loaded, panel = ended.stdout.splitlines()
+    assert (int(offered), loaded, panel) == (len(described_entries()), "set()", "ChipPanel")
 
 
 @pytest.mark.thorough
