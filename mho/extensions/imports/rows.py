@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.imports import shapes
-from mho.extensions.imports.bounds import beyond, why_beyond
 from mho.extensions.imports.conversion import CLOCK, NAMED, Conversion, Survey, Values, is_told, pairs
-from mho.extensions.imports.headers import KINDS, STATE_WORDS, UNITS, WHOLE, ColumnHeader, ratio_to
+from mho.extensions.imports.headers import (
+    KINDS,
+    STATE_WORDS,
+    UNITS,
+    WHOLE,
+    ColumnHeader,
+    beyond,
+    ratio_to,
+    why_beyond,
+)
 from mho.extensions.imports.measurements import Measurement
 from mho.extensions.imports.series import ColumnAssignment, ImportedSeries
 from mho.extensions.imports.tables import TextLine, TextTable

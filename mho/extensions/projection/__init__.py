@@ -1,9 +1,8 @@
 """Analogue inversion projected from named assumptions, beside GPUs and CPUs by every denominator.
 
 - `assumptions`, `presets`: what is assumed, with unit, range and source;
-- `operations`: what a solve is worth, and the calls of BlockAMC;
-- `model`: what a solve and a new matrix cost; `digital`: limits of data sheets;
-- `readings`, `break_even`: the two beside each other; `published_curve`: how far the model is off what is published;
+- `model`: what a solve is worth, the calls of BlockAMC, what a solve and a new matrix cost; `digital`: limits of data sheets;
+- `readings`: the two beside each other, and from where on one pays; `published_curve`: how far the model is off what is published;
 - `measured`: what this machine, and what runs of a bench, really do;
 - `projecting`: all of it, and which assumption decides; `run_file`: its file with figures; `command`: the verb.
 """

@@ -21,15 +21,22 @@ from numpy.typing import ArrayLike, NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.projection.assumptions import Assumption, Assumptions, Parameters, Value
-from mho.extensions.projection.break_even import break_even
 from mho.extensions.projection.digital import gpu, in_double, kept_matrix, new_matrix, published_core
-from mho.extensions.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
-from mho.extensions.projection.operations import LARGEST, in_blocks, solve_operations
+from mho.extensions.projection.model import (
+    LARGEST,
+    cost,
+    cost_in_blocks,
+    cost_in_one_loop,
+    cycles,
+    in_blocks,
+    solve_operations,
+)
 from mho.extensions.projection.published_curve import FASTER, MEASURED, PUBLISHED_POINTS, published_deviations
 from mho.extensions.projection.readings import (
     Headline,
     NamedReading,
     Rival,
+    break_even,
     headline,
     not_in_blocks,
     readings,

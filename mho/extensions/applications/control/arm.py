@@ -20,8 +20,16 @@ import numpy as np
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
-from mho.extensions.applications.outcome import ApplicationResult, concluded, digital_solution
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    SystemSolver,
+    concluded,
+    digital_solution,
+    record_rows,
+)
 from mho.instruments import Bench
 from mho.procedures import (
     FloatParameter,
@@ -338,15 +346,12 @@ def _own(source: Any, arm: ArmModel) -> Floats:
 def _record(arm: ArmModel, targets: Floats, found: list[ArmStep], stream: Stream) -> None:
     tips = np.array([one.tip for one in found])
     none = np.full(len(found), np.nan)
-    stream.record_block("path", {"x": targets[:, 0], "target": targets[:, 1], "tip": none})
-    stream.record_block("path", {"x": tips[:, 0], "target": none, "tip": tips[:, 1]})
+    record_rows(stream, "path", x=targets[:, 0], target=targets[:, 1], tip=none)
+    record_rows(stream, "path", x=tips[:, 0], target=none, tip=tips[:, 1])
     angles = np.array([one.angles for one in found])
     for joint in range(arm.joints):
-        stream.record_block(
-            "angles",
-            {"joint": np.full(len(found), joint), "step": np.arange(len(found)), "angle": angles[:, joint]},
-        )
+        record_rows(stream, "angles", joint=joint, step=np.arange(len(found)), angle=angles[:, joint])
     for pose, number in enumerate(np.unique(np.linspace(0, len(found) - 1, POSES).astype(int))):
         links = arm.frames(angles[number])[:, :3, 3]
         up = 1 if arm.dimensions == 2 else 2
-        stream.record_block("poses", {"pose": np.full(len(links), pose), "x": links[:, 0], "y": links[:, up]})
+        record_rows(stream, "poses", pose=pose, x=links[:, 0], y=links[:, up])

@@ -25,24 +25,20 @@ from scipy.special import gammaincinv
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
-from mho.extensions.applications.outcome import (
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
     ApplicationResult,
+    Prepared,
+    SystemSolver,
     beside_digital,
     concluded,
     digital_solution,
     relative_error,
 )
-from mho.input_files import check_ordinary
+from mho.extensions.applications.input_data import read_bytes
 from mho.instruments import Bench
-from mho.procedures import (
-    FloatParameter,
-    IntegerParameter,
-    ListParameter,
-    Parameter,
-    Stream,
-    counted,
-)
+from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream, counted
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 CONFIDENCE = 0.95
@@ -230,16 +226,9 @@ def read_track(path: str | Path) -> Floats:
             f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step"
         )
     try:
-        check_ordinary(path)
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} has {path.stat().st_size} bytes; {LARGEST} is the most of a track")
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a track") from None
+        text = read_bytes(path, LARGEST, "a track").decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is no UTF-8 text; save the track as .csv") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from None
     rows: list[list[float]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("#") or (not line.strip() and "," not in line and ";" not in line):

@@ -21,12 +21,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    concluded,
+    name_of,
+    record_rows,
+)
 from mho.extensions.applications.graphs.graph_files import load_graph, sample_graphs
+from mho.extensions.applications.input_data import real_matrix
 from mho.extensions.applications.near_matrix import worth_of
-from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, Parameter, Stream, quantity
 from mho.procedures.equations import DirectSolve, Work
@@ -369,12 +377,9 @@ def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) 
     reference = reference / np.linalg.norm(reference)
     stream.set_array("eigenvector", vector)
     order = np.argsort(-reference, kind="stable")
-    stream.record_block(
-        "components",
-        {
-            "place": np.arange(1, len(vector) + 1), "index": order, "one_step": one_step[order],
-            "davidson": vector[order], "lapack": reference[order],
-        },
+    record_rows(
+        stream, "components", place=np.arange(1, len(vector) + 1), index=order, one_step=one_step[order],
+        davidson=vector[order], lapack=reference[order],
     )  # fmt: skip
 
 
@@ -386,14 +391,14 @@ def _start(size: int) -> Floats:
 def _load(source: Any) -> Floats:
     if isinstance(source, str) and source in sample_graphs():
         return load_graph(source).weights
-    matrix = load_matrix(source)
-    if np.iscomplexobj(matrix):
-        raise InputError(
-            "the matrix is complex; an eigenpair is found of real ones: give its real form [[Re, -Im], [Im, Re]]"
-        )
+    matrix = real_matrix(
+        source,
+        "the matrix is complex; an eigenpair is found of real ones: give its real form [[Re, -Im], [Im, Re]]",
+        square=True,
+    )
     if len(matrix) < 2:
         raise InputError("the matrix has one row; its eigenvalue is its entry")
-    return np.asarray(matrix, dtype=np.float64)
+    return matrix
 
 
 def _spectrum(matrix: Floats, shift: float | None) -> Spectrum:

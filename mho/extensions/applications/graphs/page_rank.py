@@ -20,16 +20,19 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.graphs.graph_files import FORMATS, Graph, load_graph
-from mho.extensions.applications.outcome import (
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
     ApplicationResult,
+    Prepared,
     beside_digital,
     concluded,
     name_of,
+    record_rows,
     relative_error,
     say_unconverged,
 )
+from mho.extensions.applications.graphs.graph_files import FORMATS, Graph, load_graph
 from mho.instruments import Bench
 from mho.procedures import (
     BooleanParameter,
@@ -247,12 +250,9 @@ class PageRank(Application):
             encoding = held.summary()["encoding"]
         refined = answers.solutions
         order = np.argsort(-digital, kind="stable")
-        stream.record_block(
-            "scores",
-            {
-                "place": np.arange(1, graph.nodes + 1), "node": order, "digital": digital[order],
-                "one_step": one_step[order], "refined": refined[order],
-            },
+        record_rows(
+            stream, "scores", place=np.arange(1, graph.nodes + 1), node=order, digital=digital[order],
+            one_step=one_step[order], refined=refined[order],
         )  # fmt: skip
         error = relative_error(refined, digital)
         swapped, pairs = swapped_pairs(refined, digital)

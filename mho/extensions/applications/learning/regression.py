@@ -11,7 +11,21 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    beside_digital,
+    concluded,
+    is_blank,
+    name_of,
+    record_rows,
+    relative_error,
+    say_unconverged,
+    worst_error,
+)
 from mho.extensions.applications.learning.linear_model import (
     Design,
     LinearFit,
@@ -25,24 +39,15 @@ from mho.extensions.applications.learning.linear_model import (
     singular_values,
     standardised,
 )
-from mho.extensions.applications.learning.logistic_model import separating, with_ones
-from mho.extensions.applications.learning.logistic_regression import (
+from mho.extensions.applications.learning.logistic_model import (
     HESSIANS,
     STEP_BITS,
     LogisticRegression,
     digital_fit,
+    separating,
+    with_ones,
 )
 from mho.extensions.applications.learning.tables import Regressors, load_regressors
-from mho.extensions.applications.outcome import (
-    ApplicationResult,
-    beside_digital,
-    concluded,
-    is_blank,
-    name_of,
-    relative_error,
-    say_unconverged,
-    worst_error,
-)
 from mho.instruments import Bench
 from mho.procedures import (
     HeldMatrix,
@@ -337,20 +342,14 @@ class LinearRegression:
 
     def _record_fit(self, penalty: float, one_step: Floats, fit: LinearFit, digital: LinearFit) -> None:
         count = len(one_step)
-        self._stream.record_block(
-            "weights",
-            {
-                "penalty": np.full(count, penalty), "column": np.arange(1, count + 1), "one_step": one_step,
-                "weight": fit.weights, "digital": digital.weights,
-            },
+        record_rows(
+            self._stream, "weights", penalty=penalty, column=np.arange(1, count + 1), one_step=one_step,
+            weight=fit.weights, digital=digital.weights,
         )  # fmt: skip
-        self._stream.record_block(
-            "coefficients",
-            {
-                "penalty": np.full(count + 1, penalty), "column": np.arange(count + 1),
-                "coefficient": fit.coefficients, "error": fit.errors,
-                "digital_coefficient": digital.coefficients, "digital_error": digital.errors,
-            },
+        record_rows(
+            self._stream, "coefficients", penalty=penalty, column=np.arange(count + 1),
+            coefficient=fit.coefficients, error=fit.errors, digital_coefficient=digital.coefficients,
+            digital_error=digital.errors,
         )  # fmt: skip
 
 

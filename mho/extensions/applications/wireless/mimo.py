@@ -21,8 +21,15 @@ from numpy.typing import NDArray
 from mho.array_types import Bytes, Complexes, Floats
 from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
-from mho.extensions.applications.application import Application, MatrixHolder, Prepared
-from mho.extensions.applications.outcome import ApplicationResult, concluded, is_blank
+from mho.extensions.applications.application import (
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    concluded,
+    is_blank,
+    record_rows,
+)
 from mho.extensions.applications.wireless import published_rates
 from mho.extensions.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.extensions.applications.wireless.detection import (
@@ -508,10 +515,7 @@ def _record_constellations(
     for receiver, (found, symbols) in enumerate(zip(decided, estimates, strict=True)):
         kept = symbols.T.ravel()[shown]
         wrong = (found != bits).any(axis=2).ravel()[shown]
-        stream.record_block(
-            constellation_table(receiver),
-            {
-                "snr": np.full(len(kept), snr), "in_phase": kept.real, "quadrature": kept.imag,
-                "wrong": wrong.astype(np.uint8),
-            },
+        record_rows(
+            stream, constellation_table(receiver), snr=snr, in_phase=kept.real, quadrature=kept.imag,
+            wrong=wrong.astype(np.uint8),
         )  # fmt: skip
