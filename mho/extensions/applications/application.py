@@ -291,6 +291,8 @@ class Application(Procedure):
     group: ClassVar[str] = "Applications"
     compared: ClassVar[str] = "error_to_digital"
     """The number of the result that says how far it is from the digital answer."""
+    held: ClassVar[str] = ""
+    """What the one matrix is that the run holds."""
 
     bits = IntegerParameter("Precision of each solution", units="bit", minimum=3, maximum=44, default=24)
     seed = IntegerParameter("Seed of what is drawn", minimum=0, default=0)
@@ -321,12 +323,18 @@ class Application(Procedure):
 
     def describe_cells(self, plan: Prepared) -> str:
         """Return how the arrays are used; which cells hold a matrix is planned when it is known."""
+        if self.held:
+            (matrix,) = self.matrices(plan.given)
+            return f"{len(matrix)} x {len(matrix)} {self.held}, placed when it is programmed"
         return "matrices held one after another, by blocks where they are larger than a loop"
 
     def conclude(self, plan: Prepared, result: Any) -> Conclusion:
-        """Return whether all that was asked for was reached, and the error beside the digital answer."""
-        summary = result.summary
-        return concluded(summary, beside_digital(summary, self.compared))
+        """Return whether all that was asked for was reached, what `findings` says, and the cells that failed."""
+        return concluded(result.summary, *self.findings(result.summary))
+
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
+        """Return the parts of the conclusion that are the application's own: the error beside the digital answer."""
+        return (beside_digital(summary, self.compared),)
 
     def say_short(self, stream: Stream, count: int, of: int, what: str, reason: str = "") -> None:
         """Warn where so many of all do not have their bits."""

@@ -20,8 +20,14 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.imports.tables.clocks import Clock
-from mho.extensions.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit, voltage_in_name
+from mho.extensions.imports.tables.units import (
+    AS_IT_IS,
+    CELSIUS,
+    Clock,
+    kind_of_unit,
+    plain_unit,
+    voltage_in_name,
+)
 from mho.runs import base_unit, factor_between, ratio_between
 
 # What columns mean that mho knows, and their units in a run file

@@ -29,9 +29,8 @@ from mho.extensions.imports.headers import (
 from mho.extensions.imports.measurements import Measurement
 from mho.extensions.imports.series import ColumnAssignment, ImportedSeries
 from mho.extensions.imports.tables import TextLine, TextTable
-from mho.extensions.imports.tables.clocks import Clock
 from mho.extensions.imports.tables.numbers import plain_numbers, shown, without_overflows
-from mho.extensions.imports.tables.units import CELSIUS, base_and_ratio, plain_unit
+from mho.extensions.imports.tables.units import CELSIUS, Clock, base_and_ratio, plain_unit
 from mho.runs import Column
 
 LARGEST_NUMBER = 2**31

@@ -23,15 +23,18 @@ from mho.errors import InputError
 from mho.extensions.projection.assumptions import Assumption, Assumptions, Parameters, Value
 from mho.extensions.projection.digital import gpu, in_double, kept_matrix, new_matrix, published_core
 from mho.extensions.projection.model import (
+    FASTER,
     LARGEST,
+    MEASURED,
+    PUBLISHED_POINTS,
     cost,
     cost_in_blocks,
     cost_in_one_loop,
     cycles,
     in_blocks,
+    published_deviations,
     solve_operations,
 )
-from mho.extensions.projection.published_curve import FASTER, MEASURED, PUBLISHED_POINTS, published_deviations
 from mho.extensions.projection.readings import (
     Headline,
     NamedReading,
@@ -226,7 +229,7 @@ class Projection:
             "readings": [
                 {
                     "size": size, "reading": one.words, "solves_per_second": one.rate,
-                    "joules": _or_unknown(one.joules),
+                    "joules": one.joules if np.isfinite(one.joules) else None,
                 }
                 for size, each in self.readings.items() for one in each
             ],
@@ -460,7 +463,3 @@ def _columns(rows: Sequence[Mapping[str, float]]) -> Columns:
 
 def _or_never(number: float) -> float | str:
     return number if np.isfinite(number) else "never"
-
-
-def _or_unknown(number: float) -> float | None:
-    return number if np.isfinite(number) else None

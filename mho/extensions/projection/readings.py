@@ -32,13 +32,15 @@ from mho.extensions.projection.digital import (
     refined_new,
 )
 from mho.extensions.projection.model import (
+    FASTER,
+    HEADLINE_ENERGY,
+    HEADLINE_SIZE,
     Cost,
     cost_in_blocks,
     cost_in_one_loop,
     in_blocks,
     solve_operations,
 )
-from mho.extensions.projection.published_curve import FASTER, HEADLINE_ENERGY, HEADLINE_SIZE
 
 
 def crossing(setup: ArrayLike, each: ArrayLike, other_setup: ArrayLike, other_each: ArrayLike) -> Floats:

@@ -52,17 +52,13 @@ def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[Ce
     chosen = [
         CertifiedChoice(*one)
         for one in product(named, counted, range(1, seeds + 1))
-        if one[1] % 2 == 0 or not _is_complex(one[0])
+        if one[1] % 2 == 0 or not np.iscomplexobj(FAMILIES[one[0]](np.random.default_rng(0), 2))
     ]
     if not chosen:
         raise InputError(
             f"{', '.join(named)}: complex systems, whose unknowns count as two real ones each; give an even size"
         )
     return chosen
-
-
-def _is_complex(family: str) -> bool:
-    return np.iscomplexobj(FAMILIES[family](np.random.default_rng(0), 2))
 
 
 def identity(choice: CertifiedChoice) -> str:

@@ -17,6 +17,8 @@ from mho.extensions.projection import (
 )
 from mho.extensions.projection.digital import gpu, new_matrix, refined_kept, refined_new
 from mho.extensions.projection.model import (
+    FASTER,
+    MEASURED,
     cost_in_blocks,
     cost_in_one_loop,
     cycles,
@@ -24,7 +26,6 @@ from mho.extensions.projection.model import (
     shots,
     solve_operations,
 )
-from mho.extensions.projection.published_curve import FASTER, MEASURED
 from mho.extensions.projection.readings import headline, readings, rivals
 
 PARAMETERS = PUBLISHED.parameters

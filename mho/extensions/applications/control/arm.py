@@ -10,7 +10,7 @@ l/2 (as Sugihara, IEEE Trans. Robotics 27, 984 (2011), adds |e|^2 / 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -26,7 +26,6 @@ from mho.extensions.applications.application import (
     ApplicationResult,
     Prepared,
     SystemSolver,
-    concluded,
     digital_solution,
     record_rows,
 )
@@ -41,7 +40,7 @@ from mho.procedures import (
     quantity,
 )
 from mho.procedures.equations import DirectSolve, solve_directly
-from mho.runs import Column, Conclusion, Figure, Layout, Table
+from mho.runs import Column, Figure, Layout, Table
 
 
 @dataclass(frozen=True)
@@ -317,12 +316,10 @@ class Arm(Application):
             **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return how far the joints are from those of the digital solution, and the points that were missed."""
-        summary = result.summary
         missed = summary["points_missed"]
-        return concluded(
-            summary,
+        return (
             f"joints within {quantity(summary['error_to_digital'], 'rad')} of the digital ones",
             f"{missed:,} of {counted(summary['steps'], 'point')} missed" if missed else "",
         )

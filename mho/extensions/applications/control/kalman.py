@@ -13,7 +13,7 @@ covariance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,14 +32,13 @@ from mho.extensions.applications.application import (
     Prepared,
     SystemSolver,
     beside_digital,
-    concluded,
     digital_solution,
     relative_error,
 )
 from mho.extensions.applications.input_data import read_bytes
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream, counted
-from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.runs import Column, Figure, Layout, ReferenceLine, Table
 
 CONFIDENCE = 0.95
 
@@ -390,12 +389,12 @@ class Kalman(Application):
         """Filter on the chip, beside the same filter digitally."""
         given: Tracking = plan.given
         steady = self.gain == "steady"
-        follow: Callable[[Callable[[Floats, Floats], Floats]], Any] = lambda solve: kalman(  # noqa: E731
+        follow = partial(
+            kalman,
             given.model,
             given.measured,
             given.first,
             given.covariance,
-            solve,
             steady=steady,
             push=given.pushed,
         )
@@ -438,11 +437,9 @@ class Kalman(Application):
             "cycles": int(np.sum(solver.cycles)), **outcome, **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error beside the digital filter, and whether the innovations are as it expects."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             beside_digital(summary, self.compared),
             "" if summary["nis_consistent"] else f"NIS {summary['nis']:.3g} not consistent with the model",
             f"{counted(summary['gaps'], 'step')} without a measurement" if summary["gaps"] else "",

@@ -14,7 +14,7 @@ beforehand; here s is near it, and the eigenvalue is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,7 +28,6 @@ from mho.extensions.applications.application import (
     ApplicationResult,
     MatrixHolder,
     Prepared,
-    concluded,
     name_of,
     record_rows,
 )
@@ -38,7 +37,7 @@ from mho.extensions.applications.near_matrix import worth_of
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, Parameter, Stream, quantity
 from mho.procedures.equations import DirectSolve, Work
-from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
 
 Operator = Callable[[Floats], Floats]
 
@@ -231,6 +230,7 @@ class Eigenvector(Application):
     """Find the dominant eigenpair of a matrix, or that nearest to a shift, with INV and MVM."""
 
     title: ClassVar[str] = "Eigenvector"
+    held: ClassVar[str] = "matrix less the shift"
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
@@ -271,11 +271,6 @@ class Eigenvector(Application):
         return dict(super().in_use(plan)) | {
             "shift": (given.shift, f"beside {ROUGH_STEPS} digital products'")
         }
-
-    def describe_cells(self, plan: Prepared) -> str:
-        """Return what the chip holds; where is known once it is programmed."""
-        size = len(plan.given.matrix)
-        return f"{size} x {size} matrix less the shift, placed when it is programmed"
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
@@ -321,11 +316,9 @@ class Eigenvector(Application):
             **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return how far eigenvalue and eigenvector are from LAPACK's."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             f"eigenvalue within {summary['value_error']:.2g} of LAPACK's",
             f"vector within {quantity(summary['angle'], 'rad')}",
         )

@@ -82,9 +82,9 @@ def load_graph(source: Source, *, directed: bool = False, form: str = "auto") ->
             f"{name} has {rows} rows and {columns} columns; give links (from, to and perhaps a weight), or a square "
             "adjacency matrix"
         )
-    as_links = form == "links" or (form == "auto" and not square)
-    if as_links:
-        return _of_links(name, _node_names(name, table[:, :2]), _strengths(table), directed)
+    if form == "links" or (form == "auto" and not square):
+        strengths = table[:, 2] if columns == 3 else np.ones(rows)
+        return _of_links(name, _node_names(name, table[:, :2]), strengths, directed)
     return _of_adjacency(name, table)
 
 
@@ -138,10 +138,6 @@ def _node_names(name: str, ends: Floats) -> NDArray[np.str_]:
             f"{name}: link {wrong[0] + 1} goes from {start:g} to {end:g}; nodes are named by whole numbers"
         )
     return ends.astype(np.int64).astype(np.str_)
-
-
-def _strengths(table: Floats) -> Floats:
-    return table[:, 2] if table.shape[1] == 3 else np.ones(len(table))
 
 
 def _named_links(source: Source) -> tuple[NDArray[np.str_], Floats] | None:

@@ -10,7 +10,7 @@ Mathematics 1, 335 (2004), sections 2 and 5.2. A node without links out (danglin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
@@ -26,7 +26,6 @@ from mho.extensions.applications.application import (
     ApplicationResult,
     Prepared,
     beside_digital,
-    concluded,
     name_of,
     record_rows,
     relative_error,
@@ -44,7 +43,7 @@ from mho.procedures import (
     counted,
 )
 from mho.procedures.equations import refine_columns
-from mho.runs import IDENTITY, Array, Column, Conclusion, Figure, Layout, Table
+from mho.runs import IDENTITY, Array, Column, Figure, Layout, Table
 
 TIED = 1e-9  # scores that differ by less than this share are those of equal nodes, and have no order
 
@@ -171,6 +170,7 @@ class PageRank(Application):
     """Rank the nodes of a graph: PageRank as one linear system on the chip."""
 
     title: ClassVar[str] = "PageRank of a graph"
+    held: ClassVar[str] = "matrix of the links"
     seed = None  # nothing is drawn
 
     graph = Parameter("Graph, a sample's name or a file of links or of an adjacency matrix", default="karate")
@@ -202,11 +202,6 @@ class PageRank(Application):
             Array("restart", given.restart, description="probability of a restart at each node"),
         )
         return Layout((MATRICES, SCORES, CYCLES), (), arrays, default="scores", figures=FIGURES)
-
-    def describe_cells(self, plan: Prepared) -> str:
-        """Return what the chip holds; where is known once it is programmed."""
-        size = plan.given.graph.nodes
-        return f"{size} x {size} matrix of the links, placed when it is programmed"
 
     def run_title(self) -> str:
         """Return the name of the graph."""
@@ -270,11 +265,9 @@ class PageRank(Application):
             "condition": float(np.linalg.cond(given.matrix)), "encoding": encoding, **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error beside the digital scores, and how many pairs of nodes are in another order."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             beside_digital(summary, "relative_error"),
             f"{summary['swapped_pairs']:,} of {counted(summary['pairs'], 'pair')} of nodes swapped",
         )

@@ -15,7 +15,7 @@ value, so that the factors converge as in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,7 +30,6 @@ from mho.extensions.applications.application import (
     ApplicationResult,
     MatrixHolder,
     Prepared,
-    concluded,
     name_of,
 )
 from mho.extensions.applications.image_files import read_image
@@ -38,7 +37,7 @@ from mho.extensions.applications.input_data import real_matrix
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream, percent
 from mho.procedures.equations import DirectSolve, SampledWorth, Work, solve_directly
-from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, Table
+from mho.runs import Array, Column, Figure, Layout, Map, Table
 
 Operator = Callable[[Floats], Floats]
 Hold = Callable[[Floats], Operator]
@@ -356,11 +355,9 @@ class Factorisation(Application):
         )  # fmt: skip
         return starts[0], errors
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error of the factors beside that of the digital ones."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             f"rank {summary['rank']}: error {percent(summary['error'])}, digitally {percent(summary['digital_error'])}",
         )
 

@@ -79,6 +79,7 @@ class PseudoInverse(Application):
 
     title: ClassVar[str] = "Pseudo-inverse"
     compared: ClassVar[str] = "relative_error"
+    held: ClassVar[str] = "matrix of the circuit"
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
@@ -140,11 +141,6 @@ class PseudoInverse(Application):
         """Return which columns are in use."""
         name = self.matrix if isinstance(self.matrix, str) else ""
         return dict(super().in_use(plan)) | {"features": (COLUMNS.get(name, "all columns"), "the matrix's")}
-
-    def describe_cells(self, plan: Prepared) -> str:
-        """Return what the chip holds; where is known once it is programmed."""
-        size = len(plan.given.matrix)
-        return f"{size} x {size} matrix of the circuit, placed when it is programmed"
 
     def run_title(self) -> str:
         """Return the name of the matrix."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, ClassVar
@@ -18,7 +18,6 @@ from mho.extensions.applications.application import (
     MatrixHolder,
     Prepared,
     beside_digital,
-    concluded,
     is_blank,
     name_of,
     record_rows,
@@ -60,7 +59,7 @@ from mho.procedures import (
     refine,
 )
 from mho.procedures.equations import CORRECTION_BITS, dependent_rows
-from mho.runs import IDENTITY, Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.runs import IDENTITY, Array, Column, Figure, Layout, ReferenceLine, Table
 
 
 def published_cycles(held: HeldMatrix, rhs: Floats, cycles: int) -> Iterator[Floats]:
@@ -293,8 +292,8 @@ class LinearRegression:
         self._record_fit(penalty, one_step, fit, digital)
         weights_error = relative_error(fit.weights, digital.weights)
         one_step_error = relative_error(one_step, digital.weights)
-        condition = float(np.linalg.cond(matrix))
-        cycles = int(answers.cycles.max())
+        condition, cycles = float(np.linalg.cond(matrix)), int(answers.cycles.max())
+        off = design.target - design.columns @ one_step
         self._stream.record(
             "trace", penalty=penalty, left_out_error=_left_out_error(fit, observed),
             digital_left_out_error=_left_out_error(digital, observed), relative_error=weights_error,
@@ -306,7 +305,8 @@ class LinearRegression:
             "coefficients_error": worst_error(fit.coefficients, digital.coefficients),
             "errors_error": worst_error(fit.errors, digital.errors), "determination": fit.determination,
             "digital_determination": digital.determination,
-            "one_step_determination": _determination(design, one_step), "deviation": fit.deviation,
+            "one_step_determination": float(1.0 - off @ off / (design.target @ design.target)),
+            "deviation": fit.deviation,
             "left_out_error": _left_out_error(fit, observed), "condition": condition, "cycles": cycles,
             "bits": (float(np.min(answers.bits)), "bit"), "residual": float(answers.residuals.max()),
             "converged": bool(answers.converged.all()), "encoding": held.summary()["encoding"],
@@ -356,11 +356,6 @@ class LinearRegression:
 def _left_out_error(fit: LinearFit, observed: Floats) -> float:
     """Return the root mean square error of rows predicted without them; NaN where a row alone decides."""
     return float(np.sqrt(np.mean((fit.left_out - observed) ** 2)))
-
-
-def _determination(design: Design, weights: Floats) -> float:
-    off = design.target - design.columns @ weights
-    return float(1.0 - off @ off / (design.target @ design.target))
 
 
 KINDS = ("linear", "ridge", "logistic")
@@ -487,12 +482,10 @@ class Regression(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error of the weights beside the digital fit, and the accuracy of classes."""
-        summary = result.summary
         accuracy = summary.get("accuracy")
-        return concluded(
-            summary,
+        return (
             beside_digital(summary, "relative_error"),
             ""
             if accuracy is None

@@ -26,12 +26,10 @@ from mho.extensions.applications.application import (
     ApplicationResult,
     MatrixHolder,
     Prepared,
-    concluded,
     is_blank,
     record_rows,
 )
 from mho.extensions.applications.wireless import published_rates
-from mho.extensions.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.extensions.applications.wireless.detection import (
     COMPLEX,
     METHODS,
@@ -39,9 +37,13 @@ from mho.extensions.applications.wireless.detection import (
     ZERO_FORCING,
     Link,
     Uplink,
+    circular,
     gains,
+    load_channel,
     matched_filter,
+    noise_ratios,
     normal_matrix,
+    rayleigh,
     share_of_a_vector,
     signal_to_interference,
     solve_single,
@@ -68,7 +70,7 @@ from mho.procedures import (
     percent,
 )
 from mho.procedures.cells import PULSES_PER_CELL
-from mho.runs import Conclusion, Layout
+from mho.runs import Layout
 
 
 @dataclass(frozen=True)
@@ -374,12 +376,10 @@ class Mimo(Application):
             "encoding": encoding, **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return at how many ratios the chip's bit error rate agrees with that of float32."""
-        summary = result.summary
         points = summary["points"]
-        return concluded(
-            summary,
+        return (
             f"bit error rate as of float32 at {summary['agree']:,} of {counted(points, 'signal-to-noise ratio')}",
             f"solutions within {percent(summary['deviation'])} of the digital ones",
         )

@@ -111,17 +111,10 @@ METHODS = (CHOLESKY, LU, KEPT)
 class SolverLibrary(Protocol):
     """A library of linear algebra, and the processor that it uses."""
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def methods(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def largest(self) -> int: ...  # noqa: D102
-
-    @property
-    def longest(self) -> int: ...  # noqa: D102
+    name: str
+    methods: tuple[str, ...]
+    largest: int
+    longest: int
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
         """Return the function that solves all systems and waits until they are solved.
@@ -141,7 +134,7 @@ class Lapack:
     LU of a batch is one call of numpy; Cholesky is one call of LAPACK a matrix from Python, which takes about 2 us more.
     """
 
-    methods = METHODS
+    methods: tuple[str, ...] = METHODS
     largest, longest = 1 << 24, 1 << 16
 
     def __init__(self, processor: str) -> None:
@@ -164,7 +157,7 @@ class Lapack:
 class Torch:
     """A CUDA GPU through torch. FP32 is FP32: products in TF32 are switched off while it is used."""
 
-    methods = METHODS
+    methods: tuple[str, ...] = METHODS
     largest, longest = 1 << 29, 1 << 22
 
     def __init__(self, torch: Any) -> None:
@@ -199,7 +192,7 @@ class Torch:
 class Cupy:
     """A CUDA GPU through cupy, which solves batches by LU only."""
 
-    methods = (LU, KEPT)
+    methods: tuple[str, ...] = (LU, KEPT)
     largest, longest = 1 << 29, 1 << 22
 
     def __init__(self, cupy: Any) -> None:
