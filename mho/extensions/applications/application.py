@@ -1,6 +1,5 @@
-"""Base of applications: a problem whose matrices are held on the chip one after another, and what they cost.
-
-What an application came to: its numbers with units, its answers beside the digital ones, and its conclusion.
+"""Base of applications: a problem whose matrices are held on the chip one after another, what they cost, and
+what the application came to: numbers with units beside the digital ones, and a conclusion.
 """
 
 from __future__ import annotations

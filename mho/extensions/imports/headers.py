@@ -2,9 +2,8 @@
 
 ``I_cycle3 [uA]`` is a current in microamperes, of cycle 3; ``R_LRS (kOhm)`` a resistance, of the low-resistance state.
 
-What quantities of cells can be: beyond these bounds a table holds another quantity, another unit, or a slip of the pen.
-
-A conductance a little below 0 is the offset of a meter on a cell that conducts nothing; one far below it is no cell's.
+Beyond the bounds of what quantities of cells can be, a table holds another quantity, another unit, or a slip of the pen. A
+conductance a little below 0 is the offset of a meter on a cell that conducts nothing; one far below it is no cell's.
 """
 
 from __future__ import annotations

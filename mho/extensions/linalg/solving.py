@@ -1,8 +1,9 @@
 """Solves A x = b on a bench for arrays of any library, in one call.
 
-The solution of a system as a function that PyTorch differentiates: the gradient is the solution of the adjoint system.
+PyTorch differentiates a solution by that of the adjoint system. With x = A^-1 b, a loss L and g = dL/dx
 
-With x = A^-1 b and a loss L, g = dL/dx:  dL/db = A^-H g,  dL/dA = -(A^-H g) x^H
+    dL/db = A^-H g,      dL/dA = -(A^-H g) x^H
+
 (M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation", 2008, 2.3.1).
 PyTorch is never imported: whoever hands in a tensor has done so.
 """

@@ -1,12 +1,12 @@
-"""Which settings of a strategy are searched, and between which bounds: from the settings' own fields and a bench's limits.
+"""Which settings of a strategy are searched, between which bounds, and which are tried next.
 
-A point of the space is an array of numbers from 0 to 1, one a dimension. What a strategy does not read is no dimension,
-which is found by watching it at work; so a strategy of one's own is searched like one of mho's.
+Bounds are those of the settings' own fields and of a bench's limits. A point of the space is an array of numbers from 0
+to 1, one a dimension. What a strategy does not read is no dimension, which is found by watching it at work; so a
+strategy of one's own is searched like one of mho's.
 
-Searches of the unit cube for the least of a noisy function, a batch of points at a time: which points to try next.
-
-`Evolution` is a differential evolution (Storn and Price, J. Global Optimization 11, 341 (1997)) about the best points so
-far. `Bayesian` is the tree-structured Parzen estimator of optuna (Bergstra et al., NIPS 2011), an extra.
+Searches go through the unit cube for the least of a noisy function, a batch of points at a time. `Evolution` is a
+differential evolution (Storn and Price, J. Global Optimization 11, 341 (1997)) about the best points so far. `Bayesian`
+is the tree-structured Parzen estimator of optuna (Bergstra et al., NIPS 2011), an extra.
 """
 
 from __future__ import annotations

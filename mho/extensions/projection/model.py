@@ -8,13 +8,10 @@ A solve takes ``cycles`` of refinement, each with the INV and MVM operations of 
 Throughput is `solve_operations` over that time. Nothing in it depends on N for one loop: that is the whole of the
 published curve. By blocks the same formula has the calls of BlockAMC, and no parameter more.
 
-Counts: the operations that a solve is worth, those of BlockAMC, and the cells that hold a matrix.
-
-What is published of the circuit, point by point, and how far the model is off each of them.
-
-Throughput (Zuo et al. 2025, Fig. 5, read off to 1 to 5 %) is known at six sizes. Energy of a solve is operations over
-operations per joule of the same figure; three points of it are known here, two with the measured amplifiers and one with
-the faster ones. Two constants are fitted to those three by least squares of relative deviations,
+The model is held to what is published of the circuit, point by point. Throughput (Zuo et al. 2025, Fig. 5, read off to
+1 to 5 %) is known at six sizes. Energy of a solve is operations over operations per joule of the same figure; three
+points of it are known here, two with the measured amplifiers and one with the faster ones. Two constants are fitted to
+those three by least squares of relative deviations,
 
     E = P_amp (amplifiers x time)  +  V^2 G (cells x time)  +  conversions + adding
           ~ N                            ~ N^2                     ~ N

@@ -1,9 +1,8 @@
 """A solve counted in every way: one circuit, a GPU's core, the whole GPU; a new matrix each time, or one that is kept.
 
-From how many right-hand sides of one matrix analogue inversion pays: where two straight lines cross.
-
-Both sides pay once for a matrix and once for each right-hand side: an analogue circuit writes its cells, a processor
-makes the inverse.
+From how many right-hand sides of one matrix analogue inversion pays is where two straight lines cross: both sides pay
+once for a matrix and once for each right-hand side: an analogue circuit writes its cells, a processor makes the
+inverse.
 """
 
 from __future__ import annotations

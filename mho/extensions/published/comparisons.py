@@ -2,7 +2,7 @@
 
 Each number of the reference paper has how it was read: printed, read off a figure, or open.
 
-The chips on which a published experiment is repeated: one bench, and a chip of its own for every seed.
+An experiment is repeated on the chips of one bench, a chip of its own for every seed.
 """
 
 from __future__ import annotations

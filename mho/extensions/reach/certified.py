@@ -1,6 +1,6 @@
 """Systems with their solutions, proved, and with what the same method makes of them without a chip.
 
-mho's own answers to the systems of reach: the chip inverts, products are taken in float64.
+In mho's own answers the chip inverts, and products are taken in float64.
 """
 
 from __future__ import annotations

@@ -9,8 +9,6 @@ place of the intercept: iteratively reweighted least squares (McCullagh and Neld
 H changes with every step. Either each H is programmed anew, or the first one, with p = 1/2 everywhere, stays on the chip
 and preconditions GCR for the others: at w = 0 it is the largest that H can be (Böhning and Lindsay,
 Annals of the Institute of Statistical Mathematics 40, 641 (1988)), so that H0^-1 H has its eigenvalues between 0 and 1.
-
-Logistic regression on the chip: each Hessian held for one Newton step, or the first one as a preconditioner.
 """
 
 from __future__ import annotations

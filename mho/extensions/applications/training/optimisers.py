@@ -2,9 +2,8 @@
 
 Rates may have one value a network, so that a whole grid of settings is trained at once.
 
-Kronecker-factored curvature (K-FAC): the Fisher information of a layer as a Kronecker product of two small matrices.
-
-Martens and Grosse (ICML 2015, arXiv 1503.05671): for a layer fed with ``(a, 1)``, whose sums have the derivatives g,
+Kronecker-factored curvature (K-FAC) takes the Fisher information of a layer as a Kronecker product of two small matrices
+(Martens and Grosse, ICML 2015, arXiv 1503.05671): for a layer fed with ``(a, 1)``, whose sums have the derivatives g,
 
     F  is about  A x G,   A = E[(a, 1) (a, 1)^T],   G = E[g g^T],      F^-1 vec(V) = vec(G^-1 V A^-1).
 
@@ -19,8 +18,8 @@ comes onto a chip, where a condition number costs bits. Both factors are damped,
     C + d (tr C / n) I,      G + d (tr G / m) I,      both traces those of the first time.
 
 That is the factored damping of section 6.3 there, with pi as there, for ``l = d^2 (tr C / n) (tr G / m)``. No condition
-number is then above ``1 + n / d`` at first, nor later unless the curvature grows; and the C of the first layer, that of the
-data, stays as it is: on a chip it is programmed once.
+number is then above ``1 + n / d`` at first, nor later unless the curvature grows; and the C of the first layer, that of
+the data, stays as it is: on a chip it is programmed once.
 """
 
 from __future__ import annotations

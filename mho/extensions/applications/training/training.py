@@ -1,6 +1,5 @@
-"""Training: batches of an epoch, steps of an optimiser, and what the network is worth in between.
-
-Search for the settings of each optimiser, over grids of one size, by the epochs that they take to the target.
+"""Training: batches of an epoch, steps of an optimiser, and what the network is worth in between; and the search for
+the settings of each optimiser, over grids of one size, by the epochs that they take to the target.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Digital operations, additions and multiplications, are counted from the sizes of the layers: products of matrices in full,
 element-wise functions not, which are less than a tenth.
 
-Inverses of Kronecker factors: kept while the matrices have not moved, made by float64 or by a chip.
+The inverses of Kronecker factors are kept while the matrices have not moved; they are made by float64 or by a chip.
 """
 
 from __future__ import annotations

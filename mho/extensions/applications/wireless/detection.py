@@ -1,4 +1,4 @@
-"""Linear detection of many users at once: zero forcing and minimum mean square error (MMSE).
+"""The radio channel, and linear detection of many users at once: zero forcing and minimum mean square error (MMSE).
 
     s = (H^H H + l I)^-1 H^H y        l = 0: zero forcing; l = noise variance / symbol energy: MMSE
 
@@ -6,7 +6,7 @@ The inverse is what the chip computes. H^H H and H^H y are digital, as in Zuo et
 MMSE estimate of a user is too small by the factor 1 - l [(H^H H + l I)^-1]_kk; decisions between more than two levels need
 it undone (Verdu, Multiuser Detection, 1998, chapter 6), so it is.
 
-The radio channel: many antennas at the base station, a few users, Gaussian fading, white noise.
+Many antennas at the base station, a few users, Gaussian fading, white noise:
 
     y = H s + n        H (antennas, users), s (users, vectors), n (antennas, vectors)
 

@@ -1,8 +1,6 @@
-"""Units as tables have them (Volts, kOhm, °C, Amp DC), and voltages of reads that no column has.
+"""Units, dates and times of day as tables have them (Volts, kOhm, °C, Amp DC), and voltages of reads that no column has.
 
-These are stated in the name of a column, ``I @ 0.2 V (uA)``, or above the table.
-
-Dates and times of day, as instruments and spreadsheets write them; the date may stand in a column of its own.
+These are stated in the name of a column, ``I @ 0.2 V (uA)``, or above the table. A date may stand in a column of its own.
 """
 
 from __future__ import annotations

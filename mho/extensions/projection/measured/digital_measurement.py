@@ -1,6 +1,6 @@
 """How fast and with what energy a processor really solves small systems: batches of new matrices, and a stored inverse.
 
-What this machine does, measured and laid out for a run file: table, figures, readings, and what is missing.
+It is laid out for a run file: table, figures, readings, and what is missing.
 """
 
 from __future__ import annotations
