@@ -265,7 +265,7 @@ class SystemSolver:
 
 def record_rows(stream: Stream, table: str, **columns: Any) -> None:
     """Record rows of a table: columns of one length, and numbers that all rows have."""
-    count = max(map(np.size, columns.values()))
+    count = max(len(one) for one in columns.values() if np.ndim(one))
     stream.record_block(
         table,
         {name: one if np.ndim(one) else np.full(count, one) for name, one in columns.items()},

@@ -342,9 +342,8 @@ def _own(source: Any, arm: ArmModel) -> Floats:
 
 def _record(arm: ArmModel, targets: Floats, found: list[ArmStep], stream: Stream) -> None:
     tips = np.array([one.tip for one in found])
-    none = np.full(len(found), np.nan)
-    record_rows(stream, "path", x=targets[:, 0], target=targets[:, 1], tip=none)
-    record_rows(stream, "path", x=tips[:, 0], target=none, tip=tips[:, 1])
+    record_rows(stream, "path", x=targets[:, 0], target=targets[:, 1], tip=np.nan)
+    record_rows(stream, "path", x=tips[:, 0], target=np.nan, tip=tips[:, 1])
     angles = np.array([one.angles for one in found])
     for joint in range(arm.joints):
         record_rows(stream, "angles", joint=joint, step=np.arange(len(found)), angle=angles[:, joint])

@@ -33,6 +33,7 @@ from mho.extensions.applications.application import (
     SystemSolver,
     beside_digital,
     digital_solution,
+    record_rows,
     relative_error,
 )
 from mho.extensions.applications.input_data import read_bytes
@@ -517,5 +518,5 @@ def _record_path(given: Tracking, found: list[FilterStep], stream: Stream) -> No
     if given.states is not None:
         curves["truth"] = given.states[:, 0, :2]
     for name, curve in curves.items():
-        block = {one: np.full(len(curve), np.nan) for one in ("truth", "measured", "estimate")}
-        stream.record_block("path", {"x": curve[:, 0], **block, name: curve[:, 1]})
+        columns = dict.fromkeys(("truth", "measured", "estimate"), np.nan) | {name: curve[:, 1]}
+        record_rows(stream, "path", x=curve[:, 0], **columns)

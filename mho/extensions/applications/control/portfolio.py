@@ -220,7 +220,7 @@ def _record(
         "assets": (np.sqrt(np.diag(market.covariance)), market.means),
     }
     for name, (volatility, mean) in curves.items():
-        none = {one: np.full(len(mean), np.nan) for one in curves}
-        stream.record_block("frontier", {"volatility": volatility, **none, name: mean})
+        columns = dict.fromkeys(curves, np.nan) | {name: mean}
+        record_rows(stream, "frontier", volatility=volatility, **columns)
     for asset, row in enumerate(weights):
         record_rows(stream, "weights", asset=asset, wanted=wanted, weight=row)

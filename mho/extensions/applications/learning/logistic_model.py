@@ -328,20 +328,14 @@ class LogisticRegression:
                 inversions=self._after[number],
             )  # fmt: skip
         count = len(fit.weights)
-        numbers = {"penalty": np.full(count, penalty), "column": np.arange(count)}
-        self._stream.record_block(
-            "weights", numbers | {"one_step": one_step, "weight": fit.weights, "digital": digital.weights}
+        numbers = {"penalty": penalty, "column": np.arange(count)}
+        record_rows(
+            self._stream, "weights", **numbers, one_step=one_step, weight=fit.weights, digital=digital.weights
         )
-        self._stream.record_block(
-            "coefficients",
-            numbers
-            | {
-                "coefficient": fit.coefficients,
-                "error": fit.errors,
-                "digital_coefficient": digital.coefficients,
-                "digital_error": digital.errors,
-            },
-        )
+        record_rows(
+            self._stream, "coefficients", **numbers, coefficient=fit.coefficients, error=fit.errors,
+            digital_coefficient=digital.coefficients, digital_error=digital.errors,
+        )  # fmt: skip
         order = np.argsort(fit.scores, kind="stable")
         record_rows(
             self._stream, "probabilities", row=order, score=fit.scores[order], observed=observed[order],
