@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any, ClassVar
 
@@ -86,9 +87,8 @@ def gcr_cycles(held: HeldMatrix, rhs: Floats, cycles: int, bits: int) -> Iterato
         yield cycle.solution
 
 
-# Relative tolerance of what digital and refined fits find, whose last digits differ from processor to
-# processor
-DIGITAL = 1e-6
+# Of what digital and refined fits find, whose last digits differ from processor to processor
+fit_column = partial(Column, digital=1e-6)
 CYCLES = Table(
     "cycles",
     (
@@ -97,8 +97,7 @@ CYCLES = Table(
             "published",
             description="error of all weights to the digital ones, by the published loop with a line search",
         ),
-        Column("gcr", description="the same by GCR around the same INV and MVM; NaN after its end",
-               digital=DIGITAL),
+        fit_column("gcr", description="the same by GCR around the same INV and MVM; NaN after its end"),
     ),
     signal="gcr", axis="cycle", series="penalty", title="Refinement of the weights",
 )  # fmt: skip
@@ -107,11 +106,11 @@ TRACE = Table(
     "trace",
     (
         Column("penalty"),
-        Column("left_out_error", description="root mean square error of rows left out", digital=DIGITAL),
-        Column("digital_left_out_error", description="the same of the digital fit", digital=DIGITAL),
-        Column("relative_error", description="of the refined weights, to the digital ones", digital=DIGITAL),
-        Column("one_step_error", description="of the weights of one step of INV, to the digital ones", digital=DIGITAL),
-        Column("condition", description="condition number of the held matrix", digital=DIGITAL),
+        fit_column("left_out_error", description="root mean square error of rows left out"),
+        fit_column("digital_left_out_error", description="the same of the digital fit"),
+        fit_column("relative_error", description="of the refined weights, to the digital ones"),
+        fit_column("one_step_error", description="of the weights of one step of INV, to the digital ones"),
+        fit_column("condition", description="condition number of the held matrix"),
         Column("cycles", dtype="u4", description="cycles to the bits asked for"),
     ),
     signal="left_out_error",
@@ -123,11 +122,11 @@ PREDICTIONS = Table(
     "predictions",
     (
         Column("row", dtype="u4", description="of the table, from 0"),
-        Column("observed", description="target less its mean", digital=DIGITAL),
-        Column("one_step", description="prediction less the mean, with the weights of one step of INV", digital=DIGITAL),
-        Column("predicted", description="the same with the refined weights", digital=DIGITAL),
-        Column("digital", description="the same in float64", digital=DIGITAL),
-        Column("left_out", description="the same without the row; NaN where it alone decides", digital=DIGITAL),
+        fit_column("observed", description="target less its mean"),
+        fit_column("one_step", description="prediction less the mean, with the weights of one step of INV"),
+        fit_column("predicted", description="the same with the refined weights"),
+        fit_column("digital", description="the same in float64"),
+        fit_column("left_out", description="the same without the row; NaN where it alone decides"),
     ),
     signal="predicted",
     axis="observed",
@@ -138,14 +137,12 @@ NEWTON = Table(
     "newton",
     (
         Column("step", dtype="u4"),
-        Column("gradient", description="length of the gradient of the mean loss after the step, on the chip",
-               digital=DIGITAL),
+        fit_column("gradient", description="length of the gradient of the mean loss after the step, on the chip"),
         Column("digital_gradient", description="the same of Newton's method in float64; NaN after its end",
                digital=1e-2),
-        Column("loss", description="mean negative log likelihood with the penalty", digital=DIGITAL),
+        fit_column("loss", description="mean negative log likelihood with the penalty"),
         Column("length", description="share of the step that was taken"),
-        Column("relative_error", description="of all weights, to the digital ones at their end",
-               digital=DIGITAL),
+        fit_column("relative_error", description="of all weights, to the digital ones at their end"),
         Column("inversions", dtype="u8", description="steps of INV so far"),
     ),
     signal="gradient", axis="step", title="Newton's method",
@@ -155,10 +152,10 @@ PROBABILITIES = Table(
     "probabilities",
     (
         Column("row", dtype="u4", description="of the table, from 0"),
-        Column("score", description="linear predictor with the refined weights", digital=DIGITAL),
-        Column("observed", description="class, 0 or 1", digital=DIGITAL),
-        Column("probability", description="of the second class", digital=DIGITAL),
-        Column("digital", description="the same in float64", digital=DIGITAL),
+        fit_column("score", description="linear predictor with the refined weights"),
+        fit_column("observed", description="class, 0 or 1"),
+        fit_column("probability", description="of the second class"),
+        fit_column("digital", description="the same in float64"),
     ),
     signal="probability", axis="score", title="Probabilities",
 )  # fmt: skip
@@ -170,10 +167,9 @@ def weights_table(data: Regressors) -> Table:
         "weights",
         (
             Column("penalty"), column_number(data),
-            Column("one_step", description="weight of the standardised column by one step of INV",
-                   digital=DIGITAL),
-            Column("weight", description="weight of the standardised column, refined", digital=DIGITAL),
-            Column("digital", description="the same in float64", digital=DIGITAL),
+            fit_column("one_step", description="weight of the standardised column by one step of INV"),
+            fit_column("weight", description="weight of the standardised column, refined"),
+            fit_column("digital", description="the same in float64"),
         ),
         signal="weight", axis="column", title="Weights of the standardised columns",
     )  # fmt: skip
@@ -185,11 +181,10 @@ def coefficients_table(data: Regressors) -> Table:
         "coefficients",
         (
             Column("penalty"), column_number(data),
-            Column("coefficient", description="in the units of the table", digital=DIGITAL),
-            Column("error", description="standard error of the coefficient", digital=DIGITAL),
-            Column("digital_coefficient", description="in the units of the table, in float64",
-                   digital=DIGITAL),
-            Column("digital_error", description="its standard error in float64", digital=DIGITAL),
+            fit_column("coefficient", description="in the units of the table"),
+            fit_column("error", description="standard error of the coefficient"),
+            fit_column("digital_coefficient", description="in the units of the table, in float64"),
+            fit_column("digital_error", description="its standard error in float64"),
         ),
         signal="coefficient", axis="column", title="Coefficients",
     )  # fmt: skip
