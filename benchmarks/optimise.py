@@ -16,7 +16,7 @@ from benchmarks._solves import threads
 from benchmarks.registry import Figure, installed
 from benchmarks.strategies import ALIKE, CASES, LESS, PEERS, _settings
 from mho.confidence import mean_interval
-from mho.extensions.optimise import ProgrammingPolicy, optimise
+from mho.extensions.optimise import PolicySearch, ProgrammingPolicy, Twin, optimise
 from mho.extensions.optimise.predictions import GainEstimate, saving, success_of
 from mho.extensions.optimise.twin import VALIDATED, Programming
 from mho.procedures import find_strategy
@@ -41,10 +41,8 @@ def run(repeat: int) -> list[Figure]:
 
 
 def _found(preset: str, search: str, seed: int) -> ProgrammingPolicy:
-    return optimise(
-        STRATEGY, bench=CASES[preset][0], success=SUCCESS, evaluations=BUDGET, seconds=None, chips=CHIPS, cells=CELLS,
-        search=search, seed=seed,
-    )  # fmt: skip
+    wanted = PolicySearch(SUCCESS, evaluations=BUDGET, seconds=None, chips=CHIPS, cells=CELLS, search=search)
+    return optimise(STRATEGY, Twin(CASES[preset][0], seed=seed), wanted)
 
 
 def _over_seeds(preset: str) -> Figure:

@@ -12,8 +12,7 @@ import numpy as np
 from benchmarks.registry import Figure, median_seconds
 from benchmarks.settling import FAST, ORDER, SMALLEST, measured
 from mho.extensions.projection import PUBLISHED, PUBLISHED_POINTS, Assumptions, project
-from mho.extensions.projection.model import cost_in_blocks
-from mho.extensions.projection.operations import solve_operations
+from mho.extensions.projection.model import cost_in_blocks, solve_operations
 from mho.extensions.projection.projecting import settling_time
 from mho.extensions.projection.readings import headline, readings
 

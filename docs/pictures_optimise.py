@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.extensions.optimise import ProgrammingPolicy, optimise
+from mho.extensions.optimise import PolicySearch, ProgrammingPolicy, Twin, optimise
 
 SEED = 0
 CELLS = {64: "o", 256: "s", 1024: "D"}  # tried on so many, with these marks
@@ -16,7 +16,9 @@ CELLS = {64: "o", 256: "s", 1024: "D"}  # tried on so many, with these marks
 
 def draw_policy(pictures: Path) -> None:
     """Find the policy of the page, and draw it."""
-    policy = optimise("model", bench="stanford-arrays", seed=SEED, evaluations=100, seconds=None)
+    policy = optimise(
+        "model", Twin("stanford-arrays", seed=SEED), PolicySearch(evaluations=100, seconds=None)
+    )
     figure = Figure(figsize=(9.0, 3.6), layout="constrained")
     search, pulses = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_search(search, policy)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.cli.exit_codes import UNFINISHED
-    from mho.cli.options import TO, AsJson, Bench, Output, Preset
+    from mho.cli.options import TO, AsJson, Bench, Output, Preset, grouped
     from mho.cli.terminal.sentences import print_warning, say
     from mho.cli.terminal.stages import Stages
     from mho.cli.terminal.terminal import Terminal
@@ -37,6 +37,7 @@ __all__ = [
     "Preset",
     "Stages",
     "Terminal",
+    "grouped",
     "print_warning",
     "say",
 ]

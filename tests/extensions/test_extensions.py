@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def test_an_extension_imports_public_names_only(name: str) -> None:
     for home, what in sorted(imported):
         if f"{home}.".startswith(f"{inner}.") or home.removeprefix("mho.") in FLOORS:
             continue
+        if name == "published" and not find_spec(home):
+            continue  # what it stands on has been taken out
         room = ROOT.joinpath(*home.split("."), "__init__.py")
         assert room.is_file(), f"{name} reaches into {home} for {what}"
         assert what in exported(room), f"{what} is no public name of {home}"
@@ -50,7 +53,7 @@ def test_every_extension_is_offered_by_an_entry_point_or_imported_by_its_user() 
     groups = ("mho.procedures", "mho.verbs", "mho.panels")
     targets = {one.target for group in groups for those in offers(group).values() for one in those}
     offered = {target.split(".")[2].partition(":")[0] for target in targets if target.startswith("mho.ext")}
-    assert set(EXTENSIONS) - offered == {"linalg"}  # a library
+    assert set(EXTENSIONS) - offered == {"linalg"} & set(EXTENSIONS)  # a library
 
 
 # --- what packages of others may get wrong ---
@@ -224,6 +227,8 @@ def test_a_fit_package_keeps_its_name_beside_one_for_another_mho(install, shell:
 
 
 def test_no_package_takes_away_what_is_mho_s_own(install, shell: Shell, caplog) -> None:
+    for name in ("applications", "reach"):
+        pytest.importorskip(f"mho.extensions.{name}")
     install(
         "labeleven",
         {
@@ -260,7 +265,7 @@ def test_a_module_that_ends_or_breaks_hides_nothing_else(
         "labtwelve", {"mho.procedures": {"look": f"{module}:Look"}, "mho.verbs": {"look": f"{module}:Look"}}
     )
     with caplog.at_level(logging.WARNING, "mho"):
-        assert "mimo" in known_entries()
+        assert "read" in known_entries()
     assert "procedure 'look' is not offered: " in caplog.text
     assert "Solve A x = b" in shell("--help")[1]
     code, out, err = shell("run", "look")

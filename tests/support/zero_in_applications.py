@@ -14,7 +14,7 @@ from mho.extensions.applications.control.kalman import TrackModel
 from mho.extensions.applications.control.portfolio import made_market, moments
 from mho.extensions.applications.learning.factorisation import random_factors
 from mho.extensions.applications.training.network import cross_entropy, forward, initial_weights
-from mho.extensions.applications.wireless.channel import rayleigh
+from mho.extensions.applications.wireless.detection import rayleigh
 from mho.runs import RunFile
 
 UNCORRELATED = TrackModel(1.0, 3.0, np.array([40.0, 60.0]))

@@ -1,8 +1,8 @@
 """Applications of analogue inversion and products, each a procedure with the pure algorithm beneath it.
 
 - `application`: what they share: matrices held on the chip one after another, and what these cost;
-- `outcome`: answers beside the digital ones, and what they came to; `near_matrix`: answers by a matrix near theirs;
-- `named_columns`, `image_files`: tables and pictures from files;
+- `near_matrix`: answers by a matrix near theirs;
+- `input_data`, `image_files`: tables and pictures from files;
 - `control`, `fields`, `graphs`, `learning`, `training`, `wireless`: a room for each field of use.
 """
 

@@ -1,18 +1,21 @@
-"""Base of applications: a problem whose matrices are held on the chip one after another, and what they cost."""
+"""Base of applications: a problem whose matrices are held on the chip one after another, what they cost, and
+what the application came to: numbers with units beside the digital ones, and a conclusion.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps import WriteVerifySettings
 from mho.extensions.applications.near_matrix import MOST, NearAnswers, solve_near, worth_near
-from mho.extensions.applications.outcome import beside_digital, concluded
 from mho.instruments import Bench
 from mho.procedures import (
     HeldAnswers,
@@ -22,9 +25,13 @@ from mho.procedures import (
     Procedure,
     Stream,
     chip_of,
+    counted,
+    joined,
+    lost_cells,
     read_settings,
     settings_in_use,
     settings_text,
+    verified_cells,
 )
 from mho.procedures.equations import (
     VECTOR_VOLTS,
@@ -39,6 +46,91 @@ from mho.procedures.equations import (
     worth_in_numbers,
 )
 from mho.runs import Column, Conclusion, Table
+
+
+def digital_solution(matrix: Floats, rhs: Floats) -> Floats:
+    """Return A^-1 B of (n,) or (n, k) right-hand sides by LAPACK in float64: the answer to compare with."""
+    return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
+
+
+def relative_error(found: NDArray[Any], exact: NDArray[Any]) -> float:
+    """Return |found - exact| / |exact| of all entries together; the difference itself where `exact` is zero."""
+    return float(np.linalg.norm(found - exact) / (np.linalg.norm(exact) or 1.0))
+
+
+def worst_error(found: NDArray[Any], exact: NDArray[Any]) -> float:
+    """Return the largest |found - exact| of an entry over its own size; entries of zero count as they are."""
+    sizes = np.abs(exact)
+    return float(np.max(np.abs(found - exact) / np.where(sizes > 0.0, sizes, 1.0)))
+
+
+def say_unconverged(stream: Stream, answers: HeldAnswers, bits: int, what: str) -> None:
+    """Warn where answers did not come to their bits."""
+    count = int((~answers.converged).sum())
+    if count:
+        stream.say(
+            f"{what}: {count} of {answers.converged.size} solutions did not come to {bits} bits within "
+            f"{int(answers.cycles.max())} cycles; the largest residual is {answers.residuals.max():.2g} ({answers.reason})",
+            "WARNING",
+        )
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a parameter was left out, or is an empty text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def name_of(source: Any, otherwise: str) -> str:
+    """Return the name of a file or a sample, for titles; of anything else what it is."""
+    return Path(source).name if isinstance(source, str | Path) else otherwise
+
+
+# Numbers of a result that count what does not have the bits asked for, and what these are
+SHORT = {
+    "steps_short_of_bits": "step", "systems_short_of_bits": "system", "solutions_short_of_bits": "solution",
+    "portfolios_short_of_bits": "portfolio",
+}  # fmt: skip
+
+
+def concluded(summary: Mapping[str, Any], *parts: str) -> Conclusion:
+    """Return the conclusion of an application: whether it converged, its own `parts`, and the cells that failed."""
+    counts = ((summary.get(name), what) for name, what in SHORT.items())
+    short = joined(*(f"{counted(count, what)} short of bits" for count, what in counts if count))
+    converged = {True: "converged", False: "not converged", None: ""}[summary.get("converged")]
+    failed = summary.get("cells_failed") or 0
+    return Conclusion(
+        joined(f"{converged}: {short}" if short else converged, *parts,
+               *((summary.get(one) or {}).get("in_words", "") for one in ("without_chip", "direct")),
+               verified_cells(summary["cells"], failed) if failed else "", lost_cells(summary)),
+    )  # fmt: skip
+
+
+def beside_digital(summary: Mapping[str, Any], name: str) -> str:
+    """Return the relative error of that name of a result, as a part of a line."""
+    return f"error {summary[name]:.2g} beside the digital answer"
+
+
+@dataclass(frozen=True)
+class ApplicationResult:
+    """What an application found; ``outcome["name"]`` is one of it."""
+
+    summary: dict[str, Any]  # in the run file and of ``--json``
+    units: dict[str, str]  # by name, of those that have one
+    path: Path = field(default=Path())  # the run file
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Return the outcome of values, or pairs of value and unit, by name."""
+        pairs = {name: one if isinstance(one, tuple) else (one, "") for name, one in found.items()}
+        return cls(
+            {name: value for name, (value, _) in pairs.items()},
+            {name: unit for name, (_, unit) in pairs.items() if unit},
+        )
+
+    def __getitem__(self, name: str) -> Any:
+        """Return one value of the summary."""
+        return self.summary[name]
+
 
 # The matrices that were held, a row each; every application's layout has it
 MATRICES = Table(
@@ -171,6 +263,15 @@ class SystemSolver:
         return np.asarray(answers.solutions)
 
 
+def record_rows(stream: Stream, table: str, **columns: Any) -> None:
+    """Record rows of a table: columns of one length, and numbers that all rows have."""
+    count = max(len(one) for one in columns.values() if np.ndim(one))
+    stream.record_block(
+        table,
+        {name: one if np.ndim(one) else np.full(count, one) for name, one in columns.items()},
+    )
+
+
 @dataclass(frozen=True)
 class Prepared:
     """An application on one bench."""
@@ -189,6 +290,8 @@ class Application(Procedure):
     group: ClassVar[str] = "Applications"
     compared: ClassVar[str] = "error_to_digital"
     """The number of the result that says how far it is from the digital answer."""
+    held: ClassVar[str] = ""
+    """What the one matrix is that the run holds."""
 
     bits = IntegerParameter("Precision of each solution", units="bit", minimum=3, maximum=44, default=24)
     seed = IntegerParameter("Seed of what is drawn", minimum=0, default=0)
@@ -219,12 +322,18 @@ class Application(Procedure):
 
     def describe_cells(self, plan: Prepared) -> str:
         """Return how the arrays are used; which cells hold a matrix is planned when it is known."""
+        if self.held:
+            (matrix,) = self.matrices(plan.given)
+            return f"{len(matrix)} x {len(matrix)} {self.held}, placed when it is programmed"
         return "matrices held one after another, by blocks where they are larger than a loop"
 
     def conclude(self, plan: Prepared, result: Any) -> Conclusion:
-        """Return whether all that was asked for was reached, and the error beside the digital answer."""
-        summary = result.summary
-        return concluded(summary, beside_digital(summary, self.compared))
+        """Return whether all that was asked for was reached, what `findings` says, and the cells that failed."""
+        return concluded(result.summary, *self.findings(result.summary))
+
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
+        """Return the parts of the conclusion that are the application's own: the error beside the digital answer."""
+        return (beside_digital(summary, self.compared),)
 
     def say_short(self, stream: Stream, count: int, of: int, what: str, reason: str = "") -> None:
         """Warn where so many of all do not have their bits."""

@@ -1,9 +1,9 @@
 """Imports foreign tables of measurements: finds the table, guesses what it holds, checks it, writes run files.
 
-- `tables`: tables in files, however they are written; `headers`: what names and units stand for;
+- `tables`: tables in files, however they are written; `headers`: what names and units stand for, and what cells bear;
 - `measurements`: the eleven kinds, and what a run file of each looks like; `series`: which columns belong together;
 - `shapes`, `guessing`: what a table seems to hold; `recipe_files`: how known ones are read;
-- `resolving`: which column is which; `rows`, `bounds`, `conversion`, `table_import`: checked rows in SI, the run file;
+- `resolving`: which column is which; `rows`, `conversion`, `table_import`: checked rows in SI, the run file;
 - `extraction`: what the procedures of the same kind extract; `command`, `panel`: `mho import`, and the window's panel.
 """
 

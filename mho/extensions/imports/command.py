@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli import Output, Terminal, print_warning, say
+from mho.cli import Output, Terminal, grouped, print_warning, say
 from mho.errors import Aborted, InputError
 from mho.extensions.imports import (
     COLUMN_WORDS,
@@ -103,99 +103,139 @@ def recipes() -> list[tuple[str, str]]:
     return [(one.name, one.recipe.title) for one in packaged_recipes()]
 
 
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What is said of a table."""
+
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            help="what was measured: iv, endurance, …",
+            show_default=False,
+            autocompletion=measurements,
+        ),
+    ] = ""
+    column: Annotated[
+        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
+    ] = None
+    unit: Annotated[
+        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
+    ] = None
+    constant: Annotated[
+        list[str] | None, typer.Option(help="what no column has: voltage=0.2V, read_voltage=0.1V")
+    ] = None
+    decimal: Annotated[
+        str,
+        typer.Option(
+            help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
+            show_default=False, autocompletion=decimal_marks,
+        ),
+    ] = ""  # fmt: skip
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="the sheet of a spreadsheet; the arrays of a file with several", show_default=False
+        ),
+    ] = ""
+    axes: Annotated[
+        str,
+        typer.Option(
+            help="what the dimensions of an array count: cycle,pulse,column,row", show_default=False
+        ),
+    ] = ""
+
+    @property
+    def says(self) -> bool:
+        """Whether it says how the columns are read."""
+        return bool(self.kind or self.column or self.unit or self.constant or self.decimal)
+
+    def answers(self, table: Path) -> _Answers:
+        """Return it, checked."""
+        constants = _pairs("constant", self.constant)
+        asked = TableReading(
+            "", _pairs("column", self.column), _pairs("unit", self.unit), constants_in_si(constants, str(table)),
+            decimal=decimal_of(self.decimal, "--decimal"), dataset=self.dataset,
+            axes=tuple(self.axes.split(",")) if self.axes else (),
+        )  # fmt: skip
+        return _Answers(asked, self.kind, constants)
+
+
+@dataclass(frozen=True)
+class GuessOptions:
+    """What is asked of the user, and what is remembered."""
+
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="take the best guess without asking")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the guess only")] = False
+    forget: Annotated[
+        bool, typer.Option("--forget", help="forget what was told of tables with this header, and guess")
+    ] = False
+
+
+@grouped
 def import_(
     table: Annotated[Path | None,
         typer.Argument(help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
                        show_default=False)
     ] = None,
-    output: Output = None,
-    kind: Annotated[str, typer.Option("--type", help="what was measured: iv, endurance, …",
-                                      show_default=False, autocompletion=measurements)] = "",
-    column: Annotated[list[str] | None, typer.Option(
-        help="which column is which: row=WL, conductance='G mean'")] = None,
-    unit: Annotated[list[str] | None, typer.Option(
-        help="where the header has none: conductance=uS, current=nA")] = None,
-    constant: Annotated[list[str] | None, typer.Option(
-        help="what no column has: voltage=0.2V, read_voltage=0.1V")] = None,
-    decimal: Annotated[str,
-        typer.Option(help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
-                     show_default=False, autocompletion=decimal_marks)
-    ] = "",
-    dataset: Annotated[str, typer.Option(help="the sheet of a spreadsheet; the arrays of a file with several",
-                                         show_default=False)] = "",
-    axes: Annotated[str, typer.Option(help="what the dimensions of an array count: cycle,pulse,column,row",
-                                      show_default=False)] = "",
+    *, output: Output = None, reading: ReadingOptions,
     recipe: Annotated[str, typer.Option(help="a packaged recipe, or a file, that says all this",
                                         show_default=False, autocompletion=recipes)] = "",
     array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
     chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="take the best guess without asking")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the guess only")] = False,
-    forget: Annotated[bool, typer.Option(
-        "--forget", help="forget what was told of tables with this header, and guess")] = False,
-    recipes: Annotated[bool, typer.Option("--recipes", help="list the packaged recipes")] = False,
+    asking: GuessOptions,
+    list_recipes: Annotated[bool, typer.Option("--recipes", help="list the packaged recipes")] = False,
 ) -> None:  # fmt: skip
     """Read a foreign table of measurements into a run file."""
-    if recipes:
+    if list_recipes:
         print_recipes()
         return
     if table is None:
         raise InputError("name a table to import (.csv, .tsv, .txt), or list recipes with --recipes")
-    told = _pairs("constant", constant)
-    asked = TableReading(
-        "", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)),
-        decimal=decimal_of(decimal, "--decimal"), dataset=dataset, axes=tuple(axes.split(",")) if axes else (),
-    )  # fmt: skip
+    answers = reading.answers(table)
     write = partial(import_measurement, table, output=output, array=array, chip=chip)
-    if recipe:
-        reading = _over(find_recipe(recipe).reading, asked, kind)
-        found = guess(table, reading, [reading.type])
-        if dry_run:
-            print_guess(found)
-        else:
-            say(write(reading=reading, grounds=found.grounds.lines))
+    if not recipe:
+        _import_as_answered(table, answers, write, reading.says, asking)
         return
-    said = bool(kind or column or unit or constant or decimal)
-    _import_as_answered(table, _Answers(asked, kind, told), write, said, yes, dry_run, forget)
+    over = _over(find_recipe(recipe).reading, answers)
+    found = guess(table, over, [over.type])
+    if asking.dry_run:
+        print_guess(found)
+    else:
+        say(write(reading=over, grounds=found.grounds.lines))
 
 
 def _import_as_answered(
-    table: Path,
-    answers: _Answers,
-    write: Callable[..., Path],
-    said: bool,
-    yes: bool,
-    dry_run: bool,
-    forget: bool,
+    table: Path, answers: _Answers, write: Callable[..., Path], said: bool, asking: GuessOptions
 ) -> None:
     """Guess what a table holds from what was said of it, now or before; show it, or ask and import it."""
     memory = RecipeMemory()
-    found = _guess(table, answers.asked, answers.kind)
-    if forget:
+    found = answers.guess(table)
+    if asking.forget:
         gone = memory.forget(found.table.form.header, found.table.form.units)
         say(
             f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
         )
-    known = None if said or forget else _known(memory, found)
+    known = None if said or asking.forget else _known(memory, found)
     before = answers
     if known is not None:
         answers = before = _as_before(known, answers, found)
-        found = _guess(table, answers.asked, answers.kind)
-    if dry_run:
+        found = answers.guess(table)
+    if asking.dry_run:
         print_guess(found)
         return
     if known is not None:
         how = f"read as {known.recipe.type}" if known.recipe.type else "read"
         say(f"{table.name} is {how}, as told before; --forget guesses anew", err=True)
-    found, answers = _decided(found, answers, yes, known is not None)
+    found, answers = _decided(found, answers, asking.yes, known is not None)
     for remark in (*found.remarks, *found.notes):
         print_warning(remark)
     grounds = found.grounds
-    if grounds.guessed and (yes or known is not None):
+    if grounds.guessed and (asking.yes or known is not None):
         for line in grounds.lines:
             say(line, err=True)
     say(write(reading=found.best.reading, grounds=grounds.lines))
-    if (said or yes or _at_terminal()) if known is None else answers != before:
+    if (said or asking.yes or _at_terminal()) if known is None else answers != before:
         _remember(memory, found, answers)
 
 
@@ -207,9 +247,9 @@ class _Answers:
     kind: str
     told: dict[str, str]
 
-
-def _guess(table: Path, asked: TableReading, kind: str) -> Guess:
-    return guess(table, asked, [measurement_named(kind).name] if kind else ())
+    def guess(self, table: Path) -> Guess:
+        """Return what the table seems to hold by them."""
+        return guess(table, self.asked, [measurement_named(self.kind).name] if self.kind else ())
 
 
 def _known(memory: RecipeMemory, found: Guess) -> NamedRecipe | None:
@@ -237,10 +277,11 @@ def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
     return _Answers(asked, recipe.type, dict(recipe.constants))
 
 
-def _over(given: TableReading, asked: TableReading, kind: str) -> TableReading:
+def _over(given: TableReading, typed: _Answers) -> TableReading:
     """Return a recipe's reading with what was typed over it."""
+    asked = typed.asked
     return replace(
-        given, type=kind or given.type, columns={**given.columns, **asked.columns},
+        given, type=typed.kind or given.type, columns={**given.columns, **asked.columns},
         units={**given.units, **asked.units}, constants={**given.constants, **asked.constants},
         decimal=asked.decimal or given.decimal, dataset=asked.dataset or given.dataset,
         axes=asked.axes or given.axes,
@@ -306,7 +347,7 @@ def _asked_for(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
         )
         try:
             edited = _edited(line, answers, path)
-            found = _guess(path, edited.asked, edited.kind)
+            found = edited.guess(path)
         except InputError as error:
             print_warning(error)
             continue
@@ -320,25 +361,24 @@ def _asked_for_comma(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
     while (answer := _prompt(question, "").lower()) not in DECIMAL_MARKS:
         say(f"answer {' or '.join(DECIMAL_MARKS)}", err=True)
     answers = replace(answers, asked=replace(answers.asked, decimal=answer))
-    return _guess(path, answers.asked, answers.kind), answers
+    return answers.guess(path), answers
 
 
 def _edited(line: str, answers: _Answers, path: Path) -> _Answers:
     """Return what was said, with a line such as ``column voltage=Vg`` over it."""
     asked, told = answers.asked, answers.told
     word, _, pair = line.partition(" ")
+    name, _, value = word.partition("=")
     if word.startswith("type="):
-        return replace(answers, kind=measurement_named(word.removeprefix("type=")).name)
-    if word == "column":
-        return replace(answers, asked=replace(asked, columns={**asked.columns, **_pairs(word, [pair])}))
-    if word == "unit":
-        return replace(answers, asked=replace(asked, units={**asked.units, **_pairs(word, [pair])}))
+        return replace(answers, kind=measurement_named(value).name)
+    if word.startswith("decimal="):
+        return replace(answers, asked=replace(asked, decimal=decimal_of(value, name)))
+    if word in ("column", "unit"):
+        some = getattr(asked, f"{word}s") | _pairs(word, [pair])
+        return replace(answers, asked=replace(asked, **{f"{word}s": some}))
     if word == "constant":
         told = told | _pairs(word, [pair])
         return replace(answers, asked=replace(asked, constants=constants_in_si(told, str(path))), told=told)
-    if word.startswith("decimal="):
-        mark = decimal_of(word.removeprefix("decimal="), "decimal")
-        return replace(answers, asked=replace(asked, decimal=mark))
     if line:
         raise InputError(f"{line!r} is not understood; begin with type=, column, unit, constant or decimal=")
     return answers

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
@@ -22,7 +21,7 @@ from mho.extensions.imports.resolving import (
     is_nameless,
 )
 from mho.extensions.imports.rows import Rows
-from mho.extensions.imports.series import ColumnAssignment, assign, line_meaning, sample_of
+from mho.extensions.imports.series import ColumnAssignment, assign, line_meaning
 from mho.extensions.imports.table_import import TableReading, table_of
 from mho.extensions.imports.tables import TextLine, TextTable
 from mho.extensions.imports.tables.numbers import POINT
@@ -33,7 +32,12 @@ Sample = Mapping[str, Floats]
 # Score from which a guess is taken unasked, and by how much it must lead the next one
 SURE, AHEAD = 0.6, 0.15
 MOST_GROUNDS = 12  # grounds of a kind that are named; the others are counted
-LARGEST_CURRENT = 0.1  # A: no cell survives more
+# Of columns without a unit: what tells their size, the largest of a cell, the unit they are taken to be in, and one that
+# may be meant
+DOUBTFUL: Mapping[str, tuple[Callable[[Floats], float], float, str, str]] = {
+    "conductance": (np.median, LARGEST_CONDUCTANCE, "S", "uS"),
+    "current": (np.max, 0.1, "A", "uA"),  # no cell survives more
+}
 SLOW = 30.0  # s: reads at longer intervals are no noise
 BASE = 0.4  # of a table that has all columns that are needed, by name or unit
 LACKING = 0.05  # of one that lacks a column, for each that it has
@@ -230,12 +234,14 @@ def _candidate(
         if not len(sample["part"]):
             why = f"{table.path}: none of its first {len(first)} lines has all values"
             continue
-        score, reasons = SCORES[measurement.name](sample, assignment)
+        score, reasons = _score(measurement.name, Look(sample, assignment))
         if any(word in words for word in WORDS[measurement.name]):
             score, reasons = score + 0.15, [*reasons, "the file's name or preamble says so"]
         if "read_voltage" in assignment.meanings:
             volts = assignment.series[0].fixed["read_voltage"]
-            reasons = [*reasons, f"read at {volts:g} V, as {_where(constants, asked)}"]
+            where = "the lines above the table say" if "read_voltage" in constants else "its column says"
+            where = "was said" if "read_voltage" in asked.constants else where
+            reasons = [*reasons, f"read at {volts:g} V, as {where}"]
         score += BASE if has_header or asked.columns else NAMELESS
         if has_header:
             reasons = ["has the columns that it needs", *reasons]
@@ -246,13 +252,6 @@ def _candidate(
     return Candidate(
         measurement, LACKING * max(filled, 0) + (0.05 if named_so else 0.0), (why,), None, reading
     )
-
-
-def _where(constants: Mapping[str, float], asked: TableReading) -> str:
-    """Return who says at which voltage was read."""
-    if "read_voltage" in asked.constants:
-        return "was said"
-    return "the lines above the table say" if "read_voltage" in constants else "its column says"
 
 
 def _remarks(best: Candidate, first: Sequence[TextLine], table: TextTable) -> tuple[str, ...]:
@@ -266,107 +265,60 @@ def _remarks(best: Candidate, first: Sequence[TextLine], table: TextTable) -> tu
     if best.assignment is None:
         return tuple(found)
     columns = {
-        header.index: (meaning, header)
-        for series in best.assignment.series
-        for meaning, header in series.columns.items()
+        one.index: (name, one) for some in best.assignment.series for name, one in some.columns.items()
     }
     for meaning, one in columns.values():
-        if meaning == "conductance" and not one.unit:
-            values = [
-                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
-            ]
-            known = [abs(value) for value in values if value is not None and value == value]
-            if known and float(np.median(known)) > LARGEST_CONDUCTANCE:
-                found.append(
-                    f"column {one.text!r} has no unit and is taken to be in S: {float(np.median(known)):.3g} S is no "
-                    "cell's; say --unit conductance=uS"
-                )
-                break
-        if meaning == "current" and not one.unit:
-            amperes = [
-                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
-            ]
-            largest = max(
-                (abs(value) for value in amperes if value is not None and value == value), default=0.0
+        if meaning not in DOUBTFUL or one.unit:
+            continue
+        measure, most, base, unit = DOUBTFUL[meaning]
+        fields = [line.fields[one.index] for line in first if one.index < len(line.fields)]
+        sizes = np.abs([np.nan if (value := table.form.number(text)) is None else value for text in fields])
+        known = sizes[np.isfinite(sizes)]
+        size = float(measure(known)) if known.size else 0.0
+        if size > most:
+            found.append(
+                f"column {one.text!r} has no unit and is taken to be in {base}: {size:.3g} {base} is no cell's; say --unit "
+                f"{meaning}={unit}"
             )
-            if largest > LARGEST_CURRENT:
-                found.append(
-                    f"column {one.text!r} has no unit and is taken to be in A: {largest:.3g} A is no cell's; say --unit "
-                    "current=uA"
-                )
-                break
+            break
     return tuple(found)
 
 
-def _has_pulses(sample: Sample, assignment: ColumnAssignment, *marks: str) -> bool:
-    """Return whether a table has a column that only pulses have, whether the kind of measurement takes it or not."""
-    return bool(set(marks) & ({*sample} | {one.meaning for one in assignment.others}))
+@dataclass(frozen=True)
+class Look:
+    """A sample of a table, as one kind of measurement would read it."""
 
+    sample: Sample
+    assignment: ColumnAssignment
 
-def _first(sample: Sample) -> NDArray[np.bool_]:
-    """Return which rows are those of the first cell, in the first of several tables."""
-    names = [name for name in ("part", "row", "column") if name in sample]
-    first = np.all([sample[name] == sample[name][0] for name in names], axis=0)
-    return np.asarray(first, dtype=bool)
+    def __getitem__(self, meaning: str) -> Floats:
+        """Return a column, empty where there is none."""
+        return np.asarray(self.sample.get(meaning, np.empty(0)), dtype=float)
 
+    def has(self, *marks: str) -> bool:
+        """Return whether one of these columns is there, whether the kind of measurement takes it or not."""
+        return bool(set(marks) & ({*self.sample} | {one.meaning for one in self.assignment.others}))
 
-def _iv(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    volts = sample_of(sample, "voltage")[_first(sample)]
-    if _has_pulses(sample, assignment, "kind", "width"):
-        return -0.2, ["has pulses"]
-    once = volts[: shapes.period(volts)]
-    if not shapes.is_sweep(once):
-        return -0.3, ["its voltage is no sweep"]
-    if shapes.turns(once) or len(once) < len(volts) or len(assignment.series) > 1:
-        swept = assignment.series[0].columns.get("voltage")
-        lone = swept is not None and GATES.fullmatch(swept.name.strip()) is not None
-        alone = [f"{swept.text!r} is the only voltage"] if lone and swept is not None else []
-        return 0.4, ["the voltage sweeps up and down", *alone]
-    return 0.25, ["the voltage sweeps one way"]
+    def first(self, meaning: str) -> Floats:
+        """Return a column's rows of the first cell, in the first of several tables."""
+        names = [name for name in ("part", "row", "column") if name in self.sample]
+        return self[meaning][np.all([self.sample[name] == self.sample[name][0] for name in names], axis=0)]
 
+    @property
+    def states(self) -> set[float | None]:
+        """The states that series are of."""
+        return {one.fixed.get("state") for one in self.assignment.series}
 
-def _form(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    first = _first(sample)
-    sizes = sample_of(sample, "current" if "current" in sample else "conductance")
-    if shapes.ends_in_jump(sample_of(sample, "voltage")[first], sizes[first]):
-        return 0.42, ["the voltage rises until the current jumps"]
-    return -0.3, ["no jump at the end of a rising voltage"]
+    @property
+    def is_repeated(self) -> bool:
+        """Whether each cell of a grid was read many times."""
+        cells = np.unique(np.stack([self["row"], self["column"]]), axis=1).shape[1]
+        return len(np.unique(self["time"])) > 4 and len(self["row"]) >= 4 * cells
 
-
-def _endurance(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    cycles, conductance = sample_of(sample, "cycle"), sample_of(sample, "conductance")
-    if _has_pulses(sample, assignment, "before", "kind"):
-        return -0.2, ["has pulses"]
-    if _has_pulses(sample, assignment, "v_set", "v_reset"):
-        return 0.1, ["states of loops, whose voltages are there"]
-    if not shapes.is_whole(cycles):
-        return -0.3, ["its cycles are no whole numbers"]
-    if shapes.is_sweep(sample_of(sample, "voltage")):
-        return -0.3, ["its voltage is swept"]
-    states = {one.fixed.get("state") for one in assignment.series}
-    if states == {0.0, 1.0} or "state" in sample:
-        return 0.45, ["both states by a number of cycles that grows"]
-    return (
-        (0.35, ["two states in turn by cycle"])
-        if shapes.two_states(conductance)
-        else (0.0, ["one state only"])
-    )
-
-
-def _retention(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    times = sample_of(sample, "time")
-    if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
-        return -0.3, ["has pulses"]
-    if shapes.is_sweep(sample_of(sample, "voltage")):
-        return -0.3, ["its voltage is swept"]
-    few = len(np.unique(times)) <= max(len(times) // 4, 1) and len(np.unique(times)) > 1
-    if shapes.grows_by_decades(times):
-        return 0.4, ["the time grows by decades"]
-    if few:
-        return 0.25, ["many cells at a few times"]
-    if not shapes.is_even(times):
-        return 0.15, ["a conductance over time"]
-    return (0.3, ["a read now and then"]) if _interval(times) > SLOW else (0.0, ["even times"])
+    @property
+    def has_few_times(self) -> bool:
+        """Whether many rows share few times."""
+        return 1 < len(np.unique(self["time"])) <= max(len(self["time"]) // 4, 1)
 
 
 def _interval(times: Floats) -> float:
@@ -374,74 +326,91 @@ def _interval(times: Floats) -> float:
     return float(np.median(np.diff(times)))
 
 
-def _noise(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    times = sample_of(sample, "time")
-    if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
-        return -0.3, ["has pulses"]
-    if shapes.is_sweep(sample_of(sample, "voltage")):
-        return -0.3, ["its voltage is swept"]
-    first = _first(sample)
-    if not shapes.is_even(times[first]):
-        return -0.2, ["its times are not even"]
-    slow = _interval(times[first]) > SLOW
-    return (0.0, ["a read now and then"]) if slow else (0.35, ["samples at even times"])
+def _iv(look: Look) -> tuple[float, list[str]]:
+    volts = look.first("voltage")
+    if look.has("kind", "width"):
+        return -0.2, ["has pulses"]
+    once = volts[: shapes.period(volts)]
+    if not shapes.is_sweep(once):
+        return -0.3, ["its voltage is no sweep"]
+    if not (shapes.turns(once) or len(once) < len(volts) or len(look.assignment.series) > 1):
+        return 0.25, ["the voltage sweeps one way"]
+    swept = look.assignment.series[0].columns.get("voltage")
+    lone = swept is not None and GATES.fullmatch(swept.name.strip()) is not None
+    alone = [f"{swept.text!r} is the only voltage"] if lone and swept is not None else []
+    return 0.4, ["the voltage sweeps up and down", *alone]
 
 
-def _response(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    if "kind" in sample and "pulse" not in sample and "before" not in sample:
-        return -0.1, ["pulses of given kinds, not a series of them"]
-    if any(one.meaning in ("target", "target_resistance") for one in assignment.others):
-        return -0.3, ["has targets, as a write-verify has"]
-    if "before" in sample:
-        return 0.4, ["a conductance before and one after each pulse"]
-    if "pulse" in sample and shapes.is_whole(sample["pulse"]):
-        branches = shapes.rises_and_falls(sample_of(sample, "conductance"))
-        return (
-            (0.4, ["rises and falls with the number of pulses"])
-            if branches
-            else (0.25, ["by number of pulses"])
-        )
-    return 0.0, ["pulses without a number"]
-
-
-def _reads(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    if _has_pulses(sample, assignment, "kind", "before"):
-        return -0.1, ["has pulses"]
-    if len(assignment.series) > 1:
-        return 0.4, ["a matrix of numbers"]
-    if shapes.fills_a_grid(sample["row"], sample["column"]):
-        several = len(np.unique(sample_of(sample, "time"))) > 4 and len(sample["row"]) >= 4 * len(
-            np.unique(np.stack([sample["row"], sample["column"]]), axis=1).T
-        )
-        return (0.1, ["each cell many times"]) if several else (0.4, ["a value for each row and column"])
-    return 0.25, ["a value by row and column"]
-
-
-def _program(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    known = {"voltage", "width", "gate", "target"} & set(sample)
+def _program(look: Look) -> tuple[float, list[str]]:
+    known = {"voltage", "width", "gate", "target"} & set(look.sample)
     return 0.25 + 0.05 * len(known), [f"pulses with {', '.join(['their kinds', *sorted(known)])}"]
 
 
-def _ber(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    shares = sample_of(sample, "ber")
-    shares = shares[np.isfinite(shares)]
-    within = bool(len(shares) and shares.min() >= 0.0 and shares.max() <= 1.0)
-    return (
-        (0.45, ["shares of wrong bits by signal-to-noise ratio"])
-        if within
-        else (-0.2, ["its rates are no shares"])
-    )
+Rule = tuple[Callable[[Look], object], float, str]
+_ELSE: Callable[[Look], object] = bool  # any look
+_SWEPT: Rule = (lambda look: shapes.is_sweep(look["voltage"]), -0.3, "its voltage is swept")
+_PULSED: Rule = (lambda look: look.has("kind", "width", "before", "pulse"), -0.3, "has pulses")
 
-
-def _switching(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    return 0.45, ["SET and RESET voltages, extracted already"]
-
-
-def _levels(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
-    return 0.45, ["a mean and a standard deviation of each level"]
-
-
-SCORES: Mapping[str, Callable[[Sample, ColumnAssignment], tuple[float, list[str]]]] = {
-    "iv": _iv, "form": _form, "endurance": _endurance, "retention": _retention, "noise": _noise, "response": _response,
-    "reads": _reads, "program": _program, "ber": _ber, "switching": _switching, "levels": _levels,
+# What speaks for a kind, or against it, and by how much: the first that holds, the last one of all tables
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "form": (
+        (lambda look: shapes.ends_in_jump(
+            look.first("voltage"), look.first("current" if "current" in look.sample else "conductance")
+         ), 0.42, "the voltage rises until the current jumps"),
+        (_ELSE, -0.3, "no jump at the end of a rising voltage"),
+    ),
+    "endurance": (
+        (lambda look: look.has("before", "kind"), -0.2, "has pulses"),
+        (lambda look: look.has("v_set", "v_reset"), 0.1, "states of loops, whose voltages are there"),
+        (lambda look: not shapes.is_whole(look["cycle"]), -0.3, "its cycles are no whole numbers"),
+        _SWEPT,
+        (lambda look: look.states == {0.0, 1.0} or "state" in look.sample, 0.45,
+         "both states by a number of cycles that grows"),
+        (lambda look: shapes.two_states(look["conductance"]), 0.35, "two states in turn by cycle"),
+        (_ELSE, 0.0, "one state only"),
+    ),
+    "retention": (
+        _PULSED, _SWEPT,
+        (lambda look: shapes.grows_by_decades(look["time"]), 0.4, "the time grows by decades"),
+        (lambda look: look.has_few_times, 0.25, "many cells at a few times"),
+        (lambda look: not shapes.is_even(look["time"]), 0.15, "a conductance over time"),
+        (lambda look: _interval(look["time"]) > SLOW, 0.3, "a read now and then"),
+        (_ELSE, 0.0, "even times"),
+    ),
+    "noise": (
+        _PULSED, _SWEPT,
+        (lambda look: not shapes.is_even(look.first("time")), -0.2, "its times are not even"),
+        (lambda look: _interval(look.first("time")) > SLOW, 0.0, "a read now and then"),
+        (_ELSE, 0.35, "samples at even times"),
+    ),
+    "response": (
+        (lambda look: "kind" in look.sample and not {"pulse", "before"} & set(look.sample), -0.1,
+         "pulses of given kinds, not a series of them"),
+        (lambda look: {"target", "target_resistance"} & {one.meaning for one in look.assignment.others}, -0.3,
+         "has targets, as a write-verify has"),
+        (lambda look: "before" in look.sample, 0.4, "a conductance before and one after each pulse"),
+        (lambda look: not shapes.is_whole(look["pulse"]), 0.0, "pulses without a number"),
+        (lambda look: shapes.rises_and_falls(look["conductance"]), 0.4, "rises and falls with the number of pulses"),
+        (_ELSE, 0.25, "by number of pulses"),
+    ),
+    "reads": (
+        (lambda look: look.has("kind", "before"), -0.1, "has pulses"),
+        (lambda look: len(look.assignment.series) > 1, 0.4, "a matrix of numbers"),
+        (lambda look: not shapes.fills_a_grid(look["row"], look["column"]), 0.25, "a value by row and column"),
+        (lambda look: look.is_repeated, 0.1, "each cell many times"),
+        (_ELSE, 0.4, "a value for each row and column"),
+    ),
+    "ber": (
+        (lambda look: shapes.are_shares(look["ber"]), 0.45, "shares of wrong bits by signal-to-noise ratio"),
+        (_ELSE, -0.2, "its rates are no shares"),
+    ),
+    "switching": ((_ELSE, 0.45, "SET and RESET voltages, extracted already"),),
+    "levels": ((_ELSE, 0.45, "a mean and a standard deviation of each level"),),
 }  # fmt: skip
+
+
+def _score(name: str, look: Look) -> tuple[float, list[str]]:
+    """Return how much speaks for a kind of measurement, and what."""
+    if name in ("iv", "program"):
+        return (_iv if name == "iv" else _program)(look)
+    return next((score, [reason]) for fits, score, reason in RULES[name] if fits(look))

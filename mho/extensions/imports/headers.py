@@ -1,18 +1,32 @@
 """Headers of foreign columns: the quantity that a name stands for, its unit, and what else the name tells.
 
 ``I_cycle3 [uA]`` is a current in microamperes, of cycle 3; ``R_LRS (kOhm)`` a resistance, of the low-resistance state.
+
+Beyond the bounds of what quantities of cells can be, a table holds another quantity, another unit, or a slip of the pen. A
+conductance a little below 0 is the offset of a meter on a cell that conducts nothing; one far below it is no cell's.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.imports.tables.clocks import Clock
-from mho.extensions.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit, voltage_in_name
+from mho.extensions.imports.tables.units import (
+    AS_IT_IS,
+    CELSIUS,
+    Clock,
+    kind_of_unit,
+    plain_unit,
+    voltage_in_name,
+)
 from mho.runs import base_unit, factor_between, ratio_between
 
 # What columns mean that mho knows, and their units in a run file
@@ -260,3 +274,41 @@ def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
     if not meaning and left and len(left) <= 2 and (state is not None or number is not None):
         meaning = next((LETTERS[word] for word in left if word in LETTERS), "")
     return meaning, state, counts, number
+
+
+OFFSET = 1e-7  # S: how far below 0 a meter's offset leaves a conductance at most
+_VOLTS = (-200.0, 200.0)  # source-measure units of the field end there
+_SIEMENS = (-OFFSET, 1.0)  # 1 ohm is less than the wires of a cell have
+
+# Least and largest value by meaning, SI
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("voltage", "gate", "read_voltage", "v_set", "v_reset"), _VOLTS),
+    "current": (-1.0, 1.0),
+    **dict.fromkeys(("conductance", "before", "target", "lrs", "hrs", "mean"), _SIEMENS),
+    "deviation": (0.0, 1.0),
+    "deviation_resistance": (0.0, math.inf),
+    "time": (-1e10, 1e10),  # three centuries, on either side of 1970
+    "width": (0.0, 1e6),
+    "temperature": (1e-3, 3000.0),
+    "snr": (-1000.0, 1000.0),
+    "ber": (0.0, 1.0),
+    "limited": (0.0, 1.0),
+}
+
+
+def beyond(meaning: str, values: Floats) -> NDArray[np.bool_]:
+    """Return which values of a meaning (SI) no cell, bench or laboratory has; missing ones (NaN) are none of them."""
+    low, high = BOUNDS.get(meaning, (-math.inf, math.inf))
+    return (values < low) | (values > high) | np.isinf(values)
+
+
+def why_beyond(meaning: str, value: float) -> str:
+    """Return what is wrong with a value (SI) that is `beyond`."""
+    low, high = BOUNDS.get(meaning, (-math.inf, math.inf))
+    unit = f" {UNITS[meaning]}" if UNITS[meaning] else ""
+    if not math.isfinite(value):
+        return f"a {meaning} beyond all numbers"
+    if math.isinf(low) and math.isinf(high):
+        return f"a {meaning} of {value:.6g}{unit}"
+    shown = 0.0 if low == -OFFSET else low
+    return f"a {meaning} of {value:.6g}{unit}, which is not between {shown:g} and {high:g}{unit}"

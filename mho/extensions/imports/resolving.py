@@ -27,8 +27,15 @@ from mho.extensions.imports.headers import (
 )
 from mho.extensions.imports.series import named, without_header
 from mho.extensions.imports.tables import TextLine, TextTable
-from mho.extensions.imports.tables.clocks import Clock, day_of, is_day_first, time_of_day
-from mho.extensions.imports.tables.units import kind_of_unit, plain_unit, voltage_above
+from mho.extensions.imports.tables.units import (
+    Clock,
+    day_of,
+    is_day_first,
+    kind_of_unit,
+    plain_unit,
+    time_of_day,
+    voltage_above,
+)
 
 UNIT_NAMES = {"unit", "units"}
 DATE_NAMES = {"date", "datum", "day"}
@@ -343,8 +350,7 @@ def _error_rates(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[
         return headers
     found, number = [], 0
     for one, some in zip(headers, values, strict=True):
-        known = some[np.isfinite(some)]
-        if not one.meaning and known.size and known.min() >= 0.0 and known.max() <= 1.0:
+        if not one.meaning and shapes.are_shares(some):
             one, number = replace(one, meaning="ber", counts="sweep", number=number), number + 1
         found.append(one)
     return found

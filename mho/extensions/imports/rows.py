@@ -15,15 +15,22 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.imports import shapes
-from mho.extensions.imports.bounds import beyond, why_beyond
 from mho.extensions.imports.conversion import CLOCK, NAMED, Conversion, Survey, Values, is_told, pairs
-from mho.extensions.imports.headers import KINDS, STATE_WORDS, UNITS, WHOLE, ColumnHeader, ratio_to
+from mho.extensions.imports.headers import (
+    KINDS,
+    STATE_WORDS,
+    UNITS,
+    WHOLE,
+    ColumnHeader,
+    beyond,
+    ratio_to,
+    why_beyond,
+)
 from mho.extensions.imports.measurements import Measurement
 from mho.extensions.imports.series import ColumnAssignment, ImportedSeries
 from mho.extensions.imports.tables import TextLine, TextTable
-from mho.extensions.imports.tables.clocks import Clock
 from mho.extensions.imports.tables.numbers import plain_numbers, shown, without_overflows
-from mho.extensions.imports.tables.units import CELSIUS, base_and_ratio, plain_unit
+from mho.extensions.imports.tables.units import CELSIUS, Clock, base_and_ratio, plain_unit
 from mho.runs import Column
 
 LARGEST_NUMBER = 2**31

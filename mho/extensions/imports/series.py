@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from mho.errors import InputError
 from mho.extensions.imports.headers import UNITS, ColumnHeader, nearest
 from mho.extensions.imports.measurements import CONDUCTANCE, Measurement
@@ -328,8 +326,3 @@ def _check_needs(
 def without_header(width: int) -> tuple[ColumnHeader, ...]:
     """Return headers of columns that have none."""
     return tuple(ColumnHeader(index, f"{index + 1}", f"{index + 1}", "", "") for index in range(width))
-
-
-def sample_of(values: Mapping[str, np.ndarray], meaning: str) -> np.ndarray:
-    """Return a column of a sample, empty where there is none."""
-    return np.asarray(values.get(meaning, np.empty(0)), dtype=float)

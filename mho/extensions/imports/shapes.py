@@ -99,6 +99,12 @@ def fills_a_grid(rows: Floats, columns: Floats) -> bool:
     return height > 1 and width > 1 and pairs == height * width
 
 
+def are_shares(values: Floats) -> bool:
+    """Return whether known values are shares, from 0 to 1."""
+    known = values[np.isfinite(values)]
+    return bool(len(known) and known.min() >= 0.0 and known.max() <= 1.0)
+
+
 def two_states(values: Floats) -> bool:
     """Return whether values alternate between a high and a low one."""
     known = values[np.isfinite(values) & (values > 0.0)]

@@ -1,7 +1,7 @@
 """A bench for other libraries: SciPy's solvers, scikit-learn's estimators, arrays of PyTorch, JAX and others.
 
 - `bench_matrix`: a matrix on a bench as operator and preconditioner, as SciPy takes them;
-- `solving`: solve A x = b for arrays of any kind; `arrays`: those in and out; `gradients`: through PyTorch's autograd;
+- `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included; `arrays`: those in and out;
 - `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
 - `holding`: a matrix on a bench until another takes its place; a bench by name, or one that is open.
 

@@ -80,7 +80,8 @@ def common_kind(first: Any, second: Any) -> Callable[[Numbers], Any]:
         if is_torch(example):
             made: Callable[[Numbers], Any] = sys.modules["torch"].from_numpy
             return made
-        return _made_by(example)
+        namespace = example.__array_namespace__()
+        return lambda array: namespace.asarray(array)
     return np.asarray
 
 
@@ -89,11 +90,6 @@ def in_precision_of(answer: Numbers, *given: Numbers) -> Numbers:
     if all(array.dtype in SINGLE for array in given):
         return answer.astype(np.complex64 if answer.dtype.kind == "c" else np.float32)
     return answer
-
-
-def _made_by(example: Any) -> Callable[[Numbers], Any]:
-    namespace = example.__array_namespace__()
-    return lambda array: namespace.asarray(array)
 
 
 def _check_device(values: Any, what: str) -> None:

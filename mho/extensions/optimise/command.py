@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli import TO, UNFINISHED, AsJson, Bench, Preset, Stages, Terminal, print_warning, say
+from mho.cli import TO, UNFINISHED, AsJson, Bench, Preset, Stages, Terminal, grouped, print_warning, say
 from mho.errors import InputError
 from mho.extensions.optimise import (
+    PolicySearch,
     PredictedQuantity,
     ProgrammingPolicy,
+    Twin,
     check_writable,
     compare,
     facts,
@@ -176,36 +178,60 @@ def compared_as_json(found: Sequence[PredictedQuantity]) -> dict[str, Any]:
     }
 
 
-SECONDS_A_MINUTE = 60.0
-
-
 def strategies() -> list[str]:
     """Return the programming strategies there are."""
     return ["all", *known_strategies()]
 
 
+@dataclass(frozen=True)
+class TwinOptions:
+    """The chips on which settings are tried."""
+
+    bench: Bench = "arrays"
+    preset: Preset = None
+    array: Annotated[str | None, typer.Option(help="of the chip; the first that multiplies unless given")] = (
+        None
+    )
+    passes: Annotated[int, typer.Option(help="of touching up")] = 2
+    after: Annotated[
+        float, typer.Option(help="judge the success so many seconds after programming, by what cells hold")
+    ] = 0.0
+    seed: Annotated[int, typer.Option(help="of the chips and of the search")] = 0
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched for, and how long."""
+
+    success: Annotated[float, typer.Option(help="share of the cells that must be in their windows")] = 0.99
+    cost: Annotated[
+        str, typer.Option(help="what to minimise: both (pulses and reads), pulses, reads, time")
+    ] = "both"
+    budget: Annotated[int, typer.Option(help="settings to try")] = 120
+    minutes: Annotated[float, typer.Option(help="at most so long, on this machine's clock")] = 10.0
+    chips: Annotated[int, typer.Option(help="chips of the comparison with the present settings")] = 20
+    cells: Annotated[int, typer.Option(help="cells of each of them")] = 400
+    search: Annotated[str, typer.Option(help="evolution, or bayesian, which needs optuna")] = "evolution"
+    vary: Annotated[
+        str, typer.Option(help="settings to search instead of all that matter: gate_step, inner=0.5..0.9")
+    ] = ""
+    write_verify: Annotated[
+        str | None, typer.Option(help="present settings, the chip map's unless given; text or file")
+    ] = None
+
+    def wanted(self) -> PolicySearch:
+        """Return them, checked."""
+        return PolicySearch(
+            self.success, self.cost, self.budget, 60.0 * self.minutes, self.chips, self.cells, self.search,
+            self.write_verify, _varied(self.vary),
+        )  # fmt: skip
+
+
+@grouped
 def optimise(
     strategy: Annotated[str, typer.Argument(
         help="a programming strategy, or all; with --compare a settings file", autocompletion=strategies)],
-    bench: Bench = "arrays", preset: Preset = None,
-    success: Annotated[float, typer.Option(help="share of the cells that must be in their windows")] = 0.99,
-    after: Annotated[float, typer.Option(
-        help="judge the success so many seconds after programming, by what cells hold")] = 0.0,
-    cost: Annotated[str, typer.Option(
-        help="what to minimise: both (pulses and reads), pulses, reads, time")] = "both",
-    budget: Annotated[int, typer.Option(help="settings to try")] = 120,
-    minutes: Annotated[float, typer.Option(help="at most so long, on this machine's clock")] = 10.0,
-    seed: Annotated[int, typer.Option(help="of the chips and of the search")] = 0,
-    chips: Annotated[int, typer.Option(help="chips of the comparison with the present settings")] = 20,
-    cells: Annotated[int, typer.Option(help="cells of each of them")] = 400,
-    search: Annotated[str, typer.Option(help="evolution, or bayesian, which needs optuna")] = "evolution",
-    vary: Annotated[str, typer.Option(
-        help="settings to search instead of all that matter: gate_step, inner=0.5..0.9")] = "",
-    write_verify: Annotated[str | None, typer.Option(
-        help="present settings, the chip map's unless given; text or file")] = None,
-    array: Annotated[str | None, typer.Option(
-        help="of the chip; the first that multiplies unless given")] = None,
-    passes: Annotated[int, typer.Option(help="of touching up")] = 2,
+    *, twin: TwinOptions, how: SearchOptions,
     to: Annotated[Path | None, typer.Option(*TO, help="settings file (.toml) to write")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace a settings file that is there")] = False,
     compare: Annotated[Path | None, typer.Option(
@@ -220,11 +246,8 @@ def optimise(
     if to is not None:
         check_writable(to, force)
     with Stages(quiet=as_json) as stages:
-        policy = find(
-            strategy, bench=bench, preset=preset, success=success, cost=cost, seed=seed, evaluations=budget,
-            seconds=SECONDS_A_MINUTE * minutes, chips=chips, cells=cells, search=search, write_verify=write_verify,
-            vary=_varied(vary), array=array, passes=passes, after=after, progress=stages.show,
-        )  # fmt: skip
+        wanted = how.wanted()
+        policy = find(strategy, Twin(**vars(twin)), wanted, stages.show)
     if as_json:
         typer.echo(json.dumps(policy_as_json(policy)))
     else:

@@ -20,22 +20,19 @@ from mho.chip_maps import WriteVerifySettings
 from mho.confidence import mean_interval
 from mho.errors import InputError
 from mho.extensions.optimise.predictions import GainEstimate, saving, success_of
-from mho.extensions.optimise.search_space import SearchSpace, search_space, watched
-from mho.extensions.optimise.searches import SEARCHES
+from mho.extensions.optimise.search_space import SEARCHES, SearchSpace, search_space, watched
 from mho.extensions.optimise.twin import CHOSEN, SEARCHED, VALIDATED, Programming, Twin
-from mho.procedures import Strategy, check_seed, find_strategy, known_strategies, settings_in_use
+from mho.procedures import Strategy, find_strategy, known_strategies, settings_in_use
 
 Progress = Callable[[str, int, int, str], None]
 
 ALL = "all"
 COSTS = ("both", "pulses", "reads", "time")
-EVALUATIONS, SECONDS, CHIPS, CELLS = 120, 600.0, 20, 400
 BATCH = 12
 RUNGS = ((64, (0,)), (256, (1,)), (256, (1, 2, 3, 4)))  # cells of a chip, and which chips
 KEPT = (4, 2)  # of a batch, that reach the next rung
 FINALISTS, CHOOSING = 4, 8  # settings, and chips on which one of them is chosen
 SHORT = 30.0  # by so much of itself a cost grows for each unit that the success is short
-LATEST = 3.2e8  # s, ten years
 FEWEST_CHIPS = 5  # for an interval
 
 
@@ -92,13 +89,57 @@ class ProgrammingPolicy:
         return saving(before, after)
 
 
+@dataclass(frozen=True)
+class PolicySearch:
+    """What is searched for, how long, and on how many chips the answer is held to the present settings.
+
+    Raises `InputError`: for a value that cannot be used.
+    """
+
+    success: float = 0.99  # share of the cells that must be in their windows
+    cost: str = "both"  # of `COSTS`
+    evaluations: int = 120  # settings to try, of all strategies together
+    # Of searching, on this machine's clock; the comparison with the present settings comes after it
+    seconds: float | None = 600.0
+    # chips, cells: of that comparison, and cells of each
+    chips: int = 20
+    cells: int = 400
+    search: str = "evolution"  # of `SEARCHES`
+    write_verify: str | None = (
+        None  # the present settings, as for `mho run program`; the chip map's unless given
+    )
+    # Settings to search instead of all that the strategy reads, with bounds or None
+    vary: Mapping[str, tuple[float, float] | None] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.success <= 1.0:
+            raise InputError(
+                f"the required success is {self.success:g}; give a share above 0 and up to 1, as 0.99"
+            )
+        if self.cost not in COSTS:
+            raise InputError(f"there is no cost {self.cost!r}; there are {', '.join(COSTS)}")
+        if self.search not in SEARCHES:
+            raise InputError(f"there is no search {self.search!r}; there are {', '.join(SEARCHES)}")
+        if self.evaluations < 1:
+            raise InputError(f"a budget of {self.evaluations} evaluations tries nothing; give at least 1")
+        if self.seconds is not None and not self.seconds > 0.0:
+            raise InputError(
+                f"a search of {self.seconds:g} s tries nothing; give more, or leave the limit out"
+            )
+        if self.chips < FEWEST_CHIPS:
+            raise InputError(
+                f"{self.chips} chips hold no interval of the gain; give at least {FEWEST_CHIPS}, better "
+                f"{PolicySearch.chips}"
+            )
+        if self.cells < RUNGS[0][0]:
+            raise InputError(
+                f"{self.cells} cells a chip are too few to tell a success; give at least {RUNGS[0][0]}"
+            )
+
+
 def optimise(
-    strategy: str, *, bench: str = "arrays", preset: str | None = None, success: float = 0.99, cost: str = "both",
-    seed: int = 0, evaluations: int = EVALUATIONS, seconds: float | None = SECONDS, chips: int = CHIPS,
-    cells: int = CELLS, search: str = "evolution", write_verify: str | None = None,
-    vary: Mapping[str, tuple[float, float] | None] | None = None, array: str | None = None, passes: int = 2,
-    after: float = 0.0, progress: Progress = quietly,
-) -> ProgrammingPolicy:  # fmt: skip
+    strategy: str, twin: Twin, wanted: PolicySearch | None = None, progress: Progress = quietly
+) -> ProgrammingPolicy:
     """Find the settings of a strategy that take the least at a required success, on the twin of a chip.
 
     The same arguments give the same answer, unless the time ends or a user interrupts; then it is the best so far.
@@ -107,24 +148,10 @@ def optimise(
     ----------
     strategy : str
         As for `mho run program --strategy`, or ``all``: the strategy is then found, too.
-    bench, preset, array, passes, after
-        As of `Twin`.
-    success : float
-        Share of the cells that must be in their windows.
-    cost : str
-        Of `COSTS`.
-    evaluations : int
-        Settings to try, of all strategies together.
-    seconds : float or None
-        Of searching, on this machine's clock; the chips on which the result is held to the present settings come after.
-    chips, cells : int
-        Of that comparison, and cells of each.
-    search : str
-        Of `SEARCHES`.
-    write_verify : str, optional
-        Settings instead of the chip map's, as for `mho run program`: they are the present ones.
-    vary : mapping, optional
-        Settings to search instead of all that the strategy reads, with bounds or None.
+    twin : Twin
+        The chips.
+    wanted : PolicySearch, optional
+        What is searched for, and how long.
     progress : callable
         Called with a stage, what is done of it and of how many, and the best so far in words.
 
@@ -133,73 +160,45 @@ def optimise(
     MhoError
         For anything that cannot be used as given, before anything is tried.
     """
-    check_seed(seed)
-    _check(success, cost, evaluations, seconds, chips, cells, search, after)
+    wanted = wanted or PolicySearch()
     every = strategy.lower() == ALL
     found = {name: find_strategy(name) for name in (known_strategies() if every else [strategy])}
-    twin = Twin(bench, preset, seed, array, passes, after)
-    present = _present(twin, None if every else strategy, write_verify)
+    present = _present(twin, None if every else strategy, wanted.write_verify)
     present_name = present.strategy if every else strategy
     twin.check(find_strategy(present_name), present)
-    tried, ended, searched = _tried(
-        twin, found, present, (success, cost), vary, search, evaluations, seconds, progress
-    )
-    chosen = _chosen(twin, _finalists(tried), found, success, cost, cells, progress)
+    tried, ended, searched = _tried(twin, found, present, wanted, progress)
+    chosen = _chosen(twin, _finalists(tried), found, wanted, progress)
     sides = (found[chosen.strategy], chosen.settings), (find_strategy(present_name), present)
     pairs = []
-    for number in range(chips):
-        pairs.append([twin.program(*side, VALIDATED, number, cells, each=True) for side in sides])
-        progress("comparing with the present settings", number + 1, chips, "")
+    for number in range(wanted.chips):
+        pairs.append([twin.program(*side, VALIDATED, number, wanted.cells, each=True) for side in sides])
+        progress("comparing with the present settings", number + 1, wanted.chips, "")
     policy, old = zip(*pairs, strict=True)
     return ProgrammingPolicy(
-        chosen.strategy, present_name, chosen.settings, present, cost, success, twin, policy, old, tuple(tried),
-        ended, tuple(searched),
+        chosen.strategy, present_name, chosen.settings, present, wanted.cost, wanted.success, twin, policy, old,
+        tuple(tried), ended, tuple(searched),
     )  # fmt: skip
 
 
 def _tried(
-    twin: Twin, strategies: Mapping[str, type[Strategy]], present: WriteVerifySettings, wanted: tuple[float, str],
-    vary: Mapping[str, tuple[float, float] | None] | None, search: str, evaluations: int, seconds: float | None,
+    twin: Twin, strategies: Mapping[str, type[Strategy]], present: WriteVerifySettings, wanted: PolicySearch,
     progress: Progress,
 ) -> tuple[list[Trial], str, list[str]]:  # fmt: skip
     """Search the settings of each strategy; return the trials, why the search ended, and which settings were searched."""
-    tried, ended, searched, last = [], "budget", [], _deadline(seconds)
-    shares = [len(part) for part in np.array_split(np.arange(evaluations), len(strategies))]
+    tried, ended, searched = [], "budget", []
+    last = np.inf if wanted.seconds is None else time.monotonic() + wanted.seconds
+    shares = [len(part) for part in np.array_split(np.arange(wanted.evaluations), len(strategies))]
     for number, ((name, kind), share) in enumerate(zip(strategies.items(), shares, strict=True)):
         if not share or ended == "interrupted":
             break
         now = time.monotonic()
         until = now + (last - now) / (len(strategies) - number)  # the time that is left is shared, too
-        one = _StrategySearch(twin, name, kind, _named(present, name, kind), wanted, vary)
+        one = _StrategySearch(twin, name, kind, _named(present, name, kind), wanted)
         searched += [dim for dim in one.searched if dim not in searched]
-        how = one.run(search, share, until, partial(progress, f"searching {name}"))
+        how = one.run(share, until, partial(progress, f"searching {name}"))
         ended = ended if how == "budget" else how
         tried += one.trials
     return tried, ended, searched
-
-
-def _check(
-    success: float, cost: str, evaluations: int, seconds: float | None, chips: int, cells: int, search: str,
-    after: float,
-) -> None:  # fmt: skip
-    if not 0.0 <= after <= LATEST:
-        raise InputError(f"success is judged {after:g} s after programming; give 0 to {LATEST:g} s")
-    if not 0.0 < success <= 1.0:
-        raise InputError(f"the required success is {success:g}; give a share above 0 and up to 1, as 0.99")
-    if cost not in COSTS:
-        raise InputError(f"there is no cost {cost!r}; there are {', '.join(COSTS)}")
-    if search not in SEARCHES:
-        raise InputError(f"there is no search {search!r}; there are {', '.join(SEARCHES)}")
-    if evaluations < 1:
-        raise InputError(f"a budget of {evaluations} evaluations tries nothing; give at least 1")
-    if seconds is not None and not seconds > 0.0:
-        raise InputError(f"a search of {seconds:g} s tries nothing; give more, or leave the limit out")
-    if chips < FEWEST_CHIPS:
-        raise InputError(
-            f"{chips} chips hold no interval of the gain; give at least {FEWEST_CHIPS}, better {CHIPS}"
-        )
-    if cells < RUNGS[0][0]:
-        raise InputError(f"{cells} cells a chip are too few to tell a success; give at least {RUNGS[0][0]}")
 
 
 def _present(twin: Twin, strategy: str | None, text: str | None) -> WriteVerifySettings:
@@ -220,19 +219,14 @@ def _named(present: WriteVerifySettings, name: str, kind: type[Strategy]) -> Wri
     return kind.settings_type(**{**dict(present), "strategy": short_name(name, kind)})
 
 
-def _deadline(seconds: float | None) -> float:
-    return np.inf if seconds is None else time.monotonic() + seconds
-
-
 class _StrategySearch:
     """The search of one strategy's settings."""
 
     def __init__(
-        self, twin: Twin, name: str, kind: type[Strategy], present: WriteVerifySettings,
-        goal: tuple[float, str], vary: Mapping[str, tuple[float, float] | None] | None,
-    ) -> None:  # fmt: skip
+        self, twin: Twin, name: str, kind: type[Strategy], present: WriteVerifySettings, wanted: PolicySearch
+    ) -> None:
         self._twin, self._name, self._kind, self._present = twin, name, kind, present
-        self._success, self._cost = goal
+        self._wanted = wanted
         seen: set[str] = set()
         twin.program(kind, watched(present, seen), SEARCHED, 0, RUNGS[0][0])
         about = present
@@ -242,16 +236,14 @@ class _StrategySearch:
                 about = present.model_copy(update={"response_gates": gates, "response_levels": levels})
                 seen.clear()
                 twin.program(kind, watched(about, seen), SEARCHED, 0, RUNGS[0][0])
-        self._space: SearchSpace = search_space(about, seen, partial(twin.check, kind), vary)
+        self._space: SearchSpace = search_space(about, seen, partial(twin.check, kind), wanted.vary)
         self.searched = list(dict.fromkeys(one.name for one in self._space.dimensions))
         self.trials: list[Trial] = []
         self._known: dict[tuple[str, int, int], Programming] = {}
 
-    def run(
-        self, search: str, evaluations: int, until: float, progress: Callable[[int, int, str], None]
-    ) -> str:
+    def run(self, evaluations: int, until: float, progress: Callable[[int, int, str], None]) -> str:
         """Try so many settings; return why it ended. The present ones are always tried."""
-        proposing = SEARCHES[search](self._space.start, self._twin.seed)
+        proposing = SEARCHES[self._wanted.search](self._space.start, self._twin.seed)
         try:
             self._tried(self._present, 1, len(RUNGS) - 1)
             done = 1
@@ -283,12 +275,12 @@ class _StrategySearch:
         """Program the chips of a rung with some settings."""
         cells, chips = RUNGS[rung]
         found = [self._programmed(settings, number, cells) for number in chips]
-        cost = float(np.mean([one.cost(self._cost) for one in found]))
+        cost = float(np.mean([one.cost(self._wanted.cost) for one in found]))
         success = float(np.mean([one.success for one in found]))
         count = sum(len(one.digits) for one in found)
         trial = Trial(
             self._name, settings, evaluation, count, cost, success,
-            objective(cost, success, self._success, count),
+            objective(cost, success, self._wanted.success, count),
         )  # fmt: skip
         self.trials.append(trial)
         return trial
@@ -301,7 +293,7 @@ class _StrategySearch:
 
     def _in_words(self) -> str:
         best = min(self._whole(), key=lambda one: one.objective)
-        return f"best so far {best.cost:.3g} {UNITS[self._cost]}, success {best.success:.1%}"
+        return f"best so far {best.cost:.3g} {UNITS[self._wanted.cost]}, success {best.success:.1%}"
 
     def _whole(self) -> Sequence[Trial]:
         most = max(one.cells for one in self.trials)
@@ -330,8 +322,8 @@ def _finalists(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _chosen(
-    twin: Twin, finalists: Sequence[Trial], kinds: Mapping[str, type[Strategy]], wanted: float, cost: str,
-    cells: int, progress: Progress,
+    twin: Twin, finalists: Sequence[Trial], kinds: Mapping[str, type[Strategy]], wanted: PolicySearch,
+    progress: Progress,
 ) -> Trial:  # fmt: skip
     """Return the cheapest finalist that is as successful as wanted on other chips, or the most successful one."""
     if len(finalists) == 1:
@@ -340,13 +332,13 @@ def _chosen(
     for place, one in enumerate(finalists):
         some = []
         for number in range(CHOOSING):
-            some.append(twin.program(kinds[one.strategy], one.settings, CHOSEN, number, cells))
+            some.append(twin.program(kinds[one.strategy], one.settings, CHOSEN, number, wanted.cells))
             progress("choosing", place * CHOOSING + number + 1, total, "")
-        costs.append(float(np.mean([chip.cost(cost) for chip in some])))
+        costs.append(float(np.mean([chip.cost(wanted.cost) for chip in some])))
         successes = [chip.success for chip in some]
         means.append(float(np.mean(successes)))
         errors.append(float(mean_interval(successes)[1] - means[-1]) / 2.0)  # about one standard error
-    for enough in (np.array(means) - errors >= wanted, np.array(means) >= wanted):
+    for enough in (np.array(means) - errors >= wanted.success, np.array(means) >= wanted.success):
         if enough.any():
             return finalists[int(np.argmin(np.where(enough, costs, np.inf)))]
     return finalists[int(np.argmax(means))]

@@ -16,11 +16,11 @@ from mho.instruments import ArrayBench
 from mho.instruments.arrays import CellPositions, as_arrays
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.simulated import cell_preset
-from mho.procedures import Block, NullStream, Programmer, Strategy, nearest
+from mho.procedures import Block, NullStream, Programmer, Strategy, check_seed, nearest
 from mho.running.calibrating import PosteriorDraws
 
 SAMPLE, GATES, CHIPS = 64, 30, 4  # cells, voltages and chips of the response
-HOUR = 3600.0  # s
+HOUR, LATEST = 3600.0, 3.2e8  # s; ten years
 # What chips are for: those of one purpose are none of another's
 RESPONSE, SEARCHED, CHOSEN, VALIDATED = range(4)
 
@@ -60,14 +60,17 @@ class Twin:
     purpose are the same whatever is tried on them; `array`: the first one that multiplies, unless given; `passes`: of
     touching up, as of `Program`; `after`: time after programming at which success is judged, s: by what cells hold
     then, or at 0 by their last verify reads. Raises `BenchError` or `ChipMapError`: for a bench or preset that cannot
-    be read. Raises `InputError`: for an array that the chip has not, or cells that switch by another law than those of
-    the bench.
+    be read. Raises `InputError`: for a seed or a time that is none, an array that the chip has not, or cells that switch by
+    another law than those of the bench.
     """
 
     def __init__(
-        self, bench: str, preset: str | None, seed: int, array: str | None = None, passes: int = 2,
-        after: float = 0.0,
+        self, bench: str = "arrays", preset: str | None = None, seed: int = 0, array: str | None = None,
+        passes: int = 2, after: float = 0.0,
     ) -> None:  # fmt: skip
+        check_seed(seed)
+        if not 0.0 <= after <= LATEST:
+            raise InputError(f"success is judged {after:g} s after programming; give 0 to {LATEST:g} s")
         self.source = as_arrays(load_bench_file(bench), preset)
         simulation = self.source.bench.simulation
         assert simulation is not None  # `as_arrays` gives one

@@ -1,9 +1,8 @@
 """Analogue inversion projected from named assumptions, beside GPUs and CPUs by every denominator.
 
 - `assumptions`, `presets`: what is assumed, with unit, range and source;
-- `operations`: what a solve is worth, and the calls of BlockAMC;
-- `model`: what a solve and a new matrix cost; `digital`: limits of data sheets;
-- `readings`, `break_even`: the two beside each other; `published_curve`: how far the model is off what is published;
+- `model`: what a solve is worth and costs, the calls of BlockAMC, and how far that is off what is published;
+- `digital`: limits of data sheets; `readings`: the two beside each other, and from where on one pays;
 - `measured`: what this machine, and what runs of a bench, really do;
 - `projecting`: all of it, and which assumption decides; `run_file`: its file with figures; `command`: the verb.
 """
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
         measure_machine,
         read_runs,
     )
-    from mho.extensions.projection.presets import BENCH, PRESETS, PUBLISHED, preset
-    from mho.extensions.projection.projecting import Projection, project
-    from mho.extensions.projection.published_curve import (
+    from mho.extensions.projection.model import (
         PUBLISHED_POINTS,
         PUBLISHED_SIZES,
         PUBLISHED_THROUGHPUT,
         published_deviations,
     )
+    from mho.extensions.projection.presets import BENCH, PRESETS, PUBLISHED, preset
+    from mho.extensions.projection.projecting import Projection, project
     from mho.extensions.projection.readings import NamedReading, in_prefixes
     from mho.extensions.projection.run_file import save
 else:

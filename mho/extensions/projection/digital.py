@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.extensions.projection.assumptions import Parameters, Value
-from mho.extensions.projection.operations import inverse_operations, product_operations, solve_operations
+from mho.extensions.projection.model import inverse_operations, product_operations, solve_operations
 
 FP32, FP64 = 4.0, 8.0  # bytes of a number
 

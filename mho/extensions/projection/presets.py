@@ -13,7 +13,7 @@ from mho.extensions.projection.assumptions import Assumption, Assumptions
 ZUO = "Zuo 2025, Fig. 5"
 FROM_FIGURE = "from the published curve"
 CHOICE = "engineering choice"
-FITTED = "fitted to the published energies, with {} (`mho.extensions.projection.published_curve`)"
+FITTED = "fitted to the published energies, with {} (`mho.extensions.projection.model`)"
 _INF = math.inf
 _EACH = tuple(
     Assumption(*one)

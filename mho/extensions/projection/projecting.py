@@ -21,15 +21,25 @@ from numpy.typing import ArrayLike, NDArray
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.extensions.projection.assumptions import Assumption, Assumptions, Parameters, Value
-from mho.extensions.projection.break_even import break_even
 from mho.extensions.projection.digital import gpu, in_double, kept_matrix, new_matrix, published_core
-from mho.extensions.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
-from mho.extensions.projection.operations import LARGEST, in_blocks, solve_operations
-from mho.extensions.projection.published_curve import FASTER, MEASURED, PUBLISHED_POINTS, published_deviations
+from mho.extensions.projection.model import (
+    FASTER,
+    LARGEST,
+    MEASURED,
+    PUBLISHED_POINTS,
+    cost,
+    cost_in_blocks,
+    cost_in_one_loop,
+    cycles,
+    in_blocks,
+    published_deviations,
+    solve_operations,
+)
 from mho.extensions.projection.readings import (
     Headline,
     NamedReading,
     Rival,
+    break_even,
     headline,
     not_in_blocks,
     readings,
@@ -219,7 +229,7 @@ class Projection:
             "readings": [
                 {
                     "size": size, "reading": one.words, "solves_per_second": one.rate,
-                    "joules": _or_unknown(one.joules),
+                    "joules": one.joules if np.isfinite(one.joules) else None,
                 }
                 for size, each in self.readings.items() for one in each
             ],
@@ -453,7 +463,3 @@ def _columns(rows: Sequence[Mapping[str, float]]) -> Columns:
 
 def _or_never(number: float) -> float | str:
     return number if np.isfinite(number) else "never"
-
-
-def _or_unknown(number: float) -> float | None:
-    return number if np.isfinite(number) else None

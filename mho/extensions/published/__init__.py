@@ -1,8 +1,8 @@
 """The reference paper's experiments repeated on the virtual bench, each beside the published numbers.
 
-- `ensemble`: a bench, and a chip of its own for every seed;
 - `curves`, `devices`: the experiments; `experiments`: all of them by name; `command`: `mho published`;
-- `comparisons`: what is found beside what is published, which `paper_numbers.toml` has, with how it was read;
+- `comparisons`: a bench with a chip of its own for every seed, and what is found there beside what is published, which
+  `paper_numbers.toml` has, with how it was read;
 - `rejection`: is a published curve one of an ensemble's? Functions of arrays;
 - `repeating`: all of it, into one run file.
 """
@@ -12,9 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.published.comparisons import ExperimentOutcome, PublishedComparison, published_numbers
+    from mho.extensions.published.comparisons import (
+        ExperimentOutcome,
+        PublishedComparison,
+        Setup,
+        published_numbers,
+    )
     from mho.extensions.published.devices import peak_time, step_of
-    from mho.extensions.published.ensemble import Setup
     from mho.extensions.published.experiments import EXPERIMENTS
     from mho.extensions.published.rejection import Rejection, detectable, reject
     from mho.extensions.published.repeating import Repeated, repeat_published

@@ -1,25 +1,127 @@
 """What is found on the virtual bench beside what is published: a row a number, a curve a cycle, and the verdict.
 
 Each number of the reference paper has how it was read: printed, read off a figure, or open.
+
+An experiment is repeated on the chips of one bench, a chip of its own for every seed.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.errors import RunFileError
-from mho.extensions.published.ensemble import Setup
+from mho.chip_maps import parse_chip_map
+from mho.errors import InputError, RunFileError
 from mho.extensions.published.rejection import Rejection
+from mho.instruments import ArrayBench, Bench, open_bench
+from mho.instruments.arrays import as_arrays
+from mho.instruments.bench_file import BenchSource, load_bench_file
+from mho.instruments.laboratory import AMPLIFIER_LIMIT
 from mho.runs import Figure, Table
 from mho.toml import load_toml
+
+LEVELS = 8  # of a published cell
+Tell = Callable[[int, int], None]  # told how many chips are done, of how many
+Drawn = TypeVar("Drawn")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A bench and its chips."""
+
+    bench: str  # a packaged bench or a file
+    preset: str | None  # cells in place of the bench's
+    # chips, seed: how many chips, and the seed that they are drawn from
+    chips: int
+    seed: int
+    wire: bool = False  # at the wire of simulated instruments, rather than a whole array at a time
+    # What amplifiers of chips so far were asked for and did not give, a sentence a chip
+    limited: list[str] = field(default_factory=list, compare=False)
+
+    @cached_property
+    def source(self) -> BenchSource:
+        """The bench as it is opened."""
+        source = load_bench_file(self.bench)
+        return source if self.wire else as_arrays(source, self.preset)
+
+    def generators(self, of: int) -> list[np.random.Generator]:
+        """Return a generator a chip for one of the experiments, whichever others are carried out."""
+        return np.random.default_rng([self.seed, of]).spawn(self.chips)
+
+    def check(self) -> None:
+        """Refuse a bench on which the experiments cannot be repeated, before anything is opened.
+
+        Raises `InputError`: for real instruments at the wire, and a chip without the arrays or the eight levels of the
+        paper's.
+        """
+        simulation = load_bench_file(self.bench).bench.simulation
+        if self.wire and simulation is None:
+            raise InputError(
+                f"bench {self.bench!r} has real instruments, and chips are drawn here: leave out --wire, so that they are "
+                "replaced"
+            )
+        if self.wire and simulation is not None and not simulation.instruments:
+            raise InputError(
+                f"bench {self.bench!r} has no instruments, so there is no wire: leave out --wire, or give a bench with "
+                "instruments, such as zuo2025"
+            )
+        chip = parse_chip_map(self.source.chip_text, self.source.bench.chip)
+        for purpose in ("invert", "multiply"):
+            if not chip.arrays_for(purpose):
+                raise InputError(
+                    f"chip {chip.name!r} has no array to {purpose}; the experiments take both kinds"
+                )
+        if (levels := chip.level_scale().top + 1) != LEVELS:
+            raise InputError(
+                f"cells of chip {chip.name!r} have {levels} levels; the published experiments are of {LEVELS}: give a "
+                "bench such as zuo2025"
+            )
+
+    def on_chips(
+        self, number: int, tell: Tell, measure: Callable[[Bench, np.random.Generator, Drawn], Answer],
+        draw: Callable[[np.random.Generator], Drawn], *refusals: type[Exception],
+    ) -> tuple[list[Answer], list[str]]:  # fmt: skip
+        """Measure on a chip after the other; return the answers, and why chips gave none.
+
+        `number`: of the experiment; `draw`: what is drawn before a chip is, for `measure`; `refusals`: errors with which a
+        chip gives no answer.
+        """
+        found, lost = [], []
+        for done, rng in enumerate(self.generators(number), 1):
+            drawn = draw(rng)
+            try:
+                with self.chip(rng) as bench:
+                    found.append(measure(bench, rng, drawn))
+            except refusals as error:
+                lost.append(str(error))
+            tell(done, self.chips)
+        return found, lost
+
+    @contextmanager
+    def chip(self, rng: np.random.Generator) -> Iterator[Bench]:
+        """Open the bench with a chip drawn by the generator."""
+        seed = int(rng.integers(2**63))
+        with (
+            open_bench(self.bench, preset=self.preset, seed=seed)
+            if self.wire
+            else ArrayBench(self.source, preset=self.preset, seed=seed)
+        ) as bench:
+            try:
+                yield bench
+            finally:  # the answers do not show it
+                incidents = [] if bench.simulated is None else bench.simulated.incidents
+                told = [one.detail for one in incidents if one.kind == AMPLIFIER_LIMIT]
+                self.limited.extend(told[:1])
+
 
 How = Literal["printed", "read off", "open"]
 
@@ -55,12 +157,12 @@ def published_numbers() -> dict[str, PublishedExperiment]:
     """Return what is published, by experiment."""
     text = (resources.files(__package__) / "paper_numbers.toml").read_text("utf-8")
     read = load_toml(text, "the published numbers", RunFileError)
-    return {name: _experiment(dict(entry)) for name, entry in read.items()}
-
-
-def _experiment(entry: dict[str, Any]) -> PublishedExperiment:
-    title = entry.pop("title")
-    return PublishedExperiment(title, {name: _number(one) for name, one in entry.items()})
+    return {
+        name: PublishedExperiment(
+            entry["title"], {quantity: _number(one) for quantity, one in entry.items() if quantity != "title"}
+        )
+        for name, entry in read.items()
+    }
 
 
 def _number(entry: Mapping[str, Any]) -> PublishedNumber:
@@ -69,8 +171,6 @@ def _number(entry: Mapping[str, Any]) -> PublishedNumber:
 
 
 SHARES = (0.05, 0.5, 0.95)  # of the chips, below the three numbers by which an ensemble is told
-
-Tell = Callable[[int, int], None]  # told how many chips are done, of how many
 
 
 @dataclass(frozen=True)
@@ -156,15 +256,9 @@ class Experiment(ABC):
         """What the paper says."""
         return published_numbers()[self.name]
 
-    @property
     @abstractmethod
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
-
-    @property
-    @abstractmethod
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
 
     @abstractmethod
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:

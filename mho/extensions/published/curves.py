@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import ConvergenceError
-from mho.extensions.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
-from mho.extensions.published.ensemble import Setup
+from mho.extensions.published.comparisons import (
+    Experiment,
+    ExperimentOutcome,
+    PublishedComparison,
+    Setup,
+    Tell,
+)
 from mho.extensions.published.rejection import detectable, reject
+from mho.instruments import Bench
 from mho.procedures import Refined, refine_as_published
 from mho.runs import Column, Figure, ReferencePoints, Table
 
@@ -34,8 +40,10 @@ def relative_errors(solutions: Floats, exact: Floats) -> Floats:
     return np.asarray(np.linalg.norm(solutions - exact, axis=1) / np.linalg.norm(exact, axis=0))
 
 
-def curve_table(name: str, title: str) -> tuple[Table, Table]:
-    """Return the tables of the chips' curves, and of what they come to beside the published one."""
+def curve_layout(
+    name: str, title: str, cycles: Sequence[int], errors: Sequence[float]
+) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+    """Return tables and figures of the chips' curves, and of what they come to beside the published errors."""
     chips = Table(
         f"curves_{name}",
         (
@@ -54,15 +62,8 @@ def curve_table(name: str, title: str) -> tuple[Table, Table]:
         ),
         title=title, signal="median",
     )  # fmt: skip
-    return chips, band
-
-
-def curve_figures(
-    name: str, title: str, cycles: Sequence[int], errors: Sequence[float]
-) -> tuple[Figure, ...]:
-    """Return the figure of the published curve among the chips', and that of every chip's, with the published errors."""
     published = (ReferencePoints(tuple(map(float, cycles)), tuple(errors), "published"),) if errors else ()
-    return (
+    return (chips, band), (
         Figure(f"convergence_{name}", title, table=f"beside_{name}", x="cycle",
                y=("published", "median", "lowest", "highest"), y_scale="log"),
         Figure(f"chips_{name}", f"{title}: every chip", table=f"curves_{name}", x="cycle", y="error",
@@ -105,16 +106,10 @@ class RealCurve(Experiment):
     falling: int  # cycles over which the published error falls, before its floor
     number: int  # of its chips, among the experiments'
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
-        return curve_table(self.short, self.published.title)
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
         errors = self.published["errors"].values.tolist()
-        return curve_figures(self.short, self.published.title, range(1, len(errors) + 1), errors)
+        return curve_layout(self.short, self.published.title, range(1, len(errors) + 1), errors)
 
     def matrix(self, rng: np.random.Generator) -> Floats:
         """Return A of one chip."""
@@ -126,23 +121,19 @@ class RealCurve(Experiment):
 
         `otherwise` are what `refine_as_published` may do otherwise than is published.
         """
-        curves, refined, rhs, why = [], [], np.array(self.rhs)[:, None], ""
-        for done, rng in enumerate(setup.generators(self.number), 1):
-            matrix = self.matrix(rng)
-            try:
-                with setup.chip(rng) as bench:
-                    found = refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise)
-            except ConvergenceError as error:
-                why = str(error)
-            else:
-                refined.append(found)
-                curves.append(relative_errors(found.solutions, np.linalg.solve(matrix, rhs))[:, 0])
-            tell(done, setup.chips)
-        lost = setup.chips - len(curves)
-        told = (f"{lost} of {setup.chips} chips gave no curve: {why}",) if lost else ()
-        if not curves:
+        rhs = np.array(self.rhs)[:, None]
+
+        def measure(bench: Bench, rng: np.random.Generator, matrix: Floats) -> tuple[Floats, Refined]:
+            found = refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise)
+            return relative_errors(found.solutions, np.linalg.solve(matrix, rhs))[:, 0], found
+
+        each, lost = setup.on_chips(self.number, tell, measure, self.matrix, ConvergenceError)
+        told = (f"{len(lost)} of {setup.chips} chips gave no curve: {lost[-1]}",) if lost else ()
+        if not each:
             return ExperimentOutcome(open_=told)
-        return self.compared(np.stack(curves), refined, setup.seed, told)
+        return self.compared(
+            np.stack([curve for curve, _ in each]), [one for _, one in each], setup.seed, told
+        )
 
     def compared(
         self, curves: Floats, refined: list[Refined], seed: int, told: tuple[str, ...] = ()

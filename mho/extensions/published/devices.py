@@ -8,9 +8,14 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix, parse_chip_map
-from mho.extensions.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
+from mho.extensions.published.comparisons import (
+    Experiment,
+    ExperimentOutcome,
+    PublishedComparison,
+    Setup,
+    Tell,
+)
 from mho.extensions.published.curves import MATRIX
-from mho.extensions.published.ensemble import Setup
 from mho.instruments import Bench
 from mho.instruments.simulated import AmplifierBank, InverseCircuit, StepResponse, amplifier_preset
 from mho.procedures import Program, Programmed
@@ -34,10 +39,9 @@ class LevelStatistics(Experiment):
     name: str = LEVELS
     number: int = 3
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
-        return (
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
+        tables = (
             Table(
                 "level_cells",
                 (
@@ -56,17 +60,13 @@ class LevelStatistics(Experiment):
                 title=self.published.title, signal="spread",
             ),
         )  # fmt: skip
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
         low, high = self.published["spread"].values / MICRO
         ends = (
             ReferenceLine(float(low), label="published, least"),
             ReferenceLine(float(high), label="published, most"),
         )
         # A logarithmic scale, as level 0 is narrow and would hide the others
-        return (
+        return tables, (
             Figure("levels", "Levels of all chips", "histogram", "level_cells", x="conductance", by="level",
                    y_scale="log"),
             Figure("level_spreads", "Spread of the levels, and the published 0.6 to 0.7 uS", "scatter",
@@ -154,10 +154,9 @@ class SettlingCurve(Experiment):
     name: str = SETTLING
     number: int = 4
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
-        return (
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
+        tables = (
             Table(
                 "settling",
                 (
@@ -169,12 +168,8 @@ class SettlingCurve(Experiment):
                 title=self.published.title, signal="seconds",
             ),
         )  # fmt: skip
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
         seconds, overshoot = self.published["seconds"].one, self.published["overshoot"].values
-        return (
+        return tables, (
             Figure("settling", "Settling to 1 % of the published 4 x 4 loop", "distribution", "settling",
                    x="seconds", by="rhs", lines=(ReferenceLine(x=seconds, label="published"),)),
             Figure("overshoot", "Overshoot, and the published range", "distribution", "settling",

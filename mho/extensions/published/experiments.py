@@ -32,18 +32,11 @@ from mho.extensions.published.comparisons import (
     ExperimentOutcome,
     PublishedComparison,
     PublishedNumber,
+    Setup,
     Tell,
 )
-from mho.extensions.published.curves import (
-    TWELVE,
-    TWENTY_FOUR,
-    curve_columns,
-    curve_figures,
-    curve_table,
-    relative_errors,
-)
+from mho.extensions.published.curves import TWELVE, TWENTY_FOUR, curve_columns, curve_layout, relative_errors
 from mho.extensions.published.devices import LevelStatistics, SettlingCurve
-from mho.extensions.published.ensemble import Setup
 from mho.instruments import Bench
 from mho.procedures import biased_loop, nearest, refine_as_published, refine_on_chip
 from mho.running import evaluate
@@ -84,39 +77,27 @@ class ComplexCurve(Experiment):
     number: int  # of its chips, among the experiments'
     channels: int = 1  # drawn for every chip, of which the one with the smallest condition number is used
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
-        return curve_table(self.short, self.published.title)
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
-        final = self.published["final"].values.tolist()
-        return curve_figures(self.short, self.published.title, [CYCLES], final)
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
+        return curve_layout(
+            self.short, self.published.title, [CYCLES], self.published["final"].values.tolist()
+        )
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Refine on every chip."""
-        curves, wrong, integers, refused = [], 0, 0, []
-        for done, rng in enumerate(setup.generators(self.number), 1):
-            matrix = gram(best_channel(self.antennas, self.users, self.channels, rng))
-            with setup.chip(rng) as bench:
-                try:
-                    errors, outputs, off = self._errors(bench, matrix, rng)
-                except (ChipMapError, ConvergenceError, InputError) as error:
-                    refused.append(str(error))
-                else:
-                    curves.append(errors)
-                    integers, wrong = integers + outputs, wrong + off
-            tell(done, setup.chips)
+        each, refused = setup.on_chips(
+            self.number, tell, self._errors,
+            lambda rng: gram(best_channel(self.antennas, self.users, self.channels, rng)),
+            ChipMapError, ConvergenceError, InputError,
+        )  # fmt: skip
         told = ["the matrix is not printed: Gram matrices of Gaussian channels stand for it"]
         if refused:
             told.append(f"{len(refused)} of {setup.chips} chips refused it: {refused[0]}")
-        if not curves:
+        if not each:
             return ExperimentOutcome(open_=tuple(told))
-        together = np.stack(curves)
-        rows, tables = self._compared(together)
-        facts = {"integers": integers, "wrong_integers": wrong, "refused": len(refused)}
+        curves, integers, wrong = zip(*each, strict=True)
+        rows, tables = self._compared(np.stack(curves))
+        facts = {"integers": sum(integers), "wrong_integers": sum(wrong), "refused": len(refused)}
         return ExperimentOutcome(tuple(rows), tables, facts=facts, open_=tuple(told))
 
     def _compared(
@@ -132,7 +113,7 @@ class ComplexCurve(Experiment):
         ]
         return rows, curve_columns(self.short, curves, rows)
 
-    def _errors(self, bench: Bench, matrix: Complexes, rng: np.random.Generator) -> tuple[Floats, int, int]:
+    def _errors(self, bench: Bench, rng: np.random.Generator, matrix: Complexes) -> tuple[Floats, int, int]:
         """Return the errors (cycles,) on one chip, the root mean square over the columns, integers, and wrong ones."""
         seed = int(rng.integers(2**31))
         if not self.columns:
@@ -174,16 +155,11 @@ class BitErrors(Experiment):
     number: int  # of its chips, among the experiments'
     channels: int = 1  # drawn for every chip, of which the one with the smallest condition number is used
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
         columns = (Column("snr", "dB"), *(Column(one, description=f"bit error rate, {one}") for one in RATES))
-        return (Table(f"rates_{self.short}", columns, title=self.published.title, signal="chips"),)
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
-        return (
+        table = Table(f"rates_{self.short}", columns, title=self.published.title, signal="chips")
+        return (table,), (
             Figure(f"rates_{self.short}", self.published.title, table=f"rates_{self.short}", x="snr", y=RATES,
                    y_scale="log"),
         )  # fmt: skip
@@ -192,16 +168,19 @@ class BitErrors(Experiment):
         """Detect on every chip, and count."""
         where = replace(setup, bench=self.bench) if self.bench else setup
         ratios = self.published["snr"].values
-        found, lost = [], ""
-        for done, rng in enumerate(setup.generators(self.number), 1):
-            job, seed = self._job(ratios, rng), int(rng.integers(2**31))
-            try:
-                with where.chip(rng) as bench:
-                    found.append(evaluate(job, bench, seed=seed)["by_snr"])
-            except ConvergenceError as error:
-                lost = str(error)
-            tell(done, setup.chips)
-        told = tuple(filter(None, (self._where(), lost)))
+
+        def measure(
+            bench: Bench, rng: np.random.Generator, drawn: tuple[Mimo, int]
+        ) -> list[Mapping[str, Any]]:
+            job, seed = drawn
+            rates: list[Mapping[str, Any]] = evaluate(job, bench, seed=seed)["by_snr"]
+            return rates
+
+        found, lost = where.on_chips(
+            self.number, tell, measure, lambda rng: (self._job(ratios, rng), int(rng.integers(2**31))),
+            ConvergenceError,
+        )  # fmt: skip
+        told = tuple(filter(None, (self._where(), *lost[-1:])))
         return self._compared(found, told) if found else ExperimentOutcome(open_=told)
 
     def _job(self, ratios: Floats, rng: np.random.Generator) -> Mimo:
@@ -257,16 +236,10 @@ class Throughput(Experiment):
 
     name: str = "throughput"
 
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """Tables of the run file."""
+    def declared(self) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
+        """Return tables and figures of the run file."""
         columns = (Column("size", dtype="u4"), Column("published", "1/s"), Column("model", "1/s"))
-        return (Table("throughput", columns, title=self.published.title),)
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """Figures of the run file."""
-        return (
+        return (Table("throughput", columns, title=self.published.title),), (
             Figure("throughput", self.published.title, table="throughput", x="size", y=("published", "model"),
                    x_scale="log", y_scale="log"),
         )  # fmt: skip

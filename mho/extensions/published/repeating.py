@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from mho.errors import InputError
-from mho.extensions.published.comparisons import Experiment, ExperimentOutcome
-from mho.extensions.published.ensemble import Setup
+from mho.extensions.published.comparisons import Experiment, ExperimentOutcome, Setup
 from mho.extensions.published.experiments import EXPERIMENTS, named_experiments
 from mho.extensions.published.rejection import LEVEL, combined
 from mho.instruments.simulated import cell_preset
@@ -168,8 +167,8 @@ def _conclusion(outcomes: Mapping[str, ExperimentOutcome], asked: int) -> Conclu
 
 
 def _layout(asked: Sequence[Experiment]) -> Layout:
-    tables = tuple(table for one in asked for table in one.tables)
-    figures = tuple(figure for one in asked for figure in one.figures)
+    declared = [one.declared() for one in asked]
+    tables, figures = (tuple(one for some in part for one in some) for part in zip(*declared, strict=True))
     return Layout((DEVIATIONS, REJECTIONS, *tables), default=DEVIATIONS.name, figures=(*figures, *OVERVIEW))
 
 

@@ -1,9 +1,9 @@
 """How far a solver reaches: families of systems, drawn by seed, as a benchmark that other solvers can be scored by too.
 
 - `families`: the systems;
-- `certified`: their solutions with proof, and what no chip at all makes of them;
+- `certified`: their solutions with proof, what no chip at all makes of them, and mho's own answers;
 - `package`: all of it as a data package; `reader`: what the package is read and scored by, without mho;
-- `answers`: mho's own answers; `command`: `mho reach`.
+- `command`: `mho reach`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.reach.answers import solve_systems
-    from mho.extensions.reach.certified import certified_system, choose
+    from mho.extensions.reach.certified import certified_system, choose, solve_systems
     from mho.extensions.reach.families import FAMILIES
     from mho.extensions.reach.package import check_absent, write_package
     from mho.extensions.reach.reader import (

@@ -1,9 +1,12 @@
-"""Systems with their solutions, proved, and with what the same method makes of them without a chip."""
+"""Systems with their solutions, proved, and with what the same method makes of them without a chip.
+
+In mho's own answers the chip inverts, and products are taken in float64.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -12,10 +15,11 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps import Preconditioning, from_real_vector, to_real, to_real_vector
-from mho.errors import ConvergenceError, InputError
+from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.extensions.reach.families import FAMILIES, draw
-from mho.extensions.reach.reader import GOAL_BITS, MOST_CYCLES, System, WithoutChip
-from mho.procedures import Goal, LinearSystem, best_enclosure, solve_unaided
+from mho.extensions.reach.reader import GOAL_BITS, MOST_CYCLES, Answer, System, WithoutChip
+from mho.instruments import open_bench
+from mho.procedures import Goal, LinearSystem, NullStream, Solve, best_enclosure, solve_unaided
 
 SIZES = (1, 2, 3, 4, 8, 16, 32)
 PASSES = 4  # of enclosing, each around the corrected solution; two suffice
@@ -48,17 +52,13 @@ def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[Ce
     chosen = [
         CertifiedChoice(*one)
         for one in product(named, counted, range(1, seeds + 1))
-        if one[1] % 2 == 0 or not _is_complex(one[0])
+        if one[1] % 2 == 0 or not np.iscomplexobj(FAMILIES[one[0]](np.random.default_rng(0), 2))
     ]
     if not chosen:
         raise InputError(
             f"{', '.join(named)}: complex systems, whose unknowns count as two real ones each; give an even size"
         )
     return chosen
-
-
-def _is_complex(family: str) -> bool:
-    return np.iscomplexobj(FAMILIES[family](np.random.default_rng(0), 2))
 
 
 def identity(choice: CertifiedChoice) -> str:
@@ -134,3 +134,43 @@ def digital_work(n: int, products: int, recomputed: int, method: str) -> int:
         "line search": 2 * n * products,
     }
     return n * n * (products + recomputed) + along.get(method, 0)
+
+
+class _Residuals(NullStream):
+    """Counts the residuals that were recomputed, and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recomputed = 0
+
+    def emit(self, table: str, **values: Any) -> None:
+        """Count a cycle's residual where it was recomputed."""
+        if table == "cycles" and not math.isnan(values["true_residual"]):
+            self.recomputed += 1
+
+
+def solve_systems(
+    systems: Iterable[System], bench: str = "arrays", preset: str | None = None
+) -> Iterator[Answer]:
+    """Solve systems as `mho solve --residual float64` does, each on a chip drawn by the system's seed."""
+    for system in systems:
+        yield _answer(system, bench, preset)
+
+
+def _answer(system: System, bench: str, preset: str | None) -> Answer:
+    procedure = Solve(
+        matrix=system.matrix, rhs=system.rhs, bits=GOAL_BITS, residual="float64", max_cycles=MOST_CYCLES
+    )
+    stream = _Residuals()
+    with open_bench(bench, preset=preset, seed=system.seed) as opened:
+        try:
+            plan = procedure.prepare(procedure.check(), opened, np.random.default_rng([system.seed, 1]))
+            found = procedure.execute(plan, opened, stream)
+        except (ChipMapError, ConvergenceError, InputError) as error:
+            return Answer(system.id, "refused", reason=str(error))
+    cycles = len(found.cycles)
+    return Answer(
+        system.id, "converged" if found.converged else "not converged", found.solution, cycles,
+        digital_work(system.size, cycles, stream.recomputed, found.summary["method"]),
+        found.summary["reason"],
+    )  # fmt: skip

@@ -202,13 +202,13 @@ def vandermonde(rng: np.random.Generator, n: int) -> Matrix:
 
 def permuted(rng: np.random.Generator, n: int) -> Matrix:
     """A dominant diagonal, its rows in random order: no loop of it settles as it is."""
-    return _dominant(rng, n)[rng.permutation(n)]
+    return dominant(rng, n)[rng.permutation(n)]
 
 
 def badly_scaled(rng: np.random.Generator, n: int) -> Matrix:
     """A dominant diagonal, each equation and each unknown in units of its own, six decades apart."""
     rows, columns = 10.0 ** rng.uniform(-3.0, 3.0, (2, n))
-    return np.asarray(rows[:, None] * _dominant(rng, n) * columns)
+    return np.asarray(rows[:, None] * dominant(rng, n) * columns)
 
 
 def skew_dominant(rng: np.random.Generator, n: int) -> Matrix:
@@ -224,13 +224,6 @@ def saddle_point(rng: np.random.Generator, n: int) -> Matrix:
     draws = rng.standard_normal((2 * inner, inner)) / np.sqrt(2 * inner)
     sides = rng.standard_normal((constraints, inner)) / np.sqrt(inner)
     return np.block([[draws.T @ draws, sides.T], [sides, np.zeros((constraints, constraints))]])
-
-
-def _dominant(rng: np.random.Generator, n: int) -> Matrix:
-    """Return entries between -1 and 1 beside a diagonal a little larger than their sums."""
-    matrix = rng.uniform(-1.0, 1.0, (n, n))
-    np.fill_diagonal(matrix, 0.0)
-    return matrix + np.diag(np.abs(matrix).sum(axis=1) + rng.uniform(0.1, 1.0, n))
 
 
 STRUCTURED: dict[str, Callable[[np.random.Generator, int], Matrix]] = {

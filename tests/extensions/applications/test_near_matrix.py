@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mho.errors import ConvergenceError
+from mho.extensions.applications.application import relative_error
 from mho.extensions.applications.near_matrix import solve_near, worth_near
-from mho.extensions.applications.outcome import relative_error
 
 
 def near(change: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.extensions.optimise import ProgrammingPolicy, check_writable, optimise, write_settings
+from mho.extensions.optimise import (
+    PolicySearch,
+    ProgrammingPolicy,
+    Twin,
+    check_writable,
+    optimise,
+    write_settings,
+)
 from mho.extensions.optimise import policies as module
-from mho.extensions.optimise.policies import objective
-from mho.extensions.optimise.twin import VALIDATED, Twin
+from mho.extensions.optimise.policies import objective, quietly
+from mho.extensions.optimise.twin import VALIDATED
 from mho.procedures import find_strategy
 
-SMALL = {"bench": "arrays", "preset": "ideal", "seconds": None, "chips": 5, "cells": 64}
+SMALL = {"seconds": None, "chips": 5, "cells": 64}
+CHIPS = {"bench": "arrays", "preset": "ideal"}
+
+
+def search(strategy: str, *, progress: Any = quietly, **changed: Any) -> ProgrammingPolicy:
+    """Return the policy of a small search with some things changed, of the twin or of the search."""
+    twin = {name: changed.pop(name) for name in ("bench", "preset", "array", "after") if name in changed}
+    return optimise(strategy, Twin(**CHIPS | twin), PolicySearch(**SMALL | changed), progress)
 
 
 @pytest.fixture(scope="module")
 def policy() -> ProgrammingPolicy:
-    return optimise("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95, **SMALL)
+    return search("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95)
 
 
 @pytest.mark.thorough
@@ -40,7 +55,7 @@ def test_fewer_settings_get_more_cells(policy):
 
 @pytest.mark.thorough
 def test_the_same_arguments_give_the_same_answer(policy):
-    again = optimise("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95, **SMALL)
+    again = search("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95)
     assert again.settings == policy.settings
     assert [one.pulses.tolist() for one in again.after] == [one.pulses.tolist() for one in policy.after]
 
@@ -59,7 +74,7 @@ def test_nothing_beyond_the_limits_is_tried(policy):
 
 @pytest.mark.thorough
 def test_all_finds_the_strategy_too():
-    found = optimise("all", evaluations=5, success=0.9, **SMALL)
+    found = search("all", evaluations=5, success=0.9)
     assert {one.strategy for one in found.trials} == {"asap", "ispp", "fppv", "gdp", "model"}
     assert found.present_strategy == "asap"
     assert found.settings.strategy == found.strategy
@@ -78,9 +93,7 @@ def test_success_may_be_judged_later_when_cells_have_relaxed():
 
 
 def test_a_success_that_nothing_reaches_is_not_written(tmp_path):
-    poor = optimise(
-        "asap", evaluations=2, success=1.0, write_verify="max_pulses=1", vary={"inner": None}, **SMALL
-    )
+    poor = search("asap", evaluations=2, success=1.0, write_verify="max_pulses=1", vary={"inner": None})
     assert not poor.reached
     with pytest.raises(InputError, match="do not reach"):
         write_settings(poor, tmp_path / "s.toml")
@@ -96,7 +109,7 @@ def test_an_interruption_keeps_the_best_so_far():
         if calls == 6:
             raise KeyboardInterrupt
 
-    found = optimise("asap", evaluations=50, success=0.9, progress=progress, **SMALL)
+    found = search("asap", evaluations=50, success=0.9, progress=progress)
     assert found.ended == "interrupted"
     assert len(found.after) == 5
     assert 1 < len(found.trials) < 10
@@ -105,7 +118,7 @@ def test_an_interruption_keeps_the_best_so_far():
 def test_the_time_ends_a_search(monkeypatch):
     times = iter(range(1000))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
-    found = optimise("asap", evaluations=50, success=0.9, **SMALL | {"seconds": 5.0})
+    found = search("asap", evaluations=50, success=0.9, seconds=5.0)
     assert found.ended == "time"
     assert len({one.evaluation for one in found.trials}) < 10
 
@@ -114,7 +127,7 @@ def test_the_time_ends_a_search(monkeypatch):
 def test_strategies_share_the_time(monkeypatch):
     times = iter(range(10_000))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
-    found = optimise("all", evaluations=400, success=0.9, **SMALL | {"seconds": 15.0})
+    found = search("all", evaluations=400, success=0.9, seconds=15.0)
     assert found.ended == "time"
     assert {one.strategy for one in found.trials} == {"asap", "ispp", "fppv", "gdp", "model"}
 
@@ -142,9 +155,8 @@ def test_a_short_success_costs_more_than_its_error():
     ],
 )
 def test_what_cannot_be_used_is_refused(changed, words):
-    arguments = {"strategy": "asap", **SMALL, **changed}
     with pytest.raises(InputError, match=words):
-        optimise(arguments.pop("strategy"), **arguments)
+        search(**{"strategy": "asap"} | changed)
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_search(tmp_path):

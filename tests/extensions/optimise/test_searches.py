@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.extensions.optimise.searches import SEARCHES
+from mho.extensions.optimise.search_space import SEARCHES
 
 START = np.full(6, 0.5)
 LEAST = np.array([0.2, 0.8, 0.5, 0.35, 0.6, 0.7])

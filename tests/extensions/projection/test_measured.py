@@ -12,10 +12,16 @@ import pytest
 import mho
 from mho.errors import InputError
 from mho.extensions.projection import PUBLISHED, project, read_runs, save
-from mho.extensions.projection.measured.digital_measurement import MeasurementEffort, measure
-from mho.extensions.projection.measured.libraries import CHOLESKY, KEPT, LU, Lapack, find_gpu
-from mho.extensions.projection.measured.measurements import measure_machine
-from mho.extensions.projection.measured.power import cpu_meter, gpu_meter
+from mho.extensions.projection.measured.digital_measurement import MeasurementEffort, measure, measure_machine
+from mho.extensions.projection.measured.libraries import (
+    CHOLESKY,
+    KEPT,
+    LU,
+    Lapack,
+    cpu_meter,
+    find_gpu,
+    gpu_meter,
+)
 from mho.runs import RunFile
 
 QUICK = MeasurementEffort(timing=0.0, energy=0.0, repeats=1)

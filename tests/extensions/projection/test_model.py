@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from mho.errors import InputError
 from mho.extensions.projection import PRESETS, PUBLISHED
-from mho.extensions.projection.break_even import break_even, circuits_on, crossing
 from mho.extensions.projection.digital import Processor, gpu, inversion, kept_matrix, new_matrix
 from mho.extensions.projection.model import cost_in_blocks, cost_in_one_loop
 from mho.extensions.projection.projecting import (
@@ -21,6 +20,7 @@ from mho.extensions.projection.projecting import (
     settling_time,
     tornado,
 )
+from mho.extensions.projection.readings import break_even, circuits_on, crossing
 
 PARAMETERS = PUBLISHED.parameters
 SIZES = st.sampled_from([32, 64, 128, 512])

@@ -100,17 +100,17 @@ def test_assumptions_come_from_a_preset_a_file_and_the_command_line(shell: Shell
 def test_a_machine_without_a_gpu_says_so_here_and_in_the_run_file(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mho.extensions.projection.measured import measurements
+    from mho.extensions.projection.measured import digital_measurement
 
     def quick(*arguments, sizes, **settings):
         return real(
             *arguments,
             sizes=[4],
-            effort=measurements.MeasurementEffort(0.0, 0.0, 1),
+            effort=digital_measurement.MeasurementEffort(0.0, 0.0, 1),
             gpu=lambda: "no GPU is measured: x",
         )
 
-    real = measurements.measure_machine
+    real = digital_measurement.measure_machine
     monkeypatch.setattr("mho.extensions.projection.command.measure_machine", quick)
     path = tmp_path / "p.h5"
     code, out, err = shell("projection", "--measure", "--size", 4, "--draws", 20, "--output", path)

@@ -16,9 +16,16 @@ from mho.extensions.projection import (
     published_deviations,
 )
 from mho.extensions.projection.digital import gpu, new_matrix, refined_kept, refined_new
-from mho.extensions.projection.model import cost_in_blocks, cost_in_one_loop, cycles, shots
-from mho.extensions.projection.operations import in_blocks, solve_operations
-from mho.extensions.projection.published_curve import FASTER, MEASURED
+from mho.extensions.projection.model import (
+    FASTER,
+    MEASURED,
+    cost_in_blocks,
+    cost_in_one_loop,
+    cycles,
+    in_blocks,
+    shots,
+    solve_operations,
+)
 from mho.extensions.projection.readings import headline, readings, rivals
 
 PARAMETERS = PUBLISHED.parameters

@@ -170,10 +170,9 @@ def characterised_unharmed(preset: str, strategy: str, seed: int, side: int, fol
 def optimised_unharmed(preset: str, strategy: str, evaluations: int) -> None:
     """Search a strategy's settings, on all the chips that this takes."""
     with harmless(preset) as counts:
-        pytest.importorskip("mho.extensions.optimise").optimise(
-            strategy, bench=bench_of(preset), preset=preset, success=0.9, evaluations=evaluations, seconds=None,
-            chips=5, cells=64,
-        )  # fmt: skip
+        extension = pytest.importorskip("mho.extensions.optimise")
+        wanted = extension.PolicySearch(0.9, evaluations=evaluations, seconds=None, chips=5, cells=64)
+        extension.optimise(strategy, extension.Twin(bench_of(preset), preset), wanted)
         assert counts["decided"]
 
 

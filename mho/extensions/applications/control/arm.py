@@ -10,7 +10,7 @@ l/2 (as Sugihara, IEEE Trans. Robotics 27, 984 (2011), adds |e|^2 / 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -20,8 +20,15 @@ import numpy as np
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
-from mho.extensions.applications.outcome import ApplicationResult, concluded, digital_solution
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    SystemSolver,
+    digital_solution,
+    record_rows,
+)
 from mho.instruments import Bench
 from mho.procedures import (
     FloatParameter,
@@ -33,7 +40,7 @@ from mho.procedures import (
     quantity,
 )
 from mho.procedures.equations import DirectSolve, solve_directly
-from mho.runs import Column, Conclusion, Figure, Layout, Table
+from mho.runs import Column, Figure, Layout, Table
 
 
 @dataclass(frozen=True)
@@ -309,12 +316,10 @@ class Arm(Application):
             **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return how far the joints are from those of the digital solution, and the points that were missed."""
-        summary = result.summary
         missed = summary["points_missed"]
-        return concluded(
-            summary,
+        return (
             f"joints within {quantity(summary['error_to_digital'], 'rad')} of the digital ones",
             f"{missed:,} of {counted(summary['steps'], 'point')} missed" if missed else "",
         )
@@ -337,16 +342,12 @@ def _own(source: Any, arm: ArmModel) -> Floats:
 
 def _record(arm: ArmModel, targets: Floats, found: list[ArmStep], stream: Stream) -> None:
     tips = np.array([one.tip for one in found])
-    none = np.full(len(found), np.nan)
-    stream.record_block("path", {"x": targets[:, 0], "target": targets[:, 1], "tip": none})
-    stream.record_block("path", {"x": tips[:, 0], "target": none, "tip": tips[:, 1]})
+    record_rows(stream, "path", x=targets[:, 0], target=targets[:, 1], tip=np.nan)
+    record_rows(stream, "path", x=tips[:, 0], target=np.nan, tip=tips[:, 1])
     angles = np.array([one.angles for one in found])
     for joint in range(arm.joints):
-        stream.record_block(
-            "angles",
-            {"joint": np.full(len(found), joint), "step": np.arange(len(found)), "angle": angles[:, joint]},
-        )
+        record_rows(stream, "angles", joint=joint, step=np.arange(len(found)), angle=angles[:, joint])
     for pose, number in enumerate(np.unique(np.linspace(0, len(found) - 1, POSES).astype(int))):
         links = arm.frames(angles[number])[:, :3, 3]
         up = 1 if arm.dimensions == 2 else 2
-        stream.record_block("poses", {"pose": np.full(len(links), pose), "x": links[:, 0], "y": links[:, up]})
+        record_rows(stream, "poses", pose=pose, x=links[:, 0], y=links[:, up])

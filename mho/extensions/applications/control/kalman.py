@@ -13,7 +13,7 @@ covariance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,25 +25,21 @@ from scipy.special import gammaincinv
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
-from mho.extensions.applications.outcome import (
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
     ApplicationResult,
+    Prepared,
+    SystemSolver,
     beside_digital,
-    concluded,
     digital_solution,
+    record_rows,
     relative_error,
 )
-from mho.input_files import check_ordinary
+from mho.extensions.applications.input_data import read_bytes
 from mho.instruments import Bench
-from mho.procedures import (
-    FloatParameter,
-    IntegerParameter,
-    ListParameter,
-    Parameter,
-    Stream,
-    counted,
-)
-from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream, counted
+from mho.runs import Column, Figure, Layout, ReferenceLine, Table
 
 CONFIDENCE = 0.95
 
@@ -230,16 +226,9 @@ def read_track(path: str | Path) -> Floats:
             f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step"
         )
     try:
-        check_ordinary(path)
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} has {path.stat().st_size} bytes; {LARGEST} is the most of a track")
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a track") from None
+        text = read_bytes(path, LARGEST, "a track").decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is no UTF-8 text; save the track as .csv") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from None
     rows: list[list[float]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("#") or (not line.strip() and "," not in line and ";" not in line):
@@ -401,12 +390,12 @@ class Kalman(Application):
         """Filter on the chip, beside the same filter digitally."""
         given: Tracking = plan.given
         steady = self.gain == "steady"
-        follow: Callable[[Callable[[Floats, Floats], Floats]], Any] = lambda solve: kalman(  # noqa: E731
+        follow = partial(
+            kalman,
             given.model,
             given.measured,
             given.first,
             given.covariance,
-            solve,
             steady=steady,
             push=given.pushed,
         )
@@ -449,11 +438,9 @@ class Kalman(Application):
             "cycles": int(np.sum(solver.cycles)), **outcome, **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error beside the digital filter, and whether the innovations are as it expects."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             beside_digital(summary, self.compared),
             "" if summary["nis_consistent"] else f"NIS {summary['nis']:.3g} not consistent with the model",
             f"{counted(summary['gaps'], 'step')} without a measurement" if summary["gaps"] else "",
@@ -531,5 +518,5 @@ def _record_path(given: Tracking, found: list[FilterStep], stream: Stream) -> No
     if given.states is not None:
         curves["truth"] = given.states[:, 0, :2]
     for name, curve in curves.items():
-        block = {one: np.full(len(curve), np.nan) for one in ("truth", "measured", "estimate")}
-        stream.record_block("path", {"x": curve[:, 0], **block, name: curve[:, 1]})
+        columns = dict.fromkeys(("truth", "measured", "estimate"), np.nan) | {name: curve[:, 1]}
+        record_rows(stream, "path", x=curve[:, 0], **columns)

@@ -16,16 +16,19 @@ from typing import ClassVar
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.outcome import (
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
     ApplicationResult,
+    Prepared,
     digital_solution,
     is_blank,
     name_of,
+    record_rows,
     relative_error,
 )
+from mho.extensions.applications.input_data import real_matrix
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Table
@@ -153,10 +156,7 @@ class Portfolio(Application):
         if is_blank(self.returns):
             daily = made_market(self.assets, self.days, np.random.default_rng(int(self.seed)))
         else:
-            given = load_matrix(self.returns, square=False)
-            if np.iscomplexobj(given):
-                raise InputError("the returns are complex; give real numbers")
-            daily = np.asarray(given, dtype=np.float64)
+            daily = real_matrix(self.returns, "the returns are complex; give real numbers")
         if daily.shape[1] > MOST_ASSETS:
             raise InputError(
                 f"the returns have {daily.shape[1]} assets, and {MOST_ASSETS} are the most: choose among them"
@@ -220,9 +220,7 @@ def _record(
         "assets": (np.sqrt(np.diag(market.covariance)), market.means),
     }
     for name, (volatility, mean) in curves.items():
-        none = {one: np.full(len(mean), np.nan) for one in curves}
-        stream.record_block("frontier", {"volatility": volatility, **none, name: mean})
+        columns = dict.fromkeys(curves, np.nan) | {name: mean}
+        record_rows(stream, "frontier", volatility=volatility, **columns)
     for asset, row in enumerate(weights):
-        stream.record_block(
-            "weights", {"asset": np.full(len(wanted), asset), "wanted": wanted, "weight": row}
-        )
+        record_rows(stream, "weights", asset=asset, wanted=wanted, weight=row)

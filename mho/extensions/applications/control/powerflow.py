@@ -24,9 +24,16 @@ from scipy.sparse.csgraph import connected_components
 
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
-from mho.input_files import check_ordinary
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    digital_solution,
+    record_rows,
+    relative_error,
+)
+from mho.extensions.applications.input_data import read_bytes
 from mho.instruments import Bench
 from mho.procedures import BooleanParameter, FloatParameter, IntegerParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -216,16 +223,7 @@ def _case(path: Path) -> Network:
 def _text(path: Path) -> str:
     if path.suffix.lower() != ".m":
         raise InputError(f"{path} is no network: give {', '.join(NETWORKS)}, or a case file of MATPOWER, .m")
-    try:
-        check_ordinary(path)
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} has {path.stat().st_size} bytes; {LARGEST} is the most of a case file")
-        text = path.read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a case file") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from None
-    return re.sub(r"%[^\n]*", "", text)
+    return re.sub(r"%[^\n]*", "", read_bytes(path, LARGEST, "a case file").decode("utf-8", "replace"))
 
 
 def _matrix(text: str, name: str, path: Path) -> Floats:
@@ -435,37 +433,23 @@ def _record(
 ) -> None:  # fmt: skip
     """Record flows, angles, scenarios, and the network's picture; powers in W."""
     lines = np.arange(len(network.ends))
-    stream.record_block(
-        "flows",
-        {
-            "line": lines, "begin": network.buses[network.ends[:, 0]],
-            "end": network.buses[network.ends[:, 1]], "flow": 1e6 * flows[:, 0], "digital": 1e6 * exact[:, 0],
-            "worst": 1e6 * worst["flow"], "worst_outage": worst["outage"],
-        },
+    record_rows(
+        stream, "flows", line=lines, begin=network.buses[network.ends[:, 0]],
+        end=network.buses[network.ends[:, 1]], flow=1e6 * flows[:, 0], digital=1e6 * exact[:, 0],
+        worst=1e6 * worst["flow"], worst_outage=worst["outage"],
     )  # fmt: skip
     everywhere = np.zeros((2, len(network.buses)))
     everywhere[:, network.others] = angles, digital
-    stream.record_block(
-        "buses",
-        {
-            "bus": network.buses, "injection": 1e6 * network.injections, "angle": everywhere[0],
-            "digital_angle": everywhere[1],
-        },
+    record_rows(
+        stream, "buses", bus=network.buses, injection=1e6 * network.injections, angle=everywhere[0],
+        digital_angle=everywhere[1],
     )  # fmt: skip
     for number, column in enumerate(flows[:, 1:].T):
-        stream.record_block(
-            "scenarios", {"scenario": np.full(len(lines), number), "line": lines, "flow": 1e6 * column}
-        )
+        record_rows(stream, "scenarios", scenario=number, line=lines, flow=1e6 * column)
     if network.places is not None:
         for rank, line in enumerate(np.argsort(np.abs(flows[:, 0]), kind="stable")):
             wedge = _wedge(network.places[network.ends[line]], flows[line, 0] / np.abs(flows[:, 0]).max())
-            stream.record_block(
-                "grid",
-                {
-                    "rank": np.full(len(wedge), rank), "x": wedge[:, 0], "y": wedge[:, 1],
-                    "flow": np.full(len(wedge), 1e6 * flows[line, 0]),
-                },
-            )  # fmt: skip
+            record_rows(stream, "grid", rank=rank, x=wedge[:, 0], y=wedge[:, 1], flow=1e6 * flows[line, 0])
 
 
 def _wedge(ends: Floats, share: float) -> Floats:

@@ -13,15 +13,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    SystemSolver,
+    is_blank,
+    name_of,
+    record_rows,
+    relative_error,
+)
 from mho.extensions.applications.fields.electrostatics import grounded, system
 from mho.extensions.applications.fields.poisson import check_unknowns
-from mho.extensions.applications.outcome import ApplicationResult, is_blank, name_of, relative_error
+from mho.extensions.applications.input_data import real_matrix
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -169,7 +177,7 @@ class Diffusion(Application):
             check_unknowns(self.size)
             start, name = closed_form(self.start, self.size, 0.0), self.start
         else:
-            start, name = _own(load_matrix(self.field)), ""
+            start, name = _own(self.field), ""
         ratio = self.diffusivity * self.step * len(start) ** 2
         if ratio > LARGEST_RATIO:
             raise InputError(
@@ -256,10 +264,7 @@ def _record_image(given: Spreading, number: int, time: float, u: Floats, steps: 
         exact = np.full(n, np.nan)
         if given.name:
             exact = closed_form(given.name, n, given.ratio / n**2 * number)[n // 2]
-        stream.record_block(
-            "profiles",
-            {"time": np.full(n, time), "x": (np.arange(n) + 0.5) / n, "value": u[n // 2], "exact": exact},
-        )
+        record_rows(stream, "profiles", time=time, x=(np.arange(n) + 0.5) / n, value=u[n // 2], exact=exact)
 
 
 def _side_by_side(every: list[Floats]) -> Floats:
@@ -270,15 +275,14 @@ def _side_by_side(every: list[Floats]) -> Floats:
     return np.concatenate(parts[:-1], axis=1)
 
 
-def _own(field: NDArray[Any]) -> Floats:
-    if np.iscomplexobj(field):
-        raise InputError("what diffuses is complex; give real numbers")
+def _own(source: Any) -> Floats:
+    field = real_matrix(source, "what diffuses is complex; give real numbers", square=True)
     check_unknowns(len(field))
     if len(field) < 2:
         raise InputError("what diffuses is one number; give a square array of at least 2 x 2")
     if not field.any():
         raise InputError("what diffuses is zero everywhere, and stays so; give some of it")
-    return np.asarray(field, dtype=np.float64)
+    return field
 
 
 def _without_closed_form() -> tuple[Figure, ...]:

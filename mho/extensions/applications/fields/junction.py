@@ -21,8 +21,16 @@ from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared, SystemSolver
-from mho.extensions.applications.outcome import ApplicationResult, digital_solution, relative_error
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    SystemSolver,
+    digital_solution,
+    record_rows,
+    relative_error,
+)
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, IntegerParameter, ListParameter, Stream
 from mho.runs import Band, Column, Figure, Layout, Table
@@ -345,13 +353,9 @@ def _outcome(junction: JunctionModel, phi: Floats, exact: Floats) -> dict[str, A
 def _record_profile(junction: JunctionModel, phi: Floats, stream: Stream) -> None:
     approximate = junction.depletion_potential()
     electrons, holes = junction.carriers(phi)
-    stream.record_block(
-        "junction",
-        {
-            "x": junction.places, "potential": phi * junction.thermal,
-            "depletion_potential": approximate * junction.thermal, "field": junction.field(phi),
-            "depletion_field": junction.field(approximate), "electrons": electrons, "holes": holes,
-            "doping": np.abs(junction.doping),
-            "charge": elementary_charge * (holes - electrons + junction.doping),
-        },
+    record_rows(
+        stream, "junction", x=junction.places, potential=phi * junction.thermal,
+        depletion_potential=approximate * junction.thermal, field=junction.field(phi),
+        depletion_field=junction.field(approximate), electrons=electrons, holes=holes,
+        doping=np.abs(junction.doping), charge=elementary_charge * (holes - electrons + junction.doping),
     )  # fmt: skip

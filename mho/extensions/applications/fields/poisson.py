@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    digital_solution,
+    is_blank,
+    name_of,
+    record_rows,
+    relative_error,
+)
 from mho.extensions.applications.fields.electrostatics import (
     Electrostatics,
     field,
@@ -23,13 +32,7 @@ from mho.extensions.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.extensions.applications.outcome import (
-    ApplicationResult,
-    digital_solution,
-    is_blank,
-    name_of,
-    relative_error,
-)
+from mho.extensions.applications.input_data import real_matrix
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -265,11 +268,9 @@ class Poisson(Application):
             check_unknowns(self.size)
             problem = PRESETS[self.arrangement](self.size)
         else:
-            given = load_matrix(self.source, square=False)
-            if np.iscomplexobj(given):
-                raise InputError("the source is complex; a charge density is real")
+            given = real_matrix(self.source, "the source is complex; a charge density is real")
             check_unknowns(max(given.shape))
-            problem = grounded(np.asarray(given, dtype=np.float64))
+            problem = grounded(given)
         return Boxed(problem, *system(problem))
 
     def matrices(self, given: Boxed) -> tuple[Floats, ...]:
@@ -338,16 +339,11 @@ class Poisson(Application):
         charged = problem.source != 0.0
         stop = problem.fixed | (charged if charged.sum() <= 16 else np.zeros_like(charged))
         for number, line in enumerate(streamlines(across, along, begun, stop)):
-            stream.record_block(
-                "streamlines", {"line": np.full(len(line), number), "x": line[:, 0], "y": 1.0 - line[:, 1]}
-            )
+            record_rows(stream, "streamlines", line=number, x=line[:, 0], y=1.0 - line[:, 1])
         middle = n // 2
-        stream.record_block(
-            "cut",
-            {
-                "x": (np.arange(n) + 0.5) / n, "potential": potential[middle], "digital": digital[middle],
-                "field": strength[middle],
-            },
+        record_rows(
+            stream, "cut", x=(np.arange(n) + 0.5) / n, potential=potential[middle], digital=digital[middle],
+            field=strength[middle],
         )  # fmt: skip
 
 

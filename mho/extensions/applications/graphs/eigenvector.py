@@ -14,23 +14,30 @@ beforehand; here s is near it, and the eigenvalue is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    name_of,
+    record_rows,
+)
 from mho.extensions.applications.graphs.graph_files import load_graph, sample_graphs
+from mho.extensions.applications.input_data import real_matrix
 from mho.extensions.applications.near_matrix import worth_of
-from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
 from mho.instruments import Bench
 from mho.procedures import FloatParameter, HeldMatrix, IntegerParameter, Parameter, Stream, quantity
 from mho.procedures.equations import DirectSolve, Work
-from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
 
 Operator = Callable[[Floats], Floats]
 
@@ -223,6 +230,7 @@ class Eigenvector(Application):
     """Find the dominant eigenpair of a matrix, or that nearest to a shift, with INV and MVM."""
 
     title: ClassVar[str] = "Eigenvector"
+    held: ClassVar[str] = "matrix less the shift"
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
@@ -263,11 +271,6 @@ class Eigenvector(Application):
         return dict(super().in_use(plan)) | {
             "shift": (given.shift, f"beside {ROUGH_STEPS} digital products'")
         }
-
-    def describe_cells(self, plan: Prepared) -> str:
-        """Return what the chip holds; where is known once it is programmed."""
-        size = len(plan.given.matrix)
-        return f"{size} x {size} matrix less the shift, placed when it is programmed"
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
@@ -313,11 +316,9 @@ class Eigenvector(Application):
             **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return how far eigenvalue and eigenvector are from LAPACK's."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             f"eigenvalue within {summary['value_error']:.2g} of LAPACK's",
             f"vector within {quantity(summary['angle'], 'rad')}",
         )
@@ -369,12 +370,9 @@ def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) 
     reference = reference / np.linalg.norm(reference)
     stream.set_array("eigenvector", vector)
     order = np.argsort(-reference, kind="stable")
-    stream.record_block(
-        "components",
-        {
-            "place": np.arange(1, len(vector) + 1), "index": order, "one_step": one_step[order],
-            "davidson": vector[order], "lapack": reference[order],
-        },
+    record_rows(
+        stream, "components", place=np.arange(1, len(vector) + 1), index=order, one_step=one_step[order],
+        davidson=vector[order], lapack=reference[order],
     )  # fmt: skip
 
 
@@ -386,14 +384,14 @@ def _start(size: int) -> Floats:
 def _load(source: Any) -> Floats:
     if isinstance(source, str) and source in sample_graphs():
         return load_graph(source).weights
-    matrix = load_matrix(source)
-    if np.iscomplexobj(matrix):
-        raise InputError(
-            "the matrix is complex; an eigenpair is found of real ones: give its real form [[Re, -Im], [Im, Re]]"
-        )
+    matrix = real_matrix(
+        source,
+        "the matrix is complex; an eigenpair is found of real ones: give its real form [[Re, -Im], [Im, Re]]",
+        square=True,
+    )
     if len(matrix) < 2:
         raise InputError("the matrix has one row; its eigenvalue is its entry")
-    return np.asarray(matrix, dtype=np.float64)
+    return matrix
 
 
 def _spectrum(matrix: Floats, shift: float | None) -> Spectrum:

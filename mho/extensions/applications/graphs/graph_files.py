@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps import Source, load_matrix, sample_names
+from mho.chip_maps import Source, sample_names
 from mho.errors import InputError
-from mho.extensions.applications.named_columns import column_of_numbers, is_number, read_columns
+from mho.extensions.applications.input_data import column_of_numbers, is_number, read_columns, real_matrix
 
 FORMATS = ("auto", "links", "adjacency")
 MOST_NODES = 4096
@@ -68,10 +68,7 @@ def load_graph(source: Source, *, directed: bool = False, form: str = "auto") ->
         )
     if form != "adjacency" and (named := _named_links(source)):
         return _of_links(name, *named, directed)
-    numbers = load_matrix(source, square=False)
-    if np.iscomplexobj(numbers):
-        raise InputError(f"{name} is complex; the links of a graph have real weights of 0 or more")
-    table = np.asarray(numbers, dtype=np.float64)
+    table = real_matrix(source, f"{name} is complex; the links of a graph have real weights of 0 or more")
     rows, columns = table.shape
     square = rows == columns
     if form == "adjacency" and not square:
@@ -85,9 +82,9 @@ def load_graph(source: Source, *, directed: bool = False, form: str = "auto") ->
             f"{name} has {rows} rows and {columns} columns; give links (from, to and perhaps a weight), or a square "
             "adjacency matrix"
         )
-    as_links = form == "links" or (form == "auto" and not square)
-    if as_links:
-        return _of_links(name, _node_names(name, table[:, :2]), _strengths(table), directed)
+    if form == "links" or (form == "auto" and not square):
+        strengths = table[:, 2] if columns == 3 else np.ones(rows)
+        return _of_links(name, _node_names(name, table[:, :2]), strengths, directed)
     return _of_adjacency(name, table)
 
 
@@ -141,10 +138,6 @@ def _node_names(name: str, ends: Floats) -> NDArray[np.str_]:
             f"{name}: link {wrong[0] + 1} goes from {start:g} to {end:g}; nodes are named by whole numbers"
         )
     return ends.astype(np.int64).astype(np.str_)
-
-
-def _strengths(table: Floats) -> Floats:
-    return table[:, 2] if table.shape[1] == 3 else np.ones(len(table))
 
 
 def _named_links(source: Source) -> tuple[NDArray[np.str_], Floats] | None:

@@ -10,7 +10,7 @@ Mathematics 1, 335 (2004), sections 2 and 5.2. A node without links out (danglin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
@@ -20,16 +20,18 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
-from mho.extensions.applications.graphs.graph_files import FORMATS, Graph, load_graph
-from mho.extensions.applications.outcome import (
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
     ApplicationResult,
+    Prepared,
     beside_digital,
-    concluded,
     name_of,
+    record_rows,
     relative_error,
     say_unconverged,
 )
+from mho.extensions.applications.graphs.graph_files import FORMATS, Graph, load_graph
 from mho.instruments import Bench
 from mho.procedures import (
     BooleanParameter,
@@ -41,7 +43,7 @@ from mho.procedures import (
     counted,
 )
 from mho.procedures.equations import refine_columns
-from mho.runs import IDENTITY, Array, Column, Conclusion, Figure, Layout, Table
+from mho.runs import IDENTITY, Array, Column, Figure, Layout, Table
 
 TIED = 1e-9  # scores that differ by less than this share are those of equal nodes, and have no order
 
@@ -168,6 +170,7 @@ class PageRank(Application):
     """Rank the nodes of a graph: PageRank as one linear system on the chip."""
 
     title: ClassVar[str] = "PageRank of a graph"
+    held: ClassVar[str] = "matrix of the links"
     seed = None  # nothing is drawn
 
     graph = Parameter("Graph, a sample's name or a file of links or of an adjacency matrix", default="karate")
@@ -199,11 +202,6 @@ class PageRank(Application):
             Array("restart", given.restart, description="probability of a restart at each node"),
         )
         return Layout((MATRICES, SCORES, CYCLES), (), arrays, default="scores", figures=FIGURES)
-
-    def describe_cells(self, plan: Prepared) -> str:
-        """Return what the chip holds; where is known once it is programmed."""
-        size = plan.given.graph.nodes
-        return f"{size} x {size} matrix of the links, placed when it is programmed"
 
     def run_title(self) -> str:
         """Return the name of the graph."""
@@ -247,12 +245,9 @@ class PageRank(Application):
             encoding = held.summary()["encoding"]
         refined = answers.solutions
         order = np.argsort(-digital, kind="stable")
-        stream.record_block(
-            "scores",
-            {
-                "place": np.arange(1, graph.nodes + 1), "node": order, "digital": digital[order],
-                "one_step": one_step[order], "refined": refined[order],
-            },
+        record_rows(
+            stream, "scores", place=np.arange(1, graph.nodes + 1), node=order, digital=digital[order],
+            one_step=one_step[order], refined=refined[order],
         )  # fmt: skip
         error = relative_error(refined, digital)
         swapped, pairs = swapped_pairs(refined, digital)
@@ -270,11 +265,9 @@ class PageRank(Application):
             "condition": float(np.linalg.cond(given.matrix)), "encoding": encoding, **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error beside the digital scores, and how many pairs of nodes are in another order."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             beside_digital(summary, "relative_error"),
             f"{summary['swapped_pairs']:,} of {counted(summary['pairs'], 'pair')} of nodes swapped",
         )

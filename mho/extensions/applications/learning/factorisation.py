@@ -15,7 +15,7 @@ value, so that the factors converge as in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,15 +23,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    name_of,
+)
 from mho.extensions.applications.image_files import read_image
-from mho.extensions.applications.outcome import ApplicationResult, concluded, name_of
+from mho.extensions.applications.input_data import real_matrix
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream, percent
 from mho.procedures.equations import DirectSolve, SampledWorth, Work, solve_directly
-from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, Table
+from mho.runs import Array, Column, Figure, Layout, Map, Table
 
 Operator = Callable[[Floats], Floats]
 Hold = Callable[[Floats], Operator]
@@ -172,10 +178,7 @@ def load_picture(source: Any) -> Floats:
             f"{', '.join(IMAGES)}, .npy, .csv or .mtx"
         )
     else:
-        numbers = load_matrix(source, square=False)
-        if np.iscomplexobj(numbers):
-            raise InputError(f"{name} is complex; a picture has real entries of 0 or more")
-        values = np.asarray(numbers, dtype=np.float64)
+        values = real_matrix(source, f"{name} is complex; a picture has real entries of 0 or more")
     if max(values.shape) > LARGEST or min(values.shape) < 2:
         rows, columns = values.shape
         raise InputError(f"{name} has {rows} x {columns} pixels; give 2 to {LARGEST} a side")
@@ -352,11 +355,9 @@ class Factorisation(Application):
         )  # fmt: skip
         return starts[0], errors
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error of the factors beside that of the digital ones."""
-        summary = result.summary
-        return concluded(
-            summary,
+        return (
             f"rank {summary['rank']}: error {percent(summary['error'])}, digitally {percent(summary['digital_error'])}",
         )
 

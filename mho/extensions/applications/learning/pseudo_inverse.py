@@ -8,12 +8,19 @@ from typing import ClassVar
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps import load_matrix
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    Prepared,
+    name_of,
+    relative_error,
+    say_unconverged,
+)
+from mho.extensions.applications.input_data import real_matrix
 from mho.extensions.applications.learning.linear_model import inverse_by_qr, singular_values, standardised
 from mho.extensions.applications.learning.tables import load_regressors, sample_tables
-from mho.extensions.applications.outcome import ApplicationResult, name_of, relative_error, say_unconverged
 from mho.instruments import Bench
 from mho.procedures import IntegerParameter, Parameter, Solve, Stream
 from mho.runs import Array, Column, Figure, Layout, Map, ReferenceLine, Table
@@ -72,6 +79,7 @@ class PseudoInverse(Application):
 
     title: ClassVar[str] = "Pseudo-inverse"
     compared: ClassVar[str] = "relative_error"
+    held: ClassVar[str] = "matrix of the circuit"
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
@@ -107,10 +115,7 @@ class PseudoInverse(Application):
             return standardised(data.values, data.observed).columns
         if self.features:
             raise InputError("features are columns of a sample table; leave them out for a matrix")
-        matrix = load_matrix(self.matrix, square=False)
-        if np.iscomplexobj(matrix):
-            raise InputError("the matrix is complex; give its real form [[Re, -Im], [Im, Re]]")
-        return np.asarray(matrix, dtype=np.float64)
+        return real_matrix(self.matrix, "the matrix is complex; give its real form [[Re, -Im], [Im, Re]]")
 
     def matrices(self, given: Rectangular) -> tuple[Floats, ...]:
         """Return the matrix of the circuit."""
@@ -136,11 +141,6 @@ class PseudoInverse(Application):
         """Return which columns are in use."""
         name = self.matrix if isinstance(self.matrix, str) else ""
         return dict(super().in_use(plan)) | {"features": (COLUMNS.get(name, "all columns"), "the matrix's")}
-
-    def describe_cells(self, plan: Prepared) -> str:
-        """Return what the chip holds; where is known once it is programmed."""
-        size = len(plan.given.matrix)
-        return f"{size} x {size} matrix of the circuit, placed when it is programmed"
 
     def run_title(self) -> str:
         """Return the name of the matrix."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any, ClassVar
 
@@ -11,7 +12,20 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
+from mho.extensions.applications.application import (
+    MATRICES,
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    beside_digital,
+    is_blank,
+    name_of,
+    record_rows,
+    relative_error,
+    say_unconverged,
+    worst_error,
+)
 from mho.extensions.applications.learning.linear_model import (
     Design,
     LinearFit,
@@ -25,24 +39,15 @@ from mho.extensions.applications.learning.linear_model import (
     singular_values,
     standardised,
 )
-from mho.extensions.applications.learning.logistic_model import separating, with_ones
-from mho.extensions.applications.learning.logistic_regression import (
+from mho.extensions.applications.learning.logistic_model import (
     HESSIANS,
     STEP_BITS,
     LogisticRegression,
     digital_fit,
+    separating,
+    with_ones,
 )
 from mho.extensions.applications.learning.tables import Regressors, load_regressors
-from mho.extensions.applications.outcome import (
-    ApplicationResult,
-    beside_digital,
-    concluded,
-    is_blank,
-    name_of,
-    relative_error,
-    say_unconverged,
-    worst_error,
-)
 from mho.instruments import Bench
 from mho.procedures import (
     HeldMatrix,
@@ -55,7 +60,7 @@ from mho.procedures import (
     refine,
 )
 from mho.procedures.equations import CORRECTION_BITS, dependent_rows
-from mho.runs import IDENTITY, Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.runs import IDENTITY, Array, Column, Figure, Layout, ReferenceLine, Table
 
 
 def published_cycles(held: HeldMatrix, rhs: Floats, cycles: int) -> Iterator[Floats]:
@@ -82,9 +87,8 @@ def gcr_cycles(held: HeldMatrix, rhs: Floats, cycles: int, bits: int) -> Iterato
         yield cycle.solution
 
 
-# Relative tolerance of what digital and refined fits find, whose last digits differ from processor to
-# processor
-DIGITAL = 1e-6
+# Of what digital and refined fits find, whose last digits differ from processor to processor
+fit_column = partial(Column, digital=1e-6)
 CYCLES = Table(
     "cycles",
     (
@@ -93,8 +97,7 @@ CYCLES = Table(
             "published",
             description="error of all weights to the digital ones, by the published loop with a line search",
         ),
-        Column("gcr", description="the same by GCR around the same INV and MVM; NaN after its end",
-               digital=DIGITAL),
+        fit_column("gcr", description="the same by GCR around the same INV and MVM; NaN after its end"),
     ),
     signal="gcr", axis="cycle", series="penalty", title="Refinement of the weights",
 )  # fmt: skip
@@ -103,11 +106,11 @@ TRACE = Table(
     "trace",
     (
         Column("penalty"),
-        Column("left_out_error", description="root mean square error of rows left out", digital=DIGITAL),
-        Column("digital_left_out_error", description="the same of the digital fit", digital=DIGITAL),
-        Column("relative_error", description="of the refined weights, to the digital ones", digital=DIGITAL),
-        Column("one_step_error", description="of the weights of one step of INV, to the digital ones", digital=DIGITAL),
-        Column("condition", description="condition number of the held matrix", digital=DIGITAL),
+        fit_column("left_out_error", description="root mean square error of rows left out"),
+        fit_column("digital_left_out_error", description="the same of the digital fit"),
+        fit_column("relative_error", description="of the refined weights, to the digital ones"),
+        fit_column("one_step_error", description="of the weights of one step of INV, to the digital ones"),
+        fit_column("condition", description="condition number of the held matrix"),
         Column("cycles", dtype="u4", description="cycles to the bits asked for"),
     ),
     signal="left_out_error",
@@ -119,11 +122,11 @@ PREDICTIONS = Table(
     "predictions",
     (
         Column("row", dtype="u4", description="of the table, from 0"),
-        Column("observed", description="target less its mean", digital=DIGITAL),
-        Column("one_step", description="prediction less the mean, with the weights of one step of INV", digital=DIGITAL),
-        Column("predicted", description="the same with the refined weights", digital=DIGITAL),
-        Column("digital", description="the same in float64", digital=DIGITAL),
-        Column("left_out", description="the same without the row; NaN where it alone decides", digital=DIGITAL),
+        fit_column("observed", description="target less its mean"),
+        fit_column("one_step", description="prediction less the mean, with the weights of one step of INV"),
+        fit_column("predicted", description="the same with the refined weights"),
+        fit_column("digital", description="the same in float64"),
+        fit_column("left_out", description="the same without the row; NaN where it alone decides"),
     ),
     signal="predicted",
     axis="observed",
@@ -134,14 +137,12 @@ NEWTON = Table(
     "newton",
     (
         Column("step", dtype="u4"),
-        Column("gradient", description="length of the gradient of the mean loss after the step, on the chip",
-               digital=DIGITAL),
+        fit_column("gradient", description="length of the gradient of the mean loss after the step, on the chip"),
         Column("digital_gradient", description="the same of Newton's method in float64; NaN after its end",
                digital=1e-2),
-        Column("loss", description="mean negative log likelihood with the penalty", digital=DIGITAL),
+        fit_column("loss", description="mean negative log likelihood with the penalty"),
         Column("length", description="share of the step that was taken"),
-        Column("relative_error", description="of all weights, to the digital ones at their end",
-               digital=DIGITAL),
+        fit_column("relative_error", description="of all weights, to the digital ones at their end"),
         Column("inversions", dtype="u8", description="steps of INV so far"),
     ),
     signal="gradient", axis="step", title="Newton's method",
@@ -151,10 +152,10 @@ PROBABILITIES = Table(
     "probabilities",
     (
         Column("row", dtype="u4", description="of the table, from 0"),
-        Column("score", description="linear predictor with the refined weights", digital=DIGITAL),
-        Column("observed", description="class, 0 or 1", digital=DIGITAL),
-        Column("probability", description="of the second class", digital=DIGITAL),
-        Column("digital", description="the same in float64", digital=DIGITAL),
+        fit_column("score", description="linear predictor with the refined weights"),
+        fit_column("observed", description="class, 0 or 1"),
+        fit_column("probability", description="of the second class"),
+        fit_column("digital", description="the same in float64"),
     ),
     signal="probability", axis="score", title="Probabilities",
 )  # fmt: skip
@@ -166,10 +167,9 @@ def weights_table(data: Regressors) -> Table:
         "weights",
         (
             Column("penalty"), column_number(data),
-            Column("one_step", description="weight of the standardised column by one step of INV",
-                   digital=DIGITAL),
-            Column("weight", description="weight of the standardised column, refined", digital=DIGITAL),
-            Column("digital", description="the same in float64", digital=DIGITAL),
+            fit_column("one_step", description="weight of the standardised column by one step of INV"),
+            fit_column("weight", description="weight of the standardised column, refined"),
+            fit_column("digital", description="the same in float64"),
         ),
         signal="weight", axis="column", title="Weights of the standardised columns",
     )  # fmt: skip
@@ -181,11 +181,10 @@ def coefficients_table(data: Regressors) -> Table:
         "coefficients",
         (
             Column("penalty"), column_number(data),
-            Column("coefficient", description="in the units of the table", digital=DIGITAL),
-            Column("error", description="standard error of the coefficient", digital=DIGITAL),
-            Column("digital_coefficient", description="in the units of the table, in float64",
-                   digital=DIGITAL),
-            Column("digital_error", description="its standard error in float64", digital=DIGITAL),
+            fit_column("coefficient", description="in the units of the table"),
+            fit_column("error", description="standard error of the coefficient"),
+            fit_column("digital_coefficient", description="in the units of the table, in float64"),
+            fit_column("digital_error", description="its standard error in float64"),
         ),
         signal="coefficient", axis="column", title="Coefficients",
     )  # fmt: skip
@@ -288,8 +287,8 @@ class LinearRegression:
         self._record_fit(penalty, one_step, fit, digital)
         weights_error = relative_error(fit.weights, digital.weights)
         one_step_error = relative_error(one_step, digital.weights)
-        condition = float(np.linalg.cond(matrix))
-        cycles = int(answers.cycles.max())
+        condition, cycles = float(np.linalg.cond(matrix)), int(answers.cycles.max())
+        off = design.target - design.columns @ one_step
         self._stream.record(
             "trace", penalty=penalty, left_out_error=_left_out_error(fit, observed),
             digital_left_out_error=_left_out_error(digital, observed), relative_error=weights_error,
@@ -301,7 +300,8 @@ class LinearRegression:
             "coefficients_error": worst_error(fit.coefficients, digital.coefficients),
             "errors_error": worst_error(fit.errors, digital.errors), "determination": fit.determination,
             "digital_determination": digital.determination,
-            "one_step_determination": _determination(design, one_step), "deviation": fit.deviation,
+            "one_step_determination": float(1.0 - off @ off / (design.target @ design.target)),
+            "deviation": fit.deviation,
             "left_out_error": _left_out_error(fit, observed), "condition": condition, "cycles": cycles,
             "bits": (float(np.min(answers.bits)), "bit"), "residual": float(answers.residuals.max()),
             "converged": bool(answers.converged.all()), "encoding": held.summary()["encoding"],
@@ -337,31 +337,20 @@ class LinearRegression:
 
     def _record_fit(self, penalty: float, one_step: Floats, fit: LinearFit, digital: LinearFit) -> None:
         count = len(one_step)
-        self._stream.record_block(
-            "weights",
-            {
-                "penalty": np.full(count, penalty), "column": np.arange(1, count + 1), "one_step": one_step,
-                "weight": fit.weights, "digital": digital.weights,
-            },
+        record_rows(
+            self._stream, "weights", penalty=penalty, column=np.arange(1, count + 1), one_step=one_step,
+            weight=fit.weights, digital=digital.weights,
         )  # fmt: skip
-        self._stream.record_block(
-            "coefficients",
-            {
-                "penalty": np.full(count + 1, penalty), "column": np.arange(count + 1),
-                "coefficient": fit.coefficients, "error": fit.errors,
-                "digital_coefficient": digital.coefficients, "digital_error": digital.errors,
-            },
+        record_rows(
+            self._stream, "coefficients", penalty=penalty, column=np.arange(count + 1),
+            coefficient=fit.coefficients, error=fit.errors, digital_coefficient=digital.coefficients,
+            digital_error=digital.errors,
         )  # fmt: skip
 
 
 def _left_out_error(fit: LinearFit, observed: Floats) -> float:
     """Return the root mean square error of rows predicted without them; NaN where a row alone decides."""
     return float(np.sqrt(np.mean((fit.left_out - observed) ** 2)))
-
-
-def _determination(design: Design, weights: Floats) -> float:
-    off = design.target - design.columns @ weights
-    return float(1.0 - off @ off / (design.target @ design.target))
 
 
 KINDS = ("linear", "ridge", "logistic")
@@ -488,12 +477,10 @@ class Regression(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return the error of the weights beside the digital fit, and the accuracy of classes."""
-        summary = result.summary
         accuracy = summary.get("accuracy")
-        return concluded(
-            summary,
+        return (
             beside_digital(summary, "relative_error"),
             ""
             if accuracy is None

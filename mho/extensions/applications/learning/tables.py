@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.applications.named_columns import column_of_numbers, columns_of_arrays, read_columns
+from mho.extensions.applications.input_data import column_of_numbers, columns_of_arrays, read_columns
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,24 @@ import numpy as np
 from mho.errors import InputError
 from mho.extensions.applications.application import Application, MatrixHolder, Prepared
 from mho.extensions.applications.training.data.datasets import Dataset, load_dataset, split
-from mho.extensions.applications.training.inverses import ChipInverse, check_room
 from mho.extensions.applications.training.optimisers import NaturalGradient
-from mho.extensions.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
-from mho.extensions.applications.training.training import EVALUATIONS, steps_in_epoch
+from mho.extensions.applications.training.training import (
+    EVALUATIONS,
+    GRIDS,
+    SETTINGS,
+    Tried,
+    grid_of,
+    search,
+    steps_in_epoch,
+)
 from mho.extensions.applications.training.training_result import OptimiserOutcome, TrainingResult, result_of
 from mho.extensions.applications.training.training_run import (
     H100_JOULES,
+    ChipInverse,
     Trained,
     Trainings,
     TrainingTask,
+    check_room,
     factor_sizes,
 )
 from mho.extensions.applications.training.training_tables import NUMBERS, finite, label, layout, number

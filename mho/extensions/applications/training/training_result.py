@@ -11,9 +11,8 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.confidence import median_interval, with_interval
-from mho.extensions.applications.training.inverses import ChipInverse
 from mho.extensions.applications.training.training import quartiles
-from mho.extensions.applications.training.training_run import SPENT, Trained, TrainingTask
+from mho.extensions.applications.training.training_run import SPENT, ChipInverse, Trained, TrainingTask
 from mho.extensions.applications.training.training_tables import LABELS, label
 
 FIRST_ORDER = ("sgd", "adam")

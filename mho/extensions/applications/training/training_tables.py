@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mho.extensions.applications.application import MATRICES
-from mho.extensions.applications.training.search import SETTINGS
+from mho.extensions.applications.training.training import SETTINGS
 from mho.runs import Column, Figure, Layout, ReferenceLine, Table
 
 FIRST_ON_CHIP = 3  # number of the optimiser with one cycle on the chip; c cycles more have a number c higher

@@ -21,10 +21,15 @@ from numpy.typing import NDArray
 from mho.array_types import Bytes, Complexes, Floats
 from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
-from mho.extensions.applications.application import Application, MatrixHolder, Prepared
-from mho.extensions.applications.outcome import ApplicationResult, concluded, is_blank
+from mho.extensions.applications.application import (
+    Application,
+    ApplicationResult,
+    MatrixHolder,
+    Prepared,
+    is_blank,
+    record_rows,
+)
 from mho.extensions.applications.wireless import published_rates
-from mho.extensions.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.extensions.applications.wireless.detection import (
     COMPLEX,
     METHODS,
@@ -32,9 +37,13 @@ from mho.extensions.applications.wireless.detection import (
     ZERO_FORCING,
     Link,
     Uplink,
+    circular,
     gains,
+    load_channel,
     matched_filter,
+    noise_ratios,
     normal_matrix,
+    rayleigh,
     share_of_a_vector,
     signal_to_interference,
     solve_single,
@@ -61,7 +70,7 @@ from mho.procedures import (
     percent,
 )
 from mho.procedures.cells import PULSES_PER_CELL
-from mho.runs import Conclusion, Layout
+from mho.runs import Layout
 
 
 @dataclass(frozen=True)
@@ -367,12 +376,10 @@ class Mimo(Application):
             "encoding": encoding, **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+    def findings(self, summary: Mapping[str, Any]) -> Sequence[str]:
         """Return at how many ratios the chip's bit error rate agrees with that of float32."""
-        summary = result.summary
         points = summary["points"]
-        return concluded(
-            summary,
+        return (
             f"bit error rate as of float32 at {summary['agree']:,} of {counted(points, 'signal-to-noise ratio')}",
             f"solutions within {percent(summary['deviation'])} of the digital ones",
         )
@@ -508,10 +515,7 @@ def _record_constellations(
     for receiver, (found, symbols) in enumerate(zip(decided, estimates, strict=True)):
         kept = symbols.T.ravel()[shown]
         wrong = (found != bits).any(axis=2).ravel()[shown]
-        stream.record_block(
-            constellation_table(receiver),
-            {
-                "snr": np.full(len(kept), snr), "in_phase": kept.real, "quadrature": kept.imag,
-                "wrong": wrong.astype(np.uint8),
-            },
+        record_rows(
+            stream, constellation_table(receiver), snr=snr, in_phase=kept.real, quadrature=kept.imag,
+            wrong=wrong.astype(np.uint8),
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 - `text_tables`: lines of text and of sheets, and the values among them; `array_files`: arrays as lines;
 - `form_finding`: what parts fields, which lines are the header; `numbers`: those of tables, and what a comma in one is;
-- `units`, `clocks`: units, dates and times of day, as they are written, and voltages that names and preambles state.
+- `units`: units, dates and times of day, as they are written, and voltages that names and preambles state.
 """
 
 from mho.extensions.imports.tables.form_finding import TextForm

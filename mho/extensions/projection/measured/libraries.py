@@ -2,17 +2,103 @@
 
 A library gives the work of a method on data that it holds already: what is timed is the work, not the way there.
 Everything of torch and cupy that is used stands in this module.
+
+Energy counters: NVML of an NVIDIA GPU, RAPL of a CPU. Where there is none, a sentence says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
+
+RAPL = Path("/sys/class/powercap")
+MILLI, MICRO = 1e-3, 1e-6
+
+
+class EnergyMeter(Protocol):
+    """Counts the joules that a processor has taken."""
+
+    name: str
+
+    def joules(self) -> float:
+        """Return the counter, J; only differences mean something."""
+        ...
+
+
+class NvmlMeter:
+    """The energy counter of the first NVIDIA GPU, through NVML (Volta and newer).
+
+    `nvml`: ``pynvml``, of the package nvidia-ml-py.
+    """
+
+    def __init__(self, nvml: Any) -> None:
+        nvml.nvmlInit()
+        self._nvml, self._device = nvml, nvml.nvmlDeviceGetHandleByIndex(0)
+        self.name = "NVML"
+        self.joules()  # a GPU that has no such counter says so now
+
+    def joules(self) -> float:
+        """Return the counter, J."""
+        return MILLI * float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._device))
+
+
+class RaplMeter:
+    """The energy counters of all CPU packages, which the kernel keeps in microjoules and which wrap around.
+
+    `packages`: folders such as ``intel-rapl:0``.
+    """
+
+    def __init__(self, packages: list[Path]) -> None:
+        self.name = "RAPL"
+        self._packages = packages
+        self._ranges = [_number(one / "max_energy_range_uj") for one in packages]
+        self._last = [_number(one / "energy_uj") for one in packages]
+        self._sum = 0
+
+    def joules(self) -> float:
+        """Return the counter, J."""
+        now = [_number(one / "energy_uj") for one in self._packages]
+        for before, after, span in zip(self._last, now, self._ranges, strict=True):
+            self._sum += after - before if after >= before else after - before + span
+        self._last = now
+        return MICRO * self._sum
+
+
+def gpu_meter(load: Callable[[str], Any] = import_module) -> EnergyMeter | str:
+    """Return the GPU's energy counter, or the sentence that says why there is none."""
+    try:
+        nvml = load("pynvml")
+    except ImportError:
+        return "the GPU's energy is not measured: nvidia-ml-py is not installed (pip install 'mho[gpu]')"
+    try:
+        return NvmlMeter(nvml)
+    except Exception as error:  # NVMLError, which is not there to be named before the import
+        return f"the GPU's energy is not measured: NVML says {error}"
+
+
+def cpu_meter(folder: Path = RAPL) -> EnergyMeter | str:
+    """Return the CPU's energy counter, or the sentence that says why there is none."""
+    packages = sorted(one for one in folder.glob("intel-rapl:*") if one.name.count(":") == 1)
+    if not packages:
+        return f"the CPU's energy is not measured: there is no RAPL counter in {folder}"
+    try:
+        return RaplMeter(packages)
+    except (OSError, ValueError) as error:
+        return (
+            f"the CPU's energy is not measured: {packages[0].name} cannot be read ({error}); root may read it, "
+            "or a user who is given that right"
+        )
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text(encoding="ascii"))
+
 
 Floats = NDArray[np.floating[Any]]
 Work = Callable[[], Any]
@@ -25,17 +111,10 @@ METHODS = (CHOLESKY, LU, KEPT)
 class SolverLibrary(Protocol):
     """A library of linear algebra, and the processor that it uses."""
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def methods(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def largest(self) -> int: ...  # noqa: D102
-
-    @property
-    def longest(self) -> int: ...  # noqa: D102
+    name: str
+    methods: tuple[str, ...]
+    largest: int
+    longest: int
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
         """Return the function that solves all systems and waits until they are solved.
@@ -55,7 +134,7 @@ class Lapack:
     LU of a batch is one call of numpy; Cholesky is one call of LAPACK a matrix from Python, which takes about 2 us more.
     """
 
-    methods = METHODS
+    methods: tuple[str, ...] = METHODS
     largest, longest = 1 << 24, 1 << 16
 
     def __init__(self, processor: str) -> None:
@@ -78,7 +157,7 @@ class Lapack:
 class Torch:
     """A CUDA GPU through torch. FP32 is FP32: products in TF32 are switched off while it is used."""
 
-    methods = METHODS
+    methods: tuple[str, ...] = METHODS
     largest, longest = 1 << 29, 1 << 22
 
     def __init__(self, torch: Any) -> None:
@@ -113,7 +192,7 @@ class Torch:
 class Cupy:
     """A CUDA GPU through cupy, which solves batches by LU only."""
 
-    methods = (LU, KEPT)
+    methods: tuple[str, ...] = (LU, KEPT)
     largest, longest = 1 << 29, 1 << 22
 
     def __init__(self, cupy: Any) -> None:

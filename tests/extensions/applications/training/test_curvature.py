@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from mho.extensions.applications.training.curvature import (
-    KroneckerFactors,
-    factors_of,
-    hold_digitally,
-    preconditioned,
-)
 from mho.extensions.applications.training.network import (
     derivatives,
     fisher_roots,
     forward,
     initial_weights,
+)
+from mho.extensions.applications.training.optimisers import (
+    KroneckerFactors,
+    factors_of,
+    hold_digitally,
+    preconditioned,
 )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mho.extensions.applications.training.inverses import invert_on_chip
+from mho.extensions.applications.training.training_run import invert_on_chip
 
 
 class OffBy:

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from mho.extensions.applications.training.curvature import hold_digitally
 from mho.extensions.applications.training.network import cross_entropy, forward, gradient, initial_weights
-from mho.extensions.applications.training.optimisers import Adam, Momentum, NaturalGradient
+from mho.extensions.applications.training.optimisers import Adam, Momentum, NaturalGradient, hold_digitally
 
 
 def problem(seed=0, samples=40):

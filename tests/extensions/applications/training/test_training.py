@@ -5,13 +5,21 @@ import pytest
 
 from mho.errors import InputError
 from mho.extensions.applications.training.data.datasets import Split, load_dataset, split
-from mho.extensions.applications.training.inverses import KeptInverses, change
 from mho.extensions.applications.training.network import initial_weights
 from mho.extensions.applications.training.optimisers import Momentum
-from mho.extensions.applications.training.search import GRIDS, grid_of, search
-from mho.extensions.applications.training.training import epochs_to, quartiles, steps_in_epoch, train
+from mho.extensions.applications.training.training import (
+    GRIDS,
+    epochs_to,
+    grid_of,
+    quartiles,
+    search,
+    steps_in_epoch,
+    train,
+)
 from mho.extensions.applications.training.training_result import fewer
 from mho.extensions.applications.training.training_run import (
+    KeptInverses,
+    change,
     factor_operations,
     factor_sizes,
     step_operations,

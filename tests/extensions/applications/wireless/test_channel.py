@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.extensions.applications.wireless.channel import (
+from mho.extensions.applications.wireless.detection import (
     circular,
     load_channel,
     noise_at,

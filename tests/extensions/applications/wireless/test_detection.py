@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.extensions.applications.wireless.channel import circular, rayleigh
 from mho.extensions.applications.wireless.detection import (
     METHODS,
     MMSE,
     ZERO_FORCING,
     Link,
     Uplink,
+    circular,
     normal_matrix,
+    rayleigh,
     signal_to_interference,
 )
 from mho.extensions.applications.wireless.mimo import Downlink

@@ -10,7 +10,7 @@ import pytest
 from mho.errors import InputError
 from mho.extensions.imports import guess
 from mho.extensions.imports.extraction import import_measurement
-from mho.extensions.imports.tables.clocks import Clock, is_day_first
+from mho.extensions.imports.tables.units import Clock, is_day_first
 from mho.runs import RunFile
 
 NOON = datetime(2026, 1, 31, 12, 0, 1, 500_000, UTC).timestamp()

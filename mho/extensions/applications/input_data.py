@@ -1,8 +1,8 @@
-"""Reading of named columns from files: separated text, archives of arrays, or columns in a script.
+"""What applications are given: files of bounded size, real matrices, and named columns of files or scripts.
 
-A ``.csv`` is UTF-8 text: a line of names, then a line for each row, values separated by commas, semicolons or tabs,
-points as decimal marks; lines that start with ``#`` are comments. A ``.npz`` holds one array of one dimension for each
-column.
+A ``.csv`` of columns is UTF-8 text: a line of names, then a line for each row, values separated by commas, semicolons or
+tabs, points as decimal marks; lines that start with ``#`` are comments. A ``.npz`` holds one array of one dimension for
+each column.
 """
 
 from __future__ import annotations
@@ -18,10 +18,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
+from mho.chip_maps import load_matrix
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 
 LARGEST_FILE = 1 << 26  # bytes of a table at most
+
+
+def read_bytes(path: Path, largest: int, what: str) -> bytes:
+    """Return what a file holds; an `InputError` says why it cannot be read, or that it is too large for `what`."""
+    try:
+        check_ordinary(path)
+        if path.stat().st_size > largest:
+            raise InputError(f"{path} has {path.stat().st_size} bytes; {largest} is the most of {what}")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the path of {what}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from error
+
+
+def real_matrix(source: Any, complaint: str, *, square: bool = False) -> Floats:
+    """Return a matrix of a file or of numbers as float64; errors as `load_matrix`, and `complaint` of a complex one."""
+    matrix = load_matrix(source, square=square)
+    if np.iscomplexobj(matrix):
+        raise InputError(complaint)
+    return np.asarray(matrix, dtype=np.float64)
 
 
 def read_columns(path: Path, name: str) -> dict[str, NDArray[Any]]:
@@ -30,15 +52,7 @@ def read_columns(path: Path, name: str) -> dict[str, NDArray[Any]]:
     Raises `InputError`: for a file that is missing or no table, names that are missing or occur twice, and columns of
     different lengths.
     """
-    try:
-        check_ordinary(path)
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path} has {path.stat().st_size} bytes; {LARGEST_FILE} is the most of a table")
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a table") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from error
+    content = read_bytes(path, LARGEST_FILE, "a table")
     return _of_npz(name, content) if path.suffix.lower() == ".npz" else _of_csv(name, content)
 
 
