@@ -111,7 +111,14 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
     with (repository / "tests/test_sums.py").open("a") as file:
         file.write("from mho.sums import one\ndef test_one():\n    assert one() == 1\n")
     (tmp_path / "results/lines-sums.json").unlink()
-    row = {"subject": "sums", "path": "mho/sums.py", "line": 9, "change": "- gone()\n+ pass", "killed": None}
+    row = {
+        "subject": "sums",
+        "path": "mho/sums.py",
+        "line": 9,
+        "change": "- gone()\n+ pass",
+        "killed": None,
+        "test": "",
+    }
     Results(tmp_path / "results").add(row)
     mutants.main(["--survivors", *results])
     out = capsys.readouterr().out
@@ -134,6 +141,7 @@ def test_a_mutant_that_never_ends_is_killed(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(mutants, "SLACK_S", 3.0)
+    monkeypatch.setattr(mutants, "RETRY", 1.0)
     original = (repository / "mho/sums.py").read_text()
     at_import = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
     text = original.replace("b = a + a", "while True: pass")
@@ -141,8 +149,24 @@ def test_a_mutant_that_never_ends_is_killed(
     copy = Copy(tmp_path / "copy")
     with Judge(copy, "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
         assert judge.killer(at_import) == ("every day", "time")
-        assert judge.killer(in_function) == ("every day", "time")
+        assert judge.killer(in_function) == ("every day", "time: tests/test_sums.py::test_of_zero")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
+
+
+@pytest.mark.thorough
+def test_a_test_that_was_only_delayed_kills_nothing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(mutants, "SLACK_S", 2.0)
+    original = (repository / "mho/sums.py").read_text()
+    mark = str(tmp_path / "mark")
+    delay = f"import os, time; os.path.exists({mark!r}) or (open({mark!r}, 'w').close(), time.sleep(9))"
+    delayed = Mutant(
+        Path("mho/sums.py"), 2, original, original.replace("b = a + a", f"{delay}; b = a + a"), 2
+    )
+    with Judge(Copy(tmp_path / "copy"), "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
+        assert judge.killer(delayed) == (None, "")
+    assert Path(mark).exists()
 
 
 OLD = """
