@@ -250,13 +250,12 @@ class Tests:
                 raise SystemExit("no test passes without a mutant; mend them first")
         return {kind: answer[kind] for kind in ("tests", "files")}
 
-    def failure(self, mutant: Mutant, recorded: dict[str, Any]) -> str:
+    def failure(self, mutant: Mutant, tests: dict[str, float], recorded: dict[str, Any]) -> str:
         """Return the first test that fails, or "time: " and the test that hangs.
 
         A test hangs when it takes three times as long as without a mutant, and again, alone, with four times as long:
         other work may have delayed it. If it ends then, the tests after it are run.
         """
-        tests = order(mutant, recorded)
         path = self.copy.folder / mutant.path
         self.copy.write(path, mutant.text)
         try:
@@ -333,9 +332,9 @@ def kill(process: subprocess.Popen[str]) -> None:
 class Judge:
     """All tests of a subject, and the lines that each of them runs."""
 
-    def __init__(self, copy: Copy, name: str, lines: Path, sample: float, daily: bool) -> None:
-        self.copy, self.subject, self.file, self.sample = copy, SUBJECTS[name], lines, sample
-        self.kinds = [*MARKS][:1] if daily else [*MARKS]
+    def __init__(self, copy: Copy, name: str, lines: Path, options: argparse.Namespace) -> None:
+        self.copy, self.subject, self.file, self.options = copy, SUBJECTS[name], lines, options
+        self.kinds = [*MARKS][:1] if options.daily else [*MARKS]
         self.tests: dict[str, Tests] = {}
         self.recorded = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
 
@@ -350,7 +349,8 @@ class Judge:
         """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
         for kind in self.kinds:
             tests = self.started(kind)
-            if test := tests.failure(mutant, self.recorded[kind]):
+            chosen = within(order(mutant, self.recorded[kind]), self.options.effort)
+            if test := tests.failure(mutant, chosen, self.recorded[kind]):
                 return kind, test
         return None, ""
 
@@ -359,7 +359,7 @@ class Judge:
         if kind not in self.tests:
             self.tests[kind] = Tests(self.copy, self.subject, MARKS[kind])
         if kind not in self.recorded:
-            sample = self.sample if kind == "thorough" else 0.0
+            sample = self.options.sample if kind == "thorough" else 0.0
             self.recorded[kind] = self.tests[kind].lines(self.subject, sample)
             self.file.write_text(json.dumps(self.recorded), "utf-8")
         return self.tests[kind]
@@ -400,6 +400,12 @@ def order(mutant: Mutant, recorded: dict[str, Any]) -> dict[str, float]:
     return {name: seconds[name] for name in sorted(ranks, key=place)}
 
 
+def within(tests: dict[str, float], effort: float) -> dict[str, float]:
+    """Return the first tests, as many as take `effort` seconds together; all for 0."""
+    sums = np.cumsum([*tests.values()])
+    return dict(list(tests.items())[: int(np.searchsorted(sums, effort)) + 1]) if effort else tests
+
+
 def file_of(test: str) -> str:
     return test.partition("::")[0]
 
@@ -436,9 +442,7 @@ def main(arguments: list[str] | None = None) -> int:
             mutants = [(name, one.line, one) for name, one in drawn if key(name, one) not in known]
         copy = Copy(Path(folder) / "copy")
         for name, group in groupby(mutants, key=lambda one: one[0]):
-            with Judge(
-                copy, name, results.folder / f"lines-{name}.json", options.sample, options.daily
-            ) as judge:
+            with Judge(copy, name, results.folder / f"lines-{name}.json", options) as judge:
                 for _, line, mutant in group:
                     kind, test = judge.killer(mutant)
                     report(name, mutant, kind, test)
@@ -475,6 +479,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sample", type=float, default=120.0, metavar="S",
         help="thorough tests of a subject that are run: as many, of any, as pass in that time, s (120); 0: all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--effort", type=float, default=0.0, metavar="S",
+        help="tests of a mutant that are run: the first ones that take so long together, s; 0: all (0)",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     unknown = set(options.subjects) - set(SUBJECTS)

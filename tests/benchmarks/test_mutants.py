@@ -10,7 +10,19 @@ import pytest
 
 from benchmarks import mutants
 from benchmarks._mutant_tests import exchange
-from benchmarks.mutants import SUBJECTS, Copy, Judge, Mutant, Results, Subject, draw, mutants_of, order
+from benchmarks.mutants import (
+    SUBJECTS,
+    Copy,
+    Judge,
+    Mutant,
+    Results,
+    Subject,
+    draw,
+    mutants_of,
+    order,
+    parse,
+    within,
+)
 
 MODULE = '''"""A module."""
 from typing import TYPE_CHECKING
@@ -147,7 +159,7 @@ def test_a_mutant_that_never_ends_is_killed(
     text = original.replace("b = a + a", "while True: pass")
     in_function = Mutant(Path("mho/sums.py"), 2, original, text, 2)
     copy = Copy(tmp_path / "copy")
-    with Judge(copy, "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
+    with Judge(copy, "sums", tmp_path / "lines.json", parse(["--daily"])) as judge:
         assert judge.killer(at_import) == ("every day", "time")
         assert judge.killer(in_function) == ("every day", "time: tests/test_sums.py::test_of_zero")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
@@ -164,7 +176,7 @@ def test_a_test_that_was_only_delayed_kills_nothing(
     delayed = Mutant(
         Path("mho/sums.py"), 2, original, original.replace("b = a + a", f"{delay}; b = a + a"), 2
     )
-    with Judge(Copy(tmp_path / "copy"), "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
+    with Judge(Copy(tmp_path / "copy"), "sums", tmp_path / "lines.json", parse(["--daily"])) as judge:
         assert judge.killer(delayed) == (None, "")
     assert Path(mark).exists()
 
@@ -228,6 +240,13 @@ def test_the_tests_that_run_a_statement_come_first_and_then_those_that_start_a_p
     at_import = Mutant(Path("m.py"), 1, "", "")
     assert [*order(at_import, recorded)][-3:] == ["e.py::imports", "b.py::process", "d.py::other"]
     assert order(at_import, recorded).keys() == tests.keys()
+
+
+def test_only_the_first_tests_are_run_where_time_is_short():
+    tests = {"a": 2.0, "b": 1.0, "c": 4.0}
+    assert [*within(tests, 2.5)] == ["a", "b"]
+    assert [*within(tests, 0.5)] == ["a"]
+    assert within(tests, 0.0) == within(tests, 99.0) == tests
 
 
 def test_a_mutant_names_the_statement_that_it_is_in():

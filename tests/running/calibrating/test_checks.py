@@ -86,6 +86,11 @@ def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
     assert len(one["time"]) != len(other["time"])
 
 
+def test_pulses_of_a_run_without_digits_are_compared(runs: dict[str, Path]) -> None:
+    checks = check_runs([runs["cycles"]], "stanford", 1).checks
+    assert {one.run for one in checks} == {"cycles.h5"}
+
+
 def test_edges_of_bins_lie_between_the_steps_of_a_ladder() -> None:
     """A file has voltages in single precision, a drawn chip in double: both fall into the same bins."""
     steps = np.random.default_rng(1).choice(np.linspace(1.3, 2.2, 40), 2000)
