@@ -635,6 +635,7 @@ SUBJECTS = {
         (
             "tests/procedures/cells/switching",
             "tests/procedures/cells/reading",
+            "tests/procedures/cells/test_detection_limit.py",
             "tests/procedures/test_not_given.py",
         ),
     ),

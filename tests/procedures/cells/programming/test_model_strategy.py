@@ -83,6 +83,17 @@ def test_the_next_set_of_a_cell_that_answers_late_has_more_gate_voltage():
     assert second[0] > second[1]
 
 
+def test_pulses_are_expected_of_cells_of_which_two_sets_are_known():
+    known = Population(SETTINGS)
+    level = known.number(*WINDOW)
+    device, cycle = known.device[level], known.cycle[0, level]
+    observed = device**2 + cycle**2 * np.eye(2)  # covariance of where two SETs of a cell end
+    doubt = device**2 - device**4 * np.linalg.inv(observed).sum()
+    spread = np.sqrt(cycle**2 + doubt)
+    _, left = best_aim(*known.window(level), spread, known.left[1, level], known.left_above[level])
+    assert known.left[0, level] == pytest.approx(left, rel=1e-3)
+
+
 def simulated(count: int, device: float, cycle: float, seed: int) -> tuple[Population, float]:
     """Program cells on the settings' line, with known spreads (V) among them and from pulse to pulse."""
     rng = np.random.default_rng(seed)
