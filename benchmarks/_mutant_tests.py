@@ -124,7 +124,7 @@ def run_mutant(
     if loaded and not exchange(order["path"], order["original"], order["text"]):
         return {"failed": ""}
     present = {one.nodeid: one for one in session.items}
-    items = [present[name] for name in order["tests"]]
+    items = [present[name] for name in order["tests"] if name in present]
     for item, following in zip(items, [*items[1:], None], strict=True):
         say(item.nodeid)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -188,12 +188,12 @@ def own(code: CodeType) -> CodeType:
 def record(
     session: pytest.Session, reports: Reports, order: dict[str, Any], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Run the tests, those of a sample until the time for it is up, and answer which statements each of them runs.
+    """Run tests that are not known, those of a sample until the time for it is up, and answer which statements each runs.
 
     And which statements each file runs when Python imports it. A statement in a function is known by its first line;
     what the processes run that a test starts is not known.
     """
-    items = list(session.items)
+    items = [one for one in session.items if one.nodeid not in order["known"]]
     if order["sample"]:
         random.Random(1).shuffle(items)
     began = time.perf_counter()

@@ -6,7 +6,8 @@ then the thorough ones. A mutant that survives both is printed as a diff: a test
 the mutant does the same (equivalent_mutants.toml says why). DeMillo, Lipton and Sayward 1978.
 
 ``--results FOLDER`` keeps what is known, so that a run that was interrupted goes on; with ``--survivors``, those that
-survived are tried again, on the modules and tests of today.
+survived are tried again, on the modules and tests of today. Which lines a test runs is recorded once: after modules were
+changed, remove the folder's ``lines-*.json``.
 """
 
 from __future__ import annotations
@@ -238,17 +239,17 @@ class Tests:
             raise SystemExit(f"the tests did not start\n{self.copy.output()}")
         return dict(json.loads(answer))
 
-    def lines(self, subject: Subject, sample: float) -> dict[str, Any]:
-        """Return which lines of a subject's modules each test runs, see `_mutant_tests.record`."""
+    def lines(self, subject: Subject, sample: float, known: dict[str, Any]) -> dict[str, Any]:
+        """Return which lines of a subject's modules each test runs that is not `known`, see `_mutant_tests.record`."""
         modules = {str(self.copy.folder / path): str(path) for path in subject.files()}
-        answer = self.ask(3600.0, modules=modules, sample=sample)
+        answer = self.ask(3600.0, modules=modules, sample=sample, known=list(known.get("tests", ())))
         if answer["failed"]:
             print(
                 f"fail without a mutant, and are not asked: {answer['failed']}", file=sys.stderr, flush=True
             )
-            if not answer.get("tests"):
+            if not answer.get("tests") and not known:
                 raise SystemExit("no test passes without a mutant; mend them first")
-        return {kind: answer[kind] for kind in ("tests", "files")}
+        return {kind: known.get(kind, {}) | answer.get(kind, {}) for kind in ("tests", "files")}
 
     def failure(self, mutant: Mutant, tests: dict[str, float], recorded: dict[str, Any]) -> str:
         """Return the first test that fails, or "time: " and the test that hangs.
@@ -357,10 +358,11 @@ class Judge:
     def started(self, kind: str) -> Tests:
         """Return the tests of a kind, once their lines are recorded."""
         if kind not in self.tests:
-            self.tests[kind] = Tests(self.copy, self.subject, MARKS[kind])
-        if kind not in self.recorded:
+            self.tests[kind] = tests = Tests(self.copy, self.subject, MARKS[kind])
             sample = self.options.sample if kind == "thorough" else 0.0
-            self.recorded[kind] = self.tests[kind].lines(self.subject, sample)
+            known = self.recorded.get(kind, {})
+            if not (sample and known):
+                self.recorded[kind] = tests.lines(self.subject, sample, known)
             self.file.write_text(json.dumps(self.recorded), "utf-8")
         return self.tests[kind]
 
@@ -616,7 +618,9 @@ SUBJECTS = {
         ("mho/analysis/calibration", "mho/running/calibrating"),
         ("tests/analysis/calibration", "tests/running/calibrating"),
     ),
-    "budget": Subject(("mho/running/budget",), ("tests/running/budget",)),
+    "budget": Subject(
+        ("mho/running/budget",), ("tests/running/budget", "tests/cli/analysis/test_budget_command.py")
+    ),
     "detection": Subject(
         ("mho/extensions/applications/wireless/detection.py",),
         ("tests/extensions/applications/wireless", "tests/extensions/applications/test_baselines.py"),

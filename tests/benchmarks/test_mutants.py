@@ -122,7 +122,6 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
     )
     with (repository / "tests/test_sums.py").open("a") as file:
         file.write("from mho.sums import one\ndef test_one():\n    assert one() == 1\n")
-    (tmp_path / "results/lines-sums.json").unlink()
     row = {
         "subject": "sums",
         "path": "mho/sums.py",
