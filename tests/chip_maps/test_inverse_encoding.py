@@ -270,6 +270,11 @@ def test_a_loop_is_damped_where_it_settles_and_so_do_most_with_the_errors_of_cel
     assert replace(forecast, settling=0.89).damped is False
 
 
+@pytest.mark.parametrize("kind", ["bias", "bias resistors"])
+def test_a_matrix_whose_least_entry_is_zero_needs_no_bias(kind):
+    assert not list(candidates(np.array([[2.0, 0.0], [1.0, 3.0]]), LEVELS, (kind,), diagonal=False))
+
+
 @pytest.mark.parametrize(("count", "built"), [(2, False), (3, True)])
 def test_a_bias_column_needs_a_level_between_the_ends(count, built):
     levels = Levels.from_values(
