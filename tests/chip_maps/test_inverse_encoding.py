@@ -83,6 +83,13 @@ def test_cells_are_used_up_to_their_highest_level(kind):
         assert max(digits) == LEVELS.top
 
 
+def test_digits_with_a_bias_column_are_those_before_rounding_to_half_a_digit():
+    for encoding in candidates(gram(1), LEVELS, ("bias",)):
+        digits, second = encoding.unrounded(gram(1))
+        assert second is None
+        assert np.abs(np.minimum(digits, LEVELS.top) - encoding.positive).max() <= 0.5 + 1e-9
+
+
 def test_a_complex_matrix_is_held_as_its_real_image():
     rng = np.random.default_rng(5)
     matrix = np.eye(3) + 0.2 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
