@@ -66,30 +66,40 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-def forked(act: Callable[[], dict[str, Any]], limit: float) -> str:
-    """Return what a function answers in a fork of this process, as JSON."""
+def forked(act: Callable[[Callable[[str], None]], dict[str, Any]], limit: float) -> str:
+    """Return what a function answers in a fork of this process, as JSON.
+
+    The function says with its argument what it starts with. When nothing has come for `limit` seconds, the answer has
+    "time" and what was started last.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         os.close(reader)
-        try:
-            answer = json.dumps(act())
-        except BaseException as error:
-            answer = json.dumps({"failed": repr(error)})
-        with open(writer, "w", encoding="utf-8") as file:
-            file.write(answer + "\n")
+        with open(writer, "w", encoding="utf-8", buffering=1) as file:
+            try:
+                answer = json.dumps(act(lambda name: print(name, file=file)))
+            except BaseException as error:
+                answer = json.dumps({"failed": repr(error)})
+            print(answer, file=file)
         os._exit(0)
     os.close(writer)
     with suppress(PermissionError, ProcessLookupError):
         os.setpgid(child, child)
-    with open(reader, encoding="utf-8") as file:
-        ready, _, _ = select.select([file], [], [], limit)
-        answer = file.readline().strip() if ready else '{"failed": "time"}'
+    output = b""
+    while (ready := select.select([reader], [], [], limit)[0]) and (part := os.read(reader, 65536)):
+        output += part
+        if output.endswith(b"}\n"):  # not the end of the pipe: what a test started may have it open
+            break
+    os.close(reader)
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return answer or '{"failed": "crash"}'
+    last = output.decode().splitlines()[-1:] or [""]
+    if last[0].startswith("{"):
+        return last[0]
+    return json.dumps({"failed": "crash" if ready else "time", "running": last[0]})
 
 
 class Reports:
@@ -103,7 +113,9 @@ class Reports:
             self.failed.append(report.nodeid)
 
 
-def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
+def run_mutant(
+    session: pytest.Session, reports: Reports, order: dict[str, Any], say: Callable[[str], None]
+) -> dict[str, Any]:
     """Exchange the functions that differ and run tests until one fails; none if something differs at import.
 
     A module that is not imported yet will be as it lies there.
@@ -112,8 +124,9 @@ def run_mutant(session: pytest.Session, reports: Reports, order: dict[str, Any])
     if loaded and not exchange(order["path"], order["original"], order["text"]):
         return {"failed": ""}
     present = {one.nodeid: one for one in session.items}
-    items = [present[name] for name in order["tests"]]
+    items = [present[name] for name in order["tests"] if name in present]
     for item, following in zip(items, [*items[1:], None], strict=True):
+        say(item.nodeid)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if reports.failed:
             break
@@ -172,13 +185,15 @@ def own(code: CodeType) -> CodeType:
     return code.replace(co_consts=constants, co_linetable=b"")
 
 
-def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> dict[str, Any]:
-    """Run the tests, those of a sample until the time for it is up, and answer which statements each of them runs.
+def record(
+    session: pytest.Session, reports: Reports, order: dict[str, Any], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Run tests that are not known, those of a sample until the time for it is up, and answer which statements each runs.
 
     And which statements each file runs when Python imports it. A statement in a function is known by its first line;
     what the processes run that a test starts is not known.
     """
-    items = list(session.items)
+    items = [one for one in session.items if one.nodeid not in order["known"]]
     if order["sample"]:
         random.Random(1).shuffle(items)
     began = time.perf_counter()
@@ -191,6 +206,7 @@ def record(session: pytest.Session, reports: Reports, order: dict[str, Any]) -> 
             break
         recorder.lines, recorder.starts = {}, False
         start = time.perf_counter()
+        say(item.nodeid)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         tests[item.nodeid] = {
             "seconds": round(time.perf_counter() - start, 4),

@@ -6,7 +6,8 @@ then the thorough ones. A mutant that survives both is printed as a diff: a test
 the mutant does the same (equivalent_mutants.toml says why). DeMillo, Lipton and Sayward 1978.
 
 ``--results FOLDER`` keeps what is known, so that a run that was interrupted goes on; with ``--survivors``, those that
-survived are tried again, on the modules and tests of today.
+survived are tried again, on the modules and tests of today. Which lines a test runs is recorded once: after modules were
+changed, remove the folder's ``lines-*.json``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from mho.toml import load_toml
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"every day": "not thorough and not slow and not hardware", "thorough": "thorough and not slow"}
+RETRY = 4.0  # times as long, for a test that may only have been delayed
 SLACK_S = 30.0  # beside three times what tests took: pytest starts, and other work delays it
 EQUIVALENT = Path("benchmarks/equivalent_mutants.toml")
 COPIED = ("mho", "tests", "benchmarks", "docs", "*.toml", "*.md", "*.py", "LICENSE")
@@ -237,21 +239,24 @@ class Tests:
             raise SystemExit(f"the tests did not start\n{self.copy.output()}")
         return dict(json.loads(answer))
 
-    def lines(self, subject: Subject, sample: float) -> dict[str, Any]:
-        """Return which lines of a subject's modules each test runs, see `_mutant_tests.record`."""
+    def lines(self, subject: Subject, sample: float, known: dict[str, Any]) -> dict[str, Any]:
+        """Return which lines of a subject's modules each test runs that is not `known`, see `_mutant_tests.record`."""
         modules = {str(self.copy.folder / path): str(path) for path in subject.files()}
-        answer = self.ask(3600.0, modules=modules, sample=sample)
+        answer = self.ask(3600.0, modules=modules, sample=sample, known=list(known.get("tests", ())))
         if answer["failed"]:
             print(
                 f"fail without a mutant, and are not asked: {answer['failed']}", file=sys.stderr, flush=True
             )
-            if not answer.get("tests"):
+            if not answer.get("tests") and not known:
                 raise SystemExit("no test passes without a mutant; mend them first")
-        return {kind: answer[kind] for kind in ("tests", "files")}
+        return {kind: known.get(kind, {}) | answer.get(kind, {}) for kind in ("tests", "files")}
 
-    def failure(self, mutant: Mutant, recorded: dict[str, Any]) -> str:
-        """Return the first test that fails, or "time" if they take three times as long as without a mutant."""
-        tests = order(mutant, recorded)
+    def failure(self, mutant: Mutant, tests: dict[str, float], recorded: dict[str, Any]) -> str:
+        """Return the first test that fails, or "time: " and the test that hangs.
+
+        A test hangs when it takes three times as long as without a mutant, and again, alone, with four times as long:
+        other work may have delayed it. If it ends then, the tests after it are run.
+        """
         path = self.copy.folder / mutant.path
         self.copy.write(path, mutant.text)
         try:
@@ -262,17 +267,36 @@ class Tests:
                     "original": mutant.original,
                     "text": mutant.text,
                 }
-                if failed := self.ask(time_limit(tests), tests=list(tests), **request)["failed"]:
-                    return str(failed)
+                if failed := self.forked_failure(tests, request):
+                    return failed
                 # What a test's module computes at its import is known in the fork, as it was without the mutant.
                 tests = {
                     name: seconds
                     for name, seconds in tests.items()
                     if not recorded["tests"][name]["processes"]
                 }
-            return self.cold_failure(tests, time_limit(tests)) if tests else ""
+            if not tests:
+                return ""
+            limit = time_limit(sum(tests.values()))
+            failed = self.cold_failure(tests, limit)
+            return self.cold_failure(tests, RETRY * limit) if failed == "time" else failed
         finally:
             self.copy.write(path, mutant.original)
+
+    def forked_failure(self, tests: dict[str, float], request: dict[str, str]) -> str:
+        """Run tests in a fork of the process."""
+        names = list(tests)
+        while names:
+            limit = time_limit(max(tests[name] for name in names))
+            answer = self.ask(limit, tests=names, **request)
+            if answer["failed"] != "time":
+                return str(answer["failed"])
+            alone = answer["running"] or names[0]  # the module's exchange hangs before any test
+            again = self.ask(RETRY * time_limit(tests[alone]), tests=[alone], **request)["failed"]
+            if again:
+                return f"time: {alone}" if again == "time" else str(again)
+            names = names[names.index(alone) + 1 :]
+        return ""
 
     def cold_failure(self, tests: dict[str, float], limit: float) -> str:
         """Run tests in a fresh process: the mutant makes a difference when its module is imported."""
@@ -295,8 +319,8 @@ class Tests:
         kill(self.process)
 
 
-def time_limit(tests: dict[str, float]) -> float:
-    return SLACK_S + 3.0 * sum(tests.values())
+def time_limit(seconds: float) -> float:
+    return SLACK_S + 3.0 * seconds
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -309,9 +333,9 @@ def kill(process: subprocess.Popen[str]) -> None:
 class Judge:
     """All tests of a subject, and the lines that each of them runs."""
 
-    def __init__(self, copy: Copy, name: str, lines: Path, sample: float, daily: bool) -> None:
-        self.copy, self.subject, self.file, self.sample = copy, SUBJECTS[name], lines, sample
-        self.kinds = [*MARKS][:1] if daily else [*MARKS]
+    def __init__(self, copy: Copy, name: str, lines: Path, options: argparse.Namespace) -> None:
+        self.copy, self.subject, self.file, self.options = copy, SUBJECTS[name], lines, options
+        self.kinds = [*MARKS][:1] if options.daily else [*MARKS]
         self.tests: dict[str, Tests] = {}
         self.recorded = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
 
@@ -326,17 +350,19 @@ class Judge:
         """Return the first of `MARKS` whose tests fail for a mutant, None if it survives, and the test."""
         for kind in self.kinds:
             tests = self.started(kind)
-            if test := tests.failure(mutant, self.recorded[kind]):
+            chosen = within(order(mutant, self.recorded[kind]), self.options.effort)
+            if test := tests.failure(mutant, chosen, self.recorded[kind]):
                 return kind, test
         return None, ""
 
     def started(self, kind: str) -> Tests:
         """Return the tests of a kind, once their lines are recorded."""
         if kind not in self.tests:
-            self.tests[kind] = Tests(self.copy, self.subject, MARKS[kind])
-        if kind not in self.recorded:
-            sample = self.sample if kind == "thorough" else 0.0
-            self.recorded[kind] = self.tests[kind].lines(self.subject, sample)
+            self.tests[kind] = tests = Tests(self.copy, self.subject, MARKS[kind])
+            sample = self.options.sample if kind == "thorough" else 0.0
+            known = self.recorded.get(kind, {})
+            if not (sample and known):
+                self.recorded[kind] = tests.lines(self.subject, sample, known)
             self.file.write_text(json.dumps(self.recorded), "utf-8")
         return self.tests[kind]
 
@@ -376,6 +402,12 @@ def order(mutant: Mutant, recorded: dict[str, Any]) -> dict[str, float]:
     return {name: seconds[name] for name in sorted(ranks, key=place)}
 
 
+def within(tests: dict[str, float], effort: float) -> dict[str, float]:
+    """Return the first tests, as many as take `effort` seconds together; all for 0."""
+    sums = np.cumsum([*tests.values()])
+    return dict(list(tests.items())[: int(np.searchsorted(sums, effort)) + 1]) if effort else tests
+
+
 def file_of(test: str) -> str:
     return test.partition("::")[0]
 
@@ -412,9 +444,7 @@ def main(arguments: list[str] | None = None) -> int:
             mutants = [(name, one.line, one) for name, one in drawn if key(name, one) not in known]
         copy = Copy(Path(folder) / "copy")
         for name, group in groupby(mutants, key=lambda one: one[0]):
-            with Judge(
-                copy, name, results.folder / f"lines-{name}.json", options.sample, options.daily
-            ) as judge:
+            with Judge(copy, name, results.folder / f"lines-{name}.json", options) as judge:
                 for _, line, mutant in group:
                     kind, test = judge.killer(mutant)
                     report(name, mutant, kind, test)
@@ -451,6 +481,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sample", type=float, default=120.0, metavar="S",
         help="thorough tests of a subject that are run: as many, of any, as pass in that time, s (120); 0: all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--effort", type=float, default=0.0, metavar="S",
+        help="tests of a mutant that are run: the first ones that take so long together, s; 0: all (0)",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     unknown = set(options.subjects) - set(SUBJECTS)
@@ -518,7 +552,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     shares = (
         f"{100 * day / judged:.1f} % killed by the tests of every day, {100 * both / judged:.1f} % by all"
     )
-    return "\n".join([*lines, "", f"Of {judged} that make a difference: {shares}."])
+    hanging = sum(row["test"].startswith("time") for row in rows)
+    times = f" Of {hanging} the tests hang, alone too." if hanging else ""
+    return "\n".join([*lines, "", f"Of {judged} that make a difference: {shares}.{times}"])
 
 
 INSTRUMENTS, CELLS, EQUATIONS = "mho/instruments", "mho/procedures/cells", "mho/procedures/equations"
@@ -582,7 +618,9 @@ SUBJECTS = {
         ("mho/analysis/calibration", "mho/running/calibrating"),
         ("tests/analysis/calibration", "tests/running/calibrating"),
     ),
-    "budget": Subject(("mho/running/budget",), ("tests/running/budget",)),
+    "budget": Subject(
+        ("mho/running/budget",), ("tests/running/budget", "tests/cli/analysis/test_budget_command.py")
+    ),
     "detection": Subject(
         ("mho/extensions/applications/wireless/detection.py",),
         ("tests/extensions/applications/wireless", "tests/extensions/applications/test_baselines.py"),
@@ -594,6 +632,15 @@ SUBJECTS = {
             "tests/chip_maps/test_inverse_encoding.py",
             "tests/procedures/equations/forecast",
             "tests/running/test_forecasting.py",
+        ),
+    ),
+    "detection limit": Subject(
+        (f"{CELLS}/detection_limit.py",),
+        (
+            "tests/procedures/cells/switching",
+            "tests/procedures/cells/reading",
+            "tests/procedures/cells/test_detection_limit.py",
+            "tests/procedures/test_not_given.py",
         ),
     ),
 }

@@ -48,8 +48,7 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
             f"the largest magnitude is {peak:.3g}; scale it to between {PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
         )
     full = 2.0**bits
-    mantissa, power = math.frexp(peak)
-    scale = 2.0 ** (power - 1 if mantissa == 0.5 else power)
+    scale = 2.0 ** math.frexp(peak)[1]
     if peak * full / scale > full - 1.0:
         scale *= 2.0
     if (peak * (full / scale)).is_integer():  # the rest is looked at only where the largest value fits

@@ -10,7 +10,19 @@ import pytest
 
 from benchmarks import mutants
 from benchmarks._mutant_tests import exchange
-from benchmarks.mutants import SUBJECTS, Copy, Judge, Mutant, Results, Subject, draw, mutants_of, order
+from benchmarks.mutants import (
+    SUBJECTS,
+    Copy,
+    Judge,
+    Mutant,
+    Results,
+    Subject,
+    draw,
+    mutants_of,
+    order,
+    parse,
+    within,
+)
 
 MODULE = '''"""A module."""
 from typing import TYPE_CHECKING
@@ -110,8 +122,14 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
     )
     with (repository / "tests/test_sums.py").open("a") as file:
         file.write("from mho.sums import one\ndef test_one():\n    assert one() == 1\n")
-    (tmp_path / "results/lines-sums.json").unlink()
-    row = {"subject": "sums", "path": "mho/sums.py", "line": 9, "change": "- gone()\n+ pass", "killed": None}
+    row = {
+        "subject": "sums",
+        "path": "mho/sums.py",
+        "line": 9,
+        "change": "- gone()\n+ pass",
+        "killed": None,
+        "test": "",
+    }
     Results(tmp_path / "results").add(row)
     mutants.main(["--survivors", *results])
     out = capsys.readouterr().out
@@ -134,15 +152,32 @@ def test_a_mutant_that_never_ends_is_killed(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(mutants, "SLACK_S", 3.0)
+    monkeypatch.setattr(mutants, "RETRY", 1.0)
     original = (repository / "mho/sums.py").read_text()
     at_import = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
     text = original.replace("b = a + a", "while True: pass")
     in_function = Mutant(Path("mho/sums.py"), 2, original, text, 2)
     copy = Copy(tmp_path / "copy")
-    with Judge(copy, "sums", tmp_path / "lines.json", 0.0, daily=True) as judge:
+    with Judge(copy, "sums", tmp_path / "lines.json", parse(["--daily"])) as judge:
         assert judge.killer(at_import) == ("every day", "time")
-        assert judge.killer(in_function) == ("every day", "time")
+        assert judge.killer(in_function) == ("every day", "time: tests/test_sums.py::test_of_zero")
     assert (tmp_path / "copy/mho/sums.py").read_text() == original
+
+
+@pytest.mark.thorough
+def test_a_test_that_was_only_delayed_kills_nothing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(mutants, "SLACK_S", 2.0)
+    original = (repository / "mho/sums.py").read_text()
+    mark = str(tmp_path / "mark")
+    delay = f"import os, time; os.path.exists({mark!r}) or (open({mark!r}, 'w').close(), time.sleep(9))"
+    delayed = Mutant(
+        Path("mho/sums.py"), 2, original, original.replace("b = a + a", f"{delay}; b = a + a"), 2
+    )
+    with Judge(Copy(tmp_path / "copy"), "sums", tmp_path / "lines.json", parse(["--daily"])) as judge:
+        assert judge.killer(delayed) == (None, "")
+    assert Path(mark).exists()
 
 
 OLD = """
@@ -204,6 +239,13 @@ def test_the_tests_that_run_a_statement_come_first_and_then_those_that_start_a_p
     at_import = Mutant(Path("m.py"), 1, "", "")
     assert [*order(at_import, recorded)][-3:] == ["e.py::imports", "b.py::process", "d.py::other"]
     assert order(at_import, recorded).keys() == tests.keys()
+
+
+def test_only_the_first_tests_are_run_where_time_is_short():
+    tests = {"a": 2.0, "b": 1.0, "c": 4.0}
+    assert [*within(tests, 2.5)] == ["a", "b"]
+    assert [*within(tests, 0.5)] == ["a"]
+    assert within(tests, 0.0) == within(tests, 99.0) == tests
 
 
 def test_a_mutant_names_the_statement_that_it_is_in():

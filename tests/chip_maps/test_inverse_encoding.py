@@ -83,6 +83,13 @@ def test_cells_are_used_up_to_their_highest_level(kind):
         assert max(digits) == LEVELS.top
 
 
+def test_digits_with_a_bias_column_are_those_before_rounding_to_half_a_digit():
+    for encoding in candidates(gram(1), LEVELS, ("bias",)):
+        digits, second = encoding.unrounded(gram(1))
+        assert second is None
+        assert np.abs(np.minimum(digits, LEVELS.top) - encoding.positive).max() <= 0.5 + 1e-9
+
+
 def test_a_complex_matrix_is_held_as_its_real_image():
     rng = np.random.default_rng(5)
     matrix = np.eye(3) + 0.2 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
@@ -268,6 +275,11 @@ def test_a_loop_is_damped_where_it_settles_and_so_do_most_with_the_errors_of_cel
     assert replace(forecast, slowest=2.0j).stable is False
     assert replace(forecast, damping=0.0).damped is False
     assert replace(forecast, settling=0.89).damped is False
+
+
+@pytest.mark.parametrize("kind", ["bias", "bias resistors"])
+def test_a_matrix_whose_least_entry_is_zero_needs_no_bias(kind):
+    assert not list(candidates(np.array([[2.0, 0.0], [1.0, 3.0]]), LEVELS, (kind,), diagonal=False))
 
 
 @pytest.mark.parametrize(("count", "built"), [(2, False), (3, True)])

@@ -14,7 +14,7 @@ from mho.errors import BenchError, ChipMapError, InputError
 from mho.instruments import open_bench
 from mho.instruments.opening import opening
 from mho.procedures import Solve
-from mho.running.forecasting import Forecast, forecast
+from mho.running.forecasting import Forecast, _changes, forecast
 
 MATRIX = np.array([[0.2, 1.4], [1.6, -0.3]])  # its rows must be exchanged
 RHS = np.array([1.0, 2.0])
@@ -147,3 +147,11 @@ def test_what_cannot_be_is_refused_in_one_sentence(
 
 def test_it_is_at_the_front_door():
     assert mho.forecast is forecast
+
+
+def test_the_words_of_a_change_are_the_parameters_that_it_gives():
+    values = {"max_cycles": 30, "encoding": "bias", "loop_slices": 2, "residual": "float64"}
+    changes = _changes(None, values)  # type: ignore[arg-type]
+    assert next(changes)[:2] == ("120 cycles allowed (--max-cycles 120)", values | {"max_cycles": 120})
+    words = "the differential encoding alone (--encoding differential)"
+    assert next(changes)[:2] == (words, values | {"encoding": "differential"})

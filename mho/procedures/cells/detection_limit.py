@@ -77,13 +77,13 @@ class Blank:
         freedom = max(EFFICIENCY * (len(known) - 1), 1.0)
         return cls(middle, deviation, freedom, math.pi / 2.0 / len(known))
 
-    def quantile(self, looks: int = 1, chance: float = CHANCE) -> float:
-        """Return how many deviations noise alone stays below, with one look of many wrong by `chance`."""
+    def quantile(self, looks: int) -> float:
+        """Return how many deviations noise alone stays below, with one look of many wrong by `CHANCE`."""
         from scipy.stats import t as student  # loads slowly
 
-        return float(student.isf(chance / max(looks, 1), self.freedom))
+        return float(student.isf(CHANCE / max(looks, 1), self.freedom))
 
-    def limit(self, looks: int = 1, reads: float = 1.0) -> float:
+    def limit(self, looks: int, reads: float = 1.0) -> float:
         """Return the critical level: from there on the mean of so many reads is told from nothing."""
         return self.offset + self.quantile(looks) * self.deviation * math.sqrt(1.0 / reads + self.share)
 

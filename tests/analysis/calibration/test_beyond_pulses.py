@@ -19,6 +19,7 @@ from mho.analysis.calibration.experiments.evidence import (
 from mho.analysis.calibration.experiments.noise_levels import noise_levels, seen_share, seen_traps
 from mho.analysis.calibration.transitions import Sequences
 from mho.instruments.simulated import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.noise import FlickerNoise, mean_variance
 
 BASE = asdict(CELL_PRESETS["stanford"])
 
@@ -88,6 +89,12 @@ def test_read_noise_is_told_of_the_part_that_series_see() -> None:
     assert (
         0.0 < seen_share(interval, samples, interval, BASE) < seen_share(interval, samples, 1e-9, BASE) < 1.0
     )
+
+
+def test_series_see_the_share_of_the_noise_of_simulated_cells_that_theory_says() -> None:
+    times = FlickerNoise((1, 1), CELL_PRESETS["stanford"], np.random.default_rng(1)).times
+    share = np.mean(mean_variance(1e-4 / times) - mean_variance(0.4 / times))
+    assert seen_share(1e-3, 400, 1e-4, BASE) == pytest.approx(share, rel=1e-6)
 
 
 def test_the_meter_s_noise_is_not_told_for_that_of_the_cells() -> None:

@@ -119,6 +119,17 @@ def test_a_likelihood_prefers_the_preset_that_it_was_drawn_from(
             assert other < true - 2.0
 
 
+def test_a_reset_needs_its_gate_and_no_more() -> None:
+    after = np.linspace(5e-6, 15e-6, 5)
+
+    def likelihood(gate: float) -> np.ndarray:
+        resets = GradualResets(one_pulse_each(after, 16e-6, 2.0, gate), PARAMETERS)
+        return resets.log_likelihood({})
+
+    np.testing.assert_array_equal(likelihood(PKU.reset_gate), likelihood(PKU.reset_gate + 0.5))
+    assert (likelihood(PKU.reset_gate - 0.1) < likelihood(PKU.reset_gate) - 1.0).any()
+
+
 def test_cells_at_the_maximum_do_not_tell_it() -> None:
     """Whether a pulse could raise them is up to the error of a read that the next one repeats."""
     top = PKU.maximum * (1.0 + np.array([-0.008, -0.002, 0.0, 0.003, 0.009]))

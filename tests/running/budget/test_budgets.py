@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +14,17 @@ from budget_runs import replayed, stopped
 import mho
 from benchmarks._dominant_causes import BOARD_NOISE, DOMINATED, OFFSET, dominated_run
 from mho.confidence import repetition_interval
-from mho.errors import InputError
+from mho.errors import ConvergenceError, InputError
 from mho.instruments.arrays import ALL, CAUSES, Cause
 from mho.instruments.bench_file import read_bench_texts
 from mho.procedures import Invert, Multiply, Program, Solve
 from mho.running import run
-from mho.running.budget import Budget, budget
+from mho.running.budget import Budget, budget, budgets
 from mho.running.budget.budgets import acting
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
+from mho.running.budget.drawings import errors_drawing, shares_drawing
 from mho.running.budget.questions import LoopQuestion
+from mho.running.budget.replaying import RunRecipe
 from mho.runs import RunFile, Status
 
 PRESETS = ("ideal", "pku", "relaxing")
@@ -71,6 +75,34 @@ def test_it_says_what_to_mend_first(found: Budget) -> None:
         f"{first.mended:.3g} (95 %: {first.mended_low:.3g} to {first.mended_high:.3g})"
     )
     assert first.gain == pytest.approx(1.0 - (first.mended / found.measured) ** 2, rel=1e-9)
+
+
+def test_its_drawings_have_a_row_for_each_cause_and_for_what_none_explains(found: Budget) -> None:
+    some = replace(found, rest=0.0, unexplained=0.1)
+    shares, errors = shares_drawing(some), errors_drawing(some)
+    assert shares.names[0] == "not explained"
+    assert [name.partition(" (")[0] for name in shares.names[:0:-1]] == [one.cause for one in found.shares]
+    assert errors.names == ("", *(one.cause for one in reversed(found.shares)))
+    bars = np.concatenate([mark.x for mark in shares.marks])
+    np.testing.assert_allclose(bars, [*(100.0 * one.share for one in found.shares), 10.0])
+
+
+@pytest.mark.thorough
+def test_where_programming_without_noise_comes_to_no_answer_shares_are_those_of_the_noisy_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, replay = tmp_path / "invert.h5", budgets.replay
+    run(Invert(conditions="2", size=2, vectors=1, scales=2, steps=0), "arrays", seed=3, output=path)
+
+    def replay_noise(recipe: RunRecipe, *rest: Any) -> Any:
+        if "without noise" in (recipe.preset or ""):
+            raise ConvergenceError("the loop would be unstable")
+        return replay(recipe, *rest)
+
+    monkeypatch.setattr(budgets, "replay", replay_noise)
+    found = budget(path, draws=0)
+    assert found.twin == pytest.approx(found.measured, rel=1e-9)
+    assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
 
 
 @pytest.mark.thorough

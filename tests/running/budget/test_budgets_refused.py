@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -13,8 +14,8 @@ import pytest
 import run_samples
 from command_line import Shell
 
-from mho.errors import InputError, MhoError, RunFileError
-from mho.procedures import Read, Solve
+from mho.errors import ConvergenceError, InputError, MhoError, RunFileError
+from mho.procedures import Invert, Read, Solve
 from mho.running import run
 from mho.running.budget import budget
 
@@ -41,6 +42,17 @@ def test_a_solve_that_knows_no_solution_is_refused(tmp_path: Path) -> None:
     run(Solve(matrix=np.diag([3.0, 2.0]), certificate="residual"), "arrays", seed=1, output=path)
     with pytest.raises(InputError, match=r"residual\.h5 is a solve with certificate = residual.*= proved"):
         budget(path)
+
+
+def test_a_run_that_failed_before_its_first_answer_is_refused_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "unstable.h5"
+    procedure = Invert(matrix=np.diag([1.0, 1e-3]), vectors=1)
+    for again in (
+        partial(run, procedure, "arrays", seed=1, preset="ideal", output=path),
+        partial(budget, path),
+    ):
+        with pytest.raises(ConvergenceError, match=r"would be unstable: .* it was not connected"):
+            again()
 
 
 def test_a_run_that_no_procedure_made_is_refused_as_one_without_answers(tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_values_that_are_not_of_all_sets_are_refused(count: int) -> None:
         shapley_values(np.zeros(count))
 
 
+def test_sixteen_causes_are_as_many_as_are_computed_from_all_sets() -> None:
+    found = shapley_values(np.bitwise_count(np.arange(1 << 16)))
+    np.testing.assert_allclose(found, np.ones(16))
+    with pytest.raises(ValueError, match="k up to 16"):
+        shapley_values(np.zeros(1 << 17))
+
+
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_the_values_of_any_function_add_up(count: int, seed: int) -> None:
     v = np.random.default_rng(seed).normal(size=1 << count)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from mho.analysis.calibration import read_records
+from mho.errors import InputError
 from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
@@ -84,6 +87,20 @@ def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
     one, again, other = (repeat(measured, "stanford", seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one["conductance"], again["conductance"])
     assert len(one["time"]) != len(other["time"])
+
+
+def test_pulses_of_a_run_without_digits_are_compared(runs: dict[str, Path]) -> None:
+    checks = check_runs([runs["cycles"]], "stanford", 1).checks
+    assert {one.run for one in checks} == {"cycles.h5"}
+
+
+def test_a_table_that_lacks_a_column_is_refused_by_its_name(runs: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "lacks.h5"
+    shutil.copy(runs["response"], path)
+    with h5py.File(path, "r+") as file:
+        del file["entry/responses/before"]
+    with pytest.raises(InputError, match=r"lacks\.h5: the table 'responses' has no column before; name"):
+        read_records([path])
 
 
 def test_edges_of_bins_lie_between_the_steps_of_a_ladder() -> None:

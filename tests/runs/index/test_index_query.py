@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.runs.index.query import Anywhere, Joined, Not, Query, QueryComparison, Value, parse_query
+from mho.runs.index.query import Anywhere, Joined, Not, Query, QueryComparison, Value, _span, parse_query
 
 KEYWORDS = {"and", "or", "not", "contains"}
 
@@ -110,3 +112,18 @@ def test_a_mistake_is_shown_where_it_is(text: str, marked: str):
     with pytest.raises(InputError) as caught:
         parse_query(text)
     assert marked in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "begins", "ends"),
+    [
+        ("2026", (2026, 1, 1), (2027, 1, 1)),
+        ("2026-12", (2026, 12, 1), (2027, 1, 1)),
+        ("2026-02-28", (2026, 2, 28), (2026, 3, 1)),
+        ("2026-02-28 23:59", (2026, 2, 28, 23, 59), (2026, 3, 1)),
+        ("2026-02-28 23:58:59", (2026, 2, 28, 23, 58, 59), (2026, 2, 28, 23, 59)),
+        ("yesterday", (2026, 2, 28), (2026, 3, 1)),
+    ],
+)
+def test_a_time_spans_the_unit_that_it_names(text: str, begins: tuple[int, ...], ends: tuple[int, ...]):
+    assert _span(text, datetime(2026, 3, 1, 12)) == (datetime(*begins), datetime(*ends))

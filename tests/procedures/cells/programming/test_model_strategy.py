@@ -83,6 +83,28 @@ def test_the_next_set_of_a_cell_that_answers_late_has_more_gate_voltage():
     assert second[0] > second[1]
 
 
+def test_a_fine_reset_of_a_cell_is_repeated_as_it_was_and_half_a_step_higher_where_it_did_too_little():
+    state = Model.towards(*WINDOW, SETTINGS)
+    state.gently = True
+    state.next_pulse(1e-6)
+    first = state.next_pulse(25e-6)
+    assert state.next_pulse(15e-6).kind == "set"
+    again, more = state.next_pulse(25e-6), state.next_pulse(24e-6)
+    assert [first.kind, again.voltage] == ["reset", first.voltage]
+    assert more.voltage == pytest.approx(first.voltage + 0.5 * SETTINGS.reset_step)
+
+
+def test_pulses_are_expected_of_cells_of_which_two_sets_are_known():
+    known = Population(SETTINGS)
+    level = known.number(*WINDOW)
+    device, cycle = known.device[level], known.cycle[0, level]
+    observed = device**2 + cycle**2 * np.eye(2)  # covariance of where two SETs of a cell end
+    doubt = device**2 - device**4 * np.linalg.inv(observed).sum()
+    spread = np.sqrt(cycle**2 + doubt)
+    _, left = best_aim(*known.window(level), spread, known.left[1, level], known.left_above[level])
+    assert known.left[0, level] == pytest.approx(left, rel=1e-3)
+
+
 def simulated(count: int, device: float, cycle: float, seed: int) -> tuple[Population, float]:
     """Program cells on the settings' line, with known spreads (V) among them and from pulse to pulse."""
     rng = np.random.default_rng(seed)

@@ -17,9 +17,15 @@ from mho.errors import InputError, LimitError
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening import open_simulated
-from mho.procedures.cells.programming.group_programming import GroupReads, conductances, reading_patterns
+from mho.procedures.cells.programming.group_programming import (
+    GroupReads,
+    conductances,
+    give_pulses,
+    reading_patterns,
+)
 from mho.procedures.cells.programming.programmer import Programmer, noise_warning, read_noise
 from mho.procedures.cells.programming.record import Block
+from mho.procedures.cells.programming.strategy import RESET, SET, Pulses
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 
@@ -55,6 +61,32 @@ def test_the_variance_of_the_readout_is_divided_by_the_number_of_readings():
     noise = sigma * rng.standard_normal((32, 4000))
     spread = conductances(noise, patterns, 0.2).std(axis=1)
     assert_allclose(spread, sigma / 0.2 / np.sqrt(32), rtol=0.06)
+
+
+def test_a_group_is_of_one_row_or_by_patterns_of_one_column():
+    mask = np.array([[True, False, True], [True, False, False]])
+    with open_bench("arrays", seed=1) as bench:
+        groups = {
+            method: [
+                (one.rows.tolist(), one.columns.tolist()) for one in GroupReads(bench, method, 1).groups(mask)
+            ]
+            for method in ("row", "hadamard")
+        }
+    assert groups == {"row": [([0], [0, 2]), ([1], [0])], "hadamard": [([0, 1], [0]), ([0], [2])]}
+
+
+def test_each_cell_gets_its_own_pulse_where_a_bench_sends_one_at_a_time():
+    pulses = Pulses(
+        np.array([SET, RESET]), np.array([2.0, 1.5]), np.array([1e-6, 2e-6]), np.array([1.2, 3.0])
+    )
+    sent = []
+    with open_bench(preset="ideal", seed=1) as bench:
+        bench.pulse = lambda cell, pulse: sent.append((cell, pulse))
+        give_pulses(bench, "multiply", np.array([3, 5]), np.array([0, 2]), pulses, lambda *_: None)
+    assert sent == [
+        (Cell("multiply", 3, 0), Pulse("set", 2.0, 1e-6, 1.2)),
+        (Cell("multiply", 5, 2), Pulse("reset", 1.5, 2e-6, 3.0)),
+    ]
 
 
 def test_no_cell_and_no_reading_are_refused():

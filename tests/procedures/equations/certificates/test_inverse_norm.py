@@ -23,6 +23,7 @@ from mho.procedures.equations.certificates.verified_inverse import (
     VerifiedInverse,
     defect,
     rough_defect,
+    scaled,
 )
 
 Floats = np.ndarray
@@ -166,3 +167,9 @@ def test_a_certificate_of_many_lines_takes_fewer_multiplications_than_singular_v
     n = 256
     matrix = np.random.default_rng(0).standard_normal((n, n))
     assert Certifier(matrix).once < 4 * n**3 / 3  # Golub & Van Loan, half the operations of the values alone
+
+
+def test_what_is_below_the_floor_of_scaled_values_is_set_to_zero_and_bounded_by_it():
+    values, lost = scaled(np.array([0.0, 1.0, -2.0, 3.0]), np.array([0, -1, -1, 0]), 1.0)
+    assert values.tolist() == [0.0, 0.0, -1.0, 3.0]
+    assert lost.tolist() == [0.0, 1.0, 0.0, 0.0]
