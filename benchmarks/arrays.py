@@ -9,15 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._chip_samples import (
-    Samples,
-    alike,
-    pooled,
-    program_blocks,
-    sample_chip,
-    sample_solve,
-    square,
-)
+from benchmarks._chip_samples import Samples, alike, pooled, program_blocks, sample_chip, sample_solve, square
 from benchmarks._solves import MATRICES, threads
 from benchmarks.registry import Figure
 from mho.chip_maps.matrix_files import load_matrix

@@ -10,14 +10,7 @@ from pathlib import Path
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import (
-    QLabel,
-    QMainWindow,
-    QPlainTextEdit,
-    QProgressBar,
-    QSizePolicy,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QMainWindow, QPlainTextEdit, QProgressBar, QSizePolicy, QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import duration_text, parameter_text, read_arrays, read_bench, read_chip

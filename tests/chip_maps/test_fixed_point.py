@@ -9,13 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_array_equal
 
-from mho.chip_maps.multiply_encoding import (
-    MAX_BITS,
-    slice_count,
-    slice_digits,
-    slices_needed,
-    to_fixed_point,
-)
+from mho.chip_maps.multiply_encoding import MAX_BITS, slice_count, slice_digits, slices_needed, to_fixed_point
 from mho.errors import InputError
 
 bits = st.integers(1, MAX_BITS)

@@ -1,11 +1,6 @@
 """Compares runs and groups of runs: settings that differ, and results with the sizes of their effects."""
 
-from mho.analysis.comparisons.compared_runs import (
-    ComparedRun,
-    RunGroup,
-    read_compared,
-    read_sides,
-)
+from mho.analysis.comparisons.compared_runs import ComparedRun, RunGroup, read_compared, read_sides
 from mho.analysis.comparisons.comparing import (
     Comparison,
     DifferingSetting,

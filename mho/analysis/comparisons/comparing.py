@@ -10,12 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mho.analysis.comparisons.compared_runs import (
-    OF_THE_RUN,
-    ComparedRun,
-    RunGroup,
-    read_sides,
-)
+from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, RunGroup, read_sides
 from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
 from mho.analysis.grouping import SkippedFile, group_runs, read_cards, short_names
 from mho.analysis.reports import find_runs, left_out_tries

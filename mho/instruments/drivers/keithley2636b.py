@@ -19,14 +19,7 @@ from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BusChannel
 from mho.instruments.drivers.languages.scpi import Span, within
 from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
-from mho.instruments.drivers.languages.tsp import (
-    TspInstrument,
-    choice,
-    control,
-    lua_list,
-    reading,
-    switch,
-)
+from mho.instruments.drivers.languages.tsp import TspInstrument, choice, control, lua_list, reading, switch
 from mho.instruments.roles import Reading
 
 SCRIPT = """

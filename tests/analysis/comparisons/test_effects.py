@@ -12,13 +12,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
-from mho.analysis.comparisons.effects import (
-    cliffs_delta,
-    difference_interval,
-    effect,
-    hedges_g,
-    mann_whitney,
-)
+from mho.analysis.comparisons.effects import cliffs_delta, difference_interval, effect, hedges_g, mann_whitney
 
 SAMPLES = arrays.arrays(float, st.integers(2, 12), elements=st.integers(-5, 5).map(float))
 

@@ -9,12 +9,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from mho.analysis.reports.collection import (
-    find_runs,
-    left_out_tries,
-    measure_runs,
-    tabulate,
-)
+from mho.analysis.reports.collection import find_runs, left_out_tries, measure_runs, tabulate
 from mho.errors import InputError
 from mho.runs import RunFile
 from mho.runs.index.parquet import write_parquet

@@ -13,13 +13,7 @@ from mho.errors import InputError
 from mho.extensions.projection import PRESETS, PUBLISHED
 from mho.extensions.projection.digital import Processor, gpu, inversion, kept_matrix, new_matrix
 from mho.extensions.projection.model import cost_in_blocks, cost_in_one_loop
-from mho.extensions.projection.projecting import (
-    band,
-    draw,
-    least_feedback,
-    settling_time,
-    tornado,
-)
+from mho.extensions.projection.projecting import band, draw, least_feedback, settling_time, tornado
 from mho.extensions.projection.readings import break_even, circuits_on, crossing
 
 PARAMETERS = PUBLISHED.parameters

@@ -17,16 +17,7 @@ from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.scpi import (
-    CHECK,
-    Span,
-    choice,
-    control,
-    one_of,
-    switch,
-    whole,
-    within,
-)
+from mho.instruments.drivers.languages.scpi import CHECK, Span, choice, control, one_of, switch, whole, within
 
 CHANNELS = (1, 2)
 REST = 10e-3  # V, amplitude after `configure`

@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import SourceSetting, least, most
-from mho.instruments.simulated.scpi.instrument import (
-    ScpiDevice,
-    ScpiError,
-    Setting,
-    command,
-)
+from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Choice,

@@ -35,13 +35,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import IntegerParameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import (
-    concluded,
-    counted,
-    left_out,
-    lost_cells,
-    measured_cells,
-)
+from mho.procedures.wording import concluded, counted, left_out, lost_cells, measured_cells
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 LRS, HRS = 0, 1

@@ -55,14 +55,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import (
-    concluded,
-    counted,
-    if_any,
-    left_out,
-    lost_cells,
-    measured_cells,
-)
+from mho.procedures.wording import concluded, counted, if_any, left_out, lost_cells, measured_cells
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 SINGLE = 1_000_000  # cycles of a cell at most, one pulse at a time

@@ -44,13 +44,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import (
-    concluded,
-    counted,
-    left_out,
-    lost_cells,
-    quantity,
-)
+from mho.procedures.wording import concluded, counted, left_out, lost_cells, quantity
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 V_WL, V_BL, WIDTH, V_SL = "V_WL", "V_BL", "width", "V_SL"

@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.extensions.applications.control.arm import (
-    damped_matrix,
-    follow,
-    path_around,
-    planar,
-    ur5,
-)
+from mho.extensions.applications.control.arm import damped_matrix, follow, path_around, planar, ur5
 
 ARMS = {"planar": planar(6), "ur5": ur5()}
 

@@ -17,14 +17,7 @@ from mho.extensions.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.extensions.applications.fields.poisson import (
-    CYLINDER,
-    PRESETS,
-    VOLTS,
-    seeds,
-    sine,
-    streamlines,
-)
+from mho.extensions.applications.fields.poisson import CYLINDER, PRESETS, VOLTS, seeds, sine, streamlines
 
 
 def solved(problem: Electrostatics) -> np.ndarray:

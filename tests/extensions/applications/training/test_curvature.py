@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from mho.extensions.applications.training.network import (
-    derivatives,
-    fisher_roots,
-    forward,
-    initial_weights,
-)
+from mho.extensions.applications.training.network import derivatives, fisher_roots, forward, initial_weights
 from mho.extensions.applications.training.optimisers import (
     KroneckerFactors,
     factors_of,

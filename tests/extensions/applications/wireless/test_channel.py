@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.extensions.applications.wireless.detection import (
-    circular,
-    load_channel,
-    noise_at,
-    rayleigh,
-)
+from mho.extensions.applications.wireless.detection import circular, load_channel, noise_at, rayleigh
 
 
 def test_fading_has_unit_variance_and_no_preferred_phase() -> None:

@@ -20,7 +20,7 @@ from mho.instruments.opening import open_simulated
 from mho.procedures.cells.programming.group_programming import (
     GroupReads,
     conductances,
-    give_pulses,
+    pulses_given,
     reading_patterns,
 )
 from mho.procedures.cells.programming.programmer import Programmer, noise_warning, read_noise
@@ -82,7 +82,9 @@ def test_each_cell_gets_its_own_pulse_where_a_bench_sends_one_at_a_time():
     sent = []
     with open_bench(preset="ideal", seed=1) as bench:
         bench.pulse = lambda cell, pulse: sent.append((cell, pulse))
-        give_pulses(bench, "multiply", np.array([3, 5]), np.array([0, 2]), pulses, lambda *_: None)
+        rows, columns = np.array([3, 5]), np.array([0, 2])
+        with pulses_given(bench, "multiply", rows, columns, pulses, lambda *_: None, lambda *_: None):
+            pass
     assert sent == [
         (Cell("multiply", 3, 0), Pulse("set", 2.0, 1e-6, 1.2)),
         (Cell("multiply", 5, 2), Pulse("reset", 1.5, 2e-6, 3.0)),

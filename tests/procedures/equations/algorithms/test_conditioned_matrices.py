@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.procedures.equations.invert import (
-    LARGEST,
-    MOST,
-    condition_numbers,
-    positive_definite,
-)
+from mho.procedures.equations.invert import LARGEST, MOST, condition_numbers, positive_definite
 
 
 @given(st.integers(2, 12), st.floats(1.0, 1e6), st.integers(0, 1000))
