@@ -20,8 +20,14 @@ COMPLETING = "_MHO_COMPLETE"
 
 UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]  # Typer does not export it
 
+
+def _no_code(result: object, **_: object) -> None:
+    """Take what a verb returns for no exit code, whatever it is: a verb ends by `typer.Exit` with one."""
+
+
 app = typer.Typer(
     cls=MhoVerbs,
+    result_callback=_no_code,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},

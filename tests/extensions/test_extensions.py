@@ -64,12 +64,15 @@ import typer
 GROUP = "Benches"
 
 
-def bake(celsius: float = 85.0) -> None:
+def bake(celsius: float = 85.0) -> float:
     """Bake the chip.
 
     For an hour.
     """
     typer.echo(f"at {celsius:g} degrees")
+    if celsius > 200.0:
+        raise typer.Exit(3)
+    return celsius
 
 
 several = typer.Typer(help="Several things.")
@@ -119,7 +122,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 def test_a_verb_of_a_package_is_one_of_mho_s(install, shell: Shell) -> None:
     points = {"bake": "labone_verbs:bake", "several": "labone_verbs:several"}
     install("labone", {"mho.verbs": points})
-    assert shell("bake", "--celsius", "90")[:2] == (0, "at 90 degrees\n")
+    assert shell("bake", "--celsius", "90")[:2] == (0, "at 90 degrees\n")  # what it returns is no exit code
+    assert shell("bake", "--celsius", "300")[0] == 3
     assert shell("several", "first")[:2] == (0, "first\n")
     _, out, _ = shell("--help")
     benches = out[out.index("Benches") :]
