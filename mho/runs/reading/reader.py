@@ -392,7 +392,7 @@ class RunFile(RunRecord):
             raise self._absent(f"array {name!r}", self.arrays)
         array = self._group(f"arrays/{name}")  # a dataset until schema 1, then a group
         value = array if isinstance(array, h5py.Dataset) else self._group(f"arrays/{name}/value")
-        self._check(f"arrays/{name}", lambda _: conformance.check_array(value))
+        self._check(f"arrays/{name}", lambda _: conformance.check_array(array))
         return value
 
     def _check_images(self, name: str) -> None:

@@ -100,7 +100,7 @@ def test_jobs_that_another_process_queues_are_seen(session: Session, qtbot) -> N
 @pytest.mark.thorough
 def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeypatch, qtbot) -> None:
     read: list[int] = []
-    made = database._job_of
+    made = database.job_of
 
     def counted(row):
         job = made(row)
@@ -111,7 +111,7 @@ def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeyp
     with Queue(session.queue_path) as queue:
         jobs = queue.add_all([(order(), None)] * 300)
         queue.add(order("other"))
-    monkeypatch.setattr(database, "_job_of", counted)  # by which every job goes that is read
+    monkeypatch.setattr(database, "job_of", counted)  # by which every job goes that is read
     session.start()
     qtbot.waitUntil(lambda: len(session.jobs) == 300, timeout=PATIENCE)
     assert sorted(read) == [job.id for job in jobs]
