@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 import mho
+from mho.chip_maps.chip import read_chip_text
 from mho.errors import BenchError, ChipMapError, InputError
 from mho.instruments import open_bench
+from mho.instruments.bench_file import load_bench_file
 from mho.instruments.opening import opening
 from mho.procedures import Solve
 from mho.running.forecasting import Forecast, _changes, forecast
@@ -95,6 +98,21 @@ def test_at_the_wire_the_time_here_is_longer_than_that_of_a_draw(found: Forecast
     assert told.solves.wall is not None
     assert told.wall.median > told.solves.wall.median
     assert told.solves.plain() == found.solves.plain()  # the same chip and converters
+
+
+def test_where_no_loop_settles_it_says_why_there_is_no_plan(tmp_path: Path):
+    bench = load_bench_file("arrays")
+    two_levels = re.sub(
+        r"conductances = \[.*\]", "conductances = [0.37e-6, 35e-6]", read_chip_text(bench.bench.chip)
+    )
+    (tmp_path / "chip.toml").write_text(two_levels, "utf-8")
+    path = tmp_path / "bench.toml"
+    path.write_text(bench.text.replace(f'chip = "{bench.bench.chip}"', 'chip = "chip.toml"'), "utf-8")
+    found = forecast(
+        np.eye(2), bench=str(path), seed=4, draws=19, encoding="bias", alternatives=False, **FEW_CELLS
+    )
+    assert found.refused.startswith("no INV loop settles, however far the matrix is shifted")
+    assert (found.plan, found.cells, found.solves.draws) == (None, 0, 0)
 
 
 @pytest.mark.thorough
