@@ -17,7 +17,8 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.opening import opening
 from mho.procedures import Solve
-from mho.running.forecasting import Forecast, _changes, forecast
+from mho.running.forecasting import DRAWS, Forecast, _changes, forecast
+from mho.runs.intervals import prediction_interval
 
 MATRIX = np.array([[0.2, 1.4], [1.6, -0.3]])  # its rows must be exchanged
 RHS = np.array([1.0, 2.0])
@@ -161,6 +162,11 @@ def test_what_cannot_be_is_refused_in_one_sentence(
     with pytest.raises(error, match=said) as caught:
         forecast(**{"matrix": MATRIX, "rhs": RHS, "bench": "arrays", "draws": 19} | given)
     assert "\n" not in str(caught.value)
+
+
+def test_of_as_many_draws_as_are_usual_an_interval_leaves_one_out_at_each_end():
+    interval = prediction_interval([float(one) for one in range(DRAWS)])
+    assert (interval.low, interval.high) == (1.0, DRAWS - 2.0)
 
 
 def test_it_is_at_the_front_door():
