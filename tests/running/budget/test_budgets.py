@@ -19,7 +19,7 @@ from mho.instruments.arrays import ALL, CAUSES, Cause
 from mho.instruments.bench_file import read_bench_texts
 from mho.procedures import Invert, Multiply, Program, Solve
 from mho.running import run
-from mho.running.budget import Budget, budget, budgets
+from mho.running.budget import Budget, budget, replaying
 from mho.running.budget.budgets import acting
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.drawings import errors_drawing, shares_drawing
@@ -87,11 +87,16 @@ def test_its_drawings_have_a_row_for_each_cause_and_for_what_none_explains(found
     np.testing.assert_allclose(bars, [*(100.0 * one.share for one in found.shares), 10.0])
 
 
+def test_a_cause_without_an_error_has_no_point_on_a_scale_of_decades(found: Budget) -> None:
+    without = replace(found, measured=0.0, shares=tuple(replace(one, alone=0.0) for one in found.shares))
+    assert not errors_drawing(without).marks[0].x.size
+
+
 @pytest.mark.thorough
 def test_where_programming_without_noise_comes_to_no_answer_shares_are_those_of_the_noisy_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, replay = tmp_path / "invert.h5", budgets.replay
+    path, replay = tmp_path / "invert.h5", replaying.replay
     run(Invert(conditions="2", size=2, vectors=1, scales=2, steps=0), "arrays", seed=3, output=path)
 
     def replay_noise(recipe: RunRecipe, *rest: Any) -> Any:
@@ -99,7 +104,7 @@ def test_where_programming_without_noise_comes_to_no_answer_shares_are_those_of_
             raise ConvergenceError("the loop would be unstable")
         return replay(recipe, *rest)
 
-    monkeypatch.setattr(budgets, "replay", replay_noise)
+    monkeypatch.setattr(replaying, "replay", replay_noise)
     found = budget(path, draws=0)
     assert found.twin == pytest.approx(found.measured, rel=1e-9)
     assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
