@@ -22,6 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import _lru_cache_wrapper, partial
 from inspect import CO_OPTIMIZED
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -125,7 +126,7 @@ def run_mutant(
         return {"failed": ""}
     present = {one.nodeid: one for one in session.items}
     items = [present[name] for name in order["tests"] if name in present]
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in pairwise([*items, None]):
         say(item.nodeid)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if reports.failed:
@@ -201,7 +202,7 @@ def record(
     for path, name in order["modules"].items():
         recorder.watch(path, name)
     tests: dict[str, dict[str, Any]] = {}
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in pairwise([*items, None]):
         if order["sample"] and time.perf_counter() - began > order["sample"]:
             break
         recorder.lines, recorder.starts = {}, False

@@ -116,6 +116,8 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
     mutants.main(["--count", "99", *results])
     mutants.main(["--count", "99", *results])
     assert capsys.readouterr().out.count("killed by every day") == 1
+    mutants.main(["--survivors", *results])
+    assert "fail without a mutant" not in capsys.readouterr().err  # the lines of all tests are known
     (repository / "benchmarks").mkdir()
     (repository / "benchmarks/equivalent_mutants.toml").write_text(
         '[[mutants]]\npath = "mho/sums.py"\nchange = "- return 1 + 0\\n+ return (1 - 0)"\nwhy = "0"\n'

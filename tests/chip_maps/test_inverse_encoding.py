@@ -90,6 +90,13 @@ def test_digits_with_a_bias_column_are_those_before_rounding_to_half_a_digit():
         assert np.abs(np.minimum(digits, LEVELS.top) - encoding.positive).max() <= 0.5 + 1e-9
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_scales_are_tried_up_to_where_the_largest_entry_still_rounds_to_the_top_digit(kind):
+    matrix = np.array([[1.0, -0.01], [0.0, 1.0]])
+    largest = [one.unrounded(matrix)[0].max() for one in candidates(matrix, LEVELS, (kind,), diagonal=False)]
+    assert_allclose(largest, [7.0, 7.28, 7.49])
+
+
 def test_a_complex_matrix_is_held_as_its_real_image():
     rng = np.random.default_rng(5)
     matrix = np.eye(3) + 0.2 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
@@ -158,6 +165,7 @@ def test_auto_takes_the_smallest_rho_and_ranks_the_best_of_each_name():
     rhos = [candidate.rho for candidate in ranked]
     assert best is ranked[0]
     assert rhos == sorted(rhos)
+    assert_allclose(rhos, [0.05, 0.11, 0.38, 0.49], rtol=0.33)  # as published, see above
     assert [candidate.encoding.name for candidate in ranked] == [
         "differential + diagonal in resistors",
         "bias column + diagonal in resistors",

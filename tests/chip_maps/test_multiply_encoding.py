@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
@@ -71,6 +71,7 @@ def test_more_bits_than_a_double_holds_are_refused():
     arrays(np.float64, (7, 4), elements=st.floats(-0.4, 0.4, allow_subnormal=False)),
     arrays(np.float64, (7, 4), elements=st.floats(0.0, 0.03, allow_subnormal=False)),
 )
+@example(np.full((7, 4), 0.25), np.zeros((7, 4)))  # two lines together are at half a digit
 def test_no_binary_pattern_within_a_group_reaches_half_a_digit(errors, noise):
     groups = group_lines(errors, noise)
     assert_array_equal(np.sort(np.concatenate(groups)), np.arange(7))

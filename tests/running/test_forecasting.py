@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 
 import mho
+from mho.chip_maps.chip import read_chip_text
 from mho.errors import BenchError, ChipMapError, InputError
 from mho.instruments import open_bench
+from mho.instruments.bench_file import load_bench_file
 from mho.instruments.opening import opening
 from mho.procedures import Solve
-from mho.running.forecasting import Forecast, _changes, forecast
+from mho.running.forecasting import DRAWS, Forecast, _changes, forecast
+from mho.runs.intervals import prediction_interval
 
 MATRIX = np.array([[0.2, 1.4], [1.6, -0.3]])  # its rows must be exchanged
 RHS = np.array([1.0, 2.0])
@@ -97,6 +101,21 @@ def test_at_the_wire_the_time_here_is_longer_than_that_of_a_draw(found: Forecast
     assert told.solves.plain() == found.solves.plain()  # the same chip and converters
 
 
+def test_where_no_loop_settles_it_says_why_there_is_no_plan(tmp_path: Path):
+    bench = load_bench_file("arrays")
+    two_levels = re.sub(
+        r"conductances = \[.*\]", "conductances = [0.37e-6, 35e-6]", read_chip_text(bench.bench.chip)
+    )
+    (tmp_path / "chip.toml").write_text(two_levels, "utf-8")
+    path = tmp_path / "bench.toml"
+    path.write_text(bench.text.replace(f'chip = "{bench.bench.chip}"', 'chip = "chip.toml"'), "utf-8")
+    found = forecast(
+        np.eye(2), bench=str(path), seed=4, draws=19, encoding="bias", alternatives=False, **FEW_CELLS
+    )
+    assert found.refused.startswith("no INV loop settles, however far the matrix is shifted")
+    assert (found.plan, found.cells, found.solves.draws) == (None, 0, 0)
+
+
 @pytest.mark.thorough
 def test_what_would_help_is_said_with_what_it_gains():
     given = {"bench": "arrays", "preset": "relaxing", "seed": 1, "draws": 19, "max_cycles": 1, **FEW_CELLS}
@@ -143,6 +162,11 @@ def test_what_cannot_be_is_refused_in_one_sentence(
     with pytest.raises(error, match=said) as caught:
         forecast(**{"matrix": MATRIX, "rhs": RHS, "bench": "arrays", "draws": 19} | given)
     assert "\n" not in str(caught.value)
+
+
+def test_of_as_many_draws_as_are_usual_an_interval_leaves_one_out_at_each_end():
+    interval = prediction_interval([float(one) for one in range(DRAWS)])
+    assert (interval.low, interval.high) == (1.0, DRAWS - 2.0)
 
 
 def test_it_is_at_the_front_door():

@@ -13,7 +13,7 @@ from benchmarks._hidden_presets import hidden, random_pulses
 from mho.analysis.calibration import calibrating, sought, transitions_of
 from mho.analysis.calibration.calibrating import Calibration, Coordinates, as_preset_file
 from mho.analysis.calibration.experiments import ParameterEstimate
-from mho.analysis.calibration.posterior import Posterior, _width, infer
+from mho.analysis.calibration.posterior import FURTHEST, Posterior, _corrected, _width, infer
 from mho.array_types import Floats
 from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
 from mho.running.calibrating.posterior_draws import PosteriorDraws
@@ -126,6 +126,30 @@ def quadratic(rough: float, flat: bool) -> Posterior:
         return -0.5 * (curve * u * u).sum() + beside @ u, slope
 
     return infer(lambda u: scores(u)[0], scores, np.zeros(2))
+
+
+def test_no_step_leads_further_than_the_scores_of_a_place_tell() -> None:
+    beside, tried = np.linspace(-2.0, 2.0, 100), []
+
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        apart = u[0] - 5.0 - beside
+        return -0.5 * apart**2, -apart[:, None]
+
+    prior = np.zeros(1), np.full(1, 10.0)
+    found = infer(lambda u: scores(u)[0], scores, np.zeros(1), lambda u: tried.append(u[0]), prior)
+    assert found.mean[0] == pytest.approx(5.0, abs=0.1)
+    assert np.abs(np.diff(tried)).max() == pytest.approx(FURTHEST)
+
+
+@pytest.mark.parametrize("strength", [0.5, 4.0, 100.0])
+@pytest.mark.parametrize("seen", [-30.0, 0.01, 0.3, 2.0])
+def test_a_step_over_which_the_slope_changed_too_little_keeps_a_fifth_of_the_curvature(
+    strength: float, seen: float
+) -> None:
+    curve, step = np.diag([strength, 1.0]), np.array([1.0, 0.0])
+    corrected = _corrected(curve, step, np.array([seen * strength, 0.1]))
+    assert step @ corrected @ step == pytest.approx(max(seen, 0.2) * strength)
+    assert np.linalg.eigvalsh(corrected).min() > 0.0
 
 
 def test_steps_of_the_slope_are_no_lack_of_curvature() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ import pytest
 from mho import run
 from mho.analysis.calibration import read_records, told_beyond_pulses, transitions_of
 from mho.analysis.calibration.experiments.ageing import AgeingReads, ageing
-from mho.analysis.calibration.experiments.evidence import kelvin_of
-from mho.analysis.calibration.experiments.programming_times import undisturbed
+from mho.analysis.calibration.experiments.evidence import READERS, kelvin_of
+from mho.analysis.calibration.experiments.programming_times import Before, undisturbed
+from mho.instruments import open_bench
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Program, Retention
+from mho.running.execution import evaluate
 from mho.runs import RunFile
 
 BASE = asdict(CELL_PRESETS["stanford"])
@@ -100,6 +102,21 @@ def test_cells_that_were_in_their_windows_already_keep_no_other_from_telling(tmp
     by_name = {one.name: one for one in told.estimates}
     assert by_name["relaxation"].low < BASE["relaxation"] < by_name["relaxation"].high
     assert by_name["drift"].low < BASE["drift"] < by_name["drift"].high
+
+
+def test_reads_of_which_nothing_says_how_old_they_are_tell_nothing(tmp_path: Path) -> None:
+    watch = Retention(rows="0", columns="0:6", last=100.0, per_decade=1)
+    with open_bench("stanford-arrays", seed=1) as bench:
+        evaluate(Program(digits=np.array([[1, 2, 3, 2, 1, 3]])), bench, seed=1)
+        path = run(watch, bench, seed=2, output=tmp_path / "reads.h5").path
+    unknown = Before({}, None, frozenset())
+    known = replace(unknown, written={(0, column): 0.0 for column in range(6)})
+    with RunFile(path) as file:
+        found, why = READERS["Retention"](file, BASE, [], unknown)
+        assert not found
+        assert why.startswith("it does not say when its cells were programmed")
+        found, why = READERS["Retention"](file, BASE, [], known)
+        assert [one.name for one in found] == ["drift"]
 
 
 def test_the_temperature_that_a_chuck_read_counts_before_the_demanded_one(tmp_path: Path) -> None:

@@ -220,6 +220,21 @@ def test_a_board_that_is_not_confirmed_safe_is_fed_no_more(bench, monkeypatch):
     assert bench.laboratory.board.mode == "SAFE"
 
 
+def test_a_board_that_is_safe_and_refuses_to_be_disarmed_is_reported(bench, monkeypatch, caplog):
+    bench.read(CELL)
+
+    def refuse(seconds: float) -> None:
+        raise InstrumentError("busy")
+
+    monkeypatch.setattr(bench.instruments.board, "arm_watchdog", refuse)
+    with caplog.at_level(logging.WARNING):
+        bench.safe()
+    assert "the board's watchdog stays armed: busy" in caplog.text
+    monkeypatch.undo()
+    bench.safe()
+    assert bench.laboratory.board.watchdog == 0.0
+
+
 def test_a_bench_that_is_closed_without_being_made_safe_leaves_the_board_to_its_watchdog(tmp_path):
     bench = open_bench(guarded(tmp_path), seed=1)
     bench.read(CELL)

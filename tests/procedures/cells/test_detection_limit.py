@@ -77,9 +77,10 @@ def test_blanks_are_read_with_the_transistor_off_and_go_round_the_cells(voltage:
     assert read_blanks(meter, cells, 0) is None
 
 
-def test_a_run_reads_64_blanks_unless_it_says_so_and_2500_at_most():
+def test_a_run_reads_64_blanks_unless_it_says_so_none_for_0_and_2500_at_most():
     parameter = blanks_parameter()
     assert parameter.default == 64
+    parameter.value = 0
     parameter.value = 2500
     for wrong, says in ((-1, "below the minimum"), (2501, "above the maximum")):
         with pytest.raises(ValueError, match=says):

@@ -23,7 +23,7 @@ from mho.running.budget import Budget, budget, replaying
 from mho.running.budget.budgets import acting
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.drawings import errors_drawing, shares_drawing
-from mho.running.budget.questions import LoopQuestion
+from mho.running.budget.questions import LoopQuestion, ProductQuestion
 from mho.running.budget.replaying import RunRecipe
 from mho.runs import RunFile, Status
 
@@ -85,6 +85,11 @@ def test_its_drawings_have_a_row_for_each_cause_and_for_what_none_explains(found
     assert errors.names == ("", *(one.cause for one in reversed(found.shares)))
     bars = np.concatenate([mark.x for mark in shares.marks])
     np.testing.assert_allclose(bars, [*(100.0 * one.share for one in found.shares), 10.0])
+
+
+def test_a_cause_without_an_error_has_no_point_on_a_scale_of_decades(found: Budget) -> None:
+    without = replace(found, measured=0.0, shares=tuple(replace(one, alone=0.0) for one in found.shares))
+    assert not errors_drawing(without).marks[0].x.size
 
 
 @pytest.mark.thorough
@@ -187,6 +192,17 @@ def test_noise_of_the_board_that_misleads_write_verify_is_the_one_to_mend(seed: 
     assert found.advice.startswith("mend read noise first: that alone would take ")
     for one in found.shares:
         assert one.acts or -0.0005 <= one.share <= 1.0005
+
+
+def test_each_product_of_a_block_is_repeated_in_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "products.h5"
+    matrix = np.array([[1.0, -2.0], [3.0, 1.0]])
+    run(Multiply(matrix=matrix, vectors=1, bits=3, shots=2), "arrays", seed=3, output=path)
+    again = replayed(path)
+    (products,) = again.questions
+    assert isinstance(products, ProductQuestion)
+    assert len(products.exchanges) > len({one.place for one in products.exchanges})
+    assert products.error(again.circuits, ALL) == pytest.approx(products.measured, rel=1e-12)
 
 
 @pytest.mark.thorough

@@ -35,6 +35,15 @@ def explained(path: Path, draws: int = 2) -> Budget:
     return found
 
 
+def test_a_budget_can_be_stopped_while_it_repeats_its_run(inverted: Path) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("repeating: inverting", 1):  # the first answer is there, and others would follow
+            raise Aborted("enough")
+
+    with pytest.raises(Aborted, match="enough"):
+        budget(inverted, draws=0, progress=stop)
+
+
 @pytest.mark.parametrize("bench", ["arrays", "simulated"])
 def test_a_programming_that_was_stopped_is_explained_as_far_as_it_came(bench: str, tmp_path: Path) -> None:
     path = stopped(programming(tmp_path), "programming", 3, tmp_path / "stopped.h5", bench)

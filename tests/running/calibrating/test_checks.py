@@ -114,6 +114,11 @@ def test_edges_of_bins_lie_between_the_steps_of_a_ladder() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_largest_value_has_a_bin_of_its_own_where_it_is_frequent() -> None:
+    values = np.concatenate([np.linspace(1.0, 2.0, 200), np.full(200, 3.0)])
+    assert set(_grouped(_edges(values), values, values)[-1]) == {3.0}
+
+
 def test_edges_hold_all_values_below_zero_too() -> None:
     for values in ([-5.0, -4.0, -3.0], [-1.0, 1.0], [-2.0]):
         many = np.repeat(values, 40)

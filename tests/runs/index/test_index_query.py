@@ -9,7 +9,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.runs.index.query import Anywhere, Joined, Not, Query, QueryComparison, Value, _span, parse_query
+from mho.runs.index.query import (
+    Anywhere,
+    Joined,
+    Not,
+    Query,
+    QueryComparison,
+    Value,
+    _span,
+    parse_query,
+    resolved,
+)
 
 KEYWORDS = {"and", "or", "not", "contains"}
 
@@ -112,6 +122,13 @@ def test_a_mistake_is_shown_where_it_is(text: str, marked: str):
     with pytest.raises(InputError) as caught:
         parse_query(text)
     assert marked in str(caught.value)
+
+
+def test_a_name_that_no_run_has_is_marked_at_its_begin():
+    with pytest.raises(
+        InputError, match=r"'▲bitz': no run has anything called 'bitz'; did you mean 'bits'\?"
+    ):
+        resolved("bitz", {"result": {"bits": ["bit"]}})
 
 
 @pytest.mark.parametrize(

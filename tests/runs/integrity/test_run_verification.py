@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import run_samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +77,14 @@ def shorten(file: h5py.File, name: str, length: int) -> None:
     file["entry/seal"][name] = kept
 
 
+def reinterpret(file: h5py.File, name: str, dtype: str) -> None:
+    """Leave the bytes of a dataset and its attributes, and take its values for those of another type."""
+    values, attributes = file[name][()].view(dtype), dict(file[name].attrs)
+    rows = file[name].chunks
+    del file[name]
+    file.create_dataset(name, data=values, chunks=rows).attrs.update(attributes)
+
+
 EDITS: list[tuple[str, Callable[[h5py.File], object]]] = [
     (
         "/entry/reads/current was changed",
@@ -89,7 +98,12 @@ EDITS: list[tuple[str, Callable[[h5py.File], object]]] = [
     ("/entry/note was added", lambda file: file.create_dataset("entry/note", data=1.0)),
     ("/entry/alias was added", lambda file: file.__setitem__("entry/alias", h5py.SoftLink("/nowhere"))),
     ("/entry/maps/round was added", lambda file: file.__setitem__("entry/maps/round", file["entry"])),
+    (
+        "/entry/arrays/solution/value was changed",
+        lambda file: reinterpret(file, "entry/arrays/solution/value", "<i8"),
+    ),
     (NO_SEAL, lambda file: file.__delitem__("entry/seal")),
+    (NO_SEAL, lambda file: (file.__delitem__("entry/seal"), file.attrs.modify("mho_schema", 2))),
     (NO_SEAL, lambda file: file["entry/seal/sha256"].__setitem__(0, b"")),
     (NO_SEAL, lambda file: file["entry/seal/sha256"].__setitem__(-1, b"")),
     (NO_SEAL, lambda file: file["entry/seal/sha256"].__setitem__(Ellipsis, b"")),
@@ -114,6 +128,14 @@ def test_an_edit_by_another_program_is_seen(
     assert len(found.findings) < 5 or finding.endswith("was added")
     with RunFile(finished) as run:
         assert set(run.tables) == {"reads", "cycles"}
+
+
+def test_a_fact_that_cannot_be_decoded_is_named_by_what_is_wrong_with_it(finished: Path) -> None:
+    with h5py.File(finished, "r+", libver="latest") as file:
+        file["entry/start_time"][()] = b"yesterday"
+    found = verify(run_samples.seal_again(finished))
+    assert found.verdict is Verdict.DAMAGED
+    assert found.findings == ("Invalid isoformat string: 'yesterday'",)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.9, 0.999])

@@ -146,6 +146,8 @@ def test_more_users_than_a_loop_takes_are_held_by_blocks(tmp_path: Path) -> None
         ({"snr": ""}, "snr has 0 numbers; give 1 to 64"),
         ({"snr": "1, two"}, "snr has 'two'"),
         ({"snr": "nan"}, "snr has 'nan'"),
+        ({"snr": "-40.5"}, "a number from -40 to 100, in dB"),
+        ({"snr": "100.5"}, "snr has '100.5'"),
         ({"snr": "3, 5, 3.0"}, "snr has 3 dB more than once"),
         ({"snr": ",".join(map(str, range(99)))}, "snr has 99 numbers"),
         ({"bits_per_point": 100_000_000}, "1562500 vectors of 8 users; 128 antennas take 262144 at most"),

@@ -14,6 +14,7 @@ from mho.analysis.reports import score_forecasts
 from mho.errors import Aborted
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import DrawnSolve, Solve, wall_time
+from mho.procedures.equations import forecast
 from mho.procedures.equations.forecast import operations
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.continuing import rerun
@@ -92,6 +93,12 @@ def test_at_the_wire_it_grows_with_the_operations_whatever_a_draw_took():
     )
     assert few.low > 0.0
     assert many.median > 10.0 * few.median
+
+
+def test_at_the_wire_each_draw_takes_a_fixed_time_and_one_for_each_operation(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forecast, "_rates", lambda *_: iter([(3.0, 0.002)]))
+    interval = wall_time(load_bench_file("simulated"), "pku", drawn(1000), Solve)
+    assert (interval.low, interval.median, interval.high) == (5.0, 5.0, 5.0)
 
 
 def test_it_stops_between_solves_at_the_wire():
