@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import suppress
@@ -312,11 +313,12 @@ def test_a_second_runner_is_refused_and_names_the_first(desk):
 
 
 def on_hardware(text: str) -> str:
-    """The simulated bench with instruments at ports where nobody listens."""
+    """The simulated bench with instruments at ports where nobody listens; each process of tests has its own."""
     text = re.sub(r"(?m)^\[simulation\](\n.+)*", "", text)
+    first = 20_000 + os.getpid() % 120 * 100
     return re.sub(
         r'address = ".*"',
-        lambda found: f'address = "TCPIP0::127.0.0.1::{found.start() % 89 + 1}::SOCKET"',
+        lambda found: f'address = "TCPIP0::127.0.0.1::{first + found.start() % 89}::SOCKET"',
         text,
     )
 
