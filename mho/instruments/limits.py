@@ -19,14 +19,24 @@ SAMPLES = 4096  # vectors whose steps are looked at together
 
 @dataclass(frozen=True)
 class TerminalLimits:
-    """Limits of one terminal (bit line, source line, word line, vector)."""
+    """Limits of one terminal (bit line, source line, word line, vector).
 
-    voltage: float  # largest magnitude, V
-    current: float = math.inf  # largest current limit that may be set, A
-    # Longest pulse, s; a constant level of a pulse generator counts as a pulse without an end
+    Attributes
+    ----------
+    voltage : float
+        Largest magnitude, V.
+    current : float
+        Largest current limit that may be set, A.
+    pulse_width : float
+        Longest pulse, s; a constant level of a pulse generator counts as a pulse without an end.
+    slew : float
+        Steepest change, V/s: 10 to 90 % of a pulse over its edge time, a source's step over `SOURCE_EDGE`, the
+        step from one vector to the next over the sample period.
+    """
+
+    voltage: float
+    current: float = math.inf
     pulse_width: float = math.inf
-    # Steepest change, V/s: 10 to 90 % of a pulse over its edge time, a source's step over `SOURCE_EDGE`, the step from
-    # one vector to the next over the sample period
     slew: float = math.inf
 
 
@@ -70,9 +80,14 @@ class Limits:
     def check_waveform(self, terminal: str, volts: NDArray[np.float64], interval: float, edge: float) -> None:
         """Raise `LimitError` when a waveform from 0 V and back is too high, too steep, or too long away from 0 V.
 
-        `volts` (n,): its samples, V.
-        `interval`: from sample to sample, s.
-        `edge`: transition time of the output between samples, 10 to 90 %, s.
+        Parameters
+        ----------
+        volts : (n,) array
+            Its samples, V.
+        interval : float
+            From sample to sample, s.
+        edge : float
+            Transition time of the output between samples, 10 to 90 %, s.
         """
         self.check_voltage(terminal, float(volts[np.argmax(np.abs(volts))]))
         framed = np.concatenate([[0.0], volts, [0.0]])

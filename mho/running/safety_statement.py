@@ -30,9 +30,7 @@ class SafetyObserver:
         self._bench = bench
         # taken: whether the run had locked a bench of real instruments, and was not refused before
         self.taken, self._begun = False, False
-        self.control = (
-            stream.Control()
-        )  # control to use for the run: it is interrupted when its supervisor is gone
+        self.control = stream.Control()  # for the run: it is interrupted when its supervisor is gone
         self._report.when_lost = self._interrupt
         if self._report.lost:
             self._interrupt()

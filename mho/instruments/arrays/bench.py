@@ -36,11 +36,19 @@ OnBlocks = Callable[[str, NDArray[np.int64], NDArray[np.int64], Floats, Floats],
 class ArrayBench(Bench):
     """A `Bench` whose roles are filled by models of the chip instead of instruments.
 
-    `source`: a bench file whose ``[simulation]`` says ``instruments = false``.
-    `preset`, `seed`: as for `open_bench`.
-    `limits`: instead of the file's own.
+    Parameters
+    ----------
+    source : BenchSource
+        A bench file whose ``[simulation]`` says ``instruments = false``.
+    preset, seed
+        As for `open_bench`.
+    limits : Limits, optional
+        Instead of the file's own.
 
-    `on_blocks`: told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
+    Attributes
+    ----------
+    on_blocks : callable
+        Told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
     """
 
     def __init__(
@@ -110,7 +118,11 @@ class ArrayBench(Bench):
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.
 
-        `steps`: expected number of reads of each cell; it sets the age of the later ones.
+        Parameters
+        ----------
+        cells : sequence of CellPositions
+        steps : float
+            Expected number of reads of each cell; it sets the age of the later ones.
         """
         self.checkpoint()
         self.check_read()

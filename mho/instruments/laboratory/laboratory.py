@@ -205,9 +205,8 @@ class Laboratory(ChipBasis):
 
     `source`: the bench file; its instruments' addresses become simulated instruments.
     `preset`: cell preset, instead of the bench file's.
-    `seed`: seed of everything random here, instead of the bench file's.
+    `seed`: of everything random here, instead of the bench file's; as an attribute the one that was drawn without it.
 
-    `seed`: seed of everything random here; drawn when none was given.
     `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
     `daq`: the simulated NI-DAQmx system.
     `monitor`: records extremes, incidents and traffic on the wires.

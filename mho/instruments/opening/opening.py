@@ -209,13 +209,23 @@ def open_rehearsal(
 ) -> Bench:  # fmt: skip
     """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
 
-    `source`: the bench file.
-    `preset`: cells of the simulated chip.
-    `seed`: of everything random on the bench.
-    `beyond`: lift the file's limits; the laboratory's monitor keeps them and reports values beyond them.
-    `force`: accept implausible limits.
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    preset : str, optional
+        Cells of the simulated chip.
+    seed : int, optional
+        Of everything random on the bench.
+    beyond : bool
+        Lift the file's limits; the laboratory's monitor keeps them and reports values beyond them.
+    force : bool
+        Accept implausible limits.
 
-    `BenchError` as `stand_in`, for implausible limits, or for an unknown preset.
+    Raises
+    ------
+    BenchError
+        As `stand_in`, for implausible limits, or for an unknown preset.
     """
     # Imported here: opening a bench of real instruments need not wait for the twins to load.
     from mho.instruments.laboratory.stand_in import stand_in
