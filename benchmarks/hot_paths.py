@@ -83,9 +83,9 @@ def measure(folder: Path) -> dict[str, float]:
         cell = Cell("multiply", 0, 0)
         bench.pulse(cell, Pulse("set", 4.0, 1e-6, 1.6))
         times["a pulse, again on a cell"] = _time(
-            lambda: bench.pulse(cell, Pulse("set", 2.0, 1e-7, 1.2)), 200
+            lambda: bench.pulse(cell, Pulse("set", 2.0, 1e-7, 1.2)), 2000
         )
-        times["a read, again of a cell"] = _time(lambda: bench.read(cell), 200)
+        times["a read, again of a cell"] = _time(lambda: bench.read(cell), 2000)
     runs = {
         "read 4 x 4 on simulated": (Read(rows="0:4", columns="0:4"), "simulated"),
         "program 3 x 3 on simulated": (Program(digits=DIGITS[:3, :3]), "simulated"),
