@@ -32,11 +32,31 @@ def export(
 
     One that is still being written is exported as it stands, except to a folder. For the forms see `csv_folder`, `matlab`,
     `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`; `package.publish` takes several runs, and what is
-    to be said of them. The `output` does not exist yet, and is by default beside the run file; `played` says of a netlist
-    whose inputs it has, by default those of the first.
+    to be said of them.
 
-    Raises `RunFileError`: the run file is missing, foreign or damaged; `InputError`: unknown form, an output that exists
-    or cannot be written, a package that is not installed, a run that the form cannot hold.
+    Parameters
+    ----------
+    path : path-like
+        The run file.
+    form : str
+        "csv", "mat", "netcdf", "chip-map", "spice", "folder" or "eln".
+    output : path-like, optional
+        What to write, which does not exist yet; by default beside the run file.
+    played : Played, optional
+        Whose inputs a netlist has; by default those of the first.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    RunFileError
+        When the run file is missing, foreign or damaged.
+    InputError
+        For an unknown form, an output that exists or cannot be written, a package that is not installed, a run that the
+        form cannot hold.
     """
     source = Path(path)
     check_form(form)

@@ -101,19 +101,33 @@ class HeldTemperature:
 def at_temperature(
     bench: Bench, kelvin: float | None, announce: Announce = lambda stage, done, total: None
 ) -> Iterator[HeldTemperature | None]:
-    """Within the block the chip is at `kelvin` (K), or as it is for None.
+    """Within the block the chip is at `kelvin`, or as it is for None.
 
     With a chuck it is there when the temperature has settled, and is read every 10 s from then on; at the end, however it
     comes, the heater is off, and the chip cools by itself. A simulated chip without one is there at once, and as it was
     before at the end. Stops and pauses hold as for `Bench.wait_until`; while a run pauses the chuck stays as it is.
 
-    `announce`: told how far the heating is.
+    Parameters
+    ----------
+    bench : Bench
+    kelvin : float or None
+        Temperature of the chip, K.
+    announce : callable
+        Told how far the heating is.
 
-    What is read of it meanwhile is yielded; None where nothing reads it.
+    Yields
+    ------
+    HeldTemperature or None
+        What is read of it meanwhile; None where nothing reads it.
 
-    `InputError`, `LimitError`, `BenchError` as `check_temperature`; nothing is sent.
-    `BenchError` when the temperature has not settled in time, or the heater has gone off by hand or by itself.
-    `InstrumentError` for a sensor or a heater with a fault, and when the heater is not confirmed off at the end.
+    Raises
+    ------
+    InputError, LimitError, BenchError
+        As `check_temperature`; nothing is sent.
+    BenchError
+        When the temperature has not settled in time, or the heater has gone off by hand or by itself.
+    InstrumentError
+        For a sensor or a heater with a fault, and when the heater is not confirmed off at the end.
     """
     if kelvin is None:
         yield None

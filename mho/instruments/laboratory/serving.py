@@ -223,11 +223,19 @@ def _listen(port: int) -> socket.socket:
 def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Server], None]) -> None:
     """Serve the instruments of a bench, or the twins of real ones, until SIGINT or SIGTERM.
 
-    `bench`: A packaged bench or a bench file.
-    `port_base`: as for `Server`.
-    `announce`: given the bench file and the server, once its endpoints can be opened.
+    Parameters
+    ----------
+    bench : str
+        A packaged bench or a bench file.
+    port_base : int
+        As for `Server`.
+    announce : callable
+        Given the bench file and the server, once its endpoints can be opened.
 
-    `BenchError` for a bench file that is wrong, or a port that cannot be used.
+    Raises
+    ------
+    BenchError
+        For a bench file that is wrong, or a port that cannot be used.
     """
     source = load_bench_file(bench)
     rack = Laboratory(stand_in(source))

@@ -30,12 +30,22 @@ def make_bench_safe(name: str) -> dict[str, str]:
     Each instrument separately: one that cannot be opened does not keep the others from being made safe. Signals are
     held back meanwhile.
 
-    `name`: a packaged bench or a bench file.
+    Parameters
+    ----------
+    name : str
+        A packaged bench or a bench file.
 
-    Identifications are returned by role, in the order in which they were made safe.
+    Returns
+    -------
+    dict of str to str
+        Identifications by role, in the order in which they were made safe.
 
-    `UnsafeError` naming what could not be confirmed, after all instruments were tried.
-    `BenchError` for a wrong bench file, or a bench in use; nothing was tried.
+    Raises
+    ------
+    UnsafeError
+        Naming what could not be confirmed, after all instruments were tried.
+    BenchError
+        For a wrong bench file, or a bench in use; nothing was tried.
     """
     return confirm_bench_safe(name).identities
 
