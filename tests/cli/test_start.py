@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,22 @@ HEAVY = {
 def loaded(*words: str, runs: Path | None = None) -> set[str]:
     """Return the modules that are there when `mho` has answered."""
     environ = os.environ if runs is None else os.environ | {"MHO_RUNS": str(runs)}
+    return loaded_by("from mho.cli.main import main", *words, environ=environ)
+
+
+def loaded_by(importing: str, *words: str, environ: Mapping[str, str] = os.environ) -> set[str]:
+    """Return the modules that are there when a `main` has come to its end, with nothing to read."""
     code = (
         "import sys\n"
-        "from mho.cli.main import main\n"
+        f"{importing}\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "late = '_LazyModule'  # is there, and nothing of it was executed\n"
         "sys.stderr.write(' '.join(name for name, one in sys.modules.items() if type(one).__name__ != late))"
     )
     told = subprocess.run(
-        [sys.executable, "-c", code, *words], env=environ, capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, "-c", code, *words], env=environ, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
     return set(told.stderr.split())
 
 
@@ -75,3 +82,13 @@ def test_the_help_of_all_loads_no_verb() -> None:
 def test_a_verb_is_where_the_list_of_verbs_says(name: str, place: str) -> None:
     verb = LazyVerb(name, "", f"mho.cli.{place}", "").verb
     assert verb.commands if isinstance(verb, TyperGroup) else verb.name == name
+
+
+def test_a_worker_loads_nothing_that_only_other_jobs_need() -> None:
+    """Whether its bench is real is not known yet; the physics of twins loads SciPy."""
+    read = "mho.procedures.cells.reading.read"
+    there = loaded_by("from mho.running.runner.worker import main", read)
+    assert read in there
+    assert not {
+        name for name in there if name.startswith(("scipy", "mho.instruments.simulated.physics.chip"))
+    }

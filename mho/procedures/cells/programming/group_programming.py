@@ -33,7 +33,7 @@ from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.instruments.arrays import CellPositions
 from mho.instruments.simulated import CellPreset, levels_not_held
-from mho.procedures.cells.programming.strategy import SET, Pulses, Strategy, write_verify
+from mho.procedures.cells.programming.strategy import SET, Pulses, Strategy, batch_of, write_verify
 
 
 def unfit_cells(preset: CellPreset, levels: Levels) -> str:
@@ -231,7 +231,6 @@ def _some(group: CellGroup, which: Integers) -> CellGroup:
     return CellGroup(group.rows[which], group.columns)
 
 
-SHARE = 0.01  # of a tile's cells that get a pulse after each batch: with more, many are left half-way
 RESERVE = 2  # pulses that are kept for each cell outside its window
 PATIENCE = 100  # batches without a smaller error, after which only cells outside their windows get pulses; twice, the end
 STILL = 0.1  # of its deviation: a pulse that changed a cell by less did not move it
@@ -254,11 +253,6 @@ def tiles_of(shape: tuple[int, int], lines: tuple[int, int]) -> Iterator[tuple[s
     for row in range(0, shape[0], lines[0]):
         for column in range(0, shape[1], lines[1]):
             yield slice(row, row + lines[0]), slice(column, column + lines[1])
-
-
-def batch_of(cells: int) -> int:
-    """Return how many of so many cells get a pulse between two batches of products."""
-    return max(1, round(SHARE * cells))
 
 
 class ProductDescent:

@@ -25,8 +25,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.procedures.cells.programming.group_programming import batch_of
-from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
+from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy, batch_of
 from mho.procedures.chip_in_use import check_same_chip, formed_cells_of
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Map, RunFile, Table

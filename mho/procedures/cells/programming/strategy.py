@@ -314,7 +314,13 @@ class FewStates:
 Step = Callable[[Integers, Pulses | None], Floats]
 """Gives cells, by number, these pulses, if any, and returns their verify reads after them, S."""
 
+BATCH = 0.01  # of a tile's cells that get a pulse between products: with more, many are left half-way
 FEW = 3  # number of cells up to which deciding one by one is faster: mostly the stuck ones
+
+
+def batch_of(cells: int) -> int:
+    """Return how many of so many cells get a pulse between two batches of products, in a descent of their error."""
+    return max(1, round(BATCH * cells))
 
 
 def write_verify_cell(state: Strategy, step: Callable[[Pulses | None], float]) -> tuple[float, Outcome]:
