@@ -23,7 +23,7 @@ from mho.chip_maps import ChipMap, parse_chip_map
 from mho.errors import MhoError
 from mho.extensions.calibration import compared_numbers
 from mho.extensions.calibration.pulse_records import PulseTable, pulse_table
-from mho.extensions.calibration.pulses_by_cell import formed_above
+from mho.extensions.calibration.pulses_by_cell import READ, RESET, SET, Columns, by_cell, formed_above
 from mho.instruments import ArrayBench
 from mho.instruments.arrays import CellPositions, as_arrays
 from mho.instruments.bench_file import BenchFile, BenchSource
@@ -31,8 +31,6 @@ from mho.instruments.simulated import CellArray, PosteriorDraws, VirtualClock, c
 from mho.procedures import Form, NullStream, Procedure, Program, Response, Switching
 from mho.runs import RunFile, Status
 from mho.toml import parse_toml
-
-Columns = dict[str, NDArray[np.float64]]
 
 # Procedures that are carried out again, as the pulses that they choose follow their reads
 REPEATED: dict[str, type[Procedure]] = {kind.__name__: kind for kind in (Form, Program, Response, Switching)}
@@ -83,7 +81,8 @@ def _of_procedure(run: RunFile, bare: MeasuredRun) -> MeasuredRun:
     if kind is Program:
         values["digits"] = digits = np.asarray(run.array("digits"), dtype=np.int64)
     chip = parse_chip_map(run.chip, f"chip map in {run.path}")
-    if digits is not None and _untouched(bare.columns) > MOSTLY:
+    counts = _pulse_counts(bare.columns)
+    if digits is not None and (counts == 0).sum() > MOSTLY * len(counts):
         why = (
             "most of its cells were in their windows when it came: an earlier run's pulses brought them there"
         )
@@ -92,22 +91,19 @@ def _of_procedure(run: RunFile, bare: MeasuredRun) -> MeasuredRun:
     return replace(bare, kind=kind, values=values, source=source, chip=chip, digits=digits)
 
 
-def _untouched(columns: Columns) -> float:
-    """Return the share of a program run's cells that got no pulse."""
-    places = np.stack([columns[name] for name in ("array", "row", "column")])
-    _, cells = np.unique(places, axis=1, return_inverse=True)
-    pulses = np.bincount(cells, columns["kind"] > 0)
-    return float((pulses == 0).mean()) if len(pulses) else 0.0
+def _pulse_counts(columns: Columns) -> NDArray[np.int64]:
+    """Return how many pulses each cell (cells,) got."""
+    order, first, cell = by_cell(columns)
+    return np.bincount(cell[columns["kind"][order] > READ], minlength=int(first.sum()))
 
 
 def _followed(columns: Columns) -> str:
     """Return why the pulses of a foreign table cannot be repeated: whether a read chose them, only its program knows."""
-    pulsed = columns["kind"] > 0
-    places = np.stack([columns[name][pulsed] for name in ("array", "row", "column")])
-    if not places.shape[1]:
+    counts = _pulse_counts(columns)
+    counts = counts[counts > 0]
+    if not len(counts):
         return "it has no pulses"
-    _, counts = np.unique(places, axis=1, return_counts=True)
-    if int(counts.max()) > int(counts.min()):
+    if counts.max() > counts.min():
         return (
             f"its cells have {counts.min()} to {counts.max()} pulses: where the reads decided over them, they cannot be "
             "repeated without the program that did"
@@ -197,11 +193,8 @@ def _as_found(bench: ArrayBench, run: MeasuredRun, chip: ChipMap, preset: str) -
 
 def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
     """Apply the pulses of a table to simulated cells, in the order and at the distances that they had."""
-    order = np.lexsort((columns["time"], columns["column"], columns["row"], columns["array"]))
+    order, first, cell = by_cell(columns)
     kept = {name: values[order] for name, values in columns.items()}
-    place = np.stack([kept[name] for name in ("array", "row", "column")])
-    first = np.append(True, (np.diff(place, axis=1) != 0).any(axis=0))
-    cell = np.cumsum(first) - 1
     begins = np.flatnonzero(first)
     rank = np.arange(len(order)) - begins[cell]
     cells_preset = cell_preset(preset)
@@ -218,7 +211,7 @@ def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
         rows = np.flatnonzero(rank == step)
         clock.advance(max(float(np.median(apart[rows])) if step else 0.0, SHORTEST))
         kind = kept["kind"][rows]
-        for code, act in ((1, cells.set_cells), (2, cells.reset_cells)):
+        for code, act in ((SET, cells.set_cells), (RESET, cells.reset_cells)):
             some = rows[kind == code]
             if some.size:
                 act((cell[some], 0), kept["voltage"][some], kept["width"][some], kept["gate"][some])
@@ -230,8 +223,6 @@ def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
 Progress = Callable[[int, int], None]
 
 OUTSIDE = 0.05  # probability below which a number counts as outside
-FEWEST_DRAWS = 40  # fewer cannot tell that a number is outside
-MOST_DRAWS = 9999
 KNOWN = 0.8  # share of the draws that have the number at all
 
 

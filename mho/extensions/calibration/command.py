@@ -18,6 +18,7 @@ from mho.analysis.reports import handy_unit
 from mho.cli import TO, Runs, Stages, Terminal, say
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.simulated import CELL_PRESETS
+from mho.whole_files import whole_file
 
 GROUP = "Run files"  # of the verb, in the list of all
 
@@ -140,7 +141,7 @@ def _text(value: float, unit: str) -> str:
 
 
 TOP = 0.95  # quantile of the reads after SETs, which a few stuck cells do not reach
-FEWEST_DRAWS, MOST_DRAWS = 40, 9999
+FEWEST_DRAWS, MOST_DRAWS = 40, 9999  # fewer cannot tell that a number is outside
 
 
 def calibrate(
@@ -204,18 +205,11 @@ def calibrate(
         says = str(error)
         raise
     finally:  # with what came of the checks, whatever it was
-        _write(to, calibration.as_preset_file(found, to.stem, names, told.estimates, state, says))
+        with whole_file(to, advice="; choose another --to") as draft:
+            draft.write_text(
+                calibration.as_preset_file(found, to.stem, names, told.estimates, state, says), "utf-8"
+            )
     say(to)
-
-
-def _write(to: Path, text: str) -> None:
-    """Write a file in one step."""
-    draft = to.with_name(f".{to.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(to)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _fitted(

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps import Levels
+from mho.extensions.calibration.pulses_by_cell import READ, RESET, SET, Columns, by_cell
 
-Columns = dict[str, Floats]
-
-READ, SET, RESET = range(3)  # codes of the column `kind`
 SAME, TINY = 1e-3, 1e-12  # relative and absolute differences of voltages and widths that count as none
 DISTINCT, BINS = 12, 8  # voltages that are told apart each; bins where there are more
 FEWEST = 20  # pulses of a bin
@@ -58,16 +56,11 @@ Part = tuple[list[ComparedQuantity], Callable[[Columns], list[float]]]
 
 def paired(columns: Columns, formed_above: float) -> PulseNumbers:
     """Return the pulses on cells that conducted more than `formed_above` (S) before."""
-    place = [columns[name].astype(np.int64) for name in ("array", "row", "column")]
-    order = np.lexsort((columns["time"], *reversed(place)))
-    array, row, column = (one[order] for one in place)
+    order, first, cell = by_cell(columns)
     kept = {name: columns[name][order] for name in ("kind", "voltage", "width", "gate", "conductance")}
-    first = np.ones(len(order), bool)
-    first[1:] = (np.diff(array) != 0) | (np.diff(row) != 0) | (np.diff(column) != 0)
     before = np.concatenate([[np.nan], kept["conductance"][:-1]])[: len(order)]
     with np.errstate(invalid="ignore"):
         some = (kept["kind"] > READ) & ~first & (before > formed_above) & np.isfinite(kept["conductance"])
-    cell = np.cumsum(first) - 1
     return PulseNumbers(
         cell[some], kept["kind"][some], kept["voltage"][some], kept["width"][some], kept["gate"][some], before[some],
         kept["conductance"][some],

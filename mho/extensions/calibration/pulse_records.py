@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 
 from mho.analysis.reports import read_chip
 from mho.errors import InputError
+from mho.extensions.calibration.pulses_by_cell import READ, RESET, SET, Columns
 from mho.runs import RunFile
 
-Columns = dict[str, NDArray[np.float64]]
 Rows = Mapping[str, NDArray[Any]]
 
 COLUMNS = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
 BETWEEN = 1e-2  # s between the reads before and after a pulse, at most, where a table has one time for both
 KNOWN = 4  # rows, by whose times and readings a run is known again
-SET, RESET = 1, 2  # codes of the column `kind`; 0 is a read only
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class PulseTable:
         """Return the columns `COLUMNS` of the rows of the table, in SI."""
         match self.form:
             case "ramp":
-                rows = {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, 0)}
+                rows = {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, READ)}
             case "responses":
                 rows = self._responses(rows)
             case "cycles":

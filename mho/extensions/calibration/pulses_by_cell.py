@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from mho.array_types import Booleans, Floats
 
+Columns = dict[str, Floats]  # of a table of pulses, SI
+
 READ, SET, RESET = range(3)  # codes of the column `kind`
 FORMED = 0.2  # of the floor: a cell that was never read above is unformed, however far off zero its meter is
 
@@ -21,6 +23,18 @@ def formed_above(base: Mapping[str, float]) -> float:
     A meter's offset on the range for formed cells may be tens of nS, so that it lies well above what virgin cells conduct.
     """
     return float((base["unformed"] * base["floor"]) ** 0.5)
+
+
+def by_cell(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], Booleans, NDArray[np.int64]]:
+    """Return the order of a table's rows by cell and time, and of the rows in it which are the first of a cell, and whose.
+
+    Cells are numbered in the order of array, row and column.
+    """
+    place = np.stack([np.asarray(columns[name], dtype=np.int64) for name in ("array", "row", "column")])
+    order = np.lexsort((np.asarray(columns["time"]), *place[::-1]))
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(place[:, order], axis=1) != 0).any(axis=0)
+    return order, first, np.cumsum(first) - 1
 
 
 @dataclass(frozen=True)
@@ -53,16 +67,11 @@ class PulsesByCell:
 
 def pulses_by_cell(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> PulsesByCell:
     """Sort the columns of a table `pulses`, as `transitions_of` has them."""
-    place = [np.asarray(columns[name], dtype=np.int64) for name in ("array", "row", "column")]
-    order = np.lexsort((np.asarray(columns["time"]), *reversed(place)))
-    array, row, column = (one[order] for one in place)
+    order, first, cell = by_cell(columns)
     time, kind, voltage, width, gate, conductance = (
         np.asarray(columns[name], dtype=float)[order]
         for name in ("time", "kind", "voltage", "width", "gate", "conductance")
     )
-    first = np.ones(len(order), bool)
-    first[1:] = (np.diff(array) != 0) | (np.diff(row) != 0) | (np.diff(column) != 0)
-    cell = np.cumsum(first) - 1
     read = np.maximum(conductance, base["unformed"])
     before = np.concatenate([[np.nan], read[:-1]])[: len(read)]
     before[first] = np.nan

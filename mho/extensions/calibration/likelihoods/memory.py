@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from mho.array_types import Booleans, Floats
+from mho.extensions.calibration.likelihoods.pulse_model import LOG_2PI
 
-LOG_2PI = np.log(2.0 * np.pi)
 LEAST_LOG = -80.0
 
 
