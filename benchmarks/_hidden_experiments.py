@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks._hidden_presets import hidden
 from mho import run
-from mho.analysis.calibration import GatheredEvidence, read_records, told_beyond_pulses, transitions_of
-from mho.analysis.calibration.experiments import ParameterEstimate
-from mho.analysis.calibration.experiments.evidence import BOLTZMANN
+from mho.extensions.calibration import GatheredEvidence, read_records, told_beyond_pulses, transitions_of
+from mho.extensions.calibration.experiments import ParameterEstimate
+from mho.extensions.calibration.experiments.evidence import BOLTZMANN
 from mho.instruments.simulated import CELL_PRESETS
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.procedures import Form, Noise, Program, Retention

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from benchmarks._hidden_experiments import Interval, told_of_hidden
 from benchmarks._hidden_presets import FACTOR, LOGIT, VOLTS, hidden, random_pulses
 from benchmarks.registry import Figure
-from mho.analysis.calibration import calibrate, sought, transitions_of
 from mho.errors import ConvergenceError
+from mho.extensions.calibration import calibrate, sought, transitions_of
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 EXPERIMENTS = 12  # chips that are formed, programmed and baked, at most

@@ -615,8 +615,8 @@ SUBJECTS = {
         ("tests/runs/test_intervals.py", "tests/test_confidence.py", "tests/test_coverage.py"),
     ),
     "calibration": Subject(
-        ("mho/analysis/calibration", "mho/running/calibrating"),
-        ("tests/analysis/calibration", "tests/running/calibrating"),
+        ("mho/extensions/calibration", "mho/instruments/simulated/physics/cells/posterior_draws.py"),
+        ("tests/extensions/calibration", "tests/instruments/simulated/physics/test_posterior_draws.py"),
     ),
     "budget": Subject(
         ("mho/running/budget",), ("tests/running/budget", "tests/cli/analysis/test_budget_command.py")

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from mho import run
-from mho.analysis.calibration import (
+from mho.extensions.calibration import (
     as_preset_file,
     calibrate,
+    check_runs,
     read_records,
+    save_checks,
     told_beyond_pulses,
     transitions_of,
 )
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Form, Noise, Program, Response, Retention, Switching
-from mho.running.calibrating import check_runs, save_checks
 
 BENCH, SEED, CHIPS = "stanford-arrays", 1, 99
 CELLS = {"rows": "0:8", "columns": "0:8"}

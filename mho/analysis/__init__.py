@@ -9,7 +9,6 @@
 - `documents`: what every page is made of, and how it is written;
 - `characterisation`: one page about the runs of a folder;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
-- `calibration`: a cell preset fitted to pulses, and how well it is known;
 - `palette`: the colours of every figure and view.
 """
 

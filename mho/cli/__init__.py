@@ -6,7 +6,7 @@ Rich and Typer are imported here, and by the verbs of extensions.
 - `experiments`: solve, run, rehearse, forecast, characterise, procedures; plans, one run after the other;
 - `many_runs`: campaign, runner; `mho queue …`; `window`: gui, watch;
 - `run_files`: show, plot, table, export, rerun, verify, recover; `mho runs …`;
-- `analysis`: report, compare, calibrate, budget;
+- `analysis`: report, compare, budget;
 - `benches`: `mho bench …`, `mho chip …`;
 - `terminal`: sentences, progress and results on a terminal, as all verbs have them;
 - `options`: arguments and options that several verbs have; `completion`: what a shell is offered;
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.cli.exit_codes import UNFINISHED
-    from mho.cli.options import TO, AsJson, Bench, Output, Preset, grouped
+    from mho.cli.options import TO, AsJson, Bench, Output, Preset, Runs, grouped
     from mho.cli.terminal.sentences import print_warning, say
     from mho.cli.terminal.stages import Stages
     from mho.cli.terminal.terminal import Terminal
@@ -35,6 +35,7 @@ __all__ = [
     "Bench",
     "Output",
     "Preset",
+    "Runs",
     "Stages",
     "Terminal",
     "grouped",

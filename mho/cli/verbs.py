@@ -56,7 +56,6 @@ VERBS = {
         "table": "run_files.run_files:table",
         "export": "run_files.run_files:export",
         "compare": "analysis.reports:compare:CompareCommand",
-        "calibrate": "analysis.calibrate:calibrate",
         "budget": "analysis.budget:budget",
         "rerun": "run_files.rerun:rerun",
         "verify": "run_files.run_files:verify",

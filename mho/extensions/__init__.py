@@ -1,6 +1,7 @@
 """What builds on mho's core, each found by entry point as a stranger's package is, and to be taken out without a trace.
 
 - `applications`: problems of other fields (control, fields, graphs, learning, training, wireless), solved on a chip;
+- `calibration`: a cell preset fitted to run files, how well it is known, and its runs beside those of drawn chips;
 - `published`: the reference paper's experiments on the virtual bench, beside its numbers;
 - `projection`: analogue inversion projected from named assumptions, beside GPUs and CPUs;
 - `optimise`: programming policies found on the twin of a chip, and runs held to them;

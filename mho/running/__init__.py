@@ -6,7 +6,7 @@
 - `continuing`, `recipe`: an earlier run's chip again, the rest of a killed run, and a run repeated and compared;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out; `plan`, `campaign`: many runs from a file;
 - `budget`: what made the answers of a run wrong; `forecasting`: what a solve is going to come to;
-- `characterising`: the standard protocol over a sample of cells; `calibrating`: a fitted preset beside its runs;
+- `characterising`: the standard protocol over a sample of cells;
 - `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run.
 
 `run`, `solve` and `forecast` are loaded when they are asked for (PEP 562): the supervisor, which comes first, is small.

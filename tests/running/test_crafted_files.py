@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ READING = [
     ("export", "{}", "--to", "out"),
     ("compare", "{}", "{}"),
     ("runs", "--where", "status = 'finished'"),
-    ("calibrate", "{}", "--to", "mine.toml"),
+    *[("calibrate", "{}", "--to", "mine.toml")][: bool(find_spec("mho.extensions.calibration"))],
     ("chip", "defects", "{}", "--to", "defects.toml"),
     ("recover", "{}"),
 ]

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from mho.analysis.figures.values.figure_reading import gather
     from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, map_figure
     from mho.analysis.figures.values.statistics import normal_quantile, signed_extent
+    from mho.analysis.palette import INK, OUTSIDE, SERIES
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BELOW", "SHARES", "AxisText", "Drawing", "FigureData", "MapImage", "Mark", "ReferenceLevel",
-    "check_picture", "compose", "draw", "draw_alone", "draw_drawing", "figure_of", "figures_of", "gather",
-    "map_figure", "normal_quantile", "plot", "plot_panels", "save_to", "signed_extent",
+    "BELOW", "INK", "OUTSIDE", "SERIES", "SHARES", "AxisText", "Drawing", "FigureData", "MapImage", "Mark",
+    "ReferenceLevel", "check_picture", "compose", "draw", "draw_alone", "draw_drawing", "figure_of",
+    "figures_of", "gather", "map_figure", "normal_quantile", "plot", "plot_panels", "save_to", "signed_extent",
 ]  # fmt: skip

@@ -15,9 +15,8 @@ from mho.errors import InputError
 from mho.instruments import ArrayBench
 from mho.instruments.arrays import CellPositions, as_arrays
 from mho.instruments.bench_file import load_bench_file
-from mho.instruments.simulated import cell_preset
+from mho.instruments.simulated import PosteriorDraws, cell_preset
 from mho.procedures import Block, NullStream, Programmer, Strategy, check_seed, nearest
-from mho.running.calibrating import PosteriorDraws
 
 SAMPLE, GATES, CHIPS = 64, 30, 4  # cells, voltages and chips of the response
 HOUR, LATEST = 3600.0, 3.2e8  # s; ten years

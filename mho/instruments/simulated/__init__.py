@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.cells.posterior_draws import PosteriorDraws
     from mho.instruments.simulated.physics.cells.presets import (
         CELL_PRESETS,
         CellPreset,
@@ -33,6 +34,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "StepResponse",
-    "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "preset_text",
+    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "PosteriorDraws",
+    "StepResponse", "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "preset_text",
 ]  # fmt: skip

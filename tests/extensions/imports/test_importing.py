@@ -12,7 +12,6 @@ from foreign_tables import TABLES
 
 from mho import run
 from mho.analysis import plot, summarise
-from mho.analysis.calibration.pulse_records import pulses_of
 from mho.errors import InputError
 from mho.extensions.imports import MEASUREMENTS, TableReading, guess, import_reading
 from mho.extensions.imports.extraction import import_measurement
@@ -203,6 +202,7 @@ def test_retention_keeps_an_image_a_read_and_the_drift_by_level(tmp_path: Path):
 
 
 def test_pulses_are_counted_and_go_into_a_calibration(tmp_path: Path):
+    pulses_of = pytest.importorskip("mho.extensions.calibration.pulse_records").pulses_of
     with imported(tmp_path, "program") as found:
         assert found.map("pulses").tolist() == [[2.0, 2.0]]
         assert found.map("target")[0] == pytest.approx([2.5e-5, 5e-5])
@@ -217,6 +217,7 @@ def test_pulses_are_counted_and_go_into_a_calibration(tmp_path: Path):
 
 
 def test_a_response_without_times_is_refused_by_a_calibration(tmp_path: Path):
+    pulses_of = pytest.importorskip("mho.extensions.calibration.pulse_records").pulses_of
     with imported(tmp_path, "response") as found, pytest.raises(InputError, match="has no column time"):
         pulses_of(found)
 

@@ -1,6 +1,0 @@
-"""Parameters of a preset beyond those of pulses, each from the experiment that tells it."""
-
-from mho.analysis.calibration.experiments.estimates import ParameterEstimate
-from mho.analysis.calibration.experiments.evidence import GatheredEvidence, told_beyond_pulses
-
-__all__ = ["GatheredEvidence", "ParameterEstimate", "told_beyond_pulses"]
