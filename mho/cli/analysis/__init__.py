@@ -1,1 +1,1 @@
-"""The verbs of analysis: report, compare, import, calibrate, budget; and what they print."""
+"""The verbs of analysis: compare, calibrate, budget; and what they print."""

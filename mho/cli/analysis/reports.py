@@ -1,4 +1,4 @@
-"""The verbs that tell runs from one another and report on them: compare, report."""
+"""``mho compare``: what differs between runs, or groups of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.analysis import report_pages
-from mho.cli import completion
 from mho.cli.experiments.procedure_command import Verb
 from mho.cli.options import AsJson, By
 from mho.cli.terminal.sentences import say
@@ -23,7 +21,6 @@ from mho.lazy_names import late_imports
 
 with late_imports():
     from mho.analysis import comparisons
-    from mho.running import commands
 
 SHOWN_SETTINGS, SHOWN_LINES, SHOWN_RESULTS, SHOWN_NAMES = 40, 12, 25, 12
 
@@ -188,40 +185,6 @@ def _finite(value: Any) -> Any:
 
 
 AGAINST = "--against"
-
-
-def report(
-    runs: Annotated[
-        list[Path], typer.Argument(help="run files (.h5), or a folder of them", show_default=False)
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="page (.html or .pdf), default beside the run, or report.html in the folder",
-        ),
-    ] = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            help="run, comparison, campaign or characterisation; by what there is unless given",
-            show_default=False,
-            autocompletion=completion.report_kinds,
-        ),
-    ] = "",
-    by: By = "",
-    personal: Annotated[
-        bool,
-        typer.Option("--personal", help="show folders, user, host, command line and changes to the code too"),
-    ] = False,
-) -> None:
-    """Write one page about a run, a comparison or a campaign: results, figures, provenance, how to repeat it."""
-    say(
-        report_pages.report(
-            *runs, output=output, kind=kind, by=by, personal=personal, command_of=commands.command_of
-        )
-    )
 
 
 class CompareCommand(Verb):
