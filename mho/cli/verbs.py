@@ -53,7 +53,7 @@ VERBS = {
         "plot": "run_files.run_files:plot",
         "table": "run_files.run_files:table",
         "export": "run_files.run_files:export",
-        "compare": "analysis.reports:compare:CompareCommand",
+        "compare": "analysis.compare:compare:CompareCommand",
         "calibrate": "analysis.calibrate:calibrate",
         "budget": "analysis.budget:budget",
         "rerun": "run_files.rerun:rerun",

@@ -7,7 +7,6 @@ each of equal stretches: both ends of every line, and so all lengths of wire, ar
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_rehearsal
 from mho.procedures import CellRange, check_inside, lines_text, load_conditions, make_procedure
+from mho.toml import toml_value
 
 
 def stratified(lines: Integers, wanted: int, rng: np.random.Generator) -> Integers:
@@ -285,7 +285,7 @@ def _toml(
     steps: Sequence[ProtocolStep],
     left_out: dict[str, str],
 ) -> str:
-    """Return the plan as TOML; basic strings are JSON's."""
+    """Return the plan as TOML."""
     description = " ".join([how, *(f"Left out: {name} ({reason})." for name, reason in left_out.items())])
     preset = wanted.preset and bench_key(wanted.preset)  # a preset may be a file, too
     head = {
@@ -295,18 +295,14 @@ def _toml(
     lines = [
         "# Written by `mho characterise`; `mho characterise FOLDER` carries it out, also after changes here."
     ]
-    lines += [f"{key} = {_value(value)}" for key, value in head.items() if value is not None]
+    lines += [f"{key} = {toml_value(value)}" for key, value in head.items() if value is not None]
     before = ""
     for step in steps:
         lines += ["", f"# {step.why}", "[[steps]]"]
-        lines += [f"procedure = {_value(step.procedure)}", f"name = {_value(step.name)}"]
+        lines += [f"procedure = {toml_value(step.procedure)}", f"name = {toml_value(step.name)}"]
         if before:
-            lines.append(f"after = {_value(before)}")
-        pairs = ", ".join(f"{key} = {_value(value)}" for key, value in step.parameters.items())
+            lines.append(f"after = {toml_value(before)}")
+        pairs = ", ".join(f"{key} = {toml_value(value)}" for key, value in step.parameters.items())
         lines.append(f"parameters = {{ {pairs} }}")
         before = step.name
     return "\n".join([*lines, ""])
-
-
-def _value(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,9 +9,8 @@ from mho.analysis.comparisons import (
     Comparison,
     DifferingSetting,
     difference_text,
+    effect_texts,
     named,
-    p_text,
-    ranged_text,
     ratio_text,
     sides_said,
     value_text,
@@ -120,10 +119,7 @@ def _groups(comparison: Comparison) -> page.Block:
         first = value_text(one.samples[0], one.unit)
         rows.append((named(one), comparison.sides[0].name, first, "", "", "", ""))
         for side, sample, found in zip(comparison.sides[1:], one.samples[1:], one.effects, strict=True):
-            effects: tuple[str, ...] = ("-",) * 4
-            if found is not None:
-                sizes = (ranged_text(found.hedges_g), ranged_text(found.cliffs_delta))
-                effects = (difference_text(found, one.unit), *sizes, p_text(found))
+            effects = ("-",) * 4 if found is None else effect_texts(found, one.unit)
             rows.append((named(one), side.name, value_text(sample, one.unit), *effects))
     head = (
         "result", "side", f"{comparison.centre} (quartiles), n", "difference [95 %]", "Hedges' g [95 %]",

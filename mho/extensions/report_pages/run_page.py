@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +41,7 @@ from mho.runs import (
 )
 from mho.runs.index import read_card
 from mho.runs.integrity import OF_THE_MOMENT, bytes_to_verify
+from mho.toml import toml_value
 
 FIRST_VALUES = 6  # of a list in a result
 LIST_ROWS = 50
@@ -440,24 +440,18 @@ def plan_text(run: RunFile, summary: Summary) -> str:
     kept = run.provenance
     named = kept.get("procedure", "")
     name = run.procedure.lower() if named.startswith("mho.") or not named else named
-    lines = [f"name = {_toml(summary.title)}", f"bench = {_toml(kept.get('bench') or summary.bench.name)}"]
+    lines = [
+        f"name = {toml_value(summary.title)}",
+        f"bench = {toml_value(kept.get('bench') or summary.bench.name)}",
+    ]
     preset = kept.get("preset_file") or summary.bench.preset
     if preset:
-        lines.append(f"preset = {_toml(preset)}")
+        lines.append(f"preset = {toml_value(preset)}")
     if summary.seed is not None:
         lines.append(f"seed = {summary.seed}")
-    lines += ["", "[[steps]]", f"procedure = {_toml(name)}", "", "[steps.parameters]"]
-    lines += [f"{key} = {_toml(value)}" for key, value in run.given.items()]
+    lines += ["", "[[steps]]", f"procedure = {toml_value(name)}", "", "[steps.parameters]"]
+    lines += [f"{key} = {toml_value(value)}" for key, value in run.given.items()]
     return "\n".join(lines)
-
-
-def _toml(value: object) -> str:
-    """Return a value as TOML has it; its texts are JSON's but for what no file should hold."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 VERIFIED_BYTES = 256 << 20

@@ -112,16 +112,7 @@ def _groups(
         for place, (side, sample) in enumerate(zip(comparison.sides, one.samples, strict=True)):
             name = comparisons.named(one) if place == 0 else ""
             found = one.effects[place - 1] if place else None
-            effects = (
-                (
-                    comparisons.difference_text(found, one.unit),
-                    comparisons.ranged_text(found.hedges_g),
-                    comparisons.ranged_text(found.cliffs_delta),
-                    comparisons.p_text(found),
-                )
-                if found is not None
-                else ("", "", "", "")
-            )
+            effects = ("",) * 4 if found is None else comparisons.effect_texts(found, one.unit)
             table.add_row(*map(Text, (name, side.name, comparisons.value_text(sample, one.unit), *effects)))
     console.print(table)
 
