@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QTextDocument
 
-from mho.analysis.characterisation import write_report
-from mho.running.characterising import Characterisation, CharacterisationRequest, plan_protocol, write_plan
+from mho.extensions.characterise import Characterisation, CharacterisationRequest, plan_protocol, write_plan
+from mho.extensions.report_pages import write_report
 
 SEED = 1
 WIDTH, HEIGHT = 900, 1150  # pixels

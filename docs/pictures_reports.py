@@ -9,10 +9,10 @@ from pathlib import Path
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QTextDocument
 
 import mho
-from mho.analysis.documents import Document
-from mho.analysis.documents.html_page import html_page
-from mho.analysis.report_pages.campaign_page import campaign_document
-from mho.analysis.report_pages.run_page import run_document
+from mho.extensions.report_pages.campaign_page import campaign_document
+from mho.extensions.report_pages.documents import Document
+from mho.extensions.report_pages.documents.html_page import html_page
+from mho.extensions.report_pages.run_page import run_document
 from mho.procedures import Solve
 
 SEEDS, BITS = range(1, 6), (12, 16, 24)

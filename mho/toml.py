@@ -1,8 +1,9 @@
-"""TOML text in, a checked pydantic model out; an error names the file, the key and the line."""
+"""TOML text in, a checked pydantic model out; an error names the file, the key and the line. And values as TOML."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,21 @@ def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
     if _depth(result) > DEEPEST:
         raise error(too_deep)
     return result
+
+
+def toml_value(value: object) -> str:
+    """Return a truth value, a number, a list or tuple of such, or anything else as a text, as TOML has it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return int.__repr__(value)
+        case float():
+            return float.__repr__(value)
+        case list() | tuple():
+            return f"[{', '.join(map(toml_value, value))}]"
+    # JSON's texts are TOML's basic strings but for U+007F, which no file of TOML holds as it is
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _brackets(text: str) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import model_validator
 
 from mho.errors import BenchError
-from mho.toml import StrictModel, line_of, parse_toml
+from mho.toml import StrictModel, line_of, load_toml, parse_toml, toml_value
 
 
 class Wire(StrictModel):
@@ -120,3 +122,15 @@ def test_the_line_of_a_key_is_a_line_of_the_text(lines, data):
     path = data.draw(st.lists(st.sampled_from(["wires", "0", "1", "a", "b", "c", "x y", "k"]), max_size=3))
     line = line_of("\n".join(lines), path)
     assert line is None or 1 <= line <= len(lines)
+
+
+VALUES = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text()
+
+
+@given(st.recursive(VALUES, st.lists, max_leaves=10))
+def test_a_value_is_read_as_it_was_written(value):
+    assert load_toml(f"a = {toml_value(value)}", "a.toml", BenchError) == {"a": value}
+
+
+def test_values_of_numpy_and_of_paths_are_numbers_and_texts():
+    assert toml_value((np.float64(1e-7), Path("a"))) == '[1e-07, "a"]'

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.chip_maps.chip import ChipMap, parse_chip_map, read_chip_text
+    from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map, read_chip_text
+    from mho.chip_maps.defects import DefectFinding
     from mho.chip_maps.levels import Levels
     from mho.chip_maps.matrix_files import (
         Source,
@@ -35,7 +36,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "MAX_BITS", "ChipMap", "Levels", "Placement", "Preconditioning", "Source", "WriteVerifySettings",
-    "from_real_vector", "load_digits", "load_matrix", "parse_chip_map", "read_chip_text", "sample_names",
-    "to_real", "to_real_vector",
+    "MAX_BITS", "ArrayMap", "ChipMap", "DefectFinding", "Levels", "Placement", "Preconditioning",
+    "Source", "WriteVerifySettings", "from_real_vector", "load_digits", "load_matrix", "parse_chip_map",
+    "read_chip_text", "sample_names", "to_real", "to_real_vector",
 ]  # fmt: skip

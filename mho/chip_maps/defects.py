@@ -6,7 +6,6 @@ avoided by placement together with the `bad_cells` of the chip map itself.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,7 +20,7 @@ from mho.cell_sets import PackedCells, cells_lines, united
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.errors import ChipMapError
 from mho.input_files import check_ordinary
-from mho.toml import StrictModel, parse_toml
+from mho.toml import StrictModel, parse_toml, toml_value
 
 CLASSES = ("good", "stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady")
 """Classes of cells; their order is the code in the maps ``ARRAY_defects`` of run files.
@@ -164,13 +163,13 @@ class DefectList(StrictModel):
         """Return the list as TOML, one line a finding."""
         lines = [
             f"# Defects of chip {self.chip!r}, from its runs; `mho chip defects RUN.h5 --to FILE` adds more.",
-            f"chip = {_quoted(self.chip)}",
-            f"map_sha256 = {_quoted(self.map_sha256)}",
+            f"chip = {toml_value(self.chip)}",
+            f"map_sha256 = {toml_value(self.map_sha256)}",
             "defects = [",
         ]
         for one in self.defects:
             values = one.model_dump(exclude_none=True, exclude_defaults=True)
-            pairs = (f"{name} = {_quoted(value)}" for name, value in values.items())
+            pairs = (f"{name} = {toml_value(value)}" for name, value in values.items())
             lines.append(f"  {{ {', '.join(pairs)} }},")
         formed = [
             "formed = [  # cells that have conducted: `bits` are packed masks",
@@ -188,11 +187,6 @@ def _order(place: Place) -> tuple[str, int, int, int]:
         -1 if place.row is None else place.row,
         -1 if place.column is None else place.column,
     )
-
-
-def _quoted(value: object) -> str:
-    """Return a number or a text as TOML has it; its basic strings are JSON's."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @lru_cache(maxsize=16)

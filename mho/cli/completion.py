@@ -36,5 +36,4 @@ def _listed(place: str) -> Callable[[], list[str]]:
 presets = _listed("mho.instruments.simulated:CELL_PRESETS")
 export_forms = _listed("mho.analysis.exports:FORMS")
 fits = _listed("mho.runs.figures:FITS")
-report_kinds = _listed("mho.analysis.report_pages:KINDS")
 groupings = _listed("mho.analysis.grouping:GROUPINGS")

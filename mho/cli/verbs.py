@@ -36,7 +36,6 @@ VERBS = {
     "Experiments": {
         "solve": "experiments.experiments:solve:SolveCommand",
         "forecast": "experiments.forecast:forecast:ForecastCommand",
-        "characterise": "experiments.characterise:characterise",
         "run": "experiments.experiments:run:RunCommand",
         "resume": "experiments.experiments:resume",
         "rehearse": "experiments.rehearsal:rehearse:RehearseCommand",
@@ -52,10 +51,9 @@ VERBS = {
     "Run files": {
         "show": "run_files.run_files:show",
         "plot": "run_files.run_files:plot",
-        "report": "analysis.reports:report",
         "table": "run_files.run_files:table",
         "export": "run_files.run_files:export",
-        "compare": "analysis.reports:compare:CompareCommand",
+        "compare": "analysis.compare:compare:CompareCommand",
         "budget": "analysis.budget:budget",
         "rerun": "run_files.rerun:rerun",
         "verify": "run_files.run_files:verify",

@@ -6,6 +6,8 @@
 - `projection`: analogue inversion projected from named assumptions, beside GPUs and CPUs;
 - `optimise`: programming policies found on the twin of a chip, and runs held to them;
 - `imports`: foreign tables of measurements as run files, with what procedures extract;
+- `report_pages`: pages about a run, a comparison, a campaign or a folder;
+- `characterise`: the standard protocol over a sample of cells;
 - `reach`: families of systems, solved beside no chip, and as a benchmark that others can run;
 - `linalg`: a bench for SciPy, scikit-learn, PyTorch and others.
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.procedures.base import Estimate, Procedure
+    from mho.procedures.catalogue import find_procedure, make_procedure
+    from mho.procedures.cell_range import CellRange, check_inside, lines_text
     from mho.procedures.cells.programming.group_programming import unfit_cells
     from mho.procedures.cells.programming.program import Program, Programmed
     from mho.procedures.cells.programming.programmer import Programmer
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from mho.procedures.cells.switching.iv import IV, Sweep, Sweeps
     from mho.procedures.cells.switching.response import Response, Responses
     from mho.procedures.chip_in_use import chip_of
-    from mho.procedures.conditions import check_seed
+    from mho.procedures.conditions import check_seed, load_conditions
     from mho.procedures.equations.algorithms.refinement import refine
     from mho.procedures.equations.as_published import (
         AllAnalogue,
@@ -69,7 +71,7 @@ if TYPE_CHECKING:
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
     from mho.procedures.equations.worth import solve_unaided
-    from mho.procedures.manifest import nearest
+    from mho.procedures.manifest import described_entries, nearest
     from mho.procedures.parameters import (
         BooleanParameter,
         FloatParameter,
@@ -77,7 +79,7 @@ if TYPE_CHECKING:
         ListParameter,
         Parameter,
     )
-    from mho.procedures.stream import NullStream, Stream
+    from mho.procedures.stream import Control, NullStream, Observer, Stream
     from mho.procedures.wording import counted, joined, lost_cells, percent, quantity, verified_cells
 else:
     from mho.lazy_names import lazy_names
@@ -85,17 +87,20 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "AllAnalogue", "Block", "BlockSolvePlan", "BooleanParameter", "Contact", "Contacts", "Disturb",
-    "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel", "Estimate",
+    "IV", "AllAnalogue", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Contact", "Contacts",
+    "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel",
+    "Estimate",
     "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix", "IntegerParameter",
     "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells", "LoopOption", "Map", "Mapped",
-    "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises", "NullStream", "Parameter",
+    "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter",
     "PreparedSolve", "Procedure", "Products", "Program", "Programmed", "ProgrammedBlockMatrix", "Programmer",
     "Read", "Reads", "Refined", "Refresh", "Refreshed", "Response", "Responses", "Retained", "Retention",
     "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps", "Switched", "Switching",
-    "best_enclosure", "biased_loop", "check_seed", "chip_of", "counted", "draw_solves", "evenly",
-    "find_strategy", "joined", "known_strategies", "largest_linear", "lost_cells", "nearest", "percent",
-    "quantity", "random_by_active", "read_settings", "refine", "refine_as_published", "refine_on_chip",
+    "best_enclosure", "biased_loop", "check_inside", "check_seed", "chip_of", "counted", "described_entries",
+    "draw_solves", "evenly", "find_procedure", "find_strategy", "joined", "known_strategies", "largest_linear",
+    "lines_text", "load_conditions",
+    "lost_cells", "make_procedure", "nearest", "percent", "quantity", "random_by_active", "read_settings",
+    "refine", "refine_as_published", "refine_on_chip",
     "settings_in_use", "settings_text", "solve_unaided", "strategy_class_name", "unfit_cells",
     "verified_cells", "wall_time",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import chip_after
-from mho.running.phases import Opener, already_open, carry_out, named, with_earlier
+from mho.running.phases import Opener, already_open, carry_out, opener_of, with_earlier
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line
@@ -212,7 +212,7 @@ def _opener(
             given = f"preset {preset!r}" if isinstance(bench, str) else "an open bench"
             raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
         return chip_after(after, bench_key(bench), trust)
-    return named(bench, preset, force) if isinstance(bench, str) else already_open(bench)
+    return opener_of(bench, preset, force) if isinstance(bench, str) else already_open(bench)
 
 
 def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:

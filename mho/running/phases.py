@@ -74,7 +74,7 @@ class Opening:
 Opener = Callable[[Opening], AbstractContextManager[OpenedBench]]
 
 
-def named(bench: str, preset: str | None = None, force: bool = False) -> Opener:
+def opener_of(bench: str, preset: str | None = None, force: bool = False) -> Opener:
     """Return the opener of a bench by its name or file; parameters as for `mho.run`."""
 
     @contextmanager

@@ -249,7 +249,9 @@ def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[T
     return result
 
 
-def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:
+def bus_reports(
+    bench: BenchFile, lab: Laboratory, times: Mapping[str, float] = MESSAGE_TIMES
+) -> tuple[BusReport, ...]:
     """Return what was sent to each instrument of a bench's twins; `times` as `MESSAGE_TIMES`."""
     addresses = bench.instruments.buses()
     reports = []

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mho.runs.labels import Labels
     from mho.runs.nexus import Conformance, check_conformance
     from mho.runs.paths import new_run_path, runs_folder
-    from mho.runs.provenance import collect, file_hash, processor
+    from mho.runs.provenance import collect, file_hash, processor, text_hash
     from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
     from mho.runs.schema import (
         SCHEMA_VERSION,
@@ -49,5 +49,5 @@ __all__ = [
     "ReferenceLine", "ReferencePoints", "RunFile", "RunHeader", "RunIndex", "RunWriter", "Status", "Table",
     "Verdict", "Verification", "base_unit", "check_conformance", "clear_writer_flag", "collect",
     "factor_between", "file_hash", "new_run_path", "outcome_line", "processor", "ratio_between", "recover",
-    "runs_folder", "status_words", "verify",
+    "runs_folder", "status_words", "text_hash", "verify",
 ]  # fmt: skip

@@ -538,10 +538,10 @@ def test_an_output_that_takes_nothing_is_told_in_one_line(finished):
 
 RUN = {"--bench", "--preset", "--seed", "--output"}
 VERBS = {  # that make runs, or work out what runs would give, and which of the options are theirs
-    "run": RUN, "solve": RUN, "queue add": RUN, "queue edit": RUN, "rehearse": RUN, "characterise": RUN,
+    "run": RUN, "solve": RUN, "queue add": RUN, "queue edit": RUN, "rehearse": RUN,
     "forecast": RUN - {"--output"},
     "budget": {"--preset", "--seed"}, "campaign": {"--output"}, "resume": {"--output"}, "rerun": {"--output"},
-    **{name: RUN for name in ("optimise", "published") if find_spec(f"mho.extensions.{name}")},
+    **{name: RUN for name in ("characterise", "optimise", "published") if find_spec(f"mho.extensions.{name}")},
     **({"calibrate": {"--seed", "--output"}} if find_spec("mho.extensions.calibration") else {}),
 }  # fmt: skip
 HELPS = {

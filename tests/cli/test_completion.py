@@ -75,11 +75,11 @@ def test_verbs_are_completed(offered) -> None:
         "resume",
         "rehearse",
         "runner",
-        "report",
         "rerun",
         "recover",
         "runs",
         "reach",
+        "report",
     ]
     assert offered("mho queue p") == ["pause", "policy"]
     assert offered("mho bench ") == ["check", "safe", "show", "serve"]
@@ -91,9 +91,18 @@ def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered
     assert offered_here("mho rehearse lab.toml read --b") == ["--bench", "--beyond"]
     assert offered_here("mho solve --b") == ["--bits", "--blocks", "--bench"]
     assert offered_here("mho queue add solve a.npy --bi") == ["--bits"]
+    assert offered_here("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
+
+
+def test_options_of_an_extension_are_completed(offered_here) -> None:
+    pytest.importorskip("mho.extensions.characterise")
     assert offered_here("mho characterise --re") == ["--rehearse"]
     assert offered_here("mho characterise --c") == ["--cells", "--columns"]
-    assert offered_here("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
+
+
+def test_kinds_of_report_are_completed(offered_here) -> None:
+    pytest.importorskip("mho.extensions.report_pages")
+    assert offered_here("mho report run.h5 --kind c") == ["comparison", "campaign", "characterisation"]
 
 
 def test_names_that_are_known_are_completed(offered, offered_here) -> None:
@@ -166,8 +175,7 @@ def test_help_shows_the_presets_there_are(shell) -> None:
         ("run",),
         ("run", "read"),
         ("rehearse",),
-        *([("optimise",)] if find_spec("mho.extensions.optimise") else []),
-        ("characterise",),
+        *([(name,) for name in ("characterise", "optimise") if find_spec(f"mho.extensions.{name}")]),
         ("queue", "add"),
         ("queue", "edit"),
     ):

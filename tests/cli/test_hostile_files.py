@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -213,7 +214,8 @@ REFUSED: dict[Callable[[Path, bytes], None], str] = {
 
 def verbs(path: Path) -> list[list[object]]:
     return [
-        ["show", path], ["verify", path], ["recover", path], ["plot", path], ["report", path],
+        ["show", path], ["verify", path], ["recover", path], ["plot", path],
+        *([["report", path]] if find_spec("mho.extensions.report_pages") else []),
         ["compare", path], ["export", path, "--to", "csv"],
         ["export", path, "--to", "folder"], ["export", path, "--to", "mat"], ["rerun", path, "--trust"], ["gui", path],
         ["run", "read", "--after", path], ["queue", "clone", path, "--trust"], ["queue", "add", "read", "--after", path],

@@ -13,7 +13,6 @@ from command_line import Shell
 
 from mho import run
 from mho.analysis.exports import Description, publish
-from mho.analysis.report_pages.run_page import run_document
 from mho.errors import InputError
 from mho.procedures import Read
 from mho.running.queue import Order, Queue
@@ -111,7 +110,7 @@ def test_the_environment_counts_where_none_are_given(
         assert labels_of(path) == found
 
 
-def test_show_runs_and_report_tell_them(tmp_path: Path, shell: Shell):
+def test_show_and_runs_tell_them(tmp_path: Path, shell: Shell):
     labelled_run(tmp_path / "runs" / "a.h5")
     labelled_run(tmp_path / "runs" / "b.h5", Labels())
     page = shell("show", tmp_path / "runs" / "a.h5")[1]
@@ -136,13 +135,6 @@ def test_show_runs_and_report_tell_them(tmp_path: Path, shell: Shell):
     assert names("--where", "not sample") == ["b.h5"]
     (first,) = (one for one in json.loads(shell("runs", "--json")[1]) if one["path"] == "a.h5")
     assert {name: first[name] for name in GIVEN.given()} == GIVEN.given()
-
-    told, whole = (
-        str(run_document(tmp_path / "runs" / "a.h5", personal=personal)) for personal in (False, True)
-    )
-    assert "wafer 7" in told
-    assert "Keller" not in told
-    assert "Keller" in whole
 
 
 @pytest.mark.thorough

@@ -10,12 +10,11 @@ from mho.analysis.comparisons.comparing import (
     compare,
     compare_files,
     difference_text,
+    effect_texts,
     group_files,
     named,
     names_of,
     number_text,
-    p_text,
-    ranged_text,
     ratio_text,
     sides_said,
     value_text,
@@ -25,6 +24,6 @@ from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
 __all__ = [
     "CENTRES", "ComparedRun", "Comparison", "DifferingSetting", "Effect", "Ranged", "ResultDifference",
     "RunGroup", "TextDifference", "ValueSample", "compare", "compare_files",
-    "difference_text", "effect", "group_files", "named", "names_of", "number_text", "p_text", "ranged_text",
+    "difference_text", "effect", "effect_texts", "group_files", "named", "names_of", "number_text",
     "ratio_text", "read_compared", "read_sides", "sides_said", "value_text",
 ]  # fmt: skip

@@ -396,11 +396,16 @@ def ranged_text(ranged: Ranged, factor: float = 1.0, *, signed: bool = False, di
     )
 
 
-def p_text(effect: Effect | None) -> str:
-    """Return a p-value; small ones by their size."""
-    if effect is None or math.isnan(effect.p_value):
-        return "-"
-    return f"{effect.p_value:.2g}" if effect.p_value >= 1e-4 else "< 0.0001"
+def effect_texts(effect: Effect, unit: str) -> tuple[str, str, str, str]:
+    """Return difference, Hedges' g, Cliff's delta and p-value, as a row of a table has them; a small p by its size."""
+    p = (
+        "-"
+        if math.isnan(effect.p_value)
+        else f"{effect.p_value:.2g}"
+        if effect.p_value >= 1e-4
+        else "< 0.0001"
+    )
+    return difference_text(effect, unit), ranged_text(effect.hedges_g), ranged_text(effect.cliffs_delta), p
 
 
 def named(result: ResultDifference) -> str:

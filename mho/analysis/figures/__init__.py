@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.analysis.figures.drawing import compose
     from mho.analysis.figures.marks import BELOW, Drawing, Mark, ReferenceLevel
+    from mho.analysis.figures.over_runs.comparing import compare
+    from mho.analysis.figures.over_runs.drawing_runs import compared_figure
+    from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure, RunsOfGroup
+    from mho.analysis.figures.over_runs.layout import draw_compared
+    from mho.analysis.figures.over_runs.reading import read_figures, sample_of
+    from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
     from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
     from mho.analysis.figures.rendering.axes import SHARES
-    from mho.analysis.figures.sheet import draw_alone, draw_drawing, save_to
+    from mho.analysis.figures.request import FigureRequest
+    from mho.analysis.figures.sheet import Sheet, draw_alone, draw_drawing, overlay, save_to
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
     from mho.analysis.figures.values.figure_reading import gather
-    from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, map_figure
+    from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, fits, map_figure
     from mho.analysis.figures.values.statistics import normal_quantile, signed_extent
     from mho.analysis.palette import INK, OUTSIDE, SERIES
 else:
@@ -24,7 +31,10 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BELOW", "INK", "OUTSIDE", "SERIES", "SHARES", "AxisText", "Drawing", "FigureData", "MapImage", "Mark",
-    "ReferenceLevel", "check_picture", "compose", "draw", "draw_alone", "draw_drawing", "figure_of",
-    "figures_of", "gather", "map_figure", "normal_quantile", "plot", "plot_panels", "save_to", "signed_extent",
+    "BELOW", "INK", "OUTSIDE", "SERIES", "SHARES", "AxisText", "Drawing", "FigureData", "FigureRequest",
+    "GroupedFigure", "MapImage", "Mark", "ReferenceLevel", "RunsOfGroup", "Sheet", "check_picture",
+    "compare", "compared_figure", "compose", "draw", "draw_alone", "draw_compared", "draw_drawing",
+    "figure_of", "figures_of", "fits", "gather", "map_figure", "normal_quantile", "overlay", "plot",
+    "plot_panels", "read_figures", "runs_of_groups", "sample_of", "save_to", "signed_extent",
+    "table_figure",
 ]  # fmt: skip

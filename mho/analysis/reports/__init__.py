@@ -10,9 +10,15 @@ if TYPE_CHECKING:
     from mho.analysis.reports.convergence import Convergence, ideal, read_convergence
     from mho.analysis.reports.defects import Collected, collect_defects, lost_cells
     from mho.analysis.reports.forecast_scores import WANTED, Coverage, ForecastScores, score_forecasts
-    from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
+    from mho.analysis.reports.quantities import (
+        duration_text,
+        handy_unit,
+        name_text,
+        parameter_text,
+        quantity_text,
+    )
     from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, row_of_card, table_of
-    from mho.analysis.reports.summary import Summary, read_bench, summarise
+    from mho.analysis.reports.summary import Summary, read_bench, read_description, summarise
     from mho.analysis.reports.worth import COSTS, enclosure_sentence, worth_rows
 else:
     from mho.lazy_names import lazy_names
@@ -20,9 +26,11 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "COSTS", "WANTED", "Collected", "Convergence", "Coverage", "ForecastScores", "RunRow", "RunTable", "Summary",
+    "COSTS", "WANTED", "Collected", "Convergence", "Coverage", "ForecastScores", "RunRow", "RunTable",
+    "Summary",
     "collect_defects", "column_of", "duration_text", "enclosure_sentence", "find_runs", "handy_unit", "ideal",
-    "left_out_tries", "lost_cells", "measure_runs", "parameter_text", "quantity_text", "read_arrays",
-    "read_bench", "read_chip", "read_convergence", "row_of", "row_of_card", "score_forecasts", "summarise",
+    "left_out_tries", "lost_cells", "measure_runs", "name_text", "parameter_text", "quantity_text",
+    "read_arrays", "read_bench", "read_chip", "read_convergence", "read_description", "row_of", "row_of_card",
+    "score_forecasts", "summarise",
     "table_of", "tabulate", "worth_rows",
 ]  # fmt: skip

@@ -1,1 +1,1 @@
-"""The verbs of analysis: report, compare, budget; and what they print."""
+"""The verbs of analysis: compare, budget; and what they print."""

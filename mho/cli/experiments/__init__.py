@@ -1,1 +1,1 @@
-"""The verbs of experiments: solve, run, rehearse, forecast, optimise, characterise; and what they print."""
+"""The verbs of experiments: solve, run, rehearse, forecast; and what they print."""

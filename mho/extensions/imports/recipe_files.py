@@ -27,7 +27,7 @@ from mho.extensions.imports.tables.numbers import NUMBER, plain_number, shown
 from mho.extensions.imports.tables.units import plain_unit
 from mho.input_files import check_ordinary
 from mho.runs import runs_folder
-from mho.toml import StrictModel, parse_toml
+from mho.toml import StrictModel, parse_toml, toml_value
 
 MEMORY = "import-recipes.toml"
 VERSION = 2
@@ -255,16 +255,9 @@ def recipe_text(recipe: Recipe, table: str = "") -> str:
     """Return a recipe as TOML, at the top or as the table of that name."""
     plain = recipe.model_dump(exclude_defaults=True)
     lines = [f"[{table}]"] if table else []
-    lines += [f"{name} = {_toml(value)}" for name, value in plain.items() if not isinstance(value, dict)]
+    lines += [f"{name} = {toml_value(value)}" for name, value in plain.items() if not isinstance(value, dict)]
     for name, value in plain.items():
         if isinstance(value, dict):
             lines.append(f"\n[{table}.{name}]" if table else f"\n[{name}]")
-            lines += [f"{_toml(key)} = {_toml(one)}" for key, one in value.items()]
+            lines += [f"{toml_value(key)} = {toml_value(one)}" for key, one in value.items()]
     return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    """Return a text, or a list of them, as TOML writes it: as JSON does, beyond U+007F."""
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from mho.errors import InputError
 from mho.extensions.optimise.policies import ProgrammingPolicy
 from mho.extensions.optimise.predictions import GainEstimate, Prediction
+from mho.toml import toml_value
 
 
 def check_writable(path: Path, force: bool = False) -> None:
@@ -67,9 +67,9 @@ def settings_file_text(policy: ProgrammingPolicy) -> str:
         "",
         "[write_verify]",
     ]
-    lines += [f"{name} = {_toml(value)}" for name, value in policy.settings if value != ()]
+    lines += [f"{name} = {toml_value(value)}" for name, value in policy.settings if value != ()]
     lines += ["", "[prediction] # of a cell, by digit; success: share of the cells in their windows"]
-    lines += [f"{name} = {_toml(value)}" for name, value in facts(policy).items()]
+    lines += [f"{name} = {toml_value(value)}" for name, value in facts(policy).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -88,9 +88,3 @@ def facts(policy: ProgrammingPolicy) -> dict[str, Any]:
 
 def _ends(one: GainEstimate) -> list[float]:
     return [float(f"{value:.3g}") for value in (one.low, one.mean, one.high)]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -91,11 +91,17 @@ def test_a_warning_that_only_the_conclusion_has_is_shown_too(shell, tmp_path: Pa
 
 
 @pytest.mark.thorough
-def test_in_comparisons_and_reports(shell, copied: Path, tmp_path: Path):
+def test_in_comparisons(shell, copied: Path):
     other = shell.folder / "other.h5"
     mho.run(Retention(last=10.0, forming="no"), "arrays", seed=2, output=other)
     _, out, _ = shell("compare", copied, other)
     assert f"retention, used as far as it came: {WHOLE}" in out
+
+
+@pytest.mark.thorough
+def test_in_reports(shell, copied: Path, tmp_path: Path):
+    pytest.importorskip("mho.extensions.report_pages")
+    mho.run(Retention(last=10.0, forming="no"), "arrays", seed=2, output=shell.folder / "other.h5")
     for subject, page in ((copied, "run.html"), (shell.folder, "folder.html")):
         assert shell("report", subject, "--output", tmp_path / page)[0] == 0
         text = (tmp_path / page).read_text("utf-8")

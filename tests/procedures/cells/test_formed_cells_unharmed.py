@@ -27,7 +27,6 @@ from mho.procedures import Form, Program, Refresh, Response, Solve, Strategy
 from mho.procedures.cells.programming.strategies.known_strategies import STRATEGIES, find_strategy
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.stream import NullStream
-from mho.running.characterising import Characterisation, CharacterisationRequest, plan_protocol, write_plan
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 
@@ -148,16 +147,19 @@ def unharmed(preset: str, strategy: str, experiments: tuple[str, ...], seed: int
 
 def characterised_unharmed(preset: str, strategy: str, seed: int, side: int, folder: Path) -> None:
     """Carry out the whole protocol on a fresh chip, its levels by a strategy, and look at the chip's own state."""
+    extension = pytest.importorskip("mho.extensions.characterise")
     name, lines = bench_of(preset), f"0:{side}"
-    planned = plan_protocol(
-        CharacterisationRequest(name, preset=preset, seed=seed, rows=lines, columns=lines, quick=True)
+    planned = extension.plan_protocol(
+        extension.CharacterisationRequest(
+            name, preset=preset, seed=seed, rows=lines, columns=lines, quick=True
+        )
     )
     assert planned.left_out == ()
     by_strategy = planned.text.replace("digits = ", f'strategy = "{strategy}", digits = ')
-    write_plan(replace(planned, text=by_strategy), folder)
+    extension.write_plan(replace(planned, text=by_strategy), folder)
     with harmless(preset) as counts, open_bench(name, preset=preset, seed=seed) as bench:
         before = status(bench, side)
-        ends = Characterisation(folder, bench).carry_out()
+        ends = extension.Characterisation(folder, bench).carry_out()
         after = status(bench, side)
         assert counts["decided"]
     assert {one.end for one in ends} <= {"finished", "skipped"}, ends

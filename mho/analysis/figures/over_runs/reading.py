@@ -19,7 +19,7 @@ from mho.analysis.figures.values.pooling import sketch
 from mho.analysis.grouping import RunCard, SkippedFile
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.figures import COUNTS, STATISTICS, Figure
+from mho.runs.figures import COUNTS, STATISTICS, Drawable, Figure
 
 NUMBERS_KEPT = 1 << 22  # numbers that are kept of all runs for one figure, images aside
 LEAST_KEPT, MOST_KEPT = 256, 1 << 17  # and of one run at least and at most
@@ -122,9 +122,15 @@ def _read_one(
     if figure.drawn_kind in ("map", "correlation") and not _has_room(target, file, figure, place, count):
         target.left_out += 1
         return
-    target.kept[place] = reduced(
-        figure, gather(file, figure, formulas=formulas, there=there), numbers_of_one(count)
-    )
+    target.kept[place] = sample_of(file, figure, count, formulas, there)
+
+
+def sample_of(
+    run: RunFile, figure: Figure, count: int, formulas: Sequence[Formula] = (), there: Drawable | None = None
+) -> RunSample:
+    """Return what is kept of a figure of one run among `count`; the others as for `gather`."""
+    data = gather(run, figure, formulas=formulas, there=there)
+    return reduced(figure, data, numbers_of_one(count))
 
 
 def numbers_of_one(count: int) -> int:

@@ -1,0 +1,178 @@
+"""A page as one HTML file: nothing is loaded, nothing is executed, every text is escaped."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+from mho.escaping import html
+from mho.extensions.report_pages.documents import blocks
+from mho.extensions.report_pages.documents.pictures import alt_text, screen_picture
+
+STYLE = """\
+:root { color-scheme: light dark; --ink: #1d2330; --faint: #565f70; --line: #c9ced8; --ground: #ffffff;
+  --raised: #f4f6f9; --good: #00664d; --bad: #a32020; --doubtful: #7a5200; --link: #0b5cad; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --faint: #a5adbb; --line: #444c5a; --ground: #15181e;
+  --raised: #20252e; --good: #55d3a9; --bad: #ff9a8d; --doubtful: #f0c060; --link: #86b8f5; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground); max-width: 1100px;
+  margin: 0 auto; padding: 1.5em 1em 4em; overflow-wrap: break-word; }
+h1 { margin: 0 0 0.3em; line-height: 1.2; font-size: 1.7em; }
+h2 { margin: 2em 0 0.5em; border-bottom: 1px solid var(--line); font-size: 1.3em; }
+h3 { margin: 1.5em 0 0.4em; font-size: 1.1em; } h4 { margin: 1.2em 0 0.3em; font-size: 1em; }
+a { color: var(--link); }
+nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0.2em 1.2em; margin: 1em 0; padding: 0; }
+.scroll { overflow-x: auto; margin: 0.6em 0; }
+table { border-collapse: collapse; font-size: 0.94em; }
+caption { position: absolute; left: -9999px; width: 1px; overflow: hidden; }
+th, td { text-align: left; padding: 0.2em 1.2em 0.2em 0; vertical-align: top; }
+thead th { font-weight: 600; border-bottom: 1px solid var(--line); }
+tbody th { font-weight: 400; color: var(--faint); min-width: 8em; }
+td { overflow-wrap: anywhere; min-width: 3em; } td > span { overflow-wrap: break-word; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.dim { color: var(--faint); } .bad { color: var(--bad); } .good { color: var(--good); }
+.doubtful { color: var(--doubtful); }
+p.bad, p.doubtful, p.good { border-left: 4px solid currentColor; padding: 0.1em 0 0.1em 0.8em; margin: 0.6em 0; }
+p.note { color: var(--faint); font-size: 0.9em; margin: 0.2em 0 0.8em; }
+pre, code { font-family: ui-monospace, monospace; font-size: 0.88em; }
+pre { background: var(--raised); padding: 0.7em 0.9em; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+details { margin: 0.6em 0; border: 1px solid var(--line); border-radius: 4px; padding: 0.3em 0.8em; }
+summary { cursor: pointer; font-weight: 600; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26em), 1fr)); gap: 1em; }
+figure { margin: 0; break-inside: avoid; } figure.wide { grid-column: 1 / -1; }
+figure img { width: 100%; height: auto; background: #ffffff; }
+figcaption { font-weight: 600; }
+@media (max-width: 40em) { body { padding: 0.8em 0.7em 3em; } h1 { font-size: 1.35em; }
+  th, td { padding-right: 0.8em; } tbody th { min-width: 6em; } }
+@media print {
+  :root { --ink: #000000; --faint: #444444; --line: #999999; --ground: #ffffff; --raised: #f4f4f4; --good: #004d39;
+    --bad: #8a1010; --doubtful: #5c3d00; --link: #000000; }
+  @page { margin: 15mm 14mm; }
+  body { font-size: 10pt; max-width: none; padding: 0; } nav { display: none; } a { text-decoration: none; }
+  h1, h2, h3, h4, summary { break-after: avoid; } tr, figure { break-inside: avoid; } thead { display: table-header-group; }
+  details { border: 0; padding: 0; } details > div { display: block !important; }
+  details::details-content { content-visibility: visible !important; display: block !important; height: auto !important; }
+  .scroll, pre { overflow: visible; } td { min-width: 0; } .figures { grid-template-columns: repeat(2, 1fr); }
+  * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+}
+"""
+
+
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="{subject}">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def html_page(document: blocks.Document) -> str:
+    """Return the page; the same document gives the same text."""
+    title, subject = html(document.title), html(document.subject or document.title)
+    lines = [line for block in document.blocks for line in _block(block, document.pixels)]
+    if document.contents:  # below what stands before the first heading
+        first = next((number for number, line in enumerate(lines) if line.startswith("<h2")), len(lines))
+        lines[first:first] = _contents(document)
+    return _PAGE.format(title=title, subject=subject, style=STYLE, body="\n".join(lines))
+
+
+def _contents(document: blocks.Document) -> Iterator[str]:
+    headings = [
+        one for one in document.blocks if isinstance(one, blocks.Heading) and one.level == 2 and one.anchor
+    ]
+    if len(headings) > 2:
+        yield '<nav aria-label="Contents"><ul>'
+        yield from (f'<li><a href="#{html(one.anchor)}">{html(one.text)}</a></li>' for one in headings)
+        yield "</ul></nav>"
+
+
+def _block(block: blocks.Block, pixels: bool) -> Iterator[str]:
+    match block:
+        case blocks.Heading():
+            anchor = f' id="{html(block.anchor)}"' if block.anchor else ""
+            yield f"<h{block.level}{anchor}>{html(block.text)}</h{block.level}>"
+        case blocks.Paragraph():
+            tone = f' class="{html(block.tone)}"' if block.tone else ""
+            yield f"<p{tone}>{_words(block.words)}</p>"
+        case blocks.FactList():
+            yield '<div class="scroll"><table>'
+            for name, value in block.rows:
+                yield f'<tr><th scope="row">{html(name)}</th><td>{_words(value)}</td></tr>'
+            yield "</table></div>"
+        case blocks.Grid():
+            yield from _grid(block)
+        case blocks.Listing():
+            label = f' aria-label="{html(block.caption)}" tabindex="0"' if block.caption else ""
+            yield f"<pre{label}>{html(block.text)}</pre>"
+        case blocks.Pictures():
+            yield '<div class="figures">'
+            yield from (_figure(one, pixels) for one in block.pictures)
+            yield "</div>"
+        case blocks.Folded():
+            yield f"<details><summary>{html(block.summary)}</summary><div>"
+            for one in block.blocks:
+                yield from _block(one, pixels)
+            yield "</div></details>"
+
+
+def _words(words: blocks.Words) -> str:
+    return "".join(map(_span, words if isinstance(words, tuple) else (words,)))
+
+
+def _span(part: str | blocks.TextSpan) -> str:
+    if not isinstance(part, blocks.TextSpan):
+        return _text(part)
+    shown = _text(part.text)
+    if part.link:
+        return f'<a href="#{html(part.link)}">{shown}</a>'
+    if part.tone == "code":
+        return f"<code>{shown}</code>"
+    return f'<span class="{html(part.tone)}">{shown}</span>' if part.tone else shown
+
+
+def _text(text: str) -> str:
+    cut = text if len(text) <= blocks.LONGEST_WORDS else f"{text[: blocks.LONGEST_WORDS]} …"
+    return html(cut).replace("\n", "<br>")
+
+
+def _grid(table: blocks.Grid) -> Iterator[str]:
+    yield '<div class="scroll"><table>'
+    if table.caption:
+        yield f"<caption>{html(table.caption)}</caption>"
+    classes = [' class="n"' if place in table.numbers else "" for place in range(len(table.head))]
+    if any(table.head):
+        titles = "".join(
+            f'<th scope="col"{one}>{html(name)}</th>' if name else f"<td{one}></td>"
+            for name, one in zip(table.head, classes, strict=True)
+        )
+        yield f"<thead><tr>{titles}</tr></thead>"
+    yield "<tbody>"
+    for row in table.rows:
+        cells = (f"<td{one}>{_words(words)}</td>" for words, one in zip(row, classes, strict=False))
+        yield f"<tr>{''.join(cells)}</tr>"
+    yield "</tbody></table></div>"
+    if table.note:
+        yield f'<p class="note">{html(table.note)}</p>'
+
+
+def _figure(picture: blocks.Picture, pixels: bool) -> str:
+    wide = ' class="wide"' if picture.wide else ""
+    if picture.drawing is None:
+        above = f"<figcaption>{html(picture.title)}</figcaption>"
+        return f'<figure{wide}>{above}<p class="dim">not drawn: {html(picture.trouble)}</p></figure>'
+    kind, data = screen_picture(picture.drawing, wide=picture.wide, pixels=pixels)
+    source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return f'<figure{wide}><img alt="{html(alt_text(picture.drawing))}" src="{source}"></figure>'

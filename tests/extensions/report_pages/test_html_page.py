@@ -1,0 +1,197 @@
+"""A page as one HTML file: escaped, bounded, accessible, the same for the same content; what is personal is taken off."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from mho.analysis.figures import AxisText, Drawing, Mark
+from mho.errors import InputError
+from mho.extensions.report_pages.documents import (
+    BAD,
+    Document,
+    FactList,
+    Folded,
+    Heading,
+    Listing,
+    Paragraph,
+    Picture,
+    Pictures,
+    TextSpan,
+    grid,
+    listing,
+    map_texts,
+    save_page,
+    without_folders,
+)
+from mho.extensions.report_pages.documents.html_page import html_page
+from mho.extensions.report_pages.documents.pictures import alt_text, screen_picture
+
+EVIL = "<script>alert(1)</script>\x1b[31m"
+VOID = {"meta", "img", "br"}
+
+
+class Tags(HTMLParser):
+    """Refuses a page whose elements are not closed in their order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def line(points: int = 3) -> Drawing:
+    x = np.arange(points, dtype=float)
+    mark = Mark("line", "cell <1>", x, 1e-6 * x, "#0072B2")
+    return Drawing("Currents", marks=(mark,), x=AxisText("time", "s"), y=AxisText("conductance", "S"))
+
+
+def page_of(*blocks, **given) -> str:
+    return html_page(Document("A title & more", blocks, **given))
+
+
+def test_every_text_is_escaped_wherever_it_stands() -> None:
+    page = page_of(
+        Heading(EVIL, 2, EVIL),
+        Paragraph((EVIL, TextSpan(EVIL, BAD), TextSpan(EVIL, link=EVIL))),
+        FactList(((EVIL, EVIL),)),
+        grid((EVIL,), [(EVIL,)], caption=EVIL, note=EVIL),
+        Listing(EVIL, EVIL),
+        Folded(EVIL, (Paragraph(EVIL),)),
+        Pictures((Picture(EVIL, trouble=EVIL), Picture(EVIL, Drawing("<script>", nothing="<script>")))),
+        subject=EVIL,
+    )
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert page.count("&lt;script&gt;") >= 16
+    Tags(page)
+
+
+def test_a_page_is_for_phones_print_and_readers() -> None:
+    page = page_of(
+        *(Heading(name, 2, name) for name in ("one", "two", "three")),
+        grid(("a", "b"), [("1", "2")], numbers=(1,), caption="numbers"),
+        FactList((("file", "x.h5"),)),
+    )
+    tags = Tags(page).seen
+    assert ("html", {"lang": "en"}) in tags
+    assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in tags
+    assert [attrs["scope"] for tag, attrs in tags if tag == "th"] == ["col", "col", "row"]
+    assert "<caption>numbers</caption>" in page
+    assert '<nav aria-label="Contents">' in page
+    assert '<a href="#two">two</a>' in page
+    assert '<td class="n">2</td>' in page
+    for rule in (
+        "prefers-color-scheme: dark",
+        "@media print",
+        "::details-content",
+        "@media (max-width",
+        "overflow-x: auto",
+        "table-header-group",
+    ):
+        assert rule in page
+
+
+def test_nothing_is_loaded_from_outside() -> None:
+    page = page_of(Pictures((Picture("Currents", line()),)))
+    sources = [attrs.get("src", "") for tag, attrs in Tags(page).seen if tag in ("img", "script", "link")]
+    assert [one.partition(";")[0] for one in sources] == ["data:image/svg+xml"]
+    assert "http" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_the_same_content_gives_the_same_page() -> None:
+    assert page_of(Pictures((Picture("a", line()),))) == page_of(Pictures((Picture("a", line()),)))
+
+
+def test_tables_and_listings_are_bounded_and_say_so() -> None:
+    table = grid(("row",), [(str(number),) for number in range(10_000)], most=100)
+    assert len(table.rows) == 100
+    assert table.note == "the first 100 of 10000 rows"
+    text = listing("x" * 100_000).text
+    assert len(text) < 61_000
+    assert "40000 more characters" in text
+    assert len(page_of(Paragraph("y" * 1_000_000))) < 10_000
+
+
+def test_a_figure_of_many_points_is_pixels_one_of_few_a_drawing() -> None:
+    kind, data = screen_picture(line())
+    assert kind == "image/svg+xml"
+    assert b"<svg" in data
+    assert screen_picture(line(10_000))[0] == "image/png"
+    assert screen_picture(line(), pixels=True)[1].startswith(b"\x89PNG")
+
+
+def test_a_figure_has_words() -> None:
+    words = alt_text(line())
+    assert (
+        words == "Currents: conductance over time; cell <1>; time from 0 to 2 s, conductance from 0 to 2 µS"
+    )
+    assert alt_text(Drawing("Map", nothing="no cells read yet")) == "Map: no cells read yet"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/srv/jane/lab/x.mtx", "…/x.mtx"),
+        ("read '/srv/jane doe/x.npy' again", "read '…/x.npy' again"),
+        ("at C:\\Users\\jane\\x.csv now", "at …/x.csv now"),
+        ("\\\\server\\jane\\x.csv", "…/x.csv"),
+        ("file:///srv/jane/x", "…/x"),
+        ("~/lab/x.toml", "…/x.toml"),
+        ("matrix=/srv/jane/x.mtx", "matrix=…/x.mtx"),
+        ("…/x.mtx", "…/x.mtx"),
+        ("own/file.py:Class", "own/file.py:Class"),
+        ("100e3  # V/s; V / µs, 1/s", "100e3  # V/s; V / µs, 1/s"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+        ("a // b", "a // b"),
+    ],
+)
+def test_of_absolute_paths_only_the_last_part_is_left(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
+
+
+def test_texts_are_changed_everywhere_but_in_anchors() -> None:
+    path = "/srv/jane/x"
+    document = Document(
+        path,
+        (
+            Heading(path, 2, path),
+            Paragraph((TextSpan(path, link=path), path)),
+            Folded(
+                path, (grid((path,), [(path,)], caption=path), Listing(path, path), FactList(((path, path),)))
+            ),
+            Pictures((Picture(path, trouble=path),)),
+        ),
+        path,
+    )
+    page = html_page(map_texts(document, without_folders))
+    assert page.count(f'"{path}"') + page.count(f'"#{path}"') == page.count(path)
+
+
+def test_a_page_is_put_in_its_place_whole_and_its_folder_is_made(tmp_path) -> None:
+    document = Document("a", ())
+    page = save_page(document, tmp_path / "new" / "page.html")
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert [one.name for one in page.parent.iterdir()] == ["page.html"]
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        save_page(document, tmp_path / "file" / "page.html")
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        save_page(document, tmp_path / "folder.html")
+    with pytest.raises(InputError, match=r"ends in \.html"):
+        save_page(document, tmp_path / "page.txt")
