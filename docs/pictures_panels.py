@@ -12,11 +12,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from mho import run
+from mho.extensions.watch import WatchServer
 from mho.gui.runs.panel import RunsPanel
 from mho.gui.session.session import Session
 from mho.gui.signals.panel import SignalsPanel
 from mho.gui.solve.panel import SolvePanel
-from mho.gui.watch import WatchServer
 from mho.procedures import IV, Solve
 
 PANEL = (1000, 560)  # pixels

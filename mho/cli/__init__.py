@@ -4,7 +4,7 @@ Rich and Typer are imported here, and by the verbs of extensions.
 
 - `main`: how an error is answered; `verbs`: which verbs there are, each imported when it is typed;
 - `experiments`: solve, run, rehearse, forecast, procedures; plans, one run after the other;
-- `many_runs`: campaign, runner; `mho queue …`; `window`: gui, watch;
+- `many_runs`: campaign, runner; `mho queue …`; `window`: gui;
 - `run_files`: show, plot, table, export, rerun, verify, recover; `mho runs …`;
 - `analysis`: compare, budget;
 - `benches`: `mho bench …`, `mho chip …`;
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         OutputFolder,
         Preset,
         Runs,
+        RunsFolder,
         Seed,
         grouped,
         is_typed,
@@ -44,6 +45,6 @@ else:
 
 __all__ = [
     "TO", "UNFINISHED", "AsJson", "Bench", "By", "Output", "OutputFolder", "Preset", "RunDisplay",
-    "Runs", "Seed", "Stages", "Terminal", "apart", "grouped", "is_typed", "plain_table",
+    "Runs", "RunsFolder", "Seed", "Stages", "Terminal", "apart", "grouped", "is_typed", "plain_table",
     "print_warning", "say",
 ]  # fmt: skip

@@ -45,7 +45,6 @@ VERBS = {
     "Many runs": {
         "campaign": "many_runs.campaign:campaign",
         "runner": "many_runs.runner:runner",
-        "watch": "window:watch",
         "queue": "many_runs.queue:queue_app",
     },
     "Run files": {

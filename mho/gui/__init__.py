@@ -5,8 +5,7 @@
 - `experiments`, `queue`, `bench`, `chip`, `signals`, `solve`, `runs`, `log`: one panel each, entered by its `panel`;
 - `run_window`: the window on one run file;
 - `session`: the state that all panels share, and the threads that read queue, runner and run file;
-- `widgets`, `plots`: colours, tables, labels and plots that several panels use; `pictures`: maps of a run, without Qt;
-- `watch`: the read-only page for the phone; it uses no Qt.
+- `widgets`, `plots`: colours, tables, labels and plots that several panels use; `pictures`: maps of a run, without Qt.
 """
 
 import os
@@ -17,6 +16,7 @@ os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")  # before anything imports 
 from mho.gui.app import open_main_window, open_run_window, show_main_window, show_run
 
 if TYPE_CHECKING:
+    from mho.gui.pictures import first_choice
     from mho.gui.session.session import Session
     from mho.gui.session.task_thread import TaskThread
 else:
@@ -24,4 +24,12 @@ else:
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["Session", "TaskThread", "open_main_window", "open_run_window", "show_main_window", "show_run"]
+__all__ = [
+    "Session",
+    "TaskThread",
+    "first_choice",
+    "open_main_window",
+    "open_run_window",
+    "show_main_window",
+    "show_run",
+]

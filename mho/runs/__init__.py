@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mho.runs.integrity import Verdict, Verification, verify
     from mho.runs.labels import Labels
     from mho.runs.nexus import Conformance, check_conformance
-    from mho.runs.paths import new_run_path, runs_folder
+    from mho.runs.paths import SUFFIX, new_run_path, runs_folder
     from mho.runs.provenance import collect, file_hash, processor, text_hash
     from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
     from mho.runs.schema import (
@@ -44,7 +44,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BASE_UNITS", "GOING_ON", "IDENTITY", "SCHEMA_VERSION", "Array", "Band", "Column", "Conclusion",
+    "BASE_UNITS", "GOING_ON", "IDENTITY", "SCHEMA_VERSION", "SUFFIX", "Array", "Band", "Column", "Conclusion",
     "Conformance", "Figure", "IndexedRun", "Labels", "Layout", "LogEntry", "Map", "RecordedParameter",
     "ReferenceLine", "ReferencePoints", "RunFile", "RunHeader", "RunIndex", "RunWriter", "Status", "Table",
     "Verdict", "Verification", "base_unit", "check_conformance", "clear_writer_flag", "collect",

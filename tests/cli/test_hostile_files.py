@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from matplotlib.figure import Figure
 from mho.analysis.reports.collection import tabulate
 from mho.errors import RunFileError
 from mho.gui.app import show_run
-from mho.gui.watch import look_at_run
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.runs import RunFile
 from mho.runs.index.index import RunIndex
@@ -296,7 +296,8 @@ def test_a_folder_that_holds_one_is_listed_watched_and_tabulated(
         if make not in (folder, nowhere):  # the card of a run is all that list and table read
             assert (path in [one.path for one in skipped]) is (states["run.h5"] == "unreadable")
         assert SECRET not in (tmp_path / "table.csv").read_text()
-        assert look_at_run(path).trouble or make is folder
+        if find_spec("mho.extensions.watch"):
+            assert import_module("mho.extensions.watch").look_at_run(path).trouble or make is folder
 
 
 @pytest.mark.thorough
@@ -548,9 +549,8 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
 
 
 def test_no_text_of_a_file_is_html_on_the_page(hostile_texts: Path):
-    from mho.gui.watch import Glance, body
-
-    page = body(Glance(0.0, run=look_at_run(hostile_texts)))
+    watch = pytest.importorskip("mho.extensions.watch")
+    page = watch.body(watch.Glance(0.0, run=watch.look_at_run(hostile_texts)))
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert harmless(page)

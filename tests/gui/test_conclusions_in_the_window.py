@@ -13,7 +13,6 @@ from mho.gui.queue import QueuePanel, job_sentence
 from mho.gui.runs.panel import RunsPanel
 from mho.gui.runs.table import COLUMNS as RUN_COLUMNS
 from mho.gui.session.session import Session
-from mho.gui.watch import look, page
 from mho.gui.widgets import colours
 from mho.running.queue import JobStatus, Order, Queue
 from mho.runs import Conclusion, Layout, RunHeader, RunWriter, Status
@@ -101,7 +100,8 @@ def test_on_the_page_for_the_phone(session, tmp_path):
         job = queue.add(Order("retention"))
         queue.begin(job.id, run=tmp_path / "runs" / "empty.h5", **LIVING)
         queue.end(job.id, JobStatus.FINISHED, "", conclusion=END)
-    text = page(look(tmp_path / "runs"))
+    watch = pytest.importorskip("mho.extensions.watch")
+    text = watch.page(watch.look(tmp_path / "runs"))
     line = "4 of 4 cells &lt;unformed&gt;: nothing measured (1 warning)"
     assert f'<p class="bad">{line}</p>' in text
     assert f"<td class='text'>{line}</td>" in text
@@ -110,7 +110,8 @@ def test_on_the_page_for_the_phone(session, tmp_path):
 
 def test_a_good_line_is_not_red_on_the_page_for_the_phone(tmp_path):
     written(tmp_path / "a.h5", Conclusion("converged, 25 bits proved"))
-    glance = look(tmp_path)
+    watch = pytest.importorskip("mho.extensions.watch")
+    glance = watch.look(tmp_path)
     assert glance.run is not None
     assert glance.run.status is Status.FINISHED
-    assert "<p>converged, 25 bits proved</p>" in page(glance)
+    assert "<p>converged, 25 bits proved</p>" in watch.page(glance)

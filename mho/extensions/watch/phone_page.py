@@ -22,11 +22,10 @@ from mho.analysis.figures import draw_alone, figures_of, map_figure
 from mho.analysis.reports import Convergence, duration_text, read_bench, read_convergence
 from mho.errors import InputError, MhoError, QueueError, RunFileError
 from mho.escaping import html as escape
-from mho.gui.pictures import first_choice
+from mho.gui import first_choice
 from mho.running.queue import ACTIVE, ENDED, Job, Lane, Queue, queue_path
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands
-from mho.runs import Conclusion, Figure, LogEntry, RunFile, Status, outcome_line, runs_folder
-from mho.runs.paths import SUFFIX
+from mho.runs import SUFFIX, Conclusion, Figure, LogEntry, RunFile, Status, outcome_line, runs_folder
 
 ANSWER_WITHIN = 2.0
 """Timeout of a runner's answer to a status request, s."""

@@ -19,7 +19,8 @@ from repository import ROOT
 from system_packages import browser, needs_browser
 
 from mho.errors import InputError
-from mho.gui.watch import MOST_ENDED, WatchServer, look
+from mho.extensions.watch import WatchServer, look
+from mho.extensions.watch.phone_page import MOST_ENDED
 from mho.running.queue import JobStatus, Queue
 from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
@@ -27,7 +28,7 @@ from mho.running.runner.server import WATCHERS
 
 def test_the_page_needs_no_qt():
     """A machine without a display, and without the libraries that Qt needs there, serves it as well."""
-    code = "import sys, mho.gui.watch; print({'PySide6', 'pyqtgraph'} & {*sys.modules})"
+    code = "import sys, mho.extensions.watch.phone_page; print({'PySide6', 'pyqtgraph'} & {*sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout == "set()\n"
 
@@ -312,8 +313,8 @@ def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
             run_samples.whole_run(tmp_path / "second.h5", title="<i>second</i>")
         return look(folder)
 
-    monkeypatch.setattr("mho.gui.watch.look", look_while_another_run_is_made)
-    monkeypatch.setattr("mho.gui.watch.FRESH", 0.0)
+    monkeypatch.setattr("mho.extensions.watch.phone_page.look", look_while_another_run_is_made)
+    monkeypatch.setattr("mho.extensions.watch.phone_page.FRESH", 0.0)
     run_samples.whole_run(tmp_path / "run.h5", title="first")
     command = [
         browser(), *ALONE, f"--user-data-dir={tmp_path / 'profile'}",
