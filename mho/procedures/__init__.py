@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.errors import nearest
     from mho.procedures.base import Estimate, Procedure
     from mho.procedures.cells.programming.group_programming import unfit_cells
     from mho.procedures.cells.programming.program import Program, Programmed
@@ -69,7 +70,6 @@ if TYPE_CHECKING:
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
     from mho.procedures.equations.worth import solve_unaided
-    from mho.procedures.manifest import nearest
     from mho.procedures.parameters import (
         BooleanParameter,
         FloatParameter,

@@ -14,7 +14,7 @@ from mho.analysis.figures import compose, figures_of, gather
 from mho.analysis.reports.quantities import handy_unit, name_text, quantity_text
 from mho.analysis.reports.summary import read_description
 from mho.errors import InputError, MhoError
-from mho.input_files import check_ordinary
+from mho.input_files import read_text
 from mho.runs import RunFile, Status, outcome_line
 from mho.toml import load_toml
 
@@ -114,12 +114,7 @@ def _plan(folder: Path) -> dict[str, Any]:
     path = folder / PLAN
     if not path.is_file():
         return {}
-    try:
-        check_ordinary(path)
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read plan {path} ({reason}); take it away, or put it in order") from None
+    text = read_text(path, InputError, f"cannot read plan {path}", "; take it away, or put it in order")
     return load_toml(text, f"plan {path}", InputError)
 
 
