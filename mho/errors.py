@@ -6,7 +6,7 @@ object, with which value, and what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -112,3 +112,16 @@ def os_errors_as(kind: type[MhoError], what: str, advice: str = "") -> Iterator[
         yield
     except OSError as error:
         raise kind(f"{what}: {error.strerror or error}{advice}") from error
+
+
+def nearest(
+    name: str, known: Collection[str], most: int = 1, otherwise: str | None = None, cutoff: float = 0.6
+) -> str:
+    """Return the hint for an unknown name: the `known` ones like it, whatever their case, `otherwise` all of them."""
+    from difflib import get_close_matches
+
+    spelled = {one.lower(): one for one in known}
+    near = [spelled[one] for one in get_close_matches(name.lower(), spelled, most, cutoff)]
+    if near:
+        return f"did you mean {' or '.join(near) if most > 1 else repr(near[0])}?"
+    return f"there are {', '.join(sorted(filter(None, known)))}" if otherwise is None else otherwise

@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+from mho.errors import MhoError
+
 
 def check_ordinary(path: Path) -> None:
     """Raise `OSError` for a pipe, a device or a socket: reading one may wait for a writer forever.
@@ -21,6 +23,16 @@ def check_ordinary(path: Path) -> None:
         raise OSError(errno.EINVAL, "no path of a file", str(path)) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise OSError(errno.EINVAL, "a pipe, a device or a socket, no file", str(path))
+
+
+def read_text(path: Path, kind: type[MhoError], what: str, advice: str = "") -> str:
+    """Return the text of a file; an error of a `kind` says what cannot be done, why, and what to do."""
+    try:
+        check_ordinary(path)
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise kind(f"{what} ({reason}){advice}") from None
 
 
 def bench_key(bench: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -11,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mho.errors import MhoError
+from mho.errors import MhoError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -140,10 +139,8 @@ def _suggestion(
         str(e["loc"][-1]) for e in problems.errors() if e["type"] == "missing" and e["loc"][:-1] == path[:-1]
     ]
     # A key that is missing was probably meant; else any key of that section may have been.
-    near = difflib.get_close_matches(key, missing, 1) or difflib.get_close_matches(
-        key, _fields_at(model, path[:-1]), 1
-    )
-    return f"; did you mean {near[0]!r}?" if near else ""
+    hint = nearest(key, missing, otherwise="") or nearest(key, _fields_at(model, path[:-1]), otherwise="")
+    return f"; {hint}" if hint else ""
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections import Counter
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from mho.analysis.reports.collection import find_runs
 from mho.analysis.reports.quantities import handy_unit
-from mho.errors import InputError, RunFileError
+from mho.errors import InputError, RunFileError, nearest
 from mho.runs.index import Card, ResultQuantity, read_card
 
 
@@ -115,9 +114,8 @@ def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
         if result := _spelled(name, names):
             return CardName(source, result)
     every = sorted({*FACTS, *OTHERS, *known["parameter"], *known["result"]})
-    near = difflib.get_close_matches(rest if prefix in known else name, every, 3, 0.5)
     shown = ", ".join(every[:MOST_SHOWN]) + ", …" * (len(every) > MOST_SHOWN)
-    meant = f"did you mean {' or '.join(near)}?" if near else f"there are {shown}"
+    meant = nearest(rest if prefix in known else name, every, 3, f"there are {shown}", cutoff=0.5)
     raise InputError(f"no run has anything called {name!r}; {meant}")
 
 

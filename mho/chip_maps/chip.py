@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError
-from mho.input_files import check_ordinary
+from mho.input_files import read_text
 from mho.toml import StrictModel, parse_toml
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -244,20 +244,14 @@ def packaged_chip_maps() -> tuple[str, ...]:
 
 def read_chip_text(source: str | Path, relative_to: Path | None = None) -> str:
     """Return the text of a chip map: a packaged name, or the path of a TOML file."""
-    if str(source) in packaged_chip_maps():
+    known = packaged_chip_maps()
+    if str(source) in known:
         return (resources.files("mho.chip_maps") / "maps" / f"{source}.toml").read_text("utf-8")
     path = Path(source)
     if relative_to is not None and not path.is_absolute():
         path = relative_to / path
-    try:
-        check_ordinary(path)
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(packaged_chip_maps())
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ChipMapError(
-            f"cannot read chip map {source!s} ({reason}); name a TOML file or one of: {known}"
-        ) from None
+    advice = f"; name a TOML file or one of: {', '.join(known)}"
+    return read_text(path, ChipMapError, f"cannot read chip map {source!s}", advice)
 
 
 @lru_cache(maxsize=16)

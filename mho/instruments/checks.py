@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from mho.errors import LimitError, MhoError
+from mho.instruments.bench.arguments import check_reading
 from mho.instruments.bench.instruments import make_safe
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, CheckSettings, load_bench_file
@@ -50,10 +51,8 @@ _ok, _note, _wrong = (partial(InspectionResult, verdict) for verdict in ("ok", "
 
 def look_at_reading(bench: BenchFile) -> InspectionResult:
     """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
-    limits, read = bench.terminal_limits(), bench.read
-    for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
-        limits.check_level(line, volts)
-        limits.check_current(line, read.current_limit)
+    read = bench.read
+    check_reading(bench.terminal_limits(), read)
     return _ok(
         f"{read.voltage:g} V, word line {read.gate:g} V, at most {read.current_limit:g} A: within limits",
     )

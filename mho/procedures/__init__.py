@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.errors import nearest
     from mho.procedures.base import Estimate, Procedure
     from mho.procedures.catalogue import find_procedure, make_procedure
     from mho.procedures.cell_range import CellRange, check_inside, lines_text
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
     from mho.procedures.equations.worth import solve_unaided
-    from mho.procedures.manifest import described_entries, nearest
+    from mho.procedures.manifest import described_entries
     from mho.procedures.parameters import (
         BooleanParameter,
         FloatParameter,

@@ -7,9 +7,9 @@ from copy import copy
 from functools import cache
 from typing import Any, cast
 
-from mho.errors import InputError
+from mho.errors import InputError, nearest
 from mho.procedures.base import Procedure, check_phases, set_parameter
-from mho.procedures.manifest import ParameterEntry, ProcedureEntry, class_name, entry_of, nearest
+from mho.procedures.manifest import ParameterEntry, ProcedureEntry, class_name, entry_of
 from mho.procedures.origin import import_procedure
 from mho.procedures.parameters import (
     BooleanParameter,

@@ -7,17 +7,16 @@ in ``pyproject.toml`` name, is what help, completion, the window's list and its 
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InputError, MhoError
+from mho.errors import InputError, MhoError, nearest
 from mho.extension_points import MANIFEST, Extension, error_text, find_offer, offers, usable_offers
 from mho.former_names import current_name
 
@@ -203,9 +202,3 @@ def class_name(name: str) -> str:
     if (offer := find_offer(ENTRY_POINTS, NOUN, name)) is not None:
         return offer.target
     raise InputError(f"there is no procedure {name!r}; {nearest(name, offered_names())}")
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """Return a hint with the `known` name nearest to the given one, or with all of them."""
-    near = difflib.get_close_matches(name.lower(), known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,6 +33,7 @@ from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 from mho.runs.provenance import file_hash, is_file, mho_version, text_hash
+from mho.whole_files import whole_file
 
 if TYPE_CHECKING:
     from mho.workers import Workers
@@ -371,9 +371,8 @@ def _store_plan(plan: Plan, folder: Path) -> None:
     with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            draft = folder / f".plan.{secrets.token_hex(4)}.part"
-            draft.write_text(plan.text, "utf-8")
-            draft.replace(path)  # whole: the other shares of the campaign begin at the same time
+            with whole_file(path) as draft:  # the other shares of the campaign begin at the same time
+                draft.write_text(plan.text, "utf-8")
         elif path.read_text("utf-8") != plan.text:
             raise InputError(f"{folder} holds another plan ({path}); choose another --output for this one")
 

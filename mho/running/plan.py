@@ -27,12 +27,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from mho.errors import InputError, MhoError
-from mho.input_files import check_ordinary
+from mho.errors import InputError, MhoError, nearest
+from mho.input_files import read_text
 from mho.instruments.bench_file import modules_beside
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
-from mho.procedures.manifest import nearest
 from mho.procedures.origin import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
@@ -141,12 +140,7 @@ def load_plan(path: str | Path) -> Plan:
     `InputError` for a file that cannot be read, and for anything wrong in it: key, line and what to do.
     """
     path = Path(path)
-    try:
-        check_ordinary(path)
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read plan {path} ({reason}); give the path of a TOML file") from None
+    text = read_text(path, InputError, f"cannot read plan {path}", "; give the path of a TOML file")
     return parse_plan(text, path.parent, f"plan {path}")
 
 

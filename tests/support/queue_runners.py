@@ -7,13 +7,12 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from repository import ROOT, SUPPORT
@@ -35,10 +34,12 @@ LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_birth": birth_of(os.get
 """A worker that is there: the test itself."""
 
 
-def eventually(true: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Wait until it is true, and return what it was."""
-    deadline = time.monotonic() + patience
+def eventually(true: Callable[[], Any], progress: Callable[[], Any] = lambda: None) -> Any:
+    """Wait until it is true, as long as `progress` changes and `PATIENCE` after that, and return what it was."""
+    reached, deadline = progress(), time.monotonic() + PATIENCE
     while not (found := true()):
+        if (now := progress()) != reached:
+            reached, deadline = now, time.monotonic() + PATIENCE
         assert time.monotonic() < deadline, "it has not come true"
         time.sleep(0.01)
     return found
@@ -107,27 +108,21 @@ class Desk:
 
 @contextmanager
 def running(desk: Desk, *, drain: bool = True, timeouts: StopTimeouts = STOP_TIMEOUTS) -> Iterator[Runner]:
-    """Serve the queue from a thread; at the end wait until it is drained, or end it."""
-    made: SimpleQueue[Runner] = SimpleQueue()
-
-    def serve() -> None:
-        runner = Runner(desk.path, desk.bench, listeners=[desk.heard.append], timeouts=timeouts)
-        made.put(runner)
-        runner.serve(drain=drain)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    runner = made.get(timeout=PATIENCE)
-    try:
-        yield runner
-    except BaseException:
-        drain = False
-        raise
-    finally:
-        if not drain:
-            runner.end("the test is over")
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
+    """Serve the queue from a thread; at the end wait until it is drained, or end it. What fails there fails the test."""
+    listeners = [desk.heard.append]
+    with ThreadPoolExecutor(1, "serve") as thread:  # one, for SQLite's sake
+        runner = thread.submit(Runner, desk.path, desk.bench, listeners=listeners, timeouts=timeouts).result()
+        served = thread.submit(runner.serve, drain=drain)
+        try:
+            yield runner
+        except BaseException:
+            drain = False
+            raise
+        finally:
+            if not drain:
+                runner.end("the test is over")
+            eventually(served.done, progress=lambda: len(desk.heard))
+            served.result()
 
 
 def start_runner(

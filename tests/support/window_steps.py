@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ def press(button: QWidget, qtbot: Any) -> None:
     """Click a button that can be clicked."""
     qtbot.waitUntil(button.isEnabled, timeout=PATIENCE)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def wait_on(progress: Callable[[], Any], true: Callable[[], bool], qtbot: Any) -> None:
+    """Wait until it is true, as long as `progress` changes and `PATIENCE` after that."""
+    while not true():
+        reached = progress()
+        qtbot.waitUntil(lambda last=reached: true() or progress() != last, timeout=PATIENCE)
 
 
 def drop_file(widget: QWidget, path: Path, where: QPoint) -> None:

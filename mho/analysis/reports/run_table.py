@@ -6,7 +6,6 @@ It is made of cards (`mho.runs.index`), one small text in each file: thousands o
 from __future__ import annotations
 
 import csv
-import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from mho.errors import InputError, RunFileError
+from mho.errors import InputError, RunFileError, nearest
 from mho.escaping import csv_cell
 from mho.runs import outcome_line
 from mho.runs.index import Card, read_card, write_parquet
@@ -127,8 +126,7 @@ def column_of(name: str, columns: Sequence[str]) -> str:
         if full.lower() in known:
             return known[full.lower()]
     short = {column.partition(".")[2] or column: column for column in columns}
-    near = difflib.get_close_matches(name.split(".", 1)[-1], short, 3, 0.5)
-    meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(columns)}"
+    meant = nearest(name.split(".", 1)[-1], short, 3, f"there are {', '.join(columns)}", cutoff=0.5)
     raise InputError(f"no run has a column {name!r}; {meant}")
 
 

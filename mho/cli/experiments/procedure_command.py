@@ -121,7 +121,7 @@ class ProcedureCommand(Verb):
         return rest
 
     def _refuse(self, ctx: Any, word: str) -> NoReturn:
-        from mho.procedures.manifest import nearest
+        from mho.errors import nearest
         from mho.runs.units import converted
 
         units = {one.units for one in entry_of(self.procedure).parameters.values() if one.units}

@@ -139,9 +139,9 @@ def _ask(code: Code) -> bool:
     return typer.confirm(f"{visible(told)}\nRun it?", default=False, err=True)
 
 
-def print_result(result: Any, console: Console | None = None, *, ended: stream.Ended | None = None) -> None:
+def print_result(result: Any, ended: stream.Ended | None = None) -> None:
     """Print how a run `ended`, and what it found: a solution in words, any other by the plain values of its summary."""
-    out = console or Terminal(soft_wrap=True)
+    out = Terminal(soft_wrap=True)
     if ended is not None:
         print_outcome(ended, out)
     if isinstance(result, Solution):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -179,12 +179,6 @@ def ratio_to(unit: str, meaning: str, what: str, source: str) -> tuple[float, fl
             raise InputError(f"{error}{f'; did you mean {near[0]}?' if near else ''}") from None
         raise InputError(f"{source}: {what} is in {unit}, and {meaning} has the unit {target or 'none'}")
     return ratio
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """Return a hint to the name that was meant, or to all that there are."""
-    near = get_close_matches(name, list(known), 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(filter(None, known)))}"
 
 
 def _by_unit(unit: str) -> str:

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from mho.errors import InputError
-from mho.extensions.imports.headers import UNITS, beyond, nearest, ratio_to, why_beyond
+from mho.errors import InputError, nearest
+from mho.extensions.imports.headers import UNITS, beyond, ratio_to, why_beyond
 from mho.extensions.imports.measurements import MEASUREMENTS
 from mho.extensions.imports.table_import import TableReading
 from mho.extensions.imports.tables import DECIMAL_MARKS

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mho.errors import InputError
-from mho.extensions.imports.headers import UNITS, ColumnHeader, nearest
+from mho.errors import InputError, nearest
+from mho.extensions.imports.headers import UNITS, ColumnHeader
 from mho.extensions.imports.measurements import CONDUCTANCE, Measurement
 
 # Meanings that a wide table repeats, a column a series

@@ -23,7 +23,7 @@ from mho.chip_maps import WriteVerifySettings
 from mho.confidence import clustered_binomial_interval, ratio_interval
 from mho.errors import InputError, RunFileError
 from mho.extensions.optimise.twin import Programming
-from mho.input_files import check_ordinary
+from mho.input_files import read_text
 from mho.procedures import find_strategy, read_settings
 from mho.runs import RunFile
 from mho.toml import load_toml
@@ -200,12 +200,7 @@ def read_prediction(path: str | Path) -> tuple[Prediction, dict[str, Any]]:
 
     Raises `InputError`: for a file that cannot be read or has none.
     """
-    try:
-        check_ordinary(Path(path))
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read settings file {path} ({reason})") from None
+    text = read_text(Path(path), InputError, f"cannot read settings file {path}")
     section = load_toml(text, str(path), InputError).get("prediction")
     if not isinstance(section, dict) or not isinstance(section.get("strategy"), str):
         raise InputError(f"{path} has no section [prediction]; mho optimise STRATEGY --to {path} writes one")

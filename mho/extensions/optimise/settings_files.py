@@ -13,6 +13,7 @@ from mho.errors import InputError
 from mho.extensions.optimise.policies import ProgrammingPolicy
 from mho.extensions.optimise.predictions import GainEstimate, Prediction
 from mho.toml import toml_value
+from mho.whole_files import whole_file
 
 
 def check_writable(path: Path, force: bool = False) -> None:
@@ -25,7 +26,7 @@ def check_writable(path: Path, force: bool = False) -> None:
         raise InputError(f"--to {path} is there already; replace it with --force, or name another file")
     if not path.parent.is_dir():
         raise InputError(f"--to {path}: there is no folder {path.parent}; make it first")
-    partial = _partial(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         partial.touch()
         partial.unlink()
@@ -46,16 +47,8 @@ def write_settings(policy: ProgrammingPolicy, path: Path, force: bool = False) -
     check_writable(path, force)
     if not policy.reached:
         raise InputError(f"{path} was not written: the settings do not reach a success of {policy.wanted:g}")
-    partial = _partial(path)
-    try:
-        partial.write_text(settings_file_text(policy), "utf-8")
-        partial.replace(path)  # whole or not at all
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{os.getpid()}.part")
+    with whole_file(path) as draft:
+        draft.write_text(settings_file_text(policy), "utf-8")
 
 
 def settings_file_text(policy: ProgrammingPolicy) -> str:

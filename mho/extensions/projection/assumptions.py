@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.errors import InputError
+from mho.errors import InputError, nearest
 from mho.toml import load_toml
 
 Value = float | NDArray[np.float64]
@@ -164,9 +163,7 @@ class Assumptions(Mapping[str, Assumption]):
         Raises `InputError`: there is none of that name; the nearest is named.
         """
         if name not in self.each:
-            near = difflib.get_close_matches(name, list(self.each), 1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self.each)}"
-            raise InputError(f"no assumption is called {name!r}; {hint}")
+            raise InputError(f"no assumption is called {name!r}; {nearest(name, self.each, cutoff=0.4)}")
         return self.each[name]
 
     def over(self, values: Mapping[str, float], source: str) -> Assumptions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib import resources
@@ -18,6 +17,7 @@ from mho.errors import InputError
 from mho.extensions.reach.certified import slug
 from mho.extensions.reach.families import FAMILIES
 from mho.extensions.reach.reader import FORMAT, GOAL_BITS, MOST_CYCLES, VERSION, Answer, System, write_answers
+from mho.whole_files import whole_file
 
 PARTS = ("matrix", "rhs", "solution", "error")
 
@@ -53,8 +53,7 @@ def write_package(
     """
     check_absent(folder)
     target, answers = Path(folder), list(answers)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with whole_file(target, advice="; choose another folder") as draft:
         (draft / "systems").mkdir(parents=True)
         facts = _write_systems(draft, systems)
         texts = resources.files("mho.extensions.reach")
@@ -66,13 +65,6 @@ def write_package(
             (draft / "answers").mkdir()
             write_answers(draft / "answers" / "mho.json", solver, answers)
         _write_checksums(draft)
-        draft.rename(target)
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written: {error.strerror or error}; choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return target
 
 

@@ -13,7 +13,7 @@ from mho.analysis.reports import handy_unit, name_text, quantity_text, read_desc
 from mho.errors import InputError, MhoError
 from mho.extensions.report_pages import documents as page
 from mho.extensions.report_pages.extracted_parameters import Extracted, extracted
-from mho.input_files import check_ordinary
+from mho.input_files import read_text
 from mho.runs import RunFile, Status, outcome_line
 from mho.toml import load_toml
 
@@ -113,12 +113,7 @@ def _plan(folder: Path) -> dict[str, Any]:
     path = folder / PLAN
     if not path.is_file():
         return {}
-    try:
-        check_ordinary(path)
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read plan {path} ({reason}); take it away, or put it in order") from None
+    text = read_text(path, InputError, f"cannot read plan {path}", "; take it away, or put it in order")
     return load_toml(text, f"plan {path}", InputError)
 
 

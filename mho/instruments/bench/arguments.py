@@ -215,6 +215,13 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def check_reading(limits: Limits, read: ReadSettings) -> None:
+    """Raise `LimitError` when the read settings of a bench file are beyond its own limits."""
+    for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
+        limits.check_level(line, volts)
+        limits.check_current(line, read.current_limit)
+
+
 class CellChecks:
     """Checks before reads, sweeps, pulses and waveforms; the methods of `Bench` of the same names say what they raise.
 
@@ -228,10 +235,7 @@ class CellChecks:
 
     def read(self) -> None:
         """Check the settings of the bench file."""
-        read = self._settings
-        for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
-            self._limits.check_level(line, volts)
-            self._limits.check_current(line, read.current_limit)
+        check_reading(self._limits, self._settings)
 
     def read_voltage(self, voltage: float | None) -> float:
         """Return the voltage (V) of a read, the bench file's unless given."""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mho.errors import BenchError, MhoError
-from mho.input_files import check_ordinary
+from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
 from mho.instruments.bench_file.models import modules_beside
@@ -214,14 +214,8 @@ def _read(name: str, what: str, packaged: dict[str, str], folder: Path) -> tuple
     if name in packaged:
         return packaged[name], folder
     path = folder / name
-    try:
-        check_ordinary(path)
-        return path.read_text("utf-8"), path.parent
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise BenchError(
-            f"cannot read {what} {name!r} ({reason}); name a TOML file or one of: {', '.join(sorted(packaged))}"
-        ) from None
+    advice = f"; name a TOML file or one of: {', '.join(sorted(packaged))}"
+    return read_text(path, BenchError, f"cannot read {what} {name!r}", advice), path.parent
 
 
 def packaged_benches() -> list[str]:
@@ -290,13 +284,8 @@ def _defects_text(name: str, bench: BenchFile, folder: Path, chip_text: str, bes
             f"{named[1][0].name}: take one of the two keys `defects` out"
         )
     for path, what in named[:1]:
-        try:
-            check_ordinary(path)
-            return path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise BenchError(
-                f"{what} names the list of defects {str(path)!r}, which cannot be read ({reason}); make one with "
-                "`mho chip defects RUN.h5 --to FILE`, or take the key `defects` out"
-            ) from None
+        return read_text(
+            path, BenchError, f"{what} names the list of defects {str(path)!r}, which cannot be read",
+            "; make one with `mho chip defects RUN.h5 --to FILE`, or take the key `defects` out",
+        )  # fmt: skip
     return ""

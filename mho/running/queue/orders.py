@@ -167,9 +167,7 @@ def checked(
     return expected.order, expected.seconds
 
 
-def checked_all(
-    orders: Sequence[Order], queue: Queue, trust: Trust = deny_all
-) -> list[tuple[Order, float | None]]:
+def checked_all(orders: Sequence[Order], queue: Queue) -> list[tuple[Order, float | None]]:
     """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
     known: dict[str, tuple[Order, float | None]] = {}
     result: list[tuple[Order, float | None]] = []
@@ -184,7 +182,7 @@ def checked_all(
             first, estimate = known[key]
             result.append((replace(order, bench=first.bench, output=first.output), estimate))
         else:
-            result.append(checked(order, queue, trust, planned))
+            result.append(checked(order, queue, planned=planned))
             known.setdefault(key, result[-1])
         planned.append(result[-1][1])
     return result

@@ -98,7 +98,10 @@ class Child:
     @property
     def usable(self) -> bool:
         """Whether it still waits, with mho's code as it is now: a run file states the code that its run had."""
-        changed = max(path.stat().st_mtime for path in CHECKOUT.glob("mho/**/*.py"))
+        try:
+            changed = max(path.stat().st_mtime for path in CHECKOUT.glob("mho/**/*.py"))
+        except OSError:  # a file goes at this moment, or an editor's lock is a link to nowhere
+            return False
         return self._process.poll() is None and changed < self._started
 
     def discard(self) -> None:

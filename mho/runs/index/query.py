@@ -10,14 +10,13 @@ A quoted text that stands alone is searched everywhere; a name that stands alone
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from mho.errors import InputError
+from mho.errors import InputError, nearest
 from mho.runs.conclusion import Status
 from mho.runs.index.card import UNREADABLE
 from mho.runs.labels import Labels
@@ -302,8 +301,7 @@ class _Compiler:
             if result := self._spelled(source, name):
                 return source, result
         known = NAMES.union(*(self._vocabulary.get(source, {}) for source in SOURCES))
-        near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+        meant = nearest(rest if prefix in SOURCES else name, known, cutoff=0.5)
         raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
 
     def _spelled(self, source: str, name: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from queue_runners import Desk
-from window_steps import PATIENCE, choose, press
+from window_steps import PATIENCE, choose, press, wait_on
 
 from mho.gui.signals.panel import SignalsPanel
 from mho.gui.window.main_window import MainWindow
@@ -60,6 +60,7 @@ def something_is_drawn(signals: SignalsPanel) -> bool:
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)  # ten jobs; one that stands still ends it long before
 def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
     desk: Desk, open_main: Callable[..., MainWindow], qtbot
 ) -> None:
@@ -77,10 +78,10 @@ def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
         press(form.buttons.queue, qtbot)
         qtbot.waitUntil(lambda number=number: len(session.jobs) == number, timeout=PATIENCE)
 
-    def ended() -> bool:
-        return all(job.status in ("finished", "failed") for job in jobs.model.jobs)
+    def statuses() -> list[str]:
+        return [job.status for job in jobs.model.jobs]
 
-    qtbot.waitUntil(ended, timeout=PATIENCE)
+    wait_on(statuses, lambda: {*statuses()} <= {"finished", "failed"}, qtbot)
     done = sorted(jobs.model.jobs, key=lambda job: job.id)
     assert [(job.order.procedure, job.status, job.reason) for job in done] == [
         (name, "finished", "") for name in EXPERIMENTS
@@ -100,5 +101,5 @@ def _figures_are_drawn(window: MainWindow, name: str, qtbot) -> None:
     for figure in declared:
         signals.figure.setCurrentIndex(signals.figure.findData(figure))
         empty = figure in EMPTY.get(name, ())
-        qtbot.waitUntil(lambda: something_is_drawn(signals), timeout=2_000) if not empty else None
+        qtbot.waitUntil(lambda: something_is_drawn(signals), timeout=PATIENCE) if not empty else None
         assert something_is_drawn(signals) is not empty, f"{name}: {figure}"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from queue_runners import eventually
 from repository import ROOT
 
 from mho.errors import BenchError, BenchInUseError
@@ -19,15 +20,20 @@ from mho.instruments.bench import locking
 from mho.instruments.bench.locking import LockHolder, LockTaken, lock_bench, take_file
 from mho.instruments.bench_file.bench_file import load_bench_file
 
+PREFIX = locking.PREFIX
+pytestmark = pytest.mark.usefixtures(
+    "own_locks"
+)  # another suite on this machine has benches of the same addresses
 linux = pytest.mark.skipif(sys.platform != "linux", reason="names of sockets are Linux's")
 TAKE = """
 import os, sys, time
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.bench.locking import lock_bench
+from mho.instruments.bench import locking
+locking.PREFIX += os.environ["OWN_LOCKS"]
 source = load_bench_file(sys.argv[1])
 if len(sys.argv) > 3:
     os.setuid(int(sys.argv[3]))
-held = lock_bench(source)
+held = locking.lock_bench(source)
 child = os.fork() if sys.argv[2] == "fork" else 1
 if child:
     print("held", child, flush=True)
@@ -35,14 +41,15 @@ time.sleep(60)
 """
 
 
-MINE, OTHER = f"P{os.getpid()}", f"Q{os.getpid()}"  # no other test, and no other checkout here, uses these
+MINE, OTHER = "P1", "P2"  # serial numbers, and parts of other addresses
+PORT = 50001
 
 
 def bench_text(name: str, *different: tuple[str, str]) -> str:
     """A bench file of real instruments, all of which belong to `name` but for those that are `different`."""
     text = load_bench_file("simulated").text
     start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
-    port = 50000 + os.getpid() % 5000 + (0 if name == MINE else 5000)
+    port = PORT if name == MINE else PORT + 1
     used = {
         "USB0::0x05E6::0x2450::SIM00001::INSTR": f"TCPIP0::localhost::{port}::SOCKET",
         "USB0::0x05E6::0x2450::SIM00002::INSTR": f"USB0::0x05E6::0x2450::{name}2::INSTR",
@@ -72,6 +79,7 @@ def written(folder: Path, text: str, name: str = "real.toml") -> str:
 def held_elsewhere(
     path: str, *words: str, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    environment["OWN_LOCKS"] = locking.PREFIX.removeprefix(PREFIX)
     command = [sys.executable, "-c", TAKE, path, *(words or ("alone",))]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **environment}
@@ -85,7 +93,6 @@ def held_elsewhere(
             holder.kill()
 
 
-PORT = 50000 + os.getpid() % 5000
 SPELLINGS = {  # of an instrument of `MINE`, by what it replaces in the other bench file
     "localhost": ("USB0::0x05E6::0x2450::SIM00001::INSTR", f"TCPIP0::127.0.0.1::{PORT}::SOCKET"),
     "letters": ("USB0::0x05E6::0x2450::SIM00001::INSTR", f"tcpip::LOCALHOST::{PORT}::socket"),
@@ -141,6 +148,14 @@ def test_another_process_is_kept_out_whatever_its_environment_says_and_told_who_
         assert locking.holder(load_bench_file(path)) is None
 
 
+def is_free(path: str) -> bool:
+    try:
+        with lock_bench(load_bench_file(path)):
+            return True
+    except BenchInUseError:
+        return False
+
+
 @pytest.mark.thorough
 @linux
 def test_a_child_that_outlives_the_holder_does_not_keep_the_bench(text, tmp_path):
@@ -149,15 +164,8 @@ def test_a_child_that_outlives_the_holder_does_not_keep_the_bench(text, tmp_path
         holder.kill()
         holder.wait()
         try:
-            deadline = time.monotonic() + 10.0  # a child lets go when it first gets a turn
-            while True:
-                os.kill(child, 0)  # it lives
-                try:
-                    with lock_bench(load_bench_file(path)):
-                        break
-                except BenchInUseError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+            eventually(lambda: is_free(path))  # a child lets go when it first gets a turn
+            os.kill(child, 0)  # it lives
         finally:
             os.kill(child, 9)
 

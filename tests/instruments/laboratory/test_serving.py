@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import pyvisa
+from queue_runners import eventually
 from repository import ROOT
 
 from mho.errors import BenchError, InstrumentError
@@ -96,15 +97,6 @@ def is_refused(client: socket.socket) -> bool:
         return True
 
 
-def comes_true(condition) -> bool:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.005)
-    return False
-
-
 def test_every_instrument_has_a_port_on_the_loopback_interface(server, manager):
     assert [endpoint.resource for endpoint in server.endpoints] == list(NAMES)
     assert {endpoint.host for endpoint in server.endpoints} == {"127.0.0.1"}
@@ -173,7 +165,7 @@ def test_two_instruments_may_be_used_at_once(server):
 def test_traffic_is_counted(server, rack):
     with raw(server.endpoints[0]) as client:
         ask(client, b"*IDN?\n")
-        assert comes_true(lambda: rack.traffic[NAMES[0]].replies == 1)
+        eventually(lambda: rack.traffic[NAMES[0]].replies == 1)
     counted = rack.traffic[NAMES[0]]
     assert (counted.messages, counted.bytes_sent, counted.bytes_received) == (1, 6, 14)
     assert rack.traffic[NAMES[1]].messages == 0
@@ -217,7 +209,7 @@ def test_a_client_that_never_pauses_does_not_keep_the_server_from_ending(rack):
 
     flooding = threading.Thread(target=flood)
     flooding.start()
-    assert comes_true(lambda: rack.traffic[NAMES[0]].messages > 10_000)
+    eventually(lambda: rack.traffic[NAMES[0]].messages > 10_000)
     server.close()
     flooding.join(10)
     client.close()

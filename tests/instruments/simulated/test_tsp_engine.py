@@ -234,10 +234,8 @@ def test_anonymous_scripts_run_at_once_and_again(lamp):
 
 
 def test_time_is_virtual(lamp):
-    start = time.perf_counter()
     assert ask(lamp, "timer.reset() delay(3600) print(timer.measure.t())") == ["3.60000e+03"]
-    assert lamp.clock.now == pytest.approx(3600)
-    assert time.perf_counter() - start < 1.0
+    assert lamp.clock.now == pytest.approx(3600)  # else this test would not end in its time
 
 
 def test_exit_ends_a_script_even_inside_pcall(lamp):
@@ -359,6 +357,19 @@ def test_marks_inside_text_and_comments_are_no_operators(lamp):
     assert ask(lamp, "print([[#]], string.format('%d', 3))") == ["#\t3"]
 
 
+WORK = 500.0  # of a script that is stopped, or costs little
+
+
+def work_of(lamp, script: str) -> float:
+    """Return the processor time that a script takes, in units of a million turns of a loop."""
+    times = []
+    for one in ("local s = 0 for i = 1, 1e6 do s = s + i end", script):
+        start = time.process_time()
+        ask(lamp, one)
+        times.append(time.process_time() - start)
+    return times[1] / times[0]
+
+
 @pytest.mark.parametrize(
     "hang",
     ["while true do end", "repeat until false", "for i = 1, 1e30 do end", "function f() return f() end f()",
@@ -370,9 +381,7 @@ def test_marks_inside_text_and_comments_are_no_operators(lamp):
 def test_a_script_that_hangs_is_stopped(lamp, monkeypatch, hang):
     monkeypatch.setattr("mho.instruments.simulated.tsp.lua.INSTRUCTIONS", 3_000_000)
     monkeypatch.setattr("mho.instruments.simulated.tsp.lua.CALLS", 20_000)
-    start = time.perf_counter()
-    ask(lamp, hang)
-    assert time.perf_counter() - start < 5.0
+    assert work_of(lamp, hang) < WORK
     assert error(lamp)[0] == -286
     assert ask(lamp, "print('alive')") == ["alive"]
 
@@ -380,9 +389,7 @@ def test_a_script_that_hangs_is_stopped(lamp, monkeypatch, hang):
 @pytest.mark.thorough
 def test_the_budget_as_it_is_stops_a_loop_within_seconds_and_spares_long_scripts(lamp):
     assert ask(lamp, "local s = 0 for i = 1, 1e6 do s = s + i end print(s)") == ["5.00000e+11"]
-    start = time.perf_counter()
-    ask(lamp, "while true do end")
-    assert time.perf_counter() - start < 20.0
+    assert work_of(lamp, "while true do end") < WORK
     assert error(lamp) == (-286, "TSP Runtime error: the script did not end and was stopped")
 
 
@@ -406,9 +413,7 @@ def test_a_script_that_eats_memory_is_stopped(lamp, glutton):
      "string.find(string.rep('a', 1e6), string.rep('a', 5e5) .. 'b', 1, true)"],
 )  # fmt: skip
 def test_functions_in_c_cannot_hang_either(lamp, call):
-    start = time.perf_counter()
-    ask(lamp, call)
-    assert time.perf_counter() - start < 5.0
+    assert work_of(lamp, call) < WORK
     assert ask(lamp, "print('alive')") == ["alive"]
 
 

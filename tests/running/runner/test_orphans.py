@@ -84,7 +84,7 @@ def test_the_runner_that_began_a_job_is_known(job, hanging):
     theirs = replace(job, runner=hanging.pid, runner_birth=birth_of(hanging.pid))
     assert runner_lives(theirs)
     hanging.kill()
-    eventually(lambda: not runner_lives(theirs), 5.0)
+    eventually(lambda: not runner_lives(theirs))
 
 
 @pytest.mark.thorough

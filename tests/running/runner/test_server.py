@@ -9,7 +9,6 @@ import socket
 import stat
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import AuthenticationError
@@ -315,10 +314,8 @@ def test_a_client_that_takes_nothing_holds_nobody_up(runner, desk, place):
     lazy.send(b'{"command": "watch"}')
     with desk.client.watch() as watch:
         watch.receive(5.0)
-        began = time.monotonic()
-        for number in range(3 * ROOM):
+        for number in range(3 * ROOM):  # waiting for the lazy one would never end
             runner._presence._server.announce(Message("INFO", f"{number} " + "x" * 1000))
-        assert time.monotonic() - began < 5.0
         assert desk.client.status().state == "idle"
         events = []
         while (event := watch.receive(1.0)) is not None:
@@ -355,7 +352,7 @@ def test_a_dead_client_is_forgotten(runner, desk, place):
         dying.send(b'{"command": "watch"}')
         dying.receive(5.0)
         dying.release()
-    eventually(lambda: not server._clients, 10.0)
+    eventually(lambda: not server._clients)
     assert not server._watching
 
 

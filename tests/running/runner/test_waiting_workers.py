@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -58,7 +57,7 @@ def test_a_runner_that_ends_with_its_last_job_starts_no_worker_ahead(desk: Desk)
     assert (desk.job(second).status, runner._spare) == (JobStatus.FINISHED, None)
 
 
-@pytest.mark.parametrize("how", ["killed", "of older code"])
+@pytest.mark.parametrize("how", ["killed", "of older code", "of code being edited"])
 def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path: Path, monkeypatch) -> None:
     with running(desk, drain=False) as runner:
         before = waiting(runner)
@@ -66,7 +65,10 @@ def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path
             os.kill(before, signal.SIGKILL)
         else:
             (tmp_path / "mho").mkdir()
-            (tmp_path / "mho" / "edited.py").touch()
+            if how == "of older code":
+                (tmp_path / "mho" / "edited.py").touch()
+            else:
+                (tmp_path / "mho" / ".#edited.py").symlink_to("nowhere")
             monkeypatch.setattr(worker_process, "CHECKOUT", tmp_path)
         (job,) = desk.add(order(seconds=0))
         assert desk.wait(job, JobStatus.FINISHED, JobStatus.INTERRUPTED).status == JobStatus.FINISHED
@@ -87,7 +89,6 @@ def test_a_family_of_workers_is_ended_together_and_no_other() -> None:
     inbox: SimpleQueue[ChildEnded] = SimpleQueue()
     here, there = [Child(inbox, "queue a") for _ in range(2)], Child(inbox, "queue a2")
     here[0].discard()
-    time.sleep(0.2)  # for the thread that ends what a worker has left
     assert here[1].usable
     end_whole(None, "queue a")
     eventually(lambda: not here[1].usable)

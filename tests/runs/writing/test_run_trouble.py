@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from daily import daily
+from queue_runners import eventually
 
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, recover, verify
@@ -272,16 +273,13 @@ def test_a_clock_set_back_is_noted_and_moves_no_time_in_the_file(
     with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
         run.log("INFO", "before")
         monkeypatch.setattr(time, "time", lambda: true_time() - 3600)
-        deadline = time.monotonic() + 5
         with RunFile(run.path) as file:
-            while len(file.log()) < 2 and time.monotonic() < deadline:
-                time.sleep(0.02)
-                file.refresh()
+            eventually(lambda: (file.refresh(), len(file.log()))[1] >= 2)
             assert file.status is Status.RUNNING
         run.log("INFO", "after")
     with RunFile(run.path) as file:
         assert file.end_time is not None
-        assert 0 < (file.end_time - file.start_time).total_seconds() < 10
+        assert 0 < (file.end_time - file.start_time).total_seconds() < 1800
         times = [entry.time for entry in file.log()]
         assert times == sorted(times)
         _, note, _ = file.log()

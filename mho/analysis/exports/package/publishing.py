@@ -39,6 +39,7 @@ from mho.runs import Status, outcome_line
 from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
+from mho.whole_files import whole_file
 
 MOST_PARAMETERS = 3  # runs of a package up to which the page lists their parameters
 
@@ -289,7 +290,7 @@ def publish(
     described
         What is said of it; what is not said is left out.
     eln
-        Write one file for electronic lab notebooks instead of a folder, see `_write_eln`.
+        Write one file for electronic lab notebooks instead of a folder, see `_zip_in_place`.
     personal
         Keep user, host, command line, paths and uncommitted changes in the run files, which are then copied as they are.
     figures, tables
@@ -310,21 +311,13 @@ def publish(
         raise InputError(f"{target} exists already and is never overwritten; choose another --output")
     if eln and target.suffix.lower() != ELN:
         raise InputError(f"{target} would not be taken for a file of lab notebooks; end its name in {ELN}")
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with whole_file(target) as draft:
         draft.mkdir(parents=True)
         as_text = text_tables(paths, which)
         runs, skipped = _add(Contents(draft, personal, as_text), paths, progress)
         _describe(draft, described, runs, as_text, how, progress)
         if eln:
-            _write_eln(draft, target)
-        else:
-            draft.rename(target)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{target} cannot be written: {reason}; choose another --output") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+            _zip_in_place(draft, target.stem)
     return Published(target, tuple(runs), tuple(skipped), described.missing)
 
 
@@ -337,8 +330,8 @@ def _beside(places: Sequence[str | os.PathLike[str]], suffix: str) -> Path:
     return given.with_name(f"{given.stem if len(places) == 1 else 'runs'}{suffix}")
 
 
-def _write_eln(folder: Path, target: Path) -> None:
-    """Write a package as one zipped RO-Crate with a single root folder, named as the file.
+def _zip_in_place(folder: Path, root: str) -> None:
+    """Replace a package by one zipped RO-Crate with a single root folder of that name.
 
     The same package gives the same bytes: the files have one order and no time of their own. The ELN Consortium,
     Specification for the ELN file format, commit 401e7aa (2026-08-20).
@@ -347,12 +340,13 @@ def _write_eln(folder: Path, target: Path) -> None:
     try:
         with zipfile.ZipFile(draft, "x") as archive:
             for file in packaged_files(folder):
-                entry = zipfile.ZipInfo(f"{target.stem}/{file.path}")
+                entry = zipfile.ZipInfo(f"{root}/{file.path}")
                 entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, file.size
                 entry.external_attr = 0o644 << 16
                 with (folder / file.path).open("rb") as source, archive.open(entry, "w") as sink:
                     shutil.copyfileobj(source, sink)
-        draft.rename(target)
+        shutil.rmtree(folder)
+        draft.rename(folder)
     finally:
         draft.unlink(missing_ok=True)
 

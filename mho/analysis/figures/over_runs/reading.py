@@ -119,7 +119,7 @@ def _read_one(
             return
         # of a run whose figure of that name is drawn from other maps
         figure, there = alike, drawable_with(file, alike, formulas)
-    if figure.drawn_kind in ("map", "correlation") and not _has_room(target, file, figure, place, count):
+    if figure.drawn_kind in ("map", "correlation") and not _has_room(file, figure, place, count):
         target.left_out += 1
         return
     target.kept[place] = sample_of(file, figure, count, formulas, there)
@@ -138,7 +138,7 @@ def numbers_of_one(count: int) -> int:
     return int(np.clip(NUMBERS_KEPT // max(count, 1), LEAST_KEPT, MOST_KEPT))
 
 
-def _has_room(target: FigureRuns, file: RunFile, figure: Figure, place: int, count: int) -> bool:
+def _has_room(file: RunFile, figure: Figure, place: int, count: int) -> bool:
     """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
     cells = 1
     if figure.maps:

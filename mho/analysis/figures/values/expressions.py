@@ -11,7 +11,6 @@ exponent or a logarithm is taken of has none.
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.errors import InputError
+from mho.errors import InputError, nearest
 from mho.runs.units import BASE_UNITS, factor_between
 
 LONGEST, DEEPEST, MOST_NODES = 200, 25, 120
@@ -184,9 +183,8 @@ def _look_up(name: str, formula: Formula, known: Mapping[str, ValuesWithUnit]) -
         return known[name]
     if name in CONSTANTS:
         return ValuesWithUnit(CONSTANTS[name])
-    near = difflib.get_close_matches(name, sorted(known), 3, 0.5)
     shown = ", ".join(sorted(known)[:30]) or "nothing"
-    meant = f"did you mean {' or '.join(near)}?" if near else f"there is {shown}"
+    meant = nearest(name, known, 3, f"there is {shown}", cutoff=0.5)
     raise InputError(f"formula {formula.name} = {formula.text}: there is no {name!r}; {meant}")
 
 

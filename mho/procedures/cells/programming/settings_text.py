@@ -5,15 +5,14 @@ In place of the text, the name of a TOML file (``settings.toml``) stands for its
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.errors import InputError
-from mho.input_files import check_ordinary
+from mho.errors import InputError, nearest
+from mho.input_files import read_text
 from mho.procedures.quantities import parse_quantity
 from mho.toml import load_toml
 
@@ -94,12 +93,7 @@ def settings_text(settings: WriteVerifySettings) -> str:
 
 def _of_file(path: str, kind: type[WriteVerifySettings]) -> dict[str, Any]:
     """Return the settings in a file's section, checked."""
-    try:
-        check_ordinary(Path(path))
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise InputError(f"cannot read write-verify settings {path} ({reason})") from None
+    text = read_text(Path(path), InputError, f"cannot read write-verify settings {path}")
     section = load_toml(text, path, InputError).get(SECTION)
     if not isinstance(section, dict):
         raise InputError(f"{path} has no section [{SECTION}]; put the settings there, as in a chip map")
@@ -113,9 +107,7 @@ def _of_file(path: str, kind: type[WriteVerifySettings]) -> dict[str, Any]:
 def _check_known(name: str, kind: type[WriteVerifySettings]) -> None:
     fields = kind.model_fields
     if name not in fields:
-        near = difflib.get_close_matches(name, fields, 1)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
-        raise InputError(f"write_verify has no setting {name!r}; {meant}")
+        raise InputError(f"write_verify has no setting {name!r}; {nearest(name, fields)}")
 
 
 def _value(name: str, text: str, kind: type[WriteVerifySettings]) -> Any:

@@ -100,15 +100,12 @@ def classify(
     ).astype(np.int64)
 
 
-def broken_lines(
-    classes: Integers, rows: Integers, columns: Integers, fewest: int = FEWEST
-) -> list[LineFault]:
+def broken_lines(classes: Integers, rows: Integers, columns: Integers) -> list[LineFault]:
     """Return the lines that are open, shorted or leaky as lines: whole ones first, then those broken in the middle.
 
     A stretch counts while less than half of it is explained by others: where some rows are open, so are their
     crossings with every column. `classes` (rows, columns). `rows`, `columns` (rows,), (columns,): numbers of the
-    lines, ascending. `fewest`: cells that a stretch has at least. A stretch that is not the whole line reaches one
-    end of it.
+    lines, ascending. A stretch has `FEWEST` cells at least; one that is not the whole line reaches one end of it.
     """
     faults: list[LineFault] = []
     for what in OF_LINES:
@@ -120,7 +117,7 @@ def broken_lines(
                 for line, one, covered in zip(lines.tolist(), cells, known, strict=True):
                     for part in _stretches(one, whole):
                         count = part.stop - part.start
-                        if count >= fewest and 2 * np.count_nonzero(covered[part]) < count:
+                        if count >= FEWEST and 2 * np.count_nonzero(covered[part]) < count:
                             ends = int(crossing[part.start]), int(crossing[part.stop - 1])
                             faults.append(LineFault(kind, line, what, *ends, whole))
                             covered[part] = True

@@ -30,10 +30,14 @@ import numpy as np
 from mho import run
 from mho.procedures import Solve
 from mho.procedures.stream import Row
+from mho.runs import RunFile
 
 def kill(event):
     if isinstance(event, Row) and event.values.get("rhs") == {killed_at}:
-        time.sleep(0.3)  # longer than rows wait to be written
+        with RunFile("killed.h5") as file:
+            while file.length("answers") < {killed_at}:
+                time.sleep(0.01)
+                file.refresh()
         os.kill(os.getpid(), signal.SIGKILL)
 
 run(Solve(matrix="matrix.npy", count={count}, bits=20), "arrays", seed=5, output="killed.h5", observers=[kill])

@@ -19,7 +19,6 @@ in doubt wherever it is used.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from dataclasses import Field, dataclass, field, fields, replace
@@ -28,8 +27,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
-from mho.errors import BenchError
-from mho.input_files import check_ordinary
+from mho.errors import BenchError, nearest
+from mho.input_files import read_text
 from mho.toml import StrictModel, parse_toml
 
 LAWS = ("gradual", "threshold")
@@ -339,9 +338,8 @@ def parse_preset(text: str, source: str) -> CellPreset:
         )
     for name in file.parameters:
         if name not in NUMBERS:
-            near = difflib.get_close_matches(name, NUMBERS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; docs/presets.md lists them"
-            raise BenchError(f"{source}: cells have no parameter {name!r}{hint}")
+            hint = nearest(name, NUMBERS, 2, "docs/presets.md lists them")
+            raise BenchError(f"{source}: cells have no parameter {name!r}; {hint}")
     changed: dict[str, Any] = {"name": file.name, "doubt": file.doubt, **file.parameters}
     return replace(CELL_PRESETS[file.base], **changed)
 
@@ -368,9 +366,4 @@ def _different(preset: CellPreset, base: CellPreset) -> dict[str, float]:
 
 
 def _read(source: str) -> str:
-    try:
-        check_ordinary(Path(source))
-        return Path(source).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise BenchError(f"cannot read preset file {source} ({reason})") from None
+    return read_text(Path(source), BenchError, f"cannot read preset file {source}")
