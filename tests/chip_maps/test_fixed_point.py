@@ -112,7 +112,7 @@ def test_magnitudes_at_the_ends_of_float64_are_refused_before_they_overflow(size
 def test_the_ends_of_the_range_belong_to_it(size):
     assert to_fixed_point(np.array([size, -size / 3]), 12).values[0] == pytest.approx(size)
     for beyond in (size / 2 if size < 1.0 else 1.001 * size, 0.0):
-        with pytest.raises(InputError, match="scale it|nothing but zeros"):
+        with pytest.raises(InputError, match=r"scale it|nothing but zeros"):
             to_fixed_point(np.array([beyond]), 12)
     with pytest.raises(InputError, match="nothing but zeros"):
         to_fixed_point(np.zeros(0), 12)

@@ -295,7 +295,11 @@ def test_a_change_that_cannot_be_is_not_tried(monkeypatch: pytest.MonkeyPatch):
 def test_what_is_known_of_a_plan_and_of_none():
     fine, coarse, other = (
         SimpleNamespace(candidate=candidate, cycles=cycles)
-        for candidate, cycles in ((SimpleNamespace(rho=0.1), 9.0), (SimpleNamespace(rho=0.3), 4.0), (None, 4.0))
+        for candidate, cycles in (
+            (SimpleNamespace(rho=0.1), 9.0),
+            (SimpleNamespace(rho=0.3), 4.0),
+            (None, 4.0),
+        )
     )
     blocks = [SimpleNamespace(digits=np.zeros(shape)) for shape in ((2, 3), (4, 1))]
     judged = [SimpleNamespace(method=name) for name in ("plain", "gmres", "plain")]
@@ -305,7 +309,9 @@ def test_what_is_known_of_a_plan_and_of_none():
             held_bits=24, choice=SimpleNamespace(judged=judged, method="plain"), candidate=fine.candidate,
             tried=[other, coarse, fine], blocks=lambda: blocks,
         ),
-        without_chip=lambda name: name in baselines and SimpleNamespace(same_method=(baselines[name], 0)) or None,
+        without_chip=lambda name: (
+                SimpleNamespace(same_method=(baselines[name], 0)) if name in baselines else None
+            ),
     )  # fmt: skip
     given = SimpleNamespace(zeros=np.array([True, False]))
     facts = forecasting._facts_of_plan(plan, given)

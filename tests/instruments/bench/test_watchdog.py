@@ -437,7 +437,9 @@ def test_a_board_is_asked_for_its_mode_once_it_was_silent_for_longer_than_its_ti
     hand.now += 2.0
     hand.calls[0][1]()
     hand.now += 2.0
-    watchdog.confirm("PROGRAM")  # so is that to a sign of life in time, but none that comes 4 s after the last
+    watchdog.confirm(
+        "PROGRAM"
+    )  # so is that to a sign of life in time, but none that comes 4 s after the last
     assert board.heard.count(("mode?", 0.0)) == asked + (silent == 2.0)
     watchdog.disarm()
     hand.now += 100.0

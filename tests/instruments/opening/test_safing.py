@@ -215,7 +215,11 @@ OWN, FOREIGN = "mho.instruments.drivers.keithley2450:Keithley2450", "mine:Driver
 @pytest.mark.parametrize(
     ("driver", "source", "says"),
     [
-        (FOREIGN, Source(on=True, deaf=True), "mine:Driver says that it made it safe, and answers that an output"),
+        (
+            FOREIGN,
+            Source(on=True, deaf=True),
+            "mine:Driver says that it made it safe, and answers that an output",
+        ),
         (FOREIGN, Source(on=True, mute=True), "unknown: mine:Driver cannot be asked; give it the property"),
         (FOREIGN, Source(on=True), ""),
         (OWN, Source(on=True, deaf=True), ""),
@@ -229,7 +233,9 @@ def test_a_driver_of_one_s_own_is_believed_when_it_answers_that_no_output_is_on(
     drivers = {"smu": driver, "chuck": OWN}
     instruments = SimpleNamespace(**{role: SimpleNamespace(driver=name) for role, name in drivers.items()})
     monkeypatch.setattr(
-        safing, "load_bench_file", lambda name: SimpleNamespace(bench=SimpleNamespace(instruments=instruments))
+        safing,
+        "load_bench_file",
+        lambda name: SimpleNamespace(bench=SimpleNamespace(instruments=instruments)),
     )
 
     @contextmanager

@@ -27,7 +27,9 @@ class Cells:
         self.offset = self.rng.normal(0.0, 0.08, COUNT)
         self.stuck = self.rng.random(COUNT) < 0.08
         self.formed_by = self.rng.choice(settings.forming_voltages, COUNT)
-        self.conductance = np.where(self.rng.random(COUNT) < 0.3, 1e-9, self.rng.uniform(0.2e-6, 45e-6, COUNT))
+        self.conductance = np.where(
+            self.rng.random(COUNT) < 0.3, 1e-9, self.rng.uniform(0.2e-6, 45e-6, COUNT)
+        )
         self.given: list[np.ndarray] = []
 
     def step(self, which: np.ndarray, pulses: Pulses | None) -> np.ndarray:

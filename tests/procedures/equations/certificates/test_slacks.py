@@ -140,23 +140,25 @@ def test_bounds_of_singular_values_allow_for_the_rounding_of_squares_and_factors
     Below: gamma_5 + gamma_4 + 4 u of the trace, 4, and ten for the root. Above: gamma_5 of four times the level and
     gamma_4 + 4 u of the squares' sum, 4. Halved by the root.
     """
-    monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (1.0, 1))
     margin = 2.0**-20
-    low, high = smallest_singular_value(ONE).value, largest_singular_value(ONE).value
+
+    def bounds(eigenvalue: float) -> tuple[float, float]:
+        """Smallest and largest singular value, with this estimate; the matrix is halved before it is squared."""
+        monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (4.0 * eigenvalue, 1))
+        low = smallest_singular_value(ONE).value
+        monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (eigenvalue / 4.0, 1))
+        return low, largest_singular_value(ONE).value
+
+    low, high = bounds(1.0)
     assert units(low, math.sqrt(1.0 - margin)) == pytest.approx([-(4 * (14 + 12 + 4) + 32) / 2 - 32], abs=1.0)
     assert units(high, math.sqrt(1.0 + margin)) == pytest.approx([(4 * 14 + 4 * 16 + 32) / 2 + 32], abs=1.0)
-    monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (9.0, 1))
-    assert largest_singular_value(ONE).value == pytest.approx(2.0)  # of all of them together
-    assert smallest_singular_value(ONE).value == pytest.approx(1.0 / 3.0, rel=1e-6)
-    monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (0.99, 1))
-    assert smallest_singular_value(ONE).value == pytest.approx(math.sqrt((1.0 - 2.0**-5) / 0.99))
-    assert largest_singular_value(ONE).value == pytest.approx(math.sqrt((1.0 + 2.0**-5) * 0.99))
-    monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (0.9, 1))
-    assert smallest_singular_value(ONE).value == pytest.approx(math.sqrt(0.75 / 0.9))
+    assert bounds(9.0) == (pytest.approx(1.0 / 3.0, rel=1e-6), pytest.approx(2.0))  # 2: of all together
+    assert bounds(0.98) == (
+        pytest.approx(math.sqrt((1.0 - 2.0**-5) / 0.98)), pytest.approx(math.sqrt((1.0 + 2.0**-5) * 0.98))
+    )  # fmt: skip
+    assert bounds(0.9) == (pytest.approx(math.sqrt(0.75 / 0.9)), pytest.approx(math.sqrt(1.25 * 0.9)))
     assert largest_singular_value(ONE).multiplications == 32 + 16 + 4 * 10
-    monkeypatch.setattr(certificate, "_largest_eigenvalue", lambda apply, n: (0.5, 1))
-    assert smallest_singular_value(ONE).value == 0.0
-    assert largest_singular_value(ONE).value == pytest.approx(2.0)
+    assert bounds(0.5) == (0.0, pytest.approx(2.0))
 
 
 def test_a_norm_is_estimated_by_products_of_both_sides():
@@ -230,7 +232,9 @@ def test_a_decomposition_takes_half_of_its_operations():
     assert least_squares_certificate.singular_value_multiplications(4, 4) == 128 - 42
 
 
-@pytest.mark.parametrize(("size", "fits"), [(1e-100, True), (1e100, True), (0.9e-100, False), (1.1e100, False)])
+@pytest.mark.parametrize(
+    ("size", "fits"), [(1e-100, True), (1e100, True), (0.9e-100, False), (1.1e100, False)]
+)
 def test_singular_values_whose_squares_float64_holds_are_taken(size: float, fits: bool):
     matrix = np.array([[size, 0.0], [0.0, size], [0.0, 0.0]])
     if fits:

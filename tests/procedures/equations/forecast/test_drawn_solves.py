@@ -234,7 +234,7 @@ def test_the_assumptions_of_the_energy_are_said():
 
 def test_a_bench_is_metered_beside_who_listens_and_only_meanwhile():
     class Played:
-        heard: list[str] = []  # noqa: RUF012
+        heard: list[str] = []
         instruments = SimpleNamespace(daq=SimpleNamespace(sample_period=1e-3))
 
         def on_vectors(self, mode, volts, answers):
@@ -242,8 +242,9 @@ def test_a_bench_is_metered_beside_who_listens_and_only_meanwhile():
 
     bench, vectors = Played(), np.ones((2, 1))
     before = bench.on_vectors
-    with pytest.raises(Aborted), metering(bench) as meter:
+    with metering(bench) as meter:
         bench.on_vectors("MULTIPLY", vectors, vectors)
+    with pytest.raises(Aborted), metering(bench):
         raise Aborted("enough")
     bench.on_vectors("INVERT", vectors, vectors)
     assert (bench.heard, meter.vectors, bench.on_vectors) == (["MULTIPLY", "INVERT"], 2, before)
@@ -280,9 +281,7 @@ def test_what_a_drawn_solve_keeps_of_its_summary(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(forecast, "ArrayBench", Chip)
     rng = np.random.default_rng(1)
     first, second, third = draw_solves(lambda bench, rng: None, execute, None, 3, rng)
-    assert first == DrawnSolve(
-        False, "", {"cycles_to_goal": math.inf, "bits": 3.0, "pulses": 60.0}, 1.5, 567
-    )
+    assert first == DrawnSolve(False, "", {"cycles_to_goal": math.inf, "bits": 3.0, "pulses": 60.0}, 1.5, 567)
     assert (second.converged, second.reason, second.values) == (False, "no loop settles", {})
     assert (second.operations, math.isnan(second.seconds)) == (0, True)
     assert third.values == {"cycles_to_goal": 7.0, "cycles_saved": 2.0, "bits": 24.0, "pulses": 60.0}
@@ -293,7 +292,9 @@ def test_what_a_drawn_solve_keeps_of_its_summary(monkeypatch: pytest.MonkeyPatch
 def test_a_forecast_is_said_and_kept_as_it_was_drawn():
     def one(number: int) -> DrawnSolve:
         values = {"forecast_rho": 0.1 + 0.01 * number, "cycles_to_goal": 5.0 + number, "bits": 24.0}
-        return DrawnSolve(number > 0, "used up, 3 bits; none" if number % 2 else "used up; 3", values, 2.0 + number)
+        return DrawnSolve(
+            number > 0, "used up, 3 bits; none" if number % 2 else "used up; 3", values, 2.0 + number
+        )
 
     solves = SolveForecast.of([one(number) for number in range(19)] + [DrawnSolve(False, "it rails")])
     assert (solves.draws, solves.converging, solves.reasons) == (20, 18, {"used up": 1, "it rails": 1})
@@ -305,7 +306,11 @@ def test_a_forecast_is_said_and_kept_as_it_was_drawn():
     assert probability == pytest.approx(19 / 22)
     kept = solves.plain()
     assert (kept["draws"], kept["converging"]) == (20, 18)
-    assert (kept["probability"], kept["probability_low"], kept["probability_high"]) == (probability, low, high)
+    assert (kept["probability"], kept["probability_low"], kept["probability_high"]) == (
+        probability,
+        low,
+        high,
+    )
     assert set(kept) - {"forecast_rho", "cycles_to_goal", "bits"} == {
         "draws", "converging", "probability", "probability_low", "probability_high"
     }  # fmt: skip
