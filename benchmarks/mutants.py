@@ -616,7 +616,11 @@ SUBJECTS = {
     ),
     "calibration": Subject(
         ("mho/analysis/calibration", "mho/running/calibrating"),
-        ("tests/analysis/calibration", "tests/running/calibrating"),
+        (
+            "tests/analysis/calibration",
+            "tests/analysis/test_calibration_power.py",
+            "tests/running/calibrating",
+        ),
     ),
     "budget": Subject(
         ("mho/running/budget",), ("tests/running/budget", "tests/cli/analysis/test_budget_command.py")
