@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.analysis.calibration import sought, transitions_of
+from mho.analysis.calibration import formed_above, sought, transitions_of
 from mho.analysis.calibration.experiments.ageing import AgeingReads, ageing, normal_parts
 from mho.analysis.calibration.experiments.evidence import (
     Rate,
@@ -38,7 +38,16 @@ from mho.analysis.calibration.pulses_by_cell import pulses_by_cell
 from mho.analysis.calibration.residuals import misfit
 from mho.analysis.calibration.still_cells import unmoved_cells
 from mho.analysis.calibration.transitions import Sequences, Transitions
+from mho.chip_maps.chip import load_chip_map
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.running.calibrating.checks import Check, Checks
+from mho.running.calibrating.compared_numbers import (
+    ComparedQuantity,
+    of_cycles,
+    of_forming,
+    of_programming,
+    of_pulses,
+)
 
 CELLS, PULSES = 24, 40
 TOP = {"stanford35": 35e-6, "pku": 20e-6}
@@ -200,6 +209,23 @@ def experiments(name: str) -> list[float]:
             1e6 * size(reads), float(stretches.last.sum())]  # fmt: skip
 
 
+def compared_numbers(name: str) -> list[float]:
+    columns, least = table(name), formed_above(base_of(name))
+    digits = np.arange(24).reshape(4, 6) % 8
+    steps = {**columns, "voltage": np.round(columns["voltage"], 1), "gate": np.round(columns["gate"], 1)}
+    parts = [
+        of_pulses(columns, least), of_pulses(steps, least), of_forming(True, least), of_forming(False, least),
+        of_cycles(), of_programming(digits, range(4), range(6), load_chip_map("reference").level_scale()),
+    ]  # fmt: skip
+    numbers = []
+    for quantities, values in parts:
+        found = values(columns)
+        assert len(found) == len(quantities)
+        scale = [1e6 if one.unit == "S" else 1.0 for one in quantities]
+        numbers += [float(len(found)), size(np.array(found) * scale), size([one.x for one in quantities])]
+    return numbers
+
+
 def searches(name: str) -> list[float]:
     """The posterior of a model that is bent, with a cliff where one parameter ends."""
 
@@ -244,6 +270,10 @@ FIGURES: dict[tuple[str, str], list[float]] = {
         4452.1574, 5095.1537, 8.6520704, 2.1338354, 3.0047567, 2.9744351, 3.0350783, 0.091897217, 0.07180815,
         0.11760641, 0.0, 0.0090520748, 0.0084213508, 0.0097849248, -0.6110342, -0.17248234, 5.0, 0.0, 0.0, 24.0
     ],
+    ("stanford35", "compared_numbers"): [
+        40.0, 34.446006, 3.6634744, 40.0, 45.329921, 3.7750558, 4.0, 0.31468555, 0.93914081, 4.0, -0.068957055,
+        0.93914081, 8.0, 21.779787, 10.347779, 18.0, 9.3185898, -1.2103932
+    ],
     ("stanford35", "searches"): [
         0.28077332, 0.85389393, -0.36590176, -0.10547596, -2.8281705, -3.2321589, 1.0, 0.0, 0.22596428,
         0.81307088, -0.005828574, -0.19867157, -2.9551527, -3.3112418, 1.0, 0.0
@@ -272,3 +302,36 @@ FIGURES: dict[tuple[str, str], list[float]] = {
 @pytest.mark.parametrize(("name", "measure"), FIGURES)
 def test_the_figures_of_a_calibration_are_those_that_it_has_always_had(name: str, measure: str) -> None:
     np.testing.assert_allclose(globals()[measure](name), FIGURES[name, measure], rtol=1e-5, atol=1e-9)
+
+
+def check(measured: float, count: int = 99) -> Check:
+    quantity = ComparedQuantity("panel", "mean", 1.0, "V", "V", "S")
+    return Check("run", quantity, measured, np.arange(1.0, count + 1.0))
+
+
+@pytest.mark.parametrize(
+    ("measured", "probability", "outside"),
+    [(0.0, 0.02, True), (1.0, 0.04, True), (2.0, 0.06, False), (50.0, 1.0, False), (99.5, 0.02, True)],
+)
+def test_a_measured_number_is_as_probable_as_its_rank_among_the_drawn_ones(
+    measured: float, probability: float, outside: bool
+) -> None:
+    found = check(measured)
+    assert (found.probability, found.outside) == (pytest.approx(probability), outside)
+    assert found.interval == pytest.approx((50.0, 3.45, 96.55))
+
+
+@pytest.mark.parametrize(("count", "allowed"), [(1, 1), (10, 3), (100, 11)])
+def test_a_preset_passes_with_as_many_numbers_outside_as_chance_has(count: int, allowed: int) -> None:
+    """The quantiles of 99 % of binomial distributions with a chance of 5 %."""
+    for beyond, state in (
+        (allowed, "passed"),
+        (min(allowed + 1, count), "failed" if count > 1 else "passed"),
+    ):
+        some = [check(0.0)] * beyond + [check(50.0)] * (count - beyond)
+        found = Checks(tuple(some), 99)
+        assert (len(found.outside), found.state) == (beyond, state)
+        assert found.says == f"{beyond} of {count} numbers lie outside what 99 drawn chips show"
+    nothing = Checks((), 99, {"a.h5": "why"})
+    assert (nothing.state, nothing.says) == ("none", "a.h5: why")
+    assert Checks((), 99).says == "no run has pulses"

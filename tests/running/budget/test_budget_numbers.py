@@ -15,12 +15,20 @@ import numpy as np
 import pytest
 
 from mho.errors import Aborted, ConvergenceError, InputError
-from mho.instruments.arrays import CAUSES, Cause, Causes
+from mho.instruments.arrays import CAUSES, CELLS, Cause, Causes
 from mho.running.budget import budgets, questions, replaying, shares
 from mho.running.budget.budgets import Budget, CauseShare, acting, budget
 from mho.running.budget.conductances import CellErrors
 from mho.running.budget.drawings import errors_drawing, shares_drawing
-from mho.running.budget.questions import AllAnswered, Answers, LoopQuestion, Question, Railed, RepeatedBench
+from mho.running.budget.questions import (
+    AllAnswered,
+    Answers,
+    LoopQuestion,
+    LoopTargets,
+    Question,
+    Railed,
+    RepeatedBench,
+)
 from mho.running.budget.shares import Decomposition, Moments, decompose, moved_values, sampled_values
 from mho.runs import Status
 
@@ -380,6 +388,11 @@ def test_sampling_ends_at_half_a_percent_or_after_64_pairs() -> None:
     assert found.errors.max() <= 0.005 * abs(found.whole - found.rest)
     once = sampled_values(lambda members: float(members**2), 3, np.random.default_rng(0), 0.0, 1)
     assert once.orders == 4  # two pairs at least, or there is no error
+    one = sampled_values(
+        lambda members: 100.0 * (members & 1) + (0.1 if members.bit_count() == 2 else 0.0), 4,
+        np.random.default_rng(0), 0.01, 50,
+    )  # fmt: skip
+    assert one.orders < 100  # an error is a share of what all causes add, whichever of them does
 
 
 def test_at_other_moments_what_is_mended_is_the_error_without_the_cause() -> None:
@@ -458,6 +471,33 @@ def test_the_error_of_a_loop_is_that_of_its_largest_scale_that_clamps_nothing() 
     assert question.error_of(np.full((2, 3), np.nan)) == 1.0
     assert (question.effort, question.redrawn(7, 3).exchange.name) == (1, "loop at 7.3")
     assert questions.squared_error(np.array([3.0, 5.0]), np.array([3.0, 4.0])) == pytest.approx(1.0 / 25.0)
+
+
+@pytest.mark.parametrize(
+    ("causes", "aimed"),
+    [(CELLS | {"wires"}, False), (frozenset({"wires"}), True), (CELLS, True), (frozenset(), True)],
+)
+def test_a_second_slice_is_as_it_was_where_the_first_and_its_wires_are(causes: Causes, aimed: bool) -> None:
+    class AimedError(Exception):
+        """The second slice is aimed anew."""
+
+    class Loop:
+        def second_targets(self, targets: Any, read: Any, wires: bool) -> Any:
+            assert wires == ("wires" in causes)
+            assert targets == {"a": "rounded" if "quantisation" in causes else "exact"}
+            raise AimedError
+
+    first: Any = SimpleNamespace(
+        held=lambda *_: "held", read_as=lambda *_: "read", rounded="rounded", exact="exact"
+    )
+    targets = LoopTargets(Loop(), {"a": first}, {"b": first})  # type: ignore[arg-type]
+    cells: Any = {"a": None, "b": SimpleNamespace(now="now")}
+    if aimed:
+        with pytest.raises(AimedError):
+            targets.held(cells, causes)
+    else:
+        assert targets.held(cells, causes) == {"a": "held", "b": "now"}
+    assert LoopTargets(Loop(), {"a": first}, {}).held(cells, causes) == {"a": "held"}  # type: ignore[arg-type]
 
 
 def test_volts_that_stand_for_one_in_a_solution() -> None:
