@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mho.errors import QueueError
 from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
-from mho.running.queue.job import Decision, decide
+from mho.running.queue.job import Decision, Lane, decide, unsafe_text
 from mho.running.queue.orders import run_before
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
@@ -245,6 +245,37 @@ def test_somebody_s_word_is_no_read_back(queue):
     assert "on somebody's word" in lane.on_word
     lane = queue.confirm_safe("simulated", time.time(), "read back")
     assert (lane.confirmed_by, lane.on_word) == ("read back", "")
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "confirmed", "unsafe", "said"),
+    [(None, None, False, False), (5.0, None, False, True), (5.0, 4.0, False, True), (5.0, 5.0, False, False),
+     (5.0, 6.0, False, False), (5.0, 4.0, True, False)],
+)  # fmt: skip
+def test_somebody_s_word_counts_until_outputs_are_read_back(acknowledged, confirmed, unsafe, said):
+    lane = Lane("lab", acknowledged=acknowledged, confirmed=confirmed, unsafe=unsafe, unsafe_reason="why")
+    assert bool(lane.on_word) is said
+    assert lane.warning == ("NOT CONFIRMED SAFE: bench lab, any output may be live (why)" if unsafe else "")
+
+
+@pytest.mark.parametrize(
+    ("live", "reason", "text"),
+    [
+        ((), "", "any output may be live"),
+        (("smu",), "NOT CONFIRMED SAFE: smu (gone)", "smu may be live (smu (gone))"),
+        (("smu", "gate", "board"), "", "smu, gate and board may be live"),
+    ],
+)
+def test_what_may_be_live_is_named(live, reason, text):
+    assert unsafe_text("lab", live, reason) == f"NOT CONFIRMED SAFE: bench lab, {text}"
+
+
+def test_a_decision_says_why_the_queue_is_held():
+    assert decide(Policy(), "failed", 1).hold == "it failed, and the policy is to stop"
+    assert decide(Policy(), "interrupted", 1).hold == "it was interrupted, and the policy is to stop"
+    policy = Policy(on_failure=RETRY)
+    assert decide(policy, "failed", 1) == Decision(again=True)
+    assert decide(policy, "failed", 2).hold == "it failed 2 times, and the policy allows 1 retries"
 
 
 def test_a_read_back_that_is_noted_late_replaces_no_later_one(queue):
