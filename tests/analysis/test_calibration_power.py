@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from mho.analysis.calibration import formed_above, sought, transitions_of
 from mho.analysis.calibration.experiments.ageing import AgeingReads, ageing, normal_parts
 from mho.analysis.calibration.experiments.evidence import (
+    READERS,
     Rate,
     brackets,
     endurance,
@@ -302,6 +304,30 @@ FIGURES: dict[tuple[str, str], list[float]] = {
 @pytest.mark.parametrize(("name", "measure"), FIGURES)
 def test_the_figures_of_a_calibration_are_those_that_it_has_always_had(name: str, measure: str) -> None:
     np.testing.assert_allclose(globals()[measure](name), FIGURES[name, measure], rtol=1e-5, atol=1e-9)
+
+
+def test_the_rows_of_cycled_cells_are_sorted_by_cycle_and_cell() -> None:
+    """In any order of rows."""
+    rng, base = np.random.default_rng(3), base_of("stanford35")
+    cycles, count = np.array([1, 10, 1000, 100_000]), 6
+    worn = 1e-5 / (1.0 + 1e-7 * cycles[:, None] * rng.uniform(0.8, 1.2, count))
+    states = np.stack([worn, np.full_like(worn, 1e-6)])
+    state, number, cell = (one.ravel() for one in np.indices(states.shape))
+    order = rng.permutation(state.size)
+    state, number, cell = state[order], number[order], cell[order]
+    rows = {
+        "row": cell // 2, "column": cell % 2, "cycles": cycles[number], "state": state,
+        "conductance": states[state, number, cell],
+    }  # fmt: skip
+    parameters = {"set_voltage": SimpleNamespace(value=2.0), "reset_voltage": SimpleNamespace(value=None)}
+    run: Any = SimpleNamespace(table=lambda name: rows, parameters=parameters)
+    found, why = READERS["Endurance"](run, base, [], None)  # type: ignore[arg-type]
+    swing = float(np.median(worn)) - 1e-6
+    assert found == endurance(cycles.astype(float), worn, (2.0, 0.0), swing, base)
+    assert found
+    assert why == ""
+    rows["conductance"] = np.where(state == 0, 1e-5, 1e-6)
+    assert READERS["Endurance"](run, base, [], None)[1].startswith("its windows have not worn")  # type: ignore[arg-type]
 
 
 def check(measured: float, count: int = 99) -> Check:

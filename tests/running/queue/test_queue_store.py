@@ -17,6 +17,7 @@ from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
 from mho.running.queue.job import Decision, Lane, decide, unsafe_text
 from mho.running.queue.orders import run_before
+from mho.running.queue.store import DeferredWrites
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
 
@@ -454,3 +455,34 @@ def test_no_job_goes_on_with_the_chip_of_one_that_has_not_finished(queue):
     assert run_before(following, queue) == Path("/runs/a.h5")
     assert run_before(replace(SOLVE, after="/runs/b.h5"), queue) == Path("/runs/b.h5")
     assert run_before(SOLVE, queue) is None
+
+
+def test_a_disk_that_fails_is_said_once_and_so_is_that_all_is_written(queue, monkeypatch):
+    said: list[tuple[str, str]] = []
+    writes = DeferredWrites(queue, "simulated", lambda level, text: said.append((level, text)))
+    written: list[int] = []
+
+    def fail(*_):
+        raise StorageError("the disk is full")
+
+    def change(number):
+        return fail() if not room else written.append(number)
+
+    room: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "lane", fail)
+        for number in (1, 2):
+            assert not writes.write(lambda number=number: change(number))
+        assert not writes.settled
+        assert (writes.lane.held, writes.lane.reason) == (True, "the disk is full")
+    assert said == [("CRITICAL", "the disk is full. It is tried again, and no job is begun before")]
+    room.append(True)
+    assert writes.catch_up()
+    assert writes.catch_up()
+    assert written == [1, 2]
+    assert writes.settled
+    assert said[1:] == [("WARNING", "the queue of simulated is written again; nothing was lost")]
+    assert not writes.lane.held
+    room.clear()
+    assert not writes.write(lambda: change(3))
+    assert [level for level, _ in said] == ["CRITICAL", "WARNING", "CRITICAL"]

@@ -227,6 +227,16 @@ def test_sweeps_for_weights_go_on_while_they_gain_a_hundredth_16_at_most(
     assert (found, taken) == (pytest.approx(rows), spent)
 
 
+def test_a_residual_alone_allows_for_its_own_rounding():
+    for found in (
+        certificate.Certifier(ONE).unproved(ONES, 1.0, 2.0), certificate.Certifier(ONE).certify(ONES, 1.0, 2.0)
+    ):  # fmt: skip
+        assert units(found.residual, 1.0) == [8.0]
+        assert found.rhs_norm == 2.0
+    unproved = certificate.Certifier(ONE).unproved(ONES, 1.0, 2.0)
+    assert (unproved.inverse_norm, unproved.error_bound, unproved.bits) == (math.inf, math.inf, 0.0)
+
+
 def test_a_decomposition_takes_half_of_its_operations():
     assert least_squares_certificate.singular_value_multiplications(7, 3) == 2 * 7 * 9 - 18
     assert least_squares_certificate.singular_value_multiplications(4, 4) == 128 - 42
