@@ -117,8 +117,7 @@ def deviation_interval(values: ArrayLike) -> Ends:
     count = x.shape[-1]
     if count < FEWEST:
         return _no_ends(x)
-    cut = int(min(0.5, 0.5 / math.sqrt(count - 4)) * count)
-    cut = min(cut, (count - 1) // 2)
+    cut = int(0.5 / math.sqrt(count - 4) * count)
     middle = np.sort(x, axis=-1)[..., cut : count - cut].mean(axis=-1, keepdims=True)
     squares = ((x - x.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
     fourth = ((x - middle) ** 4).sum(axis=-1)

@@ -46,7 +46,7 @@ def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
             if not draws:
                 return np.asarray(np.inf)
             return np.array([contraction(matrix, one) for one in inverse_of])
-    iteration = np.eye(matrix.shape[-1]) - np.swapaxes(product, -1, -2)
+    iteration = np.eye(len(matrix)) - np.swapaxes(product, -1, -2)
     finite = np.isfinite(iteration).all(axis=(-2, -1))
     rho = np.full(draws, np.inf)
     rho[finite] = np.abs(np.linalg.eigvals(iteration[finite])).max(axis=-1)
@@ -124,7 +124,7 @@ class InverseEncoding:
     @property
     def order(self) -> int:
         """k, the number of rows, columns and amplifiers of the loop."""
-        return int(self.positive.shape[0])
+        return len(self.positive)
 
     def diagonal_conductance(self, step: float) -> float:
         """Return the conductance (S) of each diagonal resistor when one digit is `step` (S)."""
@@ -143,7 +143,7 @@ class InverseEncoding:
         digits = (matrix - self.diagonal * np.eye(n) + self.bias) / self.unit
         if self.kind == "bias":
             positive = self.positive.astype(np.float64)
-            positive[:n, :n] = np.maximum(digits + self.positive[0, n], 0.0)
+            positive[:n, :n] = np.maximum(digits + self.positive[:n, n:], 0.0)
             return positive, None
         return np.maximum(digits, 0.0), None if self.negative is None else np.maximum(-digits, 0.0)
 

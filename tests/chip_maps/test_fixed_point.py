@@ -108,6 +108,16 @@ def test_magnitudes_at_the_ends_of_float64_are_refused_before_they_overflow(size
         to_fixed_point(np.array([size, -size / 3]), 12)
 
 
+@pytest.mark.parametrize("size", [1e-250, 1e250])
+def test_the_ends_of_the_range_belong_to_it(size):
+    assert to_fixed_point(np.array([size, -size / 3]), 12).values[0] == pytest.approx(size)
+    for beyond in (size / 2 if size < 1.0 else 1.001 * size, 0.0):
+        with pytest.raises(InputError, match=r"scale it|nothing but zeros"):
+            to_fixed_point(np.array([beyond]), 12)
+    with pytest.raises(InputError, match="nothing but zeros"):
+        to_fixed_point(np.zeros(0), 12)
+
+
 @pytest.mark.parametrize("share", [0.5, 0.99, 1.0])
 def test_as_many_slices_as_hold_a_matrix_to_within_an_error(share):
     matrix = np.random.default_rng(3).standard_normal((5, 4))

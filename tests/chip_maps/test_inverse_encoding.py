@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
+from mho.chip_maps import inverse_encoding
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.inverse_encoding import (
     KINDS,
@@ -19,6 +21,7 @@ from mho.chip_maps.inverse_encoding import (
     assess,
     candidates,
     choose_encoding,
+    damping,
 )
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import to_real
@@ -296,3 +299,115 @@ def test_a_bias_column_needs_a_level_between_the_ends(count, built):
         np.arange(count) * 5e-6, tolerance=1e-6, spread=1e-6, zero_range=(0.0, 1e-6), zero_limit=1e-6
     )
     assert bool(list(candidates(np.array([[1.0, -0.5], [0.5, 1.0]]), levels, ("bias",)))) is built
+
+
+ALL_KINDS = (*KINDS, "bias resistors")
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
+def test_the_digits_of_a_matrix_do_not_depend_on_its_unit(kind, scale):
+    matrix = gram(2)[:5, :5]
+    for one, other in zip(
+        candidates(matrix, LEVELS, (kind,)), candidates(scale * matrix, LEVELS, (kind,)), strict=True
+    ):
+        assert_array_equal(one.positive, other.positive)
+        assert_allclose(
+            [other.unit, other.diagonal, other.bias],
+            np.multiply(scale, [one.unit, one.diagonal, one.bias]),
+            rtol=1e-12,
+        )
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_resistors_take_from_none_to_more_than_all_of_the_mean_diagonal(kind):
+    matrix = np.diag([1.0, 3.0]) - 0.1
+    mean = np.trace(matrix) / 2.0
+    shares = Counter(round(one.diagonal / mean, 9) for one in candidates(matrix, LEVELS, (kind,)))
+    assert shares == dict.fromkeys((0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2), 3)  # with three scales each
+    assert len(list(candidates(matrix, LEVELS, (kind,), diagonal=False))) == 3
+    for trace in (0.0, -1.0):
+        found = list(candidates(np.array([[1.0, -0.5], [-0.5, trace - 1.0]]), LEVELS, (kind,)))
+        assert [one.diagonal for one in found] == [0.0] * 3
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_a_diagonal_in_resistors_is_at_most_16_times_the_top_digit(kind):
+    matrix = np.eye(3) + 1e-6 * np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -1.0, 0.0]])
+    ratios = [one.diagonal / one.unit / LEVELS.top for one in candidates(matrix, LEVELS, (kind,))]
+    assert max(ratios) == pytest.approx(16.0)
+
+
+def test_a_bias_column_has_the_finest_unit_in_which_the_matrix_fits():
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        matrix = rng.uniform(-1.0, rng.uniform(-0.5, 2.0), (3, 3))
+        encodings = list(candidates(matrix, LEVELS, ("bias",), diagonal=False))
+        for one, saturation in zip(encodings, (1.0, 1.04, 1.07), strict=True):
+            shifts, finer = np.arange(1, LEVELS.top), 0.999 * one.unit
+            above = matrix.max() > finer * (LEVELS.top * saturation - shifts)
+            assert np.all(above | (-matrix.min() > finer * shifts))
+            assert one.positive[0, 3] in shifts
+            assert (one.positive[3] == LEVELS.top).all()
+
+
+def test_equal_entries_below_zero_need_no_cells_beside_their_bias_in_resistors():
+    assert not list(candidates(np.full((2, 2), -1.0), LEVELS, ("bias resistors",)))
+
+
+@pytest.mark.parametrize(("draws", "order", "together"), [(8, 8, 512), (48, 16, 21), (48, 100, 1)])
+def test_encodings_are_forecast_together_as_far_as_memory_should_go(draws, order, together, monkeypatch):
+    parts: list[int] = []
+
+    def look(encodings, matrix, levels, rng, input_conductance, draws, loops, shift):
+        parts.append(len(encodings))
+        return iter(())
+
+    monkeypatch.setattr(inverse_encoding, "_assess_alike", look)
+    one = InverseEncoding("differential", order, np.zeros((order, order), np.int64), None, 1.0, 0.0)
+    assess([one] * (together + 1), np.eye(order), LEVELS, None, input_conductance=INPUT, draws=draws)
+    assert parts == [together, 1]  # 2^18 drawn conductances at most, or one encoding
+
+
+def test_a_few_draws_select_finalists_which_are_forecast_with_all(monkeypatch):
+    calls: list[tuple[int, int, Counter[str]]] = []
+
+    def look(encodings, **how):
+        encodings = list(encodings)
+        calls.append((how["draws"], how.get("loops", 0), Counter(one.name for one in encodings)))
+        return assess(encodings, **how)
+
+    monkeypatch.setattr(inverse_encoding, "assess", look)
+    _, ranked = choose_encoding(gram(3)[:4, :4], LEVELS, np.random.default_rng(0), input_conductance=INPUT)
+    (few, no_loops, all_of), (many, loops, finalists) = calls
+    assert (few, no_loops, sum(all_of.values())) == (8, 0, 48)
+    assert (many, loops) == (48, 16)
+    assert finalists == dict.fromkeys(all_of, 2)
+    assert Counter(one.encoding.name for one in ranked) == dict.fromkeys(all_of, 1)
+
+
+def test_a_loop_may_hold_a_shifted_matrix_where_its_own_would_be_unstable():
+    matrix, shift = np.array([[-0.5, 0.2], [0.1, 0.3]]), 1.5
+    best, ranked = choose_encoding(
+        matrix, LEVELS, np.random.default_rng(0), input_conductance=INPUT, shift=shift
+    )
+    held = best.encoding.represented(nominal(best.encoding, exact=True), LEVELS.step)
+    assert_allclose(held, matrix + shift * np.eye(2), atol=0.51 * best.encoding.unit)
+    assert {one.shift for one in ranked} == {shift}
+    assert not np.isclose(best.rho, 0.0)  # it is of A, not of A + s I
+
+
+def test_the_reference_board_s_amplifiers_have_their_second_pole_at_a_quarter_of_their_band():
+    assert damping(np.array([1.0 + 0.5j])) == 0.0
+    assert damping(np.array([[1.0, 1.0 + 0.25j], [0.5, 2.0 + 1.0j]])).tolist() == [0.75, -2.0]
+
+
+def test_a_loop_with_an_eigenvalue_of_zero_does_not_settle():
+    levels = replace(LEVELS, nominal=np.where(np.arange(8) > 0, LEVELS.nominal, 0.0))
+    for lower, stable in ((0, False), (7, True)):
+        digits = np.array([[7, 7], [0, lower]])
+        one = InverseEncoding("differential", 2, digits, None, 1.0 / 7.0, 0.0)
+        (found,) = assess(
+            [one], digits / 7.0, levels, np.random.default_rng(0), input_conductance=INPUT, loops=4
+        )
+        assert (found.stable, np.isfinite(found.rho)) == (stable, stable)

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mho.chip_maps.chip import load_chip_map, packaged_chip_maps, parse_chip_map, read_chip_text
-from mho.chip_maps.levels import Levels
+from mho.chip_maps.levels import Levels, in_windows, nearest_levels
 from mho.errors import ChipMapError
 
 LEVELS = load_chip_map("reference").level_scale()
@@ -26,15 +26,17 @@ def test_a_digit_outside_the_range_is_refused(digits):
         LEVELS.conductance(digits)
 
 
-def test_a_refused_digit_is_named():
+@pytest.mark.parametrize("digits", [[-3, 5], [5, -3, 9]])
+def test_the_first_refused_digit_is_named(digits):
     with pytest.raises(ChipMapError, match="digit -3 is outside"):
-        LEVELS.conductance([-3, 5])
+        LEVELS.conductance(digits)
 
 
-def test_levels_must_ascend():
+@pytest.mark.parametrize("conductances", [[1e-6, 3e-6, 2e-6], [1e-6, 1e-6, 2e-6]])
+def test_levels_must_ascend(conductances):
     with pytest.raises(ChipMapError, match="must ascend"):
         Levels.from_values(
-            [1e-6, 3e-6, 2e-6], tolerance=0.1e-6, spread=0.1e-6, zero_range=(0.0, 1e-6), zero_limit=1e-6
+            conductances, tolerance=0.1e-6, spread=0.1e-6, zero_range=(0.0, 1e-6), zero_limit=1e-6
         )
 
 
@@ -79,6 +81,19 @@ def test_a_target_below_half_a_half_width_is_met_by_a_cell_that_does_not_conduct
     assert fine.inside(0.0, 2)
     assert not fine.inside(0.0, 20)
     assert fine.high[0] == LEVELS.high[0]
+
+
+def test_windows_of_refined_targets_by_hand():
+    levels = Levels.from_values(
+        [0.0, 1.0, 2.0, 3.0], tolerance=1.0, spread=0.5, zero_range=(0.0, 0.25), zero_limit=0.75
+    )
+    fine = levels.refined(2)
+    assert_allclose(fine.nominal, np.arange(0.0, 3.1, 0.5))
+    assert_allclose(fine.low, [-np.inf, 0.0, 0.0, 0.5, 1.0, 1.5, 2.0])
+    assert_allclose(fine.high, [0.75, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0])
+    assert (fine.step, fine.spread, fine.zero_range) == (0.5, 0.5, (0.0, 0.25))
+    assert levels.refined().top == 60  # 20 parts of each of three digits
+    assert levels.refined(1).top == 3
 
 
 def test_the_ends_of_a_window_belong_to_it():
@@ -157,3 +172,19 @@ def test_a_reset_zero_that_cannot_be_told_from_a_virgin_cell_is_refused():
     text = read_chip_text("reference").replace("zero_limit = 0.6e-6", 'zero_limit = 0.1e-6\nzero = "reset"')
     with pytest.raises(ChipMapError, match="reads between `formed_above`"):
         parse_chip_map(text)
+
+
+def test_a_reading_counts_for_the_nearest_level_up_to_the_middle_and_of_no_unformed_cell():
+    levels = Levels.from_values(
+        [0.0, 1.0, 3.0], tolerance=0.25, spread=0.1, zero_range=(0.0, 0.1), zero_limit=0.25
+    )
+    reads = np.array([-1.0, 0.4, 0.6, 1.9, 2.1, 9.0, 9.0])
+    digits = nearest_levels(reads, levels, np.arange(7) < 6)
+    assert digits.tolist() == [0, 0, 1, 1, 2, 2, -1]
+    inside = in_windows(np.array([[0.2], [0.8], [3.25], [1.0]]), np.array([0, 1, 2, -1]), levels)
+    assert inside.tolist() == [
+        [True, False, False, False],
+        [False, True, False, False],
+        [False, False, True, False],
+        [False, True, False, False],
+    ]

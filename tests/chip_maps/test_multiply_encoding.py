@@ -11,7 +11,12 @@ from numpy.testing import assert_array_equal
 from repository import ROOT
 
 from mho.chip_maps.matrix_files import load_matrix
-from mho.chip_maps.multiply_encoding import encode_multiply, encode_offset, group_lines
+from mho.chip_maps.multiply_encoding import (
+    columns_to_fixed_point,
+    encode_multiply,
+    encode_offset,
+    group_lines,
+)
 from mho.errors import InputError
 
 PUBLISHED = ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"
@@ -134,3 +139,36 @@ def test_what_is_left_of_the_half_digit_is_not_filled_with_lines():
     errors, noise = np.full((32, 4), 0.04), np.zeros((32, 4))
     assert len(group_lines(errors, noise)) == 3  # 12 lines at once
     assert len(group_lines(errors, noise, spare=0.1)) == 4  # 9
+
+
+@pytest.mark.parametrize("encode", [encode_multiply, encode_offset])
+@pytest.mark.parametrize("shape", [(2, 5), (5, 2), (1, 3)])
+def test_a_matrix_need_not_be_square(encode, shape):
+    rng = np.random.default_rng(8)
+    encoding = encode(rng.standard_normal(shape), 12)
+    vectors = rng.integers(-9, 9, (4, shape[1]))
+    products = np.array(
+        [encoding.combine(one @ encoding.digits, float(one.sum())) for one in vectors.astype(float)]
+    )
+    np.testing.assert_allclose(products, vectors @ encoding.matrix.T, rtol=1e-12)
+    sums = vectors[0] @ encoding.digits
+    assert_array_equal(encoding.combine(sums), encoding.combine(sums, 0.0))
+
+
+def test_the_worst_lines_are_grouped_first():
+    errors = np.array([[0.05], [0.2], [0.4], [-0.1]])
+    groups = group_lines(errors, np.zeros((4, 1)))
+    assert [group.tolist() for group in groups] == [[0, 2, 3], [1]]
+
+
+def test_columns_in_fixed_point_have_a_scale_each_and_zeros_stay_zeros():
+    vectors = np.array([[1.0, 0.0, -3.0], [-0.5, 0.0, 1.0]])
+    found = columns_to_fixed_point(vectors, 4)
+    assert_array_equal(found.integers, [[15, 0, -15], [-8, 0, 5]])
+    np.testing.assert_allclose(found.scales, [16.0 / 15.0, 16.0 / 15.0, 16.0 / 5.0])
+    np.testing.assert_allclose(found.values, [[1.0, 0.0, -3.0], [-8.0 / 15.0, 0.0, 1.0]])
+    for bits in (1, 52):
+        assert np.abs(columns_to_fixed_point(vectors, bits).integers).max() == 2**bits - 1
+    for bits in (0, 53):
+        with pytest.raises(InputError, match=f"bits is {bits}; it must be between 1 and 52"):
+            columns_to_fixed_point(vectors, bits)

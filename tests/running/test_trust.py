@@ -414,3 +414,11 @@ def test_a_run_of_a_procedure_that_is_gone_says_by_which_name_it_was_looked_for(
     ):
         trust.code_of(file)
     assert "give the command that made it" not in str(refused.value)
+
+
+def test_a_run_that_no_procedure_made_says_that_its_command_makes_it_again(tmp_path: Path) -> None:
+    with (
+        RunFile(run_samples.empty_run(tmp_path / "run.h5")) as file,
+        pytest.raises(InputError, match=r"is a run of Nothing, and there is no procedure 'Nothing'.*command"),
+    ):
+        trust.code_of(file)

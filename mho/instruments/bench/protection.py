@@ -53,7 +53,7 @@ class Watchdog:
     ) -> None:  # fmt: skip
         self._board, self._seconds, self._every, self._now = board, seconds, every, now
         self._armed, self._told = False, False
-        self._heard = 0.0  # when the board last acknowledged a message
+        self._heard = now()  # when the board last acknowledged a message
         self._doubt = ""  # reason why the board may have gone SAFE by itself
         self._end: Callable[[], None] | None = None
 
@@ -91,8 +91,6 @@ class Watchdog:
 
         `InstrumentError` when it left the mode, or does not answer.
         """
-        if not self._doubt and (not self._armed or self._now() - self._heard <= (self._seconds or 0.0)):
-            return
         doubt = self._doubt or self._silence()
         if not doubt:  # nothing is assigned here: a sign of life may be failing in its own thread
             return

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib import resources
@@ -18,7 +19,7 @@ from repository import ROOT
 
 from mho.errors import BenchError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse, open_bench
-from mho.instruments.bench.protection import every
+from mho.instruments.bench.protection import Watchdog, every
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server
@@ -341,3 +342,152 @@ def test_what_acts_may_take_time_itself():
     clock.advance(2.2)
     np.testing.assert_allclose(seen, [1.4, 2.4])
     assert clock.now == pytest.approx(2.4)
+
+
+# --- its own clock, and a board that notes what it is asked ---
+
+
+class Board:
+    """A board that notes what it is told, and refuses it while there is a `refusal`."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, float]] = []
+        self.mode, self.refusal = "PROGRAM", ""
+
+    def _hear(self, what: str, seconds: float = 0.0) -> None:
+        self.heard.append((what, seconds))
+        if self.refusal:
+            raise InstrumentError(self.refusal)
+
+    def arm_watchdog(self, seconds: float) -> None:
+        self._hear("arm", seconds)
+
+    def beat(self, patience: float) -> None:
+        self._hear("beat", patience)
+
+    def standing_mode(self) -> str:
+        self._hear("mode?")
+        return self.mode
+
+
+class Hand:
+    """A clock that is set by hand, and what it was asked to call again and again."""
+
+    def __init__(self) -> None:
+        self.now, self.calls, self.ends = 10.0, [], 0
+
+    def every(self, period: float, act: Callable[[], None]) -> Callable[[], None]:
+        self.calls.append((period, act))
+        return lambda: setattr(self, "ends", self.ends + 1)
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
+
+
+def dog(board: Board, hand: Hand, seconds: float | None = 2.0) -> Watchdog:
+    return Watchdog(board, seconds, hand.every, lambda: hand.now)
+
+
+def test_a_watchdog_is_fed_four_times_in_its_time_however_often_it_is_armed(board, hand):
+    watchdog = dog(board, hand)
+    watchdog.disarm()
+    watchdog.abandon()
+    assert (board.heard, hand.calls) == ([], [])  # there is nothing to disarm
+    watchdog.arm()
+    watchdog.arm()
+    assert board.heard == [("arm", 2.0)] * 2
+    ((period, beat),) = hand.calls
+    assert period == 0.5
+    beat()
+    assert board.heard[2:] == [("beat", 0.5)]  # answered before the next one is due
+    watchdog.disarm()
+    watchdog.disarm()
+    assert board.heard[3:] == [("arm", 0.0)]
+    assert hand.ends == 1
+    watchdog.arm()
+    assert len(hand.calls) == 2
+
+
+def test_a_board_without_a_watchdog_is_neither_fed_nor_asked(board, hand):
+    watchdog = dog(board, hand, None)
+    watchdog.arm()
+    hand.now += 1e6
+    watchdog.confirm("PROGRAM")
+    watchdog.disarm()
+    assert (board.heard, hand.calls) == ([], [])
+
+
+@pytest.mark.parametrize(("silent", "asked"), [(2.0, 0), (2.001, 1)])
+def test_a_board_is_asked_for_its_mode_once_it_was_silent_for_longer_than_its_time(
+    board, hand, silent, asked
+):
+    watchdog = dog(board, hand)
+    watchdog.arm()
+    hand.now += silent
+    for _ in range(2):  # its answer is a sign of life
+        watchdog.confirm("PROGRAM")
+        assert board.heard.count(("mode?", 0.0)) == asked
+    hand.now += 2.0
+    hand.calls[0][1]()
+    hand.now += 2.0
+    watchdog.confirm(
+        "PROGRAM"
+    )  # so is that to a sign of life in time, but none that comes 4 s after the last
+    assert board.heard.count(("mode?", 0.0)) == asked + (silent == 2.0)
+    watchdog.disarm()
+    hand.now += 100.0
+    watchdog.confirm("PROGRAM")
+    assert board.heard[-1] == ("arm", 0.0)
+
+
+def test_a_doubt_stays_until_the_board_answers_and_armed_anew_there_is_none(board, hand):
+    watchdog = dog(board, hand)
+    watchdog.arm()
+    hand.now += 2.5
+    hand.calls[0][1]()
+    board.refusal = "busy"
+    with pytest.raises(InstrumentError, match="busy"):
+        watchdog.confirm("PROGRAM")
+    board.refusal, board.mode = "", "SAFE"
+    for _ in range(2):
+        with pytest.raises(InstrumentError, match=r"watchdog of 2\.0 s .*heard nothing for 2\.5 s"):
+            watchdog.confirm("PROGRAM")
+    watchdog.arm()
+    watchdog.confirm("PROGRAM")
+
+
+def test_signs_of_life_that_fail_are_reported_once_each_time_it_is_armed(board, hand, caplog):
+    watchdog = dog(board, hand)
+    for armed in (1, 2):
+        board.refusal = ""
+        watchdog.arm()
+        board.refusal = "gone"
+        for _ in range(3):
+            hand.calls[0][1]()
+        assert caplog.text.count("the board does not take signs of life: gone") == armed
+    with pytest.raises(InstrumentError, match="gone"):
+        watchdog.confirm("PROGRAM")
+    board.refusal = ""
+    board.mode = "SAFE"
+    with pytest.raises(InstrumentError, match=r"\(a sign of life failed: gone\)"):
+        watchdog.confirm("PROGRAM")
+    watchdog.arm()
+    watchdog.abandon()
+    board.refusal = "closed"
+    hand.calls[0][1]()  # one that was on its way
+    assert "closed" not in caplog.text
+
+
+def test_signs_of_life_do_not_keep_a_process_from_its_end():
+    end = every(1000.0, lambda: None)
+    alive = [thread for thread in threading.enumerate() if thread.name == "signs of life"]
+    end()
+    assert alive
+    assert all(thread.daemon for thread in alive)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import nidaqmx
 import numpy as np
@@ -20,7 +24,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.opening import safing
 from mho.instruments.opening.opening import open_bench
-from mho.instruments.opening.safing import confirm_bench_safe, make_bench_safe
+from mho.instruments.opening.safing import Confirmation, confirm_bench_safe, make_bench_safe
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
@@ -181,3 +185,147 @@ def test_the_command_says_who_is_safe(shell):
     assert [line.split()[:2] for line in told.splitlines()] == [
         [role, "safe"] for role in ("smu", "pulser", "daq", "board", "gate", "switch")
     ]
+
+
+# --- what is answered, without a bench ---
+
+
+class Source:
+    """An instrument whose output stays as it was where `deaf`, and that cannot be asked for it where `mute`."""
+
+    def __init__(self, on: bool, deaf: bool = False, mute: bool = False) -> None:
+        self.on, self.deaf, self.closed = on, deaf, False
+        self.output_enabled = None if mute else on
+
+    def make_safe(self) -> None:
+        self.on = self.on and self.deaf
+        if self.output_enabled is not None:
+            self.output_enabled = self.on
+
+    def identify(self) -> str:
+        return f"a source that is {'on' if self.on else 'off'}"
+
+    def close(self) -> None:
+        self.closed = True
+
+
+OWN, FOREIGN = "mho.instruments.drivers.keithley2450:Keithley2450", "mine:Driver"
+
+
+@pytest.mark.parametrize(
+    ("driver", "source", "says"),
+    [
+        (
+            FOREIGN,
+            Source(on=True, deaf=True),
+            "mine:Driver says that it made it safe, and answers that an output",
+        ),
+        (FOREIGN, Source(on=True, mute=True), "unknown: mine:Driver cannot be asked; give it the property"),
+        (FOREIGN, Source(on=True), ""),
+        (OWN, Source(on=True, deaf=True), ""),
+        ("keithley2450", Source(on=True, deaf=True), ""),
+    ],
+)
+def test_a_driver_of_one_s_own_is_believed_when_it_answers_that_no_output_is_on(
+    driver, source, says, monkeypatch
+):
+    meter, chuck = source, Source(on=False)
+    drivers = {"smu": driver, "chuck": OWN}
+    instruments = SimpleNamespace(**{role: SimpleNamespace(driver=name) for role, name in drivers.items()})
+    monkeypatch.setattr(
+        safing,
+        "load_bench_file",
+        lambda name: SimpleNamespace(bench=SimpleNamespace(instruments=instruments)),
+    )
+
+    @contextmanager
+    def openers(source):
+        yield {"chuck": lambda: chuck, "smu": lambda: meter}, None
+
+    monkeypatch.setattr(safing, "bench_openers", openers)
+    monkeypatch.setattr(safing, "time", SimpleNamespace(time=lambda: 12.5))
+    before = ("smu",) if meter.output_enabled else ()
+    if says:
+        with pytest.raises(UnsafeError, match=says) as told:
+            confirm_bench_safe("bench")
+        assert (told.value.live, told.value.left_on) == (("smu",), before)
+    else:
+        done = confirm_bench_safe("bench")
+        assert (done.at, done.left_on, list(done.identities)) == (12.5, before, ["smu", "chuck"])
+        assert done.identities["chuck"] == "a source that is off"
+    assert meter.closed
+    assert chuck.closed
+
+
+def test_a_driver_of_one_s_own_that_fails_when_it_is_asked_is_named_and_the_others_are_asked(monkeypatch):
+    def ask(role, instrument):
+        if role == "smu":
+            raise BenchError("no answer")
+        return role == "gate"
+
+    monkeypatch.setattr(safing, "read_back", ask)
+    entries = dict.fromkeys(("smu", "pulser", "gate"), SimpleNamespace(driver=FOREIGN))
+    source = SimpleNamespace(bench=SimpleNamespace(instruments=SimpleNamespace(**entries)))
+    found = safing._disbelieved(source, entries)
+    assert list(found) == ["smu", "gate"]
+    assert str(found["smu"]) == "no answer"
+    assert safing._disbelieved(source, {}) == {}
+
+
+UNSAFE = UnsafeError("not safe", live=("smu", "gate"), left_on=("smu",))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answer"),
+    [
+        (Confirmation({}, 3.5, ("smu",)), (True, "", [], 3.5, ["smu"])),
+        (UNSAFE, (False, "not safe", ["smu", "gate"], None, ["smu"])),
+        (BenchError("no such bench"), (False, "no such bench", [], None, [])),
+        (OSError(), (False, "OSError", [], None, [])),
+        (ValueError("a bug"), (False, "ValueError: a bug", [], None, [])),
+    ],
+)
+def test_a_fresh_process_answers_whatever_happens(outcome, answer, monkeypatch, capsys, caplog):
+    ended: list[tuple[object, ...]] = []
+    logs: list[dict[str, object]] = []
+
+    def confirm(name):
+        assert (name, len(ended)) == ("bench", 1)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(safing, "confirm_bench_safe", confirm)
+    monkeypatch.setattr(safing, "end_whole", lambda *given: ended.append(given))
+    monkeypatch.setattr(logging, "basicConfig", lambda **options: logs.append(options))
+    safing.main(["bench", "17", "mark"])
+    answers = json.loads(capsys.readouterr().out)
+    assert tuple(answers[key] for key in ("safe", "reason", "live", "confirmed", "left_on")) == answer
+    assert ended == [(17, "mark")]
+    assert [one["stream"] for one in logs] == [sys.stderr]  # what is printed is the answer alone
+    assert ("bench bench was not made safe" in caplog.text) == isinstance(outcome, ValueError)
+    if isinstance(outcome, Confirmation):
+        monkeypatch.setattr(safing, "end_whole", lambda *given: pytest.fail("nobody is to be ended"))
+        safing.main(["bench"])
+
+
+def test_a_bench_in_use_is_waited_for_five_seconds_and_looked_at_often(monkeypatch):
+    passed = [0.0]
+
+    def sleep(seconds):
+        assert 0.0 < seconds < 0.2
+        passed.append(passed[-1] + seconds)
+
+    def confirm(name):
+        raise BenchInUseError("in use")
+
+    monkeypatch.setattr(safing, "confirm_bench_safe", confirm)
+    monkeypatch.setattr(safing, "time", SimpleNamespace(monotonic=lambda: passed[-1], sleep=sleep))
+    with pytest.raises(BenchInUseError):
+        safing._made_safe_in_time("bench")
+    assert 5.0 <= passed[-1] < 5.1
+    monkeypatch.setattr(safing, "FREE_WITHIN", 0.0)  # which is over at once
+    passed[:] = [1.0]
+    with pytest.raises(BenchInUseError):
+        safing._made_safe_in_time("bench")
+    assert passed == [1.0]

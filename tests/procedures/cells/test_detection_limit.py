@@ -11,7 +11,7 @@ from scipy.stats import norm, t
 from mho import Cell, open_bench
 from mho.errors import BenchError
 from mho.instruments import Bench
-from mho.procedures.cells.detection_limit import CHANCE, Blank, blanks_parameter, read_blanks
+from mho.procedures.cells.detection_limit import CHANCE, EFFICIENCY, Blank, blanks_parameter, read_blanks
 
 
 def test_the_critical_level_is_that_of_currie():
@@ -27,7 +27,8 @@ def test_a_blank_is_the_middle_of_its_readings_and_their_scatter_as_if_normal():
     blank = Blank.of(readings)
     assert blank.offset == pytest.approx(3e-9)
     assert blank.deviation == pytest.approx(2e-9, rel=0.02)
-    assert blank.freedom == pytest.approx(0.367 * 98, rel=0.02)  # the efficiency of that scatter
+    assert blank.freedom == pytest.approx(EFFICIENCY * 98, rel=1e-12)
+    assert pytest.approx(0.367, rel=0.02) == EFFICIENCY  # of that scatter
     assert blank.share == pytest.approx(np.pi / 2.0 / 99.0)  # variance of a median, of that of a reading
     leaky = np.where(ranks > 0.95, 1e-6, readings)
     assert Blank.of(leaky).limit(1) == pytest.approx(blank.limit(1), rel=0.15)
@@ -53,10 +54,13 @@ class Meter:
 
     bench: Bench
     asked: list[tuple[Cell, float, float]] = field(default_factory=list)
+    currents: list[float] = field(default_factory=list)
 
     def measure(self, cell: Cell, volts: float, gate: float) -> object:
         self.asked.append((cell, volts, gate))
-        return self.bench.measure(cell, volts, gate)
+        measured = self.bench.measure(cell, volts, gate)
+        self.currents.append(measured.current)
+        return measured
 
     @property
     def file(self) -> object:
@@ -71,7 +75,7 @@ def test_blanks_are_read_with_the_transistor_off_and_go_round_the_cells(voltage:
         blank = read_blanks(meter, cells, 7, voltage)
         volts = bench.file.read.voltage if voltage is None else voltage
     assert meter.asked == [(cells[number % 3], volts, 0.0) for number in range(7)]
-    assert blank is not None
+    assert blank == Blank.of(np.array(meter.currents) / volts)
     assert 0.0 < blank.deviation < 1e-7
     assert abs(blank.offset) < 1e-7
     assert read_blanks(meter, cells, 0) is None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from budget_runs import replayed, stopped
+from daily import daily
 
 import mho
 from benchmarks._dominant_causes import BOARD_NOISE, DOMINATED, OFFSET, dominated_run
@@ -168,7 +169,7 @@ def test_a_run_with_an_averaged_zero_and_converters_that_err_is_explained_as_exa
         assert one.error(again.circuits, frozenset()) < 1e-18
 
 
-@pytest.mark.parametrize("cause", DOMINATED)
+@pytest.mark.parametrize("cause", daily(DOMINATED, ["programming", "wires"]))
 def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     with dominated_run(cause, DOMINATED[cause], tmp_path) as path:
         found = budget(path, draws=0)
@@ -179,7 +180,7 @@ def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     assert found.first.mended < 0.6 * found.measured
 
 
-@pytest.mark.parametrize("seed", [5, 6, 7])
+@pytest.mark.parametrize("seed", daily([5, 6, 7], [5]))
 def test_noise_of_the_board_that_misleads_write_verify_is_the_one_to_mend(seed: int, tmp_path: Path) -> None:
     with dominated_run("board", BOARD_NOISE, tmp_path, seed) as path:
         found = budget(path, draws=2)

@@ -139,6 +139,49 @@ def test_what_is_not_known_is_written_so():
     assert duration(None) == ""
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.99, "< 1 s"), (1.0, "1 s"), (99.4, "99 s"), (99.5, "2 min"), (3569.0, "59 min"), (3571.0, "1 h 0 min"),
+        (7500.0, "2 h 5 min"), (90_000.0, "25 h 0 min"),
+    ],
+)  # fmt: skip
+def test_seconds_are_said_as_people_say_them(seconds, words):
+    assert duration(seconds) == words
+    assert expected_text(seconds) == ("< 1 s" if seconds < 1.0 else f"about {words}")
+
+
+def test_of_nothing_nothing_is_expected():
+    assert expected_together([]) == "nothing to do"
+    assert expected_together([0.2, None, None]) == "< 1 s expected, and 2 of unknown length"
+
+
+def test_a_worker_s_start_and_a_run_of_nothing_take_seconds_before_any_was_measured(queue):
+    assert (START, RUN, SIMULATED_PULSE) == (3.0, 0.5, 1e-3)  # (?) of one machine
+    assert own_seconds(Estimate(pulses=0), SOURCE) == 0.5
+    assert own_seconds(Estimate(), SOURCE) is None
+    assert HARDWARE_PULSE >= SIMULATED_PULSE
+
+
+def test_the_last_five_of_a_kind_are_what_a_job_is_expected_to_take(queue):
+    for number, seconds in enumerate((900.0, 900.0, 900.0, 1.0, 2.0, 3.0, 4.0, 5.0)):
+        finish(queue, READ, start=10.0 * (8 - number), seconds=seconds)
+    # of runs the last five: 3 s; of starts, too: 50, 40, 30, 20, 10
+    assert expected_seconds(READ, Estimate(7), queue, SOURCE) == pytest.approx(30.0 + 3.0)
+
+
+def test_before_anything_was_made_of_a_stage_its_pace_is_unknown():
+    clock = [5.0]
+    pace = Pace(None, lambda: clock[0])
+    pace.take(Progress("programming", 4, 12))
+    clock[0] += 3.0
+    assert pace.seconds_left() is None
+    pace.take(Progress("programming", 5, 12))
+    assert pace.seconds_left() == 21.0
+    pace.take(Resumed())  # without a pause before
+    assert pace.elapsed() == 3.0
+
+
 def test_the_time_left_is_the_larger_of_the_estimate_and_the_pace_of_the_stage():
     clock = [100.0]
     pace = Pace(60.0, lambda: clock[0])

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from mho.errors import QueueError
 from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
-from mho.running.queue.job import Decision, decide
+from mho.running.queue.job import Decision, Lane, decide, unsafe_text
 from mho.running.queue.orders import run_before
+from mho.running.queue.store import DeferredWrites
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
 
@@ -247,6 +248,37 @@ def test_somebody_s_word_is_no_read_back(queue):
     assert (lane.confirmed_by, lane.on_word) == ("read back", "")
 
 
+@pytest.mark.parametrize(
+    ("acknowledged", "confirmed", "unsafe", "said"),
+    [(None, None, False, False), (5.0, None, False, True), (5.0, 4.0, False, True), (5.0, 5.0, False, False),
+     (5.0, 6.0, False, False), (5.0, 4.0, True, False)],
+)  # fmt: skip
+def test_somebody_s_word_counts_until_outputs_are_read_back(acknowledged, confirmed, unsafe, said):
+    lane = Lane("lab", acknowledged=acknowledged, confirmed=confirmed, unsafe=unsafe, unsafe_reason="why")
+    assert bool(lane.on_word) is said
+    assert lane.warning == ("NOT CONFIRMED SAFE: bench lab, any output may be live (why)" if unsafe else "")
+
+
+@pytest.mark.parametrize(
+    ("live", "reason", "text"),
+    [
+        ((), "", "any output may be live"),
+        (("smu",), "NOT CONFIRMED SAFE: smu (gone)", "smu may be live (smu (gone))"),
+        (("smu", "gate", "board"), "", "smu, gate and board may be live"),
+    ],
+)
+def test_what_may_be_live_is_named(live, reason, text):
+    assert unsafe_text("lab", live, reason) == f"NOT CONFIRMED SAFE: bench lab, {text}"
+
+
+def test_a_decision_says_why_the_queue_is_held():
+    assert decide(Policy(), "failed", 1).hold == "it failed, and the policy is to stop"
+    assert decide(Policy(), "interrupted", 1).hold == "it was interrupted, and the policy is to stop"
+    policy = Policy(on_failure=RETRY)
+    assert decide(policy, "failed", 1) == Decision(again=True)
+    assert decide(policy, "failed", 2).hold == "it failed 2 times, and the policy allows 1 retries"
+
+
 def test_a_read_back_that_is_noted_late_replaces_no_later_one(queue):
     queue.confirm_safe("simulated", 20.0, "one process")
     lane = queue.confirm_safe("simulated", 10.0, "another")
@@ -423,3 +455,34 @@ def test_no_job_goes_on_with_the_chip_of_one_that_has_not_finished(queue):
     assert run_before(following, queue) == Path("/runs/a.h5")
     assert run_before(replace(SOLVE, after="/runs/b.h5"), queue) == Path("/runs/b.h5")
     assert run_before(SOLVE, queue) is None
+
+
+def test_a_disk_that_fails_is_said_once_and_so_is_that_all_is_written(queue, monkeypatch):
+    said: list[tuple[str, str]] = []
+    writes = DeferredWrites(queue, "simulated", lambda level, text: said.append((level, text)))
+    written: list[int] = []
+
+    def fail(*_):
+        raise StorageError("the disk is full")
+
+    def change(number):
+        return fail() if not room else written.append(number)
+
+    room: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "lane", fail)
+        for number in (1, 2):
+            assert not writes.write(lambda number=number: change(number))
+        assert not writes.settled
+        assert (writes.lane.held, writes.lane.reason) == (True, "the disk is full")
+    assert said == [("CRITICAL", "the disk is full. It is tried again, and no job is begun before")]
+    room.append(True)
+    assert writes.catch_up()
+    assert writes.catch_up()
+    assert written == [1, 2]
+    assert writes.settled
+    assert said[1:] == [("WARNING", "the queue of simulated is written again; nothing was lost")]
+    assert not writes.lane.held
+    room.clear()
+    assert not writes.write(lambda: change(3))
+    assert [level for level, _ in said] == ["CRITICAL", "WARNING", "CRITICAL"]

@@ -262,3 +262,14 @@ def test_a_link_that_is_broken_or_leads_back_where_data_were_is_a_change(
     found = verify(finished)
     assert found.verdict is Verdict.CHANGED
     assert f"/entry/{name} was changed" in found.findings
+
+
+@pytest.mark.parametrize("status", [None, 1.5, b"\xf8"])
+def test_a_file_that_does_not_say_how_its_run_stands_is_damaged(finished: Path, status: object) -> None:
+    with h5py.File(finished, "r+", libver="latest") as file:
+        del file["entry/status"]
+        if status is not None:
+            file["entry/status"] = status
+    found = verify(finished)
+    assert (found.verdict, found.status) == (Verdict.DAMAGED, "")
+    assert "is damaged: " in found.findings[0]

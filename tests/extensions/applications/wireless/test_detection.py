@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mho.errors import InputError
 from mho.extensions.applications.wireless.detection import (
     METHODS,
     MMSE,
@@ -12,9 +15,16 @@ from mho.extensions.applications.wireless.detection import (
     Link,
     Uplink,
     circular,
+    gains,
+    load_channel,
+    matched_filter,
+    noise_at,
+    noise_ratios,
     normal_matrix,
     rayleigh,
+    share_of_a_vector,
     signal_to_interference,
+    solve_single,
 )
 from mho.extensions.applications.wireless.mimo import Downlink
 from mho.extensions.applications.wireless.qam import Constellation
@@ -119,3 +129,71 @@ def test_the_normal_matrix_is_hermitian_to_the_last_bit() -> None:
     matrix = normal_matrix(rayleigh(16, 4, np.random.default_rng(2)), 0.5)
     assert (matrix == matrix.conj().T).all()
     assert (np.linalg.eigvalsh(matrix) > 0.5).all()
+
+
+def test_of_orthogonal_users_all_is_in_closed_form() -> None:
+    """Channels of strengths 2 and 1 to two of three antennas: H^H H is diag(4, 1)."""
+    channel = np.array([[2.0, 0.0], [0.0, 1.0j], [0.0, 0.0]])
+    np.testing.assert_allclose(normal_matrix(channel), np.diag([4.0, 1.0]))
+    np.testing.assert_allclose(normal_matrix(channel, 0.5), np.diag([4.5, 1.5]))
+    np.testing.assert_allclose(signal_to_interference(channel, 0.5, 10.0), [80.0, 20.0])
+    np.testing.assert_allclose(signal_to_interference(channel, 0.5, 10.0, MMSE), [80.0, 20.0])
+    np.testing.assert_allclose(gains(np.array([0.2, 0.1]), 0.5), [0.9, 0.95])
+    assert gains(np.array([0.2, 0.1]), 0.0).tolist() == [1.0, 1.0]
+    rhs = np.array([[9.0, 4.5], [3.0j, 1.5]])
+    solutions, diagonal = solve_single(channel.astype(np.complex64), rhs.astype(np.complex64), 0.5)
+    np.testing.assert_allclose(solutions, [[2.0, 1.0], [2.0j, 1.0]], rtol=1e-6)
+    np.testing.assert_allclose(diagonal, [1.0 / 4.5, 1.0 / 1.5], rtol=1e-6)
+    noise = noise_at(20.0, np.array([[3.0, 4.0]]), np.array([[2.0j, 0.0]]))
+    np.testing.assert_allclose(noise, [[0.5j, 0.0]])
+    symbols = np.array([[1.0, -1.0], [1.0j, 1.0]])
+    link = Uplink.at(20.0, channel, symbols, np.ones((3, 2), complex), MMSE, 2.0)
+    signal = np.linalg.norm(channel @ symbols)
+    np.testing.assert_allclose(link.variance, signal**2 / 100.0 / 6.0)
+    assert link.loading == pytest.approx(link.variance / 2.0)
+    assert Uplink.at(20.0, channel, symbols, np.ones((3, 2), complex), ZERO_FORCING, 2.0).loading == 0.0
+
+
+def test_the_share_of_a_vector_counts_real_multiplications() -> None:
+    assert matched_filter(128, 8) == 4 * 128 * 8
+    on_chip = 3 * 2 * 16**2  # three cycles, each of two products with a real matrix of 16 x 16
+    assert share_of_a_vector(128, 8, 3) == pytest.approx(on_chip / (on_chip + 4 * 128 * 8))
+
+
+def test_fading_has_unit_variance_and_independent_parts() -> None:
+    drawn = circular(np.random.default_rng(0), (20_000,))
+    assert np.mean(np.abs(drawn) ** 2) == pytest.approx(1.0, rel=0.03)
+    assert np.mean(drawn**2) == pytest.approx(0.0, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("given", "ratios"), [(-40, (-40.0,)), ("100 dB", (100.0,)), ([3, -1.5], (-1.5, 3.0))]
+)
+def test_the_ends_of_the_range_belong_to_it(given: object, ratios: tuple[float, ...]) -> None:
+    assert noise_ratios(given) == ratios
+    assert len(noise_ratios(range(64))) == 64
+    for wrong in (range(65), None, [], "-40.1", "100.1", ["x"]):
+        with pytest.raises(InputError, match=r"^snr has"):
+            noise_ratios(wrong)
+
+
+@pytest.mark.parametrize(("shape", "fits"), [((4096, 1), True), ((4097, 1), False)])
+def test_a_channel_has_4096_antennas_at_most(shape: tuple[int, int], fits: bool, tmp_path: Path) -> None:
+    if fits:
+        assert load_channel(np.ones(shape)).shape == shape
+    else:
+        np.save(tmp_path / "large.npy", np.ones(shape))
+        with pytest.raises(InputError, match=r"large.npy has 4097 x 1 entries; 4096 a side is the most"):
+            load_channel(str(tmp_path / "large.npy"))
+
+
+@pytest.mark.parametrize(
+    ("channel", "told"),
+    [
+        (np.ones((2, 3)), "the channel has rank 1, below the 3 users, .* 2 antennas cannot tell 3 users"),
+        (np.ones((3, 2)), "the channel has rank 1, below the 2 users, .* columns depend on others"),
+    ],
+)
+def test_users_that_cannot_be_told_apart_are_refused(channel: np.ndarray, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        load_channel(channel)

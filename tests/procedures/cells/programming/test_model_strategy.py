@@ -75,6 +75,14 @@ def test_a_cell_s_offset_is_filtered_from_where_its_sets_end():
     assert state.doubt < doubt
 
 
+@pytest.mark.parametrize(("raised", "still"), [(1.0 + 0.02, False), (1.0199, True)])
+def test_a_cell_that_a_set_raised_by_less_than_two_percent_tells_a_bound(raised: float, still: bool):
+    state = Model.towards(*WINDOW, SETTINGS)
+    state.next_pulse(10e-6)
+    state.conclude(10e-6 * raised)
+    assert bool(state._unsure > 0.0) is still
+
+
 def test_the_next_set_of_a_cell_that_answers_late_has_more_gate_voltage():
     late, early = (Model.towards(*WINDOW, SETTINGS) for _ in range(2))
     first = [state.next_pulse(1e-6).gate for state in (late, early)]

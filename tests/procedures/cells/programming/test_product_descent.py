@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from mho import Program, run
-from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.chip import load_chip_map, parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
-from mho.procedures.cells.programming.group_programming import STUCK, ProductDescent, tiles_of
+from mho.procedures.cells.programming import group_programming
+from mho.procedures.cells.programming.group_programming import STUCK, ProductDescent, batch_of, tiles_of
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.strategies.literature import Gdp
+from mho.procedures.cells.programming.strategy import Pulses
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 
@@ -187,3 +192,80 @@ def test_a_run_keeps_the_errors_and_every_pulse(bench, tmp_path):
     assert warned == (after > before)
     assert (pulses["kind"] > 0).sum() == result.pulses.sum() == result.summary["pulses"]
     assert result.summary["pulses"] <= 6 * digits.size
+
+
+class NoDecisions:
+    """A strategy in name only: what its pulses do, the products tell."""
+
+    def of(self, cells: np.ndarray) -> NoDecisions:
+        return self
+
+    def put(self, cells: np.ndarray, some: NoDecisions) -> None:
+        pass
+
+    def next_pulses(self, read: np.ndarray) -> Pulses:
+        return Pulses(*(np.ones(len(read)) for _ in range(4)))
+
+    @classmethod
+    def descending(cls, *_: object) -> NoDecisions:
+        return cls()
+
+
+def descend(
+    monkeypatch: pytest.MonkeyPatch, off: Callable[[int], list[float]], error: Callable[[int], float],
+    most: int = 10**6, digit: int = 3,
+) -> list[int]:  # fmt: skip
+    """Pulses of each cell of a row, in a descent whose n-th products tell these deviations, in uS, and this error.
+
+    Windows are 1.2 uS to either side, of which half is left alone; one cell at a time gets a pulse.
+    """
+    levels, made = load_chip_map("reference").level_scale(), [0]
+    digits = np.full((1, len(off(0))), digit)
+    monkeypatch.setattr(group_programming, "pulses_given", lambda *_: nullcontext())
+    settings, none = WriteVerifySettings(gdp_tolerance=0.5), lambda *_: None
+    descent = ProductDescent(None, levels, settings, NoDecisions, None, None, none, none, none)
+
+    def products(placement: Placement, wanted: np.ndarray) -> tuple[np.ndarray, float]:
+        made[0] += 1
+        return wanted + 1e-6 * np.array([off(made[0] - 1)]), error(made[0] - 1)
+
+    monkeypatch.setattr(descent, "_products", products)
+    done = descent.run(Placement("multiply", np.arange(1), np.arange(digits.size)), digits, most)
+    assert (done.before, done.after) == (error(0), error(made[0] - 1))
+    return done.pulses.ravel().tolist()
+
+
+def falls(number: int) -> float:
+    return 1.0 / (1 + number)
+
+
+@pytest.mark.parametrize(
+    ("off", "error", "most", "pulses"),
+    [
+        (lambda n: [0.6, 0.5, -0.59], falls, 100, [0, 0, 0]),  # none is off by more than is left alone
+        (lambda n: [1.0, 0.0, 0.0], falls, 100, [10, 0, 0]),  # it does not move
+        (lambda n: [1.0 - 0.09 * (n % 2), 0.0, 0.0], falls, 100, [10, 0, 0]),  # nor by a tenth of what it is off
+        (lambda n: [1.0 - 0.11 * (n % 2), 0.0, 0.0], lambda n: 1.0, 10**6, [100, 0, 0]),  # without gain
+        (lambda n: [2.0 - n % 2, 0.0, 0.0], lambda n: 1.0, 10**6, [101, 0, 0]),  # but it is not left outside
+        (lambda n: [2.0 * (-1) ** n, 0.0, 0.0], lambda n: 1.0, 10**6, [200, 0, 0]),
+        (lambda n: [(-1) ** n, 0.0, 0.0], falls, 12, [10, 0, 0]),  # two are kept for what a batch leaves behind
+        (lambda n: [2.0 * (-1) ** n, 0.0, 0.0], falls, 12, [12, 0, 0]),
+        (lambda n: [(-1) ** n, 2.0 * (-1) ** n, 0.0], falls, 12, [0, 12, 0]),  # the farthest first
+        (lambda n: [(-1) ** n, 2.0 * (n == 0), 0.0], falls, 12, [9, 1, 0]),
+    ],
+)  # fmt: skip
+def test_a_descent_gives_up_what_does_not_help(
+    off: Callable[[int], list[float]], error: Callable[[int], float], most: int, pulses: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    assert descend(monkeypatch, off, error, most) == pulses
+
+
+def test_a_zero_is_only_lowered_where_it_reads_as_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    low = [-5.0, 0.2, 0.0]
+    assert descend(monkeypatch, lambda n: low, falls, 100, digit=0) == [0, 0, 0]
+    assert descend(monkeypatch, lambda n: [-5.0, 1.0, 0.0], falls, 100, digit=0) == [0, 10, 0]
+
+
+def test_one_cell_in_a_hundred_gets_a_pulse_at_a_time() -> None:
+    assert [batch_of(cells) for cells in (1, 149, 251, 4096)] == [1, 1, 3, 41]

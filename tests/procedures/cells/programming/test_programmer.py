@@ -42,6 +42,14 @@ class Notes:
     def snapshot(self, name: str, image: np.ndarray, time: float) -> None:
         self.images.append((name, image.copy(), time))
 
+    def record_block(self, table: str, columns: dict[str, Any]) -> None:
+        names = list(columns)
+        for values in zip(*(np.asarray(columns[name]).tolist() for name in names), strict=True):
+            self.record(table, **dict(zip(names, values, strict=True)))
+
+    def say(self, text: str, level: str = "INFO") -> None:
+        pass
+
     def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
         self.stages.append((stage, done, total))
 
@@ -93,6 +101,40 @@ def test_every_read_and_pulse_is_a_row_of_the_table():
     assert programmer.joules == pytest.approx(pulse_energy(bench.file, *energies), rel=1e-12)
     last = {(row["row"], row["column"]): row["conductance"] for row in notes.rows}
     assert_array_equal([[last[r, c] for c in (0, 1)] for r in (0, 1)], b.achieved)
+
+
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize(
+    ("settings", "readings"),
+    [
+        (
+            {"verify": "row", "verify_reads": 2},
+            2,
+        ),  # of each cell; those of several columns take the time of one
+        ({"verify": "hadamard", "verify_reads": 8}, 8),  # for a group of 5 cells, 8 patterns
+        ({"verify": "cell", "verify_reads": 3}, 3),
+    ],
+)
+def test_reads_and_energy_are_those_of_the_rows(bench, settings, readings):
+    notes, b = Notes(), block("multiply", [0, 1, 2, 3, 4], [0, 1])
+    with open_bench(bench, preset="ideal", seed=3) as opened:
+        programmer = Programmer(opened, notes, LEVELS, ARRAYS, WriteVerifySettings(**settings), passes=1)
+        programmer.program([b])
+        file, period = opened.file, opened.instruments.daq.sample_period
+    rows = {name: np.array([row[name] for row in notes.rows]) for name in notes.rows[0]}
+    looks = rows["kind"] == KINDS["read"]
+    for name, value in (("voltage", file.read.voltage), ("width", 0.0), ("gate", file.read.gate)):
+        assert set(rows[name][looks]) == {value}
+    assert programmer.pulses == (~looks).sum() == b.pulses.sum()
+    seconds = readings * (period if settings["verify"] != "cell" else file.read.nplc / 60.0)
+    joules = np.square(rows["voltage"]) * rows["width"] + file.read.voltage**2 * seconds
+    if settings["verify"] == "hadamard":  # of a group of fewer cells fewer patterns: a little less
+        assert 0.5 < programmer.joules / (np.abs(rows["conductance"]) * joules).sum() <= 1.0 + 1e-9
+    else:
+        expected = float((np.abs(rows["conductance"]) * joules).sum())
+        assert programmer.joules == pytest.approx(expected, rel=1e-9)
+        assert programmer.reads == readings * len(looks)
+    assert looks.sum() == 2 * b.digits.size  # the first look, and one after the last pulse
 
 
 def test_cells_that_relaxed_out_of_their_window_are_touched_up():

@@ -207,6 +207,23 @@ def test_a_window_below_the_read_noise_is_warned_of_with_the_number():
     )
 
 
+@pytest.mark.parametrize(("cells", "noise"), [(15, None), (16, 1.4826e-6), (17, 1.4826e-6)])
+def test_the_noise_of_a_read_is_told_from_16_cells_on(cells: int, noise: float | None):
+    second = np.append(np.arange(cells) % 2 * 2e-6, [np.nan, np.inf])  # 1 uS above or below the first
+    first = np.append(np.full(cells, 1e-6), [0.0, 0.0])
+    assert read_noise(first, second) == (noise and pytest.approx(noise))
+
+
+@pytest.mark.parametrize(("change", "warned"), [(0.80e-6, False), (0.82e-6, True)])
+def test_it_is_warned_of_where_it_exceeds_the_windows_aimed_for(change: float, warned: bool):
+    """Twelve hundred nanosiemens are the half width of all windows but that of digit 0, which does not count."""
+    digits, none = np.repeat([0, 4], 16), np.zeros(32)
+    second = np.where(digits > 0, change, 9e-6)
+    assert bool(noise_warning([none], [second], [digits], LEVELS, 1.0)) is warned
+    assert bool(noise_warning([none] * 2, [second] * 2, [digits] * 2, LEVELS, 1.0)) is warned
+    assert not noise_warning([none], [9.0 * second], [0 * digits], LEVELS, 1.0)
+
+
 def test_the_run_says_that_its_window_is_below_the_noise(tmp_path):
     path = tmp_path / "bench.toml"
     text = load_bench_file("arrays").text

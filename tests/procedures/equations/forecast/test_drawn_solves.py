@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solve
 from mho.procedures.cells.programming.array_programming import pulse_energy
+from mho.procedures.equations import forecast
 from mho.procedures.equations.forecast import (
     QUANTITIES,
     DrawnSolve,
@@ -223,6 +225,96 @@ def test_cells_take_the_peak_of_a_vector_that_is_multiplied_times_its_currents()
     inverted("INVERT", volts, amperes)
     assert multiplied.joules - inverted.joules == pytest.approx((0.3 * 3.0 + 0.2 * 4.0) * 1e-3)
     assert multiplied.vectors == inverted.vectors == 3
+    assert inverted.joules == pytest.approx(5 * (2 * 26e-3 * 1e-3 + 4 * 100e-3 / 8 / 200e3))  # data sheets
+
+
+def test_the_assumptions_of_the_energy_are_said():
+    assert EnergyModel().in_words().startswith("26 mW an amplifier and 62.5 nJ a conversion while")
+
+
+def test_a_bench_is_metered_beside_who_listens_and_only_meanwhile():
+    class Played:
+        heard: list[str] = []
+        instruments = SimpleNamespace(daq=SimpleNamespace(sample_period=1e-3))
+
+        def on_vectors(self, mode, volts, answers):
+            self.heard.append(mode)
+
+    bench, vectors = Played(), np.ones((2, 1))
+    before = bench.on_vectors
+    with metering(bench) as meter:
+        bench.on_vectors("MULTIPLY", vectors, vectors)
+    with pytest.raises(Aborted), metering(bench):
+        raise Aborted("enough")
+    bench.on_vectors("INVERT", vectors, vectors)
+    assert (bench.heard, meter.vectors, bench.on_vectors) == (["MULTIPLY", "INVERT"], 2, before)
+    assert meter.joules > 0.0
+
+
+def test_what_a_drawn_solve_keeps_of_its_summary(monkeypatch: pytest.MonkeyPatch):
+    """A goal out of reach takes infinitely long; without the chip only what converges is compared."""
+    summaries = [
+        {"cycles_to_goal": None, "cycles_saved": None, "bits": 3, "other": 1.0},
+        ConvergenceError("no loop settles"),
+        {"cycles_to_goal": 7, "cycles_saved": 2, "digital_ratio": None, "bits": 24},
+    ]
+    common = {"reason": "", "solve_seconds": 1.5, "reads": 500, "pulses": 60, "vectors": 7}
+
+    def execute(plan, bench, stream):
+        summary = summaries.pop(0)
+        if isinstance(summary, Exception):
+            raise summary
+        return SimpleNamespace(summary=common | summary | {"converged": summary["bits"] > 10})
+
+    seeds: list[int] = []
+
+    class Chip:
+        def __init__(self, source, seed):
+            seeds.append(seed)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(forecast, "ArrayBench", Chip)
+    rng = np.random.default_rng(1)
+    first, second, third = draw_solves(lambda bench, rng: None, execute, None, 3, rng)
+    assert first == DrawnSolve(False, "", {"cycles_to_goal": math.inf, "bits": 3.0, "pulses": 60.0}, 1.5, 567)
+    assert (second.converged, second.reason, second.values) == (False, "no loop settles", {})
+    assert (second.operations, math.isnan(second.seconds)) == (0, True)
+    assert third.values == {"cycles_to_goal": 7.0, "cycles_saved": 2.0, "bits": 24.0, "pulses": 60.0}
+    assert len(set(seeds)) == 3
+    assert max(seeds) > 2**33  # of the whole range
+
+
+def test_a_forecast_is_said_and_kept_as_it_was_drawn():
+    def one(number: int) -> DrawnSolve:
+        values = {"forecast_rho": 0.1 + 0.01 * number, "cycles_to_goal": 5.0 + number, "bits": 24.0}
+        return DrawnSolve(
+            number > 0, "used up, 3 bits; none" if number % 2 else "used up; 3", values, 2.0 + number
+        )
+
+    solves = SolveForecast.of([one(number) for number in range(19)] + [DrawnSolve(False, "it rails")])
+    assert (solves.draws, solves.converging, solves.reasons) == (20, 18, {"used up": 1, "it rails": 1})
+    assert solves.wall == Interval(2.0, 11.0, 20.0, *[solves.wall.at_low] * 2)
+    assert solves.in_words() == (
+        "forecast: converges on 18 of 20 drawn chips, 0.100 to 0.280 rho, 5 to 23 cycles"
+    )
+    probability, low, high = solves.probability
+    assert probability == pytest.approx(19 / 22)
+    kept = solves.plain()
+    assert (kept["draws"], kept["converging"]) == (20, 18)
+    assert (kept["probability"], kept["probability_low"], kept["probability_high"]) == (
+        probability,
+        low,
+        high,
+    )
+    assert set(kept) - {"forecast_rho", "cycles_to_goal", "bits"} == {
+        "draws", "converging", "probability", "probability_low", "probability_high"
+    }  # fmt: skip
+    assert kept["cycles_to_goal"] == solves.intervals["cycles_to_goal"].plain()
 
 
 def test_a_run_tells_its_energy_which_its_file_s_pulses_are_part_of(tmp_path: Path):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mho import run
 from mho.analysis.reports import score_forecasts
-from mho.errors import Aborted
+from mho.errors import Aborted, InputError
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import DrawnSolve, Solve, wall_time
 from mho.procedures.equations import forecast
@@ -99,6 +101,56 @@ def test_at_the_wire_each_draw_takes_a_fixed_time_and_one_for_each_operation(mon
     monkeypatch.setattr(forecast, "_rates", lambda *_: iter([(3.0, 0.002)]))
     interval = wall_time(load_bench_file("simulated"), "pku", drawn(1000), Solve)
     assert (interval.low, interval.median, interval.high) == (5.0, 5.0, 5.0)
+    monkeypatch.setattr(forecast, "_rates", lambda *_: iter([]))
+    assert wall_time(load_bench_file("simulated"), "pku", drawn(1000), Solve) is None
+
+
+def test_rates_at_the_wire_are_those_of_pairs_of_solves_with_few_and_many_operations(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Seconds of the analogue one of a pair, by seed; the first solve, which loads what others need, counts for nothing."""
+    long = {0: 5.0, 1: None, 2: 1.0, 3: 7.0}
+    opened: list[tuple[str, int]] = []
+
+    @contextmanager
+    def simulated(source, preset, seed):
+        yield seed
+
+    class Small:
+        def __init__(self, matrix, rhs, residual):
+            assert np.array_equal(matrix, [[1.3, 0.3], [0.3, 1.3]])
+            assert np.array_equal(rhs, [1.0, 1.0])
+            self.residual = residual
+
+        def check(self):
+            return "checked"
+
+        def prepare(self, given, bench, rng):
+            assert given == "checked"
+            return bench
+
+        def execute(self, seed, bench, stream):
+            opened.append((self.residual, seed))
+            seconds = long[seed] if self.residual == "analogue" else 2.0
+            if seconds is None:
+                raise InputError("most cells are stuck")
+            count = 100 if self.residual == "analogue" else 40
+            summary = {"reads": count, "pulses": 0, "vectors": 0, "solve_seconds": seconds}
+            return SimpleNamespace(summary=summary)
+
+    monkeypatch.setattr(forecast, "open_simulated", simulated)
+    told: list[tuple[int, int]] = []
+    rates = list(forecast._rates(None, "pku", Small, lambda done, total: told.append((done, total))))
+    assert rates == [(pytest.approx(2.0 - 40 * each), pytest.approx(each)) for each in (0.05, 0.0, 5 / 60)]
+    assert told == [(0, 4), (0, 4), (1, 4), (2, 4), (3, 4)]
+    assert opened[:3] == [("float64", 1), ("float64", 0), ("analogue", 0)]
+    assert [seed for kind, seed in opened if kind == "analogue"] == [0, 1, 2, 3]
+
+
+def test_of_real_instruments_no_time_is_said():
+    source = load_bench_file("arrays")
+    real = source.model_copy(update={"bench": source.bench.model_copy(update={"simulation": None})})
+    assert wall_time(real, None, drawn(1000), Solve) is None
 
 
 def test_it_stops_between_solves_at_the_wire():
