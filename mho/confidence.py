@@ -69,15 +69,15 @@ def clustered_binomial_interval(successes: ArrayLike, trials: ArrayLike) -> Ends
         return binomial_interval(share, np.ones_like(share))
     squares = (k - share[..., None] * n) ** 2
     scatter = squares.sum(axis=-1)
-    told = scatter > 0.0
-    some = np.where(told, scatter, 1.0)
+    varies = scatter > 0.0
+    some = np.where(varies, scatter, 1.0)
     kurtosis = clusters * (squares**2).sum(axis=-1) / some**2
     freedom = np.clip(
         2.0 * (clusters - 1) / np.maximum(kurtosis - (clusters - 3) / clusters, 1e-9), 1.0, clusters - 1.0
     )
     effective = share * (1.0 - share) * total**2 * (clusters - 1) / clusters / some
     effective = np.minimum(effective * (_t(total - 1.0) / _t(freedom)) ** 2, total)
-    effective = np.where(told, effective, np.where(share * (1.0 - share) > 0.0, total, clusters))
+    effective = np.where(varies, effective, np.where(share * (1.0 - share) > 0.0, total, clusters))
     return binomial_interval(share * effective, effective)
 
 
@@ -166,12 +166,14 @@ def median_interval(values: ArrayLike) -> Ends:
     if count < FEWEST:
         return _no_ends(x)
     depths = np.arange(1, count // 2 + 1)
-    held = 1.0 - 2.0 * bdtr(depths - 1.0, count, 0.5)  # by the interval from the d-th to the d-th from above
-    depth = max(int((held >= LEVEL).sum()), 1)
+    coverage = 1.0 - 2.0 * bdtr(
+        depths - 1.0, count, 0.5
+    )  # by the interval from the d-th to the d-th from above
+    depth = max(int((coverage >= LEVEL).sum()), 1)
     outer = x[..., depth - 1], x[..., count - depth]
-    if depth == len(depths) or held[depth - 1] < LEVEL:
+    if depth == len(depths) or coverage[depth - 1] < LEVEL:
         return outer
-    part = (held[depth - 1] - LEVEL) / (held[depth - 1] - held[depth])
+    part = (coverage[depth - 1] - LEVEL) / (coverage[depth - 1] - coverage[depth])
     weight = (count - depth) * part / (depth + (count - 2 * depth) * part)
     inner = x[..., depth], x[..., count - depth - 1]
     with np.errstate(invalid="ignore"):
@@ -276,7 +278,7 @@ def jackknife(
     groups = min(count, GROUPS)
     left = np.arange(count) % groups
     parts = [statistic(values[left != one]) for one in range(groups)]
-    found = nothing
+    intervals = nothing
     for name, scale in scales.items():
         onto, back = _SCALES[scale]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -287,8 +289,8 @@ def jackknife(
         half = float(_t(groups - 1)) * math.sqrt(
             (groups - 1.0) / groups * float(((others - others.mean()) ** 2).sum())
         )
-        found[name] = float(back(middle - half)), float(back(middle + half))
-    return found
+        intervals[name] = float(back(middle - half)), float(back(middle + half))
+    return intervals
 
 
 _SCALES: dict[Scale, tuple[Callable[[Any], Any], Callable[[float], float]]] = {
@@ -327,16 +329,16 @@ def profile_interval(
         def along(other: float) -> float:
             return cost(np.array([value, other] if axis == 0 else [other, value]))
 
-        found = minimize_scalar(along, bounds=(beside - WIDEST, beside + WIDEST), method="bounded")
-        return 2.0 * (min(float(found.fun), along(beside)) - best) - drop
+        solution = minimize_scalar(along, bounds=(beside - WIDEST, beside + WIDEST), method="bounded")
+        return 2.0 * (min(float(solution.fun), along(beside)) - best) - drop
 
     ends = []
     for sign in (-1.0, 1.0):
         near, step = 0.0, FIRST_STEP
         while step <= WIDEST and excess(sign * step) < 0.0:
             near, step = sign * step, 2.0 * step
-        found = math.nan if step > WIDEST else float(brentq(excess, near, sign * step, xtol=1e-4))
-        ends.append(float(place[axis]) + found)
+        solution = math.nan if step > WIDEST else float(brentq(excess, near, sign * step, xtol=1e-4))
+        ends.append(float(place[axis]) + solution)
     return ends[0], ends[1]
 
 

@@ -31,10 +31,10 @@ def visible(text: str, *, lines: bool = True) -> str:
     """
     if text.isprintable():
         return text
-    kept = "\n\t" if lines else ""
+    allowed = "\n\t" if lines else ""
     return "".join(
         one
-        if one.isprintable() or one in kept or unicodedata.category(one) == "Zs"
+        if one.isprintable() or one in allowed or unicodedata.category(one) == "Zs"
         else one.encode("unicode_escape", "surrogatepass").decode("ascii")
         for one in text
     )

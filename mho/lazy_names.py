@@ -75,7 +75,7 @@ class _LateFinder(MetaPathFinder):
         if not name.startswith("mho."):
             return None
         others = (one for one in sys.meta_path if one is not self)
-        spec = next((found for one in others if (found := one.find_spec(name, path, target))), None)
+        spec = next((candidate for one in others if (candidate := one.find_spec(name, path, target))), None)
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)
         return spec

@@ -134,15 +134,15 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
 
     others = False
     for _ in range(ROUNDS):
-        found = _family(leader, mark, children)
-        if not found:
+        family = _family(leader, mark, children)
+        if not family:
             return others
-        others |= any(process.pid != leader for process in found)
-        for process in found:
+        others |= any(process.pid != leader for process in family)
+        for process in family:
             with suppress(psutil.Error):
                 process.kill()
         deadline = time.monotonic() + GONE
-        while any(map(_lives, found)) and time.monotonic() < deadline:
+        while any(map(_lives, family)) and time.monotonic() < deadline:
             time.sleep(0.01)
     left = [process.pid for process in _family(leader, mark, children)]
     if left:

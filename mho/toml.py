@@ -111,7 +111,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     table: list[str] = []
     counts: dict[str, int] = {}
     best: int | None = None
-    wanted = [str(part) for part in path]
+    keys = [str(part) for part in path]
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         header = re.match(r"\[\[?\s*(.+?)\s*\]?\]\s*(#.*)?$", stripped)
@@ -121,13 +121,13 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
                 name = ".".join(table)
                 counts[name] = counts.get(name, -1) + 1
                 table = [*table, str(counts[name])]
-            if table and table == wanted[: len(table)]:
+            if table and table == keys[: len(table)]:
                 best = number
             continue
         key = re.match(r"(\"[^\"]*\"|'[^']*'|[\w.-]+)\s*=", stripped)
         if key:
             here = [*table, *(part.strip("\"'") for part in key[1].split("."))]
-            if here == wanted[: len(here)] and len(here) > len(table):
+            if here == keys[: len(here)] and len(here) > len(table):
                 return number
     return best
 

@@ -300,8 +300,8 @@ def with_write_verify(text: str, values: Mapping[str, float], note: str = "") ->
         old = re.compile(rf"^[^\S\n]*(?:{'|'.join(values)})[^\S\n]*=.*\n?", re.MULTILINE)
         changed = f"{text[: section.end()]}\n{lines}{old.sub('', text[start:end])}{text[end:]}"
     try:
-        found = parse_chip_map(changed, "the new chip map").write_verify
-        taken = all(getattr(found, name) == float(_number(value)) for name, value in values.items())
+        settings = parse_chip_map(changed, "the new chip map").write_verify
+        taken = all(getattr(settings, name) == float(_number(value)) for name, value in values.items())
     except ChipMapError as error:
         raise ChipMapError(f"{error}; write by hand into [write_verify]: {lines.strip()}") from None
     if not taken:

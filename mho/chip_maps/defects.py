@@ -248,10 +248,10 @@ def with_defects(chip: ChipMap, defects: DefectList, source: str = "the list of 
 
 
 def _united(array: ArrayMap, defects: DefectList) -> ArrayMap:
-    found = [one.place for one in defects.defects if one.array == array.name]
-    cells = [(at.row, at.column) for at in found if at.row is not None and at.column is not None]
-    rows = [at.row for at in found if at.column is None]
-    columns = [at.column for at in found if at.row is None]
+    places = [one.place for one in defects.defects if one.array == array.name]
+    cells = [(at.row, at.column) for at in places if at.row is not None and at.column is not None]
+    rows = [at.row for at in places if at.column is None]
+    columns = [at.column for at in places if at.row is None]
     joined = {
         "bad_cells": (*array.bad_cells, *cells),
         "bad_rows": (*array.bad_rows, *rows),

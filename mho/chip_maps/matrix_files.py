@@ -157,10 +157,10 @@ def _banner(line: str, path: Path) -> _Banner:
 
 def _size(lines: list[tuple[int, list[str]]], path: Path, banner: _Banner) -> tuple[int, int, int]:
     """Return rows, columns and entries (of a dense matrix without regard to symmetry)."""
-    wanted = 2 + (banner.layout == "coordinate")
+    count = 2 + (banner.layout == "coordinate")
     number, tokens = lines[0] if lines else (2, [])
-    if len(tokens) != wanted or not all(token.isascii() and token.isdigit() for token in tokens):
-        raise InputError(f"{path}, line {number}: the matrix's size, {wanted} whole numbers, belongs here.")
+    if len(tokens) != count or not all(token.isascii() and token.isdigit() for token in tokens):
+        raise InputError(f"{path}, line {number}: the matrix's size, {count} whole numbers, belongs here.")
     if any(float(token) > LARGEST for token in tokens[:2]) or float(tokens[-1]) > LARGEST**2:
         raise InputError(f"{path}, line {number}: at most {LARGEST} rows and columns are read.")
     size = [int(token) for token in tokens]

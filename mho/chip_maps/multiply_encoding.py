@@ -172,8 +172,8 @@ def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) 
     """
     slices, most = slice_count(bits, digit_bits), MAX_BITS // digit_bits
     while slices < most:
-        held = to_fixed_point(matrix, slices * digit_bits).values
-        if float(np.linalg.norm(matrix - held, 2)) <= error:
+        fixed_point = to_fixed_point(matrix, slices * digit_bits).values
+        if float(np.linalg.norm(matrix - fixed_point, 2)) <= error:
             break
         slices += 1
     return slices

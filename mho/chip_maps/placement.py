@@ -49,11 +49,13 @@ def place(array: ArrayMap, rows: int, columns: int) -> Placement:
     """
     best, bad = None, known_bad(array)
     for region in _regions(array, rows, columns):
-        found = _good_lines(array, bad, rows, columns, *region)
-        if found.hold(rows, columns):
-            return Placement(array.name, found.rows[:rows], found.columns[:columns])
-        if best is None or len(found.rows) * len(found.columns) > len(best.rows) * len(best.columns):
-            best = found
+        good_lines = _good_lines(array, bad, rows, columns, *region)
+        if good_lines.hold(rows, columns):
+            return Placement(array.name, good_lines.rows[:rows], good_lines.columns[:columns])
+        if best is None or len(good_lines.rows) * len(good_lines.columns) > len(best.rows) * len(
+            best.columns
+        ):
+            best = good_lines
     assert best is not None
     raise ChipMapError(
         f"a block of {rows} x {columns} cells does not fit array {array.name!r} of {array.rows} x {array.columns}: "
@@ -77,11 +79,11 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     most = usable // rows
     square = min(max(round((count * width / rows) ** 0.5), 1), most)
     room, bad = 0, known_bad(array)
-    for wanted in (square, most):  # a narrow array gets a single stack instead of a square
-        across = min(-(-count // wanted), (array.columns - array.spare_columns) // width)
-        good = _good_lines(array, bad, wanted * rows, across * width)
+    for stacks in (square, most):  # a narrow array gets a single stack instead of a square
+        across = min(-(-count // stacks), (array.columns - array.spare_columns) // width)
+        good = _good_lines(array, bad, stacks * rows, across * width)
         good_rows, good_columns = good.rows, good.columns
-        down, across = min(wanted, len(good_rows) // rows), len(good_columns) // width
+        down, across = min(stacks, len(good_rows) // rows), len(good_columns) // width
         room = max(room, down * across)
         if room >= count:
             break

@@ -105,9 +105,9 @@ class Preconditioning:
         """Return S of a matrix (n, n) as given."""
         return np.asarray(self.equations(given) * self.column_factors)
 
-    def given_matrix(self, held: Floats) -> Floats:
+    def given_matrix(self, scaled_matrix: Floats) -> Floats:
         """Return the matrix as given of a held one (n, n): the inverse of `matrix`."""
-        return np.asarray(self.given_equations(held) / self.column_factors)
+        return np.asarray(self.given_equations(scaled_matrix) / self.column_factors)
 
     def solution(self, unknowns: Floats) -> Floats:
         """Return x = C y, (n,) or (n, k), of the unknowns y of the held system."""
@@ -124,9 +124,9 @@ def _transversal(sizes: Floats) -> NDArray[np.int64]:
     with np.errstate(divide="ignore"):
         costs = -np.log(sizes)
     rows, columns = linear_sum_assignment(costs)
-    found: NDArray[np.int64] = rows[np.argsort(columns)]
+    permutation: NDArray[np.int64] = rows[np.argsort(columns)]
     # Of equal products the order as given is kept: it moves nothing.
-    return found if costs[found, order].sum() < np.trace(costs) * (1.0 - 1e-12) - 1e-12 else order
+    return permutation if costs[permutation, order].sum() < np.trace(costs) * (1.0 - 1e-12) - 1e-12 else order
 
 
 def _equilibrium(sizes: Floats) -> tuple[Floats, Floats]:

@@ -70,15 +70,15 @@ def defects(
     as_json: AsJson = False,
 ) -> None:
     """Collect the cells that runs found defective or formed, into the list that placement and programming go by."""
-    found = reports.collect_defects(runs)
-    for path, why in found.without:
+    collection = reports.collect_defects(runs)
+    for path, why in collection.without:
         say(f"{path} {why}", err=True)
     if as_json:
-        typer.echo(json.dumps(found.defects.model_dump(), indent=2))
+        typer.echo(json.dumps(collection.defects.model_dump(), indent=2))
     else:
-        print_defects(found.defects, Terminal())
+        print_defects(collection.defects, Terminal())
     if to is not None:
-        whole, new = chip_defects.add_defects(to, found.defects)
+        whole, new = chip_defects.add_defects(to, collection.defects)
         say(f"{to}: {len(whole.defects)} defects of chip {whole.chip}, {new} of them new", err=as_json)
 
 

@@ -37,8 +37,8 @@ app = typer.Typer(
 )
 
 
-def _tell_version(wanted: bool) -> None:
-    if wanted:
+def _tell_version(value: bool) -> None:
+    if value:
         from importlib.metadata import version  # takes longer than all verbs together
 
         typer.echo(f"mho {version('mho')}")

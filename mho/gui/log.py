@@ -127,12 +127,12 @@ class LogPanel(QWidget):
         top = widgets.row(None, QLabel("From level"), self.level, (self.search, 1), self.clear)
         widgets.column(self, top, (self.view, 1))
         self._source, self._began = "", datetime.now()
-        self._told: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
+        self._recent: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
         session.run_opened.connect(self._turn_to)
         session.run_news.connect(self._take_news)
         session.event_heard.connect(self._take_event)
-        for told in (session.message, session.stop_told):
-            told.connect(lambda level, text: self._add([LogLine(datetime.now(), level, WINDOW, text)]))
+        for signal in (session.message, session.stop_told):
+            signal.connect(lambda level, text: self._add([LogLine(datetime.now(), level, WINDOW, text)]))
 
     def _turn_to(self, run: RunFile | None) -> None:
         """Show the log of another run from its start."""
@@ -145,8 +145,8 @@ class LogPanel(QWidget):
         entries = []
         for entry in news.log:
             said = (entry.level, entry.message)
-            if said in self._told:  # the runner announced it a moment ago
-                self._told.remove(said)
+            if said in self._recent:  # the runner announced it a moment ago
+                self._recent.remove(said)
                 continue
             when = self._began + timedelta(seconds=entry.time)
             entries.append(LogLine(when, entry.level, self._source, entry.message))
@@ -154,7 +154,7 @@ class LogPanel(QWidget):
 
     def _take_event(self, event: Any) -> None:
         if type(event).__name__ == "Message":
-            self._told.append((event.level, event.text))
+            self._recent.append((event.level, event.text))
             self._add([LogLine(datetime.now(), event.level, RUNNER, event.text)])
         elif type(event).__name__ == "JobChanged":
             level = {"failed": "ERROR", "interrupted": "ERROR", "aborted": "WARNING"}.get(

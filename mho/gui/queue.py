@@ -349,10 +349,10 @@ class QueuePanel(widgets.Themed):
         """Show the state of the queue and its runner."""
         now, session = widgets.colours(), self.session
         state, lane = session.runner, session.lane
-        held = lane is not None and lane.held
+        is_held = lane is not None and lane.held
         self.start.setVisible(state is None and session.heard and not session.silent)
-        self.release.setVisible(held)
-        if held:
+        self.release.setVisible(is_held)
+        if is_held:
             assert lane is not None
             self.standing.setText(f"held: {lane.reason}")
             self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;")

@@ -65,11 +65,11 @@ class RunBanner(QWidget):
             reason = reason or "the process that wrote this file is gone; all but its last moment is here"
         lines = [outcome_line(status, reason, conclusion, named=False)]
         lines += [] if conclusion is None else conclusion.warnings
-        told = "\n".join(filter(None, lines))
+        text = "\n".join(filter(None, lines))
         good = finished and not doubtful and not (conclusion and conclusion.warnings)
         self.reason.setStyleSheet("" if good else f"color: {palette.DOUBTFUL if finished else palette.BAD};")
-        self.reason.setText(told)
-        self.reason.setVisible(bool(told))
+        self.reason.setText(text)
+        self.reason.setVisible(bool(text))
 
     def show_progress(self, programmed: int, cells: int, *, running: bool) -> None:
         """Show how many `cells` have been verified; the bar is there while the run programs them."""

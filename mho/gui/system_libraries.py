@@ -55,13 +55,13 @@ DISPLAYS = {"xcb": XCB, "wayland": WAYLAND}
 
 def missing(libraries: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Return those of `libraries` that cannot be loaded."""
-    found = {}
+    lacking = {}
     for library, packages in libraries.items():
         try:
             ctypes.CDLL(library)
         except OSError:
-            found[library] = packages
-    return found
+            lacking[library] = packages
+    return lacking
 
 
 def qt_trouble() -> str:

@@ -199,7 +199,7 @@ class ChoiceBox(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.offer(entries)
 
-    def offer(self, entries: Iterable[str | tuple[str, Any]], *wanted: Any) -> None:
+    def offer(self, entries: Iterable[str | tuple[str, Any]], *preferred: Any) -> None:
         """Offer other entries without a signal, and choose the first of the data `wanted` that is there, else the first."""
         pairs = [one if isinstance(one, tuple) else (one, one) for one in entries]
         data = [datum for _, datum in pairs]
@@ -208,7 +208,7 @@ class ChoiceBox(QComboBox):
             for text, datum in pairs:
                 self.addItem(text, datum)
             if pairs:
-                self.setCurrentIndex(next((data.index(one) for one in wanted if one in data), 0))
+                self.setCurrentIndex(next((data.index(one) for one in preferred if one in data), 0))
 
 
 class FactsTable(QTableWidget):

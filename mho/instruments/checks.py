@@ -71,11 +71,11 @@ def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     whole = getattr(instrument, "parent", None) or instrument
     if not hasattr(whole, "found_errors"):
         return None  # it has no queue
-    found = whole.found_errors
-    if found is None:
+    errors = whole.found_errors
+    if errors is None:
         return _note("what was in the queue is gone unread", "look at the instrument's own event log")
-    if found:
-        return _note(f"{len(found)} in the queue, first {found[0]}", "left by somebody else; taken out now")
+    if errors:
+        return _note(f"{len(errors)} in the queue, first {errors[0]}", "left by somebody else; taken out now")
     return _ok("none in the queue")
 
 
@@ -172,10 +172,10 @@ def _terminals(bench: BenchFile, role: str) -> list[str]:
 
 def _output_range(role: str, instrument: Any) -> float | None:
     """Return the smaller magnitude of a DAQ's output range limits, V."""
-    found = (
+    bounds = (
         re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings()["output_range"]) if role == "daq" else None
     )
-    return None if found is None else min(-float(found[1]), float(found[2]))
+    return None if bounds is None else min(-float(bounds[1]), float(bounds[2]))
 
 
 VOLTAGES = (0.05, 0.1)  # V
@@ -353,8 +353,8 @@ class _Checker:
         try:
             seen = look()
         except MhoError as error:
-            problem, told, advice = str(error).partition("; ")
-            seen = _wrong(problem, advice if told else "check cable, power and the bench file's entry")
+            problem, separator, advice = str(error).partition("; ")
+            seen = _wrong(problem, advice if separator else "check cable, power and the bench file's entry")
         except Exception as error:  # a driver's bug must not keep the other instruments from being checked
             seen = _wrong(f"{type(error).__name__}: {error}", "this is a defect of the driver: report it")
         if seen is not None:
@@ -405,15 +405,15 @@ class _Checker:
         check = self._bench.check
         if check is None:
             return _note("no known resistor", "put one in and name it under [check] in the bench file")
-        wanted = ["smu"]
+        roles = ["smu"]
         if check.cell is not None:  # made safe in this order
-            wanted += (
+            roles += (
                 ["board", "gate"] if self._bench.instruments.switch is None else ["board", "gate", "switch"]
             )
-        missing = [role for role in wanted if role not in self._opened]
+        missing = [role for role in roles if role not in self._opened]
         if missing:
             return _wrong(f"not tried without {', '.join(missing)}", "mend the connection first")
-        used = {role: self._opened[role] for role in wanted}
+        used = {role: self._opened[role] for role in roles}
         with self._safe_afterwards(used):
             readings = read_contact(
                 self._bench, check, used["smu"], used.get("gate"), used.get("board"), used.get("switch")

@@ -190,10 +190,10 @@ def check_phases(kind: Any) -> None:
         try:
             method.bind(None, *arguments)
         except TypeError:
-            taken, wanted = ", ".join(method.parameters), ", ".join(("self", *arguments))
+            taken, signature = ", ".join(method.parameters), ", ".join(("self", *arguments))
             raise InputError(
                 f"{kind.__qualname__}.{name} takes ({taken}), and mho calls it with other arguments: write "
-                f"def {name}({wanted}), for each phase is handed what the one before returned"
+                f"def {name}({signature}), for each phase is handed what the one before returned"
             ) from None
 
 

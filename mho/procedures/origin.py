@@ -48,19 +48,19 @@ def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
     module = _load_file(place, noun) if names_file(name) else _load_module(place, name, noun)
     try:
         with installed_only() if is_mhos_own(name) else nullcontext():
-            found = getattr(module, attribute, None)  # which may import, too
+            own = getattr(module, attribute, None)  # which may import, too
     except MhoError:
         raise
     except (Exception, SystemExit) as error:
         raise InputError(f"{name} cannot be loaded: {_in_words(error)}") from error
-    if found is None:
+    if own is None:
         raise InputError(
             f"there is no {noun} {name!r}: {place} has no class {attribute!r}{_offered(module, base)}"
         )
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not (isinstance(own, type) and issubclass(own, base)):
         raise InputError(f"{name} is no {noun}; it must be a subclass of mho.{base.__name__}")
-    AGREED.add(name_of(found) if names_file(name) else name)
-    return found
+    AGREED.add(name_of(own) if names_file(name) else name)
+    return own
 
 
 def source_of(kind: type[Any]) -> str:
@@ -145,14 +145,14 @@ def origin(procedure: Procedure) -> dict[str, str]:
     Returns ``procedure`` (``module:Class``, or ``path/file.py:Class``), ``folder`` (from which relative paths among
     the parameters start), and of each of its `own_classes` the name, the source and its hash.
     """
-    found = {"procedure": name_of(type(procedure))}
+    record = {"procedure": name_of(type(procedure))}
     for what, kind in procedure.own_classes().items():
         if source := source_of(kind):
-            found |= {
+            record |= {
                 what: name_of(kind),
                 f"{what}_source": source,
                 f"{what}_sha256": hashlib.sha256(source.encode()).hexdigest(),
             }
     with suppress(OSError):  # the current folder was removed
-        found["folder"] = os.getcwd()
-    return found
+        record["folder"] = os.getcwd()
+    return record

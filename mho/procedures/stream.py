@@ -161,7 +161,7 @@ class Control:
             stream.announce(event)
             stream.announce(stream.standing())
 
-        kept = self._rest, self._announce
+        previous = self._rest, self._announce
         self._rest, self._announce = bench.rest, announce
         stream.standing = lambda: Standing(bench.standing(), bench.live())
         before, bench.checkpoint = bench.checkpoint, self.check
@@ -169,7 +169,7 @@ class Control:
             yield
         finally:
             bench.checkpoint = before
-            self._rest, self._announce = kept  # no circle, which would keep the bench after the run
+            self._rest, self._announce = previous  # no circle, which would keep the bench after the run
 
 
 class Stopwatch:

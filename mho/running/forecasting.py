@@ -96,7 +96,7 @@ def alternatives_to(
     if sure and cycles < SLOW:
         return
     share = now.converging / max(now.draws, 1)
-    found = []
+    alternatives = []
     others = list(_changes(at, values))
     for number, (change, changed, conditions) in enumerate(others):
         one = _try(conditions, change, changed)
@@ -106,8 +106,8 @@ def alternatives_to(
         better = one.converging / one.draws
         faster = np.isfinite(one.cycles) and one.cycles <= FEWER_CYCLES * cycles
         if better > share + 1.0 / one.draws or (better >= share and faster):
-            found.append(one)
-    yield from sorted(found, key=lambda one: (-one.converging, one.cycles))
+            alternatives.append(one)
+    yield from sorted(alternatives, key=lambda one: (-one.converging, one.cycles))
 
 
 def _changes(

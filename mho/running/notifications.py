@@ -57,16 +57,16 @@ class Notifier:
     password), or apprise not installed.
     """
 
-    def __init__(self, wanted: Addresses) -> None:
+    def __init__(self, addresses: Addresses) -> None:
         try:
             import apprise
         except ImportError:
             raise InputError(
                 "notifications need apprise; install mho with its extra: 'mho[notify]'"
             ) from None
-        self._occasions = wanted.occasions
+        self._occasions = addresses.occasions
         self._sender = apprise.Apprise()
-        for url in wanted.urls:
+        for url in addresses.urls:
             if not self._sender.add(url):
                 raise InputError(
                     f"{url.partition('://')[0]}://… is not an address that notifications can be sent to; see apprise's list"

@@ -219,7 +219,7 @@ LONGEST_WORD = 40  # characters of a text of a result that such a line has
 
 
 def conclusion_of(
-    procedure: Procedure, plan: Any, result: object, kept: results.StoredResult, lengths: Mapping[str, int]
+    procedure: Procedure, plan: Any, result: object, stored: results.StoredResult, lengths: Mapping[str, int]
 ) -> Conclusion:
     """Return what a finished run concludes.
 
@@ -231,20 +231,20 @@ def conclusion_of(
     try:
         declared = procedure.conclude(plan, result)
         if declared is None or isinstance(declared, Conclusion):
-            return declared or undeclared(kept, lengths)
+            return declared or undeclared(stored, lengths)
         trouble = f"it returned {type(declared).__name__}, not a Conclusion"
     except Exception as error:
         trouble = results.failure_reason(error)
     warning = f"{type(procedure).__name__}.conclude could not be used: {trouble}"
-    made = undeclared(kept, lengths)
+    made = undeclared(stored, lengths)
     return Conclusion(made.line, (warning,), made.measured)
 
 
-def undeclared(kept: results.StoredResult, lengths: Mapping[str, int]) -> Conclusion:
+def undeclared(stored: results.StoredResult, lengths: Mapping[str, int]) -> Conclusion:
     """Return the conclusion of a run whose procedure declares none: the first of its result, else what was recorded."""
     quantities = [
-        f"{name} {_in_words(value)} {kept.units.get(name, '')}".rstrip()
-        for name, value in kept.values.items()
+        f"{name} {_in_words(value)} {stored.units.get(name, '')}".rstrip()
+        for name, value in stored.values.items()
         if _is_informative(value)
     ]
     recorded = {name: length for name, length in lengths.items() if length}
@@ -252,7 +252,7 @@ def undeclared(kept: results.StoredResult, lengths: Mapping[str, int]) -> Conclu
         return Conclusion(", ".join(quantities[:MOST_QUANTITIES]))
     if recorded:
         return Conclusion(", ".join(_extent(*one) for one in list(recorded.items())[:MOST_QUANTITIES]))
-    return Conclusion(measured=any(isinstance(one, list | dict) and one for one in kept.values.values()))
+    return Conclusion(measured=any(isinstance(one, list | dict) and one for one in stored.values.values()))
 
 
 def _is_informative(value: object) -> bool:
@@ -333,9 +333,9 @@ def carry_out(
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
                     took |= results.losses(bench.damage)
-                    kept = results.stored_result(result)
-                    stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
-                    conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
+                    stored = results.stored_result(result)
+                    stream.set_result(stored.values | took, stored.units | {"wall_seconds": "s"})
+                    conclusion = conclusion_of(procedure, plan, result, stored, writer.lengths())
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
     return _filled_in(result, path, took)
@@ -480,11 +480,11 @@ def _stopping_on_signals(control: Control) -> Iterator[None]:
             raise KeyboardInterrupt(control.reason)
         control.abort(f"{signal.Signals(number).name} received")
 
-    wanted = [
+    signals = [
         number
         for number in STOPPING
         # `nohup` says that the run is to outlive its terminal
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
     ]
-    with HandledSignals(dict.fromkeys(wanted, request)):
+    with HandledSignals(dict.fromkeys(signals, request)):
         yield

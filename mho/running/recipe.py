@@ -198,10 +198,10 @@ def _in_folder(folder: str) -> Iterator[None]:
     if not folder or not Path(folder).is_dir():
         yield
         return
-    kept = list(sys.path)
-    sys.path[:] = [os.path.abspath(place) for place in kept]
+    before = list(sys.path)
+    sys.path[:] = [os.path.abspath(place) for place in before]
     try:
         with contextlib.chdir(folder):
             yield
     finally:
-        sys.path[:] = kept
+        sys.path[:] = before

@@ -208,13 +208,13 @@ def _read_back(
     display(stream.Message("WARNING", trouble))
 
 
-def left_live(bench: str, found: SafetyResult) -> str:
+def left_live(bench: str, safety: SafetyResult) -> str:
     """Return what a fresh process found wrong with a bench that code of the user's own took for safe; "" for nothing."""
-    if not found.safe:
-        return f"bench {bench} was taken for safe by code of one's own, and is NOT confirmed safe: {found.reason}"
-    if found.left_on:
+    if not safety.safe:
+        return f"bench {bench} was taken for safe by code of one's own, and is NOT confirmed safe: {safety.reason}"
+    if safety.left_on:
         return (
-            f"{' and '.join(found.left_on)} of bench {bench} was left on by code of one's own, which took it for safe; a "
+            f"{' and '.join(safety.left_on)} of bench {bench} was left on by code of one's own, which took it for safe; a "
             "fresh process has switched it off"
         )
     return ""

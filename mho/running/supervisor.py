@@ -88,7 +88,7 @@ def supervise(note: Note, say: Say) -> Report:
     if not hasattr(os, "fork"):
         return Report()
     reports, tell = os.pipe()
-    leash, held = os.pipe()  # ends for the worker when the other end is closed
+    leash, write_end = os.pipe()  # ends for the worker when the other end is closed
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     processes.adopt_orphans()
@@ -98,7 +98,7 @@ def supervise(note: Note, say: Say) -> Report:
         os.close(leash)
         _Supervisor(worker, reports, note, say).serve()
     os.close(reports)
-    os.close(held)
+    os.close(write_end)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
     signal.signal(signal.SIGINT, signal.default_int_handler)
     processes.adopt_orphans()
@@ -260,14 +260,16 @@ class _Supervisor:
         )
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
-    def _made_safe(self, bench: str, folder: str, found: processes.SafetyResult) -> str:
+    def _made_safe(self, bench: str, folder: str, safety: processes.SafetyResult) -> str:
         """Record in the queue whether the bench was made safe, and return a sentence about it."""
         try:
-            more = self._note(bench, folder, found)
+            more = self._note(bench, folder, safety)
         except Exception as error:  # whatever it is, the rest is to be said
             more = f"the queue was not told: {error}"
-        made = "was made safe by a fresh process" if found.safe else f"is NOT confirmed safe: {found.reason}"
-        left = f", before which {' and '.join(found.left_on)} was on" if found.left_on else ""
+        made = (
+            "was made safe by a fresh process" if safety.safe else f"is NOT confirmed safe: {safety.reason}"
+        )
+        left = f", before which {' and '.join(safety.left_on)} was on" if safety.left_on else ""
         return f"bench {bench} {made}{left}" + (f"; {more}" if more else "")
 
     def _keep_reason(self, words: str) -> None:

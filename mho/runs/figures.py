@@ -399,12 +399,12 @@ def _uncountable(figure: Figure, kind: str) -> Iterator[str]:
     """Yield why no share, confusion or correlation can be counted."""
     what = f"figure {figure.name!r}"
     if kind in ("share", "confusion"):
-        wanted = 2 if kind == "share" else 1
+        count = 2 if kind == "share" else 1
         if figure.array:
             yield f"{what}: a {kind} is that of a table or of maps, not of an array"
-        if figure.table and not (figure.x and len(figure.values) == wanted):
+        if figure.table and not (figure.x and len(figure.values) == count):
             columns = "how many, of how many" if kind == "share" else "the level that is read"
-            yield f"{what}: a {kind} of a table needs x and {wanted} y: {columns}"
+            yield f"{what}: a {kind} of a table needs x and {count} y: {columns}"
         if figure.maps and not (figure.groups and figure.bands):
             yield f"{what}: a {kind} of maps needs by, the wanted values, and bands, the levels"
     if kind == "correlation" and figure.table:
@@ -476,11 +476,11 @@ def _undrawable(figure: Figure, drawable: Drawable) -> Iterator[str]:
         _look_up(what, "array", figure.array, drawable.arrays)
         kind, dimensions = drawable.arrays[figure.array]
         _refuse_complex(what, f"array {figure.array!r}", kind)
-        wanted = (2,) if figure.drawn_kind in ("map", "correlation") else (1, 2)
-        if dimensions not in wanted:
+        allowed = (2,) if figure.drawn_kind in ("map", "correlation") else (1, 2)
+        if dimensions not in allowed:
             yield (
                 f"{what}: array {figure.array!r} has {dimensions} dimensions; a figure of kind {figure.drawn_kind} "
-                f"is drawn of {' or '.join(map(str, wanted))}"
+                f"is drawn of {' or '.join(map(str, allowed))}"
             )
     for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ())):
         _look_up(what, "map", name, drawable.maps)

@@ -303,7 +303,7 @@ def compare_files(
         names = [name.strip() for name in by.split(",") if name.strip()]
         groups = group_files(places, names, skipped)
     elif against:
-        lots, names = (_found(places), _found(against)), []
+        lots, names = (_run_files(places), _run_files(against)), []
         for first, *others in (places, against):
             more = f" and {len(others)} more" * bool(others)
             names.append(first.resolve().name if first.is_dir() else first.stem + more)
@@ -317,7 +317,7 @@ def compare_files(
                 f"{folders[0]} is a folder: say by what its runs are grouped (--by preset), or what they are compared "
                 "with (--against OTHER)"
             )
-        paths = _found(places)
+        paths = _run_files(places)
         groups = [(name, [path]) for name, path in zip(names_of(paths), paths, strict=True)]
     sides, unread = read_sides(groups)
     result = compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
@@ -350,7 +350,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 
-def _found(places: Sequence[Path]) -> list[Path]:
+def _run_files(places: Sequence[Path]) -> list[Path]:
     paths = list(dict.fromkeys(find_runs(*places)))
     if not paths:
         raise InputError("no run file was found; give run files or folders that hold some")

@@ -67,7 +67,9 @@ def find_grid(candidates: Sequence[GridCandidate], rows: int, *, lines: bool = T
     if line := _line([one for one in candidates if one.declared and one.counts], rows):
         return line if lines else None
     # loops within each other
-    chain = _chain([found for one in candidates if (found := _periodic(one, rows)) is not None], 1, rows)
+    chain = _chain(
+        [periodic for one in candidates if (periodic := _periodic(one, rows)) is not None], 1, rows
+    )
     if chain is not None and len(chain) > 1:
         return TableGrid({one.name: one.values for one in reversed(chain)})
     return _sorted(candidates, rows) or (
@@ -122,20 +124,20 @@ def _first_change(column: GridCandidate, rows: int) -> int | None:
 
 def _turn(column: GridCandidate, stride: int, rows: int) -> NDArray[Any] | None:
     """Return the values of a column until the first comes again; None for too many, or one that comes twice before."""
-    found: list[NDArray[Any]] = []
+    parts: list[NDArray[Any]] = []
     first, count = column.read(0, 1), 0
     most = min(MOST_VALUES, rows // max(stride, 2))  # innermost, another column has two values
     for start, block in _blocks(column, rows):
         values = block[-start % stride :: stride].copy()  # a view would keep the block
         again = np.flatnonzero(values == first)
         again = again[again + count > 0]
-        found.append(values[: again[0]] if len(again) else values)
-        count += len(found[-1])
+        parts.append(values[: again[0]] if len(again) else values)
+        count += len(parts[-1])
         if len(again) or count > most:
             break
     if count > most:
         return None
-    values = np.concatenate(found)
+    values = np.concatenate(parts)
     return values if len(np.unique(values)) == count else None
 
 

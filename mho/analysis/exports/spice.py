@@ -183,13 +183,13 @@ def _of_solve(run: RunFile, played: Played) -> _Moment:
     if not len(cycles["cycle"]) and played == FIRST:
         return _Moment(f"no cycle: {PROBE:g} V at the first row", np.array([PROBE]), np.zeros(0))
     cycle = 1 if played.cycle is None else played.cycle
-    found = np.flatnonzero((cycles["rhs"] == played.rhs) & (cycles["cycle"] == cycle))
-    if not found.size:
+    places = np.flatnonzero((cycles["rhs"] == played.rhs) & (cycles["cycle"] == cycle))
+    if not places.size:
         raise InputError(
             f"{run.path} has no cycle {cycle} of right-hand side {played.rhs}; its table cycles has {len(cycles['cycle'])} "
             "cycles: right-hand sides are counted from 0, cycles from 1"
         )
-    at = int(found[-1])
+    at = int(places[-1])
     source, time = f"cycle {cycle} of right-hand side {played.rhs}", float(cycles["time"][at])
     return _Moment(source, cycles["input"][at], cycles["output"][at], time)
 

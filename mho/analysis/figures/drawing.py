@@ -45,9 +45,9 @@ def decided_levels(values: Floats, bands: Sequence[Band]) -> Integers:
     return np.searchsorted(np.array(borders), values).astype(np.int64)
 
 
-def confusion(wanted: Integers, found: Integers, levels: int) -> Integers:
+def confusion(targets: Integers, outcomes: Integers, levels: int) -> Integers:
     """Return how often each level was wanted and another found, (levels, levels): a row for each that was wanted."""
-    counts = np.bincount(levels * wanted + found, minlength=levels**2)
+    counts = np.bincount(levels * targets + outcomes, minlength=levels**2)
     return counts.reshape(levels, levels)
 
 
@@ -57,15 +57,15 @@ def row_shares(counts: Integers) -> Floats:
     return np.where(counts > 0, counts / np.maximum(total, 1), np.nan)
 
 
-def shares(places: Floats, found: Floats, of: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def shares(places: Floats, counts: Floats, of: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the distinct places (m,) with counts, and there the share of the counts, and the ends of its interval.
 
-    Counts `found` of `of` (n,) at one place are added up. The interval is Clopper's and Pearson's, of 95 %: it holds
+    Counts `counts` of `of` (n,) at one place are added up. The interval is Clopper's and Pearson's, of 95 %: it holds
     whatever the share is, also where none was found.
     """
-    known = np.isfinite(places) & (of > 0.0) & (found >= 0.0) & (found <= of)
+    known = np.isfinite(places) & (of > 0.0) & (counts >= 0.0) & (counts <= of)
     distinct, which = np.unique(places[known], return_inverse=True)
-    sums = [np.rint(np.bincount(which, one[known], len(distinct))).astype(np.int64) for one in (found, of)]
+    sums = [np.rint(np.bincount(which, one[known], len(distinct))).astype(np.int64) for one in (counts, of)]
     low, high = binomial_interval(sums[0], sums[1])
     return distinct, sums[0] / np.maximum(sums[1], 1), low, high
 
@@ -99,10 +99,10 @@ def share_marks(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
 def _shares_of_levels(figure: Figure, run: FigureData) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the share of the cells of each level that lie in its window."""
     levels = in_order(figure.bands)
-    wanted, values = _cells(run, levels)
-    low, high = np.array([_ends(band) for band in levels]).reshape(-1, 2)[wanted].T
+    targets, values = _cells(run, levels)
+    low, high = np.array([_ends(band) for band in levels]).reshape(-1, 2)[targets].T
     inside = (values >= low) & (values <= high)
-    numbers = np.array(_numbers(levels), dtype=float)[wanted]
+    numbers = np.array(_numbers(levels), dtype=float)[targets]
     return shares(numbers, inside.astype(float), np.ones(len(values)))
 
 
@@ -142,14 +142,14 @@ def _counted(figure: Figure, run: FigureData) -> tuple[NDArray[np.int64], NDArra
     """Return the numbers of the levels, and the counts."""
     if figure.maps:
         bands = in_order(figure.bands)
-        wanted, values = _cells(run, bands)
+        targets, values = _cells(run, bands)
         result = decided_levels(values, bands)
-        return np.array(_numbers(bands), dtype=np.int64), confusion(wanted, result, len(bands))
+        return np.array(_numbers(bands), dtype=np.int64), confusion(targets, result, len(bands))
     x, y = (np.concatenate([getattr(group, axis) for group in run.groups]) for axis in "xy")
     known = np.isfinite(x) & np.isfinite(y)
     levels, places = np.unique(np.rint(np.stack((x[known], y[known]))), return_inverse=True)
-    wanted, result = places.reshape(2, -1)
-    return levels.astype(np.int64), confusion(wanted, result, len(levels))
+    targets, result = places.reshape(2, -1)
+    return levels.astype(np.int64), confusion(targets, result, len(levels))
 
 
 def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
@@ -164,7 +164,7 @@ def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
     bands: list[Mark] = []
     for place, run in enumerate(runs):
         for number, (axis, direction) in enumerate(DIRECTIONS):
-            lags, found, band = statistics.autocorrelation(
+            lags, correlations, band = statistics.autocorrelation(
                 [clipped(image.values) for image in run.images], axis
             )
             if not lags.size:
@@ -173,7 +173,7 @@ def correlation_marks(runs: Sequence[FigureData]) -> list[Mark]:
             colour = palette.of_series(number) if alone else run.colour or palette.of_series(place)
             named = direction if alone else f"{run.run}, {direction}"
             dash = "solid" if alone else DASHES[number]
-            curves.append(Mark("line", named, lags, found, colour, dash=dash, marker=MARKERS[number]))
+            curves.append(Mark("line", named, lags, correlations, colour, dash=dash, marker=MARKERS[number]))
             faint = colour if alone else palette.IDEAL  # of several runs, they are not taken for curves
             bands += (Mark("line", "", lags, ends, faint, dash="dot", front=False) for ends in (band, -band))
     if bands:

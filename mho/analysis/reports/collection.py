@@ -97,20 +97,20 @@ def tabulate(
             started = stack.enter_context(dask_workers(workers, scheduler, certificates))
         paths = find_runs(*places)
         if started is None:
-            found = list(map(row_of, paths))
+            rows = list(map(row_of, paths))
         else:
-            found = [
+            rows = [
                 one.result or RunRow(one.item, None, reason=f"{type(one.error).__name__}: {one.error}")
                 for one in started.spread(row_of, paths)
             ]
-        found.sort(key=lambda one: str(one.path))
-    skipped = [one for one in found if one.row is None]
-    if len(skipped) == len(found):
+        rows.sort(key=lambda one: str(one.path))
+    skipped = [one for one in rows if one.row is None]
+    if len(skipped) == len(rows):
         why = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
         raise InputError(
             f"no run was found, so {output} is not written{why}; give run files or folders that hold some"
         )
-    table = table_of(found)
+    table = table_of(rows)
     write_table(table.chosen(columns) if columns else table, output)
     return len(table.rows), skipped
 

@@ -62,7 +62,7 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
     Raises `RunFileError`: a file cannot be read; `ChipMapError`: it has no chip map that can be; `InputError`: the runs
     were made on different chips, or none says anything of defects.
     """
-    found: list[DefectFinding] = []
+    entries: list[DefectFinding] = []
     formed: tuple[PackedCells, ...] = ()
     without: list[tuple[Path, str]] = []
     first: tuple[Path, ChipMap] | None = None
@@ -85,13 +85,13 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
             findings = [] if why else list(_of_run(run, chip))
             formed = united(formed, conducted)
             check_belongs(DefectList(chip=chip.name).merged(findings), chip, f"run file {path}")
-            found += findings
+            entries += findings
     if first is None:
         raise InputError(
             "; ".join(f"{path} {why}" for path, why in without)
             + ": name runs of program, refresh or contact, or of form"
         )
-    whole = DefectList(chip=first[1].name, map_sha256=map_hash).merged(found).with_formed(formed)
+    whole = DefectList(chip=first[1].name, map_sha256=map_hash).merged(entries).with_formed(formed)
     return Collected(whole, tuple(without))
 
 
@@ -118,7 +118,7 @@ def _maps(run: RunFile) -> list[tuple[str, str, NDArray[np.int64]]]:
 
 
 def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
-    found = (run.end_time or run.start_time).isoformat(timespec="seconds")
+    moment = (run.end_time or run.start_time).isoformat(timespec="seconds")
     name = run.path.name.encode("utf-8", "backslashreplace").decode()
     lost = lost_cells(run)
     for image, array, classes in _maps(run):
@@ -136,19 +136,19 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
             codes[where] = 0
             lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
             yield DefectFinding(
-                array=array, defect=defect, found=found, run=name, reason="all its cells", **lines
+                array=array, defect=defect, found=moment, run=name, reason="all its cells", **lines
             )
         for i, j in np.argwhere(codes > 0).tolist():
             place = Place(array, int(rows[i]), int(columns[j]))
             notes = [f"read {1e6 * reads[i, j]:.3g} uS"] * bool(np.isfinite(reads[i, j]))
             notes += [f"after {pulses[i, j]:.0f} pulses"] * bool(np.isfinite(pulses[i, j]))
             yield DefectFinding(
-                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=" ".join(notes),
+                **place._asdict(), defect=CLASSES[codes[i, j]], found=moment, run=name, reason=" ".join(notes),
                 lost_by=lost.pop(place, ("", ""))[1],
             )  # fmt: skip
     for place, (cause, by) in lost.items():  # in no map, or read within its window all the same
         stuck = "stuck off" if cause == OPENED else "stuck on"
-        yield DefectFinding(**place._asdict(), defect=stuck, found=found, run=name, lost_by=by)
+        yield DefectFinding(**place._asdict(), defect=stuck, found=moment, run=name, lost_by=by)
 
 
 def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:

@@ -72,8 +72,8 @@ def row_of_card(path: Path, card: Card) -> RunRow:
     """Return the row of the run file at `path`, whose card was read already."""
     several = [
         (f"{source}.{one.name}", one)
-        for source, found in zip(SOURCES, (card.parameters, card.results), strict=True)
-        for one in found
+        for source, quantities in zip(SOURCES, (card.parameters, card.results), strict=True)
+        for one in quantities
     ]
     start, outcome = card.facts.start, outcome_line(card.status, card.reason, card.conclusion, named=False)
     row = {
@@ -92,7 +92,7 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
     Where runs give a quantity in different units, each further unit has a column of its own, ``result.NAME (UNIT)``.
     """
     units: dict[str, str] = {"duration": "s"}
-    told: set[str] = {*FACTS}
+    column_names: set[str] = {*FACTS}
     table_rows: list[Row] = []
     for one in rows:
         if one.row is None:
@@ -101,10 +101,10 @@ def table_of(rows: Iterable[RunRow]) -> RunTable:
         for column, value in one.row.items():
             unit = one.units.get(column, "")
             name = column
-            if column in told and column not in FACTS and units.get(column, "") != unit:
+            if column in column_names and column not in FACTS and units.get(column, "") != unit:
                 name = f"{column} ({unit or '1'})"
-            if name not in told:
-                told.add(name)
+            if name not in column_names:
+                column_names.add(name)
                 if unit:
                     units[name] = unit
             row[name] = value

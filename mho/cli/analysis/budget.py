@@ -72,15 +72,15 @@ def _table(budget: budgets.Budget) -> Table:
 
 def _small_print(budget: budgets.Budget) -> list[str]:
     b = budget
-    told = [
+    lines = [
         "shares are of the squared error and add up to 100 %; a cause below 0 makes up for others, and one above 100 % is "
         "made up for. Errors are relative: if there were only this cause, and if it alone were mended, which gains so much."
     ]
     if b.draws:
-        told.append(f"95 %: where the share is when {b.drawn}, {b.draws} times, seed {b.seed}.")
+        lines.append(f"95 %: where the share is when {b.drawn}, {b.draws} times, seed {b.seed}.")
     if b.orders:
-        told.append(f"sampled in {b.orders} orders of the causes, seed {b.seed}.")
-    return told
+        lines.append(f"sampled in {b.orders} orders of the causes, seed {b.seed}.")
+    return lines
 
 
 def budget(
@@ -105,7 +105,7 @@ def budget(
 
     try:
         with stages.Stages(quiet=as_json) as bars:
-            found = budgets.budget(
+            result = budgets.budget(
                 run,
                 preset=preset,
                 draws=draws,
@@ -116,9 +116,9 @@ def budget(
     except KeyboardInterrupt:
         raise Aborted("stopped: there is no budget") from None
     if as_json:
-        typer.echo(json.dumps(found.plain()))
+        typer.echo(json.dumps(result.plain()))
     else:
-        print_budget(found, Terminal(soft_wrap=True))
+        print_budget(result, Terminal(soft_wrap=True))
     if figure is not None:
-        drawn = budgets.save_budget(found, figure)
+        drawn = budgets.save_budget(result, figure)
         say(drawn, err=as_json)

@@ -111,8 +111,8 @@ def _groups(
     for one in results:
         for place, (side, sample) in enumerate(zip(comparison.sides, one.samples, strict=True)):
             name = comparisons.named(one) if place == 0 else ""
-            found = one.effects[place - 1] if place else None
-            effects = ("",) * 4 if found is None else comparisons.effect_texts(found, one.unit)
+            effect = one.effects[place - 1] if place else None
+            effects = ("",) * 4 if effect is None else comparisons.effect_texts(effect, one.unit)
             table.add_row(*map(Text, (name, side.name, comparisons.value_text(sample, one.unit), *effects)))
     console.print(table)
 
@@ -212,8 +212,10 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say what differs between runs, or groups of runs: settings, and results with the sizes of effects."""
-    found = comparisons.compare_files(runs, against=against or (), by=by, centre="mean" if mean else "median")
+    comparison = comparisons.compare_files(
+        runs, against=against or (), by=by, centre="mean" if mean else "median"
+    )
     if as_json:
-        typer.echo(json.dumps(comparison_as_json(found)))
+        typer.echo(json.dumps(comparison_as_json(comparison)))
     else:
-        print_comparison(found, Terminal(soft_wrap=True), everything=everything)
+        print_comparison(comparison, Terminal(soft_wrap=True), everything=everything)

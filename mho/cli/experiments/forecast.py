@@ -127,8 +127,8 @@ def _quantities(forecast: forecasting.Forecast) -> Table:
     if forecast.wall is not None:
         table.add_row(NAMES["solve_seconds"], *_ends("solve_seconds", forecast.wall))
     table.add_row("cells to program", "", str(forecast.cells), "")
-    held = "all, in float64" if forecast.held_bits is None else str(forecast.held_bits)
-    table.add_row("bits of the matrix in the products", "", held, "")
+    bits = "all, in float64" if forecast.held_bits is None else str(forecast.held_bits)
+    table.add_row("bits of the matrix in the products", "", bits, "")
     table.add_row("bits that float64 is sure to hold", "", f"{forecast.provable_bits:.1f}", "")
     return table
 
@@ -307,14 +307,14 @@ def forecast(
         raise InputError("mho forecast needs a matrix; `mho forecast --help` says more")
 
     with stages.Stages(quiet=as_json) as bars:
-        found = running.forecast(
+        prediction = running.forecast(
             matrix, bench=bench, preset=preset, seed=seed, draws=draws, alternatives=alternatives,
             progress=bars.show, **{"seed_of_rhs": values.pop("seed")} if "seed" in values else {}, **values,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(forecast_as_json(found)))
+        typer.echo(json.dumps(forecast_as_json(prediction)))
     else:
-        print_forecast(found, Path(matrix).name, Terminal(soft_wrap=True))
+        print_forecast(prediction, Path(matrix).name, Terminal(soft_wrap=True))
 
 
 def _score(place: str | None, values: Mapping[str, Any], seed: int | None, as_json: bool) -> None:

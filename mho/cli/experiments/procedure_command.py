@@ -207,18 +207,18 @@ def _option(key: str, parameter: ParameterEntry, panel: str) -> inspect.Paramete
 
     option = _option_name(key)
     default = "" if parameter.default in (None, "") else f" (default {parameter.default})"
-    told: dict[str, Any] = {
+    options: dict[str, Any] = {
         "help": escape(f"{parameter.name}{default}"),
         "show_default": False,
         "rich_help_panel": panel,
     }
     if parameter.kind == "boolean":
         names = f"{option}/--no-{option.removeprefix('--')}"
-        return _keyword(key, bool | None, typer.Option(names, **told), None)
+        return _keyword(key, bool | None, typer.Option(names, **options), None)
     choices = list(map(str, parameter.choices))
     # Its name is all that a help shows of a type.
     kind = type(_kind_in_words(parameter, choices), (str,), {})
-    info = typer.Option(option, parser=str, autocompletion=lambda: choices, **told)
+    info = typer.Option(option, parser=str, autocompletion=lambda: choices, **options)
     return _keyword(key, kind | None, info, None)
 
 

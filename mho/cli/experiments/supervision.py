@@ -27,9 +27,9 @@ def apart(context: Any) -> Report:
     return report
 
 
-def _tell_queue(bench: str, folder: str, found: SafetyResult) -> str:
+def _tell_queue(bench: str, folder: str, result: SafetyResult) -> str:
     """Record in the queue, if there is one, the state of a bench that a run did not leave safe itself."""
     from mho.running.queue import tell_queue  # by the supervisor, which is small until then
 
     with chdir(folder):
-        return tell_queue(bench, found)
+        return tell_queue(bench, result)

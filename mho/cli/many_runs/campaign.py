@@ -159,10 +159,10 @@ def _all_finished(campaign: campaigns.Campaign, workers: int, cluster: Cluster) 
         rows = _carried_out(campaign, workers, cluster, console)
     _say_reasons(rows, console)
     finished = [row["status"] for row in rows].count("finished")
-    kept = f", {before} of them before" if before else ""
+    earlier = f", {before} of them before" if before else ""
     share = campaign.share
     of = f" of share {share.number}/{share.of}" if share.of > 1 else ""
-    console.print(f"{finished} of {len(campaign)} runs{of} finished{kept}")
+    console.print(f"{finished} of {len(campaign)} runs{of} finished{earlier}")
     console.print(f"table       {campaign.table}")
     return finished == len(campaign)
 

@@ -141,20 +141,22 @@ def list_jobs(
     json_: AsJson = False,
 ) -> None:
     """Show what is not safe, what has run, what runs, and what waits, in this order."""
-    wanted = status or tuple(JobStatus)
+    statuses = status or tuple(JobStatus)
     with Queue() as queue:
         key = None if bench is None else _known(bench, queue)
         lanes = [lane for lane in queue.lanes() if key in (None, lane.bench)]
         if json_:
-            jobs = [as_it_stands(job) for job in queue.jobs(key, wanted)]
+            jobs = [as_it_stands(job) for job in queue.jobs(key, statuses)]
             typer.echo(as_json({"benches": lanes, "jobs": jobs}))
             return
         jobs = (
-            queue.jobs(key, wanted)
+            queue.jobs(key, statuses)
             if all_
-            else queue.shown(key, wanted, ended=MOST_ENDED, waiting=MOST_WAITING)
+            else queue.shown(key, statuses, ended=MOST_ENDED, waiting=MOST_WAITING)
         )
-        totals = [total for total in queue.totals() if key in (None, total.bench) and total.status in wanted]
+        totals = [
+            total for total in queue.totals() if key in (None, total.bench) and total.status in statuses
+        ]
         busy = dict.fromkeys(total.bench for total in totals if total.status not in ENDED)
         jobs = [as_it_stands(job) for job in jobs]
         print_jobs(jobs, lanes, {one: _runner(queue, one) for one in busy}, Terminal(), totals)
@@ -332,9 +334,9 @@ def policy(
     with Queue() as queue:
         lane = queue.lane(_known(bench, queue))
         given = {"on_failure": on_failure, "on_interruption": on_interruption, "retries": retries}
-        wanted = {name: value for name, value in given.items() if value is not None}
-        if wanted:
-            lane = queue.set_policy(lane.bench, Policy(**{**vars(lane.policy), **wanted}))
+        changes = {name: value for name, value in given.items() if value is not None}
+        if changes:
+            lane = queue.set_policy(lane.bench, Policy(**{**vars(lane.policy), **changes}))
         if json_:
             typer.echo(as_json(lane))
         else:

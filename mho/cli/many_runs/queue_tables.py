@@ -151,8 +151,8 @@ def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
     table = plain_table("bench", "held", "on failure", "on interruption", "retries")
     for lane in lanes:
         policy = lane.policy
-        held = lane.reason if lane.held else "no"
-        table.add_row(lane.bench, held, policy.on_failure, policy.on_interruption, str(policy.retries))
+        hold = lane.reason if lane.held else "no"
+        table.add_row(lane.bench, hold, policy.on_failure, policy.on_interruption, str(policy.retries))
     console.print(table)
 
 

@@ -51,7 +51,7 @@ class RunnerDisplay:
         )
         self._task: TaskID = self._bar.add_task("idle", total=None, left="", visible=False)
         self._live = Live(self._bar, console=console, refresh_per_second=8, transient=True)
-        self._held = self._warning = ""
+        self._hold = self._warning = ""
         self._said = ""  # last
         self._greeted = False
 
@@ -82,12 +82,12 @@ class RunnerDisplay:
             self._greeted = True
             at = f" at job {state.job}, {state.stage} {state.done} of {state.total}" if state.job else ""
             self._line(f"the runner of {state.bench} is {state.state}{at}", "")
-        held = state.reason if state.held else ""
-        if held != self._held:
-            self._held = held
-            if held and held not in self._said:  # else the line above says it
-                self._line(f"held: {held}", "bold yellow")
-            elif not held:
+        reason = state.reason if state.held else ""
+        if reason != self._hold:
+            self._hold = reason
+            if reason and reason not in self._said:  # else the line above says it
+                self._line(f"held: {reason}", "bold yellow")
+            elif not reason:
                 self._line("the queue goes on", "")
         left = "" if state.seconds_left is None else f"{job_queue.duration(state.seconds_left)} left"
         self._bar.update(
@@ -118,8 +118,8 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
         logging.WARNING
     )  # workers' errors, including tracebacks
     logging.getLogger("mho.running.runner.runner").setLevel(logging.CRITICAL + 1)  # the display says it all
-    wanted = notifications.addresses(notify)
-    notifier = None if wanted is None else notifications.Notifier(wanted)
+    recipients = notifications.addresses(notify)
+    notifier = None if recipients is None else notifications.Notifier(recipients)
     with RunnerDisplay(Terminal(stderr=True)) as display:
         listeners = [display.observe] if notifier is None else [display.observe, runners.notifying(notifier)]
         try:

@@ -270,29 +270,30 @@ def recover(runs: Runs) -> None:
 
 def _verification(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], Table, bool]:
     """Return what verification found, for machines and as a row a file, and whether all files are sound."""
-    found = [run_files.verify(run) for run in runs]
+    verifications = [run_files.verify(run) for run in runs]
     table = Table("file", "verdict", "run", "findings", box=None)
-    for one in found:
+    for one in verifications:
         verdict = Text(one.verdict, STYLES.get(one.verdict, "red"))
         table.add_row(Text(str(one.path)), verdict, Text(one.status), _first(one.findings))
     plain = [
         {"path": str(one.path), "verdict": one.verdict, "status": one.status, "findings": list(one.findings)}
-        for one in found
+        for one in verifications
     ]
-    return plain, table, all(one.verdict is run_files.Verdict.SOUND for one in found)
+    return plain, table, all(one.verdict is run_files.Verdict.SOUND for one in verifications)
 
 
 def _conformance(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], Table, bool]:
     """Return the same of whether files follow the NeXus definition, and where not."""
-    found = [run_files.check_conformance(run) for run in runs]
+    checks = [run_files.check_conformance(run) for run in runs]
     table = Table("file", "NXrram_array", "deviations", box=None)
-    for one in found:
+    for one in checks:
         said = Text("follows it", "green") if one.conforms else Text("deviates", "red")
         table.add_row(Text(str(one.path)), said, _first(one.deviations))
     plain = [
-        {"path": str(one.path), "conforms": one.conforms, "deviations": list(one.deviations)} for one in found
+        {"path": str(one.path), "conforms": one.conforms, "deviations": list(one.deviations)}
+        for one in checks
     ]
-    return plain, table, all(one.conforms for one in found)
+    return plain, table, all(one.conforms for one in checks)
 
 
 def _first(findings: Sequence[str]) -> Text:

@@ -79,13 +79,13 @@ def runs(
             typer.echo(f"{changes.read} files read, {changes.unreadable} of them no runs", err=True)
         where = labelled(where, Labels(**vars(labels)))
         most = (None if json_ else SHOWN) if limit is None else limit or None
-        found = index.search(where, sort, most)
+        matches = index.search(where, sort, most)
         shown = chosen_columns(columns, sort, index)
         if json_:
-            told = columns_as_json(found, shown, index) if columns else runs_as_json(found, index)
-            typer.echo(json.dumps(told))
+            plain = columns_as_json(matches, shown, index) if columns else runs_as_json(matches, index)
+            typer.echo(json.dumps(plain))
         else:
-            print_runs(found, index.count(where), Terminal(), shown, index, briefly=bool(columns))
+            print_runs(matches, index.count(where), Terminal(), shown, index, briefly=bool(columns))
 
 
 @runs_app.command()
@@ -122,11 +122,11 @@ def about(context: typer.Context, run: Name, folder: RunsFolder = None, json_: A
     """Show tags and notes of a run, and the runs it has to do with: resumed, repeated, same chip, same matrix."""
     with RunIndex(runs_folder(folder or context.obj)) as index:
         index.update()
-        found = index.find(run)
+        links = index.find(run)
         if json_:
-            typer.echo(json.dumps(links_as_json(found, index)))
+            typer.echo(json.dumps(links_as_json(links, index)))
         else:
-            print_links(found, index, Terminal())
+            print_links(links, index, Terminal())
 
 
 def _identity(run: IndexedRun) -> str:
@@ -165,13 +165,13 @@ def chosen_columns(names: str, sort: str, index: RunIndex) -> list[RunColumn]:
     list can show.
     """
     asked = [name for name in map(str.strip, names.split(",")) if name]
-    found = [RunColumn(*index.resolve(name)) for name in asked]
-    for column in found:
+    extra_columns = [RunColumn(*index.resolve(name)) for name in asked]
+    for column in extra_columns:
         if not column.source and column.name in ("note", "text"):
             raise InputError(f"a list of runs has no column {column.name}; mho runs about RUN shows notes")
     by = RunColumn(*index.resolve(sort.removeprefix("-")))
-    wanted = [*found, by] if by.source or by.name not in ALWAYS_SHOWN else found
-    return list(dict.fromkeys(wanted))
+    columns = [*extra_columns, by] if by.source or by.name not in ALWAYS_SHOWN else extra_columns
+    return list(dict.fromkeys(columns))
 
 
 def print_runs(
@@ -227,12 +227,12 @@ def _cells(column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex) -> tu
     """Return the unit of a column, and the text of each run in it; where units differ, each text has its own."""
     if not column.source:
         return "", [_fact(run, column.name) for run in runs]
-    found = _quantities(column, runs, index)
-    told = [("", "") if one is None else quantity_text(one.value, one.unit) for one in found]
-    units = {unit for one, (_, unit) in zip(found, told, strict=True) if one is not None}
+    quantities = _quantities(column, runs, index)
+    pairs = [("", "") if one is None else quantity_text(one.value, one.unit) for one in quantities]
+    units = {unit for one, (_, unit) in zip(quantities, pairs, strict=True) if one is not None}
     if len(units) == 1:
-        return units.pop(), [text for text, _ in told]
-    return "", [f"{text} {unit}".rstrip() for text, unit in told]
+        return units.pop(), [text for text, _ in pairs]
+    return "", [f"{text} {unit}".rstrip() for text, unit in pairs]
 
 
 def _quantities(
@@ -246,8 +246,8 @@ def _quantities(
 
 
 def _fact(run: IndexedRun, name: str) -> str:
-    told = FACTS.get(name)
-    return str(getattr(run.facts, name)) if told is None else told(run)
+    reader = FACTS.get(name)
+    return str(getattr(run.facts, name)) if reader is None else reader(run)
 
 
 def _measured(run: IndexedRun) -> str:
@@ -319,17 +319,17 @@ def columns_as_json(
     runs: Sequence[IndexedRun], columns: Sequence[RunColumn], index: RunIndex
 ) -> list[dict[str, Any]]:
     """Return path, status and these columns of `runs`, SI values with the ``units`` of those that have one."""
-    told: list[dict[str, Any]] = [{"path": str(run.path), "status": run.status, "units": {}} for run in runs]
+    rows: list[dict[str, Any]] = [{"path": str(run.path), "status": run.status, "units": {}} for run in runs]
     for column in columns:
         if not column.source:
-            for one, run in zip(told, runs, strict=True):
+            for one, run in zip(rows, runs, strict=True):
                 one[column.title] = run.duration if column.name == "duration" else _fact(run, column.name)
             continue
-        for one, quantity in zip(told, _quantities(column, runs, index), strict=True):
+        for one, quantity in zip(rows, _quantities(column, runs, index), strict=True):
             one[column.title] = None if quantity is None else quantity.value
             if quantity is not None and quantity.unit:
                 one["units"] |= {column.title: quantity.unit}
-    return told
+    return rows
 
 
 def links_as_json(run: IndexedRun, index: RunIndex) -> dict[str, Any]:

@@ -135,8 +135,8 @@ def asking(trusted: bool) -> Trust:
 
 @cache
 def _ask(code: Code) -> bool:
-    told = f"{code.run} names {code.name}, which is none of mho's own. It would run {code.place}"
-    return typer.confirm(f"{visible(told)}\nRun it?", default=False, err=True)
+    question = f"{code.run} names {code.name}, which is none of mho's own. It would run {code.place}"
+    return typer.confirm(f"{visible(question)}\nRun it?", default=False, err=True)
 
 
 def print_result(result: Any, ended: stream.Ended | None = None) -> None:
@@ -147,11 +147,11 @@ def print_result(result: Any, ended: stream.Ended | None = None) -> None:
     if isinstance(result, Solution):
         print_solution(result, out)
         return
-    kept = stored_result(result)
-    for name, value in plain_results(kept.values).items():
+    record = stored_result(result)
+    for name, value in plain_results(record.values).items():
         if name != "run_file":
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            unit = "" if value is None else kept.units.get(name, "")
+            unit = "" if value is None else record.units.get(name, "")
             out.print(f"{name.replace('_', ' '):<23} {shown} {unit}".rstrip())
     if path := getattr(result, "path", None):
         out.print(str(path))
@@ -207,7 +207,7 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         f"{s['cells']} cells, {s['pulses']} pulses, {s['cells_failed']} cells outside their window; "
         f"{s['mvm_outputs']} MVM integers, {s['mvm_wrong']} wrong"
     )
-    for name, told in worth_rows(s):
-        out.print(f"{name}: {told}")
+    for name, text in worth_rows(s):
+        out.print(f"{name}: {text}")
     out.print(f"{s['wall_seconds']:.1f} s here, {s['virtual_seconds']:.1f} s on the bench's clock")
     out.print(str(result.path))

@@ -53,15 +53,15 @@ def digital_solution(matrix: Floats, rhs: Floats) -> Floats:
     return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
 
 
-def relative_error(found: NDArray[Any], exact: NDArray[Any]) -> float:
-    """Return |found - exact| / |exact| of all entries together; the difference itself where `exact` is zero."""
-    return float(np.linalg.norm(found - exact) / (np.linalg.norm(exact) or 1.0))
+def relative_error(answer: NDArray[Any], exact: NDArray[Any]) -> float:
+    """Return |answer - exact| / |exact| of all entries together; the difference itself where `exact` is zero."""
+    return float(np.linalg.norm(answer - exact) / (np.linalg.norm(exact) or 1.0))
 
 
-def worst_error(found: NDArray[Any], exact: NDArray[Any]) -> float:
-    """Return the largest |found - exact| of an entry over its own size; entries of zero count as they are."""
+def worst_error(answer: NDArray[Any], exact: NDArray[Any]) -> float:
+    """Return the largest |answer - exact| of an entry over its own size; entries of zero count as they are."""
     sizes = np.abs(exact)
-    return float(np.max(np.abs(found - exact) / np.where(sizes > 0.0, sizes, 1.0)))
+    return float(np.max(np.abs(answer - exact) / np.where(sizes > 0.0, sizes, 1.0)))
 
 
 def say_unconverged(stream: Stream, answers: HeldAnswers, bits: int, what: str) -> None:
@@ -119,9 +119,9 @@ class ApplicationResult:
     path: Path = field(default=Path())  # the run file
 
     @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Self:
+    def of(cls, values: Mapping[str, Any]) -> Self:
         """Return the outcome of values, or pairs of value and unit, by name."""
-        pairs = {name: one if isinstance(one, tuple) else (one, "") for name, one in found.items()}
+        pairs = {name: one if isinstance(one, tuple) else (one, "") for name, one in values.items()}
         return cls(
             {name: value for name, (value, _) in pairs.items()},
             {name: unit for name, (_, unit) in pairs.items() if unit},
@@ -158,7 +158,7 @@ class MatrixHolder:
     ) -> None:
         self._bench, self._stream, self._rng, self._meter = bench, stream, rng, meter
         self._options = options
-        self._held: HeldMatrix | None = None
+        self._chip_matrix: HeldMatrix | None = None
         self._ended: list[dict[str, Any]] = []
         self._worth = SampledWorth()
         self._direct, self._instead = DirectWork(), DirectWork()
@@ -167,23 +167,23 @@ class MatrixHolder:
     def hold(self, matrix: Any, **options: Any) -> HeldMatrix:
         """Program a matrix in the place of the one before, which answers no more; arguments as `HeldMatrix.programmed`."""
         self._end()
-        held = HeldMatrix.programmed(
+        chip_matrix = HeldMatrix.programmed(
             matrix, self._bench, self._stream, self._rng, **(self._options | options)
         )
-        self._held = held
-        summary = held.summary()
+        self._chip_matrix = chip_matrix
+        summary = chip_matrix.summary()
         row = {name: summary[name] for name in ("size", "cells", "cells_failed", "pulses", "joules")}
         unknown = {
             name: np.nan if summary[name] is None else summary[name] for name in ("condition", "forecast_rho")
         }
         self._stream.record("matrices", number=len(self._ended), time=self._bench.now(), **row, **unknown)
-        return held
+        return chip_matrix
 
     def solve_near(
-        self, held: HeldMatrix, matrix: Floats, rhs: Floats, tolerance: float, most: int = MOST
+        self, chip_matrix: HeldMatrix, matrix: Floats, rhs: Floats, tolerance: float, most: int = MOST
     ) -> NearAnswers:
         """Solve with a matrix near the one that is held, around its INV; else as `near_matrix.solve_near`."""
-        answers = solve_near(matrix, rhs, held.invert, tolerance, most)
+        answers = solve_near(matrix, rhs, chip_matrix.invert, tolerance, most)
         self._worth += worth_near(matrix, rhs, answers, tolerance, most)
         self.add_direct(solve_directly(matrix), answers.converged.size)
         return answers
@@ -206,7 +206,7 @@ class MatrixHolder:
 
     def operations(self) -> dict[str, Any]:
         """Return what all matrices have cost so far; numbers with their units."""
-        every = [*self._ended, *([] if self._held is None else [self._held.summary()])]
+        every = [*self._ended, *([] if self._chip_matrix is None else [self._chip_matrix.summary()])]
         spent = sum(one["joules"] for one in every)
         return {
             "matrices": len(every), **{name: sum(one[name] for one in every) for name in COUNTED},
@@ -217,19 +217,19 @@ class MatrixHolder:
     def _worths(self) -> dict[str, Any]:
         """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
         total, direct = self._worth, self._direct
-        if self._held is not None:
+        if self._chip_matrix is not None:
             total, direct = (
-                total + self._held.sampled_worth(),
-                direct.plus(self._held.direct, self._held.solved),
+                total + self._chip_matrix.sampled_worth(),
+                direct.plus(self._chip_matrix.direct, self._chip_matrix.solved),
             )
         return worth_in_numbers(total, self._instead or direct, self.beside)
 
     def _end(self) -> None:
-        if self._held is not None:
-            self._ended.append(self._held.summary())
-            self._worth += self._held.sampled_worth()
-            self.add_direct(self._held.direct, self._held.solved)
-            self._held = None
+        if self._chip_matrix is not None:
+            self._ended.append(self._chip_matrix.summary())
+            self._worth += self._chip_matrix.sampled_worth()
+            self.add_direct(self._chip_matrix.direct, self._chip_matrix.solved)
+            self._chip_matrix = None
 
 
 class SystemSolver:

@@ -133,8 +133,8 @@ def column_of_numbers(name: str, column: str, values: NDArray[Any]) -> Floats:
     else:
         words = [row for row, value in enumerate(values.tolist()) if not is_number(str(value))]
         if words:
-            found = str(values[words[0]])
-            what = f"says {found!r}" if found else "is empty"
+            text = str(values[words[0]])
+            what = f"says {text!r}" if text else "is empty"
             raise InputError(
                 f"{name}: column {column!r}, row {words[0] + 1}, {what}, which is no number"
                 + (f" (and {len(words) - 1} more)" if len(words) > 1 else "")

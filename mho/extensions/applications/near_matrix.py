@@ -92,8 +92,8 @@ def worth_near(
     """
     unaided = solve_near(matrix, rhs, lambda residuals: residuals, tolerance, most)
 
-    def met(found: NearAnswers, column: int) -> tuple[int, bool]:
-        return int(found.cycles[column]), bool(found.converged[column])
+    def met(near: NearAnswers, column: int) -> tuple[int, bool]:
+        return int(near.cycles[column]), bool(near.converged[column])
 
     every = (
         worth_of(near_work, len(matrix), met(answers, one), met(unaided, one), most)

@@ -195,8 +195,8 @@ def calibrate(
         tell(sentence)
     wide = law.spreads if law.first_wide else ()
 
-    def look(found: Misfit, *, ended: bool = True) -> str:
-        sentence = _wrong_law(found, base, preset, data, ended)
+    def look(misfit: Misfit, *, ended: bool = True) -> str:
+        sentence = _wrong_law(misfit, base, preset, data, ended)
         if sentence and ended:
             tell(sentence)
         return sentence
@@ -359,20 +359,20 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
     blocks: list[Floats] = []
     for number, part in enumerate(parts):
         later = {name for other in parts[number + 1 :] for name in other.coordinates.names}
-        kept = [name for name in part.coordinates.names if name not in later]
-        places = part.coordinates.places(kept)
+        remaining = [name for name in part.coordinates.names if name not in later]
+        places = part.coordinates.places(remaining)
         mean, deviation = part.posterior.mean, part.posterior.deviation
         ends = [part.coordinates.preset(mean + side * NORMAL_95 * deviation) for side in (0.0, -1.0, 1.0)]
-        for name, place in zip(kept, places, strict=True):
+        for name, place in zip(remaining, places, strict=True):
             middle, *interval = (end[name] for end in ends)
             if part.posterior.repaired:
                 interval = [np.nan, np.nan]
             values.append([middle, *interval, float(deviation[place])])
-        names += kept
+        names += remaining
         blocks.append(part.posterior.correlation[np.ix_(places, places)])
     mean, low, high, deviation = np.array(values).T
-    told = (deviation < TOLD) & np.isfinite(low)
-    known = {name for name, one in zip(names, told, strict=True) if one}
+    is_known = (deviation < TOLD) & np.isfinite(low)
+    known = {name for name, one in zip(names, is_known, strict=True) if one}
     return Calibration(
         base, tuple(names), mean, low, high, deviation, block_diag(*blocks), helping(known, str(preset["law"])),
         tuple(_remarks(base, preset, data, parts)), data, tuple(parts),
@@ -409,29 +409,29 @@ def _remarks(base: str, preset: Mapping[str, Any], data: Transitions, parts: Seq
 
 
 def _wrong_law(
-    found: Misfit, base: str, preset: Mapping[str, Any], data: Transitions, ended: bool = True
+    misfit: Misfit, base: str, preset: Mapping[str, Any], data: Transitions, ended: bool = True
 ) -> str:
     """Return the sentence on pulses that the law of the base does not describe; nothing if it does.
 
     Where a search has not `ended` at a maximum, less misfit says it, and without any it is said what else may help.
     """
-    if ended and not found.wrong:
+    if ended and not misfit.wrong:
         return ""
-    pulses = data.sets if found.kind == "SET" else data.resets
+    pulses = data.sets if misfit.kind == "SET" else data.resets
     high = float(np.quantile(pulses.before[pulses.live], 0.99)) > LARGE
     other = "pku" if preset["law"] == "threshold" else "stanford" if high else "stanford35"
     advice = f"try --base {other}, of the {'gradual' if preset['law'] == 'threshold' else 'threshold'} law"
-    if not found.unexpected:
+    if not misfit.unexpected:
         return (
-            f"the search over the parameters of {found.kind}s did not end at a maximum, and intervals about its end would "
+            f"the search over the parameters of {misfit.kind}s did not end at a maximum, and intervals about its end would "
             f"be wrong; if these cells do not follow the {preset['law']} law of the base {base}, {advice}, else take "
             "pulses of more voltages"
         )
-    expected = f"misfit {found.value:.0f}, where {found.low:.0f} to {found.high:.0f} is expected"
-    if np.isnan(found.value):
+    expected = f"misfit {misfit.value:.0f}, where {misfit.low:.0f} to {misfit.high:.0f} is expected"
+    if np.isnan(misfit.value):
         expected = "the search led beyond all numbers"
     return (
-        f"the {found.kind}s do not fit the {preset['law']} law about the base {base}: what they did beyond it goes with "
+        f"the {misfit.kind}s do not fit the {preset['law']} law about the base {base}: what they did beyond it goes with "
         f"their voltages, widths and the conductance before ({expected}), and intervals would mean little; {advice}"
     )
 

@@ -153,7 +153,7 @@ def repeat(run: MeasuredRun, preset: str, seed: int) -> Columns:
     assert run.chip is not None
     stream = TableRecorder(run.how.table)
     with ArrayBench(as_arrays(run.source, preset), preset, seed) as bench:
-        _as_found(bench, run, run.chip, preset)
+        _initial_state(bench, run, run.chip, preset)
         procedure = run.kind(**run.values)
         plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
         procedure.execute(plan, bench, stream)
@@ -170,7 +170,7 @@ def first_reads(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.float64
     return cells, columns["conductance"][known][order][first]
 
 
-def _as_found(bench: ArrayBench, run: MeasuredRun, chip: ChipMap, preset: str) -> None:
+def _initial_state(bench: ArrayBench, run: MeasuredRun, chip: ChipMap, preset: str) -> None:
     """Bring the chip to where the run found it: which cells were formed, and which of them were low."""
     cells = cell_preset(preset)
     places, reads = first_reads(run.columns)
@@ -194,30 +194,30 @@ def _as_found(bench: ArrayBench, run: MeasuredRun, chip: ChipMap, preset: str) -
 def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
     """Apply the pulses of a table to simulated cells, in the order and at the distances that they had."""
     order, first, cell = by_cell(columns)
-    kept = {name: values[order] for name, values in columns.items()}
+    ordered = {name: values[order] for name, values in columns.items()}
     begins = np.flatnonzero(first)
     rank = np.arange(len(order)) - begins[cell]
     cells_preset = cell_preset(preset)
     clock = VirtualClock()
     cells = CellArray(int(cell[-1]) + 1, 1, cells_preset, clock, np.random.default_rng(seed))
-    finite = np.where(np.isfinite(kept["conductance"]), np.arange(len(order)), len(order) - 1)
-    found = kept["conductance"][np.minimum.reduceat(finite, begins)]
-    formed = np.flatnonzero(found > formed_above(asdict(cells_preset)))
+    finite = np.where(np.isfinite(ordered["conductance"]), np.arange(len(order)), len(order) - 1)
+    first_reads = ordered["conductance"][np.minimum.reduceat(finite, begins)]
+    formed = np.flatnonzero(first_reads > formed_above(asdict(cells_preset)))
     if formed.size:
         cells.set_cells((formed, 0), FORMING, 1e-5, FORMING)
-    apart = np.concatenate([[0.0], np.diff(kept["time"])])
+    apart = np.concatenate([[0.0], np.diff(ordered["time"])])
     read = np.empty(len(order))
     for step in range(int(rank.max()) + 1):
         rows = np.flatnonzero(rank == step)
         clock.advance(max(float(np.median(apart[rows])) if step else 0.0, SHORTEST))
-        kind = kept["kind"][rows]
+        kind = ordered["kind"][rows]
         for code, act in ((SET, cells.set_cells), (RESET, cells.reset_cells)):
             some = rows[kind == code]
             if some.size:
-                act((cell[some], 0), kept["voltage"][some], kept["width"][some], kept["gate"][some])
+                act((cell[some], 0), ordered["voltage"][some], ordered["width"][some], ordered["gate"][some])
         read[rows] = cells.read((cell[rows], 0))
-    read[~np.isfinite(kept["conductance"])] = np.nan  # what was not read there is not read here
-    return {**kept, "conductance": read}
+    read[~np.isfinite(ordered["conductance"])] = np.nan  # what was not read there is not read here
+    return {**ordered, "conductance": read}
 
 
 Progress = Callable[[int, int], None]
@@ -311,36 +311,36 @@ def check_runs(
     least = formed_above(asdict(cell_preset(preset)))
     known: list[tuple[MeasuredRun, bool, compared_numbers.Part, list[Floats]]] = []
     not_repeated: dict[str, str] = {}
-    for path, held in [*((path, False) for path in paths), *((path, True) for path in held_out)]:
+    for path, is_held_out in [*((path, False) for path in paths), *((path, True) for path in held_out)]:
         run = measured_run(path)
         if run is None:
             continue
         if run.why_not:
             not_repeated[run.name] = run.why_not
         else:
-            known.append((run, held, _part(run, least), []))
+            known.append((run, is_held_out, _part(run, least), []))
     for number in range(draws if known else 0):
         if progress:
             progress(number, draws)
         text = posterior.text(_seed(seed, number, 0))
-        for place, (run, _, (_, values), found) in enumerate(known):
+        for place, (run, _, (_, values), samples) in enumerate(known):
             if run.name in not_repeated:
                 continue
             try:
-                found.append(np.array(values(repeat(run, text, _seed(seed, number, place + 1)))))
+                samples.append(np.array(values(repeat(run, text, _seed(seed, number, place + 1)))))
             except MhoError as error:
                 not_repeated[run.name] = str(error)
     if progress and known:
         progress(draws, draws)
     checks: list[Check] = []
-    for run, held, (quantities, values), found in known:
+    for run, is_held_out, (quantities, values), samples in known:
         if run.name in not_repeated:
             continue
-        measured, drawn = values(run.columns), np.array(found)
+        measured, drawn = values(run.columns), np.array(samples)
         for column, quantity in enumerate(quantities):
             some = drawn[np.isfinite(drawn[:, column]), column]
             if np.isfinite(measured[column]) and len(some) >= KNOWN * draws:
-                checks.append(Check(run.name, quantity, measured[column], some, held))
+                checks.append(Check(run.name, quantity, measured[column], some, is_held_out))
     return Checks(tuple(checks), draws, not_repeated)
 
 
@@ -403,9 +403,9 @@ def _panel(checks: Sequence[Check]) -> Drawing:
             Mark("points", "measured, outside", np.empty(0), np.empty(0), OUTSIDE_COLOUR, marker="diamond")
         )
     q = first.quantity
-    held = ", held out" if first.held_out else ""
+    suffix = ", held out" if first.held_out else ""
     return Drawing(
-        f"{first.run}{held}: {q.panel}", marks=tuple(marks), x=AxisText(q.x_name, q.x_unit),
+        f"{first.run}{suffix}: {q.panel}", marks=tuple(marks), x=AxisText(q.x_name, q.x_unit),
         y=AxisText("G" if q.unit == "S" else q.panel, q.unit), x_scale="log" if q.x_unit == "s" else "linear",
         counts=not q.x_unit,
     )  # fmt: skip

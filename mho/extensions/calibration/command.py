@@ -27,43 +27,41 @@ PAIRS = 6
 
 
 def print_calibration(
-    found: calibration.Calibration, told: calibration.GatheredEvidence, console: Console
+    fit: calibration.Calibration, evidence: calibration.GatheredEvidence, console: Console
 ) -> None:
     """Print a table of the parameters that were told, then sentences."""
-    data = found.transitions
+    data = fit.transitions
     table = Table(box=None)
     for heading in ("parameter", "value", "95 % interval"):
         table.add_column(heading, no_wrap=True)
     table.add_column("from")
-    sources = {name: f"{part.kind}s" for part in found.parts for name in part.coordinates.names}
-    for name, value, low, high, known in zip(
-        found.names, found.mean, found.low, found.high, found.told, strict=True
-    ):
+    sources = {name: f"{part.kind}s" for part in fit.parts for name in part.coordinates.names}
+    for name, value, low, high, known in zip(fit.names, fit.mean, fit.low, fit.high, fit.told, strict=True):
         if known:
             table.add_row(name, f"{value:.4g}", f"{low:.4g} to {high:.4g}", sources[name])
-    for one in told.estimates:
+    for one in evidence.estimates:
         table.add_row(one.label, f"{one.value:.4g}", f"{one.low:.4g} to {one.high:.4g}", one.source)
     console.print(table)
     console.print(
-        f"from {data.sets.count} SETs and {data.resets.count} RESETs on {data.cells} cells, about the preset {found.base}"
+        f"from {data.sets.count} SETs and {data.resets.count} RESETs on {data.cells} cells, about the preset {fit.base}"
     )
-    for remark in (*found.remarks, *told.remarks):
+    for remark in (*fit.remarks, *evidence.remarks):
         console.print(remark)
-    for name, why in told.nothing.items():
+    for name, why in evidence.nothing.items():
         console.print(f"{name} tells nothing: {why}")
-    pairs = _together(found)
+    pairs = _together(fit)
     if pairs:
         console.print("known only together: " + "; ".join(pairs))
-    _print_helping(found, told, console)
+    _print_helping(fit, evidence, console)
 
 
 def _print_helping(
-    found: calibration.Calibration, told: calibration.GatheredEvidence, console: Console
+    fit: calibration.Calibration, evidence: calibration.GatheredEvidence, console: Console
 ) -> None:
     """Say what these data do not tell, the experiment that would tell most of it first."""
     experiments: dict[str, list[str]] = defaultdict(list)
-    known = {one.name for one in told.estimates}
-    for name, experiment in found.not_told.items():
+    known = {one.name for one in evidence.estimates}
+    for name, experiment in fit.not_told.items():
         if name not in known:
             experiments[experiment].append(name)
     if not experiments:
@@ -74,13 +72,13 @@ def _print_helping(
         console.print(f"  {', '.join(names)}: {experiment}{command}", markup=False)
 
 
-def _together(found: calibration.Calibration) -> list[str]:
+def _together(fit: calibration.Calibration) -> list[str]:
     """Return the strongest correlations between parameters that were told."""
-    strength = np.abs(np.tril(found.correlation, -1)) * np.outer(found.told, found.told)
+    strength = np.abs(np.tril(fit.correlation, -1)) * np.outer(fit.told, fit.told)
     order = np.argsort(-strength, axis=None)[:PAIRS]
     rows, columns = np.unravel_index(order, strength.shape)
     return [
-        f"{found.names[i]} and {found.names[j]} ({found.correlation[i, j]:+.2f})"
+        f"{fit.names[i]} and {fit.names[j]} ({fit.correlation[i, j]:+.2f})"
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
         if strength[i, j] > TOGETHER
     ]
@@ -188,16 +186,16 @@ def calibrate(
 
     calibration.check_one_chip([*runs, *kept_out])
     try:
-        found, told = _fitted(runs, kept_out, base, to)
+        fit, evidence = _fitted(runs, kept_out, base, to)
     except KeyboardInterrupt:
         raise Aborted(f"stopped: {to} is not written") from None
     names = [run.name for run in runs]
     console = Terminal(soft_wrap=True)
-    print_calibration(found, told, console)
+    print_calibration(fit, evidence, console)
     state, says = "none", "stopped before they were done" if checks else "left out, --checks 0"
     try:
         if checks:
-            plain = calibration.as_preset_file(found, to.stem, names, told.estimates)
+            plain = calibration.as_preset_file(fit, to.stem, names, evidence.estimates)
             state, says = _hold_to(runs, kept_out, plain, checks, seed, to, figure)
     except Aborted:
         raise
@@ -207,7 +205,7 @@ def calibrate(
     finally:  # with what came of the checks, whatever it was
         with whole_file(to, advice="; choose another --to") as draft:
             draft.write_text(
-                calibration.as_preset_file(found, to.stem, names, told.estimates, state, says), "utf-8"
+                calibration.as_preset_file(fit, to.stem, names, evidence.estimates, state, says), "utf-8"
             )
     say(to)
 
@@ -228,13 +226,13 @@ def _fitted(
     if data.sets.count:
         maxima = {name: one.maximum for name, one in CELL_PRESETS.items()}
         calibration.check_range(float(np.quantile(data.sets.after[data.sets.live], TOP)), base, maxima)
-    told = calibration.told_beyond_pulses(runs, data, preset, beside)
+    evidence = calibration.told_beyond_pulses(runs, data, preset, beside)
     about = dict(preset)
-    for one in told.estimates:  # reads scatter as they were seen to
+    for one in evidence.estimates:  # reads scatter as they were seen to
         about |= {one.name: one.value, **one.beside}
     return calibration.calibrate(
         calibration.transitions_of(columns, about), base, about, lambda what: say(what, err=True)
-    ), told
+    ), evidence
 
 
 def _hold_to(

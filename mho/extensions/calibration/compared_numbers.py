@@ -57,13 +57,13 @@ Part = tuple[list[ComparedQuantity], Callable[[Columns], list[float]]]
 def paired(columns: Columns, formed_above: float) -> PulseNumbers:
     """Return the pulses on cells that conducted more than `formed_above` (S) before."""
     order, first, cell = by_cell(columns)
-    kept = {name: columns[name][order] for name in ("kind", "voltage", "width", "gate", "conductance")}
-    before = np.concatenate([[np.nan], kept["conductance"][:-1]])[: len(order)]
+    rows = {name: columns[name][order] for name in ("kind", "voltage", "width", "gate", "conductance")}
+    before = np.concatenate([[np.nan], rows["conductance"][:-1]])[: len(order)]
     with np.errstate(invalid="ignore"):
-        some = (kept["kind"] > READ) & ~first & (before > formed_above) & np.isfinite(kept["conductance"])
+        some = (rows["kind"] > READ) & ~first & (before > formed_above) & np.isfinite(rows["conductance"])
     return PulseNumbers(
-        cell[some], kept["kind"][some], kept["voltage"][some], kept["width"][some], kept["gate"][some], before[some],
-        kept["conductance"][some],
+        cell[some], rows["kind"][some], rows["voltage"][some], rows["width"][some], rows["gate"][some], before[some],
+        rows["conductance"][some],
     )  # fmt: skip
 
 
@@ -114,21 +114,21 @@ def of_programming(
         ComparedQuantity("pulses, all cells", "mean", np.nan, "", "", ""),
         ComparedQuantity("pulses, all cells", _share(LONGEST), np.nan, "", "", ""),
     ]
-    wanted = digits.ravel()
+    targets = digits.ravel()
 
     def values(columns: Columns) -> list[float]:
         number = np.searchsorted(rows, columns["row"]) * len(lines) + np.searchsorted(
             lines, columns["column"]
         )
-        pulses = np.bincount(number[columns["kind"] > READ], minlength=wanted.size)
-        last = np.full(wanted.size, np.nan)
+        pulses = np.bincount(number[columns["kind"] > READ], minlength=targets.size)
+        last = np.full(targets.size, np.nan)
         order = np.argsort(columns["time"], kind="stable")
         read = order[np.isfinite(columns["conductance"][order])]
         last[number[read]] = columns["conductance"][read]
-        inside = levels.inside(last, wanted)
+        inside = levels.inside(last, targets)
         return [
-            *(float(pulses[wanted == k].mean()) for k in known),
-            *(float(inside[wanted == k].mean()) for k in known),
+            *(float(pulses[targets == k].mean()) for k in known),
+            *(float(inside[targets == k].mean()) for k in known),
             float(pulses.mean()),
             float(np.quantile(pulses, LONGEST)),
         ]
@@ -207,15 +207,15 @@ def _edges(values: Floats) -> Floats:
         known = known[np.append(True, np.diff(known) > SAME * known[1:])]
     inner = 0.5 * (known[1:] + known[:-1])
     if len(known) > DISTINCT:
-        wanted = np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)[1:-1])
-        inner = inner[np.unique(np.clip(np.searchsorted(inner, wanted), 0, len(inner) - 1))]
+        quantiles = np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)[1:-1])
+        inner = inner[np.unique(np.clip(np.searchsorted(inner, quantiles), 0, len(inner) - 1))]
     ends = known[[0, -1]] + np.array([-1.0, 1.0]) * (SAME * np.abs(known[[0, -1]]) + TINY)
     edges = np.concatenate([ends[:1], inner, ends[1:]])
-    kept = [edges[0]]  # a bin with too few joins the next one
+    bounds = [edges[0]]  # a bin with too few joins the next one
     for edge in edges[1:]:
-        if np.count_nonzero((values > kept[-1]) & (values <= edge)) >= FEWEST:
-            kept.append(edge)
-    return np.array(kept)
+        if np.count_nonzero((values > bounds[-1]) & (values <= edge)) >= FEWEST:
+            bounds.append(edge)
+    return np.array(bounds)
 
 
 def _middles(edges: Floats, values: Floats) -> list[float]:

@@ -209,9 +209,9 @@ def _cut_off(
         along = covariance[:, place] / np.sqrt(covariance[place, place])
         low, high = -_cliff(log_posterior, u, -along), _cliff(log_posterior, u, along)
         if np.isfinite(low) or np.isfinite(high):
-            kept = truncnorm(low, high)  # a unit normal variable between the cliffs
-            u = u + float(kept.mean()) * along
-            covariance = covariance - (1.0 - float(kept.var())) * np.outer(along, along)
+            truncated = truncnorm(low, high)  # a unit normal variable between the cliffs
+            u = u + float(truncated.mean()) * along
+            covariance = covariance - (1.0 - float(truncated.var())) * np.outer(along, along)
     return u, covariance
 
 

@@ -149,11 +149,11 @@ def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
     parts, without = [], {}
     for path in paths:
         with RunFile(path) as run:
-            found = pulses_of(run)
-            if found is None:
+            pulses = pulses_of(run)
+            if pulses is None:
                 without[str(path)] = run.procedure
             else:
-                parts.append((run.start_time.timestamp(), found))
+                parts.append((run.start_time.timestamp(), pulses))
     if not parts:
         name, procedure = next(iter(without.items()))
         raise InputError(

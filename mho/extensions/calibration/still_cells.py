@@ -104,8 +104,8 @@ def holding_still(pulses: PulsesByCell, kind: int, spans: Floats, half: float) -
     pulses_of = np.stack([voltage[last], gate[last], width[last], MOVED / 2.0**halvings], axis=1)
     strongest, which = np.unique(pulses_of, axis=0, return_inverse=True)
     others = trials.of(~still)
-    found = np.array([others.share_unmoved(*pulse) for pulse in strongest.tolist()])
-    chance[tried[last]] = found[which.ravel()]
+    shares = np.array([others.share_unmoved(*pulse) for pulse in strongest.tolist()])
+    chance[tried[last]] = shares[which.ravel()]
     return chance
 
 

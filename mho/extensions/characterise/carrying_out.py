@@ -47,23 +47,23 @@ def without_broken(broken: NDArray[np.bool_], rows: Places, columns: Places) -> 
     `broken` (m, n): of the whole sample.
     `rows`, `columns`: wanted places in it.
     """
-    kept = [list(rows), list(columns)]
-    spare = [sorted(set(range(size)) - set(lines)) for size, lines in zip(broken.shape, kept, strict=True)]
-    while kept[0] and kept[1]:
-        block = broken[np.ix_(*kept)]
+    sound = [list(rows), list(columns)]
+    spare = [sorted(set(range(size)) - set(lines)) for size, lines in zip(broken.shape, sound, strict=True)]
+    while sound[0] and sound[1]:
+        block = broken[np.ix_(*sound)]
         if not block.any():
-            return kept[0], kept[1]
+            return sound[0], sound[1]
         ways = []
         for axis in (0, 1):
             share = block.mean(axis=1 - axis)
             worst = int(share.argmax())
-            instead = _sound_spare(broken, spare[axis], kept[1 - axis], axis, kept[axis][worst])
+            instead = _sound_spare(broken, spare[axis], sound[1 - axis], axis, sound[axis][worst])
             ways.append((float(share[worst]), instead is not None, axis, worst, instead))
         _, _, axis, worst, instead = max(ways, key=lambda way: way[:2])
-        del kept[axis][worst]
+        del sound[axis][worst]
         if instead is not None:
             spare[axis].remove(instead)
-            kept[axis] = sorted([*kept[axis], instead])
+            sound[axis] = sorted([*sound[axis], instead])
     return [], []
 
 
@@ -214,18 +214,20 @@ class Characterisation:
         if planned.procedure in ALL_CELLS or pool is None or not {"rows", "columns"} <= values.keys():
             return values, ""
         broken, defects = self._broken(planned, pool)
-        wanted = CellRange.parse(values["rows"], values["columns"])
-        if not (np.isin(wanted.rows, pool.rows).all() and np.isin(wanted.columns, pool.columns).all()):
+        plan_range = CellRange.parse(values["rows"], values["columns"])
+        if not (
+            np.isin(plan_range.rows, pool.rows).all() and np.isin(plan_range.columns, pool.columns).all()
+        ):
             return values, ""  # other cells than the sample's, by the plan's author
         rows, columns = (
             np.searchsorted(*lines).tolist()
-            for lines in ((pool.rows, wanted.rows), (pool.columns, wanted.columns))
+            for lines in ((pool.rows, plan_range.rows), (pool.columns, plan_range.columns))
         )
         if not broken[np.ix_(rows, columns)].any():
             return values, ""
         rows, columns = without_broken(broken, rows, columns)
         cells = CellRange(pool.rows[rows], pool.columns[columns])
-        left_out = _in_words(wanted, cells, defects)
+        left_out = _in_words(plan_range, cells, defects)
         if not cells.count:
             return None, left_out
         values |= {"rows": joined(cells.rows), "columns": joined(cells.columns)}
@@ -335,15 +337,18 @@ def _covered(finding: DefectFinding, pool: CellRange) -> NDArray[np.bool_]:
     return np.outer(rows, columns)
 
 
-def _in_words(wanted: CellRange, used: CellRange, defects: Mapping[tuple[int, int], str]) -> str:
+def _in_words(plan_range: CellRange, used: CellRange, defects: Mapping[tuple[int, int], str]) -> str:
     """Return which cells of the wanted lines are broken, and which lines are used instead."""
     inside = [
         f"[{row}, {column}] {what}"
         for (row, column), what in sorted(defects.items())
-        if row in wanted.rows and column in wanted.columns
+        if row in plan_range.rows and column in plan_range.columns
     ]
     parts = ["; ".join(inside)]
-    for what, before, after in (("row", wanted.rows, used.rows), ("column", wanted.columns, used.columns)):
+    for what, before, after in (
+        ("row", plan_range.rows, used.rows),
+        ("column", plan_range.columns, used.columns),
+    ):
         gone, new = np.setdiff1d(before, after), np.setdiff1d(after, before)
         if gone.size:
             instead = f", {', '.join(map(str, new))} taken instead" if new.size else ""

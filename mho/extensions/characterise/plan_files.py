@@ -27,12 +27,12 @@ from mho.procedures import CellRange, check_inside, lines_text, load_conditions,
 from mho.toml import toml_value
 
 
-def stratified(lines: Integers, wanted: int, rng: np.random.Generator) -> Integers:
-    """Return a line of each of `wanted` stretches of `lines`, as equal as can be, ascending; all where there are fewer.
+def stratified(lines: Integers, count: int, rng: np.random.Generator) -> Integers:
+    """Return a line of each of `count` stretches of `lines`, as equal as can be, ascending; all where there are fewer.
 
     `lines` (n,): ascending line numbers.
     """
-    stretches = np.array_split(lines, min(wanted, len(lines)))
+    stretches = np.array_split(lines, min(count, len(lines)))
     return np.array([rng.choice(stretch) for stretch in stretches], dtype=np.int64)
 
 
@@ -51,17 +51,17 @@ def sample_cells(array: ArrayMap, count: int, rng: np.random.Generator) -> CellR
         raise InputError(f"the chip map says of all lines of array {array.name!r} that they are bad")
     side = min(math.isqrt(count - 1) + 1, len(rows), len(columns))
     more = -(-count // side)
-    wanted = (side, more) if len(columns) >= len(rows) else (more, side)
-    return CellRange(stratified(rows, wanted[0], rng), stratified(columns, wanted[1], rng))
+    sides = (side, more) if len(columns) >= len(rows) else (more, side)
+    return CellRange(stratified(rows, sides[0], rng), stratified(columns, sides[1], rng))
 
 
-def spread(lines: Integers, wanted: int, offset: float = 0.0) -> Integers:
-    """Return `wanted` of some lines, evenly spread (all where there are fewer).
+def spread(lines: Integers, most: int, offset: float = 0.0) -> Integers:
+    """Return `most` of some lines, evenly spread (all where there are fewer).
 
     `offset`: from 0 to 1, in their distance. Where lines are twice as many as wanted, 0 and 0.5 have none in
     common.
     """
-    count = min(wanted, len(lines))
+    count = min(most, len(lines))
     places = np.floor((np.arange(count) + offset) * len(lines) / count).astype(np.int64)
     return lines[places]
 
@@ -201,40 +201,40 @@ class Planned:
     left_out: tuple[tuple[str, str], ...]  # steps that the bench refuses, with its reason
 
 
-def plan_protocol(wanted: CharacterisationRequest) -> Planned:
+def plan_protocol(request: CharacterisationRequest) -> Planned:
     """Plan the protocol; every step is checked on the bench's twins, and nothing is sent to the bench itself.
 
     `MhoError` for a bench, preset, array or lines that there are not, or a bench that refuses every step.
     """
-    source = load_conditions(wanted.bench, wanted.preset, wanted.seed)
+    source = load_conditions(request.bench, request.preset, request.seed)
     chip = parse_chip_map(source.chip_text, f"chip map {source.bench.chip}")
-    array = chip.array(wanted.array or (*chip.arrays_for("multiply"), *chip.arrays)[0].name)
-    sizes = QUICK if wanted.quick else STANDARD
-    seed = secrets.randbits(32) if wanted.seed is None else wanted.seed
+    array = chip.array(request.array or (*chip.arrays_for("multiply"), *chip.arrays)[0].name)
+    sizes = QUICK if request.quick else STANDARD
+    seed = secrets.randbits(32) if request.seed is None else request.seed
     rng = np.random.default_rng([seed, 2])
-    if bool(wanted.rows) != bool(wanted.columns):
+    if bool(request.rows) != bool(request.columns):
         raise InputError("rows and columns go together: give both, or neither for a sample of the array")
-    if wanted.rows:
-        if wanted.cells is not None:
+    if request.rows:
+        if request.cells is not None:
             raise InputError("rows and columns say which cells; leave out the number of cells")
-        given = CellRange.parse(wanted.rows, wanted.columns)
+        given = CellRange.parse(request.rows, request.columns)
         cells = CellRange(np.sort(given.rows), np.sort(given.columns))
         check_inside(array, cells)
     else:
-        cells = sample_cells(array, sizes.cells if wanted.cells is None else wanted.cells, rng)
+        cells = sample_cells(array, sizes.cells if request.cells is None else request.cells, rng)
     digits = digits_of(cells, len(chip.levels.conductances), rng)
     steps = protocol(chip, source, array, cells, sizes)
-    left_out = _refused(steps, digits, source, wanted, seed)
-    kept = tuple(step for step in steps if step.name not in left_out)
-    if not kept:
-        raise InputError(f"bench {wanted.bench} allows no step: {next(iter(left_out.values()))}")
+    left_out = _refused(steps, digits, source, request, seed)
+    remaining = tuple(step for step in steps if step.name not in left_out)
+    if not remaining:
+        raise InputError(f"bench {request.bench} allows no step: {next(iter(left_out.values()))}")
     how = (
-        f"{wanted.rows} x {wanted.columns}"
-        if wanted.rows
+        f"{request.rows} x {request.columns}"
+        if request.rows
         else f"{cells.count} cells, one line of each stretch, seed {seed}"
     )
     title = f"characterise {array.name} of {chip.name}"
-    text = _toml(title, f"Sample: {how}.", wanted, seed, kept, left_out)
+    text = _toml(title, f"Sample: {how}.", request, seed, remaining, left_out)
     return Planned(text, digits, cells, tuple(left_out.items()))
 
 
@@ -256,13 +256,13 @@ def _refused(
     steps: Sequence[ProtocolStep],
     digits: Integers,
     source: BenchSource,
-    wanted: CharacterisationRequest,
+    request: CharacterisationRequest,
     seed: int,
 ) -> dict[str, str]:
     """Return the steps that the bench refuses, with the reason; they are prepared on twins of its instruments."""
     refused: dict[str, str] = {}
     if source.bench.simulation is not None:
-        twins = open_bench(wanted.bench, preset=wanted.preset, seed=seed)
+        twins = open_bench(request.bench, preset=request.preset, seed=seed)
     else:
         twins = open_rehearsal(source, seed=seed)
     with twins as bench:
@@ -280,16 +280,16 @@ def _refused(
 def _toml(
     title: str,
     how: str,
-    wanted: CharacterisationRequest,
+    request: CharacterisationRequest,
     seed: int,
     steps: Sequence[ProtocolStep],
     left_out: dict[str, str],
 ) -> str:
     """Return the plan as TOML."""
     description = " ".join([how, *(f"Left out: {name} ({reason})." for name, reason in left_out.items())])
-    preset = wanted.preset and bench_key(wanted.preset)  # a preset may be a file, too
+    preset = request.preset and bench_key(request.preset)  # a preset may be a file, too
     head = {
-        "name": title, "description": description, "bench": bench_key(wanted.bench), "preset": preset,
+        "name": title, "description": description, "bench": bench_key(request.bench), "preset": preset,
         "seed": seed,
     }  # fmt: skip
     lines = [

@@ -35,13 +35,15 @@ def print_expected(todo: Characterisation) -> None:
     table = plain_table("step", "procedure", "pulses", "on a bench", "", right=("step", "pulses"))
     for step in steps:
         pulses = "" if not step.pulses else f"{step.pulses:.2g}" if step.pulses > 99_999 else str(step.pulses)
-        told = Text(step.reason, style="red") if step.reason else Text("")
-        table.add_row(str(step.planned.number), step.planned.procedure, pulses, duration(step.seconds), told)
+        reason = Text(step.reason, style="red") if step.reason else Text("")
+        table.add_row(
+            str(step.planned.number), step.planned.procedure, pulses, duration(step.seconds), reason
+        )
     before = len(todo.plan.runs) - len(steps)
     if steps:
         out.print(table)
-    kept = f"{before} of {len(todo.plan.runs)} steps are finished; " if before else ""
-    out.print(f"{kept}bench time: {expected_together([step.seconds for step in steps])}")
+    progress = f"{before} of {len(todo.plan.runs)} steps are finished; " if before else ""
+    out.print(f"{progress}bench time: {expected_together([step.seconds for step in steps])}")
 
 
 @contextmanager
@@ -84,17 +86,17 @@ def rehearse(folder: Path) -> bool:
         def during(planned: PlannedRun) -> Iterator[tuple[Sequence[Observer], Control | None]]:
             yield [display.observe], None
 
-        found = rehearsed(folder, during)
+        rehearsal = rehearsed(folder, during)
     table = plain_table("step", "procedure", "bench time", "")
-    for end, seconds in found.steps:
-        told = Text(f"{end.end} {end.reason}".strip(), style=COLOURS[end.end])
-        table.add_row(str(end.planned.number), end.planned.procedure, duration(seconds), told)
+    for end, seconds in rehearsal.steps:
+        outcome = Text(f"{end.end} {end.reason}".strip(), style=COLOURS[end.end])
+        table.add_row(str(end.planned.number), end.planned.procedure, duration(seconds), outcome)
     out.print(table)
-    out.print(f"messages  {duration(found.message_seconds)}, as assumed of the buses")
-    out.print(f"together  {duration(found.seconds)}; the computer's work comes on top")
-    for incident in found.incidents:
+    out.print(f"messages  {duration(rehearsal.message_seconds)}, as assumed of the buses")
+    out.print(f"together  {duration(rehearsal.seconds)}; the computer's work comes on top")
+    for incident in rehearsal.incidents:
         out.print(incident, style="red")
-    return not found.incidents and all(end.end != "failed" for end, _ in found.steps)
+    return not rehearsal.incidents and all(end.end != "failed" for end, _ in rehearsal.steps)
 
 
 def write_report(folder: Path, reasons: dict[str, str]) -> None:

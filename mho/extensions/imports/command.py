@@ -39,41 +39,41 @@ RIVALS, LEAST = 2, 0.3  # other kinds that are shown, and their least score
 GROUP = "Run files"  # of the verb, in the list of all
 
 
-def print_guess(found: Guess, console: Terminal | None = None) -> None:
+def print_guess(proposal: Guess, console: Terminal | None = None) -> None:
     """Print the columns with what they mean, and the kind of measurement with why; on standard error unless given."""
     out = console or Terminal(stderr=True, soft_wrap=True)
-    best = found.best
-    form = found.table.form
+    best = proposal.best
+    form = proposal.table.form
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
     for name in COLUMN_WORDS:
         table.add_column(Text(name, style="dim"))
-    for text, meaning, unit, own, values in found.columns_in_words()[:MOST_COLUMNS]:
+    for text, meaning, unit, own, values in proposal.columns_in_words()[:MOST_COLUMNS]:
         shown = Text(meaning or "kept as it is", style="" if meaning else "dim")
         table.add_row(Text(text), shown, Text(unit), Text(own), Text(values, style="dim"))
     out.print(table)
-    if len(found.headers) > MOST_COLUMNS:
-        out.print(f"and {len(found.headers) - MOST_COLUMNS} columns more")
+    if len(proposal.headers) > MOST_COLUMNS:
+        out.print(f"and {len(proposal.headers) - MOST_COLUMNS} columns more")
     mark = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}[form.mark]
     comma = ", decimal commas" if form.comma else ""
     comma += f", thousands apart by {'points' if form.grouping == '.' else 'commas'}" if form.grouping else ""
-    out.print(f"fields apart by {mark}{comma}; values from line {found.first[0].number} on")
+    out.print(f"fields apart by {mark}{comma}; values from line {proposal.first[0].number} on")
     if best.assignment is None:
         out.print(
             Text.assemble(("no kind of measurement fits", "bold"),
                           f"; nearest is {best.measurement.name}: {best.reasons[0]}"),
         )  # fmt: skip
     else:
-        out.print(_told(best, found.sure))
-    for rival in found.candidates[1 : 1 + RIVALS]:
+        out.print(_candidate_text(best, proposal.sure))
+    for rival in proposal.candidates[1 : 1 + RIVALS]:
         if rival.assignment is not None and rival.score >= LEAST:
-            out.print(Text.assemble("or ", _told(rival, True)))
-    for line in found.grounds.lines if best.assignment is not None else ():
+            out.print(Text.assemble("or ", _candidate_text(rival, True)))
+    for line in proposal.grounds.lines if best.assignment is not None else ():
         out.print(Text(line, style="dim"))
-    for remark in (*found.remarks, *found.notes):
+    for remark in (*proposal.remarks, *proposal.notes):
         out.print(Text(remark, style="yellow"))
 
 
-def _told(one: Candidate, sure: bool) -> Text:
+def _candidate_text(one: Candidate, sure: bool) -> Text:
     doubt = "" if sure else " (not sure)"
     return Text.assemble(
         (one.measurement.name, "bold"), f", {one.measurement.title}{doubt}: {'; '.join(one.reasons)}"
@@ -198,11 +198,11 @@ def import_(
         _import_as_answered(table, answers, write, reading.says, asking)
         return
     over = _over(find_recipe(recipe).reading, answers)
-    found = guess(table, over, [over.type])
+    proposal = guess(table, over, [over.type])
     if asking.dry_run:
-        print_guess(found)
+        print_guess(proposal)
     else:
-        say(write(reading=over, grounds=found.grounds.lines))
+        say(write(reading=over, grounds=proposal.grounds.lines))
 
 
 def _import_as_answered(
@@ -210,33 +210,33 @@ def _import_as_answered(
 ) -> None:
     """Guess what a table holds from what was said of it, now or before; show it, or ask and import it."""
     memory = RecipeMemory()
-    found = answers.guess(table)
+    proposal = answers.guess(table)
     if asking.forget:
-        gone = memory.forget(found.table.form.header, found.table.form.units)
+        gone = memory.forget(proposal.table.form.header, proposal.table.form.units)
         say(
             f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
         )
-    known = None if said or asking.forget else _known(memory, found)
+    known = None if said or asking.forget else _known(memory, proposal)
     before = answers
     if known is not None:
-        answers = before = _as_before(known, answers, found)
-        found = answers.guess(table)
+        answers = before = _as_before(known, answers, proposal)
+        proposal = answers.guess(table)
     if asking.dry_run:
-        print_guess(found)
+        print_guess(proposal)
         return
     if known is not None:
         how = f"read as {known.recipe.type}" if known.recipe.type else "read"
         say(f"{table.name} is {how}, as told before; --forget guesses anew", err=True)
-    found, answers = _decided(found, answers, asking.yes, known is not None)
-    for remark in (*found.remarks, *found.notes):
+    proposal, answers = _decided(proposal, answers, asking.yes, known is not None)
+    for remark in (*proposal.remarks, *proposal.notes):
         print_warning(remark)
-    grounds = found.grounds
+    grounds = proposal.grounds
     if grounds.guessed and (asking.yes or known is not None):
         for line in grounds.lines:
             say(line, err=True)
-    say(write(reading=found.best.reading, grounds=grounds.lines))
+    say(write(reading=proposal.best.reading, grounds=grounds.lines))
     if (said or asking.yes or _at_terminal()) if known is None else answers != before:
-        _remember(memory, found, answers)
+        _remember(memory, proposal, answers)
 
 
 @dataclass(frozen=True)
@@ -252,21 +252,21 @@ class _Answers:
         return guess(table, self.asked, [measurement_named(self.kind).name] if self.kind else ())
 
 
-def _known(memory: RecipeMemory, found: Guess) -> NamedRecipe | None:
+def _known(memory: RecipeMemory, proposal: Guess) -> NamedRecipe | None:
     """Return what was told of tables with this header, or a packaged recipe for it."""
-    header = found.table.form.header
-    remembered = memory.find(header, found.table.form.units)
+    header = proposal.table.form.header
+    remembered = memory.find(header, proposal.table.form.units)
     if remembered is not None or not header:
         return remembered
     return next((one for one in packaged_recipes() if one.recipe.header == header), None)
 
 
-def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
+def _as_before(known: NamedRecipe, answers: _Answers, proposal: Guess) -> _Answers:
     """Return what was told of tables with this header; of the comma only where this table's numbers leave it open."""
-    recipe, where, form = known.recipe, f"recipe {known.name}", found.table.form
+    recipe, where, form = known.recipe, f"recipe {known.name}", proposal.table.form
     if recipe.decimal and form.proof and form.decimal != recipe.decimal:
         print_warning(
-            f"{form.proof} in {found.table.path.name} shows a decimal {form.decimal or 'point'}, where the table before "
+            f"{form.proof} in {proposal.table.path.name} shows a decimal {form.decimal or 'point'}, where the table before "
             f"was read with a decimal {recipe.decimal}: check that one"
         )
     asked = replace(
@@ -288,55 +288,55 @@ def _over(given: TableReading, typed: _Answers) -> TableReading:
     )  # fmt: skip
 
 
-def _decided(found: Guess, answers: _Answers, yes: bool, before: bool) -> tuple[Guess, _Answers]:
+def _decided(proposal: Guess, answers: _Answers, yes: bool, before: bool) -> tuple[Guess, _Answers]:
     """Return how to read the table, and what was told of it: as guessed, as said (`before`, too), or at the terminal."""
-    best, kind = found.best, answers.kind
+    best, kind = proposal.best, answers.kind
     if _at_terminal() and not yes:
-        if (before and found.grounds.guessed) or not kind or best.assignment is None:
-            found, answers = _asked_for(found, answers)
-        if found.table.form.doubtful:
-            found, answers = _asked_for_comma(found, answers)
-        return found, answers
-    doubtful = found.table.form.doubtful and not yes
-    if best.assignment is None or doubtful or not (found.sure or kind or yes):
-        raise InputError(_unsure(found, kind))
-    return found, answers
+        if (before and proposal.grounds.guessed) or not kind or best.assignment is None:
+            proposal, answers = _asked_for(proposal, answers)
+        if proposal.table.form.doubtful:
+            proposal, answers = _asked_for_comma(proposal, answers)
+        return proposal, answers
+    doubtful = proposal.table.form.doubtful and not yes
+    if best.assignment is None or doubtful or not (proposal.sure or kind or yes):
+        raise InputError(_unsure(proposal, kind))
+    return proposal, answers
 
 
-def _unsure(found: Guess, kind: str) -> str:
+def _unsure(proposal: Guess, kind: str) -> str:
     """Return the sentence that says what is missing, and which options tell it."""
-    best = found.best
-    texts = [one.text for one in found.headers]
-    if best.assignment is None and not kind and sum(bool(one.meaning) for one in found.headers) < 2:
+    best = proposal.best
+    texts = [one.text for one in proposal.headers]
+    if best.assignment is None and not kind and sum(bool(one.meaning) for one in proposal.headers) < 2:
         return (
-            f"{found.table.path}: its columns {', '.join(texts)[:120]} tell no kind of measurement; say what it is and "
+            f"{proposal.table.path}: its columns {', '.join(texts)[:120]} tell no kind of measurement; say what it is and "
             "which column is which, such as --type iv --column voltage='…' --column current='…'"
         )
     if best.assignment is None:
         return best.reasons[0] + (
             "" if kind else f"; taken for {best.measurement.name}, say --type for another kind"
         )
-    if found.table.form.doubtful:
-        return f"{found.table.path}: {found.remarks[0]}"
-    remarks = "".join(f"; {remark}" for remark in found.remarks)
-    names = " or ".join(one.measurement.name for one in found.candidates[:2] if one.assignment is not None)
+    if proposal.table.form.doubtful:
+        return f"{proposal.table.path}: {proposal.remarks[0]}"
+    remarks = "".join(f"; {remark}" for remark in proposal.remarks)
+    names = " or ".join(one.measurement.name for one in proposal.candidates[:2] if one.assignment is not None)
     return (
-        f"{found.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
+        f"{proposal.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
         f"--unit where names are not understood (--column voltage={texts[0]} --unit current=uA), or --yes for the best "
         f"guess; --dry-run shows it{remarks}"
     )
 
 
-def _asked_for(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
+def _asked_for(proposal: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
     """Show the guess, and ask until an answer can be read; the kind of measurement is told then."""
-    path = found.table.path
+    path = proposal.table.path
     while True:
-        print_guess(found)
-        possible = found.best.assignment is not None
+        print_guess(proposal)
+        possible = proposal.best.assignment is not None
         options = "[Y/n/edit]" if possible else "[n/edit]"
         answer = _prompt(f"Import it so? {options}", "y" if possible else "edit").lower()
         if answer in ("y", "yes") and possible:
-            return found, replace(answers, kind=found.best.measurement.name)
+            return proposal, replace(answers, kind=proposal.best.measurement.name)
         if answer in ("n", "no"):
             raise Aborted("nothing was imported")
         if answer not in ("e", "edit"):
@@ -347,16 +347,16 @@ def _asked_for(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
         )
         try:
             edited = _edited(line, answers, path)
-            found = edited.guess(path)
+            proposal = edited.guess(path)
         except InputError as error:
             print_warning(error)
             continue
         answers = edited
 
 
-def _asked_for_comma(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
+def _asked_for_comma(proposal: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
     """Ask what the comma is, which no number of the table tells."""
-    path, number = found.table.path, found.table.form.doubtful
+    path, number = proposal.table.path, proposal.table.form.doubtful
     question = f"Is the comma in {number} a decimal mark, or a point's, which parts thousands? [{'/'.join(DECIMAL_MARKS)}]"
     while (answer := _prompt(question, "").lower()) not in DECIMAL_MARKS:
         say(f"answer {' or '.join(DECIMAL_MARKS)}", err=True)
@@ -366,7 +366,7 @@ def _asked_for_comma(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
 
 def _edited(line: str, answers: _Answers, path: Path) -> _Answers:
     """Return what was said, with a line such as ``column voltage=Vg`` over it."""
-    asked, told = answers.asked, answers.told
+    asked, constants = answers.asked, answers.told
     word, _, pair = line.partition(" ")
     name, _, value = word.partition("=")
     if word.startswith("type="):
@@ -377,8 +377,10 @@ def _edited(line: str, answers: _Answers, path: Path) -> _Answers:
         some = getattr(asked, f"{word}s") | _pairs(word, [pair])
         return replace(answers, asked=replace(asked, **{f"{word}s": some}))
     if word == "constant":
-        told = told | _pairs(word, [pair])
-        return replace(answers, asked=replace(asked, constants=constants_in_si(told, str(path))), told=told)
+        constants = constants | _pairs(word, [pair])
+        return replace(
+            answers, asked=replace(asked, constants=constants_in_si(constants, str(path))), told=constants
+        )
     if line:
         raise InputError(f"{line!r} is not understood; begin with type=, column, unit, constant or decimal=")
     return answers
@@ -388,12 +390,12 @@ def _prompt(question: str, default: str) -> str:
     return str(typer.prompt(question, default=default, show_default=False, err=True)).strip()
 
 
-def _remember(memory: RecipeMemory, found: Guess, answers: _Answers) -> None:
+def _remember(memory: RecipeMemory, proposal: Guess, answers: _Answers) -> None:
     """Remember what was told of the table, and what its numbers prove of the comma; no guess."""
-    form = found.table.form
+    form = proposal.table.form
     proved = form.decimal if form.proof else ""
-    told = replace(answers.asked, type=answers.kind, decimal=answers.asked.decimal or proved)
-    if memory.keep(form.header, form.units, recipe_of(told, form.header, answers.told)) and _at_terminal():
+    request = replace(answers.asked, type=answers.kind, decimal=answers.asked.decimal or proved)
+    if memory.keep(form.header, form.units, recipe_of(request, form.header, answers.told)) and _at_terminal():
         say(f"tables with this header are read so from now on ({memory.path}; --forget)", err=True)
 
 

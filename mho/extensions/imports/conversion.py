@@ -73,22 +73,22 @@ class Conversion:
         count = len(lines)
         if series is self._assignment.series[0]:
             self._first_line, self._lines = self._lines, self._lines + count
-        found = {meaning: values[one.index] for meaning, one in series.columns.items()}
-        found |= {meaning: np.full(count, value) for meaning, value in series.fixed.items()}
+        by_meaning = {meaning: values[one.index] for meaning, one in series.columns.items()}
+        by_meaning |= {meaning: np.full(count, value) for meaning, value in series.fixed.items()}
         if series.line:
-            found[series.line] = np.arange(self._first_line, self._first_line + count, dtype=np.float64)
+            by_meaning[series.line] = np.arange(self._first_line, self._first_line + count, dtype=np.float64)
         parts = np.array([line.part for line in lines], dtype=float)
-        if "row" not in found:
-            found["row"] = found["cell"] if "cell" in found else np.zeros(count)
-        if "column" not in found:
-            found["column"] = np.zeros(count)
-        found |= _electrical(found, self._measurement.name)
+        if "row" not in by_meaning:
+            by_meaning["row"] = by_meaning["cell"] if "cell" in by_meaning else np.zeros(count)
+        if "column" not in by_meaning:
+            by_meaning["column"] = np.zeros(count)
+        by_meaning |= _electrical(by_meaning, self._measurement.name)
         self.chosen = np.ones(count, bool)
         if len(self._assignment.series) > 1:  # columns of a wide table end where their series ends
             for name in (self._measurement.signal, self._measurement.axis):
-                if name in found:
-                    self.chosen &= np.isfinite(found[name])
-        return {name: one[self.chosen] for name, one in found.items()}, parts[self.chosen]
+                if name in by_meaning:
+                    self.chosen &= np.isfinite(by_meaning[name])
+        return {name: one[self.chosen] for name, one in by_meaning.items()}, parts[self.chosen]
 
     def completed(self, meant: Values, parts: Floats, number: int, begun: int) -> Values:
         """Return the columns of the run file: with numbers of sweeps, repeats and states that no column has."""
@@ -148,27 +148,27 @@ class Conversion:
         return np.asarray(within + before[which.ravel()], dtype=float)
 
 
-def _electrical(found: Mapping[str, Floats], name: str) -> Values:
+def _electrical(by_meaning: Mapping[str, Floats], name: str) -> Values:
     """Return conductances and currents that follow from what is there; NaN where nothing was measured."""
     made: Values = {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        for wanted, given in (
+        for quantity, given in (
             ("conductance", "resistance"), ("before", "before_resistance"), ("target", "target_resistance"),
             ("lrs", "lrs_resistance"), ("hrs", "hrs_resistance"), ("mean", "mean_resistance"),
         ):  # fmt: skip
-            if wanted not in found and given in found:
-                made[wanted] = 1.0 / found[given]
-        volts = found.get("read_voltage", found.get("voltage"))
-        if "conductance" not in {**found, **made} and "current" in found and volts is not None:
-            made["conductance"] = found["current"] / volts
-        if name == "levels" and "deviation" not in found:  # to first order
-            made["deviation"] = found["deviation_resistance"] * {**found, **made}["mean"] ** 2
-        if name == "switching" and {"lrs", "hrs"} <= {*found, *made}:
-            made["window"] = {**found, **made}["lrs"] / {**found, **made}["hrs"]
-        if name == "iv" and "current" not in found:
-            made["current"] = found["voltage"] * {**found, **made}["conductance"]
-        if name == "ber" and "ber" not in found and {"errors", "bits"} <= set(found):
-            made["ber"] = found["errors"] / found["bits"]
+            if quantity not in by_meaning and given in by_meaning:
+                made[quantity] = 1.0 / by_meaning[given]
+        volts = by_meaning.get("read_voltage", by_meaning.get("voltage"))
+        if "conductance" not in {**by_meaning, **made} and "current" in by_meaning and volts is not None:
+            made["conductance"] = by_meaning["current"] / volts
+        if name == "levels" and "deviation" not in by_meaning:  # to first order
+            made["deviation"] = by_meaning["deviation_resistance"] * {**by_meaning, **made}["mean"] ** 2
+        if name == "switching" and {"lrs", "hrs"} <= {*by_meaning, *made}:
+            made["window"] = {**by_meaning, **made}["lrs"] / {**by_meaning, **made}["hrs"]
+        if name == "iv" and "current" not in by_meaning:
+            made["current"] = by_meaning["voltage"] * {**by_meaning, **made}["conductance"]
+        if name == "ber" and "ber" not in by_meaning and {"errors", "bits"} <= set(by_meaning):
+            made["ber"] = by_meaning["errors"] / by_meaning["bits"]
     # At 0 V, or where 0 ohm were written down, no conductance was measured.
     return {one: np.where(np.isfinite(values), values, np.nan) for one, values in made.items()}
 

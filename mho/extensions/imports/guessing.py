@@ -112,11 +112,11 @@ class Guess:
     def grounds(self) -> Grounds:
         """What of the best candidate was told, what the table proves, and what is guessed."""
         form, best, asked = self.table.form, self.best, self.asked
-        told = [f"type {best.measurement.name}"] if self.type_told else []
-        told += [f"{meaning} is column {text!r}" for meaning, text in asked.columns.items()]
-        told += [f"{name} in {unit}" for name, unit in asked.units.items()]
-        told += [f"{name} {value:g} {UNITS[name]}".rstrip() for name, value in asked.constants.items()]
-        told += [f"decimal {asked.decimal}"] if asked.decimal else []
+        lines = [f"type {best.measurement.name}"] if self.type_told else []
+        lines += [f"{meaning} is column {text!r}" for meaning, text in asked.columns.items()]
+        lines += [f"{name} in {unit}" for name, unit in asked.units.items()]
+        lines += [f"{name} {value:g} {UNITS[name]}".rstrip() for name, value in asked.constants.items()]
+        lines += [f"decimal {asked.decimal}"] if asked.decimal else []
         proved = [f"decimal {form.decimal or POINT}, by {form.proof}"] if form.proof else []
         guessed = [] if self.type_told else [f"type {best.measurement.name} ({'; '.join(best.reasons)})"]
         named = [*read_headers(form.header, form.units)] if form.header else []
@@ -135,7 +135,7 @@ class Guess:
                 guessed.append(f"{one.text!r} is in {UNITS[meaning]}, as no unit stands there")
         if form.doubtful:
             guessed.append(f"decimal {form.decimal}, of {form.doubtful}")
-        return Grounds(tuple(told), tuple(proved), tuple(guessed))
+        return Grounds(tuple(lines), tuple(proved), tuple(guessed))
 
     def columns_in_words(self) -> list[tuple[str, str, str, str, str]]:
         """Return of each column what `COLUMN_WORDS` names; the second is "" of one that is kept as it is."""
@@ -194,11 +194,11 @@ def guess(path: Path, asked: TableReading | None = None, kinds: Sequence[str] = 
     headers = headers_of(table, asked.columns, asked.units, first)
     has_names = bool(form.header) and not is_nameless(headers)
     words = " ".join([path.stem, *table.preamble()]).lower()
-    found = []
+    candidates = []
     for name in kinds or MEASUREMENTS:
-        found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, has_names))
+        candidates.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, has_names))
     # A map, if nothing tells
-    ranked = sorted(found, key=lambda one: (-one.score, one.measurement.name != "reads"))
+    ranked = sorted(candidates, key=lambda one: (-one.score, one.measurement.name != "reads"))
     return Guess(
         table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out(), asked,
         len(kinds) == 1,
@@ -255,15 +255,15 @@ def _candidate(
 
 
 def _remarks(best: Candidate, first: Sequence[TextLine], table: TextTable) -> tuple[str, ...]:
-    found = []
+    remarks = []
     if text := table.form.doubtful:
         mark = "a decimal mark" if table.form.comma else "what parts thousands"
-        found.append(
+        remarks.append(
             f"the comma in {text} may be a decimal mark or part thousands, and no number tells; it is taken for {mark}: "
             "say --decimal comma or --decimal point"
         )
     if best.assignment is None:
-        return tuple(found)
+        return tuple(remarks)
     columns = {
         one.index: (name, one) for some in best.assignment.series for name, one in some.columns.items()
     }
@@ -276,12 +276,12 @@ def _remarks(best: Candidate, first: Sequence[TextLine], table: TextTable) -> tu
         known = sizes[np.isfinite(sizes)]
         size = float(measure(known)) if known.size else 0.0
         if size > most:
-            found.append(
+            remarks.append(
                 f"column {one.text!r} has no unit and is taken to be in {base}: {size:.3g} {base} is no cell's; say --unit "
                 f"{meaning}={unit}"
             )
             break
-    return tuple(found)
+    return tuple(remarks)
 
 
 @dataclass(frozen=True)

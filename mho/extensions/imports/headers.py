@@ -143,12 +143,12 @@ class ColumnHeader:
 
 def read_headers(names: Sequence[str], units: Sequence[str] = ()) -> tuple[ColumnHeader, ...]:
     """Return what the headers of a table tell, with the line of `units` below it where there is one."""
-    found = []
+    headers = []
     for index, text in enumerate(names):
         one = _read(index, text.strip())
         below = units[index].strip(" ()[]") if index < len(units) else ""
-        found.append(with_unit(one, below) if below else one)
-    return tuple(found)
+        headers.append(with_unit(one, below) if below else one)
+    return tuple(headers)
 
 
 def with_unit(header: ColumnHeader, unit: str) -> ColumnHeader:
@@ -194,15 +194,15 @@ def _read(index: int, text: str) -> ColumnHeader:
     if _TEMPERATURE.fullmatch(text):
         return ColumnHeader(index, text, re.split(r"[ _([/]", text)[0], "temperature", CELSIUS)
     plain, at = voltage_in_name(text)
-    found = _plainly_read(index, plain)
-    if at is not None and found.meaning in ("current", "resistance", "conductance"):
-        return replace(found, text=text, at=at)
-    return found if plain == text else _plainly_read(index, text)
+    header = _plainly_read(index, plain)
+    if at is not None and header.meaning in ("current", "resistance", "conductance"):
+        return replace(header, text=text, at=at)
+    return header if plain == text else _plainly_read(index, text)
 
 
 def _plainly_read(index: int, text: str) -> ColumnHeader:
     name, unit = split_header(text)
-    meaning, state, counts, number = _told_by(name)
+    meaning, state, counts, number = _meaning_in_name(name)
     if meaning in COUNTED.values() and number is not None and _by_unit(unit):
         meaning, counts = "", meaning  # cell 1 (kOhm)
     if not meaning and unit and not LOGARITHM.match(name):
@@ -217,22 +217,22 @@ def split_header(header: str) -> tuple[str, str]:
     inside = _INSIDE.fullmatch(header)
     if inside is not None and kind_of_unit(inside["unit"]):
         return f"{inside['name']}{inside['more']}", inside["unit"].strip()
-    found = _HEADER.fullmatch(header)
-    assert found is not None  # every part of it is optional
-    unit = next((part for part in found.group("round", "square", "slash") if part is not None), None)
-    if unit is not None and found["slash"] is not None and not kind_of_unit(unit) and unit.lower() in LINES:
+    match = _HEADER.fullmatch(header)
+    assert match is not None  # every part of it is optional
+    unit = next((part for part in match.group("round", "square", "slash") if part is not None), None)
+    if unit is not None and match["slash"] is not None and not kind_of_unit(unit) and unit.lower() in LINES:
         return header, ""  # WL/BL
-    if unit is not None and not (unit.strip().isdigit() and found["slash"] is None):
-        return found["name"], unit.strip()
+    if unit is not None and not (unit.strip().isdigit() and match["slash"] is None):
+        return match["name"], unit.strip()
     name, _, ending = header.rpartition("_")
     if not name or ending.lower() in STATES or not kind_of_unit(ending):  # HRS is no number of hours
         return header, ""
-    meaning = _told_by(name)[0]
+    meaning = _meaning_in_name(name)[0]
     fits = not meaning or factor_between(plain_unit(ending), UNITS[meaning]) is not None
     return (name, ending) if fits else (header, "")
 
 
-def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
+def _meaning_in_name(name: str) -> tuple[str, int | None, str, int | None]:
     """Return meaning, state, what the number counts, and the number, that a name tells."""
     if LOGARITHM.match(name.strip()):
         return "", None, "", None  # a number of decades, whatever its unit says
@@ -241,8 +241,8 @@ def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
         return meaning, None, "", None
     if GATES.fullmatch(name.strip()):
         return "gate", None, "", None
-    if found := TERMINALS.fullmatch(name.strip()) or JUNCTIONS.fullmatch(name.strip()):
-        return {"V": "voltage", "I": "current"}[found["letter"].upper()], None, "", None
+    if match := TERMINALS.fullmatch(name.strip()) or JUNCTIONS.fullmatch(name.strip()):
+        return {"V": "voltage", "I": "current"}[match["letter"].upper()], None, "", None
     name = re.sub(r"^([RGI])(on|off|lrs|hrs)$", r"\1_\2", name.strip(), flags=re.IGNORECASE)
     words = re.findall(r"[A-Za-zµ]+|\d+", name)
     state = next((STATES[word.lower()] for word in words if word.lower() in STATES), None)

@@ -40,7 +40,7 @@ class ImportPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._files = TaskThread("imports", self)  # a table may be large: nobody else waits for it
-        self._found: Guess | None = None
+        self._proposal: Guess | None = None
         self._asked = TableReading()
         self._path: Path | None = None
         self._question = 0  # only the last one's answer counts
@@ -111,21 +111,21 @@ class ImportPanel(QWidget):
         asked = replace(asked, decimal=self.decimal.currentData())
         self.start.setEnabled(False)
 
-        def show(found: Guess) -> None:
+        def show(proposal: Guess) -> None:
             if question == self._question:
-                self._show(found)
+                self._show(proposal)
 
         def refuse(error: str) -> None:
             if question == self._question:
-                self._found = None
+                self._proposal = None
                 self.verdict.setText(error)
 
         self._files.ask(lambda: guess(path, asked, [kind] if kind else ()), show, refuse)
 
-    def _show(self, found: Guess) -> None:
-        self._found = found
+    def _show(self, proposal: Guess) -> None:
+        self._proposal = proposal
         self.columns.blockSignals(True)
-        rows = found.columns_in_words()
+        rows = proposal.columns_in_words()
         self.columns.setRowCount(len(rows))
         for row, texts in enumerate(rows):
             for column, text in enumerate(texts):
@@ -135,13 +135,13 @@ class ImportPanel(QWidget):
                 self.columns.setItem(row, column, item)
         self.columns.resizeColumnsToContents()
         self.columns.blockSignals(False)
-        best = found.best
+        best = proposal.best
         fits = best.assignment is not None
         said = f"{best.measurement.name}, {best.measurement.title}" if fits else "no kind of measurement fits"
-        doubt = "" if found.sure or not fits else " (not sure)"
-        lines = [f"{said}{doubt}: {'; '.join(best.reasons)}", *(found.grounds.lines if fits else ())]
-        self.verdict.setText("\n".join([*lines, *found.remarks, *found.notes]))
-        self.start.setEnabled(fits and not (found.table.form.doubtful and not self.decimal.currentData()))
+        doubt = "" if proposal.sure or not fits else " (not sure)"
+        lines = [f"{said}{doubt}: {'; '.join(best.reasons)}", *(proposal.grounds.lines if fits else ())]
+        self.verdict.setText("\n".join([*lines, *proposal.remarks, *proposal.notes]))
+        self.start.setEnabled(fits and not (proposal.table.form.doubtful and not self.decimal.currentData()))
 
     def _edited(self, row: int, column: int) -> None:
         """Take what was typed: which quantity a column is, or its unit."""
@@ -162,15 +162,15 @@ class ImportPanel(QWidget):
         return item.text().strip() if item is not None else ""
 
     def _import(self) -> None:
-        found, session = self._found, self._session
-        if found is None:
+        proposal, session = self._proposal, self._session
+        if proposal is None:
             return
-        folder, path, array, chip = session.folder, found.table.path, self.array.text(), self.chip.text()
+        folder, path, array, chip = session.folder, proposal.table.path, self.array.text(), self.chip.text()
         self.start.setEnabled(False)
 
         def work() -> Path:
             return import_measurement(
-                path, found.best.reading, folder, array=array, chip=chip, grounds=found.grounds.lines
+                path, proposal.best.reading, folder, array=array, chip=chip, grounds=proposal.grounds.lines
             )
 
         def done(run: Path) -> None:

@@ -143,7 +143,7 @@ def _parsed(name: str, text: str) -> NamedRecipe:
 
 def constants_in_si(given: Mapping[str, str], source: str) -> dict[str, float]:
     """Return numbers in SI units of texts such as ``0.2 V``, by meaning; an `InputError` says which cannot be."""
-    found = {}
+    constants = {}
     for meaning, text in given.items():
         if meaning not in UNITS:
             raise InputError(f"no column is called {meaning!r}; {nearest(meaning, UNITS)}")
@@ -163,8 +163,8 @@ def constants_in_si(given: Mapping[str, str], source: str) -> dict[str, float]:
             raise InputError(
                 f"{source}: {meaning} is {text}, at which a cell has no conductance; say the voltage"
             )
-        found[meaning] = value
-    return found
+        constants[meaning] = value
+    return constants
 
 
 def decimal_of(text: str, source: str) -> str:

@@ -48,9 +48,9 @@ def with_unit_columns(
 
     Raises `InputError`: a column is in several units by turns.
     """
-    found = list(headers)
+    result = list(headers)
     for place, one in enumerate(headers):
-        left = next((n for n in range(place - 1, -1, -1) if not found[n].unit), None)
+        left = next((n for n in range(place - 1, -1, -1) if not result[n].unit), None)
         if one.name.strip().lower() not in UNIT_NAMES or left is None:
             continue
         texts = {text for text in texts_of(one, lines) if text}
@@ -59,11 +59,11 @@ def with_unit_columns(
         units = sorted({plain_unit(text) for text in texts})
         if len(units) > 1:
             raise InputError(
-                f"{path}: column {found[left].text!r} is in {' and '.join(units[:4])} by turns, as column {one.text!r} "
+                f"{path}: column {result[left].text!r} is in {' and '.join(units[:4])} by turns, as column {one.text!r} "
                 "says; write its values in one unit"
             )
-        found[left] = with_unit(found[left], units[0])
-    return tuple(found)
+        result[left] = with_unit(result[left], units[0])
+    return tuple(result)
 
 
 def with_clocks(
@@ -75,7 +75,7 @@ def with_clocks(
 
     Raises `InputError`: nothing tells whether dates begin with the day or the month.
     """
-    found = list(headers)
+    new_headers = list(headers)
     days = [one for one in headers if one.name.strip().lower() in DATE_NAMES and day_of(_first(one, lines))]
     for place, one in enumerate(headers):
         text = _first(one, lines)
@@ -89,12 +89,12 @@ def with_clocks(
                 f"{table.path}: dates such as {shown} may begin with the day or the month, and none tells; write them as "
                 "2026-01-31"
             )
-        found[place] = replace(one, clock=Clock(None if date is None else date.index, day_first))
-    times = [one for one in found if one.meaning == "time" and not one.counts and one.number is None]
+        new_headers[place] = replace(one, clock=Clock(None if date is None else date.index, day_first))
+    times = [one for one in new_headers if one.meaning == "time" and not one.counts and one.number is None]
     seconds = [one for one in times if one.clock is None and "fraction" not in one.name.lower()]
-    kept = seconds or [one for one in times if one.clock is not None]
-    beside = {one.index for one in times} - {one.index for one in kept} if kept else set()
-    return tuple(replace(one, meaning="") if one.index in beside else one for one in found)
+    time_columns = seconds or [one for one in times if one.clock is not None]
+    beside = {one.index for one in times} - {one.index for one in time_columns} if time_columns else set()
+    return tuple(replace(one, meaning="") if one.index in beside else one for one in new_headers)
 
 
 def texts_of(header: ColumnHeader, lines: Sequence[TextLine]) -> list[str]:
@@ -139,9 +139,9 @@ def headers_of(
         return named(plain, columns, units, str(table.path))
     lines = table.head(SAMPLE_LINES) if first is None else first
     plain = with_clocks(with_unit_columns(plain, lines, table.path), lines, table)
-    told = named(plain, columns, units, str(table.path))
-    filled = [any(text not in ("", "-") for text in texts_of(one, lines)) for one in told]
-    return resolved(_worded(told, lines, columns), _values(table, lines), columns, filled)
+    headers = named(plain, columns, units, str(table.path))
+    filled = [any(text not in ("", "-") for text in texts_of(one, lines)) for one in headers]
+    return resolved(_worded(headers, lines, columns), _values(table, lines), columns, filled)
 
 
 def constants_of(
@@ -172,19 +172,21 @@ def resolved(
     whether each column has anything in it; those that have not number nothing.
     """
     filled = [True] * len(headers) if filled is None else filled
-    found = [_numbered_pulse(one, some) for one, some in zip(headers, values, strict=True)]
-    found = [
+    new_headers = [_numbered_pulse(one, some) for one, some in zip(headers, values, strict=True)]
+    new_headers = [
         replace(one, meaning="") if one.meaning in WHOLE and some.size and not known else one
-        for one, some, known in zip(found, values, filled, strict=True)
+        for one, some, known in zip(new_headers, values, filled, strict=True)
     ]
     steps = (
         _thresholds, _places, _cycles, _lone_voltage, _wide_values, _statistics, _several_voltages, _error_rates,
         _mapped_value,
     )  # fmt: skip
     for step in steps:
-        found = step(found, values)
-    kept = set(said.values())
-    return tuple(old if old.text in kept else new for old, new in zip(headers, found, strict=True))
+        new_headers = step(new_headers, values)
+    fixed_texts = set(said.values())
+    return tuple(
+        old if old.text in fixed_texts else new for old, new in zip(headers, new_headers, strict=True)
+    )
 
 
 def _values(table: TextTable, lines: Sequence[TextLine]) -> list[Floats]:
@@ -202,17 +204,17 @@ def _worded(
     headers: Sequence[ColumnHeader], lines: Sequence[TextLine], said: Mapping[str, str]
 ) -> tuple[ColumnHeader, ...]:
     """Take a column of words for pulses, or for states, for what it is, whatever its name."""
-    found = list(headers)
+    new_headers = list(headers)
     for meaning, words in (("kind", KINDS), ("state", STATE_WORDS)):
-        if meaning in said or any(one.meaning == meaning for one in found):
+        if meaning in said or any(one.meaning == meaning for one in new_headers):
             continue
-        for place, one in enumerate(found):
+        for place, one in enumerate(new_headers):
             texts = {line.fields[one.index].lower() for line in lines if one.index < len(line.fields)}
             wordy = texts <= set(words) and not any(text.replace(".", "").isdigit() for text in texts)
             if not one.meaning and texts and wordy:
-                found[place] = replace(one, meaning=meaning)
+                new_headers[place] = replace(one, meaning=meaning)
                 break
-    return tuple(found)
+    return tuple(new_headers)
 
 
 def _plain(header: ColumnHeader) -> str:
@@ -258,17 +260,17 @@ def _cycles(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[Colum
 
 def _thresholds(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take SET and RESET voltages for those of whole loops, where both are there, or one beside a cycle and no read."""
-    found = {
+    thresholds = {
         one.index: meaning
         for meaning, names in (("v_set", SET_NAMES), ("v_reset", RESET_NAMES))
         for one in headers
         if _plain(one) in names
     }
-    meanings = {one.meaning for one in headers if one.index not in found}
+    meanings = {one.meaning for one in headers if one.index not in thresholds}
     alone = "cycle" in meanings and not {"conductance", "resistance", "current", "kind"} & meanings
-    if len(set(found.values())) < 2 - alone or len(found) != len(set(found.values())):
+    if len(set(thresholds.values())) < 2 - alone or len(thresholds) != len(set(thresholds.values())):
         return headers
-    return [replace(one, meaning=found.get(one.index, one.meaning)) for one in headers]
+    return [replace(one, meaning=thresholds.get(one.index, one.meaning)) for one in headers]
 
 
 def _statistics(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
@@ -280,7 +282,7 @@ def _statistics(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[C
     ]
     if not any(beside) or not any(some & (SPREADS | EXTREMES) for some in words):
         return headers
-    found = []
+    new_headers = []
     for one, some, numbers in zip(headers, words, values, strict=True):
         quantity = one.meaning or next((LETTERS[w] for w in one.name.split("_") if w in LETTERS), "")
         known = np.abs(numbers[np.isfinite(numbers)])
@@ -296,8 +298,8 @@ def _statistics(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[C
             one = replace(one, meaning="count")
         elif some & COUNTS or "numsamples" in some:
             one = replace(one, meaning="")
-        found.append(one)
-    return found
+        new_headers.append(one)
+    return new_headers
 
 
 def _several_voltages(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
@@ -348,12 +350,12 @@ def _error_rates(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[
     meanings = {one.meaning for one in headers}
     if "snr" not in meanings or {"ber", "errors"} & meanings:
         return headers
-    found, number = [], 0
+    new_headers, number = [], 0
     for one, some in zip(headers, values, strict=True):
         if not one.meaning and shapes.are_shares(some):
             one, number = replace(one, meaning="ber", counts="sweep", number=number), number + 1
-        found.append(one)
-    return found
+        new_headers.append(one)
+    return new_headers
 
 
 def _mapped_value(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:

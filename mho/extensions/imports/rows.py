@@ -210,7 +210,7 @@ class Rows:
         """Return the columns of the run file's table: those of the measurement that are told, and others."""
         there = self.assignment.meanings
         if self.measurement.name == "reads":
-            kept = [
+            known_columns = [
                 replace(one, description=self._how()) if one.name == "conductance" else one
                 for one in self.measurement.columns
             ]
@@ -221,7 +221,7 @@ class Rows:
                 if name not in ("row", "column", "cell", "conductance")
             }
         else:
-            kept, own = (
+            known_columns, own = (
                 [one for one in self.measurement.columns if is_told(one.name, self.measurement, there)],
                 {},
             )
@@ -234,7 +234,7 @@ class Rows:
             for one in self._headers
             if one.index in own or (one in self.assignment.others and one not in survey.left_out)
         ]
-        return (*kept, *others)
+        return (*known_columns, *others)
 
     def _how(self) -> str:
         there = self.assignment.meanings
@@ -300,10 +300,10 @@ class Rows:
                     f"{line.fields[header.clock.date]} {text}"
                     for line, text in zip(whole, texts, strict=True)
                 ]
-            found, said = self._numbers(texts, header, meaning, survey)
+            numbers, said = self._numbers(texts, header, meaning, survey)
             for place, what in said.items():
                 complaints.setdefault(places[place], what)
-            values[header.index] = found
+            values[header.index] = numbers
         for place in sorted(complaints):
             survey.note_fault(lines[place].number, complaints[place])
         return whole, values
@@ -326,7 +326,7 @@ class Rows:
             return np.array([math.nan if one is None else one for one in read], dtype=float), said
         quick = None if form.grouping else plain_numbers(texts)  # 1.234,5 is no 1.234
         if quick is not None:
-            found = quick
+            values = quick
         else:
             numbers = [form.number(text) for text in texts]
             if meaning in ("row", "column", "level"):  # WL3, BL 12
@@ -346,14 +346,14 @@ class Rows:
             said = {
                 n: f"{shown(texts[n])} {column} is no number" for n, one in enumerate(numbers) if one is None
             }
-            found = np.array([math.nan if one is None else one for one in numbers], dtype=float)
-        found = without_overflows(found)
+            values = np.array([math.nan if one is None else one for one in numbers], dtype=float)
+        values = without_overflows(values)
         if not meaning:
-            large = np.flatnonzero(np.abs(found) > LARGEST_VALUE).tolist()
+            large = np.flatnonzero(np.abs(values) > LARGEST_VALUE).tolist()
             said |= {n: f"{shown(texts[n])} {column} is larger than any quantity" for n in large}
         if meaning in WHOLE:
             with np.errstate(invalid="ignore"):
-                bad = ~((found >= 0.0) & (found < LARGEST_NUMBER) & (found == np.floor(found)))
+                bad = ~((values >= 0.0) & (values < LARGEST_NUMBER) & (values == np.floor(values)))
             what = "number of a row, from 0" if meaning == "row" else f"number of a {meaning}, from 0"
             said |= {
                 n: f"{shown(texts[n])} {column} is no {what}"
@@ -361,7 +361,7 @@ class Rows:
                 if n not in said
             }
         if meaning == "temperature" and plain_unit(header.unit) == CELSIUS:
-            return found + ZERO_CELSIUS, said
+            return values + ZERO_CELSIUS, said
         numerator, denominator = self._ratios.get(header.index, (1.0, 1.0))
         with np.errstate(over="ignore"):  # what is beyond all numbers is named
-            return found * numerator / denominator, said
+            return values * numerator / denominator, said

@@ -82,19 +82,19 @@ def named(
         if list(called.values()).count(text) > 1:
             both = " and ".join(name for name, one in called.items() if one == text)
             raise InputError(f"{source}: column {text!r} is said to be {both}; it is one of them")
-    wanted = {text: meaning for meaning, text in called.items()}
-    found = []
+    meanings = {text: meaning for meaning, text in called.items()}
+    new_headers = []
     for one in headers:
-        meaning = wanted.get(one.text, "" if one.meaning in called else one.meaning)
+        meaning = meanings.get(one.text, "" if one.meaning in called else one.meaning)
         unit = units.get(meaning, units.get(one.text, units.get(one.name, one.unit)))
-        found.append(replace(one, meaning=meaning, unit=unit))
-    given = {*texts, *(one.name for one in headers), *(one.meaning for one in found)}
+        new_headers.append(replace(one, meaning=meaning, unit=unit))
+    given = {*texts, *(one.name for one in headers), *(one.meaning for one in new_headers)}
     for name in units:
         if name not in given:
             raise InputError(
                 f"{source} has no column {name!r} to be in {units[name]}; {nearest(name, given)}"
             )
-    return tuple(found)
+    return tuple(new_headers)
 
 
 def line_meaning(called: Mapping[str, str]) -> str:
@@ -106,7 +106,7 @@ def _numbered(
     headers: Sequence[ColumnHeader], called: Mapping[str, str], source: str
 ) -> tuple[list[ColumnHeader], dict[str, str]]:
     """Return headers with the meanings of names with ``{n}``, and what else was said."""
-    found, left = list(headers), dict(called)
+    new_headers, left = list(headers), dict(called)
     for meaning, text in called.items():
         if "{n}" not in text:
             continue
@@ -117,13 +117,13 @@ def _numbered(
         numbers = [pattern.fullmatch(one.text) for one in headers]
         if not any(numbers):
             raise InputError(f"{source} has no column such as {text!r} for {meaning}")
-        found = [
+        new_headers = [
             replace(one, meaning=meaning, number=int(number[1]), counts="")
             if number
             else replace(one, meaning="" if one.meaning == meaning else one.meaning)
-            for one, number in zip(found, numbers, strict=True)
+            for one, number in zip(new_headers, numbers, strict=True)
         ]
-    return found, left
+    return new_headers, left
 
 
 def assign(
@@ -158,9 +158,9 @@ def assign(
     series = [_stated(replace(one, line=line) if line else one) for one in series]
     used = {header.index for one in series for header in one.columns.values()}
     others = tuple(one for one in headers if one.index not in used and one.text)
-    found = ColumnAssignment(tuple(series), others)
-    _check_needs(found, measurement, headers, source)
-    return found
+    assignment = ColumnAssignment(tuple(series), others)
+    _check_needs(assignment, measurement, headers, source)
+    return assignment
 
 
 def _stated(series: ImportedSeries) -> ImportedSeries:
@@ -294,9 +294,9 @@ def _number_of(header: ColumnHeader) -> int | None:
 
 
 def _check_needs(
-    found: ColumnAssignment, measurement: Measurement, headers: Sequence[ColumnHeader], source: str
+    assignment: ColumnAssignment, measurement: Measurement, headers: Sequence[ColumnHeader], source: str
 ) -> None:
-    there = found.meanings
+    there = assignment.meanings
     shown = ", ".join(one.text for one in headers) or f"{len(headers)} columns without names"
     if (
         measurement.name in ("reads", "program")

@@ -204,15 +204,15 @@ def import_reading(
     )
     target = new_run_path("import", output)
     with RunWriter.create(target, header, layout) as run:
-        kept: list[Mapping[str, NDArray[Any]]] = []
+        blocks: list[Mapping[str, NDArray[Any]]] = []
         for block in rows.blocks(survey):
             run.emit_block(measurement.table, block)
             image.take(block)
             if derivation is not None:
-                kept.append(block)
+                blocks.append(block)
         derived = Derived()
         if derivation is not None:
-            whole = {name: np.concatenate([block[name] for block in kept]) for name in kept[0]}
+            whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
             derived = derivation.derive(whole)
         _write_derived(run, derived, image)
         for text in grounds:
@@ -242,11 +242,11 @@ def _numbered(assignment: ColumnAssignment, measurement: Measurement) -> list[st
         return []
     texts = [{one.text for one in series.columns.values()} for series in assignment.series]
     shared = set.intersection(*texts)
-    found = []
+    lines = []
     for series, own in zip(assignment.series[:MOST_TOLD], texts, strict=False):
         names = " and ".join(repr(text) for text in sorted(own - shared))
-        found.append(f"{names}: {', '.join(f'{name} {value:g}' for name, value in series.fixed.items())}")
-    return found
+        lines.append(f"{names}: {', '.join(f'{name} {value:g}' for name, value in series.fixed.items())}")
+    return lines
 
 
 def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
@@ -289,9 +289,9 @@ def assigned(table: TextTable, reading: TableReading) -> ColumnAssignment:
             f"table {source} has no header: its first line is {shown!r}, not names; name its columns by their numbers, "
             f"from 1: --column {measurement.needed[0][0]}=1"
         )
-    told = headers_of(table, reading.columns, reading.units)
-    constants = constants_of(table, told, reading.constants)
-    return assign(told, measurement, source, constants, line_meaning(reading.columns))
+    headers = headers_of(table, reading.columns, reading.units)
+    constants = constants_of(table, headers, reading.constants)
+    return assign(headers, measurement, source, constants, line_meaning(reading.columns))
 
 
 def _parameters(
@@ -308,14 +308,14 @@ def _parameters(
         if "read_voltage" in series.fixed
     ]
     mapping = "; ".join(dict.fromkeys(said))
-    found = {
+    parameters = {
         "table": RecordedParameter(source.name, "", "Table"),
         "type": RecordedParameter(measurement.name, "", "Kind of measurement"),
         "mapping": RecordedParameter(mapping, "", "Columns"),
     }
     if array:
-        found["array"] = RecordedParameter(array, "", "Array")
-    return found
+        parameters["array"] = RecordedParameter(array, "", "Array")
+    return parameters
 
 
 def _layout(
@@ -356,7 +356,7 @@ class _CellMap:
 
     def __init__(self, name: str, survey: Survey, measurement: Measurement) -> None:
         self.rows, self.columns = (
-            np.array(sorted(found), dtype=np.int64) for found in (survey.rows, survey.columns)
+            np.array(sorted(places), dtype=np.int64) for places in (survey.rows, survey.columns)
         )
         mapped = bool(measurement.map_title) and self.rows.size * self.columns.size <= LARGEST_MAP
         self._image: NDArray[np.float64] | None = (

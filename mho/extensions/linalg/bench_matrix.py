@@ -95,11 +95,11 @@ def on_bench(
         )
     given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
     messages = Messages()
-    held = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
+    holder = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
     adjoint = None
     if adjoint_on is not None:
         adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
-    if shift := held.summary()["shift"]:
+    if shift := holder.summary()["shift"]:
         lines = len(given) * (2 if np.iscomplexobj(given) else 1)
         smaller = (
             f"{options['leaf']}" if "leaf" in options else f"the matrix's {lines}, as {max(lines // 2, 1)}"
@@ -109,7 +109,7 @@ def on_bench(
             f"loops may settle as they are: give on_bench a leaf of fewer lines than {smaller}",
             "WARNING",
         )
-    return BenchMatrix(given, held, adjoint, messages, bits)
+    return BenchMatrix(given, holder, adjoint, messages, bits)
 
 
 class BenchMatrix:
@@ -122,11 +122,16 @@ class BenchMatrix:
     """
 
     def __init__(
-        self, matrix: Numbers, held: HoldingBench, adjoint: HoldingBench | None, messages: Messages, bits: int
+        self,
+        matrix: Numbers,
+        holder: HoldingBench,
+        adjoint: HoldingBench | None,
+        messages: Messages,
+        bits: int,
     ) -> None:
         self._matrix, self._bits = matrix, bits
-        self._held, self.messages = held, messages
-        self._adjoint = held if adjoint is None and np.array_equal(matrix, matrix.conj().T) else adjoint
+        self._holder, self.messages = holder, messages
+        self._adjoint = holder if adjoint is None and np.array_equal(matrix, matrix.conj().T) else adjoint
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -144,7 +149,7 @@ class BenchMatrix:
 
         |A dx| <= s_max sqrt(n) 2^-(t+1) |x|_max, and |A x| >= s_min |x|_max: t = bits + log2(condition sqrt(n)).
         """
-        condition = float(self._held.summary()["condition"])
+        condition = float(self._holder.summary()["condition"])
         return min(self._bits + math.ceil(math.log2(condition * len(self._matrix) ** 0.5)), MAX_BITS)
 
     @cached_property
@@ -156,7 +161,7 @@ class BenchMatrix:
         integer is read wrong (`summary` counts them). Below a residual of some 2^-bits a solver sees the rounded matrix.
         """
         adjoint = None if self._adjoint is None else self._products(self._adjoint)
-        return self._operator(self._products(self._held), adjoint, "products on a bench")
+        return self._operator(self._products(self._holder), adjoint, "products on a bench")
 
     @cached_property
     def preconditioner(self) -> LinearOperator[Any]:
@@ -166,7 +171,7 @@ class BenchMatrix:
         methods (FGMRES, GCR, SciPy's gcrotmk) allow for that.
         """
         adjoint = None if self._adjoint is None else self._adjoint.invert
-        return self._operator(self._held.invert, adjoint, "one step of INV on a bench")
+        return self._operator(self._holder.invert, adjoint, "one step of INV on a bench")
 
     def solve(self, b: Any, bits: int | None = None) -> Any:
         """Solve A x = b, refined until the residual proves the bits.
@@ -191,17 +196,17 @@ class BenchMatrix:
             When it does not come to the bits; `answers` returns how far it came.
         """
         rhs = to_numpy(b, "b")
-        x = converged(self._held.answers(rhs, bits)).solutions
+        x = converged(self._holder.answers(rhs, bits)).solutions
         return common_kind(b, b)(in_precision_of(x, rhs))
 
     def answers(self, b: Any, bits: int | None = None) -> HeldAnswers:
         """Solve as `solve`; return solutions, residuals, cycles and proved bits, whether it converged or not."""
-        return self._held.answers(to_numpy(b, "b"), bits)
+        return self._holder.answers(to_numpy(b, "b"), bits)
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds the matrix, and what it has cost so far: a plain dict."""
-        own = dict(self._held.summary())
-        if self._adjoint not in (None, self._held):
+        own = dict(self._holder.summary())
+        if self._adjoint not in (None, self._holder):
             own["adjoint"] = dict(self._adjoint.summary())
         return own
 
@@ -215,7 +220,7 @@ class BenchMatrix:
             of GCR to the same bits without INV, of some of the right-hand sides; ``direct``, those of the factorisation
             that takes fewest. The last two are left out where nothing was solved.
         """
-        return self._held.worth()
+        return self._holder.worth()
 
     def __repr__(self) -> str:
         """Return shape, type and encoding."""
@@ -228,11 +233,11 @@ class BenchMatrix:
         )
         return f"<table><caption>{html.escape(repr(self)[1:-1])}</caption>{rows}</table>"
 
-    def _products(self, held: HoldingBench) -> OnColumns:
-        return lambda columns: held.multiply(columns, self.vector_bits)
+    def _products(self, holder: HoldingBench) -> OnColumns:
+        return lambda columns: holder.multiply(columns, self.vector_bits)
 
     def _how(self) -> str:
-        return str(self._held.summary().get("encoding", "held"))
+        return str(self._holder.summary().get("encoding", "held"))
 
     def _operator(self, apply: OnColumns, adjoint: OnColumns | None, name: str) -> LinearOperator[Any]:
         return chip_operator(len(self._matrix), self.dtype, apply, adjoint, name)

@@ -79,7 +79,7 @@ class HoldingBench:
         _LATEST[bench] = self._key  # whatever becomes of the programming, what was there is lost
         try:
             rng = np.random.default_rng(seed)
-            self._held = HeldMatrix.programmed(matrix, bench, messages, rng, bits=bits, **options)
+            self._chip_matrix = HeldMatrix.programmed(matrix, bench, messages, rng, bits=bits, **options)
         except InputError:  # of what was given: nothing is programmed
             _LATEST[bench] = before
             raise
@@ -87,7 +87,7 @@ class HoldingBench:
     @property
     def size(self) -> int:
         """Number of rows."""
-        return self._held.size
+        return self._chip_matrix.size
 
     def invert(self, columns: Numbers) -> Numbers:
         """Return about A^-1 B, (n, k), by one step of INV."""
@@ -117,11 +117,11 @@ class HoldingBench:
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds it, and what it took so far."""
-        return self._held.summary()
+        return self._chip_matrix.summary()
 
     def worth(self) -> dict[str, Any]:
         """Return what the chip was worth in the solutions so far, as `HeldMatrix.worth`."""
-        return self._held.worth()
+        return self._chip_matrix.worth()
 
     def _here(self) -> HeldMatrix:
         """Return the matrix on the chip; raise `BenchError` when another has taken its place."""
@@ -131,7 +131,7 @@ class HoldingBench:
                 "another matrix was programmed on this bench since, in the place of this one: call on_bench again, or open "
                 "a second bench for the second matrix"
             )
-        return self._held
+        return self._chip_matrix
 
     def _check_open(self) -> None:
         if self._bench.closed:

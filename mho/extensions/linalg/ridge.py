@@ -198,15 +198,15 @@ def ridge_coefficients(data: CentredData, penalties: Floats, solve: SolveSymmetr
     dual = x.shape[0] < x.shape[1]
     gram = x @ x.T if dual else x.T @ x
     rhs = y if dual else x.T @ y
-    found = np.zeros((len(gram), y.shape[1]))
+    coefficients = np.zeros((len(gram), y.shape[1]))
     for penalty in np.unique(penalties):
         same = penalties == penalty
         matrix = gram + penalty * np.eye(len(gram))
         scale = unit_diagonal(matrix)
-        found[:, same] = scale[:, None] * solve(
+        coefficients[:, same] = scale[:, None] * solve(
             scale[:, None] * matrix * scale, scale[:, None] * rhs[:, same]
         )
-    return (x.T @ found).T if dual else found.T
+    return (x.T @ coefficients).T if dual else coefficients.T
 
 
 def unit_diagonal(matrix: Floats) -> Floats:
@@ -286,9 +286,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
             When they do not come to the bits.
         """
         names, x = feature_names(X), samples(X)
-        wanted = targets(y, len(x))
+        responses = targets(y, len(x))
         weights = weights_of(sample_weight, len(x))
-        columns = wanted.reshape(len(x), -1)
+        columns = responses.reshape(len(x), -1)
         alphas = penalties(self.alpha, columns.shape[1])
         data = CentredData.of(x, columns, weights, self.fit_intercept)
         messages, cycles, summaries = Messages(), [], []
@@ -296,24 +296,24 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
 
             def solve(matrix: Floats, rhs: Floats) -> Floats:
                 try:
-                    held = HoldingBench(matrix, bench, messages, bits=self.bits, seed=self.seed)
+                    holder = HoldingBench(matrix, bench, messages, bits=self.bits, seed=self.seed)
                 except InputError as error:
                     raise ArrayError(
                         f"the normal equations with alpha = {self.alpha} are refused: {error}; a larger alpha helps where "
                         "they are singular or too ill-conditioned"
                     ) from None
-                answers = converged(held.answers(rhs))
+                answers = converged(holder.answers(rhs))
                 cycles.append(answers.cycles)
-                summaries.append(held.summary())
+                summaries.append(holder.summary())
                 return answers.solutions
 
-            found = ridge_coefficients(data, alphas, solve)
-        intercepts = data.intercepts(found)
-        single = wanted.ndim == 1
+            coefficients = ridge_coefficients(data, alphas, solve)
+        intercepts = data.intercepts(coefficients)
+        single = responses.ndim == 1
         self.n_features_in_, self.on_chip_ = x.shape[1], summaries
         order = np.argsort(alphas, kind="stable")  # as the penalties were solved, one after the other
         self.n_iter_ = np.concatenate(cycles)[np.argsort(order)]
-        self.coef_ = found[0] if single else found
+        self.coef_ = coefficients[0] if single else coefficients
         self.intercept_ = (float(intercepts[0]) if single else intercepts) if self.fit_intercept else 0.0
         if names is not None:
             self.feature_names_in_ = names

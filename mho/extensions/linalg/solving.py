@@ -134,7 +134,7 @@ def stacked(matrices: Numbers, rhs: Numbers) -> tuple[Numbers, Numbers]:
     if stack:
         fits = rhs.ndim == matrices.ndim and rhs.shape[:-1] == (*stack, n)
     if not fits:
-        wanted = f"{(*stack, n, 'k')}".replace("'", "") + ("" if stack else f" or ({n},)")
-        raise ArrayError(f"b has the shape {rhs.shape}, and a {matrices.shape}; give b as {wanted}")
+        shape = f"{(*stack, n, 'k')}".replace("'", "") + ("" if stack else f" or ({n},)")
+        raise ArrayError(f"b has the shape {rhs.shape}, and a {matrices.shape}; give b as {shape}")
     count = int(np.prod(stack, dtype=int))
     return matrices.reshape(count, n, n), rhs.reshape(count, *rhs.shape[len(stack) :])

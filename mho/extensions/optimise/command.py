@@ -91,8 +91,8 @@ def _quantities(policy: ProgrammingPolicy) -> Table:
     style = None if policy.reached else "bold red"
     shares = (f"{one:.2%}" for one in (after.low, after.high))
     table.add_row(words, f"{before:.2%}", f"{after.mean:.2%}", "", *shares, style=style)
-    held = (f"{np.mean([one.held for one in some]):.2%}" for some in (policy.before, policy.after))
-    table.add_row("in their windows an hour later", *held)
+    in_windows = (f"{np.mean([one.held for one in some]):.2%}" for some in (policy.before, policy.after))
+    table.add_row("in their windows an hour later", *in_windows)
     return table
 
 
@@ -149,17 +149,17 @@ def policy_as_json(policy: ProgrammingPolicy) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def print_compared(found: Sequence[PredictedQuantity], run: str, settings: str, out: Console) -> None:
+def print_compared(quantities: Sequence[PredictedQuantity], run: str, settings: str, out: Console) -> None:
     """Print a run beside its prediction."""
     out.print(Text.assemble((f"{run} beside the prediction in {settings}", "bold"), ", 95 %"))
     table = _table("", "predicted", "from", "to", "measured", "")
-    for one in found:
+    for one in quantities:
         form = "{:.2%}" if one.name == "success" else "{:.3g}"
         values = (one.predicted.mean, one.predicted.low, one.predicted.high, one.measured)
         words = one.name if one.name == "success" else f"{one.name} a cell"
         table.add_row(words, *map(form.format, values), "as predicted" if one.inside else _beyond(one))
     out.print(table)
-    if not all(one.inside for one in found):
+    if not all(one.inside for one in quantities):
         out.print(
             "what lies outside, the twin does not tell of this chip: calibrate it anew from runs on the chip as it is now",
             style="yellow",
@@ -170,11 +170,11 @@ def _beyond(one: PredictedQuantity) -> str:
     return "above" if one.measured > one.predicted.high else "below"
 
 
-def compared_as_json(found: Sequence[PredictedQuantity]) -> dict[str, Any]:
+def compared_as_json(quantities: Sequence[PredictedQuantity]) -> dict[str, Any]:
     """Return a comparison for machines."""
     return {
         one.name: {"predicted": asdict(one.predicted), "measured": one.measured, "inside": one.inside}
-        for one in found
+        for one in quantities
     }
 
 
@@ -246,8 +246,8 @@ def optimise(
     if to is not None:
         check_writable(to, force)
     with Stages(quiet=as_json) as stages:
-        wanted = how.wanted()
-        policy = find(strategy, Twin(**vars(twin)), wanted, stages.show)
+        search = how.wanted()
+        policy = find(strategy, Twin(**vars(twin)), search, stages.show)
     if as_json:
         typer.echo(json.dumps(policy_as_json(policy)))
     else:
@@ -268,29 +268,29 @@ def optimise(
 
 def _compare(run: Path, settings: str, as_json: bool) -> None:
     """Print a run beside its prediction."""
-    found = compare(run, settings)
+    quantities = compare(run, settings)
     if as_json:
-        typer.echo(json.dumps(compared_as_json(found)))
+        typer.echo(json.dumps(compared_as_json(quantities)))
     else:
-        print_compared(found, run.name, settings, Terminal(soft_wrap=True))
+        print_compared(quantities, run.name, settings, Terminal(soft_wrap=True))
 
 
 def _varied(text: str) -> dict[str, tuple[float, float] | None]:
     """Return the settings to search, with their bounds or None."""
-    found: dict[str, tuple[float, float] | None] = {}
+    ranges: dict[str, tuple[float, float] | None] = {}
     for part in text.split(","):
         name, equals, bounds = (piece.strip() for piece in part.partition("="))
         if not name:
             continue
-        if name in found:
+        if name in ranges:
             raise InputError(f"--vary names {name} twice")
-        found[name] = None
+        ranges[name] = None
         if equals:
             low, dots, high = bounds.partition("..")
             try:
-                found[name] = float(low), float(high)
+                ranges[name] = float(low), float(high)
             except ValueError:
                 dots = ""
             if not dots:
                 raise InputError(f"--vary {name}={bounds}: give two numbers in SI units, as {name}=0.5..0.9")
-    return found
+    return ranges

@@ -138,7 +138,7 @@ class PolicySearch:
 
 
 def optimise(
-    strategy: str, twin: Twin, wanted: PolicySearch | None = None, progress: Progress = quietly
+    strategy: str, twin: Twin, search: PolicySearch | None = None, progress: Progress = quietly
 ) -> ProgrammingPolicy:
     """Find the settings of a strategy that take the least at a required success, on the twin of a chip.
 
@@ -150,7 +150,7 @@ def optimise(
         As for `mho run program --strategy`, or ``all``: the strategy is then found, too.
     twin : Twin
         The chips.
-    wanted : PolicySearch, optional
+    search : PolicySearch, optional
         What is searched for, and how long.
     progress : callable
         Called with a stage, what is done of it and of how many, and the best so far in words.
@@ -160,40 +160,40 @@ def optimise(
     MhoError
         For anything that cannot be used as given, before anything is tried.
     """
-    wanted = wanted or PolicySearch()
+    search = search or PolicySearch()
     every = strategy.lower() == ALL
-    found = {name: find_strategy(name) for name in (known_strategies() if every else [strategy])}
-    present = _present(twin, None if every else strategy, wanted.write_verify)
+    strategies = {name: find_strategy(name) for name in (known_strategies() if every else [strategy])}
+    present = _present(twin, None if every else strategy, search.write_verify)
     present_name = present.strategy if every else strategy
     twin.check(find_strategy(present_name), present)
-    tried, ended, searched = _tried(twin, found, present, wanted, progress)
-    chosen = _chosen(twin, _finalists(tried), found, wanted, progress)
-    sides = (found[chosen.strategy], chosen.settings), (find_strategy(present_name), present)
+    tried, ended, searched = _tried(twin, strategies, present, search, progress)
+    chosen = _chosen(twin, _finalists(tried), strategies, search, progress)
+    sides = (strategies[chosen.strategy], chosen.settings), (find_strategy(present_name), present)
     pairs = []
-    for number in range(wanted.chips):
-        pairs.append([twin.program(*side, VALIDATED, number, wanted.cells, each=True) for side in sides])
-        progress("comparing with the present settings", number + 1, wanted.chips, "")
+    for number in range(search.chips):
+        pairs.append([twin.program(*side, VALIDATED, number, search.cells, each=True) for side in sides])
+        progress("comparing with the present settings", number + 1, search.chips, "")
     policy, old = zip(*pairs, strict=True)
     return ProgrammingPolicy(
-        chosen.strategy, present_name, chosen.settings, present, wanted.cost, wanted.success, twin, policy, old,
+        chosen.strategy, present_name, chosen.settings, present, search.cost, search.success, twin, policy, old,
         tuple(tried), ended, tuple(searched),
     )  # fmt: skip
 
 
 def _tried(
-    twin: Twin, strategies: Mapping[str, type[Strategy]], present: WriteVerifySettings, wanted: PolicySearch,
+    twin: Twin, strategies: Mapping[str, type[Strategy]], present: WriteVerifySettings, search: PolicySearch,
     progress: Progress,
 ) -> tuple[list[Trial], str, list[str]]:  # fmt: skip
     """Search the settings of each strategy; return the trials, why the search ended, and which settings were searched."""
     tried, ended, searched = [], "budget", []
-    last = np.inf if wanted.seconds is None else time.monotonic() + wanted.seconds
-    shares = [len(part) for part in np.array_split(np.arange(wanted.evaluations), len(strategies))]
+    last = np.inf if search.seconds is None else time.monotonic() + search.seconds
+    shares = [len(part) for part in np.array_split(np.arange(search.evaluations), len(strategies))]
     for number, ((name, kind), share) in enumerate(zip(strategies.items(), shares, strict=True)):
         if not share or ended == "interrupted":
             break
         now = time.monotonic()
         until = now + (last - now) / (len(strategies) - number)  # the time that is left is shared, too
-        one = _StrategySearch(twin, name, kind, _named(present, name, kind), wanted)
+        one = _StrategySearch(twin, name, kind, _named(present, name, kind), search)
         searched += [dim for dim in one.searched if dim not in searched]
         how = one.run(share, until, partial(progress, f"searching {name}"))
         ended = ended if how == "budget" else how
@@ -223,10 +223,10 @@ class _StrategySearch:
     """The search of one strategy's settings."""
 
     def __init__(
-        self, twin: Twin, name: str, kind: type[Strategy], present: WriteVerifySettings, wanted: PolicySearch
+        self, twin: Twin, name: str, kind: type[Strategy], present: WriteVerifySettings, search: PolicySearch
     ) -> None:
         self._twin, self._name, self._kind, self._present = twin, name, kind, present
-        self._wanted = wanted
+        self._search = search
         seen: set[str] = set()
         twin.program(kind, watched(present, seen), SEARCHED, 0, RUNGS[0][0])
         about = present
@@ -236,14 +236,14 @@ class _StrategySearch:
                 about = present.model_copy(update={"response_gates": gates, "response_levels": levels})
                 seen.clear()
                 twin.program(kind, watched(about, seen), SEARCHED, 0, RUNGS[0][0])
-        self._space: SearchSpace = search_space(about, seen, partial(twin.check, kind), wanted.vary)
+        self._space: SearchSpace = search_space(about, seen, partial(twin.check, kind), search.vary)
         self.searched = list(dict.fromkeys(one.name for one in self._space.dimensions))
         self.trials: list[Trial] = []
         self._known: dict[tuple[str, int, int], Programming] = {}
 
     def run(self, evaluations: int, until: float, progress: Callable[[int, int, str], None]) -> str:
         """Try so many settings; return why it ended. The present ones are always tried."""
-        proposing = SEARCHES[self._wanted.search](self._space.start, self._twin.seed)
+        proposing = SEARCHES[self._search.search](self._space.start, self._twin.seed)
         try:
             self._tried(self._present, 1, len(RUNGS) - 1)
             done = 1
@@ -274,13 +274,13 @@ class _StrategySearch:
     def _tried(self, settings: WriteVerifySettings, evaluation: int, rung: int) -> Trial:
         """Program the chips of a rung with some settings."""
         cells, chips = RUNGS[rung]
-        found = [self._programmed(settings, number, cells) for number in chips]
-        cost = float(np.mean([one.cost(self._wanted.cost) for one in found]))
-        success = float(np.mean([one.success for one in found]))
-        count = sum(len(one.digits) for one in found)
+        programmings = [self._programmed(settings, number, cells) for number in chips]
+        cost = float(np.mean([one.cost(self._search.cost) for one in programmings]))
+        success = float(np.mean([one.success for one in programmings]))
+        count = sum(len(one.digits) for one in programmings)
         trial = Trial(
             self._name, settings, evaluation, count, cost, success,
-            objective(cost, success, self._wanted.success, count),
+            objective(cost, success, self._search.success, count),
         )  # fmt: skip
         self.trials.append(trial)
         return trial
@@ -293,7 +293,7 @@ class _StrategySearch:
 
     def _in_words(self) -> str:
         best = min(self._whole(), key=lambda one: one.objective)
-        return f"best so far {best.cost:.3g} {UNITS[self._wanted.cost]}, success {best.success:.1%}"
+        return f"best so far {best.cost:.3g} {UNITS[self._search.cost]}, success {best.success:.1%}"
 
     def _whole(self) -> Sequence[Trial]:
         most = max(one.cells for one in self.trials)
@@ -305,10 +305,10 @@ UNITS = {
 }  # fmt: skip
 
 
-def objective(cost: float, success: float, wanted: float, cells: int) -> float:
+def objective(cost: float, success: float, goal: float, cells: int) -> float:
     """Return what is minimised: the cost, and more as the success is short by more than its standard error."""
-    error = np.sqrt(max(wanted * (1.0 - wanted), 1.0 / cells) / cells)
-    return float(cost * (1.0 + SHORT * max(0.0, wanted - success - error)))
+    error = np.sqrt(max(goal * (1.0 - goal), 1.0 / cells) / cells)
+    return float(cost * (1.0 + SHORT * max(0.0, goal - success - error)))
 
 
 def _finalists(trials: Sequence[Trial]) -> list[Trial]:
@@ -322,7 +322,7 @@ def _finalists(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _chosen(
-    twin: Twin, finalists: Sequence[Trial], kinds: Mapping[str, type[Strategy]], wanted: PolicySearch,
+    twin: Twin, finalists: Sequence[Trial], kinds: Mapping[str, type[Strategy]], search: PolicySearch,
     progress: Progress,
 ) -> Trial:  # fmt: skip
     """Return the cheapest finalist that is as successful as wanted on other chips, or the most successful one."""
@@ -332,13 +332,13 @@ def _chosen(
     for place, one in enumerate(finalists):
         some = []
         for number in range(CHOOSING):
-            some.append(twin.program(kinds[one.strategy], one.settings, CHOSEN, number, wanted.cells))
+            some.append(twin.program(kinds[one.strategy], one.settings, CHOSEN, number, search.cells))
             progress("choosing", place * CHOOSING + number + 1, total, "")
-        costs.append(float(np.mean([chip.cost(wanted.cost) for chip in some])))
+        costs.append(float(np.mean([chip.cost(search.cost) for chip in some])))
         successes = [chip.success for chip in some]
         means.append(float(np.mean(successes)))
         errors.append(float(mean_interval(successes)[1] - means[-1]) / 2.0)  # about one standard error
-    for enough in (np.array(means) - errors >= wanted.success, np.array(means) >= wanted.success):
+    for enough in (np.array(means) - errors >= search.success, np.array(means) >= search.success):
         if enough.any():
             return finalists[int(np.argmin(np.where(enough, costs, np.inf)))]
     return finalists[int(np.argmax(means))]

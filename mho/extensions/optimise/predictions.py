@@ -80,7 +80,7 @@ class Prediction:
     @classmethod
     def of(cls, programmed: Sequence[Programming], digits: int, passes: int) -> Prediction:
         """Return what programmed chips tell; `digits` is the number of levels."""
-        found: dict[str, Any] = {}
+        statistics: dict[str, Any] = {}
         for name in QUANTITIES:
             values = [np.asarray(_values(one, name), dtype=float) for one in programmed]
             every, which = np.concatenate(values), np.concatenate([one.digits for one in programmed])
@@ -95,9 +95,9 @@ class Prediction:
                 [np.square(spread[one.digits]).sum() / len(one.digits) ** 2 for one in programmed]
             )
             among = np.sqrt(max(float(np.var(excess, ddof=1)) - float(explained), 0.0))
-            found |= {name: _rounded(mean), f"{name}_sd": _rounded(spread)}
-            found[f"{name}_chip_sd"] = _rounded([among])[0]
-        return cls(chips=len(programmed), passes=passes, **found)
+            statistics |= {name: _rounded(mean), f"{name}_sd": _rounded(spread)}
+            statistics[f"{name}_chip_sd"] = _rounded([among])[0]
+        return cls(chips=len(programmed), passes=passes, **statistics)
 
     def of_run(self, name: str, digits: ArrayLike) -> GainEstimate:
         """Return the mean of a quantity over a run's cells with these digits, 95 %."""
@@ -175,9 +175,9 @@ def compare(run: str | Path, settings: str | Path) -> tuple[PredictedQuantity, .
     RunFileError
         For a file that is no finished run of `Program`.
     """
-    prediction, told = read_prediction(settings)
+    prediction, facts = read_prediction(settings)
     with RunFile(run) as file:
-        _check_same(file, run, str(settings), prediction, told)
+        _check_same(file, run, str(settings), prediction, facts)
         result, digits = file.summary, file.array("digits")
     if digits.max(initial=0) >= len(prediction.pulses):
         raise InputError(
@@ -208,7 +208,7 @@ def read_prediction(path: str | Path) -> tuple[Prediction, dict[str, Any]]:
 
 
 def _check_same(
-    file: RunFile, run: str | Path, source: str, prediction: Prediction, told: dict[str, Any]
+    file: RunFile, run: str | Path, source: str, prediction: Prediction, facts: dict[str, Any]
 ) -> None:
     """Refuse a run that is not of the settings of the prediction."""
     if file.procedure != "Program" or "cells" not in file.summary:
@@ -217,11 +217,13 @@ def _check_same(
         )
     # A strategy of one's own is not loaded for a comparison: what it calls its settings, the run has written.
     kind = (
-        find_strategy(told["strategy"]).settings_type if ":" not in told["strategy"] else WriteVerifySettings
+        find_strategy(facts["strategy"]).settings_type
+        if ":" not in facts["strategy"]
+        else WriteVerifySettings
     )
     used = read_settings(str(file.parameters["write_verify"].value), kind)
-    wanted = read_settings(source, kind)
-    for name, value in wanted.items():
+    settings = read_settings(source, kind)
+    for name, value in settings.items():
         if used.get(name, ()) != value:
             long = isinstance(value, tuple) and len(value) > 2
             differs = (

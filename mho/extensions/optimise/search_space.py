@@ -237,14 +237,14 @@ def search_space(
         names: list[str] = list(vary)
     else:
         names = [name for name in fields if name in set(read) and name not in HELD]
-    found = []
+    candidates = []
     for name in names:
         given = (vary or {}).get(name)
         ones = list(_dimensions(name, fields[name], about, given))
         if vary and not ones:
             raise InputError(f"--vary: {name} cannot be searched; it is no number")
-        found += [one if given else _within_limits(about, one, allowed) for one in ones]
-    dimensions = [one for one in found if one.high > one.low]
+        candidates += [one if given else _within_limits(about, one, allowed) for one in ones]
+    dimensions = [one for one in candidates if one.high > one.low]
     if not dimensions:
         raise InputError("the strategy reads no setting that could be searched; name some with --vary")
     return SearchSpace(about, dimensions, allowed)

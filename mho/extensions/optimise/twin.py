@@ -90,11 +90,11 @@ class Twin:
         own = load_bench_file(bench).bench.simulation
         if own is None:
             return
-        wanted, given = cell_preset(own.preset), self.draws.preset
-        if wanted.law != given.law:
+        preset, given = cell_preset(own.preset), self.draws.preset
+        if preset.law != given.law:
             raise InputError(
-                f"preset {given.name} switches by the law {given.law!r}, the cells {wanted.name} of the bench {bench} by "
-                f"{wanted.law!r}: the voltages of its chip map are not for them; name the bench of that chip with --bench"
+                f"preset {given.name} switches by the law {given.law!r}, the cells {preset.name} of the bench {bench} by "
+                f"{preset.law!r}: the voltages of its chip map are not for them; name the bench of that chip with --bench"
             )
 
     def check(self, strategy: type[Strategy], settings: WriteVerifySettings) -> None:
@@ -124,8 +124,8 @@ class Twin:
             )
             programmer.program([block])
             done = bench.now()
-            lasting = self._held(bench, block, done + self.after) if self.after else None
-            held = float(self._held(bench, block, done + max(HOUR, self.after)).mean())
+            lasting = self._in_window(bench, block, done + self.after) if self.after else None
+            share_in_window = float(self._in_window(bench, block, done + max(HOUR, self.after)).mean())
         if isinstance(stream, _Reads):
             reads = settings.verify_reads * stream.counts.ravel().astype(float)
         else:
@@ -133,10 +133,10 @@ class Twin:
         inside = self.levels.inside(block.achieved, digits).ravel()
         return Programming(
             digits.ravel(), block.pulses.ravel(), reads, inside, inside if lasting is None else lasting,
-            done / digits.size, held,
+            done / digits.size, share_in_window,
         )  # fmt: skip
 
-    def _held(self, bench: ArrayBench, block: Block, time: float) -> NDArray[np.bool_]:
+    def _in_window(self, bench: ArrayBench, block: Block, time: float) -> NDArray[np.bool_]:
         """Return which of a block's cells have a conductance, without a read's noise, in their windows at a time, s."""
         bench.wait_until(time)
         place = block.placement
@@ -149,7 +149,7 @@ class Twin:
         rows, columns = np.divmod(np.arange(SAMPLE), min(8, self.array.columns))
         which, ones = np.arange(SAMPLE), np.ones(SAMPLE)
         gates = np.round(np.linspace(*s.gate_range, GATES), 4)
-        found = []
+        conductances = []
         for number in range(CHIPS):
             seed, draw = np.random.SeedSequence([self.seed, RESPONSE, number]).generate_state(2).tolist()
             with (
@@ -163,8 +163,8 @@ class Twin:
                 for gate in gates:
                     visit.pulse(which, ones < 0, s.reset_full * ones, s.width * ones, s.reset_gate * ones)
                     visit.pulse(which, ones > 0, s.set_voltage * ones, s.width * ones, gate * ones)
-                    found.append(visit.read(which)[0])
-        medians = np.median(np.reshape(found, (CHIPS, GATES, SAMPLE)), axis=(0, 2))
+                    conductances.append(visit.read(which)[0])
+        medians = np.median(np.reshape(conductances, (CHIPS, GATES, SAMPLE)), axis=(0, 2))
         levels = [float(f"{one:.4g}") for one in np.maximum.accumulate(medians)]
         return tuple(gates.tolist()), tuple(levels)
 

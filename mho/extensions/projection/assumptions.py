@@ -134,9 +134,9 @@ class Assumptions(Mapping[str, Assumption]):
     each: Mapping[str, Assumption]
 
     def __post_init__(self) -> None:
-        wanted = {one.name for one in fields(Parameters)}
-        if wanted != set(self.each):
-            raise InputError(f"assumptions {self.name} lack {', '.join(sorted(wanted ^ set(self.each)))}")
+        names = {one.name for one in fields(Parameters)}
+        if names != set(self.each):
+            raise InputError(f"assumptions {self.name} lack {', '.join(sorted(names ^ set(self.each)))}")
 
     def __getitem__(self, name: str) -> Assumption:
         return self.each[name]
@@ -225,15 +225,15 @@ def parsed(texts: list[str]) -> dict[str, float]:
     InputError
         A text that is no NAME=VALUE, or whose value is no number.
     """
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (name and equals and value):
             raise InputError(f"--set {text}: write NAME=VALUE, such as inv_time=20e-9")
         try:
-            found[name] = float(value)
+            numbers[name] = float(value)
         except ValueError:
             raise InputError(
                 f"--set {text}: {value!r} is no number; write it in SI units, such as 20e-9"
             ) from None
-    return found
+    return numbers

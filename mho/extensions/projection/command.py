@@ -35,31 +35,31 @@ from mho.runs import new_run_path
 GROUP = "Run files"  # of the verb, in the list of all
 
 
-def print_projection(found: Projection, terminal: Terminal) -> None:
+def print_projection(projection: Projection, terminal: Terminal) -> None:
     """Print the readings of every size, break-even, bands' causes, assumptions, and the sentence."""
-    for size in found.readings:
-        terminal.print(_readings(found, size))
-        terminal.print(_rivals(found, size))
-    result = found.result
-    terminal.print(_even(found.size, result))
-    if found.bars:
-        bars = ", ".join(f"{bar.name} ({bar.low:.2g} to {bar.high:.2g})" for bar in found.bars[:5])
+    for size in projection.readings:
+        terminal.print(_readings(projection, size))
+        terminal.print(_rivals(projection, size))
+    result = projection.result
+    terminal.print(_even(projection.size, result))
+    if projection.bars:
+        bars = ", ".join(f"{bar.name} ({bar.low:.2g} to {bar.high:.2g})" for bar in projection.bars[:5])
         terminal.print(
-            f"energy at {found.size} unknowns hangs most on {bars} times, each alone at its low and high"
+            f"energy at {projection.size} unknowns hangs most on {bars} times, each alone at its low and high"
         )
-    worst = max(map(abs, published_deviations(found.assumptions)))
+    worst = max(map(abs, published_deviations(projection.assumptions)))
     if worst < 0.05:
-        terminal.print(_published(found))
+        terminal.print(_published(projection))
         terminal.print(f"the published throughput, N = 4 to 128, is met within {100 * worst:.1f} %")
-    terminal.print(_assumptions(found))
-    terminal.print(found.headline.sentence)
+    terminal.print(_assumptions(projection))
+    terminal.print(projection.headline.sentence)
 
 
-def _readings(found: Projection, size: int) -> Table:
+def _readings(projection: Projection, size: int) -> Table:
     """Return the readings of one size; ratios are of the circuit to each."""
-    each = found.readings[size]
+    each = projection.readings[size]
     ours = each[0]
-    table = Table("reading", title=f"{size} unknowns, {found.assumptions.name} assumptions")
+    table = Table("reading", title=f"{size} unknowns, {projection.assumptions.name} assumptions")
     for name in ("solves", "energy each", "circuit's speed over it", "its energy over circuit's"):
         table.add_column(name, justify="right")
     for one in each:
@@ -73,10 +73,10 @@ def _readings(found: Projection, size: int) -> Table:
     return table
 
 
-def _rivals(found: Projection, size: int) -> Table:
+def _rivals(projection: Projection, size: int) -> Table:
     """Return the circuit beside processors in FP64: ratios to the whole processor, and to one of its cores."""
-    ours = found.readings[size][0]
-    bits = found.assumptions["bits"].value
+    ours = projection.readings[size][0]
+    bits = projection.assumptions["bits"].value
     table = Table(
         "whole, by data sheet", title=f"{size} unknowns, beside FP64; the circuit has {bits:g} bits"
     )
@@ -84,7 +84,7 @@ def _rivals(found: Projection, size: int) -> Table:
         "solves", "energy each", "circuit's speed over it", "over a core", "its energy over circuit's",
     ):  # fmt: skip
         table.add_column(name, justify="right")
-    for one in found.rivals[size]:
+    for one in projection.rivals[size]:
         for kind, way in (("new A", one.new), ("A kept", one.kept)):
             faster, joules = ours.rate / float(way.rate), float(way.joules)
             table.add_row(
@@ -94,9 +94,9 @@ def _rivals(found: Projection, size: int) -> Table:
     return table
 
 
-def _published(found: Projection) -> Table:
+def _published(projection: Projection) -> Table:
     """Return every published point of the circuit beside the model, with the INV and MVM times of the point."""
-    p = found.assumptions.parameters
+    p = projection.assumptions.parameters
     table = Table("published circuit", title="one loop, as published and by this model")
     for name in ("unknowns", "published", "model", "deviation"):
         table.add_column(name, justify="right")
@@ -108,22 +108,22 @@ def _published(found: Projection) -> Table:
 
 
 def _even(size: int, result: dict[str, Any]) -> str:
-    def told(number: float | str) -> str:
+    def text(number: float | str) -> str:
         return number if isinstance(number, str) else f"from {math.ceil(number):,}"
 
     return (
         f"right-hand sides of one matrix of {size} unknowns from which the circuit pays, its writing included, against the "
-        f"whole GPU by its data sheet: in energy {told(result['break_even_energy'])}, in time "
-        f"{told(result['break_even_time'])}, in time with as many circuits as the GPU's area holds "
-        f"{told(result['break_even_time_by_area'])}, in time against one of its cores "
-        f"{told(result['break_even_time_of_core'])}; in energy, if the GPU may keep nothing of A, "
-        f"{told(result['break_even_energy_of_new_a'])}"
+        f"whole GPU by its data sheet: in energy {text(result['break_even_energy'])}, in time "
+        f"{text(result['break_even_time'])}, in time with as many circuits as the GPU's area holds "
+        f"{text(result['break_even_time_by_area'])}, in time against one of its cores "
+        f"{text(result['break_even_time_of_core'])}; in energy, if the GPU may keep nothing of A, "
+        f"{text(result['break_even_energy_of_new_a'])}"
     )
 
 
-def _assumptions(found: Projection) -> Table:
+def _assumptions(projection: Projection) -> Table:
     table = Table("assumption", "value", "low to high", "what", "source", title="assumptions")
-    for one in found.assumptions.values():
+    for one in projection.assumptions.values():
         table.add_row(
             one.name, f"{one.value:.4g} {one.unit}".strip(),
             f"{one.low:.3g} to {one.high:.3g}" if one.low < one.high else "", one.meaning, one.source,
@@ -157,15 +157,15 @@ def projection(
     chosen = _chosen(preset, assumptions, set_ or [], runs or [])
     sizes = size or [32, 128]
     # Refuses what cannot be, before minutes of measuring
-    found = project(chosen, sizes, draws=draws, seed=seed)
+    projection = project(chosen, sizes, draws=draws, seed=seed)
     target = new_run_path("projection", output)
     measured = _measured(sizes, seed) if measure else None
     if measured is not None:
-        found = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings)
+        projection = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings)
     inputs = {"inputs": "\n".join(f"run {one.name}" for one in runs)} if runs else None
-    remarks = [*found.remarks, *(measured.remarks if measured else ())]
-    path = save(found, target, measured=measured, remarks=remarks, inputs=inputs)
-    print_projection(found, Terminal(soft_wrap=True))
+    remarks = [*projection.remarks, *(measured.remarks if measured else ())]
+    path = save(projection, target, measured=measured, remarks=remarks, inputs=inputs)
+    print_projection(projection, Terminal(soft_wrap=True))
     for remark in remarks:
         print_warning(remark)
     say(path)
@@ -185,9 +185,9 @@ def _chosen(preset: str, file: Path | None, texts: list[str], runs: list[Path]) 
 
 
 def _measured(sizes: list[int], seed: int) -> MachineMeasurements:
-    wanted = sorted({*MEASURED_SIZES, *(one for one in sizes if one <= max(MEASURED_SIZES))})
+    all_sizes = sorted({*MEASURED_SIZES, *(one for one in sizes if one <= max(MEASURED_SIZES))})
     try:
         with Stages() as stages:
-            return measure_machine(np.random.default_rng(seed), sizes=wanted, progress=stages.show)
+            return measure_machine(np.random.default_rng(seed), sizes=all_sizes, progress=stages.show)
     except KeyboardInterrupt:
         raise Aborted("stopped: nothing is written") from None

@@ -207,7 +207,7 @@ class Projection:
         p = self.assumptions.parameters
         ours = cost_in_one_loop(self.size, p)
         even = break_even(self.size, p)
-        found: dict[str, Any] = {
+        values: dict[str, Any] = {
             "size": self.size, "solves_per_second": 1.0 / float(ours.time), "solve_time": float(ours.time),
             "solve_energy": float(ours.energy), "throughput": float(ours.throughput),
             "efficiency": float(ours.efficiency), "cycles": float(cycles(p)),
@@ -253,8 +253,8 @@ class Projection:
         if self.assumptions.name == "published":
             for quantity in ("throughput", "energy"):
                 deviations = published_deviations(self.assumptions, quantity)
-                found[f"published_{quantity}_deviation"] = max(map(abs, deviations))
-        return found
+                values[f"published_{quantity}_deviation"] = max(map(abs, deviations))
+        return values
 
 
 # Of the numbers of the result
@@ -296,16 +296,16 @@ def project(
     p = assumptions.parameters
     drawn = draw(assumptions, np.random.default_rng(seed), draws)
     bars = tornado(lambda values: float(cost_in_one_loop(sizes[0], values).energy), assumptions)
-    more, told = measured or {}, headline(assumptions)
+    more, headlines = measured or {}, headline(assumptions)
     tables = {
         "throughput": _throughput(p, drawn), "energy": _energy(p, drawn), "fp64_energy": _energy_in_double(p),
-        "published": _published(p), "break_even": _break_even(p), "thousand": _ladder(told),
+        "published": _published(p), "break_even": _break_even(p), "thousand": _ladder(headlines),
         "tornado": _tornado(bars), "settling": _settling(p), "settling_by_size": _settling_by_size(p),
         "blocks": _blocks(p),
     }  # fmt: skip
     return Projection(
         assumptions, sizes[0], tables, {size: readings(size, assumptions, more.get(size, ())) for size in sizes},
-        {size: rivals(size, assumptions) for size in sizes}, bars, told, seed, draws,
+        {size: rivals(size, assumptions) for size in sizes}, bars, headlines, seed, draws,
     )  # fmt: skip
 
 
@@ -324,11 +324,11 @@ def _throughput(p: Parameters, drawn: Parameters) -> Columns:
         spread = band(_cost_of(size, "throughput"), drawn)
         loop = [ours.throughput, spread.low, spread.high, worth / np.add(ours.time, ours.write_time)]
         one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
-        new, kept = new_matrix(size, whole), kept_matrix(size, whole)
+        new, reused = new_matrix(size, whole), kept_matrix(size, whole)
         blocks = _by_blocks(size, p, "throughput")
         there = _there("throughput", size)
         rows.append(
-            [one, low, high, blocks, writing, there, p.core_rate, worth * new.rate, worth * kept.rate]
+            [one, low, high, blocks, writing, there, p.core_rate, worth * new.rate, worth * reused.rate]
         )
     return _curves(rows, "size", SIZES, "throughput")
 
@@ -340,10 +340,10 @@ def _energy(p: Parameters, drawn: Parameters) -> Columns:
         spread = band(_cost_of(size, "energy"), drawn)
         loop = [ours.energy, spread.low, spread.high, np.add(ours.energy, ours.write_energy)]
         one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
-        new, kept = new_matrix(size, whole), kept_matrix(size, whole)
+        new, reused = new_matrix(size, whole), kept_matrix(size, whole)
         core = published_core(size, p).joules
         blocks, there = _by_blocks(size, p, "energy"), _there("energy", size)
-        rows.append([one, low, high, blocks, writing, there, core, new.joules, kept.joules])
+        rows.append([one, low, high, blocks, writing, there, core, new.joules, reused.joules])
     return _curves(rows, "size", SIZES, "energy")
 
 
@@ -373,20 +373,20 @@ def _published(p: Parameters) -> Columns:
 
 def _break_even(p: Parameters) -> Columns:
     sizes = [one for one in SIZES if _in_one_loop(one)]
-    found = [break_even(size, p) for size in sizes]
+    points = [break_even(size, p) for size in sizes]
     rows = [
         [one.energy, one.energy_of_new, one.energy_of_cpu, one.time, one.time_by_area, one.time_of_core]
-        for one in found
+        for one in points
     ]
     return _curves(rows, "size", sizes, "right_hand_sides")
 
 
-def _ladder(told: Headline) -> Columns:
-    count = len(told.ladder)
+def _ladder(headline: Headline) -> Columns:
+    count = len(headline.ladder)
     return {
         "against": np.arange(count),
         "place": np.arange(count, 0, -1),
-        "ratio": np.array([ratio for _, ratio in told.ladder]),
+        "ratio": np.array([ratio for _, ratio in headline.ladder]),
     }
 
 
@@ -403,8 +403,8 @@ def _tornado(bars: Sequence[Bar]) -> Columns:
 def _settling(p: Parameters) -> Columns:
     least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
     faster = np.multiply(p.bandwidth, MEASURED[0] / FASTER[0])
-    held = least_feedback(p.row_capacitance, p.cell_conductance, faster)
-    cases = ((p.bandwidth, least), (faster, least), (faster, held), (p.bandwidth, 0.0))
+    stable = least_feedback(p.row_capacitance, p.cell_conductance, faster)
+    cases = ((p.bandwidth, least), (faster, least), (faster, stable), (p.bandwidth, 0.0))
     times = [settling_time(EIGENVALUES, width, c, p.row_conductance, p.settling_error) for width, c in cases]
     return _curves(np.transpose(times), "eigenvalue", EIGENVALUES, "time")
 
@@ -448,12 +448,12 @@ def _by_blocks(size: int, p: Parameters, name: str) -> float:
 
 def _curves(rows: Any, along: str, values: Sequence[float] | Floats, name: str) -> Columns:
     """Return a table of curves, one below the other: rows have a value of each curve."""
-    found = np.array([[float(one) for one in row] for row in rows])
-    count = found.shape[1]
+    numbers = np.array([[float(one) for one in row] for row in rows])
+    count = numbers.shape[1]
     return {
-        "curve": np.repeat(np.arange(count), len(found)),
+        "curve": np.repeat(np.arange(count), len(numbers)),
         along: np.tile(np.asarray(values), count),
-        name: found.T.ravel(),
+        name: numbers.T.ravel(),
     }
 
 

@@ -86,16 +86,16 @@ def break_even(size: int, p: Parameters) -> BreakEven:
 
 
 def _in_energy(size: int, ours: Cost, one: Processor) -> float:
-    made, kept, new = inversion(size, one), kept_matrix(size, one), new_matrix(size, one)
-    against_kept = crossing(ours.write_energy, ours.energy, made.joules, kept.joules)
+    made, reused, new = inversion(size, one), kept_matrix(size, one), new_matrix(size, one)
+    against_kept = crossing(ours.write_energy, ours.energy, made.joules, reused.joules)
     return float(np.maximum(against_kept, crossing(ours.write_energy, ours.energy, 0.0, new.joules)))
 
 
 def _in_time(size: int, ours: Cost, one: Processor, circuits: ArrayLike) -> float:
     """Return where circuits beat a processor in time; as many circuits as it has cores are one circuit a core."""
-    made, kept, new = inversion(size, one), kept_matrix(size, one), new_matrix(size, one)
+    made, reused, new = inversion(size, one), kept_matrix(size, one), new_matrix(size, one)
     setup, each = np.divide(ours.write_time, circuits), np.divide(ours.time, circuits)
-    against_kept = crossing(setup, each, made.seconds, kept.seconds)
+    against_kept = crossing(setup, each, made.seconds, reused.seconds)
     return float(np.maximum(against_kept, crossing(setup, each, 0.0, new.seconds)))
 
 
@@ -160,12 +160,10 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
     ours = cost_in_one_loop(size, p)
     whole, other = gpu(p), cpu(p)
     circuits = float(circuits_on(p, ours))
-    found = [_ours("circuit", f"one circuit of {size} lines, A written", ours)]
+    rows = [_ours("circuit", f"one circuit of {size} lines, A written", ours)]
     if size > p.loop_size and not not_in_blocks(size, assumptions):
-        found.append(
-            _ours("circuit_blocks", f"… by blocks of {p.loop_size:g} lines", cost_in_blocks(size, p))
-        )
-    found += [
+        rows.append(_ours("circuit_blocks", f"… by blocks of {p.loop_size:g} lines", cost_in_blocks(size, p)))
+    rows += [
         _named("circuit_new_a", "… that writes a new A each time",
                DigitalReading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy))),
         _named("circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
@@ -187,7 +185,7 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
         _named("cpu_new_a", "whole CPU, new A, data sheet", new_matrix(size, other)),
         _named("cpu_kept_a", "whole CPU, A kept, data sheet", kept_matrix(size, other)),
     ]  # fmt: skip
-    return [*found, *more]
+    return [*rows, *more]
 
 
 def not_in_blocks(size: int, assumptions: Assumptions) -> str:
@@ -241,12 +239,12 @@ def headline(assumptions: Assumptions) -> Headline:
     operations = float(solve_operations(HEADLINE_SIZE))
     whole = gpu(p)
     through = float(ours.throughput)
-    new, kept = new_matrix(HEADLINE_SIZE, whole), kept_matrix(HEADLINE_SIZE, whole)
+    new, reused = new_matrix(HEADLINE_SIZE, whole), kept_matrix(HEADLINE_SIZE, whole)
     over_core = through / float(p.core_rate)
     assumed = cost_in_one_loop(HEADLINE_SIZE, p)
     without_converters = float(bare.throughput) / float(p.core_rate)
     as_assumed = float(assumed.throughput) / float(p.core_rate)
-    over_new, over_kept = (through / (operations * float(one.rate)) for one in (new, kept))
+    over_new, over_kept = (through / (operations * float(one.rate)) for one in (new, reused))
     ladder = [
         ("one core if converters took no time", without_converters), ("one core as published", over_core),
         ("one core and INV and MVM as assumed", as_assumed),

@@ -25,25 +25,25 @@ from mho.extensions.published import (
 GROUP = "Experiments"  # of the verb, in the list of all
 
 
-def print_published(found: Repeated, out: Console) -> None:
+def print_published(repetition: Repeated, out: Console) -> None:
     """Print what was found beside what is published."""
-    setup = found.setup
+    setup = repetition.setup
     where = "at the wire" if setup.wire else "a whole array at a time"
     cells = f", cells {setup.preset}" if setup.preset else ""
     out.print(
         Text.assemble(("Zuo et al., Nature Electronics 8, 1222 (2025)", "bold"),
                       f" on {setup.chips} chips of bench {setup.bench!r}{cells}, {where}, seed {setup.seed}"),
     )  # fmt: skip
-    for name, outcome in found.outcomes.items():
+    for name, outcome in repetition.outcomes.items():
         out.print()
         out.print(Text.assemble((name, "bold"), f": {published_numbers()[name].title}"))
         if outcome.rows:
             out.print(_table(outcome))
         for line in _remarks(outcome):
             out.print(f"  {line}")
-    if found.joint_p is not None:
+    if repetition.joint_p is not None:
         out.print()
-        out.print(f"all tested curves together: p = {found.joint_p:.2g} (Fisher)", style="bold")
+        out.print(f"all tested curves together: p = {repetition.joint_p:.2g} (Fisher)", style="bold")
 
 
 def _table(outcome: ExperimentOutcome) -> Table:
@@ -72,16 +72,18 @@ def _number(value: float, form: str) -> str:
 
 
 def _remarks(outcome: ExperimentOutcome) -> list[str]:
-    told = []
+    remarks = []
     if outcome.rejection is not None:
-        told.append(f"is the published curve one of these? {outcome.rejection.in_words()}")
+        remarks.append(f"is the published curve one of these? {outcome.rejection.in_words()}")
         if outcome.seen is not None:
-            told.append(
+            remarks.append(
                 f"so many chips would have seen, half of the time, {_seen(outcome.seen)} a cycle than theirs"
             )
     if "wrong_integers" in outcome.facts:
-        told.append(f"{outcome.facts['wrong_integers']} of {outcome.facts['integers']} integers were wrong")
-    return told + [f"open: {one}" for one in outcome.open_]
+        remarks.append(
+            f"{outcome.facts['wrong_integers']} of {outcome.facts['integers']} integers were wrong"
+        )
+    return remarks + [f"open: {one}" for one in outcome.open_]
 
 
 def _seen(factors: tuple[float, float]) -> str:
@@ -114,14 +116,14 @@ def published(
     """Repeat the reference paper's experiments beside the published numbers; connects to nothing."""
     try:
         with Stages(quiet=as_json) as stages:
-            found = repeat_published(
+            repetition = repeat_published(
                 experiments or (), bench=bench, preset=preset, chips=chips, seed=seed, wire=wire, output=output,
                 progress=stages.show,
             )  # fmt: skip
     except KeyboardInterrupt:
         raise Aborted("stopped: the run file has the experiments that were done") from None
     if as_json:
-        typer.echo(json.dumps(found.plain() | {"run_file": str(found.path)}))
+        typer.echo(json.dumps(repetition.plain() | {"run_file": str(repetition.path)}))
         return
-    print_published(found, Terminal(soft_wrap=True))
-    say(found.path)
+    print_published(repetition, Terminal(soft_wrap=True))
+    say(repetition.path)

@@ -95,16 +95,16 @@ class Setup:
         `number`: of the experiment; `draw`: what is drawn before a chip is, for `measure`; `refusals`: errors with which a
         chip gives no answer.
         """
-        found, lost = [], []
+        answers, lost = [], []
         for done, rng in enumerate(self.generators(number), 1):
             drawn = draw(rng)
             try:
                 with self.chip(rng) as bench:
-                    found.append(measure(bench, rng, drawn))
+                    answers.append(measure(bench, rng, drawn))
             except refusals as error:
                 lost.append(str(error))
             tell(done, self.chips)
-        return found, lost
+        return answers, lost
 
     @contextmanager
     def chip(self, rng: np.random.Generator) -> Iterator[Bench]:
@@ -119,8 +119,8 @@ class Setup:
                 yield bench
             finally:  # the answers do not show it
                 incidents = [] if bench.simulated is None else bench.simulated.incidents
-                told = [one.detail for one in incidents if one.kind == AMPLIFIER_LIMIT]
-                self.limited.extend(told[:1])
+                details = [one.detail for one in incidents if one.kind == AMPLIFIER_LIMIT]
+                self.limited.extend(details[:1])
 
 
 How = Literal["printed", "read off", "open"]
@@ -190,11 +190,11 @@ class PublishedComparison:
 
     @classmethod
     def of(
-        cls, quantity: str, found: ArrayLike, published: PublishedNumber, number: int = 0,
+        cls, quantity: str, samples: ArrayLike, published: PublishedNumber, number: int = 0,
         value: float | None = None,
     ) -> PublishedComparison:  # fmt: skip
         """Compare what chips (N,) came to with a published number, its only one unless `value` says which."""
-        values = np.asarray(found, np.float64).ravel()
+        values = np.asarray(samples, np.float64).ravel()
         beside = published.one if value is None else value
         low, median, high = np.quantile(values, SHARES) if values.size else (np.nan,) * 3
         below = np.nan if beside is None or not values.size else float(np.mean(values < beside))
@@ -210,14 +210,14 @@ class PublishedComparison:
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         values = {name: getattr(self, name) for name in ("low", "median", "high", "below", "deviation")}
-        told = {name: None if np.isnan(value) else value for name, value in values.items()}
+        numbers = {name: None if np.isnan(value) else value for name, value in values.items()}
         return {
             "quantity": self.quantity,
             "number": self.number,
             "published": self.published,
             "how": self.how,
             "unit": self.unit,
-        } | told
+        } | numbers
 
 
 @dataclass(frozen=True)
@@ -236,14 +236,14 @@ class ExperimentOutcome:
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it, without the tables."""
-        told: dict[str, Any] = {"numbers": [row.plain() for row in self.rows], **self.facts}
+        entries: dict[str, Any] = {"numbers": [row.plain() for row in self.rows], **self.facts}
         if self.rejection is not None:
-            told |= {
+            entries |= {
                 "p": self.rejection.p, "least_p": self.rejection.least, "verdict": self.rejection.in_words(),
             }  # fmt: skip
         if self.seen is not None:
-            told["seen_factors_a_cycle"] = [one if np.isfinite(one) else None for one in self.seen]
-        return told | ({"open": list(self.open_)} if self.open_ else {})
+            entries["seen_factors_a_cycle"] = [one if np.isfinite(one) else None for one in self.seen]
+        return entries | ({"open": list(self.open_)} if self.open_ else {})
 
 
 class Experiment(ABC):

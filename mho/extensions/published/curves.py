@@ -124,19 +124,19 @@ class RealCurve(Experiment):
         rhs = np.array(self.rhs)[:, None]
 
         def measure(bench: Bench, rng: np.random.Generator, matrix: Floats) -> tuple[Floats, Refined]:
-            found = refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise)
-            return relative_errors(found.solutions, np.linalg.solve(matrix, rhs))[:, 0], found
+            refinement = refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise)
+            return relative_errors(refinement.solutions, np.linalg.solve(matrix, rhs))[:, 0], refinement
 
         each, lost = setup.on_chips(self.number, tell, measure, self.matrix, ConvergenceError)
-        told = (f"{len(lost)} of {setup.chips} chips gave no curve: {lost[-1]}",) if lost else ()
+        remarks = (f"{len(lost)} of {setup.chips} chips gave no curve: {lost[-1]}",) if lost else ()
         if not each:
-            return ExperimentOutcome(open_=told)
+            return ExperimentOutcome(open_=remarks)
         return self.compared(
-            np.stack([curve for curve, _ in each]), [one for _, one in each], setup.seed, told
+            np.stack([curve for curve, _ in each]), [one for _, one in each], setup.seed, remarks
         )
 
     def compared(
-        self, curves: Floats, refined: list[Refined], seed: int, told: tuple[str, ...] = ()
+        self, curves: Floats, refined: list[Refined], seed: int, remarks: tuple[str, ...] = ()
     ) -> ExperimentOutcome:
         """Return curves (chips, cycles) beside the published one, with what else is to be told."""
         errors = self.published["errors"]
@@ -153,19 +153,19 @@ class RealCurve(Experiment):
             rng=np.random.default_rng([seed, self.number, 1]),
         )  # fmt: skip
         seen = detectable(curves, falling=self.falling, floor=at_floor)
-        for quantity, found in (
+        for quantity, samples in (
             ("inv_alone", curves[:, 0]), ("products", [one.shots * one.slices for one in refined]),
             ("outputs", [one.outputs for one in refined]), ("wrong", [one.wrong for one in refined]),
         ):  # fmt: skip
             if quantity in self.published.numbers:
-                rows.append(PublishedComparison.of(NAMES[quantity], found, self.published[quantity]))
+                rows.append(PublishedComparison.of(NAMES[quantity], samples, self.published[quantity]))
         facts = {
             "wrong_integers": sum(one.wrong for one in refined),
             "integers": sum(one.outputs for one in refined),
             "cells_failed": sum(one.failed for one in refined),
             "cells": sum(one.cells for one in refined),
         }
-        return ExperimentOutcome(tuple(rows), tables, rejection, seen, facts, told)
+        return ExperimentOutcome(tuple(rows), tables, rejection, seen, facts, remarks)
 
 
 NAMES = {

@@ -75,7 +75,7 @@ class LevelStatistics(Experiment):
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program 400 cells on every chip."""
-        found: list[Programmed] = []
+        programmings: list[Programmed] = []
         digits = np.empty((0, 0), np.int64)
         for rng in setup.generators(self.number):
             with setup.chip(rng) as bench:
@@ -84,16 +84,16 @@ class LevelStatistics(Experiment):
                 digits = np.arange(SIDE * SIDE).reshape(SIDE, SIDE) % (levels.top + 1)
                 array = chip.arrays_for("multiply")[0].name
                 job = Program(digits=digits, array=array)
-                found.append(evaluate(job, bench, seed=int(rng.integers(2**31))))
-            tell(len(found), setup.chips)
-        held = np.stack([one.achieved for one in found])
-        inside = levels.inside(held, np.broadcast_to(digits, held.shape))
+                programmings.append(evaluate(job, bench, seed=int(rng.integers(2**31))))
+            tell(len(programmings), setup.chips)
+        conductances = np.stack([one.achieved for one in programmings])
+        inside = levels.inside(conductances, np.broadcast_to(digits, conductances.shape))
         each = np.arange(levels.top + 1)
         spreads = np.array(
-            [held[:, digits == level].std(axis=1, ddof=1) for level in each]
+            [conductances[:, digits == level].std(axis=1, ddof=1) for level in each]
         )  # (levels, chips)
         above = spreads[1:]
-        published, count = self.published, len(found)
+        published, count = self.published, len(programmings)
         low, high = published["spread"].values
         rows = (
             PublishedComparison.of("share of cells in their window", inside.mean(axis=(1, 2)),
@@ -103,21 +103,23 @@ class LevelStatistics(Experiment):
             PublishedComparison.of("spread of levels, most", above.max(axis=0) * MICRO, published["spread"],
                                    2, high),
             PublishedComparison.of("farthest from nominal",
-                                   np.abs(held - levels.nominal[digits])[:, digits > 0].max(axis=1) * MICRO,
+                                   np.abs(conductances - levels.nominal[digits])[:, digits > 0].max(axis=1) * MICRO,
                                    published["window"]),
         )  # fmt: skip
         tables = {
             "level_cells": {
                 "chip": np.repeat(np.arange(1, count + 1), digits.size),
-                "level": np.tile(digits.ravel(), count), "conductance": held.ravel(),
-                "pulses": np.stack([one.pulses for one in found]).ravel(),
+                "level": np.tile(digits.ravel(), count), "conductance": conductances.ravel(),
+                "pulses": np.stack([one.pulses for one in programmings]).ravel(),
             },
             "level_spreads": {
                 "level": each, "nominal": levels.nominal, "spread": np.sqrt(np.square(spreads).mean(axis=1)),
                 "inside": np.array([inside[:, digits == level].mean() for level in each]),
             },
         }  # fmt: skip
-        return ExperimentOutcome(rows, tables, facts={"cells_failed": sum(one.failed for one in found)})
+        return ExperimentOutcome(
+            rows, tables, facts={"cells_failed": sum(one.failed for one in programmings)}
+        )
 
 
 def step_of(
@@ -179,17 +181,17 @@ class SettlingCurve(Experiment):
 
     def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program the loop's cells on every chip, and step the loop that they make."""
-        found = []
+        points = []
         for chip, rng in enumerate(setup.generators(self.number), 1):
             with setup.chip(rng) as bench:
                 cells = _loop_cells(bench, int(rng.integers(2**31)))
             for number, rhs in enumerate(RHS, 1):
                 response = step_of(cells, np.array(rhs))
-                found.append(
+                points.append(
                     (chip, number, response.settling_time(), response.overshoot, peak_time(response))
                 )
             tell(chip, setup.chips)
-        columns = np.array(found)
+        columns = np.array(points)
         published = self.published
         rows = [PublishedComparison.of("time to within 1 %", columns[:, 2], published["seconds"])]
         for quantity, name, values in (
@@ -203,8 +205,8 @@ class SettlingCurve(Experiment):
             ]
         whole = {"chip": columns[:, 0].astype(np.int64), "rhs": columns[:, 1].astype(np.int64)}
         measured = dict(zip(("seconds", "overshoot", "peak"), columns[:, 2:].T, strict=True))
-        told = ("amplifiers without offset and bias current: see the physics of the OPA690",)
-        return ExperimentOutcome(tuple(rows), {"settling": {**whole, **measured}}, open_=told)
+        remarks = ("amplifiers without offset and bias current: see the physics of the OPA690",)
+        return ExperimentOutcome(tuple(rows), {"settling": {**whole, **measured}}, open_=remarks)
 
 
 def _loop_cells(bench: Bench, seed: int) -> Floats:

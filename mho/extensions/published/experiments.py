@@ -90,15 +90,15 @@ class ComplexCurve(Experiment):
             lambda rng: gram(best_channel(self.antennas, self.users, self.channels, rng)),
             ChipMapError, ConvergenceError, InputError,
         )  # fmt: skip
-        told = ["the matrix is not printed: Gram matrices of Gaussian channels stand for it"]
+        remarks = ["the matrix is not printed: Gram matrices of Gaussian channels stand for it"]
         if refused:
-            told.append(f"{len(refused)} of {setup.chips} chips refused it: {refused[0]}")
+            remarks.append(f"{len(refused)} of {setup.chips} chips refused it: {refused[0]}")
         if not each:
-            return ExperimentOutcome(open_=tuple(told))
+            return ExperimentOutcome(open_=tuple(remarks))
         curves, integers, wrong = zip(*each, strict=True)
         rows, tables = self._compared(np.stack(curves))
         facts = {"integers": sum(integers), "wrong_integers": sum(wrong), "refused": len(refused)}
-        return ExperimentOutcome(tuple(rows), tables, facts=facts, open_=tuple(told))
+        return ExperimentOutcome(tuple(rows), tables, facts=facts, open_=tuple(remarks))
 
     def _compared(
         self, curves: Floats
@@ -118,10 +118,10 @@ class ComplexCurve(Experiment):
         seed = int(rng.integers(2**31))
         if not self.columns:
             real = to_real(matrix)
-            found = refine_on_chip(bench, real, CYCLES, COMPLEX_BITS, seed)
+            outcome = refine_on_chip(bench, real, CYCLES, COMPLEX_BITS, seed)
             inverse = np.linalg.inv(real)
-            errors = np.linalg.norm(found.inverses - inverse, axis=(1, 2)) / np.linalg.norm(inverse)
-            return np.asarray(errors), found.outputs, found.wrong
+            errors = np.linalg.norm(outcome.inverses - inverse, axis=(1, 2)) / np.linalg.norm(inverse)
+            return np.asarray(errors), outcome.outputs, outcome.wrong
         parts = rng.uniform(-1.0, 1.0, (2, self.users, self.columns))
         real, rhs = to_real(matrix), np.concatenate(list(parts))
         scale = (1.0 - 2.0**-COMPLEX_BITS) / np.abs(real).max()  # the largest entry has the largest digits
@@ -176,12 +176,12 @@ class BitErrors(Experiment):
             rates: list[Mapping[str, Any]] = evaluate(job, bench, seed=seed)["by_snr"]
             return rates
 
-        found, lost = where.on_chips(
+        answers, lost = where.on_chips(
             self.number, tell, measure, lambda rng: (self._job(ratios, rng), int(rng.integers(2**31))),
             ConvergenceError,
         )  # fmt: skip
-        told = tuple(filter(None, (self._where(), *lost[-1:])))
-        return self._compared(found, told) if found else ExperimentOutcome(open_=told)
+        remarks = tuple(filter(None, (self._where(), *lost[-1:])))
+        return self._compared(answers, remarks) if answers else ExperimentOutcome(open_=remarks)
 
     def _job(self, ratios: Floats, rng: np.random.Generator) -> Mimo:
         from mho.extensions.applications import Mimo
@@ -195,12 +195,14 @@ class BitErrors(Experiment):
     def _where(self) -> str:
         return f"on bench {self.bench!r}, whose loop holds it whole" if self.bench else ""
 
-    def _compared(self, found: list[list[Mapping[str, Any]]], told: tuple[str, ...]) -> ExperimentOutcome:
+    def _compared(
+        self, answers: list[list[Mapping[str, Any]]], remarks: tuple[str, ...]
+    ) -> ExperimentOutcome:
         """Return the rates of all chips together beside the published ones."""
         chip = f"after cycle {self.cycles}"
         rows, rates = [], []
         for place, value in enumerate(self.published["bit_error_rate"].values):
-            each = [points[place] for points in found]
+            each = [points[place] for points in answers]
             bits = sum(point["bits"] for point in each)
             ours, single = (sum(point[name] * point["bits"] for point in each) for name in (chip, "float32"))
             low, high = clustered_binomial_interval(
@@ -216,8 +218,8 @@ class BitErrors(Experiment):
         columns = dict(zip(("snr", *RATES), np.array(rates).T, strict=True))
         facts = {"bits_a_point": bits, "float32": [one[-1] for one in rates]}
         singles = ", ".join(f"{one[-1]:.2g}" for one in rates)
-        told = (
-            *told,
+        remarks = (
+            *remarks,
             f"medians are all chips' {bits} bits a point together, between their 95 % interval, chips as units; float32 on "
             f"the same channels: {singles}",
             "the channel is not published: "
@@ -227,7 +229,7 @@ class BitErrors(Experiment):
                 else f"the best conditioned of {self.channels} is taken for every chip"
             ),
         )
-        return ExperimentOutcome(tuple(rows), {f"rates_{self.short}": columns}, facts=facts, open_=told)
+        return ExperimentOutcome(tuple(rows), {f"rates_{self.short}": columns}, facts=facts, open_=remarks)
 
 
 @dataclass(frozen=True)
@@ -264,10 +266,10 @@ class Throughput(Experiment):
             "published": published.values,
             "model": model,
         }
-        told = (
+        remarks = (
             "a model, not chips: `mho projection` has its assumptions, energy, and what it is compared with",
         )
-        return ExperimentOutcome(rows, {"throughput": columns}, open_=told)
+        return ExperimentOutcome(rows, {"throughput": columns}, open_=remarks)
 
 
 MIMO_SMALL = BitErrors("mimo-16x4", "mimo4", 16, 4, 2, "", 7, GOOD)

@@ -142,8 +142,8 @@ def repeat_published(
                 outcome = one.carry_out(setup, tell)
                 if limited := setup.limited:
                     where = f"on {len(limited)} of {chips} chips"
-                    told = f"amplifiers did not give what they were asked for {where}: {limited[0]}"
-                    outcome = replace(outcome, open_=(*outcome.open_, told))
+                    sentence = f"amplifiers did not give what they were asked for {where}: {limited[0]}"
+                    outcome = replace(outcome, open_=(*outcome.open_, sentence))
                 outcomes[one.name] = outcome
                 _write(run, one.name, outcome)
                 run.set_result(Repeated(setup, outcomes, path).plain())
@@ -205,11 +205,11 @@ def _write(run: RunWriter, name: str, outcome: ExperimentOutcome) -> None:
         )  # fmt: skip
     if outcome.rejection is not None:
         faster, slower = outcome.seen or (np.nan, np.nan)
-        told = outcome.rejection
+        rejection = outcome.rejection
         run.emit(
-            REJECTIONS.name, experiment=NUMBERS[name], p=told.p, least=told.least, chips=told.chips,
+            REJECTIONS.name, experiment=NUMBERS[name], p=rejection.p, least=rejection.least, chips=rejection.chips,
             slower=slower, faster=faster,
         )  # fmt: skip
-        run.log("INFO", f"{name}: {told.in_words()}")
+        run.log("INFO", f"{name}: {rejection.in_words()}")
     for remark in outcome.open_:
         run.log("INFO", f"{name}: {remark}")

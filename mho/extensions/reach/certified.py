@@ -83,10 +83,10 @@ def certified_system(choice: CertifiedChoice) -> System:
     a, b = to_real(drawn.matrix), to_real_vector(drawn.rhs)
     x: Floats = np.asarray(np.linalg.solve(a, b), np.float64)
     for _ in range(PASSES):
-        found = best_enclosure(a, b, x)
-        if not found.certified:
-            raise ConvergenceError(f"system {identity(choice)} cannot be certified: {found.reason}")
-        nearer = x + found.correction
+        enclosure = best_enclosure(a, b, x)
+        if not enclosure.certified:
+            raise ConvergenceError(f"system {identity(choice)} cannot be certified: {enclosure.reason}")
+        nearer = x + enclosure.correction
         if np.array_equal(nearer, x):
             break
         x = nearer
@@ -114,11 +114,11 @@ def without_chip(matrix: NDArray[Any], rhs: NDArray[Any]) -> WithoutChip:
     except InputError:  # no solution in float64 could be proved to so many bits
         return WithoutChip(False, 0, 0, 0.0)
     form = Preconditioning.equilibrating(system.matrix)
-    found = solve_unaided(system, form, form.matrix(system.matrix), 0, "gcr", MOST_CYCLES)
-    bits = system.certify(found.solution, system.residual(found.solution, 0), 0).bits
-    cycles = len(found.curve)
-    work = digital_work(system.size, cycles, found.recomputed, "gcr")
-    return WithoutChip(found.cycles is not None, cycles, work, math.floor(10.0 * bits) / 10.0)
+    unaided = solve_unaided(system, form, form.matrix(system.matrix), 0, "gcr", MOST_CYCLES)
+    bits = system.certify(unaided.solution, system.residual(unaided.solution, 0), 0).bits
+    cycles = len(unaided.curve)
+    work = digital_work(system.size, cycles, unaided.recomputed, "gcr")
+    return WithoutChip(unaided.cycles is not None, cycles, work, math.floor(10.0 * bits) / 10.0)
 
 
 def digital_work(n: int, products: int, recomputed: int, method: str) -> int:
@@ -165,12 +165,12 @@ def _answer(system: System, bench: str, preset: str | None) -> Answer:
     with open_bench(bench, preset=preset, seed=system.seed) as opened:
         try:
             plan = procedure.prepare(procedure.check(), opened, np.random.default_rng([system.seed, 1]))
-            found = procedure.execute(plan, opened, stream)
+            result = procedure.execute(plan, opened, stream)
         except (ChipMapError, ConvergenceError, InputError) as error:
             return Answer(system.id, "refused", reason=str(error))
-    cycles = len(found.cycles)
+    cycles = len(result.cycles)
     return Answer(
-        system.id, "converged" if found.converged else "not converged", found.solution, cycles,
-        digital_work(system.size, cycles, stream.recomputed, found.summary["method"]),
-        found.summary["reason"],
+        system.id, "converged" if result.converged else "not converged", result.solution, cycles,
+        digital_work(system.size, cycles, stream.recomputed, result.summary["method"]),
+        result.summary["reason"],
     )  # fmt: skip

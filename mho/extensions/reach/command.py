@@ -103,11 +103,11 @@ class SystemOptions:
                     f"{self.package} has no system of these families, sizes and seeds; leave some out"
                 )
             return chosen
-        wanted = choose(families, sizes, seeds)
+        choices = choose(families, sizes, seeds)
         systems = []
-        for choice in wanted:
+        for choice in choices:
             systems.append(certified_system(choice))
-            stages.show("certifying", len(systems), len(wanted))
+            stages.show("certifying", len(systems), len(choices))
         return systems
 
 
@@ -130,7 +130,7 @@ def reach(
             drawn = systems.drawn(stages)
             chosen = [one for one in drawn if systems.most is None or one.seed <= systems.most]
             answers = _answers(chosen, bench, preset, stages)
-        found = score(Package({}, tuple(drawn)), answers, by) if answers else None
+        scores = score(Package({}, tuple(drawn)), answers, by) if answers else None
     except ReachError as error:
         raise InputError(str(error)) from None
     solver = f"mho, bench {bench}{f', cells {preset}' if preset else ''}"
@@ -139,10 +139,10 @@ def reach(
     if output is not None:
         write_answers(output, solver, answers)
     if as_json:
-        typer.echo(json.dumps({"systems": len(drawn), "rows": found.rows if found else []}))
+        typer.echo(json.dumps({"systems": len(drawn), "rows": scores.rows if scores else []}))
         return
-    if found is not None:
-        typer.echo(str(found))
+    if scores is not None:
+        typer.echo(str(scores))
     for written in filter(None, (systems.export, output)):
         say(written)
 

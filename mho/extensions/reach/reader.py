@@ -147,10 +147,10 @@ def _check_files(path: Path, files: Iterable[str]) -> None:
     for line in lines:
         digest, _, name = line.partition("  ")
         try:
-            found = hashlib.sha256((path / name).read_bytes()).hexdigest()
+            actual = hashlib.sha256((path / name).read_bytes()).hexdigest()
         except OSError:
             raise ReachError(f"{path} is damaged: {name} is missing; copy the package again") from None
-        if found != digest:
+        if actual != digest:
             raise ReachError(
                 f"{path} is damaged: {name} is not as it was written; copy the package again"
             ) from None
@@ -210,14 +210,14 @@ def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[Answer]]:
 def _vector(values: Any) -> NDArray[Any] | None:
     if values is None:
         return None
-    found = np.asarray(values, np.float64)
-    if found.ndim == 1:
-        return found
-    if found.ndim != 2 or found.shape[1] != 2:
+    vector = np.asarray(values, np.float64)
+    if vector.ndim == 1:
+        return vector
+    if vector.ndim != 2 or vector.shape[1] != 2:
         raise ValueError(
-            f"a solution has shape {found.shape}; give numbers, or pairs of real and imaginary parts"
+            f"a solution has shape {vector.shape}; give numbers, or pairs of real and imaginary parts"
         )
-    return found[:, 0] + 1j * found[:, 1]
+    return vector[:, 0] + 1j * vector[:, 1]
 
 
 # --- score ---
@@ -395,11 +395,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         solver, answers = read_answers(arguments[0])
-        found = score(load(Path(__file__).parent), answers, *arguments[1:])
+        scores = score(load(Path(__file__).parent), answers, *arguments[1:])
     except ReachError as error:
         print(f"reach: {error}", file=sys.stderr)
         return 1
-    print(f"{solver}\n{found}")
+    print(f"{solver}\n{scores}")
     return 0
 
 

@@ -84,15 +84,15 @@ def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
     return tuple(result)
 
 
-def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:
+def chosen_groups(variations: Sequence[Varied]) -> tuple[str, ...]:
     """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups.
 
     What follows from the others makes no new groups, as the tolerance that follows from the bits.
     """
     chosen: list[str] = []
     groups = 1
-    known = [""] * (len(found[0].of_runs) if found else 0)
-    for one in sorted(found, key=lambda one: len(one.values)):
+    known = [""] * (len(variations[0].of_runs) if variations else 0)
+    for one in sorted(variations, key=lambda one: len(one.values)):
         if one.name in SEEDS or one.name in ("mho", "commit", "version"):
             continue
         finer = [f"{before}\0{mine}" for before, mine in zip(known, one.of_runs, strict=True)]
@@ -100,7 +100,7 @@ def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:
             chosen.append(one.name)
             groups *= len(one.values)
             known = finer
-    order = [one.name for one in found]
+    order = [one.name for one in variations]
     return tuple(sorted(chosen, key=order.index))
 
 
@@ -177,13 +177,13 @@ MOST_SWEPT, MOST_DRAWN = 2, 4
 ALIKE = 0.99  # correlation of ranks from which on two results are one: cycles and inversions
 
 
-def swept(found: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]:
+def swept(variations: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]:
     """Return the numbers, seeds aside, that were varied as parameters, over the runs; NaN where a run has none.
 
     Words, lists and truth values are no numbers; those that a run alone has, or two values, make no curve.
     """
     numbers: dict[str, Floats] = {}
-    for one in found:
+    for one in variations:
         if one.name in SEEDS or "." in one.name:
             continue
         column = np.full(len(runs), np.nan)
@@ -225,11 +225,11 @@ def _alike(one: Floats, other: Floats) -> bool:
 
 
 def swept_pictures(
-    runs: Sequence[RunCard], found: Sequence[Varied], by: Sequence[str], values: Mapping[str, Floats]
+    runs: Sequence[RunCard], variations: Sequence[Varied], by: Sequence[str], values: Mapping[str, Floats]
 ) -> tuple[page.Picture, ...]:
     """Return the results over each swept parameter: medians with quartiles over the seeds, a colour a group."""
     pictures = []
-    for name, column in swept(found, runs).items():
+    for name, column in swept(variations, runs).items():
         groups = group_runs([one for one in by if one.removeprefix("parameter.") != name], runs)
         for result in moved_results(column, values):
             try:
@@ -382,12 +382,12 @@ def _procedure(
 ) -> Iterator[page.Block]:
     name = runs[0].card.facts.procedure
     of = f" of {name}" if len(kinds) > 1 else ""
-    found = varied(runs)
-    chosen = by or chosen_groups(found)
+    variations = varied(runs)
+    chosen = by or chosen_groups(variations)
     groups = group_runs(chosen, runs)
     values, units = results_of(runs)
     yield page.Heading(f"What was varied{of}", 2, f"varied-{name}")
-    yield from _varied(found, runs)
+    yield from _varied(variations, runs)
     yield page.Heading(f"Results{of}", 2, f"results-{name}")
     if len(groups) > 1:
         yield page.Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", page.DIM)
@@ -395,16 +395,16 @@ def _procedure(
     yield from _stand_apart(values, units, groups, runs)
     drawn, note, damaged = grouped_pictures(runs, groups)
     skipped += [one for one in damaged if one.path not in {known.path for known in skipped}]
-    over = swept_pictures(runs, found, chosen, values)
+    over = swept_pictures(runs, variations, chosen, values)
     yield from figure_blocks((*over, *drawn), note, f"Figures{of}", f"figures-{name}")
 
 
-def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[page.Block]:
-    if not found:
+def _varied(variations: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[page.Block]:
+    if not variations:
         yield page.Paragraph("Nothing: all runs have the same parameters and the same seed.", page.DIM)
         return
     rows = []
-    for one in found:
+    for one in variations:
         shown = ", ".join(f"{text} ({count})" for text, count in one.values[:MOST_VALUES])
         if len(one.values) > MOST_VALUES:
             there = [text for text, _ in one.values if text != NOT_THERE]
@@ -458,15 +458,15 @@ def _table(
 def _stand_apart(
     values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group], runs: Sequence[RunCard]
 ) -> Iterator[page.Block]:
-    found = all_outliers(dict(values), groups)
+    outliers = all_outliers(dict(values), groups)
     yield page.Heading("Runs that stand apart", 3)
-    if not found:
+    if not outliers:
         yield page.Paragraph(
             "None: no result lies more than 3 distances between quartiles beyond them.", page.DIM
         )
         return
     rows = []
-    for one in found:
+    for one in outliers:
         unit = units[one.result]
         value, median = (_number(number, unit) for number in (one.value, one.median))
         apart = "the only scatter" if np.isinf(one.distance) else f"{one.distance:.1f}"

@@ -189,10 +189,10 @@ HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
 """By the procedure's class, and what a response varies but the word line: pattern of the name in the result, and words."""
 
 
-def headline(procedure: str, found: Sequence[Extracted]) -> Iterator[tuple[str, Extracted]]:
+def headline(procedure: str, parameters: Sequence[Extracted]) -> Iterator[tuple[str, Extracted]]:
     """Yield the parameters of a run that belong into the first table, each with its words."""
     for pattern, words in HEADLINES.get(procedure, ()):
-        for one in found:
+        for one in parameters:
             match = re.fullmatch(pattern, one.name)
             if match and one.value is not None:
                 yield words.format(*match.groups()), one
@@ -312,9 +312,9 @@ def _run(run: PageRun) -> Iterator[page.Block]:
     yield page.Paragraph(line, page.DIM)
     for warning in run.warnings:
         yield page.Paragraph(warning, page.BAD)
-    found = extracted(run.result or {}, run.units or {})
-    if found:
-        rows = [(name_text(one.name), *_value(one)) for one in found]
+    parameters = extracted(run.result or {}, run.units or {})
+    if parameters:
+        rows = [(name_text(one.name), *_value(one)) for one in parameters]
         head = ("parameter", "value", "95 % interval", "unit")
         yield page.grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
     pictures = []

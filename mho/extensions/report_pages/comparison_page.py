@@ -64,10 +64,10 @@ def _settings(comparison: Comparison) -> Iterator[page.Block]:
         yield page.Paragraph("None.", page.DIM)
     if comparison.settings:
         yield _side_by_side("setting", comparison.settings, comparison, "Settings that differ")
-    told = f"{comparison.same} settings are the same."
+    sentence = f"{comparison.same} settings are the same."
     if comparison.varied:
-        told += f" On every side alike vary: {', '.join(comparison.varied)}."
-    yield page.Paragraph(told, page.DIM)
+        sentence += f" On every side alike vary: {', '.join(comparison.varied)}."
+    yield page.Paragraph(sentence, page.DIM)
     first = comparison.sides[0].name
     for text in comparison.texts:
         shown = "\n".join(text.lines) + (f"\n… {text.left_out} more lines" if text.left_out else "")
@@ -118,8 +118,8 @@ def _groups(comparison: Comparison) -> page.Block:
             continue
         first = value_text(one.samples[0], one.unit)
         rows.append((named(one), comparison.sides[0].name, first, "", "", "", ""))
-        for side, sample, found in zip(comparison.sides[1:], one.samples[1:], one.effects, strict=True):
-            effects = ("-",) * 4 if found is None else effect_texts(found, one.unit)
+        for side, sample, effect in zip(comparison.sides[1:], one.samples[1:], one.effects, strict=True):
+            effects = ("-",) * 4 if effect is None else effect_texts(effect, one.unit)
             rows.append((named(one), side.name, value_text(sample, one.unit), *effects))
     head = (
         "result", "side", f"{comparison.centre} (quartiles), n", "difference [95 %]", "Hedges' g [95 %]",

@@ -37,8 +37,8 @@ def kind_of(paths: Sequence[Path], by: str = "") -> str:
 
 
 def _kind_of_folder(folder: Path, by: str) -> str:
-    found = list(find_runs(folder))
-    here = [path for path in found if path.parent == folder]
+    run_paths = list(find_runs(folder))
+    here = [path for path in run_paths if path.parent == folder]
     plan: dict[str, object] = {}
     with suppress(InputError):  # where it is no plan, the page will say so
         plan = load_toml(read_plan(folder), "the plan", InputError)
@@ -46,10 +46,10 @@ def _kind_of_folder(folder: Path, by: str) -> str:
         return "campaign"
     if plan.get("steps"):
         return "characterisation"
-    if not here and found:
+    if not here and run_paths:
         return "campaign"
     procedures = set()
-    for path in (here or found)[:LOOKED_AT]:
+    for path in (here or run_paths)[:LOOKED_AT]:
         try:
             procedures.add(read_card(path).facts.procedure)
         except RunFileError:

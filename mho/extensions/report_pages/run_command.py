@@ -22,9 +22,9 @@ def command_of(run: RunFile) -> str:
 
     `RunFileError` where the file is damaged.
     """
-    kept = run.provenance
+    provenance = run.provenance
     entry = described_entries().get(run.procedure.lower())
-    if entry is None or not kept.get("procedure", "mho.").startswith("mho.") or not run.bench.strip():
+    if entry is None or not provenance.get("procedure", "mho.").startswith("mho.") or not run.bench.strip():
         return ""
     seed = run.seed
     if run.given.get("seed", seed) != seed:
@@ -41,13 +41,13 @@ def command_of(run: RunFile) -> str:
             words.append(option if value else f"--no-{option.removeprefix('--')}")
         else:
             words += [option, str(value)]
-    if bench := kept.get("bench") or _packaged(run.bench):
+    if bench := provenance.get("bench") or _packaged(run.bench):
         words += ["--bench", bench]
-    if preset := kept.get("preset_file") or kept.get("preset"):
+    if preset := provenance.get("preset_file") or provenance.get("preset"):
         words += ["--preset", preset]
     if seed is not None:
         words += ["--seed", str(seed)]
-    if (after := kept.get("after")) and name != "solve":
+    if (after := provenance.get("after")) and name != "solve":
         words += ["--after", after]
     return shlex.join(words)
 

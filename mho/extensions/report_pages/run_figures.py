@@ -68,15 +68,15 @@ def grouped_pictures(
     """Return the figures over groups of runs, medians with quartiles; what is not shown; and files that are damaged."""
     skipped: list[SkippedFile] = []
     try:
-        found = read_figures(runs, "", skipped, most=MOST_OF_GROUPS)
+        figures = read_figures(runs, "", skipped, most=MOST_OF_GROUPS)
     except RunFileError:  # none of them declares any
         return (), "", skipped
     pictures = []
-    for one in found:
+    for one in figures:
         compared = compared_figure(one, groups, runs, skipped, FigureRequest())
         wide = len(compared.panels) > 1 or bool(compared.panels[0].images)
         pictures.append(Picture(one.figure.heading, compared, wide=wide))
-    note = "The first figures; `mho plot` draws the others over the runs." * (len(found) >= MOST_OF_GROUPS)
+    note = "The first figures; `mho plot` draws the others over the runs." * (len(figures) >= MOST_OF_GROUPS)
     return tuple(pictures), note, skipped
 
 

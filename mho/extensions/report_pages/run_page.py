@@ -54,17 +54,17 @@ def results(run: RunFile, summary: Summary) -> Iterator[page.Block]:
     """Return the result, each number with its interval where it has one, and its unit."""
     yield page.Heading("Results", 2, "results")
     result = run.summary
-    found = [
+    quantities = [
         one
         for one in extracted(result, summary.result_units)
         if one.name not in OF_THE_MOMENT and not one.name.startswith(ELSEWHERE)
     ]
-    if not found:
+    if not quantities:
         yield page.Paragraph("The run has no result.", page.DIM)
     else:
-        known = any(one.interval for one in found)
+        known = any(one.interval for one in quantities)
         rows = []
-        for one in found:
+        for one in quantities:
             value, unit = quantity_text(one.value, one.unit)
             if not value:
                 continue  # as the reason of a solve that converged
@@ -334,11 +334,11 @@ MEANT = {
 
 def parameters(run: RunFile) -> Iterator[page.Block]:
     """Return every parameter: its value with the unit, and whence it comes where it was not given."""
-    found = run.parameters
-    if not found:
+    settings = run.parameters
+    if not settings:
         return
     yield page.Heading("Parameters", 2, "parameters")
-    rows = [(one.label or name, name, parameter_text(one)) for name, one in found.items()]
+    rows = [(one.label or name, name, parameter_text(one)) for name, one in settings.items()]
     yield page.grid(("parameter", "name", "value"), rows, caption="Parameters", of="parameters")
 
 
@@ -437,14 +437,14 @@ def repeating(run: RunFile, summary: Summary, command: str, personal: bool) -> I
 
 def plan_text(run: RunFile, summary: Summary) -> str:
     """Return the plan (TOML) of the same run."""
-    kept = run.provenance
-    named = kept.get("procedure", "")
+    provenance = run.provenance
+    named = provenance.get("procedure", "")
     name = run.procedure.lower() if named.startswith("mho.") or not named else named
     lines = [
         f"name = {toml_value(summary.title)}",
-        f"bench = {toml_value(kept.get('bench') or summary.bench.name)}",
+        f"bench = {toml_value(provenance.get('bench') or summary.bench.name)}",
     ]
-    preset = kept.get("preset_file") or summary.bench.preset
+    preset = provenance.get("preset_file") or summary.bench.preset
     if preset:
         lines.append(f"preset = {toml_value(preset)}")
     if summary.seed is not None:
@@ -570,10 +570,10 @@ VERDICTS = {
 }
 
 
-def verdict(found: Verification) -> Iterator[page.Block]:
+def verdict(verification: Verification) -> Iterator[page.Block]:
     """Say what the verification of a file found."""
-    words, tone = VERDICTS.get(found.verdict, ("", page.DOUBTFUL))
-    yield page.Paragraph((page.TextSpan(str(found.verdict)), f": {words}"), tone)
-    if found.findings:
-        rows = [(one,) for one in found.findings]
+    words, tone = VERDICTS.get(verification.verdict, ("", page.DOUBTFUL))
+    yield page.Paragraph((page.TextSpan(str(verification.verdict)), f": {words}"), tone)
+    if verification.findings:
+        rows = [(one,) for one in verification.findings]
         yield page.grid(("finding",), rows, caption="Findings", most=20, of="findings")

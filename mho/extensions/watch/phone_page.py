@@ -151,8 +151,8 @@ def version(glance: RunGlance) -> str:
     """Return a text that changes whenever the pictures of the run do."""
     forecast = None if glance.convergence is None else glance.convergence.rho
     drawn = [(kind, one.figure.name, one.size) for kind, one in glance.pictures.items()]
-    told = f"{glance.path} {drawn} {forecast}"
-    return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    text = f"{glance.path} {drawn} {forecast}"
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _ask(queue: Path, bench: str) -> RunnerState | str | None:
@@ -173,7 +173,7 @@ def _current(folder: Path, jobs: Sequence[Job]) -> Path | None:
     with contextlib.suppress(OSError):
         for path in folder.glob(f"[!.]*{SUFFIX}"):
             with contextlib.suppress(OSError):
-                newest = max(newest, (path.stat().st_mtime, path), key=lambda found: found[0])
+                newest = max(newest, (path.stat().st_mtime, path), key=lambda one: one[0])
     return newest[1]
 
 
@@ -265,10 +265,10 @@ def _unsafe(text: str) -> str:
 def _line(line: BenchLine) -> str:
     state = line.runner if isinstance(line.runner, RunnerState) else None
     silent = line.runner if isinstance(line.runner, str) else "no runner"
-    told = _badge(state.state) if state else f'<span class="faint">{escape(silent)}</span>'
-    held = line.lane.held or bool(state and state.held)
+    state_badge = _badge(state.state) if state else f'<span class="faint">{escape(silent)}</span>'
+    is_held = line.lane.held or bool(state and state.held)
     reason = line.lane.reason or (state.reason if state else "")
-    badges = f"{_badge('unsafe') if line.warning else ''} {told} {_badge('held') if held else ''}"
+    badges = f"{_badge('unsafe') if line.warning else ''} {state_badge} {_badge('held') if is_held else ''}"
     return (
         f"<p>bench <b>{escape(line.lane.bench)}</b> {badges} "
         f'<span class="faint">{escape(reason)}</span></p>{_progress(state)}'
@@ -278,13 +278,13 @@ def _line(line: BenchLine) -> str:
 def _progress(state: RunnerState | None) -> str:
     if state is None or state.job is None:
         return ""
-    told = [f"job {state.job}"]
+    parts = [f"job {state.job}"]
     if state.total:
-        told.append(f"{state.stage} {state.done} of {state.total}")
+        parts.append(f"{state.stage} {state.done} of {state.total}")
     if state.seconds_left is not None:
-        told.append(f"about {duration_text(state.seconds_left)} left")
+        parts.append(f"about {duration_text(state.seconds_left)} left")
     bar = f'<progress max="{state.total}" value="{state.done}"></progress>' if state.total else ""
-    return f"<p>{escape(', '.join(told))}</p>{bar}"
+    return f"<p>{escape(', '.join(parts))}</p>{bar}"
 
 
 def _run(run: RunGlance) -> str:
@@ -311,11 +311,11 @@ def _run(run: RunGlance) -> str:
 def _outcome(run: RunGlance) -> str:
     """Return how a run ended, and its warnings: in red where it failed, measured nothing or left its bench in doubt."""
     conclusion = run.conclusion
-    told = outcome_line(run.status or "", run.reason, conclusion, named=False)
+    text = outcome_line(run.status or "", run.reason, conclusion, named=False)
     good = run.status is Status.FINISHED and (
         conclusion is None or (conclusion.measured and not conclusion.unsafe)
     )
-    line = f"<p>{escape(told)}</p>" if good and told else _trouble(told)
+    line = f"<p>{escape(text)}</p>" if good and text else _trouble(text)
     warnings = () if conclusion is None else conclusion.warnings
     return line + "".join(f'<p class="faint">{escape(one)}</p>' for one in warnings)
 
@@ -468,14 +468,14 @@ class View:
         if run is None or (picture := run.pictures.get(kind)) is None:
             return None
         with self._lock:
-            wanted = version(run)
+            current = version(run)
             known, drawn = self._drawn.get(kind, ("", b""))
-            if known != wanted:
+            if known != current:
                 try:
                     drawn = draw(run.path, picture.figure)
                 except RunFileError:
                     return None  # gone since
-                self._drawn[kind] = wanted, drawn
+                self._drawn[kind] = current, drawn
             return drawn
 
 
@@ -506,13 +506,13 @@ class _Handler(BaseHTTPRequestHandler):
         if not NAMES_OF_LOOPBACK.fullmatch(self.headers.get("Host", "")):
             self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"ask for localhost", with_content)
             return
-        found = self.server.view.answer(self.path.partition("?")[0])
-        if found is None:
+        answer = self.server.view.answer(self.path.partition("?")[0])
+        if answer is None:
             self._send(
                 HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"there is nothing here", with_content
             )
         else:
-            self._send(HTTPStatus.OK, *found, with_content)
+            self._send(HTTPStatus.OK, *answer, with_content)
 
     def _send(self, status: HTTPStatus, kind: str, content: bytes, with_content: bool) -> None:
         self.send_response(status)

@@ -66,18 +66,18 @@ class RunExtremes:
 
         `reading` is the voltage on bit line and word line while a cell is read, V.
         """
-        found = False
+        is_new = False
         if "pulses" in run.tables and {"kind", "voltage", "width", "gate", "conductance"} <= set(
             run.units("pulses")
         ):
-            found = self._take_pulses(run, reading)
+            is_new = self._take_pulses(run, reading)
         if "cycles" in run.tables and "input" in run.units("cycles"):
             inputs = run.column("cycles", "input", self._cycles)
             self._cycles += len(inputs)
             if inputs.size:
                 self._see("vector", "V", float(np.nanmax(np.abs(inputs))))
-                found = True
-        return found
+                is_new = True
+        return is_new
 
     def _take_pulses(self, run: RunFile, reading: tuple[float, float]) -> bool:
         length = run.length("pulses")

@@ -45,12 +45,12 @@ UNSEEN = {"current of reads": "not measured"}
 
 def output_of_settings(settings: dict[str, str]) -> tuple[str, bool]:
     """Return how an instrument's outputs stand by its settings, empty when these do not say, and whether any may be on."""
-    told = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
-    if not told:
+    outputs = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
+    if not outputs:
         return "", False
-    if any(value not in ("True", "False") for value in told):
-        return told[0], told[0] != "SAFE"
-    return ("ON", True) if "True" in told else ("off", False)
+    if any(value not in ("True", "False") for value in outputs):
+        return outputs[0], outputs[0] != "SAFE"
+    return ("ON", True) if "True" in outputs else ("off", False)
 
 
 def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:
@@ -187,7 +187,7 @@ def of_findings(
 ) -> tuple[Details, dict[str, InstrumentState]]:
     """Return what *Check bench* has found of each instrument: all of it, and how it stands."""
     lines: dict[str, list[tuple[str, str, str]]] = {}
-    told: dict[str, dict[str, Any]] = {}
+    details: dict[str, dict[str, Any]] = {}
     wrong = set()
     for one in findings:
         role, what = one["subject"], one["what"]
@@ -195,14 +195,14 @@ def of_findings(
         lines.setdefault(role, []).append((what, text, one["verdict"]))
         column = {"connection": "connection", "output": "output", "mode": "output"}.get(what)
         if column is not None:
-            told.setdefault(role, {})[column] = str(one["detail"])
+            details.setdefault(role, {})[column] = str(one["detail"])
             if column == "output":
-                told[role]["live"] = one["verdict"] != "ok"
+                details[role]["live"] = one["verdict"] != "ok"
             if one["verdict"] == "wrong":
                 wrong.add(role)
     seen = {
         role: InstrumentState(when, "Check bench", **words, wrong=role in wrong)
-        for role, words in told.items()
+        for role, words in details.items()
     }
     return Details(f"read at {clock(when)} by Check bench", lines), seen
 
@@ -382,13 +382,13 @@ class BenchPanel(widgets.Themed):
         source = f"{'after' if left else 'before'} {run.path.name}"
         settings = after if left else run.instruments
         lines = {
-            role: [(name.replace("_", " "), value, "") for name, value in told.items() if value]
-            for role, told in settings.items()
+            role: [(name.replace("_", " "), value, "") for name, value in of_role.items() if value]
+            for role, of_role in settings.items()
         }
         self.instruments.detail("run", Details(f"read at {clock(when)} {source}", lines))
-        for role, told in settings.items():
+        for role, of_role in settings.items():
             # The state of an output before a run does not tell its state afterwards.
-            output, live = output_of_settings(told) if left else ("", False)
+            output, live = output_of_settings(of_role) if left else ("", False)
             self.instruments.see(role, InstrumentState(when, source, "answered", output, live=live))
 
     def _show_limits(self) -> None:
@@ -405,9 +405,9 @@ class BenchPanel(widgets.Themed):
                     continue
                 seen = self._extremes.seen.get((terminal, unit))
                 unseen = "" if self._extremes.last is None else UNSEEN.get(name, "not used")
-                told = unseen if seen is None else in_units(seen, unit)
+                extreme = unseen if seen is None else in_units(seen, unit)
                 left = "" if seen is None else margin(limit, seen)
-                item = QTreeWidgetItem(self.limits, [terminal, name, told, in_units(limit, unit), left])
+                item = QTreeWidgetItem(self.limits, [terminal, name, extreme, in_units(limit, unit), left])
                 if seen is None:
                     item.setForeground(2, QBrush(QColor(now.faint)))
                 elif seen > limit * (1.0 + 1e-6):
@@ -450,15 +450,15 @@ class BenchPanel(widgets.Themed):
         for role, state in seen.items():
             self.instruments.see(role, state)
         self.session.take_findings(self.session.bench, findings)
-        told: dict[str, list[str]] = {"wrong": [], "note": []}
+        remarks: dict[str, list[str]] = {"wrong": [], "note": []}
         for one in findings:
-            if one["verdict"] in told:
-                told[one["verdict"]].append(
+            if one["verdict"] in remarks:
+                remarks[one["verdict"]].append(
                     f"{one['subject']}, {one['what']}: {one['detail']}; {one['advice']}"
                 )
-        level = "ERROR" if told["wrong"] else "WARNING" if told["note"] else "INFO"
-        counts = f"{len(told['wrong']) or 'nothing'} wrong, {len(told['note']) or 'nothing'} to note"
-        self.session.tell(level, ". ".join([f"bench check: {counts}", *told["wrong"], *told["note"]]))
+        level = "ERROR" if remarks["wrong"] else "WARNING" if remarks["note"] else "INFO"
+        counts = f"{len(remarks['wrong']) or 'nothing'} wrong, {len(remarks['note']) or 'nothing'} to note"
+        self.session.tell(level, ". ".join([f"bench check: {counts}", *remarks["wrong"], *remarks["note"]]))
 
     def close_down(self) -> None:
         """End a running check."""

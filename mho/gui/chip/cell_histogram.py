@@ -35,7 +35,7 @@ class CellHistogram(QWidget):
             stepMode="center", fillLevel=np.log10(FLOOR), pen=None, brush=palette.SERIES[0]
         )
         self.counts = np.empty(0, dtype=np.int64)
-        self._wanted: list[pg.InfiniteLine] = []
+        self._target_lines: list[pg.InfiniteLine] = []
         widgets.column(self, self.heading, (self.plot, 1), self.hint, None, margins=0)
 
     def clear(self) -> None:
@@ -45,19 +45,19 @@ class CellHistogram(QWidget):
             widget.setVisible(False)
 
     def show_values(
-        self, array: str, quantity: CellQuantity, values: Floats, wanted: Floats, levels: Levels | None
+        self, array: str, quantity: CellQuantity, values: Floats, targets: Floats, levels: Levels | None
     ) -> None:
         """Show the distribution of `values`, one a cell of the array, in the quantity's unit, NaN where there is none.
 
-        `wanted` are the values that cells were to have, each once; they are marked.
+        `targets` are the values that cells were to have, each once; they are marked.
         """
         known = values[np.isfinite(values)]
         self.heading.setText(_spread(array, quantity, known))
         self.plot.setVisible(bool(known.size))
         self.hint.setVisible(bool(known.size))
-        for line in self._wanted:
+        for line in self._target_lines:
             self.plot.removeItem(line)
-        self._wanted = []
+        self._target_lines = []
         if not known.size:
             return
         edges = _edges(quantity, *scale(quantity, known, levels))
@@ -69,10 +69,10 @@ class CellHistogram(QWidget):
         self.plot.setXRange(edges[0], edges[-1], padding=0.02)
         self.plot.setYRange(np.log10(FLOOR), np.log10(2.0 * self.counts.max()), padding=0.0)
         pen = pg.mkPen(palette.TARGET, width=1.2, style=Qt.PenStyle.DashLine)
-        for value in wanted:
+        for value in targets:
             line = pg.InfiniteLine(float(value), angle=90, pen=pen)
             self.plot.addItem(line, ignoreBounds=True)
-            self._wanted.append(line)
+            self._target_lines.append(line)
 
 
 def wanted_values(quantity: CellQuantity, target: Floats, levels: Levels | None) -> Floats:

@@ -71,23 +71,23 @@ class HistoryReader:
         length = self._run.length(self._table.name)
         if length > self._next:
             start, self._next = self._next, min(length, self._next + BLOCK)
-            found = self._read(start, self._next)
-            self.history = _joined(self.history, found)
+            rows = self._read(start, self._next)
+            self.history = _joined(self.history, rows)
         elif self.complete:
             return False
         else:
             stop, self._before = self._before, max(0, self._before - BLOCK)
-            found = self._read(self._before, stop)
-            self.history = _joined(found, self.history)
-        return len(found) > 0
+            rows = self._read(self._before, stop)
+            self.history = _joined(rows, self.history)
+        return len(rows) > 0
 
     def _read(self, start: int, stop: int) -> Any:
         name, run = self._table.name, self._run
         mine = np.ones(stop - start, dtype=bool)
-        wanted = {"row": self.cell[0], "column": self.cell[1]}
+        conditions = {"row": self.cell[0], "column": self.cell[1]}
         if not self._table.array:
-            wanted["array"] = self._code
-        for column, value in wanted.items():
+            conditions["array"] = self._code
+        for column, value in conditions.items():
             mine &= run.column(name, column, start, stop) == value
         places = np.flatnonzero(mine)
         if not len(places):
@@ -194,8 +194,8 @@ class CellHistoryView(widgets.Themed):
         if self._reader is None:
             return
         was_complete = self._reader.complete
-        found = self._reader.look()
-        if was_complete and not found:
+        news = self._reader.look()
+        if was_complete and not news:
             return
         history, share = self._reader.history, self._reader.share
         text = f"{self._name}: {len(history)} pulses and reads"

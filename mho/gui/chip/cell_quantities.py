@@ -40,7 +40,7 @@ class CellQuantity:
 
 def quantities(levels: Levels | None) -> tuple[CellQuantity, ...]:
     """Return what can be shown of cells with these levels; without levels all but the level."""
-    found = [
+    listing = [
         CellQuantity("conductance", "µS", lambda grid, cells, now: MICRO * grid.conductance[cells]),
         CellQuantity("target", "µS", lambda grid, cells, now: MICRO * grid.target[cells]),
         CellQuantity(
@@ -51,8 +51,8 @@ def quantities(levels: Levels | None) -> tuple[CellQuantity, ...]:
     ]  # fmt: skip
     if levels is not None:
         level = CellQuantity("level", "", lambda grid, cells, now: level_of(levels, grid, cells), counts=True)
-        found.insert(4, level)
-    return tuple(found)
+        listing.insert(4, level)
+    return tuple(listing)
 
 
 def level_of(levels: Levels, grid: CellGrid, cells: Any) -> Floats:

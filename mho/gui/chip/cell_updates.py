@@ -41,12 +41,12 @@ class CellTable:
 def cell_tables(run: RunFile) -> tuple[CellTable, ...]:
     """Return the tables of `run` whose rows are about cells."""
     arrays = array_names(run)
-    found = []
+    tables = []
     for name in run.tables:
         columns = frozenset(run.units(name))
         if columns >= {"row", "column", "conductance"} and ("array" in columns or len(arrays) == 1):
-            found.append(CellTable(name, "" if "array" in columns else arrays[0], columns))
-    return tuple(found)
+            tables.append(CellTable(name, "" if "array" in columns else arrays[0], columns))
+    return tuple(tables)
 
 
 def array_names(run: RunFile) -> tuple[str, ...]:
@@ -215,14 +215,14 @@ class CellFeed:
         code = column("array")
         if len(when):
             self.now = max(self.now, float(when[-1]))
-        found = {}
+        rows_by_table = {}
         for number, name in enumerate((table.array,) if table.array else self.codes):
             if name not in self.grids:
                 continue
             height, width = self.grids[name].shape
             mine = (code == number) & (row < height) & (col < width)
             if mine.any():
-                found[name] = CellRows(
+                rows_by_table[name] = CellRows(
                     row[mine] * width + col[mine], when[mine], conductance[mine], pulsed[mine]
                 )
-        return found
+        return rows_by_table

@@ -98,12 +98,12 @@ class ShownChip:
                 )
         return masks
 
-    def first_array(self, wanted: str) -> str:
-        """Return the array to show first: `wanted` where the run uses it, else the largest that it uses."""
+    def first_array(self, preferred: str) -> str:
+        """Return the array to show first: `preferred` where the run uses it, else the largest that it uses."""
         used = {outline.array for outline in self.outlines} | set(self.lines)
         offered = [name for name in self.grids if name in used] or list(self.grids)
-        if wanted in offered:
-            return wanted
+        if preferred in offered:
+            return preferred
         return max(offered, key=lambda name: int(np.prod(self.grids[name].shape)), default="")
 
     def outlined(self, array: str) -> list[Outline]:
@@ -392,8 +392,8 @@ class ChipPanel(QWidget):
             histogram.clear()
             return
         values = painter.quantity.of(grid, slice(None), self._now)
-        wanted = wanted_values(painter.quantity, grid.target, levels)
-        histogram.show_values(self.array.currentText(), painter.quantity, values, wanted, levels)
+        targets = wanted_values(painter.quantity, grid.target, levels)
+        histogram.show_values(self.array.currentText(), painter.quantity, values, targets, levels)
 
     def _zoom_out(self) -> None:
         self.canvas.show_cells(*((0, count - 1) for count in self.canvas.shape))

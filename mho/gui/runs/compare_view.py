@@ -43,14 +43,14 @@ class RunConvergence:
 
 def read_refined(paths: Sequence[Path]) -> list[RunConvergence]:
     """Read the refinement of each run file."""
-    found = []
+    convergences = []
     for path in paths:
         try:
             with RunFile(path) as run:
-                found.append(RunConvergence(read_convergence(run)))
+                convergences.append(RunConvergence(read_convergence(run)))
         except RunFileError as error:
-            found.append(RunConvergence(None, str(error)))
-    return found
+            convergences.append(RunConvergence(None, str(error)))
+    return convergences
 
 
 def differences(runs: Sequence[IndexedFacts]) -> list[tuple[str, list[str]]]:
@@ -100,7 +100,7 @@ class CompareView(QDialog):
 
     def _draw(self, name: str, colour: str, symbol: str, convergence: Convergence) -> None:
         cycle = np.append(0.0, convergence.cycle)
-        for values, style, label, kept in (
+        for values, style, label, items in (
             (convergence.relative_error, Qt.PenStyle.SolidLine, name, self.errors),
             (convergence.residual, Qt.PenStyle.DotLine, None, self._residuals),
         ):
@@ -117,7 +117,7 @@ class CompareView(QDialog):
                 connect="finite",
             )
             item.setVisible(label is not None)
-            kept.append(item)
+            items.append(item)
 
 
 def _table(runs: Sequence[IndexedFacts], rows: Sequence[tuple[str, list[str]]]) -> QTableWidget:

@@ -82,9 +82,9 @@ class IndexThread(TaskThread):
                 self._runs = runs
             return self._runs, index.count()
 
-        def then(found: tuple[list[IndexedRun], int] | None) -> None:
-            if found is not None and search is self._last:
-                self.found.emit(*found)
+        def then(matches: tuple[list[IndexedRun], int] | None) -> None:
+            if matches is not None and search is self._last:
+                self.found.emit(*matches)
 
         self.ask(work, then, lambda text: self.refused.emit(text) if search is self._last else None)
 

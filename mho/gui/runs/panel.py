@@ -383,7 +383,7 @@ class RunsPanel(QWidget):
         path = self._path(self.chosen()[0])
         self._files.ask(
             read,
-            lambda told: self._session.form_wanted.emit(*told),
+            lambda filled_in: self._session.form_wanted.emit(*filled_in),
             lambda text: self._session.tell("ERROR", text),
         )
 

@@ -107,12 +107,12 @@ class RunPreview(QWidget):
             ("preset", run.facts.preset),
             ("seed", run.facts.seed),
         ]
-        told = [
+        rows = [
             (one.name, quantity_text(one))
             for one in (*known.parameters, *known.results)
             if one.name not in OF_THE_MOMENT
         ]
-        self.facts.show_rows([*told, *((name, text) for name, text in facts if text)])
+        self.facts.show_rows([*rows, *((name, text) for name, text in facts if text)])
         self.tags.setText(" ".join(run.tags))
         self.notes.setText(
             "\n".join(f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}  {text}" for when, text in known.notes)

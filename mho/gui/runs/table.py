@@ -57,13 +57,13 @@ class RunsTable(RowsModel):
 
     def __init__(self) -> None:
         super().__init__(COLUMNS)
-        self._found: list[IndexedRun] | None = None
+        self._matches: list[IndexedRun] | None = None
 
     def show_runs(self, runs: list[IndexedRun]) -> bool:
         """Show `runs`; return whether the list is another object than the one before."""
-        if runs is self._found:
+        if runs is self._matches:
             return False
-        self._found = runs
+        self._matches = runs
         self.show_rows(runs)
         return True
 

@@ -80,7 +80,7 @@ class SafetyRecord:
         self._begun: Job | None = None  # is being run, as the queue has it
         self._use = Use()
         self._outputs = ""  # reports of a running job on the outputs, with their times
-        self._found = _NOTHING  # the newest
+        self._evidence = _NOTHING  # the newest
 
     # --- inputs ---
 
@@ -157,9 +157,9 @@ class SafetyRecord:
         at = datetime.fromtimestamp(when)
         self._find(Evidence(at, SafetyVerdict.SAFE, f"every output off since {clock(at)}, {by}"))
 
-    def _find(self, found: Evidence) -> None:
-        if found.when >= self._found.when:
-            self._found = found
+    def _find(self, evidence: Evidence) -> None:
+        if evidence.when >= self._evidence.when:
+            self._evidence = evidence
 
     # --- what follows ---
 
@@ -184,27 +184,27 @@ class SafetyRecord:
 
     def _safe_since(self, begun: Job) -> bool:
         """Return whether the outputs were read back after a job had begun; then that job no longer has the bench."""
-        return self._found.verdict is SafetyVerdict.SAFE and self._found.when.timestamp() > (
+        return self._evidence.verdict is SafetyVerdict.SAFE and self._evidence.when.timestamp() > (
             begun.started or 0.0
         )
 
     def _safety_without_job(self) -> Safety:
         """Return the last finding, unless a process has used the bench since."""
-        use, found = self._use, self._found
-        if found is _NOTHING and self._lane is None:
+        use, evidence = self._use, self._evidence
+        if evidence is _NOTHING and self._lane is None:
             return Safety(SafetyVerdict.UNKNOWN, QUEUE_UNREAD)
-        if found.verdict in (SafetyVerdict.SAFE, SafetyVerdict.UNKNOWN) and use.holder:
-            return Safety(SafetyVerdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
+        if evidence.verdict in (SafetyVerdict.SAFE, SafetyVerdict.UNKNOWN) and use.holder:
+            return Safety(SafetyVerdict.UNKNOWN, f"{use.holder}, has the bench; before that: {evidence.text}")
         if (
-            found.verdict is SafetyVerdict.SAFE
+            evidence.verdict is SafetyVerdict.SAFE
             and use.taken is not None
-            and use.taken > found.when.timestamp()
+            and use.taken > evidence.when.timestamp()
         ):
             taken = clock(datetime.fromtimestamp(use.taken))
             return Safety(
-                SafetyVerdict.UNKNOWN, f"a process took the bench at {taken}; before that: {found.text}"
+                SafetyVerdict.UNKNOWN, f"a process took the bench at {taken}; before that: {evidence.text}"
             )
-        return Safety(found.verdict, found.text)
+        return Safety(evidence.verdict, evidence.text)
 
     @property
     def outputs(self) -> str:

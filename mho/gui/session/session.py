@@ -460,17 +460,17 @@ class Session(QObject):
         if self._runner_listener is None:
             return
         self._follow(self.jobs)  # whose file may not have been there when the queue named it
-        told = False
+        is_news = False
         for event in self._runner_listener.take(HEARD_AT_ONCE):
             if isinstance(event, WatchRefused):
                 self._take_runner(event.state, event.reason)
-                told = True
+                is_news = True
             elif event is None or type(event).__name__ == "RunnerState":
                 self._take_runner(event)  # type: ignore[arg-type]
-                told = True
+                is_news = True
             else:
                 self._record.take_event(event, datetime.now())
                 self.event_heard.emit(event)
-        if told:
+        if is_news:
             self.runner_changed.emit(self.runner)
         self._assess()

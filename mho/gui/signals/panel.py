@@ -54,7 +54,7 @@ class Overlays(QWidget):
         self._session = session
         self._task_thread = TaskThread("signals", self)
         self._read: Callable[[RunFile], Contents] | None = None
-        self._found: dict[Path, Contents] = {}
+        self._contents: dict[Path, Contents] = {}
         self.list = QListWidget()
         self.list.setAccessibleName("runs laid over this one")
         tip = f"Show the same of an earlier run, of up to {MOST_OVERLAID}"
@@ -76,7 +76,7 @@ class Overlays(QWidget):
     def want(self, read: Callable[[RunFile], Contents] | None) -> None:
         """Read something else of each run from now on; None for nothing."""
         self._read = read
-        self._found.clear()
+        self._contents.clear()
         for path in self.paths():
             self._look_into(path)
 
@@ -84,9 +84,9 @@ class Overlays(QWidget):
         """Yield name, colour and contents of the runs that are to be seen and have been read."""
         for row in range(self.list.count()):
             item = self.list.item(row)
-            found = self._found.get(item.data(PATH))
-            if found is not None and item.checkState() is Qt.CheckState.Checked:
-                yield item.text(), item.data(COLOUR), found
+            contents = self._contents.get(item.data(PATH))
+            if contents is not None and item.checkState() is Qt.CheckState.Checked:
+                yield item.text(), item.data(COLOUR), contents
 
     def lay_over(self, path: Path) -> None:
         """Show the run file at `path` too."""
@@ -122,9 +122,9 @@ class Overlays(QWidget):
             with RunFile(path) as run:
                 return read(run)
 
-        def keep(found: Contents) -> None:
+        def keep(contents: Contents) -> None:
             if read is self._read and path in self.paths():
-                self._found[path] = found
+                self._contents[path] = contents
                 self.changed.emit()
 
         self._task_thread.ask(look, keep, lambda text: self._session.tell("ERROR", text))
@@ -138,7 +138,7 @@ class Overlays(QWidget):
 
     def _remove(self) -> None:
         for item in self.list.selectedItems():
-            self._found.pop(item.data(PATH), None)
+            self._contents.pop(item.data(PATH), None)
             self.list.takeItem(self.list.row(item))
         self._allow()
         self.changed.emit()
@@ -327,11 +327,11 @@ class SignalsPanel(QWidget):
 
     def _look(self) -> None:
         """Draw anew if rows have come."""
-        run, wanted = self._session.run, self._wanted()
-        if run is None or wanted is None:
+        run, choice = self._session.run, self._choice()
+        if run is None or choice is None:
             return
         with self._session.reporting_damage():
-            if _size(run, wanted) != self._size:
+            if _size(run, choice) != self._size:
                 self._show()
 
     # --- what is wanted of it ---
@@ -356,7 +356,7 @@ class SignalsPanel(QWidget):
             self.axis.offer(axes, before or offer.axis, offer.axis)
         self._want_others()
 
-    def _wanted(self) -> CurveChoice | Figure | None:
+    def _choice(self) -> CurveChoice | Figure | None:
         figure = self._figures.get(self.figure.currentData() or "")
         if figure is not None:
             return figure
@@ -370,37 +370,37 @@ class SignalsPanel(QWidget):
 
     def _want_others(self) -> None:
         """Read what is wanted now, also of the runs laid over it."""
-        wanted, rows = self._wanted(), self.rows.currentData()
-        self.overlays.want(None if wanted is None else lambda run: _read(run, wanted, rows))
+        choice, rows = self._choice(), self.rows.currentData()
+        self.overlays.want(None if choice is None else lambda run: _read(run, choice, rows))
         self._show()
         self.plot.enableAutoRange()
         self.figure_plot.enableAutoRange()
         self.plot.place_cursors()
 
     def _show(self) -> None:
-        run, wanted = self._session.run, self._wanted()
+        run, choice = self._session.run, self._choice()
         self._size = None
         own: Contents | None = None
-        if run is not None and wanted is not None:
+        if run is not None and choice is not None:
             with self._session.reporting_damage():
-                self._size = _size(run, wanted)
-                own = _read(run, wanted, self.rows.currentData())
-        if isinstance(wanted, Figure):
-            self._show_figure(wanted, own)
+                self._size = _size(run, choice)
+                own = _read(run, choice, self.rows.currentData())
+        if isinstance(choice, Figure):
+            self._show_figure(choice, own)
         else:
-            self._show_columns(wanted, own)
+            self._show_columns(choice, own)
 
     def _show_figure(self, figure: Figure, own: Contents | None) -> None:
-        found = [own] if isinstance(own, FigureData) else []
+        data = [own] if isinstance(own, FigureData) else []
         for name, colour, contents in self.overlays.checked():
             if isinstance(contents, FigureData):
-                found.append(replace(contents, run=name, colour=colour))
-        drawing = compose(figure, found or [UNREAD])
+                data.append(replace(contents, run=name, colour=colour))
+        drawing = compose(figure, data or [UNREAD])
         view = self.images if figure.is_image else self.figure_plot
         view.show_drawing(drawing)
         self.shown.setCurrentWidget(view)
 
-    def _show_columns(self, wanted: CurveChoice | None, own: Contents | None) -> None:
+    def _show_columns(self, choice: CurveChoice | None, own: Contents | None) -> None:
         shown: list[PlottedRun] = []
         run = self._session.run
         if run is not None and isinstance(own, Curves):
@@ -413,17 +413,17 @@ class SignalsPanel(QWidget):
         self.plot.show_curves(shown)
         empty = "no run is shown" if run is None else "this run has no table of numbers"
         nothing = "no rows yet" if not self._size else ""
-        self.plot.say(nothing if wanted is not None else empty)
+        self.plot.say(nothing if choice is not None else empty)
 
 
-def _read(run: RunFile, wanted: CurveChoice | Figure, rows: int) -> Contents:
-    return gather(run, wanted, rows) if isinstance(wanted, Figure) else read_curves(run, wanted)
+def _read(run: RunFile, choice: CurveChoice | Figure, rows: int) -> Contents:
+    return gather(run, choice, rows) if isinstance(choice, Figure) else read_curves(run, choice)
 
 
-def _size(run: RunFile, wanted: CurveChoice | Figure) -> object:
+def _size(run: RunFile, choice: CurveChoice | Figure) -> object:
     """Return what changes when there is more to show."""
-    if isinstance(wanted, CurveChoice):
-        return run.length(wanted.table)
-    if wanted.table:
-        return run.length(wanted.table), run.status
-    return tuple(len(run.map_times(name)) for name in (*wanted.maps, *wanted.subtrahends)), run.status
+    if isinstance(choice, CurveChoice):
+        return run.length(choice.table)
+    if choice.table:
+        return run.length(choice.table), run.status
+    return tuple(len(run.map_times(name)) for name in (*choice.maps, *choice.subtrahends)), run.status

@@ -110,26 +110,26 @@ def read_offer(run: RunFile, table: str) -> TableOffer:
     return TableOffer(shapes, signal, axis)
 
 
-def read_curves(run: RunFile, wanted: CurveChoice) -> Curves:
+def read_curves(run: RunFile, choice: CurveChoice) -> Curves:
     """Return the curves that are wanted; errors as `read_offer`."""
-    units = run.units(wanted.table)
-    length = run.length(wanted.table)
-    start = max(0, length - wanted.rows)
-    series, names = run.series(wanted.table), tuple[str, ...]()
-    if run.column(wanted.table, wanted.signal, length).ndim == 2:
+    units = run.units(choice.table)
+    length = run.length(choice.table)
+    start = max(0, length - choice.rows)
+    series, names = run.series(choice.table), tuple[str, ...]()
+    if run.column(choice.table, choice.signal, length).ndim == 2:
         unnamed = "sample"
-        curves = _waveforms(run, wanted, max(start, length - MOST_WAVEFORMS))
+        curves = _waveforms(run, choice, max(start, length - MOST_WAVEFORMS))
     else:
         unnamed = "row"
-        curves = (_column(run, wanted, start),)
-        if series in units and wanted.axis and series not in (wanted.axis, wanted.signal):
-            curves, names = _told_apart(run, wanted.table, series, start, curves[0])
-    counts = not wanted.axis or run.column(wanted.table, wanted.axis, length).dtype.kind in "iu"
+        curves = (_column(run, choice, start),)
+        if series in units and choice.axis and series not in (choice.axis, choice.signal):
+            curves, names = _cut_by_series(run, choice.table, series, start, curves[0])
+    counts = not choice.axis or run.column(choice.table, choice.axis, length).dtype.kind in "iu"
     return Curves(
-        in_words(wanted.signal),
-        units[wanted.signal],
-        in_words(wanted.axis) or unnamed,
-        units.get(wanted.axis, ""),
+        in_words(choice.signal),
+        units[choice.signal],
+        in_words(choice.axis) or unnamed,
+        units.get(choice.axis, ""),
         curves,
         names,
         counts,
@@ -141,16 +141,16 @@ def in_words(column: str) -> str:
     return column.replace("_", " ")
 
 
-def _column(run: RunFile, wanted: CurveChoice, start: int) -> Curve:
-    values = run.column(wanted.table, wanted.signal, start).astype(float)
-    if not wanted.axis:
+def _column(run: RunFile, choice: CurveChoice, start: int) -> Curve:
+    values = run.column(choice.table, choice.signal, start).astype(float)
+    if not choice.axis:
         return np.arange(start, start + len(values), dtype=float), values
-    places = run.column(wanted.table, wanted.axis, start).astype(float)
+    places = run.column(choice.table, choice.axis, start).astype(float)
     common = min(len(values), len(places))
     return places[:common], values[:common]
 
 
-def _told_apart(
+def _cut_by_series(
     run: RunFile, table: str, series: str, start: int, curve: Curve
 ) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
     """Cut a curve where column `series` changes, and name the newest of its parts by their cells, if they have any."""
@@ -173,10 +173,10 @@ def _told_apart(
     return curves, tuple(names)
 
 
-def _waveforms(run: RunFile, wanted: CurveChoice, start: int) -> tuple[Curve, ...]:
-    rows = _ragged(run, wanted.table, wanted.signal, start)
-    if wanted.axis:
-        places = _ragged(run, wanted.table, wanted.axis, start)
+def _waveforms(run: RunFile, choice: CurveChoice, start: int) -> tuple[Curve, ...]:
+    rows = _ragged(run, choice.table, choice.signal, start)
+    if choice.axis:
+        places = _ragged(run, choice.table, choice.axis, start)
     else:
         places = [np.arange(len(row), dtype=float) for row in rows]
     return tuple(

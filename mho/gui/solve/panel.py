@@ -65,9 +65,9 @@ class SolutionView(QWidget):
             self.values.say("no solution yet")
             return
         self.values.say(BOTH if reference is not None else ALONE)
-        found = _real(solution)
-        places = np.arange(len(found), dtype=float)
-        self.solution.setData(places, found)
+        values = _real(solution)
+        places = np.arange(len(values), dtype=float)
+        self.solution.setData(places, values)
         complex_ = np.iscomplexobj(solution)
         self.errors.setLabel(
             "bottom", "component: real parts, then imaginary parts" if complex_ else "component"
@@ -76,9 +76,9 @@ class SolutionView(QWidget):
             self.reference.setData([], [])
             self.error.setData([], [])
             return
-        wanted = _real(reference)
-        error = np.abs(found - wanted)
-        self.reference.setData(places, wanted)
+        exact = _real(reference)
+        error = np.abs(values - exact)
+        self.reference.setData(places, exact)
         self.error.setData(places, np.where(error > 0.0, error, np.nan))
         shown = error[error > 0.0]
         if shown.size:

@@ -201,10 +201,10 @@ class CommandBar(QToolBar):
     def _show_standing(self) -> None:
         session, now = self.session, widgets.colours()
         state, lane = session.runner, session.lane
-        held = lane is not None and lane.held
+        is_held = lane is not None and lane.held
         job = session.job
-        self.commands["pause"].setEnabled(not held)
-        self.commands["resume"].setEnabled(held)
+        self.commands["pause"].setEnabled(not is_held)
+        self.commands["resume"].setEnabled(is_held)
         self.commands["abort"].setEnabled(job is not None)
         facts = [f"Bench {Path(session.bench).name}"]
         if job is not None:
@@ -216,10 +216,10 @@ class CommandBar(QToolBar):
             facts.append(str(state.state))
         elif state.total:
             facts.append(f"{state.stage} {state.done} of {state.total}")
-        if lane is not None and held:
+        if lane is not None and is_held:
             facts.append(f"queue held: {lane.reason}")
         self.standing.setText("   ·   ".join(facts))
-        self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;" if held else "")
+        self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;" if is_held else "")
 
 
 Row = tuple[str, str, str]
@@ -266,7 +266,7 @@ class MainWindow(QMainWindow):
         self.session = session
         session.setParent(self)
         self.settings = settings or QSettings("mho", "mho")
-        widgets.choose(self._kept_theme())
+        widgets.choose(self._theme_setting())
         self.resize(1280, 800)
         self.setAcceptDrops(True)
         self.commands = CommandBar(session, self)
@@ -344,7 +344,7 @@ class MainWindow(QMainWindow):
         group = QActionGroup(self)
         for name, text in THEMES.items():
             action = QAction(text, group, checkable=True)
-            action.setChecked(name == self._kept_theme())
+            action.setChecked(name == self._theme_setting())
             action.triggered.connect(partial(self._choose_theme, name))
             menu.addAction(action)
         return menu
@@ -460,9 +460,9 @@ class MainWindow(QMainWindow):
 
     # --- what is kept ---
 
-    def _kept_theme(self) -> widgets.Choice:
-        kept = self.settings.value("theme", "system")
-        return next((name for name in THEMES if name == kept), "system")
+    def _theme_setting(self) -> widgets.Choice:
+        setting = self.settings.value("theme", "system")
+        return next((name for name in THEMES if name == setting), "system")
 
     def _arrange(self) -> None:
         self.panels.arrange()

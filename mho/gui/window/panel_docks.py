@@ -187,8 +187,8 @@ class PanelDocks:
         layout = self._window.layout()
         assert layout is not None
         layout.activate()
-        kept = {dock: height for dock, height in heights.items() if dock.is_in_view()}
-        self._window.resizeDocks(list(kept), list(kept.values()), Qt.Orientation.Vertical)
+        in_view = {dock: height for dock, height in heights.items() if dock.is_in_view()}
+        self._window.resizeDocks(list(in_view), list(in_view.values()), Qt.Orientation.Vertical)
 
     def remember(self) -> None:
         """Remember the user's widths of the docks at the left and heights of those at the bottom."""
@@ -203,11 +203,11 @@ class PanelDocks:
         """
         heights = self.heights()
         widths = {dock: dock.width() for dock in heights}
-        for way, now, kept in (
+        for way, now, sizes in (
             (Qt.Orientation.Horizontal, widths, self._widths),
             (Qt.Orientation.Vertical, heights, self._heights),
         ):
-            asked = {dock: size for dock, size in kept.items() if dock in now}
+            asked = {dock: size for dock, size in sizes.items() if dock in now}
             gained = sum(now[dock] - size for dock, size in asked.items())
             middle = self._in(MIDDLE)
             if gained and middle:

@@ -105,7 +105,7 @@ class Exchange:
         `number`: of the exchange among those of the moment: shots and readings have noise of their own.
         """
         rng = np.random.default_rng([moment, 0])
-        cells = {name: held.redrawn(rng) for name, held in self.cells.items()}
+        cells = {name: values.redrawn(rng) for name, values in self.cells.items()}
         shots, readings = np.random.default_rng([moment, 1, number]).spawn(2)
         return replace(self, cells=cells, shots=shots, readings=readings)
 
@@ -168,9 +168,9 @@ class ExchangeRecorder:
     def _on_noise(self, array: str, rows: Integers, columns: Integers, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
             self._open = _Open(deepcopy(self.circuits.rng), deepcopy(self._readings))
-        self._open.cells[array] = self._held(array, rows, columns, noise)
+        self._open.cells[array] = self._cells_now(array, rows, columns, noise)
 
-    def _held(self, array: str, rows: Integers, columns: Integers, noise: BlockNoise) -> HeldCells:
+    def _cells_now(self, array: str, rows: Integers, columns: Integers, noise: BlockNoise) -> HeldCells:
         """Return the cells of a block as they are now."""
         times, read = self._verified(array, rows, columns)
         _, verified, series = held_history(self._bench, array, rows, columns, times)
@@ -197,7 +197,7 @@ class ExchangeRecorder:
         rng: np.random.Generator | None,
     ) -> None:  # fmt: skip
         cells = [
-            self._held(array, down, across, BlockNoise(frozen, variance))
+            self._cells_now(array, down, across, BlockNoise(frozen, variance))
             for down, across, frozen, variance in zip(
                 rows, columns, noise.frozen, noise.variance, strict=True
             )
@@ -220,14 +220,14 @@ class ExchangeRecorder:
             if readings is None:
                 readings = deepcopy(shots)
                 readings.standard_normal((len(batch.cells), samples, lines), np.float32)
-            for held in batch.cells:
+            for cells in batch.cells:
                 down, across, asked, answers = next(played)
                 connected = replace(
                     self._connected(), block=(array, tuple(down.tolist()), tuple(across.tolist()))
                 )
                 generators = deepcopy(shots), deepcopy(readings)
                 self._keep(
-                    Exchange(connected, {array: held}, *generators, asked.copy(), answers.copy(), lines)
+                    Exchange(connected, {array: cells}, *generators, asked.copy(), answers.copy(), lines)
                 )
                 shots.standard_normal((samples, lines), np.float32)
                 if not self.converters.noiseless:

@@ -89,7 +89,7 @@ class TargetsByArray:
 
     def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> dict[str, Floats]:
         """Return the conductances (R, C) of the cells of each array, S, without noise, as `Targets.held`."""
-        return {name: self.arrays[name].held(held, causes) for name, held in cells.items()}
+        return {name: self.arrays[name].held(of_array, causes) for name, of_array in cells.items()}
 
 
 class _Silent(np.random.Generator):
@@ -151,7 +151,7 @@ class SwitchedCircuits:
 
     def __init__(self, circuits: BlockCircuits, converters: ConverterErrors, zero: InverseZero) -> None:
         self._circuits, self._converters, self._zero = circuits, converters, zero
-        self._kept: dict[Any, tuple[Mapping[str, Floats], BlockCircuits]] = {}
+        self._cache: dict[Any, tuple[Mapping[str, Floats], BlockCircuits]] = {}
 
     def repeat(
         self, exchange: Exchange, targets: Holding, causes: Causes, volts: Floats | None = None
@@ -186,26 +186,26 @@ class SwitchedCircuits:
 
     def _prepared(self, exchange: Exchange, targets: Holding, causes: Causes) -> BlockCircuits:
         """Return circuits on the exchange's cells, with its noise and its generators."""
-        held = targets.held(exchange.cells, causes)
+        conductances = targets.held(exchange.cells, causes)
         block = exchange.board.block
         assert block is not None  # nothing was played otherwise
         # Noise is set anew each time; a loop without it has the same modes as long as its cells are the same.
         board, others = exchange.board, causes - {"quantisation", "programming", "relaxation"}
         key = (
             block, board.mode, board.diagonal, board.bias, others,
-            *(values.tobytes() for values in held.values()),
+            *(values.tobytes() for values in conductances.values()),
         )  # fmt: skip
-        found = self._kept.pop(key, None)
-        if found is None:
+        entry = self._cache.pop(key, None)
+        if entry is None:
             lines = np.asarray(block[1], np.int64), np.asarray(block[2], np.int64)
             chip = _HeldChip(self._circuits.chip, causes)
-            for name, values in held.items():
+            for name, values in conductances.items():
                 chip.hold(name, values, *lines, wires="wires" in causes)
-            found = held, self._switched(exchange, chip, causes)
-        self._kept[key] = found
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
-        circuits = found[1]
+            entry = conductances, self._switched(exchange, chip, causes)
+        self._cache[key] = entry
+        if len(self._cache) > KEPT:
+            del self._cache[next(iter(self._cache))]
+        circuits = entry[1]
         chip = cast(_HeldChip, circuits.chip)
         for name, cells in exchange.cells.items():
             chip.set_noise(name, cells, on="read noise" in causes)

@@ -235,11 +235,11 @@ class Bench(GuardedBench):
         What is left out stays the bench file's. Raises `LimitError` for a compliance beyond the limit of the bit line.
         """
         changed = {"current_limit": current_limit, "current_range": current_range, "nplc": nplc}
-        kept = {name: value for name, value in changed.items() if value is not None}
-        before, wanted = self._meter, self.file.read.model_copy(update=kept)
-        self.limits.check_current("bit line", wanted.current_limit)
+        changes = {name: value for name, value in changed.items() if value is not None}
+        before, settings = self._meter, self.file.read.model_copy(update=changes)
+        self.limits.check_current("bit line", settings.current_limit)
         try:
-            once_more(self._set_meter, wanted)
+            once_more(self._set_meter, settings)
             yield
         except BaseException:
             self._meter, self._mode = before, ""  # whatever comes next prepares the bench anew

@@ -285,11 +285,11 @@ class PulseDamage:
 
     def lost_among(self, array: str, rows: Integers, columns: Integers) -> NDArray[np.bool_]:
         """Return which cells of a block (R, C), at the crossings of these lines, were destroyed since `begin`."""
-        found = np.zeros((len(rows), len(columns)), bool)
+        lost = np.zeros((len(rows), len(columns)), bool)
         for one in self.lost():
             if one.cell.array == array:
-                found |= (rows[:, None] == one.cell.row) & (columns[None, :] == one.cell.column)
-        return found
+                lost |= (rows[:, None] == one.cell.row) & (columns[None, :] == one.cell.column)
+        return lost
 
     def _of_chip(self) -> Iterable[LostCell]:
         if self._simulated is None:

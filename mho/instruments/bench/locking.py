@@ -110,8 +110,8 @@ def holder(source: BenchSource) -> LockHolder | None:
     Like `last_taken`, this neither contacts nor blocks a process.
     """
     find = _named if sys.platform == "linux" else _noted
-    found = (find(_digest(key)) for key in _keys(source.bench.instruments))
-    return next(filter(None, found), None)
+    holders = (find(_digest(key)) for key in _keys(source.bench.instruments))
+    return next(filter(None, holders), None)
 
 
 def _digest(key: str) -> str:
@@ -146,16 +146,16 @@ def _keys(entries: Instruments) -> dict[str, str]:
 def take_name(key: str, holder: LockHolder) -> Callable[[], None]:
     """Take the socket name for `key` (Linux) and return a function that releases it; raises `LockTaken` or `OSError`."""
     name = f"\0{PREFIX}/{key}"
-    held = _bound(name)
-    if held is None:
+    lock = _bound(name)
+    if lock is None:
         raise LockTaken(_named(key))
     # Names are readable for every user, and vanish with the process.
-    told = _bound(f"{name}/{holder.process}/{holder.user}/{holder.since:.0f}")
+    notice = _bound(f"{name}/{holder.process}/{holder.user}/{holder.since:.0f}")
 
     def release() -> None:
-        held.close()
-        if told is not None:
-            told.close()
+        lock.close()
+        if notice is not None:
+            notice.close()
 
     return release
 
@@ -186,10 +186,10 @@ if hasattr(os, "register_at_fork"):
 def _named(key: str) -> LockHolder | None:
     with suppress(OSError):
         for line in NAMES.read_text("utf-8", "replace").splitlines():
-            prefix, found, told = line.partition(f"@{PREFIX}/{key}/")
+            prefix, separator, details = line.partition(f"@{PREFIX}/{key}/")
             with suppress(ValueError):
-                if prefix and found:
-                    process, user, since = map(int, told.split("/"))
+                if prefix and separator:
+                    process, user, since = map(int, details.split("/"))
                     return LockHolder(process, user, since)
     return None
 
@@ -197,19 +197,19 @@ def _named(key: str) -> LockHolder | None:
 def take_file(key: str, holder: LockHolder, folder: Path | None = None) -> Callable[[], None]:
     """Lock the file for `key` in `folder` (default the shared one); return and raise as `take_name`."""
     folder = _made(folder or shared_folder())
-    path, told = folder / f"{key}.lock", folder / f"{key}.json"
+    path, note = folder / f"{key}.lock", folder / f"{key}.json"
     lock = FileLock(path, mode=0o666)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise LockTaken(_written(told)) from None
+        raise LockTaken(_written(note)) from None
     with suppress(OSError):  # the holder's name is only information; the lock works without it
-        told.unlink(missing_ok=True)
-        told.write_text(json.dumps(asdict(holder)), "utf-8")
+        note.unlink(missing_ok=True)
+        note.write_text(json.dumps(asdict(holder)), "utf-8")
 
     def release() -> None:
         with suppress(OSError):
-            told.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
         lock.release()
 
     return release
@@ -237,8 +237,8 @@ def _noted(key: str, folder: Path | None = None) -> LockHolder | None:
     import psutil
 
     with suppress(OSError):
-        found = _written((folder or shared_folder()) / f"{key}.json")
-        return found if found is not None and psutil.pid_exists(found.process) else None
+        holder = _written((folder or shared_folder()) / f"{key}.json")
+        return holder if holder is not None and psutil.pid_exists(holder.process) else None
     return None
 
 

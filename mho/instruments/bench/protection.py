@@ -52,7 +52,7 @@ class Watchdog:
         now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._board, self._seconds, self._every, self._now = board, seconds, every, now
-        self._armed, self._told = False, False
+        self._armed, self._reported = False, False
         self._heard = now()  # when the board last acknowledged a message
         self._doubt = ""  # reason why the board may have gone SAFE by itself
         self._end: Callable[[], None] | None = None
@@ -62,7 +62,7 @@ class Watchdog:
         if self._seconds is None:
             return
         self._board.arm_watchdog(self._seconds)
-        self._armed, self._told = True, False
+        self._armed, self._reported = True, False
         self._heard, self._doubt = self._now(), ""
         if self._end is None:
             self._end = self._every(self._seconds / BEATS, self._beat)
@@ -117,9 +117,9 @@ class Watchdog:
             self._heard = self._now()
         except MhoError as error:
             self._doubt = f"a sign of life failed: {error}"
-            if self._end is not None and not self._told:
+            if self._end is not None and not self._reported:
                 log.warning("the board does not take signs of life: %s", error)
-            self._told = True
+            self._reported = True
 
 
 OVERSHOOT = 10.0  # K that a loop may pass its target by before the controller switches its heaters off

@@ -102,9 +102,9 @@ class _HeldSignals:
     """Holds the signals back and passes them to the previous handlers afterwards, even if those ended meanwhile."""
 
     def __init__(self) -> None:
-        self._held = held = list[int]()
+        self._pending = pending = list[int]()
         self._handlers = HandledSignals(
-            dict.fromkeys(STOPPING, lambda received, frame: held.append(received))
+            dict.fromkeys(STOPPING, lambda received, frame: pending.append(received))
         )
 
     def __enter__(self) -> None:
@@ -112,7 +112,7 @@ class _HeldSignals:
 
     def __exit__(self, *exception: object) -> None:
         self._handlers.end()
-        for received in self._held:
+        for received in self._pending:
             handler = self._handlers.before(received)
             if callable(handler):
                 handler(received, None)

@@ -186,7 +186,7 @@ class _Heating:
         bench.note_state("chuck", None)
         chuck.ramp_to(target, entry.ramp)
         settling = TemperatureSettling(target, entry.tolerance, entry.dwell)
-        told = -1
+        last = -1
         while not settling.settled(bench.now(), kelvin := self._read()):
             waited = bench.now() - begun
             if waited > entry.longest and not settling.within:
@@ -196,9 +196,9 @@ class _Heating:
                     "[instruments.chuck]"
                 )
             done = _percent(first, kelvin, target)
-            if done != told:
+            if done != last:
                 self._announce("heating", done, 100)
-                told = done
+                last = done
             bench.wait_until(bench.now() + POLL)
         self._announce("heating", 100, 100)
 

@@ -124,7 +124,7 @@ def every_spelling(address: str, resolve: Resolve | None = None) -> set[str]:
 
 def _resolved(host: str) -> set[str]:
     try:
-        return {str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
         return set()  # then it cannot be connected to either
 

@@ -124,12 +124,12 @@ def load_class(path: str) -> Any:
         raise ValueError(f"{path!r} names no class; write 'module:Class'")
     try:
         with installed_only() if is_mhos_own(current_name(path)) else nullcontext():
-            found = import_module(module)
-            kind = getattr(found, name, None)  # which may import, too
+            namespace = import_module(module)
+            kind = getattr(namespace, name, None)  # which may import, too
     except Exception as error:  # importing a user's module may raise anything
         raise ValueError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(kind, type):
-        raise ValueError(f"module {module!r} ({found.__file__}) has no class {name!r}")
+        raise ValueError(f"module {module!r} ({namespace.__file__}) has no class {name!r}")
     return kind
 
 
@@ -177,10 +177,10 @@ def _channels(driver: Any) -> int:
 
 
 def _check_class(name: str, kind: type, protocol: type, what: str) -> None:
-    wanted = [
+    methods = [
         method for base in protocol.__mro__ for method, it in vars(base).items()
         if callable(it) and not method.startswith("_")
     ]  # fmt: skip
-    missing = [method for method in wanted if not callable(getattr(kind, method, None))]
+    missing = [method for method in methods if not callable(getattr(kind, method, None))]
     if missing:
         raise ValueError(f"{name} is no {what}: give it {', '.join(missing)}")

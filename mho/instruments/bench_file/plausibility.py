@@ -61,27 +61,27 @@ def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     entries = bench.instruments
     if terminal == "vector":
         return {} if entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
-    found: list[dict[str, float]] = []
+    abilities: list[dict[str, float]] = []
     for entry in (entries.smu, entries.gate):
         if entry.terminal == terminal:
-            found.append(_meter(entry.model.load_driver()))
+            abilities.append(_meter(entry.model.load_driver()))
     if terminal in entries.pulser.channels.values():
-        found.append(_generator(entries.pulser.model.load_driver()))
-    known = {quantity for one in found for quantity in one}
+        abilities.append(_generator(entries.pulser.model.load_driver()))
+    known = {quantity for one in abilities for quantity in one}
     # Only the meter limits a current. For the rest, one source of unknown abilities makes the maximum unknown.
     return {
-        quantity: max(one[quantity] for one in found if quantity in one)
+        quantity: max(one[quantity] for one in abilities if quantity in one)
         for quantity in known
-        if quantity in ("current", "pulse_width") or all(quantity in one for one in found)
+        if quantity in ("current", "pulse_width") or all(quantity in one for one in abilities)
     }
 
 
 def _meter(driver: Any) -> dict[str, float]:
     volts, amperes = (getattr(driver, name, None) for name in ("VOLTAGE", "CURRENT_LIMIT"))
-    found = {} if amperes is None else {"current": float(amperes.maximum)}
+    abilities = {} if amperes is None else {"current": float(amperes.maximum)}
     if volts is not None:
-        found |= {"voltage": float(volts.maximum), "slew": 2.0 * float(volts.maximum) / SOURCE_EDGE}
-    return found
+        abilities |= {"voltage": float(volts.maximum), "slew": 2.0 * float(volts.maximum) / SOURCE_EDGE}
+    return abilities
 
 
 def _generator(driver: Any) -> dict[str, float]:
@@ -89,5 +89,5 @@ def _generator(driver: Any) -> dict[str, float]:
     if able is None:
         return {}
     steepest = RISE * 2.0 * able.amplitude.maximum / able.edge.minimum
-    found = {"voltage": able.amplitude.maximum, "pulse_width": able.width.maximum, "slew": steepest}
-    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+    abilities = {"voltage": able.amplitude.maximum, "pulse_width": able.width.maximum, "slew": steepest}
+    return {name: float(value) for name, value in abilities.items() if math.isfinite(value)}

@@ -51,14 +51,14 @@ class BusLock:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._held = 0
+        self._holds = 0
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._held += 1
+        self._holds += 1
 
     def __exit__(self, *raised: object) -> None:
-        self._held -= 1
+        self._holds -= 1
         self._lock.release()
 
     @contextmanager
@@ -68,7 +68,7 @@ class BusLock:
             yield False
             return
         try:
-            yield not self._held
+            yield not self._holds
         finally:
             self._lock.release()
 

@@ -135,11 +135,11 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     def protect(self, voltage: float) -> None:
         """Limit the source to `voltage` (V), or to the instrument's next step above it; read back."""
         within(voltage, PROTECTED)
-        wanted = next((f"PROT{volts}" for volts in PROTECTIONS if volts >= voltage), "NONE")
-        self.voltage_protection = wanted
-        if self.voltage_protection != wanted:
+        protection = next((f"PROT{volts}" for volts in PROTECTIONS if volts >= voltage), "NONE")
+        self.voltage_protection = protection
+        if self.voltage_protection != protection:
             raise InstrumentError(
-                f"{self._title} set its overvoltage protection to {self.voltage_protection}, not {wanted}"
+                f"{self._title} set its overvoltage protection to {self.voltage_protection}, not {protection}"
             )
 
     def _seconds(self, nplc: float) -> float:

@@ -93,8 +93,8 @@ class LakeShore335(BusInstrument):
         if match is None:
             return None
         events = int(match[1])
-        found = [bit for bit in ERRORS if events & bit]
-        return ReportedError(sum(found), _words(events, ERRORS), reply[: match.start()])
+        bits = [bit for bit in ERRORS if events & bit]
+        return ReportedError(sum(bits), _words(events, ERRORS), reply[: match.start()])
 
     def _ask_numbers(self, query: str, count: int) -> list[float]:
         reply = self.exchange(query)
@@ -141,10 +141,10 @@ class LakeShore335(BusInstrument):
         self.exchange(f"RAMP {self._output},1,{rate:.1f}")
         self.exchange(f"SETP {self._output},{kelvin:.3f}")
         (heater,) = self._ask_numbers(f"RANGE? {self._output}", 1)
-        ramps, kept = self._ask_numbers(f"RAMP? {self._output}", 2)
-        if heater != self._range or not ramps or not math.isclose(kept, rate, abs_tol=0.051):
+        ramps, speed = self._ask_numbers(f"RAMP? {self._output}", 2)
+        if heater != self._range or not ramps or not math.isclose(speed, rate, abs_tol=0.051):
             raise InstrumentError(
-                f"{self._title} confirms heater range {heater:g} and a ramp of {kept if ramps else 0:g} K/min where range "
+                f"{self._title} confirms heater range {heater:g} and a ramp of {speed if ramps else 0:g} K/min where range "
                 f"{self._range} and {rate:g} K/min were set; look at its front panel"
             )
 
@@ -167,10 +167,10 @@ class LakeShore335(BusInstrument):
         """Let the instrument switch all its heaters off by itself above `kelvin` (K, rounded up), read back."""
         limit = math.ceil(within(kelvin, TEMPERATURE))
         self.exchange(f"TLIMIT {self._input},{limit}")
-        (kept,) = self._ask_numbers(f"TLIMIT? {self._input}", 1)
-        if kept != limit:
+        (read,) = self._ask_numbers(f"TLIMIT? {self._input}", 1)
+        if read != limit:
             raise InstrumentError(
-                f"{self._title} confirms a temperature limit of {kept:g} K where {limit} K was set; look at its front panel"
+                f"{self._title} confirms a temperature limit of {read:g} K where {limit} K was set; look at its front panel"
             )
 
     def make_safe(self) -> None:

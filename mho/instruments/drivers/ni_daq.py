@@ -134,14 +134,14 @@ class ClockedExchange:
             self.clock, self._exported = f"/{sink.name}/{clock_wire}", f"/{source.name}/{clock_wire}"
         self._choose_rate(rate, settle, sink.ai_max_multi_chan_rate)
 
-    def _choose_rate(self, wanted: float, settle: float, fastest_conversion: float) -> None:
+    def _choose_rate(self, highest: float, settle: float, fastest_conversion: float) -> None:
         for task in (self._wave, self._acquisition):
             task.timing.cfg_samp_clk_timing(1e3, sample_mode=AcquisitionType.FINITE, samps_per_chan=2)
         limits = (task.timing.samp_clk_max_rate for task in (self._wave, self._acquisition))
         slots = self._counts[1] + 1  # one to spare: the last conversion ends well before the next edge
         shortest = settle if self._simultaneous else settle + slots / fastest_conversion
         # In force: samples a second and channel
-        self.rate: float = min(wanted, *limits, 1.0 / shortest if shortest else np.inf)
+        self.rate: float = min(highest, *limits, 1.0 / shortest if shortest else np.inf)
         period = 1.0 / self.rate
         # Shortest time from an update to a conversion that answers it, s; conversions a second of all channels in turn
         self.settle = period if self._simultaneous else settle
@@ -284,7 +284,7 @@ class NIDaq(_NIDevice):
             )
         self._who = f"DAQ {outputs}, {inputs}"
         self._low, self._high = output_range
-        self._wanted_rate = rate
+        self._target_rate = rate
         self._tasks: list[nidaqmx.Task] = []
         with self._daqmx("connecting"), session():
             self._outputs, self._inputs = unflatten_channel_string(outputs), unflatten_channel_string(inputs)
@@ -344,7 +344,7 @@ class NIDaq(_NIDevice):
             input_range = self._clocked.input_range
         return {
             "outputs": flatten_channel_string(self._outputs), "inputs": flatten_channel_string(self._inputs),
-            "rate_wanted": f"{self._wanted_rate:.9g} 1/s", "rate": f"{self.rate:.9g} 1/s",
+            "rate_wanted": f"{self._target_rate:.9g} 1/s", "rate": f"{self.rate:.9g} 1/s",
             "conversion_rate": f"{self._clocked.conversion_rate:.9g} 1/s",
             "settle": f"{self._clocked.settle:.9g} s", "output_range": f"{self._low:g} V to {self._high:g} V",
             "input_range": f"{input_range:g} V", "sample_clock": self._clocked.clock,

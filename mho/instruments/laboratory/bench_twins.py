@@ -126,10 +126,10 @@ class MatrixWires:
 
     def _settle(self, terminal: str) -> None:
         """Set a line to the level of the source-measure unit that holds it; of two, the one farther from 0 V."""
-        held = [
+        levels = [
             self.held[name] for name, reached in self._joined() if reached == terminal and name in self.held
         ]
-        self._lines.drive(terminal, max(held, key=abs, default=0.0), bool(held))
+        self._lines.drive(terminal, max(levels, key=abs, default=0.0), bool(levels))
 
     def _joined(self) -> list[tuple[str, str]]:
         pairs = (row_and_column(crosspoint) for crosspoint in sorted(self._closed))

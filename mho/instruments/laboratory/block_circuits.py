@@ -244,10 +244,10 @@ class BlockCircuits:
             quiet = quiet - board.bias * np.outer(rows, outputs)
             network = network - board.bias * np.outer(rows, outputs)
             load = load + board.bias * np.diag(rows)
-        kept = self._without_noise((*block, *names[1:], count), blocks, drives, diagonal, quiet, load)
+        quiet_loop = self._without_noise((*block, *names[1:], count), blocks, drives, diagonal, quiet, load)
         return InverseCircuit(
-            network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, kept.dynamics, kept.excess,
-            kept.drawn,
+            network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, quiet_loop.dynamics, quiet_loop.excess,
+            quiet_loop.drawn,
         )  # fmt: skip
 
     def _drives(self, positive: str, n: int) -> dict[str, Floats]:
@@ -268,16 +268,16 @@ class BlockCircuits:
     ) -> _Loop:  # fmt: skip
         """Return the loop without noise: the same object while its blocks and resistors are the same."""
         key = (*key, self.board.diagonal, self.board.bias, self.board.input_conductance)
-        kept = self._loops.pop(key, None)
-        if kept is None or any(old is not new for old, new in zip(kept.blocks, blocks, strict=True)):
+        loop = self._loops.pop(key, None)
+        if loop is None or any(old is not new for old, new in zip(loop.blocks, blocks, strict=True)):
             columns = np.array([block.admittance.transfer.sum(axis=0) for block in blocks])
             drawn = np.maximum(columns[0] + diagonal + self.board.bias, columns.max(axis=0))
             excess = self._excess_of_rows(blocks, drives)
-            kept = _Loop(blocks, LoopDynamics(network, load, self.loop.first(len(network))), excess, drawn)
-        self._loops[key] = kept
+            loop = _Loop(blocks, LoopDynamics(network, load, self.loop.first(len(network))), excess, drawn)
+        self._loops[key] = loop
         if len(self._loops) > KEPT:
             del self._loops[next(iter(self._loops))]
-        return kept
+        return loop
 
     def _excess_of_rows(self, blocks: list[WiredBlock], drives: dict[str, Floats]) -> ExcessCurrents | None:
         """Return what the cells of a loop carry beyond G v, with their columns at their nominal voltages."""

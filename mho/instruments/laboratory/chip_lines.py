@@ -154,13 +154,14 @@ class ChipLines:
         path, cell = self.board.path, self.board.cell
         if PATHS.get(terminal) != path or cell is None or (self.broken and self._cut_off(cell)):
             return
-        held = self.held.get("bit line")
+        bit_line = self.held.get("bit line")
         # The bench leaves a source at rest at 0 V behind an open switch.
-        reaches = "READ" in self.welded or (held is not None and abs(held) > HOT)
-        if path == "SET" and reaches and held is not None and abs(held - volts) > HOT:
+        reaches = "READ" in self.welded or (bit_line is not None and abs(bit_line) > HOT)
+        if path == "SET" and reaches and bit_line is not None and abs(bit_line - volts) > HOT:
             welded = "; the READ switch is welded" if "READ" in self.welded else ""
             self.monitor.record(
-                "contention", f"bit line: a pulse of {volts:.3g} V against a source at {held:.3g} V{welded}"
+                "contention",
+                f"bit line: a pulse of {volts:.3g} V against a source at {bit_line:.3g} V{welded}",
             )
         gate = self.held.get("word line")
         if gate is None:
@@ -208,7 +209,7 @@ class VectorLines:
     def __init__(self, lines: ChipLines, circuits: BlockCircuits, gate: float) -> None:
         self._chip, self._board, self._monitor = lines.chip, lines.board, lines.monitor
         self._levels, self._circuits, self._gate = lines.levels, circuits, gate
-        self._held: Floats = np.zeros((1, 0))  # samples that a DAQ repeats; one sample is a level
+        self._samples: Floats = np.zeros((1, 0))  # samples that a DAQ repeats; one sample is a level
         self._disturbed: dict[float, object] = {}  # the last block recorded as disturbed, by sign
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
@@ -222,14 +223,14 @@ class VectorLines:
     def hold(self, volts: Floats, period: float) -> None:
         """Hold a DAQ's outputs at their levels, or repeat samples, (samples, outputs), V."""
         self._monitor.terminals["vector"].take_samples(volts, period)
-        self._held = volts if self._switches(volts) else np.zeros((1, 0))
+        self._samples = volts if self._switches(volts) else np.zeros((1, 0))
         for sign in SIGNS:
             self._levels.end(f"vector {sign}")
 
     def pass_time(self, seconds: float) -> None:
         """Apply a DAQ's outputs without a measurement for a time."""
-        if self._held.size:
-            self._disturb(self._held, seconds / len(self._held), self._levels)
+        if self._samples.size:
+            self._disturb(self._samples, seconds / len(self._samples), self._levels)
 
     def _switches(self, volts: Floats) -> bool:
         return bool(volts.size and np.abs(volts).max() > self._chip.preset.disturb_voltage)
@@ -254,8 +255,8 @@ class VectorLines:
                 act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._gate, level)
                 if self._disturbed.get(sign) != block:
                     self._disturbed[sign] = block
-                    told = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
-                    self._monitor.record("disturb", told)
+                    sentence = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
+                    self._monitor.record("disturb", sentence)
 
 
 PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it

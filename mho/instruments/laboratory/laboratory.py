@@ -49,9 +49,11 @@ class RunningSources:
     ) -> None:  # fmt: skip
         self._lines, self._vectors, self._reached = lines, vectors, reached
         self._playing, self._generator, self._board = tuple(playing.items()), generator, lines.board
-        self._held, self._disturbing = lines.held, lines.chip.preset.disturb_voltage
+        self._levels, self._disturbing = lines.held, lines.chip.preset.disturb_voltage
         self._began: dict[str, tuple[Waveform, float]] = {}
-        self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is recorded once
+        self._last_incident: dict[
+            str, tuple[object, ...]
+        ] = {}  # the last incident of a source: each is recorded once
         self._floating: tuple[object, float] | None = None  # the last recorded level on a floating gate
 
     def __call__(self, start: float, end: float) -> None:
@@ -64,9 +66,9 @@ class RunningSources:
                     self._play(source, waveform, start, end)
                 elif source in self._began:
                     del self._began[source]
-                    self._told.pop(source, None)
-        held = self._held.get("bit line", 0.0)
-        if held > self._disturbing or -held > self._disturbing:
+                    self._last_incident.pop(source, None)
+        bit_line = self._levels.get("bit line", 0.0)
+        if bit_line > self._disturbing or -bit_line > self._disturbing:
             self._hold(start, min(end, self._lines.board.goes_safe_at))
         else:
             self._floating = None
@@ -102,17 +104,17 @@ class RunningSources:
         lines, path = self._lines, PATHS.get(line, "")
         cell = lines.board.cell
         if cell is None or not lines.closed(path) or abs(waveform.extreme) <= REST:
-            self._told.pop(source, None)
+            self._last_incident.pop(source, None)
             lines.levels.end(f"generator {source}")
             return
         gate = lines.gate
-        told = (waveform, line, cell, gate is None)
-        if self._told.get(source) != told:
-            self._told[source] = told
+        event = (waveform, line, cell, gate is None)
+        if self._last_incident.get(source) != event:
+            self._last_incident[source] = event
             array, row, column = cell
             lines.monitor.record(
                 "running generator",
-                f"{line}: {_told(waveform)} on {array}[{row}, {column}] without a trigger"
+                f"{line}: {_waveform_text(waveform)} on {array}[{row}, {column}] without a trigger"
                 + (", with nothing on the word line" if gate is None else ""),
                 start,
             )
@@ -163,7 +165,7 @@ class RunningSources:
             )
 
 
-def _told(waveform: Waveform) -> str:
+def _waveform_text(waveform: Waveform) -> str:
     if math.isinf(waveform.period):
         return f"{waveform.extreme:.3g} V"
     return f"up to {waveform.extreme:.3g} V every {waveform.period:.3g} s"
@@ -275,15 +277,15 @@ class Laboratory(ChipBasis):
     def live(self) -> tuple[str, ...]:
         """Return the roles that drive the chip now, as a probe at the wires would find them, whatever drivers say."""
         roles = {"bit line": "smu", "word line": "gate"}
-        found = {roles.get(line, line) for line, volts in self.held.items() if abs(volts) > REST}
+        names = {roles.get(line, line) for line, volts in self.held.items() if abs(volts) > REST}
         waveforms = [playing() for playing in self._generators]
         if any(waveform is not None and abs(waveform.extreme) > REST for waveform in waveforms):
-            found.add("pulser")
+            names.add("pulser")
         if np.abs(self.held_vector()).max(initial=0.0) > REST:
-            found.add("daq")
+            names.add("daq")
         if self.board.mode != "SAFE":
-            found.add("board")
-        return tuple(sorted(found))
+            names.add("board")
+        return tuple(sorted(names))
 
     def held_vector(self) -> Floats:
         """Present levels of an NI DAQ's outputs, V; the board's own converters hold none."""

@@ -271,7 +271,7 @@ def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
     text = _WATCHDOG.sub("", _VISA.sub("", _SIMULATION.sub("", source.text)))
     for endpoint in endpoints:
         text = text.replace(f'"{endpoint.resource}"', f'"{endpoint.address}"')
-    text = _NAME.sub(lambda found: f'{found[1]}{found[2]}, served"', text, count=1)
+    text = _NAME.sub(lambda match: f'{match[1]}{match[2]}, served"', text, count=1)
     text = f'{FIRST_LINE}\nvisa = "@py"\n{text}'
     bench = parse_toml(text, BenchFile, "the bench file as served", BenchError)
     served = {endpoint.address for endpoint in endpoints}

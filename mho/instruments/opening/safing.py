@@ -97,7 +97,7 @@ def _is_on(role: str, instrument: Instrument) -> bool:
 
 def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[str, Exception]:
     """Return, by role, why an instrument with a driver that is none of mho's own is not known to be safe."""
-    found: dict[str, Exception] = {}
+    errors: dict[str, Exception] = {}
     for role, instrument in opened.items():
         driver = str(getattr(getattr(source.bench.instruments, role), "driver", ""))
         if ":" not in driver or is_mhos_own(current_name(driver)):
@@ -105,15 +105,15 @@ def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[
         try:
             on = read_back(role, instrument)
         except Exception as error:
-            found[role] = error
+            errors[role] = error
             continue
         if on is None:
-            found[role] = BenchError(
+            errors[role] = BenchError(
                 f"unknown: {driver} cannot be asked; give it the property `output_enabled`, which asks whether it is on"
             )
         elif on:
-            found[role] = BenchError(f"{driver} says that it made it safe, and answers that an output is on")
-    return found
+            errors[role] = BenchError(f"{driver} says that it made it safe, and answers that an output is on")
+    return errors
 
 
 def _made_safe_in_time(name: str) -> Confirmation:
@@ -151,8 +151,8 @@ def main(arguments: Sequence[str]) -> None:
     except Exception as error:  # report a driver's bug as well: the caller waits for an answer
         logging.getLogger(__name__).exception("bench %s was not made safe", name)
         reason = f"{type(error).__name__}: {error}"
-    found = {"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed, "left_on": left_on}
-    print(json.dumps(found))
+    answer = {"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed, "left_on": left_on}
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

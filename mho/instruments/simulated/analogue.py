@@ -112,11 +112,11 @@ def regulate(
     """
     if not amperes:
         return OFF
-    sign, wanted = math.copysign(1.0, amperes), abs(amperes)
+    sign, target = math.copysign(1.0, amperes), abs(amperes)
     volts = min(max(abs(start), PROBE), limit)
     for _ in range(STEPS):
         flowing = sign * current(sign * volts)
-        ratio = wanted / flowing if flowing > 0.0 else math.inf
+        ratio = target / flowing if flowing > 0.0 else math.inf
         if volts >= limit and ratio > 1.0:
             return Regulated(sign * limit, sign * flowing, True)
         most = 2.0 if volts < DOUBLING else 1.1

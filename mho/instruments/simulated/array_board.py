@@ -36,8 +36,8 @@ def codes_of(volts: Floats, full_scale: float) -> NDArray[np.int16]:
     return np.rint(np.clip(volts / full_scale, -1.0, 1.0) * FULL).astype(np.int16)
 
 
-def _check_there(wanted: float, count: int, what: str) -> None:
-    if wanted > count:
+def _check_there(number: float, count: int, what: str) -> None:
+    if number > count:
         raise ScpiError(-222, f"the board has {count} {what}")
 
 

@@ -318,8 +318,8 @@ class PulseOutputs(ScpiDevice):
         try:
             return self._running[channel]
         except KeyError:
-            found = self._running[channel] = self._runs(channel) if self.output_on[channel] else None
-            return found
+            waveform = self._running[channel] = self._runs(channel) if self.output_on[channel] else None
+            return waveform
 
     def _runs(self, channel: int) -> Waveform | None:
         idle, interval = self.idle_voltage(channel), self.burst_interval(channel)
@@ -337,10 +337,10 @@ class PulseOutputs(ScpiDevice):
         cycle = self.cycle(channel)
         levels = self.excursions(channel, cycle)
         rest = cycle - sum(level.seconds * level.times for level in levels)
-        found = [each._replace(volts=self._open_circuit(channel, each.volts)) for each in levels]
+        course = [each._replace(volts=self._open_circuit(channel, each.volts)) for each in levels]
         if self.function[channel] == "PULS" and rest > 0.0:
-            found.append(Excursion(self.idle_voltage(channel), rest))
-        return found
+            course.append(Excursion(self.idle_voltage(channel), rest))
+        return course
 
     def burst_interval(self, channel: int) -> float:
         """Return the time from burst to burst, s: 0 where cycles follow each other without end, infinite where it waits."""
@@ -412,13 +412,13 @@ class PulseOutputs(ScpiDevice):
         if self.function[channel] == "PULS":
             level = high if self.polarity[channel] == "NORM" else low
             return [Excursion(level, self.width[channel])]
-        found: list[Excursion] = []
+        course: list[Excursion] = []
         for fractions, share, times in self.stored(channel):
             volts = self._volts(channel, fractions)
-            found += repeated(excursions(volts, share * cycle / times), times)
+            course += repeated(excursions(volts, share * cycle / times), times)
         share = self.high_share(channel)
         peaks = [Excursion(high, share * cycle), Excursion(low, (1.0 - share) * cycle)]
-        return found or (peaks if self.polarity[channel] == "NORM" else peaks[::-1])
+        return course or (peaks if self.polarity[channel] == "NORM" else peaks[::-1])
 
     def _volts(self, channel: int, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the levels (V at the load) of a stored waveform's samples, -1 to 1."""

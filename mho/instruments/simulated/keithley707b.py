@@ -190,8 +190,8 @@ class SimulatedKeithley707B(TspDevice):
         return name.upper()
 
     def _written(self, names: Iterable[str], among: object) -> str | None:
-        wanted = set(self._every(among))
-        return ";".join(sorted(wanted.intersection(names), key=_ORDER.__getitem__)) or None
+        channels = set(self._every(among))
+        return ";".join(sorted(channels.intersection(names), key=_ORDER.__getitem__)) or None
 
     def _closable(self, written: object) -> list[str]:
         names = self._names(written)
@@ -202,24 +202,24 @@ class SimulatedKeithley707B(TspDevice):
     # --- channel functions ---
 
     def _close_only(self, names: object) -> None:
-        wanted = [] if isinstance(names, str) and not names.strip() else self._closable(names)
-        self._move(opening=self._energised.difference(wanted), closing=wanted)
+        channels = [] if isinstance(names, str) and not names.strip() else self._closable(names)
+        self._move(opening=self._energised.difference(channels), closing=channels)
 
     def _close_only_in_slots(self, names: object) -> None:
-        wanted = self._closable(names)
-        slots = {name[0] for name in wanted}
+        channels = self._closable(names)
+        slots = {name[0] for name in channels}
         others = {name for name in self._energised if name[0] in slots}
-        self._move(opening=others.difference(wanted), closing=wanted)
+        self._move(opening=others.difference(channels), closing=channels)
 
     def _set_delay(self, names: object, seconds: object) -> None:
-        wanted: float = real(0.0, 60.0)(seconds)
-        self._delays |= dict.fromkeys(self._every(names), wanted)
+        delay: float = real(0.0, 60.0)(seconds)
+        self._delays |= dict.fromkeys(self._every(names), delay)
 
     def _reset_channels(self, names: object) -> None:
-        wanted = self._every(names)
-        self._forbidden.difference_update(wanted)
-        self._delays |= dict.fromkeys(wanted, 0.0)
-        self._move(opening=wanted, closing=())
+        channels = self._every(names)
+        self._forbidden.difference_update(channels)
+        self._delays |= dict.fromkeys(channels, 0.0)
+        self._move(opening=channels, closing=())
 
     # --- patterns ---
 

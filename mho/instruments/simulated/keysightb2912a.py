@@ -352,15 +352,15 @@ class SimulatedKeysightB2912A(ScpiDevice):
 
     def _regulate(self, channel: int, aperture: float) -> Regulated:
         """Find the voltage of a current source."""
-        found = regulate(
+        point = regulate(
             lambda volts: self._current(channel, volts, aperture), self._driven[channel],
             self.voltage_limit[channel], self._actual[channel],
         )  # fmt: skip
-        self._actual[channel] = found.volts
+        self._actual[channel] = point.volts
         port = self.outputs.get(channel)
         if port is not None:
-            port.drive(found.volts, connected=True)
-        return found
+            port.drive(point.volts, connected=True)
+        return point
 
     def _flow(self, channel: int) -> Regulated:
         """Return the volts and amperes at the terminals, and whether a limit stops the source."""
@@ -515,14 +515,14 @@ class SimulatedKeysightB2912A(ScpiDevice):
     def _measure_one(self, function: str, channels: tuple[int, ...]) -> str:
         """Measure one quantity, whatever the functions and elements in use (p. 4-28)."""
         channels = self._check_channels(channels)
-        kept = self._elements, {channel: self._functions[channel] for channel in channels}
+        before = self._elements, {channel: self._functions[channel] for channel in channels}
         self._elements = (function,)
         self._functions.update(dict.fromkeys(channels, ("VOLT", "CURR", "RES")))
         try:
             return self._measure_now(channels)
         finally:
-            self._elements = kept[0]
-            self._functions.update(kept[1])
+            self._elements = before[0]
+            self._functions.update(before[1])
 
     # --- the trigger system ---
 

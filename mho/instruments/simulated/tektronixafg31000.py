@@ -144,8 +144,8 @@ class SimulatedTektronixAFG31000(PulseOutputs):
     def _set_points(self, name: str, count: int) -> None:
         """Lengthen with mid-scale, or cut off."""
         samples = np.full(count, FULL_SCALE // 2, np.uint16)
-        kept = self._stored(name)[:count]
-        samples[: len(kept)] = kept
+        points = self._stored(name)[:count]
+        samples[: len(points)] = points
         self.waveforms[_memory(name)] = samples
 
     # --- what fits together ---

@@ -220,7 +220,7 @@ class SolveForecast:
     def of(cls, drawn: Sequence[DrawnSolve]) -> Self:
         """Return the forecast that drawn solves make."""
         ended = [one for one in drawn if one.values]
-        found = {
+        intervals = {
             name: prediction_interval([one.values[name] for one in ended if name in one.values])
             for name in QUANTITIES
         }
@@ -229,7 +229,7 @@ class SolveForecast:
         )
         return cls(
             len(drawn), sum(one.converged for one in drawn),
-            {name: interval for name, interval in found.items() if interval is not None},
+            {name: interval for name, interval in intervals.items() if interval is not None},
             prediction_interval([one.seconds for one in ended]), dict(reasons),
         )  # fmt: skip
 

@@ -266,25 +266,27 @@ class HeldMatrix:
         ConvergenceError
             When the loop rails, and so does every other that is programmed in its place.
         """
-        columns, kept = self._real_columns(rhs)
+        columns, as_given = self._real_columns(rhs)
         if cycles is not None:
-            found = self._cycled(columns, cycles, method)
+            answers = self._cycled(columns, cycles, method)
         else:
-            found = self._solved(columns, self.bits if bits is None else bits)
+            answers = self._solved(columns, self.bits if bits is None else bits)
         self._answered += columns.shape[1]
-        self._sample(columns, found, None if cycles is not None else self.bits if bits is None else bits)
-        each = np.stack([kept(one, True) for one in found.each]) if len(found.each) else found.each
+        self._sample(columns, answers, None if cycles is not None else self.bits if bits is None else bits)
+        each = np.stack([as_given(one, True) for one in answers.each]) if len(answers.each) else answers.each
         if columns.shape[1] == (1 if np.ndim(rhs) == 1 else np.shape(rhs)[1]):
-            return replace(found, solutions=kept(found.solutions, False), each=each)
-        halves = (np.split(values, 2) for values in (found.residuals, found.bits))  # real and imaginary parts
+            return replace(answers, solutions=as_given(answers.solutions, False), each=each)
+        halves = (
+            np.split(values, 2) for values in (answers.residuals, answers.bits)
+        )  # real and imaginary parts
         residuals, proved = (pair for pair in halves)
         lengths = np.split(np.linalg.norm(columns, axis=0), 2)
         whole = np.hypot(*lengths)
         off = np.hypot(residuals[0] * lengths[0], residuals[1] * lengths[1])
         return HeldAnswers(
-            kept(found.solutions, False), np.divide(off, whole, out=np.zeros_like(whole), where=whole > 0.0),
-            np.maximum(*np.split(found.cycles, 2)), np.logical_and(*np.split(found.converged, 2)),
-            np.minimum(*proved), each, found.reason,
+            as_given(answers.solutions, False), np.divide(off, whole, out=np.zeros_like(whole), where=whole > 0.0),
+            np.maximum(*np.split(answers.cycles, 2)), np.logical_and(*np.split(answers.converged, 2)),
+            np.minimum(*proved), each, answers.reason,
         )  # fmt: skip
 
     @contextmanager
@@ -320,10 +322,10 @@ class HeldMatrix:
         Each is solved by GCR without the chip to the same goal: its bits, or the residual that so many cycles came to.
         """
         plan, form = self._plan, self._matrix.plan.preconditioning
-        held = form.matrix(plan.system.matrix)
+        matrix = form.matrix(plan.system.matrix)
         for one in self._sampled:
             if one.unaided is None:
-                one.unaided = solve_unaided(one.system, form, held, 0, "gcr", plan.most_unaided)
+                one.unaided = solve_unaided(one.system, form, matrix, 0, "gcr", plan.most_unaided)
         unaided = tuple(one.unaided for one in self._sampled if one.unaided is not None)
         work = self.work
         return SampledWorth(
@@ -361,22 +363,22 @@ class HeldMatrix:
         work.digital -= self._showing.digital
         return work
 
-    def _sample(self, columns: Floats, found: HeldAnswers, bits: int | None) -> None:
+    def _sample(self, columns: Floats, answers: HeldAnswers, bits: int | None) -> None:
         """Keep a few right-hand sides with their cycles, to be solved without the chip."""
         whole, system = np.linalg.norm(columns, axis=0), self._plan.system
         nonzero, room = np.flatnonzero(whole), SAMPLED - len(self._sampled)
         places = np.linspace(0, nonzero.size - 1, min(room, nonzero.size)).round().astype(int)
         for column in nonzero[np.unique(places)]:
-            rhs, residual = columns[:, column, None], float(found.residuals[column])
+            rhs, residual = columns[:, column, None], float(answers.residuals[column])
             goal = Goal(self.bits, residual) if bits is None else Goal(bits, self._procedure.tolerance)
             one = system.for_right_hand_sides(rhs, rhs, goal)
-            met = bits is None or bool(found.converged[column])
-            self._sampled.append(_Sampled(one, int(found.cycles[column]) if met else None))
+            met = bits is None or bool(answers.converged[column])
+            self._sampled.append(_Sampled(one, int(answers.cycles[column]) if met else None))
 
     def _in_reals(self, vectors: Numbers, operate: Callable[[Floats], Floats]) -> Numbers:
         """Return what an operation on real columns makes of vectors (n,) or (n, k), in their own form."""
-        columns, kept = self._real_columns(vectors)
-        return kept(operate(columns), False)
+        columns, as_given = self._real_columns(vectors)
+        return as_given(operate(columns), False)
 
     def _real_columns(self, vectors: Numbers) -> tuple[Floats, Callable[[Floats, bool], Numbers]]:
         """Return vectors as real columns, and what brings such columns back into the vectors' form, or into columns."""
@@ -397,15 +399,15 @@ class HeldMatrix:
         else:
             columns = block.astype(np.float64)
 
-        def kept(found: Floats, as_columns: bool) -> Numbers:
-            values: Numbers = found
+        def as_given(reals: Floats, as_columns: bool) -> Numbers:
+            values: Numbers = reals
             if np.iscomplexobj(self.matrix):
-                values = from_real_vector(found.T).T
+                values = from_real_vector(reals.T).T
             elif np.iscomplexobj(block):
-                values = found[:, :count] + 1j * found[:, count:]
+                values = reals[:, :count] + 1j * reals[:, count:]
             return values[:, 0] if given.ndim == 1 and not as_columns else values
 
-        return columns, kept
+        return columns, as_given
 
     def _inverted(self, residuals: Floats) -> Floats:
         """Return about S^-1 R, (n, k). A loop that rails meanwhile, as cells move, is shifted further."""
@@ -500,24 +502,24 @@ class HeldMatrix:
                 # A line search, or a direction made orthogonal to the earlier ones, and the step along it.
                 each = 4 if method == "line search" else 7 + 3 * (len(now.directions) - 1)
                 self._refining.digital["orthogonalisation"] += each * system.size * numbers.size
-                found = form.solution(now.solutions)
+                unscaled = form.solution(now.solutions)
                 sizes = form.given_equations(now.residuals).T
                 if any(
-                    system.good_enough(found[:, k], system.measure(sizes[k]), int(numbers[k]))
+                    system.good_enough(unscaled[:, k], system.measure(sizes[k]), int(numbers[k]))
                     for k in range(numbers.size)
                 ):
                     break
             exact = np.stack(
-                [system.residual(x, int(k)) for x, k in zip(found.T, numbers, strict=True)], axis=1
+                [system.residual(x, int(k)) for x, k in zip(unscaled.T, numbers, strict=True)], axis=1
             )
             good = np.array(
                 [
                     system.good_enough(x, system.measure(r), int(k))
-                    for x, r, k in zip(found.T, exact.T, numbers, strict=True)
+                    for x, r, k in zip(unscaled.T, exact.T, numbers, strict=True)
                 ]
             )
             self._refining.digital["residual"] += EXACT * system.certifier.residual_size * numbers.size
-            solutions[:, numbers], cycles[numbers] = found, done
+            solutions[:, numbers], cycles[numbers] = unscaled, done
             open_[numbers[good]] = False
             residuals = form.equations(exact)
             lengths = np.linalg.norm(residuals, axis=0)

@@ -152,8 +152,8 @@ def one_pole_time(achieved: AchievedLoop, band: float, unity: float, feedback: f
     return float(np.log(1.0 / band) / (unity * slowest)) if slowest > 0.0 else float("nan")
 
 
-def waveform_columns(response: StepResponse, kept: int = STORED) -> dict[str, Floats]:
-    """Return what is stored of a loop's waveforms, at `kept` times at most.
+def waveform_columns(response: StepResponse, points: int = STORED) -> dict[str, Floats]:
+    """Return what is stored of a loop's waveforms, at `points` times at most.
 
     Half of the times are evenly spaced, for the slowest mode; the others by ratio, for those that decay before.
     Returns ``time``, s. Of the output with the largest step: ``output``, V, and ``response``, a share of that step.
@@ -161,8 +161,8 @@ def waveform_columns(response: StepResponse, kept: int = STORED) -> dict[str, Fl
     """
     count = len(response.times)
     spaced = (
-        np.linspace(0.0, count, kept - kept // 2 + 1)[1:].clip(1.0),
-        np.geomspace(max(FIRST * count, 1.0), count, kept // 2),
+        np.linspace(0.0, count, points - points // 2 + 1)[1:].clip(1.0),
+        np.geomspace(max(FIRST * count, 1.0), count, points // 2),
     )
     at = np.unique(np.rint(np.concatenate(spaced)).astype(np.int64)) - 1
     steps, outputs = response.final - response.start, response.outputs[at]
@@ -228,33 +228,33 @@ class SettlingMeasurement:
             return
         achieved, amplifier = programmed.achieved, simulated.amplifier
         unity = 2.0 * np.pi * amplifier.bandwidth
-        found = LoopStep(
+        loop_step = LoopStep(
             matrix, condition, rhs, scale, achieved.slowest.real, response.settling_time(self._band),
             response.overshoot, one_pole_time(achieved, self._band, unity, amplifier.feedback_capacitance),
         )  # fmt: skip
-        self._steps.setdefault(matrix, []).append(found)
-        self._keep(found, response)
-        self._stream.record("settling", **asdict(found), inverse_lambda_min=1.0 / found.lambda_min)
+        self._steps.setdefault(matrix, []).append(loop_step)
+        self._keep(loop_step, response)
+        self._stream.record("settling", **asdict(loop_step), inverse_lambda_min=1.0 / loop_step.lambda_min)
 
-    def _keep(self, found: LoopStep, response: StepResponse) -> None:
+    def _keep(self, loop_step: LoopStep, response: StepResponse) -> None:
         """Keep, of the loops with the smallest and the largest lambda_min so far, the step that settled last."""
-        kept = self._last.get(found.matrix)
-        if kept is None or found.settling_time > kept[0].settling_time:
-            self._last[found.matrix] = found, response
+        slowest = self._last.get(loop_step.matrix)
+        if slowest is None or loop_step.settling_time > slowest[0].settling_time:
+            self._last[loop_step.matrix] = loop_step, response
         order = sorted(self._last, key=lambda matrix: self._last[matrix][0].lambda_min)
         self._last = {matrix: self._last[matrix] for matrix in (order[0], order[-1])}
 
     def record_waveforms(self) -> None:
         """Record the last waveforms to settle of the loops with the smallest and the largest lambda_min."""
-        for found, response in self._last.values():
+        for loop_step, response in self._last.values():
             columns = waveform_columns(response)
-            which = {"matrix": found.matrix, "condition": found.condition, "rhs": found.rhs}
+            which = {"matrix": loop_step.matrix, "condition": loop_step.condition, "rhs": loop_step.rhs}
             self._stream.record_block(
                 "waveforms",
                 {
                     **{name: np.full(len(columns["time"]), value) for name, value in which.items()},
                     **columns,
-                    "scaled_time": found.lambda_min * columns["time"],
+                    "scaled_time": loop_step.lambda_min * columns["time"],
                 },
             )
 
@@ -277,7 +277,7 @@ class SettlingMeasurement:
             return {}
         loops = list(self._steps.values())
         every = [one for steps in loops for one in steps]
-        found = {
+        summary = {
             "settling_time": float(np.median([one.settling_time for one in every])),
             "overshoot": float(np.median([one.overshoot for one in every])),
             "settling_band": self._band,
@@ -287,7 +287,7 @@ class SettlingMeasurement:
         exponent = StraightLine.through(
             slowness, np.log([self.of(steps[0].matrix)[0] for steps in loops])
         ).gain
-        return found if np.isnan(exponent) else found | {"settling_exponent": exponent}
+        return summary if np.isnan(exponent) else summary | {"settling_exponent": exponent}
 
 
 SMALLEST = 1e-300  # error, so that none is without a logarithm

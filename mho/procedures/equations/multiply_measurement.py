@@ -113,10 +113,10 @@ def output_rows(
     outputs to return.
     """
     shot, column = np.unravel_index(chosen, expected.shape)
-    found, exact = measured[shot, column], expected[shot, column]
+    outputs, exact = measured[shot, column], expected[shot, column]
     return {
-        "column": column, "active": patterns.sum(axis=1)[shot], "expected": exact, "measured": found,
-        "integer": np.rint(found).astype(np.int64), "error": found - exact,
+        "column": column, "active": patterns.sum(axis=1)[shot], "expected": exact, "measured": outputs,
+        "integer": np.rint(outputs).astype(np.int64), "error": outputs - exact,
     }  # fmt: skip
 
 
@@ -219,8 +219,8 @@ class ProductMeasurement:
     where that is zero and the product is not.
     """
 
-    def __init__(self, bench: Bench, stream: Stream, sums: DigitSums, kept: int, largest_digit: int) -> None:
-        self._bench, self._stream, self._sums, self._kept = bench, stream, sums, kept
+    def __init__(self, bench: Bench, stream: Stream, sums: DigitSums, most: int, largest_digit: int) -> None:
+        self._bench, self._stream, self._sums, self._most = bench, stream, sums, most
         self._largest_digit = largest_digit
         self.outputs = self.wrong = 0
         self.errors: list[float] = []
@@ -234,23 +234,23 @@ class ProductMeasurement:
         Returns `errors`; `line`: through all measured over expected sums.
         """
         sums, stream = self._sums, self._stream
-        found, expected, measured = [], [], []
+        errors, expected, measured = [], [], []
         for active, patterns in (counts := random_by_active(len(sums.digits), shots, rng)):
             stream.check()
             exact, seen = sums.expected(patterns), sums.measured(patterns)
-            stream.record_block("patterns", output_rows(patterns, exact, seen, evenly(seen.size, self._kept)))
-            found.append(one := ErrorsByActive.of(active, exact, seen))
+            stream.record_block("patterns", output_rows(patterns, exact, seen, evenly(seen.size, self._most)))
+            errors.append(one := ErrorsByActive.of(active, exact, seen))
             self.enob = effective_bits(active * self._largest_digit, math.hypot(one.mean_error, one.sd_error))
             stream.emit(
                 "activity", **asdict(one), wrong_rate=one.wrong_rate,
                 forecast_sd=forecast_sd(active, sums.errors, sums.noise),
-                root_law=found[0].sd_error * float(np.sqrt(active)), enob=self.enob,
+                root_law=errors[0].sd_error * float(np.sqrt(active)), enob=self.enob,
             )  # fmt: skip
             expected.append(exact)
             measured.append(seen)
-            stream.progress("random patterns", len(found), len(counts))
+            stream.progress("random patterns", len(errors), len(counts))
         line = self._record_linearity(np.concatenate(expected), np.concatenate(measured))
-        return tuple(found), line
+        return tuple(errors), line
 
     def _record_linearity(self, expected: Integers, measured: Floats) -> StraightLine:
         """Fit the line through all outputs, and record the measured sums by expected sum."""
@@ -281,27 +281,27 @@ class ProductMeasurement:
         sums, stream = self._sums, self._stream
         stream.check()
         shots = outputs = wrong = 0
-        product = held = np.zeros(len(exact))
+        product = expected_product = np.zeros(len(exact))
         if vector is not None:  # else there is nothing to play
             patterns, weights = bit_serial(vector, groups)
             expected, measured = sums.expected(patterns), sums.measured(patterns)
             off = np.flatnonzero(np.rint(measured) != expected)
             shots, outputs, wrong = len(patterns), measured.size, len(off)
             for table, chosen in (
-                ("outputs", evenly(outputs, self._kept)),
-                ("wrong_integers", off[: self._kept]),
+                ("outputs", evenly(outputs, self._most)),
+                ("wrong_integers", off[: self._most]),
             ):
                 rows = output_rows(patterns, expected, measured, chosen)
                 stream.record_block(table, {"vector": np.full(len(chosen), number), **rows})
             unit = vector.scale * 2.0**-vector.bits
             product = encoding.combine(weights @ np.rint(measured)) * unit
-            held = encoding.combine(weights @ expected) * unit
+            expected_product = encoding.combine(weights @ expected) * unit
         self.outputs += outputs
         self.wrong += wrong
         self.errors.append(_relative(product, exact))
         stream.emit(
             "vectors", vector=number, time=self._bench.now(), shots=shots, outputs=outputs, wrong=wrong,
-            relative_error=self.errors[-1], held_error=_relative(product, held),
+            relative_error=self.errors[-1], held_error=_relative(product, expected_product),
         )  # fmt: skip
         return product
 

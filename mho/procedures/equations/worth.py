@@ -110,8 +110,8 @@ def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) ->
     if len(known) == 1:
         return norm(images[:, 0])
     left, sizes, right = np.linalg.svd(basis, full_matrices=False)
-    kept = sizes > INDEPENDENT * sizes[0]
-    projected = left[:, kept].T @ images @ (right[kept].T / sizes[kept])
+    independent = sizes > INDEPENDENT * sizes[0]
+    projected = left[:, independent].T @ images @ (right[independent].T / sizes[independent])
     return float(np.abs(np.linalg.eigvals(projected)).max()) if np.isfinite(projected).all() else None
 
 
@@ -226,8 +226,8 @@ class SampledWorth:
 
 
 def _mean(cycles: Sequence[int | None]) -> str:
-    found = _mean_or_none(cycles)
-    return "more" if found is None else f"{found:.4g}"
+    mean = _mean_or_none(cycles)
+    return "more" if mean is None else f"{mean:.4g}"
 
 
 def _mean_or_none(cycles: Sequence[int | None]) -> float | int | None:
@@ -284,7 +284,7 @@ def sampled_columns(columns: Sequence[int]) -> list[int]:
 
 
 def solve_unaided(
-    system: LinearSystem, form: Preconditioning, held: Floats, column: int, method: Method, most: int
+    system: LinearSystem, form: Preconditioning, matrix: Floats, column: int, method: Method, most: int
 ) -> UnaidedSolve:
     """Refine one right-hand side with the residual itself as the correction.
 
@@ -292,7 +292,7 @@ def solve_unaided(
     ----------
     form : Preconditioning
         The form in which the chip holds the matrix.
-    held : (N, N) array
+    matrix : (N, N) array
         The matrix in that form, in float64.
     method : str
         One of `refinement.METHODS`.
@@ -301,13 +301,13 @@ def solve_unaided(
     """
     # GCR keeps all directions, and may pause until its last cycle.
     work, way = Work(), ConjugateResiduals(most, patience=most) if method == "gcr" else directions(method)
-    size = held.size
-    largest = float(np.abs(held).max())
+    size = matrix.size
+    largest = float(np.abs(matrix).max())
     directed = _Directed(unit_of(largest))
 
     def multiply(vector: FixedPoint) -> Floats:
         work.digital["products"] += size
-        return directed.remember(np.asarray(held @ vector.values))
+        return directed.remember(np.asarray(matrix @ vector.values))
 
     rhs = form.equations(system.rhs[:, column])
 
@@ -323,7 +323,7 @@ def solve_unaided(
         nonlocal recomputed
         recomputed += 1
         work.digital["residual"] += size
-        plain = np.asarray(rhs - held @ unknowns)
+        plain = np.asarray(rhs - matrix @ unknowns)
         # Products here are right to float64, so that the exact residual is wanted where the goal or rounding is near.
         if norm(plain) > CLEAR * largest * norm(unknowns) and not enough(unknowns, measure(plain)):
             return plain
@@ -350,7 +350,7 @@ def solve_unaided(
         residual = cycle.carried if np.isnan(cycle.recomputed) else cycle.recomputed
         curve.append({"rhs": column, "cycle": cycle.number, "residual": residual, "relative_error": error})
     work.digital["orthogonalisation"] += way.multiplications
-    work.digital["preconditioning"] += 2 * len(held) * len(curve)
+    work.digital["preconditioning"] += 2 * len(matrix) * len(curve)
     cycles = len(curve) if end == "converged" else None
     return UnaidedSolve(column, cycles, curve, work, solution, recomputed)
 
@@ -532,9 +532,9 @@ def worth_in_numbers(total: SampledWorth, direct: DirectWork, beside: Work) -> d
         What there is beside the solves, with a chip and without it.
     """
     work, extra = total.work + beside, beside.digital.total()
-    found: dict[str, Any] = {"multiplications": work.plain()}
+    numbers: dict[str, Any] = {"multiplications": work.plain()}
     if (worth := total.worth(extra)) is not None:
-        found["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
+        numbers["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
     if direct:
-        found["direct"] = direct.plain(extra, work.digital.total() - work.digital["certificate"])
-    return found
+        numbers["direct"] = direct.plain(extra, work.digital.total() - work.digital["certificate"])
+    return numbers

@@ -99,10 +99,10 @@ class CellErrors:
         values, mended = np.empty((2, draws, len(PARTS)))
         own = float(self._squares(np.arange(self.cells))[-1])
         for number in range(draws):
-            found = self._squares(rng.integers(0, self.cells, self.cells))
-            scaled = found * (own / found[-1] if found[-1] > 0.0 else 1.0)
+            squares = self._squares(rng.integers(0, self.cells, self.cells))
+            scaled = squares * (own / squares[-1] if squares[-1] > 0.0 else 1.0)
             values[number] = shapley_values(scaled)
-            mended[number] = scaled[len(found) - 1 - (1 << np.arange(len(PARTS)))]
+            mended[number] = scaled[len(squares) - 1 - (1 << np.arange(len(PARTS)))]
         return Moments(values, mended)
 
     def _squares(self, cells: Integers) -> Floats:

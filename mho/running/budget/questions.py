@@ -219,9 +219,9 @@ class ProductQuestion(Question):
             len(sums.digits), self.procedure.shots, self.procedure.pattern_rng()
         ):
             exact, seen = sums.expected(patterns).ravel(), sums.measured(patterns).ravel()
-            kept = procedures.evenly(exact.size, self.procedure.outputs_kept)
-            off += float(np.sum((seen[kept] - exact[kept]) ** 2))
-            whole += float(np.sum(exact[kept].astype(np.float64) ** 2))
+            sample = procedures.evenly(exact.size, self.procedure.outputs_kept)
+            off += float(np.sum((seen[sample] - exact[sample]) ** 2))
+            whole += float(np.sum(exact[sample].astype(np.float64) ** 2))
         return off / whole
 
     def redrawn(self, moment: int, number: int) -> Self:
@@ -357,13 +357,13 @@ class FirstCycles(Answers):
         if column not in self._played:
             raise AllAnswered
         system, plan = self.plan.system, self.procedure.matrix_in_use.plan  # type: ignore[attr-defined]
-        form, held = plan.preconditioning, plan.loop.matrix + plan.shift * np.eye(len(plan.loop.matrix))
+        form, matrix = plan.preconditioning, plan.loop.matrix + plan.shift * np.eye(len(plan.loop.matrix))
         rhs = form.equations(system.rhs[:, column])
         conductance = self.bench.input_conductance
         question = LoopQuestion(
-            np.nan, self.last, LoopTargets.of(plan.cells, held),
+            np.nan, self.last, LoopTargets.of(plan.cells, matrix),
             volts_per_unit(self.last.volts, rhs, plan.cells, conductance), system.reference[:, column],
-            lambda found: system.unknowns(form.solution(found)), len(rhs),
+            lambda x: system.unknowns(form.solution(x)), len(rhs),
         )  # fmt: skip
         volts, outputs = self._played[column]
         per_unit = volts_per_unit(volts[None], rhs, plan.cells, conductance)

@@ -80,7 +80,7 @@ class Blocks:
     ) -> None:
         self._facts, self._procedure, self.plan, self._targets = facts, procedure, plan, targets
         self._before, self._calibration = before, calibration
-        self._kept: (
+        self._cache: (
             tuple[
                 tuple[arrays.SwitchedCircuits, arrays.Causes], procedures.ProgrammedBlockMatrix, RepeatedBench
             ]
@@ -135,7 +135,7 @@ class Blocks:
     ) -> tuple[procedures.ProgrammedBlockMatrix, RepeatedBench]:
         """Return the blocks on a twin, the last one again where it is the same."""
         key = circuits, causes
-        if self._kept is None or self._kept[0] != key:
+        if self._cache is None or self._cache[0] != key:
             bench: Any = RepeatedBench(circuits, self._targets, causes, self._facts)
             bench.follow(self._before)
             bench.follow(self._calibration)
@@ -145,8 +145,8 @@ class Blocks:
             )
             matrix.method = self._procedure.given_method or matrix.method
             matrix.calibrate()
-            self._kept = key, matrix, bench
-        return self._kept[1:]
+            self._cache = key, matrix, bench
+        return self._cache[1:]
 
 
 @dataclass(frozen=True)
@@ -230,9 +230,9 @@ class FirstBlockCycles(Answers):
         targets = tile_targets(on_chip.tiles, on_chip.levels)
         for leaf in on_chip.leaves:
             place, loop = leaf.cells.positive.placement, leaf.loop
-            held = loop.matrix + loop.candidate.shift * np.eye(len(loop.matrix))
+            loop_matrix = loop.matrix + loop.candidate.shift * np.eye(len(loop.matrix))
             lines = tuple(map(int, place.rows)), tuple(map(int, place.columns))
-            targets["INV", place.array, *lines] = LoopTargets.of(leaf.cells, held)
+            targets["INV", place.array, *lines] = LoopTargets.of(leaf.cells, loop_matrix)
         facts = LoopInputs(bench.file, bench.input_conductance)
         return Blocks(facts, self.procedure, plan, targets, matrix.before, matrix.calibration)
 

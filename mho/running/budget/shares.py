@@ -143,8 +143,8 @@ def decompose(value: Value, answers: int, rng: np.random.Generator, report: Stag
     if (answers << len(active)) <= MOST_ANSWERS:
         values[active] = shapley_values([of(members) for members in range(1 << len(active))])
     else:
-        found = sampled_values(of, len(active), rng, TOLERANCE, MOST_PAIRS)
-        values[active], errors[active], orders = found.values, found.errors, found.orders
+        estimate = sampled_values(of, len(active), rng, TOLERANCE, MOST_PAIRS)
+        values[active], errors[active], orders = estimate.values, estimate.errors, estimate.orders
     return Decomposition(causes, values, errors, alone, mended, whole, of(0), orders)
 
 

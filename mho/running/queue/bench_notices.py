@@ -9,7 +9,7 @@ from mho.running.queue.job import ACTIVE, family_of_workers, unsafe_text, worker
 from mho.running.queue.store import Queue, queue_path
 
 
-def tell_queue(bench: str, found: SafetyResult) -> str:
+def tell_queue(bench: str, safety: SafetyResult) -> str:
     """Write to the queue of the runs folder, if there is one, that a bench is safe, or which outputs are not.
 
     Return what is to be said of it; empty for nothing.
@@ -19,12 +19,12 @@ def tell_queue(bench: str, found: SafetyResult) -> str:
         return ""
     try:
         with Queue(path) as queue:
-            if found.confirmed is None:
-                hold = f"bench {key} is not confirmed safe: {found.reason}"
-                queue.hold_unsafe(key, hold, found.reason, found.live)
+            if safety.confirmed is None:
+                hold = f"bench {key} is not confirmed safe: {safety.reason}"
+                queue.hold_unsafe(key, hold, safety.reason, safety.live)
                 return "its queue is held"
             warned = queue.lane(key).unsafe
-            queue.confirm_safe(key, found.confirmed)
+            queue.confirm_safe(key, safety.confirmed)
             return "the queue warns of it no more" if warned else ""
     except QueueError as trouble:  # the bench is as it is
         return f"the queue was not told: {trouble}"

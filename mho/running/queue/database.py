@@ -203,8 +203,8 @@ def conclusion_row(conclusion: Conclusion | None) -> str | None:
 def _conclusion(text: str | None) -> Conclusion | None:
     if text is None:
         return None
-    kept = json.loads(text)
-    return Conclusion(**{**kept, "warnings": tuple(kept["warnings"])})
+    facts = json.loads(text)
+    return Conclusion(**{**facts, "warnings": tuple(facts["warnings"])})
 
 
 @lru_cache(1024)
@@ -221,7 +221,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
         parameters = json.dumps(order.parameters, allow_nan=False)
     except (TypeError, ValueError):
         raise QueueError(
-            f"parameter {_not_kept(order.parameters)!r} of {order.procedure} cannot wait in a queue, which keeps text and "
+            f"parameter {_unfit(order.parameters)!r} of {order.procedure} cannot wait in a queue, which keeps text and "
             "finite numbers; save it to a file and give the file's name"
         ) from None
     return {
@@ -232,7 +232,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
     }  # fmt: skip
 
 
-def _not_kept(parameters: Mapping[str, Any]) -> str:
+def _unfit(parameters: Mapping[str, Any]) -> str:
     for name, value in parameters.items():
         try:
             json.dumps(value, allow_nan=False)

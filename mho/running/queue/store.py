@@ -113,11 +113,11 @@ class Queue:
         seen: set[int] = set()  # a ring may be in the queue of an earlier mho
         while after is not None and (number := job_number(after)) is not None and number not in seen:
             seen.add(number)
-            found = self._jobs("WHERE id = ?", number)
-            if not found:
+            jobs = self._jobs("WHERE id = ?", number)
+            if not jobs:
                 return
-            yield found[0]
-            after = found[0].order.after
+            yield jobs[0]
+            after = jobs[0].order.after
 
     def shown(
         self,
@@ -285,12 +285,12 @@ class Queue:
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
         """Delete all jobs of `statuses` but running ones; return how many. Run files stay."""
-        wanted = [status for status in statuses if status not in ACTIVE]
-        marks = ", ".join("?" * len(wanted))
+        clearable = [status for status in statuses if status not in ACTIVE]
+        marks = ", ".join("?" * len(clearable))
         with self._database.changing():
             return self._database.execute(
                 f"DELETE FROM jobs WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)",
-                (*wanted, bench, bench),
+                (*clearable, bench, bench),
             ).rowcount
 
     def hold(self, bench: str, reason: str) -> Lane:

@@ -20,8 +20,8 @@ def notifying(notifier: Notifier) -> Callable[[Event], None]:
                 title = f"mho: job {job.id} {status_words(job.status, job.conclusion)}"
                 notifier.send(title, f"{job.outcome or job.order.in_words()}\n{job.run}", occasion)
         elif isinstance(event, stream.Message) and event.level in ("ERROR", "CRITICAL"):
-            held = event.held or event.unsafe
-            title = "the queue is held" if held else f"{event.level.lower()} on the bench"
+            is_held = event.held or event.unsafe
+            title = "the queue is held" if is_held else f"{event.level.lower()} on the bench"
             notifier.send(f"mho: {title}", event.text, "failure")
 
     return listen

@@ -152,8 +152,8 @@ def _make_private(folder: Path) -> None:
 
 def _check_private(folder: Path) -> None:
     if hasattr(os, "getuid"):
-        found = folder.lstat()
-        private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+        status = folder.lstat()
+        private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
         if not private:
             raise QueueError(
                 f"the folder {folder} must be yours, and closed to others: give the command as its owner, or see that "

@@ -36,12 +36,12 @@ def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
 
 
 def _stop_without_runner(path: Path, bench: str, why: str) -> str:
-    held = "the queue is held"
+    hold = "the queue is held"
     try:
         with Queue(path) as jobs:
             jobs.hold_unsafe(bench, EMERGENCY, f"{EMERGENCY}, not confirmed yet")
     except QueueError as error:  # a full disk, or a queue of a newer version, must not prevent the stop
-        held = f"the queue is NOT held ({error})"
+        hold = f"the queue is NOT held ({error})"
     with suppress(QueueError), Queue(path) as jobs:
         for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer
             with suppress(QueueError):
@@ -55,7 +55,7 @@ def _stop_without_runner(path: Path, bench: str, why: str) -> str:
             jobs.hold_unsafe(bench, EMERGENCY, done.reason, done.live)
     if not done.safe:
         raise UnsafeError(
-            f"emergency stop: {why}; {unsafe_text(bench, done.live, done.reason)}; {held}. See to the bench",
+            f"emergency stop: {why}; {unsafe_text(bench, done.live, done.reason)}; {hold}. See to the bench",
             live=done.live,
         )
-    return f"emergency stop: {why}; bench {bench} is safe, {held}"
+    return f"emergency stop: {why}; bench {bench} is safe, {hold}"

@@ -123,8 +123,8 @@ class RunnerService:
             self.end(f"the runner received {signal.Signals(number).name}")
 
         # Ignored signals stay ignored: with `nohup` the runner is to outlive its terminal.
-        wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        return HandledSignals(dict.fromkeys(wanted, end))
+        numbers = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        return HandledSignals(dict.fromkeys(numbers, end))
 
 
 LOOK = 0.2  # s between looks into the queue, which other processes change

@@ -302,17 +302,17 @@ class RunIndex:
 
     def update(self, progress: Progress = _quietly) -> Changes:
         """Read the files that are new or have changed, and look again at those that were running."""
-        store, found = self._store, dict(_run_files(self.folder))
+        store, files = self._store, dict(_run_files(self.folder))
         known = {
             path: (mtime, size, status)
             for path, mtime, size, status in store.rows("SELECT path, mtime, size, status FROM runs")
         }
         stale = [
             (path, state)
-            for path, state in found.items()
+            for path, state in files.items()
             if path not in known or known[path][:2] != state or known[path][2] in GOING_ON
         ]
-        gone = [(path,) for path in known if path not in found]
+        gone = [(path,) for path in known if path not in files]
         unread = 0
         for start in range(0, len(stale), BATCH):
             progress(start, len(stale))

@@ -435,8 +435,8 @@ def _anywhere(text: str) -> Condition:
     )
 
 
-def _negated(operator: str, found: Condition) -> Condition:
-    return (f"NOT {found[0]}", found[1]) if operator.startswith("!") else found
+def _negated(operator: str, condition: Condition) -> Condition:
+    return (f"NOT {condition[0]}", condition[1]) if operator.startswith("!") else condition
 
 
 def _span(text: str, now: datetime) -> tuple[datetime, datetime] | None:
@@ -447,10 +447,10 @@ def _span(text: str, now: datetime) -> tuple[datetime, datetime] | None:
             return day, day + timedelta(days=1)
         case "yesterday":
             return day - timedelta(days=1), day
-    found = _TIME.fullmatch(text)
-    if found is None:
+    match = _TIME.fullmatch(text)
+    if match is None:
         return None
-    year, month, date, hour, minute, second = (None if part is None else int(part) for part in found.groups())
+    year, month, date, hour, minute, second = (None if part is None else int(part) for part in match.groups())
     try:
         first = datetime(year or 0, month or 1, date or 1, hour or 0, minute or 0, second or 0)
         if month is None:

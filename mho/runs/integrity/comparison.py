@@ -239,10 +239,10 @@ def _messages(run: RunFile) -> list[str]:
 def _without_additions(then: list[str], now: list[str]) -> list[str]:
     """Return messages without those that only the second run has, between the ones that both have, but for numbers."""
     before, after = ([_NUMBER.sub(r"0\2", one) for one in messages] for messages in (then, now))
-    kept: list[str] = []
+    remaining: list[str] = []
     for what, _, _, first, last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        kept += [] if what == "insert" else now[first:last]
-    return kept
+        remaining += [] if what == "insert" else now[first:last]
+    return remaining
 
 
 def _numbered(messages: list[str]) -> dict[str, str]:

@@ -167,17 +167,17 @@ def _deviations(file: h5py.File) -> Iterator[str]:
             )
 
 
-def _group(group: h5py.Group, wanted: Item) -> Iterator[str]:
+def _group(group: h5py.Group, definition: Item) -> Iterator[str]:
     """Yield how a group differs from what is wanted of it, members and attributes included."""
-    yield from _attributes(group, wanted)
-    named = {one.name: one for one in wanted.members if one.name and one.kind != "attribute"}
+    yield from _attributes(group, definition)
+    named = {one.name: one for one in definition.members if one.name and one.kind != "attribute"}
     lengths: dict[str, tuple[int, str]] = {}
-    found = dict(items_of(group))
+    items = dict(items_of(group))
     for name, asked in named.items():
-        if asked.required and name not in found:
+        if asked.required and name not in items:
             yield f"{group.name.rstrip('/')}/{name} is missing; the definition requires it: {asked.doc}"
-    for name, item in found.items():
-        one = named.get(name) or _for_any_name(item, wanted)
+    for name, item in items.items():
+        one = named.get(name) or _for_any_name(item, definition)
         if one is None:
             continue
         if isinstance(item, h5py.Group) != (one.kind == "group"):
@@ -193,59 +193,61 @@ def _group(group: h5py.Group, wanted: Item) -> Iterator[str]:
                 yield from _group(item, one)
         else:
             yield from _field(item, one, lengths)
-    for one in wanted.of_kind("group"):
-        if not one.name and one.required and not any(_class_of(item) == one.type for item in found.values()):
+    for one in definition.of_kind("group"):
+        if not one.name and one.required and not any(_class_of(item) == one.type for item in items.values()):
             yield f"{group.name} has no group of class {one.type}; the definition requires one: {one.doc}"
-    if wanted.type == "NXdata":
+    if definition.type == "NXdata":
         yield from _plot(group)
 
 
-def _for_any_name(item: Any, wanted: Item) -> Item | None:
+def _for_any_name(item: Any, definition: Item) -> Item | None:
     """Return what the definition says of members of this kind that it does not name."""
     kind = "group" if isinstance(item, h5py.Group) else "field"
-    of_any_name = [one for one in wanted.members if one.kind == kind and not one.name]
+    of_any_name = [one for one in definition.members if one.kind == kind and not one.name]
     return next((one for one in of_any_name if kind == "field" or one.type == _class_of(item)), None)
 
 
-def _field(field: h5py.Dataset, wanted: Item, lengths: dict[str, tuple[int, str]]) -> Iterator[str]:
+def _field(field: h5py.Dataset, definition: Item, lengths: dict[str, tuple[int, str]]) -> Iterator[str]:
     """Yield how a field differs; `lengths` are those of the symbols that its neighbours have set, and by whom."""
     kind = _kind(field)
-    if kind not in KINDS.get(wanted.type, kind):
-        yield f"{field.name} holds {WORDS.get(kind, str(field.dtype))}, not {wanted.type}: {wanted.doc}"
+    if kind not in KINDS.get(definition.type, kind):
+        yield f"{field.name} holds {WORDS.get(kind, str(field.dtype))}, not {definition.type}: {definition.doc}"
         return
-    yield from _attributes(field, wanted)
-    yield from _unit(field, wanted)
-    yield from _shape(field, wanted, lengths)
-    if wanted.values and _text(field) not in wanted.values:
-        yield f"{field.name} is {_text(field)!r}, not one of {', '.join(wanted.values)}"
-    if wanted.type in ("NX_DATE_TIME", "ISO8601"):
+    yield from _attributes(field, definition)
+    yield from _unit(field, definition)
+    yield from _shape(field, definition, lengths)
+    if definition.values and _text(field) not in definition.values:
+        yield f"{field.name} is {_text(field)!r}, not one of {', '.join(definition.values)}"
+    if definition.type in ("NX_DATE_TIME", "ISO8601"):
         text = _text(field)
-        if (text or wanted.required) and not _is_time(text):
+        if (text or definition.required) and not _is_time(text):
             yield f"{field.name} is {text!r}, no time as ISO 8601 has it (2026-03-09T07:05:01+01:00)"
 
 
-def _unit(field: h5py.Dataset, wanted: Item) -> Iterator[str]:
-    if not wanted.units:
+def _unit(field: h5py.Dataset, definition: Item) -> Iterator[str]:
+    if not definition.units:
         return
     unit = _attribute(field, "units")
-    asked = None if wanted.units == "NX_ANY" else CATEGORIES.get(wanted.units, wanted.units)
+    asked = None if definition.units == "NX_ANY" else CATEGORIES.get(definition.units, definition.units)
     if unit is None:
         kind = "" if asked is None else f" of the kind of {asked!r}"
-        yield f"{field.name} has no attribute units; the definition requires one{kind}: {wanted.doc}"
+        yield f"{field.name} has no attribute units; the definition requires one{kind}: {definition.doc}"
     elif not isinstance(unit, str):
         yield f"{field.name} has an attribute units that is no text"
     elif asked is not None and factor_between(unit, asked) is None:
-        yield f"{field.name} has the unit {unit!r}, which is not of the kind of {asked!r}: {wanted.doc}"
+        yield f"{field.name} has the unit {unit!r}, which is not of the kind of {asked!r}: {definition.doc}"
 
 
-def _shape(field: h5py.Dataset, wanted: Item, lengths: dict[str, tuple[int, str]]) -> Iterator[str]:
+def _shape(field: h5py.Dataset, definition: Item, lengths: dict[str, tuple[int, str]]) -> Iterator[str]:
     shape = field.shape or ()
-    least = max((index for index, _ in wanted.dimensions), default=-1) + 1
-    if len(shape) < least or (wanted.rank is not None and len(shape) != wanted.rank):
-        many = f"{wanted.rank} dimensions" if wanted.rank is not None else f"{least} or more dimensions"
-        yield f"{field.name} has the shape {shape}, where {many} are expected: {wanted.doc}"
+    least = max((index for index, _ in definition.dimensions), default=-1) + 1
+    if len(shape) < least or (definition.rank is not None and len(shape) != definition.rank):
+        many = (
+            f"{definition.rank} dimensions" if definition.rank is not None else f"{least} or more dimensions"
+        )
+        yield f"{field.name} has the shape {shape}, where {many} are expected: {definition.doc}"
         return
-    for index, length in wanted.dimensions:
+    for index, length in definition.dimensions:
         if length.isdecimal():
             known, by = int(length), "the definition"
         else:
@@ -254,8 +256,8 @@ def _shape(field: h5py.Dataset, wanted: Item, lengths: dict[str, tuple[int, str]
             yield f"{field.name} has {shape[index]} along dimension {index + 1}, and {by} has {known} ({length})"
 
 
-def _attributes(item: h5py.HLObject, wanted: Item) -> Iterator[str]:
-    for one in wanted.of_kind("attribute"):
+def _attributes(item: h5py.HLObject, definition: Item) -> Iterator[str]:
+    for one in definition.of_kind("attribute"):
         value = _attribute(item, one.name)
         if value is None:
             if one.required:

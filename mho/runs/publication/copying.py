@@ -104,7 +104,7 @@ Change = Callable[[str], str]
 
 def in_code(text: str, change: Change) -> str:
     """Return Python or TOML with its comments and strings changed."""
-    return _QUOTED.sub(lambda found: change(found[0]), text)
+    return _QUOTED.sub(lambda match: change(match[0]), text)
 
 
 def in_json(text: str, change: Change, only: Collection[str] = ()) -> str:
@@ -113,8 +113,8 @@ def in_json(text: str, change: Change, only: Collection[str] = ()) -> str:
         values = json.loads(text)
     except ValueError:
         return change(text)
-    kept = _in_values(values, change, only, "")
-    return text if kept == values else json.dumps(kept, ensure_ascii=False)
+    anonymous = _in_values(values, change, only, "")
+    return text if anonymous == values else json.dumps(anonymous, ensure_ascii=False)
 
 
 def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> PersonalNames:
@@ -131,12 +131,12 @@ def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> 
 
 
 def _identifying(names: Iterable[str]) -> tuple[str, ...]:
-    kept = {
+    words = {
         name
         for name in names
         if len(name) > 1 and name.lower() not in SHARED_ACCOUNTS and not name.isdecimal()
     }
-    return tuple(sorted(kept, key=lambda name: (-len(name), name)))
+    return tuple(sorted(words, key=lambda name: (-len(name), name)))
 
 
 def _in_values(value: Any, change: Change, only: Collection[str], key: str) -> Any:
@@ -276,10 +276,10 @@ class _Copying:
             attribute = h5py.h5a.open(source.id, index=index)
             name = decode(attribute.name)
             if name in WORDS and isinstance(value := source.attrs[name], str):
-                kept = self._names.withheld(value)
-                if kept != value:
+                anonymous = self._names.withheld(value)
+                if anonymous != value:
                     self.changed.append(f"{path}@{name}")
-                    target.attrs[name] = kept
+                    target.attrs[name] = anonymous
                     continue
             copy_attribute(attribute, target)
 
@@ -289,12 +289,12 @@ class _Copying:
         if path in EMPTIED:
             if any(values):
                 self.emptied.append(path)
-            kept = [""] * len(values)
+            anonymous = [""] * len(values)
         else:
-            kept = self._kept(values, path)
-            if kept != values:
+            anonymous = self._without_names(values, path)
+            if anonymous != values:
                 self.changed.append(path)
-        stored = [encode(one) for one in kept]
+        stored = [encode(one) for one in anonymous]
         # A text that is written again while a run lasts has room to spare, which is left as it is.
         dtype = h5py.string_dtype("utf-8", max(1, *map(len, stored), *[0] * (not stored)))
         if not source.shape:
@@ -304,7 +304,7 @@ class _Copying:
             dataset = group.create_dataset(name, data=array, **_layout(source, array))
         self._attributes(source, dataset, path)
 
-    def _kept(self, values: list[str], path: str) -> list[str]:
+    def _without_names(self, values: list[str], path: str) -> list[str]:
         names = self._names
         if path in AS_THEY_ARE:
             return values
@@ -323,8 +323,8 @@ class _Copying:
         card = json.loads(in_json(self._card, self._names.withheld))
         facts = card["facts"] | {name: "" for name in ("host", "user", "operator") if name in card["facts"]}
         chip = decode(self._entry["chip/map"][()])
-        if (kept := in_code(chip, self._names.withheld)) != chip:
-            facts["chip_hash"] = text_hash(kept)
+        if (anonymous := in_code(chip, self._names.withheld)) != chip:
+            facts["chip_hash"] = text_hash(anonymous)
         return json.dumps(card | {"facts": facts}, ensure_ascii=False)
 
     def _hash_again(self, entry: h5py.Group) -> None:
@@ -349,7 +349,7 @@ def withheld_words(emptied: list[str] | tuple[str, ...], changed: list[str] | tu
 
 def _in_pieces(pieces: list[str], change: Callable[[str], str]) -> list[str]:
     """Change messages, each of which may go on in further pieces, with as many pieces as before."""
-    kept: list[str] = []
+    lines: list[str] = []
     for start, stop in _messages(pieces):
         message = pieces[start:stop]
         whole = message[0] + "".join(one.removeprefix(ELLIPSIS) for one in message[1:])
@@ -358,8 +358,8 @@ def _in_pieces(pieces: list[str], change: Callable[[str], str]) -> list[str]:
             step = -(-len(changed) // len(message))
             cut = [changed[place * step : (place + 1) * step] for place in range(len(message))]
             message = [cut[0], *(f"{ELLIPSIS}{one}" for one in cut[1:])]
-        kept += message
-    return kept
+        lines += message
+    return lines
 
 
 def _messages(pieces: list[str]) -> list[tuple[int, int]]:

@@ -32,10 +32,10 @@ def check_table(table: h5py.Group, columns: Mapping[str, h5py.HLObject] | None =
     for name in {signal, axes[0], str(attributes.get("series", "")) or "."} - {"."}:
         if name not in columns:
             raise ValueError(f"{table.name} is to be plotted by {name!r}, which it does not have")
-        wanted = len(axes) if name == signal else 1
-        if columns[name].ndim != wanted:
+        dimensions = len(axes) if name == signal else 1
+        if columns[name].ndim != dimensions:
             raise ValueError(
-                f"{columns[name].name} has the shape {columns[name].shape}, not {wanted} dimensions"
+                f"{columns[name].name} has the shape {columns[name].shape}, not {dimensions} dimensions"
             )
 
 

@@ -94,11 +94,13 @@ def _packed(path: Path, file: h5py.File) -> bytes:
         _copy_attributes(rewritten, packed)
         rewritten.copy("entry", packed)
         packed.flush()
-        found: list[str] = []
-        found += changes(packed, read_seal(packed), lambda where, error: found.append(f"{where}: {error}"))
-        if found:
+        differences: list[str] = []
+        differences += changes(
+            packed, read_seal(packed), lambda where, error: differences.append(f"{where}: {error}")
+        )
+        if differences:
             raise RunFileError(
-                f"run file {path} stays as it is: its copy is another one ({'; '.join(found)})"
+                f"run file {path} stays as it is: its copy is another one ({'; '.join(differences)})"
             )
         return bytes(packed.id.get_file_image())
 

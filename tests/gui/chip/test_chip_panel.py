@@ -156,13 +156,13 @@ def test_until_a_cell_is_clicked_the_spread_over_all_cells_is_shown(qtbot, panel
     qtbot.waitUntil(lambda: histogram.counts.sum() == used.sum(), timeout=PATIENCE)
     assert histogram.plot.isVisible()
     assert f"multiply, conductance of {used.sum()} cells: mean " in histogram.heading.text()
-    marked = sorted(line.value() for line in histogram._wanted)
+    marked = sorted(line.value() for line in histogram._target_lines)
     np.testing.assert_allclose(marked, 1e6 * np.unique(programmed.target[np.isfinite(programmed.target)]))
 
     panel.quantity.setCurrentText("pulses")
     assert histogram.counts.sum() == np.isfinite(programmed.pulses).sum()
     assert "pulses of" in histogram.heading.text()
-    assert histogram._wanted == []
+    assert histogram._target_lines == []
 
     click(qtbot, panel, int(LINES[0][0]), int(LINES[1][4]))
     assert not histogram.isVisible()

@@ -226,9 +226,9 @@ def _checked(source: Path) -> tuple[PersonalNames, bool]:
         names, interrupted = personal_names(run.provenance), run.is_unclosed
         if run.status in GOING_ON:
             raise InputError(f"{source} is still being written; publish it when its run is over")
-    found = verify(source)
-    if found.verdict not in (Verdict.SOUND, Verdict.INTERRUPTED):
-        raise RunFileError(f"{source} is {found.verdict}: {'; '.join(found.findings[:3])}")
+    verification = verify(source)
+    if verification.verdict not in (Verdict.SOUND, Verdict.INTERRUPTED):
+        raise RunFileError(f"{source} is {verification.verdict}: {'; '.join(verification.findings[:3])}")
     return names, interrupted
 
 

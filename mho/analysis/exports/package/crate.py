@@ -99,8 +99,8 @@ class Crate:
     def _add(self, identity: str, kind: str | list[str], **properties: Any) -> dict[str, str]:
         """Add an entity unless it is there, without what is empty; return a reference to it."""
         if identity not in self.entities:
-            kept = {name: value for name, value in properties.items() if value not in ("", [], None)}
-            self.entities[identity] = {"@id": identity, "@type": kind, **kept}
+            nonempty = {name: value for name, value in properties.items() if value not in ("", [], None)}
+            self.entities[identity] = {"@id": identity, "@type": kind, **nonempty}
         return {"@id": identity}
 
     def _person(self, creator: Creator) -> dict[str, str]:

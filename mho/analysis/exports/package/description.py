@@ -109,17 +109,17 @@ class Description:
 
 def _creator(typed: str) -> Creator:
     """Read ``Name <ORCID> (Affiliation)``, of which the name is needed."""
-    found = _CREATOR.fullmatch(typed.strip())
-    name = " ".join(found["name"].split()) if found else ""
-    if not found or not name:
+    match = _CREATOR.fullmatch(typed.strip())
+    name = " ".join(match["name"].split()) if match else ""
+    if not match or not name:
         raise InputError(
             f"--creator {typed!r} cannot be read; write 'Family, Given', 'Family, Given <ORCID>' or "
             "'Family, Given <ORCID> (Affiliation)'"
         )
-    affiliation = " ".join((found["affiliation"] or "").split())
-    if found["orcid"] is None:
+    affiliation = " ".join((match["affiliation"] or "").split())
+    if match["orcid"] is None:
         return Creator(name, "", affiliation)
-    digits = ORCID.fullmatch(found["orcid"].strip())
+    digits = ORCID.fullmatch(match["orcid"].strip())
     if not digits:
         raise InputError(
             f"--creator {typed!r}: an ORCID has 16 digits, as in 'Carberry, Josiah <0000-0002-1825-0097>'"

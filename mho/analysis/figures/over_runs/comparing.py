@@ -200,11 +200,11 @@ def _quartiles(group: RunsOfGroup, ordered: Floats, shares: Floats) -> str:
 
 def _strays(figure: Figure, group: RunsOfGroup) -> str:
     """Return how many values lie outside their band."""
-    found = [one.outside for one in group.kept if one.outside is not None]
-    judged = sum(count for _, count in found)
+    outside = [one.outside for one in group.kept if one.outside is not None]
+    judged = sum(count for _, count in outside)
     if not judged:
         return ""
-    share = sum(count for count, _ in found) / judged
+    share = sum(count for count, _ in outside) / judged
     return f"; {100 * share:.2g} % outside their {window(figure)}"
 
 
@@ -273,11 +273,11 @@ def _together(group: RunsOfGroup) -> FigureData:
     )
 
 
-def _merged(found: Sequence[PointGroup], of: Sequence[PointGroup]) -> tuple[PointGroup, ...]:
+def _merged(groups: Sequence[PointGroup], of: Sequence[PointGroup]) -> tuple[PointGroup, ...]:
     """Return pairs of counts, how many and of how many, with one pair for each label."""
     merged = []
-    for label in dict.fromkeys(one.label for one in found):
-        for counts in (found, of):
+    for label in dict.fromkeys(one.label for one in groups):
+        for counts in (groups, of):
             mine = [one for one in counts if one.label == label]
             x, y = (np.concatenate([getattr(one, axis) for one in mine]) for axis in "xy")
             merged.append(replace(mine[0], x=x, y=y))

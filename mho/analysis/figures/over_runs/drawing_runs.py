@@ -58,14 +58,14 @@ def draw_over_runs(
             compared = [GroupedFigure.of_nothing(figure.heading, "no run has these numbers")]
     else:
         groups = None if overlaid else group_runs(request.by, runs)
-        found = read_figures(
+        figures = read_figures(
             runs, request.figure, skipped, lambda figure: _changed(figure, request, formulas), formulas
         )
         compared = [
             _laid_over(one, runs, skipped)
             if groups is None
             else compared_figure(one, groups, runs, skipped, request)
-            for one in found
+            for one in figures
         ]
     return draw_compared(_title(runs, request, places), compared, request.width), skipped
 
@@ -116,8 +116,8 @@ def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipp
     """Compose a figure of few runs, each in its own colour."""
     names = short_names([runs[place].path for place in one.kept])
     data = [
-        replace(kept.data, run=visible(name, lines=False) + "†" * (not runs[place].finished))
-        for name, (place, kept) in zip(names, one.kept.items(), strict=True)
+        replace(figure.data, run=visible(name, lines=False) + "†" * (not runs[place].finished))
+        for name, (place, figure) in zip(names, one.kept.items(), strict=True)
     ]
     if not data:
         return GroupedFigure.of_nothing(one.figure.heading, "in none of the runs")

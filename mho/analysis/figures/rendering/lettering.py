@@ -65,9 +65,9 @@ def shown_unit(axis: AxisText, values: NDArray[np.float64]) -> tuple[float, str]
 def in_print(text: str) -> str:
     """Return a text with numbers as they are printed: a minus sign for a hyphen, 2×10⁻⁷ for 2e-07."""
 
-    def power(found: re.Match[str]) -> str:
-        factor = "" if found[1] == "1" else f"{found[1]}×"
-        return f"{factor}10{str(int(found[2])).translate(SUPERSCRIPTS)}"
+    def power(match: re.Match[str]) -> str:
+        factor = "" if match[1] == "1" else f"{match[1]}×"
+        return f"{factor}10{str(int(match[2])).translate(SUPERSCRIPTS)}"
 
     return HYPHEN.sub("−", EXPONENT.sub(power, text))
 

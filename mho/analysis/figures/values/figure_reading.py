@@ -126,11 +126,11 @@ def code_names(description: str) -> dict[int, str]:
     """
     listed = description.rpartition(": ")[2]
     parts = [part.strip() for part in listed.split(";" if ";" in listed else ",")]
-    found = [re.fullmatch(r"(\d{1,3}) (\D.*|\d+[a-z].*)", part) for part in parts]
+    matches = [re.fullmatch(r"(\d{1,3}) (\D.*|\d+[a-z].*)", part) for part in parts]
     if len(parts) < 2:
         return {}
     names: dict[int, str] = {}
-    for one in found:
+    for one in matches:
         if one is None or int(one[1]) in names:
             return {}
         short = len(one[2]) <= LONGEST and ";" not in listed

@@ -267,7 +267,7 @@ class Arm(Application):
                 "WARNING",
             )
         digital = list(follow(arm, arm.rest, targets, self.damping, digital_solution))
-        found: list[ArmStep] = []
+        moves: list[ArmStep] = []
         with self.holding(plan, bench, stream) as chip:
             solver = SystemSolver(chip, int(self.bits))
 
@@ -281,36 +281,36 @@ class Arm(Application):
             for number, (step, reference) in enumerate(
                 zip(follow(arm, arm.rest, targets, self.damping, solve), digital, strict=True)
             ):
-                found.append(step)
+                moves.append(step)
                 stream.emit(
                     "steps", step=number, distance=step.distance, digital_distance=reference.distance,
                     difference=float(np.abs(step.angles - reference.angles).max()), cycles=solver.cycles[-1],
                 )  # fmt: skip
                 stream.progress("steps", number + 1, len(targets))
-            chip.beside.digital["beside"] += len(found) * multiplications(arm)
-            chip.replace_direct(dual_solve(arm), len(found))
+            chip.beside.digital["beside"] += len(moves) * multiplications(arm)
+            chip.replace_direct(dual_solve(arm), len(moves))
             costs = chip.costs()
         short = solver.short
-        self.say_short(stream, len(short), len(found), "steps", *short[:1])
-        _record(arm, targets, found, stream)
-        missed = sum(one.distance > self.damping for one in found)
+        self.say_short(stream, len(short), len(moves), "steps", *short[:1])
+        _record(arm, targets, moves, stream)
+        missed = sum(one.distance > self.damping for one in moves)
         if missed:
             stream.say(
-                f"at {missed} of {len(found)} points the tip stays more than the damping, {self.damping:g} m, from its "
+                f"at {missed} of {len(moves)} points the tip stays more than the damping, {self.damping:g} m, from its "
                 "target: these lie out of reach, or the points are too far apart (steps)",
                 "WARNING",
             )
-        distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
-        angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
+        distances, references = (np.array([one.distance for one in steps]) for steps in (moves, digital))
+        angles = np.abs(np.array([one.angles for one in moves]) - [one.angles for one in digital])
         return ApplicationResult.of({
-            "converged": not short, "steps": len(found), "steps_short_of_bits": len(short),
+            "converged": not short, "steps": len(moves), "steps_short_of_bits": len(short),
             "points_beyond_reach": given.beyond, "points_missed": missed, "cycles": int(np.sum(solver.cycles)),
             "error_to_digital": (float(angles.max()), "rad"),
             "largest_distance": (float(distances.max()), "m"),
             "mean_distance": (float(distances.mean()), "m"),
             "digital_largest_distance": (float(references.max()), "m"),
             "tip_to_digital": (
-                float(max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))),
+                float(max(np.abs(one.tip - two.tip).max() for one, two in zip(moves, digital, strict=True))),
                 "m",
             ),
             **costs,
@@ -340,14 +340,14 @@ def _own(source: Any, arm: ArmModel) -> Floats:
     return np.asarray(points, dtype=np.float64)
 
 
-def _record(arm: ArmModel, targets: Floats, found: list[ArmStep], stream: Stream) -> None:
-    tips = np.array([one.tip for one in found])
+def _record(arm: ArmModel, targets: Floats, steps: list[ArmStep], stream: Stream) -> None:
+    tips = np.array([one.tip for one in steps])
     record_rows(stream, "path", x=targets[:, 0], target=targets[:, 1], tip=np.nan)
     record_rows(stream, "path", x=tips[:, 0], target=np.nan, tip=tips[:, 1])
-    angles = np.array([one.angles for one in found])
+    angles = np.array([one.angles for one in steps])
     for joint in range(arm.joints):
-        record_rows(stream, "angles", joint=joint, step=np.arange(len(found)), angle=angles[:, joint])
-    for pose, number in enumerate(np.unique(np.linspace(0, len(found) - 1, POSES).astype(int))):
+        record_rows(stream, "angles", joint=joint, step=np.arange(len(steps)), angle=angles[:, joint])
+    for pose, number in enumerate(np.unique(np.linspace(0, len(steps) - 1, POSES).astype(int))):
         links = arm.frames(angles[number])[:, :3, 3]
         up = 1 if arm.dimensions == 2 else 2
         record_rows(stream, "poses", pose=pose, x=links[:, 0], y=links[:, up])

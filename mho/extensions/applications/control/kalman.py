@@ -128,12 +128,12 @@ def kalman(
             continue
         s = model.innovation(p)
         columns = innovation.T if steady else np.concatenate((innovation.T, h @ p), axis=1)
-        found = solve(s, columns)
-        weighted = found[:, :tracks]
+        solution = solve(s, columns)
+        weighted = solution[:, :tracks]
         x = x + weighted.T @ h @ p
         posterior = p
         if not steady:
-            posterior = p - p @ h.T @ found[:, tracks:]
+            posterior = p - p @ h.T @ solution[:, tracks:]
             p = posterior = (posterior + posterior.T) / 2.0
         nis = np.einsum("ij,ji->i", innovation, weighted)
         yield FilterStep(x, posterior, innovation, nis)
@@ -400,7 +400,7 @@ class Kalman(Application):
             push=given.pushed,
         )
         digital = list(follow(digital_solution))
-        found: list[FilterStep] = []
+        chip_steps: list[FilterStep] = []
         gaps = 0
         with self.holding(plan, bench, stream) as chip:
             solver = SystemSolver(chip, int(self.bits))
@@ -408,7 +408,7 @@ class Kalman(Application):
             for number, (step, reference) in enumerate(zip(follow(solve), digital, strict=True)):
                 missing = bool(np.isnan(step.nis).any())
                 gaps += missing
-                found.append(step)
+                chip_steps.append(step)
                 row = _row(given, number, step, reference)
                 stream.emit(
                     "steps", step=number, time=number * self.interval, cycles=0 if missing else solver.cycles[-1],
@@ -416,16 +416,16 @@ class Kalman(Application):
                 )  # fmt: skip
                 stream.progress("steps", number + 1, len(digital))
             each = multiplications(given.model, given.measured.shape[1], steady)
-            chip.beside.digital["beside"] += len(found) * each
+            chip.beside.digital["beside"] += len(chip_steps) * each
             costs = chip.costs()
         if gaps:
             stream.say(
                 f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them"
             )
         short = solver.short
-        self.say_short(stream, len(short), len(found), "steps", *short[:1])
-        _record_path(given, found, stream)
-        outcome = _outcome(given, found, digital, steady)
+        self.say_short(stream, len(short), len(chip_steps), "steps", *short[:1])
+        _record_path(given, chip_steps, stream)
+        outcome = _outcome(given, chip_steps, digital, steady)
         if not outcome["nis_consistent"]:
             size = "larger" if outcome["nis"] > outcome["nis_high"] else "smaller"
             stream.say(
@@ -434,7 +434,7 @@ class Kalman(Application):
                 "acceleration does not fit the track"
             )
         return ApplicationResult.of({
-            "converged": not short, "steps": len(found), "gaps": gaps, "steps_short_of_bits": len(short),
+            "converged": not short, "steps": len(chip_steps), "gaps": gaps, "steps_short_of_bits": len(short),
             "cycles": int(np.sum(solver.cycles)), **outcome, **costs,
         })  # fmt: skip
 
@@ -474,11 +474,11 @@ def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) 
 
 
 def _outcome(
-    given: Tracking, found: list[FilterStep], digital: list[FilterStep], steady: bool
+    given: Tracking, chip_steps: list[FilterStep], digital: list[FilterStep], steady: bool
 ) -> dict[str, Any]:
     """Return errors beside the digital filter's, and whether the filter is consistent."""
-    estimates, references = (np.array([one.estimates for one in steps]) for steps in (found, digital))
-    nis = np.array([one.nis for one in found])
+    estimates, references = (np.array([one.estimates for one in steps]) for steps in (chip_steps, digital))
+    nis = np.array([one.nis for one in chip_steps])
     nis = nis[np.isfinite(nis)]
     low, high = consistency_interval(2 * len(given.model.noise), nis.size)
     outcome: dict[str, Any] = {
@@ -498,7 +498,7 @@ def _outcome(
         if not steady:
             each = [
                 nees(one.estimates - state, one.covariance)
-                for one, state in zip(found, given.states, strict=True)
+                for one, state in zip(chip_steps, given.states, strict=True)
             ]
             outcome["nees"] = float(np.mean(each))
             outcome["nees_expected"] = 4.0
@@ -510,10 +510,10 @@ def _rms(off: Floats) -> float:
     return float(np.sqrt(np.mean(np.sum(np.square(off), axis=-1))))
 
 
-def _record_path(given: Tracking, found: list[FilterStep], stream: Stream) -> None:
+def _record_path(given: Tracking, steps: list[FilterStep], stream: Stream) -> None:
     """Record the first track: truth, measurements and estimates one after the other, for their x differ."""
-    estimates = np.array([one.estimates[0, :2] for one in found])
-    seen = given.measured[:, 0].reshape(len(found), -1, 2).mean(axis=1)
+    estimates = np.array([one.estimates[0, :2] for one in steps])
+    seen = given.measured[:, 0].reshape(len(steps), -1, 2).mean(axis=1)
     curves = {"measured": seen[np.isfinite(seen).all(axis=1)], "estimate": estimates}
     if given.states is not None:
         curves["truth"] = given.states[:, 0, :2]

@@ -186,18 +186,18 @@ class Portfolio(Application):
         """Hold the optimality conditions, answer all wanted returns at once, compare."""
         market: Market = plan.given
         covariance, means = market.covariance, market.means
-        wanted = np.linspace(means.min(), means.max(), self.points)
-        matrix, sides = conditions(covariance, means), right_sides(wanted, means)
+        targets = np.linspace(means.min(), means.max(), self.points)
+        matrix, sides = conditions(covariance, means), right_sides(targets, means)
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(matrix)
-            answer = held.solve(sides)
+            chip_matrix = chip.hold(matrix)
+            answer = chip_matrix.solve(sides)
             chip.beside.digital["beside"] += market.days * len(means) * (len(means) + 1) // 2  # covariance
-            costs, encoding = chip.costs(), held.summary()["encoding"]
+            costs, encoding = chip.costs(), chip_matrix.summary()["encoding"]
         short = int((~answer.converged).sum())
         self.say_short(stream, short, self.points, "portfolios", answer.reason)
         weights, exact = answer.solutions[:-2], digital_solution(matrix, sides)[:-2]
-        spread, known = variances(weights, covariance), frontier(wanted, covariance, means)
-        _record(market, wanted, weights, spread, known, stream)
+        spread, known = variances(weights, covariance), frontier(targets, covariance, means)
+        _record(market, targets, weights, spread, known, stream)
         least = int(spread.argmin())
         return ApplicationResult.of({
             "assets": len(means), "condition": float(np.linalg.cond(matrix)), "converged": not short,
@@ -206,21 +206,21 @@ class Portfolio(Application):
             "error_to_closed_form": relative_error(spread, known),
             "digital_error_to_closed_form": relative_error(variances(exact, covariance), known),
             "least_volatility": float(np.sqrt(spread[least])),
-            "return_of_least_volatility": float(wanted[least]),
+            "return_of_least_volatility": float(targets[least]),
             "budget_error": float(np.abs(weights.sum(axis=0) - 1.0).max()), "encoding": encoding, **costs,
         })  # fmt: skip
 
 
 def _record(
-    market: Market, wanted: Floats, weights: Floats, spread: Floats, known: Floats, stream: Stream
+    market: Market, targets: Floats, weights: Floats, spread: Floats, known: Floats, stream: Stream
 ) -> None:
     curves = {
-        "closed_form": (np.sqrt(known), wanted),
-        "chip": (np.sqrt(spread), wanted),
+        "closed_form": (np.sqrt(known), targets),
+        "chip": (np.sqrt(spread), targets),
         "assets": (np.sqrt(np.diag(market.covariance)), market.means),
     }
     for name, (volatility, mean) in curves.items():
         columns = dict.fromkeys(curves, np.nan) | {name: mean}
         record_rows(stream, "frontier", volatility=volatility, **columns)
     for asset, row in enumerate(weights):
-        record_rows(stream, "weights", asset=asset, wanted=wanted, weight=row)
+        record_rows(stream, "weights", asset=asset, wanted=targets, weight=row)

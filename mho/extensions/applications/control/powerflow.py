@@ -85,8 +85,8 @@ class Network:
                 "singular; connect or remove them"
             )
 
-    def _islands(self, kept: NDArray[np.bool_]) -> Integers:
-        count, ends = len(self.buses), self.ends[kept]
+    def _islands(self, in_service: NDArray[np.bool_]) -> Integers:
+        count, ends = len(self.buses), self.ends[in_service]
         graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
         return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
@@ -141,8 +141,8 @@ class Network:
 
     def cut_off(self, line: int) -> list[int]:
         """Return the numbers of the buses that an outage of a line cuts off from the reference."""
-        kept = np.arange(len(self.ends)) != line
-        labels = self._islands(kept)
+        in_service = np.arange(len(self.ends)) != line
+        labels = self._islands(in_service)
         return [int(bus) for bus in self.buses[labels != labels[self.reference]]]
 
 
@@ -228,10 +228,10 @@ def _text(path: Path) -> str:
 
 def _matrix(text: str, name: str, path: Path) -> Floats:
     """Return one matrix of a case file, columns that are needed at least."""
-    found = re.search(rf"mpc\.{name}\s*=\s*\[([^\]]*)\]", text)
-    if not found:
+    match = re.search(rf"mpc\.{name}\s*=\s*\[([^\]]*)\]", text)
+    if not match:
         raise InputError(f"{path} has no mpc.{name} = [...]; it is no case file of version 2")
-    rows = [re.split(r"[\s,]+", row.strip()) for row in re.split(r"[;\n]", found[1]) if row.strip(" \t\r,")]
+    rows = [re.split(r"[\s,]+", row.strip()) for row in re.split(r"[;\n]", match[1]) if row.strip(" \t\r,")]
     if not rows and name != "gen":
         raise InputError(f"{path}: mpc.{name} is empty")
     short = [number for number, row in enumerate(rows, 1) if len(row) < COLUMNS[name]]
@@ -369,15 +369,15 @@ class PowerFlow(Application):
         if self.outages:
             columns = np.concatenate((columns, network.incidence.T), axis=1)
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(network.matrix())
-            if columns.shape[1] > MANY and not held.products_on_chip:
+            chip_matrix = chip.hold(network.matrix())
+            if columns.shape[1] > MANY and not chip_matrix.products_on_chip:
                 stream.say(
                     f"{columns.shape[1]} right-hand sides of a matrix by blocks are answered one after the other, which "
                     "takes about a second each on the bench `arrays`; fewer scenarios and no outages take less"
                 )
-            answer = held.solve(columns)
+            answer = chip_matrix.solve(columns)
             chip.beside.digital["beside"] += network.multiplications(count, bool(self.outages))
-            costs, encoding = chip.costs(), held.summary()["encoding"]
+            costs, encoding = chip.costs(), chip_matrix.summary()["encoding"]
         short = int((~answer.converged).sum())
         self.say_short(stream, short, columns.shape[1], "solutions", answer.reason)
         digital = digital_solution(network.matrix(), columns)

@@ -215,13 +215,17 @@ class Diffusion(Application):
         _record_image(given, 0, 0.0, given.start, self.steps, stream)
         with self.holding(plan, bench, stream) as chip:
             solver = SystemSolver(chip, int(self.bits))
-            held = solver.hold(matrix)
+            chip_matrix = solver.hold(matrix)
             digital = march(given.start, given.ratio, given.theta, self.steps, lambda rhs: inverse @ rhs)
-            found = march(
-                given.start, given.ratio, given.theta, self.steps, lambda rhs: solver.take(held.solve(rhs))
+            states = march(
+                given.start,
+                given.ratio,
+                given.theta,
+                self.steps,
+                lambda rhs: solver.take(chip_matrix.solve(rhs)),
             )
             row: dict[str, float] = {}
-            for number, (u, reference) in enumerate(zip(found, digital, strict=True), 1):
+            for number, (u, reference) in enumerate(zip(states, digital, strict=True), 1):
                 row = self._row(given, number, u, reference)
                 stream.emit("steps", step=number, cycles=solver.cycles[-1], **row)
                 every.append(u)

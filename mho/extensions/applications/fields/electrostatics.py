@@ -85,13 +85,13 @@ def system(problem: Electrostatics) -> tuple[Floats, Floats]:
             coupling = 2.0 * eps.ravel()[one]
             matrix[one, one] += coupling
             rhs[one] += coupling * wall
-    held = problem.fixed.ravel()
-    if held.any():
-        given = problem.potential.ravel()[held]
-        rhs -= matrix[:, held] @ given
-        matrix[held, :] = matrix[:, held] = 0.0
-        matrix[held, held] = 4.0 * eps.ravel()[held]
-        rhs[held] = 4.0 * eps.ravel()[held] * given
+    is_fixed = problem.fixed.ravel()
+    if is_fixed.any():
+        given = problem.potential.ravel()[is_fixed]
+        rhs -= matrix[:, is_fixed] @ given
+        matrix[is_fixed, :] = matrix[:, is_fixed] = 0.0
+        matrix[is_fixed, is_fixed] = 4.0 * eps.ravel()[is_fixed]
+        rhs[is_fixed] = 4.0 * eps.ravel()[is_fixed] * given
     return matrix, rhs
 
 

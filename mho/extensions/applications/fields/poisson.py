@@ -307,9 +307,9 @@ class Poisson(Application):
         given: Boxed = plan.given
         problem, n = given.problem, given.problem.size
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(given.matrix)
-            answer = held.solve(given.rhs)
-            costs, encoding = chip.costs(), held.summary()["encoding"]
+            chip_matrix = chip.hold(given.matrix)
+            answer = chip_matrix.solve(given.rhs)
+            costs, encoding = chip.costs(), chip_matrix.summary()["encoding"]
         if not answer.converged.all():
             stream.say(f"the potential does not have its {self.bits} bits: {answer.reason}", "WARNING")
         potential = answer.solutions.reshape(n, n)
@@ -354,14 +354,14 @@ def closed_forms(
     if arrangement == "cylinder":
         share = float((problem.permittivity > 1.0).mean())
         exact = rayleigh(CYLINDER, share)
-        found, digitally = (flux(one, problem) / VOLTS for one in (potential, digital))
-        named = {"closed_form": "Rayleigh's permittivity of cylinders", "effective_permittivity": found}
+        value, digitally = (flux(one, problem) / VOLTS for one in (potential, digital))
+        named = {"closed_form": "Rayleigh's permittivity of cylinders", "effective_permittivity": value}
     elif arrangement == "capacitor":
         rows = np.flatnonzero(problem.fixed.any(axis=1))
         exact = VOLTS * problem.size / float(np.diff(rows)[0])
         place = problem.size // 2, problem.size // 2
-        found, digitally = (float(field(one, problem)[1][place]) for one in (potential, digital))
-        named = {"closed_form": "field between wide plates, V/d", "field_between_plates": (found, "V/m")}
+        value, digitally = (float(field(one, problem)[1][place]) for one in (potential, digital))
+        named = {"closed_form": "field between wide plates, V/d", "field_between_plates": (value, "V/m")}
     elif problem.has_sine_transform:
         known = problem.source / (2.0 * np.pi**2) if arrangement == "sine" else sine_transform(problem.source)
         text = "sin(pi x) sin(pi y)" if arrangement == "sine" else "sine transform of the grid"
@@ -374,7 +374,7 @@ def closed_forms(
         return {}
     return named | {
         "exact_value": exact,
-        "error_to_closed_form": abs(found / exact - 1.0),
+        "error_to_closed_form": abs(value / exact - 1.0),
         "digital_error_to_closed_form": abs(digitally / exact - 1.0),
     }
 

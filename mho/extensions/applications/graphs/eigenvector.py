@@ -85,10 +85,10 @@ def davidson(
     """
     scale = float(np.linalg.norm(matrix, 2))
     basis = (start / np.linalg.norm(start))[:, None]
-    found: list[EigenStep] = []
+    history: list[EigenStep] = []
     for _ in range(steps):
         pair = _best_pair(matrix, basis, near, scale)
-        found.append(pair)
+        history.append(pair)
         if pair.residual <= tolerance or basis.shape[1] == len(matrix):
             break
         residual = matrix @ pair.vector - pair.value * pair.vector
@@ -96,7 +96,7 @@ def davidson(
         if widened is None:
             break  # the inverse adds nothing to the subspace
         basis = np.column_stack([basis, widened])
-    return found
+    return history
 
 
 def davidson_work(size: int, steps: int) -> Work:
@@ -128,13 +128,13 @@ def _iterated(
     matrix: Floats, operate: Operator, start: Floats, steps: int, tolerance: float
 ) -> list[EigenStep]:
     scale = float(np.linalg.norm(matrix, 2))
-    found = [eigen_step(matrix, start, scale)]
-    while len(found) <= steps and found[-1].residual > tolerance:
-        moved = operate(found[-1].vector)
+    history = [eigen_step(matrix, start, scale)]
+    while len(history) <= steps and history[-1].residual > tolerance:
+        moved = operate(history[-1].vector)
         if not np.linalg.norm(moved) > 0.0:
             break
-        found.append(eigen_step(matrix, moved, scale))
-    return found
+        history.append(eigen_step(matrix, moved, scale))
+    return history
 
 
 def _best_pair(matrix: Floats, basis: Floats, near: float, scale: float) -> EigenStep:
@@ -282,21 +282,21 @@ class Eigenvector(Application):
         start = _start(len(given.matrix))
         tolerance = 2.0 ** -int(self.bits)
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(given.matrix - given.shift * np.eye(len(given.matrix)))
-            if not held.products_on_chip:
+            chip_matrix = chip.hold(given.matrix - given.shift * np.eye(len(given.matrix)))
+            if not chip_matrix.products_on_chip:
                 stream.say(
                     "the matrix is larger than a loop: its products are taken in float64, and power iteration with them",
                     "WARNING",
                 )
-            found = _iterate(given, held, start, int(self.steps), tolerance)
-            _count(chip, given, found, tolerance)
-            costs, encoding = chip.costs(), held.summary()["encoding"]
+            runs = _iterate(given, chip_matrix, start, int(self.steps), tolerance)
+            _count(chip, given, runs, tolerance)
+            costs, encoding = chip.costs(), chip_matrix.summary()["encoding"]
         costs["without_chip"]["method"] = "davidson"
-        _record(stream, given, found)
-        best = found["davidson"][-1]
+        _record(stream, given, runs)
+        best = runs["davidson"][-1]
         if best.residual > tolerance:
             stream.say(
-                f"Davidson's iteration ended at a residual of {best.residual:.2g} after {len(found['davidson'])} steps; "
+                f"Davidson's iteration ended at a residual of {best.residual:.2g} after {len(runs['davidson'])} steps; "
                 f"{tolerance:.2g} was asked for (bits, steps)",
                 "WARNING",
             )
@@ -305,14 +305,14 @@ class Eigenvector(Application):
             "value_error": abs(best.value - given.value) / given.scale, "residual": best.residual,
             "angle": (given.angle(best.vector), "rad"), "converged": best.residual <= tolerance,
             "dominant": given.dominant, "multiplicity": given.space.shape[1], "shift": given.shift,
-            "products_from": "analogue" if held.products_on_chip else "float64",
-            **{f"{name}_steps": len(steps) - 1 for name, steps in found.items()},
-            **{f"{name}_residual": min(one.residual for one in steps) for name, steps in found.items()},
+            "products_from": "analogue" if chip_matrix.products_on_chip else "float64",
+            **{f"{name}_steps": len(steps) - 1 for name, steps in runs.items()},
+            **{f"{name}_residual": min(one.residual for one in steps) for name, steps in runs.items()},
             **{
                 f"{name}_angle": (min(given.angle(one.vector) for one in steps), "rad")
-                for name, steps in found.items()
+                for name, steps in runs.items()
             },
-            "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"), "encoding": encoding,
+            "one_step_angle": (given.angle(runs["davidson"][:2][-1].vector), "rad"), "encoding": encoding,
             **costs,
         })  # fmt: skip
 
@@ -325,27 +325,31 @@ class Eigenvector(Application):
 
 
 def _iterate(
-    given: Spectrum, held: HeldMatrix, start: Floats, steps: int, tolerance: float
+    given: Spectrum, chip_matrix: HeldMatrix, start: Floats, steps: int, tolerance: float
 ) -> dict[str, list[EigenStep]]:
     """Return the pairs of each method, from the same start."""
     matrix = given.matrix
-    with held.showing():  # the answer is Davidson's
+    with chip_matrix.showing():  # the answer is Davidson's
         shown = {
             "power": power_iteration(
-                matrix, lambda v: held.multiply(v) + given.shift * v, start, steps, tolerance
+                matrix, lambda v: chip_matrix.multiply(v) + given.shift * v, start, steps, tolerance
             ),
-            "inverse": inverse_iteration(matrix, lambda v: held.solve(v).solutions, start, steps, tolerance),
+            "inverse": inverse_iteration(
+                matrix, lambda v: chip_matrix.solve(v).solutions, start, steps, tolerance
+            ),
         }
     return shown | {
         name: davidson(matrix, invert, start, steps, tolerance, given.shift)
-        for name, invert in (("davidson", held.invert), (UNAIDED, lambda residual: residual))
+        for name, invert in (("davidson", chip_matrix.invert), (UNAIDED, lambda residual: residual))
     }
 
 
-def _count(chip: MatrixHolder, given: Spectrum, found: dict[str, list[EigenStep]], tolerance: float) -> None:
+def _count(
+    chip: MatrixHolder, given: Spectrum, iterations: dict[str, list[EigenStep]], tolerance: float
+) -> None:
     """Count Davidson's method with INV and without it, and LAPACK's solver."""
     aided, unaided = (
-        (len(found[name]), found[name][-1].residual <= tolerance) for name in ("davidson", UNAIDED)
+        (len(iterations[name]), iterations[name][-1].residual <= tolerance) for name in ("davidson", UNAIDED)
     )
     size = len(given.matrix)
     chip.add_worth(worth_of(davidson_work, size, aided, unaided, size))
@@ -354,18 +358,18 @@ def _count(chip: MatrixHolder, given: Spectrum, found: dict[str, list[EigenStep]
     chip.replace_direct(eigenvalues_by_qr(size, symmetric), 1)
 
 
-def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) -> None:
-    longest = max(map(len, found.values()))
+def _record(stream: Stream, given: Spectrum, iterations: dict[str, list[EigenStep]]) -> None:
+    longest = max(map(len, iterations.values()))
     for table, value in (
         ("steps", lambda one: one.residual), ("angles", lambda one: given.angle(one.vector)),
     ):  # fmt: skip
         columns = {
             name: np.array([value(one) for one in steps] + [np.nan] * (longest - len(steps)))
-            for name, steps in found.items()
+            for name, steps in iterations.items()
         }
         stream.record_block(table, {"step": np.arange(longest)} | columns)
-    vector = given.signed(found["davidson"][-1].vector)
-    one_step = given.signed(found["davidson"][:2][-1].vector)
+    vector = given.signed(iterations["davidson"][-1].vector)
+    one_step = given.signed(iterations["davidson"][:2][-1].vector)
     reference = given.space @ (given.space.T @ vector)
     reference = reference / np.linalg.norm(reference)
     stream.set_array("eigenvector", vector)

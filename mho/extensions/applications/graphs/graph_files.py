@@ -110,11 +110,11 @@ def _of_links(name: str, ends: NDArray[np.str_], strengths: Floats, directed: bo
         )
     if not strengths.any():
         raise InputError(f"{name} has no link; give at least one of positive weight")
-    found, places = np.unique(ends, return_inverse=True)
-    _check_count(name, len(found))
-    labels = sorted(found.tolist(), key=_rank)
-    order = np.empty(len(found), np.int64)
-    order[[found.tolist().index(label) for label in labels]] = np.arange(len(found))
+    nodes, places = np.unique(ends, return_inverse=True)
+    _check_count(name, len(nodes))
+    labels = sorted(nodes.tolist(), key=_rank)
+    order = np.empty(len(nodes), np.int64)
+    order[[nodes.tolist().index(label) for label in labels]] = np.arange(len(nodes))
     start, end = order[places.reshape(ends.shape)].T
     weights = np.zeros((len(labels), len(labels)))
     np.add.at(weights, (end, start), strengths)

@@ -227,10 +227,10 @@ class PageRank(Application):
         graph, digital = given.graph, given.digital
         self._say_of(graph, stream)
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(given.matrix)
+            chip_matrix = chip.hold(given.matrix)
             chip.beside.digital["beside"] += given.matrix.size  # d P
-            with held.showing():
-                loop = held.solve(given.rhs, cycles=int(self.cycles), method="line search")
+            with chip_matrix.showing():
+                loop = chip_matrix.solve(given.rhs, cycles=int(self.cycles), method="line search")
             unaided = errors_of_gcr(given.matrix, given.rhs)
             for cycle, (scores, without) in enumerate(zip(loop.each[:, :, 0], unaided, strict=False), 1):
                 swapped, _ = swapped_pairs(scores, digital)
@@ -239,10 +239,10 @@ class PageRank(Application):
                     without_chip=without,
                 )  # fmt: skip
             one_step = normalised(loop.each[0, :, 0])
-            answers = held.solve(given.rhs)
+            answers = chip_matrix.solve(given.rhs)
             say_unconverged(stream, answers, int(self.bits), "PageRank")
             costs = chip.costs()
-            encoding = held.summary()["encoding"]
+            encoding = chip_matrix.summary()["encoding"]
         refined = answers.solutions
         order = np.argsort(-digital, kind="stable")
         record_rows(
@@ -273,9 +273,9 @@ class PageRank(Application):
         )
 
 
-def _places(graph: Graph, wanted: Any) -> NDArray[np.int64] | None:
+def _places(graph: Graph, labels: Any) -> NDArray[np.int64] | None:
     """Return the indices of named nodes; None where none are named."""
-    names = [one.strip() for one in str(wanted).split(",") if one.strip()] if wanted is not None else []
+    names = [one.strip() for one in str(labels).split(",") if one.strip()] if labels is not None else []
     if not names:
         return None
     absent = [one for one in names if one not in graph.labels]

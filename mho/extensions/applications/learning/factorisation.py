@@ -122,21 +122,21 @@ def least_error(picture: Floats, rank: int) -> float:
 
 
 def _half(
-    known: Floats, picture: Floats, wanted: Floats, dual: Floats, hold: Hold, method: str, inner: int
+    known: Floats, picture: Floats, primal: Floats, dual: Floats, hold: Hold, method: str, inner: int
 ) -> tuple[Floats, Floats]:
-    """Return the other factor and its multipliers; `known` (m, k) has columns of length one, `wanted` is (k, n)."""
+    """Return the other factor and its multipliers; `known` (m, k) has columns of length one, `primal` is (k, n)."""
     gram, rhs = known.T @ known, known.T @ picture
     eye = np.eye(len(gram))
     if method == "projected":
         matrix = gram + RIDGE * eye
-        return np.maximum(wanted + hold(matrix)(rhs - matrix @ wanted), 0.0), dual
+        return np.maximum(primal + hold(matrix)(rhs - matrix @ primal), 0.0), dual
     matrix = gram + eye
-    invert, free = hold(matrix), wanted
+    invert, free = hold(matrix), primal
     for _ in range(inner):
-        free = free + invert(rhs + wanted - dual - matrix @ free)
-        wanted = np.maximum(free + dual, 0.0)
-        dual = dual + free - wanted
-    return wanted, dual
+        free = free + invert(rhs + primal - dual - matrix @ free)
+        primal = np.maximum(free + dual, 0.0)
+        dual = dual + free - primal
+    return primal, dual
 
 
 def _unit(left: Floats, right: Floats, dual: Floats) -> None:
@@ -293,21 +293,21 @@ class Factorisation(Application):
         """Factorise with every rank on the chip and in float64, from the same start."""
         given: Pictured = plan.given
         stream.snapshot("picture", given.picture, bench.now())
-        worst, found = 0.0, (np.nan, np.nan)
+        worst, errors = 0.0, (np.nan, np.nan)
         begun = random_factors(given.picture, given.ranks[-1], np.random.default_rng(self.seed))
         stream.snapshot("start", begun.product, bench.now())
         with self.holding(plan, bench, stream) as chip:
             for number, rank in enumerate(given.ranks):
                 stream.progress("ranks", number, len(given.ranks))
-                factors, found = self._factorised(given.picture, rank, chip, bench, stream)
-                worst = max(worst, found[0] / found[1])
+                factors, errors = self._factorised(given.picture, rank, chip, bench, stream)
+                worst = max(worst, errors[0] / errors[1])
             costs = chip.costs()
         stream.set_array("left", factors.left)
         stream.set_array("right", factors.right)
         picture, largest = given.picture, given.ranks[-1]
         return ApplicationResult.of({
-            "rows": picture.shape[0], "columns": picture.shape[1], "rank": largest, "error": found[0],
-            "digital_error": found[1], "least_error": least_error(picture, largest), "worst_ratio": worst,
+            "rows": picture.shape[0], "columns": picture.shape[1], "rank": largest, "error": errors[0],
+            "digital_error": errors[1], "least_error": least_error(picture, largest), "worst_ratio": worst,
             "peak_ratio": (peak_ratio(picture, factors.product), "dB"),
             "compression": picture.size / (largest * sum(picture.shape)), "method": self.method, **costs,
         })  # fmt: skip
@@ -319,8 +319,8 @@ class Factorisation(Application):
 
         def hold(matrix: Floats) -> Operator:
             if self.method == "projected":
-                held = chip.hold(matrix, bits=STEP_BITS)
-                return lambda rhs: np.asarray(held.solve(rhs).solutions)
+                chip_matrix = chip.hold(matrix, bits=STEP_BITS)
+                return lambda rhs: np.asarray(chip_matrix.solve(rhs).solutions)
             invert, way = chip.hold(matrix, residual="float64").invert, solve_directly(matrix)
             chip.add_direct(DirectSolve(way.method, way.once, 0), 1)
 
@@ -339,11 +339,11 @@ class Factorisation(Application):
         on_chip = factorise(picture, starts[0], settings[0], hold, *settings[1:])
         digital = factorise(picture, starts[1], settings[0], _digital, *settings[1:])
         errors = (np.nan, np.nan)
-        for iteration, (found, exact) in enumerate(zip(on_chip, digital, strict=True), 1):
-            errors = relative_error(picture, found.product), relative_error(picture, exact.product)
+        for iteration, (approximation, exact) in enumerate(zip(on_chip, digital, strict=True), 1):
+            errors = relative_error(picture, approximation.product), relative_error(picture, exact.product)
             stream.record(
                 "iterations", rank=rank, iteration=iteration, error=errors[0], digital_error=errors[1],
-                peak_ratio=peak_ratio(picture, found.product),
+                peak_ratio=peak_ratio(picture, approximation.product),
             )  # fmt: skip
             stream.progress(f"rank {rank}", iteration, settings[0], error=errors[0])
         chip.beside.digital["beside"] += settings[0] * multiplications(picture.shape, rank)

@@ -85,8 +85,8 @@ def augmented_system(design: Design, penalty: float, scale: float = 1.0) -> tupl
     `scale`: s, of the resistors over the unit of conductance; `best_scale` makes the condition number least.
     """
     rows, columns = design.columns.shape
-    held = design.columns / np.sqrt(rows)
-    matrix = np.block([[scale * np.eye(rows), held], [-held.T, penalty / (rows * scale) * np.eye(columns)]])
+    block = design.columns / np.sqrt(rows)
+    matrix = np.block([[scale * np.eye(rows), block], [-block.T, penalty / (rows * scale) * np.eye(columns)]])
     rhs = np.zeros((rows + columns, 1 + columns))
     rhs[:rows, 0] = design.target / np.sqrt(rows)
     rhs[rows:, 1:] = np.eye(columns) / scale

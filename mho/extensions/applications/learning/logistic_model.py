@@ -152,8 +152,8 @@ def preconditioned_step(
         rhs,
         precondition,
         lambda correction: np.asarray(matrix @ correction.values),
-        lambda found: np.asarray(rhs - matrix @ found),
-        lambda found, size: size <= goal,
+        lambda answer: np.asarray(rhs - matrix @ answer),
+        lambda answer, size: size <= goal,
         method="gcr",
         max_cycles=most,
     ):
@@ -190,10 +190,10 @@ def separating(columns: Floats, observed: Floats) -> bool:
     from scipy.optimize import linprog
 
     margins = (2.0 * observed - 1.0)[:, None] * columns
-    found = linprog(
+    solution = linprog(
         -margins.sum(axis=0), A_ub=-margins, b_ub=np.zeros(len(margins)), bounds=(-1.0, 1.0), method="highs"
     )
-    return bool(found.status == 0 and float(found.fun or 0.0) < -1e-7 * len(margins))
+    return bool(solution.status == 0 and float(solution.fun or 0.0) < -1e-7 * len(margins))
 
 
 def _penalties(columns: Floats, penalty: float) -> Floats:

@@ -150,17 +150,17 @@ class PseudoInverse(Application):
         """Hold the loop, answer all unit vectors in one step, over the cycles, and refined."""
         given: Rectangular = plan.given
         with self.holding(plan, bench, stream) as chip:
-            held = chip.hold(given.matrix)
-            with held.showing():
-                loop = held.solve(given.rhs, cycles=int(self.cycles), method="line search")
+            chip_matrix = chip.hold(given.matrix)
+            with chip_matrix.showing():
+                loop = chip_matrix.solve(given.rhs, cycles=int(self.cycles), method="line search")
             chip.beside.digital["beside"] += singular_values(*given.tall.shape)  # Bjorck's s
             chip.replace_direct(inverse_by_qr(*given.tall.shape), 1)
             for cycle, solutions in enumerate(loop.each, 1):
                 error = relative_error(given.answer(solutions), given.digital)
                 stream.record("cycles", cycle=cycle, relative_error=error)
-            answers = held.solve(given.rhs)
+            answers = chip_matrix.solve(given.rhs)
             say_unconverged(stream, answers, int(self.bits), "the pseudo-inverse")
-            costs, encoding = chip.costs(), held.summary()["encoding"]
+            costs, encoding = chip.costs(), chip_matrix.summary()["encoding"]
         one_step, refined = given.answer(loop.each[0]), given.answer(answers.solutions)
         for name, image in (("one_step", one_step), ("refined", refined), ("digital", given.digital)):
             stream.snapshot(name, image, bench.now())

@@ -63,22 +63,22 @@ from mho.procedures.equations import CORRECTION_BITS, dependent_rows
 from mho.runs import IDENTITY, Array, Column, Figure, Layout, ReferenceLine, Table
 
 
-def published_cycles(held: HeldMatrix, rhs: Floats, cycles: int) -> Iterator[Floats]:
+def published_cycles(chip_matrix: HeldMatrix, rhs: Floats, cycles: int) -> Iterator[Floats]:
     """Yield the solutions (n,) of the published loop, with a line search, so that the residual never grows."""
-    yield from held.solve(rhs, cycles=cycles, method="line search").each[:, :, 0]
+    yield from chip_matrix.solve(rhs, cycles=cycles, method="line search").each[:, :, 0]
 
 
-def gcr_cycles(held: HeldMatrix, rhs: Floats, cycles: int, bits: int) -> Iterator[Floats]:
+def gcr_cycles(chip_matrix: HeldMatrix, rhs: Floats, cycles: int, bits: int) -> Iterator[Floats]:
     """Yield the solutions (n,) of GCR around the same INV and MVM, until the residual is below 2^-bits of `rhs`.
 
     The way that `HeldMatrix.solve` takes where the published loop is slow.
     """
-    matrix = np.asarray(held.matrix, dtype=np.float64)
+    matrix = np.asarray(chip_matrix.matrix, dtype=np.float64)
     goal = 2.0**-bits * float(np.linalg.norm(rhs))
     for cycle in refine(
         rhs,
-        held.invert,
-        lambda correction: held.multiply(correction.values, CORRECTION_BITS),
+        chip_matrix.invert,
+        lambda correction: chip_matrix.multiply(correction.values, CORRECTION_BITS),
         lambda solution: rhs - matrix @ solution,
         lambda solution, size: size <= goal,
         method="gcr",
@@ -276,11 +276,11 @@ class LinearRegression:
     ) -> tuple[LinearFit, dict[str, Any], dict[str, Floats]]:
         matrix, rhs = system_of(self._circuit, design, penalty)
         size = len(design.moments)
-        held = self._chip.hold(matrix)
+        chip_matrix = self._chip.hold(matrix)
         exact = digital_answers(design, penalty)
-        with held.showing():
-            one_step = self._record_cycles(held, rhs[:, 0], exact[:, 0], penalty)
-        answers = held.solve(rhs)
+        with chip_matrix.showing():
+            one_step = self._record_cycles(chip_matrix, rhs[:, 0], exact[:, 0], penalty)
+        answers = chip_matrix.solve(rhs)
         say_unconverged(self._stream, answers, self._bits, f"penalty {penalty:g}")
         digital = fit_of(design, exact, penalty)
         fit = fit_of(design, answers.solutions[-size:], penalty)
@@ -304,7 +304,7 @@ class LinearRegression:
             "deviation": fit.deviation,
             "left_out_error": _left_out_error(fit, observed), "condition": condition, "cycles": cycles,
             "bits": (float(np.min(answers.bits)), "bit"), "residual": float(answers.residuals.max()),
-            "converged": bool(answers.converged.all()), "encoding": held.summary()["encoding"],
+            "converged": bool(answers.converged.all()), "encoding": chip_matrix.summary()["encoding"],
         }  # fmt: skip
         predictions = {
             "one_step": design.columns @ one_step,
@@ -323,11 +323,11 @@ class LinearRegression:
             beside["beside"] += singular_values(rows, columns)
             self._chip.replace_direct(fit_by_qr(rows + columns, columns), penalties)
 
-    def _record_cycles(self, held: HeldMatrix, rhs: Floats, exact: Floats, penalty: float) -> Floats:
+    def _record_cycles(self, chip_matrix: HeldMatrix, rhs: Floats, exact: Floats, penalty: float) -> Floats:
         """Record how both methods converge; return the weights of the first cycle: one step of INV."""
         size = len(exact)
-        published = [found[-size:] for found in published_cycles(held, rhs, self._cycles)]
-        by_gcr = [found[-size:] for found in gcr_cycles(held, rhs, self._cycles, self._bits)]
+        published = [solution[-size:] for solution in published_cycles(chip_matrix, rhs, self._cycles)]
+        by_gcr = [solution[-size:] for solution in gcr_cycles(chip_matrix, rhs, self._cycles, self._bits)]
         for number, (one, other) in enumerate(zip_longest(published, by_gcr), 1):
             self._stream.record(
                 "cycles", penalty=penalty, cycle=number, published=relative_error(one, exact),
@@ -457,14 +457,14 @@ class Regression(Application):
         task: RegressionTask = plan.given
         data, design = task.data, task.design
         with self.holding(plan, bench, stream) as chip:
-            found: dict[str, Any]
+            quantities: dict[str, Any]
             if self.kind == "logistic":
                 bits = int(self.bits)
                 fitting = LogisticRegression(chip, stream, str(self.hessian), bits, min(bits, STEP_BITS))
-                found = fitting.fit(design, data.observed, task.penalties[0])
+                quantities = fitting.fit(design, data.observed, task.penalties[0])
             else:
                 linear = LinearRegression(chip, stream, str(self.circuit), int(self.bits), int(self.cycles))
-                found = linear.fit(design, data.observed, task.penalties)
+                quantities = linear.fit(design, data.observed, task.penalties)
             costs = chip.costs()
         return ApplicationResult.of(
             {
@@ -472,7 +472,7 @@ class Regression(Application):
                 "columns": len(data.columns),
                 **({"classes": ", ".join(data.classes)} if data.classes else {}),
                 "condition_of_columns": design.condition,
-                **found,
+                **quantities,
                 **costs,
             }
         )

@@ -51,11 +51,11 @@ def load_regressors(
     """
     name, table = _read(source)
     target = target.strip() or list(table)[-1]
-    wanted = [one.strip() for one in features.split(",") if one.strip()]
-    for one in (target, *wanted):
+    names = [one.strip() for one in features.split(",") if one.strip()]
+    for one in (target, *names):
         if one not in table:
             raise InputError(f"{name} has no column {one!r}; {_nearest(one, list(table))}")
-    columns = tuple(dict.fromkeys(wanted)) or tuple(one for one in table if one != target)
+    columns = tuple(dict.fromkeys(names)) or tuple(one for one in table if one != target)
     if target in columns:
         raise InputError(f"{target!r} cannot explain itself; leave it out of the features")
     if not columns:

@@ -71,10 +71,10 @@ def derivatives(weights: Weights, passed: Passed, of_logits: Floats) -> tuple[Fl
 
     `of_logits` may have axes in front of those of `passed`, one set of derivatives each.
     """
-    found = [of_logits]
+    deltas = [of_logits]
     for layer, given in zip(weights[:0:-1], passed.inputs[:0:-1], strict=True):
-        found.append((found[-1] @ layer[..., :-1]) * (1.0 - given**2))
-    return tuple(reversed(found))
+        deltas.append((deltas[-1] @ layer[..., :-1]) * (1.0 - given**2))
+    return tuple(reversed(deltas))
 
 
 def gradient(weights: Weights, passed: Passed, labels: Integers) -> Weights:

@@ -71,17 +71,17 @@ def factors_of(weights: Weights, passed: Passed) -> tuple[KroneckerFactors, ...]
 
     The expectation over labels is that of the network's own outputs, exactly: no label is drawn.
     """
-    found = []
+    factors = []
     samples = passed.logits.shape[-2]
     for given, of_sums in zip(passed.inputs, derivatives(weights, passed, fisher_roots(passed)), strict=True):
         mean = given.mean(axis=-2)
         centred = given - mean[..., None, :]
         of_classes = np.swapaxes(of_sums, -1, -2) @ of_sums
-        found.append(
+        factors.append(
             KroneckerFactors(mean, np.asarray(np.swapaxes(centred, -1, -2) @ centred / samples),
                              np.asarray(of_classes.sum(axis=0) / samples)),
         )  # fmt: skip
-    return tuple(found)
+    return tuple(factors)
 
 
 def preconditioned(layer: Floats, mean: Floats, solve_inputs: Solve, solve_sums: Solve) -> Floats:
@@ -159,12 +159,12 @@ class Adam:
 
     def step(self, weights: Weights, x: Floats, labels: Integers) -> Weights:
         """Take a step along the mean gradient over the root of its mean square, both without the bias of their start."""
-        found = gradient(weights, forward(weights, x), labels)
+        gradients = gradient(weights, forward(weights, x), labels)
         if not self._steps:
-            self._means, self._squares = ([np.zeros_like(one) for one in found] for _ in range(2))
+            self._means, self._squares = ([np.zeros_like(one) for one in gradients] for _ in range(2))
         self._steps += 1
         moved = []
-        for number, (one, new) in enumerate(zip(weights, found, strict=True)):
+        for number, (one, new) in enumerate(zip(weights, gradients, strict=True)):
             self._means[number] = self._first * self._means[number] + (1.0 - self._first) * new
             self._squares[number] = self._second * self._squares[number] + (1.0 - self._second) * new**2
             mean = self._means[number] / (1.0 - self._first**self._steps)
@@ -205,12 +205,12 @@ class NaturalGradient:
         if self.steps % self._refresh == 0:
             self._hold_factors(weights, passed if self._samples is None else forward(weights, self._samples))
         self.steps += 1
-        found = gradient(weights, passed, labels)
+        gradients = gradient(weights, passed, labels)
         natural = tuple(
             preconditioned(one, mean, *self._solves[2 * number : 2 * number + 2])
-            for number, (one, mean) in enumerate(zip(found, self._means, strict=True))
+            for number, (one, mean) in enumerate(zip(gradients, self._means, strict=True))
         )
-        return self._momentum.move(weights, self._trusted(natural, found))
+        return self._momentum.move(weights, self._trusted(natural, gradients))
 
     def _hold_factors(self, weights: Weights, passed: Passed) -> None:
         factors = factors_of(weights, passed)
@@ -221,16 +221,16 @@ class NaturalGradient:
         self._solves = self._hold([matrix for pair in damped for matrix in pair])
         self.refreshes += 1
 
-    def _trusted(self, natural: Weights, found: Weights) -> Weights:
+    def _trusted(self, natural: Weights, gradients: Weights) -> Weights:
         """Return the direction, no longer than trusted; the gradient where it leads uphill."""
-        slope = np.sum([_inner(u, v) for u, v in zip(natural, found, strict=True)], axis=0)
+        slope = np.sum([_inner(u, v) for u, v in zip(natural, gradients, strict=True)], axis=0)
         downhill = slope > 0.0
         self.uphill += int(not np.all(downhill))
-        steepest = np.sum([_inner(v, v) for v in found], axis=0)
+        steepest = np.sum([_inner(v, v) for v in gradients], axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             shorter = np.minimum(1.0, np.sqrt(self._trust / np.where(downhill, slope, steepest)))
         down, factor = downhill[..., None, None], shorter[..., None, None]
-        return tuple(factor * np.where(down, u, v) for u, v in zip(natural, found, strict=True))
+        return tuple(factor * np.where(down, u, v) for u, v in zip(natural, gradients, strict=True))
 
 
 def _of_networks(value: ArrayLike) -> Floats:

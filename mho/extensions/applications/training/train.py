@@ -214,25 +214,25 @@ class Train(Application):
         def natural(*settings: Any) -> NaturalGradient:
             return NaturalGradient(*settings, refresh=task.refresh, samples=task.of_factors)
 
-        found = search(
+        trials = search(
             kind, grid, task.split, task.sizes, seed.spawn(SEARCHES) if len(grid) > 1 else seed.spawn(1),
             epochs=task.epochs, batch=task.batch, target=task.target, make_natural=natural,
         )  # fmt: skip
-        for one in found:
+        for one in trials:
             values = {name: one.settings.get(name, np.nan) for name in SETTINGS}
             stream.record(
                 "search", optimiser=NUMBERS[kind], **values, epochs=finite(one.epochs), loss=finite(one.loss)
             )
         stream.progress(f"searching the settings of {kind}", len(grid), len(grid))
-        self._say_best(kind, found, stream)
-        return found[0].settings
+        self._say_best(kind, trials, stream)
+        return trials[0].settings
 
-    def _say_best(self, kind: str, found: list[Tried], stream: Stream) -> None:
-        best = found[0]
+    def _say_best(self, kind: str, trials: list[Tried], stream: Stream) -> None:
+        best = trials[0]
         values = ", ".join(f"{name} {value:g}" for name, value in best.settings.items())
         if not np.isfinite(best.epochs):
             stream.say(
-                f"{kind}: none of {len(found)} settings brings the median network to the target; {values} comes nearest, "
+                f"{kind}: none of {len(trials)} settings brings the median network to the target; {values} comes nearest, "
                 f"with a loss of {best.loss:.3g}: give more epochs, or a higher target",
                 "WARNING",
             )
@@ -245,7 +245,7 @@ class Train(Application):
             and best.settings[name] in (values_tried[0], values_tried[-1])
         ]
         edge = f"; at the edge of what was tried: {', '.join(edges)}" if edges else ""
-        stream.say(f"{kind}: {values}, the best of {len(found)} settings{edge}")
+        stream.say(f"{kind}: {values}, the best of {len(trials)} settings{edge}")
 
     def _follow(self, training: Any, optimiser: int, seed: int, stream: Stream) -> Trained:
         """Carry out a training and record it as it goes on."""
@@ -268,20 +268,20 @@ class Train(Application):
         for place, seed in enumerate(seeds):
             stream.progress(f"training, {label(cycles)}", place, len(seeds))
 
-            def told(step: int, factor: int, found: ChipInverse, seed: int = place) -> None:
-                outcome.inverses.append((factor, found))
+            def report(step: int, factor: int, inverse: ChipInverse, seed: int = place) -> None:
+                outcome.inverses.append((factor, inverse))
                 stream.record(
                     "inverses", cycles=cycles, seed=seed, step=step, layer=factor // 2, of=factor % 2,
-                    size=len(found.inverse), condition=found.condition, error=found.error, worst=found.worst,
-                    pulses=found.pulses,
+                    size=len(inverse.inverse), condition=inverse.condition, error=inverse.error, worst=inverse.worst,
+                    pulses=inverse.pulses,
                 )  # fmt: skip
-                if not found.settled:
+                if not inverse.settled:
                     stream.say(
-                        f"training {seed}, step {step}: {found.reason}; this factor is inverted in float64",
+                        f"training {seed}, step {step}: {inverse.reason}; this factor is inverted in float64",
                         "WARNING",
                     )
 
-            training = Trainings(task).with_chip(settings, seed, holder, cycles, told)
+            training = Trainings(task).with_chip(settings, seed, holder, cycles, report)
             outcome.trained.append(self._follow(training, outcome.number, place, stream))
         stream.progress(f"training, {label(cycles)}", len(seeds), len(seeds))
         return outcome
@@ -358,14 +358,14 @@ class Train(Application):
 
     def _cycles(self) -> tuple[int, ...]:
         try:
-            wanted = sorted({int(part) for part in str(self.cycles).split(",")})
+            cycles = sorted({int(part) for part in str(self.cycles).split(",")})
         except ValueError:
-            wanted = [0]
-        if not 1 <= wanted[0] <= wanted[-1] <= MOST_CYCLES:
+            cycles = [0]
+        if not 1 <= cycles[0] <= cycles[-1] <= MOST_CYCLES:
             raise InputError(
                 f"cycles is {self.cycles!r}; give whole numbers from 1 to {MOST_CYCLES}, as 1 or 1,3"
             )
-        return tuple(wanted)
+        return tuple(cycles)
 
 
 def _count(holder: MatrixHolder, trained: Sequence[Trained]) -> None:

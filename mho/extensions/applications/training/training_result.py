@@ -44,8 +44,8 @@ class OptimiserOutcome:
     def pulses_a_factor(self) -> dict[int, float]:
         """Return the mean pulses that programming each factor took."""
         by_factor: dict[int, list[int]] = {}
-        for factor, found in self.inverses:
-            by_factor.setdefault(factor, []).append(found.pulses)
+        for factor, inverse in self.inverses:
+            by_factor.setdefault(factor, []).append(inverse.pulses)
         return {factor: float(np.mean(pulses)) for factor, pulses in by_factor.items()}
 
 
@@ -90,7 +90,7 @@ def fewer(epochs: Mapping[str, Sequence[float]], limit: float) -> dict[str, floa
     not come to its goal from a start within the `limit` (epochs) is censored there: it takes more, nobody knows how many.
     Where so many are censored that the median is not known, it is left out.
     """
-    found: dict[str, float | None] = {}
+    ratios: dict[str, float | None] = {}
     for second in (name for name in epochs if name not in FIRST_ORDER):
         for first in (name for name in FIRST_ORDER if name in epochs):
             with np.errstate(divide="ignore", invalid="ignore"):  # a start may be at its goal
@@ -98,8 +98,8 @@ def fewer(epochs: Mapping[str, Sequence[float]], limit: float) -> dict[str, floa
             median = float(np.median(least))
             if np.isfinite(median) and median == np.median(most):
                 ends = median_interval(least)[0], median_interval(most)[1]
-                found |= with_interval(f"{second}_than_{first}", median, ends)
-    return found
+                ratios |= with_interval(f"{second}_than_{first}", median, ends)
+    return ratios
 
 
 def savings(mine: Floats, other: Floats, limit: float) -> tuple[Floats, Floats]:
@@ -168,7 +168,7 @@ def _row(outcome: OptimiserOutcome, task: TrainingTask, operation: float) -> dic
             [one.inverting / (one.beside + one.inverting) for one in outcome.trained]
         )
     if outcome.cycles:
-        errors = [found.error for _, found in outcome.inverses if found.settled]
+        errors = [inverse.error for _, inverse in outcome.inverses if inverse.settled]
         row |= {
             name: _spread([one[name] for one in taken])
             for name in SPENT
@@ -177,10 +177,10 @@ def _row(outcome: OptimiserOutcome, task: TrainingTask, operation: float) -> dic
         row |= {
             "pulses_of_first": taken[0]["pulses"] if np.isfinite(taken[0]["pulses"]) else None,
             "inverse_error": _spread(errors),
-            "worst_direction": _spread([found.worst for _, found in outcome.inverses if found.settled]),
-            "uphill_somewhere": sum(found.worst >= 1.0 for _, found in outcome.inverses),
+            "worst_direction": _spread([inverse.worst for _, inverse in outcome.inverses if inverse.settled]),
+            "uphill_somewhere": sum(inverse.worst >= 1.0 for _, inverse in outcome.inverses),
             "inverses": len(outcome.inverses),
-            "not_settled": sum(not found.settled for _, found in outcome.inverses),
+            "not_settled": sum(not inverse.settled for _, inverse in outcome.inverses),
             "seconds_of_inversions_at_120_ns": _spread(
                 [PUBLISHED_INVERSION * one["inversions"] for one in taken]
             ),

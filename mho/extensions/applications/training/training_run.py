@@ -40,17 +40,17 @@ class KeptInverses:
 
     def __init__(self, invert: Invert, moved: float) -> None:
         self._invert, self._moved = invert, moved
-        self._kept: dict[int, tuple[Floats, Solves]] = {}
+        self._cache: dict[int, tuple[Floats, Solves]] = {}
 
     def __call__(self, matrices: Sequence[Floats]) -> list[Solves]:
         """Return what solves with each matrix."""
         return [self._solve(number, matrix) for number, matrix in enumerate(matrices)]
 
     def _solve(self, number: int, matrix: Floats) -> Solves:
-        before, solve = self._kept.get(number, (None, None))
+        before, solve = self._cache.get(number, (None, None))
         if before is None or solve is None or change(before, matrix) > self._moved:
             solve = self._invert(number, matrix).__matmul__
-            self._kept[number] = matrix, solve
+            self._cache[number] = matrix, solve
         return solve
 
 
@@ -104,24 +104,26 @@ def invert_on_chip(matrix: Floats, holder: MatrixHolder, cycles: int) -> ChipInv
     condition = float(np.linalg.cond(matrix))
     try:
         scales = 1.0 / np.sqrt(np.diag(matrix))
-        held = holder.hold(matrix * np.outer(scales, scales), **options_for(cycles))
-        found = _found(held, cycles)
+        chip_matrix = holder.hold(matrix * np.outer(scales, scales), **options_for(cycles))
+        estimate = _approximate_inverse(chip_matrix, cycles)
     except ConvergenceError as error:
         return ChipInverse(exact, np.nan, np.nan, condition, 0, True, False, str(error))
-    inverse = np.asarray(0.5 * (found + found.T) * np.outer(scales, scales), dtype=np.float64)
+    inverse = np.asarray(0.5 * (estimate + estimate.T) * np.outer(scales, scales), dtype=np.float64)
     return ChipInverse(
         inverse, change(exact, inverse),
         float(np.abs(np.linalg.eigvals(np.eye(len(matrix)) - inverse @ matrix)).max()), condition,
-        held.summary()["pulses"], cycles > 1 and not held.products_on_chip,
+        chip_matrix.summary()["pulses"], cycles > 1 and not chip_matrix.products_on_chip,
     )  # fmt: skip
 
 
-def _found(held: HeldMatrix, cycles: int) -> Floats:
+def _approximate_inverse(chip_matrix: HeldMatrix, cycles: int) -> Floats:
     """Return about the inverse of a held matrix; of several cycles by a line search, which cannot diverge."""
-    units = np.eye(held.size)
+    units = np.eye(chip_matrix.size)
     if cycles == 1:
-        return np.asarray(held.invert(units), dtype=np.float64)
-    return np.asarray(held.solve(units, cycles=cycles, method="line search").solutions, dtype=np.float64)
+        return np.asarray(chip_matrix.invert(units), dtype=np.float64)
+    return np.asarray(
+        chip_matrix.solve(units, cycles=cycles, method="line search").solutions, dtype=np.float64
+    )
 
 
 def change(before: Floats, now: Floats) -> float:
@@ -266,24 +268,24 @@ class Trainings:
 
     def with_chip(
         self, settings: Mapping[str, float], seed: np.random.SeedSequence, holder: MatrixHolder, cycles: int,
-        told: Callable[[int, int, ChipInverse], None],
+        report: Callable[[int, int, ChipInverse], None],
     ) -> Iterator[tuple[Trained, Evaluation]]:  # fmt: skip
         """Train by the natural gradient, its factors inverted by a chip; yield what there is after each evaluation.
 
-        `told` is given each inverse, behind its step and the number of its factor.
+        `report` is given each inverse, behind its step and the number of its factor.
         """
         made, before = _Made(), _of_chip(holder)
 
         def invert(number: int, matrix: Floats) -> Floats:
-            found = invert_on_chip(matrix, holder, cycles)
+            inverse = invert_on_chip(matrix, holder, cycles)
             size = len(matrix)
             made.factors.append(number)
-            if not found.settled:
+            if not inverse.settled:
                 made.operations += inverse_operations(size)
-            elif found.digital_products:
+            elif inverse.digital_products:
                 made.operations += residual_operations(size, cycles)
-            told(optimiser.steps, number, found)
-            return found.inverse
+            report(optimiser.steps, number, inverse)
+            return inverse.inverse
 
         def spent() -> dict[str, float]:
             now = _of_chip(holder)

@@ -56,9 +56,9 @@ def _ratio(part: Any) -> float:
     except ValueError:
         value = np.nan
     if not LOWEST <= value <= HIGHEST:
-        told = repr(part.strip() if isinstance(part, str) else part)
+        text = repr(part.strip() if isinstance(part, str) else part)
         raise InputError(
-            f"snr has {told}; a signal-to-noise ratio is a number from {LOWEST:g} to {HIGHEST:g}, in dB"
+            f"snr has {text}; a signal-to-noise ratio is a number from {LOWEST:g} to {HIGHEST:g}, in dB"
         )
     return value
 

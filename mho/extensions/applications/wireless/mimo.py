@@ -134,9 +134,9 @@ def paired(sent: NDArray[np.uint8], first: NDArray[np.uint8], second: NDArray[np
     )
 
 
-def _ends(found: NDArray[np.bool_]) -> tuple[float, float]:
+def _ends(errors: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the interval of the share of bits (vectors, ...) with a property; those of a vector are one cluster."""
-    bits = found.reshape(len(found), -1)
+    bits = errors.reshape(len(errors), -1)
     low, high = clustered_binomial_interval(bits.sum(axis=1), np.full(len(bits), bits.shape[1]))
     return float(low), float(high)
 
@@ -352,20 +352,20 @@ class Mimo(Application):
         if setting.picture is not None:
             stream.snapshot(image_map(None), setting.picture.astype(float), bench.now())
         points: list[Point] = []
-        held: HeldMatrix | None = None
+        chip_matrix: HeldMatrix | None = None
         with self.holding(plan, bench, stream) as chip:
             for number, snr in enumerate(setting.ratios):
                 stream.progress("transmitting", number, len(setting.ratios))
                 bits, link = self._sent(setting, number, snr)
-                if held is None or link.loading:
-                    held = self._hold(chip, setting, link, stream)
-                points.append(self._point(setting, bits, link, held, snr, bench, stream))
+                if chip_matrix is None or link.loading:
+                    chip_matrix = self._hold(chip, setting, link, stream)
+                points.append(self._point(setting, bits, link, chip_matrix, snr, bench, stream))
             stream.progress("transmitting", len(setting.ratios), len(setting.ratios))
             sent = sum(point.rates[0].bits for point in points)
             _count(chip, setting, sent // (setting.users * setting.constellation.bits))
             costs = chip.costs()
-            assert held is not None
-            encoding = held.summary()["encoding"]
+            assert chip_matrix is not None
+            encoding = chip_matrix.summary()["encoding"]
         for text in shortcomings(points):
             stream.say(text, "WARNING")
         antennas, users = setting.channel.shape
@@ -402,22 +402,22 @@ class Mimo(Application):
         return bits, LINKS[self.link].at(snr, setting.channel, symbols, noise, str(self.detector), energy)
 
     def _hold(self, chip: MatrixHolder, setting: LinkSetting, link: Link, stream: Stream) -> HeldMatrix:
-        held = chip.hold(
+        chip_matrix = chip.hold(
             normal_matrix(setting.channel, link.loading),
             correction_bits=int(self.correction_bits),
             encoding=str(self.encoding),
         )
-        summary = held.summary()
+        summary = chip_matrix.summary()
         rho = summary["forecast_rho"]
-        told = "not known" if rho is None else f"{rho:.3f}"
-        stream.say(f"{summary['size']} users on {summary['cells']} cells, {summary['encoding']}, rho {told}")
-        return held
+        text = "not known" if rho is None else f"{rho:.3f}"
+        stream.say(f"{summary['size']} users on {summary['cells']} cells, {summary['encoding']}, rho {text}")
+        return chip_matrix
 
     def _point(
-        self, setting: LinkSetting, bits: Bytes, link: Link, held: HeldMatrix, snr: float, bench: Bench,
+        self, setting: LinkSetting, bits: Bytes, link: Link, chip_matrix: HeldMatrix, snr: float, bench: Bench,
         stream: Stream,
     ) -> Point:  # fmt: skip
-        solutions, diagonals = _solved(held, link, int(self.cycles), stream)
+        solutions, diagonals = _solved(chip_matrix, link, int(self.cycles), stream)
         exact = np.linalg.solve(normal_matrix(setting.channel, link.loading), link.rhs)
         estimates = [
             link.estimates_single(),
@@ -480,7 +480,7 @@ class Mimo(Application):
 
 
 def _solved(
-    held: HeldMatrix, link: Link, cycles: int, stream: Stream
+    chip_matrix: HeldMatrix, link: Link, cycles: int, stream: Stream
 ) -> tuple[Complexes, Sequence[NDArray[np.float64]]]:
     """Return solutions after each cycle (cycles, users, vectors), and the diagonals of the inverse.
 
@@ -492,7 +492,7 @@ def _solved(
     parts = []
     for first in range(0, rhs.shape[1], AT_ONCE):
         stream.check()
-        parts.append(held.solve(rhs[:, first : first + AT_ONCE], cycles=cycles).each)
+        parts.append(chip_matrix.solve(rhs[:, first : first + AT_ONCE], cycles=cycles).each)
     each = np.concatenate(parts, axis=2)
     if not link.loading:
         return each, [np.zeros(users)] * cycles
@@ -512,10 +512,10 @@ def _record_constellations(
 ) -> None:
     every = bits.shape[0] * bits.shape[1]
     shown = np.unique(np.linspace(0, every - 1, min(every, SYMBOLS_KEPT)).astype(int))
-    for receiver, (found, symbols) in enumerate(zip(decided, estimates, strict=True)):
-        kept = symbols.T.ravel()[shown]
-        wrong = (found != bits).any(axis=2).ravel()[shown]
+    for receiver, (decisions, symbols) in enumerate(zip(decided, estimates, strict=True)):
+        points = symbols.T.ravel()[shown]
+        wrong = (decisions != bits).any(axis=2).ravel()[shown]
         record_rows(
-            stream, constellation_table(receiver), snr=snr, in_phase=kept.real, quadrature=kept.imag,
+            stream, constellation_table(receiver), snr=snr, in_phase=points.real, quadrature=points.imag,
             wrong=wrong.astype(np.uint8),
         )  # fmt: skip

@@ -167,14 +167,14 @@ class _Reads:
         quiet, variance = self._quiet.times(math.exp(2.0 * noise)), math.exp(2.0 * relaxation)
         # of the reads' measure; the share
         change = loss * float(self.elapsed.sum()) - math.log1p(math.exp(stuck))
-        found = []
+        logs = []
         if self.trapped < 1.0:
-            found.append(self._under(quiet, moved, variance) + math.log(1.0 - self.trapped) + change)
+            logs.append(self._under(quiet, moved, variance) + math.log(1.0 - self.trapped) + change)
         if self.trapped:
             trapping = _Noise.of(math.exp(2.0 * noise) * self.flicker + self.trap)
-            found.append(self._under(trapping, moved, variance) + math.log(self.trapped) + change)
+            logs.append(self._under(trapping, moved, variance) + math.log(self.trapped) + change)
         still = quiet.known - 0.5 * math.exp(-2.0 * noise) * self._still - math.log1p(math.exp(-stuck))
-        result: Floats = np.logaddexp.reduce([*found, still]) - (len(self.flicker) - 1) * np.log(self.size)
+        result: Floats = np.logaddexp.reduce([*logs, still]) - (len(self.flicker) - 1) * np.log(self.size)
         return result
 
     def _under(self, noise: _Noise, moved: Floats, variance: float) -> Floats:
@@ -239,16 +239,16 @@ def _fitted(groups: Sequence[_Reads], middle: Floats, prior: Floats, loss: float
     begun = np.zeros(len(middle))
     least = cost(begun)
     solver: Any = minimize  # its overloads do not know of a plain function
-    found: Floats = solver(
+    solution: Floats = solver(
         lambda x: cost(x) - least, begun, method="BFGS", jac=slope, options={"gtol": 1e-2}
     ).x
 
-    own = scores(found)
-    curved = np.array([(own - scores(found + step)).sum(axis=1) for step in steps]) / STEP
+    own = scores(solution)
+    curved = np.array([(own - scores(solution + step)).sum(axis=1) for step in steps]) / STEP
     bread = np.linalg.pinv(0.5 * (curved + curved.T) + np.diag(precision), hermitian=True)
     centred = own - own.mean(axis=1, keepdims=True)
     filling = centred @ centred.T * (own.shape[1] / (own.shape[1] - 1)) + np.diag(precision)
-    return middle + unit * found, unit * np.sqrt(np.diag(bread @ filling @ bread))
+    return middle + unit * solution, unit * np.sqrt(np.diag(bread @ filling @ bread))
 
 
 @lru_cache(maxsize=8)

@@ -83,7 +83,7 @@ class StuckCells:
         """
         kinds = ("stuck_on", self.held_on, self.on, self.off), ("stuck_off", self.held_off, self.off, self.on)
         return [
-            ParameterEstimate(name, *share_of(self.moving + others, held)) for name, held, count, others in kinds if count
+            ParameterEstimate(name, *share_of(self.moving + others, odds)) for name, odds, count, others in kinds if count
         ]  # fmt: skip
 
     def bound(self) -> float:
@@ -91,14 +91,14 @@ class StuckCells:
         return 1.0 - 0.05 ** (1.0 / self.told) if self.told else 1.0
 
 
-def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
+def share_of(moving: int, likelihood: Floats) -> tuple[float, float, float]:
     """Return the median of the posterior of a share, and the ends of its 95 % interval.
 
-    `moving` cells are not stuck; `held` are the chances with which those would have held still that did.
+    `moving` cells are not stuck; `likelihood` are the chances with which those would have held still that did.
     """
     share = 1.0 / (1.0 + np.exp(-ODDS))
     density = 0.5 * np.log(share) + (moving + 0.5) * np.log1p(-share)  # by the odds
-    density += np.log(share[:, None] + (1.0 - share[:, None]) * held).sum(axis=1)
+    density += np.log(share[:, None] + (1.0 - share[:, None]) * likelihood).sum(axis=1)
     weight = np.exp(density - density.max())
     below = np.cumsum(weight) - 0.5 * weight
     value, low, high = np.interp([0.5, TAIL, 1.0 - TAIL], below / weight.sum(), share)
@@ -107,7 +107,7 @@ def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
 
 def stuck_cells(unmoved: Unmoved, lost: int = 0) -> StuckCells:
     """Count the cells that pulses move and those that they do not; `lost` ones no pulse formed: stuck in HRS."""
-    on, off = (held[held < 1.0] for held in (unmoved.on, unmoved.off))
+    on, off = (chances[chances < 1.0] for chances in (unmoved.on, unmoved.off))
     return StuckCells(int(unmoved.moving.sum()), on, np.concatenate([off, np.zeros(lost)]))
 
 
@@ -144,17 +144,17 @@ def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Paramete
     error = np.hypot([one.error for one in rates], COMMON * rate)
     energies = np.linspace(0.0, LARGEST * base["retention_energy"], NODES)
     misfit, log, half = _profiles(energies, x, rate, error)
-    held = misfit <= misfit.min() + DEVIATES**2
-    if np.ptp(x) * BOLTZMANN < APART or held[0] or held[-1]:
+    near = misfit <= misfit.min() + DEVIATES**2
+    if np.ptp(x) * BOLTZMANN < APART or near[0] or near[-1]:
         best = int((rate / error).argmax())
         here = np.abs(x - x[best]) * BOLTZMANN < APART
         _, log, half = _profiles(np.zeros(1), x[here], rate[here], error[here])
         time = _time(log[0], log[0] - DEVIATES * half[0], log[0] + DEVIATES * half[0])
         return [replace(time, beside={"retention_temperature": rates[best].temperature})]
     best = int(misfit.argmin())
-    left = np.sqrt(DEVIATES**2 - (misfit[held] - misfit[best])) * half[held]
-    value, least, most = (float(one) for one in (energies[best], *energies[held][[0, -1]]))
-    time = _time(log[best], (log[held] - left).min(), (log[held] + left).max())
+    left = np.sqrt(DEVIATES**2 - (misfit[near] - misfit[best])) * half[near]
+    value, least, most = (float(one) for one in (energies[best], *energies[near][[0, -1]]))
+    time = _time(log[best], (log[near] - left).min(), (log[near] + left).max())
     return [ParameterEstimate("retention_energy", value, least, most), time]
 
 
@@ -193,18 +193,18 @@ def brackets(forming: Sequences, base: Mapping[str, float]) -> tuple[Floats, Flo
 def forming_voltages(low: Floats, high: Floats) -> tuple[list[ParameterEstimate], NDArray[np.bool_]]:
     """Return forming_voltage and forming_spread, and which cells are lost; nothing where the brackets do not bound them."""
     lost = np.zeros(len(low), bool)
-    found: tuple[Floats, Floats] | None = None
+    fit: tuple[Floats, Floats] | None = None
     for _ in range(3):
-        found = censored_normal(low[~lost], high[~lost])
-        if found is None:
+        fit = censored_normal(low[~lost], high[~lost])
+        if fit is None:
             return [], np.zeros(len(low), bool)
-        (mean, log_sd), _ = found
+        (mean, log_sd), _ = fit
         beyond = ~np.isfinite(high) & (low > mean + BEYOND * math.exp(log_sd))
         if (beyond == lost).all():
             break
         lost = beyond
-    assert found is not None  # the loop runs
-    (mean, log_sd), (mean_error, sd_error) = found
+    assert fit is not None  # the loop runs
+    (mean, log_sd), (mean_error, sd_error) = fit
     sd, least, most = (math.exp(log_sd + side * DEVIATES * sd_error) for side in (0.0, -1.0, 1.0))
     middle, half = float(mean), float(DEVIATES * mean_error)
     voltage = ParameterEstimate("forming_voltage", middle, middle - half, middle + half)
@@ -271,7 +271,7 @@ def told_beyond_pulses(
     Of the runs `beside` only the last pulses are used, and reads that no pulse followed soon: of cells that others read
     later.
     """
-    found: list[ParameterEstimate] = []
+    estimates: list[ParameterEstimate] = []
     nothing: dict[str, str] = {}
     rates: Rates = []
     earlier = EarlierRuns([*paths, *beside], [*READERS])
@@ -284,21 +284,21 @@ def told_beyond_pulses(
             except (KeyError, RunFileError):
                 here, why = [], f"its tables are not those of a {run.procedure} run of this version"
             source = Path(path).name
-            found += [replace(one, source=source) for one in here]
+            estimates += [replace(one, source=source) for one in here]
             if why and not here:
                 nothing[source] = why
-    kept = retention([rate for _, rate in rates], base)
+    retentions = retention([rate for _, rate in rates], base)
     names = ", ".join(dict.fromkeys(name for name, _ in rates))
-    found += [replace(one, source=names) for one in kept]
-    if kept:
+    estimates += [replace(one, source=names) for one in retentions]
+    if retentions:
         nothing = {name: why for name, why in nothing.items() if name not in {one for one, _ in rates}}
     formed, lost = (
         forming_voltages(*brackets(data.forming, base)) if data.forming.cells else ([], np.zeros(0, bool))
     )
     stuck = stuck_cells(data.unmoved, int(lost.sum()))
-    found += [*(replace(one, source="virgin cells") for one in formed)]
-    found += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
-    pooled = _pooled(found)
+    estimates += [*(replace(one, source="virgin cells") for one in formed)]
+    estimates += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
+    pooled = _pooled(estimates)
     known = [one for one in pooled if is_told(one, SHARES)]
     wide = [
         f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more cells would "
@@ -320,10 +320,10 @@ def told_beyond_pulses(
     return GatheredEvidence(tuple(known), nothing, (*remarks, *wide))
 
 
-def _pooled(found: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]:
+def _pooled(estimates: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]:
     """Return one estimate a parameter: of several runs the mean, weighted by the widths of their intervals."""
     by_name: dict[str, list[ParameterEstimate]] = {}
-    for one in found:
+    for one in estimates:
         by_name.setdefault(one.name, []).append(one)
     pooled = []
     for name, some in by_name.items():
@@ -397,12 +397,12 @@ def _retention(run: RunFile, base: Base, rates: Rates, before: Before) -> Estima
         groups = _since_the_pulse(cells[good], before.pulsed, begun, ages, reads, elapsed)
     else:
         groups = [AgeingReads(ages, reads, elapsed)]
-    told = ageing(groups, base, aperture)
-    if told is None:
+    fit = ageing(groups, base, aperture)
+    if fit is None:
         return [], FEW_READS
     baked = False
     if kelvin := kelvin_of(run.summary):
-        rate = Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
+        rate = Rate(kelvin, float(fit.mean[RATE]), float(fit.error[RATE]))
         rates.append((run.path.name, rate))
         baked = rate.seen
     if base["relaxation_jumps"]:
@@ -412,7 +412,7 @@ def _retention(run: RunFile, base: Base, rates: Rates, before: Before) -> Estima
             "it does not say when its cells were programmed, without which relaxation and drift are not told; name the "
             "program run that it went on from, too, or for the drift alone read with --age, the time since programming"
         )
-    result = [one for one in told.estimates() if followed or one.name != "relaxation"]
+    result = [one for one in fit.estimates() if followed or one.name != "relaxation"]
     why = "its cells changed too little to tell their relaxation, or they are too few"
     return result, "" if result or baked else why
 

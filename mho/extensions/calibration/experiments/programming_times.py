@@ -70,12 +70,12 @@ def undisturbed(columns: Mapping[str, NDArray[np.float64]]) -> Undisturbed:
     both = np.stack([starts, ends])
     cell = np.stack([row[starts], column[starts]], axis=1).astype(np.int64)
     with np.errstate(invalid="ignore"):
-        kept = (np.abs(reads[starts] - reads[before]) < MOVED * reads[before]) & (before < starts)
-    still = last & kept
+        steady = (np.abs(reads[starts] - reads[before]) < MOVED * reads[before]) & (before < starts)
+    still = last & steady
     for earlier in range(1, PULSES):  # of the same cell: else this was its first pulse
         same = np.zeros(len(cell), bool)
         same[earlier:] = (cell[earlier:] == cell[:-earlier]).all(axis=1)
-        still &= ~same | np.append(np.zeros(earlier, bool), kept[:-earlier])[: len(cell)]
+        still &= ~same | np.append(np.zeros(earlier, bool), steady[:-earlier])[: len(cell)]
     return Undisturbed(
         cell, 0.5 * (time[before] + time[starts]), time[both], reads[both], last,
         frozenset((row, column) for row, column in cell[still].tolist()),
@@ -117,12 +117,12 @@ class EarlierRuns:
         for _ in range(len(self._after)):
             if earlier is None or earlier not in self._after:
                 break
-            found = self._pulses.get(earlier)
-            if found is not None:
-                pulsed, watched = pulsed if watched else found, True  # what was before is of other states
-                still = found.still if still is None else still
+            record = self._pulses.get(earlier)
+            if record is not None:
+                pulsed, watched = pulsed if watched else record, True  # what was before is of other states
+                still = record.still if still is None else still
                 rows = zip(
-                    *(found.cell[found.last].T.tolist()), found.begun[found.last].tolist(), strict=True
+                    *(record.cell[record.last].T.tolist()), record.begun[record.last].tolist(), strict=True
                 )
                 written = {**{(row, column): time for row, column, time in rows}, **written}
             watched |= earlier in self._watched

@@ -42,8 +42,8 @@ class Memory:
 
     def __init__(self, shape: tuple[int, int], share: float, pulses: float, young: NDArray[np.bool_]) -> None:
         self._share = share
-        self._kept = float(np.exp(-1.0 / pulses))
-        begun = np.where(young, 1.0 - self._kept**2, 1.0)
+        self._correlation = float(np.exp(-1.0 / pulses))
+        begun = np.where(young, 1.0 - self._correlation**2, 1.0)
         self._mean, self._variance = np.zeros(shape), np.broadcast_to(begun[:, None], shape)
         self._past: list[tuple[Floats, Floats, Floats, Floats, Booleans]] = []
         self._by_mean, self._by_variance = np.zeros(shape), np.zeros(shape)
@@ -64,16 +64,18 @@ class Memory:
         root = self._share**0.5 * self._variance
         mean = self._mean + root * shift
         variance = np.maximum(self._variance - root * root * shrink, 1e-6)
-        kept = self._kept
-        self._mean = np.where(live, kept * mean, self._mean)
-        self._variance = np.where(live, kept * kept * variance + 1.0 - kept * kept, self._variance)
+        correlation = self._correlation
+        self._mean = np.where(live, correlation * mean, self._mean)
+        self._variance = np.where(
+            live, correlation * correlation * variance + 1.0 - correlation * correlation, self._variance
+        )
 
     def back(self) -> tuple[Floats, Floats]:
         """Go back over the last pulse; return the derivatives by its `shift` and `shrink`."""
         _, variance, shift, shrink, live = self._past[-1]
         root = self._share**0.5
-        by_mean = self._kept * self._by_mean * live
-        by_variance = self._kept**2 * self._by_variance * live
+        by_mean = self._correlation * self._by_mean * live
+        by_variance = self._correlation**2 * self._by_variance * live
         self._by_mean = np.where(live, by_mean, self._by_mean)
         loss = variance * shrink
         changed = by_variance * (1.0 - 2.0 * self._share * loss) + by_mean * root * shift

@@ -315,7 +315,7 @@ class _Pulses:
         self._unsure = np.hypot(SOFT, p["reset_rise"] * self._still) / LOGISTIC  # V
         self._log_before, self._log_after = of(model._log_before), of(model._log_after)
         self._landing, self._nearby, self._core = of(model._landing), of(model._nearby), of(model._core)
-        self._kept: list[tuple[Floats, Floats, Landing, Lowered]] = []
+        self._cache: list[tuple[Floats, Floats, Landing, Lowered]] = []
 
     def followed(self, *, keep: bool = False) -> Floats:
         """Return ln of likelihood times prior at the nodes (cells, nodes)."""
@@ -335,7 +335,7 @@ class _Pulses:
             self._memory.advance(self._live[k], seen.shift, seen.shrink, keep=keep)
             total += np.where(self._live[k], seen.log, 0.0)
             if keep:
-                self._kept.append((ahead, surely, landing, seen))
+                self._cache.append((ahead, surely, landing, seen))
         total -= (self._log_after * self._live).sum(axis=0)
         return total
 
@@ -345,7 +345,7 @@ class _Pulses:
         total = {name: np.zeros(weights.shape) for name in FITTED}
         by_threshold, by_floor = np.zeros(weights.shape), np.zeros(weights.shape)
         for k in reversed(range(self._length)):
-            ahead, surely, landing, seen = self._kept.pop()
+            ahead, surely, landing, seen = self._cache.pop()
             unsure, before = self._unsure[k], self._before[k]
             by = seen.back(weights * self._live[k], *self._memory.back())
             self._memory.back_of_prediction(by.mean, by.variance)

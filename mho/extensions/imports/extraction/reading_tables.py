@@ -74,7 +74,7 @@ def noise(imported: Imported) -> Derivation:
 
     def derive(rows: Columns) -> Derived:
         parts: dict[str, list[Columns]] = {"spectra": [], "allan": []}
-        found: dict[str, list[Any]] = {one.name: [] for one in cells.columns}
+        columns: dict[str, list[Any]] = {one.name: [] for one in cells.columns}
         slopes, intervals = [], []
         for (row, column), place in groups(rows, "row", "column"):
             series, interval = _series(
@@ -99,16 +99,16 @@ def noise(imported: Imported) -> Derivation:
                 "own": 0,  # a table has no reads of the meter alone
             }  # fmt: skip
             facts |= {} if two is None else _levels_of(two)
-            for name in found:
-                found[name].append(facts.get(name, math.nan))
+            for name in columns:
+                columns[name].append(facts.get(name, math.nan))
         tables = {
             name: {key: np.concatenate([one[key] for one in some]) for key in some[0]}
             for name, some in parts.items()
             if some
         }
-        if found["row"]:
-            tables[cells.name] = table_of(found, cells.columns)
-        result = {"cells": len(found["row"]), "slope": median_of(slopes), "interval": median_of(intervals)}
+        if columns["row"]:
+            tables[cells.name] = table_of(columns, cells.columns)
+        result = {"cells": len(columns["row"]), "slope": median_of(slopes), "interval": median_of(intervals)}
         return Derived(tables, {}, result, {"interval": "s"})
 
     return Derivation((spectra, allan, cells), (), figures, derive)
@@ -124,9 +124,9 @@ def reads(imported: Imported) -> Derivation | None:
     def derive(rows: Columns) -> Derived:
         cells = list(groups(rows, "row", "column"))
         last = np.array([place[-1] for _, place in cells])
-        wanted = rows["target"][last].astype(float)
-        errors = rows["conductance"][last] - wanted
-        image = image_of(imported, [cell for cell, _ in cells], wanted)
+        targets = rows["target"][last].astype(float)
+        errors = rows["conductance"][last] - targets
+        image = image_of(imported, [cell for cell, _ in cells], targets)
         known = errors[np.isfinite(errors)]
         result = {"error_deviation": float(known.std()) if known.size else None}
         return Derived({}, {target.name: [(0.0, image)]}, result, {"error_deviation": "S"})

@@ -74,8 +74,8 @@ def iv(imported: Imported) -> Derivation:
         sweeps = list(groups(rows, "sweep", "row", "column"))
         swept = _swept(rows, sweeps[:MOST_SWEEPS])
         blank = _blank_of([points for _, points in swept])
-        found, left, below = _loops_of(swept, blank, [one.name for one in columns])
-        medians = {name: median_of(found[name]) for name in ("v_set", "v_reset", "lrs", "hrs", "window")}
+        loops, left, below = _loops_of(swept, blank, [one.name for one in columns])
+        medians = {name: median_of(loops[name]) for name in ("v_set", "v_reset", "lrs", "hrs", "window")}
         remarks = []
         if len(sweeps) > MOST_SWEEPS:
             remarks.append(f"loops were extracted of the first {MOST_SWEEPS} sweeps only")
@@ -86,7 +86,7 @@ def iv(imported: Imported) -> Derivation:
                 "may be noise"
             )
         else:
-            if below > np.isfinite(found["hrs"]).sum():  # the median is one of those
+            if below > np.isfinite(loops["hrs"]).sum():  # the median is one of those
                 medians["hrs"] = medians["window"] = None
             why = (
                 f"in none of {len(swept)} sweeps does it stand out of the table's own scatter at low voltage"
@@ -97,7 +97,7 @@ def iv(imported: Imported) -> Derivation:
         picture = image_of(imported, list(left), np.array(list(left.values())))
         units = {"v_set": "V", "v_reset": "V", "lrs": "S", "hrs": "S"}
         return Derived(
-            {"loops": table_of(found, columns)}, {image.name: [(0.0, picture)]}, result | medians, units,
+            {"loops": table_of(loops, columns)}, {image.name: [(0.0, picture)]}, result | medians, units,
             tuple(remarks),
         )  # fmt: skip
 
@@ -124,7 +124,7 @@ def _loops_of(
     swept: Sequence[Sweep], blank: Blank | None, names: Sequence[str]
 ) -> tuple[dict[str, list[Any]], dict[tuple[int, int], float], int]:
     """Return the columns of the loops, what the last sweep left of each cell, and how many loops are below the noise."""
-    found: dict[str, list[Any]] = {name: [] for name in names}
+    loops: dict[str, list[Any]] = {name: [] for name in names}
     cycles: dict[tuple[int, int], int] = {}
     left: dict[tuple[int, int], float] = {}
     below = 0
@@ -132,13 +132,13 @@ def _loops_of(
         noise = None if blank is None else PointNoise.of([(slice(None), blank)], len(volts), len(swept))
         loop: Loops = extract(volts, amperes[None], limited[None], LOW_VOLTAGE, LEAST_CHANGE, noise)
         below += int(loop.below_noise[0])
-        values = {name: float(value[0]) for name, value in asdict(loop).items() if name in found}
+        values = {name: float(value[0]) for name, value in asdict(loop).items() if name in loops}
         cycle = cycles.setdefault((row, column), 0)
         for name, value in {"sweep": sweep, "row": row, "column": column, "cycle": cycle, **values}.items():
-            found[name].append(value)
+            loops[name].append(value)
         cycles[row, column] += 1
         left[row, column] = conductance_left(volts, amperes, limited, LOW_VOLTAGE)
-    return found, left, below
+    return loops, left, below
 
 
 def _blank_of(sweeps: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Blank | None:
@@ -176,7 +176,7 @@ def endurance(imported: Imported) -> Derivation:
     )  # fmt: skip
 
     def derive(rows: Columns) -> Derived:
-        found: dict[str, list[Any]] = {one.name: [] for one in columns}
+        lifetimes: dict[str, list[Any]] = {one.name: [] for one in columns}
         known = rows["conductance"][np.isfinite(rows["conductance"]) & (rows["conductance"] > 0.0)]
         middle = float(np.exp(np.log(known).mean())) if known.size else LEAST_LRS
         cells = []
@@ -191,9 +191,9 @@ def endurance(imported: Imported) -> Derivation:
                 *cell, windows[last][0] if last >= 0 else 0.0, windows[last + 1][0] if ended else math.inf,
             )  # fmt: skip
             for name, value in zip(columns, (*values, verdicts[last + 1] if ended else GOOD), strict=True):
-                found[name.name].append(value)
+                lifetimes[name.name].append(value)
             cells.append(cell)
-        good, failed = np.array(found["good"]), np.array(found["failed"])
+        good, failed = np.array(lifetimes["good"]), np.array(lifetimes["failed"])
         switched = good > 0.0  # what was never good has no lifetime: it may be dead, and its reads noise
         fit = fit_weibull(good[switched], failed[switched]) if switched.any() else None
         result = {
@@ -205,9 +205,9 @@ def endurance(imported: Imported) -> Derivation:
         }  # fmt: skip
         images = {
             lifetime.name: [(0.0, image_of(imported, cells, good))],
-            failure.name: [(0.0, image_of(imported, cells, np.array(found["reason"], dtype=float)))],
+            failure.name: [(0.0, image_of(imported, cells, np.array(lifetimes["reason"], dtype=float)))],
         }
-        return Derived({"lifetimes": table_of(found, columns)}, images, result)
+        return Derived({"lifetimes": table_of(lifetimes, columns)}, images, result)
 
     return Derivation((table,), (lifetime, failure), figures, derive)
 
@@ -335,8 +335,8 @@ def response(imported: Imported) -> Derivation:
         levels, which = np.unique(keys, axis=0, return_inverse=True)
         values = rows["conductance"][known][np.argsort(which.ravel(), kind="stable")]
         parts = np.split(values, np.cumsum(np.bincount(which.ravel(), minlength=len(levels)))[:-1])
-        found = np.array([np.quantile(part, (0.5, 0.25, 0.75)) for part in parts]).reshape(-1, 3)
-        curve = {axis: levels[:, 1], **dict(zip(quartiles, found.T, strict=True))}
+        spread = np.array([np.quantile(part, (0.5, 0.25, 0.75)) for part in parts]).reshape(-1, 3)
+        curve = {axis: levels[:, 1], **dict(zip(quartiles, spread.T, strict=True))}
         curve |= {"kind": levels[:, 0].astype("u1")} if by_kind else {}
         return Derived({"curve": curve}, {}, {"levels": len(np.unique(levels[:, 1]))})
 
@@ -363,8 +363,8 @@ def program(imported: Imported) -> Derivation:
         pulses = np.array([np.count_nonzero(rows["kind"][place]) for _, place in cells], dtype=float)
         images = {maps["pulses"].name: [(0.0, image_of(imported, keys, pulses))]}
         if "target" in maps:
-            wanted = np.array([rows["target"][place][-1] for _, place in cells], dtype=float)
-            images[maps["target"].name] = [(0.0, image_of(imported, keys, wanted))]
+            targets = np.array([rows["target"][place][-1] for _, place in cells], dtype=float)
+            images[maps["target"].name] = [(0.0, image_of(imported, keys, targets))]
         return Derived({}, images, {"cells": len(cells), "pulses": int(pulses.sum())})
 
     return Derivation(

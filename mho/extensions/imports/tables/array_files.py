@@ -51,7 +51,7 @@ class ArrayLines:
     def __init__(self, path: Path, dataset: str = "", axes: Sequence[str] = ()) -> None:
         self._path = path
         try:
-            found = _arrays(path, dataset)
+            arrays = _arrays(path, dataset)
         except InputError:
             raise
         except _FAULTS as error:
@@ -59,7 +59,7 @@ class ArrayLines:
                 f"{path} is {_kind(path)} that cannot be read: {_reason(error)}; save the arrays as .npz, or the table as "
                 "CSV"
             ) from error
-        self._columns = _columns(path, _chosen(path, found, dataset), tuple(axes))
+        self._columns = _columns(path, _chosen(path, arrays, dataset), tuple(axes))
 
     def numbered(self, first: int) -> Iterator[tuple[int, str]]:
         """Yield number and text of the lines from `first` on: the names, if there are any, then the values."""
@@ -88,13 +88,13 @@ def _columns(path: Path, arrays: Arrays, axes: tuple[str, ...]) -> tuple[list[st
     shapes = {one.shape for one in arrays.values()}
     if len(shapes) > 1:
         raise InputError(
-            f"{path} has arrays of several shapes: {_told(arrays)}; say --dataset with those of one shape, apart by commas"
+            f"{path} has arrays of several shapes: {_list(arrays)}; say --dataset with those of one shape, apart by commas"
         )
     (shape,) = shapes
     name, one = next(iter(arrays.items()))
     if one.dtype.names:
         if len(arrays) > 1:
-            raise InputError(f"{path} has several tables: {_told(arrays)}; say --dataset {name}")
+            raise InputError(f"{path} has several tables: {_list(arrays)}; say --dataset {name}")
         flat = one.ravel()
         return list(one.dtype.names), [flat[field] for field in one.dtype.names]
     if len(shape) == 1 and not axes:
@@ -104,7 +104,7 @@ def _columns(path: Path, arrays: Arrays, axes: tuple[str, ...]) -> tuple[list[st
     axes = axes or (("row", "column") if len(shape) == 2 else ())
     if len(axes) != len(shape):
         raise InputError(
-            f"{path}: {_told(arrays)} has {len(shape)} dimensions; say what they count, such as --axes "
+            f"{path}: {_list(arrays)} has {len(shape)} dimensions; say what they count, such as --axes "
             f"{','.join(('cycle', 'pulse', 'column', 'row')[-len(shape) :] if len(shape) < 5 else ['…'] * len(shape))}"
         )
     return _long(path, arrays, axes)
@@ -121,7 +121,7 @@ def _long(path: Path, arrays: Arrays, axes: tuple[str, ...]) -> tuple[list[str],
         names = axes[split[0]].split("|")
         if len(names) > array.shape[split[0]]:
             raise InputError(
-                f"{path}: dimension {split[0] + 1} of {_told(arrays)} has {array.shape[split[0]]} places, and --axes names "
+                f"{path}: dimension {split[0] + 1} of {_list(arrays)} has {array.shape[split[0]]} places, and --axes names "
                 f"{len(names)}"
             )
         values = {
@@ -139,34 +139,36 @@ def _long(path: Path, arrays: Arrays, axes: tuple[str, ...]) -> tuple[list[str],
     return [*places, *values], [*places.values(), *(one.ravel() for one in values.values())]
 
 
-def _chosen(path: Path, found: Arrays, dataset: str) -> Arrays:
+def _chosen(path: Path, arrays: Arrays, dataset: str) -> Arrays:
     """Return the arrays that were said, by the last part of their names; all that hold numbers or fields unless any was."""
     if dataset:
         chosen = {}
         for name in map(str.strip, dataset.split(",")):
-            if name not in found:
-                raise InputError(f"{path} has no array {name!r}; it has {_told(found)}")
-            chosen[name] = found[name]
+            if name not in arrays:
+                raise InputError(f"{path} has no array {name!r}; it has {_list(arrays)}")
+            chosen[name] = arrays[name]
     else:
-        chosen = {name: one for name, one in found.items() if one.ndim and (one.size > 1 or len(found) == 1)}
+        chosen = {
+            name: one for name, one in arrays.items() if one.ndim and (one.size > 1 or len(arrays) == 1)
+        }
     bad = next((n for n, one in chosen.items() if one.dtype.kind not in NUMERIC + "SUV" or not one.ndim), "")
     if bad or not chosen:
         raise InputError(
-            f"{path} has no array of numbers; it has {_told(found) or 'none'}"
+            f"{path} has no array of numbers; it has {_list(arrays) or 'none'}"
             if not bad
-            else f"{path}: array {bad!r} holds {found.get(bad, chosen[bad]).dtype}, no column of numbers"
+            else f"{path}: array {bad!r} holds {arrays.get(bad, chosen[bad]).dtype}, no column of numbers"
         )
     short = [name.rpartition("/")[2] for name in chosen]
     if len(set(short)) == len(short):
         chosen = dict(zip(short, chosen.values(), strict=True))
     if not dataset and len({one.shape for one in chosen.values()}) > 1:
         raise InputError(
-            f"{path} has arrays of several shapes: {_told(found)}; say --dataset NAME, or names of one shape, by commas"
+            f"{path} has arrays of several shapes: {_list(arrays)}; say --dataset NAME, or names of one shape, by commas"
         )
     return chosen
 
 
-def _told(arrays: Arrays) -> str:
+def _list(arrays: Arrays) -> str:
     shown = [
         f"{name} ({' x '.join(map(str, one.shape)) or 'one'})" for name, one in [*arrays.items()][:MOST_NAMED]
     ]
@@ -246,15 +248,15 @@ def _of_matlab(path: Path) -> Arrays:
     sizes = {"double": 8, "single": 4, "logical": 1}
     try:
         _check_size(path, sum(math.prod(shape) * sizes.get(kind, 8) for _, shape, kind in whosmat(path)))
-        found = loadmat(path, squeeze_me=True)
+        content = loadmat(path, squeeze_me=True)
     except MatReadError as error:
         raise ValueError(str(error)) from error
-    return {name: np.asarray(one) for name, one in found.items() if not name.startswith("__")}
+    return {name: np.asarray(one) for name, one in content.items() if not name.startswith("__")}
 
 
 def _of_hdf5(path: Path, dataset: str) -> Arrays:
-    found: dict[str, NDArray[Any]] = {}
-    wanted = [*map(str.strip, dataset.split(","))] if dataset else []
+    arrays: dict[str, NDArray[Any]] = {}
+    names = [*map(str.strip, dataset.split(","))] if dataset else []
     with h5py.File(path, "r") as file:
         if "entry/procedure" in file:
             raise InputError(
@@ -264,22 +266,20 @@ def _of_hdf5(path: Path, dataset: str) -> Arrays:
         file.visititems(
             lambda name, one: named.update({name: one}) if isinstance(one, h5py.Dataset) else None
         )
-        read = [
-            one for name, one in named.items() if not wanted or {name, name.rpartition("/")[2]} & {*wanted}
-        ]
+        read = [one for name, one in named.items() if not names or {name, name.rpartition("/")[2]} & {*names}]
         _check_size(path, sum(math.prod(one.shape or (1,)) * one.dtype.itemsize for one in read))
         for name, one in named.items():
             short = name.rpartition("/")[2]
-            if wanted and name not in wanted and short not in wanted:
-                found[name] = np.broadcast_to(
+            if names and name not in names and short not in names:
+                arrays[name] = np.broadcast_to(
                     np.zeros((), one.dtype), one.shape
                 )  # for the message, if none is
                 continue
             rows = one.attrs.get(ROWS)
-            found[name if name in wanted or not wanted else short] = (
+            arrays[name if name in names or not names else short] = (
                 one[()] if rows is None or not one.shape else one[: int(rows)]
             )
-    return found
+    return arrays
 
 
 def _of_json(path: Path) -> Arrays:
@@ -289,17 +289,17 @@ def _of_json(path: Path) -> Arrays:
             f"{path} has {path.stat().st_size / 1e6:.0f} MB, and {MOST_JSON / 1e6:.0f} MB of JSON are read at most; save "
             "it as .npz or CSV"
         )
-    found = json.loads(path.read_text("utf-8-sig"))
-    if isinstance(found, dict) and {"columns", "data"} <= set(found):
-        found = [dict(zip(found["columns"], row, strict=True)) for row in found["data"]]
-    if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
-        names = list(dict.fromkeys(name for one in found for name in one))
-        found = {name: [one.get(name) for one in found] for name in names}
-    if isinstance(found, list) and found and all(isinstance(one, list) for one in found):
-        return {path.stem: _column(found)}
-    if not isinstance(found, dict) or not found:
+    content = json.loads(path.read_text("utf-8-sig"))
+    if isinstance(content, dict) and {"columns", "data"} <= set(content):
+        content = [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
+    if isinstance(content, list) and content and all(isinstance(one, dict) for one in content):
+        names = list(dict.fromkeys(name for one in content for name in one))
+        content = {name: [one.get(name) for one in content] for name in names}
+    if isinstance(content, list) and content and all(isinstance(one, list) for one in content):
+        return {path.stem: _column(content)}
+    if not isinstance(content, dict) or not content:
         raise InputError(f"{path} holds no columns; write a mapping of names to lists, or a list of records")
-    columns = {n: [*one.values()] if isinstance(one, dict) else one for n, one in found.items()}
+    columns = {n: [*one.values()] if isinstance(one, dict) else one for n, one in content.items()}
     return {name: _column(one) for name, one in columns.items() if isinstance(one, list)}
 
 

@@ -145,12 +145,12 @@ def _as_marked(
 
 def _numerals(split: Sequence[tuple[int, list[str]]]) -> list[str]:
     """Return the fields of those lines of which at least half may be numbers."""
-    found: list[str] = []
+    texts: list[str] = []
     for _, fields in split:
         numerals = [one for one in fields if len(one) <= LONGEST and _NUMBER_LIKE.fullmatch(one)]
         if 2 * len(numerals) >= len(fields):
-            found += numerals
-    return found
+            texts += numerals
+    return texts
 
 
 def _below_numbered_names(counts: Sequence[tuple[int, int]], begin: int, width: int) -> int:
@@ -177,7 +177,7 @@ def _names_above(
         return (), ()
     for place in range(len(above) - 1, 0, -1):  # Origin has comments below the units
         if looks_like_units(above[place]):
-            names = _told_apart(above[place - 1], above[place + 1 :])
+            names = _unique_names(above[place - 1], above[place + 1 :])
             return _under(above[: place - 1], names), tuple(above[place])
     if all(plain.number(f) is not None for f in above[-1]):
         return (), ()
@@ -209,23 +209,23 @@ def _under(upper: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[str, .
 
     A name above, such as a spreadsheet's merged cell, holds for the empty cells at its right; above no name it is the name.
     """
-    found = tuple(names)
+    headers = tuple(names)
     for line in reversed(upper):
-        known = [one for one in found if one]
+        known = [one for one in headers if one]
         if len(set(known)) == len(known):
-            return found
+            return headers
         filled, last = [], ""
         for one in line:
             last = "" if _UNNAMED.fullmatch(one) else one or last
             filled.append(last)
-        found = tuple(
-            f"{over} {name}" if over and name and found.count(name) > 1 else name or own
-            for own, over, name in zip(line, filled, found, strict=True)
+        headers = tuple(
+            f"{over} {name}" if over and name and headers.count(name) > 1 else name or own
+            for own, over, name in zip(line, filled, headers, strict=True)
         )
-    return found
+    return headers
 
 
-def _told_apart(names: Sequence[str], comments: Sequence[Sequence[str]]) -> tuple[str, ...]:
+def _unique_names(names: Sequence[str], comments: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Return names, with the comments below them where several columns have the same one."""
     alike = {name for name in names if list(names).count(name) > 1}
     return tuple(

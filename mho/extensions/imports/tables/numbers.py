@@ -112,14 +112,14 @@ def plain_numbers(texts: list[str]) -> Floats | None:
     if "_" in whole or not whole.isascii():
         return None
     try:
-        found = np.array(texts, dtype=np.float64)
+        numbers = np.array(texts, dtype=np.float64)
     except ValueError:
         return None
-    odd = np.flatnonzero(~np.isfinite(found)).tolist()
+    odd = np.flatnonzero(~np.isfinite(numbers)).tolist()
     if any(texts[place].strip().lower() not in MISSING for place in odd):
         return None
-    found[odd] = math.nan
-    return found
+    numbers[odd] = math.nan
+    return numbers
 
 
 def without_overflows(values: Floats) -> Floats:

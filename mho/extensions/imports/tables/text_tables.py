@@ -288,13 +288,13 @@ class TextTable:
 
     def _head_lines(self) -> list[tuple[int, str]]:
         """Return the first lines, fewer where they are very long."""
-        found, size = [], 0
+        lines, size = [], 0
         for number, text in itertools.islice(self._source.numbered(1), HEAD_LINES):
-            found.append((number, text))
+            lines.append((number, text))
             size += len(text)
             if size > MOST_HEAD:
                 break
-        return found
+        return lines
 
     def lines(self) -> Iterator[TextLine]:
         """Yield each line of values; blank lines and repeated headers part tables that stand below one another.

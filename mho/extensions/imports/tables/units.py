@@ -46,18 +46,20 @@ class Clock:
         day, _, rest = text.replace("T", " ", 1).partition(" ")
         if _NAMED.match(text):
             day, rest = text[: _NAMED.match(text).end()], text[_NAMED.match(text).end() :]  # type: ignore[union-attr]
-        found, time = day_of(day, self.day_first), time_of_day(rest.strip())
-        if found is None or time is None:
+        calendar_day, time = day_of(day, self.day_first), time_of_day(rest.strip())
+        if calendar_day is None or time is None:
             return None
-        return datetime(found.year, found.month, found.day, tzinfo=UTC).timestamp() + time
+        return (
+            datetime(calendar_day.year, calendar_day.month, calendar_day.day, tzinfo=UTC).timestamp() + time
+        )
 
 
 def time_of_day(text: str) -> float | None:
     """Return the seconds since midnight of ``14:05``, ``14:05:01.25`` or ``2:05 PM``; None for no such text."""
-    found = _TIME.fullmatch(text)
-    if found is None:
+    match = _TIME.fullmatch(text)
+    if match is None:
         return None
-    hour, minute, second, fraction, half = found.groups()
+    hour, minute, second, fraction, half = match.groups()
     hours = int(hour) % 12 + 12 * (half.lower() == "pm") if half else int(hour)
     if hours > 23 or int(minute) > 59 or int(second or 0) > 60:
         return None
@@ -67,16 +69,16 @@ def time_of_day(text: str) -> float | None:
 def day_of(text: str, day_first: bool = False) -> date | None:
     """Return the day of 2026-01-31, 31.01.2026, 31-Jan-2026, and 01/31/2026 or 31/01/2026; None for no such text."""
     try:
-        if found := _YEAR_FIRST.fullmatch(text):
-            return date(*map(int, found.groups()))
-        if found := _POINTS.fullmatch(text):
-            day, month, year = map(int, found.groups())
+        if match := _YEAR_FIRST.fullmatch(text):
+            return date(*map(int, match.groups()))
+        if match := _POINTS.fullmatch(text):
+            day, month, year = map(int, match.groups())
             return date(year, month, day)
-        if found := _SLASHES.fullmatch(text):
-            first, second, year = map(int, found.groups())
+        if match := _SLASHES.fullmatch(text):
+            first, second, year = map(int, match.groups())
             return date(year, second, first) if day_first else date(year, first, second)
-        if found := _NAMED.fullmatch(text):
-            return date(int(found[3]), 1 + _MONTHS.index(found[2].lower()), int(found[1]))
+        if match := _NAMED.fullmatch(text):
+            return date(int(match[3]), 1 + _MONTHS.index(match[2].lower()), int(match[1]))
     except ValueError:
         pass
     return None
@@ -84,10 +86,10 @@ def day_of(text: str, day_first: bool = False) -> date | None:
 
 def is_day_first(texts: Iterable[str]) -> bool | None:
     """Return whether dates with slashes begin with the day; None where several differ, and no number is above 12."""
-    found = [one for one in (_SLASHES.match(text.strip()) for text in texts) if one is not None]
-    if any(int(one[1]) > 12 for one in found):
+    matches = [one for one in (_SLASHES.match(text.strip()) for text in texts) if one is not None]
+    if any(int(one[1]) > 12 for one in matches):
         return True
-    clear = any(int(one[2]) > 12 for one in found) or len({one[0] for one in found}) < 2
+    clear = any(int(one[2]) > 12 for one in matches) or len({one[0] for one in matches}) < 2
     return False if clear else None
 
 
@@ -112,22 +114,22 @@ _ABOVE = re.compile(
 def voltage_in_name(text: str) -> tuple[str, float | None]:
     """Return the name of a column without the voltage that it states, and that voltage (V); None where it states none."""
     for pattern in _IN_NAMES:
-        found = pattern.search(text)
-        if found is not None and found.start():
-            volts = _volts(found["number"], found["prefix"])
+        match = pattern.search(text)
+        if match is not None and match.start():
+            volts = _volts(match["number"], match["prefix"])
             if volts is not None:
-                return (text[: found.start()] + text[found.end() :]).strip(), volts
+                return (text[: match.start()] + text[match.end() :]).strip(), volts
     return text, None
 
 
 def voltage_above(lines: Sequence[str]) -> float | None:
     """Return the voltage (V) of the reads that the lines above a table state; None for none, or several that differ."""
-    found = set()
+    voltages = set()
     for line in lines:
         for one in _ABOVE.finditer(line[:LONGEST_LINE]):
             volts = _volts(one["number"], (one["unit"] or "")[:-1] or one["prefix"] or "")
-            found |= set() if volts is None else {volts}
-    return found.pop() if len(found) == 1 else None
+            voltages |= set() if volts is None else {volts}
+    return voltages.pop() if len(voltages) == 1 else None
 
 
 def _volts(number: str, prefix: str) -> float | None:

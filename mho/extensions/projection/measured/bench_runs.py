@@ -43,28 +43,28 @@ def read_runs(paths: Iterable[Path]) -> BenchMedians:
     RunFileError
         A file that is no run file.
     """
-    found: dict[str, list[float]] = {}
+    readings: dict[str, list[float]] = {}
     simulated = False
     for path in paths:
         with RunFile(path) as run:
             simulated |= bool(run.preset)
-            told = READERS.get(run.procedure)
-            if told is None:
+            reader = READERS.get(run.procedure)
+            if reader is None:
                 raise InputError(
                     f"{path.name} is a run of {run.procedure}, which tells nothing of a projection; name runs of {KINDS}"
                 )
-            here = told(run, run.summary)
+            here = reader(run, run.summary)
         if not here:
             raise InputError(
                 f"{path.name} tells no time, cycles or pulses: it did not come so far; name another run"
             )
         for name, value in here.items():
-            found.setdefault(name, []).append(value)
-    if not found:
+            readings.setdefault(name, []).append(value)
+    if not readings:
         raise InputError(f"no run is named; name run files of {KINDS} by --runs")
     return BenchMedians(
-        {name: float(np.median(values)) for name, values in found.items()},
-        {name: len(values) for name, values in found.items()},
+        {name: float(np.median(values)) for name, values in readings.items()},
+        {name: len(values) for name, values in readings.items()},
         simulated,
     )
 
@@ -75,8 +75,8 @@ def _of_invert(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
 
 def _of_solve(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
     bits, cycles = summary.get("bits_asked"), summary.get("cycles_to_goal")
-    told = {"bits": bits, "bits_per_cycle": bits / cycles if bits and cycles else None}
-    return _positive(told) | _of_products(run, summary) | _of_pulses(run, summary)
+    quantities = {"bits": bits, "bits_per_cycle": bits / cycles if bits and cycles else None}
+    return _positive(quantities) | _of_products(run, summary) | _of_pulses(run, summary)
 
 
 def _of_products(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
@@ -93,7 +93,7 @@ def _of_pulses(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
     pulses, cells, joules = (summary.get(name) for name in ("pulses", "cells", "joules"))
     if not pulses or not cells:
         return {}
-    told = {
+    quantities = {
         "write_pulses": pulses / cells,
         "pulse_energy": joules / pulses if joules else None,
         "cells_at_once": 1.0,
@@ -101,14 +101,14 @@ def _of_pulses(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
     if "pulses" in run.tables:
         times = run.column("pulses", "time")
         if times.size > 1:
-            told["pulse_time"] = float(np.ptp(times)) / (times.size - 1)
-    return _positive(told)
+            quantities["pulse_time"] = float(np.ptp(times)) / (times.size - 1)
+    return _positive(quantities)
 
 
-def _positive(told: Mapping[str, Any]) -> dict[str, float]:
+def _positive(quantities: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: float(value)
-        for name, value in told.items()
+        for name, value in quantities.items()
         if isinstance(value, int | float) and np.isfinite(value) and value > 0.0
     }
 

@@ -73,13 +73,13 @@ def measure(
 
     Raises `InputError`: an answer is wrong: the library or the processor does not work.
     """
-    wanted = [
+    cases = [
         (size, bits, method)
         for size in sizes for bits in DTYPES for method in METHODS if method in library.methods
     ]  # fmt: skip
     points = []
-    for done, (size, bits, method) in enumerate(wanted):
-        progress(done, len(wanted))
+    for done, (size, bits, method) in enumerate(cases):
+        progress(done, len(cases))
         points.append(_point(library, device, meter, rng, size, bits, method, effort, clock))
     return points
 
@@ -212,13 +212,15 @@ class MachineMeasurements:
     @property
     def readings(self) -> dict[int, list[NamedReading]]:
         """Readings in FP32 by size, to stand beside those of data sheets."""
-        found: dict[int, list[NamedReading]] = {}
+        readings: dict[int, list[NamedReading]] = {}
         for one in self.points:
             if one.precision == 32:
                 key = f"measured_{one.device}_{one.method}".lower()
                 words = f"this {one.device}, {WORDS[one.method]}, measured"
-                found.setdefault(one.size, []).append(NamedReading(key, words, 1.0 / one.seconds, one.joules))
-        return found
+                readings.setdefault(one.size, []).append(
+                    NamedReading(key, words, 1.0 / one.seconds, one.joules)
+                )
+        return readings
 
 
 def measure_machine(
@@ -250,12 +252,12 @@ def measure_machine(
             remarks.append(meter)
         names[device] = library.name
 
-        def told(done: int, total: int, name: str = library.name) -> None:
+        def report(done: int, total: int, name: str = library.name) -> None:
             progress(name, done, total)
 
         counted = None if isinstance(meter, str) else meter
         try:
-            points += measure(library, device, counted, rng, sizes=sizes, effort=effort, progress=told)
+            points += measure(library, device, counted, rng, sizes=sizes, effort=effort, progress=report)
         except (RuntimeError, MemoryError) as error:  # of torch and CUDA: no memory left, a kernel that fails
             remarks.append(f"{library.name} is not measured: {str(error).partition(chr(10))[0]}")
     return MachineMeasurements(points, names, remarks)

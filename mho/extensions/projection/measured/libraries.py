@@ -123,7 +123,7 @@ class SolverLibrary(Protocol):
         """
         ...
 
-    def answer(self, found: Any) -> Floats:
+    def answer(self, array: Any) -> Floats:
         """Return what the work returned as an array of numpy, shaped as the vectors."""
         ...
 
@@ -149,9 +149,9 @@ class Lapack:
         solve: Any = lapack.sposv if matrices.dtype == np.float32 else lapack.dposv
         return lambda: np.stack([solve(one, b)[1] for one, b in zip(matrices, vectors, strict=True)])
 
-    def answer(self, found: Any) -> Floats:
+    def answer(self, array: Any) -> Floats:
         """See `SolverLibrary`."""
-        return np.asarray(found)
+        return np.asarray(array)
 
 
 class Torch:
@@ -172,21 +172,21 @@ class Torch:
 
         def work() -> Any:
             if method == KEPT:
-                found = torch.matmul(a, b)
+                answer = torch.matmul(a, b)
             elif method == LU:
                 factors, pivots, _ = torch.linalg.lu_factor_ex(a)
-                found = torch.linalg.lu_solve(factors, pivots, b)
+                answer = torch.linalg.lu_solve(factors, pivots, b)
             else:
                 factor, _ = torch.linalg.cholesky_ex(a)
-                found = torch.cholesky_solve(b, factor)
+                answer = torch.cholesky_solve(b, factor)
             torch.cuda.synchronize()
-            return found
+            return answer
 
         return work
 
-    def answer(self, found: Any) -> Floats:
+    def answer(self, array: Any) -> Floats:
         """See `SolverLibrary`."""
-        return np.asarray(found.cpu().numpy())
+        return np.asarray(array.cpu().numpy())
 
 
 class Cupy:
@@ -206,15 +206,15 @@ class Cupy:
         a, b = cupy.asarray(matrices), cupy.asarray(vectors)
 
         def work() -> Any:
-            found = cupy.matmul(a, b) if method == KEPT else cupy.linalg.solve(a, b)
+            answer = cupy.matmul(a, b) if method == KEPT else cupy.linalg.solve(a, b)
             cupy.cuda.Stream.null.synchronize()
-            return found
+            return answer
 
         return work
 
-    def answer(self, found: Any) -> Floats:
+    def answer(self, array: Any) -> Floats:
         """See `SolverLibrary`."""
-        return np.asarray(self._cupy.asnumpy(found))
+        return np.asarray(self._cupy.asnumpy(array))
 
 
 def find_gpu(load: Callable[[str], Any] = import_module) -> SolverLibrary | str:
@@ -231,8 +231,8 @@ def find_gpu(load: Callable[[str], Any] = import_module) -> SolverLibrary | str:
             continue
         try:
             if counted(module):
-                found: SolverLibrary = library(module)
-                return found
+                on_gpu: SolverLibrary = library(module)
+                return on_gpu
             reasons.append(f"{name} finds no CUDA GPU")
         except Exception as error:  # a driver that is missing or too old: its own class of errors
             reasons.append(f"{name} finds no CUDA GPU ({error})")

@@ -127,8 +127,8 @@ def grid(
     """Return a table of at most `most` rows; what is left out is counted in its note."""
     if len(rows) > most:
         note = "; ".join(filter(None, (note, f"the first {most} of {len(rows)} {of}")))
-    kept = tuple(tuple(row) for row in rows[:most])
-    return Grid(tuple(head), kept, tuple(numbers), caption, note)
+    first_rows = tuple(tuple(row) for row in rows[:most])
+    return Grid(tuple(head), first_rows, tuple(numbers), caption, note)
 
 
 def listing(text: str, caption: str = "") -> Listing:

@@ -159,9 +159,9 @@ def fitted_tables(
             yield _table(head, rows, numbers, marked, widths, size)
             return
     for places in _parts(least, WIDTH):
-        kept = [least[place] for place in places]
+        least_widths = [least[place] for place in places]
         full = [full_widths[place] for place in places]
-        widths = _shared(kept, full, WIDTH)
+        widths = _shared(least_widths, full, WIDTH)
         part = [[row[place] if place < len(row) else "" for place in places] for row in rows]
         aligned = [new for new, place in enumerate(places) if place in numbers]
         yield _table([head[place] for place in places], part, aligned, marked, widths, size)
@@ -191,7 +191,7 @@ def _shared(least: Sequence[float], full: Sequence[float], room: float) -> list[
     """Return widths that fill the room: each column its least, and of the rest as much as it lacks, in shares."""
     if sum(least) >= room:
         return [room * width / sum(least) for width in least]
-    lacking = [max(wanted - width, 0.0) for wanted, width in zip(full, least, strict=True)]
+    lacking = [max(ideal - width, 0.0) for ideal, width in zip(full, least, strict=True)]
     share = min((room - sum(least)) / sum(lacking), 1.0) if sum(lacking) else 0.0
     return [width + share * lack for width, lack in zip(least, lacking, strict=True)]
 

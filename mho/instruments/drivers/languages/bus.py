@@ -228,13 +228,13 @@ class BusInstrument(Instrument):
     def _synchronise(self) -> None:
         """Discard pending replies, up to that to a query that was never sent before: an instrument answers in order."""
         self._nonce = self._nonce % NONCES + 1
-        self._last, wanted = self._question()
+        self._last, answer = self._question()
         try:
             self._clear()
             self._send(self._last)
             for _ in range(UNREAD_REPLIES):
                 with suppress(UnicodeDecodeError):
-                    if self._take().strip() == wanted:
+                    if self._take().strip() == answer:
                         self._in_step = True
                         return
         except BUS_ERRORS as error:
@@ -259,8 +259,8 @@ class BusInstrument(Instrument):
 
     def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
         """Send a query and return its comma-separated values; raises `InstrumentError` for text in place of numbers."""
-        found: list[Any] = super().values(command, cast=cast, **options)
-        return _understood(found, cast, self._title, command)
+        replies: list[Any] = super().values(command, cast=cast, **options)
+        return _understood(replies, cast, self._title, command)
 
     def _patience(self, seconds: float) -> AbstractContextManager[None]:
         """Extend the timeout of replies by `seconds`, for operations of known duration."""
@@ -429,8 +429,8 @@ class BusChannel(Channel):
 
     def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
         """Send a query and return its values, as the instrument does."""
-        found: list[Any] = super().values(command, cast=cast, **options)
-        return _understood(found, cast, self.parent._title, self.insert_id(command))
+        replies: list[Any] = super().values(command, cast=cast, **options)
+        return _understood(replies, cast, self.parent._title, self.insert_id(command))
 
     def check_set_errors(self) -> list[str]:
         """Read the answer to the check which a setting command ends with."""

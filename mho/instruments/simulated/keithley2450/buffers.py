@@ -92,10 +92,10 @@ class Buffer:
 
     def slice(self, first: int, last: int) -> list[BufferRecord]:
         """Return readings `first` to `last`, counted from 1; raises `ScpiError` -222 beyond them."""
-        held = self.records[-self.capacity :]
-        if not 1 <= first <= last <= len(held):
+        records = self.records[-self.capacity :]
+        if not 1 <= first <= last <= len(records):
             raise ScpiError(-222)
-        return held[first - 1 : last]
+        return records[first - 1 : last]
 
 
 class ReplyFormat(NamedTuple):

@@ -274,12 +274,12 @@ class Source(ReadingBuffers):
     def _regulate(self, aperture: float) -> Regulated:
         """Find the voltage of the current source."""
         limit = OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
-        found = regulate(lambda volts: self.output.current(volts, aperture), self._actual, limit, self._volts)
-        if found.volts != self._volts:
-            self._volts = found.volts
-            self.output.drive(found.volts, connected=True)
-        self._tripped = found.limited
-        return found
+        point = regulate(lambda volts: self.output.current(volts, aperture), self._actual, limit, self._volts)
+        if point.volts != self._volts:
+            self._volts = point.volts
+            self.output.drive(point.volts, connected=True)
+        self._tripped = point.limited
+        return point
 
     def _flow(self, aperture: float) -> Regulated:
         """Return what is at the terminals on the average of `aperture` seconds; the caller advances the clock."""

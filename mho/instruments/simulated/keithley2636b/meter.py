@@ -80,8 +80,8 @@ class ReadingBuffer(ScriptTable):
     def _when_empty(self, value: object) -> float:
         if self._data["readings"]:
             raise TspError(-221, "Settings conflict; the reading buffer is not empty")
-        wanted: float = choice(0, 1)(value)
-        return wanted
+        state: float = choice(0, 1)(value)
+        return state
 
     def _count(self) -> int:
         self._catch_up()
@@ -297,7 +297,7 @@ class Meter:
     def values(self, kinds: str, sample: MeterSample) -> list[float]:
         """Return the readings of a sample that `kinds` names, such as ``iv``, relative if so set."""
         volts, amperes = sample.volts, sample.amperes
-        found = []
+        readings = []
         for kind in kinds:
             if kind == "i":
                 value = amperes
@@ -309,8 +309,8 @@ class Meter:
                 value = volts / amperes if kind == "r" else volts * amperes
             if self._rel[f"enable{kind}"] and abs(value) < OVERFLOW:
                 value -= self._rel[f"level{kind}"]
-            found.append(value)
-        return found
+            readings.append(value)
+        return readings
 
     def record(self, kind: str, value: float, sample: MeterSample) -> ReadingRecord:
         """Return what a buffer keeps of a reading."""

@@ -286,13 +286,13 @@ class UnitSource:
 
     def _regulate(self, aperture: float) -> Regulated:
         """Find the voltage of the current source."""
-        found = regulate(
+        point = regulate(
             lambda volts: self.current(aperture, volts), self._amperes, self.table["limitv"], self._actual
         )
-        self._actual, self.tripped = found.volts, found.limited
+        self._actual, self.tripped = point.volts, point.limited
         if self._port is not None:
-            self._port.drive(found.volts, connected=True)
-        return found
+            self._port.drive(point.volts, connected=True)
+        return point
 
     def flow(self, aperture: float) -> Regulated:
         """Return the volts and amperes at the terminals, and whether a limit stops the source."""

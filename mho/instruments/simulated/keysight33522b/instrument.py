@@ -251,13 +251,13 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
 
         Without pulses on the output an error is queued only for the setting that was `asked` for (?).
         """
-        told = ("width", "edge") if self.function[channel] == "PULS" else (asked,)
+        fields = ("width", "edge") if self.function[channel] == "PULS" else (asked,)
         period = self.period[channel]
         width = min(max(self.width[channel], self.shortest_width), period - self.shortest_width)
-        if abs(width - self.width[channel]) > 1e-9 * width and "width" in told:
+        if abs(width - self.width[channel]) > 1e-9 * width and "width" in fields:
             self.adjusted("pulse width changed due to period")
         longest = EDGE_SHARE * min(width, period - width)
-        if max(self.leading[channel], self.trailing[channel]) > longest * SLACK and "edge" in told:
+        if max(self.leading[channel], self.trailing[channel]) > longest * SLACK and "edge" in fields:
             self.adjusted("edge time decreased due to pulse width")
         self.width[channel] = width
         for edges in (self.leading, self.trailing):

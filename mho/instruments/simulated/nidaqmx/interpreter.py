@@ -337,23 +337,23 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
 
     def task_property(self, task: int, attribute: int) -> object:
         """Return a property of a task, its streams, timing or triggers."""
-        found = self._task(task)
+        sim_task = self._task(task)
         if attribute == 0x1223:  # samples available depend on the time
-            return self._clock.available(found)
+            return self._clock.available(sim_task)
         if attribute == 0x31E8:  # number of samples for READ_ALL_AVAILABLE
-            return self.readable(found)
-        return _known(attributes.TASK, attribute, found.name)(found)
+            return self.readable(sim_task)
+        return _known(attributes.TASK, attribute, sim_task.name)(sim_task)
 
     def set_task_property(self, task: int, attribute: int, value: object) -> None:
         """Set a property of a task that is not running."""
-        found = self._task(task)
-        found.refuse_while_running()
-        _known(attributes.SET_TASK, attribute, found.name)(found, value)
+        sim_task = self._task(task)
+        sim_task.refuse_while_running()
+        _known(attributes.SET_TASK, attribute, sim_task.name)(sim_task, value)
 
     def channel_property(self, task: int, channel: str, attribute: int) -> object:
         """Return a property of a virtual channel."""
-        found = self._task(task)
-        return _known(attributes.CHANNEL, attribute, found.name)(found, found.channel(channel))
+        sim_task = self._task(task)
+        return _known(attributes.CHANNEL, attribute, sim_task.name)(sim_task, sim_task.channel(channel))
 
     def device_property(self, device_name: str, attribute: int) -> object:
         """Return a property of a device."""
@@ -406,25 +406,25 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
 
     def task_control(self, task: int, action: int) -> None:
         """Move a task to the state that `action` names."""
-        found, mode = self._task(task), TaskMode(action)
+        sim_task, mode = self._task(task), TaskMode(action)
         if mode is TaskMode.TASK_VERIFY:
-            found.verify()
+            sim_task.verify()
         elif mode in (TaskMode.TASK_RESERVE, TaskMode.TASK_COMMIT):
-            found.reserve()
-            found.committed = True
+            sim_task.reserve()
+            sim_task.committed = True
         elif mode is TaskMode.TASK_UNRESERVE:
-            found.refuse_while_running()
-            found.unreserve()
+            sim_task.refuse_while_running()
+            sim_task.unreserve()
         elif mode is TaskMode.TASK_ABORT:
-            self._clock.stop(found)
-            found.unreserve()
+            self._clock.stop(sim_task)
+            sim_task.unreserve()
         else:
             (self.start_task if mode is TaskMode.TASK_START else self.stop_task)(task)
 
     def is_task_done(self, task: int) -> bool:
         """Return whether a task has run to its end, or does not run."""
-        found = self._task(task)
-        return found.done or not found.running
+        sim_task = self._task(task)
+        return sim_task.done or not sim_task.running
 
     def wait_until_task_done(self, task: int, time_to_wait: float) -> None:
         """Advance virtual time until the task is done, at most `time_to_wait` seconds."""
@@ -437,21 +437,21 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         min_val: float, max_val: float, units: int, custom_scale_name: str,
     ) -> None:  # fmt: skip
         """Add voltage inputs to a task."""
-        found = self._task(task)
-        _only_volts(units, found.name)
+        sim_task = self._task(task)
+        _only_volts(units, sim_task.name)
         config = TerminalConfiguration(terminal_config)
-        channels = analogue_inputs(self._rack, physical_channel, config, min_val, max_val, found.name)
-        self._add(found, "ai", channels, name_to_assign_to_channel)
+        channels = analogue_inputs(self._rack, physical_channel, config, min_val, max_val, sim_task.name)
+        self._add(sim_task, "ai", channels, name_to_assign_to_channel)
 
     def create_ao_voltage_chan(
         self, task: int, physical_channel: str, name_to_assign_to_channel: str, min_val: float,
         max_val: float, units: int, custom_scale_name: str,
     ) -> None:  # fmt: skip
         """Add voltage outputs to a task."""
-        found = self._task(task)
-        _only_volts(units, found.name)
-        channels = analogue_outputs(self._rack, physical_channel, min_val, max_val, found.name)
-        self._add(found, "ao", channels, name_to_assign_to_channel)
+        sim_task = self._task(task)
+        _only_volts(units, sim_task.name)
+        channels = analogue_outputs(self._rack, physical_channel, min_val, max_val, sim_task.name)
+        self._add(sim_task, "ao", channels, name_to_assign_to_channel)
 
     def create_do_chan(self, task: int, lines: str, name_to_assign_to_lines: str, line_grouping: int) -> None:
         """Add digital outputs to a task."""
@@ -466,9 +466,9 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         return self._last_created
 
     def _add_lines(self, kind: Kind, task: int, lines: str, assigned: str, grouping: int) -> None:
-        found = self._task(task)
+        sim_task = self._task(task)
         one = LineGrouping(grouping) is LineGrouping.CHAN_FOR_ALL_LINES
-        self._add(found, kind, digital_lines(self._rack, lines, one, found.name), assigned)
+        self._add(sim_task, kind, digital_lines(self._rack, lines, one, sim_task.name), assigned)
 
     def _add(self, task: SimulatedTask, kind: Kind, channels: list[Channel], assigned: str) -> None:
         if assigned:
@@ -486,33 +486,36 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         self, task: int, rate: float, source: str, active_edge: int, sample_mode: int, samps_per_chan: int
     ) -> None:
         """Time a task by a sample clock."""
-        found = self._task(task)
-        found.refuse_while_running()
-        if found.kind in ("di", "do") or not rate > 0.0 or samps_per_chan < 1:
+        sim_task = self._task(task)
+        sim_task.refuse_while_running()
+        if sim_task.kind in ("di", "do") or not rate > 0.0 or samps_per_chan < 1:
             raise refusal(
-                Code.INVALID_ATTRIBUTE_VALUE, found.name, Sample_Rate=rate, Samples_per_Channel=samps_per_chan
+                Code.INVALID_ATTRIBUTE_VALUE,
+                sim_task.name,
+                Sample_Rate=rate,
+                Samples_per_Channel=samps_per_chan,
             )
         mode = AcquisitionType(sample_mode)
         if mode is AcquisitionType.HW_TIMED_SINGLE_POINT:  # not simulated; a USB device has none
             raise refusal(
-                Code.INVALID_ATTRIBUTE_VALUE, found.name, Property="DAQmx_SampQuant_SampMode",
+                Code.INVALID_ATTRIBUTE_VALUE, sim_task.name, Property="DAQmx_SampQuant_SampMode",
                 Requested_Value="DAQmx_Val_HWTimedSinglePoint",
                 Possible_Values="DAQmx_Val_FiniteSamps, DAQmx_Val_ContSamps",
             )  # fmt: skip
-        found.timing.rate, found.timing.source = rate, source
-        found.timing.mode, found.timing.samples = mode, samps_per_chan
+        sim_task.timing.rate, sim_task.timing.source = rate, source
+        sim_task.timing.mode, sim_task.timing.samples = mode, samps_per_chan
 
     def cfg_dig_edge_start_trig(self, task: int, trigger_source: str, trigger_edge: int) -> None:
         """Set a task to start with an edge at a terminal."""
-        found = self._task(task)
-        found.refuse_while_running()
-        found.timing.trigger = trigger_source
+        sim_task = self._task(task)
+        sim_task.refuse_while_running()
+        sim_task.timing.trigger = trigger_source
 
     def disable_start_trig(self, task: int) -> None:
         """Set a task to start without a trigger."""
-        found = self._task(task)
-        found.refuse_while_running()
-        found.timing.trigger, found.timing.trigger_delay = "", TaskTiming.trigger_delay
+        sim_task = self._task(task)
+        sim_task.refuse_while_running()
+        sim_task.timing.trigger, sim_task.timing.trigger_delay = "", TaskTiming.trigger_delay
 
 
 def _only_volts(units: int, task: str) -> None:

@@ -290,12 +290,12 @@ class DaqRack:
 
     def device(self, name: str, task: str = "") -> DaqDevice:
         """Return the device called `name`; DAQmx error -200220 or -201003 when it is not there."""
-        found = self.devices.get(name.strip("/").lower())
-        if found is None:
+        device = self.devices.get(name.strip("/").lower())
+        if device is None:
             raise refusal(Code.INVALID_DEVICE_ID, task, Device_Specified=name)
-        if found.name in self.unplugged:
-            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, Device=found.name)
-        return found
+        if device.name in self.unplugged:
+            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, Device=device.name)
+        return device
 
     def unplug(self, name: str) -> None:
         """Make every call to a device fail from now on; its outputs lose their power and go to 0 V."""

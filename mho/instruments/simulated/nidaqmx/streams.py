@@ -181,8 +181,8 @@ class SampleClock:
         self._store(task, self._terminal_volts(task, response, rows))
 
     def _acquire_continuously(self, task: SimulatedTask, samples: int, timeout: float) -> None:
-        wanted = task.read_position + samples
-        wait = wanted * task.timing.period - self._elapsed(task)
+        end = task.read_position + samples
+        wait = end * task.timing.period - self._elapsed(task)
         if wait > 0.0:
             if 0.0 <= timeout < wait:
                 return
@@ -273,19 +273,19 @@ class SampleStreams:
         self._tasks: dict[int, SimulatedTask] = {}
 
     def _task(self, task: int) -> SimulatedTask:
-        found = self._tasks.get(task)
-        if found is None:
+        sim_task = self._tasks.get(task)
+        if sim_task is None:
             raise refusal(Code.INVALID_TASK)
         if self._rack.unplugged:
-            for channel in found.channels:
-                self._rack.device(channel.device.name, found.name)
-        return found
+            for channel in sim_task.channels:
+                self._rack.device(channel.device.name, sim_task.name)
+        return sim_task
 
     def _digital(self, task: int, *kinds: Kind) -> SimulatedTask:
-        found = self._task(task)
-        if found.kind not in kinds:
-            raise refusal(Code.WRITE_NO_OUTPUT_CHANS_IN_TASK, found.name)
-        return found
+        sim_task = self._task(task)
+        if sim_task.kind not in kinds:
+            raise refusal(Code.WRITE_NO_OUTPUT_CHANS_IN_TASK, sim_task.name)
+        return sim_task
 
     def readable(self, task: SimulatedTask) -> int:
         """Return the number of samples for ``READ_ALL_AVAILABLE``."""
@@ -299,31 +299,31 @@ class SampleStreams:
         self, task: int, num_samps_per_chan: int, timeout: float, fill_mode: int, read_array: Floats
     ) -> tuple[Floats, int]:
         """Fill `read_array` with the next samples, V; an input task that does not run is started."""
-        found = self._task(task)
-        if found.kind != "ai":
-            raise read_refusal(Code.READ_NO_INPUT_CHANS_IN_TASK, found.name)
-        samples = num_samps_per_chan if num_samps_per_chan >= 0 else self.readable(found)
-        if read_array.size < samples * len(found.channels):
-            raise read_refusal(Code.READ_BUFFER_TOO_SMALL, found.name)
-        started = not found.running
+        sim_task = self._task(task)
+        if sim_task.kind != "ai":
+            raise read_refusal(Code.READ_NO_INPUT_CHANS_IN_TASK, sim_task.name)
+        samples = num_samps_per_chan if num_samps_per_chan >= 0 else self.readable(sim_task)
+        if read_array.size < samples * len(sim_task.channels):
+            raise read_refusal(Code.READ_BUFFER_TOO_SMALL, sim_task.name)
+        started = not sim_task.running
         if started:
-            self._clock.start(found)
-        data = self._clock.read(found, samples, timeout)
-        if started and not found.buffered:
-            self._clock.stop(found)
+            self._clock.start(sim_task)
+        data = self._clock.read(sim_task, samples, timeout)
+        if started and not sim_task.buffered:
+            self._clock.stop(sim_task)
         # A view of the caller's memory in NI's order, so that the copy below is the only one.
         flat = read_array.reshape(-1)[: data.size]
         if fill_mode == 0:
-            flat.reshape(len(found.channels), samples)[:] = data.T
+            flat.reshape(len(sim_task.channels), samples)[:] = data.T
         else:
-            flat.reshape(samples, len(found.channels))[:] = data
+            flat.reshape(samples, len(sim_task.channels))[:] = data
         return read_array, samples
 
     def read_analog_scalar_f64(self, task: int, timeout: float) -> float:
         """Return one sample of a task with one input, V."""
-        found = self._task(task)
-        if len(found.channels) > 1:
-            raise read_refusal(Code.ONE_CHAN_READ_FOR_MULTI_CHAN_TASK, found.name)
+        sim_task = self._task(task)
+        if len(sim_task.channels) > 1:
+            raise read_refusal(Code.ONE_CHAN_READ_FOR_MULTI_CHAN_TASK, sim_task.name)
         return float(self.read_analog_f64(task, 1, timeout, 0, np.zeros(1))[0][0])
 
     def write_analog_f64(
@@ -331,27 +331,27 @@ class SampleStreams:
         write_array: Floats,
     ) -> int:  # fmt: skip
         """Put samples (V) into the buffer of a generation, or on the outputs at once."""
-        found = self._task(task)
-        if found.kind != "ao":
-            raise write_refusal(Code.WRITE_NO_OUTPUT_CHANS_IN_TASK, found.name)
-        shape = (len(found.channels), num_samps_per_chan)
+        sim_task = self._task(task)
+        if sim_task.kind != "ao":
+            raise write_refusal(Code.WRITE_NO_OUTPUT_CHANS_IN_TASK, sim_task.name)
+        shape = (len(sim_task.channels), num_samps_per_chan)
         flat = np.asarray(write_array, dtype=np.float64)
         samples = flat.reshape(shape).T if data_layout == 0 else flat.reshape(shape[::-1])
-        self._refuse_beyond_range(found, samples)
-        numbers = [channel.number for channel in found.channels]
+        self._refuse_beyond_range(sim_task, samples)
+        numbers = [channel.number for channel in sim_task.channels]
         outputs = self._rack.outputs
         volts = to_analogue(
-            samples, found.channels[0].full_scale, outputs.gain[numbers], outputs.offset[numbers]
+            samples, sim_task.channels[0].full_scale, outputs.gain[numbers], outputs.offset[numbers]
         )
-        if found.buffered:
-            found.refuse_while_running()
-            if found.buffer_size and num_samps_per_chan > found.buffer_size:
-                raise write_refusal(Code.SAMPLES_CAN_NOT_YET_BE_WRITTEN, found.name, found.buffer_size)
-            found.waveform = volts
+        if sim_task.buffered:
+            sim_task.refuse_while_running()
+            if sim_task.buffer_size and num_samps_per_chan > sim_task.buffer_size:
+                raise write_refusal(Code.SAMPLES_CAN_NOT_YET_BE_WRITTEN, sim_task.name, sim_task.buffer_size)
+            sim_task.waveform = volts
             if auto_start:
-                self._clock.start(found)
+                self._clock.start(sim_task)
             return num_samps_per_chan
-        self._on_demand(found, auto_start, lambda: self._rack.put(numbers, volts[-1]))
+        self._on_demand(sim_task, auto_start, lambda: self._rack.put(numbers, volts[-1]))
         return num_samps_per_chan
 
     def write_analog_scalar_f64(self, task: int, auto_start: bool, timeout: float, value: float) -> None:
@@ -387,17 +387,17 @@ class SampleStreams:
         write_array: NDArray[np.bool_],
     ) -> int:  # fmt: skip
         """Set lines, one boolean a line; of several samples the last one stays."""
-        found = self._digital(task, "do")
+        sim_task = self._digital(task, "do")
         samples = np.asarray(write_array, dtype=bool)
-        by_channel = (len(found.channels), num_samps_per_chan, -1)
-        by_sample = (num_samps_per_chan, len(found.channels), -1)
+        by_channel = (len(sim_task.channels), num_samps_per_chan, -1)
+        by_sample = (num_samps_per_chan, len(sim_task.channels), -1)
         last = samples.reshape(by_channel)[:, -1] if data_layout == 0 else samples.reshape(by_sample)[-1]
         states = {
             line: bool(bit)
-            for channel, bits in zip(found.channels, last, strict=True)
+            for channel, bits in zip(sim_task.channels, last, strict=True)
             for line, bit in zip(channel.lines, bits, strict=False)
         }
-        self._on_demand(found, auto_start, lambda: self._rack.lines.update(states))
+        self._on_demand(sim_task, auto_start, lambda: self._rack.lines.update(states))
         return num_samps_per_chan
 
     def write_digital_u32(
@@ -405,16 +405,16 @@ class SampleStreams:
         write_array: NDArray[np.unsignedinteger[Any]],
     ) -> int:  # fmt: skip
         """Set lines, one number a channel, its lowest bit on the channel's first line."""
-        found = self._digital(task, "do")
-        shape = (len(found.channels), num_samps_per_chan)
+        sim_task = self._digital(task, "do")
+        shape = (len(sim_task.channels), num_samps_per_chan)
         numbers = np.asarray(write_array)
         last = numbers.reshape(shape)[:, -1] if data_layout == 0 else numbers.reshape(shape[::-1])[-1]
         states = {
             line: bool(int(number) >> bit & 1)
-            for channel, number in zip(found.channels, last, strict=True)
+            for channel, number in zip(sim_task.channels, last, strict=True)
             for bit, line in enumerate(channel.lines)
         }
-        self._on_demand(found, auto_start, lambda: self._rack.lines.update(states))
+        self._on_demand(sim_task, auto_start, lambda: self._rack.lines.update(states))
         return num_samps_per_chan
 
     write_digital_u8 = write_digital_u32
@@ -429,10 +429,12 @@ class SampleStreams:
         read_array: NDArray[np.bool_],
     ) -> tuple[NDArray[np.bool_], int, int]:  # fmt: skip
         """Read lines; those of an output task read back what they are set to."""
-        found = self._digital(task, "di", "do")
-        bits = [self._rack.lines[line] for channel in found.channels for line in channel.lines]
-        width = max(len(channel.lines) for channel in found.channels)
-        by_channel = np.repeat(np.reshape(bits, (len(found.channels), 1, width)), num_samps_per_chan, axis=1)
+        sim_task = self._digital(task, "di", "do")
+        bits = [self._rack.lines[line] for channel in sim_task.channels for line in channel.lines]
+        width = max(len(channel.lines) for channel in sim_task.channels)
+        by_channel = np.repeat(
+            np.reshape(bits, (len(sim_task.channels), 1, width)), num_samps_per_chan, axis=1
+        )
         read_array.reshape(-1)[: by_channel.size] = (
             by_channel if fill_mode == 0 else by_channel.swapaxes(0, 1)
         ).ravel()
@@ -443,10 +445,10 @@ class SampleStreams:
         read_array: NDArray[np.unsignedinteger[Any]],
     ) -> tuple[NDArray[np.unsignedinteger[Any]], int]:  # fmt: skip
         """Read lines, one number a channel, its lowest bit from the channel's first line."""
-        found = self._digital(task, "di", "do")
+        sim_task = self._digital(task, "di", "do")
         numbers = [
             sum(self._rack.lines[line] << bit for bit, line in enumerate(channel.lines))
-            for channel in found.channels
+            for channel in sim_task.channels
         ]
         by_channel = np.repeat(np.array(numbers)[:, None], num_samps_per_chan, axis=1)
         read_array.reshape(-1)[: by_channel.size] = (by_channel if fill_mode == 0 else by_channel.T).ravel()

@@ -103,8 +103,8 @@ class DaqSystem:
 
     def levels(self, outputs: str) -> Floats:
         """Return the volts that `outputs` (names, ranges) hold now, errors of the converters included."""
-        held: Floats = self._rack.levels[self._numbers(outputs)]
-        return held
+        volts: Floats = self._rack.levels[self._numbers(outputs)]
+        return volts
 
     def reach(self, outputs: str) -> Floats:
         """Return how far from 0 V `outputs` are now, V, or go in a generation that is under way."""

@@ -210,12 +210,12 @@ def transfers(conductance: Floats, rows: Integers, columns: Integers, wire_resis
     if conductance.shape[1] > conductance.shape[2]:  # the cheaper way round; by reciprocity the same
         turned = np.ascontiguousarray(conductance.swapaxes(1, 2))
         return np.ascontiguousarray(transfers(turned, columns, rows, wire_resistance).swapaxes(1, 2))
-    found = np.empty_like(conductance)
+    factors = np.empty_like(conductance)
     step = max(1, TOGETHER // max(conductance[0].size, 1))
     for start in range(0, len(conductance), step):
         part = slice(start, start + step)
-        found[part] = _transfers(conductance[part], rows[part], columns[part], wire_resistance)
-    return found
+        factors[part] = _transfers(conductance[part], rows[part], columns[part], wire_resistance)
+    return factors
 
 
 def _transfers(conductance: Floats, rows: Integers, columns: Integers, wire_resistance: float) -> Floats:
@@ -224,12 +224,12 @@ def _transfers(conductance: Floats, rows: Integers, columns: Integers, wire_resi
     order = np.arange(len(rows))[:, None, None], row_order[:, :, None], column_order[:, None, :]
     possible = (source_gaps > 0.0).all(axis=1) & (bit_gaps > 0.0).all(axis=1)
     ends, coupling = _eliminated(conductance[order], source_gaps, bit_gaps, wire_resistance)
-    found = np.empty_like(conductance)
-    found[order] = ends
+    factors = np.empty_like(conductance)
+    factors[order] = ends
     for number in np.flatnonzero(~(possible & (coupling <= LARGEST))):
         lines = rows[number], columns[number]
-        found[number] = WiredBlock.from_lines(conductance[number], *lines, wire_resistance).transfer
-    return found
+        factors[number] = WiredBlock.from_lines(conductance[number], *lines, wire_resistance).transfer
+    return factors
 
 
 def _along(lines: Integers) -> tuple[Integers, Floats]:
@@ -259,23 +259,23 @@ def _eliminated(
         if column == 0:
             through = -wire[:, :, None] * coupled
             np.einsum("brr->br", through)[...] = 1.0 + wire * diagonal
-            found = np.asarray(np.linalg.solve(through, ends.swapaxes(1, 2)), np.float64)
-            return found, largest
+            solution = np.asarray(np.linalg.solve(through, ends.swapaxes(1, 2)), np.float64)
+            return solution, largest
         np.maximum(largest, (wire * coupled.sum(axis=2)).max(axis=1), out=largest)
-        kept = 1.0 / (1.0 + wire * diagonal)
-        drop = wire * kept
+        divider = 1.0 / (1.0 + wire * diagonal)
+        drop = wire * divider
         current = ends[:, column:]
-        current *= kept[:, None]
+        current *= divider[:, None]
         change = current
         for _ in range(2):
             change = change @ coupled
             change *= drop[:, None]
             current += change
         coupled += (coupled * drop[:, None]) @ coupled
-        coupled *= kept[:, :, None]
-        coupled *= kept[:, None]
+        coupled *= divider[:, :, None]
+        coupled *= divider[:, None]
         second = np.einsum("brr->br", coupled)  # a view of the diagonals
-        diagonal *= kept
+        diagonal *= divider
         diagonal -= second
         second[...] = 0.0
     raise AssertionError("a block has a column")
@@ -334,7 +334,7 @@ class SparseChip(SimulatedChip):
         self.population = CellArray(0, 1, preset, clock, rng)
         self._drawn = 0  # cells with a number; of many, the population has some to spare
         self._shares: dict[Key, tuple[Floats, Floats]] = {}  # cells, and the shares that were found for them
-        self._found: dict[Key, Slots] = {}
+        self._slot_cache: dict[Key, Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
 
@@ -347,11 +347,11 @@ class SparseChip(SimulatedChip):
     def losses(self) -> list[tuple[str, Loss]]:
         """The cells that pulses and levels have destroyed so far, each with its array, in the order of time."""
         lost = {one.row + 1: one for one in self.population.losses}  # by number
-        found = []
+        losses = []
         for name, numbers in self._numbers.items() if lost else ():
             for row, column in np.argwhere(np.isin(numbers, list(lost))).tolist():
-                found.append((name, replace(lost[int(numbers[row, column])], row=row, column=column)))
-        return sorted(found, key=lambda each: (each[1].time, each[0], each[1].row, each[1].column))
+                losses.append((name, replace(lost[int(numbers[row, column])], row=row, column=column)))
+        return sorted(losses, key=lambda each: (each[1].time, each[0], each[1].row, each[1].column))
 
     def slots(self, array: str, rows: Integers, columns: Integers) -> Slots:
         """Rows of the population where these cells are, in the shape to which `rows` and `columns` broadcast.
@@ -362,7 +362,7 @@ class SparseChip(SimulatedChip):
 
     def slots_of(self, cells: Sequence[tuple[str, Integers, Integers]]) -> list[Slots]:
         """Rows of the population where each of several lots of cells are, as `slots`; those not drawn yet are drawn."""
-        found, lots, count = [], [], self._drawn
+        slots, lots, count = [], [], self._drawn
         for array, rows, columns in cells:
             numbers = self._numbers_of(array, rows, columns)
             missing = numbers[rows, columns] == 0
@@ -371,14 +371,14 @@ class SparseChip(SimulatedChip):
                 numbers[new] = np.arange(count + 1, count + 1 + new[0].size)
                 lots.append(new[0].size)
                 count += new[0].size
-            found.append(numbers[rows, columns] - 1)
+            slots.append(numbers[rows, columns] - 1)
         short = count - self.population.shape[0]
         if short > 0 and count > MANY:  # each time copies all cells so far, so spare ones are drawn with them
             self.population.extend(short + self.population.shape[0] // 2)
         elif short > 0:
             self.population.extend(*lots)
         self._drawn = count
-        return found
+        return slots
 
     def _numbers_of(self, array: str, rows: Integers, columns: Integers) -> Slots:
         """Return the numbers of an array's cells; errors as `slots`."""
@@ -394,10 +394,10 @@ class SparseChip(SimulatedChip):
     def at(self, array: str, rows: Integers, columns: Integers) -> tuple[CellArray, Any]:
         """Return the population, and the index of a block (R, C) of it."""
         key = (array, rows.tobytes(), columns.tobytes())
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = self.slots(array, rows[:, None], columns)
-        return self.population, (found, 0)
+        slots = self._slot_cache.get(key)
+        if slots is None:
+            slots = self._slot_cache[key] = self.slots(array, rows[:, None], columns)
+        return self.population, (slots, 0)
 
     def transfer(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances (R, C) between the ends of a block's lines, S, as `transfer_of_blocks`."""

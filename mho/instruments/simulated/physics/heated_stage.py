@@ -100,13 +100,13 @@ class HeatedStage:
 
     def _after(self, seconds: float) -> float:
         """Return the temperature after a short time in which the setpoint moves evenly."""
-        kept = math.exp(-seconds / COOLING)
-        coldest = self._ambient + (self._kelvin - self._ambient) * kept
+        decay = math.exp(-seconds / COOLING)
+        coldest = self._ambient + (self._kelvin - self._ambient) * decay
         if self._target is None:
             return coldest
         ramps = self._at < self._ramp_end
         slope = self._slope if ramps else 0.0
         setpoint = self._from + slope * (self._at - self._since) if ramps else self._target
         behind = self._kelvin - setpoint + slope * LAG
-        wanted = setpoint + slope * (seconds - LAG) + behind * math.exp(-seconds / LAG)
-        return min(max(wanted, coldest), coldest + self._full * COOLING * (1.0 - kept))
+        kelvin = setpoint + slope * (seconds - LAG) + behind * math.exp(-seconds / LAG)
+        return min(max(kelvin, coldest), coldest + self._full * COOLING * (1.0 - decay))

@@ -271,8 +271,8 @@ class SettingBase(Generic[T]):
             return lambda device, *which: write(value_of(device, *which), device)
 
         def recall(device: Any, *arguments: Any) -> str:
-            *which, wanted = arguments
-            return write(value_of(device, *which) if wanted is None else wanted, device)
+            *which, value = arguments
+            return write(value_of(device, *which) if value is None else value, device)
 
         return recall
 

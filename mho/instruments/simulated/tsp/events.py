@@ -283,20 +283,20 @@ class Events:
         if when > self._clock.now:
             self._clock.advance(when - self._clock.now)
         try:
-            wanted = next(work)
-            while isinstance(wanted, Detector):
-                if not wanted.latched:
-                    wanted.waiting = work
+            detector = next(work)
+            while isinstance(detector, Detector):
+                if not detector.latched:
+                    detector.waiting = work
                     return
-                wanted.clear()
-                wanted = next(work)
+                detector.clear()
+                detector = next(work)
         except StopIteration:
             self._ended(work)
         except BaseException:
             self._ended(work)
             raise
         else:
-            self._at(self._clock.now + wanted, work)
+            self._at(self._clock.now + detector, work)
 
 
 TIMERS, BLENDERS, GENERATORS, STIMULI = 8, 6, 2, 4

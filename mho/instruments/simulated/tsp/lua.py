@@ -501,8 +501,8 @@ def _refused(source: str) -> Failure | None:
         return Failure(-285, "TSP Syntax error at line 1: unexpected symbol near `char(27)'")
     if "#" in source or "%" in source:
         bare = _TEXT.sub(lambda text: "\n" * text[0].count("\n"), source)
-        found = _YOUNGER.search(bare)
-        if found is not None:
-            line = bare.count("\n", 0, found.start()) + 1
-            return Failure(-285, f"TSP Syntax error at line {line}: unexpected symbol near `{found[0]}'")
+        match = _YOUNGER.search(bare)
+        if match is not None:
+            line = bare.count("\n", 0, match.start()) + 1
+            return Failure(-285, f"TSP Syntax error at line {line}: unexpected symbol near `{match[0]}'")
     return None

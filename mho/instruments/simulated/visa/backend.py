@@ -106,10 +106,10 @@ class MhoVisaLibrary(VisaLibraryBase):
 
     def _find(self, session: int) -> VisaSession:
         """Find an open session."""
-        found = self._sessions.get(session)
-        if found is None:
+        visa_session = self._sessions.get(session)
+        if visa_session is None:
             self._fail(None, StatusCode.error_invalid_object)
-        return found
+        return visa_session
 
     def _enter(self, session: VISASession) -> VisaSession:
         """Find a session and check that it may do I/O."""
@@ -162,14 +162,14 @@ class MhoVisaLibrary(VisaLibraryBase):
         """Remove a handler."""
         self._find(session)
         installed = self._handlers.get(session, [])
-        found = [
+        places = [
             number
             for number, (kind, function, handle) in enumerate(installed)
             if kind == event_type and function == handler and handle is user_handle
         ]
-        if not found:
+        if not places:
             self._fail(session, StatusCode.error_invalid_handler_reference)
-        del installed[found[0]]
+        del installed[places[0]]
         return self._done(session, StatusCode.success)
 
     def enable_event(
@@ -425,10 +425,10 @@ class MhoVisaLibrary(VisaLibraryBase):
             self._time_out(session, reader, reader.timeout)
         end, status = len(data), _SUCCESS
         if reader.frames:
-            found = data.find(reader.frames, start) + 1
+            line_end = data.find(reader.frames, start) + 1
             # END counts more than a termination character on the same byte (VPP-4.3, viRead (?)).
-            if found and (reader.is_stream or found < end):
-                end, status = found, _TERMCHAR
+            if line_end and (reader.is_stream or line_end < end):
+                end, status = line_end, _TERMCHAR
         if end - start > count:
             end, status = start + count, _MAX_COUNT
         else:

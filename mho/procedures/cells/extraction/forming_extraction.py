@@ -92,10 +92,10 @@ def fit_normal(formed_by: Integers, volts: Floats) -> Distribution | None:
     def start(middle: float, spread: float) -> tuple[float, float, float]:
         return middle, spread, math.log(spread)
 
-    found = _fit(formed_by, volts, log_survival, start)
-    if found is None:
+    fit = _fit(formed_by, volts, log_survival, start)
+    if fit is None:
         return None
-    mean, log_sd, likelihood = found
+    mean, log_sd, likelihood = fit
     return Distribution(mean, _of_logarithm(log_sd), likelihood)
 
 
@@ -109,10 +109,10 @@ def fit_weibull(formed_by: Integers, volts: Floats) -> Distribution | None:
     def start(middle: float, spread: float) -> tuple[float, float, float]:
         return math.log(middle * 1.05), spread / middle, math.log(max(1.2 * middle / spread, 1.0))
 
-    found = _fit(formed_by, volts, log_survival, start)
-    if found is None:
+    fit = _fit(formed_by, volts, log_survival, start)
+    if fit is None:
         return None
-    log_scale, log_shape, likelihood = found
+    log_scale, log_shape, likelihood = fit
     return Distribution(_of_logarithm(log_scale), _of_logarithm(log_shape), likelihood)
 
 
@@ -130,10 +130,10 @@ def weibull_share(volts: Floats, fitted: Distribution) -> Floats:
     return share
 
 
-def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Floats) -> dict[str, Any]:
+def summary_of(state: Integers, formed_by: Integers, conductance: Floats, volts: Floats) -> dict[str, Any]:
     """Return counts, yield, quantiles and fitted parameters; an end that the ramp does not reach is None.
 
-    `state`, `conductance` (cells,): code of each cell, and its last read, S; `wanted` (n,): the pulse that formed
+    `state`, `conductance` (cells,): code of each cell, and its last read, S; `formed_by` (n,): the pulse that formed
     each of those that did not conduct before, as `shares` has it; `volts` (pulses,): the ramp, V.
     """
     counts = {
@@ -142,17 +142,17 @@ def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Fl
             ("formed", FORMED), ("over_formed", OVER), ("not_formed", NOT_FORMED), ("conducted_before", CONDUCTED),
         )
     }  # fmt: skip
-    low, high = binomial_interval(counts["formed"], len(wanted))
+    low, high = binomial_interval(counts["formed"], len(formed_by))
     after = conductance[np.isin(state, (FORMED, OVER))]
     quartiles = np.quantile(after, (0.25, 0.5, 0.75)).tolist() if after.size else [None] * 3
     summary: dict[str, Any] = {
-        "cells": len(state), **counts, "yield": counts["formed"] / len(wanted) if len(wanted) else None,
+        "cells": len(state), **counts, "yield": counts["formed"] / len(formed_by) if len(formed_by) else None,
         "yield_low": low, "yield_high": high,
-        "pulses": int(np.where(wanted >= 0, wanted + 1, len(volts)).sum()),
+        "pulses": int(np.where(formed_by >= 0, formed_by + 1, len(volts)).sum()),
     }  # fmt: skip
     for name, share in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
-        summary |= _known(name, quantile(share, wanted, volts))
-    normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
+        summary |= _known(name, quantile(share, formed_by, volts))
+    normal, weibull = fit_normal(formed_by, volts), fit_weibull(formed_by, volts)
     if normal is not None:
         summary |= _known("normal_mean", normal.first) | _known("normal_sd", normal.second)
     if weibull is not None:
@@ -167,10 +167,10 @@ def _known(name: str, estimate: IntervalEstimate) -> dict[str, float | None]:
     return with_interval(name, estimate.value, (estimate.low, estimate.high))
 
 
-def share_rows(wanted: Integers, volts: Floats) -> dict[str, Floats]:
+def share_rows(formed_by: Integers, volts: Floats) -> dict[str, Floats]:
     """Return the rows of the table ``formed``: share, interval and fits at levels (V) along the ramp."""
-    share, low, high = shares(wanted, len(volts))
-    normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
+    share, low, high = shares(formed_by, len(volts))
+    normal, weibull = fit_normal(formed_by, volts), fit_weibull(formed_by, volts)
     levels = np.linspace(volts[0], volts[-1], max(SHARES, len(volts)))
     by = np.searchsorted(volts, levels + 1e-9) - 1  # the last pulse up to there
     nothing = np.full(len(levels), np.nan)
@@ -216,6 +216,6 @@ def _fit(
 
     best = minimize(cost, (0.0, second), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-7})
     place, drop = np.asarray(best.x, dtype=float), likelihood_drop(len(inside))
-    found = [(float(place[axis]), *profile_interval(cost, place, axis, drop)) for axis in (0, 1)]
-    location = IntervalEstimate(*(first + unit * one for one in found[0]))
-    return location, IntervalEstimate(*found[1]), -float(best.fun)
+    intervals = [(float(place[axis]), *profile_interval(cost, place, axis, drop)) for axis in (0, 1)]
+    location = IntervalEstimate(*(first + unit * one for one in intervals[0]))
+    return location, IntervalEstimate(*intervals[1]), -float(best.fun)

@@ -143,13 +143,13 @@ def low_field_residuals(voltages: Floats, currents: Floats, limited: Booleans, w
 
     They have the deviation of the points: a branch of one point has none.
     """
-    found = []
+    residuals = []
     for branch in vars(Branches.of(voltages)).values():
         used = branch & ~limited & (np.abs(voltages) <= window) & np.isfinite(currents)
         if (count := int(used.sum())) > 1:
             line = low_field(voltages, currents, used, window) * voltages[used]
-            found.append((currents[used] - line) * math.sqrt(count / (count - 1)))
-    return np.concatenate([np.empty(0), *found])
+            residuals.append((currents[used] - line) * math.sqrt(count / (count - 1)))
+    return np.concatenate([np.empty(0), *residuals])
 
 
 def extract(
@@ -175,7 +175,9 @@ def extract(
         currents = currents - noise.offset
     branches = Branches.of(voltages)
     places = (branches.up, branches.down, branches.out, branches.back)
-    start, lrs, held, left = (low_field(voltages, currents, branch & ~limited, window) for branch in places)
+    start, lrs, on_return, left = (
+        low_field(voltages, currents, branch & ~limited, window) for branch in places
+    )
     if noise is None:
         error_start, error_lrs, error_held, error_left = [np.zeros_like(start)] * STATES
     else:
@@ -184,12 +186,12 @@ def extract(
             for branch in places
         )
     if not branches.up.any():
-        lrs, error_lrs = held, error_held
+        lrs, error_lrs = on_return, error_held
     hrs, error_hrs = (left, error_left) if branches.out.any() else (start, error_start)
     raised = lrs if branches.up.any() else start
     with np.errstate(divide="ignore", invalid="ignore"):
         was_set = _grew(start, raised, np.hypot(error_start, error_lrs), least_change)
-        was_reset = _grew(left, held, np.hypot(error_left, error_held), least_change)
+        was_reset = _grew(left, on_return, np.hypot(error_left, error_held), least_change)
         ratio = lrs / hrs
     peak_current, peak_voltage = _peak(voltages, currents, branches.out)
     below = np.zeros(np.shape(lrs), dtype=bool)

@@ -114,10 +114,10 @@ def fit_weibull(good: Floats, bad: Floats) -> Weibull | None:
     def minus_log_likelihood(place: Floats) -> float:
         return _minus_log_likelihood(place, good, bad)
 
-    found = minimize(
+    optimum = minimize(
         minus_log_likelihood, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}
     )
-    place = np.asarray(found.x)
+    place = np.asarray(optimum.x)
     drop = likelihood_drop(int(failed.sum()))
     ends = [_powers(*profile_interval(minus_log_likelihood, place, axis, drop)) for axis in (0, 1)]
     scale, shape = np.exp(place).tolist()

@@ -264,11 +264,11 @@ def _fitted(
 
     scale = np.maximum(np.abs(high - low), 1e-12)
     inside = np.clip(start, low + 1e-6 * scale, high - 1e-6 * scale)
-    found = least_squares(
+    optimum = least_squares(
         residuals, inside, bounds=(low, high), loss="soft_l1", x_scale=scale, xtol=precision, ftol=precision,
         max_nfev=400,
     )  # fmt: skip
-    return np.asarray(found.x, dtype=float), float(found.cost)
+    return np.asarray(optimum.x, dtype=float), float(optimum.cost)
 
 
 def _clustered(residuals: Callable[[Floats], Floats], at: Floats, cell: Integers) -> Floats:

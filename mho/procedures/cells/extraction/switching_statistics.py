@@ -116,10 +116,10 @@ def lag_one(values: Floats) -> float:
     variance = float((filled**2).sum() / known.sum())
     if not variance > 0.0:
         return math.nan
-    found = float((filled[:, 1:] * filled[:, :-1]).sum() / pairs.sum()) / variance
-    memory = found
+    correlation = float((filled[:, 1:] * filled[:, :-1]).sum() / pairs.sum()) / variance
+    memory = correlation
     for _ in range(ROUNDS):
-        memory = found + _variance_of_mean(memory, cycles) * (1.0 - found)
+        memory = correlation + _variance_of_mean(memory, cycles) * (1.0 - correlation)
     return memory
 
 
@@ -182,10 +182,10 @@ def distribution_with_intervals(conductance: Floats) -> dict[str, float | None]:
     }
     if np.isfinite(logs).any(axis=1).sum() < CELLS_OF_A_SPREAD:
         ends |= dict.fromkeys(BY_CELLS, (math.nan, math.nan))
-    found: dict[str, float | None] = {}
+    entries: dict[str, float | None] = {}
     for name, value in numbers.items():
-        found |= with_interval(name, value, ends[name])
-    return found
+        entries |= with_interval(name, value, ends[name])
+    return entries
 
 
 def window_with_intervals(states: Floats) -> dict[str, float | None]:
@@ -195,10 +195,10 @@ def window_with_intervals(states: Floats) -> dict[str, float | None]:
         "worst_window": _ratio_interval(states, TAIL),
         **jackknife(states, window, {"correlation": "correlation"}),
     }
-    found: dict[str, float | None] = {}
+    entries: dict[str, float | None] = {}
     for name, value in window(states).items():
-        found |= with_interval(name, value, ends[name])
-    return found
+        entries |= with_interval(name, value, ends[name])
+    return entries
 
 
 def quantile_interval(values: Floats, share: float) -> Ends:
@@ -230,13 +230,13 @@ def quantile_interval(values: Floats, share: float) -> Ends:
 
 def _ratio_interval(states: Floats, share: float) -> Ends:
     """Return the interval of the quantile of LRS at `share` over that of HRS at 1 - `share`, states (cells, 2, cycles)."""
-    found = []
+    quantiles = []
     for values, at in ((states[:, 1], 1.0 - share), (states[:, 0], share)):
         known = values[np.isfinite(values)]
         if not known.size:
             return math.nan, math.nan
-        found.append(logarithms(np.array([np.quantile(known, at), *quantile_interval(values, at)])))
-    hrs, lrs = found
+        quantiles.append(logarithms(np.array([np.quantile(known, at), *quantile_interval(values, at)])))
+    hrs, lrs = quantiles
     low, high = difference_of((hrs[1], hrs[2]), (lrs[1], lrs[2]), (hrs[0], lrs[0]))
     return 10.0**low, 10.0**high
 

@@ -118,9 +118,9 @@ class _Record:
     """
 
     def __init__(
-        self, cells: FlatCells, file: BenchFile, kept: bool, averaged: int = 1, first: int = 0
+        self, cells: FlatCells, file: BenchFile, keep: bool, averaged: int = 1, first: int = 0
     ) -> None:
-        self._cells, self._file, self._kept, self._first = cells, file, kept, first
+        self._cells, self._file, self._keep, self._first = cells, file, keep, first
         self.averaged = averaged
         self._resting = Pulses(0, file.read.voltage, 0.0, file.read.gate)  # of a read without a pulse
         self._steps: list[tuple[NDArray[Any], ...]] = []
@@ -128,7 +128,7 @@ class _Record:
 
     def part(self, first: int) -> _Record:
         """Return an empty log for the cells from the `first` on, which `join` adds to this one."""
-        return _Record(self._cells, self._file, self._kept, self.averaged, first)
+        return _Record(self._cells, self._file, self._keep, self.averaged, first)
 
     def join(self, parts: Sequence[_Record]) -> _Record:
         """Add the parts' logs, and return the whole."""
@@ -146,7 +146,7 @@ class _Record:
         self.joules += pulse_energy(
             self._file, pulses.kind, pulses.voltage, pulses.width, conductance, self.averaged
         )
-        if self._kept:
+        if self._keep:
             self._steps.append((which + self._first, times, conductance, *pulses))
 
     def columns(self) -> dict[str, NDArray[Any]]:

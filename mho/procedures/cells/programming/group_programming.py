@@ -277,25 +277,25 @@ class ProductDescent:
 
     def run(self, placement: Placement, digits: Integers, most: int) -> Descent:
         """Descend on one tile with at most so many pulses."""
-        wanted, shape = self._levels.nominal[digits], digits.shape
+        targets, shape = self._levels.nominal[digits], digits.shape
         zero = (digits == 0).ravel()
         window = float((self._levels.high - self._levels.nominal)[1:].min())
         reach = self._settings.gdp_tolerance * window
         # A cell of digit 0 may be anything that reads as one.
-        low = np.where(zero, -np.inf, wanted.ravel() - reach)
-        high = np.where(zero, self._levels.high[0], wanted.ravel() + reach)
-        state = self._strategy.descending(wanted.ravel(), low, high, self._settings, self._memory)
+        low = np.where(zero, -np.inf, targets.ravel() - reach)
+        high = np.where(zero, self._levels.high[0], targets.ravel() + reach)
+        state = self._strategy.descending(targets.ravel(), low, high, self._settings, self._memory)
         pulses, used, since, closing = np.zeros(digits.size, np.int64), 0, 0, False
         errors: list[float] = []
         batch = batch_of(digits.size)
         rows, columns = cells_of(placement.rows, placement.columns)
         still = np.zeros(digits.size, np.int64)
-        achieved, error = self._products(placement, wanted)
+        achieved, error = self._products(placement, targets)
         while True:
             since = 0 if not errors or error < min(errors) else since + 1
             errors.append(error)
             read = achieved.ravel()
-            off = np.where(zero, read - high, np.abs(read - wanted.ravel()) - reach)
+            off = np.where(zero, read - high, np.abs(read - targets.ravel()) - reach)
             off[still >= STUCK] = 0.0
             outside = off > np.where(zero, 0.0, max(window - reach, 0.0))
             # The last pulses are for cells outside their windows, so that none is left half-way after a RESET.
@@ -312,23 +312,23 @@ class ProductDescent:
             state.put(which, some)
             cells = rows[which], columns[which]
             with pulses_given(self._bench, placement.array, *cells, decided, self._take, self._announce):
-                achieved, error = self._products(placement, wanted)
+                achieved, error = self._products(placement, targets)
             after, before = achieved.ravel()[which], read[which]
             self._take(*cells, decided, after, 0)
-            moved = np.abs(after - before) > STILL * np.abs(before - wanted.ravel()[which])
+            moved = np.abs(after - before) > STILL * np.abs(before - targets.ravel()[which])
             still[which] = np.where(moved, 0, still[which] + 1)
             pulses[which] += 1
             used += count
 
-    def _products(self, placement: Placement, wanted: Floats) -> tuple[Floats, float]:
+    def _products(self, placement: Placement, targets: Floats) -> tuple[Floats, float]:
         """Return the conductances that a batch of products tells, S, and the products' relative error."""
         bench, volts = self._bench, self._bench.file.read.voltage
-        patterns = reading_patterns(len(wanted), self._settings.gdp_reads)
-        vectors = patterns * self._rng.choice([-1.0, 1.0], len(wanted))
+        patterns = reading_patterns(len(targets), self._settings.gdp_reads)
+        vectors = patterns * self._rng.choice([-1.0, 1.0], len(targets))
         bench.connect_multiply(placement.array, placement.rows.tolist(), placement.columns.tolist())
         currents = bench.multiply(volts * vectors)
-        exact = volts * vectors @ wanted
+        exact = volts * vectors @ targets
         self._take(*2 * (np.zeros(0, np.int64),), None, np.zeros(0), currents.size)
         # The gradient of half the mean squared error, over the voltage: the deviation of each cell.
         deviation = conductances(currents - exact, vectors, volts)
-        return wanted + deviation, float(np.sqrt(((currents - exact) ** 2).mean() / (exact**2).mean()))
+        return targets + deviation, float(np.sqrt(((currents - exact) ** 2).mean() / (exact**2).mean()))

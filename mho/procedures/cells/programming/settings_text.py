@@ -40,7 +40,7 @@ def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerif
     """
     if text is not None and text.strip().endswith(SUFFIX) and "=" not in text:
         return _of_file(text.strip(), kind)
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for part in (text or "").split(","):
         if not part.strip():
             continue
@@ -49,11 +49,11 @@ def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerif
             raise InputError(
                 f"write_verify {text!r}: {name!r} is no setting; write name=value, as max_pulses=50"
             )
-        if name in found:
+        if name in settings:
             raise InputError(f"write_verify {text!r} names {name} twice")
-        found[name] = _value(name, value, kind)
-    _checked(kind(), found)
-    return found
+        settings[name] = _value(name, value, kind)
+    _checked(kind(), settings)
+    return settings
 
 
 def settings_in_use(
@@ -99,9 +99,9 @@ def _of_file(path: str, kind: type[WriteVerifySettings]) -> dict[str, Any]:
         raise InputError(f"{path} has no section [{SECTION}]; put the settings there, as in a chip map")
     for name in section:
         _check_known(name, kind)
-    found = {name: tuple(one) if isinstance(one, list) else one for name, one in section.items()}
-    _checked(kind(), found)
-    return found
+    settings = {name: tuple(one) if isinstance(one, list) else one for name, one in section.items()}
+    _checked(kind(), settings)
+    return settings
 
 
 def _check_known(name: str, kind: type[WriteVerifySettings]) -> None:

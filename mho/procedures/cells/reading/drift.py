@@ -91,9 +91,9 @@ def curvature_p(ages: Floats, conductance: Floats) -> float:
         size = float(rest @ rest)
         if not size > 1e-12 * float(bent @ bent):
             continue
-        found = rest @ conductance[later]
-        error = float(found.std(ddof=1)) / math.sqrt(cells)
-        mean = abs(float(found.mean()))
+        curvatures = rest @ conductance[later]
+        error = float(curvatures.std(ddof=1)) / math.sqrt(cells)
+        mean = abs(float(curvatures.mean()))
         if mean <= ROUNDING * math.sqrt(size) * float(np.abs(conductance).max()):
             chances.append(1.0)
         else:
@@ -102,27 +102,27 @@ def curvature_p(ages: Floats, conductance: Floats) -> float:
 
 
 def without_misfits(
-    found: dict[str, dict[str, Any]], ages: Floats, conductance: Floats, digits: Integers
+    fits: dict[str, dict[str, Any]], ages: Floats, conductance: Floats, digits: Integers
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Return the numbers of `by_level` without those of levels whose cells do not drift with log t, and why by name.
 
     Each level gets ``drift_fit_p``, the p value of its fit: `curvature_p`.
     """
-    kept: dict[str, dict[str, Any]] = {}
+    plausible: dict[str, dict[str, Any]] = {}
     missing: dict[str, str] = {}
-    for name, numbers in found.items():
+    for name, numbers in fits.items():
         of = digits == int(name.removeprefix("level_"))
         p = curvature_p(ages[:, of], conductance[:, of])
-        kept[name] = numbers | {"drift_fit_p": finite(p)}
-        if p < REJECTED / len(found):
+        plausible[name] = numbers | {"drift_fit_p": finite(p)}
+        if p < REJECTED / len(fits):
             why = (
                 f"the cells of {name.replace('_', ' ')} do not drift along a line over log10 of time (p = {p:.1e}): their "
                 "drift a decade is no number"
             )
             names = [f"{one}{end}" for one in OF_LINE for end in ("", "_low", "_high")]
-            kept[name] |= dict.fromkeys(names)
+            plausible[name] |= dict.fromkeys(names)
             missing |= {f"{name}.{one}": why for one in OF_LINE}
-    return kept, missing
+    return plausible, missing
 
 
 def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> float | None:
@@ -147,13 +147,13 @@ def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> f
     time = elapsed[later]
     curve = np.median(logs[:, known], axis=1)
     terms = np.stack((np.ones(len(time)), np.log10(time), time / time[-1]), axis=1)
-    found, _, rank, _ = np.linalg.lstsq(terms, curve, rcond=None)
+    coefficients, _, rank, _ = np.linalg.lstsq(terms, curve, rcond=None)
     if rank < terms.shape[1]:
         return None
-    rest = curve - terms @ found
+    rest = curve - terms @ coefficients
     variance = rest @ rest / (len(time) - terms.shape[1])
     error = math.sqrt(variance * np.linalg.inv(terms.T @ terms)[2, 2])
-    lost = -float(found[2])
+    lost = -float(coefficients[2])
     certain = float(student.isf(REJECTED, len(time) - terms.shape[1])) if strict else CERTAIN
     return lost / float(time[-1]) if lost > certain * error and lost > 0.0 else None
 
@@ -204,7 +204,7 @@ def by_level(
     cell to cell, S a decade; ``spread`` and ``spread_per_decade``, the deviation of the change at the last read, and
     how it grows, S; ``inside_at_start`` and ``inside``, shares in the window.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_digit: dict[str, dict[str, Any]] = {}
     for digit in np.unique(digits[digits != UNKNOWN]).tolist():
         of = digits == digit
         slopes = drift_coefficients(ages[:, of], conductance[:, of])
@@ -222,14 +222,14 @@ def by_level(
             "spread_per_decade": (growth(change)["spread_per_decade"], _growth_interval(change, growth)),
             "inside": (still / cells, binomial_interval(still, cells)),
         }
-        found[f"level_{digit}"] = {
+        by_digit[f"level_{digit}"] = {
             "cells": cells,
             "start": finite(np.median(conductance[0, of])),
             "inside_at_start": float(inside[0, of].mean()),
         }
         for name, (value, ends) in numbers.items():
-            found[f"level_{digit}"] |= with_interval(name, value, ends)
-    return found
+            by_digit[f"level_{digit}"] |= with_interval(name, value, ends)
+    return by_digit
 
 
 def _growth_interval(change: Floats, growth: Callable[[Floats], dict[str, float]]) -> tuple[float, float]:

@@ -188,17 +188,20 @@ class Retention(CellProcedure):
         if plan.screening.blanks and earlier is None:
             screening = screen_cells(plan.screening, bench, stream)
             begun = bench.now()
-        with at_temperature(bench, plan.temperature, stream.progress) as held:
+        with at_temperature(bench, plan.temperature, stream.progress) as temperature:
             if earlier is not None:  # whose clock goes on while the chip heats up again
                 earlier = replace(earlier, elapsed=earlier.elapsed + bench.now() - begun)
             reader.read_all(plan.moments, earlier, hurried=True)
-        if held is not None:
-            stream.say(f"the heater is off; the chip, at {held.last:.2f} K, cools by itself")
+        if temperature is not None:
+            stream.say(f"the heater is off; the chip, at {temperature.last:.2f} K, cools by itself")
         if plan.screening.blanks and screening is None:
             screening = screen_cells(replace(plan.screening, forming=None), bench, stream)
         temperatures = {}
-        if held is not None:
-            temperatures = {"temperature_read": held.mean, "temperature_deviation": held.deviation}
+        if temperature is not None:
+            temperatures = {
+                "temperature_read": temperature.mean,
+                "temperature_deviation": temperature.deviation,
+            }
         conductance = reader.reads.conductance.reshape(len(plan.moments), -1)
         digits, counts = self._levels_of(conductance[0], plan, screening, stream)
         inside = in_windows(conductance, digits, plan.levels)

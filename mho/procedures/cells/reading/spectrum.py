@@ -119,13 +119,13 @@ def slope(frequency: Floats, density: Floats, series: int = 0) -> Slope:
         misfit: Floats = weight * (np.logaddexp(level + power * (x - x[0]), floor) - y)
         return misfit
 
-    found = least_squares(rest, start, x_scale=[1.0, 0.3, 1.0])
-    jacobian = np.asarray(found.jac, dtype=np.float64)
+    optimum = least_squares(rest, start, x_scale=[1.0, 0.3, 1.0])
+    jacobian = np.asarray(optimum.jac, dtype=np.float64)
     curvature = jacobian.T @ jacobian + 1e-12 * np.eye(3)
-    variance = 2.0 * found.cost / (len(x) - 3) * np.linalg.inv(curvature)[1, 1]
+    variance = 2.0 * optimum.cost / (len(x) - 3) * np.linalg.inv(curvature)[1, 1]
     reach = float(student.ppf(0.5 + LEVEL / 2.0, len(x) - 3)) * math.sqrt(max(float(variance), 0.0))
-    value = float(found.x[1])
-    p = _fit_p(x, (rest(found.x) / weight), series) if series else math.nan
+    value = float(optimum.x[1])
+    p = _fit_p(x, (rest(optimum.x) / weight), series) if series else math.nan
     return Slope(value, value - reach, value + reach, p)
 
 
@@ -149,8 +149,8 @@ def allan_deviation(series: Floats, interval: float) -> tuple[Floats, Floats]:
         return np.empty(0), np.empty(0)
     sums = np.concatenate([np.zeros((len(series), 1)), np.cumsum(series / mean, axis=1)], axis=1)
     lengths = log_counts(samples // 3, STEPS)
-    found = []
+    deviations = []
     for length in lengths.tolist():
         means = (sums[:, length:] - sums[:, :-length]) / length
-        found.append(math.sqrt(0.5 * float(((means[:, length:] - means[:, :-length]) ** 2).mean())))
-    return lengths.astype(float) * interval, np.array(found)
+        deviations.append(math.sqrt(0.5 * float(((means[:, length:] - means[:, :-length]) ** 2).mean())))
+    return lengths.astype(float) * interval, np.array(deviations)

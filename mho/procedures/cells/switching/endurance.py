@@ -324,10 +324,10 @@ class Endurance(CellProcedure):
         """Return which criterion the cells hold, by their first windows (cells, cycles), log10."""
         for confirmations in (int(self.confirmations), *(n for n in MORE if n > self.confirmations)):
             ratios = sustainable_ratios(windows, len(plan.counts), confirmations)
-            held = math.floor(10.0 * min(float(ratios.min()), float(self.window))) / 10.0
-            if held >= SWITCHES:
+            window = math.floor(10.0 * min(float(ratios.min()), float(self.window))) / 10.0
+            if window >= SWITCHES:
                 more = f" --confirmations {confirmations}" if confirmations > self.confirmations else ""
-                return f"they all hold --window {held:g}{more}"
+                return f"they all hold --window {window:g}{more}"
         worst = cells[int(ratios.argmin())]
         return (
             f"no criterion is held by cell [{worst.row}, {worst.column}], which hardly switches: leave it out, or RESET it "

@@ -254,10 +254,10 @@ class IV(CellProcedure):
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Remove a gate of 0 V, which stood for the bench's in version 1; extract as versions 1 to 3 did."""
-        kept = super().from_version(version, values)
-        if version == "1" and kept.get("gate") == 0:
-            del kept["gate"]
-        return kept | ({"extract": False} if version in ("1", "2") else {})
+        settings = super().from_version(version, values)
+        if version == "1" and settings.get("gate") == 0:
+            del settings["gate"]
+        return settings | ({"extract": False} if version in ("1", "2") else {})
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
         """Return the word line's voltages, and the limit of the source."""

@@ -457,8 +457,8 @@ class Columns(NamedTuple):
 
     def of(self, chosen: NDArray[np.bool_]) -> Columns:
         """Return some of the columns."""
-        kept = tuple((one[:, chosen], product[:, chosen]) for one, product in self.directions)
-        return Columns(self.solutions[:, chosen], self.residuals[:, chosen], kept)
+        directions = tuple((one[:, chosen], product[:, chosen]) for one, product in self.directions)
+        return Columns(self.solutions[:, chosen], self.residuals[:, chosen], directions)
 
 
 def refine_columns(

@@ -170,11 +170,11 @@ class _Planner:
         complement, factor = _complement(rows, m, schur, f"{place}M1")
         if factor is not None:
             self.multiplications += m**3 + factor.size * n  # M1^-1; M3 M1^-1, and that times M2
-        held, factored = rows[m:, :m], factor is not None and self._factored is not False
+        lower_left, factored = rows[m:, :m], factor is not None and self._factored is not False
         if factor is not None and factored:  # M3 M1^-1 instead of M3
-            factored = bool(self._factored) or self._new_arrays(factor) <= self._new_arrays(held)
-            held = factor if factored else held
-        upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(held)
+            factored = bool(self._factored) or self._new_arrays(factor) <= self._new_arrays(lower_left)
+            lower_left = factor if factored else lower_left
+        upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(lower_left)
         return Stage(order, leading, self.node(complement, f"{place}S", depth + 1), upper, lower, factored)
 
     def _new_arrays(self, block: Floats) -> int:

@@ -200,10 +200,10 @@ def _exponent(matrix: Floats) -> int:
 def _power_of_two(value: float, exponent: int) -> float:
     """Return value 2^exponent, not below it; infinite where float64 does not hold it."""
     try:
-        found = math.ldexp(value, exponent)
+        power = math.ldexp(value, exponent)
     except OverflowError:
         return math.inf
-    return found if found > 2.0**-1000 else math.nextafter(found, math.inf)
+    return power if power > 2.0**-1000 else math.nextafter(power, math.inf)
 
 
 def _reciprocal(value: float) -> float:
@@ -281,8 +281,8 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     # What is beyond the range beside its row's largest term counts as if it were as large as it may be.
     lost = (values != 0.0) & (np.abs(terms) < SMALLEST_TERM)
     sums += np.copysign(lost.sum(axis=1) * SMALLEST_TERM, sums)
-    found = np.ldexp(sums, largest)
-    return np.where((found == 0.0) & (sums != 0.0), 2.0**-1074, found)
+    residual = np.ldexp(sums, largest)
+    return np.where((residual == 0.0) & (sums != 0.0), 2.0**-1074, residual)
 
 
 def dependent_rows(matrix: Floats) -> list[int]:
@@ -432,13 +432,13 @@ class Certifier:
 
         Rounding x leaves a residual of at most |A| |x| 2^-53, element by element (Skeel, J. ACM 26, 494 (1979)).
         """
-        found = []
+        bits = []
         for x in solutions.T[solutions.any(axis=0)]:
             with np.errstate(over="ignore", invalid="ignore"):
                 left = self.row_factors * (np.abs(self._matrix) @ np.abs(x))
             error = self._scaled_inverse_norm * norm(left) * 2.0**-MANTISSA / norm(x)
-            found.append(-math.log2(error) if 0.0 < error < math.inf else 0.0)
-        return max(self.provable_bits, min(found, default=float(MANTISSA)))
+            bits.append(-math.log2(error) if 0.0 < error < math.inf else 0.0)
+        return max(self.provable_bits, min(bits, default=float(MANTISSA)))
 
     def smallest_residual(self, solution: Floats) -> float:
         """Return the largest norm of the residual left by rounding a solution to float64: ||A|| ||x|| 2^-53."""
@@ -562,9 +562,9 @@ def _by_sweeps(matrix: Floats) -> tuple[tuple[float, float], int]:
     np.fill_diagonal(sizes, 0.0)
     best, weights, spent = (math.inf, math.inf), np.ones(len(matrix)), 0
     for _ in range(SWEEPS if diagonal.all() else 0):
-        found, spent = dominance_norms(matrix, weights), spent + 2
-        last, best = best, min(best, found)
-        if found[0] > ENOUGH * last[0]:
+        norms, spent = dominance_norms(matrix, weights), spent + 2
+        last, best = best, min(best, norms)
+        if norms[0] > ENOUGH * last[0]:
             break
         with np.errstate(over="ignore"):
             weights = (1.0 + sizes @ weights) / diagonal

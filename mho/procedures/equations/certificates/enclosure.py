@@ -126,12 +126,12 @@ def enclose(matrix: ArrayLike, rhs: ArrayLike, solution: ArrayLike) -> Enclosure
 
 
 def _uncertified(contraction: float) -> str:
-    found = (
+    reason = (
         f"float64 bounds the norm of I - R A by {contraction:.3g} only, and it must be below 1"
         if contraction < math.inf
         else "float64 finds no approximate inverse"
     )
-    return f"{found}: the matrix is singular, or nearly so; arbitrary precision may tell (pip install 'mho[certify]')"
+    return f"{reason}: the matrix is singular, or nearly so; arbitrary precision may tell (pip install 'mho[certify]')"
 
 
 def _one(
@@ -178,12 +178,12 @@ def _corrected(
 
 def _exponent(*scaled_by: tuple[Floats, Integers]) -> int | None:
     """Return the power of two above all values, each times two to its exponent; None where all are zero."""
-    found = [
+    powers = [
         int((np.frexp(values)[1] + exponents)[values != 0.0].max())
         for values, exponents in scaled_by
         if values.any()
     ]
-    return max(found, default=None)
+    return max(powers, default=None)
 
 
 def checked(matrix: ArrayLike, rhs: ArrayLike, solution: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -277,10 +277,10 @@ def best_enclosure(matrix: ArrayLike, rhs: ArrayLike, solution: ArrayLike) -> En
 
     Parameters and errors are those of `enclose`. The contraction is in any case what float64 reached.
     """
-    found = enclose(matrix, rhs, solution)
-    if found.certified or not arbitrary_precision_installed():
-        return found
-    return replace(enclose_arb(matrix, rhs, solution), contraction=found.contraction)
+    enclosure = enclose(matrix, rhs, solution)
+    if enclosure.certified or not arbitrary_precision_installed():
+        return enclosure
+    return replace(enclose_arb(matrix, rhs, solution), contraction=enclosure.contraction)
 
 
 def enclose_arb(

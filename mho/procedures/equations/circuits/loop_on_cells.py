@@ -111,19 +111,21 @@ class SecondSlice:
     def aim(self, positive: Block, negative: Block | None, levels: Levels, achieved: Achieved) -> None:
         """Set the targets to what the first slice's blocks leave of their own; the cells are not programmed yet."""
         first = [positive] if negative is None else [positive, negative]
-        wanted = [levels.conductance(block.digits) for block in first]
-        targets = self.residue(wanted, [achieved(block) for block in first], float(levels.nominal[-1]))
+        nominal = [levels.conductance(block.digits) for block in first]
+        targets = self.residue(nominal, [achieved(block) for block in first], float(levels.nominal[-1]))
         for block, target in zip(self.blocks(), targets, strict=True):
             block.digits = np.rint(target / levels.step).astype(np.int64)
 
-    def residue(self, wanted: Sequence[Floats], held: Sequence[Floats], top: float) -> tuple[Floats, Floats]:
+    def residue(
+        self, targets: Sequence[Floats], achieved: Sequence[Floats], top: float
+    ) -> tuple[Floats, Floats]:
         """Return what the first slice leaves for both blocks, (k, k) each, S, before it is rounded.
 
-        `wanted`, `held`, sequences of (k, k): what its cells were to hold, and do between the wires, S: on its first
+        `targets`, `achieved`, sequences of (k, k): what its cells were to hold, and do between the wires, S: on its first
         array, and on its second one where there is one; `top`: largest target, S.
         """
-        none = np.zeros(wanted[0].shape)
-        (plus, minus), (above, below) = (([*some, none])[:2] for some in (wanted, held))
+        none = np.zeros(targets[0].shape)
+        (plus, minus), (above, below) = (([*some, none])[:2] for some in (targets, achieved))
         return next_targets(plus - minus, [(above, below)], self.ratio, top)
 
     def network(self, achieved: Achieved) -> Floats:
@@ -276,26 +278,26 @@ class LoopOnCells:
         return self.second_slice.blocks()
 
     def second_targets(
-        self, wanted: Mapping[str, Floats], read: Mapping[str, Floats], *, wires: bool = True
+        self, targets: Mapping[str, Floats], read: Mapping[str, Floats], *, wires: bool = True
     ) -> dict[str, Floats]:
         """Return the targets of the second slice's cells, S, by array, before they are rounded; none without it.
 
         Parameters
         ----------
-        wanted, read : mappings of (k, k) arrays
+        targets, read : mappings of (k, k) arrays
             What the cells of each array of the first slice were to hold, and what they are read as, S.
         wires : bool
             Whether there are wires, as the chip map has them.
         """
         if self.second_slice is None:
             return {}
-        held = [
+        actual = [
             self._between_wires(block, read[block.placement.array], wires) for block in self.first_slice()
         ]
         # Rounded, no entry is beyond the top; before, it may be by half a digit, which no cell holds.
         top = float(self.levels.nominal[-1])
-        asked = [np.minimum(wanted[block.placement.array], top) for block in self.first_slice()]
-        return dict(zip(self.second_slice.arrays, self.second_slice.residue(asked, held, top), strict=True))
+        asked = [np.minimum(targets[block.placement.array], top) for block in self.first_slice()]
+        return dict(zip(self.second_slice.arrays, self.second_slice.residue(asked, actual, top), strict=True))
 
     def achieved(self, input_conductance: float) -> AchievedLoop:
         """Return the loop as its cells came out, with `input_conductance` (S) at each row."""
@@ -493,8 +495,10 @@ class AnalogueInverse:
             outputs = self._bench.invert(loop_inputs(encoding, volts))
             linear = np.abs(outputs).max(axis=1) < LINEAR  # False of a clamped one, which is NaN
             siemens = self._bench.input_conductance * scale * self._full_scale / peaks[left[linear]]
-            found = -outputs[linear, : encoding.size] * (self._cells.step / encoding.unit) / siemens[:, None]
-            answers[:, left[linear]] = found.T
+            solutions = (
+                -outputs[linear, : encoding.size] * (self._cells.step / encoding.unit) / siemens[:, None]
+            )
+            answers[:, left[linear]] = solutions.T
             left = left[~linear]
             self.clamped += left.size if scale == LADDER[0] else 0
         if left.size:

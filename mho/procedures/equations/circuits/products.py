@@ -112,7 +112,7 @@ class IntegerProducts:
                 tiles.append(tile)
                 volts.append(lines * drive)
         currents = iter(self._on_chip.play(tiles, volts))
-        found = []
+        results = []
         for number, product, vector, (patterns, weights) in zip(
             numbers, products, fixed, played, strict=True
         ):
@@ -125,8 +125,8 @@ class IntegerProducts:
             self.corrections += int(patterns.sum(axis=0) @ np.count_nonzero(mine.known, axis=1))
             self.wrong += int(np.count_nonzero(integers != patterns @ mine.digits))
             sums = product.encoding.combine(weights @ integers, float(vector.integers.sum()))
-            found.append(sums * (vector.scale * 2.0**-vector.bits))
-        return found
+            results.append(sums * (vector.scale * 2.0**-vector.bits))
+        return results
 
 
 DOUBTFUL = 0.4  # digits, distance from an integer from which a shot is compared though it agrees

@@ -301,12 +301,12 @@ class TilesOnChip:
         """Return the currents (samples, columns), A, of each tile for its `volts` (samples, lines)."""
         bench = self._bench
         if not isinstance(bench, ArrayBench):
-            found = []
+            products = []
             for tile, each in zip(tiles, volts, strict=True):
                 place = tile.placement
                 bench.connect_multiply(place.array, place.rows, place.columns)
-                found.append(bench.multiply(each))
-            return found
+                products.append(bench.multiply(each))
+            return products
         answers: list[Floats] = [np.empty((0, 0))] * len(tiles)
         for alike in _alike([tile.placement for tile in tiles], volts, IN_CACHE):
             places = [tiles[number].placement for number in alike]
@@ -329,8 +329,8 @@ def _alike(places: Sequence[Placement], volts: Sequence[Floats], most: int) -> l
     groups: dict[tuple[str, tuple[int, int], int], list[int]] = {}
     for number, (place, each) in enumerate(zip(places, volts, strict=True)):
         groups.setdefault((place.array, place.shape, len(each)), []).append(number)
-    found = []
+    lots = []
     for (_, (_, columns), samples), numbers in groups.items():
         count = max(1, most // max(columns * samples, 1))
-        found += [numbers[start : start + count] for start in range(0, len(numbers), count)]
-    return found
+        lots += [numbers[start : start + count] for start in range(0, len(numbers), count)]
+    return lots

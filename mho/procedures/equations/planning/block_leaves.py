@@ -111,22 +111,22 @@ class EffortForecast:
 
 
 def choose_effort(
-    held: Floats, tree: BlockPlan, leaves: Sequence[LeafLoop], levels: Levels, rng: np.random.Generator,
+    matrix: Floats, tree: BlockPlan, leaves: Sequence[LeafLoop], levels: Levels, rng: np.random.Generator,
     most: int, rhs: Floats | None = None,
 ) -> list[EffortForecast]:  # fmt: skip
     """Judge efforts from the least upwards, and return those that were: the last one is to be taken.
 
     That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are. The cycles
-    are the most of those of a random right-hand side and of `rhs` (n,), in the form of `held`: a solution that lies where
+    are the most of those of a random right-hand side and of `rhs` (n,), in the form of `matrix`: a solution that lies where
     the inverse is worst may take many more than a random one.
     """
-    tried = [rng.standard_normal(len(held)), *([] if rhs is None else [rhs])]
+    tried = [rng.standard_normal(len(matrix)), *([] if rhs is None else [rhs])]
     inverses = [leaf.loop.drawn.inverses[0] for leaf in leaves]
     judged = []
     for effort in EFFORTS:
         inverse = _drawn(effort, tree, leaves, inverses, levels, rng)
         cycles = max(
-            cycles_around(inverse, held, one, 2.0**-JUDGED_BITS * norm(one), "gcr", most) for one in tried
+            cycles_around(inverse, matrix, one, 2.0**-JUDGED_BITS * norm(one), "gcr", most) for one in tried
         )
         judged.append(EffortForecast(effort, cycles, most))
         if judged[-1].enough:
@@ -154,17 +154,17 @@ def _drawn(
 
     blocks = [as_multiplied(block) for block in tree.blocks]
     loops = [_loop_inverse(leaf, inverse) for leaf, inverse in zip(leaves, inverses, strict=True)]
-    held = [one.loop_matrix(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
+    matrices = [one.loop_matrix(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
     rotations = [None if leaf.rotation is None else as_multiplied(leaf.rotation) for leaf in leaves]
 
     def invert(number: int, rhs: Floats) -> Floats:
         answer = loops[number] @ rhs
-        change = NOISE * rng.standard_normal(held[number].shape) * held[number]
+        change = NOISE * rng.standard_normal(matrices[number].shape) * matrices[number]
         return np.asarray(answer - loops[number] @ (change @ answer))
 
     refined: Callable[[int, Floats], Floats] = invert
     if effort.refines:
-        own = [as_multiplied(matrix) for matrix in held]
+        own = [as_multiplied(matrix) for matrix in matrices]
         refined = RefinedLeaves(
             invert,
             lambda k, v: np.asarray(own[k] @ as_played(v)),

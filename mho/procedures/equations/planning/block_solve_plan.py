@@ -167,14 +167,14 @@ def plan_block_solve(
     form = Preconditioning.none(len(matrix))
     if schur != "complex":  # which needs [[Re, -Im], [Im, Re]] as it is
         form = Preconditioning.equilibrating(matrix)
-    held = form.matrix(matrix)
-    tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur], factored=RECURSIONS[recursion])
+    scaled = form.matrix(matrix)
+    tree = plan_blocks(scaled, leaf, schur=SCHUR_OF_SOLVE[schur], factored=RECURSIONS[recursion])
     places = place_leaves(setup, tree.leaves, len(matrix))
     chosen = [_leaf_loop(places.chooser, each, rng) for each in tree.leaves]
     if effort == "auto":
-        wanted = None if rhs is None else form.equations(rhs)
+        sides = None if rhs is None else form.equations(rhs)
         most = min(most_cycles, MOST_CYCLES)
-        judged = choose_effort(held, tree, chosen, setup.digits, rng, most, wanted)
+        judged = choose_effort(scaled, tree, chosen, setup.digits, rng, most, sides)
     else:
         judged = [EffortForecast(one) for one in EFFORTS if one.name == effort]
     leaves, blocks = places.hold([one.loop for one in chosen]), list(tree.blocks)
@@ -186,7 +186,7 @@ def plan_block_solve(
             leaf_on_chip.matrix = len(blocks)
             blocks.append(one.loop_matrix(block))
     on_chip = _place_products(setup, products[-1], blocks, judged[-1].effort)
-    return BlockSolvePlan(chip, setup.digits, form, held, tree, leaves, on_chip, judged)
+    return BlockSolvePlan(chip, setup.digits, form, scaled, tree, leaves, on_chip, judged)
 
 
 def _leaf_loop(chooser: LoopChooser, matrix: Floats, rng: np.random.Generator) -> LeafLoop:
@@ -204,7 +204,7 @@ def _place_products(
     """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
     rows, columns = (min(a, b) for a, b in zip(array.stretch, setup.lines, strict=True))
     free = free_places(array, rows, columns)
-    found: list[ProductOnChip] = []
+    products: list[ProductOnChip] = []
     for block in blocks:
         encoding = effort.encode(block, setup.digits.bits)
         tiles = []
@@ -214,13 +214,13 @@ def _place_products(
                 down, across = next(free)
             except StopIteration:
                 raise ChipMapError(
-                    f"the multiplying array of chip {setup.chip.name!r} has room for {len(found)} of the {len(blocks)} "
+                    f"the multiplying array of chip {setup.chip.name!r} has room for {len(products)} of the {len(blocks)} "
                     f"blocks of the matrix{defects_text(array)}; use a chip with a larger one"
                 ) from None
             place = Placement(array.name, down[: len(digits)], across[: digits.shape[1]])
             tiles.append(Block(place, digits))
-        found.append(ProductOnChip(encoding, tiles))
-    return found
+        products.append(ProductOnChip(encoding, tiles))
+    return products
 
 
 def check_leaf(leaf: int | None, setup: LoopSetup) -> int:
@@ -284,8 +284,8 @@ def plan_schwarz_solve(
     loop settles.
     """
     form = Preconditioning.equilibrating(matrix)
-    held = form.matrix(matrix)
-    tree = plan_schwarz(held, leaf, overlap=overlap, coarse=coarse)
+    scaled = form.matrix(matrix)
+    tree = plan_schwarz(scaled, leaf, overlap=overlap, coarse=coarse)
     places = place_leaves(setup, tree.leaves, len(matrix))
     loops = places.hold([places.chooser.choose(each, rng) for each in tree.leaves])
-    return BlockSolvePlan(setup.chip, setup.digits, form, held, tree, loops, [], [])
+    return BlockSolvePlan(setup.chip, setup.digits, form, scaled, tree, loops, [], [])

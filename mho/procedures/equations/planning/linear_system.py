@@ -88,31 +88,31 @@ class SquareForm:
         return np.concatenate([(rhs[:rows] - matrix @ x) / scale, x])
 
 
-def square_form(matrix: Floats, rhs: Floats, reference: Floats, wanted: str, bits: float) -> SquareForm:
+def square_form(matrix: Floats, rhs: Floats, reference: Floats, choice: str, bits: float) -> SquareForm:
     """Return the square system by which least squares are solved: of the two the smaller that lets the bits be proved.
 
-    `matrix`, `rhs` (m, n), (m, k): A and B, real, m > n. `reference` (n, k): about the solutions. `wanted`: "auto",
+    `matrix`, `rhs` (m, n), (m, k): A and B, real, m > n. `reference` (n, k): about the solutions. `choice`: "auto",
     "normal" or "augmented". `bits`: bits that are to be proved; 0 for none. Raises `InputError` for columns that
     depend on others, and for more bits than can be proved of a solution in float64.
     """
     largest, smallest = full_rank(matrix)
     condition, most = largest / smallest, 0.0
-    forms = [form for form in FORMS if wanted in ("auto", form)]
+    forms = [form for form in FORMS if choice in ("auto", form)]
     for form in forms:
-        found = _made(form, matrix, rhs, condition)
-        provable = found.bits(reference)
+        square = _made(form, matrix, rhs, condition)
+        provable = square.bits(reference)
         if provable >= bits or (bits == 0 and form == forms[-1]):
-            return replace(found, why=_why(form, wanted, condition))
+            return replace(square, why=_why(form, choice, condition))
         most = max(most, provable)
     raise InputError(
         f"{bits:g} bits cannot be had of least squares with a condition number of {condition:.3g}: a solution in float64 "
         f"can be proved to {int(most)}; ask for no more, or for a tolerance of the residual"
-        + ("" if wanted == "auto" else ", or choose the form by itself (least_squares = auto)")
+        + ("" if choice == "auto" else ", or choose the form by itself (least_squares = auto)")
     )
 
 
-def _why(form: LeastSquaresForm, wanted: str, condition: float) -> str:
-    if wanted != "auto":
+def _why(form: LeastSquaresForm, choice: str, condition: float) -> str:
+    if choice != "auto":
         return "as asked"
     squared = f"{condition**2:.3g}, the condition number of A^T A,"
     return (

@@ -160,16 +160,16 @@ class DrawnLoops:
         return cls(matrix, _inverse(achieved)[None], rhs)
 
     def cycles(
-        self, method: Method, *, held: Floats | None = None, limit: float | None = None,
+        self, method: Method, *, sliced: Floats | None = None, limit: float | None = None,
         correction_bits: int = CORRECTION_BITS,
     ) -> tuple[int, ...]:  # fmt: skip
         """Return, of each loop, the cycles after which the residual's norm is at most a limit.
 
-        `held` (n, n), optional: S as the products hold it; S itself where left out. `limit`: 2^-24 of the right-hand
+        `sliced` (n, n), optional: S as the products hold it; S itself where left out. `limit`: 2^-24 of the right-hand
         side's norm where left out. `correction_bits`: of the vectors that are multiplied.
         """
         enough = 2.0**-JUDGED_BITS * norm(self.rhs) if limit is None else limit
-        around = partial(cycles_around, held=held, correction_bits=correction_bits)
+        around = partial(cycles_around, sliced=sliced, correction_bits=correction_bits)
         return tuple(
             min(around(one.__matmul__, self.matrix, self.rhs, enough, method, MOST_CYCLES), MOST_CYCLES)
             for one in self.inverses
@@ -178,14 +178,14 @@ class DrawnLoops:
 
 def cycles_around(
     inverse: Callable[[Floats], Floats], matrix: Floats, rhs: Floats, limit: float, method: Method,
-    most: int, *, held: Floats | None = None, correction_bits: int = CORRECTION_BITS,
+    most: int, *, sliced: Floats | None = None, correction_bits: int = CORRECTION_BITS,
 ) -> int:  # fmt: skip
     """Return the cycles after which the residual's norm is at most `limit`, around r -> about A^-1 r.
 
-    `most`: one more than that is returned where it takes more. `held` (n, n), optional: the matrix as the products
+    `most`: one more than that is returned where it takes more. `sliced` (n, n), optional: the matrix as the products
     hold it; the matrix itself where left out.
     """
-    multiplied = matrix if held is None else held
+    multiplied = matrix if sliced is None else sliced
     for cycle in refine(
         rhs,
         inverse,
@@ -282,8 +282,8 @@ class LoopChooser:
         return self._unshifted(_forms(matrix), rng)
 
     def _unshifted(self, forms: Sequence[MatrixForm], rng: np.random.Generator) -> PlannedLoop | None:
-        found = [loop for form in forms for loop in self._settling(form, 0.0, rng)]
-        return min(found, key=lambda loop: loop.cycles) if found else None
+        loops = [loop for form in forms for loop in self._settling(form, 0.0, rng)]
+        return min(loops, key=lambda loop: loop.cycles) if loops else None
 
     def _shifted(self, forms: Sequence[MatrixForm], rng: np.random.Generator) -> PlannedLoop:
         """Return the loop with the smallest shift that settles; of several forms the one with fewest cycles.
@@ -291,12 +291,12 @@ class LoopChooser:
         The last shift tried makes the matrix diagonally dominant: its loop settles whatever the matrix is.
         """
         for share in (*SHIFTS, None):
-            found = []
+            loops = []
             for form in forms:
                 shift = form.dominating if share is None else share * form.spectral_radius
-                found += self._settling(form, shift, rng)
-            if found:
-                return min(found, key=lambda loop: loop.cycles)
+                loops += self._settling(form, shift, rng)
+            if loops:
+                return min(loops, key=lambda loop: loop.cycles)
         raise ConvergenceError(
             "no INV loop settles, however far the matrix is shifted: the cells' errors are as large as its entries; "
             "use a chip with tighter cells, or a smaller matrix"
@@ -387,21 +387,21 @@ def shifted_in_resistors(
     radius = float(np.abs(np.linalg.eigvals(loop.matrix)).max())
     # A loop that rails although it should have settled is shifted by a multiple of its shift, lest there be no end.
     first = max(FIRST * radius, (RATIO - 1.0) * loop.candidate.shift)
-    found: list[tuple[PlannedLoop, LoopOnCells]] = []
+    loops: list[tuple[PlannedLoop, LoopOnCells]] = []
     for step in range(STEPS):
         larger = cells.encoding.diagonal + first * RATIO**step
         shifted = replace(cells, encoding=replace(cells.encoding, diagonal=larger))
         achieved = shifted.achieved(input_conductance)
         if not achieved.unstable and achieved.damping > 0.0:
-            found.append((_judged(loop, shifted, achieved, rhs), shifted))
-        if len(found) == COMPARED:
+            loops.append((_judged(loop, shifted, achieved, rhs), shifted))
+        if len(loops) == COMPARED:
             break
-    if not found:
+    if not loops:
         raise ConvergenceError(
             "no INV loop settles, however far its diagonal resistors shift it: a row has lost its cells; check the "
             "programmed cells"
         )
-    return min(found, key=lambda one: one[0].cycles)
+    return min(loops, key=lambda one: one[0].cycles)
 
 
 def _judged(loop: PlannedLoop, cells: LoopOnCells, achieved: AchievedLoop, rhs: Floats) -> PlannedLoop:

@@ -65,17 +65,19 @@ class Judging:
     goal: Goal
     correction_bits: int  # of the vectors that are multiplied
 
-    def cycles(self, method: Method, loops: DrawnLoops, held: Floats) -> tuple[int, ...]:
-        """Return the cycles to the goal around each loop, with products by S as these hold it, `held` (n, n)."""
-        return loops.cycles(method, held=held, limit=self._limit(loops), correction_bits=self.correction_bits)
+    def cycles(self, method: Method, loops: DrawnLoops, sliced: Floats) -> tuple[int, ...]:
+        """Return the cycles to the goal around each loop, with products by S as these hold it, `sliced` (n, n)."""
+        return loops.cycles(
+            method, sliced=sliced, limit=self._limit(loops), correction_bits=self.correction_bits
+        )
 
     def _limit(self, loops: DrawnLoops) -> float:
         """Return the residual's norm that proves the bits, or that of the tolerance; none that rounding hides."""
         values = np.linalg.svd(loops.matrix, compute_uv=False)
         length = norm(_solution(loops.matrix, loops.rhs))
         bits, tolerance = self.goal.bits, self.goal.tolerance
-        wanted = 2.0**-bits * values[-1] * length if tolerance is None else tolerance * norm(loops.rhs)
-        return float(max(wanted, ROUNDING * values[0] * length))
+        goal = 2.0**-bits * values[-1] * length if tolerance is None else tolerance * norm(loops.rhs)
+        return float(max(goal, ROUNDING * values[0] * length))
 
 
 @dataclass(frozen=True)
@@ -109,40 +111,40 @@ class MethodChoice:
         )
         return f"cycles expected from drawn loops: {each}"
 
-    def confirmed(self, programmed: DrawnLoops, held: Floats) -> Method:
+    def confirmed(self, programmed: DrawnLoops, sliced: Floats) -> Method:
         """Return the method for the loop as programmed: GCR where the chosen one is expected to take more cycles.
 
         Parameters
         ----------
-        held : (n, n) array
+        sliced : (n, n) array
             The matrix as the products hold it.
         """
         if self.judging is None or self.method == "gcr":
             return self.method
-        (most,) = self.judging.cycles("gcr", programmed, held)
-        (expected,) = self.judging.cycles(self.method, programmed, held)
+        (most,) = self.judging.cycles("gcr", programmed, sliced)
+        (expected,) = self.judging.cycles(self.method, programmed, sliced)
         return self.method if most < MOST_CYCLES and expected <= self.slower * most else "gcr"
 
 
 def choose_method(
-    wanted: Method | Chosen, drawn: DrawnLoops, held: Floats, judging: Judging, *, slack: bool = True
+    choice: Method | Chosen, drawn: DrawnLoops, sliced: Floats, judging: Judging, *, slack: bool = True
 ) -> MethodChoice:
     """Return the cheapest method that takes hardly more cycles than GCR, in the median of the drawn loops and at most.
 
     Where GCR itself does not get there around each of them, it is the method. CG counts where the matrix is symmetric
-    positive definite in the loop's form. `wanted`: one of `CHOSEN`, or the method that is taken whatever it takes;
-    `held` (n, n): the matrix in the loop's form as the products hold it; `judging`: with what they are judged;
+    positive definite in the loop's form. `choice`: one of `CHOSEN`, or the method that is taken whatever it takes;
+    `sliced` (n, n): the matrix in the loop's form as the products hold it; `judging`: with what they are judged;
     `slack`: whether more cycles than GCR's may be taken at all: not where each takes products on the chip, whose
     digital corrections cost more than what a method saves.
     """
-    if wanted not in CHOSEN:
-        return MethodChoice(cast(Method, wanted))
-    allowed = CHOSEN[wanted] if slack else (1.0, 1.0)
+    if choice not in CHOSEN:
+        return MethodChoice(cast(Method, choice))
+    allowed = CHOSEN[choice] if slack else (1.0, 1.0)
     matrix = drawn.matrix
     symmetric = np.abs(matrix - matrix.T).max() <= SYMMETRIC * np.abs(matrix).max()
     by_cg = symmetric and is_positive_definite(matrix)
     considered = [one for one in BY_COST if one != "cg" or by_cg]
-    judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, held)) for one in considered)
+    judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, sliced)) for one in considered)
     gcr = judged[-1]
 
     def serves(one: ExpectedCycles) -> bool:

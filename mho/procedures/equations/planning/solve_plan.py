@@ -68,7 +68,7 @@ def order_around_lost_cells(
     diagonal, bias = encoding.diagonal_conductance(levels.step), encoding.bias_conductance(levels.step)
     k = encoding.order
     second = targets[1] if len(blocks) > 1 else None
-    wanted = encoding.represented(encoding.network(targets[0], second, diagonal, bias), levels.step)
+    ideal = encoding.represented(encoding.network(targets[0], second, diagonal, bias), levels.step)
     best: tuple[float, tuple[Integers, Integers]] | None = None
     for _ in range(TRIES):
         order = rng.permutation(k), rng.permutation(k)
@@ -82,7 +82,7 @@ def order_around_lost_cells(
         load = encoding.row_load(cells[0], negative, diagonal, input_conductance, bias)
         if slowest_eigenvalue(loop_eigenvalues(network, load)).real <= 0.0:
             continue
-        off = float(contraction(wanted, encoding.represented(network, levels.step)))
+        off = float(contraction(ideal, encoding.represented(network, levels.step)))
         if best is None or off < best[0]:
             best = off, order
     return None if best is None else best[1]
@@ -227,8 +227,8 @@ def plan_solve(
     checked: tuple[CheckedTile, ...] = ()
     if slices is not None:
         multiply, tiles, checked = _sliced(setup, loop.matrix, *slices(loop.matrix))
-    held = loop.matrix if multiply is None else multiply.matrix
-    choice = choose_method(method, loop.drawn, held, judging, slack=multiply is None)
+    sliced = loop.matrix if multiply is None else multiply.matrix
+    choice = choose_method(method, loop.drawn, sliced, judging, slack=multiply is None)
     return SolvePlan(chip, setup.digits, loop, multiply, tiles, checked, cells, chooser, choice)
 
 

@@ -95,15 +95,15 @@ def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, ColumnAnsw
         rows = run.table("answers")
     if rows["solution"].shape[1] != system.size:  # the other form of least squares
         return {}
-    found = {}
+    answers = {}
     for column, solution, cycles in zip(rows["rhs"].tolist(), rows["solution"], rows["cycles"], strict=False):
         solution = solution.astype(float)
         if column >= system.count or not np.isfinite(solution).all():
             continue
         certificate = system.certify(solution, system.residual(solution, column), column)
         if system.goal.met(certificate):
-            found[column] = ColumnAnswer([], 0.0, solution, certificate, True, "", int(cycles), True)
-    return found
+            answers[column] = ColumnAnswer([], 0.0, solution, certificate, True, "", int(cycles), True)
+    return answers
 
 
 MOST_NUMBERS = 1024  # of a list in the summary

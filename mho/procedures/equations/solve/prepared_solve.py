@@ -91,12 +91,14 @@ class PreparedSolve:
         """Return the sampled right-hand sides solved without the chip, by this method or GCR; None of zeros alone."""
         columns = sampled_columns(np.flatnonzero(~self.system.zeros).tolist())
         form = self.on_chip.preconditioning
-        held = form.matrix(self.system.matrix)
+        matrix = form.matrix(self.system.matrix)
 
         def unaided(column: int, method: Method) -> UnaidedSolve:
             key = column, method
             if key not in self.unaided:
-                self.unaided[key] = solve_unaided(self.system, form, held, column, method, self.most_unaided)
+                self.unaided[key] = solve_unaided(
+                    self.system, form, matrix, column, method, self.most_unaided
+                )
             return self.unaided[key]
 
         return UnaidedBaseline.of(method, unaided, columns) if columns else None
@@ -108,11 +110,11 @@ def solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
     if system.residual_only:
         return system.reference
     try:
-        held = np.linalg.solve(plan.held, form.equations(system.rhs))
+        solution = np.linalg.solve(plan.held, form.equations(system.rhs))
     except np.linalg.LinAlgError:
         bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
         raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
-    return system.unknowns(form.solution(np.asarray(held, dtype=np.float64)))
+    return system.unknowns(form.solution(np.asarray(solution, dtype=np.float64)))
 
 
 def record_worth(

@@ -65,12 +65,12 @@ class AnalogueProducts:
                 drive = trim.drive / trim.drive.max()  # no voltage exceeds the full scale
                 volts.append(np.atleast_2d(drive * (vector * (full / peak))))
         currents = iter(self._on_chip.play(tiles, volts))
-        found = []
+        results = []
         for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
             scale = [trim.gain * (trim.drive.max() / full) for trim in self._trims[number]]
             sums = np.concatenate([next(currents) * each for each in scale], axis=1)
-            found.append(product.encoding.combine(sums).reshape(*vector.shape[:-1], -1) * peak)
-        return found
+            results.append(product.encoding.combine(sums).reshape(*vector.shape[:-1], -1) * peak)
+        return results
 
 
 class ProgrammedLeaves:
@@ -321,14 +321,14 @@ class ProgrammedBlockMatrix(MatrixCells):
             products = self._products(
                 [blocks[number] for number in played], [vectors[number][used[number]] for number in played]
             )
-        found = [
+        results = [
             np.zeros((*vector.shape[:-1], len(self.plan.products[block].encoding.fixed.integers)))
             for block, vector in zip(blocks, vectors, strict=True)
         ]
         for number, product in zip(played, products, strict=True):
-            found[number][used[number]] = product
+            results[number][used[number]] = product
             self._played.chip["products"] += product.size * vectors[number].shape[-1]
-        return found
+        return results
 
 
 MatrixOnChip = ProgrammedMatrix | ProgrammedBlockMatrix  # a programmed matrix, whole or by blocks

@@ -162,24 +162,24 @@ class Solve(Procedure):
             on_chip = self._blocks_on_chip(given, replace(setup, analogue=False), leaf, rng)
             return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self.max_cycles)
         digit_bits = setup.digits.bits
-        wanted = 0
+        count = 0
 
-        def slices(held: Floats) -> tuple[int, int]:
+        def slices(matrix: Floats) -> tuple[int, int]:
             # Enough slices that rounding the matrix changes the solution by less than the requested bits.
-            nonlocal wanted
+            nonlocal count
             if given.residual_only:
-                wanted = slice_count(self.bits, digit_bits)
-                return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
-            error = 2.0**-self.bits * float(np.linalg.svd(held, compute_uv=False)[-1])
-            wanted = slices_needed(held, self.bits, error, digit_bits)
-            return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
+                count = slice_count(self.bits, digit_bits)
+                return count, min(count, slice_count(self.correction_bits, digit_bits))
+            error = 2.0**-self.bits * float(np.linalg.svd(matrix, compute_uv=False)[-1])
+            count = slices_needed(matrix, self.bits, error, digit_bits)
+            return count, min(count, slice_count(self.correction_bits, digit_bits))
 
         whole = plan_solve(
             setup, given.matrix, rng, slices=None if self.residual == "float64" else slices,
             method=self.method, judging=Judging(given.goal, self.correction_bits),
         )  # fmt: skip
         sliced = solutions_as_sliced(whole, given)
-        return PreparedSolve(given, whole, sliced, wanted, settings, leaf, rng, self.max_cycles)
+        return PreparedSolve(given, whole, sliced, count, settings, leaf, rng, self.max_cycles)
 
     def _blocks_on_chip(
         self, given: LinearSystem, setup: LoopSetup, leaf: int, rng: np.random.Generator
@@ -279,11 +279,11 @@ class Solve(Procedure):
             stream.progress("forecast", len(drawn), self.draws)
         forecast = SolveForecast.of(drawn)
         stream.say(forecast.in_words())
-        kept = forecast.plain()
+        numbers = forecast.plain()
         if wall := wall_time(source, preset, drawn, Solve, lambda *_: stream.check()):
-            kept["solve_seconds"] = wall.plain()
-        stream.set_result({"forecast": kept})  # so that it can be scored if no loop settles
-        return kept
+            numbers["solve_seconds"] = wall.plain()
+        stream.set_result({"forecast": numbers})  # so that it can be scored if no loop settles
+        return numbers
 
     def _solve(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
         """Program, refine each right-hand side, report, with the energy and the time on this machine that it took."""

@@ -17,18 +17,18 @@ from mho.procedures.equations.solve.answers import ColumnAnswer
 from mho.procedures.stream import Stream
 
 
-def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, stream: Stream) -> None:
+def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, slices: int, stream: Stream) -> None:
     """Announce that the products hold fewer slices than the bits require; the residual is then recomputed more often.
 
-    `wanted` is the number of slices that the bits require.
+    `slices` is the number of slices that the bits require.
     """
     if plan.multiply is None:
         stream.say("the residual is taken in float64; the chip inverts")
         return
-    held, bits = plan.multiply.fixed.bits, system.goal.bits
-    if held < wanted * plan.levels.bits:
+    fitting, bits = plan.multiply.fixed.bits, system.goal.bits
+    if fitting < slices * plan.levels.bits:
         stream.say(
-            f"there is room for {held} of {wanted * plan.levels.bits} bits of the matrix on the multiplying array; the "
+            f"there is room for {fitting} of {slices * plan.levels.bits} bits of the matrix on the multiplying array; the "
             "residual is recomputed digitally for the rest",
             "WARNING",
         )
@@ -39,7 +39,7 @@ def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, str
     rounding = np.linalg.norm(plan.loop.matrix - plan.multiply.matrix, 2) / values[-1]
     if system.goal.tolerance is None and rounding > 2.0**-bits:
         stream.say(
-            f"{held} bits of the matrix are all that fixed point holds, {bits} of the solution would need more; "
+            f"{fitting} bits of the matrix are all that fixed point holds, {bits} of the solution would need more; "
             "the residual is recomputed digitally for the rest",
             "WARNING",
         )

@@ -163,8 +163,8 @@ def reduction_a_cycle(rows: Sequence[Mapping[str, float]]) -> float | None:
     for row in rows:
         if row["residual"] > 0.0 and row["cycle"] >= last.get(row["rhs"], row)["cycle"]:
             last[row["rhs"]] = row
-    found = [row["residual"] ** (1.0 / row["cycle"]) for row in last.values() if row["cycle"] > 0]
-    return max(found, default=None)
+    reductions = [row["residual"] ** (1.0 / row["cycle"]) for row in last.values() if row["cycle"] > 0]
+    return max(reductions, default=None)
 
 
 def condition_number(matrix: NDArray[Any]) -> float | None:
@@ -250,7 +250,7 @@ def cycle_figures(system: LinearSystem) -> tuple[Figure, ...]:
     ]
     if tolerance:
         errors.append(ReferenceLine(float(tolerance), label="tolerance of the residual"))
-    found = (
+    reference_lines = (
         ReferenceLine(-np.log2(IDEAL_RATIO), power=1.0, label="3 bits a cycle"),
         ReferenceLine("forecast_bits_a_cycle", power=1.0, label="forecast, bits a cycle"),
         ReferenceLine(float(bits), label=f"{bits} bits"),
@@ -261,7 +261,7 @@ def cycle_figures(system: LinearSystem) -> tuple[Figure, ...]:
             title="Convergence", beside=WITHOUT_CHIP.name,
         ),
         Figure(
-            "bits_by_cycle", table="cycles", x="cycle", y="bits", by=by, lines=found, start=(0.0, 0.0),
+            "bits_by_cycle", table="cycles", x="cycle", y="bits", by=by, lines=reference_lines, start=(0.0, 0.0),
             title="Bits over the cycles", beside=WITHOUT_CHIP.name,
         ),
         Figure(
@@ -296,12 +296,12 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tupl
     """Return the matrices and vectors of a solve; unknown results are NaN."""
     n, form = system.size, plan.preconditioning
     columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
-    held: list[Array] = []
+    arrays: list[Array] = []
     achieved: list[Array] = []
     if isinstance(plan, SolvePlan):
         what = "A as the products hold it, in the form as given"
         digits = f"targets of the inverting array, in units of {plan.cells.step:g} S"
-        held = [
+        arrays = [
             Array("matrix_held", form.given_matrix(plan.held), description=what),
             Array("digits_invert", plan.cells.positive.digits, description=digits),
         ]
@@ -315,7 +315,7 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tupl
         Array("rhs", system.given_rhs, description="b as given"),
         Array("reference", columns(system.reference), description="float64 solution of the matrix as given", digital=1e-9),
         Array("solution", columns(np.full(system.reference.shape, np.nan)), description="x", digital=1e-9),
-        *held,
+        *arrays,
         Array("rows_invert", form.order, description="row of A (as a real matrix) that each row on the chip holds"),
         Array("row_factors", form.row_factors, description="signed power of two by which it is multiplied"),
         Array("column_factors", form.column_factors, description="power of two of each column on the chip"),

@@ -73,8 +73,8 @@ def _distance(starts: Floats, rays: Floats, centre: Floats, radius: float) -> Fl
 
 def _shadowed(places: Floats) -> NDArray[np.bool_]:
     towards = np.broadcast_to(LIGHT, places.shape)
-    found = [_distance(places, towards, np.array(centre), radius) for centre, radius, _ in SPHERES]
-    return np.asarray(np.isfinite(np.min(found, axis=0)))
+    distances = [_distance(places, towards, np.array(centre), radius) for centre, radius, _ in SPHERES]
+    return np.asarray(np.isfinite(np.min(distances, axis=0)))
 
 
 def main() -> None:

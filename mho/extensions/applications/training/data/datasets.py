@@ -73,15 +73,15 @@ def split(dataset: Dataset, validation: float, rng: np.random.Generator) -> Spli
     Raises `InputError`: a part has too few samples.
     """
     count = len(dataset.labels)
-    kept = round(count * (1.0 - validation))
-    if min(kept, count - kept) < dataset.classes:
+    number = round(count * (1.0 - validation))
+    if min(number, count - number) < dataset.classes:
         raise InputError(
-            f"{dataset.name} has {count} samples: with a share of {validation:g} for validation {kept} are left to train "
-            f"on and {count - kept} to validate with, and each part needs at least as many as there are classes, "
+            f"{dataset.name} has {count} samples: with a share of {validation:g} for validation {number} are left to train "
+            f"on and {count - number} to validate with, and each part needs at least as many as there are classes, "
             f"{dataset.classes}; change the share, or give more samples"
         )
     order = rng.permutation(count)
-    first, second = order[:kept], order[kept:]
+    first, second = order[:number], order[number:]
     mean, spread = dataset.x[first].mean(axis=0), dataset.x[first].std(axis=0)
     if dataset.alike:
         spread = np.full_like(spread, np.sqrt(np.mean(spread**2)))
@@ -94,9 +94,9 @@ def _read(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         check_ordinary(path)
         with np.load(path, allow_pickle=False) as stored:
             if not isinstance(stored, np.lib.npyio.NpzFile) or not {"x", "y"} <= set(stored.files):
-                held = ", ".join(getattr(stored, "files", [])) or "one array without a name"
+                arrays = ", ".join(getattr(stored, "files", [])) or "one array without a name"
                 raise InputError(
-                    f"{path.name} holds {held}; give arrays x (samples, features) and y (labels)"
+                    f"{path.name} holds {arrays}; give arrays x (samples, features) and y (labels)"
                 )
             return stored["x"], stored["y"]
     except FileNotFoundError:
@@ -128,5 +128,5 @@ def _dataset(
         raise InputError(f"{name}: y has {len(known)} different labels; give 2 to {MOST_CLASSES}")
     if not values.std(axis=0).any():
         raise InputError(f"{name}: all samples of x are the same; nothing can be learned from them")
-    wanted = OWN_TARGET * float(np.log(len(known))) if target is None else target
-    return Dataset(name, values, labels.astype(np.int64), len(known), alike, wanted)
+    goal = OWN_TARGET * float(np.log(len(known))) if target is None else target
+    return Dataset(name, values, labels.astype(np.int64), len(known), alike, goal)

@@ -140,19 +140,19 @@ class FlickerNoise:
             return self._average_of_one(index, now, aperture, first)
         fresh = self._come_to(index, now, aperture, first)
         *each, rest = self._aperture(aperture, first)
-        weight, kept, new, pull = (_by_decade(values, fresh.ndim - 1) for values in each)
+        weight, decay, new, pull = (_by_decade(values, fresh.ndim - 1) for values in each)
         own = np.sqrt(1.0 - fresh)  # of the last value, where the aperture begins
-        change = np.maximum(new + kept * kept * fresh, TINY)  # variance of the end, given the last value
-        beyond = weight - pull * kept  # of the beginning in the mean, given the end
+        change = np.maximum(new + decay * decay * fresh, TINY)  # variance of the end, given the last value
+        beyond = weight - pull * decay  # of the beginning in the mean, given the end
         drawn = np.sqrt(change)
-        share = (beyond * kept * fresh / change + pull) * drawn
+        share = (beyond * decay * fresh / change + pull) * drawn
         unknown = (beyond * beyond * new * fresh / change).sum(axis=0) + rest
         place = _behind(slice(first, None), index)
         state = self._state[place]
         draws = _draws(self._rng, state.shape)
         mean = _weighted_sum(weight * own, state) + _weighted_sum(share, draws)
         draws *= drawn
-        draws += kept * own * state
+        draws += decay * own * state
         self._state[place] = draws
         spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
         return self.amplitude * (mean + spread)
@@ -169,7 +169,7 @@ class FlickerNoise:
         *draws, last_draw = drawn_once.tolist()
         mean, ends = 0.0, []
         exp, sqrt = math.exp, math.sqrt
-        for (rate, weight, kept, new, pull, carried, grown, left), value, draw in zip(
+        for (rate, weight, decay, new, pull, carried, grown, left), value, draw in zip(
             coefficients, processes.tolist()[first:], draws, strict=True
         ):
             old = exp(-passed * rate)
@@ -178,7 +178,7 @@ class FlickerNoise:
             drawn, share = sqrt(change), fresh / change
             mean += weight * own * value + (carried * share + pull) * drawn * draw
             unknown += left * share
-            ends.append(drawn * draw + kept * own * value)
+            ends.append(drawn * draw + decay * own * value)
         processes[first:] = ends
         return float(self.amplitude * (mean + sqrt(unknown) * last_draw))
 
@@ -227,9 +227,9 @@ def _plain_coefficients(
     *each, rest = _coefficients(times, aperture, forgotten)
     rates = 2.0 / times[forgotten:]
     plain: list[tuple[float, ...]] = []
-    for rate, weight, kept, new, pull in zip(*(values.tolist() for values in (rates, *each)), strict=True):
-        beyond, new = weight - pull * kept, max(new, TINY)
-        plain.append((rate, weight, kept, new, pull, beyond * kept, kept * kept, beyond * beyond * new))
+    for rate, weight, decay, new, pull in zip(*(values.tolist() for values in (rates, *each)), strict=True):
+        beyond, new = weight - pull * decay, max(new, TINY)
+        plain.append((rate, weight, decay, new, pull, beyond * decay, decay * decay, beyond * beyond * new))
     return plain, float(rest)
 
 
@@ -370,11 +370,11 @@ class TelegraphNoise:
         p, times = self.occupancy[slots], self.times[slots]
         passed = np.maximum(now - self._time[slots], 0.0)
         start = rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
-        kept = np.exp(-aperture / times)
-        end = rng.random(p.shape) < p + (start - p) * kept
+        decay = np.exp(-aperture / times)
+        end = rng.random(p.shape) < p + (start - p) * decay
         self._up[slots] = end
         self._time[slots] = np.maximum(self._time[slots], now) + aperture
-        averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * kept))
+        averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * decay))
         result: Floats = self.step[slots] * averaging * (0.5 * start + 0.5 * end - p)
         return result
 

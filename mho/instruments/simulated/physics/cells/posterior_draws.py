@@ -118,13 +118,13 @@ class PosteriorDraws:
         if isinstance(given, dict):  # by parameter
             given = [given.get(one) for one in self.names]
         try:
-            found = np.array(given, dtype=float)
+            values = np.array(given, dtype=float)
         except (TypeError, ValueError):
-            found = np.full(0, np.nan)
-        if found.shape != shape or not np.all(np.isfinite(found)):
-            wanted = " x ".join(str(one) for one in shape)
-            raise self._error(f"`{name}` must be {wanted} numbers, for {', '.join(self.names)}")
-        return found
+            values = np.full(0, np.nan)
+        if values.shape != shape or not np.all(np.isfinite(values)):
+            shape_text = " x ".join(str(one) for one in shape)
+            raise self._error(f"`{name}` must be {shape_text} numbers, for {', '.join(self.names)}")
+        return values
 
 
 def _section(source: str) -> Mapping[str, Any]:
@@ -132,8 +132,8 @@ def _section(source: str) -> Mapping[str, Any]:
     if "\n" not in source and not source.endswith(".toml"):
         return {}
     text = source if "\n" in source else Path(source).read_text("utf-8")
-    found = load_toml(text, _named(source), BenchError).get("posterior", {})
-    return found if isinstance(found, dict) else {}
+    section = load_toml(text, _named(source), BenchError).get("posterior", {})
+    return section if isinstance(section, dict) else {}
 
 
 def _named(source: str) -> str:

@@ -210,29 +210,31 @@ def continued(
     """
     after, number, now = fresh
     chance = rng.random(np.shape(before) or None, np.float32)
-    kept = np.asarray(changed & (np.abs(after - before) < preset.relaxation_renewal * before * chance))
-    if not kept.any():
+    continuing = np.asarray(changed & (np.abs(after - before) < preset.relaxation_renewal * before * chance))
+    if not continuing.any():
         return fresh
-    old, drawn, since = (np.asarray(state)[kept] for state in past)
-    wanted = np.asarray(after)[kept]
-    along = _programmed_for(lambda g: aged(g, drawn, since), old, wanted)
+    old, drawn, since = (np.asarray(state)[continuing] for state in past)
+    targets = np.asarray(after)[continuing]
+    along = _programmed_for(lambda g: aged(g, drawn, since), old, targets)
     # Else there is no way with this past.
-    reached = np.abs(aged(along, drawn, since) - wanted) <= 1e-4 * wanted
-    kept[kept] = reached
+    reached = np.abs(aged(along, drawn, since) - targets) <= 1e-4 * targets
+    continuing[continuing] = reached
     states = [np.array(np.broadcast_to(state, np.shape(before))) for state in (after, number, now)]
     for state, own in zip(states, (along, drawn, since), strict=True):
-        state[kept] = own[reached]
+        state[continuing] = own[reached]
     return states[0], states[1], states[2]
 
 
-def _programmed_for(now: Callable[[Values], Values], programmed: Values, wanted: Values) -> Values:
-    """Return what to program, near `programmed`, to be at `wanted` now (S): by secants, as the way is short."""
+def _programmed_for(now: Callable[[Values], Values], programmed: Values, target: Values) -> Values:
+    """Return what to program, near `programmed`, to be at `target` now (S): by secants, as the way is short."""
     reached = now(programmed)
-    guess = programmed + (wanted - reached)
+    guess = programmed + (target - reached)
     for _ in range(3):
-        found = now(guess)
-        gain = np.divide(guess - programmed, found - reached, out=np.ones_like(found), where=found != reached)
-        programmed, reached, guess = guess, found, guess + (wanted - found) * gain
+        present = now(guess)
+        gain = np.divide(
+            guess - programmed, present - reached, out=np.ones_like(present), where=present != reached
+        )
+        programmed, reached, guess = guess, present, guess + (target - present) * gain
     return guess
 
 

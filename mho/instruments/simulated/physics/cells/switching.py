@@ -209,8 +209,8 @@ def largest(rng: np.random.Generator, like: Values, times: int) -> Values:
         return normal(rng, like)
     if not like.ndim:
         return deepest_of(times, rng.random())
-    found = [deepest_of(times, one) for one in rng.random(like.shape).ravel().tolist()]
-    return np.array(found, np.float32).reshape(like.shape)
+    deepest = [deepest_of(times, one) for one in rng.random(like.shape).ravel().tolist()]
+    return np.array(deepest, np.float32).reshape(like.shape)
 
 
 def remembering(
@@ -223,8 +223,8 @@ def remembering(
     drawn = largest(rng, like, times)
     if not preset.cycle_memory:
         return drawn
-    kept = math.exp(-times / preset.memory_pulses)
-    slow = kept * memory[index] + math.sqrt(1.0 - kept * kept) * normal(rng, like)
+    decay = math.exp(-times / preset.memory_pulses)
+    slow = decay * memory[index] + math.sqrt(1.0 - decay * decay) * normal(rng, like)
     memory[index] = slow
     return math.sqrt(preset.cycle_memory) * slow + math.sqrt(1.0 - preset.cycle_memory) * drawn
 

@@ -146,23 +146,23 @@ class InverseCircuit:
         An output that its amplifier would pull out of its clamp, once others are in theirs, is let go again. A clamp is a
         current on its row that holds the output there, so the inverse of the whole loop serves whichever are held.
         """
-        unheld, held = outputs, np.zeros(len(outputs), dtype=bool)
+        unheld, at_limit = outputs, np.zeros(len(outputs), dtype=bool)
         currents = np.zeros(len(outputs))
         for _ in range(CLAMPINGS):
-            over = ~held & (np.abs(outputs) > self.levels)
+            over = ~at_limit & (np.abs(outputs) > self.levels)
             if over.any():
-                held |= over
-                levels = np.where(held, np.clip(outputs, -self.levels, self.levels), 0.0)
+                at_limit |= over
+                levels = np.where(at_limit, np.clip(outputs, -self.levels, self.levels), 0.0)
             else:
-                released = held & (np.linalg.solve(self.load, currents) * outputs > 0.0)
+                released = at_limit & (np.linalg.solve(self.load, currents) * outputs > 0.0)
                 if not released.any():
                     break
-                held &= ~released
-            lines = np.flatnonzero(held)
+                at_limit &= ~released
+            lines = np.flatnonzero(at_limit)
             response = self._inverse[lines]  # of all outputs to a current on the row of each that is held
             currents = np.zeros(len(outputs))
             currents[lines] = _currents_that_hold(response[:, lines].T, (levels - unheld)[lines])
-            outputs = np.where(held, levels, unheld + currents[lines] @ response)
+            outputs = np.where(at_limit, levels, unheld + currents[lines] @ response)
         return np.clip(outputs, -self.levels, self.levels)
 
     # --- dynamic ---

@@ -355,12 +355,12 @@ class Model(Strategy):
         spread = np.sqrt(doubt**2 + noise**2)
         innovation = self._gate - reached - offset
         least, remains = beyond(spread, innovation)
-        told = where(still, least, np.clip(innovation, -OUTLIER * spread, OUTLIER * spread))
+        correction = where(still, least, np.clip(innovation, -OUTLIER * spread, OUTLIER * spread))
         remains = where(still, remains, 0.0)
         gain = doubt**2 / spread**2
         variance = doubt**2 * (1.0 - gain) + gain**2 * remains
         seen = raised & (away < 2.0 * spread)
-        shown = told + offset
+        shown = correction + offset
         if np.any(seen):
             # The cell's own offset cancels in the difference of two pulses, and half of its square is their variance.
             square = where(
@@ -369,7 +369,7 @@ class Model(Strategy):
             known.saw_sets(*_those(seen, level, near, shown, square, first))
         self._shown = where(raised, shown, self._shown)
         self._unsure = where(raised, remains, self._unsure)
-        self.offset = where(raised, offset + gain * told, self.offset)
+        self.offset = where(raised, offset + gain * correction, self.offset)
         wander = (WANDER * known.cycle[near, level]) ** 2
         self.doubt = where(raised, np.sqrt(variance + wander), self.doubt)
 
