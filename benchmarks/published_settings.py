@@ -21,9 +21,9 @@ from benchmarks._solves import threads
 from benchmarks.registry import Figure
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.extensions.published import ExperimentOutcome, Setup
+from mho.extensions.published.as_published import rounded_loop
 from mho.extensions.published.curves import TWELVE, TWENTY_FOUR
 from mho.extensions.published.rejection import combined
-from mho.procedures.equations.as_published import rounded_loop
 from mho.procedures.equations.circuits import loop_on_cells
 
 CHIPS_A_REPEAT = 20

@@ -22,9 +22,9 @@ from benchmarks._solves import PRESET, seeds
 from benchmarks.registry import Figure
 from mho.array_types import Complexes
 from mho.chip_maps.matrix_files import to_real
+from mho.extensions.published.as_published import LEAF, AllAnalogue, refine_on_chip
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.equations.as_published import LEAF, AllAnalogue, refine_on_chip
 from mho.running.execution import evaluate
 
 ARRAYS, WIRE = "arrays", "simulated"

@@ -43,13 +43,6 @@ if TYPE_CHECKING:
     from mho.procedures.chip_in_use import chip_of
     from mho.procedures.conditions import check_seed, load_conditions
     from mho.procedures.equations.algorithms.refinement import refine
-    from mho.procedures.equations.as_published import (
-        AllAnalogue,
-        Refined,
-        biased_loop,
-        refine_as_published,
-        refine_on_chip,
-    )
     from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
     from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
     from mho.procedures.equations.forecast import (
@@ -88,20 +81,20 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "AllAnalogue", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Contact", "Contacts",
+    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Contact", "Contacts",
     "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel",
     "Estimate",
     "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix", "IntegerParameter",
     "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells", "LoopOption", "Map", "Mapped",
     "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter",
     "PreparedSolve", "Procedure", "Products", "Program", "Programmed", "ProgrammedBlockMatrix", "Programmer",
-    "Read", "Reads", "Refined", "Refresh", "Refreshed", "Response", "Responses", "Retained", "Retention",
+    "Read", "Reads", "Refresh", "Refreshed", "Response", "Responses", "Retained", "Retention",
     "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps", "Switched", "Switching",
-    "best_enclosure", "biased_loop", "check_inside", "check_seed", "chip_of", "counted", "described_entries",
+    "best_enclosure", "check_inside", "check_seed", "chip_of", "counted", "described_entries",
     "draw_solves", "evenly", "find_procedure", "find_strategy", "joined", "known_strategies", "largest_linear",
     "lines_text", "load_conditions",
     "lost_cells", "make_procedure", "nearest", "percent", "quantity", "random_by_active", "read_settings",
-    "refine", "refine_as_published", "refine_on_chip",
+    "refine",
     "settings_in_use", "settings_text", "solve_unaided", "strategy_class_name", "unfit_cells",
     "verified_cells", "wall_time",
 ]  # fmt: skip

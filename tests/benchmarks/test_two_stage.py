@@ -9,7 +9,7 @@ from benchmarks import two_stage
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.matrix_files import to_real
 from mho.chip_maps.multiply_encoding import encode_multiply
-from mho.procedures.equations.as_published import LEAF, place_beside
+from mho.extensions.published.as_published import LEAF, place_beside
 from mho.procedures.equations.planning.block_solve_plan import plan_block_solve
 from mho.procedures.equations.planning.loop_choice import LoopSetup
 

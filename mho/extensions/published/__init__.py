@@ -1,5 +1,6 @@
 """The reference paper's experiments repeated on the virtual bench, each beside the published numbers.
 
+- `as_published`: the paper's own loops, in which nothing is chosen;
 - `curves`, `devices`: the experiments; `experiments`: all of them by name; `command`: `mho published`;
 - `comparisons`: a bench with a chip of its own for every seed, and what is found there beside what is published, which
   `paper_numbers.toml` has, with how it was read;

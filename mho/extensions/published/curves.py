@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.chip_maps import load_matrix
 from mho.errors import ConvergenceError
+from mho.extensions.published.as_published import Refined, refine_as_published
 from mho.extensions.published.comparisons import (
     Experiment,
     ExperimentOutcome,
@@ -27,7 +28,6 @@ from mho.extensions.published.comparisons import (
 )
 from mho.extensions.published.rejection import detectable, reject
 from mho.instruments import Bench
-from mho.procedures import Refined, refine_as_published
 from mho.runs import Column, Figure, ReferencePoints, Table
 
 MATRIX = "zuo2025-4x4"

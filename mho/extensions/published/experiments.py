@@ -27,6 +27,7 @@ from mho.array_types import Complexes, Floats
 from mho.chip_maps import to_real
 from mho.confidence import clustered_binomial_interval
 from mho.errors import ChipMapError, ConvergenceError, InputError
+from mho.extensions.published.as_published import biased_loop, refine_as_published, refine_on_chip
 from mho.extensions.published.comparisons import (
     Experiment,
     ExperimentOutcome,
@@ -38,7 +39,7 @@ from mho.extensions.published.comparisons import (
 from mho.extensions.published.curves import TWELVE, TWENTY_FOUR, curve_columns, curve_layout, relative_errors
 from mho.extensions.published.devices import LevelStatistics, SettlingCurve
 from mho.instruments import Bench
-from mho.procedures import biased_loop, nearest, refine_as_published, refine_on_chip
+from mho.procedures import nearest
 from mho.running import evaluate
 from mho.runs import Column, Figure, Table
 

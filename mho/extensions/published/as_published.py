@@ -19,22 +19,28 @@ from itertools import islice
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.chip import ChipMap, parse_chip_map
-from mho.chip_maps.inverse_encoding import InverseEncoding
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, columns_to_fixed_point, encode_multiply
+from mho.chip_maps import (
+    ChipMap,
+    InverseEncoding,
+    MultiplyEncoding,
+    columns_to_fixed_point,
+    encode_multiply,
+    parse_chip_map,
+)
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.algorithms.refinement import BatchMethod, refine_columns
-from mho.procedures.equations.circuits.loop_on_cells import INVERT_VOLTS, AnalogueInverse
-from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.multiply import place_product
-from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
-from mho.procedures.equations.planning.loop_choice import LoopSetup
-from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
-from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
-from mho.procedures.stream import NullStream
+from mho.procedures import Block, BlockSolvePlan, NullStream, ProgrammedBlockMatrix, Programmer
+from mho.procedures.equations import (
+    INVERT_VOLTS,
+    VECTOR_VOLTS,
+    AnalogueInverse,
+    BatchMethod,
+    LoopSetup,
+    SlicedProduct,
+    place_product,
+    plan_block_solve,
+    refine_columns,
+)
 
 LEAF = 4
 CORRECTION_BITS = 12

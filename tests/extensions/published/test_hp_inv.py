@@ -7,8 +7,8 @@ import pytest
 
 from mho.chip_maps.matrix_files import load_matrix, load_right_hand_sides
 from mho.errors import InputError
+from mho.extensions.published.as_published import biased_loop, refine_as_published, rounded_loop, truncated
 from mho.instruments import open_bench
-from mho.procedures.equations.as_published import biased_loop, refine_as_published, rounded_loop, truncated
 
 MATRIX = load_matrix("zuo2025-4x4").astype(np.float64)
 RHS = load_right_hand_sides("zuo2025-4x4-rhs", 4, np.random.default_rng(0)).astype(np.float64)[:, None]
