@@ -107,7 +107,8 @@ def _of_file(path: str, kind: type[WriteVerifySettings]) -> dict[str, Any]:
 def _check_known(name: str, kind: type[WriteVerifySettings]) -> None:
     fields = kind.model_fields
     if name not in fields:
-        raise InputError(f"write_verify has no setting {name!r}; {nearest(name, fields)}")
+        meant = nearest(name, fields, otherwise=f"there are {', '.join(fields)}")
+        raise InputError(f"write_verify has no setting {name!r}; {meant}")
 
 
 def _value(name: str, text: str, kind: type[WriteVerifySettings]) -> Any:
