@@ -166,9 +166,8 @@ def median_interval(values: ArrayLike) -> Ends:
     if count < FEWEST:
         return _no_ends(x)
     depths = np.arange(1, count // 2 + 1)
-    coverage = 1.0 - 2.0 * bdtr(
-        depths - 1.0, count, 0.5
-    )  # by the interval from the d-th to the d-th from above
+    # By the interval from the d-th to the d-th from above
+    coverage = 1.0 - 2.0 * bdtr(depths - 1.0, count, 0.5)
     depth = max(int((coverage >= LEVEL).sum()), 1)
     outer = x[..., depth - 1], x[..., count - depth]
     if depth == len(depths) or coverage[depth - 1] < LEVEL:
@@ -337,8 +336,8 @@ def profile_interval(
         near, step = 0.0, FIRST_STEP
         while step <= WIDEST and excess(sign * step) < 0.0:
             near, step = sign * step, 2.0 * step
-        solution = math.nan if step > WIDEST else float(brentq(excess, near, sign * step, xtol=1e-4))
-        ends.append(float(place[axis]) + solution)
+        width = math.nan if step > WIDEST else float(brentq(excess, near, sign * step, xtol=1e-4))
+        ends.append(float(place[axis]) + width)
     return ends[0], ends[1]
 
 

@@ -276,10 +276,8 @@ class HeldMatrix:
         each = np.stack([as_given(one, True) for one in answers.each]) if len(answers.each) else answers.each
         if columns.shape[1] == (1 if np.ndim(rhs) == 1 else np.shape(rhs)[1]):
             return replace(answers, solutions=as_given(answers.solutions, False), each=each)
-        halves = (
-            np.split(values, 2) for values in (answers.residuals, answers.bits)
-        )  # real and imaginary parts
-        residuals, proved = (pair for pair in halves)
+        # Real and imaginary parts
+        residuals, proved = (np.split(values, 2) for values in (answers.residuals, answers.bits))
         lengths = np.split(np.linalg.norm(columns, axis=0), 2)
         whole = np.hypot(*lengths)
         off = np.hypot(residuals[0] * lengths[0], residuals[1] * lengths[1])
