@@ -1,4 +1,10 @@
-"""Twins and chip wired together as a bench file says; accidents, monitor, serving, twins that stand in for real ones."""
+"""Twins and chip wired together as a bench file says; accidents, monitor, serving, twins that stand in for real ones.
+
+- `laboratory`: one chip, clock and seed; `bench_twins`: the twins, each wired to its lines of the chip;
+- `chip_lines`, `block_circuits`: what the lines do to cells, and what a block in a closed circuit answers;
+- `accidents`: what a fault does; `monitor`: what was seen on the wires;
+- `serving`: the twins on sockets; `stand_in`: twins in place of real instruments.
+"""
 
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.monitor import AMPLIFIER_LIMIT, SLACK, Extremes, Incident

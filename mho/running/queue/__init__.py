@@ -1,5 +1,9 @@
 """The durable queue: jobs, their policy, what they are expected to take, and the SQLite file that stores them.
 
+- `store`: the jobs, which of them is next, and every change, by any number of processes; `database`: its tables;
+- `job`: what a job and the lane of a bench are; `orders`: what is queued, checked; `progress`: the time that is left;
+- `bench_notices`: what the queue hears of a bench's safety.
+
 The names are loaded when they are asked for (PEP 562): a worker, which every job starts anew, needs no SQLite.
 """
 
