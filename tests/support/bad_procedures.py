@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -142,12 +143,15 @@ def fork_late(bench: Bench, stream: Stream) -> None:
 
 def leave_a_process(bench: Bench, stream: Stream) -> None:
     """Leaves a process that its parent waits for at its own end, and that uses the bench meanwhile."""
+    over = Path(tempfile.mkdtemp()) / "over"  # the run: its bench has been made safe
 
     def use() -> None:
-        time.sleep(2.0)
+        while not over.exists():
+            time.sleep(0.01)
         use_all(bench)
 
     multiprocessing.get_context("fork").Process(target=use).start()
+    atexit.register(over.touch)
 
 
 def fork_at_exit(bench: Bench, stream: Stream) -> None:
