@@ -30,13 +30,22 @@ def chip_after(path: str | Path, bench: str | None = None, trust: Trust = deny_a
 
     The run's observers get the progress of the repetition, and the run's control may pause and stop it.
 
-    `path`: a finished run on a simulated bench. If it went on from another run itself, that one is repeated
-        before it.
-    `bench`: name under which the bench is wanted; another one than the run's is refused.
-    `trust`: asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
-    `RunFileError` where a file cannot be read, or is not as its run wrote it; `InputError` where there is no
-    going on from this run: real instruments, not finished, on another bench, code that is not trusted; when
-    it opens, also where it comes out differently now.
+    Parameters
+    ----------
+    path : path-like
+        A finished run on a simulated bench. If it went on from another run itself, that one is repeated before it.
+    bench : str, optional
+        Name under which the bench is wanted; another one than the run's is refused.
+    trust : callable
+        Asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
+
+    Raises
+    ------
+    RunFileError
+        When a file cannot be read, or is not as its run wrote it.
+    InputError
+        When there is no going on from this run: real instruments, not finished, on another bench, code that is not
+        trusted; when it opens, also where it comes out differently now.
     """
     last = read_recipe(Path(path), trust)
     if bench is not None and last.bench and bench != last.bench:

@@ -140,7 +140,7 @@ def finish(process: subprocess.Popen[str], worker: psutil.Process | None, labora
     """Wait until the run and its worker have ended; return their output."""
     _, words = process.communicate(timeout=PATIENCE)
     if worker is not None:
-        eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, PATIENCE)
+        eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     deadline = time.monotonic() + 30.0  # of whom a worker without supervisor has called to make safe
     while process.returncode == -signal.SIGKILL and unsafe_roles(laboratory) and time.monotonic() < deadline:
         time.sleep(0.1)

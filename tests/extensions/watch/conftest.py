@@ -1,0 +1,3 @@
+from open_windows import writer
+
+__all__ = ["writer"]
