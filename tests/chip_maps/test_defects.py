@@ -54,6 +54,7 @@ def test_a_list_is_read_as_it_was_written(found):
     assert parse_defects(whole.text()) == whole
 
 
+@pytest.mark.thorough
 @given(st.lists(findings, max_size=5), st.data())
 def test_merging_is_the_same_in_any_order_and_loses_no_place(found, data):
     empty = DefectList(chip="reference")

@@ -80,6 +80,7 @@ def test_the_chips_own_preset_is_seldom_outside_and_another_often(
     assert {"pulses a cell, mean", "share in the window", "G after SET, mean"} <= numbers
 
 
+@pytest.mark.thorough
 def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
     measured = measured_run(runs["form"])
     assert measured is not None

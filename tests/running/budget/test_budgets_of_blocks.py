@@ -113,6 +113,7 @@ def two_slices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return path
 
 
+@pytest.mark.thorough
 def test_the_twin_repeats_a_loop_of_two_slices_bit_for_bit(two_slices: Path) -> None:
     again = replayed(two_slices)
     for one in again.questions:
