@@ -74,7 +74,8 @@ def limits_of(values: Floats, signed: bool) -> tuple[float, float]:
 def to_bytes(values: Floats, limits: tuple[float, float]) -> NDArray[np.uint8]:
     """Return values scaled from `limits` to bytes 0 to 254, and `NO_CELL` for NaN."""
     low, high = limits
-    scaled = (values - low) * ((NO_CELL - 1) / (high - low))
+    # In this order: the scale may be as short as the least float
+    scaled = (values - low) / (high - low) * (NO_CELL - 1)
     np.clip(np.rint(scaled, out=scaled), 0.0, NO_CELL - 1.0, out=scaled)
     scaled[~np.isfinite(values)] = NO_CELL
     return scaled.astype(np.uint8)

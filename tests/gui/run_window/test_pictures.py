@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import run_samples
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -22,6 +22,7 @@ def picture(values, signed=False):
     return RunPicture("map", values, "µS", np.arange(rows), np.arange(columns), signed)
 
 
+@example(np.array([[-2.3e-308]]), True)
 @given(values, st.booleans())
 def test_a_pixel_is_its_value_within_a_step_of_the_scale(image, signed):
     shown = picture(image, signed)
