@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points, version
@@ -71,7 +71,9 @@ def offers(group: str) -> dict[str, tuple[Extension, ...]]:
     except Exception as error:  # one package with a broken list must not hide mho
         log.warning("the entry points of packages cannot be read: %s", error_text(error))
         return {}
-    for one in map(_extension, points):
+    read = cache(_package)  # one look at the metadata, which holds a long text, for all that a package offers
+    for point in points:
+        one = _extension(point, read)
         same = named.setdefault(one.name, {})
         if one.target not in same or same[one.target].fault:
             same[one.target] = one
@@ -120,16 +122,26 @@ def _the_only(noun: str, name: str, those: tuple[Extension, ...]) -> Extension:
     return those[0]
 
 
-def _extension(point: EntryPoint) -> Extension:
+def _extension(point: EntryPoint, read: Callable[[Distribution], tuple[str, str]]) -> Extension:
     package, fault = "", ""
     try:
-        if (source := point.dist) is not None:
-            package = f"{source.name} {source.version}"
-            if source.name != "mho" and (needs := _other_mho(source)):
-                fault = f"{package} is made for mho {needs}, and this is mho {version('mho')}; install a version that fits"
+        if point.dist is not None:
+            package, fault = read(point.dist)
     except Exception as error:  # metadata may be anything
         fault = f"the metadata of the package of {point.value} cannot be read: {error_text(error)}"
     return Extension(point.group, point.name.lower(), point.value.replace(" ", ""), package, fault)
+
+
+def _package(source: Distribution) -> tuple[str, str]:
+    """Return name and version of a package, and why nothing of it can be used; "" where it can."""
+    metadata = source.metadata  # parsed anew by each access
+    name, release = metadata["Name"], metadata["Version"]
+    needs = "" if name == "mho" else _other_mho(source)
+    package = f"{name} {release}"
+    if not needs:
+        return package, ""
+    here = version("mho")
+    return package, f"{package} is made for mho {needs}, and this is mho {here}; install a version that fits"
 
 
 def _other_mho(source: Distribution) -> str:

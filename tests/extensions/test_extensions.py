@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import Distribution, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,20 @@ def test_every_extension_is_offered_by_an_entry_point_or_imported_by_its_user() 
     targets = {one.target for group in groups for those in offers(group).values() for one in those}
     offered = {target.split(".")[2].partition(":")[0] for target in targets if target.startswith("mho.ext")}
     assert set(EXTENSIONS) - offered == {"linalg"} & set(EXTENSIONS)  # a library
+
+
+def test_the_metadata_of_a_package_is_read_once_for_all_that_it_offers(monkeypatch) -> None:
+    """It is a page of text: parsed for each of twenty procedures, it took most of the time of ``mho --help``."""
+    packages = []
+    read = Distribution.metadata.fget
+
+    def counted(package: Distribution) -> Any:
+        packages.append(package)
+        return read(package)
+
+    monkeypatch.setattr(Distribution, "metadata", property(counted))
+    assert len(offers("mho.procedures")) > len(packages)
+    assert len(packages) == len(set(packages)) > 0
 
 
 # --- what packages of others may get wrong ---
