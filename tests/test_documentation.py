@@ -191,13 +191,16 @@ def tree() -> dict[tuple[str, ...], Any]:
     return found
 
 
+procedures = cache(known_entries)
+
+
 def options_of(verb: tuple[str, ...], words: list[str]) -> set[str]:
     """Return the options that may follow a verb, those of the procedures that are named included."""
     known = {"--help"}
     for length in range(len(verb) + 1):
         known |= {name for one in tree()[verb[:length]].params for name in one.opts}
     if verb in PROCEDURE_VERBS:
-        entries = known_entries()
+        entries = procedures()
         named = [entries[word] for word in (*verb, *words) if word in entries] or list(entries.values())
         known |= {"--" + key.replace("_", "-") for entry in named for key in entry.parameters}
     return known
