@@ -6,6 +6,7 @@ version. Large rows, images and arrays are written once, and compressed by defla
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -69,7 +70,19 @@ def create_compressed_text(group: h5py.Group, name: str, text: bytes, size: int)
     Written again, it needs another place in the file: it cannot be written past HDF5 on a full disk.
     """
     dtype = h5py.string_dtype("utf-8", size)
-    return group.create_dataset(name, data=np.array([text], dtype), chunks=(1,), **_LARGE)
+    dataset = group.create_dataset(name, (1,), dtype, chunks=(1,), **_LARGE)
+    if len(text) <= CHUNK_BYTES:
+        dataset.id.write_direct_chunk((0,), _packed(text, size))
+    else:
+        dataset[0] = text
+    return dataset
+
+
+@lru_cache(maxsize=16)
+def _packed(text: bytes, size: int) -> bytes:
+    """Return a short text as HDF5's filters store it; kept, as megabytes of room take long to pack."""
+    packed = zlib.compress(text.ljust(size, b"\0"), int(_LARGE["compression_opts"]))
+    return packed + fletcher32(packed)
 
 
 def is_only_checksummed(dataset: h5py.Dataset) -> bool:

@@ -276,6 +276,7 @@ class RunWriter:
         self._arrays = {array.name: entry["arrays"][array.name]["value"] for array in layout.arrays}
         self._log = LogStream(entry["log"])
         self._filled: set[str] = set()  # arrays
+        self._formed: str | None = None  # as the file has it, if known
         self._warnings: list[str] = []  # different ones
         self._further = 0  # how many came after MOST_WARNINGS of them
         self._live = LiveFile(path, file, self._drain, self._note, self._digests)
@@ -302,6 +303,7 @@ class RunWriter:
         """
         path = Path(path)
         writer = cls(path, create_run_file(path, header, layout), layout)
+        writer._formed = header.formed
         writer._live.start()
         return writer
 
@@ -364,8 +366,12 @@ class RunWriter:
 
     def set_formed(self, formed: str) -> None:
         """Store which of the chip's cells are formed, as text that fits the room that the header asked for."""
+        if formed == self._formed:  # packing the room for all cells again takes long
+            return
         with self._writing():
+            self._formed = None
             write_text(self._entry["chip"][FORMED], formed)
+            self._formed = formed
 
     def set_result(self, values: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
         """Store the run's result in a few numbers and words (at most 64 KiB as JSON), replacing any before.
