@@ -107,9 +107,10 @@ def contents(path: Path) -> dict[str, object]:
 
     found: dict[str, object] = {}
     with h5py.File(path, "r") as file:
-        for name, item in walk(file, fail):
+        for name, _ in walk(file, fail):
             if name.startswith("/entry/seal/"):
                 continue
+            item = file[name]
             attributes = {key: (type(one), np.asarray(one).tolist()) for key, one in item.attrs.items()}
             if not isinstance(item, h5py.Dataset):
                 found[name] = (attributes, list(item))
