@@ -124,9 +124,10 @@ def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
 
 def copy_attribute(attribute: h5py.h5a.AttrID, target: h5py.HLObject) -> None:
     """Copy an attribute, with the type that it has."""
-    values = np.empty(attribute.shape, attribute.dtype)
+    kind, space = attribute.get_type(), attribute.get_space()
+    values = np.empty(space.shape, kind.dtype)
     attribute.read(values)
-    h5py.h5a.create(target.id, attribute.name, attribute.get_type(), attribute.get_space()).write(values)
+    h5py.h5a.create(target.id, attribute.name, kind, space).write(values)
 
 
 def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[bytes, bytes]]]:

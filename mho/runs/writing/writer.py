@@ -274,6 +274,11 @@ class RunWriter:
         self._tables = {table.name: TableStream(entry[table.name], table) for table in layout.tables}
         self._maps = {image.name: MapStream(entry["maps"][image.name], image) for image in layout.maps}
         self._arrays = {array.name: entry["arrays"][array.name]["value"] for array in layout.arrays}
+        self._settings = {
+            name: item["settings_after"]
+            for name, item in items_of(entry["bench"])
+            if isinstance(item, h5py.Group)
+        }
         self._log = LogStream(entry["log"])
         self._filled: set[str] = set()  # arrays
         self._formed: str | None = None  # as the file has it, if known
@@ -359,9 +364,7 @@ class RunWriter:
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
         """Store an instrument's settings after the run (at most 64 KiB as JSON)."""
         with self._writing():
-            bench = self._entry["bench"]
-            known = {name: item for name, item in items_of(bench) if isinstance(item, h5py.Group)}
-            target = self._declared("instrument", instrument, known)["settings_after"]
+            target = self._declared("instrument", instrument, self._settings)
             write_json(target, settings, f"settings of {instrument!r}")
 
     def set_formed(self, formed: str) -> None:
