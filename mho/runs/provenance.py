@@ -167,6 +167,7 @@ def _git(house: Path, command: Sequence[str]) -> str | None:
     return done.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
+@cache
 def mho_version() -> str:
     """Return mho's version: the checkout's when run from one, for an older mho may be installed beside it."""
     description = _CHECKOUT / "pyproject.toml"
