@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -30,7 +30,7 @@ from mho.runs.reading.record import RunRecord
 
 Unreadable = Callable[[str, Exception], None]  # called with the path of an unreadable item, and the reason
 
-Identifier = h5py.h5g.GroupID | h5py.h5d.DatasetID
+Identifier: TypeAlias = h5py.h5g.GroupID | h5py.h5d.DatasetID
 
 
 def create_group(parent: h5py.Group, name: str) -> h5py.Group:
@@ -179,36 +179,40 @@ def data_digest(dataset: h5py.h5d.DatasetID) -> bytes:
     shape, dtype = dataset.shape, dataset.dtype
     if shape is None:  # a null dataspace, which mho never writes
         return hashlib.sha256().digest()
-    layout = dataset.get_create_plist() if shape else None  # a single value is in no chunk
-    chunk = layout.get_chunk() if layout is not None and layout.get_layout() == h5py.h5d.CHUNKED else None
+    chunk: tuple[int, ...] = ()
+    if shape:  # asking how a single value is stored takes as long as reading it
+        layout = dataset.get_create_plist()
+        chunk = layout.get_chunk() if layout.get_layout() == h5py.h5d.CHUNKED else ()
     rows = chunk[0] if chunk else None
-    size = math.prod(shape) * dtype.itemsize
-    if chunk is None or size <= BLOCK_BYTES:
+    if rows is None or math.prod(shape) * dtype.itemsize <= BLOCK_BYTES:
         values = np.zeros(shape, dtype)  # dataset[()] takes six times as long
         dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
         return values_digest(np.asarray(values[()]), rows)  # a single text counts without what pads it
+    if shape == (1,) and dtype.kind == "S":
+        return _text_digest(dataset, layout)
     step = rows * max(1, BLOCK_BYTES // (math.prod(chunk) * dtype.itemsize))
-    if shape != (1,) or dtype.kind != "S":
-        return _digest_by_blocks(dataset, rows, step)
-    # A text with room for megabytes: where the same is stored for the same filters, it is not unpacked again.
-    filters = (layout.get_filter(index) for index in range(layout.get_nfilters()))
-    stored = (dataset.read_direct_chunk((0,)), dtype, *filters)
-    if stored not in _last_text:
-        _last_text.clear()
-        _last_text[stored] = _digest_by_blocks(dataset, rows, step)
-    return _last_text[stored]
+    digests, by_rows = bytearray(), h5py.Dataset(dataset)
+    for start in range(0, shape[0], step):
+        block = by_rows[start : start + step]
+        for first in range(0, len(block), rows):
+            digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
+    return hashlib.sha256(digests).digest()
 
 
 _last_text: dict[tuple[Any, ...], bytes] = {}
 
 
-def _digest_by_blocks(dataset: h5py.h5d.DatasetID, rows: int, step: int) -> bytes:
-    digests, by_rows = bytearray(), h5py.Dataset(dataset)
-    for start in range(0, len(by_rows), step):
-        block = by_rows[start : start + step]
-        for first in range(0, len(block), rows):
-            digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
-    return hashlib.sha256(digests).digest()
+def _text_digest(dataset: h5py.h5d.DatasetID, layout: h5py.h5p.PropDCID) -> bytes:
+    """Return the `data_digest` of a text with room for megabytes.
+
+    They are not unpacked again where the file stores the same bytes, for the same filters, as the file before.
+    """
+    filters = (layout.get_filter(index) for index in range(layout.get_nfilters()))
+    stored = (dataset.read_direct_chunk((0,)), dataset.dtype, *filters)
+    digest = _last_text.get(stored) or values_digest(h5py.Dataset(dataset)[()], 1)
+    _last_text.clear()
+    _last_text[stored] = digest
+    return digest
 
 
 def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
