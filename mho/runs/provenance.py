@@ -146,9 +146,10 @@ def git_state(house: Path) -> dict[str, str]:
         "git_status": ("status", "--short"),
         "git_diff": ("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv"),
     }
-    state = {}
+    state: dict[str, str] = {}
     for name, command in commands.items():
-        text = _git(house, command)
+        clean = name == "git_diff" and state.get("git_status") == ""  # git would look at every file again
+        text = "" if clean else _git(house, command)
         if text is not None:
             state[name] = cut(text, DIFF_BYTES).decode()
     return state
