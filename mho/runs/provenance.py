@@ -146,9 +146,10 @@ def git_state(house: Path) -> dict[str, str]:
         "git_status": ("status", "--short"),
         "git_diff": ("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv"),
     }
-    state = {}
+    state: dict[str, str] = {}
     for name, command in commands.items():
-        text = _git(house, command)
+        clean = name == "git_diff" and state.get("git_status") == ""  # git would look at every file again
+        text = "" if clean else _git(house, command)
         if text is not None:
             state[name] = cut(text, DIFF_BYTES).decode()
     return state
@@ -167,6 +168,7 @@ def _git(house: Path, command: Sequence[str]) -> str | None:
     return done.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
+@cache
 def mho_version() -> str:
     """Return mho's version: the checkout's when run from one, for an older mho may be installed beside it."""
     description = _CHECKOUT / "pyproject.toml"

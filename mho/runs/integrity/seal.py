@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -30,6 +30,8 @@ from mho.runs.reading.record import RunRecord
 
 Unreadable = Callable[[str, Exception], None]  # called with the path of an unreadable item, and the reason
 
+Identifier: TypeAlias = h5py.h5g.GroupID | h5py.h5d.DatasetID
+
 
 def create_group(parent: h5py.Group, name: str) -> h5py.Group:
     """Create a group that remembers the order of its members; without an index of it, which takes half a kB.
@@ -42,26 +44,26 @@ def create_group(parent: h5py.Group, name: str) -> h5py.Group:
     return h5py.Group(h5py.h5g.create(parent.id, name.encode(), gcpl=properties))
 
 
-def walk(item: h5py.HLObject, unreadable: Unreadable) -> Iterator[tuple[str, h5py.HLObject | None]]:
-    """Yield `item` and everything below it, each with its path; None where a link is broken, or leads to a group again.
+def walk(file: h5py.File, unreadable: Unreadable) -> Iterator[tuple[str, Identifier | None]]:
+    """Yield everything in `file`, each with its path; None where a link is broken, or leads to a group again.
 
-    `unreadable`: called for damage, which is then skipped.
+    `unreadable`: called for damage, which is then skipped. h5py's objects take four times as long as its identifiers.
     """
-    return _walk(item.name, item, unreadable, set())
+    return _walk("/", file.id, unreadable, set())
 
 
 def _walk(
-    path: str, item: h5py.HLObject, unreadable: Unreadable, seen: set[int]
-) -> Iterator[tuple[str, h5py.HLObject | None]]:
-    """Walk on; `path` is that of `item`, whose own `name` takes as long as to open it.
+    path: str, item: Identifier, unreadable: Unreadable, seen: set[int]
+) -> Iterator[tuple[str, Identifier | None]]:
+    """Walk on from `item`, which is at `path`.
 
     `seen` are the addresses of the visited groups: mho writes no second link to a group, which could form a cycle or double
     the number of paths at every level.
     """
-    if not isinstance(item, h5py.Group):
+    if not isinstance(item, h5py.h5g.GroupID):
         yield path, item
         return
-    address = h5py.h5o.get_info(item.id).addr
+    address = h5py.h5o.get_info(item).addr
     if address in seen:
         yield path, None
         return
@@ -73,11 +75,11 @@ def _walk(
         unreadable(path, error)
         return
     for name in names:
-        below = f"{path.rstrip('/')}/{name}"
+        below = f"{path.rstrip('/')}/{name.decode('utf-8', 'surrogateescape')}"
         try:
-            member = item[name]
+            member = h5py.h5o.open(item, name)
         except DAMAGE as error:
-            if isinstance(item.get(name, getlink=True), h5py.HardLink):
+            if item.links.get_info(name).type == h5py.h5l.TYPE_HARD:
                 unreadable(below, error)
             else:  # mho writes no such links: it was added
                 yield below, None
@@ -117,19 +119,18 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
 def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
     """Update the seal of a copied file with the digests of datasets that the copy stores in another layout.
 
-    `stored`: `data_digest` of what was read of each such dataset, and of what was written, by path.
+    `stored`: the digests of each such dataset as it was read, and as it was written, by path.
     `RunFileError` where what was read is not what the seal was made of.
     """
-    paths, digests = source[SEAL]["path"][()], source[SEAL]["sha256"][()]
-    for index, path in enumerate(path.decode() for path in paths):
-        if path in stored:
-            before, now = stored[path]
-            if _digest(source[path].id, before) != digests[index]:
-                raise RunFileError(
-                    f"run file {source.filename} stays as it is: {path} does not agree with its seal"
-                )
-            digests[index] = _digest(copy[path].id, now)
-    copy[SEAL]["sha256"][...] = np.array(digests, copy[SEAL]["sha256"].dtype)
+    seal = read_seal(source)
+    for path, (before, now) in stored.items():
+        if seal.get(path) != before:
+            raise RunFileError(
+                f"run file {source.filename} stays as it is: {path} does not agree with its seal"
+            )
+        seal[path] = now
+    target = copy[SEAL]["sha256"]
+    target[...] = np.array(list(seal.values()), target.dtype)
 
 
 def read_seal(file: h5py.File) -> dict[str, bytes]:
@@ -163,7 +164,7 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
         try:
             if before is None or item is None:
                 result.append(f"{path} was {'added' if before is None else 'changed'}")
-            elif _digest(item.id) != before:
+            elif _digest(item) != before:
                 result.append(f"{path} was changed")
         except DAMAGE as error:
             unreadable(path, error)
@@ -175,22 +176,43 @@ def data_digest(dataset: h5py.h5d.DatasetID) -> bytes:
 
     Chunks are counted along the first axis, and only values count that the dataset has.
     """
-    layout, shape, dtype = dataset.get_create_plist(), dataset.shape, dataset.dtype
+    shape, dtype = dataset.shape, dataset.dtype
     if shape is None:  # a null dataspace, which mho never writes
         return hashlib.sha256().digest()
-    rows = layout.get_chunk()[0] if layout.get_layout() == h5py.h5d.CHUNKED else None
-    size = math.prod(shape) * dtype.itemsize
-    if rows is None or size <= BLOCK_BYTES:
+    chunk: tuple[int, ...] = ()
+    if shape:  # asking how a single value is stored takes as long as reading it
+        layout = dataset.get_create_plist()
+        chunk = layout.get_chunk() if layout.get_layout() == h5py.h5d.CHUNKED else ()
+    rows = chunk[0] if chunk else None
+    if rows is None or math.prod(shape) * dtype.itemsize <= BLOCK_BYTES:
         values = np.zeros(shape, dtype)  # dataset[()] takes six times as long
         dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
         return values_digest(np.asarray(values[()]), rows)  # a single text counts without what pads it
-    step = rows * max(1, BLOCK_BYTES // (math.prod(layout.get_chunk()) * dtype.itemsize))
+    if shape == (1,) and dtype.kind == "S":
+        return _text_digest(dataset, layout)
+    step = rows * max(1, BLOCK_BYTES // (math.prod(chunk) * dtype.itemsize))
     digests, by_rows = bytearray(), h5py.Dataset(dataset)
     for start in range(0, shape[0], step):
         block = by_rows[start : start + step]
         for first in range(0, len(block), rows):
             digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
     return hashlib.sha256(digests).digest()
+
+
+_last_text: dict[tuple[Any, ...], bytes] = {}
+
+
+def _text_digest(dataset: h5py.h5d.DatasetID, layout: h5py.h5p.PropDCID) -> bytes:
+    """Return the `data_digest` of a text with room for megabytes.
+
+    They are not unpacked again where the file stores the same bytes, for the same filters, as the file before.
+    """
+    filters = (layout.get_filter(index) for index in range(layout.get_nfilters()))
+    stored = (dataset.read_direct_chunk((0,)), dataset.dtype, *filters)
+    digest = _last_text.get(stored) or values_digest(h5py.Dataset(dataset)[()], 1)
+    _last_text.clear()
+    _last_text[stored] = digest
+    return digest
 
 
 def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
@@ -201,23 +223,31 @@ def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
     return hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in pieces)).digest()
 
 
-def _digest(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, data: bytes | None = None) -> bytes:
-    digest = hashlib.sha256(json.dumps(_attributes(item), default=repr).encode())
+def _digest(item: Identifier, data: bytes | None = None) -> bytes:
+    attributes = attributes_text(item)
     if isinstance(item, h5py.h5d.DatasetID):
-        digest.update(f"{item.dtype.str}{item.shape}".encode())
-        digest.update(data or data_digest(item))
-    return digest.hexdigest().encode()
+        return dataset_digest(attributes, item, data or data_digest(item))
+    return hashlib.sha256(attributes).hexdigest().encode()
 
 
-def _attributes(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> dict[str, object]:
-    """Return the attributes by name, in the order of the names; ``attrs`` of `h5py.Group` takes twice the time."""
+def dataset_digest(attributes: bytes, dataset: h5py.h5d.DatasetID, data: bytes) -> bytes:
+    """Return the digest of a dataset that has these attributes, as `attributes_text`, and this `data_digest`."""
+    kind = f"{dataset.dtype.str}{dataset.shape}".encode()
+    return hashlib.sha256(attributes + kind + data).hexdigest().encode()
+
+
+_JSON = json.JSONEncoder(default=repr)
+
+
+def attributes_text(item: Identifier) -> bytes:
+    """Return the attributes as JSON, in the order of the names; ``attrs`` of `h5py.Group` takes twice the time."""
     result = {}
     for index in range(h5py.h5a.get_num_attrs(item)):
         attribute = h5py.h5a.open(item, index=index)
         values = np.empty(attribute.shape, attribute.dtype)
         attribute.read(values)
         result[attribute.name.decode()] = values.tolist()
-    return result
+    return _JSON.encode(result).encode()
 
 
 # Items in the entry of every run file
@@ -289,7 +319,7 @@ def bytes_to_verify(path: str | os.PathLike[str]) -> int:
     path = Path(path)
     with closing(open_run_file(path)) as file, intact(path):
         result = (item for _, item in walk(file, lambda *_: None))
-        return sum(int(item.nbytes) for item in result if isinstance(item, h5py.Dataset))
+        return sum(int(h5py.Dataset(item).nbytes) for item in result if isinstance(item, h5py.h5d.DatasetID))
 
 
 def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verification:
@@ -314,8 +344,8 @@ def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verificatio
         seen = set()
         for name, item in walk(file, unreadable):
             seen.add(name)
-            if isinstance(item, h5py.Dataset):
-                damage.extend(damaged_rows(item, lenient=unclosed))
+            if isinstance(item, h5py.h5d.DatasetID):
+                damage.extend(damaged_rows(h5py.Dataset(item), lenient=unclosed))
         if not damage:  # else it lies below what is damaged
             damage = [f"/entry/{name} is missing" for name in NEEDED if f"/entry/{name}" not in seen]
         if not unclosed and (SEAL in file or int(file.attrs["mho_schema"]) >= SEALED_SINCE):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.reading.chunks import create_compressed_text
+from mho.runs.reading.chunks import create_compressed_text, create_plain
 
 ELLIPSIS = "…"
 
@@ -57,6 +57,7 @@ def read_text(dataset: h5py.h5d.DatasetID) -> str:
 
 
 _VARIABLE = h5py.string_dtype()
+_VARIABLE_ID = h5py.h5t.py_create(_VARIABLE, logical=True)
 
 
 def text_attribute(item: h5py.HLObject, name: str) -> str:
@@ -76,6 +77,12 @@ def text_attribute(item: h5py.HLObject, name: str) -> str:
     text = np.empty((), _VARIABLE)
     stored.read(text)
     return decode(text.item())
+
+
+def add_text_attribute(item: h5py.HLObject, name: str, text: str) -> None:
+    """Give an item a new attribute; its ``attrs`` make the same in three times the time."""
+    attribute = h5py.h5a.create(item.id, name.encode(), _VARIABLE_ID, h5py.h5s.create(h5py.h5s.SCALAR))
+    attribute.write(np.array(text, _VARIABLE))
 
 
 def cut(text: str, size: int) -> bytes:
@@ -113,9 +120,7 @@ def create_text(group: h5py.Group, name: str, text: str, size: int | None = None
     data = encode(text) if size is None else cut(text, size)
     if size is None and len(data) >= LONG_BYTES:
         return create_compressed_text(group, name, data, len(data))
-    return group.create_dataset(
-        name, data=np.bytes_(data), dtype=h5py.string_dtype("utf-8", size or max(len(data), 1))
-    )
+    return create_plain(group, name, np.array(data, h5py.string_dtype("utf-8", size or max(len(data), 1))))
 
 
 def write_text(dataset: h5py.Dataset, text: str) -> None:

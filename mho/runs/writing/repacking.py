@@ -16,9 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.integrity.seal import changes, create_group, read_seal, renew_seal, values_digest
+from mho.runs.integrity.seal import (
+    attributes_text,
+    changes,
+    create_group,
+    dataset_digest,
+    read_seal,
+    renew_seal,
+    values_digest,
+)
 from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
-from mho.runs.reading.opening import FORMAT, items_of
+from mho.runs.reading.opening import FORMAT
 
 
 @contextlib.contextmanager
@@ -116,25 +124,31 @@ def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
 
 def copy_attribute(attribute: h5py.h5a.AttrID, target: h5py.HLObject) -> None:
     """Copy an attribute, with the type that it has."""
-    values = np.empty(attribute.shape, attribute.dtype)
+    kind, space = attribute.get_type(), attribute.get_space()
+    values = np.empty(space.shape, kind.dtype)
     attribute.read(values)
-    h5py.h5a.create(target.id, attribute.name, attribute.get_type(), attribute.get_space()).write(values)
+    h5py.h5a.create(target.id, attribute.name, kind, space).write(values)
 
 
 def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
-    """Copy all in a group, in its order; yield path and digests, before and after, of values stored in another way."""
+    """Copy all in a group, in its order; yield path and digests, before and after, of datasets stored in another way."""
     _copy_attributes(source, target)
-    for name, item in items_of(source):
-        if isinstance(item, h5py.Group) and name not in COPIED_WHOLE:
-            yield from _copy(item, create_group(target, name))
-        elif isinstance(item, h5py.Dataset) and _has_room_to_spare(item):
-            values = np.asarray(item[()])
-            before = values_digest(values, item.chunks and item.chunks[0])
-            dataset, now = _write(values, target, name)
-            _copy_attributes(item, dataset)
-            yield item.name, (before, now)
+    for name in list(source.id):
+        item = h5py.h5o.open(source.id, name)
+        if isinstance(item, h5py.h5g.GroupID) and name.decode() not in COPIED_WHOLE:
+            yield from _copy(h5py.Group(item), create_group(target, name.decode()))
+        elif isinstance(item, h5py.h5d.DatasetID) and _has_room_to_spare(dataset := h5py.Dataset(item)):
+            values = np.asarray(dataset[()])
+            attributes = attributes_text(item)
+            before = values_digest(values, dataset.chunks and dataset.chunks[0])
+            copy, now = _write(values, target, name.decode())
+            _copy_attributes(dataset, copy)
+            yield (
+                dataset.name,
+                (dataset_digest(attributes, item, before), dataset_digest(attributes, copy.id, now)),
+            )
         else:
-            source.copy(item, target, name)
+            h5py.h5o.copy(source.id, name, target.id, name)
 
 
 def _has_room_to_spare(dataset: h5py.Dataset) -> bool:

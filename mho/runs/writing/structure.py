@@ -19,8 +19,8 @@ from mho.runs.integrity.seal import create_group, prepare_seal
 from mho.runs.labels import CLASSES, PLACES, labels_in
 from mho.runs.liveness import Writer
 from mho.runs.provenance import text_hash
-from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing
-from mho.runs.reading.text import create_text
+from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing, create_plain
+from mho.runs.reading.text import add_text_attribute, create_text
 
 STATUS_BYTES = 16
 FORMED = "formed"  # of the chip, its cells that are formed
@@ -201,20 +201,20 @@ def _parameter(group: h5py.Group, name: str, parameter: schema.RecordedParameter
         case str():
             kind, dataset = "text", create_text(group, name, value)
         case bool():
-            kind, dataset = "bool", group.create_dataset(name, data=value)
+            kind, dataset = "bool", create_plain(group, name, np.array(value))
         case int() if not -(2**63) <= value < 2**63:
             kind, dataset = "int", create_text(group, name, str(value))
         case int():
-            kind, dataset = "int", group.create_dataset(name, data=value, dtype="i8")
+            kind, dataset = "int", create_plain(group, name, np.array(value, "i8"))
         case float():
-            kind, dataset = "float", group.create_dataset(name, data=value)
+            kind, dataset = "float", create_plain(group, name, np.array(value))
         case _:
             raise RunFileError(
                 f"parameter {name!r} is a {type(value).__name__}; a number, text, bool or None fits"
             )
-    dataset.attrs["kind"] = kind
+    add_text_attribute(dataset, "kind", kind)
     if parameter.origin:
-        dataset.attrs["origin"] = parameter.origin
+        add_text_attribute(dataset, "origin", parameter.origin)
     _describe(dataset, parameter.unit, parameter.label)
 
 
@@ -240,7 +240,7 @@ def _map(maps: h5py.Group, image: schema.Map) -> None:
     group.attrs["title"] = image.title or image.name
     _describe(create_growing(group, "time", "f8", (), image.images), "s", "time since the run started")
     for name, numbers in (("row", image.rows), ("column", image.columns)):
-        axis = group.create_dataset(name, data=np.asarray(numbers, dtype="i8"))
+        axis = create_plain(group, name, np.array(numbers, "i8"))
         axis.attrs["long_name"] = f"physical {name}"
     value = create_growing(group, "value", "f8", (len(image.rows), len(image.columns)), image.images)
     _describe(value, image.unit, image.title or image.name)
@@ -277,20 +277,20 @@ def _point_at_default(entry: h5py.Group, layout: schema.Layout) -> None:
 
 def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
     group = create_group(parent, name)
-    group.attrs["NX_class"] = nx_class
+    add_text_attribute(group, "NX_class", nx_class)
     return group
 
 
 def _number(group: h5py.Group, name: str, value: float, unit: str = "", description: str = "") -> None:
-    _describe(group.create_dataset(name, data=value), unit, description)
+    _describe(create_plain(group, name, np.array(value)), unit, description)
 
 
 def _describe(dataset: h5py.Dataset, unit: str, description: str, digital: float = 0.0) -> None:
-    dataset.attrs["units"] = unit
+    add_text_attribute(dataset, "units", unit)
     if digital:
         dataset.attrs[schema.DIGITAL_ATTRIBUTE] = digital
     if description:
-        dataset.attrs["long_name"] = description
+        add_text_attribute(dataset, "long_name", description)
 
 
 def _plain_name(name: str, what: str) -> str:

@@ -274,8 +274,14 @@ class RunWriter:
         self._tables = {table.name: TableStream(entry[table.name], table) for table in layout.tables}
         self._maps = {image.name: MapStream(entry["maps"][image.name], image) for image in layout.maps}
         self._arrays = {array.name: entry["arrays"][array.name]["value"] for array in layout.arrays}
+        self._settings = {
+            name: item["settings_after"]
+            for name, item in items_of(entry["bench"])
+            if isinstance(item, h5py.Group)
+        }
         self._log = LogStream(entry["log"])
         self._filled: set[str] = set()  # arrays
+        self._formed: str | None = None  # as the file has it, if known
         self._warnings: list[str] = []  # different ones
         self._further = 0  # how many came after MOST_WARNINGS of them
         self._live = LiveFile(path, file, self._drain, self._note, self._digests)
@@ -302,6 +308,7 @@ class RunWriter:
         """
         path = Path(path)
         writer = cls(path, create_run_file(path, header, layout), layout)
+        writer._formed = header.formed
         writer._live.start()
         return writer
 
@@ -357,15 +364,17 @@ class RunWriter:
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
         """Store an instrument's settings after the run (at most 64 KiB as JSON)."""
         with self._writing():
-            bench = self._entry["bench"]
-            known = {name: item for name, item in items_of(bench) if isinstance(item, h5py.Group)}
-            target = self._declared("instrument", instrument, known)["settings_after"]
+            target = self._declared("instrument", instrument, self._settings)
             write_json(target, settings, f"settings of {instrument!r}")
 
     def set_formed(self, formed: str) -> None:
         """Store which of the chip's cells are formed, as text that fits the room that the header asked for."""
+        if formed == self._formed:  # packing the room for all cells again takes long
+            return
         with self._writing():
+            self._formed = None
             write_text(self._entry["chip"][FORMED], formed)
+            self._formed = formed
 
     def set_result(self, values: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
         """Store the run's result in a few numbers and words (at most 64 KiB as JSON), replacing any before.

@@ -67,6 +67,20 @@ def test_a_flipped_bit_is_found_where_it_is(finished: Path) -> None:
     )
 
 
+def test_a_text_with_room_for_megabytes_is_what_was_written_last(tmp_path: Path) -> None:
+    """It is neither packed nor unpacked again where it is the same."""
+    header = RunHeader("t", "p", "1", {}, formed="cells a", formed_bytes=2_000_000)
+    for name in ("one.h5", "other.h5"):
+        with RunWriter.create(tmp_path / name, header, Layout()) as run:
+            for formed in ("cells a", "cells b", "cells a"):
+                run.set_formed(formed)
+    with h5py.File(tmp_path / "other.h5", "r+") as file:
+        assert file["entry/chip/formed"][0] == b"cells a"
+        file["entry/chip/formed"][0] = b"cells b"
+    assert verify(tmp_path / "one.h5").verdict is Verdict.SOUND
+    assert verify(tmp_path / "other.h5").findings == ("/entry/chip/formed was changed",)
+
+
 NO_SEAL = "/entry/seal is missing or not filled in, so that other changes cannot be told"
 
 
