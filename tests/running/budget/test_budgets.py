@@ -132,7 +132,7 @@ def test_without_draws_there_are_no_intervals(inverted: Path) -> None:
 def test_a_solve_is_explained_by_its_first_inversion(tmp_path: Path, preset: str) -> None:
     path = tmp_path / "solve.h5"
     run(Solve(matrix="zuo2025-4x4", bits=12), "arrays", seed=2, preset=preset, output=path)
-    found = mho.budget(path, draws=2)
+    found = mho.budget(path, draws=1)
     assert found.answers == 1
     assert found.twin == pytest.approx(found.measured, rel=1e-9)
     assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
