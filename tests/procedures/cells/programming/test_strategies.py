@@ -211,7 +211,7 @@ def test_a_strategy_of_one_s_own_is_kept_with_its_source_and_repeated_where_it_i
     assert rerun(result.path, output="b.h5", trust=lambda code: True).equal
 
 
-@pytest.mark.parametrize("repeats", ["rerun", "clone"])
+@pytest.mark.parametrize("repeats", daily(["rerun", "clone"], ["rerun"]))
 def test_a_run_file_makes_no_strategy_run_that_nobody_agreed_to(repeats, tmp_path, shell, monkeypatch):
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "here"
     elsewhere.mkdir(), folder.mkdir()
@@ -235,7 +235,7 @@ def test_a_run_file_makes_no_strategy_run_that_nobody_agreed_to(repeats, tmp_pat
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["simulated"]))
 def test_each_verify_read_waits_as_long_as_the_settings_say(bench, tmp_path):
     def between(delay: str) -> float:
         program = Program(digits=[[5]], passes=0, write_verify=f"verify_delay={delay}")
@@ -261,7 +261,7 @@ def test_orders_visit_every_cell_once():
     assert (np.diff(columns) != 0).all()
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["simulated"]))
 def test_cells_are_programmed_in_the_order_asked_for(bench, tmp_path):
     program = Program(digits=DIGITS, write_verify="order=high first", passes=0)
     path = run(program, bench, preset="ideal", seed=1, output=tmp_path / "a.h5").path
