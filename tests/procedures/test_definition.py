@@ -15,7 +15,7 @@ from mho.instruments import open_bench
 from mho.runs import Verdict, check_conformance, verify
 
 
-@pytest.mark.parametrize("name", daily(PROCEDURES, 6))
+@pytest.mark.parametrize("name", daily(PROCEDURES, 4))
 def test_its_run_file_follows_the_definition_and_opens_at_a_plot(
     name: str, tmp_path_factory: pytest.TempPathFactory
 ):

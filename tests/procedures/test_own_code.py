@@ -14,6 +14,7 @@ import h5py
 import pytest
 import run_samples
 from command_line import Shell, made_of_words
+from daily import daily
 from queue_runners import Desk, running
 
 from mho import run
@@ -63,7 +64,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(module, None)
 
 
-@pytest.fixture(params=["file", "module"])
+@pytest.fixture(params=daily(["file", "module"], ["file"]))
 def name(request: pytest.FixtureRequest, lab: Path) -> str:
     return f"{lab.name}:Look" if request.param == "file" else f"{lab.stem}:Look"
 
@@ -71,6 +72,7 @@ def name(request: pytest.FixtureRequest, lab: Path) -> str:
 # --- where it is found ---
 
 
+@pytest.mark.parametrize("name", ["file", "module"], indirect=True)
 def test_a_file_and_a_module_are_found_as_they_are_written(name, lab):
     kind = find_procedure(name)
     assert (kind.__name__, make_procedure(name, {"times": "4"}).times) == ("Look", 4)
@@ -231,6 +233,7 @@ def test_the_queue_runs_it_and_says_where_it_went_wrong(lab, tmp_path):
 # --- what its run file keeps ---
 
 
+@pytest.mark.parametrize("name", ["file", "module"], indirect=True)
 def test_the_run_file_holds_its_source_and_hash_and_is_sound(name, lab):
     run(make_procedure(name, {}), seed=1, output="look.h5")
     with RunFile("look.h5") as file:
@@ -301,7 +304,7 @@ def strange(path: Path, procedure: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "place", ["{}/evil.py:Look", "evil.py:Look", "mho.evil.py:Look", "../{}/evil.py:Look"]
+    "place", daily(["{}/evil.py:Look", "evil.py:Look", "mho.evil.py:Look", "../{}/evil.py:Look"], 2)
 )
 def test_a_file_that_a_run_file_names_is_taken_from_this_folder_alone_and_not_without_asking(
     place, tmp_path, shell: Shell, monkeypatch
@@ -342,15 +345,24 @@ def test_a_job_that_repeats_a_run_of_it_names_the_file_in_this_folder(lab, tmp_p
 
 @pytest.mark.parametrize(
     ("written", "said"),
-    [
-        ("number=number", r"a row of table 'looks' lacks conductance; its columns are number, conductance"),
-        (
-            "number=number, conductance=conductance, current=0.0",
-            r"a row of table 'looks' has unknown current; its columns are number, conductance",
-        ),
-        ("number=number, conductance='high'", r"a row of table 'looks' does not fit its columns: .*'high'"),
-        ("number=-1, conductance=conductance", r"beyond the range of its declared uint32"),
-    ],
+    daily(
+        [
+            (
+                "number=number",
+                r"a row of table 'looks' lacks conductance; its columns are number, conductance",
+            ),
+            (
+                "number=number, conductance=conductance, current=0.0",
+                r"a row of table 'looks' has unknown current; its columns are number, conductance",
+            ),
+            (
+                "number=number, conductance='high'",
+                r"a row of table 'looks' does not fit its columns: .*'high'",
+            ),
+            ("number=-1, conductance=conductance", r"beyond the range of its declared uint32"),
+        ],
+        2,
+    ),
 )
 def test_rows_that_the_layout_does_not_declare_fail_the_run_in_one_sentence(written, said, lab, shell: Shell):
     lab.write_text(SOURCE.replace("number=number, conductance=conductance", written))

@@ -76,7 +76,7 @@ def test_a_short_experiment_is_layout_and_execute_and_its_plan_is_none(tmp_path)
         assert file.table("reads")["value"].tolist() == [1.0]
 
 
-@pytest.mark.parametrize("name", daily(known_entries(), ["solve", "program", "iv"]))
+@pytest.mark.parametrize("name", daily(known_entries(), ["multiply", "form"]))
 def test_a_run_writes_nothing_into_the_procedure_and_the_same_one_can_be_run_again(name, tmp_path):
     procedure = PROCEDURES[name]()
     before = {key: repr(value) for key, value in vars(procedure).items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError, UnsafeError
 from mho.instruments import Bench, open_bench
@@ -73,20 +74,23 @@ def test_the_line_is_the_procedures_and_warnings_come_from_both(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("rows", "result", "filled", "expected"),
-    [
-        (0, None, False, Conclusion("", measured=False)),
-        (0, {"window": None, "spread": float("nan")}, False, Conclusion("", measured=False)),
-        (3, None, False, Conclusion("3 rows of reads")),
-        (1, {"window": None}, False, Conclusion("1 row of reads")),
-        (0, None, True, Conclusion("array answer")),
-        (0, {"levels": [1, 2]}, False, Conclusion("")),
-        (
-            5,
-            {"window": (12.34567, "V"), "cycles": 7, "held": True, "word": "x"},
-            False,
-            Conclusion("window 12.35 V, cycles 7, held yes"),
-        ),
-    ],
+    daily(
+        [
+            (0, None, False, Conclusion("", measured=False)),
+            (0, {"window": None, "spread": float("nan")}, False, Conclusion("", measured=False)),
+            (3, None, False, Conclusion("3 rows of reads")),
+            (1, {"window": None}, False, Conclusion("1 row of reads")),
+            (0, None, True, Conclusion("array answer")),
+            (0, {"levels": [1, 2]}, False, Conclusion("")),
+            (
+                5,
+                {"window": (12.34567, "V"), "cycles": 7, "held": True, "word": "x"},
+                False,
+                Conclusion("window 12.35 V, cycles 7, held yes"),
+            ),
+        ],
+        4,
+    ),
 )
 def test_a_line_is_made_where_none_is_declared(
     tmp_path: Path, rows: int, result: Any, filled: bool, expected: Conclusion

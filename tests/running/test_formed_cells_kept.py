@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 import mho
 from mho.analysis.reports import collect_defects
@@ -121,7 +122,7 @@ def test_the_chip_s_list_collects_it_and_only_grows(programmed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "procedure", [Form, Switching, IV, Response, Disturb, Endurance, Retention, Noise, Program]
+    "procedure", daily([Form, Switching, IV, Response, Disturb, Endurance, Retention, Noise, Program], 3)
 )
 def test_a_list_that_cannot_be_used_is_said_before_a_pulse(procedure, programmed, tmp_path):
     path, _ = programmed
@@ -163,7 +164,8 @@ def test_on_the_chip_of_another_run_and_in_its_repetition_no_formed_cell_is_form
 
 
 @pytest.mark.parametrize(
-    ("bench", "verify"), [("stanford", "cell"), ("stanford-arrays", "cell"), ("stanford-arrays", "row")]
+    ("bench", "verify"),
+    daily([("stanford", "cell"), ("stanford-arrays", "cell"), ("stanford-arrays", "row")], 2),
 )
 def test_a_cell_that_the_record_calls_formed_is_not_formed_however_little_it_conducts(
     bench, verify, tmp_path

@@ -67,7 +67,7 @@ def warnings(path: Path) -> list[str]:
         return [entry.message for entry in file.log() if entry.level == "WARNING"]
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 def test_what_a_run_destroyed_is_in_its_result_and_its_log(bench, weak, tmp_path):
     path = tmp_path / "a.h5"
     run(Writing(), bench, preset=weak, seed=1, output=path)
@@ -84,7 +84,7 @@ def test_what_a_run_destroyed_is_in_its_result_and_its_log(bench, weak, tmp_path
     ]
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["simulated"]))
 def test_pulses_that_harm_nothing_count_0_and_reads_count_nothing(bench, tmp_path):
     run(Writing(), bench, preset="ideal", seed=1, output=tmp_path / "a.h5")
     run(Read(rows="0:2", columns="0:2"), bench, seed=1, output=tmp_path / "b.h5")

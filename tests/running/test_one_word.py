@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from daily import daily
 from queue_runners import LIVING, SUPPORT, eventually, order
 from run_writers import WriterProcess
 
@@ -139,7 +140,7 @@ def test_a_run_that_goes_on_rests_and_goes_on(folder: Path, words) -> None:
         worker.join(30)
 
 
-@pytest.mark.parametrize("asked", ["", "emergency stop"])
+@pytest.mark.parametrize("asked", daily(["", "emergency stop"], [""]))
 def test_a_run_whose_worker_was_killed_before_and_after_its_runner_has_settled_it(
     folder: Path, words, asked: str
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from daily import daily
 from queue_procedures import Going, Reading
 from queue_runners import ROOT, SUPPORT, Desk, order, running, served_bench, unsafe_roles
 
@@ -112,10 +113,7 @@ def test_an_honest_procedure_of_the_users_own_is_read_back_in_silence(bench, tmp
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [
-        ("Careless", "answers that an output is on"),
-        ("Mute", "unknown: drivers_of_"),
-    ],
+    daily([("Careless", "answers that an output is on"), ("Mute", "unknown: drivers_of_")], 1),
 )
 def test_a_driver_whose_make_safe_is_wrong_leaves_the_queue_held(kind, words, bench, tmp_path):
     path, laboratory = bench
@@ -183,7 +181,7 @@ def test_a_careless_driver_is_found_out_without_a_supervisor(bench, tmp_path, mo
     assert found.value.live == ("smu",)
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", daily([False, True], [True]))
 def test_a_script_is_told_what_its_own_procedure_has_left_on(fails, bench, tmp_path, monkeypatch):
     path, laboratory = bench
     monkeypatch.setattr(Bench, "safe", Bench.safe)  # so that it is put back
@@ -211,7 +209,7 @@ def test_a_script_is_told_what_its_own_procedure_has_left_on(fails, bench, tmp_p
     assert any("left on by code" in one for one in getattr(raised.value, "__notes__", [])) is fails
 
 
-@pytest.mark.parametrize("gone", ["the folder it is in", "the folder of the beginning"])
+@pytest.mark.parametrize("gone", daily(["the folder it is in", "the folder of the beginning"], 1))
 def test_a_folder_that_is_gone_keeps_no_bench_from_being_read_back(gone, bench, tmp_path, monkeypatch):
     path, laboratory = bench
     monkeypatch.setattr(Bench, "safe", Bench.safe)

@@ -31,6 +31,7 @@ import os, random, signal, sys, threading, time
 from mho import run
 from mho.procedures import Program, Refresh
 from mho.running.continuing import resume
+from mho.runs import RunFile
 {body}
 """
 KILLED_AT = """
@@ -38,8 +39,11 @@ from mho.procedures import stream
 from mho.procedures.stream import Progress
 stream.PACE = -1.0  # every cell is announced, however fast the computer
 def kill(event):
-    if isinstance(event, Progress) and event.detail.get("pulses", 0) >= {pulses}:
-        time.sleep(1.5)  # what is older than a second is on the disk
+    if isinstance(event, Progress) and (done := event.detail.get("pulses", 0)) >= {pulses}:
+        with RunFile("1.h5") as file:
+            while (file.column("pulses", "kind") > 0).sum() < done:  # until they are on the disk
+                time.sleep(0.01)
+                file.refresh()
         os.kill(os.getpid(), signal.SIGKILL)
 run({procedure}, {bench!r}, seed=5, output="1.h5", observers=[kill], **{conditions})
 """

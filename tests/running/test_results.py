@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow.parquet
 import pytest
+from daily import daily
 
 from mho import run
 from mho.errors import RunFileError
@@ -62,20 +63,23 @@ class Cell:
 
 @pytest.mark.parametrize(
     ("value", "kept"),
-    [
-        (None, {}),
-        (1.5, {"result": 1.5}),
-        (True, {"result": True}),
-        ("long", {"result": "long"}),
-        ([1, 2.5, None], {"result": [1, 2.5, None]}),
-        ((1, 2), {"result": [1, 2]}),
-        ({"window": 3.0, "on": [1e-6]}, {"window": 3.0, "on": [1e-6]}),
-        ({"n": np.int64(3), "ok": np.bool_(True)}, {"n": 3, "ok": True}),
-        ({"curve": np.arange(3.0)}, {"curve": [0.0, 1.0, 2.0]}),
-        (np.float64(2.0), {"result": 2.0}),
-        (Found({"bits": 24}), {"bits": 24}),
-        (Cell(1e-6), {"conductance": 1e-6}),
-    ],
+    daily(
+        [
+            (None, {}),
+            (1.5, {"result": 1.5}),
+            (True, {"result": True}),
+            ("long", {"result": "long"}),
+            ([1, 2.5, None], {"result": [1, 2.5, None]}),
+            ((1, 2), {"result": [1, 2]}),
+            ({"window": 3.0, "on": [1e-6]}, {"window": 3.0, "on": [1e-6]}),
+            ({"n": np.int64(3), "ok": np.bool_(True)}, {"n": 3, "ok": True}),
+            ({"curve": np.arange(3.0)}, {"curve": [0.0, 1.0, 2.0]}),
+            (np.float64(2.0), {"result": 2.0}),
+            (Found({"bits": 24}), {"bits": 24}),
+            (Cell(1e-6), {"conductance": 1e-6}),
+        ],
+        6,
+    ),
 )
 def test_what_is_returned_is_kept(value, kept, tmp_path):
     returned = carried_out(value, tmp_path / "a.h5")
@@ -89,15 +93,18 @@ def test_what_is_returned_is_kept(value, kept, tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "kept", "units"),
-    [
-        ((3.2e-6, "S"), {"result": 3.2e-6}, {"result": "S"}),
-        ({"on": (3.2e-6, "S"), "window": 4.0}, {"on": 3.2e-6, "window": 4.0}, {"on": "S"}),
-        ({"on": {"mean": (np.float64(1e-6), "S")}}, {"on": {"mean": 1e-6}}, {"on.mean": "S"}),
-        ({"curve": (np.arange(2.0), "V")}, {"curve": [0.0, 1.0]}, {"curve": "V"}),
-        (Cell((1e-6, "S")), {"conductance": 1e-6}, {"conductance": "S"}),
-        (Measured({"bits": 24, "waited": 2.0}), {"bits": 24, "waited": 2.0}, {"waited": "s"}),
-        ({"pair": ("on", "off"), "yes": (True, "S")}, {"pair": ["on", "off"], "yes": [True, "S"]}, {}),
-    ],
+    daily(
+        [
+            ((3.2e-6, "S"), {"result": 3.2e-6}, {"result": "S"}),
+            ({"on": (3.2e-6, "S"), "window": 4.0}, {"on": 3.2e-6, "window": 4.0}, {"on": "S"}),
+            ({"on": {"mean": (np.float64(1e-6), "S")}}, {"on": {"mean": 1e-6}}, {"on.mean": "S"}),
+            ({"curve": (np.arange(2.0), "V")}, {"curve": [0.0, 1.0]}, {"curve": "V"}),
+            (Cell((1e-6, "S")), {"conductance": 1e-6}, {"conductance": "S"}),
+            (Measured({"bits": 24, "waited": 2.0}), {"bits": 24, "waited": 2.0}, {"waited": "s"}),
+            ({"pair": ("on", "off"), "yes": (True, "S")}, {"pair": ["on", "off"], "yes": [True, "S"]}, {}),
+        ],
+        4,
+    ),
 )
 def test_a_number_is_kept_with_its_unit(value, kept, units, tmp_path):
     carried_out(value, tmp_path / "a.h5")
@@ -150,21 +157,24 @@ def nested(depth):
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [
-        (object(), "result is of type object"),
-        ({1, 2}, "result is of type set"),
-        (b"raw", "result is of type bytes"),
-        (lambda: 1, "result is of type function"),
-        ({"a": {"b": [1, {2}]}}, r"result\.a\.b\[1\] is of type set"),
-        ({1: 2}, "result has the key 1 of type int"),
-        (1 + 2j, "result is of type complex"),
-        (np.array([1j]), "result is an array of 1 complex128"),
-        (np.array([{}]), "result is an array of 1 object"),
-        (np.zeros(LONGEST + 1), f"result is an array of {LONGEST + 1} float64"),
-        (nested(50), "within too many lists"),
-        (Found({"cells": {(0, 1)}}), r"result\.cells is of type set"),
-        ("x" * 70_000, "the result takes"),
-    ],
+    daily(
+        [
+            (object(), "result is of type object"),
+            ({1, 2}, "result is of type set"),
+            (b"raw", "result is of type bytes"),
+            (lambda: 1, "result is of type function"),
+            ({"a": {"b": [1, {2}]}}, r"result\.a\.b\[1\] is of type set"),
+            ({1: 2}, "result has the key 1 of type int"),
+            (1 + 2j, "result is of type complex"),
+            (np.array([1j]), "result is an array of 1 complex128"),
+            (np.array([{}]), "result is an array of 1 object"),
+            (np.zeros(LONGEST + 1), f"result is an array of {LONGEST + 1} float64"),
+            (nested(50), "within too many lists"),
+            (Found({"cells": {(0, 1)}}), r"result\.cells is of type set"),
+            ("x" * 70_000, "the result takes"),
+        ],
+        6,
+    ),
 )
 def test_what_cannot_be_kept_fails_the_run_and_says_what_it_is(value, said, tmp_path):
     with pytest.raises(RunFileError, match=said):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,13 +76,29 @@ def test_what_is_broken_off_is_called_as_what_stops_at_a_safe_point(bench, tmp_p
         assert (file.status, file.reason) == (status, "the runner is gone")
 
 
+class Watched(Control):
+    """Counts how often the run looks whether it is to pause, or to stay paused."""
+
+    looks = 0
+
+    @property
+    def pausing(self) -> bool:
+        self.looks += 1
+        return self._pausing
+
+    @pausing.setter
+    def pausing(self, value: bool) -> None:
+        self._pausing = value
+
+
 def test_during_a_pause_the_outputs_idle_and_then_the_run_goes_on(bench, tmp_path):
-    control, events, seen = Control(), [], []
+    control, events, seen = Watched(), [], []
     twin = bench.laboratory.devices[bench.file.instruments.smu.address]
 
     def resume() -> None:
         eventually(lambda: any(isinstance(event, Paused) for event in events))
-        time.sleep(0.1)
+        looks = control.looks
+        eventually(lambda: control.looks >= looks + 5)  # it stays paused
         seen.append((rows(events), twin.level, bench.laboratory.board.path))
         control.pausing = False
 

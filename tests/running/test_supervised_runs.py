@@ -58,6 +58,10 @@ class Runs:
     def path(self) -> Path:
         return self.folder / "run.h5"
 
+    def said(self) -> str:
+        """What the runs have said so far."""
+        return (self.folder / "said.txt").read_text("utf-8")
+
     def start(
         self, how: str, *words: str, procedure: str = "queue_procedures:Going", **options: Any
     ) -> subprocess.Popen[str]:
@@ -65,24 +69,26 @@ class Runs:
         marker = self.folder / "marker"
         command = [sys.executable, "-m", "mho", "run", procedure, how]
         command += ["--marker", str(marker), "--bench", self.bench, "--output", str(self.path), *words]
-        process = subprocess.Popen(
-            command,
-            cwd=SUPPORT,
-            env={"MHO_RUNS": str(self.folder)} | os.environ | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            **options,
-        )
+        with (self.folder / "said.txt").open("a", encoding="utf-8") as said:
+            process = subprocess.Popen(
+                command,
+                cwd=SUPPORT,
+                env={"MHO_RUNS": str(self.folder)} | os.environ | {"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                start_new_session=True,
+                **options,
+            )
         self.started.append(process)
         eventually(lambda: marker.exists() or process.poll() is not None)
         return process
 
     def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
         """Wait for its end; return exit status and what was said."""
-        _, said = process.communicate(timeout=LONGEST)
+        process.communicate(timeout=LONGEST)
+        said = self.said()
         assert "Traceback" not in said
         return process.returncode, said
 
@@ -154,7 +160,7 @@ def test_a_procedure_that_sleeps_is_ended_when_it_is_asked_to(runs, how, numbers
     eventually(lambda: unsafe_roles(runs.laboratory) == ROLES)
     for number in numbers:
         process.send_signal(number)
-        time.sleep(0.1)
+        eventually(lambda: f"{numbers[0].name} received" in runs.said())
     code, said = runs.end(process)
     assert unsafe_roles(runs.laboratory) == set()
     assert code == 130, said
@@ -199,9 +205,8 @@ def test_a_worker_whose_supervisor_is_killed_ends_on_a_safe_bench(runs, how):
 
 def test_a_solve_is_supervised_as_well(runs):
     command = [sys.executable, "-m", "mho", "solve", "mimo-16x16", "--bench", runs.bench]
-    process = subprocess.Popen(
-        [*command, "--output", str(runs.path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
+    with (runs.folder / "said.txt").open("w", encoding="utf-8") as said:
+        process = subprocess.Popen([*command, "--output", str(runs.path)], cwd=ROOT, stderr=said, text=True)
     runs.started.append(process)
     eventually(lambda: unsafe_roles(runs.laboratory) == ROLES)
     runs.worker_of(process).kill()

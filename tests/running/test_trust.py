@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import run_samples
 from command_line import Shell
+from daily import daily, spread
 
 from mho import run
 from mho.cli.terminal import run_display as procedures_terminal
@@ -25,6 +27,7 @@ from mho.runs import RunFile, Verdict
 from mho.runs.integrity.seal import Verification
 
 DIGITS = np.array([[1, 5]])
+IMPORTED = ("os:system", "subprocess:Popen", "numpy:ndarray", "run_samples:SampleRun")
 
 MODULE = '''
 from pathlib import Path
@@ -122,8 +125,9 @@ def test_no_verb_runs_code_that_a_file_names(what, honest, place, tmp_path, shel
     assert not imported(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["os:system", "subprocess:Popen", "numpy:ndarray", "run_samples:SampleRun"])
-@pytest.mark.parametrize("what", ["procedure", "twin"])
+@pytest.mark.parametrize(
+    ("what", "name"), daily(product(("procedure", "twin"), IMPORTED), spread(("procedure", "twin"), IMPORTED))
+)
 def test_that_a_module_is_imported_already_is_no_trust(what, name, honest, tmp_path, shell: Shell):
     path = tmp_path / "forged.h5"
     path.write_bytes(honest.read_bytes())
@@ -223,15 +227,18 @@ def test_a_changed_file_is_refused_whatever_is_trusted(verb, emptied, honest, tm
 
 @pytest.mark.parametrize(
     ("name", "text", "told"),
-    [
-        ("seed", "abc", "its seed is 'abc', no whole number from 0"),
-        ("seed", "-5", "its seed is '-5'"),
-        ("seed", "7²", "its seed is '7²'"),
-        ("seed", "9" * 5000, "of at most 4000 digits"),
-        ("chip_seed", "abc", "its chip_seed is 'abc'"),
-        ("inputs", "digits", "its list of input files is not of names and hashes"),
-        ("inputs", "nonsense\ndigits  ", "its list of input files"),
-    ],
+    daily(
+        [
+            ("seed", "abc", "its seed is 'abc', no whole number from 0"),
+            ("seed", "-5", "its seed is '-5'"),
+            ("seed", "7²", "its seed is '7²'"),
+            ("seed", "9" * 5000, "of at most 4000 digits"),
+            ("chip_seed", "abc", "its chip_seed is 'abc'"),
+            ("inputs", "digits", "its list of input files is not of names and hashes"),
+            ("inputs", "nonsense\ndigits  ", "its list of input files"),
+        ],
+        4,
+    ),
 )
 def test_a_provenance_that_says_nonsense_is_damage(name, text, told, honest, tmp_path, shell: Shell):
     path = tmp_path / "forged.h5"

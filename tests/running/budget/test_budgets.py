@@ -25,7 +25,7 @@ from mho.running.budget.budgets import acting
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.drawings import errors_drawing, shares_drawing
 from mho.running.budget.questions import LoopQuestion, ProductQuestion
-from mho.running.budget.replaying import RunRecipe
+from mho.running.budget.replaying import Replayed, RunRecipe
 from mho.runs import RunFile, Status
 
 PRESETS = ("ideal", "pku", "relaxing")
@@ -37,9 +37,14 @@ def found(inverted: Path) -> Budget:
     return budget(inverted, draws=4)
 
 
+@pytest.fixture(scope="module")
+def again(inverted: Path) -> Replayed:
+    """The run as its twin repeats it."""
+    return replayed(inverted)
+
+
 @pytest.mark.thorough
-def test_the_twin_repeats_every_answer_bit_for_bit(inverted: Path) -> None:
-    again = replayed(inverted)
+def test_the_twin_repeats_every_answer_bit_for_bit(again: Replayed) -> None:
     assert len(again.questions) == 3
     for one in again.questions:
         assert isinstance(one, LoopQuestion)
@@ -48,8 +53,7 @@ def test_the_twin_repeats_every_answer_bit_for_bit(inverted: Path) -> None:
         assert one.error(again.circuits, ALL) == pytest.approx(one.measured, rel=1e-12)
 
 
-def test_with_all_causes_off_round_off_remains(inverted: Path) -> None:
-    again = replayed(inverted)
+def test_with_all_causes_off_round_off_remains(again: Replayed) -> None:
     assert max(one.error(again.circuits, frozenset()) for one in again.questions) < 1e-24
 
 
@@ -124,11 +128,11 @@ def test_without_draws_there_are_no_intervals(inverted: Path) -> None:
     assert all(one.low == one.share == one.high for one in budget(inverted, draws=0).shares)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", daily(PRESETS, ["relaxing"]))
 def test_a_solve_is_explained_by_its_first_inversion(tmp_path: Path, preset: str) -> None:
     path = tmp_path / "solve.h5"
     run(Solve(matrix="zuo2025-4x4", bits=12), "arrays", seed=2, preset=preset, output=path)
-    found = mho.budget(path, draws=2)
+    found = mho.budget(path, draws=1)
     assert found.answers == 1
     assert found.twin == pytest.approx(found.measured, rel=1e-9)
     assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
@@ -149,7 +153,7 @@ def test_a_run_at_the_wire_is_explained_as_exactly(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["arrays", "simulated"])
+@pytest.mark.parametrize("name", daily(["arrays", "simulated"], ["arrays"]))
 def test_a_run_with_an_averaged_zero_and_converters_that_err_is_explained_as_exactly(
     name: str, tmp_path: Path
 ) -> None:
@@ -284,9 +288,8 @@ def test_an_offset_is_subtracted_by_the_bench_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cause", sorted(set(CAUSES) - {"read noise"}))
-def test_a_cause_that_is_off_leaves_all_draws_as_they_were(inverted: Path, cause: Cause) -> None:
+def test_a_cause_that_is_off_leaves_all_draws_as_they_were(again: Replayed, cause: Cause) -> None:
     """With read noise and one other cause, the noise of the read is the same as without the other."""
-    again = replayed(inverted)
     one = again.questions[0]
     assert isinstance(one, LoopQuestion)
     repeat = again.circuits.repeat
@@ -338,7 +341,7 @@ def test_sums_of_digits_are_explained_with_their_calibration(multiplied: Path) -
     assert abs(found.rest) < 1e-12
 
 
-@pytest.fixture(scope="module", params=["arrays", "simulated"])
+@pytest.fixture(scope="module", params=daily(["arrays", "simulated"], ["arrays"]))
 def programmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Digits programmed, with instruments and without."""
     folder = tmp_path_factory.mktemp("programmed")
@@ -348,8 +351,14 @@ def programmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return path
 
 
-def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> None:
-    found = budget(programmed)
+@pytest.fixture(scope="module")
+def explained(programmed: Path) -> Budget:
+    """Their budget."""
+    return budget(programmed)
+
+
+def test_conductances_are_explained_by_what_each_cell_did(explained: Budget, programmed: Path) -> None:
+    found = explained
     assert [found.answers, found.counted] == [24, "cells"]
     assert {one.cause for one in found.shares} == {"programming", "stuck cells", "relaxation", "read noise"}
     assert found.twin == pytest.approx(found.measured, rel=1e-6)
@@ -360,14 +369,14 @@ def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> N
     assert found.measured == pytest.approx(np.sqrt(np.mean(off**2)) / size, rel=1e-6)
 
 
-def test_few_cells_do_not_tell_of_the_shares_of_others(programmed: Path) -> None:
-    found = budget(programmed)
+def test_few_cells_do_not_tell_of_the_shares_of_others(explained: Budget) -> None:
+    found = explained
     assert found.draws == 0
     assert found.remarks[-1].startswith("no intervals: these are 24 cells, and from 256 on")
     assert all(one.low == one.share == one.high for one in found.shares)
 
 
-@pytest.mark.parametrize("stuck", [0.0, 0.05])
+@pytest.mark.parametrize("stuck", daily([0.0, 0.05], [0.05]))
 def test_the_shares_of_many_cells_lie_in_the_intervals_of_as_many_as_are_asked_for(stuck: float) -> None:
     def errors(rng: np.random.Generator, cells: int) -> CellErrors:
         on, parts = rng.random(cells) < stuck, rng.standard_normal((4, cells))

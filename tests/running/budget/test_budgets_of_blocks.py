@@ -15,7 +15,7 @@ from mho.procedures import Invert, Procedure, Solve
 from mho.running import run
 from mho.running.budget import budget
 from mho.running.budget.questions import LoopQuestion, LoopTargets
-from mho.running.budget.replaying import BlockQuestion
+from mho.running.budget.replaying import BlockQuestion, Replayed
 from mho.runs import RunFile
 
 BLOCKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -113,9 +113,14 @@ def two_slices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return path
 
 
+@pytest.fixture(scope="module")
+def again(two_slices: Path) -> Replayed:
+    """The run as its twin repeats it."""
+    return replayed(two_slices)
+
+
 @pytest.mark.thorough
-def test_the_twin_repeats_a_loop_of_two_slices_bit_for_bit(two_slices: Path) -> None:
-    again = replayed(two_slices)
+def test_the_twin_repeats_a_loop_of_two_slices_bit_for_bit(again: Replayed, two_slices: Path) -> None:
     for one in again.questions:
         assert isinstance(one, LoopQuestion)
         np.testing.assert_array_equal(
@@ -127,14 +132,12 @@ def test_the_twin_repeats_a_loop_of_two_slices_bit_for_bit(two_slices: Path) -> 
     assert abs(found.unexplained) < 1e-9
 
 
-def test_with_all_causes_off_two_slices_hold_the_matrix(two_slices: Path) -> None:
-    again = replayed(two_slices)
+def test_with_all_causes_off_two_slices_hold_the_matrix(again: Replayed) -> None:
     assert max(one.error(again.circuits, frozenset()) for one in again.questions) < 1e-20
 
 
-def test_a_second_slice_makes_up_for_the_first_one_s_programming_alone(two_slices: Path) -> None:
+def test_a_second_slice_makes_up_for_the_first_one_s_programming_alone(again: Replayed) -> None:
     """Aimed anew in every twin: with programming alone, the error is the second slice's, a ratio-th of the first one's."""
-    again = replayed(two_slices)
     one = again.questions[0]
     assert isinstance(one, LoopQuestion)
     both = one.error(again.circuits, frozenset({"programming"}))

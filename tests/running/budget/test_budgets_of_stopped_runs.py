@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from budget_runs import stopped, stopped_solve
+from daily import daily
 
 from mho.errors import Aborted, InputError
 from mho.procedures import Invert, Program, Solve
@@ -44,7 +45,7 @@ def test_a_budget_can_be_stopped_while_it_repeats_its_run(inverted: Path) -> Non
         budget(inverted, draws=0, progress=stop)
 
 
-@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+@pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["simulated"]))
 def test_a_programming_that_was_stopped_is_explained_as_far_as_it_came(bench: str, tmp_path: Path) -> None:
     path = stopped(programming(tmp_path), "programming", 3, tmp_path / "stopped.h5", bench)
     found = explained(path, draws=0)
@@ -82,7 +83,7 @@ def test_a_programming_that_was_stopped_before_its_first_read_is_refused(tmp_pat
         budget(path)
 
 
-@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+@pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["arrays"]))
 def test_a_programming_that_was_gone_on_with_is_explained_to_its_end(bench: str, tmp_path: Path) -> None:
     path = stopped(programming(tmp_path), "programming", 3, tmp_path / "stopped.h5", bench)
     resume(path, output=tmp_path / "whole.h5")

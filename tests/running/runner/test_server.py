@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from queue_runners import Desk, eventually, running
@@ -150,7 +151,8 @@ def test_a_runner_that_does_not_know_the_key_is_no_runner(desk, place):
 
 
 @pytest.mark.parametrize(
-    "noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 1000, b"\0\0\0\x05hello", os.urandom(400)]
+    "noise",
+    daily([b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 1000, b"\0\0\0\x05hello", os.urandom(400)], 3),
 )
 def test_noise_instead_of_authentication_harms_nobody(runner, desk, place, noise):
     with socket.socket(socket.AF_UNIX) as sock:
@@ -216,10 +218,10 @@ def test_a_runner_is_never_taken_for_the_one_that_was_killed_here(desk, place, m
 
 @pytest.mark.parametrize(
     "message",
-    [
+    daily([
         b"", b"hello", b"[]", b"{}", b'{"command": "dance"}', b'{"command": "pause", "job": "x"}', b"\xff\xfe",
         b'{"command": "status", "more": 1}', b"\x80\x04\x95.", b'{"kind": "Command", "command": "emergency"}', b"[" * 4000,
-    ],
+    ], 5),
 )  # fmt: skip
 def test_a_malformed_request_is_answered_and_the_next_one_is_heard(runner, place, message):
     connected = wire(place)

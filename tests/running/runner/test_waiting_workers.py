@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 import psutil
 import pytest
+from daily import daily
 from queue_runners import Desk, eventually, order, running
 
 from mho.processes import end_whole
@@ -57,7 +58,7 @@ def test_a_runner_that_ends_with_its_last_job_starts_no_worker_ahead(desk: Desk)
     assert (desk.job(second).status, runner._spare) == (JobStatus.FINISHED, None)
 
 
-@pytest.mark.parametrize("how", ["killed", "of older code", "of code being edited"])
+@pytest.mark.parametrize("how", daily(["killed", "of older code", "of code being edited"], ["of older code"]))
 def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path: Path, monkeypatch) -> None:
     with running(desk, drain=False) as runner:
         before = waiting(runner)

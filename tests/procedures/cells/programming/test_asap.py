@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
+from daily import daily, spread
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -18,6 +20,7 @@ from mho.procedures.cells.programming.strategy import Outcome
 
 LEVELS = load_chip_map("reference").level_scale()
 SETTINGS = WriteVerifySettings()
+GRADUAL = [one.name for one in CELL_PRESETS.values() if one.law == "gradual"]
 STEP = 500e-6  # s between a pulse and its verify read
 
 
@@ -49,8 +52,7 @@ class Device:
         return float(self.cells.read((0, column)))
 
 
-@pytest.mark.parametrize("digit", range(8))
-@pytest.mark.parametrize("preset", [one.name for one in CELL_PRESETS.values() if one.law == "gradual"])
+@pytest.mark.parametrize(("preset", "digit"), daily(product(GRADUAL, range(8)), spread(GRADUAL, range(8))))
 def test_every_level_is_reached_by_cells_of_every_preset(preset, digit):
     quiet = replace(CELL_PRESETS[preset], stuck_on=0.0, stuck_off=0.0)
     device = Device(quiet, 60)

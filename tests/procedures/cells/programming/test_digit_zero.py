@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.chip_maps.chip import read_chip_text
@@ -25,7 +26,7 @@ def bench(folder: Path, name: str, zero: str) -> str:
     return str(folder / "bench.toml")
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_reset_zero_is_formed_and_reset(tmp_path, name):
     done = run(Program(digits=DIGITS), bench(tmp_path, name, "reset"), seed=2, output=tmp_path / "run.h5")
     assert done.failed == 0

@@ -146,7 +146,7 @@ def test_without_a_memory_no_cell_learns_from_another():
     assert Model.towards(*WINDOW, SETTINGS).next_pulse(1e-6) == before
 
 
-@pytest.mark.parametrize("preset", ["pku", "relaxing"])
+@pytest.mark.parametrize("preset", daily(["pku", "relaxing"], ["pku"]))
 def test_it_takes_no_more_pulses_than_write_verify(preset):
     def pulses(strategy: str) -> float:
         taken = []
@@ -166,7 +166,8 @@ def test_it_takes_no_more_pulses_than_write_verify(preset):
     assert pulses("model") < 1.02 * pulses("asap")
 
 
-@pytest.mark.parametrize(("name", "levels"), daily([("stanford-arrays", 4), ("stanford35-arrays", 8)], 1))
+@pytest.mark.thorough
+@pytest.mark.parametrize(("name", "levels"), [("stanford-arrays", 4), ("stanford35-arrays", 8)])
 def test_it_programs_cells_that_switch_at_thresholds_with_the_settings_of_their_chip(name, levels):
     def outcome(strategy: str) -> tuple[float, float]:
         with open_bench(name, seed=3) as bench:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cell_records import cell_record
+from daily import daily
 from numpy.testing import assert_array_equal
 
 from mho import plot, run
@@ -22,7 +23,7 @@ DIGITS = np.random.default_rng(2).integers(0, 8, (9, 7))
 DAY = 86400.0
 
 
-@pytest.fixture(scope="module", params=["simulated", "arrays"])
+@pytest.fixture(scope="module", params=daily(["simulated", "arrays"], ["arrays"]))
 def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A block of cells that move, programmed, and refreshed after a day."""
     folder = tmp_path_factory.mktemp("day")

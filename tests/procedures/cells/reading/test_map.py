@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
+from daily import daily
 from formed_cells import bench_with
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,8 +60,10 @@ def test_a_line_that_is_open_or_shorted_stands_out_and_usual_ones_do_not():
     assert not np.concatenate(line_scores(values[:4, :4])).any()  # too few lines to tell
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
-@pytest.mark.parametrize("method", ["daq", "smu"])
+@pytest.mark.parametrize(
+    ("method", "name"),
+    daily(product(["daq", "smu"], ["simulated", "arrays"]), [("daq", "arrays"), ("smu", "simulated")]),
+)
 def test_a_map_is_of_the_cells_and_its_repeats(name, method, tmp_path):
     with bench_with(DIGITS, name) as bench:
         procedure = Map(rows="0:4", columns="5, 0:5", method=method, repeats=4)

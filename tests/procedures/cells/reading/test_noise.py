@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from formed_cells import bench_with, changed_preset
 
 from mho import run
@@ -14,7 +15,7 @@ from mho.procedures.cells.reading.noise import stands_out
 from mho.runs import RunFile
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["simulated"]))
 def test_series_spectra_and_what_they_tell_are_in_the_file(name, tmp_path):
     with bench_with([[3, 7]], name) as bench:
         procedure = Noise(rows="0", columns="0:3", samples=300, series=2, forming="no")
@@ -74,7 +75,7 @@ def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_the_meter_s_noise_is_not_told_for_that_of_cells_in_hrs(name, tmp_path):
     """At 0.37 uS the cell's own 0.25 % are 1 nS; the meter's are 10 nS."""
     with bench_with([[7, 7]], name) as bench:

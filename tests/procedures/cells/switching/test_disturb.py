@@ -37,18 +37,18 @@ def test_each_level_tells_its_median_and_its_worst_cell_and_leaves_out_those_out
     assert by_level(COUNTS, conductance, np.full(4, -1), inside) == {}
 
 
+STRESSES = [
+    ({"stress": "read", "pulses": 10**6}, ()),
+    ({"stress": "set", "share": "V/2", "word_line": "off"}, ()),
+    ({"stress": "reset", "share": "V/2", "word_line": "off"}, ()),
+    ({"stress": "set", "share": "V/2"}, (1, 4)),  # 1.5 V is above the SET threshold of 1.2 V
+    ({"stress": "reset", "share": "V/2"}, (1, 4, 7)),  # and above that of RESET, 0.9 V
+    ({"stress": "set", "share": "V/3", "pulses": 3}, ()),  # 1.0 V: e**-6.7 of the rate of a SET
+]
+
+
 @pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
-@pytest.mark.parametrize(
-    ("given", "levels_that_leave"),
-    [
-        ({"stress": "read", "pulses": 10**6}, ()),
-        ({"stress": "set", "share": "V/2", "word_line": "off"}, ()),
-        ({"stress": "reset", "share": "V/2", "word_line": "off"}, ()),
-        ({"stress": "set", "share": "V/2"}, (1, 4)),  # 1.5 V is above the SET threshold of 1.2 V
-        ({"stress": "reset", "share": "V/2"}, (1, 4, 7)),  # and above that of RESET, 0.9 V
-        ({"stress": "set", "share": "V/3", "pulses": 3}, ()),  # 1.0 V: e**-6.7 of the rate of a SET
-    ],
-)
+@pytest.mark.parametrize(("given", "levels_that_leave"), daily(STRESSES, STRESSES[2:5]))
 def test_a_stress_moves_cells_where_its_voltage_and_word_line_let_it(
     name, given, levels_that_leave, tmp_path
 ):

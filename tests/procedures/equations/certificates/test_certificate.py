@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +60,7 @@ def a_system(seed: int, n: int, condition: float) -> tuple[Floats, Floats]:
     st.sampled_from([1.0, 1e-100, 1e100]),
     st.sampled_from([1.0, 1e-30, 1e30]),
 )
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_residual_is_exact_to_the_last_bit(seed, n, scale_a, scale_b):
     rng = np.random.default_rng(seed)
     matrix, solution = scale_a * rng.standard_normal((n, n)), scale_b * rng.standard_normal(n)
@@ -74,7 +75,7 @@ def test_the_residual_is_exact_to_the_last_bit(seed, n, scale_a, scale_b):
     st.sampled_from([1.0, 10.0, 1e3, 1e6]),
     st.integers(2, 56),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_bound_is_never_below_the_error(seed, n, condition, bits):
     matrix, rhs = a_system(seed, n, condition)
     truth = solved_in_fractions(matrix, rhs)
@@ -94,7 +95,7 @@ def test_the_bound_is_never_below_the_error(seed, n, condition, bits):
 @given(
     st.integers(0, 10_000), st.integers(2, 5), st.sampled_from([10.0, 1e8, 1e30, 1e150]), st.integers(4, 56)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_bound_of_equations_in_units_of_their_own_is_never_below_the_error(seed, n, spread, bits):
     matrix, rhs = a_system(seed, n, 10.0)
     rng = np.random.default_rng(seed + 1)
@@ -122,7 +123,7 @@ def test_the_bound_of_equations_in_units_of_their_own_is_never_below_the_error(s
     st.floats(0.0, 12.0),
     st.integers(4, 56),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_bound_with_rows_and_columns_in_units_of_their_own_is_never_below_the_error(
     seed, n, decades, condition, bits
 ):

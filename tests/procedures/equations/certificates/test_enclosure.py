@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -59,7 +60,7 @@ small_integers = st.integers(1, 5).flatmap(
 
 @pytest.mark.thorough
 @given(small_integers, st.integers(0, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_integer_systems_are_enclosed_and_singular_ones_never_certified(system, bits):
     matrix, rhs = system
     truth = exact_solution(matrix.astype(float), rhs.astype(float))
@@ -77,7 +78,7 @@ def test_integer_systems_are_enclosed_and_singular_ones_never_certified(system, 
     arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False)),
     arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_doubles_are_enclosed_or_not_certified(matrix, rhs, solution):
     assume(matrix.any(axis=1).all() and matrix.any(axis=0).all())
     found = enclose(matrix, rhs, solution)
@@ -88,7 +89,7 @@ def test_any_doubles_are_enclosed_or_not_certified(matrix, rhs, solution):
 
 
 @given(st.integers(0, 10_000), st.integers(1, 9), st.floats(0.0, 17.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_defect_of_an_inverse_is_bounded_and_closely_so(seed, n, digits):
     matrix, _ = a_system(seed, n, 10.0**digits)
     inverse = np.linalg.inv(matrix)

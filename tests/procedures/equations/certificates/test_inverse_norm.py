@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def exact_inverse(matrix: Floats) -> Floats:
     st.sampled_from([0.0, 1.0, 8.0]),
     st.sampled_from([1.0, 1e-200, 1e200]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_the_norm_of_the_inverse_is_below_its_bound_and_near_it(seed, n, decades, rows, columns, scale):
     matrix = drawn(seed, n, 10.0**decades, rows, columns) * scale
     norm = float(np.linalg.svd(exact_inverse(matrix), compute_uv=False)[0])
@@ -88,7 +89,7 @@ def test_units_of_columns_leave_the_bound_as_tight_as_it_was():
 
 
 @given(st.integers(0, 10_000), st.integers(2, 8), st.integers(0, 12))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_nothing_is_proved_of_a_singular_matrix(seed, n, decades):
     rng = np.random.default_rng(seed)
     left, right = rng.integers(-9, 10, (n, n - 1)), rng.integers(-9, 10, (n - 1, n))
@@ -106,7 +107,7 @@ def test_a_gram_matrix_of_rounding_noise_proves_nothing(condition):
 
 
 @given(st.integers(0, 10_000), st.integers(1, 8), st.sampled_from([1.0, 1e-170, 1e170]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_singular_values_lie_between_their_bounds(seed, n, scale):
     matrix = drawn(seed, n, 50.0, rows=1.0) * scale
     values = np.linalg.svd(matrix, compute_uv=False)
@@ -130,7 +131,7 @@ def test_equal_singular_values_are_no_hindrance():
 
 @pytest.mark.parametrize("bounded", [defect, rough_defect])
 @given(st.integers(0, 10_000), st.integers(1, 5), st.floats(0.0, 10.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_defect_of_an_inverse_is_below_its_bound(bounded, seed, n, decades):
     matrix = drawn(seed, n, 10.0**decades)
     inverse = VerifiedInverse(matrix, np.zeros_like(matrix), bounded)

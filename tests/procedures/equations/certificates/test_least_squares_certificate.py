@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_certificate import certify, in_fractions, solved_in_fractions
@@ -56,7 +57,7 @@ def a_tall_system(seed: int, m: int, n: int, condition: float) -> tuple[Floats, 
     st.sampled_from([1.0, 1e-60, 1e60]),
     st.sampled_from([1, 1e-30]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_gradient_is_exact_to_the_last_bit(seed, n, scale_a, scale_b):
     matrix, rhs = a_tall_system(seed, n + 3, n, 10.0)
     matrix, rhs = scale_a * matrix, scale_b * rhs
@@ -72,7 +73,7 @@ def test_the_gradient_is_exact_to_the_last_bit(seed, n, scale_a, scale_b):
     st.integers(4, 54),
     st.sampled_from([NormalCertifier, AugmentedCertifier]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_the_bound_is_never_below_the_error_of_least_squares_of_the_matrix_as_given(
     seed, n, condition, bits, kind
 ):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +32,7 @@ def inverse_norms(matrix: Floats) -> tuple[float, float]:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 8), st.floats(0.0, 12.0), st.floats(-4.0, 4.0))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_bound_by_dominance_is_below_the_norm(seed, n, diagonal, decades):
     rng = np.random.default_rng(seed)
     matrix = rng.standard_normal((n, n)) + np.diag(rng.choice([-1.0, 1.0], n) * diagonal)

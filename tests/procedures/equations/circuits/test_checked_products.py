@@ -49,6 +49,7 @@ def multiply_often(product: SlicedProduct, matrix: np.ndarray, times: int = 5) -
         assert_allclose(product(vector), matrix @ vector.values, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.thorough
 def test_products_on_a_bad_chip_are_right_with_check_columns_and_wrong_without():
     bench, product, matrix = bad_chip(checked=True)
     with bench:

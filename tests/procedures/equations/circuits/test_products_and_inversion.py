@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -76,7 +77,7 @@ def inverse_of(bench: Bench, plan: SolvePlan) -> AnalogueInverse:
     return AnalogueInverse(bench, plan.cells, VOLTS)
 
 
-@pytest.fixture(scope="module", params=["ideal", "pku"])
+@pytest.fixture(scope="module", params=daily(["ideal", "pku"], ["pku"]))
 def ready(request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
     with open_bench(preset=request.param, seed=5) as bench:
         plan = programmed(bench)
@@ -113,7 +114,7 @@ def test_the_inverse_is_that_of_the_cells_as_achieved(ready):
         assert np.abs(inverse.last[1]).max() < LINEAR
 
 
-@pytest.mark.parametrize("encoding", ["bias", "differential"])
+@pytest.mark.parametrize("encoding", daily(["bias", "differential"], ["bias"]))
 def test_each_encoding_inverts_on_ideal_cells(encoding):
     with open_bench(preset="ideal", seed=2) as bench:
         plan = programmed(bench, encoding, bits=3)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from daily import daily
 from numpy.testing import assert_allclose, assert_array_equal
 from repository import ROOT
 
@@ -46,7 +47,7 @@ def invert(folder: Path, bench: str = "arrays", preset: str = "pku", **parameter
         )
 
 
-@pytest.fixture(scope="module", params=["simulated", "arrays"])
+@pytest.fixture(scope="module", params=daily(["simulated", "arrays"], ["arrays"]))
 def ideal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("ideal")
     return invert(folder, request.param, "ideal", matrix=DIGITS, vectors=6, encoding="differential")

@@ -82,7 +82,7 @@ def test_of_its_own_accord_it_takes_the_smaller_system_that_lets_the_bits_be_pro
     assert any("(8 lines): 1e+04, the condition number of A^T A, would let fewer" in one for one in told)
 
 
-@pytest.mark.parametrize("form", ["normal", "augmented"])
+@pytest.mark.parametrize("form", daily(["normal", "augmented"], ["normal"]))
 def test_a_right_hand_side_orthogonal_to_all_columns_is_answered_with_zeros(tmp_path, form):
     matrix = np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     rhs = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 3.0]])

@@ -82,11 +82,14 @@ def test_no_resistor_makes_up_for_the_corner_of_a_bias_column():
 
 @pytest.mark.parametrize(
     "matrix",
-    [
-        hadamard(8)[np.random.default_rng(3).permutation(8)].astype(float),
-        np.linalg.qr(np.random.default_rng(4).standard_normal((2, 2)))[0],
-        np.linalg.qr(np.random.default_rng(5).standard_normal((16, 16)))[0],
-    ],
+    daily(
+        [
+            np.linalg.qr(np.random.default_rng(4).standard_normal((2, 2)))[0],
+            np.linalg.qr(np.random.default_rng(5).standard_normal((16, 16)))[0],
+            hadamard(8)[np.random.default_rng(3).permutation(8)].astype(float),
+        ],
+        2,
+    ),
 )
 @pytest.mark.parametrize("seed", daily([0, 1], [0]))
 def test_cells_that_miss_all_their_levels_refuse_no_system(matrix, seed):

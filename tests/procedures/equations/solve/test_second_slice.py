@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.chip_maps.chip import ChipMap, load_chip_map
 from mho.chip_maps.inverse_encoding import KINDS
@@ -34,7 +35,7 @@ def solve(matrix: np.ndarray, bench: str = "arrays", preset: str = "pku", **para
         return evaluate(procedure, opened, seed=1)
 
 
-@pytest.mark.parametrize("encoding", KINDS)
+@pytest.mark.parametrize("encoding", daily(KINDS, 1))
 def test_only_a_share_of_the_error_remains_and_fewer_cycles_are_taken(encoding: str) -> None:
     matrix = spd(16, 100.0, 2)
     one = solve(matrix, loop_targets="analogue", encoding=encoding, method="gcr")

@@ -46,16 +46,20 @@ run(Solve(matrix="matrix.npy", count={count}, bits=20), "arrays", seed=5, output
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """A run that SIGKILL ended while it worked on right-hand side 3, and the one it would have become."""
+    """A run that SIGKILL ended while it worked on right-hand side 3."""
     folder = tmp_path_factory.mktemp("killed")
     np.save(folder / "matrix.npy", MATRIX)
     script = CHILD.format(killed_at=KILLED_AT, count=COUNT)
     child = subprocess.run([sys.executable, "-c", script], cwd=folder, check=False)
     assert child.returncode == -signal.SIGKILL
-    whole: Solution = run(
-        Solve(matrix=MATRIX, count=COUNT, bits=20), "arrays", seed=5, output=folder / "whole.h5"
-    )
-    return SimpleNamespace(path=folder / "killed.h5", whole=whole, folder=folder)
+    return SimpleNamespace(path=folder / "killed.h5", folder=folder)
+
+
+@pytest.fixture(scope="module")
+def whole(killed: SimpleNamespace) -> Solution:
+    """What the killed run would have become."""
+    procedure = Solve(matrix=MATRIX, count=COUNT, bits=20)
+    return run(procedure, "arrays", seed=5, output=killed.folder / "whole.h5")
 
 
 def system(path: Path, matrix: np.ndarray = MATRIX, bits: int = 20) -> LinearSystem:
@@ -64,20 +68,20 @@ def system(path: Path, matrix: np.ndarray = MATRIX, bits: int = 20) -> LinearSys
 
 
 @pytest.mark.thorough
-def test_the_answers_so_far_are_in_the_file_of_a_killed_run(killed):
+def test_the_answers_so_far_are_in_the_file_of_a_killed_run(killed, whole):
     with RunFile(killed.path) as file:
         assert file.status is Status.INTERRUPTED
         answers = file.table("answers")
     assert answers["rhs"].tolist() == [0, 1, 2]
     assert answers["converged"].all()
-    np.testing.assert_array_equal(answers["solution"], killed.whole.solution.T[:KILLED_AT])
+    np.testing.assert_array_equal(answers["solution"], whole.solution.T[:KILLED_AT])
 
 
 @pytest.mark.thorough
-def test_only_the_others_are_solved_and_the_result_holds_all(killed):
+def test_only_the_others_are_solved_and_the_result_holds_all(killed, whole):
     result: Solution = resume(killed.path, output=killed.folder / "resumed.h5")
     assert result.converged
-    np.testing.assert_array_equal(result.solution[:, :KILLED_AT], killed.whole.solution[:, :KILLED_AT])
+    np.testing.assert_array_equal(result.solution[:, :KILLED_AT], whole.solution[:, :KILLED_AT])
     with RunFile(result.path) as file:
         rhs = file.array("rhs")
         answers = file.table("answers")

@@ -52,9 +52,9 @@ def test_a_condition_number_is_what_its_family_says(condition):
     assert draw(f"condition {condition}", 6, 3).condition == pytest.approx(float(condition), rel=1e-6)
 
 
-@pytest.mark.parametrize("first", daily([0, 12, 24, 36], [0]))
+@pytest.mark.parametrize("first", daily(range(0, 48, 4), [0]))
 def test_no_solve_on_arrays_says_converged_that_is_not(first):
-    assert_true([judge(case) for case in islice(cases("arrays"), first, first + 12)])
+    assert_true([judge(case) for case in islice(cases("arrays"), first, first + 4)])
 
 
 @pytest.mark.parametrize("preset", daily(NOISY, 1))
