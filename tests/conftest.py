@@ -80,13 +80,9 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def spared_work() -> Iterator[None]:
-    """Query git and mho's version once, draw equal devices of large arrays once, and leave run files as large as they are.
-
-    See `packed` for the last.
-    """
+    """Query git once, draw equal devices of large arrays once, and leave run files as large as they are, see `packed`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(provenance, "git_state", cache(provenance.git_state))
-        patch.setattr(provenance, "mho_version", cache(provenance.mho_version))
         patch.setattr(cells, "draw_devices", device_draws.remembered)
         patch.setattr(live_file, "repack", lambda path: False)
         yield
