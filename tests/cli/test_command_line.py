@@ -342,6 +342,7 @@ def test_show_prints_what_a_run_file_holds(shell, finished):
         assert words in out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", daily([".png", ".svg"], [".svg"]))
 def test_plot_draws_a_figure(shell, finished, tmp_path, suffix):
     target = tmp_path / f"figure{suffix}"
@@ -406,7 +407,19 @@ def test_the_version_is_that_of_the_distribution(shell):
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("solve",), ("run",), ("rehearse",), ("bench",), ("bench", "check"), ("queue", "add"), ("runs",)],
+    daily(
+        [
+            (),
+            ("solve",),
+            ("run",),
+            ("rehearse",),
+            ("bench",),
+            ("bench", "check"),
+            ("queue", "add"),
+            ("runs",),
+        ],
+        3,
+    ),
 )
 def test_help_is_asked_for_with_either_option(shell, words):
     code, out, err = shell(*words, "--help")

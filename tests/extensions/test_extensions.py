@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from command_line import Shell
+from daily import daily
 from public_names import exported
 from repository import ROOT
 from without_extensions import EXTENSIONS, copy_without, core_tests, python_in
@@ -209,14 +210,14 @@ def stated(**facts: Any) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    [
+    daily([
         "{", "[]", "[" * 100_000, '{"procedures": {"look": {"title": "x"}}}', '{"procedures": 1}',
         '{"procedures": {"look": "text"}}', stated(group=5), stated(title=None), stated(description=None),
         stated(parameters={"a": {"kind": "banana", "name": "A"}}),
         stated(parameters={"a b": {"kind": "text", "name": "A"}}),
         stated(parameters={"a": {"kind": "text", "name": None}}),
         stated(parameters={"a": {"kind": "float", "name": "A", "minimum": "two"}}),
-    ],
+    ], 3),
     ids=range(13),
 )  # fmt: skip
 def test_a_manifest_that_is_none_counts_for_nothing(text, tmp_path, install, caplog) -> None:
@@ -273,7 +274,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("how", daily(ENDS, 2))
 def test_a_module_that_ends_or_breaks_hides_nothing_else(
     how, install, tmp_path, shell: Shell, caplog
 ) -> None:

@@ -62,7 +62,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], 3))
+@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], 1))
 def test_tables_columns_units_and_figures_are_those_of_our_own_runs(
     tmp_path: Path, own: dict[str, Path], kind: str
 ):
@@ -167,7 +167,7 @@ def ramps(cells: int, formed: int) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(("cells", "formed"), [(1, 0), (40, 0), (40, 10), (40, 38)])
+@pytest.mark.parametrize(("cells", "formed"), daily([(1, 0), (40, 0), (40, 10), (40, 38)], [(40, 10)]))
 def test_noise_forms_no_cell(tmp_path: Path, cells: int, formed: int):
     with imported(tmp_path, "form", ramps(cells, formed)) as found:
         assert (found.summary["cells"], found.summary["formed"]) == (cells, formed)

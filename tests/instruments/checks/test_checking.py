@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -267,7 +268,7 @@ def test_a_bad_contact_is_told_apart_and_ends_safe(lab, tmp_path, conductance, c
     assert lab.monitor.terminals["bit line"].current <= 10.6e-6
 
 
-@pytest.mark.parametrize("role", ["smu", "gate", "board"])
+@pytest.mark.parametrize("role", daily(["smu", "gate", "board"], 1))
 def test_a_check_that_fails_midway_ends_safe(lab, tmp_path, role):
     address = getattr(ENTRIES, role).address
     before = outputs(lab)

@@ -569,7 +569,9 @@ def test_no_driver_with_methods_is_forgotten() -> None:
         assert with_arguments(owner) - UNCHECKED - tried == set(), owner
 
 
-@pytest.mark.parametrize(("name", "method"), [(name, method) for name in METHODS for method in METHODS[name]])
+@pytest.mark.parametrize(
+    ("name", "method"), daily([(name, method) for name in METHODS for method in METHODS[name]], 19)
+)
 def test_a_method_refuses_wrong_arguments_before_anything_is_sent(name: str, method: str) -> None:
     right, wrongs = METHODS[name][method]
     with opened(name) as (part, sent):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_driver.keithley2400 import Keithley2400
@@ -604,7 +605,7 @@ shapes = st.tuples(
 )
 
 
-@pytest.mark.parametrize("model", PULSE_GENERATORS.values(), ids=PULSE_GENERATORS.keys())
+@pytest.mark.parametrize("model", daily(PULSE_GENERATORS.values(), 2), ids=PULSE_GENERATORS.keys())
 @settings(max_examples=40)
 @given(wanted=st.lists(shapes, min_size=1, max_size=6))
 def test_from_any_shape_to_any_other_every_step_is_legal_and_idles_at_zero(model, wanted):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
@@ -122,7 +123,7 @@ def test_a_long_waveform_is_waited_for(wired):
         pulser.fire(1)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", daily(MODELS, 1))
 @given(tenths=st.lists(st.integers(-100, 100), min_size=1, max_size=40).filter(any))
 @settings(max_examples=25)
 def test_whatever_is_played_arrives_within_a_step_of_the_converter(name, tenths):
