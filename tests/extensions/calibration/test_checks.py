@@ -29,10 +29,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {name: folder / f"{name}.h5" for name in ("form", "response", "program", "cycles")}
     where = {"rows": "0:3", "columns": "0:4"}
     run(Form(**where), "stanford-arrays", seed=5, output=paths["form"])
-    response = Response(**where, points=8, repeats=1)
+    response = Response(**where, points=5, repeats=1)
     run(response, "stanford-arrays", seed=6, after=paths["form"], output=paths["response"])
     digits = np.random.default_rng(1).integers(0, 4, (3, 4))
-    program, cycles = Program(digits=digits), Switching(**where, cycles=6)
+    program, cycles = Program(digits=digits), Switching(**where, cycles=3)
     run(program, "stanford-arrays", seed=7, after=paths["response"], output=paths["program"])
     run(cycles, "stanford-arrays", seed=8, after=paths["program"], output=paths["cycles"])
     return paths

@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 import warnings
 
 import numpy as np
@@ -1000,10 +999,8 @@ def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it(monkeypatc
         else:
             sentence = draw.choice(SENTENCES)
             message = sentence.format(*(draw.choice(NUMBERS) for _ in range(sentence.count("{}"))))
-        start = time.perf_counter()
-        twin.write(message.encode(), end=draw.random() < 0.95)
+        twin.write(message.encode(), end=draw.random() < 0.95)  # one that hangs ends by the test's time out
         twin.read()
-        assert time.perf_counter() - start < 20.0, message
         if number % 50 == 0:
             twin.clear()
             assert all(isinstance(entry.code, int) and entry.text for entry in twin.status.errors)

@@ -476,10 +476,8 @@ def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it():
     lamp = Lamp()
     for number in range(100_000):
         message = " ".join(draw.choices(words.split(), k=draw.randint(1, 12)))
-        start = time.perf_counter()
-        lamp.write(message.encode(), end=draw.random() < 0.95)
+        lamp.write(message.encode(), end=draw.random() < 0.95)  # one that hangs ends by the test's time out
         lamp.read()
-        assert time.perf_counter() - start < 20.0, message
         if number % 50 == 0:
             lamp.clear()
             assert all(isinstance(entry.code, int) and entry.text for entry in lamp.status.errors)
