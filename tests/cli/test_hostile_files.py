@@ -387,7 +387,7 @@ def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_pat
     assert "chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
 
 
-@pytest.mark.parametrize("name", ["result/values", "result/units", "card"])
+@pytest.mark.parametrize("name", daily(["result/values", "result/units", "card"], 1))
 def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Path, shell: Shell):
     path = texts(tmp_path / "run.h5", whole, name, DEEP_JSON)
     with RunIndex(tmp_path) as index:

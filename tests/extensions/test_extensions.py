@@ -173,14 +173,17 @@ def test_a_verb_that_two_packages_offer_is_none_s(install, shell: Shell) -> None
 
 @pytest.mark.parametrize(
     ("requires", "fits"),
-    [
-        ("mho>=99", False),
-        ("mho<0.1", False),
-        ("MHO>=99", False),
-        ("mho==0.1.*", True),
-        ('mho>=99; python_version < "3"', True),
-        ("numpy>=99", True),
-    ],
+    daily(
+        [
+            ("mho>=99", False),
+            ("mho<0.1", False),
+            ("MHO>=99", False),
+            ("mho==0.1.*", True),
+            ('mho>=99; python_version < "3"', True),
+            ("numpy>=99", True),
+        ],
+        3,
+    ),
 )
 def test_a_package_for_another_mho_is_named_and_not_used(install, requires, fits, shell, caplog) -> None:
     install("labfive", {"mho.verbs": {"bake": "labfive_verbs:bake"}}, requires)

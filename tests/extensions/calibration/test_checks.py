@@ -89,8 +89,11 @@ def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
     assert len(one["time"]) != len(other["time"])
 
 
-def test_pulses_of_a_run_without_digits_are_compared(runs: dict[str, Path]) -> None:
-    checks = check_runs([runs["cycles"]], "stanford", 1).checks
+def test_pulses_of_a_run_without_digits_are_compared(tmp_path: Path) -> None:
+    formed, cycles, where = tmp_path / "form.h5", tmp_path / "cycles.h5", {"rows": "0:2", "columns": "0:2"}
+    run(Form(**where), "stanford-arrays", seed=5, output=formed)
+    run(Switching(**where, cycles=3), "stanford-arrays", seed=8, after=formed, output=cycles)
+    checks = check_runs([cycles], "stanford", 1).checks
     assert {one.run for one in checks} == {"cycles.h5"}
 
 

@@ -105,11 +105,11 @@ def test_the_density_after_a_reset_adds_up_to_one(before: float, voltage: float)
 
 @pytest.mark.parametrize(
     ("name", "factor"),
-    [
+    daily([
         ("set_slope", 1.2), ("maximum", 1.1), ("set_time", 1.3), ("set_acceleration", 1.2),
         ("set_cycle_spread", 1.4), ("reset_slope", 1.1), ("reset_cycle_spread", 1.4), ("floor", 1.3),
         ("floor_spread", 2.0),
-    ],
+    ], 5),
 )  # fmt: skip
 def test_a_likelihood_prefers_the_preset_that_it_was_drawn_from(
     pulses: Transitions, name: str, factor: float

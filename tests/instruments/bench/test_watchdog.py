@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from repository import ROOT
 
 from mho.errors import BenchError, InstrumentError
@@ -172,7 +173,7 @@ def set_up(bench: Bench, measuring: str) -> None:
     MEASURING[measuring](bench)
 
 
-@pytest.mark.parametrize("measuring", MEASURING)
+@pytest.mark.parametrize("measuring", daily(MEASURING, 3))
 def test_nothing_is_measured_on_a_board_that_has_gone_safe_by_itself(bench, measuring):
     """Its error tells, too, but whoever asks why a sign of life failed takes that from its queue."""
     set_up(bench, measuring)

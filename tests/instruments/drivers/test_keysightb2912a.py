@@ -336,8 +336,6 @@ def test_elements_come_in_the_instruments_order(elements):
 def test_a_hundred_thousand_points_are_read_in_a_few_pieces(instrument, twin, monkeypatch):
     twin.write(b"FORM:ELEM:SENS CURR;:SENS1:CURR:NPLC 4e-4;:TRIG1:COUN 100000;:INIT (@1)")
     instrument.exchange(":FORM REAL,32;:FORM:BORD SWAP")
-    block = twin._fetch_array((1,))
-    twin._fetch_array = lambda channels: block
     pieces, read = [], instrument.adapter.connection.read_bytes
     monkeypatch.setattr(
         instrument.adapter.connection,

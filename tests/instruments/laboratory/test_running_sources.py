@@ -82,7 +82,7 @@ FREE = {
 }
 
 
-@pytest.mark.parametrize("way", FREE)
+@pytest.mark.parametrize("way", daily(FREE, 3))
 def test_whatever_runs_free_forms_a_virgin_cell_and_is_an_incident(desk, way):
     desk.route()
     desk.pulser.write(PULSES.format(volts=4) + FREE[way])

@@ -124,12 +124,15 @@ def a_shape(data: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize(
     ("edit", "name", "said"),
-    [
-        (one_element, "points/v", "from [3, 1] on: 10.0 and 10.000000000001"),
-        (a_cell, "maps/heat/value", "from [0, 0, 1] on: nan and 5.0"),
-        (a_sign, "maps/heat/value", "the same numbers with other bits"),
-        (a_shape, "arrays/matrix", "float64 (2, 2) and float64 (3, 3)"),
-    ],
+    daily(
+        [
+            (one_element, "points/v", "from [3, 1] on: 10.0 and 10.000000000001"),
+            (a_cell, "maps/heat/value", "from [0, 0, 1] on: nan and 5.0"),
+            (a_sign, "maps/heat/value", "the same numbers with other bits"),
+            (a_shape, "arrays/matrix", "float64 (2, 2) and float64 (3, 3)"),
+        ],
+        2,
+    ),
 )
 def test_the_first_place_that_differs_is_named(
     tmp_path: Path, edit: Callable[[dict[str, np.ndarray]], None], name: str, said: str

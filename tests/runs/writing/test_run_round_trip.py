@@ -114,13 +114,16 @@ def test_a_run_without_any_data_is_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
-    [
-        (ValueError("no ℧"), Status.FAILED, "ValueError: no ℧"),
-        (ZeroDivisionError(), Status.FAILED, "ZeroDivisionError"),
-        (Aborted("by the user"), Status.ABORTED, "Aborted: by the user"),
-        (KeyboardInterrupt(), Status.ABORTED, "KeyboardInterrupt"),
-        (SystemExit(3), Status.ABORTED, "SystemExit: 3"),
-    ],
+    daily(
+        [
+            (ValueError("no ℧"), Status.FAILED, "ValueError: no ℧"),
+            (ZeroDivisionError(), Status.FAILED, "ZeroDivisionError"),
+            (Aborted("by the user"), Status.ABORTED, "Aborted: by the user"),
+            (KeyboardInterrupt(), Status.ABORTED, "KeyboardInterrupt"),
+            (SystemExit(3), Status.ABORTED, "SystemExit: 3"),
+        ],
+        3,
+    ),
 )
 def test_the_file_says_how_the_run_ended(
     tmp_path: Path, header: RunHeader, layout: Layout, error: BaseException, status: Status, reason: str
