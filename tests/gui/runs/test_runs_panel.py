@@ -229,7 +229,7 @@ def test_only_what_differs_is_listed(qtbot, panel, folder):
 @pytest.mark.parametrize("ending", daily([".png", ".svg", ".pdf"], [".svg"]))
 def test_a_figure_is_exported(qtbot, session, panel, folder, tmp_path, ending):
     target = tmp_path / f"figure{ending}"
-    choose(panel, "delta")
+    choose(panel, "alpha")
     qtbot.mouseClick(panel.figure, Qt.MouseButton.LeftButton)
     dialog = panel.findChild(ExportDialog)
     dialog.form.setFocus()
