@@ -15,6 +15,15 @@ from benchmarks._coverage import CASES, SIZES, Case, held
 
 UNLIKELY = 1e-4
 LEAST, MOST = 0.93, 0.97
+SLOW = daily(
+    [one for one in CASES if one.slow],
+    [one for one in CASES if one.slow and one.name in (
+        "difference of medians, log-normal, 0.5", "growth of a spread, Tukey's h 0.12",
+        "switching: autocorrelation, HRS with a tail, 20 cycles", "forming: deviation, normal, brackets of 0.1 V",
+        "prediction of a run: success, 256 cells, chips that differ", "figure: slope, normal errors",
+        "noise: slope of a cell, 1/f, n series",
+    )],
+)  # fmt: skip
 
 
 def check(case: Case, size: int, draws: int) -> None:
@@ -32,7 +41,7 @@ def test_an_interval_holds_as_often_as_it_says(case: Case) -> None:
         check(case, size, 2000)
 
 
-@pytest.mark.parametrize("case", daily([one for one in CASES if one.slow], 11), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", SLOW, ids=lambda case: case.name)
 def test_an_interval_of_a_fit_or_of_a_run_holds_about_as_often_as_it_says(case: Case) -> None:
     check(case, max(8, case.fewest), 30)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daily import daily
 
 from benchmarks import mutants
 from benchmarks._mutant_tests import exchange
@@ -198,11 +199,14 @@ kept = called
 
 @pytest.mark.parametrize(
     ("before", "after", "calls"),
-    [
-        ("a + b", "a - b", (1, [1, 2])),
-        ("(1, 2)", "(1, 3)", (3, [1, 3])),
-        ("return [one for one in (1, 2)]", "return None", (3, None)),
-    ],
+    daily(
+        [
+            ("a + b", "a - b", (1, [1, 2])),
+            ("(1, 2)", "(1, 3)", (3, [1, 3])),
+            ("return [one for one in (1, 2)]", "return None", (3, None)),
+        ],
+        2,
+    ),
 )
 def test_a_function_gets_its_mutated_code_wherever_it_is_used(
     tmp_path: Path, before: str, after: str, calls: tuple[int, list[int] | None]

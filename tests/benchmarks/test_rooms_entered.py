@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.rooms import run, walk
 from mho.errors import InputError, recorded_name
 from mho.instruments import Cell
@@ -19,6 +21,7 @@ def test_every_call_of_a_function_of_mho_counts_for_its_module_in_the_order_of_f
     assert rooms["mho.instruments.bench.arguments"] == 2
 
 
+@pytest.mark.thorough
 def test_pulses_and_a_solve_without_instruments_stay_below_what_a_reader_can_follow():
     first, later, solved, on_arrays = run(1)
     assert later.met

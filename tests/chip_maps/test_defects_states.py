@@ -186,5 +186,5 @@ class DefectListStates(RuleBasedStateMachine):
 
 
 TestDefectListStates, TestDefectListStatesThoroughly = daily_and_thorough(
-    DefectListStates, examples=10, steps=15
+    DefectListStates, examples=4, steps=15, times=50
 )

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -66,7 +67,7 @@ def test_any_four_columns_are_independent_so_that_five_wrong_integers_are_the_fe
         assert np.prod([int(b - a) for a, b in itertools.combinations(four, 2)], dtype=object) % MODULUS
 
 
-@pytest.mark.parametrize("count", [3, 4, 5, 8, 16])
+@pytest.mark.parametrize("count", daily([3, 4, 5, 8, 16], 3))
 def test_more_wrong_integers_are_not_taken_for_two(count):
     rng = np.random.default_rng(count)
     sums, none = line_sums(np.zeros((1, 28), np.int64)), np.zeros((2000, 1), np.int64)

@@ -201,7 +201,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(shell, tmp_path
 
 @pytest.mark.parametrize(
     ("matrix", "answer"),
-    [
+    daily([
         (np.ones((2, 3)), "2 rows and 3 columns, fewer equations than unknowns"),
         ([[1.0, np.nan], [0.0, 1.0]], "entry [0, 1], counted from 0, is nan"),
         ([[1.0, 0.0], [-np.inf, 1.0]], "entry [1, 0], counted from 0, is -inf"),
@@ -213,7 +213,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(shell, tmp_path
         (np.outer([1.0, 2.0, 4.0], [1.0, 1.0, 1.0]) + np.diag([1.0, 0.0, 0.0]), "depend on others (counted from 0): "),
         (np.eye(33), "33 x 33 (as a real one) and takes 2 loops of up to 17 x 17; the inverting arrays of chip"),
         (np.eye(17) * 1j + np.eye(17), "34 x 34 (as a real one)"),
-    ],
+    ], 4),
 )  # fmt: skip
 def test_a_matrix_that_cannot_be_solved_is_refused(shell, tmp_path, matrix, answer):
     assert answer in shell.refused("solve", save(tmp_path, matrix), "--bits", 12)
@@ -273,17 +273,20 @@ def test_a_count_beside_right_hand_sides_that_are_given_is_refused(shell):
 
 @pytest.mark.parametrize(
     ("option", "value", "answer"),
-    [
-        ("--preset", "kpu", "unknown cell preset 'kpu'; there are ideal, quiet, pku, relaxing"),
-        ("--bench", "nosuch", "cannot read bench 'nosuch'"),
-        ("--rhs", "nowhere.npy", "nowhere.npy does not exist"),
-        ("--encoding", "magic", "encoding is 'magic'; it must be one of auto, bias, differential"),
-        ("--bits", 99, "bits is 99; it must be a whole number from 3 to 50"),
-        ("--bits", 0, "bits is 0; it must be"),
-        ("--tolerance", 2.0, "tolerance is 2.0; it must be a number from 0 to 1"),
-        ("--max-cycles", 0, "max_cycles is 0; it must be"),
-        ("--seed", -1, "seed is -1; it must be"),
-    ],
+    daily(
+        [
+            ("--preset", "kpu", "unknown cell preset 'kpu'; there are ideal, quiet, pku, relaxing"),
+            ("--bench", "nosuch", "cannot read bench 'nosuch'"),
+            ("--rhs", "nowhere.npy", "nowhere.npy does not exist"),
+            ("--encoding", "magic", "encoding is 'magic'; it must be one of auto, bias, differential"),
+            ("--bits", 99, "bits is 99; it must be a whole number from 3 to 50"),
+            ("--bits", 0, "bits is 0; it must be"),
+            ("--tolerance", 2.0, "tolerance is 2.0; it must be a number from 0 to 1"),
+            ("--max-cycles", 0, "max_cycles is 0; it must be"),
+            ("--seed", -1, "seed is -1; it must be"),
+        ],
+        4,
+    ),
 )
 def test_an_option_that_cannot_be_is_refused(shell, option, value, answer):
     assert answer in shell.refused("solve", ZUO, option, value)
@@ -342,7 +345,8 @@ def test_show_prints_what_a_run_file_holds(shell, finished):
         assert words in out
 
 
-@pytest.mark.parametrize("suffix", daily([".png", ".svg"], [".svg"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_plot_draws_a_figure(shell, finished, tmp_path, suffix):
     target = tmp_path / f"figure{suffix}"
     code, out, err = shell("plot", finished, "--output", target)
@@ -406,13 +410,13 @@ def test_the_version_is_that_of_the_distribution(shell):
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("solve",), ("run",), ("rehearse",), ("bench",), ("bench", "check"), ("queue", "add"), ("runs",)],
+    daily(["", "solve", "run", "rehearse", "bench", "bench check", "queue add", "runs"], ["", "queue add"]),
 )
 def test_help_is_asked_for_with_either_option(shell, words):
-    code, out, err = shell(*words, "--help")
+    code, out, err = shell(*words.split(), "--help")
     assert (code, err) == (0, "")
-    assert f"Usage: {' '.join(('mho', *words))}" in out
-    assert shell(*words, "-h") == (code, out, err)
+    assert f"Usage: {' '.join(('mho', *words.split()))}" in out
+    assert shell(*words.split(), "-h") == (code, out, err)
 
 
 @pytest.mark.parametrize("words", [("run", "read"), ("rehearse", "lab.toml", "read")])
@@ -431,7 +435,7 @@ def test_help_behind_a_plan_runs_nothing(shell):
 
 @pytest.mark.parametrize(
     ("words", "answer"),
-    [
+    daily([
         (("solv", "a.npy"), "no such command 'solv'; did you mean 'solve'?"),
         (("bench", "chek"), "no such command 'chek'; did you mean 'check'?"),
         (("queue", "lst"), "no such command 'lst'; did you mean 'list'?"),
@@ -445,7 +449,7 @@ def test_help_behind_a_plan_runs_nothing(shell):
         (("run", "raed"), "there is no procedure 'raed'; did you mean 'read'?"),
         (("run", "read", "--repeat", 3), "no such option: --repeat; did you mean '--repeats'?"),
         (("run", "read", "--benhc", "x"), "no such option: --benhc; did you mean '--bench'?"),
-    ],
+    ], 6),
 )  # fmt: skip
 def test_a_typing_error_is_answered_in_one_line(shell, words, answer):
     assert shell.refused(*words).startswith(answer)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import run_samples
 from command_line import Shell
+from daily import daily
 from matplotlib.figure import Figure
 
 from mho.analysis.reports.collection import tabulate
@@ -211,6 +212,8 @@ REFUSED: dict[Callable[[Path, bytes], None], str] = {
     deep_groups: "deep within each other",
 }
 
+EVERY_DAY = (device, nowhere, cut_short, external_link, external_storage, virtual, endless_rows)
+
 
 def verbs(path: Path) -> list[list[object]]:
     return [
@@ -234,7 +237,11 @@ def one_sentence(code: int, out: str, err: str, verb: object) -> str:
     return said
 
 
-@pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    daily(REFUSED, EVERY_DAY),
+    ids=lambda make: make.__name__,
+)
 def test_every_verb_refuses(make, whole: bytes, tmp_path: Path, shell: Shell):
     place = tmp_path / "in"
     place.mkdir()
@@ -260,7 +267,11 @@ def test_every_verb_refuses(make, whole: bytes, tmp_path: Path, shell: Shell):
         said = one_sentence(*shell("import", path), "import")
 
 
-@pytest.mark.parametrize("make", REFUSED, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    daily(REFUSED, EVERY_DAY),
+    ids=lambda make: make.__name__,
+)
 def test_a_folder_that_holds_one_is_listed_watched_and_tabulated(
     make, whole: bytes, tmp_path: Path, shell: Shell
 ):
@@ -376,7 +387,7 @@ def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_pat
     assert "chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
 
 
-@pytest.mark.parametrize("name", ["result/values", "result/units", "card"])
+@pytest.mark.parametrize("name", daily(["result/values", "result/units", "card"], 1))
 def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Path, shell: Shell):
     path = texts(tmp_path / "run.h5", whole, name, DEEP_JSON)
     with RunIndex(tmp_path) as index:
@@ -416,7 +427,9 @@ CHANGES: list[tuple[str, object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "told"), CHANGES, ids=[f"{n}-{t[-12:]}" for n, _, t in CHANGES])
+@pytest.mark.parametrize(
+    ("name", "value", "told"), daily(CHANGES, 6), ids=[f"{n}-{t[-12:]}" for n, _, t in CHANGES]
+)
 def test_columns_and_images_of_wrong_kind_or_shape_are_damage(
     name, value, told, whole, tmp_path, shell: Shell
 ):
@@ -459,7 +472,7 @@ FACTS: list[tuple[str, object]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "value"), FACTS)
+@pytest.mark.parametrize(("name", "value"), daily(FACTS, 3))
 def test_a_card_or_summary_that_is_none_is_damage_for_verify_and_all(
     name, value, whole, tmp_path, shell: Shell
 ):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.runs import (
@@ -176,7 +177,7 @@ def test_a_file_of_an_older_version_has_none(new_path: NewPath, header: RunHeade
         assert not index.search("measured = yes or measured = no or conclusion or warnings")
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', "[1]", "no JSON"])
+@pytest.mark.parametrize("text", daily(['{"a": 1}', "[1]", "no JSON"], 1))
 def test_warnings_that_are_none_are_damage(new_path: NewPath, header: RunHeader, text: str):
     path = written(new_path(), header)
     with h5py.File(path, "r+") as file:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import run_samples
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -259,21 +260,27 @@ def test_a_table_that_an_older_version_called_figures_stays_a_table(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("stored", "told"),
-    [
-        (b"[{", "Expecting"),
-        (b"{}", "no list of at most 64"),
-        (b"[1]", "no Figure of name, title"),
-        (b'[{"name": "f", "spell": "x"}]', "no Figure of name, title"),
-        (b'[{"name": "f", "table": "nope", "y": "a"}]', "there is no table 'nope'; there is pulses, cycles"),
-        (b'[{"name": "f", "table": "cycles", "y": ["residual", 7]}]', "y is no text"),
-        (
-            b'[{"name": "f", "table": "cycles", "y": "residual", "lines": [{"y": Infinity}]}]',
-            "give a finite number",
-        ),
-        (b"[" * 100_000, "recursion"),
-        (b" " * 300_000, "is no text of at most 262144 bytes"),
-        (b"\xff\xfe", "codec can't decode"),
-    ],
+    daily(
+        [
+            (b"[{", "Expecting"),
+            (b"{}", "no list of at most 64"),
+            (b"[1]", "no Figure of name, title"),
+            (b'[{"name": "f", "spell": "x"}]', "no Figure of name, title"),
+            (
+                b'[{"name": "f", "table": "nope", "y": "a"}]',
+                "there is no table 'nope'; there is pulses, cycles",
+            ),
+            (b'[{"name": "f", "table": "cycles", "y": ["residual", 7]}]', "y is no text"),
+            (
+                b'[{"name": "f", "table": "cycles", "y": "residual", "lines": [{"y": Infinity}]}]',
+                "give a finite number",
+            ),
+            (b"[" * 100_000, "recursion"),
+            (b" " * 300_000, "is no text of at most 262144 bytes"),
+            (b"\xff\xfe", "codec can't decode"),
+        ],
+        4,
+    ),
 )
 def test_hostile_declarations_are_damage_said_in_one_sentence(
     tmp_path: Path, stored: bytes, told: str

@@ -15,6 +15,7 @@ import pytest
 import scipy.io
 import xarray
 from command_line import Shell
+from daily import daily
 from endurance_runs import conductances, endurance_run
 
 import mho
@@ -154,7 +155,7 @@ def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Pa
             assert in_memory.identical(told.load())
 
 
-@pytest.mark.parametrize("block", [8 << 20, 1])
+@pytest.mark.parametrize("block", daily([8 << 20, 1], [1]))
 def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, block: int, monkeypatch):
     monkeypatch.setattr("mho.analysis.datasets.stored_values.BLOCK_BYTES", block)
     path = endurance_run(tmp_path / "run.h5", seed=3)
@@ -172,7 +173,7 @@ def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, blo
         np.testing.assert_array_equal(told["endurance_trace"], of_run["trace"])
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("chip-map", "spice")])
+@pytest.mark.parametrize("form", daily([form for form in FORMS if form not in ("chip-map", "spice")], 2))
 def test_nothing_is_left_when_an_export_breaks_off(
     path: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import run_samples
 from command_line import Shell
+from daily import daily
 from run_writers import WriterProcess
 
 from mho import run as run_procedure
@@ -440,7 +441,10 @@ def test_what_is_large_is_in_the_run_files_only_and_said(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize(
     ("tables", "names"),
-    [("all", {"points.csv", "maps/heat.csv"}), ("none", set()), (None, {"points.csv", "maps/heat.csv"})],
+    daily(
+        [("all", {"points.csv", "maps/heat.csv"}), ("none", set()), (None, {"points.csv", "maps/heat.csv"})],
+        1,
+    ),
 )
 def test_tables_are_written_as_text_as_asked(tmp_path: Path, tables: str | None, names: set[str]):
     sweep(tmp_path / "1.h5", 1e-6)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import run_samples
+from daily import daily
 
 FEW_CELLS = ("--residual", "float64")  # the chip inverts: a solve takes a third of the time
 
@@ -131,20 +132,23 @@ def test_a_folder_without_forecasts_says_how_to_get_some(shell, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        ((), "mho forecast needs a matrix; `mho forecast --help` says more"),
-        (("nowhere.npy",), "nowhere.npy does not exist; give the path of the matrix"),
-        (("A.npy", "--draws", 5), "draws is 5; give a whole number from 19"),
-        (("A.npy", "--bench", "nowhere.toml"), "cannot read bench 'nowhere.toml'"),
-        (("A.npy", "--preset", "golden"), "unknown cell preset 'golden'"),
-        (("A.npy", "--bits", "many"), "bits is 'many'"),
-        (("A.npy", "--bist", "9"), "no such option: --bist; did you mean '--bits'?"),
-        (("--score", "nowhere"), "nowhere does not exist; give run files or folders that hold some"),
-        (
-            ("--score", ".", "--bits", "9"),
-            "--score has no use for --bits: it takes a folder of run files alone",
-        ),
-    ],
+    daily(
+        [
+            ((), "mho forecast needs a matrix; `mho forecast --help` says more"),
+            (("nowhere.npy",), "nowhere.npy does not exist; give the path of the matrix"),
+            (("A.npy", "--draws", 5), "draws is 5; give a whole number from 19"),
+            (("A.npy", "--bench", "nowhere.toml"), "cannot read bench 'nowhere.toml'"),
+            (("A.npy", "--preset", "golden"), "unknown cell preset 'golden'"),
+            (("A.npy", "--bits", "many"), "bits is 'many'"),
+            (("A.npy", "--bist", "9"), "no such option: --bist; did you mean '--bits'?"),
+            (("--score", "nowhere"), "nowhere does not exist; give run files or folders that hold some"),
+            (
+                ("--score", ".", "--bits", "9"),
+                "--score has no use for --bits: it takes a folder of run files alone",
+            ),
+        ],
+        4,
+    ),
 )
 def test_what_cannot_be_is_refused_in_one_line(shell, matrix, monkeypatch, words, said):
     monkeypatch.chdir(matrix.parent)

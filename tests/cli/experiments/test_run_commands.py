@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 import run_samples
 import typer
+from daily import daily
 from queue_runners import served_bench
 
 import mho.cli.experiments.plan as plan_command
@@ -278,14 +279,17 @@ interval_high = [190e-6]
 
 @pytest.mark.parametrize(
     ("checks", "words"),
-    [
-        ("", "preset mychip was not checked on runs of its chip"),
-        (
-            '[checks]\nstate = "failed"\nsays = "30 of 40 lie outside"',
-            "preset mychip failed its checks: 30 of 40",
-        ),
-        ('[checks]\nstate = "passed"', ""),
-    ],
+    daily(
+        [
+            ("", "preset mychip was not checked on runs of its chip"),
+            (
+                '[checks]\nstate = "failed"\nsays = "30 of 40 lie outside"',
+                "preset mychip failed its checks: 30 of 40",
+            ),
+            ('[checks]\nstate = "passed"', ""),
+        ],
+        1,
+    ),
 )
 def test_a_preset_in_doubt_is_said_and_kept_in_the_run_file(shell, tmp_path, checks, words):
     preset, run = tmp_path / "mychip.toml", tmp_path / "run.h5"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from queue_procedures import Reading
 from queue_runners import SUPPORT, Desk, eventually, order, running, served_bench
 from rich.console import Console
@@ -203,7 +204,7 @@ def test_a_job_goes_on_with_the_chip_that_another_job_or_run_left(shell, json_of
     assert json_of("edit", 4, "--after", 3)["after"] == "#3"
 
 
-@pytest.mark.parametrize("real", [True, False])
+@pytest.mark.parametrize("real", daily([True, False], [False]))
 def test_a_job_is_not_put_after_itself_and_leaves_its_ground(shell, json_of, desk, tmp_path, real):
     with served_bench(tmp_path) as (served, _):
         bench = served if real else "simulated"
@@ -237,31 +238,34 @@ def test_a_job_whose_ground_failed_fails_and_says_so(shell, desk, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        (
-            ["add", "read", "--after", "gone.h5"],
-            "there is no run file gone.h5 to go on from; name one, or #5",
-        ),
-        (["add", "read", "--after", "#9"], "there is no job 9"),
-        (["add", "read", "--after", "a.npy", "--preset", "pku"], "leave out --preset pku"),
-        (["add", "slove", "a.npy"], "there is no procedure 'slove'; did you mean 'solve'?"),
-        (["add", "solve"], "missing argument 'matrix'; `mho queue add solve --help` says more"),
-        (["add", "solve", "b.npy"], "b.npy"),
-        (["add", "solve", "a.npy", "--bits", "99"], "bits is 99; it must be a whole number from 3"),
-        (["add", "solve", "a.npy", "--bench", "moon"], "cannot read bench 'moon'"),
-        (["add", "solve", "a.npy", "--preset", "pko"], "unknown cell preset 'pko'; there are ideal"),
-        (["add", "read", "--seed", "-3"], "seed is -3; it must be a whole number from 0"),
-        (["pause", "--bench", "moon"], "cannot read bench 'moon'"),
-        (["resume", "--bench", "moon"], "cannot read bench 'moon'"),
-        (["policy", "--bench", "moon"], "cannot read bench 'moon'"),
-        (["list", "--bench", "moon"], "cannot read bench 'moon'"),
-        (["add", "nowhere:Procedure"], "there is no procedure 'nowhere:Procedure'"),
-        (["show", "7"], "there is no job 7"),
-        (["move", "7", "1"], "there is no job 7"),
-        (["clone", "gone.h5"], "there is no run file gone.h5"),
-        (["abort"], "no runner serves bench 'simulated'"),
-        (["watch"], "no runner serves bench 'simulated'"),
-    ],
+    daily(
+        [
+            (
+                ["add", "read", "--after", "gone.h5"],
+                "there is no run file gone.h5 to go on from; name one, or #5",
+            ),
+            (["add", "read", "--after", "#9"], "there is no job 9"),
+            (["add", "read", "--after", "a.npy", "--preset", "pku"], "leave out --preset pku"),
+            (["add", "slove", "a.npy"], "there is no procedure 'slove'; did you mean 'solve'?"),
+            (["add", "solve"], "missing argument 'matrix'; `mho queue add solve --help` says more"),
+            (["add", "solve", "b.npy"], "b.npy"),
+            (["add", "solve", "a.npy", "--bits", "99"], "bits is 99; it must be a whole number from 3"),
+            (["add", "solve", "a.npy", "--bench", "moon"], "cannot read bench 'moon'"),
+            (["add", "solve", "a.npy", "--preset", "pko"], "unknown cell preset 'pko'; there are ideal"),
+            (["add", "read", "--seed", "-3"], "seed is -3; it must be a whole number from 0"),
+            (["pause", "--bench", "moon"], "cannot read bench 'moon'"),
+            (["resume", "--bench", "moon"], "cannot read bench 'moon'"),
+            (["policy", "--bench", "moon"], "cannot read bench 'moon'"),
+            (["list", "--bench", "moon"], "cannot read bench 'moon'"),
+            (["add", "nowhere:Procedure"], "there is no procedure 'nowhere:Procedure'"),
+            (["show", "7"], "there is no job 7"),
+            (["move", "7", "1"], "there is no job 7"),
+            (["clone", "gone.h5"], "there is no run file gone.h5"),
+            (["abort"], "no runner serves bench 'simulated'"),
+            (["watch"], "no runner serves bench 'simulated'"),
+        ],
+        10,
+    ),
 )
 def test_what_cannot_be_done_is_said_in_one_line(shell, words, told, desk):
     code, out, err = shell(*words)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import run_samples
 from command_line import Shell
+from daily import daily
 
 import mho.runs as runs
 from mho.runs.index.index import RunIndex
@@ -123,19 +124,22 @@ def test_another_folder_can_be_named_before_or_after_the_verb(shell: Shell, monk
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (("--where", "bitz>=24"), "did you mean 'bits'?"),
-        (("--where", "bits>="), "bits>=▲"),
-        (("--sort", "statuss"), "did you mean 'status'?"),
-        (("--columns", "preset,bitz"), "did you mean 'bits'?"),
-        (("--columns", "note"), "a list of runs has no column note"),
-        (("about", "solvd"), "did you mean solved?"),
-        (("tag", "foreign", "good"), "foreign.h5 cannot be read as a run"),
-        (("tag", "solved", "two words"), "one word"),
-        (("tag", "solved", "bad", "--remove"), "has no tag 'bad'"),
-        (("note", "solved", " "), "the note is empty"),
-        (("--runs", "nowhere"), "there is no folder of runs nowhere"),
-    ],
+    daily(
+        [
+            (("--where", "bitz>=24"), "did you mean 'bits'?"),
+            (("--where", "bits>="), "bits>=▲"),
+            (("--sort", "statuss"), "did you mean 'status'?"),
+            (("--columns", "preset,bitz"), "did you mean 'bits'?"),
+            (("--columns", "note"), "a list of runs has no column note"),
+            (("about", "solvd"), "did you mean solved?"),
+            (("tag", "foreign", "good"), "foreign.h5 cannot be read as a run"),
+            (("tag", "solved", "two words"), "one word"),
+            (("tag", "solved", "bad", "--remove"), "has no tag 'bad'"),
+            (("note", "solved", " "), "the note is empty"),
+            (("--runs", "nowhere"), "there is no folder of runs nowhere"),
+        ],
+        5,
+    ),
 )
 def test_a_mistake_is_answered_in_one_line(shell: Shell, words: tuple[str, ...], said: str):
     assert said in refusal(shell, "runs", *words)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import run_samples
+from daily import daily
 from destroyed_cells import SENTENCE, destroying_run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def test_cells_that_the_run_destroyed(tmp_path):
     assert f"WARNING: {SENTENCE}" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("width", [60, 100, 200])
+@pytest.mark.parametrize("width", daily([60, 100, 200], 1))
 def test_no_line_is_longer_than_the_terminal_or_100(solved, width):
     assert max(map(len, shown(solved, width).splitlines())) <= min(width, 100)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Shell
+from daily import daily
 
 pytest.importorskip("mho.extensions.imports")  # which makes run files of the pulses
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_done_is_said_before_the_work(
     assert sorted(one.name for one in tmp_path.iterdir()) == ["broken.h5", "chip.csv", "chip.h5"]
 
 
-@pytest.mark.parametrize("as_held_out", [False, True])
+@pytest.mark.parametrize("as_held_out", daily([False, True], 1))
 def test_rows_that_are_in_two_files_do_not_count_twice(
     as_held_out: bool, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,11 +233,14 @@ def refused(shell: Shell, *words: object) -> str:
 
 @pytest.mark.parametrize(
     ("fault", "says", "code"),
-    [
-        (KeyboardInterrupt(), "stopped before they were done", 130),
-        (BenchError("the twin has no oven"), "the twin has no oven", 2),
-        (None, "left out, --checks 0", 0),
-    ],
+    daily(
+        [
+            (KeyboardInterrupt(), "stopped before they were done", 130),
+            (BenchError("the twin has no oven"), "the twin has no oven", 2),
+            (None, "left out, --checks 0", 0),
+        ],
+        2,
+    ),
 )
 def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
     shell: Shell,

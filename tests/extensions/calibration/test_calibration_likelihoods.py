@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.special import logit
 from scipy.stats import multivariate_normal, norm
 
@@ -69,7 +70,7 @@ def test_the_density_after_a_set_adds_up_to_one(gate: float) -> None:
     assert np.trapezoid(density, after) == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.parametrize(("before", "voltage"), [(60e-6, 1.6), (60e-6, 2.2), (220e-6, 1.7)])
+@pytest.mark.parametrize(("before", "voltage"), daily([(60e-6, 1.6), (60e-6, 2.2), (220e-6, 1.7)], 1))
 def test_the_density_after_a_reset_adds_up_to_one(before: float, voltage: float) -> None:
     after = np.concatenate([np.geomspace(0.01e-6, 3e-6, 400), np.arange(3.05e-6, 260e-6, 0.1e-6)])
     resets = ThresholdResets(one_pulse_each(after, before, voltage, 4.0), PARAMETERS)

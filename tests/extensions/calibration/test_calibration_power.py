@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.chip_maps.chip import load_chip_map
 from mho.extensions.calibration import sought, transitions_of
@@ -301,7 +302,7 @@ FIGURES: dict[tuple[str, str], list[float]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "measure"), FIGURES)
+@pytest.mark.parametrize(("name", "measure"), daily(FIGURES, 4))
 def test_the_figures_of_a_calibration_are_those_that_it_has_always_had(name: str, measure: str) -> None:
     np.testing.assert_allclose(globals()[measure](name), FIGURES[name, measure], rtol=1e-5, atol=1e-9)
 

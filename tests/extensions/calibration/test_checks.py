@@ -29,10 +29,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {name: folder / f"{name}.h5" for name in ("form", "response", "program", "cycles")}
     where = {"rows": "0:3", "columns": "0:4"}
     run(Form(**where), "stanford-arrays", seed=5, output=paths["form"])
-    response = Response(**where, points=8, repeats=1)
+    response = Response(**where, points=5, repeats=1)
     run(response, "stanford-arrays", seed=6, after=paths["form"], output=paths["response"])
     digits = np.random.default_rng(1).integers(0, 4, (3, 4))
-    program, cycles = Program(digits=digits), Switching(**where, cycles=6)
+    program, cycles = Program(digits=digits), Switching(**where, cycles=3)
     run(program, "stanford-arrays", seed=7, after=paths["response"], output=paths["program"])
     run(cycles, "stanford-arrays", seed=8, after=paths["program"], output=paths["cycles"])
     return paths
@@ -89,8 +89,11 @@ def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
     assert len(one["time"]) != len(other["time"])
 
 
-def test_pulses_of_a_run_without_digits_are_compared(runs: dict[str, Path]) -> None:
-    checks = check_runs([runs["cycles"]], "stanford", 1).checks
+def test_pulses_of_a_run_without_digits_are_compared(tmp_path: Path) -> None:
+    formed, cycles, where = tmp_path / "form.h5", tmp_path / "cycles.h5", {"rows": "0:2", "columns": "0:2"}
+    run(Form(**where), "stanford-arrays", seed=5, output=formed)
+    run(Switching(**where, cycles=3), "stanford-arrays", seed=8, after=formed, output=cycles)
+    checks = check_runs([cycles], "stanford", 1).checks
     assert {one.run for one in checks} == {"cycles.h5"}
 
 

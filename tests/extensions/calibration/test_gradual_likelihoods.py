@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.stats import norm
 
 from benchmarks._hidden_presets import random_pulses
@@ -81,7 +82,7 @@ def test_the_density_after_a_reset_is_the_integral_over_its_draw(bottom: float, 
 
 
 @pytest.mark.parametrize(
-    ("before", "voltage", "gate"), [(1e-6, 2.0, 1.5), (20e-6, 2.0, 1.4), (50e-6, 2.0, 2.8)]
+    ("before", "voltage", "gate"), daily([(1e-6, 2.0, 1.5), (20e-6, 2.0, 1.4), (50e-6, 2.0, 2.8)], 1)
 )
 def test_the_density_after_a_set_adds_up_to_one(before: float, voltage: float, gate: float) -> None:
     after = np.linspace(0.0, 110e-6, 1501)[1:]
@@ -91,7 +92,9 @@ def test_the_density_after_a_set_adds_up_to_one(before: float, voltage: float, g
     assert np.trapezoid(density, after) == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.parametrize(("before", "voltage"), [(20e-6, 0.8), (20e-6, 1.4), (0.5e-6, 1.0), (0.36e-6, 2.4)])
+@pytest.mark.parametrize(
+    ("before", "voltage"), daily([(20e-6, 0.8), (20e-6, 1.4), (0.5e-6, 1.0), (0.36e-6, 2.4)], 1)
+)
 def test_the_density_after_a_reset_adds_up_to_one(before: float, voltage: float) -> None:
     after = before * np.exp(np.arange(-5.5, 0.4, 0.003))
     resets = GradualResets(one_pulse_each(after, before, voltage, 2.5), PARAMETERS)
@@ -102,11 +105,11 @@ def test_the_density_after_a_reset_adds_up_to_one(before: float, voltage: float)
 
 @pytest.mark.parametrize(
     ("name", "factor"),
-    [
+    daily([
         ("set_slope", 1.2), ("maximum", 1.1), ("set_time", 1.3), ("set_acceleration", 1.2),
         ("set_cycle_spread", 1.4), ("reset_slope", 1.1), ("reset_cycle_spread", 1.4), ("floor", 1.3),
         ("floor_spread", 2.0),
-    ],
+    ], 5),
 )  # fmt: skip
 def test_a_likelihood_prefers_the_preset_that_it_was_drawn_from(
     pulses: Transitions, name: str, factor: float

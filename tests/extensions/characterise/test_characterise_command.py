@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from daily import daily
 
 from mho.errors import UnsafeError
 from mho.extensions.characterise import Characterisation
@@ -66,14 +67,17 @@ def test_a_step_that_fails_is_told_on_the_terminal_and_on_the_page(shell, tmp_pa
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [
-        (("--bench", "nowhere"), "cannot read bench 'nowhere'"),
-        (("--cells", 0), "0 cells are no sample"),
-        (("--rows", "0:2"), "rows and columns go together"),
-        (("--array", "divide"), "has no array 'divide'"),
-        (("none", "--quick"), "leave out --quick"),
-        (("none",), "cannot read plan"),
-    ],
+    daily(
+        [
+            (("--bench", "nowhere"), "cannot read bench 'nowhere'"),
+            (("--cells", 0), "0 cells are no sample"),
+            (("--rows", "0:2"), "rows and columns go together"),
+            (("--array", "divide"), "has no array 'divide'"),
+            (("none", "--quick"), "leave out --quick"),
+            (("none",), "cannot read plan"),
+        ],
+        3,
+    ),
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(shell, tmp_path, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)

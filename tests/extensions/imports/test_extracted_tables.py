@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.analysis import plot
 from mho.errors import InputError
@@ -55,15 +56,18 @@ def test_an_amplitude_called_v_set_stays_one(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("head", "row", "count"),
-    [
-        ("Level,Mean (uS),Std (uS),N\n", "{k},{g},0.5,256\n", True),
-        ("level;R_mean (kOhm);R_std (kOhm)\n", "{k};{r:.6f};{s:.8f}\n", False),
-        (
-            ",conductance,conductance,conductance\n,mean,std,count\nlevel,,,\n",
-            "{k},{g}e-6,0.5e-6,256\n",
-            True,
-        ),
-    ],
+    daily(
+        [
+            ("Level,Mean (uS),Std (uS),N\n", "{k},{g},0.5,256\n", True),
+            ("level;R_mean (kOhm);R_std (kOhm)\n", "{k};{r:.6f};{s:.8f}\n", False),
+            (
+                ",conductance,conductance,conductance\n,mean,std,count\nlevel,,,\n",
+                "{k},{g}e-6,0.5e-6,256\n",
+                True,
+            ),
+        ],
+        1,
+    ),
 )
 def test_means_and_deviations_by_level(tmp_path: Path, head: str, row: str, count: bool):
     rows = [
@@ -134,7 +138,7 @@ def test_units_that_change_from_line_to_line_are_refused(tmp_path: Path):
         guess(path)
 
 
-@pytest.mark.parametrize("name", ["T (C)", "T_C", "Temp (C)", "temperature (°C)", "T (degC)"])
+@pytest.mark.parametrize("name", daily(["T (C)", "T_C", "Temp (C)", "temperature (°C)", "T (degC)"], 2))
 def test_a_temperature_in_c_is_in_degrees_celsius(tmp_path: Path, name: str):
     text = f"time (h),R (kOhm),{name}\n" + "".join(f"{10**k},{10 + k},125\n" for k in range(5))
     with imported(tmp_path, text, "retention") as run:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Shell
+from daily import daily
 from foreign_tables import TABLES
 
 from mho.runs import RunFile
@@ -164,18 +165,21 @@ def test_a_known_header_is_read_by_its_packaged_recipe(shell: Shell, tmp_path: P
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [
-        (("--type", "ivv"), "no kind of measurement is called 'ivv'"),
-        (("--column", "voltage"), "write NAME=VALUE"),
-        (("--column", "voltage=nope"), "has no column 'nope' for voltage; it has V1, I1"),
-        (
-            ("--column", "voltage=V1", "--column", "current=V1"),
-            "column 'V1' is said to be voltage and current",
-        ),
-        (("--unit", "current=blips"), "'blips' is no unit"),
-        (("--unit", "current=V"), "column 'I1' is in V, and current has the unit A"),
-        (("--constant", "voltage=high"), "write a number and its unit"),
-    ],
+    daily(
+        [
+            (("--type", "ivv"), "no kind of measurement is called 'ivv'"),
+            (("--column", "voltage"), "write NAME=VALUE"),
+            (("--column", "voltage=nope"), "has no column 'nope' for voltage; it has V1, I1"),
+            (
+                ("--column", "voltage=V1", "--column", "current=V1"),
+                "column 'V1' is said to be voltage and current",
+            ),
+            (("--unit", "current=blips"), "'blips' is no unit"),
+            (("--unit", "current=V"), "column 'I1' is in V, and current has the unit A"),
+            (("--constant", "voltage=high"), "write a number and its unit"),
+        ],
+        3,
+    ),
 )
 def test_wrong_options_are_answered_in_one_sentence(
     shell: Shell, tmp_path: Path, arguments: tuple[str, ...], said: str

@@ -89,7 +89,7 @@ LABORATORY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("style", daily(LABORATORY, 6))
+@pytest.mark.parametrize("style", daily(LABORATORY, 3))
 def test_each_is_taken_for_what_it_is(tmp_path: Path, style: str):
     text, kind, column, second = LABORATORY[style]
     path = tmp_path / "t.csv"

@@ -156,7 +156,7 @@ def written(folder: Path, name: str) -> Path:
     return folder / file
 
 
-@pytest.mark.parametrize("name", daily([one.name for one in packaged_recipes()], 6))
+@pytest.mark.parametrize("name", daily([one.name for one in packaged_recipes()], 3))
 def test_each_packaged_recipe_reads_lines_of_its_data_set(tmp_path: Path, name: str):
     recipe = find_recipe(name)
     assert recipe.recipe.source
@@ -194,7 +194,7 @@ EXPECTED = {
 """The first values of columns, by recipe."""
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED))
+@pytest.mark.parametrize("name", daily(sorted(EXPECTED), 3))
 def test_values_and_units_are_those_that_the_layout_tells(tmp_path: Path, name: str):
     table, columns = EXPECTED[name]
     reading = find_recipe(name).reading

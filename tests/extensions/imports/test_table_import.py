@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Shell
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ def imported(folder: Path, text: str | bytes, **options: Any) -> dict[str, list[
 
 @pytest.mark.parametrize(
     ("text", "options"),
-    [
+    daily([
         ("row,column,conductance\n0,1,1e-5\n2,0,2.5e-6\n", {}),
         ("row,col,G (uS)\n0,1,10\n2,0,2.5\n", {}),
         ("# said by hand\n\nRow, Column, G [µS]\n0, 1, 10\n\n# more\n2, 0, 2.5\n", {}),
@@ -46,7 +47,7 @@ def imported(folder: Path, text: str | bytes, **options: Any) -> dict[str, list[
         ("row,col,G (µS)\n0,1,10\n2,0,2.5\n".encode("latin-1"), {}),
         ("row,col,G (uS)\n0,1,10\n2,0,2.5\n".encode("utf-16"), {}),
         ("col,G (uS),row,who\n1,10,0,me\n0,2.5,2,\n", {}),
-    ],
+    ], 5),
 )  # fmt: skip
 def test_a_table_is_understood_however_it_is_written(
     tmp_path: Path, text: str | bytes, options: dict[str, Any]

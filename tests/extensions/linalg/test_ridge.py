@@ -39,8 +39,8 @@ def reference(x, y, alpha, weights=None, intercept=True):
     return (found[:, :-1], found[:, -1]) if intercept else (found, np.zeros(y.shape[1]))
 
 
-@pytest.mark.parametrize("intercept", [True, False])
-@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("intercept", daily([True, False], [True]))
+@pytest.mark.parametrize("weighted", daily([True, False], [False]))
 @pytest.mark.parametrize("rows", daily([40, 4], [40]))
 def test_coefficients_are_those_of_float64(data, intercept, weighted, rows):
     x, y = (one[:rows] for one in data)

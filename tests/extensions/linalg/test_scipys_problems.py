@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.sparse.linalg import bicg, bicgstab, cg, cgs, gcrotmk, gmres, lgmres, minres, qmr, tfqmr
 
 import mho
@@ -25,6 +26,7 @@ CASES = {
 }
 TOLERANCE = 1e-8
 BITS = 32
+SHORT = ("nonsymposdef", "rand", "rand-cmplx")  # cases of every day
 LONG = ("poisson1d", "rand-cmplx-sym-pd")
 """Cases that take ten seconds; the negative of the one, and the other without imaginary parts, are not among them."""
 
@@ -41,7 +43,9 @@ def residual(name: str, x: np.ndarray) -> float:
 
 
 @pytest.fixture(
-    params=[pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in sorted(CASES)],
+    params=daily(
+        [pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in sorted(CASES)], SHORT
+    ),
     scope="module",
 )
 def held(request):

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from daily import daily
 
 SMALL = (
     "--bench",
@@ -78,15 +79,18 @@ def test_a_success_that_was_not_reached_is_said_and_nothing_is_written(shell, tm
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [
-        (("modl",), "did you mean 'model'"),
-        (("asap", "--budget", 0), "budget of 0"),
-        (("asap", "--vary", "inner=low"), "give two numbers"),
-        (("asap", "--vary", "inner,inner"), "twice"),
-        (("asap", "--to", "no/such/folder/s.toml"), "there is no folder"),
-        (("asap", "--bench", "arrays", "--preset", "stanford35"), "by the law"),
-        (("nothing.toml", "--compare", "r.h5"), "cannot read settings file"),
-    ],
+    daily(
+        [
+            (("modl",), "did you mean 'model'"),
+            (("asap", "--budget", 0), "budget of 0"),
+            (("asap", "--vary", "inner=low"), "give two numbers"),
+            (("asap", "--vary", "inner,inner"), "twice"),
+            (("asap", "--to", "no/such/folder/s.toml"), "there is no folder"),
+            (("asap", "--bench", "arrays", "--preset", "stanford35"), "by the law"),
+            (("nothing.toml", "--compare", "r.h5"), "cannot read settings file"),
+        ],
+        3,
+    ),
 )
 def test_what_cannot_be_used_is_answered_in_one_line(shell, words, told):
     code, out, err = shell("optimise", *words)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Shell
+from daily import daily
 
 from mho.extensions.projection import PUBLISHED
 from mho.runs import RunFile
@@ -128,19 +129,22 @@ def test_a_machine_without_a_gpu_says_so_here_and_in_the_run_file(
 
 @pytest.mark.parametrize(
     ("arguments", "answer"),
-    [
-        (("--preset", "publishd"), "did you mean 'published'"),
-        (("--preset", "bench"), "name them: --runs RUN.h5"),
-        (("--set", "inv_tme=1e-9"), "did you mean 'inv_time'?"),
-        (("--set", "inv_time=-1"), "inv_time: value -1 is out of range"),
-        (("--set", "inv_time=fast"), "'fast' is no number"),
-        (("--set", "bits=2.5"), "no whole number"),
-        (("--size", "0"), "size 0: give a whole number of unknowns"),
-        (("--draws", "1"), "--draws 1: give 10 to"),
-        (("--assumptions", "none.toml"), "none.toml cannot be read"),
-        (("--runs", "none.h5"), "none.h5"),
-        (("--runs", "none.h5", "--preset", "fast"), "runs tell the preset bench"),
-    ],
+    daily(
+        [
+            (("--preset", "publishd"), "did you mean 'published'"),
+            (("--preset", "bench"), "name them: --runs RUN.h5"),
+            (("--set", "inv_tme=1e-9"), "did you mean 'inv_time'?"),
+            (("--set", "inv_time=-1"), "inv_time: value -1 is out of range"),
+            (("--set", "inv_time=fast"), "'fast' is no number"),
+            (("--set", "bits=2.5"), "no whole number"),
+            (("--size", "0"), "size 0: give a whole number of unknowns"),
+            (("--draws", "1"), "--draws 1: give 10 to"),
+            (("--assumptions", "none.toml"), "none.toml cannot be read"),
+            (("--runs", "none.h5"), "none.h5"),
+            (("--runs", "none.h5", "--preset", "fast"), "runs tell the preset bench"),
+        ],
+        3,
+    ),
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_is_answered_in_one_line(

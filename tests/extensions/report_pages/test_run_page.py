@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from destroyed_cells import SENTENCE, destroying_run
 from repository import SUPPORT
 from run_samples import SampleRun, empty_run, failed_run, other_run, whole_run
@@ -143,11 +144,14 @@ def test_the_command_of_a_procedure_with_a_switch_and_a_range_is_one_line(tmp_pa
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [
-        (failed_run, '<p class="bad"><span class="bad">failed</span>: ValueError: boom'),
-        (empty_run, "No tables, no maps and no arrays."),
-        (other_run, "made on real instruments"),
-    ],
+    daily(
+        [
+            (failed_run, '<p class="bad"><span class="bad">failed</span>: ValueError: boom'),
+            (empty_run, "No tables, no maps and no arrays."),
+            (other_run, "made on real instruments"),
+        ],
+        1,
+    ),
 )
 def test_runs_of_any_kind_and_end_have_a_page(make, said: str, tmp_path: Path) -> None:
     page = page_of(make(tmp_path / "run.h5"), tmp_path)

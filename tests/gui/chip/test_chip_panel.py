@@ -4,6 +4,7 @@ import numpy as np
 import pulse_runs
 import pytest
 import run_samples
+from daily import daily
 from pulse_runs import LINES
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
@@ -328,7 +329,9 @@ def test_a_bench_that_is_not_there_is_said(qtbot, session, panel):
     assert not panel.array.isEnabled()
 
 
-@pytest.mark.parametrize("make", [run_samples.whole_run, run_samples.other_run, run_samples.empty_run])
+@pytest.mark.parametrize(
+    "make", daily([run_samples.whole_run, run_samples.other_run, run_samples.empty_run], 2)
+)
 def test_runs_of_other_procedures(qtbot, session, panel, tmp_path, make):
     session.open_run(make(tmp_path / "run.h5"))
     qtbot.waitUntil(lambda: panel.complete, timeout=PATIENCE)

@@ -6,6 +6,7 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 import run_samples
+from daily import daily
 from figure_samples import write_samples
 from PySide6.QtCore import QPointF, Qt
 from window_steps import PATIENCE
@@ -455,7 +456,7 @@ def test_runs_with_nothing_to_show(session, panel, tmp_path):
     assert curves(panel) == []
 
 
-@pytest.mark.parametrize("kind", ["scatter", "lines", "steps", "errorbars"])
+@pytest.mark.parametrize("kind", daily(["scatter", "lines", "steps", "errorbars"], 1))
 def test_a_curve_of_which_no_point_can_be_shown_is_left_out_and_the_window_lives(
     kind, qtbot, session, panel, tmp_path
 ):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import run_samples
+from daily import daily
 from PySide6.QtCore import Qt
 from run_samples import SampleRun
 from window_steps import PATIENCE
@@ -93,32 +94,35 @@ CERTIFICATE = {
 
 @pytest.mark.parametrize(
     ("result", "text", "colour"),
-    [
-        (
-            {"converged": True, "bits_asked": 24, "bits": 24.6, "reason": "", "certificate": CERTIFICATE},
-            "converged: 24.6 of 24 bits (proved bound 3.9e-08)",
-            "good",
-        ),
-        (
-            {
-                "converged": False,
-                "bits_asked": 24,
-                "bits": 5.1,
-                "reason": "the residual grew",
-                "certificate": CERTIFICATE,
-            },
-            "NOT converged: the residual grew",
-            "bad",
-        ),
-        (
-            {"converged": True, "bits": 24},
-            "converged by the residual of the iteration; no certificate",
-            "doubtful",
-        ),
-        ({"converged": False}, "NOT converged", "bad"),
-        ({"pulses": 7}, "", None),
-        (None, "", None),
-    ],
+    daily(
+        [
+            (
+                {"converged": True, "bits_asked": 24, "bits": 24.6, "reason": "", "certificate": CERTIFICATE},
+                "converged: 24.6 of 24 bits (proved bound 3.9e-08)",
+                "good",
+            ),
+            (
+                {
+                    "converged": False,
+                    "bits_asked": 24,
+                    "bits": 5.1,
+                    "reason": "the residual grew",
+                    "certificate": CERTIFICATE,
+                },
+                "NOT converged: the residual grew",
+                "bad",
+            ),
+            (
+                {"converged": True, "bits": 24},
+                "converged by the residual of the iteration; no certificate",
+                "doubtful",
+            ),
+            ({"converged": False}, "NOT converged", "bad"),
+            ({"pulses": 7}, "", None),
+            (None, "", None),
+        ],
+        3,
+    ),
 )
 def test_the_verdict_is_the_files_and_an_old_one_is_not_called_proved(
     session, panel, tmp_path, result, text, colour

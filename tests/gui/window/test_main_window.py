@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import run_samples
+from daily import daily
 from PySide6.QtCore import QEvent, QPoint, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
@@ -628,7 +629,7 @@ def test_somebody_new_is_offered_a_guided_run_once(
     assert again.guide is None
 
 
-@pytest.mark.parametrize("key", ["layout", "geometry"])
+@pytest.mark.parametrize("key", daily(["layout", "geometry"], 1))
 def test_damaged_settings_keep_no_window_from_opening(
     open_main: Callable[..., MainWindow], tmp_path: Path, key
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -60,7 +61,7 @@ def biases(path: str, chips: int, vectors: int = 200) -> NDArray[np.float64]:
     return np.concatenate(off)
 
 
-@pytest.mark.parametrize("measured", MEASURED)
+@pytest.mark.parametrize("measured", daily(MEASURED, 1))
 def test_what_is_left_of_the_zero_is_the_same_at_the_wire_as_without_instruments(
     tmp_path: Path, measured: str
 ) -> None:
@@ -116,7 +117,7 @@ def test_the_curve_of_the_converter_is_drawn_with_the_board(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("bench", ["wire, NI DAQ", "arrays"])
-@pytest.mark.parametrize("seed", [2, 9, 18, 33])
+@pytest.mark.parametrize("seed", daily([2, 9, 18, 33], 2))
 def test_a_clamped_answer_is_told_behind_a_curved_converter(tmp_path: Path, bench: str, seed: int) -> None:
     path = bench_file(tmp_path, bench, "MID-TREAD", "inverse_inl = 0.5\ninverse_dnl = 0.5\n")
     with open_bench(path, preset="ideal", seed=seed) as opened:

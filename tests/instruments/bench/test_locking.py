@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from daily import daily
 from queue_runners import eventually
 from repository import ROOT
 
@@ -102,7 +103,7 @@ SPELLINGS = {  # of an instrument of `MINE`, by what it replaces in the other be
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", daily(SPELLINGS, 2))
 def test_a_bench_is_locked_however_its_addresses_are_spelled(text, spelling, tmp_path):
     source = load_bench_file(written(tmp_path, text))
     other = load_bench_file(written(tmp_path, bench_text(OTHER, SPELLINGS[spelling]), "other.toml"))

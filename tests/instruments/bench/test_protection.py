@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import BenchError, InputError, InstrumentError, LimitError
 from mho.instruments import Bench, Cell, Pulse, open_bench
@@ -153,16 +154,19 @@ SLEW = ("slew = 400e6 ", "slew = 100e6 ")
 
 @pytest.mark.parametrize(
     ("volts", "interval", "said"),
-    [
-        ([5.0], 1e-6, "bit line: voltage of 5 V exceeds the limit of 4.6 V"),
-        ([-5.0], 1e-6, "bit line: voltage of -5 V exceeds"),
-        ([1.0, np.nan], 1e-6, "bit line: voltage of nan V exceeds"),
-        ([0.5] * 11, 1e-6, "bit line: pulse width of 1.1e-05 s exceeds"),
-        ([0.5] * 8 + [0.0] + [0.5] * 11, 1e-6, "bit line: pulse width of 1.1e-05 s exceeds"),
-        ([1.0, -1.0], 1e-6, "bit line: slew of 1.90476e.08 V/s exceeds"),
-        ([1.0], 1e-6, None),
-        ([0.5, 1.0, 0.5, 0.0] * 20, 1e-6, None),
-    ],
+    daily(
+        [
+            ([5.0], 1e-6, "bit line: voltage of 5 V exceeds the limit of 4.6 V"),
+            ([-5.0], 1e-6, "bit line: voltage of -5 V exceeds"),
+            ([1.0, np.nan], 1e-6, "bit line: voltage of nan V exceeds"),
+            ([0.5] * 11, 1e-6, "bit line: pulse width of 1.1e-05 s exceeds"),
+            ([0.5] * 8 + [0.0] + [0.5] * 11, 1e-6, "bit line: pulse width of 1.1e-05 s exceeds"),
+            ([1.0, -1.0], 1e-6, "bit line: slew of 1.90476e.08 V/s exceeds"),
+            ([1.0], 1e-6, None),
+            ([0.5, 1.0, 0.5, 0.0] * 20, 1e-6, None),
+        ],
+        5,
+    ),
 )
 def test_a_waveform_beyond_a_limit_raises_before_anything_is_sent(tmp_path, volts, interval, said):
     with opened(tmp_path, SLEW) as bench:
@@ -178,18 +182,21 @@ def test_a_waveform_beyond_a_limit_raises_before_anything_is_sent(tmp_path, volt
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [
-        ({"kind": "form"}, "kind 'form' does not exist"),
-        ({"volts": [[1.0]]}, r"shape \(1, 1\)"),
-        ({"volts": []}, r"shape \(0,\)"),
-        ({"volts": [1j]}, "complex128"),
-        ({"volts": [1e-3]}, "pulse amplitude 0.001 V"),
-        ({"interval": 1e-12}, "interval from sample to sample 1e-12 s"),
-        ({"interval": float("nan")}, "interval from sample to sample is nan"),
-        ({"gate": 5.0}, "word line: voltage of 5 V"),
-        ({"count": 0}, "count of waveforms is 0"),
-        ({"cell": Cell("multiply", 9999, 0)}, "row of multiply 9999"),
-    ],
+    daily(
+        [
+            ({"kind": "form"}, "kind 'form' does not exist"),
+            ({"volts": [[1.0]]}, r"shape \(1, 1\)"),
+            ({"volts": []}, r"shape \(0,\)"),
+            ({"volts": [1j]}, "complex128"),
+            ({"volts": [1e-3]}, "pulse amplitude 0.001 V"),
+            ({"interval": 1e-12}, "interval from sample to sample 1e-12 s"),
+            ({"interval": float("nan")}, "interval from sample to sample is nan"),
+            ({"gate": 5.0}, "word line: voltage of 5 V"),
+            ({"count": 0}, "count of waveforms is 0"),
+            ({"cell": Cell("multiply", 9999, 0)}, "row of multiply 9999"),
+        ],
+        4,
+    ),
 )
 def test_what_is_no_waveform_is_refused_before_anything_is_sent(tmp_path, options, said):
     right = {"cell": CELL, "kind": "set", "volts": [1.0], "interval": 1e-6, "gate": 1.6}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -311,7 +312,7 @@ def use_everything(bench: Bench) -> None:
     bench.read(OTHER)
 
 
-@pytest.mark.parametrize("kind", ["timeout", "disconnect"])
+@pytest.mark.parametrize("kind", daily(["timeout", "disconnect"], 1))
 def test_a_fault_at_any_message_to_the_matrix_ends_safe(kind):
     with switched() as bench:
         before = bench.laboratory.traffic[MATRIX].messages

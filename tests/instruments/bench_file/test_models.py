@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from daily import daily
 
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.bench_file.models import (
@@ -49,7 +50,7 @@ def test_every_source_meter_reads_and_holds_the_gate(tmp_path: Path, model: str)
     form_and_read(bench_file(tmp_path, smu=model))
 
 
-@pytest.mark.parametrize("model", SOURCE_METERS)
+@pytest.mark.parametrize("model", daily(SOURCE_METERS, 2))
 def test_every_source_meters_limit_ends_a_set(tmp_path: Path, model: str) -> None:
     """As on a bench: the conductance after a sweep is the compliance over a voltage, or what the gate allows."""
     ended = {}

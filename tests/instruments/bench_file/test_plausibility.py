@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Shell
+from daily import daily
 
 from mho import run
 from mho.chip_maps.chip import load_chip_map, packaged_chip_maps
@@ -41,31 +42,34 @@ def test_the_packaged_benches_are_beyond_doubt(name):
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
-    [
-        (
-            BIT,
-            "voltage = 46 ",
-            "bit line: voltage limit of 46 V is beyond the 5 V that a cell bears by the chip map",
-        ),
-        (BIT, "voltage = 4600 ", "bit line: voltage limit of 4600 V is beyond the 5 V"),
-        ("voltage = 3.3\n", "voltage = 33\n", "source line: voltage limit of 33 V is beyond the 4 V"),
-        ("voltage = 4.0\n", "voltage = 40\n", "word line: voltage limit of 40 V is beyond the 4.5 V"),
-        (
-            "voltage = 1.0  ",
-            "voltage = 100",
-            "vector: voltage limit of 100 V is beyond the 10 V that the instruments",
-        ),
-        (
-            "current = 1e-3     ",
-            "current = 1",
-            "bit line: current limit of 1 A is beyond the 0.002 A that a cell",
-        ),
-        (
-            "slew = 400e6",
-            "slew = 400e9",
-            r"bit line: slew limit of 4e\+11 V/s is beyond the .* that the instruments",
-        ),
-    ],
+    daily(
+        [
+            (
+                BIT,
+                "voltage = 46 ",
+                "bit line: voltage limit of 46 V is beyond the 5 V that a cell bears by the chip map",
+            ),
+            (BIT, "voltage = 4600 ", "bit line: voltage limit of 4600 V is beyond the 5 V"),
+            ("voltage = 3.3\n", "voltage = 33\n", "source line: voltage limit of 33 V is beyond the 4 V"),
+            ("voltage = 4.0\n", "voltage = 40\n", "word line: voltage limit of 40 V is beyond the 4.5 V"),
+            (
+                "voltage = 1.0  ",
+                "voltage = 100",
+                "vector: voltage limit of 100 V is beyond the 10 V that the instruments",
+            ),
+            (
+                "current = 1e-3     ",
+                "current = 1",
+                "bit line: current limit of 1 A is beyond the 0.002 A that a cell",
+            ),
+            (
+                "slew = 400e6",
+                "slew = 400e9",
+                r"bit line: slew limit of 4e\+11 V/s is beyond the .* that the instruments",
+            ),
+        ],
+        3,
+    ),
 )
 def test_a_slip_of_a_digit_is_questioned(tmp_path, old, new, said):
     path = changed(tmp_path, (old, new))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.errors import BenchError, ConnectionRestored, InputError, InstrumentError, LimitError
@@ -85,7 +86,7 @@ def test_it_fills_its_role(bench):
     assert bench.identities()["daq"]["identity"] == daq.identify()
 
 
-@pytest.mark.parametrize("samples", [1, 2, 7])
+@pytest.mark.parametrize("samples", daily([1, 2, 7], [7]))
 def test_each_vector_has_its_product_and_the_outputs_end_at_zero(formed, samples):
     volts = np.random.default_rng(3).uniform(-0.3, 0.3, (samples, 2))
     currents = formed.multiply(volts)
@@ -112,7 +113,7 @@ def test_a_loop_is_inverted(path):
         np.testing.assert_allclose(bench.invert(volts), -volts * bench.input_conductance / g, rtol=0.02)
 
 
-@pytest.mark.parametrize("volts", [11.0, -11.0, np.nan, np.inf])
+@pytest.mark.parametrize("volts", daily([11.0, -11.0, np.nan, np.inf], [11.0, np.nan]))
 def test_a_vector_beyond_the_outputs_is_refused_before_anything_is_sent(formed, volts):
     before = {name: traffic.messages for name, traffic in formed.laboratory.traffic.items()}
     with pytest.raises(LimitError, match=r"sample 1"):

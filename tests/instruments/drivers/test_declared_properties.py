@@ -149,7 +149,7 @@ def test_no_property_takes_whatever_it_is_given() -> None:
 NO_NUMBERS = st.sampled_from([None, "1.0", "", [1.0], (), {}, np.ones(2), 1j])
 
 
-@pytest.mark.parametrize(("driver", "opening", "part"), daily(DRIVERS.values(), 5), ids=DRIVERS.keys())
+@pytest.mark.parametrize(("driver", "opening", "part"), daily(DRIVERS.values(), 3), ids=DRIVERS.keys())
 @given(data=st.data())
 def test_a_value_out_of_range_raises_before_anything_is_sent(driver, opening, part, data):
     with expected_protocol(driver, opening) as instrument:  # which fails on any message beside the opening
@@ -569,7 +569,9 @@ def test_no_driver_with_methods_is_forgotten() -> None:
         assert with_arguments(owner) - UNCHECKED - tried == set(), owner
 
 
-@pytest.mark.parametrize(("name", "method"), [(name, method) for name in METHODS for method in METHODS[name]])
+@pytest.mark.parametrize(
+    ("name", "method"), daily([(name, method) for name in METHODS for method in METHODS[name]], 10)
+)
 def test_a_method_refuses_wrong_arguments_before_anything_is_sent(name: str, method: str) -> None:
     right, wrongs = METHODS[name][method]
     with opened(name) as (part, sent):

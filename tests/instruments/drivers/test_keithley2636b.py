@@ -2,12 +2,12 @@
 
 import math
 import random
-import time
 import warnings
 
 import numpy as np
 import pytest
 import pyvisa
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.keithley import Keithley2600
@@ -580,7 +580,7 @@ def test_what_the_output_is_when_off(twin, port, settings, volts):
 
 @pytest.mark.parametrize(
     ("message", "code"),
-    [("smua.source.levelv = 203", 1101), ("smua.source.levelv = -203", 1102), ("smua.source.limiti = 2", 1101),
+    daily([("smua.source.levelv = 203", 1101), ("smua.source.levelv = -203", 1102), ("smua.source.limiti = 2", 1101),
      ("smua.source.rangev = 2 smua.source.levelv = 3", 1101), ("smua.source.levelv = 5 smua.source.rangev = 2", -221),
      ("smua.source.func = 2", 1101), ("smua.source.rangei = 1e-6 smua.source.leveli = 2e-6", 1101),
      ("smua.measure.nplc = 26", 1101), ("smua.measure.nplc = 0", 1102),
@@ -593,7 +593,7 @@ def test_what_the_output_is_when_off(twin, port, settings, volts):
      ("smua.trigger.source.action = 1 smua.trigger.initiate()", -221),
      ("smua.trigger.measure.action = 1 smua.trigger.initiate()", -221),
      ("smua.measure.i(smua.nvbuffer1) smua.nvbuffer1.collecttimestamps = 1", -221),
-     ("smua.source.foo = 1", -286), ("smua.source.compliance = true", -286), ("smuc.source.levelv = 1", -286)],
+     ("smua.source.foo = 1", -286), ("smua.source.compliance = true", -286), ("smuc.source.levelv = 1", -286)], 7),
 )  # fmt: skip
 def test_what_the_instrument_refuses(twin, message, code):
     ask(twin, message)
@@ -999,10 +999,8 @@ def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it(monkeypatc
         else:
             sentence = draw.choice(SENTENCES)
             message = sentence.format(*(draw.choice(NUMBERS) for _ in range(sentence.count("{}"))))
-        start = time.perf_counter()
-        twin.write(message.encode(), end=draw.random() < 0.95)
+        twin.write(message.encode(), end=draw.random() < 0.95)  # one that hangs ends by the test's time out
         twin.read()
-        assert time.perf_counter() - start < 20.0, message
         if number % 50 == 0:
             twin.clear()
             assert all(isinstance(entry.code, int) and entry.text for entry in twin.status.errors)

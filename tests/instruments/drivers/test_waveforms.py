@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
@@ -122,7 +123,7 @@ def test_a_long_waveform_is_waited_for(wired):
         pulser.fire(1)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", daily(MODELS, 1))
 @given(tenths=st.lists(st.integers(-100, 100), min_size=1, max_size=40).filter(any))
 @settings(max_examples=25)
 def test_whatever_is_played_arrives_within_a_step_of_the_converter(name, tenths):
@@ -140,11 +141,11 @@ def test_whatever_is_played_arrives_within_a_step_of_the_converter(name, tenths)
 
 @pytest.mark.parametrize(
     ("volts", "interval", "error"),
-    [
+    daily([
         ([], 1e-6, "no samples"), ([[1.0]], 1e-6, "one axis"), (["high"], 1e-6, "list of numbers"),
         ([1.0, 11.0], 1e-6, "pulse amplitude 11 V"), ([np.nan], 1e-6, "nan"), ([0.0, 0.0], 1e-6, "pulse amplitude 0 V"),
         ([1.0], 0.0, "interval"), ([1.0], np.nan, "interval"), (np.ones(5_000_000), 1e-6, "waveform length"),
-    ],
+    ], 4),
 )  # fmt: skip
 def test_what_is_no_waveform_raises_before_anything_is_sent(wired, volts, interval, error):
     pulser, twin = wired

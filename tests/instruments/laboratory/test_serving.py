@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import pyvisa
+from daily import daily
 from queue_runners import eventually
 from repository import ROOT
 
@@ -257,7 +258,7 @@ def addresses(text: str) -> set[str]:
     return {entry["address"] for entry in instruments.values() if "address" in entry}
 
 
-@pytest.mark.parametrize("bench", sorted(path.stem for path in BENCHES.glob("*.toml")))
+@pytest.mark.parametrize("bench", daily(sorted(path.stem for path in BENCHES.glob("*.toml")), 3))
 def test_every_instrument_of_every_packaged_bench_is_served_or_said_not_to_be(bench):
     source = load_bench_file(bench)
     lab = Laboratory(source, preset="ideal", seed=1)

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import nidaqmx
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import BenchError, BenchInUseError, UnsafeError
 from mho.instruments.bench.locking import lock_bench
@@ -173,7 +174,7 @@ def test_a_fresh_process_waits_for_who_was_killed_to_let_go_of_the_bench(lab, re
     assert "is in use: this process" in said["reason"]
 
 
-@pytest.mark.parametrize("name", [Path(entry.name).stem for entry in BENCHES.iterdir()])
+@pytest.mark.parametrize("name", daily([Path(entry.name).stem for entry in BENCHES.iterdir()], 4))
 def test_every_packaged_bench_is_made_safe_as_a_bench_is(name):
     with open_bench(name, seed=1) as bench:
         assert list(make_bench_safe(name)) == list(bench.instruments.by_name())

@@ -27,7 +27,7 @@ def outcomes(request: pytest.FixtureRequest) -> Iterator[list[Outcome]]:
         plugins.getplugin("terminalreporter").write("\n" + "\n".join(map(str, seen)) + "\n", flush=True)
 
 
-@pytest.mark.parametrize("name", daily(TWINS, 4))
+@pytest.mark.parametrize("name", daily(TWINS, 2))
 def test_a_thousand_random_messages(name: str) -> None:
     outcome = soak(name, 1000, seed=1)
     assert outcome.messages == 1000

@@ -79,7 +79,9 @@ def test_a_precision_holds_for_every_kind_of_printing_until_reset(lamp):
     assert ask(lamp, "reset() print(1/3)") == ["3.33333e-01"]
 
 
-@pytest.mark.parametrize(("data", "code"), [("REAL32", "f"), ("SREAL", "f"), ("REAL64", "d"), ("DREAL", "d")])
+@pytest.mark.parametrize(
+    ("data", "code"), daily([("REAL32", "f"), ("SREAL", "f"), ("REAL64", "d"), ("DREAL", "d")], 2)
+)
 @pytest.mark.parametrize(("order", "mark"), [("LITTLEENDIAN", "<"), ("BIGENDIAN", ">")])
 def test_binary_numbers_are_an_indefinite_block(lamp, data, code, order, mark):
     lamp.write(f"format.data = format.{data} format.byteorder = format.{order} printnumber(1.5, -2)".encode())
@@ -162,7 +164,7 @@ def test_status_registers_and_service_requests(lamp):
 
 @pytest.mark.parametrize(
     ("message", "expected"),
-    [("x = ", (-285, "TSP Syntax error at line 1: unexpected symbol near `<eof>'")),
+    daily([("x = ", (-285, "TSP Syntax error at line 1: unexpected symbol near `<eof>'")),
      ("print(smux.source)", (-286, "TSP Runtime error at line 1: attempt to index global `smux' (a nil value)")),
      ("loadandrunscript\nx = 1\ny.z = 2\nendscript",
       (-286, "TSP Runtime error at line 2: attempt to index global `y' (a nil value)")),
@@ -178,7 +180,7 @@ def test_status_registers_and_service_requests(lamp):
      ("lamp.ON = 2", (-286, "TSP Runtime error at line 1: cannot write `ON'")),
      ("lamp.blow('wind')", (5001, "blown by wind")), ("format.asciiprecision = 17", (1101, "Parameter too big")),
      ("printbuffer(1, 2, 3)", (-104, "Data type error")), ("printnumber()", (-104, "Data type error")),
-     ("delay(-1)", (1102, "Parameter too small"))],
+     ("delay(-1)", (1102, "Parameter too small"))], 8),
 )  # fmt: skip
 def test_what_is_refused(lamp, message, expected):
     ask(lamp, message)
@@ -324,8 +326,8 @@ def test_a_bus_trigger_is_seen_once(lamp):
 
 @pytest.mark.parametrize(
     "name",
-    ["io", "os.execute", "os.getenv", "debug", "require", "package", "dofile", "loadfile", "load", "module", "python",
-     "coroutine", "newproxy", "setfenv", "getfenv", "string.dump", "python_object", "host"],
+    daily(["io", "os.execute", "os.getenv", "debug", "require", "package", "dofile", "loadfile", "load", "module", "python",
+     "coroutine", "newproxy", "setfenv", "getfenv", "string.dump", "python_object", "host"], 6),
 )  # fmt: skip
 def test_the_host_is_out_of_reach(lamp, name):
     assert ask(lamp, f"print({name})") == ["nil"]
@@ -372,11 +374,11 @@ def work_of(lamp, script: str) -> float:
 
 @pytest.mark.parametrize(
     "hang",
-    ["while true do end", "repeat until false", "for i = 1, 1e30 do end", "function f() return f() end f()",
+    daily(["while true do end", "repeat until false", "for i = 1, 1e30 do end", "function f() return f() end f()",
      "while true do pcall(function() while true do end end) end", "while true do delay(0) end",
      "while true do pcall(delay, 0) end", "loadandrunscript\nwhile true do end\nendscript",
      "string.gsub('x', 'x', function() while true do end end)", "table.sort({1, 2, 3}, function() while true do end end)",
-     "lamp.level = setmetatable({}, {__index = function(t, k) return t[k + 1] end})[1]"],
+     "lamp.level = setmetatable({}, {__index = function(t, k) return t[k + 1] end})[1]"], 4),
 )  # fmt: skip
 def test_a_script_that_hangs_is_stopped(lamp, monkeypatch, hang):
     monkeypatch.setattr("mho.instruments.simulated.tsp.lua.INSTRUCTIONS", 3_000_000)
@@ -397,7 +399,7 @@ def test_the_budget_as_it_is_stops_a_loop_within_seconds_and_spares_long_scripts
     "glutton",
     daily(["local t = {} for i = 1, 1e9 do t[i] = i end", "local s = 'x' while true do s = s .. s end",
      "s = string.rep('x', 1e9)", "local t = {} while true do t = {t} end", "t = {} for i = 1, 1e9 do t[i] = {} end",
-     "local t = {} for i = 1, 1e7 do t[i] = 'x' .. i end"], 2),
+     "local t = {} for i = 1, 1e7 do t[i] = 'x' .. i end"], 1),
 )  # fmt: skip
 def test_a_script_that_eats_memory_is_stopped(lamp, glutton):
     ask(lamp, glutton)
@@ -408,9 +410,10 @@ def test_a_script_that_eats_memory_is_stopped(lamp, glutton):
 
 @pytest.mark.parametrize(
     "call",
-    ["string.rep('', 1e15)", "table.insert({}, -1e9, 1)", "string.find(string.rep('a', 3000), string.rep('a*', 12) .. 'b')",
+    daily(["string.rep('', 1e15)", "table.insert({}, -1e9, 1)",
+     "string.find(string.rep('a', 3000), string.rep('a*', 12) .. 'b')",
      "string.gsub(string.rep('a', 3000), string.rep('.-', 12) .. 'b', '')",
-     "string.find(string.rep('a', 1e6), string.rep('a', 5e5) .. 'b', 1, true)"],
+     "string.find(string.rep('a', 1e6), string.rep('a', 5e5) .. 'b', 1, true)"], 2),
 )  # fmt: skip
 def test_functions_in_c_cannot_hang_either(lamp, call):
     assert work_of(lamp, call) < WORK
@@ -476,10 +479,8 @@ def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it():
     lamp = Lamp()
     for number in range(100_000):
         message = " ".join(draw.choices(words.split(), k=draw.randint(1, 12)))
-        start = time.perf_counter()
-        lamp.write(message.encode(), end=draw.random() < 0.95)
+        lamp.write(message.encode(), end=draw.random() < 0.95)  # one that hangs ends by the test's time out
         lamp.read()
-        assert time.perf_counter() - start < 20.0, message
         if number % 50 == 0:
             lamp.clear()
             assert all(isinstance(entry.code, int) and entry.text for entry in lamp.status.errors)

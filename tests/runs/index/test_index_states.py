@@ -294,4 +294,4 @@ def described(run: IndexedRun) -> tuple[Any, ...]:
     return run.facts.run_id, run.status, sorted(run.tags)
 
 
-TestIndexStates, TestIndexStatesThoroughly = daily_and_thorough(IndexStates, examples=25, steps=30, times=10)
+TestIndexStates, TestIndexStatesThoroughly = daily_and_thorough(IndexStates, examples=10, steps=30, times=25)

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 import mho.runs.integrity.comparison as comparison
 from mho.runs import Array, Column, Layout, Map, RunHeader, RunWriter, Status, Table
 from mho.runs.integrity.comparison import Change, DatasetComparison, compare_runs, compare_surroundings
+
+
+@pytest.fixture(autouse=True)
+def files_as_runs_leave_them() -> None:
+    """Leave the files as large as they are: what is compared is their contents."""
 
 
 def write(
@@ -118,12 +124,15 @@ def a_shape(data: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize(
     ("edit", "name", "said"),
-    [
-        (one_element, "points/v", "from [3, 1] on: 10.0 and 10.000000000001"),
-        (a_cell, "maps/heat/value", "from [0, 0, 1] on: nan and 5.0"),
-        (a_sign, "maps/heat/value", "the same numbers with other bits"),
-        (a_shape, "arrays/matrix", "float64 (2, 2) and float64 (3, 3)"),
-    ],
+    daily(
+        [
+            (one_element, "points/v", "from [3, 1] on: 10.0 and 10.000000000001"),
+            (a_cell, "maps/heat/value", "from [0, 0, 1] on: nan and 5.0"),
+            (a_sign, "maps/heat/value", "the same numbers with other bits"),
+            (a_shape, "arrays/matrix", "float64 (2, 2) and float64 (3, 3)"),
+        ],
+        2,
+    ),
 )
 def test_the_first_place_that_differs_is_named(
     tmp_path: Path, edit: Callable[[dict[str, np.ndarray]], None], name: str, said: str
@@ -165,13 +174,16 @@ def test_an_array_that_a_run_had_not_come_to_is_no_difference(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("told", "name", "said"),
-    [
-        ({"message": "other words"}, "log", '0: "INFO all is well" and "INFO other words"'),
-        ({"found": 2}, "result", "found: 1 and 2"),
-        ({"kept": 2}, "result", 'within: {"kept": 1} and {"kept": 2}'),
-        ({"cells": "inv[0:8]"}, "cells", '"" and "inv[0:8]"'),
-        ({"status": "failed"}, "outcome", 'status: "finished" and "failed"'),
-    ],
+    daily(
+        [
+            ({"message": "other words"}, "log", '0: "INFO all is well" and "INFO other words"'),
+            ({"found": 2}, "result", "found: 1 and 2"),
+            ({"kept": 2}, "result", 'within: {"kept": 1} and {"kept": 2}'),
+            ({"cells": "inv[0:8]"}, "cells", '"" and "inv[0:8]"'),
+            ({"status": "failed"}, "outcome", 'status: "finished" and "failed"'),
+        ],
+        2,
+    ),
 )
 def test_what_is_told_is_compared_too(tmp_path: Path, told: dict[str, object], name: str, said: str):
     assert differences(compare_runs(write(tmp_path / "a.h5"), write(tmp_path / "b.h5", **told))) == {
@@ -207,13 +219,16 @@ LAST = 0.1 * (1 + 2**-52)
 
 @pytest.mark.parametrize(
     ("second", "differ"),
-    [
-        ((LAST, 0.1, 1e-11), set()),
-        ((0.1 + 1e-3, 0.1, 1e-11), {"cycles/error", "arrays/x"}),
-        ((LAST, LAST, 1e-11), {"cycles/read"}),
-        ((LAST, 0.1, 0.0), {"cycles/error", "arrays/x"}),
-        ((0.9, 0.1, 1e9), {"cycles/error", "arrays/x"}),
-    ],
+    daily(
+        [
+            ((LAST, 0.1, 1e-11), set()),
+            ((0.1 + 1e-3, 0.1, 1e-11), {"cycles/error", "arrays/x"}),
+            ((LAST, LAST, 1e-11), {"cycles/read"}),
+            ((LAST, 0.1, 0.0), {"cycles/error", "arrays/x"}),
+            ((0.9, 0.1, 1e9), {"cycles/error", "arrays/x"}),
+        ],
+        3,
+    ),
     ids=["last digit", "more", "what was read", "not declared", "a file that forgives all"],
 )
 def test_what_was_computed_digitally_has_a_tolerance_and_nothing_else(second, differ, tmp_path: Path):
@@ -227,23 +242,26 @@ def test_what_was_computed_digitally_has_a_tolerance_and_nothing_else(second, di
 
 @pytest.mark.parametrize(
     ("then", "now", "equal"),
-    [
-        ({"relative_error": 0.1}, {"relative_error": LAST}, True),
-        (
-            {"certificate": {"residual": 0.1}, "bits": 24},
-            {"certificate": {"residual": LAST}, "bits": 24},
-            True,
-        ),
-        ({"cycles": [{"bits": 3.1, "cycle": 1}]}, {"cycles": [{"bits": 3.1 + 1e-9, "cycle": 1}]}, True),
-        ({"conductance": 0.1}, {"conductance": LAST}, False),
-        ({"bits": 24}, {"bits": 23}, False),
-        ({"certificate": {"residual": 0.1}}, {"certificate": {}}, False),
-        (
-            {"certificate": {"residual": 0.1, "why": "a"}},
-            {"certificate": {"residual": 0.1, "why": "b"}},
-            False,
-        ),
-    ],
+    daily(
+        [
+            ({"relative_error": 0.1}, {"relative_error": LAST}, True),
+            (
+                {"certificate": {"residual": 0.1}, "bits": 24},
+                {"certificate": {"residual": LAST}, "bits": 24},
+                True,
+            ),
+            ({"cycles": [{"bits": 3.1, "cycle": 1}]}, {"cycles": [{"bits": 3.1 + 1e-9, "cycle": 1}]}, True),
+            ({"conductance": 0.1}, {"conductance": LAST}, False),
+            ({"bits": 24}, {"bits": 23}, False),
+            ({"certificate": {"residual": 0.1}}, {"certificate": {}}, False),
+            (
+                {"certificate": {"residual": 0.1, "why": "a"}},
+                {"certificate": {"residual": 0.1, "why": "b"}},
+                False,
+            ),
+        ],
+        3,
+    ),
 )
 def test_a_result_has_the_tolerance_of_its_names(then, now, equal, tmp_path: Path):
     first = digital(tmp_path / "a.h5", 0.1, 0.1, 0.0, **then)
@@ -254,17 +272,24 @@ def test_a_result_has_the_tolerance_of_its_names(then, now, equal, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("then", "now", "equal"),
-    [
-        ("rho is 0.914, 0.1 bits a cycle", "rho is 0.915, 0.1 bits a cycle", True),  # rounded the other way
-        ("residual 1.27e-12 of 8 rows", "residual 1.28e-12 of 8 rows", True),
-        ("residual 9.9e-16", "residual 1.3e-15", True),  # both are rounding
-        ("rho is 0.914", "rho is 0.924", False),
-        ("residual 1.27e-9", "residual 1.37e-9", False),
-        ("3 of 80 integers were wrong", "4 of 80 integers were wrong", False),
-        ("3 cells", "3 lines", False),
-        ("leaks 3.1e-12 A", "leaks 5.2e-12 A", False),  # was measured
-        ("block 0.5", "block 0.5 0.5", False),
-    ],
+    daily(
+        [
+            (
+                "rho is 0.914, 0.1 bits a cycle",
+                "rho is 0.915, 0.1 bits a cycle",
+                True,
+            ),  # rounded the other way
+            ("residual 1.27e-12 of 8 rows", "residual 1.28e-12 of 8 rows", True),
+            ("residual 9.9e-16", "residual 1.3e-15", True),  # both are rounding
+            ("rho is 0.914", "rho is 0.924", False),
+            ("residual 1.27e-9", "residual 1.37e-9", False),
+            ("3 of 80 integers were wrong", "4 of 80 integers were wrong", False),
+            ("3 cells", "3 lines", False),
+            ("leaks 3.1e-12 A", "leaks 5.2e-12 A", False),  # was measured
+            ("block 0.5", "block 0.5 0.5", False),
+        ],
+        4,
+    ),
 )
 def test_a_sentence_may_differ_in_the_last_digit_of_a_number_and_nothing_else(then, now, equal, tmp_path):
     (log,) = (

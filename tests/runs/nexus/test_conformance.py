@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import run_samples
 from command_line import Shell
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from repository import ROOT
@@ -74,7 +75,9 @@ def test_a_run_file_names_the_definition_that_it_follows(sound: Path):
     assert check_conformance(sound).deviations == ()
 
 
-@pytest.mark.parametrize("make", [run_samples.failed_run, run_samples.other_run, run_samples.empty_run])
+@pytest.mark.parametrize(
+    "make", daily([run_samples.failed_run, run_samples.other_run, run_samples.empty_run], 2)
+)
 def test_so_do_runs_that_failed_measured_something_else_or_did_nothing(
     make: Callable[[Path], Path], tmp_path: Path
 ):
@@ -154,7 +157,9 @@ CHANGES: list[tuple[Change, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "sentence"), CHANGES, ids=[sentence[:60] for _, sentence in CHANGES])
+@pytest.mark.parametrize(
+    ("change", "sentence"), daily(CHANGES, 8), ids=[sentence[:60] for _, sentence in CHANGES]
+)
 def test_each_deviation_is_named(sound: Path, tmp_path: Path, change: Change, sentence: str):
     found = deviations(sound, change, tmp_path)
     assert any(one.startswith(sentence) for one in found), found

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -194,15 +195,18 @@ GOOD = {"time": 0.0, "wave": np.zeros(50), "image": np.zeros((3, 4), int), "burs
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [
-        ({"burst": np.zeros(7)}, r"shots\.burst has shape \(7,\) and was declared as at most 6 long"),
-        ({"burst": 1.0}, r"shots\.burst has shape \(\)"),
-        ({"burst": ["x"]}, r"shots\.burst is <U1"),
-        ({"codes": [[1, 2, 3]]}, r"shots\.codes has shape \(1, 3\)"),
-        ({"codes": [[1.5, 2]]}, r"shots\.codes is float64"),
-        ({"codes": [[1], [1, 2]]}, r"shots\.codes is no array"),
-        ({"burst_length": 3}, "has unknown burst_length"),
-    ],
+    daily(
+        [
+            ({"burst": np.zeros(7)}, r"shots\.burst has shape \(7,\) and was declared as at most 6 long"),
+            ({"burst": 1.0}, r"shots\.burst has shape \(\)"),
+            ({"burst": ["x"]}, r"shots\.burst is <U1"),
+            ({"codes": [[1, 2, 3]]}, r"shots\.codes has shape \(1, 3\)"),
+            ({"codes": [[1.5, 2]]}, r"shots\.codes is float64"),
+            ({"codes": [[1], [1, 2]]}, r"shots\.codes is no array"),
+            ({"burst_length": 3}, "has unknown burst_length"),
+        ],
+        3,
+    ),
 )
 def test_a_ragged_value_that_does_not_fit_is_refused(
     tmp_path: Path, values: dict[str, object], message: str

@@ -7,6 +7,7 @@ import h5py
 import hdf5_lock
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status
@@ -83,7 +84,7 @@ def test_from_a_newer_mho(finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", ["entry", "entry/status", "entry/procedure/name", "entry/log/level", "entry/maps"]
+    "gone", daily(["entry", "entry/status", "entry/procedure/name", "entry/log/level", "entry/maps"], 2)
 )
 def test_with_a_piece_missing(finished: Path, gone: str) -> None:
     with h5py.File(finished, "r+", libver="latest") as file:
@@ -93,7 +94,7 @@ def test_with_a_piece_missing(finished: Path, gone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("status", b"dancing"), ("start_time", b"noon"), ("result/values", b"{")]
+    ("name", "text"), daily([("status", b"dancing"), ("start_time", b"noon"), ("result/values", b"{")], 1)
 )
 def test_with_contents_that_make_no_sense(finished: Path, name: str, text: bytes) -> None:
     with h5py.File(finished, "r+", libver="latest") as file:
@@ -104,7 +105,7 @@ def test_with_contents_that_make_no_sense(finished: Path, name: str, text: bytes
 
 @pytest.mark.parametrize(
     ("place", "member"),
-    [("procedure/parameters", "parameters"), ("provenance", "provenance"), ("maps", "figures")],
+    daily([("procedure/parameters", "parameters"), ("provenance", "provenance"), ("maps", "figures")], 1),
 )
 def test_an_error_leaves_hdf5_to_other_threads_while_its_traceback_is_kept(
     finished: Path, place: str, member: str
@@ -116,7 +117,7 @@ def test_an_error_leaves_hdf5_to_other_threads_while_its_traceback_is_kept(
     assert hdf5_lock.is_free(), f"an iterator left half-way holds it: {kept.value}"
 
 
-@pytest.mark.parametrize("part", [0.001, 0.01, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("part", daily([0.001, 0.01, 0.1, 0.5, 0.9, 0.999], 2))
 def test_cut_short(finished: Path, part: float) -> None:
     contents = finished.read_bytes()
     finished.write_bytes(contents[: int(len(contents) * part)])

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import silx.io
+from daily import daily
 from h5grove import create_content
 from silx.io import h5py_utils
 from silx.io.nxdata import NXdata, get_default
@@ -70,7 +71,7 @@ def test_silx_takes_every_table_map_and_array_for_a_plot(finished: Path, plot: s
         assert data.signal.ndim == len(data.axes)
 
 
-@pytest.mark.parametrize("plot", [plot for plot in PLOTS if plot != "arrays/scale"])
+@pytest.mark.parametrize("plot", daily([plot for plot in PLOTS if plot != "arrays/scale"], 4))
 def test_nexpy_takes_every_table_map_and_array_for_a_plot(finished: Path, plot: str) -> None:
     group = nxload(str(finished))[f"entry/{plot}"]
     assert group.is_plottable()

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -113,13 +114,16 @@ def test_a_run_without_any_data_is_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
-    [
-        (ValueError("no ℧"), Status.FAILED, "ValueError: no ℧"),
-        (ZeroDivisionError(), Status.FAILED, "ZeroDivisionError"),
-        (Aborted("by the user"), Status.ABORTED, "Aborted: by the user"),
-        (KeyboardInterrupt(), Status.ABORTED, "KeyboardInterrupt"),
-        (SystemExit(3), Status.ABORTED, "SystemExit: 3"),
-    ],
+    daily(
+        [
+            (ValueError("no ℧"), Status.FAILED, "ValueError: no ℧"),
+            (ZeroDivisionError(), Status.FAILED, "ZeroDivisionError"),
+            (Aborted("by the user"), Status.ABORTED, "Aborted: by the user"),
+            (KeyboardInterrupt(), Status.ABORTED, "KeyboardInterrupt"),
+            (SystemExit(3), Status.ABORTED, "SystemExit: 3"),
+        ],
+        3,
+    ),
 )
 def test_the_file_says_how_the_run_ended(
     tmp_path: Path, header: RunHeader, layout: Layout, error: BaseException, status: Status, reason: str
@@ -203,23 +207,26 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, header: RunHead
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [
-        ({"cycle": 1}, "lacks residual, solution, settled"),
-        (CYCLE | {"pulse": 1}, "has unknown pulse"),
-        (
-            {"cycel": 1, **{k: v for k, v in CYCLE.items() if k != "cycle"}},
-            "lacks cycle and has unknown cycel",
-        ),
-        (CYCLE | {"cycle": 1.5}, r"cycles\.cycle is float64 \(1\.5\)"),
-        (CYCLE | {"cycle": 2**70}, r"cycles\.cycle"),
-        (CYCLE | {"settled": 1}, r"cycles\.settled"),
-        (CYCLE | {"solution": [1.0, 2.0]}, r"cycles\.solution has shape \(2,\).*\(3,\)"),
-        (CYCLE | {"solution": 1.0}, r"cycles\.solution has shape \(\)"),
-        (CYCLE | {"solution": [[1.0], [1.0, 2.0]]}, r"cycles\.solution is no array"),
-        (CYCLE | {"residual": "good"}, "'cycles' does not fit"),
-        (CYCLE | {"residual": [1.0, 2.0]}, "'cycles' does not fit"),
-        (CYCLE | {"residual": 1j}, "'cycles' does not fit"),
-    ],
+    daily(
+        [
+            ({"cycle": 1}, "lacks residual, solution, settled"),
+            (CYCLE | {"pulse": 1}, "has unknown pulse"),
+            (
+                {"cycel": 1, **{k: v for k, v in CYCLE.items() if k != "cycle"}},
+                "lacks cycle and has unknown cycel",
+            ),
+            (CYCLE | {"cycle": 1.5}, r"cycles\.cycle is float64 \(1\.5\)"),
+            (CYCLE | {"cycle": 2**70}, r"cycles\.cycle"),
+            (CYCLE | {"settled": 1}, r"cycles\.settled"),
+            (CYCLE | {"solution": [1.0, 2.0]}, r"cycles\.solution has shape \(2,\).*\(3,\)"),
+            (CYCLE | {"solution": 1.0}, r"cycles\.solution has shape \(\)"),
+            (CYCLE | {"solution": [[1.0], [1.0, 2.0]]}, r"cycles\.solution is no array"),
+            (CYCLE | {"residual": "good"}, "'cycles' does not fit"),
+            (CYCLE | {"residual": [1.0, 2.0]}, "'cycles' does not fit"),
+            (CYCLE | {"residual": 1j}, "'cycles' does not fit"),
+        ],
+        4,
+    ),
 )
 def test_a_row_that_does_not_fit_is_refused_where_it_is_emitted(
     tmp_path: Path, header: RunHeader, layout: Layout, values: dict[str, object], message: str

@@ -16,7 +16,7 @@ SMALL = {
     "network": "4,5,3",
     "seeds": 3,
     "target": 0.3,
-    "epochs": 6,
+    "epochs": 4,
     "optimiser": "second-order",
 }
 
@@ -39,7 +39,7 @@ def test_every_optimiser_is_trained_from_every_seed_to_the_last_epoch(whole):
     for one in set(rows["optimiser"]):
         for seed in range(3):
             mine = (rows["optimiser"] == one) & (rows["seed"] == seed)
-            assert rows["epoch"][mine].tolist() == (np.arange(25) / 4).tolist()
+            assert rows["epoch"][mine].tolist() == (np.arange(17) / 4).tolist()
             losses = rows["validation_loss"][mine]
             assert losses[-1] < 0.6 * losses[0]
 
@@ -49,7 +49,7 @@ def test_all_optimisers_start_alike_and_the_chip_follows_float64(whole):
     rows = tables["training"]
 
     def losses(optimiser):
-        return rows["validation_loss"][rows["optimiser"] == optimiser].reshape(3, 25)
+        return rows["validation_loss"][rows["optimiser"] == optimiser].reshape(3, 17)
 
     for optimiser in range(1, 3):
         np.testing.assert_array_equal(losses(optimiser)[:, 0], losses(0)[:, 0])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -60,8 +61,8 @@ def test_set_saturates_and_never_lowers():
     assert array.version == version
 
 
-@pytest.mark.parametrize("current", [1e-6, 5e-6, 2e-5, 5e-5])
-@pytest.mark.parametrize("width", [1e-4, 2e-2, 1.0])
+@pytest.mark.parametrize("current", daily([1e-6, 5e-6, 2e-5, 5e-5], 2))
+@pytest.mark.parametrize("width", daily([1e-4, 2e-2, 1.0], 2))
 @pytest.mark.parametrize("voltage", [1.0, 1.2, 4.0])
 def test_a_source_in_its_limit_ends_a_set_as_the_state_equation_says(current, width, voltage):
     """dG/dt = (G_c - G) rate(min(V, I/G)), integrated over the logarithm of the time."""

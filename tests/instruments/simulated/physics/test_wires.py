@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,7 +121,7 @@ def test_any_block_agrees_with_a_sparse_solver(seed, rows, columns, wire, dead):
         np.testing.assert_allclose(value, reference, rtol=0, atol=1e-10 * size)
 
 
-@pytest.mark.parametrize(("wire", "most"), [(WIRE, 5), (100 * WIRE, 15), (2000 * WIRE, 25)])
+@pytest.mark.parametrize(("wire", "most"), daily([(WIRE, 5), (100 * WIRE, 15), (2000 * WIRE, 25)], 1))
 def test_iterations_stay_few_however_heavy_the_load(wire, most):
     rng = np.random.default_rng(4)
     cells, rows, columns = draw_block(rng, 96, 80)
