@@ -101,7 +101,6 @@ def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -
 
 def _freeze() -> None:
     """Freeze the objects so far: later collections skip them, and never take a tenth of a second."""
-    gc.enable()
     gc.collect()
     gc.freeze()
 

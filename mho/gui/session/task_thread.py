@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
@@ -15,6 +17,8 @@ from PySide6.QtCore import QObject, QTimer
 from mho.errors import MhoError
 
 BUSY, IDLE = 15, 50  # ms between two looks for results, while some are expected and otherwise
+GARBAGE = 2.0  # s between two collections of garbage; a window is built meanwhile
+ALL_GARBAGE = 15  # collections, of which one looks at old objects too
 
 Then = Callable[[Any], None]
 Refused = Callable[[str], None]
@@ -25,6 +29,38 @@ log = logging.getLogger(__name__)
 
 def _log_failure(level: str, text: str) -> None:
     log.error(text)
+
+
+class _Collector:
+    """Collects Python's garbage in the window's thread alone, while there are others.
+
+    By itself Python collects in the thread that happens to allocate. A widget is often part of a cycle, and one that
+    another thread frees while Qt uses it brings the program down.
+    """
+
+    def __init__(self) -> None:
+        self._threads, self._due, self._count = 0, 0.0, 0
+
+    def begin(self) -> None:
+        if not self._threads:
+            gc.disable()
+            self._due = monotonic() + GARBAGE
+        self._threads += 1
+
+    def end(self) -> None:
+        self._threads -= 1
+        if not self._threads:
+            gc.enable()
+
+    def collect(self) -> None:
+        """Collect where it is time to; called regularly by the window's thread."""
+        if monotonic() >= self._due:
+            self._count += 1
+            gc.collect(1 if self._count % ALL_GARBAGE else 2)
+            self._due = monotonic() + GARBAGE
+
+
+_collector = _Collector()
 
 
 class TaskThread(QObject):
@@ -58,7 +94,11 @@ class TaskThread(QObject):
         # The end of the program waits for its running task: one that is cut off in an import brings the program down.
         self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
+        _collector.begin()
+
         def leave() -> None:
+            if not over.is_set():
+                _collector.end()
             over.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -135,6 +175,7 @@ class TaskThread(QObject):
         self._results.append((lambda: refused(text) if refused else self._failed(level, text), True))
 
     def _collect(self) -> None:
+        _collector.collect()
         for _ in range(len(self._results)):  # later results are fetched at the next timer event
             call, is_last = self._results.popleft()
             self._expected -= is_last

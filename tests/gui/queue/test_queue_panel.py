@@ -203,7 +203,8 @@ def test_that_no_runner_is_there_is_said_with_a_button_to_start_one(
     panel: QueuePanel, queue: Queue, qtbot
 ) -> None:
     add(queue, panel, 1, qtbot)
-    assert panel.standing.text() == "1 waiting; no runner serves bench simulated"
+    said = "1 waiting; no runner serves bench simulated"
+    qtbot.waitUntil(lambda: panel.standing.text() == said, timeout=PATIENCE)
     assert panel.start.isVisible()
     panel.session.runner_changed.emit(None)
     panel.session.runner = RunnerState("simulated", 1, "idle")

@@ -1,5 +1,6 @@
 """What the panels share: runs that are shown and followed, the queue as others change it, work in other threads."""
 
+import gc
 import os
 import threading
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import run_samples
+from PySide6.QtCore import QObject
 from queue_runners import LIVING, Desk, eventually, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 from shiboken6 import Shiboken
@@ -16,6 +18,7 @@ from window_steps import PATIENCE
 
 from mho.errors import InputError
 from mho.gui.queue import QueuePanel
+from mho.gui.session import task_thread
 from mho.gui.session.bench_safety import SafetyVerdict
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
@@ -441,6 +444,44 @@ def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtb
     qtbot.wait(20)
     background.close()
     assert brought == []
+
+
+class Dropped(QObject):
+    """Garbage once nobody has it: it is part of a cycle. It notes which thread frees it."""
+
+    def __init__(self, threads: list[int]) -> None:
+        super().__init__()
+        self.itself, self.threads = self, threads
+
+    def __del__(self) -> None:
+        self.threads.append(threading.get_ident())
+
+
+def test_garbage_is_freed_by_the_window_s_thread_whoever_makes_more_of_it(qtbot, monkeypatch) -> None:
+    """A widget that another thread frees brings the program down."""
+    monkeypatch.setattr(task_thread, "GARBAGE", 0.3)
+    background, brought, threads = TaskThread("tested"), [], []
+    Dropped(threads)
+    background.ask(lambda: len([[] for _ in range(10 * gc.get_threshold()[0])]), brought.append)
+    qtbot.waitUntil(lambda: bool(brought), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(threads), timeout=PATIENCE)
+    assert threads == [threading.get_ident()]
+    assert not gc.isenabled()
+    background.close()
+
+
+def test_garbage_is_collected_by_itself_after_the_last_window() -> None:
+    """Of which some are closed, others deleted, and some both."""
+    before = task_thread._collector._threads
+    closed, deleted, both = (TaskThread("tested") for _ in range(3))
+    closed.close()
+    closed.close()
+    Shiboken.delete(deleted)
+    assert not gc.isenabled()
+    both.close()
+    Shiboken.delete(both)
+    assert task_thread._collector._threads == before
+    assert gc.isenabled() == (not before)
 
 
 @pytest.mark.thorough
