@@ -68,7 +68,8 @@ def test_the_same_seed_gives_the_same_forecast_but_for_this_machines_time(found:
 def test_without_a_seed_each_draw_plans_anew():
     first, second = (forecast(MATRIX, RHS, bench="arrays", draws=19, **FEW_CELLS) for _ in range(2))
     assert first.seed != second.seed
-    assert first.solves.plain()["pulses"] != second.solves.plain()["pulses"]
+    one, other = first.solves.plain(), second.solves.plain()
+    assert (one["pulses"], one["joules"]) != (other["pulses"], other["joules"])  # whole pulses may be as many
 
 
 @pytest.mark.thorough
