@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         Table,
     )
     from mho.runs.standard_figures import IDENTITY
-    from mho.runs.units import BASE_UNITS, base_unit, factor_between, ratio_between
+    from mho.runs.units import BASE_UNITS, factor_between, ratio_between
     from mho.runs.writing import RunWriter, recover
 else:
     from mho.lazy_names import lazy_names
@@ -47,7 +47,7 @@ __all__ = [
     "BASE_UNITS", "GOING_ON", "IDENTITY", "SCHEMA_VERSION", "SUFFIX", "Array", "Band", "Column", "Conclusion",
     "Conformance", "Figure", "IndexedRun", "Labels", "Layout", "LogEntry", "Map", "RecordedParameter",
     "ReferenceLine", "ReferencePoints", "RunFile", "RunHeader", "RunIndex", "RunWriter", "Status", "Table",
-    "Verdict", "Verification", "base_unit", "check_conformance", "clear_writer_flag", "collect",
+    "Verdict", "Verification", "check_conformance", "clear_writer_flag", "collect",
     "factor_between", "file_hash", "new_run_path", "outcome_line", "processor", "ratio_between", "recover",
     "runs_folder", "status_words", "text_hash", "verify",
 ]  # fmt: skip

@@ -6,8 +6,6 @@ import functools
 import re
 import tokenize
 
-from mho.errors import InputError
-
 # SI units that run files use; "" for a pure number
 BASE_UNITS = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
 # What pint raises beside its own errors where a text is no unit
@@ -50,16 +48,3 @@ def converted(number: float, given: str, unit: str) -> float | None:
     """Return `number` in `unit`; None when the units are of another kind."""
     ratio = ratio_between(given, unit)
     return None if ratio is None else number * ratio[0] / ratio[1]
-
-
-def base_unit(unit: str, what: str) -> str:
-    """Return the SI unit of the kind of `unit`: V for mV.
-
-    `InputError` where the unit is unknown, or of a kind that run files have no unit for.
-    """
-    for base in BASE_UNITS:
-        if factor_between(unit, base) is not None:
-            return base
-    raise InputError(
-        f"{what}: {unit!r} is no unit of {', '.join(filter(None, BASE_UNITS))} with an SI prefix"
-    )

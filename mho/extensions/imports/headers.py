@@ -27,7 +27,7 @@ from mho.extensions.imports.tables.units import (
     plain_unit,
     voltage_in_name,
 )
-from mho.runs import base_unit, factor_between, ratio_between
+from mho.runs import BASE_UNITS, factor_between, ratio_between
 
 # What columns mean that mho knows, and their units in a run file
 UNITS = {
@@ -169,14 +169,15 @@ def ratio_to(unit: str, meaning: str, what: str, source: str) -> tuple[float, fl
         return (1.0, 100.0) if given in ("%", "percent") else AS_IT_IS
     ratio = ratio_between(given, target) if target not in ("dB",) else None
     if ratio is None:
-        try:
-            base_unit(given, f"{source}, {what}")
-        except InputError as error:
+        if all(factor_between(given, one) is None for one in BASE_UNITS):
             fitting = [one for one in COMMON if factor_between(one, target) is not None]
             near = [one for one in fitting if one.lower() == given.lower()] or get_close_matches(
                 given, fitting, 1, 0.5
             )
-            raise InputError(f"{error}{f'; did you mean {near[0]}?' if near else ''}") from None
+            raise InputError(
+                f"{source}, {what}: {given!r} is no unit of {', '.join(filter(None, BASE_UNITS))} with an SI prefix"
+                f"{f'; did you mean {near[0]}?' if near else ''}"
+            )
         raise InputError(f"{source}: {what} is in {unit}, and {meaning} has the unit {target or 'none'}")
     return ratio
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mho.chip_maps.levels import in_windows, nearest_levels
     from mho.procedures.cells.detection_limit import Blank
     from mho.procedures.cells.extraction.forming_extraction import quantile, share_rows
-    from mho.procedures.cells.extraction.iv_extraction import Loops, PointNoise, extract, low_field_residuals
+    from mho.procedures.cells.extraction.iv_extraction import Branches, Loops, PointNoise, extract, low_field
     from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, fit_weibull, judge
     from mho.procedures.cells.programming.record import PULSES_PER_CELL
     from mho.procedures.cells.reading.drift import level_rows
@@ -29,7 +29,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELLS", "GOOD", "PULSES_PER_CELL", "REASONS", "Blank", "Loops", "PointNoise", "Telegraph",
+    "CELLS", "GOOD", "PULSES_PER_CELL", "REASONS", "Blank", "Branches", "Loops", "PointNoise", "Telegraph",
     "allan_deviation", "conductance_left", "extract", "find_telegraph", "fit_weibull", "in_windows", "judge",
-    "level_rows", "low_field_residuals", "nearest_levels", "quantile", "share_rows", "slope", "spectrum",
+    "level_rows", "low_field", "nearest_levels", "quantile", "share_rows", "slope", "spectrum",
 ]  # fmt: skip

@@ -16,15 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.integrity.seal import (
-    attributes_text,
-    changes,
-    create_group,
-    dataset_digest,
-    read_seal,
-    renew_seal,
-    values_digest,
-)
+from mho.runs.integrity import seal
 from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
 from mho.runs.reading.opening import FORMAT
 
@@ -97,14 +89,14 @@ def _packed(path: Path, file: h5py.File) -> bytes:
         closing(_in_memory(f"{path}, rewritten")) as rewritten,
         closing(_in_memory(f"{path}, packed")) as packed,
     ):
-        renew_seal(file, rewritten, dict(_copy(file, rewritten)))
+        seal.renew_seal(file, rewritten, dict(_copy(file, rewritten)))
         # HDF5 leaves out, where it copies itself, the room to spare in object headers.
         _copy_attributes(rewritten, packed)
         rewritten.copy("entry", packed)
         packed.flush()
         differences: list[str] = []
-        differences += changes(
-            packed, read_seal(packed), lambda where, error: differences.append(f"{where}: {error}")
+        differences += seal.changes(
+            packed, seal.read_seal(packed), lambda where, error: differences.append(f"{where}: {error}")
         )
         if differences:
             raise RunFileError(
@@ -136,16 +128,19 @@ def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[b
     for name in list(source.id):
         item = h5py.h5o.open(source.id, name)
         if isinstance(item, h5py.h5g.GroupID) and name.decode() not in COPIED_WHOLE:
-            yield from _copy(h5py.Group(item), create_group(target, name.decode()))
+            yield from _copy(h5py.Group(item), seal.create_group(target, name.decode()))
         elif isinstance(item, h5py.h5d.DatasetID) and _has_room_to_spare(dataset := h5py.Dataset(item)):
             values = np.asarray(dataset[()])
-            attributes = attributes_text(item)
-            before = values_digest(values, dataset.chunks and dataset.chunks[0])
+            attributes = seal.attributes_text(item)
+            before = seal.values_digest(values, dataset.chunks and dataset.chunks[0])
             copy, now = _write(values, target, name.decode())
             _copy_attributes(dataset, copy)
             yield (
                 dataset.name,
-                (dataset_digest(attributes, item, before), dataset_digest(attributes, copy.id, now)),
+                (
+                    seal.dataset_digest(attributes, item, before),
+                    seal.dataset_digest(attributes, copy.id, now),
+                ),
             )
         else:
             h5py.h5o.copy(source.id, name, target.id, name)
@@ -164,11 +159,11 @@ def _write(values: NDArray[Any], group: h5py.Group, name: str) -> tuple[h5py.Dat
     if values.nbytes <= COMPACT_BYTES or not values.shape:
         compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         compact.set_layout(h5py.h5d.COMPACT)
-        return group.create_dataset(name, data=values, dcpl=compact), values_digest(values, None)
+        return group.create_dataset(name, data=values, dcpl=compact), seal.values_digest(values, None)
     rows = min(max(1, CHUNK_BYTES * len(values) // values.nbytes), len(values))
     filters = _filters(values[:rows].tobytes(), values.dtype.itemsize)
     dataset = group.create_dataset(name, data=values, chunks=(rows, *values.shape[1:]), **filters)
-    return dataset, values_digest(values, rows)
+    return dataset, seal.values_digest(values, rows)
 
 
 def _filters(sample: bytes, item_bytes: int) -> dict[str, Any]:

@@ -31,13 +31,14 @@ from mho.procedures.cells import (
     GOOD,
     REASONS,
     Blank,
+    Branches,
     Loops,
     PointNoise,
     conductance_left,
     extract,
     fit_weibull,
     judge,
-    low_field_residuals,
+    low_field,
     quantile,
     share_rows,
 )
@@ -151,11 +152,27 @@ def _blank_of(sweeps: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Blank |
     if len(nothing) < AT_REST:
         offset = float(np.median(nothing)) if len(nothing) else 0.0
         scatter = [
-            low_field_residuals(volts, amperes - offset, limited, LOW_VOLTAGE)
+            _low_field_residuals(volts, amperes - offset, limited, LOW_VOLTAGE)
             for volts, amperes, limited in sweeps
         ]
         nothing = np.concatenate([nothing, *(offset + one for one in scatter)])
     return Blank.of(nothing) if len(nothing) >= FEWEST else None
+
+
+def _low_field_residuals(
+    voltages: Floats, currents: Floats, limited: NDArray[np.bool_], window: float
+) -> Floats:
+    """Return what the points (A) of a sweep within +-`window` (V) lie off the line through 0 V of their branch.
+
+    They have the deviation of the points: a branch of one point has none.
+    """
+    residuals = []
+    for branch in vars(Branches.of(voltages)).values():
+        used = branch & ~limited & (np.abs(voltages) <= window) & np.isfinite(currents)
+        if (count := int(used.sum())) > 1:
+            line = low_field(voltages, currents, used, window) * voltages[used]
+            residuals.append((currents[used] - line) * math.sqrt(count / (count - 1)))
+    return np.concatenate([np.empty(0), *residuals])
 
 
 def endurance(imported: Imported) -> Derivation:

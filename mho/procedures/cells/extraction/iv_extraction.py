@@ -138,20 +138,6 @@ def low_field(voltages: Floats, currents: Floats, used: Booleans, window: float)
     return fitted
 
 
-def low_field_residuals(voltages: Floats, currents: Floats, limited: Booleans, window: float) -> Floats:
-    """Return what the points (A) of a sweep within +-`window` (V) lie off the line through 0 V of their branch.
-
-    They have the deviation of the points: a branch of one point has none.
-    """
-    residuals = []
-    for branch in vars(Branches.of(voltages)).values():
-        used = branch & ~limited & (np.abs(voltages) <= window) & np.isfinite(currents)
-        if (count := int(used.sum())) > 1:
-            line = low_field(voltages, currents, used, window) * voltages[used]
-            residuals.append((currents[used] - line) * math.sqrt(count / (count - 1)))
-    return np.concatenate([np.empty(0), *residuals])
-
-
 def extract(
     voltages: Floats, currents: Floats, limited: Booleans, window: float, least_change: float,
     noise: PointNoise | None = None,
