@@ -277,3 +277,11 @@ def test_cells_are_programmed_in_the_order_asked_for(bench, tmp_path):
 def test_one_choice_is_made_for_numbers_and_arrays():
     assert where(True, 1, 2) == 1
     assert_array_equal(where(np.array([True, False]), 1, 2), [1, 2])
+
+
+@pytest.mark.parametrize("name", sorted({*STRATEGIES} - {*DECIDING}))
+def test_a_descent_forms_no_cell(name):
+    """Its cells were formed before, or cannot be: a forming pulse would destroy them."""
+    kind, levels = find_strategy(name), np.array([5e-6, 20e-6])
+    state = kind.descending(levels, levels - 1e-6, levels + 1e-6, kind.settings_type())
+    assert np.all(state.formed)
