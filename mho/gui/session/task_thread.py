@@ -42,8 +42,8 @@ class _Collector:
         self._threads, self._due, self._count = 0, 0.0, 0
 
     def begin(self) -> None:
+        gc.disable()
         if not self._threads:
-            gc.disable()
             self._due = monotonic() + GARBAGE
         self._threads += 1
 
