@@ -13,7 +13,7 @@ from pathlib import Path
 from mho.analysis.reports.collection import find_runs
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import InputError, RunFileError, nearest
-from mho.runs.index import Card, ResultQuantity, read_card
+from mho.runs.index import Card, CardName, ResultQuantity, find_name, read_card
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,7 @@ OTHERS = ("status", "reason", "run", "path", "date", "duration", "id")
 """Facts that a card keeps elsewhere, or that follow from others; `run` is the file's name."""
 
 GROUPINGS = (*FACTS, *OTHERS)  # facts by which runs are grouped, beside their parameters and results
-SOURCES = ("parameter", "result")
 MOST_SHOWN = 40  # names that an error lists
-
-
-@dataclass(frozen=True)
-class CardName:
-    """A name that runs have: ``source`` is "" for a fact, ``parameter`` or ``result``."""
-
-    source: str
-    name: str
-
-    @property
-    def words(self) -> str:
-        """The name as people write it."""
-        return self.name.replace("_", " ")
 
 
 def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
@@ -105,14 +91,9 @@ def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
         "parameter": dict.fromkeys(one.name for run in runs for one in run.card.parameters),
         "result": dict.fromkeys(one.name for run in runs for one in run.card.results),
     }
+    if found := find_name(name, (*FACTS, *OTHERS), known):
+        return found
     prefix, _, rest = name.partition(".")
-    if prefix in known and (result := _spelled(rest, known[prefix])):
-        return CardName(prefix, result)
-    if name.lower() in (*FACTS, *OTHERS):
-        return CardName("", name.lower())
-    for source, names in known.items():
-        if result := _spelled(name, names):
-            return CardName(source, result)
     every = sorted({*FACTS, *OTHERS, *known["parameter"], *known["result"]})
     shown = ", ".join(every[:MOST_SHOWN]) + ", …" * (len(every) > MOST_SHOWN)
     meant = nearest(rest if prefix in known else name, every, 3, f"there are {shown}", cutoff=0.5)
@@ -145,21 +126,17 @@ def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
 
 def label_of(name: CardName, value: ResultQuantity | None) -> str:
     """Return what a group of runs is called by a value: a word by itself, a number with its name and unit."""
+    words = name.name.replace("_", " ")
     if value is None:
-        return f"no {name.words}"
+        return f"no {words}"
     if name.source == "" and name.name not in ("seed", "duration", "version"):
         return value.text
     if value.number is None or not math.isfinite(value.number):
-        return f"{name.words} {value.text}"
+        return f"{words} {value.text}"
     if value.text in ("true", "false"):
-        return f"{name.words} {'yes' if value.number else 'no'}"
+        return f"{words} {'yes' if value.number else 'no'}"
     factor, unit = handy_unit(value.unit)
-    return f"{name.words} {factor * value.number:.6g} {unit}".rstrip()
-
-
-def _spelled(name: str, known: dict[str, None]) -> str:
-    alike = (one for one in known if one.lower() == name.lower())
-    return name if name in known else next(alike, "")
+    return f"{words} {factor * value.number:.6g} {unit}".rstrip()
 
 
 NOT_TOLD = {"seed", "chip_seed"}  # parameters over which runs are pooled without a word

@@ -18,12 +18,10 @@ from typing import Any, TextIO
 from mho.errors import InputError, RunFileError, nearest
 from mho.escaping import csv_cell
 from mho.runs import outcome_line
-from mho.runs.index import Card, read_card, write_parquet
+from mho.runs.index import SOURCES, Card, read_card, write_parquet
 from mho.whole_files import whole_file
 
 Row = dict[str, Any]
-
-SOURCES = ("parameter", "result")
 
 FACTS = (
     "file", "title", "procedure", "status", "reason", "conclusion", "start_time", "duration", "seed", "preset",

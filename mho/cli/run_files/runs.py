@@ -21,7 +21,7 @@ from mho.cli.terminal.stages import Stages
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError, RunFileError
 from mho.runs import IndexedRun, Labels, RunIndex, Status, outcome_line, runs_folder
-from mho.runs.index import NEWEST_FIRST, UNREADABLE, Links, ResultQuantity, labelled
+from mho.runs.index import NEWEST_FIRST, UNREADABLE, CardName, Links, ResultQuantity, labelled
 
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""
@@ -141,48 +141,30 @@ STATUS_STYLES: Mapping[str, str] = {str(status): style for status, style in STYL
 _LINKS = {field.name: field.name.replace("_", " ") for field in fields(Links)}
 
 
-@dataclass(frozen=True)
-class RunColumn:
-    """A column of a list of runs: a fact of each (`source` ""), or a ``parameter`` or ``result``, by the index's name."""
-
-    source: str
-    name: str
-
-    @property
-    def title(self) -> str:
-        """Its name in full."""
-        return f"{self.source}.{self.name}" if self.source else self.name
-
-
 ALWAYS_SHOWN = {"path", "title", "status", "conclusion", "duration", "date", "start", "tag"}
 """Facts that a list shows anyhow."""
 
 
-def chosen_columns(names: str, sort: str, index: RunIndex) -> list[RunColumn]:
+def chosen_columns(names: str, sort: str, index: RunIndex) -> list[CardName]:
     """Return the columns of a list besides those that it always has: those that are named, and what it is sorted by.
 
     `names` are of facts, parameters and results, separated by commas; InputError is raised for one that no run has, or no
     list can show.
     """
     asked = [name for name in map(str.strip, names.split(",")) if name]
-    extra_columns = [RunColumn(*index.resolve(name)) for name in asked]
+    extra_columns = [index.resolve(name) for name in asked]
     for column in extra_columns:
         if not column.source and column.name in ("note", "text"):
             raise InputError(f"a list of runs has no column {column.name}; mho runs about RUN shows notes")
-    by = RunColumn(*index.resolve(sort.removeprefix("-")))
+    by = index.resolve(sort.removeprefix("-"))
     columns = [*extra_columns, by] if by.source or by.name not in ALWAYS_SHOWN else extra_columns
     return list(dict.fromkeys(columns))
 
 
 def print_runs(
-    runs: Sequence[IndexedRun],
-    total: int,
-    console: Console,
-    columns: Sequence[RunColumn],
-    index: RunIndex,
-    *,
+    runs: Sequence[IndexedRun], total: int, console: Console, columns: Sequence[CardName], index: RunIndex, *,
     briefly: bool = False,
-) -> None:
+) -> None:  # fmt: skip
     """Print a line a run, and how many of the `total` are shown.
 
     `columns` come beside what a list always has or, `briefly`, beside path and status.
@@ -203,7 +185,7 @@ def print_runs(
 
 
 def _listed(
-    runs: Sequence[IndexedRun], columns: Sequence[RunColumn], index: RunIndex, *, briefly: bool
+    runs: Sequence[IndexedRun], columns: Sequence[CardName], index: RunIndex, *, briefly: bool
 ) -> Iterator[tuple[str, list[Text]]]:
     """Yield the columns of a list: title, and the text of each run."""
     yield "run", [Text(str(run.path)) for run in runs]
@@ -223,7 +205,7 @@ def _listed(
         yield "tags", [Text(" ".join(run.tags)) for run in runs]
 
 
-def _cells(column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex) -> tuple[str, list[str]]:
+def _cells(column: CardName, runs: Sequence[IndexedRun], index: RunIndex) -> tuple[str, list[str]]:
     """Return the unit of a column, and the text of each run in it; where units differ, each text has its own."""
     if not column.source:
         return "", [_fact(run, column.name) for run in runs]
@@ -235,9 +217,7 @@ def _cells(column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex) -> tu
     return "", [f"{text} {unit}".rstrip() for text, unit in pairs]
 
 
-def _quantities(
-    column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex
-) -> list[ResultQuantity | None]:
+def _quantities(column: CardName, runs: Sequence[IndexedRun], index: RunIndex) -> list[ResultQuantity | None]:
     quantities = index.quantities(runs)
     return [
         next((one for one in quantities[run.id][column.source] if one.name == column.name), None)
@@ -316,7 +296,7 @@ def runs_as_json(runs: Sequence[IndexedRun], index: RunIndex) -> list[dict[str, 
 
 
 def columns_as_json(
-    runs: Sequence[IndexedRun], columns: Sequence[RunColumn], index: RunIndex
+    runs: Sequence[IndexedRun], columns: Sequence[CardName], index: RunIndex
 ) -> list[dict[str, Any]]:
     """Return path, status and these columns of `runs`, SI values with the ``units`` of those that have one."""
     rows: list[dict[str, Any]] = [{"path": str(run.path), "status": run.status, "units": {}} for run in runs]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 from mho.errors import MhoError
 
@@ -40,6 +40,7 @@ class _Collector:
 
     def __init__(self) -> None:
         self._threads, self._due, self._count = 0, 0.0, 0
+        self.tasks: list[Task] = []  # that run, of windows that are gone too
 
     def begin(self) -> None:
         gc.disable()
@@ -49,7 +50,18 @@ class _Collector:
 
     def end(self) -> None:
         self._threads -= 1
-        if not self._threads:
+        self.look()
+
+    def look(self) -> None:
+        """Let Python collect by itself where no window is left and no task runs on; called by the window's thread.
+
+        Where a task ends is not the place: Python would collect in its thread at once.
+        """
+        if self._threads:
+            return
+        if self.tasks and (application := QCoreApplication.instance()):
+            QTimer.singleShot(IDLE, application, self.look)
+        else:
             gc.enable()
 
     def collect(self) -> None:
@@ -142,6 +154,7 @@ class TaskThread(QObject):
             self._timer.stop()
         if patience and self._at_work.acquire(timeout=patience):
             self._at_work.release()
+            _collector.look()
 
     def _expect_result(self) -> None:
         self._expected += 1
@@ -161,6 +174,7 @@ class TaskThread(QObject):
     def _do(self, task: Task) -> None:
         work, then, refused = task
         level = "ERROR"
+        _collector.tasks.append(task)
         try:
             result = work()
         except MhoError as error:
@@ -172,6 +186,8 @@ class TaskThread(QObject):
         else:
             self._results.append(((lambda: then(result)) if then else (lambda: None), True))
             return
+        finally:
+            _collector.tasks.remove(task)
         self._results.append((lambda: refused(text) if refused else self._failed(level, text), True))
 
     def _collect(self) -> None:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.runs.index.card import UNREADABLE, Card, ResultQuantity, plain_results, read_card
+    from mho.runs.index.card import (
+        SOURCES,
+        UNREADABLE,
+        Card,
+        CardName,
+        ResultQuantity,
+        find_name,
+        plain_results,
+        read_card,
+    )
     from mho.runs.index.index import NEWEST_FIRST, IndexedRun, Links, RunIndex
     from mho.runs.index.parquet import write_parquet
     from mho.runs.index.query import condition, labelled
@@ -18,6 +27,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "NEWEST_FIRST", "UNREADABLE", "Card", "IndexedRun", "Links", "ResultQuantity", "RunIndex", "condition",
-    "labelled", "plain_results", "read_card", "write_parquet",
+    "NEWEST_FIRST", "SOURCES", "UNREADABLE", "Card", "CardName", "IndexedRun", "Links", "ResultQuantity", "RunIndex",
+    "condition", "find_name", "labelled", "plain_results", "read_card", "write_parquet",
 ]  # fmt: skip

@@ -9,13 +9,13 @@ import hashlib
 import json
 import math
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -34,6 +34,7 @@ from mho.toml import load_toml
 
 CARD = "card"  # name of the dataset in the entry
 UNREADABLE = "unreadable"
+SOURCES = ("parameter", "result")
 
 _PROVENANCE = {
     "preset": "preset", "seed": "seed", "host": "host", "user": "user", "mho": "mho_version",
@@ -58,6 +59,28 @@ class ResultQuantity:
         if self.text in ("true", "false"):
             return self.text == "true"
         return int(self.text) if self.text.lstrip("-").isdigit() else self.number
+
+
+class CardName(NamedTuple):
+    """A name of something that runs have: `source` is "" for a fact, else one of `SOURCES`."""
+
+    source: str
+    name: str
+
+    @property
+    def title(self) -> str:
+        """The name in full."""
+        return f"{self.source}.{self.name}" if self.source else self.name
+
+
+def find_name(name: str, facts: Collection[str], known: Mapping[str, Collection[str]]) -> CardName | None:
+    """Return what a name means, whatever its case: one of the facts, or of what is known by source; None for nothing."""
+    prefix, _, rest = name.partition(".")
+    looked_up = (prefix, rest, known), ("", name, {"": facts}), *((source, name, known) for source in SOURCES)
+    for source, word, names in looked_up:
+        if alike := [one for one in names.get(source, ()) if one.lower() == word.lower()]:
+            return CardName(source, word if word in alike else alike[0])
+    return None
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,17 @@ from typing import Self
 
 from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
-from mho.runs.index.card import UNREADABLE, Card, CardFacts, ResultQuantity, read_card, unreadable
-from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
+from mho.runs.index.card import (
+    SOURCES,
+    UNREADABLE,
+    Card,
+    CardFacts,
+    CardName,
+    ResultQuantity,
+    read_card,
+    unreadable,
+)
+from mho.runs.index.query import Vocabulary, condition, resolved, sort_key
 from mho.runs.index.store import is_on_disk, open_store, restored
 from mho.runs.paths import SUFFIX
 from mho.runs.sqlite_file import SqliteFile
@@ -361,7 +370,7 @@ class RunIndex:
             names[source].setdefault(name, []).append(unit)
         return names
 
-    def resolve(self, name: str) -> tuple[str, str]:
+    def resolve(self, name: str) -> CardName:
         """Return where a name of a query belongs and how it is spelt there: ``("result", "bits")``, ``("", "preset")``.
 
         Raises

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from mho.errors import InputError, nearest
 from mho.runs.conclusion import Status
-from mho.runs.index.card import UNREADABLE
+from mho.runs.index.card import SOURCES, UNREADABLE, CardName, find_name
 from mho.runs.labels import Labels
 from mho.runs.units import converted
 
@@ -212,7 +212,6 @@ DURATION = (
     "coalesce(runs.\"end\" - runs.start, CASE status WHEN 'running' THEN strftime('%s') - runs.start END)"
 )
 WORDS = "text"  # the name under which everything known of a run is searched
-SOURCES = ("parameter", "result")
 NAMES = {*TEXTS, *TIMES, "duration", "tag", "note", WORDS}
 
 Condition = tuple[str, list[object]]
@@ -239,8 +238,8 @@ def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
     return _Compiler(text, vocabulary, now).compile(parse_query(text))
 
 
-def resolved(name: str, vocabulary: Vocabulary) -> tuple[str, str]:
-    """Return where a name belongs ("" for the run itself, else of `SOURCES`) and the name there; errors as `condition`."""
+def resolved(name: str, vocabulary: Vocabulary) -> CardName:
+    """Return what a name means; errors as `condition`."""
     return _Compiler(name, vocabulary, datetime.now()).resolve(name, 0)
 
 
@@ -290,25 +289,14 @@ class _Compiler:
             case QueryComparison():
                 return self._comparison(query)
 
-    def resolve(self, name: str, position: int) -> tuple[str, str]:
-        """Return where a name belongs ("" for the run itself, else a source) and the name there."""
+    def resolve(self, name: str, position: int) -> CardName:
+        """Return what a name means."""
+        if found := find_name(name, NAMES, self._vocabulary):
+            return found
         prefix, _, rest = name.partition(".")
-        if prefix in SOURCES and (result := self._spelled(prefix, rest)):
-            return prefix, result
-        if name.lower() in NAMES:
-            return "", name.lower()
-        for source in SOURCES:
-            if result := self._spelled(source, name):
-                return source, result
         known = NAMES.union(*(self._vocabulary.get(source, {}) for source in SOURCES))
         meant = nearest(rest if prefix in SOURCES else name, known, cutoff=0.5)
         raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
-
-    def _spelled(self, source: str, name: str) -> str:
-        """Return a name as the runs spell it: as given, else whatever its upper and lower case; "" for none."""
-        known = self._vocabulary.get(source, {})
-        alike = (one for one in known if one.lower() == name.lower())
-        return name if name in known else next(alike, "")
 
     def _flag(self, name: str, position: int) -> Condition:
         source, name = self.resolve(name, position)

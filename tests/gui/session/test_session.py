@@ -484,6 +484,46 @@ def test_garbage_is_collected_by_itself_after_the_last_window() -> None:
     assert gc.isenabled() == (not before)
 
 
+@pytest.fixture
+def no_other_window(monkeypatch):
+    """As if none were open."""
+    was_on = gc.isenabled()
+    monkeypatch.setattr(task_thread, "_collector", task_thread._Collector())
+    yield
+    (gc.enable if was_on else gc.disable)()
+
+
+@pytest.mark.usefixtures("no_other_window")
+@pytest.mark.parametrize("way", ["closed", "deleted", "errand"])
+def test_garbage_is_left_alone_until_the_last_task_of_a_closed_window_has_ended(qtbot, way) -> None:
+    background, begun, over, seen = TaskThread("tested"), threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        over.wait(PATIENCE)
+        seen.append(gc.isenabled())
+
+    (background.ask_at_once if way == "errand" else background.ask)(work)
+    qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
+    Shiboken.delete(background) if way == "deleted" else background.close(patience=0.01)
+    qtbot.wait(2 * task_thread.IDLE)
+    assert not gc.isenabled()
+    over.set()
+    qtbot.waitUntil(gc.isenabled, timeout=PATIENCE)
+    assert seen == [False]
+
+
+@pytest.mark.usefixtures("no_other_window")
+def test_a_window_that_waits_for_its_task_lets_python_collect_garbage_again(qtbot) -> None:
+    """Without an event loop, which may have ended with it."""
+    background, begun, over = TaskThread("tested"), threading.Event(), threading.Event()
+    background.ask(lambda: (begun.set(), over.wait(PATIENCE)))
+    qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
+    threading.Timer(0.1, over.set).start()
+    background.close()
+    assert gc.isenabled()
+
+
 @pytest.mark.thorough
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(10):

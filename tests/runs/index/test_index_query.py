@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
+from mho.runs.index.card import find_name
 from mho.runs.index.query import (
     Anywhere,
     Joined,
@@ -144,3 +145,22 @@ def test_a_name_that_no_run_has_is_marked_at_its_begin():
 )
 def test_a_time_spans_the_unit_that_it_names(text: str, begins: tuple[int, ...], ends: tuple[int, ...]):
     assert _span(text, datetime(2026, 3, 1, 12)) == (datetime(*begins), datetime(*ends))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BITS", ("parameter", "bits")),  # a parameter before a result of that name
+        ("Result.bits", None),  # a source is written small
+        ("result.Bits", ("result", "Bits")),  # as it is given, before another case
+        ("result.BITS", ("result", "bits")),
+        ("Rounds", ("result", "rounds")),
+        ("Seed", ("", "seed")),  # a fact before a parameter of that name
+        ("parameter.Seed", ("parameter", "seed")),
+        ("parameter.rounds", None),
+        ("", None),
+    ],
+)
+def test_a_name_means_a_fact_before_a_parameter_before_a_result(name, meant) -> None:
+    known = {"parameter": ["bits", "seed"], "result": ["bits", "Bits", "rounds"]}
+    assert find_name(name, {"seed", "status"}, known) == meant

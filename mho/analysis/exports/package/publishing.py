@@ -32,11 +32,11 @@ from mho.analysis.exports.package.pictures import How, PackagePicture, check_how
 from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
 from mho.analysis.reports.collection import runs_at
 from mho.analysis.reports.quantities import parameter_text
-from mho.analysis.reports.run_table import SOURCES, csv_heads, csv_value, row_of, table_of
+from mho.analysis.reports.run_table import csv_heads, csv_value, row_of, table_of
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell, markdown, visible
 from mho.runs import Status, outcome_line
-from mho.runs.index import read_card
+from mho.runs.index import SOURCES, read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
 from mho.whole_files import whole_file
