@@ -17,7 +17,7 @@ from daily import daily, spread
 
 from mho import run
 from mho.cli.terminal import run_display as procedures_terminal
-from mho.errors import InputError, RunFileError
+from mho.errors import InputError, QueueError, RunFileError
 from mho.procedures import Program, Read
 from mho.running import trust
 from mho.running.continuing import rerun
@@ -187,6 +187,16 @@ def test_a_clone_has_no_folder_of_the_files_choice(honest, place, tmp_path):
     order = order_of_run(path)
     assert order.folder == tmp_path
     assert order.parameters["digits"] == str(place.parent / "digits.npy")
+
+
+def test_a_run_that_does_not_say_enough_is_not_cloned(honest, tmp_path):
+    """As a run on a bench that a script had open does not say the bench."""
+    path = tmp_path / "run.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        del file["entry/provenance/bench"], file["entry/provenance/folder"]
+    with pytest.raises(QueueError, match="does not say its bench and folder; add the job by `mho queue add`"):
+        order_of_run(path)
 
 
 def test_modules_are_not_found_in_the_folder_of_a_run_while_it_is_repeated(

@@ -1,12 +1,13 @@
 """What a job is expected to take: start, repeated runs, its own run by the last of its kind, and unknown where it is."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from queue_runners import order
 
 from mho import run
-from mho.errors import RunFileError
+from mho.errors import InputError, RunFileError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read
 from mho.procedures.base import Estimate
@@ -106,6 +107,16 @@ def test_ten_chained_reads_are_expected_to_take_ever_longer(queue, tmp_path):
     steps = [b - a for a, b in pairwise(found)]
     assert found[0] >= START
     assert steps == pytest.approx([found[0] - START] * 9)
+
+
+def test_orders_of_a_plan_that_differ_in_more_than_their_seed_are_each_checked(queue):
+    """Also where a parameter happens to have the seed's value."""
+    few, many = (Order("read", {**READ.parameters, "repeats": repeats}, seed=7) for repeats in (7, 4000))
+    (_, first), (_, second), (_, same) = checked_all([few, many, replace(few, seed=8)], queue)
+    assert first < second
+    assert same == first
+    with pytest.raises(InputError, match="bogus"):
+        checked_all([Order("read", {}, seed=7), Order("read", {"bogus": 7}, seed=7)], queue)
 
 
 @pytest.mark.thorough

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, clear_writer_flag, verify
+from mho.runs.integrity.seal import BLOCK_BYTES, data_digest, values_digest
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -59,6 +60,16 @@ def test_a_run_that_ended_is_sound_and_verifying_changes_nothing(finished: Path)
     assert finished.read_bytes() == before
 
 
+def test_no_group_says_when_it_was_made_so_that_a_copy_has_the_same_bytes(finished: Path) -> None:
+    with h5py.File(finished, "r") as file:
+        groups = [file["entry"]]
+        file["entry"].visititems(
+            lambda _, item: groups.append(item) if isinstance(item, h5py.Group) else None
+        )
+        assert len(groups) > 5
+        assert {h5py.h5o.get_info(group.id).btime for group in groups} == {0}
+
+
 def test_a_run_that_failed_is_sound_too(tmp_path: Path, header: RunHeader, layout: Layout) -> None:
     with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
         run.emit("reads", current=1.0)
@@ -90,6 +101,15 @@ def test_a_text_with_room_for_megabytes_is_what_was_written_last(tmp_path: Path)
         file["entry/chip/formed"][0] = b"cells b"
     assert verify(tmp_path / "one.h5").verdict is Verdict.SOUND
     assert verify(tmp_path / "other.h5").findings == ("/entry/chip/formed was changed",)
+
+
+@pytest.mark.parametrize("length", [7000, 1])
+def test_texts_larger_than_a_block_are_sealed_chunk_by_chunk(length: int, tmp_path: Path) -> None:
+    values = np.full(length, b"a", f"S{4 * BLOCK_BYTES // 7000 if length > 1 else 2 * BLOCK_BYTES}")
+    values[-1] = b"b"
+    with h5py.File(tmp_path / "texts.h5", "w") as file:
+        texts = file.create_dataset("texts", data=values, chunks=(min(length, 3000),), compression="gzip")
+        assert data_digest(texts.id) == values_digest(values, min(length, 3000))
 
 
 NO_SEAL = "/entry/seal is missing or not filled in, so that other changes cannot be told"
