@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy.stats import binom, binomtest, chi2, f, t, ttest_1samp
+from scipy.stats import beta, binom, binomtest, chi2, f, t, ttest_1samp
 
 from mho.confidence import (
     binomial_interval,
@@ -39,6 +39,13 @@ def test_the_interval_of_a_probability_is_clopper_s_and_pearson_s(successes, tri
     successes = min(successes, trials)
     exact = binomtest(successes, trials).proportion_ci(level, "exact")
     assert binomial_interval(successes, trials, level) == pytest.approx((exact.low, exact.high))
+
+
+@given(st.floats(0.05, 20.0), st.floats(0.5, 20.0))
+def test_fractions_of_trials_have_the_interval_between_those_of_whole_ones(successes, failures):
+    low, high = binomial_interval(successes, successes + failures)
+    assert beta.cdf(low, successes, failures + 1.0) == pytest.approx(0.025, abs=1e-5)
+    assert beta.sf(high, successes + 1.0, failures) == pytest.approx(0.025, abs=1e-5)
 
 
 def test_of_no_trial_a_probability_is_anything():

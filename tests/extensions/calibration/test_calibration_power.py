@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from daily import daily
 
+from mho.analysis.figures import OUTSIDE
 from mho.chip_maps.chip import load_chip_map
 from mho.extensions.calibration import sought, transitions_of
-from mho.extensions.calibration.checks import Check, Checks
+from mho.extensions.calibration.checks import Check, Checks, _panel
 from mho.extensions.calibration.compared_numbers import (
     ComparedQuantity,
     of_cycles,
@@ -334,6 +335,15 @@ def test_the_rows_of_cycled_cells_are_sorted_by_cycle_and_cell() -> None:
 def check(measured: float, count: int = 99) -> Check:
     quantity = ComparedQuantity("panel", "mean", 1.0, "V", "V", "S")
     return Check("run", quantity, measured, np.arange(1.0, count + 1.0))
+
+
+def test_a_panel_marks_measured_numbers_outside_and_says_so_where_there_are_any() -> None:
+    drawn = _panel([check(50.0), check(0.0)])
+    (points,) = [mark for mark in drawn.marks if mark.colour == OUTSIDE and len(mark.x)]
+    assert points.y.tolist() == [0.0]
+    names = [mark.label for mark in drawn.marks if mark.label]
+    assert names == ["drawn, 95 %", "measured", "measured, outside"]
+    assert [mark.label for mark in _panel([check(50.0)]).marks if mark.label] == names[:2]
 
 
 @pytest.mark.parametrize(

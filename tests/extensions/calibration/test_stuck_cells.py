@@ -10,6 +10,7 @@ import pytest
 from daily import daily
 from scipy.special import betaincinv
 
+from mho.extensions.calibration.calibrating import _remarks
 from mho.extensions.calibration.experiments.evidence import StuckCells, share_of, stuck_cells
 from mho.extensions.calibration.pulses_by_cell import READ, RESET, SET, pulses_by_cell
 from mho.extensions.calibration.still_cells import Unmoved, unmoved_cells
@@ -144,6 +145,12 @@ def test_cells_that_forming_shorted_are_left_out_and_not_counted() -> None:
     data = transitions_of(columns, BASE)
     assert (data.unmoved.stuck_on, data.unmoved.stuck_off) == (1, 0)
     assert 0 not in data.resets.cell
+    (remark,) = [one for one in _remarks("stanford", BASE, data, ()) if "still" in one]
+    assert remark.startswith(
+        "of 300 cells 1 held still in LRS and 0 in HRS under pulses that move others; they are left"
+    )
+    rest = transitions_of({name: values[columns["row"] > 0] for name, values in columns.items()}, BASE)
+    assert not [one for one in _remarks("stanford", BASE, rest, ()) if "still" in one]
 
 
 @pytest.mark.parametrize(("moving", "on"), [(254, 2), (60, 1), (10, 0), (0, 3)])
