@@ -91,13 +91,14 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
         errors = problems.errors(include_url=False)
         # An unknown key explains a missing one, so it goes first.
         problem: Any = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-        path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key
+        # In brackets are pydantic's mark on a dict's key, and the kinds of what may be of several.
+        path = tuple(part for part in problem["loc"] if not str(part).startswith("["))
         key = ".".join(str(part) for part in path) or "the file"
         line = line_of(text, path)
         place = f" (line {line})" if line else ""
         what = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            what = "unknown key" + _suggestion(str(path[-1]), problems, model, path)
+            what = "unknown key" + _suggestion(str(path[-1]), problems, model, problem["loc"])
         elif problem["type"] == "missing":
             what = "this key is missing"
         else:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from mho.errors import InputError, MhoError, nearest
 from mho.input_files import read_text
@@ -36,8 +36,16 @@ from mho.procedures.origin import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000
-Scalar = bool | int | float | str
 SETTINGS = ("bench", "preset", "seed")  # keys that a sweep may vary in addition to parameters
+
+
+def _one_value(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"it is one number, text, true or false, not {value!r}"[:300])
+    return value
+
+
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_one_value)]
 
 
 class Range(StrictModel):
@@ -80,7 +88,16 @@ class Files(StrictModel):
     files: str
 
 
-Axis = dict[str, Range | Files | Annotated[list[Scalar], Field(min_length=1)]]
+def _kind(values: object) -> str:
+    """Return which of the three below is meant, so that an error is of that one alone."""
+    if not isinstance(values, dict):
+        return "[list]"
+    return "[range]" if values.keys() & {"from", "to", "steps", "by"} else "[files]"
+
+
+_Values = Annotated[list[Scalar], Field(min_length=1), Tag("[list]")]
+_Axis = Annotated[Range, Tag("[range]")] | Annotated[Files, Tag("[files]")] | _Values
+Axis = dict[str, Annotated[_Axis, Discriminator(_kind)]]
 
 
 class PlanStep(StrictModel):
