@@ -67,6 +67,10 @@ def main(*, supervised: bool = True) -> NoReturn:
 
     With `supervised`, runs are carried out by a process of their own, which this one looks after.
     """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # closed by who started it: the run file would be opened in its place
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
     _print_errors_only()
     threads = threading.enumerate()
     try:

@@ -601,3 +601,12 @@ def test_what_the_bench_warns_of_is_in_the_file_and_not_printed_twice(tmp_path):
         said = [entry.message for entry in file.log() if entry.level == "WARNING"]
     assert any(one.startswith("INV on invert_positive: the amplifier of row") for one in said)
     assert "WARNING: INV on" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no shell that closes an output")
+def test_a_run_whose_outputs_are_closed_is_carried_out(tmp_path):
+    run = "run", "read", "--rows", "0", "--columns", "0", "--bench", "arrays", "--output", tmp_path / "run.h5"
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "mho", *map(str, run)]
+    assert subprocess.run(closed, cwd=ROOT, timeout=60).returncode == 0
+    with RunFile(tmp_path / "run.h5") as file:
+        assert file.status == "finished"
