@@ -99,7 +99,7 @@ def _known_plan(context: typer.Context, place: Path) -> Path:
             )
     if place.is_file() and place.name != "plan.toml":
         raise InputError(f"{place} is no plan.toml; give the folder of a characterisation, or its plan.toml")
-    return place if place.is_dir() else place.parent
+    return place.parent if place.is_file() else place
 
 
 def _carry_out(todo: carrying_out.Characterisation, report: Report) -> int:

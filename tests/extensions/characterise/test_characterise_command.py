@@ -108,3 +108,10 @@ def test_a_bench_that_may_be_live_does_not_wait_for_a_page(tmp_path, monkeypatch
     with pytest.raises(UnsafeError):
         verb._carry_out(Characterisation(tmp_path), report)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_plan_that_is_not_there_is_not_taken_for_the_one_beside_it(shell, tmp_path):
+    (tmp_path / "plan.toml").write_text('name = "a"\n[[steps]]\nprocedure = "contact"\n', "utf-8")
+    code, _, err = shell("characterise", tmp_path / "paln.toml")
+    assert (code, "cannot read plan" in err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]
