@@ -78,8 +78,8 @@ def find_name(name: str, facts: Collection[str], known: Mapping[str, Collection[
     prefix, _, rest = name.partition(".")
     looked_up = (prefix, rest, known), ("", name, {"": facts}), *((source, name, known) for source in SOURCES)
     for source, word, names in looked_up:
-        if alike := [one for one in names.get(source, ()) if one.lower() == word.lower()]:
-            return CardName(source, word if word in alike else alike[0])
+        if alike := [one for one in names.get(source.lower(), ()) if one.lower() == word.lower()]:
+            return CardName(source.lower(), word if word in alike else alike[0])
     return None
 
 

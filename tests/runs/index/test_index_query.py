@@ -151,7 +151,7 @@ def test_a_time_spans_the_unit_that_it_names(text: str, begins: tuple[int, ...],
     ("name", "meant"),
     [
         ("BITS", ("parameter", "bits")),  # a parameter before a result of that name
-        ("Result.bits", None),  # a source is written small
+        ("Result.bits", ("result", "bits")),
         ("result.Bits", ("result", "Bits")),  # as it is given, before another case
         ("result.BITS", ("result", "bits")),
         ("Rounds", ("result", "rounds")),
