@@ -524,6 +524,14 @@ def test_a_window_that_waits_for_its_task_lets_python_collect_garbage_again(qtbo
     assert gc.isenabled()
 
 
+def test_nothing_listens_on_for_a_session_that_was_deleted(tmp_path: Path, qtbot) -> None:
+    before = {*threading.enumerate()}
+    session = Session(tmp_path)
+    session.start()
+    Shiboken.delete(session)
+    qtbot.waitUntil(lambda: before >= {*threading.enumerate()}, timeout=PATIENCE)
+
+
 @pytest.mark.thorough
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(10):
