@@ -84,8 +84,8 @@ def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -
 
     InputError is raised where there is no display or no Qt.
     """
-    gc.disable()  # nothing of what is loaded now is garbage
     app = _application()
+    gc.disable()  # nothing of what is loaded now is garbage
     from PySide6.QtCore import QTimer
 
     window = open_main_window(folder, bench)
@@ -96,6 +96,7 @@ def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -
     with _ended_by_ctrl_c(app), _faults_said_in(window):
         code = app.exec()
     _discard(weakref.ref(window))
+    gc.unfreeze()  # else a script that shows one window after the other keeps all of them
     return code
 
 

@@ -98,6 +98,7 @@ class MapView(QWidget):
         self._bar = pg.ColorBarItem(
             values=(0.0, 1.0), width=14, interactive=False, colorMap=colours_of(False)
         )
+        self._bar.axis.setWidth()  # as its numbers need
         self._bar.axis.setPen(palette.FAINT)
         self._bar.axis.setTextPen(palette.INK)
         self.canvas.addItem(self._bar)

@@ -91,6 +91,7 @@ class ImportPanel(QWidget):
         """Show what a table seems to hold; what was said of another is forgotten."""
         self._path, self._asked = path, TableReading()
         self.file.setText(path.name)
+        self.columns.setRowCount(0)
         self._look()
 
     def close_down(self) -> None:
@@ -149,7 +150,7 @@ class ImportPanel(QWidget):
         meaning = meaning.partition(" (")[0]
         asked = self._asked
         columns = {name: one for name, one in asked.columns.items() if one != text}
-        units = dict(asked.units)
+        units = {name: one for name, one in asked.units.items() if name in columns}
         if meaning and meaning != KEPT:
             columns[meaning] = text
             if unit and not unit.startswith(TAKEN):

@@ -232,7 +232,7 @@ class ConditionsForm(QWidget):
 
     def _seed_problem(self) -> list[str]:
         text = self.seed_line.text().strip()
-        fits = not text or (text.isdecimal() and text.isascii() and int(text) < 2**63)
+        fits = not text or (text.isdecimal() and text.isascii() and len(text) < 20 and int(text) < 2**63)
         return [] if fits else [f"the seed is {text!r}; it must be a whole number from 0, or empty"]
 
     def _chip_chosen(self) -> None:

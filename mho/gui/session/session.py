@@ -253,6 +253,8 @@ class Session(QObject):
 
         self._queue_listener = QueueListener(self.queue_path, bench, changed, failed)
         self._runner_listener = RunnerListener(self.queue_path, self.bench)
+        over = self._queue_listener.close, self._runner_listener.close
+        self.destroyed.connect(lambda: [close() for close in over])  # also without `close`
         self._hearing.start(HEAR_PERIOD)
 
     def close(self) -> None:

@@ -193,6 +193,8 @@ class TaskThread(QObject):
     def _collect(self) -> None:
         _collector.collect()
         for _ in range(len(self._results)):  # later results are fetched at the next timer event
+            if not self._results:  # a call has let the event loop turn
+                break
             call, is_last = self._results.popleft()
             self._expected -= is_last
             call()

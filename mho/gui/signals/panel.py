@@ -182,6 +182,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed, drawing.grey),
             label=escape(f"{drawing.y.name} / {unit}" if unit else drawing.y.name),
         )  # fmt: skip
+        bar.axis.setWidth()  # as its numbers need: one that is wider than pyqtgraph's 45 pixels is left out
         bar.axis.setPen(palette.FAINT)
         bar.axis.setTextPen(palette.INK)
         self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))

@@ -100,7 +100,7 @@ class Rendezvous:
 
     def card(self) -> RunnerAddress | None:
         """Return the card of the runner that was here last, or None; it may be gone."""
-        if self.folder.exists():
+        if os.path.exists(self.folder):  # where a Path may raise, when nothing in the folder can be seen
             _check_private(self.folder)
         try:
             content: dict[str, Any] = json.loads(self._card.read_text("utf-8"))

@@ -62,6 +62,8 @@ def open_store(folder: Path) -> SqliteFile:
     """
     if not folder.is_dir():
         raise RunFileError(f"there is no folder of runs {folder}; name one with --runs or MHO_RUNS")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise RunFileError(f"folder of runs {folder} cannot be read; see to its permissions")
     path = folder / NAME
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         return _in_memory(path)

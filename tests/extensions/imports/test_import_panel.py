@@ -60,6 +60,17 @@ def test_what_is_typed_of_a_column_counts(panel, tmp_path: Path, qtbot) -> None:
         assert run.table("reads")["conductance"].max() == pytest.approx(8e-9)
 
 
+def test_a_wrong_word_for_a_column_can_be_corrected(panel, tmp_path: Path, qtbot) -> None:
+    opened(panel, tmp_path / "reads.csv", foreign_tables.read_map(), qtbot)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=SOON)
+    row = texts(panel, 1).index("conductance (column 0)")
+    panel.columns.item(row, 1).setText("nonsense")
+    panel.columns.item(row, 2).setText("uS")
+    qtbot.waitUntil(lambda: "nonsense" in panel.verdict.text(), timeout=SOON)
+    panel.columns.item(row, 1).setText("")
+    qtbot.waitUntil(panel.start.isEnabled, timeout=SOON)
+
+
 def test_a_comma_that_may_be_either_is_asked_for(panel, tmp_path: Path, qtbot) -> None:
     text = "row;column;conductance (uS)\n" + "".join(f"{n};0;{n + 5},00{n}\n" for n in range(4))
     opened(panel, tmp_path / "t.csv", text, qtbot)
@@ -80,6 +91,8 @@ def test_a_file_that_is_no_table_is_said(panel, tmp_path: Path, qtbot) -> None:
     qtbot.waitUntil(lambda: "no such chip" in panel.verdict.text(), timeout=SOON)
     assert panel.start.isEnabled()
     assert not list(tmp_path.glob("*.h5"))
+    opened(panel, tmp_path / "empty.csv", "", qtbot)
+    assert not texts(panel, 1)  # those of the table before are no part of this one
 
 
 def test_a_panel_that_cannot_be_loaded_says_so_in_its_place(open_main, tmp_path: Path, monkeypatch) -> None:

@@ -240,11 +240,12 @@ def test_an_order_for_a_held_queue_says_that_it_waits(panel: ExperimentsPanel, q
     assert "for tea" in said.args[1]
 
 
-def test_a_seed_that_is_none_is_marked(panel: ExperimentsPanel, qtbot) -> None:
+@pytest.mark.parametrize("seed", ["-3", "9223372036854775808", "1" * 5000])
+def test_a_seed_that_is_none_is_marked(panel: ExperimentsPanel, qtbot, seed: str) -> None:
     choose(panel, "read", qtbot)
-    qtbot.keyClicks(panel.conditions.seed_line, "-3")
+    panel.conditions.seed_line.setText(seed)
     assert not panel.buttons.queue.isEnabled()
-    assert "'-3'" in panel.estimate.text()
+    assert f"'{seed}'" in panel.estimate.text()
 
 
 def test_the_form_begins_with_what_the_last_job_had(panel: ExperimentsPanel, qtbot) -> None:

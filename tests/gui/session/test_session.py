@@ -524,6 +524,31 @@ def test_a_window_that_waits_for_its_task_lets_python_collect_garbage_again(qtbo
     assert gc.isenabled()
 
 
+def test_results_may_be_fetched_while_another_is_delivered(qtbot) -> None:
+    """As by a dialog that is shown for the first, and for which more is asked."""
+    background, brought = TaskThread("tested"), []
+
+    def show() -> None:
+        background.ask(lambda: None)
+        qtbot.waitUntil(lambda: bool(brought), timeout=PATIENCE)
+
+    background.tell(show)
+    background.tell(lambda: brought.append(1))
+    with qtbot.capture_exceptions() as caught:
+        qtbot.waitUntil(lambda: bool(brought), timeout=PATIENCE)
+        qtbot.wait(task_thread.BUSY)
+    assert not caught
+    background.close()
+
+
+def test_nothing_listens_on_for_a_session_that_was_deleted(tmp_path: Path, qtbot) -> None:
+    before = {*threading.enumerate()}
+    session = Session(tmp_path)
+    session.start()
+    Shiboken.delete(session)
+    qtbot.waitUntil(lambda: before >= {*threading.enumerate()}, timeout=PATIENCE)
+
+
 @pytest.mark.thorough
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(10):

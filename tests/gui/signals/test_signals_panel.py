@@ -351,6 +351,18 @@ def test_a_histogram_and_images_are_drawn_too(qtbot, session, panel, tmp_path):
     np.testing.assert_array_equal(picture.values, np.arange(12.0).reshape(3, 4))
 
 
+def test_all_numbers_of_an_image_s_scale_are_seen(qtbot, session, panel, tmp_path):
+    with begin(tmp_path / "run.h5", HEAT) as writer:
+        writer.snapshot("heat", np.arange(12.0).reshape(3, 4) * -1.5e7)
+    session.open_run(tmp_path / "run.h5")
+    choose(qtbot, panel.figure, "heat")
+    (bar,) = [one for one in panel.images.ci.items if isinstance(one, pg.ColorBarItem)]
+    for _ in range(2):  # the first measures them
+        panel.images.grab()
+        qtbot.wait(1)
+    assert 40 < bar.axis.textWidth < bar.axis.width()
+
+
 def test_a_plane_has_equal_axes_and_published_points_and_a_picture_is_grey(qtbot, session, panel, tmp_path):
     points = (ReferencePoints((0.0, 1.0), (2.0, 3.0), "published"),)
     plane = Figure("plane", kind="scatter", table="points", x="time", y="current", equal=True, points=points)

@@ -660,6 +660,31 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
     assert list(tmp_path.rglob("mho.conf"))
 
 
+def test_a_script_goes_on_with_all_its_garbage_collected(tmp_path: Path) -> None:
+    """Also where there was no window."""
+    code = (
+        "import gc, sys\n"
+        "from PySide6.QtCore import QSettings\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "from mho.errors import InputError\n"
+        "from mho.gui import app\n"
+        "find, app.qt_trouble = app.qt_trouble, lambda: 'it is not there'\n"
+        "try: app.show_main_window(sys.argv[1])\n"
+        "except InputError: print(gc.isenabled())\n"
+        "app.qt_trouble = find\n"
+        "QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, sys.argv[1])\n"
+        "qt = QApplication([])\n"
+        "freeze, app.SETTLED = app._freeze, 50\n"
+        "app._freeze = lambda: [freeze(), print(gc.get_freeze_count() > 0), qt.closeAllWindows()]\n"
+        "app.show_main_window(sys.argv[1])\n"
+        "print(gc.get_freeze_count())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout.split() == ["True", "True", "0"]
+
+
 def test_the_window_can_be_used_before_what_draws_is_loaded(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -366,3 +366,17 @@ def test_watching_ends_with_the_runner(desk, place):
             serving.end("enough")
             assert all(isinstance(event, RunnerState) for event in watch)  # how it stands, at most once more
             assert watch.over
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_the_queue(tmp_path: Path, monkeypatch) -> None:
+    """Which a window that listens reports, and it listens on."""
+    runner = Rendezvous(tmp_path / "queue.sqlite", "simulated")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:  # root may read all
+        patched.setattr(os, "stat", refuse)
+        patched.setattr(Path, "read_text", refuse)
+        with pytest.raises(QueueError, match="cannot be read"):
+            runner.card()

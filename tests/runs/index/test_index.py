@@ -592,7 +592,7 @@ def test_a_folder_that_cannot_be_written_is_searched_all_the_same(
     write(folder / "d.h5")
     content = (folder / NAME).read_bytes()
     # As root every folder can be written.
-    monkeypatch.setattr("mho.runs.index.store.os.access", lambda path, mode: False)
+    monkeypatch.setattr("mho.runs.index.store.os.access", lambda path, mode: mode != os.W_OK)
     with RunIndex(folder) as index:
         index.update()
         assert found(index, "") == "a c d b"
@@ -606,6 +606,12 @@ def test_a_folder_that_cannot_be_written_is_searched_all_the_same(
             with pytest.raises(RunFileError, match="cannot be written"):
                 say()
     assert (folder / NAME).read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read all
+    with pytest.raises(RunFileError, match="cannot be read"):
+        RunIndex(tmp_path)
 
 
 def test_a_missing_folder_is_said(tmp_path: Path):
