@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -131,7 +131,8 @@ def label_of(name: CardName, value: ResultQuantity | None) -> str:
         return f"no {words}"
     if name.source == "" and name.name not in ("seed", "duration", "version"):
         return value.text
-    if value.number is None or not math.isfinite(value.number):
+    whole = not value.unit and value.text.lstrip("-").isdigit()  # a seed: six digits of it may be another's
+    if whole or value.number is None or not math.isfinite(value.number):
         return f"{words} {value.text}"
     if value.text in ("true", "false"):
         return f"{words} {'yes' if value.number else 'no'}"
@@ -160,7 +161,10 @@ def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
     names = [resolve(name, runs) for name in by]
     members: dict[tuple[ResultQuantity | None, ...], list[int]] = {}
     for place, run in enumerate(runs):
-        members.setdefault(tuple(value_of(run, name) for name in names), []).append(place)
+        values = (value_of(run, name) for name in names)
+        # NaN is equal to nothing: by its text alone, runs that have it are one group
+        same = (replace(one, number=None) if one and one.number != one.number else one for one in values)
+        members.setdefault(tuple(same), []).append(place)
     order = list(members)
     keys: list[dict[ResultQuantity | None, tuple[float, int]]] = []
     for column in range(len(names)):
@@ -190,6 +194,6 @@ def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float
     """Return where a value stands: numbers by size, words as they came, none last."""
     if value is None:
         return math.inf, count
-    if value.number is not None and not math.isnan(value.number):
+    if value.number is not None:
         return value.number, number
     return math.inf, number

@@ -416,9 +416,8 @@ def _read(source: Source, role: str) -> tuple[str, NDArray[Any]]:
         kinds = ", ".join(_READERS)
         if not path.suffix:
             names = ", ".join(sample_names())
-            raise InputError(
-                f"there is no sample called {path}; there are {names}; a file of yours ends in {kinds}."
-            )
+            missing = f"there is no sample called {path}" if path.name else f"{role} is not given"
+            raise InputError(f"{missing}; there are {names}; a file of yours ends in {kinds}.")
         raise InputError(f"{path} has the unknown suffix '{path.suffix}'; {role} is read from {kinds}.")
     try:
         check_ordinary(path)

@@ -163,7 +163,8 @@ def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
 def _trouble_with(parameter: RecordedParameter, known: str | None, *, has_array: bool) -> str:
     """Return why a parameter's value cannot be used as it is; "" when it can."""
     value = parameter.value
-    if str(value).startswith("array of shape"):
+    lists = has_array and known is None and str(value).startswith(("[", "(", "<"))  # or a sparse matrix
+    if lists or str(value).startswith("array of shape"):
         return "was an array in a script"
     # Older files keep no hashes: there a name with a suffix was a file.
     was_file = known is not None or (has_array and bool(Path(str(value)).suffix))

@@ -404,6 +404,7 @@ def test_a_complex_batch_is_a_real_batch(rng: np.random.Generator):
         ([1.0, np.nan, 0.0], r"entry \[1\], counted from 0, is nan"),
         ([1.0, 1j, 0.0], "complex but the matrix is real"),
         ("one", "no sample called one; there are"),
+        ("", "^the right-hand side is not given; there are"),
     ],
 )
 def test_a_bad_vector_is_refused(rng: np.random.Generator, vector: object, sentence: str):

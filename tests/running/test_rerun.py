@@ -119,6 +119,18 @@ def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     assert "was an array in a script" in again.remarks[0]
 
 
+def test_lists_from_a_script_are_taken_from_the_file(tmp_path: Path):
+    first = run(
+        Solve(matrix=[[2.0, 0.3], [0.1, 1.5]], rhs=[1, 2], bits=8), seed=3, output=tmp_path / "solve.h5"
+    )
+    again = rerun(first.path, output=tmp_path / "again.h5")
+    assert again.equal
+    assert [one.partition(":")[0] for one in again.remarks] == [
+        "matrix was an array in a script",
+        "rhs was an array in a script",
+    ]
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("factor", [1.0, 1.0 - 0.1j], ids=["real", "complex"])
 def test_the_matrix_of_an_inversion_from_a_script_is_taken_from_the_file(tmp_path: Path, factor: complex):

@@ -342,11 +342,12 @@ class FirstCycles(Answers):
         super().__init__(file, procedure, plan, bench)
         table = file.table("cycles")
         first = table["cycle"] == 1
+        sides = table.get(
+            "rhs", np.zeros(len(first), np.int64)
+        )  # early files have one side and no such column
         self._played = {
             int(b): (u, v)
-            for b, u, v in zip(
-                table["rhs"][first], table["input"][first], table["output"][first], strict=True
-            )
+            for b, u, v in zip(sides[first], table["input"][first], table["output"][first], strict=True)
         }
 
     def emit(self, table: str, **row: Any) -> None:

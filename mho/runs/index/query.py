@@ -254,11 +254,12 @@ def sort_key(text: str, vocabulary: Vocabulary) -> Condition:
         value = (
             "(SELECT coalesce(number, text) FROM quantities WHERE run = runs.id AND source = ? AND name = ?)"
         )
-        values: list[object] = [source, known, source, known]
+        values: list[object] = [source, known] * 3
     else:
-        value, values = _column(known), []
+        value, values = f"nullif({_column(known)}, '')", []
+        value = f"CAST({value} AS REAL)" if known in ("seed", "version") else value
     direction = "DESC" if text.startswith("-") else "ASC"
-    return f"{value} IS NULL, {value} {direction}", values
+    return f"{value} IS NULL, typeof({value}) = 'text', {value} {direction}", values  # words after numbers
 
 
 def _column(name: str) -> str:
@@ -336,7 +337,9 @@ class _Compiler:
         if name == "measured" and (operator not in ("=", "!=") or value.text.lower() not in ("yes", "no")):
             raise self._wrong(asked, "it is yes or no, of a run that finished")
         if operator in _ORDER and not value.quoted and (numeric := _NUMBER.fullmatch(value.text)):
-            return f"CAST({_column(name)} AS REAL) {operator} ?", [float(numeric[1])]
+            column = _column(name)
+            test = f"({column} <> '' AND CAST({column} AS REAL) {operator} ?)"  # "" is cast to 0
+            return test, [float(numeric[1])]
         return _text_test(_column(name), operator, value)
 
     def _quantity(self, source: str, name: str, asked: QueryComparison) -> Condition:
@@ -355,7 +358,7 @@ class _Compiler:
             tests.append(f"(number {operator} ? AND unit = ?)" if several else f"number {operator} ?")
             values += [number, unit] if several else [number]
         if operator == "=":
-            tests.append("(number IS NULL AND text = ? COLLATE NOCASE)")
+            tests.append("(number IS NULL AND text = ? COLLATE FOLDED)")
             values.append(value.text)
         return _has(source, name, f"({' OR '.join(tests)})", values)
 
@@ -409,7 +412,7 @@ def _has(source: str, name: str, sql: str, values: list[object]) -> Condition:
 def _text_test(column: str, operator: str, value: Value) -> Condition:
     if operator in ("~", "!~"):
         return _negated(operator, (f"instr(fold({column}), ?) > 0", [value.text.casefold()]))
-    return f"{column} {operator} ? COLLATE NOCASE", [value.text]
+    return f"{column} {operator} ? COLLATE FOLDED", [value.text]
 
 
 def _anywhere(text: str) -> Condition:

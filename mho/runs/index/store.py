@@ -152,6 +152,11 @@ def _in_memory(path: Path) -> SqliteFile:
     return _ready(store)
 
 
+def _order(one: str, other: str) -> int:
+    one, other = one.casefold(), other.casefold()
+    return (one > other) - (one < other)
+
+
 def _ready(store: sqlite3.Connection) -> SqliteFile:
     try:
         use_write_ahead_log(store, "NORMAL")
@@ -160,6 +165,7 @@ def _ready(store: sqlite3.Connection) -> SqliteFile:
         if store.execute("PRAGMA user_version").fetchone()[0] != VERSION:
             store.executescript(f"BEGIN IMMEDIATE; {_FROM_FILES} PRAGMA user_version = {VERSION}; COMMIT;")
         store.create_function("fold", 1, lambda text: str(text or "").casefold(), deterministic=True)
+        store.create_collation("FOLDED", _order)  # NOCASE knows no letter beyond ASCII
     except BaseException:
         store.close()
         raise

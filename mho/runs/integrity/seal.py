@@ -96,7 +96,7 @@ def prepare_seal(seal: h5py.Group) -> None:
     """Create the seal's dataset after all others: SWMR allows no new object later."""
     paths = [b"/"]
     seal.file.visit(lambda name: paths.append(f"/{name}".encode()))
-    paths = [path for path in paths if not path.startswith(f"/{SEAL}".encode())]
+    paths.remove(f"/{SEAL}".encode())
     for name, values, size, meaning in (
         ("path", paths, max(map(len, paths)), "groups and datasets, their attributes included"),
         ("sha256", [b""] * len(paths), DIGEST_BYTES, "their digests; empty until the run has ended"),
@@ -158,7 +158,7 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
         unreadable(path, error)
 
     for path, item in walk(file, lost):
-        if path.startswith(f"/{SEAL}"):
+        if path in (f"/{SEAL}", f"/{SEAL}/path", f"/{SEAL}/sha256"):
             continue
         before = sealed.pop(path, None)
         try:
@@ -244,9 +244,9 @@ def attributes_text(item: Identifier) -> bytes:
     result = {}
     for index in range(h5py.h5a.get_num_attrs(item)):
         attribute = h5py.h5a.open(item, index=index)
-        values = np.empty(attribute.shape, attribute.dtype)
+        values = np.empty((0,) if attribute.shape is None else attribute.shape, attribute.dtype)
         attribute.read(values)
-        result[attribute.name.decode()] = values.tolist()
+        result[attribute.name.decode("utf-8", "surrogateescape")] = values.tolist()
     return _JSON.encode(result).encode()
 
 

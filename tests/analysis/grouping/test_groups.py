@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mho.analysis.grouping import group_runs, read_cards, varied_within
 from mho.errors import InputError
 from mho.runs import Layout, RecordedParameter, RunHeader, RunWriter
+from mho.runs.index import ResultQuantity
 
 
 def write(path: Path, *, preset: str = "quiet", seed: int = 0, bits: int = 8, **results: object) -> None:
@@ -48,6 +50,23 @@ def test_numbers_are_ordered_by_size_and_words_as_they_came(tmp_path: Path) -> N
     assert [one.label for one in group_runs(("rho",), runs)] == ["rho 0.5", "rho 9", "rho 10"]
     assert [one.label for one in group_runs(("preset",), runs)] == ["b", "a"]
     assert [one.label for one in group_runs((), runs)] == ["all runs"]
+
+
+def test_runs_whose_value_is_no_number_are_one_group_after_the_numbers(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5")
+    (run,), _ = read_cards([tmp_path])
+    results = ((ResultQuantity("error", float(text), text),) for text in ("nan", "0.5", "nan"))
+    runs = [replace(run, card=replace(run.card, results=result)) for result in results]
+    groups = [(one.label, one.runs) for one in group_runs(("error",), runs)]
+    assert groups == [("error 0.5", (1,)), ("error nan", (0, 2))]
+
+
+def test_a_group_is_called_by_all_digits_of_its_seed(tmp_path: Path) -> None:
+    for seed in (20261102, 20261101):
+        write(tmp_path / f"{seed}.h5", seed=seed)
+    runs, _ = read_cards([tmp_path])
+    for by in ("seed", "parameter.seed"):
+        assert [one.label for one in group_runs((by,), runs)] == ["seed 20261101", "seed 20261102"]
 
 
 def test_a_damaged_file_is_left_out_with_its_reason_and_none_at_all_is_refused(tmp_path: Path) -> None:

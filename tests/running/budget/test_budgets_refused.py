@@ -82,6 +82,16 @@ def test_what_the_twin_does_not_repeat_is_said(inverted: Path, tmp_path: Path) -
     assert not budget(inverted, draws=0).remarks
 
 
+def test_a_solve_of_before_there_were_several_right_hand_sides_is_explained(tmp_path: Path) -> None:
+    path = run(
+        Solve(matrix=np.eye(2) + 0.1, rhs=[1, 2], bits=8), "arrays", seed=1, output=tmp_path / "a.h5"
+    ).path
+    now = budget(path, draws=0)
+    with h5py.File(path, "r+") as file:
+        del file["entry/cycles/rhs"]
+    assert budget(run_samples.seal_again(path), draws=0).shares == now.shares
+
+
 def test_a_damaged_file_is_refused(inverted: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.h5"
     path.write_bytes(inverted.read_bytes()[: inverted.stat().st_size // 2])

@@ -210,6 +210,34 @@ def test_runs_are_sorted_by_anything_and_those_without_it_come_last(indexed: Run
         indexed.search(sort="-bist")
 
 
+def test_a_seed_is_sorted_and_compared_as_a_number_and_runs_without_one_have_none(
+    index: RunIndex, folder: Path
+):
+    for name, seed in (("d", "9"), ("e", "100")):
+        write(folder / f"{name}.h5", provenance={"seed": seed})
+    index.update()
+    assert found(index, "seed", sort="seed") == "d c e"
+    assert found(index, "", sort="seed").startswith("d c e")
+    assert found(index, "", sort="-seed").startswith("e c d")
+    assert found(index, "seed<50") == "c d"
+    assert found(index, "seed>=0") == "c d e"
+
+
+def test_what_has_no_number_comes_after_the_numbers_whichever_comes_first(index: RunIndex, folder: Path):
+    write(folder / "d.h5", result={"relative_error": None})
+    write(folder / "e.h5", result={"relative_error": float("nan")})
+    index.update()
+    assert found(index, "relative_error", sort="relative_error").startswith("a b ")
+    assert found(index, "relative_error", sort="-relative_error").startswith("b a ")
+
+
+def test_letters_beyond_ascii_have_two_cases_too(index: RunIndex, folder: Path):
+    write(folder / "d.h5", title="Ölprobe", word="Ärger")
+    index.update()
+    assert found(index, "title=ölPROBE") == found(index, "word='ärger'") == "d"
+    assert found(index, "title!=ölprobe") == "a c b"
+
+
 asked_names = st.sampled_from(
     [*sorted(NAMES), "bits", "read_voltage", "hybrid", "parameter.bits", "result.converged"]
 )

@@ -16,7 +16,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mho.errors import RunFileError
-from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, clear_writer_flag, verify
+from mho.runs import (
+    Column,
+    Layout,
+    RunFile,
+    RunHeader,
+    RunWriter,
+    Status,
+    Table,
+    Verdict,
+    clear_writer_flag,
+    verify,
+)
 from mho.runs.integrity.seal import BLOCK_BYTES, data_digest, values_digest
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
@@ -76,6 +87,16 @@ def test_a_run_that_failed_is_sound_too(tmp_path: Path, header: RunHeader, layou
         run.finish(Status.FAILED, "ValueError: no ℧")
     found = verify(run.path)
     assert (found.verdict, found.status) == (Verdict.SOUND, Status.FAILED)
+
+
+def test_a_table_whose_name_begins_like_the_seal_is_sealed_too(tmp_path: Path) -> None:
+    layout = Layout((Table("sealing", (Column("gap", "s"),)),))
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("t", "p", "1", {}), layout) as run:
+        run.emit("sealing", gap=1.0)
+    assert verify(run.path).findings == ()
+    with h5py.File(run.path, "r+") as file:
+        file["entry/sealing/gap"][0] = 2.0
+    assert verify(run.path).findings == ("/entry/sealing/gap was changed",)
 
 
 def test_a_flipped_bit_is_found_where_it_is(finished: Path) -> None:
@@ -146,6 +167,15 @@ EDITS: list[tuple[str, Callable[[h5py.File], object]]] = [
     (
         "/entry/arrays/solution/value was changed",
         lambda file: reinterpret(file, "entry/arrays/solution/value", "<i8"),
+    ),
+    ("/entry/sealed was added", lambda file: file.create_group("entry/sealed")),
+    ("/entry/seal/note was added", lambda file: file.create_dataset("entry/seal/note", data=1.0)),
+    ("/entry/title was changed", lambda file: file["entry/title"].attrs.create("note", h5py.Empty("S7"))),
+    (
+        "/ was changed",
+        lambda file: h5py.h5a.create(
+            file.id, b"caf\xe9", h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR)
+        ),
     ),
     (NO_SEAL, lambda file: file.__delitem__("entry/seal")),
     (NO_SEAL, lambda file: (file.__delitem__("entry/seal"), file.attrs.modify("mho_schema", 2))),
