@@ -328,12 +328,7 @@ def load_right_hand_sides(
         vectors = vectors.ravel()
     if len(vectors) != n:
         raise InputError(f"{name} has {len(vectors)} values but the matrix has {n} rows; they must agree.")
-    vectors = _finite(vectors, name)
-    if complex_values:
-        return vectors.astype(np.complex128)
-    if np.iscomplexobj(vectors):
-        raise InputError(f"{name} is complex but the matrix is real; solve its two parts one by one.")
-    return vectors
+    return _as_the_matrix(vectors, name, complex_values, "solve")
 
 
 def load_vectors(
@@ -364,12 +359,14 @@ def load_vectors(
         raise InputError(
             f"{name} has shape {values.shape}; give one vector of {n} values, or one in each row of (count, {n})."
         )
+    return _as_the_matrix(vectors, name, complex_values, "use")
+
+
+def _as_the_matrix(vectors: Numbers, name: str, complex_values: bool, do: str) -> Numbers:
     vectors = _finite(vectors, name)
-    if complex_values:
-        return vectors.astype(np.complex128)
-    if np.iscomplexobj(vectors):
-        raise InputError(f"{name} is complex but the matrix is real; use its two parts one by one.")
-    return vectors
+    if np.iscomplexobj(vectors) and not complex_values:
+        raise InputError(f"{name} is complex but the matrix is real; {do} its two parts one by one.")
+    return vectors.astype(np.complex128) if complex_values else vectors
 
 
 def to_real(matrix: Numbers) -> Floats:

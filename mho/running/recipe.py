@@ -19,16 +19,7 @@ from mho.instruments import bench_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.origin import name_of, source_of
-from mho.running.trust import (
-    Trust,
-    check_trusted,
-    check_unchanged,
-    code_of,
-    deny_all,
-    foreign,
-    name_here,
-    strategy_here,
-)
+from mho.running.trust import Trust, check_code, check_unchanged, deny_all, name_here, strategy_here
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash, is_file
@@ -89,9 +80,7 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
                 f"{path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
             )
         check_unchanged(path)
-        names = code_of(file)
-        code = foreign(names.procedure, file.bench, f"bench file in {path}", names.strategy)
-        check_trusted(path, code, trust)
+        names = check_code(file, trust)
         source = _bench_of(file, real)
         seed, chip_seed = file.seed, file.chip_seed
         if seed is None:

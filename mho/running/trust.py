@@ -170,15 +170,44 @@ def check_agreed(code: Code, trust: Trust) -> None:
         )
 
 
+def check_code(file: RunFile, trust: Trust, *, elsewhere: bool = False) -> CodeNames:
+    """Call `trust` for the code that repeating a run as its file says would load; return the names by which it is loaded.
+
+    Errors as of `code_of` and `check_trusted`.
+    """
+    names = code_of(file)
+    code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.strategy)
+    check_trusted(file.path, code, trust, elsewhere=elsewhere)
+    return names
+
+
+def check_code_on(bench: str, run: Path, names: CodeNames, trust: Trust) -> None:
+    """Call `trust` for the code that repeating a run in another process, on a bench as it is now, would load.
+
+    `InputError` when it is not trusted, or exists only in the folder of the bench file, which the run file
+    names; errors as of `check_unchanged`.
+    """
+    check_unchanged(run)
+    code = foreign(names.procedure, "", str(run), names.strategy)
+    text, _ = read_bench_texts(bench)
+    drivers = foreign("", text, f"bench file {bench}")
+    if drivers and Path(bench).parent.resolve() != Path.cwd():
+        raise InputError(
+            f"{run} names bench {bench}, which brings drivers of its own ({', '.join(drivers)}); go to that file's "
+            "folder to take them from there"
+        )
+    check_trusted(run, (*code, *drivers), trust, elsewhere=True)
+    if library := foreign_library(str(load_toml(text, f"bench file {bench}", InputError).get("visa", ""))):
+        check_agreed(Code(run, "a VISA library", library), trust)
+
+
 def check_chain(path: Path, trust: Trust) -> None:
     """Call `trust` for the code of a run and of those that it continued, which another process will import.
 
     `RunFileError` when a file cannot be read; `InputError` as `check_trusted`.
     """
     for file in runs_behind(path):
-        names = code_of(file)
-        code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.strategy)
-        check_trusted(file.path, code, trust, elsewhere=True)
+        check_code(file, trust, elsewhere=True)
 
 
 def runs_behind(path: Path) -> Iterator[RunFile]:

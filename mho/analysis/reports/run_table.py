@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from mho.errors import InputError, RunFileError, nearest
 from mho.escaping import csv_cell
 from mho.runs import outcome_line
-from mho.runs.index import SOURCES, Card, read_card, write_parquet
+from mho.runs.index import SOURCES, Card, find_name, read_card, write_parquet
 from mho.whole_files import whole_file
 
 Row = dict[str, Any]
@@ -117,14 +117,11 @@ def column_of(name: str, columns: Sequence[str]) -> str:
 
     Raises `InputError`: there is none; the nearest is named.
     """
-    known = {column.lower(): column for column in columns}
-    for full in (name, *(f"{source}.{name}" for source in SOURCES)):
-        if full in columns:
-            return full
-        if full.lower() in known:
-            return known[full.lower()]
-    short = {column.partition(".")[2] or column: column for column in columns}
-    meant = nearest(name.split(".", 1)[-1], short, 3, f"there are {', '.join(columns)}", cutoff=0.5)
+    short = {one: [c.removeprefix(f"{one}.") for c in columns if c.startswith(f"{one}.")] for one in SOURCES}
+    if found := find_name(name, FACTS, short):
+        return found.title
+    known = [*FACTS, *(one for names in short.values() for one in names)]
+    meant = nearest(name.split(".", 1)[-1], known, 3, f"there are {', '.join(columns)}", cutoff=0.5)
     raise InputError(f"no run has a column {name!r}; {meant}")
 
 

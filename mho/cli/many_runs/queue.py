@@ -127,8 +127,8 @@ def add(
         procedure, words, bench, how.seed, how.preset, how.output, Path.cwd(), how.after or None, bool(how.force), checked
     )  # fmt: skip
     with Queue() as queue:
-        order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
-        _report(queue.add(order, priority=how.priority or 0, estimate=estimate), json_)
+        expected = job_queue.expect(order, queue, run_display.asking(trust))
+        _report(queue.add(expected.order, priority=how.priority or 0, estimate=expected.seconds), json_)
 
 
 @queue_app.command("list")
@@ -272,8 +272,8 @@ def edit(
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:
-            order, estimate = job_queue.checked(order, queue, run_display.asking(trust))
-            job = queue.edit(number, order, estimate=estimate)
+            expected = job_queue.expect(order, queue, run_display.asking(trust))
+            job = queue.edit(number, expected.order, estimate=expected.seconds)
         if how.priority is not None:
             job = queue.set_priority(number, how.priority)
         _report(job, json_)
@@ -297,8 +297,8 @@ def clone(
         order = replace(
             job_queue.order_of_run(Path(source), agreed), force=force, labels=Labels.from_environment()
         )
-        order, estimate = job_queue.checked(order, queue, agreed)
-        _report(queue.add(order, estimate=estimate), json_)
+        expected = job_queue.expect(order, queue, agreed)
+        _report(queue.add(expected.order, estimate=expected.seconds), json_)
 
 
 @queue_app.command()

@@ -306,8 +306,8 @@ class OrderButtons(QWidget):
         order = self._order()
 
         def act(queue: job_queue.Queue) -> job_queue.Job:
-            complete, seconds = job_queue.checked(order, queue)
-            job = queue.add(complete, estimate=seconds)
+            expected = job_queue.expect(order, queue)
+            job = queue.add(expected.order, estimate=expected.seconds)
             return queue.move(job.id, 1) if first else job
 
         self.session.change_queue(act, self._added)
@@ -329,10 +329,8 @@ class OrderButtons(QWidget):
         assert number is not None
 
         def act(queue: job_queue.Queue) -> job_queue.Job:
-            complete, seconds = job_queue.checked(
-                replace(order, output=queue.job(number).order.output), queue
-            )
-            return queue.edit(number, complete, estimate=seconds)
+            expected = job_queue.expect(replace(order, output=queue.job(number).order.output), queue)
+            return queue.edit(number, expected.order, estimate=expected.seconds)
 
         def then(job: job_queue.Job) -> None:
             self.edit(None)

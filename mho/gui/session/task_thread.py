@@ -57,11 +57,9 @@ class _Collector:
 
         Where a task ends is not the place: Python would collect in its thread at once.
         """
-        if self._threads:
-            return
-        if self.tasks and (application := QCoreApplication.instance()):
+        if not self._threads and self.tasks and (application := QCoreApplication.instance()):
             QTimer.singleShot(IDLE, application, self.look)
-        else:
+        elif not self._threads:
             gc.enable()
 
     def collect(self) -> None:

@@ -16,22 +16,8 @@ from mho.gui import widgets
 from mho.gui.plots import PowersOfTen, ThemedPlot, WholeAxis
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
+from mho.gui.solve import reading
 from mho.gui.solve.convergence_view import ConvergenceView
-from mho.gui.solve.reading import (
-    ComparedValues,
-    MvmErrors,
-    SolveFrame,
-    SolveVerdict,
-    compared_table,
-    has_solutions,
-    read_column,
-    read_compared,
-    read_frame,
-    read_mvm_errors,
-    read_number,
-    read_solution,
-    read_verdict,
-)
 from mho.gui.widgets import ElidedLabel, colours
 from mho.runs import GOING_ON, RunFile
 
@@ -160,7 +146,7 @@ class CheckView(QWidget):
         self.counts.getAxis("left").setWidth(62)
         widgets.column(self, (self.against, 3), (self.counts, 2), margins=0)
 
-    def show_compared(self, checked: ComparedValues | None) -> None:
+    def show_compared(self, checked: reading.ComparedValues | None) -> None:
         """Show what was measured over what was expected; None clears."""
         if checked is None:
             self.points.setData([], [])
@@ -173,7 +159,7 @@ class CheckView(QWidget):
         said = pg.siFormat(spread, suffix=checked.unit, precision=3)
         self.against.say(f"{checked.name}: {checked.measured.size} values, deviation sd {said}")
 
-    def show_mvm_errors(self, wrong: MvmErrors | None) -> None:
+    def show_mvm_errors(self, wrong: reading.MvmErrors | None) -> None:
         """Show the wrong integers of each cycle; None clears."""
         self.counts.setVisible(wrong is not None)
         if wrong is None:
@@ -209,10 +195,10 @@ class SolvePanel(widgets.Themed):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._frame: SolveFrame | None = None
+        self._frame: reading.SolveFrame | None = None
         self._cycles = self._checks = self._column = 0
         self._stale = False
-        self._verdict: SolveVerdict | None = None
+        self._verdict: reading.SolveVerdict | None = None
         self.convergence = ConvergenceView()
         self.verdict = ElidedLabel()
         self.solution, self.check = SolutionView(), CheckView()
@@ -253,8 +239,8 @@ class SolvePanel(widgets.Themed):
         if run is None:
             return
         with self._session.reporting_damage():
-            if has_solutions(run):
-                self._frame = read_frame(run)
+            if reading.has_solutions(run):
+                self._frame = reading.read_frame(run)
                 self._offer(self._frame)
         self._catch_up(run)
 
@@ -265,9 +251,9 @@ class SolvePanel(widgets.Themed):
             self._take_convergence(run, read_convergence(run))
             self._take_cycles(run)
             self._take_checks(run)
-            self._show_verdict(read_verdict(run))
+            self._show_verdict(reading.read_verdict(run))
 
-    def _show_verdict(self, verdict: SolveVerdict | None) -> None:
+    def _show_verdict(self, verdict: reading.SolveVerdict | None) -> None:
         """Show whether the solution converged; nothing while that is open."""
         self._verdict, now = verdict, colours()
         self.verdict.setVisible(verdict is not None)
@@ -299,12 +285,12 @@ class SolvePanel(widgets.Themed):
                 self._take_cycles(run)
             self._take_checks(run)
             if news.status not in GOING_ON and self._verdict is None:
-                self._show_verdict(read_verdict(run))
+                self._show_verdict(reading.read_verdict(run))
 
     def _take_convergence(self, run: RunFile, convergence: Convergence | None) -> None:
         """Show the convergence of the right-hand side that is worked on, unless the user looks at that of another one."""
         count = run.length("cycles") if convergence is not None else 0
-        column = read_column(run, count - 1) if count else 0
+        column = reading.read_column(run, count - 1) if count else 0
         if self.slider.value() >= self._cycles or column == self._column:
             self._column = column
             self.convergence.show_convergence(convergence)
@@ -316,7 +302,7 @@ class SolvePanel(widgets.Themed):
         at_the_end = self.slider.value() >= self._cycles
         self._cycles = run.length("cycles")
         self._limit_slider()
-        self.check.show_mvm_errors(read_mvm_errors(run))
+        self.check.show_mvm_errors(reading.read_mvm_errors(run))
         if at_the_end:
             self.slider.setValue(self._cycles)
         self._show_cycle()
@@ -325,11 +311,11 @@ class SolvePanel(widgets.Themed):
         """Show measured beside expected values, if there are new ones and the view is visible."""
         if self.tabs.currentWidget() is not self.check:
             return
-        table = compared_table(run)
+        table = reading.compared_table(run)
         count = run.length(table) if table else self._cycles
         if count != self._checks:
             self._checks = count
-            self.check.show_compared(read_compared(run))
+            self.check.show_compared(reading.read_compared(run))
 
     def _turn(self) -> None:
         """Fill the view that was brought to the front."""
@@ -353,8 +339,8 @@ class SolvePanel(widgets.Themed):
             return
         with self._session.reporting_damage():
             index = self.slider.value() - 1
-            column = read_column(run, index)
-            solution, reference = read_solution(run, frame, index), frame.reference(column)
+            column = reading.read_column(run, index)
+            solution, reference = reading.read_solution(run, frame, index), frame.reference(column)
             self._show_column(run, frame, index, column)
             self.solution.show_solution(solution, reference)
             if frame.is_complex:
@@ -362,19 +348,19 @@ class SolvePanel(widgets.Themed):
             elif frame.grid is not None:
                 self.field.show_solution(solution, frame.grid)
 
-    def _show_column(self, run: RunFile, frame: SolveFrame, index: int, column: int) -> None:
+    def _show_column(self, run: RunFile, frame: reading.SolveFrame, index: int, column: int) -> None:
         """Say which of several right-hand sides is shown, and show its convergence."""
         if frame.count == 1:
             return
         self.cycle.setText(
-            f"right-hand side {column} of 0 to {frame.count - 1}, cycle {read_number(run, index)}"
+            f"right-hand side {column} of 0 to {frame.count - 1}, cycle {reading.read_number(run, index)}"
         )
         if column != self._column:
             self._column = column
             self.convergence.show_convergence(read_convergence(run, column))
         self.convergence.say(f"right-hand side {column}")
 
-    def _offer(self, frame: SolveFrame | None) -> None:
+    def _offer(self, frame: reading.SolveFrame | None) -> None:
         """Offer the views that suit the solution."""
         for view, suits in (
             (self.constellation, frame is not None and frame.is_complex),

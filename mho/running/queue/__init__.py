@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     )
     from mho.running.queue.orders import (
         Expected,
-        checked,
         checked_all,
         expect,
         order_of_run,
@@ -46,7 +45,7 @@ else:
 
 __all__ = [
     "ACTIVE", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
-    "Reaction", "StorageError", "Total", "checked", "checked_all", "duration", "expect", "expected_sum",
+    "Reaction", "StorageError", "Total", "checked_all", "duration", "expect", "expected_sum",
     "expected_text", "expected_together", "order_of_run", "orders_of_plan", "own_seconds", "queue_path",
     "tell_queue",
 ]  # fmt: skip

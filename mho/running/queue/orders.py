@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from mho.errors import InputError, MhoError, QueueError
+from mho.errors import MhoError, QueueError
 from mho.input_files import bench_key
-from mho.instruments.bench_file import BenchSource, is_real, read_bench_texts
+from mho.instruments.bench_file import BenchSource, is_real
 from mho.procedures.base import Estimate
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
@@ -19,23 +19,8 @@ from mho.procedures.origin import name_of
 from mho.running.plan import load_plan
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number
-from mho.running.trust import (
-    Code,
-    CodeNames,
-    Trust,
-    check_agreed,
-    check_chain,
-    check_trusted,
-    check_unchanged,
-    code_of,
-    deny_all,
-    foreign,
-    foreign_library,
-    name_here,
-    runs_behind,
-)
+from mho.running.trust import Trust, check_chain, check_code_on, code_of, deny_all, name_here, runs_behind
 from mho.runs import RunFile, new_run_path
-from mho.toml import load_toml
 
 # From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of
 # the bench
@@ -159,16 +144,11 @@ class Expected:
     seconds: float | None  # wall time of the job, s; None when that is not known
 
 
-def checked(
-    order: Order, queue: Queue, trust: Trust = deny_all, planned: Sequence[float | None] = ()
-) -> tuple[Order, float | None]:
-    """Check an order as `expect` does; return it in full and its estimate (s)."""
-    expected = expect(order, queue, trust, planned)
-    return expected.order, expected.seconds
-
-
 def checked_all(orders: Sequence[Order], queue: Queue) -> list[tuple[Order, float | None]]:
-    """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
+    """Check the orders of a plan as `expect` does; return each in full, and its estimate (s).
+
+    They may continue one another. Those that differ only in their seed are checked once.
+    """
     known: dict[str, tuple[Order, float | None]] = {}
     result: list[tuple[Order, float | None]] = []
     planned: list[float | None] = []
@@ -182,7 +162,8 @@ def checked_all(orders: Sequence[Order], queue: Queue) -> list[tuple[Order, floa
             first, estimate = known[key]
             result.append((replace(order, bench=first.bench, output=first.output), estimate))
         else:
-            result.append(checked(order, queue, planned=planned))
+            expected = expect(order, queue, planned=planned)
+            result.append((expected.order, expected.seconds))
             known.setdefault(key, result[-1])
         planned.append(result[-1][1])
     return result
@@ -356,8 +337,7 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
         raise QueueError(
             f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
         )
-    check_unchanged(path)
-    _check_code(path, names, origin["bench"], trust)
+    check_code_on(origin["bench"], path, names, trust)
     if names.strategy:
         values["strategy"] = name_here(str(values["strategy"]))
     for name in inputs:
@@ -372,23 +352,3 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
         preset=None if "after" in origin else origin.get("preset_file") or origin.get("preset"),
         folder=Path.cwd(), after=origin.get("after"),
     )  # fmt: skip
-
-
-def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
-    """Request trust for the code that repeating `run` would load: procedure, strategy, and the drivers in its bench file.
-
-    `InputError` when it is not trusted, or exists only in the folder of the bench file, which the run file
-    names.
-    """
-    code = foreign(names.procedure, "", str(run), names.strategy)
-    text, _ = read_bench_texts(bench)
-    drivers = foreign("", text, f"bench file {bench}")
-    if drivers and Path(bench).parent.resolve() != Path.cwd():
-        raise InputError(
-            f"{run} names bench {bench}, which brings drivers of its own ({', '.join(drivers)}); go to that file's "
-            "folder to take them from there"
-        )
-    check_trusted(run, (*code, *drivers), trust, elsewhere=True)
-    library = foreign_library(str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")))
-    if library:
-        check_agreed(Code(run, "a VISA library", library), trust)

@@ -18,8 +18,8 @@ from mho.running.queue.orders import (
     RUN,
     SIMULATED_PULSE,
     START,
-    checked,
     checked_all,
+    expect,
     expected_seconds,
     own_seconds,
 )
@@ -80,7 +80,7 @@ def test_another_of_its_kind_goes_at_the_pace_of_the_last(queue):
     shorter_own, longer_own = (_estimate(one.parameters) for one in (READ, longer))
     assert longer_own > shorter_own
     expected = 2.0 + 8.0 / (RUN + shorter_own) * (RUN + longer_own)
-    assert checked(longer, queue)[1] == pytest.approx(expected)
+    assert expect(longer, queue).seconds == pytest.approx(expected)
 
 
 def _estimate(parameters):
@@ -92,13 +92,14 @@ def test_each_of_a_chain_repeats_all_before_it(queue, tmp_path):
     first = finish(queue, READ, start=3.0, seconds=1.0)
     second = finish(queue, Order("read", READ.parameters, after=f"#{first.id}"), start=4.0, seconds=1.5)
     third = Order("read", READ.parameters, after=f"#{second.id}")
-    complete, seconds = checked(third, queue)
+    expected = expect(third, queue)
+    complete, seconds = expected.order, expected.seconds
     assert seconds == pytest.approx(3.0 + (1.0 + 1.5) + 1.25)  # start, repeated, its own as the median of two
     waiting = queue.add(complete, estimate=seconds)
-    _, fourth = checked(Order("read", READ.parameters, after=f"#{waiting.id}"), queue)
+    fourth = expect(Order("read", READ.parameters, after=f"#{waiting.id}"), queue).seconds
     assert fourth == pytest.approx(seconds + 1.25)
     unknown = queue.add(READ)  # of which nobody knows how long it takes
-    assert checked(Order("read", READ.parameters, after=f"#{unknown.id}"), queue)[1] is None
+    assert expect(Order("read", READ.parameters, after=f"#{unknown.id}"), queue).seconds is None
 
 
 def test_ten_chained_reads_are_expected_to_take_ever_longer(queue, tmp_path):
@@ -124,20 +125,20 @@ def test_runs_that_files_name_are_counted(queue, tmp_path):
     run(Read(**READ.parameters), seed=1, output=tmp_path / "a.h5")
     run(Read(**READ.parameters), after=tmp_path / "a.h5", seed=2, output=tmp_path / "b.h5")
     finish(queue, READ, start=0.0, seconds=0.0)
-    _, one = checked(Order("read", READ.parameters, after=str(tmp_path / "a.h5")), queue)
-    _, two = checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)
+    one = expect(Order("read", READ.parameters, after=str(tmp_path / "a.h5")), queue).seconds
+    two = expect(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue).seconds
     assert 0.0 < one < two
     (tmp_path / "b.h5").write_bytes(b"damaged")
     with pytest.raises(RunFileError, match="not an HDF5 file"):
-        checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)
+        expect(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)
 
 
 def test_a_procedure_that_says_nothing_is_unknown_and_then_as_the_last(queue):
     going = order(seconds=3.0)
-    assert checked(going, queue)[1] is None
+    assert expect(going, queue).seconds is None
     finish(queue, going, start=1.0, seconds=3.2)
-    assert checked(going, queue)[1] == pytest.approx(4.2)
-    assert checked(order(seconds=600.0), queue)[1] is None  # of which that says nothing
+    assert expect(going, queue).seconds == pytest.approx(4.2)
+    assert expect(order(seconds=600.0), queue).seconds is None  # of which that says nothing
 
 
 def test_what_is_not_known_is_written_so():

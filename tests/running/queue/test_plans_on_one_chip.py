@@ -15,7 +15,7 @@ from mho import run
 from mho.errors import QueueError
 from mho.procedures import Read
 from mho.procedures.chip_in_use import formed_cells_of
-from mho.running.queue import JobStatus, Order, Queue, checked, checked_all, orders_of_plan
+from mho.running.queue import JobStatus, Order, Queue, checked_all, expect, orders_of_plan
 from mho.running.queue.job import Policy, Reaction
 from mho.running.queue.orders import runs_on_chip
 from mho.runs import RunFile
@@ -95,23 +95,24 @@ def test_which_runs_are_asked_and_that_none_is_waited_for(whole, tmp_path):
 
 def test_on_real_instruments_a_job_is_after_a_job_and_not_after_a_file(tmp_path):
     with served_bench(tmp_path) as (bench, _), Queue(tmp_path / "queue.sqlite") as queue:
-        first = queue.add(checked(order(bench), queue)[0])
-        second, seconds = checked(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{first.id}"), queue)
+        first = queue.add(expect(order(bench), queue).order)
+        expected = expect(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{first.id}"), queue)
+        second, seconds = expected.order, expected.seconds
         assert second.after == f"#{first.id}"
-        alone = checked(Order("read", {"rows": "0:1"}, bench, 1), queue)[1]
+        alone = expect(Order("read", {"rows": "0:1"}, bench, 1), queue).seconds
         assert seconds == alone  # nothing is repeated
         (tmp_path / "run.h5").touch()
         with pytest.raises(QueueError, match="real instruments, whose chip is as it is"):
-            checked(Order("read", {"rows": "0:1"}, bench, 1, after=str(tmp_path / "run.h5")), queue)
+            expect(Order("read", {"rows": "0:1"}, bench, 1, after=str(tmp_path / "run.h5")), queue)
         for after in ("@1", "@7x"):
             with pytest.raises(QueueError, match="names no job and no run file"):
-                checked(Order("read", {"rows": "0:1"}, bench, 1, after=after), queue)
+                expect(Order("read", {"rows": "0:1"}, bench, 1, after=after), queue)
         for one in (bench, "simulated"):
             with pytest.raises(QueueError, match="there is no job"):
-                checked(Order("read", {"rows": "0:1"}, one, 1, after=f"#{10**30}"), queue)
+                expect(Order("read", {"rows": "0:1"}, one, 1, after=f"#{10**30}"), queue)
         elsewhere = queue.add(Order("read", {}, "simulated", 1))
         with pytest.raises(QueueError, match=r'is for bench simulated, .* needs --after ""'):
-            checked(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{elsewhere.id}"), queue)
+            expect(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{elsewhere.id}"), queue)
 
 
 @pytest.mark.parametrize("real", [True, False])
@@ -121,13 +122,13 @@ def test_no_job_goes_on_from_itself(tmp_path, real):
         for after in (None, "#1", "#2"):
             queue.add(Order("read", {"rows": "0:1"}, bench, 1, after=after))
         for number, after, told in ((1, "#3", "#3, which goes on from it"), (3, "#3", "itself")):
-            edited, _ = checked(replace(queue.job(number).order, after=after), queue)
+            edited = expect(replace(queue.job(number).order, after=after), queue).order
             with pytest.raises(QueueError, match=f"^job {number} cannot go on from {told}; name another"):
                 queue.edit(number, edited)
         assert [job.order.after for job in queue.jobs()] == [None, "#1", "#2"]
-        edited, _ = checked(replace(queue.job(3).order, after="#1"), queue)
+        edited = expect(replace(queue.job(3).order, after="#1"), queue).order
         assert queue.edit(3, edited).order.after == "#1"
-        edited, _ = checked(replace(queue.job(2).order, after="#3"), queue)  # a later one, but no ring
+        edited = expect(replace(queue.job(2).order, after="#3"), queue).order  # a later one, but no ring
         assert queue.edit(2, edited).order.after == "#3"
 
 
@@ -159,10 +160,10 @@ def test_a_job_before_that_was_removed_is_missed_on_a_simulated_bench_only(tmp_p
         gone = queue.add(Order("read", {}, bench, 1))
         waiting = queue.add(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{gone.id}"))
         queue.remove(gone.id)
-        assert checked(waiting.order, queue)[0].after == f"#{gone.id}"
+        assert expect(waiting.order, queue).order.after == f"#{gone.id}"
         assert runs_on_chip(waiting.order, queue) == ()
         with pytest.raises(QueueError, match="there is no job 1 "):
-            checked(replace(waiting.order, bench="simulated"), queue)
+            expect(replace(waiting.order, bench="simulated"), queue)
         for never in ("#0", "#3"):
             with pytest.raises(QueueError, match=f"there is no job {never[1:]} "):
-                checked(replace(waiting.order, after=never), queue)
+                expect(replace(waiting.order, after=never), queue)

@@ -27,18 +27,7 @@ from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
 from mho.procedures.cells.cell_visits import each_cell
-from mho.procedures.cells.extraction.lifetimes import (
-    GOOD,
-    REASONS,
-    SPREAD,
-    STUCK_HRS,
-    STUCK_LRS,
-    SWITCHES,
-    fit_weibull,
-    has_worn,
-    judge,
-    sustainable_ratios,
-)
+from mho.procedures.cells.extraction import lifetimes
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
     FullPulses,
@@ -67,7 +56,7 @@ FEWEST_FIRST = 8  # of which its scatter can be told
 SIMULATED_BURST = 12e-3  # s of wall time
 
 
-CODES = ", ".join(f"{code} {reason}" for code, reason in enumerate(REASONS))
+CODES = ", ".join(f"{code} {reason}" for code, reason in enumerate(lifetimes.REASONS))
 
 
 @dataclass(frozen=True)
@@ -304,7 +293,7 @@ class Endurance(CellProcedure):
             )
         if not switching or len(switching[0]) < FEWEST_FIRST:
             return alive, {"cannot_hold": None, "window_held": None}
-        ratios = sustainable_ratios(np.array(switching), len(plan.counts), int(self.confirmations))
+        ratios = lifetimes.sustainable_ratios(np.array(switching), len(plan.counts), int(self.confirmations))
         cycler.scattered = {
             cell for cell, ratio in zip(cycler.references, ratios, strict=True) if ratio < self.window
         }
@@ -323,9 +312,9 @@ class Endurance(CellProcedure):
     def _advice(self, plan: EndurancePlan, windows: Floats, cells: list[Cell]) -> str:
         """Return which criterion the cells hold, by their first windows (cells, cycles), log10."""
         for confirmations in (int(self.confirmations), *(n for n in MORE if n > self.confirmations)):
-            ratios = sustainable_ratios(windows, len(plan.counts), confirmations)
+            ratios = lifetimes.sustainable_ratios(windows, len(plan.counts), confirmations)
             window = math.floor(10.0 * min(float(ratios.min()), float(self.window))) / 10.0
-            if window >= SWITCHES:
+            if window >= lifetimes.SWITCHES:
                 more = f" --confirmations {confirmations}" if confirmations > self.confirmations else ""
                 return f"they all hold --window {window:g}{more}"
         worst = cells[int(ratios.argmin())]
@@ -362,13 +351,13 @@ class CellCycler:
         counts, last = self._plan.counts.tolist(), int(self._plan.counts[-1])
         read = [1 + number * self._plan.spacing for number in range(FIRST)]
         read = [count for count in read if count <= last]
-        windows, verdict, done, good = [], GOOD, 0, 0
+        windows, verdict, done, good = [], lifetimes.GOOD, 0, 0
         for count in sorted({*read, *(one for one in counts if one <= read[-1])}):
             self._stress(cell, count - done - 1)
             done = count
             states = np.full(2, np.nan)
             verdict = self._read_window(cell, done, states)
-            if verdict == GOOD:
+            if verdict == lifetimes.GOOD:
                 good = done
             if count in counts:
                 conductance[:, counts.index(count)] = states
@@ -376,10 +365,10 @@ class CellCycler:
                 windows.append(self._window(states))
         self._done[cell], self._good[cell] = done, good
         reference = np.array(windows)
-        if switches := bool(np.median(reference) >= math.log10(SWITCHES)):
+        if switches := bool(np.median(reference) >= math.log10(lifetimes.SWITCHES)):
             self.references[cell] = reference
         else:
-            self.stuck[cell] = STUCK_LRS if verdict == STUCK_LRS else STUCK_HRS
+            self.stuck[cell] = lifetimes.STUCK_LRS if verdict == lifetimes.STUCK_LRS else lifetimes.STUCK_HRS
         return switches
 
     def cycle(self, cell: Cell, conductance: Floats) -> tuple[float, float, int]:
@@ -396,7 +385,7 @@ class CellCycler:
             for _ in range(self._confirmations):  # one cycle may go wrong, and the next is as good as ever
                 done += 1
                 verdict = self._read_window(cell, done, conductance[:, number])
-                if verdict == GOOD:
+                if verdict == lifetimes.GOOD:
                     good = done
                     break
             else:
@@ -407,7 +396,7 @@ class CellCycler:
                 if worn:
                     return float(good), float(failed), verdict
                 self.missed += 1
-        return float(good), math.inf, SPREAD if self.missed else GOOD
+        return float(good), math.inf, lifetimes.SPREAD if self.missed else lifetimes.GOOD
 
     def _worn(self, cell: Cell, done: int) -> tuple[int, bool]:
         """Read windows once more as far apart as the first ones; return cycles done, and whether they lie below those."""
@@ -419,7 +408,7 @@ class CellCycler:
             self._read_window(cell, done, states)
             windows.append(self._window(states))
         holds = cell not in self.scattered
-        return done, has_worn(reference, np.array(windows), len(self._plan.counts), holds=holds)
+        return done, lifetimes.has_worn(reference, np.array(windows), len(self._plan.counts), holds=holds)
 
     def _window(self, states: Floats) -> float:
         """Return log10 of LRS/HRS (2,), S; an HRS below what readings tell counts as that."""
@@ -436,7 +425,9 @@ class CellCycler:
                 "endurance", time=self._bench.now(), row=cell.row, column=cell.column, cycles=done, state=state,
                 conductance=states[state],
             )  # fmt: skip
-        return judge(float(states[0]), float(states[1]), self._ratio, pulses.middle, pulses.formed_above)
+        return lifetimes.judge(
+            float(states[0]), float(states[1]), self._ratio, pulses.middle, pulses.formed_above
+        )
 
     def _stress(self, cell: Cell, count: int) -> None:
         """Apply so many cycles without a read."""
@@ -464,11 +455,11 @@ def summary_of(
     """
     known = (reason >= 0) & ~np.isnan(failed)
     summary: dict[str, Any] = {"failed": int(np.isfinite(failed).sum())}
-    for code in range(STUCK_LRS, SPREAD + 1 if strict else SPREAD):
-        summary[REASONS[code].replace(" ", "_")] = int((reason[known] == code).sum())
+    for code in range(lifetimes.STUCK_LRS, lifetimes.SPREAD + 1 if strict else lifetimes.SPREAD):
+        summary[lifetimes.REASONS[code].replace(" ", "_")] = int((reason[known] == code).sum())
     if strict:
         summary["never_switched"] = int(((reason >= 0) & ~known).sum())
-    fit = fit_weibull(good[known], failed[known])
+    fit = lifetimes.fit_weibull(good[known], failed[known])
     for name in ("scale", "shape"):
         value, ends = getattr(fit, name, math.nan), getattr(fit, f"{name}_interval", (math.nan, math.nan))
         summary |= with_interval(f"weibull_{name}", value, ends)
