@@ -55,10 +55,11 @@ def before_the_verb(
     """Understand what goes before a verb."""
 
 
-def _print_errors_only() -> None:
-    """Log to standard error what is an error; warnings are not printed, but still reach the file of a run."""
+def _print_errors() -> None:
+    """Log to standard error what is an error; warnings, which reach the file of a run, only of what a list leaves out."""
     printer = logging.StreamHandler(sys.stderr)
-    printer.setLevel(logging.ERROR)
+    lists = sys.argv[1:2] in ([], ["-h"], ["--help"], ["procedures"]) and COMPLETING not in os.environ
+    printer.setLevel(logging.WARNING if lists else logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[printer])
 
 
@@ -71,7 +72,7 @@ def main(*, supervised: bool = True) -> NoReturn:
         if getattr(sys, name) is None:  # closed by who started it: the run file would be opened in its place
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
-    _print_errors_only()
+    _print_errors()
     threads = threading.enumerate()
     try:
         code = app(prog_name="mho", standalone_mode=False, obj=supervised)

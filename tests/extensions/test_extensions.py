@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points, version
@@ -149,6 +152,28 @@ def test_a_verb_of_a_package_is_one_of_mho_s(install, shell: Shell) -> None:
     assert "For an hour" not in out
     assert "Several things." in benches
     assert "did you mean 'bake'" in shell.refused("bakes")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["procedures"], ["WARNING: procedure 'look' is not offered: ", "labnine_broken"]),
+        (["--help"], ["WARNING: verb 'fail' is not offered: verb 'fail' of labnine 1.5 cannot be loaded: "]),
+        (["run", "read", "--help"], []),
+    ],
+)
+def test_a_list_says_on_standard_error_what_it_leaves_out(words, said, install, tmp_path) -> None:
+    broken = {"mho.procedures": {"look": "labnine_broken:Look"}, "mho.verbs": {"fail": "labnine_broken:fail"}}
+    install("labnine", broken)
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    listed = subprocess.run(
+        [sys.executable, "-m", "mho", *words], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert "solve" in listed.stdout or words[0] == "run"
+    assert [one in listed.stderr for one in said] == [True] * len(said)
+    assert bool(listed.stderr) == bool(said)
 
 
 def test_a_broken_verb_is_named_and_the_others_work(install, shell: Shell, caplog) -> None:
