@@ -18,6 +18,7 @@ from mho.running.queue.database import StorageError
 from mho.running.queue.job import Decision, Lane, decide, unsafe_text
 from mho.running.queue.orders import run_before
 from mho.running.queue.store import DeferredWrites
+from mho.runs import Conclusion
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
 
@@ -100,6 +101,15 @@ def test_the_list_shows_what_ended_then_what_runs_then_what_waits(queue):
     queue.end(b.id, JobStatus.FINISHED, "")
     begin(queue, d)
     assert [job.id for job in queue.jobs()] == [b.id, d.id, a.id, c.id]
+
+
+@pytest.mark.parametrize(
+    "conclusion", [None, Conclusion("converged, 25 µ", ("warm", "wet"), measured=False, unsafe="no answer")]
+)
+def test_what_a_job_s_run_concluded_is_read_as_it_was_kept(conclusion, queue):
+    job = begin(queue, queue.add(SOLVE))
+    queue.end(job.id, JobStatus.FINISHED, "", conclusion=conclusion)
+    assert queue.job(job.id).conclusion == conclusion
 
 
 # --- changing ---

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming.array_programming import pulse_energy
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record import KINDS, PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record import CLOCK_ZERO, KINDS, PULSES, Block, BlockMaps
 
 CHIP = load_chip_map("reference")
 LEVELS = CHIP.level_scale()
@@ -112,12 +114,15 @@ def test_every_read_and_pulse_is_a_row_of_the_table():
             2,
         ),  # of each cell; those of several columns take the time of one
         ({"verify": "hadamard", "verify_reads": 8}, 8),  # for a group of 5 cells, 8 patterns
-        ({"verify": "cell", "verify_reads": 3}, 3),
+        ({"verify": "cell", "verify_reads": 2}, 2),
     ],
 )
 def test_reads_and_energy_are_those_of_the_rows(bench, settings, readings):
     notes, b = Notes(), block("multiply", [0, 1, 2, 3, 4], [0, 1])
+    asked: list[Cell] = []
     with open_bench(bench, preset="ideal", seed=3) as opened:
+        read = opened.read
+        opened.read = lambda cell: asked.append(cell) or read(cell)
         programmer = Programmer(opened, notes, LEVELS, ARRAYS, WriteVerifySettings(**settings), passes=1)
         programmer.program([b])
         file, period = opened.file, opened.instruments.daq.sample_period
@@ -126,6 +131,8 @@ def test_reads_and_energy_are_those_of_the_rows(bench, settings, readings):
     for name, value in (("voltage", file.read.voltage), ("width", 0.0), ("gate", file.read.gate)):
         assert set(rows[name][looks]) == {value}
     assert programmer.pulses == (~looks).sum() == b.pulses.sum()
+    if (bench, settings["verify"]) == ("simulated", "cell"):
+        assert programmer.reads == len(asked)
     seconds = readings * (period if settings["verify"] != "cell" else file.read.nplc / 60.0)
     joules = np.square(rows["voltage"]) * rows["width"] + file.read.voltage**2 * seconds
     if settings["verify"] == "hadamard":  # of a group of fewer cells fewer patterns: a little less
@@ -135,6 +142,59 @@ def test_reads_and_energy_are_those_of_the_rows(bench, settings, readings):
         assert programmer.joules == pytest.approx(expected, rel=1e-9)
         assert programmer.reads == readings * len(looks)
     assert looks.sum() == 2 * b.digits.size  # the first look, and one after the last pulse
+
+
+class RealNotes(Notes):
+    """A stream of a bench of real instruments, on which an interrupted attempt is taken up."""
+
+    earlier = "earlier.h5"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrays: dict[str, np.ndarray] = {}
+
+    def set_array(self, name: str, values: np.ndarray) -> None:
+        self.arrays[name] = np.array(values)
+
+    def flush(self) -> None:
+        pass
+
+    def record(self, table: str, **values: Any) -> None:
+        if table == "pulses":
+            super().record(table, **values)
+
+
+@pytest.mark.parametrize("elapsed", [None, 5000.0])
+@pytest.mark.parametrize(
+    ("bench", "verify"), [("simulated", "cell"), ("simulated", "row"), ("arrays", "cell")]
+)
+def test_on_real_instruments_the_clock_s_zero_and_the_rows_times_tell_when_each_pulse_was(
+    bench, verify, elapsed
+):
+    """Also where an attempt that began 5000 s ago is taken up, whose clock goes on."""
+    notes, b = RealNotes(), block("multiply", [0], [0, 1])
+    row = {
+        name: np.zeros(1) for name in ("time", "array", "row", "column", "kind", "voltage", "width", "gate")
+    }
+    cells = SimpleNamespace(
+        last=np.zeros((1, 2)), pulses=np.zeros((1, 2), int), outcome=np.zeros((1, 2), int)
+    )
+    earlier = SimpleNamespace(
+        rows=row | {"conductance": np.ones(1)}, cells=cells, reads=1, joined="all", elapsed=elapsed
+    )
+    with open_bench(bench, preset="ideal", seed=3) as opened:
+        opened.simulated = None  # as a bench of real instruments has it
+        programmer = Programmer(opened, notes, LEVELS, ARRAYS, WriteVerifySettings(verify=verify))
+        began = opened.now()
+        programmer.begin(b, None if elapsed is None else earlier)
+        programmer.program([b])
+        ended = opened.now()
+    times = np.array([row["time"] for row in notes.rows])[0 if elapsed is None else 1 :]
+    shift = 0.0 if elapsed is None else elapsed - began
+    assert programmer.shift == shift
+    assert ((times >= began + shift) & (times <= ended + shift)).all()
+    assert times[-1] > times[0]
+    assert notes.arrays[CLOCK_ZERO].item() == pytest.approx(time.time() - began - shift, abs=60.0)
 
 
 def test_cells_that_relaxed_out_of_their_window_are_touched_up():
