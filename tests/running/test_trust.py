@@ -391,8 +391,12 @@ def edited(run: Path, target: Path, **texts: str) -> Path:
     return target
 
 
-def test_each_run_of_a_chain_is_asked_about_to_its_beginning(honest: Path, tmp_path: Path) -> None:
+def test_each_run_of_a_chain_is_asked_about_to_its_beginning(
+    honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Code] = []
+    importlib.import_module("json.tool")
+    monkeypatch.setattr(trust, "AGREED", {"json.tool:main"})  # here; another process will import it
     first = edited(honest, tmp_path / "first.h5", procedure="json.tool:main")
     second = edited(
         honest, tmp_path / "second.h5", procedure="mho.procedures.cells.reading.read:Read", after=str(first)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mho.errors import InputError
 from mho.runs.index.card import find_name
 from mho.runs.index.query import (
+    DEEPEST,
     Anywhere,
     Joined,
     Not,
@@ -164,3 +165,10 @@ def test_a_time_spans_the_unit_that_it_names(text: str, begins: tuple[int, ...],
 def test_a_name_means_a_fact_before_a_parameter_before_a_result(name, meant) -> None:
     known = {"parameter": ["bits", "seed"], "result": ["bits", "Bits", "rounds"]}
     assert find_name(name, {"seed", "status"}, known) == meant
+
+
+def test_terms_beside_one_another_are_not_nested() -> None:
+    many = " and ".join(["(bits)"] * 3 * DEEPEST)
+    assert parse_query(many) == Joined("and", (QueryComparison("bits"),) * 3 * DEEPEST)
+    with pytest.raises(InputError, match="nested deeper"):
+        parse_query("(" * DEEPEST + "bits" + ")" * DEEPEST)
