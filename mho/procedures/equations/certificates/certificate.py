@@ -466,7 +466,7 @@ class Certifier:
         proofs = [(self.inverse_norm, residual), (self._scaled_inverse_norm, measured)]
         error = min(
             (
-                max(inverse * size * rounding, SMALLEST_TERM if size else 0.0)  # lest a product vanish
+                max(inverse * size * rounding, SMALLEST_TERM)  # lest a product vanish
                 for inverse, size in proofs
                 if size is not None and inverse < math.inf
             ),

@@ -16,6 +16,7 @@ from mho.procedures.equations.certificates.least_squares_certificate import (
     AugmentedCertifier,
     NormalCertifier,
     exact_gradient,
+    full_rank,
 )
 
 Floats = np.ndarray
@@ -131,3 +132,23 @@ def test_the_fractions_of_this_test_are_right():
     assert [float(v) for v in least_squares_in_fractions(matrix, rhs)] == pytest.approx(
         [float(v) for v in solved_in_fractions(matrix, rhs)], rel=1e-12
     )
+
+
+@given(st.integers(0, 1000))
+def test_the_augmented_system_s_inverse_norm_is_that_of_its_singular_values(seed: int) -> None:
+    """At most the norm of the rows of the inverse that give x: (A^T A)^-1 A^T and a (A^T A)^-1, of each singular value."""
+    matrix = np.random.default_rng(seed).standard_normal((6, 3))
+    certifier = AugmentedCertifier(matrix)
+    smallest = np.linalg.svd(matrix, compute_uv=False)[-1]
+    expected = np.hypot(1.0 / smallest, certifier.scale / smallest**2)
+    assert certifier.inverse_norm == pytest.approx(expected, rel=1e-12)
+    rows = np.linalg.inv(certifier.augmented)[len(matrix) :]
+    assert np.linalg.norm(rows, 2) == pytest.approx(certifier.inverse_norm, rel=1e-9)
+
+
+@pytest.mark.parametrize(("least", "said"), [(1.0, "too far apart"), (5e-16, "less than full column rank")])
+def test_columns_depend_on_others_by_their_directions_whatever_their_sizes(least: float, said: str) -> None:
+    """Of three columns of sizes 1 to 1e15 one is 1e-4 off the first, another `least`, beside which rounding is 1e-15."""
+    matrix = np.array([[1.0, 1.0, 1.0], [0.0, 1e-4, 0.0], [0.0, 0.0, least], [1.0, 1.0, 1.0]])
+    with pytest.raises(InputError, match=said):
+        full_rank(matrix * [1.0, 1e15, 1.0])
