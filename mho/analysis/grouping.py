@@ -194,6 +194,4 @@ def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float
     """Return where a value stands: numbers by size, words as they came, none last."""
     if value is None:
         return math.inf, count
-    if value.number is not None:
-        return value.number, number
-    return math.inf, number
+    return math.inf if value.number is None else value.number, number

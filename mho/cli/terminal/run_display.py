@@ -128,9 +128,7 @@ def asking(trusted: bool) -> Trust:
     """Return how to decide whether code from a run file may run: ``--trust``, a question at a terminal, or never."""
     if trusted:
         return allow_all
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return deny_all
-    return _ask
+    return _ask if sys.stdin.isatty() and sys.stderr.isatty() else deny_all
 
 
 @cache

@@ -223,9 +223,8 @@ class AgilentB1500:
         """Return what the SMU forces (range, volts, limit …), or None when its output is off."""
         with self._reported(f"*LRN? {self._slot}"):
             answer: dict[str, Any] = self.mainframe.query_learn(self._slot)
-            if any(name.startswith("CL") for name in answer):
-                return None
-            return list(answer[f"DV{self._slot}"])
+            is_off = any(name.startswith("CL") for name in answer)
+            return None if is_off else list(answer[f"DV{self._slot}"])
 
     @property
     def output_enabled(self) -> bool:

@@ -394,6 +394,4 @@ def acting(cause: Cause, share: float, gain: float) -> str:
         return "others make up for it"
     if gain - share > TOGETHER:
         return "acts through programming" if cause == "read noise" else "acts with others"
-    if share - gain > TOGETHER:
-        return "gains less alone"
-    return ""
+    return "gains less alone" if share - gain > TOGETHER else ""

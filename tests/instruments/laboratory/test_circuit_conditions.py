@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from dataclasses import replace
@@ -16,6 +17,7 @@ from numpy.testing import assert_allclose
 from mho.errors import BenchError
 from mho.instruments import ArrayBench, Cell, open_bench
 from mho.instruments.bench.bench import Bench
+from mho.instruments.laboratory import block_circuits
 from mho.instruments.simulated.physics.cells.conduction import cell_current
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
@@ -46,6 +48,30 @@ def measured(bench: Bench, volts: float = 0.1, times: int = 40) -> np.ndarray:
     """Return the matrix that the loop inverts, S, from its answers to `volts` on each input alone."""
     answers = bench.invert(np.repeat(volts * np.eye(4), times, axis=0)).reshape(4, times, 4).mean(axis=1)
     return np.asarray(-GIN * np.linalg.inv(answers.T / volts) - DIAGONAL * np.eye(4))
+
+
+def loops() -> int:
+    """Return how many loops are kept by any bench of this process."""
+    gc.collect()
+    return sum(isinstance(one, block_circuits._Loop) for one in gc.get_objects())
+
+
+@BENCHES
+def test_only_loops_of_the_cells_that_are_there_are_kept(name: str) -> None:
+    """A bench that stays open for a week would keep the matrices of a week, each with resistors of its own."""
+    others, kept = loops(), []
+    with open_bench(name, preset="ideal", seed=1) as bench:
+        for step in range(6 * block_circuits.VARIANTS):
+            if step % 6 == 0 and step < 3 * block_circuits.VARIANTS:
+                form(bench, 1.6 - 0.01 * step)
+            if step == 3 * block_circuits.VARIANTS:
+                bench.wait_until(bench.now() + 1e6)  # long after the last pulse cells hardly change
+            connect(bench, DIAGONAL * (1.0 + 0.01 * step))
+            bench.invert(np.full((1, 4), 0.1))
+            kept.append(loops() - others)
+    assert min(kept) == 1
+    assert max(kept[: 3 * block_circuits.VARIANTS]) <= 6
+    assert max(kept) <= block_circuits.VARIANTS + 1
 
 
 # --- cells that are no lines ---
