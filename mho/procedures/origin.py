@@ -78,13 +78,13 @@ def _load_module(module: str, name: str, noun: str) -> ModuleType:
         # mho's own needs nothing from the current folder, where the console script does not search for others
         with installed_only() if is_mhos_own(name) else modules_beside(Path()):
             return importlib.import_module(module)
-    except (ModuleNotFoundError, ValueError) as error:
-        raise InputError(
-            f"there is no {noun} {name!r}: {error}; write module:Class or path/file.py:Class"
-        ) from None
     except MhoError:
         raise
     except (Exception, SystemExit) as error:  # importing a user's module may raise anything
+        absent = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        if absent or not module:
+            missing = f"there is no {noun} {name!r}: {error}; write module:Class or path/file.py:Class"
+            raise InputError(missing) from None
         raise InputError(f"module {module!r} cannot be loaded: {_in_words(error)}") from error
 
 

@@ -107,6 +107,10 @@ def test_a_file_that_was_edited_is_loaded_anew(lab):
         ("\n\n1 / 0\n", "it.py:Look", r"it\.py cannot be loaded: ZeroDivisionError: .* \(it\.py, line 3\)"),
         ("import no_such_thing\n", "it.py:Look", r"it\.py cannot be loaded: ModuleNotFoundError: No module"),
         ("\n1 / 0\n", "it_is_broken:Look", r"module 'it_is_broken' cannot be loaded: ZeroDivisionError.*line 2"),
+        ("import no_such\n", "it_lacks:Look", r"'it_lacks' cannot be loaded: ModuleNotFoundError: .* 'no_such'"),
+        ("raise ValueError('so')\n", "it_raises:Look", r"module 'it_raises' cannot be loaded: ValueError: so"),
+        (None, "json.nowhere:Look", r"there is no procedure 'json\.nowhere:Look': No module named 'json\.nowhere'"),
+        (None, ":Look", r"there is no procedure ':Look': Empty module name; write module:Class"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_loaded_is_answered_in_one_sentence(
