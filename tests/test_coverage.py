@@ -19,7 +19,7 @@ SLOW = daily(
     [one for one in CASES if one.slow],
     [one for one in CASES if one.slow and one.name in (
         "difference of medians, log-normal, 0.5", "growth of a spread, Tukey's h 0.12",
-        "switching: autocorrelation, HRS with a tail, 20 cycles", "forming: deviation, normal, brackets of 0.1 V",
+        "forming: deviation, normal, brackets of 0.1 V",
         "prediction of a run: success, 256 cells, chips that differ", "figure: slope, normal errors",
         "noise: slope of a cell, 1/f, n series",
     )],

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from daily import daily
 from public_names import ROOMS, exported, name_of
 
 LATE = [room for room in ROOMS if "lazy_names(__spec__" in "".join(room.read_text("utf-8").split())]
@@ -44,7 +43,8 @@ def test_a_name_is_what_a_type_checker_takes_it_for(room: Path) -> None:
         assert name in vars(package)  # and is not looked for again
 
 
-@pytest.mark.parametrize("room", daily(LATE, 1), ids=name_of)
+@pytest.mark.thorough
+@pytest.mark.parametrize("room", LATE, ids=name_of)
 def test_every_name_can_be_asked_for_first(room: Path) -> None:
     code = f"import {name_of(room)} as room\nfor name in room.__all__: getattr(room, name)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

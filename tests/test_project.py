@@ -54,6 +54,7 @@ def modules() -> list[Path]:
     return sorted((*ROOT.glob("*.py"), *inside))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pattern", [MACHINE_PATH, PACKAGE_HOST], ids=["path", "host"])
 def test_no_file_tells_of_a_machine(pattern: re.Pattern[str]):
     found = [

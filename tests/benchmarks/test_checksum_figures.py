@@ -17,6 +17,7 @@ def small(monkeypatch):
         monkeypatch.setattr(checksums, name, value)
 
 
+@pytest.mark.thorough
 def test_wrong_integers_are_found_at_the_cost_that_is_told(small):
     injected, false, chips, found, alarms, read, columns = checksums.run(1)
     assert injected.met
@@ -30,6 +31,7 @@ def test_wrong_integers_are_found_at_the_cost_that_is_told(small):
     assert read.met is False
 
 
+@pytest.mark.thorough
 def test_blind_checksums_miss_the_target(small, monkeypatch):
     monkeypatch.setattr(ChecksumCode, "syndrome", lambda code, integers, lines: np.zeros(len(integers), int))
     injected, _, chips, found, *_ = checksums.run(1)

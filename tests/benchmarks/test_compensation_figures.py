@@ -17,6 +17,7 @@ def test_slices_that_make_up_for_each_other_hold_more_bits(monkeypatch: pytest.M
     assert three.peer_value == pytest.approx(10.79, abs=0.01)
 
 
+@pytest.mark.thorough
 def test_loops_of_each_kind_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compensation, "SYSTEMS", {"SPD 30": 8})
     analogue, two = compensation._loops("pku", "SPD 30", 1)
@@ -34,6 +35,7 @@ def test_a_solve_on_the_large_loops_is_counted(monkeypatch: pytest.MonkeyPatch) 
     assert figure.detail["converged"] == "1 of 1"
 
 
+@pytest.mark.thorough
 def test_a_solve_by_blocks_on_the_large_loops_is_counted_beside_the_one_without_instruments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

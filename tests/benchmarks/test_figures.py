@@ -98,6 +98,7 @@ def test_whole_arrays_report_cpu_messages_and_memory(monkeypatch):
     assert memory.value > 0.0
 
 
+@pytest.mark.thorough
 def test_programming_runs_without_pyvisa_sim(monkeypatch):
     monkeypatch.setattr(programming, "SIDE", 3)
     monkeypatch.setattr(programming, "TURNS_A_REPEAT", 1)
@@ -107,6 +108,7 @@ def test_programming_runs_without_pyvisa_sim(monkeypatch):
     assert "not installed (pip install pyvisa-sim)" in messages.peer
 
 
+@pytest.mark.thorough
 def test_whole_arrays_run_without_pyvisa_sim(monkeypatch):
     monkeypatch.setattr(whole_arrays, "SIDE", 2)
     monkeypatch.setattr(whole_arrays, "FIRST", 2)

@@ -8,6 +8,7 @@ from benchmarks import far_conditions, unfit_cells
 from benchmarks._judging import judge
 
 
+@pytest.mark.thorough
 def test_cycles_with_the_chip_stand_beside_those_without(monkeypatch):
     monkeypatch.setattr(far_conditions, "CONDITIONS", {1e6: 0.95})
     monkeypatch.setattr(far_conditions, "SIZES", (4,))

@@ -36,6 +36,7 @@ def test_ispp_takes_as_many_pulses_as_measured(number):
     assert np.mean(success) == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.thorough
 def test_a_ramp_of_small_steps_takes_more_pulses_and_fewer_attempts():
     low, high = MEASURED["ispp"]["runs"][0]["levels"][2][:2]
     small, large = (program(*formed(STANFORD, 1000, seed=4), low, high, step, 200) for step in (0.02, 0.1))
@@ -43,6 +44,7 @@ def test_a_ramp_of_small_steps_takes_more_pulses_and_fewer_attempts():
     assert small.resets.mean() < large.resets.mean()
 
 
+@pytest.mark.thorough
 def test_single_sets_lie_at_the_measured_medians():
     for gate, median, *_ in MEASURED["set"]["rows"]:
         if gate >= 2.35:

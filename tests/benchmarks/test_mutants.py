@@ -59,6 +59,7 @@ def test_each_mutant_is_one_change_in_what_runs():
         assert [line for number, line in enumerate(one.text.splitlines(), 1) if number != one.line] == kept
 
 
+@pytest.mark.thorough
 def test_the_same_seed_draws_the_same_mutants_of_all_subjects():
     subjects = {name: SUBJECTS[name] for name in ("limits", "seals")}
     drawn = draw(subjects, 5, 4)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from benchmarks import reach_by_blocks
 from benchmarks._families import FAMILIES
 from benchmarks._judging import judge
 
 
+@pytest.mark.thorough
 def test_families_larger_than_a_loop_are_counted(monkeypatch):
     judged = []
 

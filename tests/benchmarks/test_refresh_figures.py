@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import refresh
 
 
+@pytest.mark.thorough
 def test_shares_fall_with_time_and_a_refresh_brings_them_back():
     found = refresh.shares("relaxing", 2, seed=1, side=24)
     before, after = (

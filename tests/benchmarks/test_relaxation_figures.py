@@ -36,6 +36,7 @@ def test_every_statistic_in_every_range_at_every_time_is_near_enough(figures):
     assert (whole.value, whole.peer_value) == (120, 120)
 
 
+@pytest.mark.thorough
 def test_cells_that_keep_their_level_are_as_many_though_that_was_not_fitted(few):
     kept = [figure for name, figure in few.items() if name.startswith("cells that keep")]
     assert len(kept) == 5
@@ -43,6 +44,7 @@ def test_cells_that_keep_their_level_are_as_many_though_that_was_not_fitted(few)
         assert figure.value == pytest.approx(figure.peer_value, abs=2.0)
 
 
+@pytest.mark.thorough
 def test_relaxation_has_the_memory_of_measured_cells(few):
     times = [figure for name, figure in few.items() if name.startswith("correlation between times")]
     increments = [figure for name, figure in few.items() if name.startswith("correlation of increments")]

@@ -17,6 +17,7 @@ def test_a_loop_is_timed_at_every_size_beside_its_operations():
     assert min(figure.detail["operations by N, us"].values()) > 0.0
 
 
+@pytest.mark.thorough
 def test_further_right_hand_sides_cost_no_further_programming():
     figure = solve_costs._columns("arrays", 2, 4)
     assert figure.met

@@ -9,6 +9,7 @@ from benchmarks import strategies
 from mho.instruments.bench_file import load_bench_file
 
 
+@pytest.mark.thorough
 def test_strategies_are_compared_on_the_same_chips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategies, "SIDE", 6)
     figures = {figure.name: figure for figure in strategies._compared("pku", (1, 2))}

@@ -41,12 +41,14 @@ def test_what_limits_it_is_that_the_matrix_is_held_in_24_bits(inverted):
     assert np.abs(inverted.found.held - matrix).max() <= 2.0**-24 * np.abs(matrix).max() * 2.0
 
 
+@pytest.mark.thorough
 def test_it_converges_by_about_the_three_bits_a_cycle_of_a_loop(begun):
     falls = np.array(begun.errors[1:]) / np.array(begun.errors[:-1])
     assert len(falls) == 4
     assert (falls < 2.0**-3).all()
 
 
+@pytest.mark.thorough
 def test_the_operations_are_those_of_the_formulae(begun):
     tree = begun.found.plan.tree
     assert (tree.inversions, tree.products + 16) == two_stage.formulae(4) == (9, 30)

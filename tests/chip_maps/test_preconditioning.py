@@ -93,6 +93,7 @@ def test_rows_that_stand_well_are_left():
     assert not Preconditioning.exchanging(tied).exchanges
 
 
+@pytest.mark.thorough
 def test_most_random_matrices_get_a_loop_that_settles_and_all_of_them_with_a_shift():
     rng = np.random.default_rng(0)
     stable = {"as given": 0, "exchanged": 0, "shifted": 0}

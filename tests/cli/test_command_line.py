@@ -118,6 +118,7 @@ def test_a_solve_that_does_not_get_there_exits_with_3_and_says_why(shell):
     assert code == 3
 
 
+@pytest.mark.thorough
 def test_a_tolerance_of_one_s_own(shell):
     _, out, _ = shell("solve", ZUO, "--bits", 24, "--tolerance", 1e-2, "--seed", 1, "--json")
     summary = json.loads(out)
@@ -163,6 +164,7 @@ def test_output_may_be_a_file_or_a_folder(shell, tmp_path):
     assert not shell.folder.exists()
 
 
+@pytest.mark.thorough
 def test_without_output_and_environment_runs_land_in_data_runs(shell, tmp_path, monkeypatch):
     monkeypatch.delenv("MHO_RUNS")
     monkeypatch.chdir(tmp_path)
@@ -258,6 +260,7 @@ def test_a_right_hand_side_of_zeros_is_answered_with_zeros_and_nothing_is_progra
     assert answer["forecast_rho"] is None
 
 
+@pytest.mark.thorough
 def test_several_right_hand_sides_are_told_as_such(shell, tmp_path):
     code, out, err = shell("solve", ZUO, "--count", 3, "--bench", "arrays")
     assert code == 0
@@ -361,6 +364,7 @@ def test_plot_draws_beside_the_run_by_default(shell, finished):
     assert Path(out.strip()).parent == finished.parent
 
 
+@pytest.mark.thorough
 def test_plot_draws_one_figure_and_several_runs(shell, finished, tmp_path):
     target = tmp_path / "both.pdf"
     code, out, err = shell("plot", finished, finished, "--figure", "convergence", "--output", target)
@@ -571,6 +575,7 @@ def test_bench_preset_and_output_are_the_same_options_of_every_verb_that_runs(ve
             assert shown[name].help in helps
 
 
+@pytest.mark.thorough
 def test_a_rehearsed_bench_is_its_first_word_or_an_option(shell):
     """The options of the other verbs fit here, too."""
     read = ("read", "--rows", "0:2", "--columns", "0:2")
@@ -603,6 +608,7 @@ def test_what_the_bench_warns_of_is_in_the_file_and_not_printed_twice(tmp_path):
     assert "WARNING: INV on" not in err
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="no shell that closes an output")
 def test_a_run_whose_outputs_are_closed_is_carried_out(tmp_path):
     run = "run", "read", "--rows", "0", "--columns", "0", "--bench", "arrays", "--output", tmp_path / "run.h5"

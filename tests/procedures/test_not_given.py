@@ -238,6 +238,7 @@ def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key,
         assert file.parameters[key].origin
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "key"), daily([(Sweep, "gate"), (Read, "read_voltage")], [(Read, "read_voltage")])
 )

@@ -308,7 +308,7 @@ def strange(path: Path, procedure: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "place", daily(["{}/evil.py:Look", "evil.py:Look", "mho.evil.py:Look", "../{}/evil.py:Look"], 2)
+    "place", daily(["{}/evil.py:Look", "evil.py:Look", "mho.evil.py:Look", "../{}/evil.py:Look"], 1)
 )
 def test_a_file_that_a_run_file_names_is_taken_from_this_folder_alone_and_not_without_asking(
     place, tmp_path, shell: Shell, monkeypatch

@@ -74,7 +74,6 @@ USERS = {
     "board.connect_invert": "invert",
 }
 FIRST_CALLS = [(USERS.get(method, "program"), method, 1) for method in METHODS]
-THIRD_CALLS = [("program", method, 3) for method in ("smu.read", "pulser.fire", "board.route")]
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +146,7 @@ def test_a_fault_on_the_bus_at_any_message(name, kind, small, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    daily(product(PROCEDURES, DAQ), [("multiply", "timeout"), ("solve", "removal"), ("invert", "overrun")]),
+    daily(product(PROCEDURES, DAQ), [("multiply", "timeout"), ("invert", "overrun")]),
 )
 def test_a_fault_of_the_daq_at_any_call(name, kind, small, tmp_path):
     strike_daq(name, small, kind, FEW.get(name, 1), tmp_path)
@@ -201,9 +200,7 @@ def test_an_output_whose_switching_off_was_garbled_is_switched_off_again(
     assert_end(after)
 
 
-@pytest.mark.parametrize(
-    ("name", "called", "call"), daily(product(PROCEDURES, METHODS, (1, 3)), FIRST_CALLS + THIRD_CALLS)
-)
+@pytest.mark.parametrize(("name", "called", "call"), daily(product(PROCEDURES, METHODS, (1, 3)), FIRST_CALLS))
 def test_an_exception_in_a_driver_after_it_has_acted(name, called, call, small, tmp_path):
     role, method = called.split(".")
     counted = 0
@@ -314,7 +311,7 @@ def heated(tmp_path_factory: pytest.TempPathFactory) -> str:
 CHUCK_FAULTS = [*OTHER_FAULTS, "SIGINT", "SIGINT twice"]
 
 
-@pytest.mark.parametrize("what", daily(CHUCK_FAULTS, ["disconnect", "SIGINT"]))
+@pytest.mark.parametrize("what", daily(CHUCK_FAULTS, ["disconnect"]))
 def test_a_chuck_ends_with_its_heater_off(what, heated, tmp_path):
     strike = strike_bus if what in BUS else strike_by_accident
     strike("retention", heated, what, 4, tmp_path)

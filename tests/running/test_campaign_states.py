@@ -248,4 +248,6 @@ class CampaignStates(RuleBasedStateMachine):
         assert all(self.file(number).exists() for number in self.made)
 
 
-TestCampaignStates, TestCampaignStatesThoroughly = daily_and_thorough(CampaignStates, examples=5, steps=10)
+TestCampaignStates, TestCampaignStatesThoroughly = daily_and_thorough(
+    CampaignStates, examples=3, steps=10, times=33
+)

@@ -365,7 +365,7 @@ def crafted(honest: Path, place: Place, edit: Edit) -> Path:
     return run_samples.seal_again(target)
 
 
-@pytest.mark.parametrize("what", daily(CRAFTED, 6))
+@pytest.mark.parametrize("what", daily(CRAFTED, 3))
 def test_no_verb_that_repeats_a_run_runs_code_of_its_file(what, honest, place, shell: Shell):
     path = crafted(honest, place, CRAFTED[what])
     kind = what.partition(" ")[0].rstrip(",")

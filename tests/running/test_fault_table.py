@@ -29,10 +29,12 @@ def assert_clean(tally: Tally) -> None:
     assert not tally.wrong, "\n".join(tally.wrong)
 
 
+@pytest.mark.thorough
 def test_some_bad_replies(tmp_path):
     assert_clean(spoil_replies(Tally("bad replies"), ["cut", "earlier", "non-ASCII"], 3, tmp_path, 2))
 
 
+@pytest.mark.thorough
 def test_a_late_reply(tmp_path):
     assert_clean(spoil_replies(Tally("late replies"), LATE_KINDS, 1, tmp_path, 3))
 

@@ -111,6 +111,7 @@ def test_an_honest_procedure_of_the_users_own_is_read_back_in_silence(bench, tmp
     assert lane_of(desk).confirmed is not None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "words"),
     daily([("Careless", "answers that an output is on"), ("Mute", "unknown: drivers_of_")], 1),

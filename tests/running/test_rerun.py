@@ -119,6 +119,7 @@ def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     assert "was an array in a script" in again.remarks[0]
 
 
+@pytest.mark.thorough
 def test_lists_from_a_script_are_taken_from_the_file(tmp_path: Path):
     first = run(
         Solve(matrix=[[2.0, 0.3], [0.1, 1.5]], rhs=[1, 2], bits=8), seed=3, output=tmp_path / "solve.h5"

@@ -148,7 +148,7 @@ def test_that_a_module_is_imported_already_is_no_trust(what, name, honest, tmp_p
         assert "say --trust" in said
 
 
-@pytest.mark.parametrize("what", ["procedure", "driver"])
+@pytest.mark.parametrize("what", daily(["procedure", "driver"], ["driver"]))
 def test_with_trust_it_is_repeated_from_this_folder(what, honest, place, tmp_path, shell: Shell, monkeypatch):
     path = forged(honest, place, what, tmp_path / "forged.h5")
     monkeypatch.chdir(place.parent)
@@ -157,7 +157,7 @@ def test_with_trust_it_is_repeated_from_this_folder(what, honest, place, tmp_pat
     assert "repeated as" in out
 
 
-@pytest.mark.parametrize("what", ["procedure", "bench file"])
+@pytest.mark.parametrize("what", daily(["procedure", "bench file"], ["procedure"]))
 def test_a_clone_asks_too(what, honest, place, tmp_path, shell: Shell, monkeypatch):
     path = forged(honest, place, what, tmp_path / "forged.h5")
     assert place.stem in refused(shell, "queue", "clone", path)

@@ -130,6 +130,7 @@ def test_it_follows_the_specification(file: Path):
     assert crate.entities["./"]["keywords"] == "RRAM, INV"  # a text: notebooks take no list
 
 
+@pytest.mark.thorough
 def test_each_run_is_an_experiment_with_author_times_settings_and_its_files(file: Path):
     crate = Crate(file)
     by_name = {one["@id"]: one for one in crate.experiments()}

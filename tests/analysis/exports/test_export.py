@@ -155,6 +155,7 @@ def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Pa
             assert in_memory.identical(told.load())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("block", daily([8 << 20, 1], [1]))
 def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, block: int, monkeypatch):
     monkeypatch.setattr("mho.analysis.datasets.stored_values.BLOCK_BYTES", block)
@@ -222,6 +223,7 @@ def test_what_is_missing_is_said(path: Path, tmp_path: Path, monkeypatch: pytest
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_long_table_is_exported_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mho.analysis.datasets.stored_values.BLOCK_BYTES", 1 << 18)
     monkeypatch.setattr("mho.analysis.exports.matlab.BLOCK_BYTES", 1 << 18)

@@ -423,6 +423,7 @@ def test_a_place_without_runs_is_said(tmp_path: Path):
     assert np.size(list(tmp_path.iterdir())) == 0
 
 
+@pytest.mark.thorough
 def test_what_is_large_is_in_the_run_files_only_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "runs").mkdir()
     for number in (1, 2):

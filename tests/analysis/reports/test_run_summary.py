@@ -118,6 +118,7 @@ def test_without_a_chip_map_nobody_knows_the_windows(tmp_path):
     assert all(array.error_sd > 0.0 for array in summary.arrays)
 
 
+@pytest.mark.thorough
 def test_summary_agrees_with_what_a_real_solve_says_of_itself(tmp_path):
     solve = Solve(
         matrix=str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"),

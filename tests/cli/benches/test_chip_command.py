@@ -67,6 +67,7 @@ def test_lost_cells_are_collected_and_gone_around(shell):
     assert json.loads(shell("chip", "defects", "1.h5", "3.h5", "--json")[1])["chip"] == "reference"
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_collected_is_refused(shell):
     Path("chip.defects.toml").write_text('chip = "another"\n', "utf-8")
     assert "is of chip 'another', but the chip map is of 'reference'" in shell.refused(

@@ -198,6 +198,7 @@ def test_in_notifications_of_runs_and_of_jobs(tmp_path: Path):
     ]
 
 
+@pytest.mark.thorough
 def test_in_the_table_of_a_campaign(tmp_path: Path):
     plan = parse_plan(
         'name = "p"\nbench = "arrays"\n[[steps]]\nprocedure = "retention"\nparameters = { forming = "no" }\n'

@@ -64,6 +64,7 @@ def test_of_page_rank_gcr_stands_beside_the_power_iteration(tmp_path: Path) -> N
     assert curve[-1] > result["relative_error"]
 
 
+@pytest.mark.thorough
 def test_the_share_of_a_vector_that_a_chip_multiplies_is_27_percent_at_128_antennas_and_8_users(
     tmp_path: Path,
 ) -> None:
@@ -82,6 +83,7 @@ def test_the_share_of_a_vector_that_a_chip_multiplies_is_27_percent_at_128_anten
     assert "times the digital multiplications of Cholesky" in line
 
 
+@pytest.mark.thorough
 def test_inv_saves_a_factorisation_only_the_cholesky_of_its_gram_matrices(tmp_path: Path) -> None:
     picture = np.random.default_rng(3).random((12, 4)) @ np.random.default_rng(4).random((4, 10))
     result, line = ran(Factorisation(picture=picture, ranks="4", iterations=2, solves=3), tmp_path)

@@ -177,6 +177,7 @@ def test_runs_of_two_chips_are_named(shell: Shell, tmp_path: Path, pulses: dict[
     assert "each chip by itself" in line
 
 
+@pytest.mark.thorough
 def test_simulated_chips_of_two_seeds_are_two_chips(shell: Shell, tmp_path: Path) -> None:
     runs = []
     for seed in ("1", "2"):

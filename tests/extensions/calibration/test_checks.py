@@ -13,6 +13,7 @@ from mho.errors import InputError
 from mho.extensions.calibration import Check, check_runs, read_records, save_checks
 from mho.extensions.calibration.checks import measured_run, repeat
 from mho.extensions.calibration.compared_numbers import _edges, _grouped
+from mho.instruments import open_bench
 from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.runs import RunFile
@@ -28,13 +29,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("chip")
     paths = {name: folder / f"{name}.h5" for name in ("form", "response", "program", "cycles")}
     where = {"rows": "0:3", "columns": "0:4"}
-    run(Form(**where), "stanford-arrays", seed=5, output=paths["form"])
-    response = Response(**where, points=5, repeats=1)
-    run(response, "stanford-arrays", seed=6, after=paths["form"], output=paths["response"])
     digits = np.random.default_rng(1).integers(0, 4, (3, 4))
-    program, cycles = Program(digits=digits), Switching(**where, cycles=3)
-    run(program, "stanford-arrays", seed=7, after=paths["response"], output=paths["program"])
-    run(cycles, "stanford-arrays", seed=8, after=paths["program"], output=paths["cycles"])
+    response, cycles = Response(**where, points=5, repeats=1), Switching(**where, cycles=3)
+    with open_bench("stanford-arrays", seed=5) as bench:  # open throughout: nothing is repeated before a run
+        for name, procedure in zip(
+            paths, (Form(**where), response, Program(digits=digits), cycles), strict=True
+        ):
+            run(procedure, bench, output=paths[name])
     return paths
 
 

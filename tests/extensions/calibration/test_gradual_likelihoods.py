@@ -151,6 +151,7 @@ def _value(model: Any, seen: Sequences, changed: dict[str, float]) -> float:
     return float(cells.log_likelihood(changed).sum())
 
 
+@pytest.mark.thorough
 def test_grids_stay_where_they_fit_and_come_back_from_far(pulses: Transitions) -> None:
     for model, seen, far in (
         (GradualSets, pulses.sets, {"set_threshold": 0.9, "set_slope": 60e-6}),

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from daily import daily
 
 from benchmarks._hidden_presets import random_pulses
 from mho.errors import ConvergenceError
@@ -54,16 +53,14 @@ def test_deviates_that_go_with_the_pulses_are_found_by_how_much_they_do() -> Non
     assert value / 600 == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("chip", "model", "kind"),
-    daily(
-        [
-            ("stanford35", ThresholdSets, "sets"),
-            ("stanford35", ThresholdResets, "resets"),
-            ("pku", GradualResets, "resets"),
-        ],
-        1,
-    ),
+    [
+        ("stanford35", ThresholdSets, "sets"),
+        ("stanford35", ThresholdResets, "resets"),
+        ("pku", GradualResets, "resets"),
+    ],
 )
 def test_the_law_of_the_cells_fits(chip: str, model: Any, kind: str) -> None:
     found = misfit(kind, model, getattr(pulses(chip, chip), kind), asdict(CELL_PRESETS[chip]), {})

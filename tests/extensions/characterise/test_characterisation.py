@@ -110,6 +110,7 @@ def test_what_a_bench_refuses_is_left_out_and_the_plan_says_why(tmp_path: Path) 
     assert "Left out: switching" in planned.text
 
 
+@pytest.mark.thorough
 def test_steps_are_files_of_their_own_on_one_chip(tmp_path: Path) -> None:
     ends = Characterisation(small_plan(tmp_path / "k", *SHORT)).carry_out()
     assert [end.end for end in ends] == ["finished"] * 3
@@ -203,6 +204,7 @@ def test_forming_is_skipped_where_no_cell_is_virgin(tmp_path: Path) -> None:
     assert ends[1].reason == "no cell of the sample is virgin (01-contact.h5)"
 
 
+@pytest.mark.thorough
 def test_a_step_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -> None:
     steps = (SHORT[0], ("read", 'rows = "0:4000", columns = "0"'), SHORT[1])
     folder = small_plan(tmp_path / "k", *steps)

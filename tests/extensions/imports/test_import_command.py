@@ -107,6 +107,7 @@ def test_columns_units_and_kind_are_edited(shell: Shell, tmp_path: Path, answers
         assert run.table("series")["conductance"][0] == pytest.approx(5e-6)
 
 
+@pytest.mark.thorough
 def test_a_constant_is_asked_for(shell: Shell, tmp_path: Path, answers):
     path = written(tmp_path, "time (s),I (uA)\n" + "".join(f"{k},{1 + 0.01 * (k % 3)}\n" for k in range(40)))
     assert "say --constant voltage=0.1V" in shell.refused("import", path)
@@ -202,6 +203,7 @@ def test_columns_that_say_nothing_are_shown_with_the_options(shell: Shell, tmp_p
 COMMAS = "row;col;R (Ohm)\n" + "".join(f"{k // 4};{k % 4};{k + 1},500\n" for k in range(16))
 
 
+@pytest.mark.thorough
 def test_a_doubtful_comma_is_asked_for_and_what_was_said_is_remembered(shell: Shell, tmp_path: Path):
     table = written(tmp_path, COMMAS)
     assert "the comma in 1,500 may be a decimal mark or part thousands" in shell.refused("import", table)
@@ -223,6 +225,7 @@ def test_lines_that_are_left_out_are_said(shell: Shell, tmp_path: Path):
     assert (code, "1 line of statistics below the values left out: Average in line" in err) == (0, True)
 
 
+@pytest.mark.thorough
 def test_which_array_and_what_it_counts_is_said(shell: Shell, tmp_path: Path):
     np.savez(tmp_path / "t.npz", G=1e-6 * np.arange(1.0, 97.0).reshape(2, 12, 2, 2), t=np.zeros(3))
     assert "arrays of several shapes: G (2 x 12 x 2 x 2), t (3)" in shell.refused(
@@ -274,6 +277,7 @@ def test_a_guess_is_not_carried_over_to_another_table(shell: Shell, tmp_path: Pa
     assert "the comma in 2,345" in said_of(shell, other, "--type", "endurance")
 
 
+@pytest.mark.thorough
 def test_what_the_numbers_of_a_table_prove_is_remembered(shell: Shell, tmp_path: Path):
     code, _, err = shell("import", written(tmp_path, CLEAR), "--yes")
     assert (code, "proved: decimal comma, by 202,1" in err) == (0, True)

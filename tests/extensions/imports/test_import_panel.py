@@ -45,6 +45,7 @@ def test_a_table_is_shown_corrected_and_imported(panel, tmp_path: Path, qtbot) -
         assert run.length("reads") > 0
 
 
+@pytest.mark.thorough
 def test_what_is_typed_of_a_column_counts(panel, tmp_path: Path, qtbot) -> None:
     opened(panel, tmp_path / "t.csv", "a,b,c\n" + "".join(f"{n},0,{n + 5}e-6\n" for n in range(4)), qtbot)
     assert not panel.start.isEnabled()
@@ -60,6 +61,7 @@ def test_what_is_typed_of_a_column_counts(panel, tmp_path: Path, qtbot) -> None:
         assert run.table("reads")["conductance"].max() == pytest.approx(8e-9)
 
 
+@pytest.mark.thorough
 def test_a_wrong_word_for_a_column_can_be_corrected(panel, tmp_path: Path, qtbot) -> None:
     opened(panel, tmp_path / "reads.csv", foreign_tables.read_map(), qtbot)
     qtbot.waitUntil(panel.start.isEnabled, timeout=SOON)
@@ -71,6 +73,7 @@ def test_a_wrong_word_for_a_column_can_be_corrected(panel, tmp_path: Path, qtbot
     qtbot.waitUntil(panel.start.isEnabled, timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_comma_that_may_be_either_is_asked_for(panel, tmp_path: Path, qtbot) -> None:
     text = "row;column;conductance (uS)\n" + "".join(f"{n};0;{n + 5},00{n}\n" for n in range(4))
     opened(panel, tmp_path / "t.csv", text, qtbot)

@@ -53,7 +53,7 @@ def own_procedures(folder: Path) -> dict[str, Procedure]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], 3))
+@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], ["iv"]))
 def test_tables_columns_units_and_figures_are_those_of_our_own_runs(tmp_path: Path, kind: str):
     own = run(own_procedures(tmp_path)[kind], bench="arrays", seed=1, output=tmp_path / "own.h5").path
     more = {"temperature", "target", "pulse", "kind", "index"}  # what only a foreign table has in the rows

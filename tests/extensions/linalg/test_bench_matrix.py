@@ -62,6 +62,7 @@ def test_one_step_of_inv_is_an_approximate_inverse_and_not_twice_the_same(held):
     assert 0.0 < np.linalg.norm(once - twice) < 0.2 * np.linalg.norm(exact)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("solver", "preconditioned"),
     daily([(gcrotmk, False), (gcrotmk, True), (gmres, False), (lgmres, True)], [(gcrotmk, True)]),
@@ -144,6 +145,7 @@ def test_the_fgmres_of_another_library():
     assert np.linalg.norm(np.ones(16) - poisson_1d(16) @ x) <= 2 * TOLERANCE * 4
 
 
+@pytest.mark.thorough
 def test_eigenvalues_by_products_on_the_chip():
     with mho.open_bench("arrays", seed=1) as bench:
         A = mho.extensions.linalg.on_bench(poisson_2d(4), bench)
@@ -189,6 +191,7 @@ def test_operators_of_scipy_compose():
     np.testing.assert_allclose((poisson_1d(8) + 0.5 * np.eye(8)) @ x, 1.0, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_matrix_larger_than_a_loop_is_held_by_blocks():
     matrix, b = np.diag(np.linspace(2.0, 3.0, 40)) + poisson_1d(40), np.ones(40)
     with mho.open_bench("arrays", seed=1) as bench:

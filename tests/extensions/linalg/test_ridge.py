@@ -95,6 +95,7 @@ def test_the_same_seed_fits_the_same_and_an_open_bench_stays_open(data):
     np.testing.assert_allclose(open_one.coef_, again.coef_, atol=PROVED * np.abs(again.coef_).max())
 
 
+@pytest.mark.thorough
 def test_at_the_wire():
     x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     y = np.array([1.0, 2.0, 3.0])

@@ -42,6 +42,7 @@ def test_it_is_a_regressor_that_clones_with_its_open_bench():
     assert search.best_params_ == {"alpha": 0.1}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("alpha", daily([0.01, 1.0, 100.0], 1))
 def test_the_diabetes_data(alpha):
     x, y = load_diabetes(return_X_y=True)
@@ -69,6 +70,7 @@ def test_in_a_pipeline_with_its_own_scores():
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_correlated_features_of_many_scales():
     x, y = load_diabetes(return_X_y=True)
     wide = PolynomialFeatures(2, include_bias=False).fit_transform(x[:, :3] * [1.0, 100.0, 0.01])

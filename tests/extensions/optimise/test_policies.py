@@ -47,6 +47,7 @@ def test_it_finds_what_a_poor_setting_costs(policy):
     assert {one.evaluation for one in policy.trials} == set(range(1, 15))
 
 
+@pytest.mark.thorough
 def test_fewer_settings_get_more_cells(policy):
     counts = [len([one for one in policy.trials if one.cells == cells]) for cells in (64, 256, 1024)]
     assert counts[0] == 13
@@ -60,6 +61,7 @@ def test_the_same_arguments_give_the_same_answer(policy):
     assert [one.pulses.tolist() for one in again.after] == [one.pulses.tolist() for one in policy.after]
 
 
+@pytest.mark.thorough
 def test_both_settings_program_the_same_digits(policy):
     for before, after in zip(policy.before, policy.after, strict=True):
         assert np.array_equal(before.digits, after.digits)

@@ -6,6 +6,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.extensions.optimise.search_space import SEARCHES
@@ -28,7 +29,7 @@ def searched(kind: str, seed: int, batches: int = 12) -> tuple[np.ndarray, list[
     return np.array(points), values
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", daily(KINDS, ["evolution"]))
 def test_it_finds_what_is_better_than_the_start_and_than_chance(kind):
     points, values = searched(kind, 1)
     assert np.array_equal(points[0], START)

@@ -67,6 +67,7 @@ def test_parameters_stand_with_interval_unit_cells_and_file(page: str) -> None:
     assert "characterise &lt;multiply&gt;" in page
 
 
+@pytest.mark.thorough
 def test_figures_are_within_the_page_and_nothing_is_loaded(page: str) -> None:
     assert page.count("data:image/png;base64,") >= 10
     assert "not drawn" not in page

@@ -127,6 +127,7 @@ def test_tables_and_listings_are_bounded_and_say_so() -> None:
     assert len(page_of(Paragraph("y" * 1_000_000))) < 10_000
 
 
+@pytest.mark.thorough
 def test_a_figure_of_many_points_is_pixels_one_of_few_a_drawing() -> None:
     kind, data = screen_picture(line())
     assert kind == "image/svg+xml"

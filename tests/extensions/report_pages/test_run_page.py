@@ -113,6 +113,7 @@ def test_nothing_personal_is_shown_unasked(solved: Path, page: str, personal: st
     assert str(solved.parent / "matrix.npy") in personal
 
 
+@pytest.mark.thorough
 def test_the_command_and_the_plan_repeat_the_run(solved: Path, personal: str, tmp_path: Path, shell) -> None:
     with RunFile(solved) as one:
         command, given = command_of(one), one.given
@@ -281,16 +282,17 @@ def test_figures_without_anything_in_them_are_named_and_empty_results_left_out(t
     assert "Table decay: 0 rows, 2 columns" in page
 
 
-def test_what_is_no_run_or_no_page_is_refused(tmp_path: Path, solved: Path) -> None:
+def test_what_is_no_run_or_no_page_is_refused(tmp_path: Path) -> None:
+    one = other_run(tmp_path / "other.h5")
     (tmp_path / "run.h5").write_bytes(b"no run file")
     with pytest.raises(RunFileError):
         report(tmp_path / "run.h5")
     with pytest.raises(InputError, match="nothing is named"):
         report()
     with pytest.raises(InputError, match="is no kind of report"):
-        report(solved, kind="poem")
+        report(one, kind="poem")
     with pytest.raises(InputError, match="is no page"):
-        report(solved, output=tmp_path / "page.docx")
+        report(one, output=tmp_path / "page.docx")
 
 
 @pytest.mark.thorough

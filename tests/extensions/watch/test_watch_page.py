@@ -27,6 +27,7 @@ from mho.running.runner.connection import Rendezvous
 from mho.running.runner.server import WATCHERS
 
 
+@pytest.mark.thorough
 def test_the_page_needs_no_qt():
     """A machine without a display, and without the libraries that Qt needs there, serves it as well."""
     code = "import sys, mho.extensions.watch.phone_page; print({'PySide6', 'pyqtgraph'} & {*sys.modules})"

@@ -124,6 +124,7 @@ def test_a_job_is_dragged_to_another_place(panel: QueuePanel, queue: Queue, qtbo
     qtbot.waitUntil(lambda: ids(panel) == [three, two, one], timeout=PATIENCE)
 
 
+@pytest.mark.thorough
 def test_only_jobs_that_wait_can_be_dragged(panel: QueuePanel, queue: Queue, qtbot) -> None:
     one, _ = add(queue, panel, 2, qtbot)
     queue.skip(one, "no")
@@ -235,6 +236,7 @@ def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, 
     assert on == {"Abort", "Clone", "Edit"}
 
 
+@pytest.mark.thorough
 def test_two_thousand_jobs_are_shown_at_once(panel: QueuePanel, queue: Queue, qtbot) -> None:
     queue.add_all([(order(), None)] * 2000)
     qtbot.waitUntil(lambda: len(ids(panel)) == 2000, timeout=PATIENCE)

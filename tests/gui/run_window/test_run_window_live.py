@@ -106,6 +106,7 @@ def test_a_file_deleted_while_open(qtbot, open_window, solved):
     assert window.map.picture is not None  # what was shown stays
 
 
+@pytest.mark.thorough
 def test_a_file_damaged_while_it_is_written(qtbot, open_window, writer, tmp_path):
     path = tmp_path / "live.h5"
     writer.tell("program")

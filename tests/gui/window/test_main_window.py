@@ -660,6 +660,7 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
     assert list(tmp_path.rglob("mho.conf"))
 
 
+@pytest.mark.thorough
 def test_a_script_goes_on_with_all_its_garbage_collected(tmp_path: Path) -> None:
     """Also where there was no window."""
     code = (
@@ -685,6 +686,7 @@ def test_a_script_goes_on_with_all_its_garbage_collected(tmp_path: Path) -> None
     assert ended.stdout.split() == ["True", "True", "0"]
 
 
+@pytest.mark.thorough
 def test_the_window_can_be_used_before_what_draws_is_loaded(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -158,4 +158,4 @@ class WindowStates(RuleBasedStateMachine):
         assert THEMES[self.theme] in chosen
 
 
-TestWindowStates, TestWindowStatesThoroughly = daily_and_thorough(WindowStates, examples=2, steps=8)
+TestWindowStates, TestWindowStatesThoroughly = daily_and_thorough(WindowStates, examples=1, steps=8, times=40)

@@ -102,6 +102,7 @@ STATES = (
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @settings(max_examples=80)
 @given(st.lists(st.sampled_from(STATES)))
 def test_from_whatever_state_it_is_configured_without_a_conflict(before):
@@ -118,6 +119,7 @@ def test_from_whatever_state_it_is_configured_without_a_conflict(before):
         assert twin.idle_voltage(1) == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(STATES)), st.sampled_from([[1.5, 2.5], [-2.5], [0.5, -2.5]]))
 def test_from_whatever_state_it_plays_a_waveform_without_a_conflict(before, volts):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from changed_bench import opened
+from daily import daily
 from formed_cells import changed_preset
 from numpy.testing import assert_allclose
 
@@ -56,7 +57,7 @@ def loops() -> int:
     return sum(isinstance(one, block_circuits._Loop) for one in gc.get_objects())
 
 
-@BENCHES
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_only_loops_of_the_cells_that_are_there_are_kept(name: str) -> None:
     """A bench that stays open for a week would keep the matrices of a week, each with resistors of its own."""
     others, kept = loops(), []
@@ -68,9 +69,10 @@ def test_only_loops_of_the_cells_that_are_there_are_kept(name: str) -> None:
                 bench.wait_until(bench.now() + 1e6)  # long after the last pulse cells hardly change
             connect(bench, DIAGONAL * (1.0 + 0.01 * step))
             bench.invert(np.full((1, 4), 0.1))
-            kept.append(loops() - others)
+            if step % 6 in (0, 5):  # after forming, and before the next
+                kept.append(loops() - others)
     assert min(kept) == 1
-    assert max(kept[: 3 * block_circuits.VARIANTS]) <= 6
+    assert max(kept[: block_circuits.VARIANTS]) <= 6
     assert max(kept) <= block_circuits.VARIANTS + 1
 
 

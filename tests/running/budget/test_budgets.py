@@ -173,7 +173,7 @@ def test_a_run_with_an_averaged_zero_and_converters_that_err_is_explained_as_exa
         assert one.error(again.circuits, frozenset()) < 1e-18
 
 
-@pytest.mark.parametrize("cause", daily(DOMINATED, ["programming", "wires"]))
+@pytest.mark.parametrize("cause", daily(DOMINATED, ["programming"]))
 def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     with dominated_run(cause, DOMINATED[cause], tmp_path) as path:
         found = budget(path, draws=0)
@@ -184,7 +184,8 @@ def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     assert found.first.mended < 0.6 * found.measured
 
 
-@pytest.mark.parametrize("seed", daily([5, 6, 7], [5]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", [5, 6, 7])
 def test_noise_of_the_board_that_misleads_write_verify_is_the_one_to_mend(seed: int, tmp_path: Path) -> None:
     with dominated_run("board", BOARD_NOISE, tmp_path, seed) as path:
         found = budget(path, draws=2)

@@ -63,7 +63,8 @@ def test_the_twin_of_a_solve_by_blocks_repeats_its_first_cycle(by_blocks: Path) 
         assert one.error(again.circuits, frozenset()) != pytest.approx(error**2, rel=0.01)
 
 
-@pytest.mark.parametrize("blocks", daily(["jacobi", "recursive"], ["jacobi"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("blocks", ["jacobi", "recursive"])
 def test_the_shares_of_a_solve_by_blocks_add_up_to_what_was_measured(blocks: str, tmp_path: Path) -> None:
     path = tmp_path / "blocks.h5"
     run(Solve(matrix="zuo2025-4x4", bits=8, leaf=2, blocks=blocks), "arrays", seed=2, output=path)

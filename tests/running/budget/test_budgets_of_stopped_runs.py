@@ -83,7 +83,8 @@ def test_a_programming_that_was_stopped_before_its_first_read_is_refused(tmp_pat
         budget(path)
 
 
-@pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("bench", ["arrays", "simulated"])
 def test_a_programming_that_was_gone_on_with_is_explained_to_its_end(bench: str, tmp_path: Path) -> None:
     path = stopped(programming(tmp_path), "programming", 3, tmp_path / "stopped.h5", bench)
     resume(path, output=tmp_path / "whole.h5")

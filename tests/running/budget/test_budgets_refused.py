@@ -82,6 +82,7 @@ def test_what_the_twin_does_not_repeat_is_said(inverted: Path, tmp_path: Path) -
     assert not budget(inverted, draws=0).remarks
 
 
+@pytest.mark.thorough
 def test_a_solve_of_before_there_were_several_right_hand_sides_is_explained(tmp_path: Path) -> None:
     path = run(
         Solve(matrix=np.eye(2) + 0.1, rhs=[1, 2], bits=8), "arrays", seed=1, output=tmp_path / "a.h5"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho.errors import InputError
 from mho.extensions.applications import Diffusion, Junction, Poisson
@@ -23,7 +22,8 @@ def ran(procedure: Any, folder: Path, bench: str = "arrays") -> tuple[dict[str, 
     return file.summary, file
 
 
-@pytest.mark.parametrize("arrangement", daily(sorted(PRESETS), 1))
+@pytest.mark.thorough
+@pytest.mark.parametrize("arrangement", sorted(PRESETS))
 def test_poisson_finds_every_arrangement(arrangement: str, tmp_path: Path) -> None:
     result, file = ran(Poisson(arrangement=arrangement, size=5), tmp_path)
     with file:

@@ -34,6 +34,7 @@ def found(tmp_path, bench="arrays", **values):
     return RunFile(path)
 
 
+@pytest.mark.thorough
 def test_linear_regression_has_the_certified_coefficients_and_errors(tmp_path):
     with found(tmp_path) as file:
         result, rows, predictions = file.summary, file.table("coefficients"), file.table("predictions")

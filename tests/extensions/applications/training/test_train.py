@@ -44,6 +44,7 @@ def test_every_optimiser_is_trained_from_every_seed_to_the_last_epoch(whole):
             assert losses[-1] < 0.6 * losses[0]
 
 
+@pytest.mark.thorough
 def test_all_optimisers_start_alike_and_the_chip_follows_float64(whole):
     tables, _, _ = whole
     rows = tables["training"]
@@ -58,6 +59,7 @@ def test_all_optimisers_start_alike_and_the_chip_follows_float64(whole):
     assert 0.0 < three < one < 0.3
 
 
+@pytest.mark.thorough
 def test_the_result_is_that_of_the_tables(whole):
     tables, result, _ = whole
     taken = tables["to_target"]
@@ -78,6 +80,7 @@ def test_the_result_is_that_of_the_tables(whole):
     assert result["pulses"] == tables["matrices"]["pulses"].sum()
 
 
+@pytest.mark.thorough
 def test_inverses_have_errors_of_a_few_bits_and_of_many_after_three_cycles(whole):
     tables, _, _ = whole
     rows = tables["inverses"]
@@ -92,6 +95,7 @@ def test_inverses_have_errors_of_a_few_bits_and_of_many_after_three_cycles(whole
     assert rows["step"][first].tolist() == [0] * 6
 
 
+@pytest.mark.thorough
 def test_longer_intervals_of_refreshes_take_fewer_pulses(whole):
     tables, _, _ = whole
     rows = tables["refreshes"]
@@ -102,6 +106,7 @@ def test_longer_intervals_of_refreshes_take_fewer_pulses(whole):
     assert (rows["pulses"][known] > 0).all()
 
 
+@pytest.mark.thorough
 def test_the_search_tells_of_all_settings(whole):
     tables, _, _ = whole
     rows = tables["search"]

@@ -158,6 +158,7 @@ def test_two_reads_of_cells_that_were_taken_have_the_same_law_whatever_is_forgot
     assert (drawn[0] * drawn[1]).mean() == pytest.approx(expected, abs=2.0 * five)
 
 
+@pytest.mark.thorough
 def test_the_spectrum_has_a_slope_of_minus_one():
     noise = flicker(replace(QUIET, read_noise=1.0), 200)
     step, length = 1e-3, 4096

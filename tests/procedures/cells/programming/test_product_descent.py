@@ -73,6 +73,7 @@ def test_the_error_of_products_is_less_at_equal_pulses_on_cells_as_measured():
     assert np.mean(ratios) < 0.8
 
 
+@pytest.mark.thorough
 def test_a_cell_that_pulses_do_not_move_gets_no_more_and_none_is_left_halfway():
     with ArrayBench(load_bench_file("arrays"), "quiet", 3) as bench:
         chip = parse_chip_map(bench.chip_text)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import made_of_words
-from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from safety_runs import SIMULATED, SMALL_CHIP
@@ -67,7 +66,8 @@ def test_a_section_of_the_chip_map_is_used_and_kept(tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", daily(["program", "solve"], ["program"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["program", "solve"])
 def test_a_run_s_own_text_goes_before_the_chip_map_s(kind, tmp_path):
     where = bench(tmp_path, "[write_verify]\nmax_pulses = 2\nfutile = 9\n")
     given: dict[str, object] = (

@@ -53,7 +53,7 @@ def decided(state: Strategy, *reads: float) -> list[tuple[str, float]]:
     return [(one.kind, round(one.gate if one.kind == "set" else one.voltage, 6)) for one in pulses]
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", daily(STRATEGIES, 3))
 def test_many_cells_are_decided_as_each_by_itself(name):
     kind, rng = find_strategy(name), np.random.default_rng(2)
     digits = rng.integers(0, 8, 200)

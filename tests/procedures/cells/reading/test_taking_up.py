@@ -72,6 +72,7 @@ def test_whole_repeats_are_taken_over_and_the_others_follow_in_time(bench, tmp_p
     assert np.isfinite(whole.deviation).all() == (samples > 1)
 
 
+@pytest.mark.thorough
 def test_an_attempt_at_something_else_is_not_taken_up(bench, tmp_path):
     first = run(reads(repeats=1), bench, output=tmp_path / "1.h5")
     with pytest.raises(InputError, match=r"1\.h5 cannot be taken up: its repeats is 1, not 4; take the same"):

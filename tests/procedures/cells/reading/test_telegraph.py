@@ -46,7 +46,8 @@ def test_the_twin_s_traps_are_found_and_1_f_noise_gives_no_alarm(preset, seeds, 
     assert alarms == 0
 
 
-@pytest.mark.parametrize("seeds", daily([[SEEDS[0]], [*SEEDS]], [[SEEDS[0]]]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("seeds", [[SEEDS[0]], [*SEEDS]])
 def test_dwell_times_and_their_intervals_are_those_of_the_twin_s_traps(seeds):
     held, ratios = [], []
     for seed in seeds:

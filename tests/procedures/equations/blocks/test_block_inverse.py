@@ -358,6 +358,7 @@ def gcr_cycles(matrix: Floats, rhs: Floats, inverse: BlockInverse, most: int) ->
     return most + 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("matrix", "most"),
     daily([(gram(256), 6), (dominant(256), 5), (poisson(16), 14), (conditioned(256, 30.0), 10)], 1),

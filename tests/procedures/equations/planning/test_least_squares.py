@@ -40,7 +40,7 @@ def solve(folder: Path, **parameters: object) -> tuple[Solution, list[str]]:
 
 
 @pytest.mark.parametrize("form", daily(["normal", "augmented"], ["augmented"]))
-@pytest.mark.parametrize("complex_values", daily([False, True], [True]))
+@pytest.mark.parametrize("complex_values", daily([False, True], [False]))
 def test_both_forms_find_the_least_squares_solution(tmp_path, form, complex_values):
     matrix = tall(1, 6, 3, complex_values=complex_values)
     result, said = solve(tmp_path, matrix=matrix, count=2, least_squares=form, certify=True)

@@ -267,6 +267,7 @@ def test_a_run_of_an_earlier_version_is_repeated_by_the_blocks_it_had(version, v
     assert Solve.from_version(version, values)["blocks"] == blocks
 
 
+@pytest.mark.thorough
 def test_evaluated_twice_it_is_the_same_method():
     found = []
     for _ in range(2):

@@ -70,6 +70,7 @@ def test_one_more_unknown_does_not_fit() -> None:
         solve("integrated64-arrays", np.eye(65))
 
 
+@pytest.mark.thorough
 def test_the_forecast_knows_the_wires(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells read one by one do not show what 64 lines in use drop; the loop's forecast counts it in."""
     plans: list[SolvePlan] = []

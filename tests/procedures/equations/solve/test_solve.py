@@ -452,6 +452,7 @@ def test_progress_covers_every_cell(solved):
     assert last.detail["pulses"] > 0
 
 
+@pytest.mark.thorough
 def test_the_same_seed_is_the_same_solution(published, tmp_path):
     again = solve(tmp_path, matrix=ZUO, rhs=ZUO_RHS, bits=12).result
     assert_array_equal(again.solution, published.result.solution)

@@ -127,6 +127,7 @@ def test_a_stored_solution_that_does_not_solve_is_not_believed(killed, tmp_path)
     )  # nor is it good for more than it is
 
 
+@pytest.mark.thorough
 def test_a_run_of_another_system_is_not_taken_up(killed, tmp_path):
     with pytest.raises(InputError, match="its matrix is another one; take the same, or begin anew"):
         earlier_answers(killed.path, system(killed.path, matrix=MATRIX + 1e-9))

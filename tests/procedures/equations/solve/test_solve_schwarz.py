@@ -78,6 +78,7 @@ def test_a_sparse_matrix_is_solved_to_the_bits_asked_for_by_inversions_alone(con
     assert result.summary["residual_from"] == "float64"
 
 
+@pytest.mark.thorough
 def test_overlap_and_a_coarse_level_save_cycles_on_the_chip_too():
     jacobi, overlapping, both = (
         len(solved(grid(6, 8), blocks=blocks, coarse=coarse, bits=12).cycles)
@@ -109,6 +110,7 @@ def test_the_operator_of_an_ideal_chip_is_block_jacobi():
     assert on_chip.operations == {"inversions": 48, "products": 0}
 
 
+@pytest.mark.thorough
 def test_the_same_at_the_wire_and_what_the_file_says_of_it(tmp_path):
     matrix = grid(2, 4)
     result = run(Solve(matrix=matrix, leaf=6, blocks="schwarz", bits=12), seed=1, output=tmp_path / "run.h5")
