@@ -239,9 +239,7 @@ def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key,
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("kind", "key"), daily([(Sweep, "gate"), (Read, "read_voltage")], [(Read, "read_voltage")])
-)
+@pytest.mark.parametrize(("kind", "key"), [(Sweep, "gate"), (Read, "read_voltage")])
 def test_a_run_of_version_1_is_repeated_as_it_was(kind, key, tmp_path):
     given = SMALL | {"extract": False} if kind is Sweep else CELLS  # a sweep of then extracted nothing
     first = run(kind(**given), seed=4, output=tmp_path / "first.h5").path

@@ -132,6 +132,7 @@ def test_a_link_to_nowhere_says_so(tmp_path, monkeypatch):
         find_procedure("look.py:Look")
 
 
+@pytest.mark.thorough
 def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, monkeypatch, caplog):
     info = lab.parent / "lab-1.0.dist-info"
     info.mkdir()

@@ -114,7 +114,7 @@ def test_an_honest_procedure_of_the_users_own_is_read_back_in_silence(bench, tmp
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "words"),
-    daily([("Careless", "answers that an output is on"), ("Mute", "unknown: drivers_of_")], 1),
+    [("Careless", "answers that an output is on"), ("Mute", "unknown: drivers_of_")],
 )
 def test_a_driver_whose_make_safe_is_wrong_leaves_the_queue_held(kind, words, bench, tmp_path):
     path, laboratory = bench

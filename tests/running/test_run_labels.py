@@ -110,6 +110,7 @@ def test_the_environment_counts_where_none_are_given(
         assert labels_of(path) == found
 
 
+@pytest.mark.thorough
 def test_show_and_runs_tell_them(tmp_path: Path, shell: Shell):
     labelled_run(tmp_path / "runs" / "a.h5")
     labelled_run(tmp_path / "runs" / "b.h5", Labels())

@@ -80,6 +80,7 @@ def test_real_benches_are_not_told_of_seeds(tmp_path: Path) -> None:
     assert not any("seed" in one for one in found.notes)
 
 
+@pytest.mark.thorough
 def test_groups_have_intervals_and_what_varies_in_all_of_them_is_no_difference(tmp_path: Path) -> None:
     lot(tmp_path, "ideal", [1.0, 2.0, 3.0, 4.0, 5.0])
     lot(tmp_path, "pku", [11.0, 12.0, 13.0, 14.0, 15.0])

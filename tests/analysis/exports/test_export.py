@@ -156,7 +156,7 @@ def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Pa
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("block", daily([8 << 20, 1], [1]))
+@pytest.mark.parametrize("block", [8 << 20, 1])
 def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, block: int, monkeypatch):
     monkeypatch.setattr("mho.analysis.datasets.stored_values.BLOCK_BYTES", block)
     path = endurance_run(tmp_path / "run.h5", seed=3)

@@ -54,20 +54,18 @@ def test_an_amplitude_called_v_set_stays_one(tmp_path: Path):
     assert guess(path).best.measurement.name == "response"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("head", "row", "count"),
-    daily(
-        [
-            ("Level,Mean (uS),Std (uS),N\n", "{k},{g},0.5,256\n", True),
-            ("level;R_mean (kOhm);R_std (kOhm)\n", "{k};{r:.6f};{s:.8f}\n", False),
-            (
-                ",conductance,conductance,conductance\n,mean,std,count\nlevel,,,\n",
-                "{k},{g}e-6,0.5e-6,256\n",
-                True,
-            ),
-        ],
-        1,
-    ),
+    [
+        ("Level,Mean (uS),Std (uS),N\n", "{k},{g},0.5,256\n", True),
+        ("level;R_mean (kOhm);R_std (kOhm)\n", "{k};{r:.6f};{s:.8f}\n", False),
+        (
+            ",conductance,conductance,conductance\n,mean,std,count\nlevel,,,\n",
+            "{k},{g}e-6,0.5e-6,256\n",
+            True,
+        ),
+    ],
 )
 def test_means_and_deviations_by_level(tmp_path: Path, head: str, row: str, count: bool):
     rows = [

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pytest
-from daily import daily
 
 import mho
 from mho.extensions.linalg import Ridge
@@ -43,7 +42,7 @@ def test_it_is_a_regressor_that_clones_with_its_open_bench():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("alpha", daily([0.01, 1.0, 100.0], 1))
+@pytest.mark.parametrize("alpha", [0.01, 1.0, 100.0])
 def test_the_diabetes_data(alpha):
     x, y = load_diabetes(return_X_y=True)
     ours, theirs = Ridge(alpha=alpha).fit(x, y), DigitalRidge(alpha=alpha).fit(x, y)

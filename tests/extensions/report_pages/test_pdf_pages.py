@@ -67,6 +67,7 @@ def test_every_block_is_on_the_pages() -> None:
     assert [one.title for one in reader.outline] == ["Results"]
 
 
+@pytest.mark.thorough
 def test_the_same_content_gives_the_same_bytes() -> None:
     document = Document("a", (Heading("b", 2, "c"), Pictures((Picture("Currents", curve()),))))
     first = pages.pdf_pages(document)

@@ -61,7 +61,8 @@ def biases(path: str, chips: int, vectors: int = 200) -> NDArray[np.float64]:
     return np.concatenate(off)
 
 
-@pytest.mark.parametrize("measured", daily(MEASURED, 1))
+@pytest.mark.thorough
+@pytest.mark.parametrize("measured", MEASURED)
 def test_what_is_left_of_the_zero_is_the_same_at_the_wire_as_without_instruments(
     tmp_path: Path, measured: str
 ) -> None:

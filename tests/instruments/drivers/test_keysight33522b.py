@@ -139,6 +139,7 @@ shapes = st.tuples(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(
     st.lists(shapes, min_size=1, max_size=6),

@@ -48,6 +48,7 @@ def test_another_process_is_followed_to_its_end(tmp_path: Path, start_child: Sta
     assert child.wait(10) == 0
 
 
+@pytest.mark.thorough
 def test_an_array_filled_in_is_seen_by_who_has_looked_before(tmp_path: Path, start_child: StartChild) -> None:
     child = start_child("filling in", tmp_path / "run.h5")
     with RunFile(tmp_path / "run.h5") as file:

@@ -41,6 +41,7 @@ def test_poisson_finds_every_arrangement(arrangement: str, tmp_path: Path) -> No
         assert len(file.table("streamlines")["line"]) > 20
 
 
+@pytest.mark.thorough
 def test_poisson_takes_charges_from_a_file(tmp_path: Path) -> None:
     source = np.zeros((4, 4))
     source[1, 2] = 16.0

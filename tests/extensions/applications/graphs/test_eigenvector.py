@@ -58,6 +58,7 @@ def test_at_the_wire_too(tmp_path):
     assert result["angle"] < 1e-3
 
 
+@pytest.mark.thorough
 def test_a_shared_eigenvalue_has_a_space_and_the_angle_is_to_it(tmp_path):
     matrix = np.diag([3.0, 3.0, 1.0, 0.5])
     result, *_ = found(tmp_path, matrix=matrix, bits=16)

@@ -129,7 +129,8 @@ def test_the_first_range_holds_what_a_virgin_cell_of_the_chip_may_take(formed_ab
         assert file.parameters["current_range"].value == pytest.approx(span)
 
 
-@pytest.mark.parametrize("name", daily(["stanford", "stanford-arrays"], ["stanford-arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["stanford", "stanford-arrays"])
 def test_a_formed_cell_in_hrs_is_good(name, tmp_path):
     """Of a chip whose HRS lies below `formed_above`."""
     source = load_bench_file(name)

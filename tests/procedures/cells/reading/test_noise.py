@@ -75,7 +75,8 @@ def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_the_meter_s_noise_is_not_told_for_that_of_cells_in_hrs(name, tmp_path):
     """At 0.37 uS the cell's own 0.25 % are 1 nS; the meter's are 10 nS."""
     with bench_with([[7, 7]], name) as bench:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from daily import daily
 from formed_cells import bench_with, changed_preset
 
 from mho import run
@@ -30,7 +29,8 @@ def wears_fast(monkeypatch: pytest.MonkeyPatch, cycles: float) -> None:
     changed_preset(monkeypatch, "ideal", endurance=cycles, wear_top=0.0, wear_floor=1.0)
 
 
-@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_a_window_fails_when_the_floor_has_risen_to_it(name, monkeypatch, tmp_path):
     wears_fast(monkeypatch, 1000.0)
     # LRS is 35 uS, the floor 0.36 uS (1 + wear): the ratio is 10 at a wear of 8.7.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -213,7 +212,8 @@ def test_set_and_reset_voltages_are_those_of_the_cells_law(tmp_path):
         assert_array_equal(table["v_reset"], found.loops.v_reset.ravel())
 
 
-@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_the_compliance_of_the_source_sets_the_level_and_that_of_the_gate_does_without_it(name, tmp_path):
     lrs = {}
     with open_bench(name, preset="ideal", seed=3) as bench:

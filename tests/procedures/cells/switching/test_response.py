@@ -100,6 +100,7 @@ def test_a_response_becomes_a_new_chip_map_that_is_the_old_one_but_for_the_curve
         export(response.path, "chip-map", tmp_path / "mine.toml")
 
 
+@pytest.mark.thorough
 def test_virgin_cells_are_left_out_and_stuck_ones_do_not_count(tmp_path):
     said = []
     with open_bench(preset="ideal", seed=3) as bench:

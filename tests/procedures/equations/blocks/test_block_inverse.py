@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +69,7 @@ def conditioned(n: int, condition: float, seed: int = 0) -> Floats:
 # --- with exact arrays it is the inverse ---
 
 
+@pytest.mark.thorough
 @given(
     st.integers(1, 70),
     st.integers(1, 72),
@@ -361,7 +361,7 @@ def gcr_cycles(matrix: Floats, rhs: Floats, inverse: BlockInverse, most: int) ->
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("matrix", "most"),
-    daily([(gram(256), 6), (dominant(256), 5), (poisson(16), 14), (conditioned(256, 30.0), 10)], 1),
+    [(gram(256), 6), (dominant(256), 5), (poisson(16), 14), (conditioned(256, 30.0), 10)],
     ids=["Gram", "dominant", "Poisson", "condition 30"],
 )
 def test_gcr_around_leaves_of_verified_cells_reaches_24_bits(matrix, most):

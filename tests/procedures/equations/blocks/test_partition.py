@@ -18,6 +18,7 @@ def grid(side: int) -> sparse.csr_array:
     )
 
 
+@pytest.mark.thorough
 @given(st.integers(1, 60), st.floats(0.0, 0.3), st.integers(1, 60), st.integers(0, 100))
 @settings(max_examples=60)
 def test_each_unknown_is_in_one_part_and_parts_are_of_nearly_equal_size(n, density, count, seed):

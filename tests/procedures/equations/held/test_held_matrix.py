@@ -128,6 +128,7 @@ def test_a_matrix_beyond_a_loop_is_held_by_blocks(bench):
     assert np.linalg.norm(matrix @ held.invert(b[:, 0]) - b[:, 0]) < 0.5 * np.linalg.norm(b[:, 0])
 
 
+@pytest.mark.thorough
 def test_at_the_wire_it_answers_the_same(tmp_path):
     with open_bench("simulated", seed=2) as bench:
         held = HeldMatrix.programmed(REAL[:3, :3], bench, bits=12)
