@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 import pytest
-from daily import daily
 
 from benchmarks import _solves, _steps, bus, mimo, programming, published, streaming, whole_arrays
 from benchmarks._pymeasure import PyMeasureBench
@@ -26,7 +25,8 @@ def steps(tmp_path_factory):
         yield work, _steps.Steps(work)
 
 
-@pytest.mark.parametrize("layer", daily(["cells", "devices", "sessions", "drivers", "bench", "stream"], 3))
+@pytest.mark.thorough
+@pytest.mark.parametrize("layer", ["cells", "devices", "sessions", "drivers", "bench", "stream"])
 def test_every_layer_makes_the_same_pulses_and_reads(steps, layer):
     work, recorded = steps
     made = work.cell_calls(getattr(recorded, layer))

@@ -123,6 +123,7 @@ def test_rows_of_points_are_those_of_the_whole_grid(data):
     np.testing.assert_array_equal(rows_of(shape, order, key), whole[key])
 
 
+@pytest.mark.thorough
 def test_a_long_table_is_looked_at_in_little_memory():
     rows = 3_000_000
     read = {

@@ -42,6 +42,7 @@ def test_facts_are_plain_attributes(path):
     assert repr(run) == "<Run run.h5, closed>"
 
 
+@pytest.mark.thorough
 def test_a_full_grid_has_its_loops_as_dimensions_with_coordinates_and_units(path):
     with mho.open_run(path) as run:
         table = run.to_xarray("endurance")
@@ -56,6 +57,7 @@ def test_a_full_grid_has_its_loops_as_dimensions_with_coordinates_and_units(path
     assert len(table[["conductance", "time"]].to_dataframe()) == 18
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("points", [0, 1, 17])
 def test_what_is_no_full_grid_stays_rows(points, tmp_path):
     with mho.open_run(endurance_run(tmp_path / "run.h5", points=points)) as run:
@@ -159,6 +161,7 @@ def test_a_notebook_shows_what_a_run_is_each_time_the_same(solved):
     assert "<script" not in shown
 
 
+@pytest.mark.thorough
 def test_no_text_of_a_file_is_markup_and_none_is_endless(tmp_path):
     bad = "<script>alert(1)</script>" + "x" * 10_000
     path = endurance_run(tmp_path / "run.h5", title=bad, preset="<b>'\"")

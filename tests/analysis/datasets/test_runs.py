@@ -42,6 +42,7 @@ def names(runs: mho.Runs) -> list[str]:
     return [path.stem for path in runs.paths]
 
 
+@pytest.mark.thorough
 def test_runs_are_found_by_folder_paths_patterns_and_queries(folder, monkeypatch):
     every = ["1", "2", "3", "4"]
     assert names(mho.open_runs(folder)) == every
@@ -90,6 +91,7 @@ def test_the_table_has_a_row_a_run_with_units(folder):
     assert table.attrs["units"] == {"duration": "s", "parameter.amplitude": "V", "result.worst": "S"}
 
 
+@pytest.mark.thorough
 def test_tables_are_stacked_along_what_runs_differ_in(folder):
     stack = mho.open_runs(folder).to_xarray("endurance", dim="seed", by="parameter.amplitude, worst")
     assert stack["conductance"].dims == ("seed", "cycle", "row", "column")
@@ -108,6 +110,7 @@ def test_measured_times_are_no_outer_product(folder):
     np.testing.assert_array_equal(stack["final"], [conductances(seed) for seed, _ in RUNS])
 
 
+@pytest.mark.thorough
 def test_runs_of_other_lengths_are_filled_up(folder):
     endurance_run(folder / "5.h5", 5, points=7)
     stack = mho.open_runs([folder / "5.h5", endurance_run(folder / "6.h5", 6, points=5)]).to_xarray(

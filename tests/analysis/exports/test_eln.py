@@ -147,6 +147,7 @@ def test_each_run_is_an_experiment_with_author_times_settings_and_its_files(file
     assert "runs/failed.h5" not in parts
 
 
+@pytest.mark.thorough
 def test_a_single_part_stays_a_list(folder: Path, tmp_path: Path):
     made = Crate(publish([folder / "solve.h5"], tmp_path / "one.eln", eln=True, figures="none").path)
     for entity in made.entities.values():

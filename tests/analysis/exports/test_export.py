@@ -15,7 +15,6 @@ import pytest
 import scipy.io
 import xarray
 from command_line import Shell
-from daily import daily
 from endurance_runs import conductances, endurance_run
 
 import mho
@@ -174,7 +173,8 @@ def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, blo
         np.testing.assert_array_equal(told["endurance_trace"], of_run["trace"])
 
 
-@pytest.mark.parametrize("form", daily([form for form in FORMS if form not in ("chip-map", "spice")], 2))
+@pytest.mark.thorough
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("chip-map", "spice")])
 def test_nothing_is_left_when_an_export_breaks_off(
     path: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -256,6 +256,7 @@ def test_the_command_says_where_it_wrote(
     assert "there is no form 'xls'" in shell.refused("export", path, "--to", "xls")
 
 
+@pytest.mark.thorough
 def test_several_runs_are_exported_under_their_names_and_damaged_ones_are_named(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import run_samples
 from command_line import Shell
-from daily import daily
 from run_writers import WriterProcess
 
 from mho import run as run_procedure
@@ -107,6 +106,7 @@ def test_every_file_is_in_the_manifest_as_sha256sum_checks_it(package: Path):
         subprocess.run(["sha256sum", "-c", "--quiet", "manifest-sha256.txt"], cwd=package, check=True)
 
 
+@pytest.mark.thorough
 def test_it_has_runs_tables_figures_bench_chip_definition_and_a_table_of_the_runs(package: Path):
     present = files_of(package)
     assert {
@@ -127,6 +127,7 @@ def test_it_has_runs_tables_figures_bench_chip_definition_and_a_table_of_the_run
     assert [of_solve[str(head)] for head in heads] == told
 
 
+@pytest.mark.thorough
 def test_every_run_file_is_sound_and_follows_the_definition(package: Path):
     for path in sorted(package.glob("runs/*.h5")):
         assert verify(path).verdict is Verdict.SOUND
@@ -289,6 +290,7 @@ def personal_run(tmp_path: Path) -> Path:
     return tmp_path / "akeller-1.h5"
 
 
+@pytest.mark.thorough
 def test_nothing_personal_is_anywhere_in_a_package_unless_it_is_asked_for(personal_run: Path, tmp_path: Path):
     made = publish([personal_run], tmp_path / "out", figures="each")
     assert made.runs[0].path == PurePosixPath("runs/user-1.h5")
@@ -335,6 +337,7 @@ def test_a_run_whose_writer_was_killed_is_published_as_interrupted(tmp_path: Pat
     assert not list(folder.glob("runs/.*"))
 
 
+@pytest.mark.thorough
 def test_a_changed_or_damaged_file_is_not_published(folder: Path, tmp_path: Path):
     shutil.copyfile(folder / "solve.h5", tmp_path / "changed.h5")
     with h5py.File(tmp_path / "changed.h5", "r+", libver="latest") as file:
@@ -440,12 +443,10 @@ def test_what_is_large_is_in_the_run_files_only_and_said(tmp_path: Path, monkeyp
     assert "`points`" not in page
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("tables", "names"),
-    daily(
-        [("all", {"points.csv", "maps/heat.csv"}), ("none", set()), (None, {"points.csv", "maps/heat.csv"})],
-        1,
-    ),
+    [("all", {"points.csv", "maps/heat.csv"}), ("none", set()), (None, {"points.csv", "maps/heat.csv"})],
 )
 def test_tables_are_written_as_text_as_asked(tmp_path: Path, tables: str | None, names: set[str]):
     sweep(tmp_path / "1.h5", 1e-6)

@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 from command_line import Shell
-from daily import daily
 from system_packages import NEEDS
 
 from benchmarks._ngspice import NGSPICE, both, in_ngspice, measured, simulated, with_amplifier
@@ -102,7 +101,8 @@ def test_the_run_s_own_settling_time_is_found(tmp_path: Path) -> None:
     assert np.isclose(in_ngspice(written, tmp_path).settling, measured, rtol=1e-2)
 
 
-@pytest.mark.parametrize("number", daily([0, 1], [1]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [0, 1])
 def test_of_several_matrices_each_has_its_own_loop(number: int, inversions: Path) -> None:
     with RunFile(inversions) as file:
         circuit = read_loop(file, Played(rhs=1, matrix=number))
@@ -175,6 +175,7 @@ def refused(path: Path, played: Played = FIRST) -> str:
     return str(caught.value)
 
 
+@pytest.mark.thorough
 def test_a_loop_that_was_never_programmed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "zeros.h5"
     run(Solve(matrix=matrix(), rhs=np.zeros(4), residual="float64"), "arrays", seed=1, output=path)
@@ -188,6 +189,7 @@ def test_a_matrix_by_blocks_has_no_single_loop(tmp_path: Path) -> None:
     assert "by blocks" in refused(path)
 
 
+@pytest.mark.thorough
 def test_another_procedure_has_no_loop(tmp_path: Path) -> None:
     path = tmp_path / "products.h5"
     run(Multiply(matrix=matrix(), vectors=2), "arrays", seed=1, output=path)

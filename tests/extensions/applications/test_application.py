@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho.extensions.applications.application import COUNTED, MATRICES, Application
 from mho.procedures.catalogue import find_procedure
@@ -34,7 +33,8 @@ class Twice(Application):
             return {"residual": off, **chip.costs()}
 
 
-@pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("bench", ["arrays", "simulated"])
 def test_matrices_one_after_another_and_their_costs(bench: str, tmp_path: Path):
     path = tmp_path / "run.h5"
     run(Twice(bits=9), bench, seed=3, output=path)

@@ -155,6 +155,7 @@ def stopping_at(title: str):
     return during
 
 
+@pytest.mark.thorough
 def test_broken_cells_drop_out_of_later_steps_and_their_files_say_why(tmp_path: Path) -> None:
     folder = small_plan(tmp_path / "k", *SHORT)
     with open_bench("simulated", preset="ideal", seed=1) as bench:
@@ -183,6 +184,7 @@ def test_a_sample_without_a_spare_line_is_programmed_without_the_broken_one(tmp_
         assert run.summary["cells_failed"] == 0
 
 
+@pytest.mark.thorough
 def test_of_a_sample_that_is_all_broken_nothing_is_left_to_do(tmp_path: Path) -> None:
     folder = small_plan(tmp_path / "k", *SHORT)
     with open_bench("simulated", preset="ideal", seed=1) as bench:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho.analysis import plot
 from mho.errors import InputError
@@ -136,7 +135,8 @@ def test_units_that_change_from_line_to_line_are_refused(tmp_path: Path):
         guess(path)
 
 
-@pytest.mark.parametrize("name", daily(["T (C)", "T_C", "Temp (C)", "temperature (°C)", "T (degC)"], 2))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["T (C)", "T_C", "Temp (C)", "temperature (°C)", "T (degC)"])
 def test_a_temperature_in_c_is_in_degrees_celsius(tmp_path: Path, name: str):
     text = f"time (h),R (kOhm),{name}\n" + "".join(f"{10**k},{10 + k},125\n" for k in range(5))
     with imported(tmp_path, text, "retention") as run:

@@ -58,6 +58,7 @@ def test_a_sure_guess_is_taken_where_nobody_sits(shell: Shell, tmp_path: Path):
     assert not (tmp_path / "runs" / "import-recipes.toml").exists()  # nobody has said so
 
 
+@pytest.mark.thorough
 def test_what_is_not_sure_is_refused_with_the_options(shell: Shell, tmp_path: Path):
     said = shell.refused("import", written(tmp_path, AMBIGUOUS))
     assert "may be retention" in said
@@ -67,6 +68,7 @@ def test_what_is_not_sure_is_refused_with_the_options(shell: Shell, tmp_path: Pa
     assert (code, kind_of(out)) == (0, "retention")
 
 
+@pytest.mark.thorough
 def test_the_guess_is_shown_and_taken(shell: Shell, tmp_path: Path, answers):
     answers("")
     code, out, err = shell("import", written(tmp_path, "iv"))
@@ -92,6 +94,7 @@ def test_an_answer_of_no_imports_nothing(shell: Shell, tmp_path: Path, answers):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 def test_columns_units_and_kind_are_edited(shell: Shell, tmp_path: Path, answers):
     text = "t (s),signal,bias\n" + "".join(f"{k},{1 + 0.01 * (k % 3)},0.2\n" for k in range(40))
     answers(
@@ -120,6 +123,7 @@ def test_a_constant_is_asked_for(shell: Shell, tmp_path: Path, answers):
         assert run.table("series")["conductance"][0] == pytest.approx(5e-6)
 
 
+@pytest.mark.thorough
 def test_what_was_told_is_remembered_and_forgotten(shell: Shell, tmp_path: Path):
     path = written(tmp_path, AMBIGUOUS)
     code, out, err = shell("import", path, "--type", "noise")
@@ -144,6 +148,7 @@ def test_a_dry_run_shows_and_writes_nothing(shell: Shell, tmp_path: Path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 def test_recipes_are_listed_and_used(shell: Shell, tmp_path: Path):
     code, out, _ = shell("import", "--recipes")
     assert code == 0
@@ -155,6 +160,7 @@ def test_recipes_are_listed_and_used(shell: Shell, tmp_path: Path):
     assert "there is no recipe 'radar'" in shell("import", tmp_path / "form.csv", "--recipe", "radar")[2]
 
 
+@pytest.mark.thorough
 def test_a_known_header_is_read_by_its_packaged_recipe(shell: Shell, tmp_path: Path):
     head = "session\nMon\nWordline,Bitline,Resistance,Amplitude (V),Pulse width (s),Tag,ReadTag,ReadVoltage\n"
     path = written(tmp_path, head + "1,2,15000.0,0.5,0.0,S R2,S R2,0.5\n1,3,12000.0,0.5,0.0,S R2,S R2,0.5\n")
@@ -255,6 +261,7 @@ def test_a_unit_that_can_hardly_be_meant_is_said(shell: Shell, tmp_path: Path):
     assert "480 A is no cell's; say --unit current=uA" in shell.refused("import", table)
 
 
+@pytest.mark.thorough
 def test_the_number_of_the_line_can_be_a_column(shell: Shell, tmp_path: Path):
     table = written(tmp_path, "G (uS)\n" + "".join(f"{k + 1}\n" for k in range(9)))
     code, out, _ = shell("import", table, "--type", "response", "--column", "pulse={line}")
@@ -267,6 +274,7 @@ DOUBTFUL = "cycle;R_LRS (kOhm);R_HRS (kOhm)\n1;1,234;200,125\n2;1,235;201,444\n3
 CLEAR = DOUBTFUL.replace("202,111", "202,1")
 
 
+@pytest.mark.thorough
 def test_a_guess_is_not_carried_over_to_another_table(shell: Shell, tmp_path: Path):
     code, _, err = shell("import", written(tmp_path, DOUBTFUL), "--yes")
     assert code == 0
@@ -290,12 +298,14 @@ def test_what_the_numbers_of_a_table_prove_is_remembered(shell: Shell, tmp_path:
     assert "1,202,111 in third.csv shows a decimal point, where the table before was read" in err
 
 
+@pytest.mark.thorough
 def test_a_kind_that_was_guessed_is_guessed_anew(shell: Shell, tmp_path: Path):
     assert shell("import", written(tmp_path, AMBIGUOUS), "--yes")[0] == 0
     other = written(tmp_path, AMBIGUOUS.replace("4.4", "5.5"), "later.csv")
     assert "which is not sure" in said_of(shell, other)
 
 
+@pytest.mark.thorough
 def test_kinds_of_a_memory_that_held_guesses_are_asked_again(shell: Shell, tmp_path: Path):
     assert shell("import", written(tmp_path, AMBIGUOUS), "--type", "noise")[0] == 0
     memory = tmp_path / "runs" / "import-recipes.toml"
@@ -303,6 +313,7 @@ def test_kinds_of_a_memory_that_held_guesses_are_asked_again(shell: Shell, tmp_p
     assert "which is not sure" in said_of(shell, tmp_path / "table.csv")
 
 
+@pytest.mark.thorough
 def test_the_comma_is_asked_for_at_a_terminal(shell: Shell, tmp_path: Path, answers):
     answers("y", "dot", "point")
     code, out, err = shell("import", written(tmp_path, DOUBTFUL))
@@ -314,6 +325,7 @@ def test_the_comma_is_asked_for_at_a_terminal(shell: Shell, tmp_path: Path, answ
     assert (code, "as told before" in err) == (0, True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("constant", "said"),
     [

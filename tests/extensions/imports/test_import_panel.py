@@ -33,6 +33,7 @@ def texts(panel, column: int) -> list[str]:
     return [panel.columns.item(row, column).text() for row in range(panel.columns.rowCount())]
 
 
+@pytest.mark.thorough
 def test_a_table_is_shown_corrected_and_imported(panel, tmp_path: Path, qtbot) -> None:
     opened(panel, tmp_path / "reads.csv", foreign_tables.read_map(), qtbot)
     assert "conductance (column 0)" in texts(panel, 1)
@@ -83,6 +84,7 @@ def test_a_comma_that_may_be_either_is_asked_for(panel, tmp_path: Path, qtbot) -
     qtbot.waitUntil(panel.start.isEnabled, timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_no_table_is_said(panel, tmp_path: Path, qtbot) -> None:
     opened(panel, tmp_path / "empty.csv", "", qtbot)
     assert "empty.csv" in panel.verdict.text()
@@ -98,6 +100,7 @@ def test_a_file_that_is_no_table_is_said(panel, tmp_path: Path, qtbot) -> None:
     assert not texts(panel, 1)  # those of the table before are no part of this one
 
 
+@pytest.mark.thorough
 def test_a_panel_that_cannot_be_loaded_says_so_in_its_place(open_main, tmp_path: Path, monkeypatch) -> None:
     info = tmp_path / "labpanel-2.0.dist-info"
     info.mkdir()

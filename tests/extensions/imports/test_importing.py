@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 from foreign_tables import TABLES
 
 from mho import run
@@ -53,7 +52,8 @@ def own_procedures(folder: Path) -> dict[str, Procedure]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], ["iv"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", [kind for kind in TABLES if kind not in ("ber", "levels")])
 def test_tables_columns_units_and_figures_are_those_of_our_own_runs(tmp_path: Path, kind: str):
     own = run(own_procedures(tmp_path)[kind], bench="arrays", seed=1, output=tmp_path / "own.h5").path
     more = {"temperature", "target", "pulse", "kind", "index"}  # what only a foreign table has in the rows
@@ -157,7 +157,8 @@ def ramps(cells: int, formed: int) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(("cells", "formed"), daily([(1, 0), (40, 0), (40, 10), (40, 38)], [(40, 10)]))
+@pytest.mark.thorough
+@pytest.mark.parametrize(("cells", "formed"), [(1, 0), (40, 0), (40, 10), (40, 38)])
 def test_noise_forms_no_cell(tmp_path: Path, cells: int, formed: int):
     with imported(tmp_path, "form", ramps(cells, formed)) as found:
         assert (found.summary["cells"], found.summary["formed"]) == (cells, formed)
@@ -175,6 +176,7 @@ def test_what_was_never_good_has_no_lifetime(tmp_path: Path):
         assert (found.summary["cells"], found.summary["failed"], found.summary["never_good"]) == (8, 0, 8)
 
 
+@pytest.mark.thorough
 def test_noise_has_a_spectrum(tmp_path: Path):
     with imported(tmp_path, "noise") as found:
         cells = found.table("noise")
@@ -191,6 +193,7 @@ def test_retention_keeps_an_image_a_read_and_the_drift_by_level(tmp_path: Path):
         assert found.table("reads")["repeat"].tolist()[:3] == [0, 1, 2]
 
 
+@pytest.mark.thorough
 def test_pulses_are_counted_and_go_into_a_calibration(tmp_path: Path):
     pulses_of = pytest.importorskip("mho.extensions.calibration.pulse_records").pulses_of
     with imported(tmp_path, "program") as found:
@@ -241,6 +244,7 @@ def test_impossible_values_are_named_by_their_lines(tmp_path: Path, text: str, s
     assert not (tmp_path / "run.h5").exists()
 
 
+@pytest.mark.thorough
 def test_blocks_of_any_length_give_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     tables = []
     for lines in (10_000, 7):

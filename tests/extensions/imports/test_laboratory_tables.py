@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho.errors import InputError
 from mho.extensions.imports import guess
@@ -89,7 +88,8 @@ LABORATORY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("style", daily(LABORATORY, 3))
+@pytest.mark.thorough
+@pytest.mark.parametrize("style", LABORATORY)
 def test_each_is_taken_for_what_it_is(tmp_path: Path, style: str):
     text, kind, column, second = LABORATORY[style]
     path = tmp_path / "t.csv"
@@ -173,6 +173,7 @@ def test_curves_of_error_rates_are_told_apart_in_the_figure(tmp_path: Path):
         assert [one.message for one in run.log()][:2] == ["'ZF': sweep 0", "'INV': sweep 1"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("branches", ["wide", "long"])
 def test_potentiation_and_depression_are_two_curves(tmp_path: Path, branches: str):
     path = tmp_path / "t.csv"

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Shell
-from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,9 +28,10 @@ def imported(folder: Path, text: str | bytes, **options: Any) -> dict[str, list[
         return {name: values.tolist() for name, values in run.table("reads").items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "options"),
-    daily([
+    [
         ("row,column,conductance\n0,1,1e-5\n2,0,2.5e-6\n", {}),
         ("row,col,G (uS)\n0,1,10\n2,0,2.5\n", {}),
         ("# said by hand\n\nRow, Column, G [µS]\n0, 1, 10\n\n# more\n2, 0, 2.5\n", {}),
@@ -47,7 +47,7 @@ def imported(folder: Path, text: str | bytes, **options: Any) -> dict[str, list[
         ("row,col,G (µS)\n0,1,10\n2,0,2.5\n".encode("latin-1"), {}),
         ("row,col,G (uS)\n0,1,10\n2,0,2.5\n".encode("utf-16"), {}),
         ("col,G (uS),row,who\n1,10,0,me\n0,2.5,2,\n", {}),
-    ], 5),
+    ],
 )  # fmt: skip
 def test_a_table_is_understood_however_it_is_written(
     tmp_path: Path, text: str | bytes, options: dict[str, Any]
@@ -226,6 +226,7 @@ def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert table["conductance"] == pytest.approx([1e-6 * n for n in range(50)])
 
 
+@pytest.mark.thorough
 def test_an_exported_map_can_be_imported(tmp_path: Path):
     imported(tmp_path, "row,col,G (uS)\n0,0,1\n0,1,2.5\n1,0,nan\n1,1,4\n")
     folder = export(tmp_path / "run.h5", "csv")
@@ -236,6 +237,7 @@ def test_an_exported_map_can_be_imported(tmp_path: Path):
         np.testing.assert_array_equal(run.map("conductance"), first.map("conductance"))
 
 
+@pytest.mark.thorough
 def test_the_command_takes_columns_and_units(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

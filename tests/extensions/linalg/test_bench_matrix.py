@@ -43,6 +43,7 @@ def held(request):
         yield problem, mho.extensions.linalg.on_bench(problem.matrix, bench)
 
 
+@pytest.mark.thorough
 def test_products_are_those_of_the_matrix(held):
     problem, on_chip = held
     assert on_chip.operator.dtype == problem.matrix.dtype
@@ -173,6 +174,7 @@ def test_a_hermitian_matrix_is_its_own_adjoint():
         np.testing.assert_allclose(A.operator.H @ problem.rhs, problem.matrix @ problem.rhs, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_without_the_adjoint_a_method_that_needs_it_is_refused():
     with mho.open_bench("arrays", seed=1) as bench:
         A = mho.extensions.linalg.on_bench(advection(8), bench)
@@ -182,6 +184,7 @@ def test_without_the_adjoint_a_method_that_needs_it_is_refused():
             A.preconditioner.rmatvec(np.ones(8))
 
 
+@pytest.mark.thorough
 def test_operators_of_scipy_compose():
     with mho.open_bench("arrays", seed=1) as bench:
         A = mho.extensions.linalg.on_bench(poisson_1d(8), bench)
@@ -352,6 +355,7 @@ def test_what_is_said_goes_to_the_log(caplog):
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == A.messages.said
 
 
+@pytest.mark.thorough
 def test_solutions_are_held_against_gcr_and_a_direct_solve():
     matrix = 4.0 * np.eye(6) + np.random.default_rng(7).standard_normal((6, 6))
     with mho.open_bench("arrays", seed=3) as bench:

@@ -9,7 +9,6 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-from daily import daily
 from repository import ROOT
 
 import mho
@@ -39,9 +38,10 @@ def reference(x, y, alpha, weights=None, intercept=True):
     return (found[:, :-1], found[:, -1]) if intercept else (found, np.zeros(y.shape[1]))
 
 
-@pytest.mark.parametrize("intercept", daily([True, False], [True]))
-@pytest.mark.parametrize("weighted", daily([True, False], [False]))
-@pytest.mark.parametrize("rows", daily([40, 4], [40]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("rows", [40, 4])
 def test_coefficients_are_those_of_float64(data, intercept, weighted, rows):
     x, y = (one[:rows] for one in data)
     weights = np.linspace(0.5, 2.0, rows) if weighted else None
@@ -77,6 +77,7 @@ def test_shapes_follow_the_targets(data):
     assert Ridge(fit_intercept=False).fit(x, y[:, 0]).intercept_ == 0.0
 
 
+@pytest.mark.thorough
 def test_targets_that_are_constant(data):
     model = Ridge().fit(data[0], np.full(40, 7.0))
     assert model.coef_.tolist() == [0.0] * 6
@@ -103,6 +104,7 @@ def test_at_the_wire():
     np.testing.assert_allclose(model.coef_, np.linalg.solve(x.T @ x + np.eye(2), x.T @ y), rtol=2.0**-9)
 
 
+@pytest.mark.thorough
 def test_singular_normal_equations_are_refused():
     x = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
     with pytest.raises(InputError, match=r"alpha = 0.0 are refused: .*singular.*a larger alpha"):
@@ -145,6 +147,7 @@ def test_sparse_data_are_refused():
         Ridge().fit(sparse.eye_array(3).tocsr(), np.ones(3))
 
 
+@pytest.mark.thorough
 def test_what_predict_refuses(data):
     x, y = data
     with pytest.raises(ValueError, match="not fitted yet"):
@@ -171,6 +174,7 @@ def test_names_of_features(data):
         model.fit(x, y).predict(frame)
 
 
+@pytest.mark.thorough
 def test_an_open_bench_is_neither_copied_nor_pickled(data):
     with mho.open_bench("arrays", seed=1) as bench:
         model = Ridge(bench=bench)

@@ -29,6 +29,7 @@ def test_scikit_learns_checks(estimator, check):
         check(estimator)
 
 
+@pytest.mark.thorough
 def test_it_is_a_regressor_that_clones_with_its_open_bench():
     assert is_regressor(Ridge())
     with mho.open_bench("arrays", seed=1) as bench:

@@ -91,6 +91,7 @@ def test_methods_for_a_fixed_preconditioner_find_their_way_where_the_loop_is_not
         assert residual(name, x) <= 1.5 * TOLERANCE
 
 
+@pytest.mark.thorough
 def test_a_start_and_a_right_hand_side_of_zeros(held):
     name, on_chip = held
     size = len(CASES[name].b)

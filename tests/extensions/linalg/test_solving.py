@@ -38,6 +38,7 @@ class Duck:
         return np.asarray(self.values, dtype)
 
 
+@pytest.mark.thorough
 def test_vectors_columns_and_lists():
     exact = np.linalg.solve(A, B)
     np.testing.assert_allclose(mho.extensions.linalg.solve(A, B), exact, **CLOSE)
@@ -87,6 +88,7 @@ def test_a_bench_by_name_file_or_open_one(tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_an_array_of_the_standard_comes_back_as_its_own_kind():
     x = mho.extensions.linalg.solve(Duck(A), Duck(B))
     assert type(x) is Duck

@@ -68,6 +68,7 @@ def test_a_machine_gets_json_and_the_same_again(shell):
     assert first["prediction"]["chips"] == 5
 
 
+@pytest.mark.thorough
 def test_a_success_that_was_not_reached_is_said_and_nothing_is_written(shell, tmp_path):
     path = tmp_path / "s.toml"
     words = [*SMALL[:-1], 1.0, "--write-verify", "max_pulses=1", "--vary", "inner", "--to", path]

@@ -94,6 +94,7 @@ def test_success_may_be_judged_later_when_cells_have_relaxed():
     assert at_once.held == pytest.approx(later.success)
 
 
+@pytest.mark.thorough
 def test_a_success_that_nothing_reaches_is_not_written(tmp_path):
     poor = search("asap", evaluations=2, success=1.0, write_verify="max_pulses=1", vary={"inner": None})
     assert not poor.reached
@@ -102,6 +103,7 @@ def test_a_success_that_nothing_reaches_is_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_an_interruption_keeps_the_best_so_far():
     calls = 0
 

@@ -39,6 +39,7 @@ def test_it_finds_what_is_better_than_the_start_and_than_chance(kind):
     assert min(values) < 0.5 * min(values[0], chance)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_proposes_the_same_points(kind):
     assert np.array_equal(searched(kind, 3, 3)[0], searched(kind, 3, 3)[0])

@@ -122,6 +122,7 @@ def test_lapack_solves_every_method_and_size_and_is_timed() -> None:
     assert all(one.residual < (1e-4 if one.precision == 32 else 1e-11) for one in points)
 
 
+@pytest.mark.thorough
 def test_a_library_that_answers_wrongly_is_not_measured() -> None:
     class Wrong(Lapack):
         def answer(self, found: Any) -> Any:

@@ -27,6 +27,7 @@ def refused(shell: Shell, *arguments: object) -> str:
     return str(err)
 
 
+@pytest.mark.thorough
 def test_it_prints_every_reading_the_assumptions_and_where_a_thousand_comes_from(shell: Shell) -> None:
     code, out, err = shell("projection", "--draws", 20)
     assert code == 0, err
@@ -74,6 +75,7 @@ def test_its_run_file_is_shown_drawn_and_reported_as_any_other(shell: Shell, tmp
     assert shell("verify", path)[0] == 0
 
 
+@pytest.mark.thorough
 def test_assumptions_come_from_a_preset_a_file_and_the_command_line(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("amplifier_power = 1e-3\n")
@@ -153,6 +155,7 @@ def test_what_cannot_be_is_answered_in_one_line(
     assert answer in refused(shell, *arguments)
 
 
+@pytest.mark.thorough
 def test_a_size_that_blocks_cannot_halve_is_read_in_one_loop_and_that_is_said(shell: Shell) -> None:
     code, out, err = shell("projection", "--size", 96, "--draws", 20)
     assert code == 0, err

@@ -21,6 +21,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(project(PUBLISHED, [32, 96], draws=50, seed=2), folder / "p.h5")
 
 
+@pytest.mark.thorough
 def test_every_curve_has_a_name_in_the_legend(path: Path) -> None:
     with RunFile(path) as run:
         for figure in run.figures:
@@ -81,6 +82,7 @@ def test_every_published_point_has_its_deviation(path: Path) -> None:
         assert deviation == one.deviation(PUBLISHED.parameters)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_makes_the_same_bands_and_the_assumptions_can_be_used_again(
     path: Path, tmp_path: Path
 ) -> None:

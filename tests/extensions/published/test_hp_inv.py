@@ -48,6 +48,7 @@ def test_slices_cut_off_what_they_do_not_hold():
     np.testing.assert_array_equal(truncated(np.array([-0.999, -0.1249]), 3), [-0.875, 0.0])
 
 
+@pytest.mark.thorough
 def test_a_signed_matrix_takes_a_bias_column_and_ends_on_what_its_slices_cut_off():
     rng = np.random.default_rng(2)
     matrix = 0.6 * np.eye(4) + rng.uniform(-0.15, 0.15, (4, 4))

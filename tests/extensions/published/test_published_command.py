@@ -10,6 +10,7 @@ pytest.importorskip("mho.extensions.applications")  # on which some of the exper
 pytest.importorskip("mho.extensions.projection")
 
 
+@pytest.mark.thorough
 def test_the_numbers_are_printed_beside_the_published_ones(shell, tmp_path):
     path = tmp_path / "p.h5"
     code, out, err = shell("published", "4x4-12bit", "throughput", "--chips", 2, "--output", path)

@@ -69,6 +69,7 @@ def test_too_few_chips_decide_nothing_and_say_how_many_would():
     assert detectable(curves(19, 1), falling=CYCLES) is None, "18 others allow no p at or below 0.05"
 
 
+@pytest.mark.thorough
 def test_more_chips_see_smaller_factors_and_what_they_see_is_rejected():
     few, many = (detectable(curves(count, 5), falling=CYCLES) for count in (30, 120))
     assert few is not None

@@ -69,6 +69,7 @@ def test_bits_are_detected_as_by_float32(name, published, tmp_path):
     assert [row.median for row in found.rows] == sorted((row.median for row in found.rows), reverse=True)
 
 
+@pytest.mark.thorough
 def test_the_loop_settles_as_published(repeated):
     rows = {row.quantity: row for row in repeated.outcomes["settling"].rows}
     assert 100e-9 < rows["time to within 1 %"].median < 170e-9
@@ -173,6 +174,7 @@ def test_amplifiers_that_did_not_give_what_they_were_asked_for_are_told(wire, tm
     assert not [one for one in found.outcomes["throughput"].open_ if one.startswith(told)]
 
 
+@pytest.mark.thorough
 def test_an_interrupt_leaves_a_readable_file_of_what_was_done(tmp_path):
     def stop(stage: str, done: int, total: int) -> None:
         if stage == "4x4-12bit":
@@ -217,6 +219,7 @@ def test_what_cannot_be_is_refused_before_a_file_exists(given, error, message, t
     assert [one.name for one in tmp_path.rglob("*.h5")] == ["taken.h5"]
 
 
+@pytest.mark.thorough
 def test_a_chip_whose_loop_rails_gives_no_curve_and_is_counted(tmp_path, monkeypatch):
     from mho.errors import ConvergenceError
     from mho.extensions.published import curves

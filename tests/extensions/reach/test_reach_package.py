@@ -283,6 +283,7 @@ def test_digital_work_is_counted_by_the_rule() -> None:
     assert digital_work(10, 3, 1, "plain") == 400
 
 
+@pytest.mark.thorough
 def test_mho_answers_in_the_same_form(exported: Path) -> None:
     package = load(exported)
     answers = list(solve_systems(package.select(size=8, seed=1)))
@@ -291,6 +292,7 @@ def test_mho_answers_in_the_same_form(exported: Path) -> None:
     assert all(one.multiplications and one.multiplications >= 64 * one.cycles for one in answers)
 
 
+@pytest.mark.thorough
 def test_the_command_exports_and_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,7 @@ def test_what_is_missing_is_said_with_the_reason_where_there_is_one(measured: Pa
     assert "failed: the oven is cold" in told
 
 
+@pytest.mark.thorough
 def test_a_run_that_did_not_finish_gives_no_parameters_but_its_reason(measured: Path, tmp_path: Path) -> None:
     folder = tmp_path / "aborted"
     folder.mkdir()

@@ -113,6 +113,7 @@ def test_nothing_is_loaded_from_outside() -> None:
     assert "@import" not in page
 
 
+@pytest.mark.thorough
 def test_the_same_content_gives_the_same_page() -> None:
     assert page_of(Pictures((Picture("a", line()),))) == page_of(Pictures((Picture("a", line()),)))
 

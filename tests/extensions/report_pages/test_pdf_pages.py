@@ -45,6 +45,7 @@ def text_of(reader) -> str:
     return "\n".join(page.extract_text() for page in reader.pages)
 
 
+@pytest.mark.thorough
 def test_every_block_is_on_the_pages() -> None:
     reader = read(
         Heading("Results", 2, "results"),

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 from destroyed_cells import SENTENCE, destroying_run
 from repository import SUPPORT
 from run_samples import SampleRun, empty_run, failed_run, other_run, whole_run
@@ -143,16 +142,14 @@ def test_the_command_of_a_procedure_with_a_switch_and_a_range_is_one_line(tmp_pa
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "said"),
-    daily(
-        [
-            (failed_run, '<p class="bad"><span class="bad">failed</span>: ValueError: boom'),
-            (empty_run, "No tables, no maps and no arrays."),
-            (other_run, "made on real instruments"),
-        ],
-        1,
-    ),
+    [
+        (failed_run, '<p class="bad"><span class="bad">failed</span>: ValueError: boom'),
+        (empty_run, "No tables, no maps and no arrays."),
+        (other_run, "made on real instruments"),
+    ],
 )
 def test_runs_of_any_kind_and_end_have_a_page(make, said: str, tmp_path: Path) -> None:
     page = page_of(make(tmp_path / "run.h5"), tmp_path)
@@ -204,6 +201,7 @@ def test_warnings_stand_first(tmp_path: Path) -> None:
     assert "3 cells could not be brought into their verify window" in section(page, "warnings")
 
 
+@pytest.mark.thorough
 def test_a_long_table_is_an_excerpt_that_says_so(tmp_path: Path) -> None:
     table = Table(
         "reads", (Column("number", dtype="i8"), Column("current", "A"), Column("wave", shape=(9,))), "current"
@@ -260,6 +258,7 @@ def test_a_log_of_warnings_alone_is_not_said_twice(tmp_path: Path) -> None:
     assert section(page_of(tmp_path / "run.h5", tmp_path), "log").count("no cell conducts.") == 1
 
 
+@pytest.mark.thorough
 def test_cells_that_the_run_destroyed_are_counted_named_and_warned_of(tmp_path: Path) -> None:
     page = html.unescape(report(destroying_run(tmp_path)).read_text("utf-8"))
     results = section(page, "results")
@@ -307,6 +306,7 @@ def test_a_run_has_a_pdf_with_the_same_content(solved: Path, tmp_path: Path) -> 
     assert report(solved, output=tmp_path / "again.pdf").read_bytes() == page.read_bytes()
 
 
+@pytest.mark.thorough
 def test_the_operator_is_shown_only_where_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     run(Read(rows="0:1", columns="0:1"), seed=1, output=path, labels=Labels("wafer 7", "Keller, Anna"))
@@ -316,6 +316,7 @@ def test_the_operator_is_shown_only_where_that_is_asked_for(tmp_path: Path) -> N
     assert "Keller" in whole
 
 
+@pytest.mark.thorough
 def test_of_a_solve_that_keeps_its_residual_only_it_says_that_no_error_bound_is_proved(
     tmp_path: Path,
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_part_of_a_campaign_says_of_how_many_runs_it_is(tmp_path: Path) -> Non
     assert "of a part of the campaign" not in report(tmp_path / "out").read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_a_campaign_says_what_was_varied(page: str) -> None:
     told = section(page, "varied-Decay")
     assert "ideal (6), pku (7)" in told
@@ -126,6 +127,7 @@ def test_a_campaign_can_be_repeated_from_its_plan(page: str) -> None:
     assert "procedure = &quot;decay&quot;" in told
 
 
+@pytest.mark.thorough
 def test_a_campaign_is_the_same_bytes_again_and_names_no_folder(
     page: str, campaign: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_campaign_is_the_same_bytes_again_and_names_no_folder(
     assert str(campaign.parent) not in page
 
 
+@pytest.mark.thorough
 def test_runs_of_a_campaign_are_grouped_by_what_is_asked_for(campaign: Path, tmp_path: Path) -> None:
     text = report(campaign, by="noise", output=tmp_path / "page.html").read_text("utf-8")
     assert "<td>noise 2</td>" in section(text, "results-Decay")

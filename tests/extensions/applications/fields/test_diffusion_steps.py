@@ -47,6 +47,7 @@ def test_the_factor_of_a_step_has_the_schemes_order(scheme: str, order: int) -> 
     assert errors[0] / errors[1] == pytest.approx(2.0**order, rel=0.05)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("start", sorted(STARTS))
 def test_crank_nicolson_follows_the_closed_form(start: str) -> None:
     last = marched(start, 24, 1e-3, 10, "Crank-Nicolson")[-1]

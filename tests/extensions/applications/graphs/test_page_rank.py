@@ -57,6 +57,7 @@ def test_walks_may_restart_at_named_nodes(tmp_path):
     assert scores["refined"].sum() == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.thorough
 def test_only_rows_of_the_run_s_own_tables_are_announced_and_a_square_list_is_questioned(tmp_path):
     events = []
     run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho.errors import InputError
 from mho.extensions.applications import Factorisation
@@ -41,7 +40,8 @@ def test_the_chip_ends_where_float64_does(tmp_path):
     assert result["compression"] == pytest.approx(64 * 64 / (6 * 128))
 
 
-@pytest.mark.parametrize("method", daily(["admm", "projected"], 1))
+@pytest.mark.thorough
+@pytest.mark.parametrize("method", ["admm", "projected"])
 def test_at_the_wire_too(tmp_path, method):
     with found(
         tmp_path, "simulated", picture=SMALL, ranks="2", iterations=1, solves=1, method=method

@@ -132,6 +132,7 @@ def test_a_run_is_the_same_again(tmp_path):
     assert found[0].summary["joules"] == found[1].summary["joules"]
 
 
+@pytest.mark.thorough
 def test_at_the_wire_the_chip_inverts_as_on_arrays(tmp_path):
     path = tmp_path / "wire.h5"
     tiny = SMALL | {"network": "4,3", "seeds": 1, "epochs": 1, "cycles": "1"}
@@ -144,6 +145,7 @@ def test_at_the_wire_the_chip_inverts_as_on_arrays(tmp_path):
     assert result["optimisers"][-1]["pulses"]["of"] == 1
 
 
+@pytest.mark.thorough
 def test_a_factor_that_the_chip_does_not_invert_is_inverted_in_float64_and_said(tmp_path, monkeypatch):
     def rails(self, rhs):
         raise ConvergenceError("the INV loop rails")

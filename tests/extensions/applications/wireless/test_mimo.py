@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho.errors import InputError
 from mho.extensions.applications import Mimo
@@ -27,8 +26,9 @@ def sent(tmp_path: Path, bench: str = "arrays", **parameters: Any) -> tuple[dict
     return file.summary, file
 
 
-@pytest.mark.parametrize("link", daily(["downlink", "uplink"], ["downlink"]))
-@pytest.mark.parametrize("detector", daily(["mmse", "zf"], ["mmse"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("link", ["downlink", "uplink"])
+@pytest.mark.parametrize("detector", ["mmse", "zf"])
 def test_after_three_cycles_it_errs_as_float32(link: str, detector: str, tmp_path: Path) -> None:
     result, file = sent(tmp_path, link=link, detector=detector)
     with file:
@@ -119,6 +119,7 @@ def test_the_published_points_stand_beside_the_published_set_up_alone(tmp_path: 
     assert len(SINGLE) + len(CYCLE_3) == len(RATIOS) == 8
 
 
+@pytest.mark.thorough
 def test_cycles_that_do_not_suffice_are_said(tmp_path: Path) -> None:
     result, file = sent(tmp_path, snr="40", cycles=1, constellation=256)
     with file:

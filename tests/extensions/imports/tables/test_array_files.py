@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +70,8 @@ WRITERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", daily(sorted(WRITERS), 3))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", sorted(WRITERS))
 def test_columns_are_an_iv_curve_wherever_they_are(tmp_path: Path, name: str):
     path = tmp_path / name
     WRITERS[name](path)
