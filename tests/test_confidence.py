@@ -168,6 +168,8 @@ def test_a_ratio_is_held_where_student_does_not_tell_the_difference_from_0():
         assert ttest_1samp(above - end * below, 0.0).pvalue == pytest.approx(0.05)
     assert np.isnan(ratio_interval(above, np.array([5.0, -4.0] * 4 + [0.1]))).all()
     assert ratio_interval(0.7 * below, below) == pytest.approx((0.7, 0.7))
+    half = t.ppf(0.975, 1) * 0.05  # of two pairs; the denominators are known
+    assert ratio_interval([1.0, 1.2], [2.0, 2.0]) == pytest.approx((0.55 - half, 0.55 + half))
 
 
 def test_means_with_other_variances_and_differences_of_numbers_with_intervals():
@@ -184,6 +186,9 @@ def test_a_component_that_is_all_there_is_has_the_limits_of_chi_square():
     assert (low, high) == pytest.approx(freedom_interval(between / size, 8.0))
     assert component_interval(1.0, 4.0, 9, 18.0, size)[0] == 0.0
     assert np.isnan(component_interval(1.0, 1.0, 4, 8.0, 2.0)).all()
+    assert np.isfinite(
+        component_interval(4.0, 1.0, 9, 1.0, size)
+    ).all()  # groups that one more value than they tells
     # The lower end leaves 0 where the test of F tells the component from 0.
     told = float(f.ppf(0.975, 8, 18))
     assert component_interval(told * (1.0 - 1e-6), 1.0, 9, 18.0, size)[0] == 0.0

@@ -93,6 +93,17 @@ def test_digits_with_a_bias_column_are_those_before_rounding_to_half_a_digit():
         assert np.abs(np.minimum(digits, LEVELS.top) - encoding.positive).max() <= 0.5 + 1e-9
 
 
+def test_digits_of_two_arrays_are_those_before_rounding_to_half_a_digit():
+    matrix = gram(1) * np.sign(np.random.default_rng(1).standard_normal((len(gram(1)),) * 2))
+    two = [one for kind in KINDS for one in candidates(matrix, LEVELS, (kind,)) if one.negative is not None]
+    assert two
+    for encoding in two:
+        for digits, rounded in zip(
+            encoding.unrounded(matrix), (encoding.positive, encoding.negative), strict=True
+        ):
+            assert np.abs(np.minimum(digits, LEVELS.top) - rounded).max() <= 0.5 + 1e-9
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_scales_are_tried_up_to_where_the_largest_entry_still_rounds_to_the_top_digit(kind):
     matrix = np.array([[1.0, -0.01], [0.0, 1.0]])

@@ -153,7 +153,7 @@ def test_cells_that_forming_shorted_are_left_out_and_not_counted() -> None:
     assert not [one for one in _remarks("stanford", BASE, rest, ()) if "still" in one]
 
 
-@pytest.mark.parametrize(("moving", "on"), [(254, 2), (60, 1), (10, 0), (0, 3)])
+@pytest.mark.parametrize(("moving", "on"), [(254, 2), (60, 1), (10, 0), (0, 3), (9_000, 600)])
 def test_the_interval_of_a_count_is_that_of_jeffreys(moving: int, on: int) -> None:
     found = np.array(share_of(moving, np.zeros(on)))
     assert found == pytest.approx(betaincinv(on + 0.5, moving + 0.5, [0.5, 0.025, 0.975]), rel=0.01, abs=1e-5)

@@ -112,6 +112,14 @@ def test_cells_drawn_anew_have_shares_about_those_of_all() -> None:
     assert np.all(drawn.sum(axis=1) == pytest.approx(own.sum()))
 
 
+def test_cells_drawn_anew_have_the_whole_error_where_one_part_is_all_of_it() -> None:
+    parts = np.zeros((4, 400))
+    parts[PARTS.index("programming")] = np.random.default_rng(0).normal(size=400)
+    errors = CellErrors(parts, 1.0)
+    drawn = errors.redrawn(5, np.random.default_rng(1)).values
+    np.testing.assert_allclose(drawn.sum(axis=1), errors.decomposed().whole, rtol=1e-12)
+
+
 def test_without_read_noise_cells_are_those_that_were_programmed_without_it() -> None:
     """Noise of 1 misled write-verify by 2: mending it mends both, mending what was programmed leaves the noise."""
     parts = np.array([[2.0, -2.0], [0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
