@@ -270,6 +270,7 @@ def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
             data,
             (),
         )
+        assert found.values == {"maximum": 2e-4}
         return found, GatheredEvidence((), {}, ())
 
     def checked(*_: object, **__: object) -> None:
