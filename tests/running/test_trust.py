@@ -424,6 +424,10 @@ def test_a_file_of_code_is_looked_for_in_this_folder_only(
     (tmp_path / "lab.py").touch()
     assert trust.place_of("/elsewhere/lab.py:Mine") == str(tmp_path / "lab.py")
     assert trust.name_here("lab:Mine") == "lab:Mine"
+    (tmp_path / "own.py").write_text(
+        "from mho.procedures.cells.programming.strategies.literature import Ispp\n", "utf-8"
+    )
+    assert trust.strategy_here("/elsewhere/own.py:Ispp") == f"{tmp_path / 'own.py'}:Ispp"
 
 
 def test_a_run_of_a_procedure_that_is_gone_says_by_which_name_it_was_looked_for(
