@@ -6,8 +6,8 @@ then the thorough ones. A mutant that survives both is printed as a diff: a test
 the mutant does the same (equivalent_mutants.toml says why). DeMillo, Lipton and Sayward 1978.
 
 ``--results FOLDER`` keeps what is known, so that a run that was interrupted goes on; with ``--survivors``, those that
-survived are tried again, on the modules and tests of today. Which lines a test runs is recorded once: after modules were
-changed, remove the folder's ``lines-*.json``.
+survived are tried again, on the modules and tests of today. Which lines a test runs is recorded there once, and again after
+a module of the subject was changed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -66,6 +67,13 @@ class Subject:
             modules = sorted(path.rglob("*.py")) if path.is_dir() else [path]
             found += [module.relative_to(ROOT) for module in modules if module.name != "__init__.py"]
         return found
+
+    def digest(self) -> str:
+        """Return what tells its modules from others, or from themselves after a change."""
+        digest = hashlib.sha256()
+        for path in self.files():
+            digest.update(f"{path}\n".encode() + (ROOT / path).read_bytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -337,7 +345,10 @@ class Judge:
         self.copy, self.subject, self.file, self.options = copy, SUBJECTS[name], lines, options
         self.kinds = [*MARKS][:1] if options.daily else [*MARKS]
         self.tests: dict[str, Tests] = {}
-        self.recorded = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
+        self.recorded = {"modules": self.subject.digest()}
+        known = json.loads(lines.read_text("utf-8")) if lines.exists() else {}
+        if known.get("modules") == self.recorded["modules"]:  # else its lines have other numbers by now
+            self.recorded = known
 
     def __enter__(self) -> Judge:
         return self

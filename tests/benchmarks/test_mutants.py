@@ -143,6 +143,22 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
 
 
 @pytest.mark.thorough
+def test_what_tests_run_is_recorded_anew_after_a_module_was_changed(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    results = ["--daily", "--results", str(tmp_path / "results")]
+    mutants.main(["--count", "99", *results])
+    module, tests = repository / "mho/sums.py", repository / "tests/test_sums.py"
+    module.write_text("# its lines\n# have other numbers now\n" + module.read_text())
+    tests.write_text(tests.read_text().replace("double(0) == 0", "double(3) == 6"))
+    capsys.readouterr()
+    mutants.main(["--survivors", *results])
+    assert (
+        "sums: mho/sums.py:4 killed by every day tests/test_sums.py::test_of_zero" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.thorough
 def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path, capsys: pytest.CaptureFixture[str]):
     (repository / "tests/test_sums.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(SystemExit, match="no test passes without a mutant; mend them first"):
