@@ -104,14 +104,19 @@ def test_a_run_without_instruments_leaves_nothing_of_ours_to_the_collector(tmp_p
     assert left == []
 
 
+def wait_for_the_others(threads: set[threading.Thread]) -> None:
+    """Wait for threads that end with a run, but after it, and keep none: a name for one would keep its objects."""
+    for thread in [one for one in gc.get_objects() if type(one) is threading.Thread and one not in threads]:
+        thread.join()
+
+
 def objects_after_runs(procedure: Procedure, bench: str, folder: Path) -> list[int]:
     """Return how many objects there are after each of seven runs."""
     threads = set(threading.enumerate())
 
     def count() -> int:
         run(procedure, bench, seed=1, preset="quiet", output=folder)
-        for thread in set(threading.enumerate()) - threads:  # they end with the run, but after it
-            thread.join()
+        wait_for_the_others(threads)
         gc.collect()
         # The collector forgets old tuples bit by bit.
         objects = sum(type(one) is not tuple for one in gc.get_objects())
