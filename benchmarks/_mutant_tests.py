@@ -42,11 +42,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave only the chosen tests, in their order."""
+    """Leave only the chosen tests, in their order.
+
+    Where one has another name now, as its parameters have other values, all of its function that were not chosen follow.
+    """
     if config.getoption("--chosen-tests"):
         names = Path(config.getoption("--chosen-tests")).read_text("utf-8").splitlines()
         present = {one.nodeid: one for one in items}
-        items[:] = [present[name] for name in names if name in present]
+        renamed = {function_of(name) for name in names if name not in present}
+        chosen = [present.pop(name) for name in names if name in present]
+        items[:] = chosen + [one for name, one in present.items() if function_of(name) in renamed]
+
+
+def function_of(name: str) -> str:
+    """Return the name of a test without its parameters."""
+    return name.partition("[")[0]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -143,6 +143,20 @@ def test_results_are_not_repeated_and_survivors_are_tried_on_the_tests_of_today(
 
 
 @pytest.mark.thorough
+def test_a_test_that_a_mutant_gives_another_name_is_run(repository: Path, capsys: pytest.CaptureFixture[str]):
+    (repository / "tests/test_sums.py").write_text(
+        "import pytest\nfrom mho.sums import double, one\n"
+        "@pytest.mark.parametrize('value', [1.5 * double(2)])\n"
+        "def test_of_its_import(value):\n    assert value == 6.0\n    assert one()\n"
+    )
+    mutants.main(["--count", "99", "--daily"])
+    assert (
+        "mho/sums.py:2 killed by every day tests/test_sums.py::test_of_its_import[0.0]"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.thorough
 def test_what_tests_run_is_recorded_anew_after_a_module_was_changed(
     repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
