@@ -619,7 +619,12 @@ SUBJECTS = {
     "index": Subject(("mho/runs/index",), ("tests/runs/index", "tests/cli/run_files")),
     "seals": Subject(("mho/runs/integrity/seal.py",), ("tests/runs/integrity", "tests/runs/writing")),
     "trust": Subject(
-        ("mho/running/trust.py",), ("tests/running/test_trust.py", "tests/running/test_crafted_files.py")
+        ("mho/running/trust.py",),
+        (
+            "tests/running/test_trust.py",
+            "tests/running/test_crafted_files.py",
+            "tests/running/test_own_code_and_safety.py",
+        ),
     ),
     "intervals": Subject(
         ("mho/runs/intervals.py", "mho/confidence.py"),

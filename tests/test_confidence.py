@@ -74,12 +74,15 @@ def test_where_none_fails_each_cluster_is_a_trial():
     assert clustered_binomial_interval([3], [400]) == pytest.approx(binomial_interval(3 / 400, 1))
 
 
-def test_the_effective_trials_of_korn_and_graubard_by_hand():
-    k, n = np.array([2.0, 5.0, 3.0, 6.0, 4.0]), np.full(5, 10.0)
-    variance = 5 / 4 * ((k - 4.0) ** 2).sum() / 50.0**2
+@pytest.mark.parametrize(
+    ("failures", "freedom"), [([2.0, 5.0, 3.0, 6.0, 4.0], 4.0), ([3.0, 3.0, 4.0, 3.0, 7.0], 480 / 151)]
+)
+def test_the_effective_trials_of_korn_and_graubard_by_hand(failures, freedom):
+    k, n = np.array(failures), np.full(5, 10.0)
     squares = (k - 4.0) ** 2
+    variance = 5 / 4 * squares.sum() / 50.0**2
     kurtosis = 5 * (squares**2).sum() / squares.sum() ** 2
-    freedom = min(max(2 * 4 / (kurtosis - 2 / 5), 1.0), 4.0)
+    assert min(2 * 4 / (kurtosis - 2 / 5), 4.0) == pytest.approx(freedom, rel=1e-5)
     trials = min(0.4 * 0.6 / variance * (t.ppf(0.975, 49) / t.ppf(0.975, freedom)) ** 2, 50.0)
     assert clustered_binomial_interval(k, n) == pytest.approx(binomial_interval(0.4 * trials, trials))
 
@@ -97,6 +100,7 @@ def test_a_repetition_scatters_about_a_mean_that_is_known_from_as_many():
     values = np.array([1.0, 2.0, 4.0, 8.0])
     half = t.ppf(0.975, 3) * math.sqrt(values.var(ddof=1) * 1.25)
     assert repetition_interval(values) == pytest.approx((3.75 - half, 3.75 + half))
+    assert np.isnan(repetition_interval(values[:1])).all()
     wider = repetition_interval(values, 2.0)
     assert wider[1] - 3.75 == pytest.approx(t.ppf(0.975, 3) * math.sqrt(values.var(ddof=1) * 1.25 + 4.0))
 

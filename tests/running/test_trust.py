@@ -189,6 +189,14 @@ def test_a_clone_has_no_folder_of_the_files_choice(honest, place, tmp_path):
     assert order.parameters["digits"] == str(place.parent / "digits.npy")
 
 
+def test_what_went_on_with_a_chip_has_that_chip_s_preset(tmp_path):
+    first = run(Read(rows="0:1", columns="0:1"), preset="quiet", output=tmp_path / "first.h5").path
+    second = run(Read(rows="0:1", columns="0:1"), after=first, output=tmp_path / "second.h5").path
+    fresh, later = order_of_run(first), order_of_run(second)
+    assert (fresh.preset, fresh.after) == ("quiet", None)
+    assert (later.preset, later.after) == (None, str(first))
+
+
 def test_a_run_that_does_not_say_enough_is_not_cloned(honest, tmp_path):
     """As a run on a bench that a script had open does not say the bench."""
     path = tmp_path / "run.h5"

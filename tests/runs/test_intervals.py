@@ -49,6 +49,16 @@ def test_nineteen_draws_are_bounded_by_their_extremes_and_fewer_by_nothing():
     assert prediction_interval([*values, math.nan]) == prediction_interval(values)
 
 
+def test_ends_of_which_nothing_is_said_count_as_inside():
+    assert [Interval(1.0, 2.0, 3.0).share(outcome) for outcome in (0.9, 1.0, 2.5, 3.0, 3.1)] == [
+        0,
+        1,
+        1,
+        1,
+        0,
+    ]
+
+
 @given(st.lists(st.floats(allow_nan=False) | st.just(math.inf), min_size=LEAST_DRAWS, max_size=80))
 def test_ends_ascend_shares_are_shares_and_a_file_keeps_all_of_it(values: list[float]) -> None:
     interval = prediction_interval([abs(value) for value in values])

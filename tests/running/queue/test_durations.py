@@ -22,6 +22,7 @@ from mho.running.queue.orders import (
     expect,
     expected_seconds,
     own_seconds,
+    repeated_seconds,
 )
 from mho.running.queue.progress import Pace
 
@@ -100,6 +101,14 @@ def test_each_of_a_chain_repeats_all_before_it(queue, tmp_path):
     assert fourth == pytest.approx(seconds + 1.25)
     unknown = queue.add(READ)  # of which nobody knows how long it takes
     assert expect(Order("read", READ.parameters, after=f"#{unknown.id}"), queue).seconds is None
+
+
+def test_a_run_that_failed_after_seconds_is_expected_to_take_what_it_was(queue):
+    finish(queue, READ, start=3.0, seconds=1.0)
+    failed = queue.add(READ, estimate=50.0)
+    queue.begin(failed.id, run=None, worker=1, worker_birth="long ago")
+    queue.end(failed.id, JobStatus.FAILED, "", seconds=2.0, pulses=None)
+    assert repeated_seconds(f"#{failed.id}", queue, 3.0) == pytest.approx(50.0 - 3.0)
 
 
 def test_ten_chained_reads_are_expected_to_take_ever_longer(queue, tmp_path):

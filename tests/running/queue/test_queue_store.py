@@ -234,6 +234,11 @@ def test_a_held_queue_says_which_job_held_it_and_why(queue):
     assert queue.release("simulated").reason == ""
 
 
+def test_a_line_that_is_only_written_again_is_as_it_was(queue):
+    held = queue.hold("simulated", "for lunch")
+    assert queue.touch("simulated") == held == queue.lane("simulated")
+
+
 def test_what_is_not_safe_stays_said_until_somebody_has_made_it_safe(queue):
     queue.hold_unsafe("simulated", "bench is not safe", "gate: no answer", ["gate"])
     job = begin(queue, queue.add(SOLVE))

@@ -28,7 +28,7 @@ from mho.runs import (
     clear_writer_flag,
     verify,
 )
-from mho.runs.integrity.seal import BLOCK_BYTES, data_digest, values_digest
+from mho.runs.integrity.seal import BLOCK_BYTES, SEAL, bytes_to_verify, data_digest, values_digest
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -108,6 +108,22 @@ def test_a_flipped_bit_is_found_where_it_is(finished: Path) -> None:
         "/entry/reads/current: rows 4096 to 8191 are damaged",
         "/entry/arrays/solution/value: rows 0 to 2 are damaged",
     )
+
+
+def test_damage_is_found_where_nothing_was_sealed(finished: Path) -> None:
+    with h5py.File(finished, "r+") as file:
+        del file[SEAL]
+    corrupt(finished, "entry/reads/current", 1)
+    found = verify(finished)
+    assert found.verdict is Verdict.DAMAGED
+    assert "/entry/reads/current: rows 4096 to 8191 are damaged" in found.findings
+
+
+def test_the_bytes_to_verify_are_those_of_all_datasets_as_they_are_unpacked(finished: Path) -> None:
+    sizes: list[int] = []
+    with h5py.File(finished) as file:
+        file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
+    assert bytes_to_verify(finished) == sum(sizes) > 80_000
 
 
 def test_a_text_with_room_for_megabytes_is_what_was_written_last(tmp_path: Path) -> None:

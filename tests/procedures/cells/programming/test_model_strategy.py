@@ -34,6 +34,16 @@ def test_the_aim_is_the_middle_where_above_and_below_cost_alike_and_lower_where_
     assert more > left
 
 
+def test_of_many_cells_twenty_of_a_level_are_tried_with_fine_resets_until_as_many_have_shown_what_these_do():
+    memory = Population(SETTINGS)
+    level = memory.number(*(np.full(100, value) for value in WINDOW))
+    able = np.arange(100) % 2 == 0
+    assert memory.lowers_finely(level, able).nonzero()[0].tolist() == list(range(40))
+    for known in (False, True):  # of 15 and of 30, which count less as they grow old
+        memory.saw_resets(level[:15], np.ones(15, np.int64), np.full(15, 1.0))
+        assert memory.lowers_finely(level, able).all() == known
+
+
 def test_an_aim_takes_no_more_pulses_than_any_other():
     low, high, spread, under, over = 1.0, 1.03, 0.04, 4.0, 5.5
     _, left = best_aim(low, high, spread, under, over)

@@ -53,6 +53,15 @@ def decided(state: Strategy, *reads: float) -> list[tuple[str, float]]:
     return [(one.kind, round(one.gate if one.kind == "set" else one.voltage, 6)) for one in pulses]
 
 
+@pytest.mark.parametrize("at", [SETTINGS.formed_above, np.full(2, SETTINGS.formed_above)])
+def test_a_cell_that_reads_as_formed_once_is_not_formed_later(at):
+    state = find_strategy("ispp").towards(*WINDOW, SETTINGS, None)
+    below = 0.5 * at
+    assert np.all(state.next_pulses(below).gate == SETTINGS.forming_gate)
+    for read in (at, below):
+        assert np.all(state.next_pulses(read).gate != SETTINGS.forming_gate)
+
+
 @pytest.mark.parametrize("name", daily(STRATEGIES, 3))
 def test_many_cells_are_decided_as_each_by_itself(name):
     kind, rng = find_strategy(name), np.random.default_rng(2)

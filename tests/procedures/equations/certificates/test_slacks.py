@@ -153,6 +153,7 @@ def test_bounds_of_singular_values_allow_for_the_rounding_of_squares_and_factors
     assert units(low, math.sqrt(1.0 - margin)) == pytest.approx([-(4 * (14 + 12 + 4) + 32) / 2 - 32], abs=1.0)
     assert units(high, math.sqrt(1.0 + margin)) == pytest.approx([(4 * 14 + 4 * 16 + 32) / 2 + 32], abs=1.0)
     assert bounds(9.0) == (pytest.approx(1.0 / 3.0, rel=1e-6), pytest.approx(2.0))  # 2: of all together
+    assert units(bounds(9.0)[1], 2.0) == pytest.approx([2 * ((20 + 32) / 2 + 32)], abs=1.0)
     assert bounds(0.98) == (
         pytest.approx(math.sqrt((1.0 - 2.0**-5) / 0.98)), pytest.approx(math.sqrt((1.0 + 2.0**-5) * 0.98))
     )  # fmt: skip
@@ -235,6 +236,12 @@ def test_a_residual_alone_allows_for_its_own_rounding():
         assert found.rhs_norm == 2.0
     unproved = certificate.Certifier(ONE).unproved(ONES, 1.0, 2.0)
     assert (unproved.inverse_norm, unproved.error_bound, unproved.bits) == (math.inf, math.inf, 0.0)
+    assert unproved.multiplications == 0
+
+
+@pytest.mark.parametrize(("exponent", "proves"), [(-899, True), (-900, False), (-1000, False)])
+def test_dominance_by_what_may_have_underflown_proves_nothing(exponent: int, proves: bool):
+    assert all(np.isfinite(dominance_norms(2.0**exponent * ONE, ONES))) == proves
 
 
 def test_a_decomposition_takes_half_of_its_operations():
