@@ -14,7 +14,7 @@ from mho.array_types import Floats
 from mho.extensions.calibration import calibrating, sought, transitions_of
 from mho.extensions.calibration.calibrating import Calibration, Coordinates, as_preset_file
 from mho.extensions.calibration.experiments import ParameterEstimate
-from mho.extensions.calibration.posterior import FURTHEST, Posterior, _corrected, _width, infer
+from mho.extensions.calibration.posterior import FURTHEST, Posterior, _corrected, _of_both, _width, infer
 from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
 from mho.instruments.simulated.physics.cells.posterior_draws import PosteriorDraws
 
@@ -198,6 +198,16 @@ def fitted(*, repaired: bool) -> Calibration:
     posterior = Posterior(np.array([0.2, -0.1]), 0.01 * np.eye(2), -1.0, -1.0, True, repaired)
     part = calibrating.Part("SET", ABOUT, posterior, False, calibrating.Misfit("SET", 9.0, 6.0, 26.0))
     return calibrating._joined("stanford", base, data, [part])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_side_without_curvature_is_no_reason_to_call_the_other_a_cliff(turned: bool) -> None:
+    strong = np.array([[30.0, 0.5], [0.5, 30.0]])
+    for weak, diagonal in ((0.05, 0.5 * 30.05), (0.2, 0.2), (4.0, 17.0)):
+        sides = [strong, weak * np.eye(2)]
+        found = _of_both(*reversed(sides)) if turned else _of_both(*sides)
+        assert found.diagonal() == pytest.approx([diagonal] * 2)
+        assert found[0, 1] == (0.0 if diagonal == 0.2 else 0.25)
 
 
 def test_without_a_clear_curvature_there_is_no_interval() -> None:

@@ -351,6 +351,11 @@ class TestArbitraryPrecision:
                 for low, exact, high in zip(found.lower[:, k], truth, found.upper[:, k], strict=True)
             )
 
+    def test_an_exact_solution_is_enclosed_in_itself(self):
+        found = enclose_arb(2.0 * np.eye(2), np.array([2.0, 4.0]), np.array([1.0, 2.0]), most_precision=512)
+        assert found.certified
+        assert not found.error.any()
+
     def test_too_few_bits_are_said(self):
         found = enclose_arb(hilbert(14), np.ones(14), np.zeros(14), most_precision=32)
         assert not found.certified
