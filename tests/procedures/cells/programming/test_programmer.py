@@ -269,6 +269,17 @@ def test_a_stop_is_obeyed_between_cells():
     assert 30 <= len(notes.rows) < 300
 
 
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("verify", ["cell", "row"])
+def test_a_stop_is_obeyed_while_cells_are_read_again(bench, verify):
+    notes, b = Notes(stop_after=4), block("multiply", [0, 1, 2, 3], [0])
+    with open_bench(bench, preset="ideal", seed=1) as opened:
+        programmer = Programmer(opened, notes, LEVELS, ARRAYS, WriteVerifySettings(verify=verify))
+        with pytest.raises(Aborted):
+            programmer.reread([b], [np.full(b.digits.shape, True)])
+    assert len(notes.rows) == 4
+
+
 def test_the_images_cover_all_blocks_of_an_array_and_nothing_else():
     one, two = block("multiply", [0, 1], [0, 1]), block("multiply", [5], [9, 1])
     other = block("invert_positive", [0], [0])
