@@ -413,6 +413,16 @@ def test_the_reference_board_s_amplifiers_have_their_second_pole_at_a_quarter_of
     assert damping(np.array([[1.0, 1.0 + 0.25j], [0.5, 2.0 + 1.0j]])).tolist() == [0.75, -2.0]
 
 
+@pytest.mark.parametrize(("turn", "settles"), [(0.6, 1.0), (1.4, 0.0)])
+def test_drawn_loops_settle_or_ring_as_the_nominal_one(turn: float, settles: float):
+    matrix = np.array([[1.0, turn], [-turn, 1.0]])
+    encodings = list(candidates(matrix, LEVELS, ("differential",)))
+    for one in assess(encodings, matrix, LEVELS, np.random.default_rng(0), input_conductance=INPUT, loops=20):
+        assert one.settling == settles
+        assert abs(one.damping) < 1.0
+        assert (one.damping > 0.0) == bool(settles)
+
+
 def test_a_loop_with_an_eigenvalue_of_zero_does_not_settle():
     levels = replace(LEVELS, nominal=np.where(np.arange(8) > 0, LEVELS.nominal, 0.0))
     for lower, stable in ((0, False), (7, True)):

@@ -110,6 +110,21 @@ def test_a_bound_of_a_verified_inverse_grows_by_what_is_not_known_of_the_matrix(
     assert unknown.largest(residual, 0.0 * ONES) == pytest.approx(near, rel=1e-4)
 
 
+def test_a_bound_of_a_verified_inverse_is_as_near_for_a_residual_of_any_size():
+    inverse = VerifiedInverse(ONE, np.full((4, 4), 2.0**-10))
+    residual = np.array([1.0, 0.0, 0.0, 0.5])
+    bound = inverse.largest(residual, 0.0 * ONES)
+    for size in (2.0**-40, 2.0**40):
+        assert inverse.largest(size * residual, 0.0 * ONES).tolist() == (size * bound).tolist()
+
+
+def test_what_subnormal_numbers_lose_of_a_correction_is_in_its_radius():
+    smallest = 2.0**-1074
+    found = enclosure.enclose(np.array([[2.0]]), np.array([3 * smallest]), np.zeros(1))
+    assert found.certified
+    assert (found.correction / smallest, found.radius / smallest) == (2.0, 3.0)  # of 1.5
+
+
 @pytest.mark.parametrize(
     ("bound", "value", "multiplications"),
     [
