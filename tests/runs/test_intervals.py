@@ -44,6 +44,9 @@ def test_another_draw_is_held_with_ninety_per_cent(
 def test_nineteen_draws_are_bounded_by_their_extremes_and_fewer_by_nothing():
     values = [float(number) for number in range(LEAST_DRAWS)]
     assert prediction_interval(values) == Interval(0.0, 9.0, 18.0, 0.5, 0.5)
+    for count, ends in ((38, (0.0, 37.0)), (39, (1.0, 37.0)), (59, (2.0, 56.0))):
+        found = prediction_interval([float(number) for number in range(count)])
+        assert (found.low, found.high) == ends
     assert prediction_interval(values[:-1]) is None
     assert prediction_interval([*values[:-1], math.nan]) is None
     assert prediction_interval([*values, math.nan]) == prediction_interval(values)

@@ -16,7 +16,12 @@ from mho.extensions.calibration.experiments.evidence import (
     forming_voltages,
     retention,
 )
-from mho.extensions.calibration.experiments.noise_levels import noise_levels, seen_share, seen_traps
+from mho.extensions.calibration.experiments.noise_levels import (
+    noise_levels,
+    seen_share,
+    seen_traps,
+    step_share,
+)
 from mho.extensions.calibration.transitions import Sequences
 from mho.instruments.simulated import CELL_PRESETS
 from mho.instruments.simulated.physics.cells.noise import FlickerNoise, mean_variance
@@ -95,6 +100,21 @@ def test_series_see_the_share_of_the_noise_of_simulated_cells_that_theory_says()
     times = FlickerNoise((1, 1), CELL_PRESETS["stanford"], np.random.default_rng(1)).times
     share = np.mean(mean_variance(1e-4 / times) - mean_variance(0.4 / times))
     assert seen_share(1e-3, 400, 1e-4, BASE) == pytest.approx(share, rel=1e-6)
+
+
+@pytest.mark.parametrize(("interval", "aperture"), [(1e-3, 1e-4), (1e-3, 1e-3), (1e-1, 2e-2)])
+def test_the_step_from_read_to_read_is_that_of_two_means_of_each_lorentzian(
+    interval: float, aperture: float
+) -> None:
+    """By sums over the moments of both reads, finer than the shortest correlation time that counts."""
+    moments = (np.arange(400) + 0.5) / 400 * aperture
+    apart = np.subtract.outer(moments, moments)
+    times = np.geomspace(BASE["noise_fastest"], BASE["noise_slowest"], 11)
+    steps = [
+        np.exp(-np.abs(apart) / time).mean() - np.exp(-np.abs(interval + apart) / time).mean()
+        for time in times
+    ]
+    assert step_share(interval, aperture, BASE) == pytest.approx(np.mean(steps), rel=0.02)
 
 
 def test_the_meter_s_noise_is_not_told_for_that_of_the_cells() -> None:
@@ -238,6 +258,17 @@ def test_heavy_tails_are_normal_distributions_of_several_widths() -> None:
     kurtosis = 3.0 * (1.0 - 0.24) ** 3 / (1.0 - 0.48) ** 2.5  # Tukey's h, in closed form
     assert 3.0 * shares @ variances**2 == pytest.approx(kurtosis, rel=0.05)
     assert [one.tolist() for one in normal_parts(0.0)] == [[1.0], [1.0]]
+
+
+def test_wear_counts_from_the_reads_of_the_first_ten_cycles() -> None:
+    rng, cycles = np.random.default_rng(7), np.array([1.0, 10.0, 15.0, 1e5, 1e6, 3e6])
+    lrs = 1.9e-4 / (1.0 + 1e-7 * cycles)[:, None] * (1.0 + 0.03 * rng.standard_normal((6, 16)))
+    (whole,) = endurance(cycles, lrs, (3.0, 3.0), BASE["maximum"], BASE)
+    for row, alike in ((1, False), (2, True)):
+        other = lrs.copy()
+        other[row] *= 1.2
+        (found,) = endurance(cycles, other, (3.0, 3.0), BASE["maximum"], BASE)
+        assert (found.value == pytest.approx(whole.value, rel=1e-2)) is alike
 
 
 def test_endurance_is_told_of_the_top_that_falls() -> None:

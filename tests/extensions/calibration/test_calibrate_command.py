@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tomllib
 from dataclasses import asdict
@@ -62,6 +63,8 @@ def test_the_preset_file_is_taken_by_the_simulated_cells(
     assert code == 0, err
     assert picture.read_bytes()[:4] == b"\x89PNG"
     assert "SETs and" in out
+    assert re.search(r"parameter +value +95 % interval +from *\n", out)
+    assert re.search(r"set_slope +[\d.]+ +[\d.]+ to [\d.]+ +SETs *\n", out)
     assert "retention_energy" in out  # what would tell it is said
     assert "the most helpful first" in out
     assert "G after SET, mean" in out

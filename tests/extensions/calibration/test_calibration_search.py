@@ -93,13 +93,23 @@ def test_the_search_on_a_chip_goes_on_where_it_would_have_stopped_early(
         return ends[kind][1]
 
     monkeypatch.setattr(calibrating, "_fit", beside)
-    calibrating.calibrate(data, "stanford", preset)
+    told: list[str] = []
+    calibrating.calibrate(data, "stanford", preset, told.append)
+    assert all(told)
+    assert [one.split()[1:4] for one in told] == [["SETs", "of", "24"], ["RESETs", "of", "24"]]
     for once, part in ends.values():
         assert once.converged
         assert part.posterior.converged
         assert not part.posterior.repaired
     once, part = ends["RESET"]
     assert part.posterior.log_posterior > once.log_posterior + 5.0
+
+
+@pytest.mark.parametrize(
+    ("cells", "count", "numbers"), [(10, 4, [0, 3, 6, 9]), (2, 5, [0, 1]), (7, 7, list(range(7)))]
+)
+def test_a_few_cells_are_taken_from_the_first_to_the_last(cells: int, count: int, numbers: list[int]) -> None:
+    assert calibrating._some(cells, count).tolist() == numbers
 
 
 def test_a_search_that_gains_nothing_is_confirmed_once() -> None:

@@ -193,6 +193,17 @@ def test_hadamard_verify_takes_a_fifth_of_the_reads_for_the_same_share():
     assert few < many / 5
 
 
+@pytest.mark.parametrize(("formed_above", "share"), [(0.1e-6, 0.5), (5e-6, None)])
+def test_a_reading_through_the_daq_is_of_a_formed_cell_from_half_of_the_lowest_window_on(formed_above, share):
+    settings = WriteVerifySettings(formed_above=formed_above, verify="row")
+    with open_bench(preset="ideal", seed=1) as bench:
+        _, programming = Programmer(bench, NullStream(), LEVELS, ["multiply"], settings)._in_groups(
+            "multiply"
+        )
+    expected = formed_above if share is None else share * LEVELS.low[1]
+    assert programming._settings.formed_above == pytest.approx(expected)
+
+
 def test_a_window_below_the_read_noise_is_warned_of_with_the_number():
     rng = np.random.default_rng(1)
     digits = rng.integers(0, 8, (20, 20))
