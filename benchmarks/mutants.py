@@ -596,7 +596,7 @@ SUBJECTS = {
     ),
     "slicing": Subject(
         tuple(f"mho/chip_maps/{name}.py" for name in ("inverse_encoding", "multiply_encoding", "levels")),
-        ("tests/chip_maps",),
+        ("tests/chip_maps", "tests/procedures/equations/forecast"),
     ),
     "write-verify": Subject(
         (
@@ -617,7 +617,10 @@ SUBJECTS = {
         ),
     ),
     "index": Subject(("mho/runs/index",), ("tests/runs/index", "tests/cli/run_files")),
-    "seals": Subject(("mho/runs/integrity/seal.py",), ("tests/runs/integrity", "tests/runs/writing")),
+    "seals": Subject(
+        ("mho/runs/integrity/seal.py",),
+        ("tests/runs/integrity", "tests/runs/writing", "tests/runs/reading/test_run_chunks.py"),
+    ),
     "trust": Subject(
         ("mho/running/trust.py",),
         (

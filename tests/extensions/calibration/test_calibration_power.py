@@ -6,7 +6,7 @@ purpose measures the figures anew, with the function that the test names.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +47,7 @@ from mho.extensions.calibration.likelihoods.gradual_set import GradualSets
 from mho.extensions.calibration.likelihoods.threshold_reset import ThresholdResets
 from mho.extensions.calibration.likelihoods.threshold_set import ThresholdSets
 from mho.extensions.calibration.posterior import infer
-from mho.extensions.calibration.pulses_by_cell import formed_above, pulses_by_cell
+from mho.extensions.calibration.pulses_by_cell import SET, formed_above, pulses_by_cell
 from mho.extensions.calibration.residuals import misfit
 from mho.extensions.calibration.still_cells import unmoved_cells
 from mho.extensions.calibration.transitions import Sequences, Transitions
@@ -344,6 +344,27 @@ def test_a_panel_marks_measured_numbers_outside_and_says_so_where_there_are_any(
     names = [mark.label for mark in drawn.marks if mark.label]
     assert names == ["drawn, 95 %", "measured", "measured, outside"]
     assert [mark.label for mark in _panel([check(50.0)]).marks if mark.label] == names[:2]
+
+
+def test_a_panel_of_four_numbers_has_three_colours_in_turn() -> None:
+    some = [replace(check(50.0), quantity=replace(check(50.0).quantity, what=what)) for what in "abcd"]
+    whiskers = [mark for mark in _panel(some).marks if mark.shape == "whiskers"]
+    assert [mark.label for mark in whiskers] == [f"drawn, {what}" for what in "abcd"]
+    first, second, third, again = (mark.colour for mark in whiskers)
+    assert (len({first, second, third}), again) == (3, first)
+
+
+def test_of_one_cell_that_cycled_its_spread_is_told_and_that_of_cells_is_not() -> None:
+    logs = np.array([-4.0, -4.2, -4.1, -4.3])
+    shape = {name: np.zeros(4) for name in ("array", "row", "column")}
+    columns = {"time": np.arange(4.0), "kind": np.full(4, SET), "conductance": 10.0**logs, **shape}
+    median, cycles, cells, lag, *resets = of_cycles()[1](columns)
+    apart = logs - logs.mean()
+    assert median == pytest.approx(10.0**-4.15)
+    assert cycles == pytest.approx(logs.std(ddof=1))
+    assert np.isnan(cells)
+    assert lag == pytest.approx(apart[1:] @ apart[:-1] / (apart @ apart))
+    assert np.isnan(resets).all()
 
 
 @pytest.mark.parametrize(

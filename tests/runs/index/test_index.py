@@ -264,6 +264,11 @@ asked = st.builds(
 )
 
 
+def test_of_a_summary_numbers_and_words_are_kept_under_the_names_of_what_they_lie_in() -> None:
+    summary = {"bits": 6, "curve": [1, 2], "fit": {"slope": 2.0, "of": {"law": "line", "points": [3]}}}
+    assert card.plain_results(summary) == {"bits": 6, "fit.slope": 2.0, "fit.of.law": "line"}
+
+
 @given(where=asked | asked_names | asked.map("not {}".format), sort=asked_names, down=st.booleans())
 def test_whatever_is_asked_is_answered_or_refused_in_words(
     indexed: RunIndex, where: str, sort: str, down: bool
