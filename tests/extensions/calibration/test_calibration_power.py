@@ -18,6 +18,7 @@ from daily import daily
 from mho.analysis.figures import OUTSIDE
 from mho.chip_maps.chip import load_chip_map
 from mho.extensions.calibration import sought, transitions_of
+from mho.extensions.calibration.advice import what_helps
 from mho.extensions.calibration.checks import Check, Checks, _panel
 from mho.extensions.calibration.compared_numbers import (
     ComparedQuantity,
@@ -27,9 +28,11 @@ from mho.extensions.calibration.compared_numbers import (
     of_pulses,
 )
 from mho.extensions.calibration.experiments.ageing import AgeingReads, ageing, normal_parts
+from mho.extensions.calibration.experiments.estimates import ParameterEstimate, is_told
 from mho.extensions.calibration.experiments.evidence import (
     READERS,
     Rate,
+    _pooled,
     brackets,
     endurance,
     forming_voltages,
@@ -330,6 +333,95 @@ def test_the_rows_of_cycled_cells_are_sorted_by_cycle_and_cell() -> None:
     assert why == ""
     rows["conductance"] = np.where(state == 0, 1e-5, 1e-6)
     assert READERS["Endurance"](run, base, [], None)[1].startswith("its windows have not worn")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bench", "aperture"), [("", 0.1), ("[read]\nnplc = 1\n", 0.02), ("[read]\nnplc = 50", 0.1)]
+)
+@pytest.mark.parametrize("count", [12, 4])
+def test_the_noise_of_a_run_is_that_of_each_cell_s_series(bench: str, aperture: float, count: int) -> None:
+    """Whatever order the rows of cells and of their series have, and with as many series as each cell has."""
+    rng, base, samples = np.random.default_rng(8), base_of("stanford35") | {"noise_full": 0.0}, 12
+    places = np.array([[row, column] for row in range(6) for column in range(2)])[:count]
+    cells = {
+        "row": places[:, 0], "column": places[:, 1], "levels": np.ones(count, int), "mean": np.full(count, 1e-5),
+        **{one: np.full(count, 1e-5) for one in ("low", "high", "dwell_low", "dwell_high")},
+    }  # fmt: skip
+    reads = 1e-5 * (1.0 + 0.01 * np.cumsum(rng.standard_normal((count, 2, samples)), axis=2))
+    blocks = [(cell, series) for cell in range(count) for series in range(2)] + [(0, 0)]
+    blocks = [blocks[number] for number in [0, *rng.permutation(np.arange(1, 2 * count))]]
+    series = {
+        "row": np.repeat([places[cell, 0] for cell, _ in blocks], samples),
+        "column": np.repeat([places[cell, 1] for cell, _ in blocks], samples),
+        "number": np.repeat([number for _, number in blocks], samples),
+        "time": np.arange(len(blocks) * samples) * 0.1,
+        "conductance": np.concatenate([reads[cell, number] for cell, number in blocks]),
+    }
+    tables = {"noise": cells, "series": series}
+    run: Any = SimpleNamespace(
+        table=tables.get, parameters={"samples": SimpleNamespace(value=samples)}, bench=bench
+    )
+    found, why = READERS["Noise"](run, base, [], None)  # type: ignore[arg-type]
+    squares = reads.mean(axis=2) ** 2
+    variances, steps = reads.var(axis=2) / squares, 0.5 * (np.diff(reads) ** 2).mean(axis=2) / squares
+    expected = noise_levels(variances, cells, 0.1, samples, aperture, base, steps)
+    assert (
+        [one.name for one in found] == [one.name for one in expected] == (["read_noise"] if count > 4 else [])
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), rel=1e-9)
+    assert why == ("" if found else "4 cells are too few; five series of quiet cells are the least")
+    tables["noise"] = {name: values[:0] for name, values in cells.items()}
+    assert READERS["Noise"](run, base, [], None) == ([], "no cell of it was formed")  # type: ignore[arg-type]
+
+
+def test_what_two_runs_tell_of_a_parameter_is_pooled_by_the_width_of_its_intervals() -> None:
+    one, other = ParameterEstimate("a", 1.0, 0.9, 1.1, "x.h5"), ParameterEstimate("a", 2.0, 1.9, 2.3, "y.h5")
+    alone = ParameterEstimate("b", 5.0, 4.0, 7.0, "x.h5")
+    (pooled, kept) = _pooled([one, alone, other])
+    assert kept is alone
+    assert (pooled.name, pooled.source) == ("a", "x.h5, y.h5")
+    assert pooled.value == pytest.approx((1.0 / 0.04 + 2.0 / 0.16) / (1.0 / 0.04 + 1.0 / 0.16))
+    half = 0.5 / np.sqrt(1.0 / 0.04 + 1.0 / 0.16)
+    assert (pooled.low, pooled.high) == pytest.approx((pooled.value - half, pooled.value + half))
+    exact = ParameterEstimate("a", 3.0, 3.0, 3.0)
+    assert _pooled([one, exact])[0].value == 3.0
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "told"),
+    [
+        ("maximum", 1.0, 7.38, True), ("maximum", 1.0, 7.4, False), ("shift", -1.0, 9.0, True), ("shift", 0.0, 9.0, True),
+        ("share", 0.119, 0.880, True), ("share", 0.119, 0.882, False), ("share", 0.0, 0.1, False),
+        ("share", 0.9, 1.0, False),
+    ],
+)  # fmt: skip
+def test_an_interval_tells_where_it_is_narrower_than_what_is_taken_for_granted(
+    name: str, low: float, high: float, told: bool
+) -> None:
+    """Its ends are less than e^2 apart; of shares, the odds less than e^4."""
+    assert is_told(ParameterEstimate(name, 0.5, low, high), ["share"]) is told
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((0, 0, 90, 40), "SETs and RESETs of the cells that were formed here"),
+        ((3, 9, 4, 40), "SETs and RESETs of many voltages on some 100 cells"),
+        ((0, 0, 4, 0), "SETs and RESETs of many voltages on some 100 cells"),
+        ((3, 9, 5, 0), "91 SETs more, at many gate voltages"),
+        ((30, 9, 5, 7), "70 SETs more, at many gate voltages"),
+    ],
+)
+def test_too_little_data_are_refused_with_what_there_is_and_what_would_help(
+    counts: tuple[int, int, int, int], words: str
+) -> None:
+    said = what_helps(*counts, 100, 5)
+    assert said.startswith(
+        f"too little to calibrate on: {counts[0]} SETs and {counts[1]} RESETs of {counts[2]} formed cells; "
+        "100 of a kind on 5 cells are the least. "
+    )
+    assert words in said
 
 
 def check(measured: float, count: int = 99) -> Check:
