@@ -605,18 +605,26 @@ SUBJECTS = {
             f"{CELLS}/programming/group_programming.py",
             f"{CELLS}/programming/programmer.py",
         ),
-        ("tests/procedures/cells/programming",),
+        ("tests/procedures/cells",),
     ),
     "queue": Subject(
         ("mho/running/queue",),
         (
             "tests/running/queue",
             "tests/running/test_trust.py",
-            "tests/running/runner/test_queue_runner.py",
+            "tests/running/runner",
             "tests/cli/many_runs/test_queue_commands.py",
         ),
     ),
-    "index": Subject(("mho/runs/index",), ("tests/runs/index", "tests/cli/run_files")),
+    "index": Subject(
+        ("mho/runs/index",),
+        (
+            "tests/runs/index",
+            "tests/runs/reading/test_run_chunks.py",
+            "tests/analysis/reports/test_table_files.py",
+            "tests/cli/run_files",
+        ),
+    ),
     "seals": Subject(
         ("mho/runs/integrity/seal.py",),
         ("tests/runs/integrity", "tests/runs/writing", "tests/runs/reading/test_run_chunks.py"),

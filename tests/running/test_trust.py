@@ -197,6 +197,22 @@ def test_what_went_on_with_a_chip_has_that_chip_s_preset(tmp_path):
     assert (later.preset, later.after) == (None, str(first))
 
 
+def test_drivers_that_a_bench_file_brings_are_taken_from_the_folder_that_one_is_in(
+    honest, place, tmp_path, monkeypatch
+):
+    path = forged(honest, place, "bench file", tmp_path / "forged.h5")
+    with pytest.raises(
+        InputError, match=f"brings drivers of its own .*{place.stem}:Driver.*go to that file's folder"
+    ):
+        order_of_run(path, allow_all)
+    monkeypatch.chdir(place.parent)
+    asked: list[str] = []
+    order = order_of_run(path, lambda code: asked.append(code.name) or True)
+    assert order.bench == str(place.parent / "bench.toml")
+    assert asked == [f"{place.stem}:Driver", f"{place.stem}:Twin"]
+    assert not imported(tmp_path)
+
+
 def test_a_run_that_does_not_say_enough_is_not_cloned(honest, tmp_path):
     """As a run on a bench that a script had open does not say the bench."""
     path = tmp_path / "run.h5"

@@ -23,6 +23,7 @@ from mho.running.budget.drawings import errors_drawing, shares_drawing
 from mho.running.budget.questions import (
     AllAnswered,
     Answers,
+    InversionAnswers,
     LoopQuestion,
     LoopTargets,
     Question,
@@ -551,3 +552,10 @@ def test_a_loop_by_blocks_that_rails_answers_nothing() -> None:
 
 def test_shares_of_all_sets_are_of_sixteen_causes_at_most() -> None:
     assert len(CAUSES) < shares.MOST_EXACT
+
+
+def test_only_rows_of_inversions_that_an_exchange_came_before_are_matched() -> None:
+    answers = InversionAnswers.__new__(InversionAnswers)
+    for table, last in (("solutions", object()), ("solutions", None), ("inversions", None)):
+        answers.last = last
+        answers.match(table, {})  # none of its columns is asked for

@@ -28,7 +28,7 @@ from mho.runs import (
     clear_writer_flag,
     verify,
 )
-from mho.runs.integrity.seal import BLOCK_BYTES, SEAL, bytes_to_verify, data_digest, values_digest
+from mho.runs.integrity.seal import BLOCK_BYTES, SEAL, bytes_to_verify, data_digest, read_seal, values_digest
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -112,7 +112,9 @@ def test_a_flipped_bit_is_found_where_it_is(finished: Path) -> None:
 
 def test_damage_is_found_where_nothing_was_sealed(finished: Path) -> None:
     with h5py.File(finished, "r+") as file:
+        assert len(read_seal(file)) > 10
         del file[SEAL]
+        assert read_seal(file) == {}
     corrupt(finished, "entry/reads/current", 1)
     found = verify(finished)
     assert found.verdict is Verdict.DAMAGED
