@@ -244,10 +244,13 @@ def test_a_run_file_makes_no_strategy_run_that_nobody_agreed_to(repeats, tmp_pat
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["simulated"]))
-def test_each_verify_read_waits_as_long_as_the_settings_say(bench, tmp_path):
+@pytest.mark.parametrize(
+    ("bench", "verify"),
+    daily(product(["simulated", "arrays"], ["cell", "row"]), [("simulated", "cell"), ("simulated", "row")]),
+)
+def test_each_verify_read_waits_as_long_as_the_settings_say(bench, verify, tmp_path):
     def between(delay: str) -> float:
-        program = Program(digits=[[5]], passes=0, write_verify=f"verify_delay={delay}")
+        program = Program(digits=[[5]], passes=0, write_verify=f"verify={verify},verify_delay={delay}")
         path = run(program, bench, preset="ideal", seed=1, output=tmp_path / f"{delay}.h5").path
         with RunFile(path) as file:
             return float(np.diff(file.table("pulses")["time"]).mean())

@@ -276,3 +276,20 @@ def test_singular_values_whose_squares_float64_holds_are_taken(size: float, fits
     else:
         with pytest.raises(InputError, match="leaves the range"):
             least_squares_certificate.full_rank(matrix)
+
+
+def test_what_can_be_proved_and_what_a_residual_takes_follow_from_the_matrix():
+    """Bits of a solution: 53 less those of the condition number, where the solution is along the largest entry."""
+    plain = certificate.Certifier(np.diag([8.0, 1.0]))
+    tall = least_squares_certificate.NormalCertifier(np.array([[2.0, 0.0], [0.0, 2.0], [0.0, 0.0]]))
+    assert (plain.residual_size, tall.residual_size) == (4, 2 * 6)
+    for size in (1.0, 2.0**40):
+        assert plain.provable_bits_of(np.array([size, 0.0])) == pytest.approx(53 - 3, abs=1e-4)
+    assert plain.provable_bits_of(np.zeros(2)) == 0.0
+    assert certificate.norm(np.array([3.0, -4.0])) == 5.0
+    assert certificate.norm(np.array([3e300, 4e300])) == pytest.approx(5e300)
+
+
+def test_values_are_scaled_by_the_power_of_two_above_the_largest():
+    for values, power in (([3.0, -4.0], 8.0), ([0.75], 1.0), ([0.0], 1.0), ([], 1.0), ([-1e-3], 2.0**-9)):
+        assert certificate._power(np.array(values)) == power
