@@ -88,7 +88,7 @@ def test_steps_from_one_vector_to_the_next_are_limited_by_the_sample_period():
         limits.check_vectors("vector", np.array([[0.5, -1.2]]), lambda: 1.0)
 
 
-@pytest.mark.parametrize("place", [SAMPLES - 1, SAMPLES, SAMPLES + 1, 2 * SAMPLES - 1])
+@pytest.mark.parametrize("place", [0, SAMPLES - 1, SAMPLES, SAMPLES + 1, 2 * SAMPLES - 1])
 def test_no_step_is_missed_where_long_vectors_are_looked_at_in_parts(place):
     limits = Limits({"vector": TerminalLimits(1.0, slew=1e5)})
     rows = np.zeros((3 * SAMPLES, 2))

@@ -405,6 +405,24 @@ def test_what_runs_here_already_is_asked_about_where_another_process_will_import
     assert [one.name for one in asked] == ["json.tool:main"]
 
 
+def test_a_run_that_is_repeated_here_is_asked_about_once_and_one_that_is_queued_again(
+    honest: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(place.parent))
+    importlib.import_module(place.stem)
+    monkeypatch.setattr(trust, "AGREED", {f"{place.stem}:{name}" for name in ("Mine", "Driver", "Twin")})
+    asked: list[str] = []
+    agree = lambda code: asked.append(code.name) or True  # noqa: E731
+    with RunFile(forged(honest, place, "procedure", tmp_path / "mine.h5")) as file:
+        trust.check_code(file, agree)
+        assert asked == []
+        trust.check_code(file, agree, elsewhere=True)
+    assert asked == [f"{place.stem}:Mine"]
+    monkeypatch.chdir(place.parent)
+    order_of_run(forged(honest, place, "bench file", tmp_path / "driver.h5"), agree)
+    assert asked[1:] == [f"{place.stem}:Driver", f"{place.stem}:Twin"]
+
+
 def edited(run: Path, target: Path, **texts: str) -> Path:
     """A copy of a run file with other texts in its provenance."""
     target.write_bytes(run.read_bytes())

@@ -121,6 +121,15 @@ def test_damage_is_found_where_nothing_was_sealed(finished: Path) -> None:
     assert "/entry/reads/current: rows 4096 to 8191 are damaged" in found.findings
 
 
+def test_values_in_no_chunks_have_the_digest_of_all_of_them(tmp_path: Path) -> None:
+    values = np.arange(BLOCK_BYTES // 8 + 5.0)  # more than a block of them
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        whole = file.create_dataset("whole", data=values)
+        parts = file.create_dataset("parts", data=values, chunks=(4096,))
+        assert data_digest(whole.id) == values_digest(values, None) != data_digest(parts.id)
+        assert data_digest(parts.id) == values_digest(values, 4096)
+
+
 def test_the_bytes_to_verify_are_those_of_all_datasets_as_they_are_unpacked(finished: Path) -> None:
     sizes: list[int] = []
     with h5py.File(finished) as file:

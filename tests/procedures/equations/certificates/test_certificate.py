@@ -15,6 +15,7 @@ from mho.procedures.equations.certificates.certificate import (
     Certificate,
     Certifier,
     dependent_rows,
+    dependent_rows_in_words,
     exact_residual,
     norm,
 )
@@ -256,6 +257,12 @@ def test_the_rows_that_depend_on_others_are_as_many_as_the_rank_lacks_and_leave_
     rows = dependent_rows(matrix)
     assert len(rows) == 6 - rank
     assert np.linalg.matrix_rank(np.delete(matrix, rows, axis=0)) == rank
+
+
+def test_ten_dependent_rows_are_all_named():
+    assert dependent_rows_in_words(np.ones((11, 11))).count(",") == 9
+    assert dependent_rows_in_words(np.ones((12, 12))).endswith(" and 1 more")
+    assert "more" not in dependent_rows_in_words(np.ones((11, 11)))
 
 
 def test_many_dependent_rows_are_counted_in_one_sentence():

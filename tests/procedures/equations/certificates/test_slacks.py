@@ -286,6 +286,7 @@ def test_what_can_be_proved_and_what_a_residual_takes_follow_from_the_matrix():
     for size in (1.0, 2.0**40):
         assert plain.provable_bits_of(np.array([size, 0.0])) == pytest.approx(53 - 3, abs=1e-4)
     assert plain.provable_bits_of(np.zeros(2)) == 0.0
+    assert certificate.ResidualCertifier(np.eye(3)).each == 2 * 9 + 3
     assert certificate.norm(np.array([3.0, -4.0])) == 5.0
     assert certificate.norm(np.array([3e300, 4e300])) == pytest.approx(5e300)
 
