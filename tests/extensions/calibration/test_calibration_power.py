@@ -27,7 +27,7 @@ from mho.extensions.calibration.compared_numbers import (
     of_programming,
     of_pulses,
 )
-from mho.extensions.calibration.experiments.ageing import AgeingReads, ageing, normal_parts
+from mho.extensions.calibration.experiments.ageing import AgeingReads, _Reads, ageing, normal_parts
 from mho.extensions.calibration.experiments.estimates import ParameterEstimate, is_told
 from mho.extensions.calibration.experiments.evidence import (
     READERS,
@@ -333,6 +333,18 @@ def test_the_rows_of_cycled_cells_are_sorted_by_cycle_and_cell() -> None:
     assert why == ""
     rows["conductance"] = np.where(state == 0, 1e-5, 1e-6)
     assert READERS["Endurance"](run, base, [], None)[1].startswith("its windows have not worn")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("full", [0.0, 2e-5])
+def test_noise_of_reads_goes_with_what_a_cell_conducts_up_to_where_it_is_full(full: float) -> None:
+    base, elapsed = base_of("pku") | {"noise_full": full}, np.array([0.0, 1.0, 10.0, 100.0])
+    conducts = np.array([1e-6, 2e-5, 1e-3]) * np.ones((4, 1))
+    reads = _Reads.of(
+        AgeingReads(10.0 + elapsed[:, None] + np.zeros(3), conducts, elapsed), base, 0.02, 100.0
+    )
+    expected = [1e-6, 2e-5, 1e-3] if not full else [1e-6 / 1.05, 1e-5, 1e-3 / 51.0]
+    assert reads.size == pytest.approx(expected)
+    assert reads.elapsed == pytest.approx([0.0, 0.01, 0.1, 1.0])
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,29 @@ def test_on_real_instruments_the_clock_s_zero_and_the_rows_times_tell_when_each_
     assert notes.arrays[CLOCK_ZERO].item() == pytest.approx(time.time() - began - shift, abs=60.0)
 
 
+def test_voltages_of_the_attempt_before_count_as_those_of_the_line_that_they_were_on():
+    rows = {
+        "kind": np.array([KINDS["read"], KINDS["set"], KINDS["reset"], KINDS["set"]]), "row": np.arange(4),
+        "column": np.arange(4) + 10, "voltage": np.array([0.1, 2.0, 3.0, 4.0]),
+    }  # fmt: skip
+    cells = SimpleNamespace(
+        last=np.zeros((1, 1)), pulses=np.zeros((1, 1), int), outcome=np.zeros((1, 1), int)
+    )
+    noted = []
+    with open_bench(preset="ideal", seed=3) as opened:
+        opened.simulated = None  # as a bench of real instruments has it
+        opened.damage.note_voltages = lambda *given: noted.append([np.asarray(one).tolist() for one in given])
+        notes = RealNotes()
+        notes.record_block = lambda *_: None
+        earlier = SimpleNamespace(rows=rows, cells=cells, reads=1, joined="all", elapsed=5.0)
+        Programmer(opened, notes, LEVELS, ARRAYS, WriteVerifySettings()).begin(
+            block("multiply", [0], [0]), earlier
+        )
+    assert noted == [
+        ["multiply", [1, 3], [11, 13], "bit line", [2.0, 4.0]], ["multiply", [2], [12], "source line", [3.0]],
+    ]  # fmt: skip
+
+
 def test_cells_that_relaxed_out_of_their_window_are_touched_up():
     notes, b = Notes(), block("multiply", list(range(8)), list(range(8)), 4)
     with open_bench(preset="relaxing", seed=5) as bench:
