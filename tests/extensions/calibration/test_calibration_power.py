@@ -352,7 +352,7 @@ def test_noise_of_reads_goes_with_what_a_cell_conducts_up_to_where_it_is_full(fu
 )
 @pytest.mark.parametrize("count", [12, 4])
 def test_the_noise_of_a_run_is_that_of_each_cell_s_series(bench: str, aperture: float, count: int) -> None:
-    """Whatever order the rows of cells and of their series have, and with as many series as each cell has."""
+    """Whatever order the series of cells have, and of as many series as each cell has: the first has one more."""
     rng, base, samples = np.random.default_rng(8), base_of("stanford35") | {"noise_full": 0.0}, 12
     places = np.array([[row, column] for row in range(6) for column in range(2)])[:count]
     cells = {
@@ -360,14 +360,14 @@ def test_the_noise_of_a_run_is_that_of_each_cell_s_series(bench: str, aperture: 
         **{one: np.full(count, 1e-5) for one in ("low", "high", "dwell_low", "dwell_high")},
     }  # fmt: skip
     reads = 1e-5 * (1.0 + 0.01 * np.cumsum(rng.standard_normal((count, 2, samples)), axis=2))
-    blocks = [(cell, series) for cell in range(count) for series in range(2)] + [(0, 0)]
-    blocks = [blocks[number] for number in [0, *rng.permutation(np.arange(1, 2 * count))]]
+    blocks = [(cell, series) for cell in range(count) for series in range(2)]
+    blocks = [blocks[number] for number in rng.permutation(2 * count)] + [(0, 2)]
     series = {
         "row": np.repeat([places[cell, 0] for cell, _ in blocks], samples),
         "column": np.repeat([places[cell, 1] for cell, _ in blocks], samples),
         "number": np.repeat([number for _, number in blocks], samples),
         "time": np.arange(len(blocks) * samples) * 0.1,
-        "conductance": np.concatenate([reads[cell, number] for cell, number in blocks]),
+        "conductance": np.concatenate([reads[cell, number % 2] for cell, number in blocks]),
     }
     tables = {"noise": cells, "series": series}
     run: Any = SimpleNamespace(

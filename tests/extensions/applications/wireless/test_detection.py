@@ -63,7 +63,7 @@ def test_almost_without_noise_every_bit_arrives(kind: type[Uplink], method: str)
 def test_an_uplink_receives_what_was_sent_and_the_noise_on_it() -> None:
     rng = np.random.default_rng(1)
     channel, symbols, noise = (circular(rng, shape) for shape in ((8, 3), (3, 40), (8, 40)))
-    link = Uplink.at(20.0, channel, symbols, noise, "ZF", 1.0)
+    link = Uplink.at(20.0, channel, symbols, noise, METHODS[0], 1.0)
     added = link.received - channel @ symbols
     assert np.allclose(added / noise, 0.1 * np.linalg.norm(channel @ symbols) / np.linalg.norm(noise))
     assert link.variance == pytest.approx(np.mean(np.abs(added) ** 2))
