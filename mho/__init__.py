@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
+    from mho.chip_maps import Encoding, InverseEncoding, OwnPreconditioning, Preconditioning
     from mho.errors import MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Procedure,
         Program,
         Read,
+        Refinement,
         Refresh,
         Response,
         Solution,
@@ -61,10 +63,11 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact", "Figure",
-    "FloatParameter", "Form", "IntegerParameter", "Invert", "Layout", "ListParameter", "Map", "MhoError",
-    "Multiply", "Parameter", "Procedure", "Program", "Pulse", "Read", "Reading", "ReferenceLine",
-    "ReferencePoints", "Refresh", "Response", "Run", "Runs", "Solution", "Solve", "Strategy", "Sweep",
-    "Table", "budget", "draw", "forecast", "open_bench", "open_run", "open_runs", "plot", "run", "solve",
-    "summarise",
+    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact",
+    "Encoding", "Figure", "FloatParameter", "Form", "IntegerParameter", "InverseEncoding", "Invert",
+    "Layout", "ListParameter", "Map", "MhoError", "Multiply", "OwnPreconditioning", "Parameter",
+    "Preconditioning", "Procedure", "Program", "Pulse", "Read", "Reading", "ReferenceLine",
+    "ReferencePoints", "Refinement", "Refresh", "Response", "Run", "Runs", "Solution", "Solve", "Strategy",
+    "Sweep", "Table", "budget", "draw", "forecast", "open_bench", "open_run", "open_runs", "plot", "run",
+    "solve", "summarise",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map, read_chip_text
     from mho.chip_maps.defects import DefectFinding
-    from mho.chip_maps.inverse_encoding import InverseEncoding
+    from mho.chip_maps.inverse_encoding import Encoding, InverseEncoding
     from mho.chip_maps.levels import Levels
     from mho.chip_maps.matrix_files import (
         Source,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         encode_multiply,
     )
     from mho.chip_maps.placement import Placement
-    from mho.chip_maps.preconditioning import Preconditioning
+    from mho.chip_maps.preconditioning import OwnPreconditioning, Preconditioning
     from mho.chip_maps.write_verify_settings import WriteVerifySettings
 else:
     from mho.lazy_names import lazy_names
@@ -42,8 +42,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "MAX_BITS", "ArrayMap", "ChipMap", "DefectFinding", "InverseEncoding", "Levels", "MultiplyEncoding",
-    "Placement", "Preconditioning", "Source", "WriteVerifySettings", "columns_to_fixed_point",
-    "encode_multiply", "from_real_vector", "load_digits", "load_matrix", "parse_chip_map",
-    "read_chip_text", "sample_names", "to_real", "to_real_vector",
+    "MAX_BITS", "ArrayMap", "ChipMap", "DefectFinding", "Encoding", "InverseEncoding", "Levels",
+    "MultiplyEncoding", "OwnPreconditioning", "Placement", "Preconditioning", "Source",
+    "WriteVerifySettings", "columns_to_fixed_point", "encode_multiply", "from_real_vector", "load_digits",
+    "load_matrix", "parse_chip_map", "read_chip_text", "sample_names", "to_real", "to_real_vector",
 ]  # fmt: skip

@@ -15,18 +15,19 @@ Forecast are the contraction of the refinement, and the stability of the loop.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
-from mho.errors import ConvergenceError
+from mho.errors import ChipMapError, ConvergenceError, InputError, MhoError
 
 POLE_RATIO = 4.0  # unity-gain frequency over second pole, amplifier and row; the reference board has about 2
 
@@ -113,10 +114,15 @@ class InverseEncoding:
     unit: float  # value of one digit in A
     diagonal: float  # n of n I, the value of the resistors in A; 0 without resistors
     bias: float = 0.0  # m of m j j^T in resistors, in A; 0 without them
+    made_by: str = ""  # the class of a user's own that made it
 
     @property
     def name(self) -> str:
         """The encoding in words, for messages and run files."""
+        return f"{self.made_by}, {self._how}" if self.made_by else self._how
+
+    @property
+    def _how(self) -> str:
         unsigned = self.kind == "differential" and self.negative is None
         signs = "unsigned" if unsigned else NAMES[self.kind]
         return signs + (" + diagonal in resistors" if self.diagonal else "")
@@ -252,6 +258,65 @@ _BUILD = {"bias": _bias, "differential": _differential, "bias resistors": _bias_
 """Ways to hold what the resistors leave of the matrix (n, n): their diagonal, the saturation, and the top digit."""
 
 
+class Encoding(Protocol):
+    """An encoding of one's own of a signed matrix on the inverting array: how entries become digits.
+
+    Its name stands where an encoding's does: ``encoding="mine.py:Rounded"``, or the class itself. What it returns is
+    forecast as mho's own encodings are, and the best that is expected to settle is used.
+    """
+
+    def encode(self, matrix: Floats, top: int) -> Iterable[InverseEncoding]:
+        """Return the encodings to consider.
+
+        Parameters
+        ----------
+        matrix : (n, n) array
+            What the loop is to invert, scaled, reordered and shifted as is tried.
+        top : int
+            The largest digit of a cell; the least is 0.
+        """
+        ...
+
+
+def own_encodings(own: type[Encoding], matrix: Floats, top: int) -> Iterator[InverseEncoding]:
+    """Yield the encodings that a class of a user's own makes of a matrix (n, n), checked.
+
+    Raises `InputError` for what no loop could hold: it names the class and what is wrong.
+    """
+    name = own.__name__
+
+    def error(what: str) -> InputError:
+        return InputError(f"the encoding {name} cannot be used: {what}")
+
+    try:
+        made = list(own().encode(matrix.copy(), top))
+    except (TypeError, ValueError, AttributeError) as fault:
+        if isinstance(fault, MhoError):
+            raise
+        raise error(f"its encode(matrix, top) failed ({type(fault).__name__}: {fault})") from fault
+    for one in made:
+        if not isinstance(one, InverseEncoding):
+            raise error(f"it returned {type(one).__name__}; return mho.InverseEncoding")
+        n = len(matrix)
+        lines = n + (one.kind == "bias")
+        for what, digits in (("positive", one.positive), ("negative", one.negative)):
+            if digits is None:
+                if what == "positive":
+                    raise error("its positive digits are None")
+                continue
+            if np.shape(digits) != (lines, lines):
+                raise error(f"its {what} digits have the shape {np.shape(digits)}; give ({lines}, {lines})")
+            if digits.dtype.kind not in "iu" or digits.min() < 0 or digits.max() > top:
+                raise error(f"its {what} digits must be whole numbers from 0 to {top}")
+        if not (math.isfinite(one.unit) and one.unit > 0.0):
+            raise error(f"its unit, the value of one digit, is {one.unit}; it must be above 0")
+        if not (
+            math.isfinite(one.diagonal) and math.isfinite(one.bias) and min(one.diagonal, one.bias) >= 0.0
+        ):
+            raise error(f"its resistors hold {one.diagonal} and {one.bias}; no resistor is below 0")
+        yield replace(one, size=n, made_by=name)
+
+
 def candidates(
     matrix: Floats, levels: Levels, kinds: Sequence[Kind] = KINDS, diagonal: bool = True
 ) -> Iterator[InverseEncoding]:
@@ -325,11 +390,13 @@ def _assess_alike(
 def choose_encoding(
     matrix: Floats, levels: Levels, rng: np.random.Generator, *, input_conductance: float,
     kinds: Sequence[Kind] = KINDS, diagonal: bool = True, arrays: int = 2, shift: float = 0.0,
+    own: type[Encoding] | None = None, room: int | None = None,
 ) -> tuple[EncodingForecast, tuple[EncodingForecast, ...]]:  # fmt: skip
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
     One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that need
-    a second are left out. A few draws select the finalists, which are then forecast with all draws. `matrix` (n, n):
+    a second are left out, as those of more lines than there is `room` for. Those that a class of a user's `own` makes are
+    considered alone. A few draws select the finalists, which are then forecast with all draws. `matrix` (n, n):
     A; `shift`: s, in A's units: the loop is to hold A + s I, where that of A itself would be unstable. Raises
     `ConvergenceError` when no encoding gives a stable loop, naming the unstable eigenvalue.
     """
@@ -338,10 +405,22 @@ def choose_encoding(
         assess, matrix=matrix, levels=levels, rng=rng, input_conductance=input_conductance, shift=shift
     )
     shifted = matrix + shift * np.eye(len(matrix))
-    assessed = forecast(
-        (one for one in candidates(shifted, levels, kinds, diagonal) if arrays > 1 or one.negative is None),
-        draws=SCREENING,
+    made = (
+        candidates(shifted, levels, kinds, diagonal)
+        if own is None
+        else own_encodings(own, shifted, levels.top)
     )
+    fitting = [
+        one
+        for one in made
+        if (arrays > 1 or one.negative is None) and (room is None or one.order <= room) and one.kind in kinds
+    ]
+    assessed = forecast(fitting, draws=SCREENING)
+    if not assessed and own is not None:
+        raise ChipMapError(
+            f"{own.__name__} made no encoding of the {len(matrix)} x {len(matrix)} matrix that fits: there is room for "
+            f"{' or '.join(kinds)} on {arrays} inverting arrays of {room} lines"
+        )
     if not assessed:
         raise ConvergenceError(
             "the bias column serves neither a matrix without negative entries nor cells of two levels: use the "

@@ -7,13 +7,15 @@ settles when the eigenvalues of D^-1 G have positive real parts, which depends o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
+from mho.errors import InputError, MhoError
 
 SWEEPS = 20  # most sweeps of equilibration; Ruiz's converges in a few, and powers of two stop changing before
 
@@ -112,6 +114,51 @@ class Preconditioning:
     def solution(self, unknowns: Floats) -> Floats:
         """Return x = C y, (n,) or (n, k), of the unknowns y of the held system."""
         return np.asarray((self.column_factors * unknowns.T).T)
+
+
+class OwnPreconditioning(Protocol):
+    """A preconditioning of one's own: in which forms the loop may hold a matrix.
+
+    Its name stands where a preconditioning's does: ``preconditioning="mine.py:Reversed"``, or the class itself. Each form
+    is an exact change of equations and unknowns, so that nothing of the solution hangs on it.
+    """
+
+    def forms(self, matrix: Floats) -> Iterable[Preconditioning]:
+        """Return the forms to try of a regular matrix (n, n)."""
+        ...
+
+
+def own_forms(own: type[OwnPreconditioning], matrix: Floats) -> list[Preconditioning]:
+    """Return the forms that a class of a user's own gives for a matrix (n, n), checked.
+
+    Raises `InputError` for one that is no exact change: no order of all rows, or factors that are no powers of two.
+    """
+
+    def error(what: str) -> InputError:
+        return InputError(f"the preconditioning {own.__name__} cannot be used: {what}")
+
+    try:
+        forms = list(own().forms(matrix.copy()))
+    except (TypeError, ValueError, AttributeError) as fault:
+        if isinstance(fault, MhoError):
+            raise
+        raise error(f"its forms(matrix) failed ({type(fault).__name__}: {fault})") from fault
+    n = len(matrix)
+    if not forms:
+        raise error("it gave no form")
+    for form in forms:
+        if not isinstance(form, Preconditioning):
+            raise error(f"it returned {type(form).__name__}; return mho.Preconditioning")
+        if not np.array_equal(np.sort(form.order), np.arange(n)):
+            raise error(f"its order is no order of the {n} rows")
+        for what, factors in (("row", form.row_factors), ("column", form.column_factors)):
+            factors = np.asarray(factors, dtype=float)
+            mantissas = np.abs(np.frexp(factors)[0])
+            if factors.shape != (n,) or not (np.isfinite(factors).all() and (mantissas == 0.5).all()):
+                raise error(f"its {what} factors must be {n} powers of two, which may be negative for rows")
+        if (np.asarray(form.column_factors) < 0.0).any():
+            raise error("a column factor is negative")
+    return forms
 
 
 def _transversal(sizes: Floats) -> NDArray[np.int64]:

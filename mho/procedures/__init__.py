@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from mho.procedures.cells.programming.record import Block
     from mho.procedures.cells.programming.refresh import Refresh, Refreshed
     from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-    from mho.procedures.cells.programming.strategies.known_strategies import (
-        find_strategy,
-        known_strategies,
-        strategy_class_name,
-    )
+    from mho.procedures.cells.programming.strategies.known_strategies import find_strategy, known_strategies
     from mho.procedures.cells.programming.strategy import Strategy
     from mho.procedures.cells.reading.array_map import Map, Mapped
     from mho.procedures.cells.reading.contact import Contact, Contacts
@@ -42,7 +38,8 @@ if TYPE_CHECKING:
     from mho.procedures.cells.switching.response import Response, Responses
     from mho.procedures.chip_in_use import chip_of
     from mho.procedures.conditions import check_seed, load_conditions
-    from mho.procedures.equations.algorithms.refinement import refine
+    from mho.procedures.equations.algorithms.refinement import Refinement, method_name, refine
+    from mho.procedures.equations.certificates.certificate import Certificate
     from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
     from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
     from mho.procedures.equations.forecast import (
@@ -81,20 +78,17 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Contact", "Contacts",
-    "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel",
-    "Estimate",
+    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Certificate", "Contact", "Contacts", "Control",
+    "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel", "Estimate",
     "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix", "IntegerParameter",
     "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells", "LoopOption", "Map", "Mapped",
     "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter",
-    "PreparedSolve", "Procedure", "Products", "Program", "Programmed", "ProgrammedBlockMatrix", "Programmer",
-    "Read", "Reads", "Refresh", "Refreshed", "Response", "Responses", "Retained", "Retention",
-    "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps", "Switched", "Switching",
-    "best_enclosure", "check_inside", "check_seed", "chip_of", "counted", "described_entries",
-    "draw_solves", "evenly", "find_procedure", "find_strategy", "joined", "known_strategies", "largest_linear",
-    "lines_text", "load_conditions",
-    "lost_cells", "make_procedure", "nearest", "percent", "quantity", "random_by_active", "read_settings",
-    "refine",
-    "settings_in_use", "settings_text", "solve_unaided", "strategy_class_name", "unfit_cells",
-    "verified_cells", "wall_time",
+    "PreparedSolve", "Procedure", "Products", "Program", "Programmed", "ProgrammedBlockMatrix",
+    "Programmer", "Read", "Reads", "Refinement", "Refresh", "Refreshed", "Response", "Responses",
+    "Retained", "Retention", "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps",
+    "Switched", "Switching", "best_enclosure", "check_inside", "check_seed", "chip_of", "counted",
+    "described_entries", "draw_solves", "evenly", "find_procedure", "find_strategy", "joined",
+    "known_strategies", "largest_linear", "lines_text", "load_conditions", "lost_cells", "make_procedure",
+    "method_name", "nearest", "percent", "quantity", "random_by_active", "read_settings", "refine",
+    "settings_in_use", "settings_text", "solve_unaided", "unfit_cells", "verified_cells", "wall_time",
 ]  # fmt: skip

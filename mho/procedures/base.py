@@ -15,7 +15,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.parameters import IntegerParameter, Parameter, own_parameters
+from mho.procedures.parameters import IntegerParameter, Parameter, code_noun, own_parameters
 from mho.procedures.stream import Stream
 from mho.runs import Conclusion, Layout, RecordedParameter
 
@@ -155,6 +155,10 @@ class Procedure:
         """Return the parameters as PyMeasure objects, for forms and command lines."""
         return dict(self._parameters)
 
+    def values(self) -> dict[str, Any]:
+        """Return the values of the parameters by name; None for what was not given."""
+        return {name: getattr(self, name) for name in self._parameters}
+
     def recorded_parameters(self, plan: Any) -> dict[str, RecordedParameter]:
         """Return the parameters as stored in the run file; one that was not given has the value in use."""
         recorded, in_use = {}, self.in_use(plan)
@@ -166,6 +170,8 @@ class Procedure:
                 value = in_use[name][0]
             if isinstance(value, np.ndarray):
                 value = f"array of shape {'x'.join(map(str, value.shape))}, {value.dtype}"
+            elif isinstance(value, type):  # of one's own, in a script
+                value = f"{value.__module__}:{value.__qualname__}"
             elif not isinstance(value, bool | int | float | str | None):
                 value = str(value)
             unit = getattr(parameter, "units", None) or ""
@@ -219,7 +225,12 @@ def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
 def _allowed(parameter: Parameter) -> str:
     """Return the allowed values of a parameter, in words."""
     if getattr(parameter, "choices", None):
-        return "one of " + ", ".join(map(str, parameter.choices))
+        own = (
+            f"; or a {noun} of your own, module:Class or path/file.py:Class"
+            if (noun := code_noun(parameter))
+            else ""
+        )
+        return "one of " + ", ".join(map(str, parameter.choices)) + own
     if not hasattr(parameter, "minimum"):
         return "given"
     kind = "a whole number" if isinstance(parameter, IntegerParameter) else "a number"

@@ -16,13 +16,14 @@ from mho.procedures.parameters import (
     FloatParameter,
     IntegerParameter,
     ListParameter,
+    OwnCodeParameter,
     Parameter,
 )
 from mho.procedures.quantities import parse_quantity
 
 KINDS: Mapping[str, type[Parameter]] = {
     "boolean": BooleanParameter, "integer": IntegerParameter, "float": FloatParameter, "list": ListParameter,
-    "text": Parameter,
+    "code": OwnCodeParameter, "text": Parameter,
 }  # fmt: skip
 """PyMeasure's Parameters, by the `kind` of a `ParameterEntry`."""
 
@@ -77,7 +78,7 @@ def parameters_of(entry: ProcedureEntry) -> Mapping[str, Parameter]:
 def _parameter_of(entry: ParameterEntry) -> Parameter:
     facts = {
         key: value
-        for key in ("default", "units", "minimum", "maximum", "choices")
+        for key in ("default", "units", "minimum", "maximum", "choices", "noun")
         if (value := getattr(entry, key)) not in (None, ())
     }
     return KINDS[entry.kind](entry.name, **facts)

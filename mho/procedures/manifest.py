@@ -32,6 +32,7 @@ KINDS = {
     "pymeasure.experiment.parameters:FloatParameter": "float",
     "pymeasure.experiment.parameters:ListParameter": "list",
     "pymeasure.experiment.parameters:Parameter": "text",
+    "mho.procedures.parameters:OwnCodeParameter": "code",
 }
 """The `kind` of a `ParameterEntry`, by class."""
 
@@ -40,7 +41,8 @@ KINDS = {
 class ParameterEntry:
     """What is known of a parameter; the attributes beside `kind` are those of PyMeasure's Parameters."""
 
-    # "text", "boolean", "integer", "float" or "list"; "other" of a class that is none of PyMeasure's
+    # "text", "boolean", "integer", "float", "list", or "code", a list to which one's own code adds; "other" of a class
+    # that is none of these
     kind: str
     name: str  # the label
     default: Any = None
@@ -48,6 +50,7 @@ class ParameterEntry:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[Any, ...] = ()
+    noun: str | None = None  # of code: what it is
     group_by: Any = None  # values or conditions of other parameters on which this one is shown
 
     @property
@@ -185,7 +188,10 @@ def _describe_parameter(parameter: Any) -> ParameterEntry:
     kind = KINDS.get(f"{type(parameter).__module__}:{type(parameter).__qualname__}", "other")
     facts = {key: getattr(parameter, key, None) for key in ("default", "units", "minimum", "maximum")}
     choices = tuple(getattr(parameter, "choices", None) or ())
-    return ParameterEntry(kind, parameter.name, choices=choices, group_by=parameter.group_by or None, **facts)
+    noun = getattr(parameter, "noun", None)
+    return ParameterEntry(
+        kind, parameter.name, choices=choices, noun=noun, group_by=parameter.group_by or None, **facts
+    )
 
 
 def class_name(name: str) -> str:

@@ -57,10 +57,22 @@ def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
         raise InputError(
             f"there is no {noun} {name!r}: {place} has no class {attribute!r}{_offered(module, base)}"
         )
+    check_kind(own, name, base, noun)
+    AGREED.add(name_of(own) if names_file(name) else name)
+    kind: type[Kind] = own
+    return kind
+
+
+def check_kind(own: Any, name: str, base: type[Any], noun: str) -> None:
+    """Raise `InputError` unless `own`, called `name`, is a subclass of `base`, or has the methods of a protocol."""
+    if getattr(base, "_is_protocol", False):
+        methods = [one for one in vars(base) if not one.startswith("_")]
+        lacking = [one for one in methods if not callable(getattr(own, one, None))]
+        if isinstance(own, type) and not lacking:
+            return
+        raise InputError(f"{name} is no {noun}; it must be a class with the method {' and '.join(methods)}")
     if not (isinstance(own, type) and issubclass(own, base)):
         raise InputError(f"{name} is no {noun}; it must be a subclass of mho.{base.__name__}")
-    AGREED.add(name_of(own) if names_file(name) else name)
-    return own
 
 
 def source_of(kind: type[Any]) -> str:
@@ -134,9 +146,17 @@ def _offered(module: Any, base: type[Any]) -> str:
     kinds = [
         name
         for name, one in vars(module).items()
-        if isinstance(one, type) and issubclass(one, base) and one.__module__ == module.__name__
+        if isinstance(one, type) and one.__module__ == module.__name__ and _is_kind(one, base)
     ]
     return f"; there is {', '.join(kinds)}" if kinds else ""
+
+
+def _is_kind(one: type[Any], base: type[Any]) -> bool:
+    try:
+        check_kind(one, "", base, "")
+    except InputError:
+        return False
+    return True
 
 
 def origin(procedure: Procedure) -> dict[str, str]:

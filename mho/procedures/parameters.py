@@ -11,6 +11,9 @@ import sys
 from copy import deepcopy
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
+from typing import Any
+
+from mho.extension_points import find_offer
 
 PACKAGE = "pymeasure.experiment"
 
@@ -32,8 +35,37 @@ from pymeasure.experiment.parameters import (
 )
 
 __all__ = [
-    "BooleanParameter", "FloatParameter", "IntegerParameter", "ListParameter", "Parameter", "own_parameters",
+    "BooleanParameter", "FloatParameter", "IntegerParameter", "ListParameter", "OwnCodeParameter", "Parameter",
+    "code_noun", "own_parameters",
 ]  # fmt: skip
+
+
+class OwnCodeParameter(ListParameter):
+    """One of the `choices`, or a class of one's own: itself, ``module:Class``, ``path/file.py:Class`` or an entry point.
+
+    `noun`: what it is: "refinement"; entry points are of the group ``mho.refinements``.
+    """
+
+    def __init__(self, name: str, noun: str, **facts: Any) -> None:
+        super().__init__(name, **facts)
+        self.noun = noun
+
+    def convert(self, value: Any) -> Any:
+        """Return a class and its name as they are, and what is neither as a choice."""
+        if isinstance(value, type) or (isinstance(value, str) and self._names_code(value)):
+            return value
+        return super().convert(value)
+
+    def _names_code(self, value: str) -> bool:
+        return ":" in value or (
+            value not in map(str, self.choices)
+            and find_offer(f"mho.{self.noun}s", self.noun, value) is not None
+        )
+
+
+def code_noun(parameter: Parameter) -> str:
+    """Return what a parameter may name beside its choices: "refinement"; "" for one that names no code."""
+    return str(getattr(parameter, "noun", ""))
 
 
 def own_parameters(kind: type) -> dict[str, Parameter]:

@@ -286,7 +286,7 @@ def _unaided(prepared: procedures.PreparedSolve) -> dict[str, int | None]:
     result: dict[str, int | None] = {}
     for method in dict.fromkeys([*methods, "gcr"]):
         if (baseline := prepared.without_chip(method)) is not None:
-            result[method] = baseline.same_method[0]
+            result[procedures.method_name(method)] = baseline.same_method[0]
     return result
 
 

@@ -19,7 +19,7 @@ from mho.instruments import bench_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.origin import name_of, source_of
-from mho.running.trust import Trust, check_code, check_unchanged, deny_all, name_here, strategy_here
+from mho.running.trust import Trust, check_code, check_unchanged, code_here, deny_all, name_here
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash, is_file
@@ -90,8 +90,7 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         changed = _source_differs(file, kind)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
-    if names.strategy:
-        values["strategy"] = strategy_here(str(values["strategy"]))
+    values |= {name: code_here(name, str(values[name])) for name in names.named}
     after = provenance.get("after", "")
     return RunRecipe(
         path=path, run_id=read_card(path).facts.run_id, status=status, source=source, bench=bench,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import MappingProxyType
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho.input_files import bench_key
@@ -87,13 +88,17 @@ class SafetyObserver:
 
 @contextmanager
 def observed_safety(
-    bench: str, report: Report, display: stream.Observer, procedure: str = "", strategy: str = ""
+    bench: str,
+    report: Report,
+    display: stream.Observer,
+    procedure: str = "",
+    values: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[SafetyObserver]:
     """Report to the supervisor how the run in this block left its bench; yield the observer for it.
 
     A bench that its queue warns of is made safe first, which is reported to `display`. Without a supervisor, this informs
-    the queue of a bench that was not left safe. Where the procedure, its strategy or a driver is none of mho's own, a fresh
-    process reads the outputs back afterwards: the supervisor's, or without one this one's.
+    the queue of a bench that was not left safe. Where the procedure, what its `values` name or a driver is none of mho's
+    own, a fresh process reads the outputs back afterwards: the supervisor's, or without one this one's.
 
     `Aborted` instead of a `KeyboardInterrupt`, with the reason; `UnsafeError`: at the beginning, when the
     queue warns of the bench and it could not be made safe. At the end, without a supervisor, when code of the
@@ -106,7 +111,7 @@ def observed_safety(
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
     real, threads, folder, key = is_real(bench), threading.enumerate(), os.getcwd(), bench_key(bench)
-    own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
+    own_code = real and bool(procedure) and runs_foreign_code(procedure, values, bench)
     if own_code:
         report.note("own_code")
     if real and (said := ensure_safe(bench)):
@@ -156,8 +161,7 @@ def own_code_read_back(
     if looked_after or not isinstance(bench, str) or not is_real(bench):
         yield ()
         return
-    strategy = str(getattr(procedure, "strategy", None) or "")
-    if not runs_foreign_code(name_of(type(procedure)), strategy, bench):
+    if not runs_foreign_code(name_of(type(procedure)), procedure.values(), bench):
         yield ()
         return
     folder, bench = os.getcwd(), bench_key(bench)

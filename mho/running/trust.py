@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +18,9 @@ from typing import Any
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
 from mho.instruments.bench_file import AGREED, is_mhos_own, modules_beside, read_bench_texts
-from mho.procedures import find_strategy, strategy_class_name
 from mho.procedures.manifest import class_name
 from mho.procedures.origin import names_file
+from mho.procedures.own_code import CODE, code_named
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 
@@ -31,10 +31,10 @@ BACKENDS = ("", "@py", "@ivi", "@mho")
 
 @dataclass(frozen=True)
 class CodeNames:
-    """The names by which the procedure and the strategy of a run are loaded; see `code_of`."""
+    """The names by which the procedure of a run and what its parameters name are loaded; see `code_of`."""
 
     procedure: str  # ``module:Class`` or ``path/file.py:Class``
-    strategy: str  # the same of the programming strategy; "" where the parameters name none
+    named: Mapping[str, str]  # the same of a strategy, a refinement, ..., by parameter
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def code_of(file: RunFile) -> CodeNames:
     A file of an older schema names its procedure by its class only.
 
     `RunFileError` when the class of the procedure has a colon in its name, which no class has; `InputError`
-    for a procedure or strategy that nothing is known of.
+    for a procedure, or code that a parameter names, that nothing is known of.
     """
     if ":" in file.procedure:
         raise RunFileError(
@@ -99,34 +99,30 @@ def code_of(file: RunFile) -> CodeNames:
             f"{file.path} is a run of {file.procedure}, and there is no procedure {file.procedure!r}, so it is neither "
             "repeated nor gone on with; give the command that made it again"
         ) from None
-    strategy = str(file.given.get("strategy", ""))
-    return CodeNames(procedure, strategy and strategy_class_name(strategy))
+    return CodeNames(procedure, code_named(file.given))
 
 
-def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tuple[str, ...]:
-    """Return, as ``module:Class``, the classes outside mho among a procedure, a strategy and a bench's drivers.
+def foreign(procedure: str, bench: str, source: str, named: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return, as ``module:Class``, the classes outside mho among a procedure, what it names and a bench's drivers.
 
-    `procedure`, `strategy`: by the names that they are loaded by, as of `code_of`; "" for none.
+    `procedure`, `named`: by the names that they are loaded by, as of `code_of`; "" for no procedure.
     `bench`: the text of a bench file, which is not checked further.
     `source`: name for errors.
     `InputError` when the text is not TOML.
     """
     # A driver's name without a colon is one of mho's models; its former name is translated when it is loaded, too.
     drivers = [current_name(one) for one in _classes(load_toml(bench, source, InputError)) if ":" in one]
-    return tuple(
-        dict.fromkeys(one for one in (procedure, strategy, *drivers) if one and not is_mhos_own(one))
-    )
+    return tuple(dict.fromkeys(one for one in (procedure, *named, *drivers) if one and not is_mhos_own(one)))
 
 
-def runs_foreign_code(procedure: str, strategy: str, bench: str) -> bool:
-    """Return whether a run has a procedure, a strategy or drivers that are none of mho's own; nothing is loaded.
+def runs_foreign_code(procedure: str, values: Mapping[str, object], bench: str) -> bool:
+    """Return whether a run's procedure, what its parameters name, or a driver is none of mho's own; nothing is loaded.
 
-    `procedure`, `strategy`: as `find_procedure` and `find_strategy` take them; no strategy is "".
+    `procedure`: as `find_procedure` takes it; `values`: its parameters, those that name code at least.
     `MhoError` for a name that nothing is known of, and a bench file that cannot be read.
     """
     text = read_bench_texts(bench)[0]
-    names = class_name(procedure), strategy and strategy_class_name(strategy)
-    return bool(foreign(names[0], text, f"bench file {bench}", names[1]))
+    return bool(foreign(class_name(procedure), text, f"bench file {bench}", code_named(values).values()))
 
 
 def foreign_library(visa: str) -> str:
@@ -176,7 +172,7 @@ def check_code(file: RunFile, trust: Trust, *, elsewhere: bool = False) -> CodeN
     Errors as of `code_of` and `check_trusted`.
     """
     names = code_of(file)
-    code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.strategy)
+    code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.named.values())
     check_trusted(file.path, code, trust, elsewhere=elsewhere)
     return names
 
@@ -188,7 +184,7 @@ def check_code_on(bench: str, run: Path, names: CodeNames, trust: Trust) -> None
     names; errors as of `check_unchanged`.
     """
     check_unchanged(run)
-    code = foreign(names.procedure, "", str(run), names.strategy)
+    code = foreign(names.procedure, "", str(run), names.named.values())
     text, _ = read_bench_texts(bench)
     drivers = foreign("", text, f"bench file {bench}")
     if drivers and Path(bench).parent.resolve() != Path.cwd():
@@ -231,19 +227,19 @@ def runs_behind(path: Path) -> Iterator[RunFile]:
 
 
 def name_here(name: str) -> str:
-    """Return the name for loading a run file's procedure or strategy: for a file, the one in the current folder."""
+    """Return the name for loading code that a run file names: for a file, the one in the current folder."""
     if not names_file(name) or _runs_already(name):
         return name
     return f"{file_here(name)}:{name.rpartition(':')[2]}"
 
 
-def strategy_here(name: str) -> str:
-    """Return the name for loading a run file's strategy, as `name_here`, after loading it.
+def code_here(parameter: str, name: str) -> str:
+    """Return the name for loading what a parameter in a run file names, as `name_here`, after loading it.
 
     It is loaded now, for later the current folder may be that of the run.
     """
     here = name_here(name)
-    find_strategy(here)
+    CODE[parameter].find(here)
     return here
 
 

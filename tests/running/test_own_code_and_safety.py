@@ -288,10 +288,10 @@ def test_which_runs_have_code_of_the_users_own(tmp_path):
     text = 'name = "x"\nchip = "reference"\n[instruments.smu]\ndriver = "{}"\n'
     for driver, own in (("keithley2450", False), ("mho.instruments.drivers.x:Y", False), ("lab:Y", True)):
         (tmp_path / "bench.toml").write_text(text.format(driver), "utf-8")
-        assert runs_foreign_code("read", "", str(tmp_path / "bench.toml")) is own
-    assert runs_foreign_code("lab.py:Mine", "", "simulated")
-    assert runs_foreign_code("program", "lab:Halving", "simulated")
-    assert not runs_foreign_code("program", "ispp", "simulated")
+        assert runs_foreign_code("read", {}, str(tmp_path / "bench.toml")) is own
+    assert runs_foreign_code("lab.py:Mine", {}, "simulated")
+    assert runs_foreign_code("program", {"strategy": "lab:Halving"}, "simulated")
+    assert not runs_foreign_code("program", {"strategy": "ispp"}, "simulated")
 
 
 LINGERING = """

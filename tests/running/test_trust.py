@@ -368,10 +368,10 @@ def test_every_place_of_a_file_that_names_a_class_is_looked_at() -> None:
         '[a]\ndriver = "lab.one:Driver"\n[[b]]\n[b.c]\ntwin = "lab.two:Twin"\n[d]\nnote = "lab.three:Note"\n'
     )
     assert set(foreign("", bench, "the file")) == {"lab.one:Driver", "lab.two:Twin"}
-    assert foreign("lab:Own", "", "the file", "plans:Strategy") == ("lab:Own", "plans:Strategy")
+    assert foreign("lab:Own", "", "the file", ["plans:Strategy"]) == ("lab:Own", "plans:Strategy")
     assert foreign("mho.procedures:Read", '[a]\ndriver = "keithley2450"', "the file") == ()
     assert foreign("mhonster:Read", "", "the file") == ("mhonster:Read",)
-    assert foreign("mho/own.py:Read", "", "the file", "mho.py:Plan") == ("mho/own.py:Read", "mho.py:Plan")
+    assert foreign("mho/own.py:Read", "", "the file", ["mho.py:Plan"]) == ("mho/own.py:Read", "mho.py:Plan")
 
 
 def test_nobody_is_asked_about_mho_s_own_and_who_does_not_agree_stops_it(tmp_path: Path) -> None:
@@ -469,7 +469,7 @@ def test_a_file_of_code_is_looked_for_in_this_folder_only(
     (tmp_path / "own.py").write_text(
         "from mho.procedures.cells.programming.strategies.literature import Ispp\n", "utf-8"
     )
-    assert trust.strategy_here("/elsewhere/own.py:Ispp") == f"{tmp_path / 'own.py'}:Ispp"
+    assert trust.code_here("strategy", "/elsewhere/own.py:Ispp") == f"{tmp_path / 'own.py'}:Ispp"
 
 
 def test_a_run_of_a_procedure_that_is_gone_says_by_which_name_it_was_looked_for(

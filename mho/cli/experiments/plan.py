@@ -59,7 +59,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
         ]
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}")
         try:
-            named = planned.procedure, str(planned.parameters.get("strategy", ""))
+            named = planned.procedure, planned.parameters
             with (
                 RunDisplay() as display,
                 observed_safety(planned.bench, report, display.observe, *named) as safety,

@@ -224,6 +224,7 @@ def _option(key: str, parameter: ParameterEntry, panel: str) -> inspect.Paramete
 
 def _kind_in_words(parameter: ParameterEntry, choices: Iterable[str]) -> str:
     kind = "text" if parameter.minimum is None else "number"
+    choices = [*choices, "MODULE:CLASS"] if parameter.kind == "code" else choices
     return "|".join(choices) or (f"{kind}, {parameter.units}" if parameter.units else kind)
 
 

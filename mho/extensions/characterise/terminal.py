@@ -51,7 +51,7 @@ def _shown(
     planned: PlannedRun, count: int, report: Report
 ) -> Iterator[tuple[Sequence[Observer], Control | None]]:
     Terminal(stderr=True).print(f"step {planned.number} of {count}  {planned.procedure}")
-    named = planned.procedure, str(planned.parameters.get("strategy", ""))
+    named = planned.procedure, planned.parameters
     with RunDisplay() as display, observed_safety(planned.bench, report, display.observe, *named) as safety:
         yield [display.observe, safety], safety.control
 

@@ -17,7 +17,7 @@ from mho.errors import InputError
 from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy
 from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
 from mho.instruments import Bench
-from mho.procedures import HeldAnswers
+from mho.procedures import Certificate, HeldAnswers
 
 # Takes vectors as columns (n, k), and returns one for each
 OnColumns: TypeAlias = Callable[[Numbers], Numbers]
@@ -202,6 +202,13 @@ class BenchMatrix:
     def answers(self, b: Any, bits: int | None = None) -> HeldAnswers:
         """Solve as `solve`; return solutions, residuals, cycles and proved bits, whether it converged or not."""
         return self._holder.answers(to_numpy(b, "b"), bits)
+
+    def certify(self, x: Any, b: Any) -> Certificate:
+        """Return what is proved of a solution x of A x = b, wherever it comes from; of several columns the least.
+
+        Parameters and errors as those of `solve`; both of one shape.
+        """
+        return self._holder.certify(to_numpy(x, "x"), to_numpy(b, "b"))
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds the matrix, and what it has cost so far: a plain dict."""

@@ -14,7 +14,7 @@ import numpy as np
 from mho.errors import BenchError, ConvergenceError, InputError
 from mho.extensions.linalg.arrays import ArrayError, Numbers
 from mho.instruments import Bench, open_bench
-from mho.procedures import HeldAnswers, HeldMatrix, NullStream
+from mho.procedures import Certificate, HeldAnswers, HeldMatrix, NullStream
 
 BenchLike: TypeAlias = "Bench | str | os.PathLike[str]"
 
@@ -114,6 +114,10 @@ class HoldingBench:
                 rhs, none, none.astype(int), none.astype(bool), none, np.empty((0, *rhs.shape))
             )
         return self._here().solve(rhs, bits)
+
+    def certify(self, solutions: Numbers, rhs: Numbers) -> Certificate:
+        """Return what is proved of solutions, as `HeldMatrix.certify`."""
+        return self._chip_matrix.certify(solutions, rhs)
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds it, and what it took so far."""

@@ -27,7 +27,7 @@ from mho.procedures.equations.algorithms.refinement import (
     Columns,
     refine_columns,
 )
-from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
@@ -287,6 +287,37 @@ class HeldMatrix:
             np.minimum(*proved), each, answers.reason,
         )  # fmt: skip
 
+    def certify(self, solutions: Numbers, rhs: Numbers) -> Certificate:
+        """Return what is proved of solutions X, wherever they come from: for who writes the loop outside.
+
+        The residual is taken in float64 from the matrix as given and X as given; the chip is not asked.
+
+        Parameters
+        ----------
+        solutions, rhs : (n,) or (n, k) arrays
+            X and B.
+
+        Returns
+        -------
+        Certificate
+            Of several columns that with the fewest bits; ``bits`` is 0 where nothing is proved.
+
+        Raises
+        ------
+        InputError
+            For shapes that do not fit, or numbers that are not finite.
+        """
+        if np.shape(solutions) != np.shape(rhs):
+            raise InputError(
+                f"the solutions have the shape {np.shape(solutions)}, and the right-hand sides {np.shape(rhs)}; give both "
+                "alike"
+            )
+        kind = np.result_type(solutions, rhs)
+        columns, answers = (self._real_columns(np.asarray(one, dtype=kind))[0] for one in (rhs, solutions))
+        system = self._plan.system.for_right_hand_sides(columns, columns, Goal(0, None))
+        found = [system.certify(x, system.residual(x, column), column) for column, x in enumerate(answers.T)]
+        return min(found, key=lambda one: (one.bits, -one.relative_residual))
+
     @contextmanager
     def showing(self) -> Iterator[None]:
         """Leave what is done within out of the chip's worth: it shows how the loop converges, and no answer needs it.
@@ -462,7 +493,8 @@ class HeldMatrix:
         count = columns.shape[1]
         solutions, cycles = np.zeros_like(columns), np.zeros(count, np.int64)
         open_ = ~system.zeros
-        if count >= TOGETHER and isinstance(self._matrix, ProgrammedMatrix):
+        together = isinstance(self._matrix.method, str)  # one's own refines one right-hand side
+        if count >= TOGETHER and together and isinstance(self._matrix, ProgrammedMatrix):
             for begin in range(0, count, AT_ONCE):
                 part = np.arange(begin, min(begin + AT_ONCE, count))
                 self._together(system, part[open_[part]], solutions, cycles, open_)

@@ -35,6 +35,7 @@ from mho.procedures.equations.algorithms.refinement import (
     ConjugateResiduals,
     Method,
     directions,
+    method_name,
     refine,
     unit_of,
 )
@@ -215,7 +216,7 @@ class SampledWorth:
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
         same = self.without if self.same_method is None else self.same_method
         return {
-            "verdict": self.verdict, "method": self.method, "right_hand_sides": len(self.cycles),
+            "verdict": self.verdict, "method": method_name(self.method), "right_hand_sides": len(self.cycles),
             "cycles_with": _mean_or_none(self.cycles), "cycles": _mean_or_none(self.without),
             "cycles_same_method": _mean_or_none(same), "most_cycles": self.most,
             "saved": self.saved,
@@ -294,8 +295,8 @@ def solve_unaided(
         The form in which the chip holds the matrix.
     matrix : (N, N) array
         The matrix in that form, in float64.
-    method : str
-        One of `refinement.METHODS`.
+    method : str or class
+        As `Solve`'s.
     most : int
         Cycles allowed.
     """

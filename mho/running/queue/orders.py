@@ -338,8 +338,7 @@ def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
             f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
         )
     check_code_on(origin["bench"], path, names, trust)
-    if names.strategy:
-        values["strategy"] = name_here(str(values["strategy"]))
+    values |= {name: name_here(str(values[name])) for name in names.named}
     for name in inputs:
         if isinstance(value := values.get(name), str):
             values[name] = str(Path(origin["folder"]) / value)

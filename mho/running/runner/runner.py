@@ -551,7 +551,7 @@ def _is_simulated(bench: str) -> bool:
 def _runs_foreign_code(order: Order) -> bool:
     """Return whether a job has code that is none of mho's own on real instruments; twins are gone with their worker."""
     try:
-        strategy = str(order.parameters.get("strategy", ""))
-        return not _is_simulated(order.bench) and runs_foreign_code(order.procedure, strategy, order.bench)
+        foreign = runs_foreign_code(order.procedure, order.parameters, order.bench)
+        return foreign and not _is_simulated(order.bench)
     except (MhoError, OSError):  # nor can a worker have run it
         return False

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +37,10 @@ from scipy.linalg.blas import daxpy, ddot, dnrm2, dscal
 
 from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import FixedPoint, to_fixed_point
-from mho.errors import ConvergenceError
+from mho.errors import ConvergenceError, InputError, MhoError
 from mho.procedures.equations.certificates.certificate import norm
 
-Method = Literal["plain", "line search", "gcr", "cg"]
-
-METHODS: tuple[Method, ...] = ("plain", "line search", "gcr", "cg")
+METHODS = ("plain", "line search", "gcr", "cg")
 MEMORY = 100  # earlier corrections that GCR keeps; of more, the oldest are forgotten
 STALL_CYCLES = 10  # cycles within which the residual must fall, but for a method that may pause
 
@@ -238,9 +236,82 @@ class ConjugateGradients(LineSearch):
         return both[:n], both[n:], length
 
 
+class Refinement(Plain):
+    """A refinement of one's own: derive from it and say how a correction becomes a step (`advance`).
+
+    One object refines one right-hand side; what it keeps from cycle to cycle are its attributes. Its name stands wherever
+    a method's does: ``method="momentum.py:Momentum"``, or the class itself. Whatever it does, the residual is recomputed
+    from the matrix as given, and a solution counts only with its certificate.
+
+    Examples
+    --------
+    >>> class Momentum(mho.Refinement):
+    ...     last = 0.0
+    ...     def advance(self, correction, product, residual):
+    ...         step = np.stack([correction, product]) + 0.3 * self.last
+    ...         self.last = step
+    ...         return step[0], step[1]
+    """
+
+    def advance(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats]:
+        """Return the step dx, and its product A dx, (n,) each.
+
+        Parameters
+        ----------
+        correction : (n,) array
+            z, about A^-1 r, from the chip.
+        product : (n,) array
+            A z, as the products have it.
+        residual : (n,) array
+            r = b - A x before the step.
+        """
+        raise InputError(
+            f"the refinement {type(self).__name__} does not say advance(correction, product, residual), which returns the "
+            "step and its product"
+        )
+
+    def patience(self, unknowns: int) -> int:
+        """Return the cycles within which the residual must fall; more than `STALL_CYCLES` where it may pause."""
+        return STALL_CYCLES
+
+    def restart(self) -> None:
+        """Forget what was kept: the residual that it came from was wrong. Nothing is forgotten unless this is said."""
+
+    def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
+        """Return what `advance` returns, checked, with its length in units of the correction's."""
+        given = correction.copy(), product.copy(), residual.copy()  # which are its own to change
+        try:
+            step, image = (np.asarray(one, dtype=np.float64) for one in self.advance(*given))
+        except MhoError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise self._error(f"did not return two arrays of numbers ({error})") from error
+        for what, one in (("step", step), ("product", image)):
+            if one.shape != correction.shape:
+                raise self._error(f"returned a {what} of shape {one.shape}; it must be {correction.shape}")
+            if not np.isfinite(one).all():
+                place = int(np.flatnonzero(~np.isfinite(one))[0])
+                raise self._error(f"returned a {what} whose entry {place}, counted from 0, is {one[place]}")
+        return step, image, norm(step) / (norm(correction) or 1.0)
+
+    def _error(self, what: str) -> InputError:
+        return InputError(f"the refinement {type(self).__name__} cannot be used: its advance {what}")
+
+
+Method: TypeAlias = "Literal['plain', 'line search', 'gcr', 'cg'] | type[Refinement]"
+"""A method of refinement: one of `METHODS`, or a class of one's own."""
+
+
+def method_name(method: Method) -> str:
+    """Return a method in words: a class by its name."""
+    return method if isinstance(method, str) else method.__name__
+
+
 def directions(method: Method) -> Directions:
-    """Return the way of a method's name."""
-    kinds: dict[Method, type[Directions]] = {
+    """Return the way of a method, with nothing kept yet."""
+    if not isinstance(method, str):
+        return method()
+    kinds: dict[str, type[Directions]] = {
         "plain": Plain, "line search": LineSearch, "gcr": ConjugateResiduals, "cg": ConjugateGradients,
     }  # fmt: skip
     return kinds[method]()
@@ -308,8 +379,8 @@ def refine(
         r -> about A^-1 r; dx in fixed point -> about A dx; x -> b - A x, digitally, for A as given.
     enough : callable
         (x, |b - A x|) -> whether x is good enough.
-    method : str or Directions
-        How corrections become steps: one of `METHODS`, or one with its corrections so far.
+    method : str, class or Directions
+        How corrections become steps: one of `METHODS`, a `Refinement`, or one of either with its corrections so far.
     correction_bits : int
         Bits of dx in products, about the accuracy of INV. x gets the same rounded dx: precision is not limited by it.
     measure : callable
@@ -323,7 +394,7 @@ def refine(
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
     whole = measure(rhs)
-    state = _State(rhs, directions(method) if isinstance(method, str) else method)
+    state = _State(rhs, directions(method) if isinstance(method, str | type) else method)
     if start is not None:
         state.begin(start, recompute(start))
     for number in range(1, max_cycles + 1):

@@ -21,10 +21,17 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.inverse_encoding import KINDS, EncodingForecast, InverseEncoding, Kind, choose_encoding
+from mho.chip_maps.inverse_encoding import (
+    KINDS,
+    Encoding,
+    EncodingForecast,
+    InverseEncoding,
+    Kind,
+    choose_encoding,
+)
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, place, shared
-from mho.chip_maps.preconditioning import Preconditioning
+from mho.chip_maps.preconditioning import OwnPreconditioning, Preconditioning, own_forms
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, Method, refine
@@ -41,18 +48,22 @@ class LoopSetup:
     chip: ChipMap
     lines: tuple[int, int]  # numbers of lines that the converters can drive and read
     input_conductance: float  # g_in, S
-    encoding: str = "auto"  # "auto", or the only kind to consider
+    encoding: str | type[Encoding] = "auto"  # "auto", the only kind to consider, or a user's own
     slice_ratio: float | None = None  # the board's, for loops with a second slice, whose cells hold no digits
     # Whether cells are programmed to the entries themselves instead of the nearest digits
     analogue: bool = False
+    preconditioning: type[OwnPreconditioning] | None = None  # a user's own, in place of mho's
 
     @classmethod
     def of(
-        cls, bench: Bench, chip: ChipMap, encoding: str = "auto", *, slices: int = 1, analogue: bool = False
-    ) -> Self:
+        cls, bench: Bench, chip: ChipMap, encoding: str | type[Encoding] = "auto", *, slices: int = 1,
+        analogue: bool = False, preconditioning: type[OwnPreconditioning] | None = None,
+    ) -> Self:  # fmt: skip
         """Return that of a bench with this chip, for loops of one slice or two."""
         ratio = bench.slice_ratio if slices == 2 else None
-        return cls(chip, bench.vector_size, bench.input_conductance, encoding, ratio, analogue)
+        return cls(
+            chip, bench.vector_size, bench.input_conductance, encoding, ratio, analogue, preconditioning
+        )
 
     @property
     def arrays(self) -> tuple[ArrayMap, ...]:
@@ -90,7 +101,8 @@ class LoopSetup:
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of encoding asked for; the bias column may be of resistors."""
         bias: Kind = "bias" if self.arrays[0].bias == "cells" else "bias resistors"
-        return tuple(bias if kind == "bias" else kind for kind in KINDS if self.encoding in ("auto", kind))
+        wanted = KINDS if isinstance(self.encoding, type) or self.encoding == "auto" else (self.encoding,)
+        return tuple(bias if kind == "bias" else kind for kind in KINDS if kind in wanted)
 
     def fitting_kinds(self, matrix: Floats) -> tuple[Kind, ...]:
         """Return the kinds that fit: a bias column needs one more line, signs without it a second array.
@@ -104,6 +116,8 @@ class LoopSetup:
                 f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {name!r} take up to "
                 f"{room} x {room} with the differential encoding and {biased} x {biased} with the bias column"
             )
+        if isinstance(self.encoding, type):  # what it makes is asked for its lines
+            return self.kinds
         alone = len(self.arrays) < 2 and bool((matrix < 0.0).any())
         left_out = {"bias" if n + 1 > room else "", "differential" if alone else ""}
         if not (kinds := tuple(kind for kind in self.kinds if kind not in left_out)):
@@ -119,7 +133,8 @@ class LoopSetup:
         """Return the best encoding of each name, best first, as `choose_encoding`."""
         _, ranked = choose_encoding(
             matrix, self.forecast_levels, rng, input_conductance=self.input_conductance, kinds=kinds,
-            arrays=len(self.arrays), shift=shift,
+            arrays=len(self.arrays), shift=shift, room=self.room,
+            own=self.encoding if isinstance(self.encoding, type) else None,
         )  # fmt: skip
         return ranked
 
@@ -274,12 +289,17 @@ class LoopChooser:
         Of equals the first counts: the matrix as given before one with other rows, and that before a scaled one.
         `matrix` (n, n): A, regular.
         """
-        forms = _forms(matrix)
+        forms = self._forms(matrix)
         return self._unshifted(forms, rng) or self._shifted(forms, rng)
 
     def unshifted(self, matrix: Floats, rng: np.random.Generator) -> PlannedLoop | None:
         """Return the loop with the fewest expected cycles among those that settle as they are; None where none does."""
-        return self._unshifted(_forms(matrix), rng)
+        return self._unshifted(self._forms(matrix), rng)
+
+    def _forms(self, matrix: Floats) -> list[MatrixForm]:
+        if (own := self.setup.preconditioning) is None:
+            return _forms(matrix)
+        return [MatrixForm(form, form.matrix(matrix)) for form in own_forms(own, matrix)]
 
     def _unshifted(self, forms: Sequence[MatrixForm], rng: np.random.Generator) -> PlannedLoop | None:
         loops = [loop for form in forms for loop in self._settling(form, 0.0, rng)]

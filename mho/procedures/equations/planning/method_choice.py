@@ -17,7 +17,7 @@ from typing import Literal, Self, cast
 import numpy as np
 
 from mho.array_types import Floats
-from mho.procedures.equations.algorithms.refinement import Cycle, Method
+from mho.procedures.equations.algorithms.refinement import Cycle, Method, method_name
 from mho.procedures.equations.certificates.certificate import is_positive_definite, norm
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops
@@ -55,7 +55,7 @@ class ExpectedCycles:
 
     def plain(self) -> dict[str, str | float]:
         """Return the values by name, for a run file."""
-        return {"method": self.method, "median": self.median, "most": self.most}
+        return {"method": method_name(self.method), "median": self.median, "most": self.most}
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ class MethodChoice:
     def in_words(self) -> str:
         """Return what was judged, in a sentence without a beginning."""
         each = ", ".join(
-            f"{one.method} {_count(one.median)} (at most {_count(one.most)})" for one in self.judged
+            f"{method_name(one.method)} {_count(one.median)} (at most {_count(one.most)})"
+            for one in self.judged
         )
         return f"cycles expected from drawn loops: {each}"
 

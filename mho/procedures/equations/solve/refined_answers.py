@@ -11,7 +11,7 @@ from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.refinement import Cycle, directions, refine
+from mho.procedures.equations.algorithms.refinement import Cycle, directions, method_name, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import ColumnAnswer, cycle_row
@@ -176,7 +176,9 @@ class RefinedAnswers:
                     "WARNING",
                 )
             elif change == GCR:
-                self.stream.say(f"{matrix.method} takes more cycles than was expected: GCR takes over")
+                self.stream.say(
+                    f"{method_name(matrix.method)} takes more cycles than was expected: GCR takes over"
+                )
                 matrix.method = "gcr"
                 earlier = directions(matrix.method)
             else:

@@ -62,11 +62,13 @@ from mho.procedures.equations.solve.solve_tables import (
     worst_of,
 )
 from mho.procedures.equations.worth import Work
+from mho.procedures.own_code import CODE
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
     IntegerParameter,
     ListParameter,
+    OwnCodeParameter,
     Parameter,
 )
 from mho.procedures.stream import Stream
@@ -97,12 +99,17 @@ class Solve(Procedure):
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
     tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
-    method = ListParameter("Method of refinement", choices=[*CHOSEN, *METHODS], default="auto")
+    method = OwnCodeParameter(
+        "Method of refinement", "refinement", choices=[*CHOSEN, *METHODS], default="auto"
+    )
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
     least_squares = ListParameter("Least squares by", choices=["auto", *FORMS], default="auto")
     certificate = ListParameter("Certificate", choices=list(PROOFS), default="proved")
     certify = BooleanParameter("Enclose the exact solution, with proof", default=False)
-    encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    encoding = OwnCodeParameter("Encoding of INV", "encoding", choices=["auto", *KINDS], default="auto")
+    preconditioning = OwnCodeParameter(
+        "Forms in which INV may hold the matrix", "preconditioning", choices=["auto"], default="auto"
+    )
     leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
     blocks = ListParameter("Blocks of a matrix larger than a loop", choices=list(BLOCKS), default="recursive")
     overlap = IntegerParameter("Layers of neighbours that Schwarz subdomains share", minimum=1, maximum=64)
@@ -130,6 +137,7 @@ class Solve(Procedure):
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
         read_settings(self.write_verify)
+        self.own_classes()
         check_blocks(self.blocks, self.overlap, self.coarse, self.schur, self.effort)
         if self.loop_slices == 2 and self.loop_targets == "digits":
             raise InputError(
@@ -156,7 +164,11 @@ class Solve(Procedure):
         settings = settings_in_use(chip.write_verify, self.write_verify)
         check_limits(bench, settings, VECTOR_VOLTS)
         analogue = self.loop_targets == "analogue"
-        setup = LoopSetup.of(bench, chip, self.encoding, slices=self.loop_slices, analogue=analogue)
+        own = self.own_classes()
+        setup = LoopSetup.of(
+            bench, chip, own.get("encoding", self.encoding), slices=self.loop_slices, analogue=analogue,
+            preconditioning=own.get("preconditioning"),
+        )  # fmt: skip
         leaf = check_leaf(self.leaf, setup)
         if given.size > leaf:
             on_chip = self._blocks_on_chip(given, replace(setup, analogue=False), leaf, rng)
@@ -176,7 +188,7 @@ class Solve(Procedure):
 
         whole = plan_solve(
             setup, given.matrix, rng, slices=None if self.residual == "float64" else slices,
-            method=self.method, judging=Judging(given.goal, self.correction_bits),
+            method=own.get("method", self.method), judging=Judging(given.goal, self.correction_bits),
         )  # fmt: skip
         sliced = solutions_as_sliced(whole, given)
         return PreparedSolve(given, whole, sliced, count, settings, leaf, rng, self.max_cycles)
@@ -333,7 +345,16 @@ class Solve(Procedure):
     @property
     def given_method(self) -> Method | None:
         """The method that was asked for by its name; None where it is to be chosen."""
-        return None if self.method in CHOSEN else cast(Method, self.method)
+        return None if self.method in CHOSEN else cast(Method, self.own_classes().get("method", self.method))
+
+    def own_classes(self) -> Mapping[str, type]:
+        """Return the refinement, the encoding and the preconditioning that are a user's own."""
+        named = {name: getattr(self, name) for name in ("method", "encoding", "preconditioning")}
+        return {
+            name: CODE[name].find(one)
+            for name, one in named.items()
+            if one not in self._parameters[name].choices
+        }
 
     def _layers(self) -> int:
         """Return the overlap in use: none of block Jacobi."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mho.procedures.equations.algorithms.refinement import Method
+from mho.procedures.equations.algorithms.refinement import Method, method_name
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
@@ -100,13 +100,14 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
 def say_method(choice: MethodChoice, stream: Stream) -> None:
     """Announce the method that was chosen, with what each is expected to take; nothing for one that was given."""
     if choice.judged:
-        stream.say(f"method: {choice.method}; {choice.in_words()}")
+        stream.say(f"method: {method_name(choice.method)}; {choice.in_words()}")
 
 
 def say_other_method(chosen: Method, stream: Stream) -> None:
     """Announce that the cells came out so that another method than the chosen one serves them."""
     stream.say(
-        f"around the cells as programmed {chosen} would take more cycles than GCR, which is the method from here on"
+        f"around the cells as programmed {method_name(chosen)} would take more cycles than GCR, which is the method from "
+        "here on"
     )
 
 

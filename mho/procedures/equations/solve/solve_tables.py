@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.chip_maps.matrix_files import to_real, to_real_vector
 from mho.confidence import finite
+from mho.procedures.equations.algorithms.refinement import method_name
 from mho.procedures.equations.certificates.certificate import MANTISSA
 from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
 from mho.procedures.equations.circuits.loop_on_cells import loop_table
@@ -132,7 +133,7 @@ def summary_of(
         "converged": not unconverged(answers), "reason": reasons(system, unconverged(answers)),
         "bits_asked": bits, "tolerance": tolerance, "bits": worst.certificate.bits,
         "certificate": worst.certificate.plain(), "encoding": on_chip.encoding_name, "shift": on_chip.shift,
-        "method": matrix.method, "methods_judged": [one.plain() for one in on_chip.choice.judged],
+        "method": method_name(matrix.method), "methods_judged": [one.plain() for one in on_chip.choice.judged],
         "residual_from": "analogue" if matrix.on_chip else "float64",
         "condition": None if system.residual_only else condition_number(system.given_matrix),
         "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
