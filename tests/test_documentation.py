@@ -91,7 +91,10 @@ def is_there(file: str) -> bool:
     return (ROOT / file).is_file() or any(path.endswith(f"/{file}") for path in sources())
 
 
-ENTRY_POINTS = {"mho.procedures", "mho.verbs", "mho.panels", "mho.strategies"}
+ENTRY_POINTS = {
+    "mho.procedures", "mho.verbs", "mho.panels", "mho.strategies", "mho.refinements", "mho.encodings",
+    "mho.preconditionings",
+}  # fmt: skip
 """Groups of entry points, whose names are those of no module."""
 
 
