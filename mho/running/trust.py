@@ -20,7 +20,7 @@ from mho.former_names import current_name
 from mho.instruments.bench_file import AGREED, is_mhos_own, modules_beside, read_bench_texts
 from mho.procedures.manifest import class_name
 from mho.procedures.origin import names_file
-from mho.procedures.own_code import CODE, code_named
+from mho.procedures.named_code import CODE, code_named
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 

@@ -17,7 +17,7 @@ from mho.chip_maps.preconditioning import own_forms
 from mho.errors import ChipMapError, InputError
 from mho.extensions.linalg import on_bench
 from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.own_code import CODE, code_named
+from mho.procedures.named_code import CODE, code_named
 from mho.running.recipe import read_recipe
 from mho.running.trust import allow_all
 from mho.runs import RunFile

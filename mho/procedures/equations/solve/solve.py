@@ -62,7 +62,7 @@ from mho.procedures.equations.solve.solve_tables import (
     worst_of,
 )
 from mho.procedures.equations.worth import Work
-from mho.procedures.own_code import CODE
+from mho.procedures.named_code import CODE
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,

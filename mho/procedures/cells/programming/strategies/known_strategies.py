@@ -5,7 +5,7 @@ from __future__ import annotations
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.own_code import CODE
+from mho.procedures.named_code import CODE
 
 STRATEGY = CODE["strategy"]
 STRATEGIES = STRATEGY.known

@@ -92,7 +92,7 @@ CODE: Mapping[str, CodeKind] = {
 """The kinds of code by the name of the parameter."""
 
 
-def own_code(parameter: str, value: object) -> str:
+def target_of(parameter: str, value: object) -> str:
     """Return ``module:Class`` of the code that a parameter names; "" where it names none, or one of its fixed choices."""
     kind = CODE.get(parameter)
     if kind is None or not value:
@@ -107,4 +107,4 @@ def own_code(parameter: str, value: object) -> str:
 
 def code_named(values: Mapping[str, object]) -> dict[str, str]:
     """Return ``module:Class`` of all code that parameters name, by parameter; loads nothing."""
-    return {name: target for name in CODE if (target := own_code(name, values.get(name)))}
+    return {name: target for name in CODE if (target := target_of(name, values.get(name)))}
