@@ -21,10 +21,10 @@ import numpy as np
 
 from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError, os_errors_as
 from mho.instruments.simulated import cell_preset, preset_text
+from mho.own_code import name_of, names_file, source_of
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, form_of
 from mho.procedures.conditions import load_conditions
-from mho.procedures.origin import name_of, names_file, source_of
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun
 from mho.running.results import failure_reason

@@ -30,10 +30,11 @@ from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
+from mho.own_code import source_of
 from mho.procedures.base import Procedure
 from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
-from mho.procedures.origin import origin, source_of
+from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
 from mho.runs import Conclusion, Layout, RunFile, RunHeader, RunWriter, Status, collect, new_run_path

@@ -16,9 +16,9 @@ from typing import Any
 
 from mho.errors import InputError, MhoError
 from mho.instruments import bench_file
+from mho.own_code import name_of, source_of
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
-from mho.procedures.origin import name_of, source_of
 from mho.running.trust import Trust, check_code, check_unchanged, deny_all, name_here, strategy_here
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card

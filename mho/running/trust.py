@@ -18,9 +18,9 @@ from typing import Any
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
 from mho.instruments.bench_file import AGREED, is_mhos_own, modules_beside, read_bench_texts
+from mho.own_code import names_file
 from mho.procedures import find_strategy, strategy_class_name
 from mho.procedures.manifest import class_name
-from mho.procedures.origin import names_file
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 

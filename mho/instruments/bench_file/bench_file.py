@@ -14,8 +14,8 @@ from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
-from mho.instruments.bench_file.models import modules_beside
 from mho.instruments.limits import Limits, TerminalLimits
+from mho.own_code import modules_beside
 from mho.toml import StrictModel, load_toml, parse_toml
 
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V

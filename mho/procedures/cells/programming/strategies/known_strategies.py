@@ -5,9 +5,9 @@ from __future__ import annotations
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError, nearest
 from mho.extension_points import find_offer, usable_offers
+from mho.own_code import import_own
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.origin import import_own
 
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
