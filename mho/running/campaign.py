@@ -117,7 +117,7 @@ def _conditions(bench: str, preset: str | None) -> Fingerprint:
             f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
             "put its runs into the queue instead"
         )
-    cells = cell_preset(preset or source.bench.simulation.preset)
+    cells = cell_preset(preset or source.kind_of_cells)
     return {
         "bench file": HASH + text_hash(source.text),
         "chip map": HASH + text_hash(source.chip_text),

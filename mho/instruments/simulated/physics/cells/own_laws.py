@@ -151,11 +151,12 @@ class OwnLaws:
 def made(law: object) -> object:
     """Return a law, made of its class where that is given; `BenchError` for what is no law."""
     if isinstance(law, type):
+        kind = law
         try:
-            law = law()
+            law = kind()
         except Exception as error:
             raise BenchError(
-                f"{law.__qualname__} cannot be made without arguments: {error}; give an object"
+                f"{kind.__qualname__} cannot be made without arguments: {error}; give an object"
             ) from error
     if any(isinstance(law, kind) for kind in ASPECTS.values()):
         return law
