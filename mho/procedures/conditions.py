@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mho.errors import BenchError, InputError
 from mho.instruments.bench_file import BenchSource, check_limits, load_bench_file
-from mho.instruments.simulated import cell_preset
+from mho.instruments.simulated import Cells, cell_preset
 
 
 def load_conditions(
-    bench: str, preset: str | None = None, seed: int | None = None, force: bool = False
+    bench: str, preset: Cells | None = None, seed: int | None = None, force: bool = False
 ) -> BenchSource:
     """Load a bench file, and check that a run is possible there with this preset and seed.
 
@@ -19,7 +19,7 @@ def load_conditions(
     check_limits(source, force)
     simulation = source.bench.simulation
     if simulation is not None:
-        cell_preset(preset or simulation.preset)
+        cell_preset(preset or source.kind_of_cells)
     elif preset is not None:
         raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
     check_seed(seed)

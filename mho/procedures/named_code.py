@@ -13,7 +13,7 @@ from typing import Any
 
 from mho.errors import InputError, nearest
 from mho.extension_points import find_offer, usable_offers
-from mho.procedures.origin import check_kind, import_own, name_of
+from mho.own_code import check_kind, import_own, name_of
 
 _STRATEGIES = "mho.procedures.cells.programming.strategies"
 

@@ -21,10 +21,10 @@ import numpy as np
 
 from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError, os_errors_as
 from mho.instruments.simulated import cell_preset, preset_text
+from mho.own_code import name_of, names_file, source_of
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, form_of
 from mho.procedures.conditions import load_conditions
-from mho.procedures.origin import name_of, names_file, source_of
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun
 from mho.running.results import failure_reason
@@ -117,7 +117,7 @@ def _conditions(bench: str, preset: str | None) -> Fingerprint:
             f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
             "put its runs into the queue instead"
         )
-    cells = cell_preset(preset or source.bench.simulation.preset)
+    cells = cell_preset(preset or source.kind_of_cells)
     return {
         "bench file": HASH + text_hash(source.text),
         "chip map": HASH + text_hash(source.chip_text),

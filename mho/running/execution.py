@@ -14,6 +14,7 @@ from mho.errors import InputError, MhoError
 from mho.escaping import html
 from mho.input_files import bench_key
 from mho.instruments import Bench
+from mho.instruments.simulated import Cells
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import chip_after
@@ -140,7 +141,7 @@ def run(
     bench: str | Bench = "simulated",
     *,
     seed: int | None = None,
-    preset: str | None = None,
+    preset: Cells | None = None,
     after: str | Path | None = None,
     force: bool = False,
     output: str | Path | None = None,
@@ -158,8 +159,8 @@ def run(
         A bench name or file, or a bench that is open already (it is made safe and stays open).
     seed : int, optional
         Of everything random: simulated cells and the plan. A fresh one is drawn, and kept in the file.
-    preset : str, optional
-        Cell preset of a simulated bench.
+    preset : str or object, optional
+        Cells of a simulated bench, as `mho.cells.cell_preset` takes them.
     after : path, optional
         A finished run on the same simulated bench: its chip is gone on with, by repeating it first.
     force : bool
@@ -204,7 +205,7 @@ def run(
 
 
 def _opener(
-    bench: str | Bench, preset: str | None, after: str | Path | None, force: bool, trust: Trust
+    bench: str | Bench, preset: Cells | None, after: str | Path | None, force: bool, trust: Trust
 ) -> Opener:
     """Return what opens the bench of a run."""
     if after is not None:

@@ -21,7 +21,7 @@ from mho.errors import ConvergenceError, InputError, MhoError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
-from mho.instruments.simulated import cell_preset
+from mho.instruments.simulated import Cells, cell_preset
 from mho.procedures.conditions import check_seed
 from mho.runs.intervals import LEAST_DRAWS, Interval
 
@@ -35,11 +35,15 @@ class ForecastConditions:
     replan: bool  # whether each draw plans anew
 
     @property
+    def cells(self) -> Cells:
+        """The cells that are drawn, as `cell_preset` takes them."""
+        cells: Cells = self.source.kind_of_cells
+        return cells
+
+    @property
     def preset(self) -> str:
-        """The cells that are drawn."""
-        simulation = self.source.bench.simulation
-        assert simulation is not None  # of a bench without instruments
-        return simulation.preset
+        """Their name."""
+        return self.cells if isinstance(self.cells, str) else cell_preset(self.cells).name
 
     def planned(self, solve: procedures.Solve, given: Any) -> procedures.PreparedSolve:
         """Plan the solve, as a run with this seed does; errors as `Solve.prepare`."""
@@ -52,7 +56,7 @@ class ForecastConditions:
     def unfit(self) -> str:
         """Return which levels of the chip map the cells do not hold; "" where they hold all."""
         levels = parse_chip_map(self.source.chip_text).level_scale()
-        return procedures.unfit_cells(cell_preset(self.preset), levels)
+        return procedures.unfit_cells(cell_preset(self.cells), levels)
 
     def drawn(
         self, solve: procedures.Solve, given: Any, first: procedures.PreparedSolve, draws: int
@@ -182,7 +186,7 @@ def forecast(
     bits: int = 24,
     *,
     bench: str = "simulated",
-    preset: str | None = None,
+    preset: Cells | None = None,
     seed: int | None = None,
     draws: int = DRAWS,
     alternatives: bool = True,
@@ -198,7 +202,7 @@ def forecast(
         As for `mho.solve`.
     bench : str
         A packaged bench or a bench file, also of real instruments.
-    preset : str, optional
+    preset : str or object, optional
         Cells to draw instead of the bench's.
     seed : int, optional
         With that of the run to come, its plan is the one that is drawn; without one each draw plans anew.
@@ -238,7 +242,7 @@ def forecast(
     given = solve.check()
     prepared, drawn, refused = _plan_and_draw(at, solve, given, draws, progress)
     solves, timing = procedures.SolveForecast.of(drawn), partial(progress, "timing solves")
-    wall = procedures.wall_time(source, at.preset, drawn, procedures.Solve, timing)
+    wall = procedures.wall_time(source, at.cells, drawn, procedures.Solve, timing)
     return Forecast(
         bench=source.bench.name, preset=at.preset, real=source.bench.simulation is None, seed=at.seed,
         size=given.size, condition=given.certifier.condition, provable_bits=given.provable_bits,

@@ -28,12 +28,12 @@ from mho.errors import Aborted, InputError, Interrupted, MhoError, RunFileError,
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
-from mho.instruments.bench_file import AGREED
-from mho.instruments.simulated import CELL_PRESETS, preset_text
+from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
+from mho.own_code import AGREED, name_of, source_of, source_record
 from mho.procedures.base import Procedure
 from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
-from mho.procedures.origin import origin, source_of
+from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
 from mho.runs import Conclusion, Layout, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
@@ -74,7 +74,7 @@ class Opening:
 Opener = Callable[[Opening], AbstractContextManager[OpenedBench]]
 
 
-def opener_of(bench: str, preset: str | None = None, force: bool = False) -> Opener:
+def opener_of(bench: str, preset: Cells | None = None, force: bool = False) -> Opener:
     """Return the opener of a bench by its name or file; parameters as for `mho.run`."""
 
     @contextmanager
@@ -400,6 +400,9 @@ def _simulated(bench: Bench) -> dict[str, str]:
         return {}
     preset = bench.simulated.chip.preset
     own = {} if preset.name in CELL_PRESETS else {"preset_file": preset_text(preset)}
+    for aspect, law in preset.own.by_aspect().items() if preset.own is not None else ():
+        AGREED.add(name_of(type(law)))
+        own |= source_record(f"cells_{aspect}", type(law))
     return {"preset": preset.name, "chip_seed": str(bench.simulated.seed)} | own
 
 

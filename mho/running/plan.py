@@ -30,9 +30,9 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from mho.errors import InputError, MhoError, nearest
 from mho.input_files import read_text
 from mho.instruments.bench_file import modules_beside
+from mho.own_code import names_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
-from mho.procedures.origin import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000

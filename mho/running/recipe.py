@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError, MhoError
 from mho.instruments import bench_file
+from mho.instruments.simulated import own_code_of
+from mho.own_code import import_named, name_of, source_of
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
-from mho.procedures.origin import name_of, source_of
-from mho.running.trust import Trust, check_code, check_unchanged, code_here, deny_all, name_here
+from mho.running.trust import (
+    Trust,
+    check_code,
+    check_unchanged,
+    code_here,
+    deny_all,
+    name_here,
+    preset_here,
+    preset_of,
+)
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash, is_file
@@ -88,13 +99,16 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
         kind = find_procedure(name_here(names.procedure))
         changed = _source_differs(file, kind)
+        # Without a name of its own a run has the cells of its bench file, which may name code, too.
+        preset = preset_here(preset_of(file) or source.kind_of_cells)
+        changed += _laws_differ(provenance, preset)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
     values |= {name: code_here(name, str(values[name])) for name in names.named}
     after = provenance.get("after", "")
     return RunRecipe(
         path=path, run_id=read_card(path).facts.run_id, status=status, source=source, bench=bench,
-        preset=provenance.get("preset_file") or provenance.get("preset") or None,
+        preset=preset or None,
         chip_seed=seed if chip_seed is None else chip_seed, kind=kind, values=values, seed=seed,
         after=Path(after) if after else None, after_run=provenance.get("after_run", ""), folder=folder,
         remarks=(*changed, *remarks, *_bench_file_differs(bench, source)), provenance=provenance,
@@ -123,6 +137,18 @@ def _source_differs(file: RunFile, kind: type[Procedure]) -> list[str]:
         return []
     what = "has changed since" if now else "is not to be had any more"
     return [f"the source of {name_of(kind)} {what}: the run is repeated with the code as it is now"]
+
+
+def _laws_differ(provenance: Mapping[str, str], preset: str) -> list[str]:
+    """Return remarks on laws of the cells, of a user's own, that are others now."""
+    then = {one for name, one in provenance.items() if re.fullmatch(r"cells_\w+_source", name)}
+    now = {source_of(import_named(name, "law of a cell")) for name in own_code_of(preset)}
+    if not then or then == now:
+        return []
+    names = " and ".join(own_code_of(preset))
+    return [
+        f"the source of the cells' own {names} has changed since: the run is repeated with the code as it is now"
+    ]
 
 
 def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:

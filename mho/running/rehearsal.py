@@ -20,6 +20,7 @@ from mho.instruments import Bench, TerminalLimits
 from mho.instruments.bench_file import BenchFile, BenchSource, load_bench_file, packaged_benches
 from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
+from mho.instruments.simulated import Cells
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.phases import already_open, carry_out
@@ -41,7 +42,9 @@ UNSEEN = (
 )
 
 
-def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None = None) -> None:
+def check_on_twins(
+    procedure: Procedure, given: Any, source: BenchSource, preset: Cells | None = None
+) -> None:
     """Refuse a run that the bench cannot carry out, by planning it on the bench's twins; nothing is sent, no lock taken.
 
     `source`: the bench file, whose limits were checked.
@@ -59,7 +62,7 @@ def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset
         raise ChipMapError(f"{error}; it can be carried out on the bench {' or '.join(able)}") from error
 
 
-def _prepare_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None) -> None:
+def _prepare_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: Cells | None) -> None:
     simulated = source.bench.simulation is not None
     try:
         bench = open_simulated(source, preset, 0) if simulated else open_rehearsal(source, seed=0, force=True)
@@ -158,7 +161,7 @@ def rehearse(
     bench: str,
     *,
     seed: int | None = None,
-    preset: str | None = None,
+    preset: Cells | None = None,
     output: str | Path | None = None,
     beyond: bool = False,
     force: bool = False,

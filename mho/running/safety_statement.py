@@ -13,9 +13,9 @@ from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeErr
 from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.bench_file import is_real
+from mho.own_code import name_of
 from mho.procedures import stream
 from mho.procedures.base import Procedure
-from mho.procedures.origin import name_of
 from mho.processes import SafetyResult, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
 from mho.runs import Conclusion

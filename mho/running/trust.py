@@ -7,6 +7,7 @@ current folder, files in the current folder only: never in a folder that the run
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,9 +18,10 @@ from typing import Any
 
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
-from mho.instruments.bench_file import AGREED, is_mhos_own, modules_beside, read_bench_texts
+from mho.instruments.bench_file import read_bench_texts
+from mho.instruments.simulated import own_code_of
+from mho.own_code import AGREED, import_named, is_mhos_own, modules_beside, names_file
 from mho.procedures.manifest import class_name
-from mho.procedures.origin import names_file
 from mho.procedures.named_code import CODE, code_named
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
@@ -173,8 +175,24 @@ def check_code(file: RunFile, trust: Trust, *, elsewhere: bool = False) -> CodeN
     """
     names = code_of(file)
     code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.named.values())
-    check_trusted(file.path, code, trust, elsewhere=elsewhere)
+    cells = [one for one in own_code_of(preset_of(file)) if not is_mhos_own(one)]
+    check_trusted(file.path, tuple(dict.fromkeys((*code, *cells))), trust, elsewhere=elsewhere)
     return names
+
+
+def preset_of(file: RunFile) -> str:
+    """Return the simulated cells of a run, as its file has them: a name, or the text of a preset; "" for none."""
+    return file.provenance.get("preset_file") or file.provenance.get("preset", "")
+
+
+def preset_here(preset: str) -> str:
+    """Return a run file's preset with the names by which its own laws are loaded here, as `strategy_here`."""
+    for name in own_code_of(preset):
+        here = name_here(name)
+        import_named(here, "law of a cell")
+        AGREED.add(here)
+        preset = preset.replace(json.dumps(name), json.dumps(here)) if "\n" in preset else here
+    return preset
 
 
 def check_code_on(bench: str, run: Path, names: CodeNames, trust: Trust) -> None:
@@ -273,12 +291,14 @@ def _module(name: str) -> str:
 
 
 def _classes(value: Any) -> Iterator[str]:
-    """Yield the text of every key ``driver`` and ``twin``, however deep."""
+    """Yield the text of every key ``driver`` and ``twin``, and the code that a ``preset`` names, however deep."""
     waiting = [value]
     while waiting:
         match waiting.pop():
             case dict() as table:
                 yield from (text for key in ("driver", "twin") if isinstance(text := table.get(key), str))
+                if isinstance(preset := table.get("preset"), str):
+                    yield from own_code_of(preset)
                 waiting += table.values()
             case list() as rows:
                 waiting += rows

@@ -35,9 +35,10 @@ from mho.lazy_names import late_imports
 from mho.procedures.manifest import known_entries
 
 with late_imports():
+    from mho import own_code
     from mho.cli.experiments import plan as plans
     from mho.cli.terminal import run_display
-    from mho.procedures import catalogue, origin, stream
+    from mho.procedures import catalogue, stream
     from mho.running import continuing, execution, results, safety_statement
 
 
@@ -121,7 +122,7 @@ def _carry_out(context: typer.Context, as_json: bool, conditions: Conditions, **
     command = context.command
     assert isinstance(command, ProcedureCommand)
     procedure = catalogue.make_procedure(command.procedure, typed_parameters(context, conditions.seed))
-    named = origin.name_of(type(procedure)), procedure.values()
+    named = own_code.name_of(type(procedure)), procedure.values()
     with (
         run_display.RunDisplay(quiet=as_json) as display,
         safety_statement.observed_safety(conditions.bench, report, display.observe, *named) as safety,

@@ -26,6 +26,7 @@ from mho.instruments.roles import Cell, CellPositions, Reading
 
 if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
     from mho.instruments.arrays.laboratory import ArrayLaboratory, Visit
+    from mho.instruments.simulated import Cells
 
 Result = TypeVar("Result")
 
@@ -52,7 +53,7 @@ class ArrayBench(Bench):
     """
 
     def __init__(
-        self, source: BenchSource, preset: str | None = None, seed: int | None = None,
+        self, source: BenchSource, preset: Cells | None = None, seed: int | None = None,
         limits: Limits | None = None,
     ) -> None:  # fmt: skip
         # Imported here: a check for this type of bench need not wait for the physics to load.

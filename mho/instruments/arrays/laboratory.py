@@ -30,6 +30,7 @@ from mho.instruments.simulated.keithley2450.source import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.conduction import conductance_at
+from mho.instruments.simulated.physics.cells.presets import Cells
 from mho.instruments.simulated.physics.cells.switching import HeldLevel
 from mho.instruments.simulated.physics.chip import SparseChip
 
@@ -97,7 +98,7 @@ class ArrayLaboratory(ChipBasis):
     `preset`, `seed`: as for `Laboratory`.
     """
 
-    def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
+    def __init__(self, source: BenchSource, *, preset: Cells | None = None, seed: int | None = None) -> None:
         super().__init__(source, preset, seed, 4)
         simulation, read = self._simulation, source.bench.read
         chip_rng, board_rng, meter_rng, self.converter_rng = self._rngs

@@ -10,8 +10,8 @@ from mho.instruments.bench_file.bench_file import (
     read_bench_texts,
 )
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.models import AGREED, installed_only, is_mhos_own, modules_beside
 from mho.instruments.bench_file.plausibility import check_limits
+from mho.own_code import AGREED, installed_only, is_mhos_own, modules_beside
 
 __all__ = [
     "AGREED", "BenchFile", "BenchSource", "ReadSettings", "check_limits", "installed_only", "is_mhos_own",

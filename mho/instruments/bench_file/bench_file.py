@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,8 +14,8 @@ from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
-from mho.instruments.bench_file.models import modules_beside
 from mho.instruments.limits import Limits, TerminalLimits
+from mho.own_code import modules_beside, names_file
 from mho.toml import StrictModel, load_toml, parse_toml
 
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
@@ -178,12 +178,22 @@ class BenchFile(StrictModel):
 
 
 class BenchSource(StrictModel):
-    """A bench file with the texts it came from, as run files keep them; `defects_text` is "" without a list of defects."""
+    """A bench file with the texts it came from, as run files keep them; `defects_text` is "" without a list of defects.
+
+    `cells` is a `CellPreset` in place of the file's preset, where a script has given one.
+    """
 
     bench: BenchFile
     text: str
     chip_text: str
     defects_text: str = ""
+    cells: Any = None
+
+    @property
+    def kind_of_cells(self) -> Any:
+        """The simulated cells, as `cell_preset` takes them; "" for real instruments."""
+        simulation = self.bench.simulation
+        return self.cells or (simulation.preset if simulation is not None else "")
 
 
 def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
@@ -238,9 +248,11 @@ def read_bench_texts(name: str) -> tuple[str, str]:
 
 
 def _with_preset_beside(bench: BenchFile, folder: Path) -> BenchFile:
-    """Return the bench with the path of its cells' preset file, if it names one, taken from the bench file's folder."""
+    """Return the bench with the path of the file of its cells, if it names one, taken from the bench file's folder."""
     simulation = bench.simulation
-    if simulation is None or not simulation.preset.endswith(".toml") or Path(simulation.preset).is_absolute():
+    if simulation is None or not (simulation.preset.endswith(".toml") or names_file(simulation.preset)):
+        return bench
+    if Path(simulation.preset).is_absolute():
         return bench
     path = str(folder / simulation.preset)
     return bench.model_copy(update={"simulation": simulation.model_copy(update={"preset": path})})

@@ -5,31 +5,17 @@ An instrument of another model is named by its own classes: ``driver = "module:C
 
 from __future__ import annotations
 
-import os
-import re
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Protocol
 
 from mho.errors import BenchError
 from mho.former_names import current_name
 from mho.instruments.roles import Instrument
 from mho.instruments.simulated.ports import Device
-
-OWN = re.compile(r"mho(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
-
-AGREED: set[str] = set()
-"""User-defined ``module:Class`` names that this process may import: the user has named or confirmed them."""
-
-
-def is_mhos_own(name: str) -> bool:
-    """Return whether ``module:Class`` lies within the package of mho; a look-alike of it does not, nor does ``mho.py``."""
-    return OWN.fullmatch(name) is not None and not name.rpartition(":")[0].endswith(".py")
+from mho.own_code import AGREED, installed_only, is_mhos_own
 
 
 @dataclass(frozen=True)
@@ -131,45 +117,6 @@ def load_class(path: str) -> Any:
     if not isinstance(kind, type):
         raise ValueError(f"module {module!r} ({namespace.__file__}) has no class {name!r}")
     return kind
-
-
-@contextmanager
-def modules_beside(folder: Path) -> Iterator[None]:
-    """Add `folder` and the current one to the search for ``module:Class``, after all installed packages."""
-    with _searching:
-        added = [
-            place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path
-        ]
-        sys.path += added
-        _beside.extend(added)
-        try:
-            yield
-        finally:
-            for place in added:
-                sys.path.remove(place)
-                _beside.remove(place)
-
-
-@contextmanager
-def installed_only() -> Iterator[None]:
-    """Take out of the search what `modules_beside` added.
-
-    For modules of mho's own, which need nothing from there: packages that they import look for others that may be missing
-    (``bottleneck``, ``cftime``), and what a folder has by such a name nobody agreed to.
-    """
-    with _searching:
-        taken = [place for place in _beside if place in sys.path]
-        for place in taken:
-            sys.path.remove(place)
-        try:
-            yield
-        finally:
-            sys.path += taken
-
-
-_beside: list[str] = []
-# The search is the process's: a thread that takes folders out would hide those of another
-_searching = threading.RLock()
 
 
 def _channels(driver: Any) -> int:

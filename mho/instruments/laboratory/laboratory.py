@@ -26,7 +26,7 @@ from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import Playing, Resting, Train, Waveform
-from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.cells.presets import Cells, cell_preset
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
@@ -180,7 +180,7 @@ class ChipBasis:
 
     circuits: BlockCircuits
 
-    def __init__(self, source: BenchSource, preset: str | None, seed: int | None, count: int) -> None:
+    def __init__(self, source: BenchSource, preset: Cells | None, seed: int | None, count: int) -> None:
         simulation = source.bench.simulation
         if simulation is None:
             raise BenchError(
@@ -190,7 +190,7 @@ class ChipBasis:
         sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
         self.seed = int(cast(int, sequence.entropy))
         self._simulation, self._rngs = simulation, [np.random.default_rng(s) for s in sequence.spawn(count)]
-        self._cells = cell_preset(preset or simulation.preset, simulation.stuck, simulation.nonlinearity)
+        self._cells = cell_preset(preset or source.kind_of_cells, simulation.stuck, simulation.nonlinearity)
 
     @property
     def amplifier(self) -> AmplifierPreset:
@@ -206,7 +206,7 @@ class Laboratory(ChipBasis):
     """The simulated chip, instruments and wires of one bench.
 
     `source`: the bench file; its instruments' addresses become simulated instruments.
-    `preset`: cell preset, instead of the bench file's.
+    `preset`: cells, as `cell_preset` takes them, instead of the bench file's.
     `seed`: of everything random here, instead of the bench file's; as an attribute the one that was drawn without it.
 
     `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
@@ -218,7 +218,7 @@ class Laboratory(ChipBasis):
     `faults`: faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
     """
 
-    def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
+    def __init__(self, source: BenchSource, *, preset: Cells | None = None, seed: int | None = None) -> None:
         super().__init__(source, preset, seed, 9)
         bench, simulation = source.bench, self._simulation
         self.monitor = Monitor(self.clock, bench.terminal_limits())

@@ -9,9 +9,10 @@ from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.simulated.nidaqmx.rack import PRODUCTS
+from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
 
 
-def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
+def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
     """Return a bench file whose instruments are twins; a simulated bench is returned unchanged.
 
     `source`: usually without a ``[simulation]`` section.
@@ -25,7 +26,8 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
     if bench.simulation is not None:
         with_twins = bench.simulation.model_copy(update={"instruments": True})
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
-    simulation = Simulation() if preset is None else Simulation(preset=preset)
+    cells = _cells(preset)
+    simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
     daq = bench.instruments.daq
     wired = daq.model_copy(update={"products": _products(daq)})
     instruments = bench.instruments.model_copy(update={"daq": wired})
@@ -33,13 +35,14 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
         update={
             "bench": bench.model_copy(update={"simulation": simulation, "instruments": instruments}),
             # Run files store this text: such a run must not be taken for a measurement.
-            "text": f"# A rehearsal: simulated twins stand in for the instruments; cells {simulation.preset!r}.\n"
-            + source.text,
+            "text": f"# A rehearsal: simulated twins stand in for the instruments; cells "
+            f"{(simulation.preset if cells is None else cells.name)!r}.\n" + source.text,
+            "cells": cells,
         }
     )
 
 
-def as_arrays(source: BenchSource, preset: str | None = None) -> BenchSource:
+def as_arrays(source: BenchSource, preset: Cells | None = None) -> BenchSource:
     """Return a bench file without instruments, for `ArrayBench`; real instruments are replaced, and their cells simulated.
 
     Converters, limits, levels and bad cells remain those of the file and its chip map. Nothing is connected.
@@ -52,9 +55,15 @@ def as_arrays(source: BenchSource, preset: str | None = None) -> BenchSource:
     simulated = stand_in(source, preset) if source.bench.simulation is None else source
     simulation = simulated.bench.simulation
     assert simulation is not None  # `stand_in` gives one
-    changed = {"instruments": False} | ({} if preset is None else {"preset": preset})
+    changed = {"instruments": False} | ({"preset": preset} if isinstance(preset, str) else {})
     bench = simulated.bench.model_copy(update={"simulation": simulation.model_copy(update=changed)})
-    return simulated.model_copy(update={"bench": bench})
+    cells = simulated.cells if preset is None else _cells(preset)
+    return simulated.model_copy(update={"bench": bench, "cells": cells})
+
+
+def _cells(preset: Cells | None) -> CellPreset | None:
+    """Return cells that are given as an object; None for a name, which a bench file can have."""
+    return None if preset is None or isinstance(preset, str) else cell_preset(preset)
 
 
 def _products(daq: DaqEntry) -> dict[str, str]:

@@ -127,12 +127,13 @@ def connect_instruments(
 
 if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
     from mho.instruments.laboratory.laboratory import Laboratory
+    from mho.instruments.simulated.physics.cells.presets import Cells
 
 _racks = itertools.count(1)
 
 
 def open_bench(
-    bench: str = "simulated", *, preset: str | None = None, seed: int | None = None,
+    bench: str = "simulated", *, preset: Cells | None = None, seed: int | None = None,
     stuck: float | None = None, force: bool = False, taken: Callable[[], object] = lambda: None,
 ) -> Bench:  # fmt: skip
     """Open the bench described by a packaged name or a TOML file.
@@ -141,8 +142,8 @@ def open_bench(
     ----------
     bench : str
         "simulated", "arrays" (the same chip without instruments), another packaged bench, or the path of a bench file.
-    preset : str, optional
-        Cell preset of a simulated bench, one of `CELL_PRESETS`.
+    preset : str or object, optional
+        Cells of a simulated bench, as `mho.cells.cell_preset` takes them: one of `CELL_PRESETS`, a file, or one's own.
     seed : int, optional
         Seed of a simulated bench.
     stuck : float, optional
@@ -182,7 +183,7 @@ def open_bench(
 
 
 def open_simulated(
-    source: BenchSource, preset: str | None, seed: int | None, limits: Limits | None = None
+    source: BenchSource, preset: Cells | None, seed: int | None, limits: Limits | None = None
 ) -> Bench:
     """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`.
 
@@ -204,7 +205,7 @@ def open_simulated(
 
 
 def open_rehearsal(
-    source: BenchSource, *, preset: str | None = None, seed: int | None = None, beyond: bool = False,
+    source: BenchSource, *, preset: Cells | None = None, seed: int | None = None, beyond: bool = False,
     force: bool = False,
 ) -> Bench:  # fmt: skip
     """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
@@ -213,8 +214,8 @@ def open_rehearsal(
     ----------
     source : BenchSource
         The bench file.
-    preset : str, optional
-        Cells of the simulated chip.
+    preset : str or object, optional
+        Cells of the simulated chip, as for `open_bench`.
     seed : int, optional
         Of everything random on the bench.
     beyond : bool
@@ -251,7 +252,7 @@ def need_instruments(source: BenchSource) -> None:
 
 @contextmanager
 def simulated_rack(
-    source: BenchSource, preset: str | None = None, seed: int | None = None
+    source: BenchSource, preset: Cells | None = None, seed: int | None = None
 ) -> Iterator[tuple[Laboratory, str]]:
     """Build the laboratory of a simulated bench; yield it and the name of its PyVISA library."""
     # Imported here for a fast start: a bench of real instruments does not use twins.
@@ -270,7 +271,7 @@ def simulated_rack(
 
 @contextmanager
 def bench_openers(
-    source: BenchSource, preset: str | None = None, seed: int | None = None
+    source: BenchSource, preset: Cells | None = None, seed: int | None = None
 ) -> Iterator[tuple[dict[str, Callable[[], Any]], Laboratory | None]]:
     """Yield functions that open each role's instrument, locked for this process, and a simulated bench's laboratory.
 

@@ -16,9 +16,9 @@ from mho.former_names import current_name
 from mho.instruments.bench.instruments import SAFE_ORDER, make_safe, not_confirmed, read_back
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
-from mho.instruments.bench_file.models import is_mhos_own
 from mho.instruments.opening.opening import bench_openers
 from mho.instruments.roles import Instrument
+from mho.own_code import is_mhos_own
 from mho.processes import end_whole
 
 FREE_WITHIN = 5.0  # s, for the holder of the bench to release it

@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.cells.own_laws import (
+        Conduction,
+        DeviceSpread,
+        OwnLawError,
+        ReadNoise,
+        Relaxation,
+        SwitchingLaw,
+    )
     from mho.instruments.simulated.physics.cells.posterior_draws import PosteriorDraws
     from mho.instruments.simulated.physics.cells.presets import (
         CELL_PRESETS,
         CellPreset,
+        Cells,
         cell_preset,
+        own_code_of,
         preset_text,
     )
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
@@ -34,6 +44,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "PosteriorDraws",
-    "StepResponse", "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "preset_text",
+    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "Cells", "Conduction", "DeviceSpread",
+    "InverseCircuit", "OwnLawError", "PosteriorDraws", "ReadNoise", "Relaxation", "StepResponse", "SwitchingLaw",
+    "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "own_code_of", "preset_text",
 ]  # fmt: skip

@@ -37,6 +37,7 @@ from mho.errors import ConvergenceError, MhoError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_simulated
+from mho.instruments.simulated import Cells
 from mho.procedures.stream import NullStream, Stream
 from mho.runs.intervals import LEAST_DRAWS, LEVEL, Interval, prediction_interval
 
@@ -268,7 +269,7 @@ TIMED = 4  # pairs of solves at the wire
 
 
 def wall_time(
-    source: BenchSource, preset: str | None, drawn: Sequence[DrawnSolve], solve: Callable[..., Any],
+    source: BenchSource, preset: Cells | None, drawn: Sequence[DrawnSolve], solve: Callable[..., Any],
     meanwhile: Callable[[int, int], object] = lambda done, total: None,
 ) -> Interval | None:  # fmt: skip
     """Return the interval of the seconds that a solve takes; None for real instruments, or too few draws.
@@ -277,7 +278,7 @@ def wall_time(
     ----------
     source : BenchSource
         The bench of the run.
-    preset : str, optional
+    preset : str or object, optional
         Its cells; None for the file's own.
     solve : callable
         `Solve`, which is timed at the wire.
@@ -298,7 +299,7 @@ def wall_time(
 
 
 def _rates(
-    source: BenchSource, preset: str | None, solve: Callable[..., Any],
+    source: BenchSource, preset: Cells | None, solve: Callable[..., Any],
     meanwhile: Callable[[int, int], object],
 ) -> Iterator[tuple[float, float]]:  # fmt: skip
     """Yield seconds of a solve at the wire beside its operations, and of one; none where no small one succeeds."""

@@ -16,7 +16,7 @@ from mho.array_types import Floats
 from mho.confidence import repetition_interval
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
-from mho.instruments.simulated import cell_preset
+from mho.instruments.simulated import Cells, cell_preset
 from mho.running.budget import replaying
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.questions import Question
@@ -137,7 +137,7 @@ class Budget:
 def budget(
     path: str | os.PathLike[str],
     *,
-    preset: str | None = None,
+    preset: Cells | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     trust: Trust = deny_all,
@@ -153,7 +153,7 @@ def budget(
     ----------
     path : path
         A run of `invert`, `solve`, `multiply` or `program`.
-    preset : str, optional
+    preset : str or object, optional
         Cells of the twins of a run on real instruments; "pku" unless given.
     draws : int
         Moments at which noise is drawn anew for the intervals, 0 for none.
@@ -300,7 +300,7 @@ def _as_budget(
     )  # fmt: skip
 
 
-def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecipe]:
+def _twins_of(recipe: RunRecipe, preset: Cells | None, seed: int) -> list[RunRecipe]:
     """Return what repeats a run: on its own twin, or on chips that stand for real ones."""
     if recipe.source.bench.simulation is not None:
         if preset is not None:
@@ -315,15 +315,15 @@ def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecip
         )
     source = as_arrays(recipe.source, preset)
     assert source.bench.simulation is not None  # `as_arrays` gives one
-    cells = source.bench.simulation.preset
-    cell_preset(cells)  # refused now where there is no such one
+    kind = cell_preset(source.kind_of_cells)  # refused now where there is no such one
+    cells = kind.name if source.cells is not None else source.bench.simulation.preset
     remark = (
         f"{recipe.source.bench.name} is a bench of real instruments: its twin has cells of preset {cells}, on {CHIPS} "
         "chips that are drawn, not the run's own; `mho calibrate` makes a preset of a chip's own runs"
     )
     return [
         replace(
-            recipe, source=source, preset=cells, chip_seed=chip, after=None,
+            recipe, source=source, preset=None if source.cells is not None else cells, chip_seed=chip, after=None,
             remarks=(*recipe.remarks, remark), provenance=recipe.provenance | {"preset": cells},
         )
         for chip in np.random.SeedSequence([seed, 1]).generate_state(CHIPS).tolist()

@@ -11,11 +11,11 @@ from statistics import median
 from mho.errors import MhoError, QueueError
 from mho.input_files import bench_key
 from mho.instruments.bench_file import BenchSource, is_real
+from mho.own_code import name_of
 from mho.procedures.base import Estimate
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
-from mho.procedures.origin import name_of
 from mho.running.plan import load_plan
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number

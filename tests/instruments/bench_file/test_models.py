@@ -9,13 +9,8 @@ import pytest
 from daily import daily
 
 from mho.instruments import Cell, Pulse, open_bench
-from mho.instruments.bench_file.models import (
-    PULSE_GENERATORS,
-    SOURCE_METERS,
-    installed_only,
-    load_class,
-    modules_beside,
-)
+from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS, load_class
+from mho.own_code import installed_only, modules_beside
 
 SIMULATED = (resources.files("mho.instruments") / "benches" / "simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 4)

@@ -79,7 +79,7 @@ def test_a_run_keeps_the_source_of_all_that_is_ones_own_and_is_repeated_by_it(fo
 
 def _fresh(path: Path) -> Path:
     """Return the run file for a process that has not loaded its code."""
-    from mho.instruments.bench_file import AGREED
+    from mho.own_code import AGREED
 
     for name in [one for one in AGREED if "mine" in one]:
         AGREED.discard(name)

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +100,13 @@ class SimulatedChip:
 
         Drawing a million of them takes a tenth of a second, so all are drawn, in order, when the first one is needed.
         """
-        return {
+        cells = {
             name: CellArray(array.rows, array.columns, self.preset, self._clock, self._rng)
             for name, array in self.geometry.items()
         }
+        for name, one in cells.items():
+            one.cell_name = f"{name}[{{}}, {{}}]".format
+        return cells
 
     @property
     def losses(self) -> list[tuple[str, Loss]]:
@@ -321,6 +325,14 @@ MANY = 1 << 19  # cells, from which some are drawn before they are used
 CHANGED = 0.02
 
 
+def _name_of_slot(chip: SparseChip, row: int, column: int) -> str:
+    """Return the name of the cell in a row of a chip's population."""
+    for name, numbers in chip._numbers.items():
+        for place in np.argwhere(numbers == row + 1).tolist():
+            return f"{name}[{place[0]}, {place[1]}]"
+    return str(row)
+
+
 class SparseChip(SimulatedChip):
     """All arrays of a chip, their cells as rows (count, 1) of one `population`, drawn in the order of their first use."""
 
@@ -332,6 +344,7 @@ class SparseChip(SimulatedChip):
     ) -> None:  # fmt: skip
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
+        self.population.cell_name = partial(_name_of_slot, proxy(self))
         self._drawn = 0  # cells with a number; of many, the population has some to spare
         self._shares: dict[Key, tuple[Floats, Floats]] = {}  # cells, and the shares that were found for them
         self._slot_cache: dict[Key, Slots] = {}

@@ -19,6 +19,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
+from mho.instruments.simulated import Cells
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
@@ -406,9 +407,9 @@ class Solve(Procedure):
         return Conclusion(line if result.converged else f"{line}: {summary['reason']}")
 
 
-def _source(bench: Bench) -> tuple[BenchSource, str | None]:
+def _source(bench: Bench) -> tuple[BenchSource, Cells | None]:
     """Return what an open bench was opened from: its file, and its preset where it is simulated."""
     source = BenchSource(
         bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text
     )
-    return source, None if bench.simulated is None else bench.simulated.chip.preset.name
+    return source, None if bench.simulated is None else bench.simulated.chip.preset

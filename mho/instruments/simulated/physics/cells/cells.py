@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some, zeros_by_page
-from mho.instruments.simulated.physics.cells.noise import ReadNoise, white_variance
+from mho.instruments.simulated.physics.cells.noise import CellNoise, white_variance
+from mho.instruments.simulated.physics.cells.own_laws import (
+    DEVICE_NAMES,
+    OwnLawError,
+    OwnNoise,
+    ask,
+    most_of,
+    own_devices,
+)
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,
@@ -30,6 +38,7 @@ from mho.instruments.simulated.physics.cells.relaxation import (
     relaxed,
 )
 from mho.instruments.simulated.physics.cells.switching import (
+    HALVINGS,
     LASTING,
     LN10,
     GradualLaw,
@@ -89,6 +98,7 @@ LAWS: dict[str, type[GradualLaw | ThresholdLaw]] = {"gradual": GradualLaw, "thre
 DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage", "_gate_shift")
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
 NEVER = 1e30  # s: a cell programmed at this time has no age, so nothing relaxes
+GROWS = 1.0 + 1e-3  # from which a cell grows under a pulse, of its conductance
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
 Line = Literal["bit line", "source line"]
 Cause = Literal["over-voltage", "deep RESET"]
@@ -129,6 +139,13 @@ class CellArray:
         self._reset_deviate, self._forming_voltage = devices.reset_deviate, devices.forming_voltage
         self._gate_shift = devices.gate_shift
         self._law = LAWS[preset.law](preset)
+        own = preset.own
+        self._own_switching = None if own is None else own.switching
+        # What a law of a user's own is told of devices: name -> attribute
+        self._own_devices = {name: f"_{name}" for name in DEVICE_NAMES}
+        if own is not None and own.spread is not None:
+            self._take_devices(own_devices(own.spread, shape, rng))
+        self.cell_name: Callable[[int, int], str] = "[{}, {}]".format  # for errors
         self._set_memory = zeros_by_page(shape, np.float32)  # slow part of the draws of SET and RESET pulses
         self._reset_memory = zeros_by_page(shape, np.float32)
         self._programmed = np.full(shape, preset.unformed, np.float32)
@@ -145,9 +162,15 @@ class CellArray:
         self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
         self._thermal = ThermalHistory(preset.retention_energy, preset.retention_temperature)
         trapped = (lot >= preset.stuck_on) & (lot < preset.stuck_on + preset.rtn_share)
-        self._noise = ReadNoise(trapped, preset, rng)
+        self._noise: CellNoise | OwnNoise = (
+            CellNoise(trapped, preset, rng)
+            if own is None or own.noise is None
+            else OwnNoise(own.noise, shape, rng)
+        )
+        self._noise_by_level = bool(preset.noise_full) or isinstance(self._noise, OwnNoise)
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
-        self._relaxes = preset.relaxation != 0.0 or preset.drift != 0.0
+        relaxes = preset.relaxation != 0.0 or preset.drift != 0.0
+        self._relaxes = relaxes or (own is not None and own.relaxation is not None)
 
     def extend(self, *rows: int) -> None:
         """Append lots of so many `rows` of further cells, drawn now, one lot after the other; cells keep their state."""
@@ -155,7 +178,15 @@ class CellArray:
         for name, state in vars(self).items():
             if isinstance(state, np.ndarray):
                 setattr(self, name, np.concatenate([state, *(getattr(lot, name) for lot in lots)]))
-        self._noise.extend([lot._noise for lot in lots])
+        self._noise.extend([lot._noise for lot in lots])  # type: ignore[misc]
+
+    def _take_devices(self, devices: dict[str, Floats]) -> None:
+        """Take what a user's own law draws of devices: in the place of the preset's, or beside it."""
+        for name, values in devices.items():
+            attribute = f"_{name}" if f"_{name}" in DEVICES else f"_own_{name}"
+            setattr(self, attribute, values.astype(np.float32))
+            if attribute not in DEVICES:
+                self._own_devices[name] = attribute
 
     def taken(self, rows: Rows, clock: VirtualClock, rng: np.random.Generator, apart: float = 0.0) -> Self:
         """Return the cells of some different rows as an array of their own, which goes on by itself until `put` returns
@@ -170,6 +201,9 @@ class CellArray:
             if isinstance(state, np.ndarray):
                 setattr(some, name, state[rows])
         some._noise = self._noise.taken(rows, rng, apart)
+        if self.preset.own is not None:
+            own, named = np.arange(self.shape[0])[rows], self.cell_name
+            some.cell_name = lambda row, column: named(int(own[row]), column)
         return some
 
     def put(self, rows: Rows, some: CellArray) -> None:
@@ -177,7 +211,7 @@ class CellArray:
         for name, state in vars(self).items():
             if isinstance(state, np.ndarray) and name not in DEVICES:
                 state[rows] = getattr(some, name)
-        self._noise.put(rows, some._noise)
+        self._noise.put(rows, some._noise)  # type: ignore[arg-type]
         self._disturbed = max(self._disturbed, some._disturbed)
         self._disturbed_seen = max(self._disturbed_seen, some._disturbed_seen)
         if some.losses:
@@ -232,7 +266,17 @@ class CellArray:
         g = self._programmed[index]
         if self._disturbed > 1e-9 and (g.ndim or self._exposure[index]):
             g = g - at_least(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
-        return self._aged(g, self._relaxing[index], self._since[index])
+        try:
+            return self._aged(g, self._relaxing[index], self._since[index])
+        except OwnLawError as error:
+            raise self._located(error, index) from error
+
+    def _located(self, error: OwnLawError, index: Index) -> OwnLawError:
+        """Return an error of a law with the name of its cell, one of those at `index`."""
+        if error.number is None:
+            return error
+        cells = np.arange(self._status.size).reshape(self.shape)[index]
+        return error.at(self.cell_name(*divmod(int(np.ravel(cells)[error.number]), self.shape[1])))
 
     def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
         """Return what has become by now of cells that were programmed to `g` at clock time `since`."""
@@ -258,7 +302,10 @@ class CellArray:
             raise ValueError(f"a read needs an aperture above 0 s: aperture = {aperture} s")
         g: Values = self._now(index)
         g = _floats(g) if g.ndim else float(g)  # plain numbers for one cell, as a meter reads it
-        g = g * (1.0 + self._noise.average(index, g, self._clock.now, aperture))
+        try:
+            g = g * (1.0 + self._noise.average(index, g, self._clock.now, aperture))
+        except OwnLawError as error:
+            raise self._located(error, index) from error
         if self.preset.white_noise:
             variance = abs(g) * white_variance(voltage, aperture, self._thermal.temperature)
             draws = self._rng.standard_normal(None if isinstance(g, float) else g.shape)
@@ -285,7 +332,7 @@ class CellArray:
         self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
     ) -> tuple[Floats, Floats]:
         """Relative noise of `noise_split`: deviation for the batch, and variance per shot."""
-        g = self.conductance(index) if self.preset.noise_full else 0.0  # it matters nowhere else
+        g = self.conductance(index) if self._noise_by_level else 0.0  # it matters nowhere else
         frozen = self._noise.frozen(index, g, self._clock.now, window, rng)
         return _floats(frozen), _floats(self._noise.fast_variance(index, g, window, shot))
 
@@ -374,6 +421,9 @@ class CellArray:
         self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None,
         times: int = 1, current: float = math.inf,
     ) -> None:  # fmt: skip
+        if self._own_switching is not None:
+            self._switch(index, "bit line", voltage, width, gate, level, times, current)
+            return
         p, left = self.preset, self._left(index, voltage, current)
         self._overvoltage(index, left, "bit line")
         status, wear, g = self._status[index], self._wear[index], self._now(index)
@@ -416,6 +466,9 @@ class CellArray:
         self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None,
         times: int = 1, current: float = math.inf,
     ) -> None:  # fmt: skip
+        if self._own_switching is not None:
+            self._switch(index, "source line", voltage, width, gate, level, times, current)
+            return
         p, left = self.preset, self._left(index, voltage, current)
         law, deviate = self._law, self._reset_deviate[index]
         limited = level is not None and current != math.inf
@@ -441,6 +494,70 @@ class CellArray:
         lost = formed & (before < p.deep_reset) & (deepest > self._loss_deviate)
         if some(lost):
             self._destroy(index, lost, STUCK_OFF, "deep RESET", "source line", left)
+
+    def _switch(
+        self, index: Index, line: Line, voltage: Values, width: Values, gate: Values,
+        level: HeldLevel | None, times: int, current: float,
+    ) -> None:  # fmt: skip
+        """A pulse on cells that switch by a law of a user's own; forming, wear and loss are the preset's."""
+        p, left, sets = self.preset, self._left(index, voltage, current), line == "bit line"
+        self._overvoltage(index, left, line)
+        status, wear, g = self._status[index], self._wear[index], self._now(index)
+        before, lasted, idle, seed = g, width * times, True, int(self._rng.integers(1 << 63))
+        forms = (status == VIRGIN) & sets
+        if level is not None:  # from its beginning, as if it were one pulse
+            idle, lasted = not level.acted, level.seconds + width
+            before, seed = level.begin(g, seed)
+            level.seconds = lasted
+        if some(forms):
+            forms = forms & (left >= self._forming_voltage[index] + forming_cost(p, lasted, gate))
+        acting = forms | (status == FORMED)
+        try:
+            after = self._after(index, sets, acting, (before, left, lasted, gate), seed)
+            if sets and current != math.inf:
+                after = self._limited(index, after, (before, voltage, lasted, gate), current, seed)
+        except OwnLawError as error:
+            raise self._located(error, index) from error
+        if p.forming_share < 1.0 and some(forms):
+            share = np.minimum(p.forming_share * np.exp(p.forming_scatter * normal(self._rng, g)), 1.0)
+            after = np.where(forms, before + share * (after - before), after)
+        changed = acting & (after != g)
+        self._status[index] = status + (forms & changed)
+        self._program(index, changed, g, after, left, wear, idle)
+        if sets:
+            lasts = True if level is not None else width > LASTING
+            self._overvoltage(index, self._left(index, voltage, current) * lasts, line)
+        else:
+            lost = acting & (before < p.deep_reset) & (normal(self._rng, g) > self._loss_deviate)
+            if some(lost):
+                self._destroy(index, lost, STUCK_OFF, "deep RESET", line, left)
+
+    def _after(
+        self, index: Index, sets: bool, acting: Values, pulse: tuple[Values, ...], seed: int
+    ) -> Values:
+        """Return what a user's own law makes of the `acting` cells: `pulse` is conductance, voltage, width, gate."""
+        law, before = self._own_switching, pulse[0]
+        devices = {name: getattr(self, attribute)[index] for name, attribute in self._own_devices.items()}
+        devices["wear"] = self._wear[index]
+        return ask(
+            law, "after_set" if sets else "after_reset", before, *pulse[1:], devices, unit="S", low=0.0,
+            high=most_of(law), rest=(np.random.default_rng(seed),), where=acting,
+        )  # fmt: skip
+
+    def _limited(
+        self, index: Index, after: Values, pulse: tuple[Values, ...], current: float, seed: int
+    ) -> Values:
+        """Return where a SET of one cell stops as its source gives no more than `current` (A): it grows there no more."""
+        before, voltage, width, gate = pulse
+        low, high = max(float(before), self.preset.unformed), float(after)
+        for _ in range(HALVINGS if high > low else 0):
+            middle = math.sqrt(low * high)
+            left = min(voltage, current / middle)
+            grows = (
+                self._after(index, True, True, (np.float64(middle), left, width, gate), seed) > middle * GROWS
+            )
+            low, high = (middle, high) if grows else (low, middle)
+        return np.float64(low) if high < after else after
 
     def _program(
         self, index: Index, changed: Values, before: Values, after: Values, voltage: Values, wear: Values,

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from mho.array_types import Floats
+from mho.instruments.simulated.physics.cells.own_laws import ask
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 Line = Literal["bit line", "source line"]
@@ -33,6 +34,7 @@ Line = Literal["bit line", "source line"]
 LEAST = 0.05  # share of the rated voltage that is at the filament at least, behind a transistor that is too small for it
 STEPS = 60  # of Newton's method: three suffice below 0.5 V
 ACCURACY = 1e-12  # V
+MOST_CURRENT = 1.0  # A, of a law of a user's own
 
 
 def cell_current(
@@ -48,6 +50,11 @@ def cell_current(
     linear = g * volts
     if preset.nonlinearity == 0.0:
         return np.asarray(linear)
+    if (own := preset.own) is not None and (law := own.conduction) is not None:
+        current = ask(
+            law, "current", g, volts, unit="A", low=-MOST_CURRENT, high=MOST_CURRENT, rest=(gate, line)
+        )
+        return np.asarray(linear + preset.nonlinearity * (current - linear))
     gap = 1.0 / (1.0 + g / preset.ohmic_conductance)
     rated = preset.rated_voltage
     at_filament = np.maximum(rated - _rated_drop(preset, g * rated), LEAST * rated)

@@ -31,11 +31,12 @@ def levels_not_held(preset: CellPreset, nominal: Floats, low: Floats, high: Floa
     nominal, low, high : (L,) arrays
         Levels and their windows, ascending, S; the first is the one of cells that do not conduct, and is not judged.
     """
-    reasons = [
-        (f"cannot be SET to {{}}: SET ends near {1e6 * preset.maximum:.3g} uS", _below(preset, low)),
-        (f"cannot be RESET to {{}}: RESET ends near {1e6 * preset.floor:.3g} uS", _above(preset, high)),
-        (f"leave {{}} within {SECONDS:g} s", _leaving(preset, nominal, low, high)),
-    ]
+    reasons = [(f"leave {{}} within {SECONDS:g} s", _leaving(preset, nominal, low, high))]
+    if preset.own is None or preset.own.switching is None:  # of a law of a user's own nothing is known before
+        reasons[:0] = [
+            (f"cannot be SET to {{}}: SET ends near {1e6 * preset.maximum:.3g} uS", _below(preset, low)),
+            (f"cannot be RESET to {{}}: RESET ends near {1e6 * preset.floor:.3g} uS", _above(preset, high)),
+        ]
     return "; ".join(_clauses(reasons, nominal, high))
 
 

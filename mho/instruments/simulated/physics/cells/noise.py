@@ -406,7 +406,7 @@ def noise_share(preset: CellPreset, conductance: Values) -> Values:
     return 1.0 / (1.0 + conductance / preset.noise_full) if preset.noise_full else 1.0
 
 
-class ReadNoise:
+class CellNoise:
     """A cell's noise with memory: 1/f noise, and telegraph noise where there is a trap (`trapped`, (rows, columns))."""
 
     def __init__(self, trapped: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
@@ -418,7 +418,7 @@ class ReadNoise:
         if preset.rtn_noise and trapped.any():
             self._parts.append(TelegraphNoise(trapped, preset, rng))
 
-    def extend(self, lots: Sequence[ReadNoise]) -> None:
+    def extend(self, lots: Sequence[CellNoise]) -> None:
         """Append the cells of `lots`."""
         if any(isinstance(part, TelegraphNoise) for noise in (self, *lots) for part in noise._parts):
             for noise in (self, *lots):
@@ -440,7 +440,7 @@ class ReadNoise:
         ]
         return some
 
-    def put(self, rows: Rows, some: ReadNoise) -> None:
+    def put(self, rows: Rows, some: CellNoise) -> None:
         """Return the noise of cells that was `taken`, as it is now."""
         for part, own in zip(self._parts, some._parts, strict=True):
             part.put(rows, own)  # type: ignore[arg-type]

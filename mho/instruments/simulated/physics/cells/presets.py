@@ -14,13 +14,15 @@ Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its fig
 
 A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it. ``[checks]`` says
 whether runs were repeated on these cells, and what came of it: a preset that was fitted and not checked, or that failed, is
-in doubt wherever it is used.
+in doubt wherever it is used. Laws of a user's own (`own_laws`) are listed under ``[[laws]]``: name, and the numbers that
+make it. Such code is loaded only where its user has named it or agreed to it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import numbers
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +31,17 @@ from pydantic import StringConstraints
 
 from mho.errors import BenchError, nearest
 from mho.input_files import read_text
+from mho.instruments.simulated.physics.cells.own_laws import (
+    Conduction,
+    DeviceSpread,
+    OwnLaws,
+    ReadNoise,
+    Relaxation,
+    SwitchingLaw,
+    class_name_of,
+    fields_of,
+)
+from mho.own_code import AGREED, import_named, is_mhos_own
 from mho.toml import StrictModel, parse_toml
 
 LAWS = ("gradual", "threshold")
@@ -168,6 +181,41 @@ class CellPreset:
     rated_gate: float = number(2.5, "V", "[N]: of that read")
 
     doubt: Doubt | None = field(default=None, compare=False)
+    own: OwnLaws | None = None
+
+    def but(self, *laws: object, name: str = "", **values: float) -> CellPreset:
+        """Return these cells with laws of one's own, or other numbers.
+
+        Parameters
+        ----------
+        *laws : objects or classes
+            With the methods of one or more of `SwitchingLaw`, `DeviceSpread`, `Relaxation`, `ReadNoise`, `Conduction`.
+        name : str, optional
+            Of the new cells; by default that of these, and the laws'.
+        **values : float
+            Parameters as in docs/presets.md, in SI units.
+
+        Raises
+        ------
+        BenchError
+            For what is no law, an unknown parameter, or one out of its range.
+
+        Examples
+        --------
+        >>> from mho.cells import cell_preset
+        >>> cell_preset("stanford").but(set_slope=455e-6).name
+        'stanford-own'
+        """
+        for one in values:
+            if one not in NUMBERS:
+                hint = nearest(one, NUMBERS, 2, "docs/presets.md lists them")
+                raise BenchError(f"cell preset {self.name!r}: cells have no parameter {one!r}; {hint}")
+        own = (self.own or OwnLaws()).and_these(laws) if laws else self.own
+        if own is not None and own.conduction is not None and (self.own is None or not self.own.conduction):
+            values = {"nonlinearity": 1.0, **values}  # the share of the law that counts
+        added = "".join(f"-{part}" for part in (own.names().split(" and ") if laws and own else ["own"]))
+        changed: dict[str, Any] = {"own": own, "name": name or f"{self.name}{added}"[:100], **values}
+        return replace(self, **changed)
 
     @property
     def warning(self) -> str:
@@ -184,6 +232,8 @@ class CellPreset:
             )
         for parameter in parameters():
             value, limits = getattr(self, parameter.name), parameter.metadata
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise BenchError(f"cell preset {self.name!r}: {parameter.name} = {value!r} must be a number")
             if not (math.isfinite(value) and limits["low"] <= value <= limits["high"]):
                 raise BenchError(
                     f"cell preset {self.name!r}: {parameter.name} = {value:g} {limits['unit']} must lie between "
@@ -270,6 +320,7 @@ CELL_PRESETS: dict[str, CellPreset] = {
 
 
 SUFFIX = ".toml"
+GROUP = "mho.cells"  # of entry points
 # Unit of each parameter by name
 NUMBERS = {parameter.name: parameter.metadata["unit"] for parameter in parameters()}
 
@@ -281,6 +332,32 @@ class PresetChecks(StrictModel):
     says: Annotated[str, StringConstraints(max_length=2000)] = ""
 
 
+class OwnLaw(StrictModel):
+    """One law of a user's own: its class, and the numbers and words that make it; `again` says that they do."""
+
+    name: str  # ``module:Class`` or ``path/file.py:Class``
+    fields: dict[str, bool | int | float | str] = {}
+    again: bool = True
+
+    def made(self, source: str) -> object:
+        """Return the law; `BenchError` where it cannot be made, or nobody has agreed to its code."""
+        if not (self.name in AGREED or is_mhos_own(self.name)):
+            raise BenchError(
+                f"{source} has a law {self.name}, which is none of mho's own, and nobody has agreed to that code here; "
+                "look at it, and say --trust where a run is repeated, or name it yourself as the preset"
+            )
+        if not self.again:
+            raise BenchError(
+                f"{source} has a law {self.name} that was an object in a script, and what it was made of is not known; "
+                "make its class a dataclass of numbers"
+            )
+        kind = import_named(self.name, "law of a cell")
+        try:
+            return kind(**self.fields)
+        except Exception as error:  # a user's own code may raise anything
+            raise BenchError(f"{source}: law {self.name} cannot be made: {error}") from error
+
+
 class PresetFile(StrictModel):
     """The sections of a preset file."""
 
@@ -289,6 +366,7 @@ class PresetFile(StrictModel):
     parameters: dict[str, float] = {}
     posterior: dict[str, Any] = {}
     checks: PresetChecks | None = None
+    laws: list[OwnLaw] = []
 
     @property
     def doubt(self) -> Doubt | None:
@@ -300,31 +378,73 @@ class PresetFile(StrictModel):
         )
 
 
-def cell_preset(source: str, stuck: float | None = None, nonlinearity: float | None = None) -> CellPreset:
+Cells = str | CellPreset | SwitchingLaw | DeviceSpread | Relaxation | ReadNoise | Conduction
+"""What names or is a kind of cells, as `cell_preset` takes it."""
+
+
+def cell_preset(source: Cells, stuck: float | None = None, nonlinearity: float | None = None) -> CellPreset:
     """Return a kind of cells, with a share `stuck` of them stuck, half of these on, and a `nonlinearity`, where given.
 
     Parameters
     ----------
-    source : str
-        A packaged preset's name, the path of a preset file (.toml), or the text of one.
+    source : str, CellPreset or law
+        A packaged preset's name, the path of a preset file (.toml), or the text of one; ``module:Class``,
+        ``path/file.py:Class`` or an entry point of the group ``mho.cells``, which are a law or a `CellPreset` of a user's
+        own; or these themselves. A law's attribute `base` names the preset of all that it does not bring ("pku").
 
     Raises
     ------
     BenchError
         For an unknown name (the known ones are listed), or a file that cannot be read or does not describe cells.
+    InputError
+        For code of one's own that is not there, or cannot be loaded.
     """
-    if source in CELL_PRESETS:
-        preset = CELL_PRESETS[source]
-    elif "\n" in source:
-        preset = parse_preset(source, "the preset file")
-    elif source.endswith(SUFFIX):
-        preset = parse_preset(_read(source), f"preset file {source}")
-    else:
-        known = ", ".join(CELL_PRESETS)
-        raise BenchError(f"unknown cell preset {source!r}; there are {known}, or name a preset file (.toml)")
+    preset = _named_preset(source) if isinstance(source, str) else _preset_of(source)
     if stuck is not None:
         preset = replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)
     return preset if nonlinearity is None else replace(preset, nonlinearity=nonlinearity)
+
+
+def _named_preset(source: str) -> CellPreset:
+    if source in CELL_PRESETS:
+        return CELL_PRESETS[source]
+    if "\n" in source:
+        return parse_preset(source, "the preset file")
+    if source.endswith(SUFFIX):
+        return parse_preset(_read(source), f"preset file {source}")
+    if ":" in source:
+        return _own_preset(source)
+    from mho.extension_points import find_offer, offers  # packages' metadata: only for other names
+
+    offer = find_offer(GROUP, "kind of cells", source)
+    if offer is None:
+        known = ", ".join((*CELL_PRESETS, *offers(GROUP)))
+        raise BenchError(f"unknown cell preset {source!r}; there are {known}, or name a preset file (.toml)")
+    return _own_preset(offer.target)
+
+
+def _own_preset(name: str) -> CellPreset:
+    """Return the cells that ``module:Class`` names, which its user has named."""
+    own = import_named(name, "kind of cells")
+    preset = _preset_of(own)
+    if preset.own is not None:
+        AGREED.update(class_name_of(law) for law in preset.own.objects())
+    return preset
+
+
+def _preset_of(own: object) -> CellPreset:
+    """Return the cells that an object is, or the cells with the laws that it brings."""
+    if not isinstance(own, CellPreset):
+        return cell_preset(getattr(own, "base", "pku")).but(own)
+    packaged = CELL_PRESETS.get(own.name)
+    return own if packaged is None or own == packaged else replace(own, name=f"{own.name}-own")
+
+
+def own_code_of(preset: str) -> tuple[str, ...]:
+    """Return the classes of a user's own that a preset would load, by its name or text; nothing is loaded."""
+    if "\n" in preset:
+        return tuple(one.name for one in parse_toml(preset, PresetFile, "the preset file", BenchError).laws)
+    return (preset,) if ":" in preset and not preset.endswith(SUFFIX) else ()
 
 
 def parse_preset(text: str, source: str) -> CellPreset:
@@ -341,7 +461,11 @@ def parse_preset(text: str, source: str) -> CellPreset:
             hint = nearest(name, NUMBERS, 2, "docs/presets.md lists them")
             raise BenchError(f"{source}: cells have no parameter {name!r}; {hint}")
     changed: dict[str, Any] = {"name": file.name, "doubt": file.doubt, **file.parameters}
-    return replace(CELL_PRESETS[file.base], **changed)
+    preset = replace(CELL_PRESETS[file.base], **changed)
+    if not file.laws:
+        return preset
+    laws = [one.made(source) for one in file.laws]
+    return preset.but(*laws, name=preset.name, nonlinearity=preset.nonlinearity)
 
 
 def preset_text(preset: CellPreset) -> str:
@@ -356,7 +480,16 @@ def preset_text(preset: CellPreset) -> str:
     if preset.doubt is not None:
         state = "failed" if preset.doubt.failed else "none"
         lines += ["", "[checks]", f'state = "{state}"', f"says = {json.dumps(preset.doubt.why)}"]
+    for law in preset.own.objects() if preset.own is not None else ():
+        lines += ["", "[[laws]]", f"name = {json.dumps(class_name_of(law))}", *_law_lines(fields_of(law))]
     return "\n".join(lines) + "\n"
+
+
+def _law_lines(values: dict[str, float | int | bool | str] | None) -> list[str]:
+    if not values:
+        return ["again = false"] if values is None else []
+    words = {name: repr(one) if type(one) is float else json.dumps(one) for name, one in values.items()}
+    return ["[laws.fields]", *(f"{json.dumps(name)} = {one}" for name, one in words.items())]
 
 
 def _different(preset: CellPreset, base: CellPreset) -> dict[str, float]:

@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.physics.blocks import zeros_by_page
+from mho.instruments.simulated.physics.cells.own_laws import MOST, ask
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 PATH_BITS = 14  # 2^28 pairs of a path of rises and one of falls; a node of all paths fits a core's cache
@@ -141,6 +142,9 @@ def age_at(now: float, since: Values) -> Values:
 
 def relaxed(preset: CellPreset, programmed: Values, drawn: Values, age: Values) -> Values:
     """Conductance (S) at `age` (s) of cells programmed to `programmed` (S), retention apart; `drawn` at programming."""
+    if (own := preset.own) is not None and (law := own.relaxation) is not None:
+        return ask(law, "conductance_after", programmed, age, drawn, unit="S", low=0.0, high=MOST,
+                   where=age > 0.0)  # fmt: skip
     if preset.relaxation == 0.0 and preset.drift == 0.0:
         return programmed
     if preset.relaxation_jumps:
@@ -189,7 +193,12 @@ def _fading(g: Values, size: float, fading: float, out: Values) -> Values:
 
 def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
     """Return what cells have in place of a draw before any pulse."""
-    return zeros_by_page(shape, np.uint32 if preset.relaxation_jumps else np.float32)
+    return zeros_by_page(shape, np.uint32 if preset.relaxation_jumps and not _own(preset) else np.float32)
+
+
+def _own(preset: CellPreset) -> bool:
+    """Return whether cells relax by a law of a user's own."""
+    return preset.own is not None and preset.own.relaxation is not None
 
 
 def continued(
@@ -247,6 +256,8 @@ def drawn_at_programming(
     preset: CellPreset, shape: tuple[int, ...], draw: Values, rng: np.random.Generator
 ) -> Values:
     """Return what a cell keeps of its programming: its number, or its coefficient made of a standard normal `draw`."""
+    if _own(preset):
+        return draw
     if preset.relaxation_jumps:
         return numbers(rng, shape)
     return heavy_tailed(draw, preset.relaxation_tail)
