@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import importlib
 import os
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,6 +24,8 @@ from mho.procedures.base import Procedure
 Kind = TypeVar("Kind")
 
 SUFFIX = ".py"
+# Of two threads that want one file, the second waits until all of it is executed
+_loading = threading.RLock()
 
 
 def names_file(name: str) -> bool:
@@ -35,7 +40,19 @@ def name_of(kind: type[Any]) -> str:
 
 def import_procedure(name: str) -> type[Procedure]:
     """Return the procedure that ``module:Class`` or ``path/file.py:Class`` names; errors as `import_own`."""
-    return import_own(name, Procedure, "procedure")
+    kind = import_own(name, Procedure, "procedure")
+    if names_file(name):  # no module's, by whose name another process would find the class of a pickle
+        copyreg.pickle(kind, _pickled_by_file)
+    return kind
+
+
+def _pickled_by_file(procedure: Procedure) -> tuple[Any, ...]:
+    again, (kind, *state) = procedure.__reduce__()
+    return _from_file, (name_of(kind), again, *state)
+
+
+def _from_file(name: str, again: Callable[..., Procedure], *state: Any) -> Procedure:
+    return again(import_procedure(name), *state)
 
 
 def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
@@ -90,6 +107,11 @@ def _load_module(module: str, name: str, noun: str) -> ModuleType:
 
 def _load_file(place: str, noun: str) -> ModuleType:
     """Return the module in a file, by its absolute path; reloaded when the file has changed."""
+    with _loading:
+        return _loaded_file(place, noun)
+
+
+def _loaded_file(place: str, noun: str) -> ModuleType:
     path = Path(os.path.abspath(place))
     try:
         text = path.read_bytes()
