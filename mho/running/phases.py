@@ -87,11 +87,15 @@ def opener_of(bench: str, preset: str | None = None, force: bool = False) -> Ope
 
 
 def already_open(bench: Bench) -> Opener:
-    """Return the opener of a bench that is open, and stays so; it notes which run has left its chip as it is."""
+    """Return the opener of a bench that is open, and stays so; it notes which run has left its chip as it is.
+
+    A bench is one thread's at a time: to a second one it raises `BenchInUseError`.
+    """
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
-        yield OpenedBench(bench, _left_by.get(bench, {}))
+        with bench.taken_by_thread():
+            yield OpenedBench(bench, _left_by.get(bench, {}))
 
     return opener
 

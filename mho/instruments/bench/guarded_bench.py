@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NoReturn, Self
 
-from mho.errors import BenchError, MhoError, UnsafeError
+from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
 from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import Watchdog
@@ -36,6 +38,7 @@ class GuardedBench:
         self._states = OutputStates(now)
         self._watchdog, self._release = watchdog, release
         self._signals = EndingSignals()
+        self._turn = threading.RLock()  # of the thread whose run it is; a run within a run is of the same
 
     def __enter__(self) -> Self:
         if self.closed:
@@ -125,6 +128,16 @@ class GuardedBench:
     def live(self) -> tuple[str, ...]:
         """Return the roles whose outputs may be on, that is, are not known to be off."""
         return tuple(role for role, state in self.states().items() if state.live)
+
+    @contextmanager
+    def taken_by_thread(self) -> Iterator[None]:
+        """Within the block no run of another thread takes the bench; `BenchInUseError` where one has it."""
+        if not self._turn.acquire(blocking=False):
+            raise BenchInUseError("the bench is in use by a run in another thread; open one for each thread")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def __reduce__(self) -> NoReturn:
         raise BenchError(
