@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import LazyLoader
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 _SEEN_BY_CHECKERS = re.compile(r"^if TYPE_CHECKING:\n((?:[ \t].*\n|\n)+)", re.MULTILINE)
 _IMPORT = re.compile(r"^ +from (\S+) import (\([^)]*\)|.+)", re.MULTILINE)
+
+
+# Threads import one after the other: Python ends an import that meets another half done in a circle, as in NumPy, with
+# an error, and NumPy cannot be imported again after it.
+_loading = threading.RLock()
+
+
+def _is_importing() -> bool:
+    """Return whether this thread is within an import: it holds a module's lock, and must not wait for another thread."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -41,7 +55,8 @@ def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], lis
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(modules[name]), name)
+        with nullcontext() if _is_importing() else _loading:
+            value = getattr(import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 

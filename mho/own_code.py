@@ -35,6 +35,10 @@ def is_mhos_own(name: str) -> bool:
     return OWN.fullmatch(name) is not None and not name.rpartition(":")[0].endswith(".py")
 
 
+# Of two threads that want one file, the second waits until all of it is executed
+_loading = threading.RLock()
+
+
 def names_file(name: str) -> bool:
     """Return whether the name of a class is ``path/file.py:Class``."""
     return name.rpartition(":")[0].endswith(SUFFIX)
@@ -124,6 +128,11 @@ def _load_module(module: str, name: str, noun: str) -> ModuleType:
 
 def _load_file(place: str, noun: str) -> ModuleType:
     """Return the module in a file, by its absolute path; reloaded when the file has changed."""
+    with _loading:
+        return _loaded_file(place, noun)
+
+
+def _loaded_file(place: str, noun: str) -> ModuleType:
     path = Path(os.path.abspath(place))
     try:
         text = path.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from public_names import ROOMS, exported, name_of
+from repository import ROOT
 
 LATE = [room for room in ROOMS if "lazy_names(__spec__" in "".join(room.read_text("utf-8").split())]
 
@@ -85,3 +87,55 @@ assert not any(type(one).__name__ == "_LateFinder" for one in sys.meta_path)
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (told.stdout, told.stderr) == ("not there", "")
+
+
+FIRST_USE_BY_THREADS = """
+import sys, threading
+sys.setswitchinterval(1e-6)  # as many ways in which two imports can meet as there are
+import mho
+start, errors = threading.Barrier(8), []
+
+def ask(names):
+    start.wait()
+    for name in names:
+        try:
+            getattr(mho, name)
+        except BaseException as error:
+            errors.append(f"{name}: {error!r}")
+
+names = mho.__all__
+threads = [threading.Thread(target=ask, args=(names[k * 5:] + names[:k * 5],)) for k in range(8)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+sys.exit("; ".join(errors) or None)
+"""
+
+
+@pytest.mark.parametrize(
+    "attempt", [1, *(pytest.param(one, marks=pytest.mark.thorough) for one in range(2, 16))]
+)
+def test_threads_that_ask_for_names_first_do_not_meet_in_an_import(attempt: int) -> None:
+    subprocess.run([sys.executable, "-c", FIRST_USE_BY_THREADS], check=True, timeout=120)
+
+
+def test_a_module_that_loads_a_name_while_it_is_imported_waits_for_no_thread(tmp_path: Path) -> None:
+    """Of two threads one holds the turn to load and waits for the module that the other imports: neither may wait."""
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(0.5)\nfrom mho import Cell\n")
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/late.py").write_text("import slow\nvalue = 1\n")
+    (tmp_path / "room/__init__.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from room.late import value\nelse:\n"
+        "    from mho.lazy_names import lazy_names\n    __getattr__, __dir__ = lazy_names(__spec__)\n"
+    )
+    code = (
+        "import threading, time, room\n"
+        "first = threading.Thread(target=__import__, args=('slow',))\nfirst.start()\ntime.sleep(0.2)\n"
+        "print(room.value)\nfirst.join()"
+    )
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "1\n"

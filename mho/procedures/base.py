@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -42,6 +42,19 @@ class ProcedureResult:
 
     summary: dict[str, Any] = field(default_factory=dict)  # summary in the run file and of ``--json``
     path: Path = field(default=Path())  # the run file
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take what a pickle holds; `InputError` for one by another version of the class, which lacks something."""
+        vars(self).update(state)
+        parts = [("", self), *((f"{name}.", one) for name, one in state.items() if is_dataclass(one))]
+        lacking = [
+            f"{part}{one.name}" for part, of in parts for one in fields(of) if not hasattr(of, one.name)
+        ]
+        if lacking:
+            raise InputError(
+                f"this pickle of a {type(self).__name__} is of another version of it and lacks {', '.join(lacking)}; "
+                f"open its run file instead: mho.open_run({str(state.get('path', ''))!r})"
+            )
 
 
 class Procedure:
@@ -82,6 +95,13 @@ class Procedure:
                 raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
             if value is not None or self._parameters[name].default is not None:
                 setattr(self, name, set_parameter(self._parameters[name], name, value))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind = type(self)
+        values = {name: getattr(self, name) for name in self._parameters}
+        given = {name: value for name, value in values.items() if value is not None}
+        own = {name: value for name, value in vars(self).items() if name not in {*values, "_parameters"}}
+        return _unpickled, (kind, self.version, given, own)
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +197,15 @@ class Procedure:
             unit = getattr(parameter, "units", None) or ""
             recorded[name] = RecordedParameter(value, unit, parameter.name, origin)
         return recorded
+
+
+def _unpickled(
+    kind: type[Procedure], version: str, values: Mapping[str, Any], own: Mapping[str, Any]
+) -> Procedure:
+    """Return a procedure as its pickle has it; `InputError` where its class does not take these parameters any more."""
+    procedure = kind(**(values if version == kind.version else kind.from_version(version, values)))
+    vars(procedure).update(own)
+    return procedure
 
 
 PHASES: Mapping[str, tuple[str, ...]] = {

@@ -21,7 +21,7 @@ from mho.procedures.stream import Control, Event, Observer, Progress, Started
 from mho.running import phases
 from mho.running.recipe import RunRecipe, read_recipe
 from mho.running.trust import Trust, deny_all
-from mho.runs import RunFile, Status, new_run_path
+from mho.runs import RunFile, Status, runs_folder
 from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_surroundings
 
 
@@ -214,7 +214,7 @@ def _again(
     provenance: Mapping[str, str] | None = None,
 ) -> Any:
     # From this folder, not from the run's.
-    target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
+    target = runs_folder(output).resolve()
     with recipe.procedure() as procedure:
         return phases.carry_out(
             procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control,

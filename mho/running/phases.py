@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mho.errors import Aborted, InputError, Interrupted, MhoError, RunFileError, UnsafeError, recorded_name
+from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, recorded_name
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
@@ -36,7 +36,7 @@ from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
-from mho.runs import Conclusion, Layout, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
+from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.index import read_card
 from mho.runs.provenance import input_files
 
@@ -87,11 +87,15 @@ def opener_of(bench: str, preset: Cells | None = None, force: bool = False) -> O
 
 
 def already_open(bench: Bench) -> Opener:
-    """Return the opener of a bench that is open, and stays so; it notes which run has left its chip as it is."""
+    """Return the opener of a bench that is open, and stays so; it notes which run has left its chip as it is.
+
+    A bench is one thread's at a time: to a second one it raises `BenchInUseError`.
+    """
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
-        yield OpenedBench(bench, _left_by.get(bench, {}))
+        with bench.taken_by_thread():
+            yield OpenedBench(bench, _left_by.get(bench, {}))
 
     return opener
 
@@ -304,8 +308,8 @@ def carry_out(
     given = procedure.check()
     came_from = origin(procedure)
     AGREED.add(came_from["procedure"])
-    name = partial(new_run_path, type(procedure).__name__.lower(), None if output is None else str(output))
-    name()  # refuses what cannot be
+    name = type(procedure).__name__.lower()
+    new_run_path(name, output)  # refuses what cannot be
     with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
         bench = opened.bench
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
@@ -314,7 +318,7 @@ def carry_out(
             bench.damage.begin()
         notes = {**came_from, **opened.notes, **(provenance or {})}
         header = _header(procedure, plan, bench, seed, notes)
-        with _created(name, header, procedure.layout(plan)) as writer:
+        with RunWriter.create_new(name, output, header, procedure.layout(plan)) as writer:
             path = writer.path
             stream = Stream(writer, observers, control, opened.earlier, opened.chip_kept)
             if cut is not None:
@@ -341,16 +345,6 @@ def carry_out(
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
     return _filled_in(result, path, took)
-
-
-def _created(name: Callable[[], Path], header: RunHeader, layout: Layout) -> RunWriter:
-    while True:
-        path = name()
-        try:
-            return RunWriter.create(path, header, layout)
-        except RunFileError:
-            if not path.exists():
-                raise  # else another run began in this second, and took the name
 
 
 def _end(

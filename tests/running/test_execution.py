@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.simulated.faults import Fault
 from mho.procedures import Procedure, Solve
 from mho.procedures.stream import Ended, MakingSafe, Message, Progress, Row, Standing, Started, Stream
-from mho.running import phases
 from mho.runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Status, Table, new_run_path
+from mho.runs.writing import writer
 
 MATRIX = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
 CELL = Cell("multiply", 0, 0)
@@ -349,16 +348,15 @@ def test_a_file_in_the_way_is_never_overwritten(tmp_path):
 
 
 def test_a_run_takes_the_next_name_where_another_began_in_the_same_second(tmp_path, monkeypatch):
-    moment = datetime(2026, 11, 25, 12, 3, 1)
-    monkeypatch.setattr(phases, "RunWriter", meanwhile := SimpleNamespace())
-    monkeypatch.setattr(phases, "new_run_path", partial(new_run_path, now=moment))
+    moment, create = datetime(2026, 11, 25, 12, 3, 1), RunWriter.create
+    monkeypatch.setattr(writer, "new_run_path", partial(new_run_path, now=moment))
 
-    def create(path: Path, header: RunHeader, layout: Layout) -> RunWriter:
-        meanwhile.create = RunWriter.create
-        RunWriter.create(path, header, layout).finish(Status.FINISHED)  # another process
-        return RunWriter.create(path, header, layout)
+    def create_second(path: Path, header: RunHeader, layout: Layout) -> RunWriter:
+        monkeypatch.setattr(RunWriter, "create", create)
+        create(path, header, layout).finish(Status.FINISHED)  # another process
+        return create(path, header, layout)
 
-    meanwhile.create = create
+    monkeypatch.setattr(RunWriter, "create", create_second)
     assert run(Visit(), output=tmp_path, seed=1).path == tmp_path / "20261125-120301-visit-2.h5"
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -33,7 +33,6 @@ from mho.runs import (
     Table,
     collect,
     file_hash,
-    new_run_path,
 )
 
 BLOCK_LINES = 10_000
@@ -202,8 +201,7 @@ def import_reading(
         | {"inputs": f"table {file_hash(source)}"}
         | ({"recipe": reading.recipe} if reading.recipe else {}),
     )
-    target = new_run_path("import", output)
-    with RunWriter.create(target, header, layout) as run:
+    with RunWriter.create_new("import", output, header, layout) as run:
         blocks: list[Mapping[str, NDArray[Any]]] = []
         for block in rows.blocks(survey):
             run.emit_block(measurement.table, block)
@@ -226,7 +224,7 @@ def import_reading(
         run.set_result(result, derived.units)
         what = f"{survey.kept:,} row{'s' * (survey.kept != 1)} of {measurement.name}"
         run.conclude(Conclusion(f"{what} imported", measured=survey.kept > 0))
-    return target
+    return run.path
 
 
 def _check_names(source: Path, image: str, array: str) -> None:

@@ -158,13 +158,13 @@ def projection(
     sizes = size or [32, 128]
     # Refuses what cannot be, before minutes of measuring
     projection = project(chosen, sizes, draws=draws, seed=seed)
-    target = new_run_path("projection", output)
+    new_run_path("projection", output)
     measured = _measured(sizes, seed) if measure else None
     if measured is not None:
         projection = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings)
     inputs = {"inputs": "\n".join(f"run {one.name}" for one in runs)} if runs else None
     remarks = [*projection.remarks, *(measured.remarks if measured else ())]
-    path = save(projection, target, measured=measured, remarks=remarks, inputs=inputs)
+    path = save(projection, output, measured=measured, remarks=remarks, inputs=inputs)
     print_projection(projection, Terminal(soft_wrap=True))
     for remark in remarks:
         print_warning(remark)

@@ -23,7 +23,6 @@ from mho.runs import (
     RunWriter,
     Table,
     collect,
-    new_run_path,
 )
 
 
@@ -59,8 +58,7 @@ def save(
         | {"assumptions": projection.assumptions.text}
         | dict(inputs or {}),
     )
-    target = new_run_path("projection", output)
-    with RunWriter.create(target, header, layout) as run:
+    with RunWriter.create_new("projection", output, header, layout) as run:
         for name, columns in projection.tables.items():
             run.emit_block(name, columns)
         result = projection.result
@@ -72,7 +70,7 @@ def save(
         run.log("INFO", projection.headline.sentence)
         run.set_result(result, UNITS)
         run.conclude(Conclusion(projection.headline.sentence.rstrip(".")))
-    return target
+    return run.path
 
 
 def _parameters(projection: Projection) -> dict[str, RecordedParameter]:

@@ -27,7 +27,6 @@ from mho.runs import (
     RunWriter,
     Table,
     collect,
-    new_run_path,
 )
 
 BENCH = "zuo2025"
@@ -129,9 +128,9 @@ def repeat_published(
         cell_preset(preset)
     setup = Setup(bench, preset, chips, seed, wire)
     setup.check()
-    path = new_run_path("published", None if output is None else str(output))
     outcomes: dict[str, ExperimentOutcome] = {}
-    with RunWriter.create(path, _header(setup, asked), _layout(asked)) as run:
+    with RunWriter.create_new("published", output, _header(setup, asked), _layout(asked)) as run:
+        path = run.path
         try:
             for one in asked:
 

@@ -6,12 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 from weakref import proxy
 
 import numpy as np
 
 from mho.array_types import Floats
+from mho.errors import BenchError
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.arguments import CellChecks
 from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
@@ -32,6 +34,8 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
 T = TypeVar("T")
 
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
+# What a closed bench still does: it sends nothing, or says that nothing can be sent
+AFTER_CLOSING = {"close", "safe", "forget", "states", "live", "note_state", "standing"}
 BETWEEN_VECTORS = "0 V between vectors"  # where an exchange ends
 
 
@@ -104,6 +108,24 @@ class Bench(GuardedBench):
     def limits(self) -> Limits:
         """The limits of the terminals; fixed while the bench is open."""
         return self._limits
+
+    def close(self) -> None:
+        """Release the connections and the lock, and refuse what the bench could do; changes no output.
+
+        An armed watchdog is no longer fed. From here on every operation raises `BenchError`.
+        """
+        name = self.file.name
+
+        def refused(*arguments: object, **named: object) -> NoReturn:
+            raise BenchError(f"bench {name!r} is closed, and does nothing any more; open it again")
+
+        # Bound here, not asked in every operation: an open bench pays nothing for it.
+        for operation in dir(type(self)):
+            acts = not operation.startswith(("_", "check_")) and operation not in AFTER_CLOSING
+            if acts and isinstance(getattr(type(self), operation), FunctionType):
+                setattr(self, operation, refused)
+        self.checkpoint = refused  # of a visit that has begun
+        super().close()
 
     # --- time and rest ---
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
-from mho.errors import MhoError
+from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
 from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import Watchdog
@@ -36,8 +38,11 @@ class GuardedBench:
         self._states = OutputStates(now)
         self._watchdog, self._release = watchdog, release
         self._signals = EndingSignals()
+        self._turn = threading.RLock()  # of the thread whose run it is; a run within a run is of the same
 
     def __enter__(self) -> Self:
+        if self.closed:
+            raise BenchError("the bench is closed, and does nothing any more; open it again")
         try:
             self._signals.__enter__()
             return self
@@ -76,8 +81,12 @@ class GuardedBench:
         A failed step is tried once more after the others: a lost message must not leave an output on.
         Signals are held back until this has ended.
 
-        `UnsafeError` after all steps were tried, naming what could not be confirmed.
+        `UnsafeError` after all steps were tried, naming what could not be confirmed, and for a closed bench.
         """
+        if self.closed:
+            raise UnsafeError(
+                "NOT CONFIRMED SAFE: the bench is closed, and nothing can be read back; open it again"
+            )
         self.forget()
         self._make_safe(self.instruments.by_name())
 
@@ -119,6 +128,21 @@ class GuardedBench:
     def live(self) -> tuple[str, ...]:
         """Return the roles whose outputs may be on, that is, are not known to be off."""
         return tuple(role for role, state in self.states().items() if state.live)
+
+    @contextmanager
+    def taken_by_thread(self) -> Iterator[None]:
+        """Within the block no run of another thread takes the bench; `BenchInUseError` where one has it."""
+        if not self._turn.acquire(blocking=False):
+            raise BenchInUseError("the bench is in use by a run in another thread; open one for each thread")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def __reduce__(self) -> NoReturn:
+        raise BenchError(
+            "a bench cannot be pickled or copied: it holds instruments; open it by name in the worker"
+        )
 
     def forget(self) -> None:
         """Discard what is known of the setup."""

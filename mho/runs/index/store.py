@@ -157,13 +157,23 @@ def _order(one: str, other: str) -> int:
     return (one > other) - (one < other)
 
 
+def _version(store: sqlite3.Connection) -> int:
+    return int(store.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _ready(store: sqlite3.Connection) -> SqliteFile:
     try:
         use_write_ahead_log(store, "NORMAL")
         store.execute("PRAGMA foreign_keys = ON")
         store.executescript(_FROM_PEOPLE)
-        if store.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            store.executescript(f"BEGIN IMMEDIATE; {_FROM_FILES} PRAGMA user_version = {VERSION}; COMMIT;")
+        if _version(store) != VERSION:
+            store.execute("BEGIN IMMEDIATE")
+            if (
+                _version(store) != VERSION
+            ):  # else another thread or process made the tables, and may have filled them
+                for statement in (*_FROM_FILES.split(";"), f"PRAGMA user_version = {VERSION}"):
+                    store.execute(statement)
+            store.execute("COMMIT")
         store.create_function("fold", 1, lambda text: str(text or "").casefold(), deterministic=True)
         store.create_collation("FOLDED", _order)  # NOCASE knows no letter beyond ASCII
     except BaseException:

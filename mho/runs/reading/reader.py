@@ -113,6 +113,9 @@ class RunFile(RunRecord):
         self._conforming: set[str] = set()  # items already checked: no writer changes types and shapes
         self._final = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self.path.absolute()),)  # another process opens the file itself
+
     def __enter__(self) -> Self:
         return self
 

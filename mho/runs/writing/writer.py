@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -27,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.errors import Aborted, RunFileError
 from mho.runs.conclusion import GOING_ON, MOST_WARNINGS, WARNING_BYTES, Conclusion, Status
 from mho.runs.liveness import Writer
+from mho.runs.paths import new_run_path
 from mho.runs.reading.opening import FORMAT, items_of
 from mho.runs.reading.text import cut, decode, split, write_json, write_text
 from mho.runs.schema import Column, Layout, Map, RunHeader, Table
@@ -38,6 +38,7 @@ from mho.runs.writing.structure import FORMED, LEVEL_BYTES, MESSAGE_BYTES, check
 Item = TypeVar("Item")
 STAGE_ROWS = 4096
 STAGE_BYTES = 1 << 20
+MOST_RACES = 1000  # names of one new file that other runs may take before it
 
 
 class RowStream:
@@ -215,8 +216,8 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
 
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
-    # HDF5 knows open files by their names, those in memory too
-    name = f"run of thread {threading.get_ident()}"
+    # HDF5 knows open files by their names, those in memory too: each has one of its own
+    name = f"run {secrets.token_hex(8)}"
     with h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
         lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
         file.flush()
@@ -311,6 +312,29 @@ class RunWriter:
         writer._formed = header.formed
         writer._live.start()
         return writer
+
+    @classmethod
+    def create_new(
+        cls, procedure: str, output: str | os.PathLike[str] | None, header: RunHeader, layout: Layout
+    ) -> RunWriter:
+        """Create the run file of a run of `procedure` and start writing it; `output` as for `mho.runs.new_run_path`.
+
+        A generated name that another run, of whatever thread or process, takes meanwhile is left to it: the next one is
+        tried. A name that was given is not.
+
+        `RunFileError` as `create`, and as `new_run_path`.
+        """
+        for _ in range(MOST_RACES):
+            path = new_run_path(procedure, output)
+            try:
+                return cls.create(path, header, layout)
+            except RunFileError:
+                if not path.exists():
+                    raise  # else another run began in this second, and took the name
+        raise RunFileError(
+            f"no run file could be created in {path.parent}: each of {MOST_RACES} names was taken by another run; "
+            "choose another place with --output"
+        )
 
     @property
     def path(self) -> Path:
