@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import LazyLoader
-from types import ModuleType
+from importlib.util import LazyLoader, find_spec
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 _SEEN_BY_CHECKERS = re.compile(r"^if TYPE_CHECKING:\n((?:[ \t].*\n|\n)+)", re.MULTILINE)
 _IMPORT = re.compile(r"^ +from (\S+) import (\([^)]*\)|.+)", re.MULTILINE)
 
 
-def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_names(
+    spec: ModuleSpec, former: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the functions ``__getattr__`` and ``__dir__`` of a package.
 
     The names are those that the package imports under ``if TYPE_CHECKING:``, where a type checker sees them; they are
     read there, so that they are listed once. The functions belong below ``else:``, where it sees none of them: then a
-    name that the package does not have is an error to it.
+    name that the package does not have is an error to it. ``dir`` lists what the package exports, and nothing else.
 
     Parameters
     ----------
     spec : ModuleSpec
         The package's ``__spec__``. No module of the package may have one of the names: once imported, it would be found
-        in its place.
+        in its place. A module of an extension may: `short_name`.
+    former : mapping of str to str
+        Names of an earlier release that still work, with a `DeprecationWarning`, and what each is called today.
     """
     package = spec.name
     block = _SEEN_BY_CHECKERS.search(spec.loader.get_source(package))  # type: ignore[union-attr]
@@ -39,16 +44,62 @@ def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], lis
     }
 
     def load(name: str) -> Any:
+        if name == "__version__":
+            return _version(package)
+        if name in former:
+            warnings.warn(
+                f"{package}.{name} is now {package}.{former[name]}", DeprecationWarning, stacklevel=2
+            )
+            return getattr(sys.modules[package], former[name])
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(modules[name]), name)
+        value: Any
+        try:
+            value = _extension(modules[name], name) or getattr(import_module(modules[name]), name)
+        except ImportError as error:
+            if modules[name] != EXTENSIONS:
+                raise
+            raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
         setattr(sys.modules[package], name, value)
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules})
+        room = vars(sys.modules[package])
+        return sorted(one for one in room.get("__all__", modules) if _is_there(modules.get(one, ""), one))
 
     return load, names
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # as slow as all the rest of `import mho`
+
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a folder of sources on the path
+        return "unknown"
+
+
+EXTENSIONS = "mho.extensions"
+
+
+def _is_there(home: str, name: str) -> bool:
+    return home != EXTENSIONS or find_spec(f"{home}.{name}") is not None
+
+
+def _extension(home: str, name: str) -> ModuleType | None:
+    """Return an extension; None for a name of another home. `ImportError` where it has been taken out."""
+    if home != EXTENSIONS:
+        return None
+    if not _is_there(home, name):
+        raise ModuleNotFoundError(f"the extension {home}.{name} has been taken out of this mho")
+    return import_module(f"{home}.{name}")
+
+
+def short_name(module: str) -> None:
+    """Let ``mho.NAME``, a module that is being imported, be ``mho.extensions.NAME``: one module under two names."""
+    extension = _extension(EXTENSIONS, module.rpartition(".")[2])
+    assert extension is not None
+    sys.modules[module] = extension
 
 
 @contextmanager
