@@ -9,4 +9,4 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import short_name
 
-    short_name(__name__)
+    short_name(__name__, "mho.extensions.applications")

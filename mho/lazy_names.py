@@ -44,7 +44,7 @@ def lazy_names(
     }
 
     def load(name: str) -> Any:
-        if name == "__version__":
+        if name == "__version__" and package == TOP:
             return _version(package)
         if name in former:
             warnings.warn(
@@ -54,18 +54,26 @@ def lazy_names(
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value: Any
-        try:
-            value = _extension(modules[name], name) or getattr(import_module(modules[name]), name)
-        except ImportError as error:
-            if modules[name] != EXTENSIONS:
-                raise
-            raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
+        if is_extension(name):
+            try:
+                value = _extension(f"{modules[name]}.{name}")
+            except ModuleNotFoundError as error:
+                raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
+        else:
+            value = getattr(import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
     def names() -> list[str]:
         room = vars(sys.modules[package])
-        return sorted(one for one in room.get("__all__", modules) if _is_there(modules.get(one, ""), one))
+        return sorted(
+            one
+            for one in room.get("__all__", modules)
+            if not is_extension(one) or _is_there(f"{modules[one]}.{one}")
+        )
+
+    def is_extension(name: str) -> bool:
+        return package == TOP and modules.get(name, "").startswith(EXTENSIONS)
 
     return load, names
 
@@ -79,27 +87,27 @@ def _version(package: str) -> str:
         return "unknown"
 
 
+TOP = "mho"
 EXTENSIONS = "mho.extensions"
+"""What `mho` itself imports from there are modules, which may have been taken out."""
 
 
-def _is_there(home: str, name: str) -> bool:
-    return home != EXTENSIONS or find_spec(f"{home}.{name}") is not None
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # what it lies in
+        return False
 
 
-def _extension(home: str, name: str) -> ModuleType | None:
-    """Return an extension; None for a name of another home. `ImportError` where it has been taken out."""
-    if home != EXTENSIONS:
-        return None
-    if not _is_there(home, name):
-        raise ModuleNotFoundError(f"the extension {home}.{name} has been taken out of this mho")
-    return import_module(f"{home}.{name}")
+def _extension(module: str) -> ModuleType:
+    if not _is_there(module):
+        raise ModuleNotFoundError(f"the extension {module} has been taken out of this mho", name=module)
+    return import_module(module)
 
 
-def short_name(module: str) -> None:
-    """Let ``mho.NAME``, a module that is being imported, be ``mho.extensions.NAME``: one module under two names."""
-    extension = _extension(EXTENSIONS, module.rpartition(".")[2])
-    assert extension is not None
-    sys.modules[module] = extension
+def short_name(module: str, extension: str) -> None:
+    """Let a module of `mho` that is being imported be a module of an extension: one under two names."""
+    sys.modules[module] = _extension(extension)
 
 
 @contextmanager
