@@ -24,7 +24,7 @@ import mho
 from benchmarks.registry import Figure
 from mho.instruments import Bench
 from mho.instruments.simulated import CELL_PRESETS
-from mho.procedures import Disturb, Endurance, Map, Noise, Procedure, Response, Retention, Switching
+from mho.procedures import Disturb, Endurance, MapArray, Noise, Procedure, Response, Retention, Switching
 
 SEEDS = int(os.environ.get("MHO_BENCHMARK_SEEDS", "1"))
 ROWS, COLUMNS = 8, 8
@@ -46,7 +46,7 @@ READING: Mapping[str, Callable[[], Procedure]] = {
     "retention": lambda: Retention(**CELLS, last=1e3, forming="no"),
     "noise": lambda: Noise(**CELLS, samples=128, series=2, forming="no"),
     "disturb": lambda: Disturb(**CELLS, pulses=1000, forming="no"),
-    "map": lambda: Map(**CELLS),
+    "map": lambda: MapArray(**CELLS),
 }
 
 NO_CLAIM = {

@@ -249,7 +249,8 @@ def names_page(module: str, purpose: str, seen: dict[int, tuple[str, str]]) -> s
         elif first != name:
             rows.append((f"`{name}`", f"Another name of `{first}`."))
         else:
-            described = inspect.getdoc(thing) if callable(thing) else "A value."
+            is_described = callable(thing) or inspect.ismodule(thing)
+            described = inspect.getdoc(thing) if is_described else "A value."
             rows.append((f"`{name}`", first_sentence(described)))
     text = f"# {module}\n\n{purpose}\n\n"
     text += table(("name", "what it is"), rows) if rows else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import mho
-from mho.procedures import Disturb, Endurance, Map, Noise, Procedure, Program, Retention, Switching
+from mho.procedures import Disturb, Endurance, MapArray, Noise, Procedure, Program, Retention, Switching
 
 BLOCK = {"rows": "0:16", "columns": "0:16"}
 LEVELS = 1 + np.arange(256).reshape(16, 16) % 7
@@ -21,7 +21,7 @@ RUNS: dict[str, tuple[str, Procedure, tuple[str, ...]]] = {
         Disturb(rows="0:7", columns="0:4", stress="set", share="V/3", pulses=1000),
         ("disturb",),
     ),
-    "map": ("pku", Map(**BLOCK), ("conductances",)),
+    "map": ("pku", MapArray(**BLOCK), ("conductances",)),
 }
 """Cells, experiment and figures, by name."""
 

@@ -18,32 +18,70 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
-    from mho.chip_maps import Encoding, InverseEncoding, OwnPreconditioning, Preconditioning
-    from mho.errors import MhoError
-    from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
+    from mho.chip_maps import (
+        ChipMap,
+        Encoding,
+        InverseEncoding,
+        OwnPreconditioning,
+        Preconditioning,
+        load_chip_map,
+        load_matrix,
+    )
+    from mho.errors import (
+        Aborted,
+        BenchError,
+        BenchInUseError,
+        ChangedInputError,
+        ChipMapError,
+        ConnectionRestored,
+        ConvergenceError,
+        InputError,
+        InstrumentError,
+        Interrupted,
+        LimitError,
+        MhoError,
+        QueueError,
+        RunFileError,
+        UnsafeError,
+        WorkersLostError,
+    )
+    from mho.extensions import applications, linalg
+    from mho.instruments import Bench, Cell, Limits, Pulse, Reading, TerminalLimits, open_bench
+    from mho.instruments.simulated import CELL_PRESETS, CellPreset, cell_preset
     from mho.procedures import (
         IV,
         BooleanParameter,
         Contact,
+        Control,
+        Disturb,
+        Endurance,
+        Estimate,
         FloatParameter,
         Form,
         IntegerParameter,
         Invert,
         ListParameter,
+        MapArray,
         Multiply,
+        Noise,
         Parameter,
         Procedure,
+        ProcedureResult,
         Program,
         Read,
         Refinement,
         Refresh,
         Response,
+        Retention,
         Solution,
         Solve,
+        SolveForecast,
         Strategy,
+        Stream,
         Sweep,
+        Switching,
     )
-    from mho.running import forecast, run, solve
+    from mho.running import evaluate, forecast, run, solve
     from mho.running.budget import budget
     from mho.runs import (
         Array,
@@ -51,23 +89,36 @@ if TYPE_CHECKING:
         Column,
         Conclusion,
         Figure,
+        Labels,
         Layout,
         Map,
         ReferenceLine,
         ReferencePoints,
+        ResultMapping,
         Table,
     )
+
+    __version__: str
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact",
-    "Encoding", "Figure", "FloatParameter", "Form", "IntegerParameter", "InverseEncoding", "Invert",
-    "Layout", "ListParameter", "Map", "MhoError", "Multiply", "OwnPreconditioning", "Parameter",
-    "Preconditioning", "Procedure", "Program", "Pulse", "Read", "Reading", "ReferenceLine",
-    "ReferencePoints", "Refinement", "Refresh", "Response", "Run", "Runs", "Solution", "Solve", "Strategy",
-    "Sweep", "Table", "budget", "draw", "forecast", "open_bench", "open_run", "open_runs", "plot", "run",
-    "solve", "summarise",
+    "CELL_PRESETS", "IV", "Aborted", "Array", "Band", "Bench", "BenchError", "BenchInUseError",
+    "BooleanParameter", "Cell", "CellPreset", "ChangedInputError", "ChipMap", "ChipMapError", "Column",
+    "Conclusion", "ConnectionRestored", "Contact", "Control", "ConvergenceError", "Disturb", "Encoding",
+    "Endurance", "Estimate", "Figure", "FloatParameter", "Form", "InputError", "InstrumentError",
+    "IntegerParameter", "Interrupted", "InverseEncoding", "Invert", "Labels", "Layout", "LimitError",
+    "Limits", "ListParameter", "Map", "MapArray", "MhoError", "Multiply", "Noise", "OwnPreconditioning",
+    "Parameter", "Preconditioning", "Procedure", "ProcedureResult", "Program", "Pulse", "QueueError",
+    "Read", "Reading", "ReferenceLine", "ReferencePoints", "Refinement", "Refresh", "Response",
+    "ResultMapping", "Retention", "Run", "RunFileError", "Runs", "Solution", "Solve", "SolveForecast",
+    "Strategy", "Stream", "Sweep", "Switching", "Table", "TerminalLimits", "UnsafeError",
+    "WorkersLostError", "__version__", "applications", "budget", "cell_preset", "draw", "evaluate",
+    "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench", "open_run", "open_runs", "plot",
+    "run", "solve", "summarise",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __all__ = __dir__()  # without the extensions that have been taken out

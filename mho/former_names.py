@@ -6,6 +6,7 @@ import re
 
 _FORMER = {
     re.compile(r"procedures(?:\.sweep)?:Sweep|mho\.procedures(?:\.\w+)*:Sweep"): "mho.procedures:IV",
+    re.compile(r"mho\.procedures(?:\.\w+)*:Map"): "mho.procedures:MapArray",
     re.compile(r"(?i:sweep)"): "iv",
     re.compile(r"procedures(?:\.(?:program|read|solve))?:(Program|Read|Solve)"): r"mho.procedures:\1",
     re.compile(r"mho\.procedures\.[\w.]+:(Program|Read|Solve|Multiply|Invert)"): r"mho.procedures:\1",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import LazyLoader
-from types import FrameType, ModuleType
+from importlib.util import LazyLoader, find_spec
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any
 
 _SEEN_BY_CHECKERS = re.compile(r"^if TYPE_CHECKING:\n((?:[ \t].*\n|\n)+)", re.MULTILINE)
@@ -31,18 +32,22 @@ def _is_importing() -> bool:
     return frame is not None
 
 
-def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_names(
+    spec: ModuleSpec, former: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the functions ``__getattr__`` and ``__dir__`` of a package.
 
     The names are those that the package imports under ``if TYPE_CHECKING:``, where a type checker sees them; they are
     read there, so that they are listed once. The functions belong below ``else:``, where it sees none of them: then a
-    name that the package does not have is an error to it.
+    name that the package does not have is an error to it. ``dir`` lists what the package exports, and nothing else.
 
     Parameters
     ----------
     spec : ModuleSpec
         The package's ``__spec__``. No module of the package may have one of the names: once imported, it would be found
-        in its place.
+        in its place. A module of an extension may: `short_name`.
+    former : mapping of str to str
+        Names of an earlier release that still work, with a `DeprecationWarning`, and what each is called today.
     """
     package = spec.name
     block = _SEEN_BY_CHECKERS.search(spec.loader.get_source(package))  # type: ignore[union-attr]
@@ -53,17 +58,71 @@ def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], lis
     }
 
     def load(name: str) -> Any:
+        if name == "__version__" and package == TOP:
+            return _version(package)
+        if name in former:
+            warnings.warn(
+                f"{package}.{name} is now {package}.{former[name]}", DeprecationWarning, stacklevel=2
+            )
+            return getattr(sys.modules[package], former[name])
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value: Any
         with nullcontext() if _is_importing() else _loading:
-            value = getattr(import_module(modules[name]), name)
+            if is_extension(name):
+                try:
+                    value = _extension(f"{modules[name]}.{name}")
+                except ModuleNotFoundError as error:
+                    raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
+            else:
+                value = getattr(import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules})
+        room = vars(sys.modules[package])
+        return sorted(
+            one
+            for one in room.get("__all__", modules)
+            if not is_extension(one) or _is_there(f"{modules[one]}.{one}")
+        )
+
+    def is_extension(name: str) -> bool:
+        return package == TOP and modules.get(name, "").startswith(EXTENSIONS)
 
     return load, names
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # as slow as all the rest of `import mho`
+
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a folder of sources on the path
+        return "unknown"
+
+
+TOP = "mho"
+EXTENSIONS = "mho.extensions"
+"""What `mho` itself imports from there are modules, which may have been taken out."""
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # what it lies in
+        return False
+
+
+def _extension(module: str) -> ModuleType:
+    if not _is_there(module):
+        raise ModuleNotFoundError(f"the extension {module} has been taken out of this mho", name=module)
+    return import_module(module)
+
+
+def short_name(module: str, extension: str) -> None:
+    """Let a module of `mho` that is being imported be a module of an extension: one under two names."""
+    sys.modules[module] = _extension(extension)
 
 
 @contextmanager

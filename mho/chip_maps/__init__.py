@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map, read_chip_text
+    from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map, parse_chip_map, read_chip_text
     from mho.chip_maps.defects import DefectFinding
     from mho.chip_maps.inverse_encoding import Encoding, InverseEncoding
     from mho.chip_maps.levels import Levels
@@ -44,6 +44,7 @@ else:
 __all__ = [
     "MAX_BITS", "ArrayMap", "ChipMap", "DefectFinding", "Encoding", "InverseEncoding", "Levels",
     "MultiplyEncoding", "OwnPreconditioning", "Placement", "Preconditioning", "Source",
-    "WriteVerifySettings", "columns_to_fixed_point", "encode_multiply", "from_real_vector", "load_digits",
-    "load_matrix", "parse_chip_map", "read_chip_text", "sample_names", "to_real", "to_real_vector",
+    "WriteVerifySettings", "columns_to_fixed_point", "encode_multiply", "from_real_vector",
+    "load_chip_map", "load_digits", "load_matrix", "parse_chip_map", "read_chip_text", "sample_names",
+    "to_real", "to_real_vector",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.errors import nearest
-    from mho.procedures.base import Estimate, Procedure
+    from mho.procedures.base import Estimate, Procedure, ProcedureResult
     from mho.procedures.catalogue import find_procedure, make_procedure
     from mho.procedures.cell_range import CellRange, check_inside, lines_text
     from mho.procedures.cells.programming.group_programming import unfit_cells
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
     from mho.procedures.cells.programming.strategies.known_strategies import find_strategy, known_strategies
     from mho.procedures.cells.programming.strategy import Strategy
-    from mho.procedures.cells.reading.array_map import Map, Mapped
+    from mho.procedures.cells.reading.array_map import MapArray, Mapped
     from mho.procedures.cells.reading.contact import Contact, Contacts
     from mho.procedures.cells.reading.noise import Noise, Noises
     from mho.procedures.cells.reading.read import Read, Reads
@@ -75,20 +75,21 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(__spec__)
+    __getattr__, __dir__ = lazy_names(__spec__, former={"Map": "MapArray"})
 
 __all__ = [
-    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Certificate", "Contact", "Contacts", "Control",
-    "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel", "Estimate",
-    "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix", "IntegerParameter",
-    "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells", "LoopOption", "Map", "Mapped",
-    "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter",
-    "PreparedSolve", "Procedure", "Products", "Program", "Programmed", "ProgrammedBlockMatrix",
-    "Programmer", "Read", "Reads", "Refinement", "Refresh", "Refreshed", "Response", "Responses",
-    "Retained", "Retention", "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps",
-    "Switched", "Switching", "best_enclosure", "check_inside", "check_seed", "chip_of", "counted",
-    "described_entries", "draw_solves", "evenly", "find_procedure", "find_strategy", "joined",
-    "known_strategies", "largest_linear", "lines_text", "load_conditions", "lost_cells", "make_procedure",
-    "method_name", "nearest", "percent", "quantity", "random_by_active", "read_settings", "refine",
-    "settings_in_use", "settings_text", "solve_unaided", "unfit_cells", "verified_cells", "wall_time",
+    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Certificate", "Contact",
+    "Contacts", "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured",
+    "EnergyModel", "Estimate", "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix",
+    "IntegerParameter", "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells",
+    "LoopOption", "MapArray", "Mapped", "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises",
+    "NullStream", "Observer", "Parameter", "PreparedSolve", "Procedure", "ProcedureResult", "Products",
+    "Program", "Programmed", "ProgrammedBlockMatrix", "Programmer", "Read", "Reads", "Refinement",
+    "Refresh", "Refreshed", "Response", "Responses", "Retained", "Retention", "Solution", "Solve",
+    "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps", "Switched", "Switching", "best_enclosure",
+    "check_inside", "check_seed", "chip_of", "counted", "described_entries", "draw_solves", "evenly",
+    "find_procedure", "find_strategy", "joined", "known_strategies", "largest_linear", "lines_text",
+    "load_conditions", "lost_cells", "make_procedure", "method_name", "nearest", "percent", "quantity",
+    "random_by_active", "read_settings", "refine", "settings_in_use", "settings_text", "solve_unaided",
+    "unfit_cells", "verified_cells", "wall_time",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.parameters import IntegerParameter, Parameter, code_noun, own_parameters
 from mho.procedures.stream import Stream
-from mho.runs import Conclusion, Layout, RecordedParameter
+from mho.runs import Conclusion, Layout, RecordedParameter, ResultViews
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,36 @@ class Estimate:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProcedureResult:
-    """Result of a procedure; its class has the `units` of the summary."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ProcedureResult(ResultViews):
+    """Result of a procedure: its own fields, and the summary.
 
-    summary: dict[str, Any] = field(default_factory=dict)  # summary in the run file and of ``--json``
-    path: Path = field(default=Path())  # the run file
+    A class of one's own is a frozen dataclass with ``eq=False, repr=False``, which has `units` and, of its arrays,
+    `dims` by name.
+
+    Attributes
+    ----------
+    summary : dict
+        Numbers, text and mappings by name, as the run file and ``--json`` have them.
+    path : Path or None
+        The run file; None where none was kept.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", seed=1) as bench:
+    ...     reads = mho.evaluate(mho.Read(rows="0:2", columns="0:3"), bench, seed=1)
+    >>> reads.conductance.shape, reads.unit("conductance"), reads.path
+    ((1, 2, 3), 'S', None)
+    """
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    def _values(self) -> Mapping[str, Any]:
+        own = {
+            one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("summary", "path")
+        }
+        return own | {name: value for name, value in self.summary.items() if name not in own}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Take what a pickle holds; `InputError` for one by another version of the class, which lacks something."""

@@ -21,7 +21,7 @@ from mho.running.continuing import chip_after
 from mho.running.phases import Opener, already_open, carry_out, opener_of, with_earlier
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
-from mho.runs import Labels, outcome_line
+from mho.runs import Labels, outcome_line, returned
 
 INTERVAL = 0.25  # between two pictures of a bar, s
 MOST_MESSAGES = 20  # warnings that are shown, the latest
@@ -225,6 +225,6 @@ def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
     """
     plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
     try:
-        return procedure.execute(plan, bench, NullStream())
+        return returned(procedure.execute(plan, bench, NullStream()), None)
     finally:
         bench.safe()

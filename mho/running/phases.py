@@ -36,7 +36,7 @@ from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
-from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
+from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path, returned
 from mho.runs.index import read_card
 from mho.runs.provenance import input_files
 
@@ -369,12 +369,11 @@ def _end(
 
 
 def _filled_in(result: Any, path: Path, took: Mapping[str, Any]) -> Any:
-    """Return a result that has a `path` with its run file's, and its `summary` with how long the run took."""
-    if not dataclasses.is_dataclass(result) or isinstance(result, type) or not hasattr(result, "path"):
-        return result
+    """Return a result with its run file, and in its `summary` how long the run took."""
     own = getattr(result, "summary", None)
-    known = {"summary": {**own, **took}} if isinstance(own, dict) else {}
-    return dataclasses.replace(result, path=path, **known)
+    if dataclasses.is_dataclass(result) and not isinstance(result, type) and isinstance(own, dict):
+        result = dataclasses.replace(result, summary={**own, **took})
+    return returned(result, path)
 
 
 def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:

@@ -95,7 +95,8 @@ def stored_result(result: object) -> StoredResult:
     else:
         values = {"result": _plain(summary, "result", units, DEEPEST)}
     if summary is not result:
-        units |= getattr(result, "units", {})
+        of_result: Mapping[str, str] = getattr(result, "units", {})  # of its arrays, too
+        units |= {name: unit for name, unit in of_result.items() if name.partition(".")[0] in values}
     return StoredResult(values, units)
 
 

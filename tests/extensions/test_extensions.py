@@ -360,6 +360,11 @@ def test_without_any_extension_the_core_is_whole(tmp_path: Path) -> None:
         folder, "-c", f"from importlib import import_module\nfor one in {modules}: import_module(one)"
     )
     assert done.returncode == 0, done.stdout
+    code = "from mho import *\nimport mho\nprint({'linalg', 'applications'} & set(dir(mho)))\nmho.linalg"
+    done = python_in(folder, "-c", code)
+    assert done.stdout.startswith("set()\n")
+    said = "module 'mho' has no attribute 'linalg': the extension mho.extensions.linalg has been taken out of this mho"
+    assert done.stdout.splitlines()[-1] == f"AttributeError: {said}"
     done = python_in(folder, "-m", "mho", "--help")
     assert "solve" in done.stdout
     assert "reach" not in done.stdout

@@ -135,7 +135,7 @@ def test_a_result_is_shown_found_tabulated_and_exported_with_its_unit(shell, tmp
     first, *lines = out.splitlines()
     assert first == "finished: on 3.2e-06 S, window 4"
     assert [line.split() for line in lines] == [
-        ["on", "3.2e-06", "S"], ["fit.slope", "2", "V"], ["window", "4"]
+        ["on", "3.2e-06", "S"], ["fit.slope", "2", "V"], ["window", "4"], ["own.h5"]
     ]  # fmt: skip
     code, out, _ = shell("show", "own.h5")
     lines = [line.split() for line in out.splitlines()]

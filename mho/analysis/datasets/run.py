@@ -127,12 +127,32 @@ class Run(RunFile):
         return run_html(self)
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
+def open_run(path: str | os.PathLike[str] | None) -> Run:
     """Open a run: finished, still being written, or left behind; as ``with mho.open_run(path) as run`` or without.
+
+    Parameters
+    ----------
+    path : path
+        The run file; that of a result is its `path`.
+
+    Returns
+    -------
+    Run
 
     Raises
     ------
     RunFileError
         It is no run file, or cannot be read.
+    InputError
+        It is None, the `path` of a result of which no run file was kept.
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1, output=folder)
+    >>> with mho.open_run(result.path) as run:
+    ...     run.status, len(run.to_pandas("reads"))
+    ('finished', 4)
     """
+    if path is None:
+        raise InputError("there is no run file to open: the run kept none; give it an `output`")
     return Run(path)

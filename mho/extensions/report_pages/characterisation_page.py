@@ -151,7 +151,7 @@ HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
     "Form": (("yield", "forming yield"), ("median", "forming voltage, median"),
         ("normal_sd", "forming voltage, standard deviation from cell to cell"),
         ("conductance_median", "conductance after forming, median")),
-    "Map": (("deviation", "standard deviation of a read through the DAQ"),),
+    **dict.fromkeys(("Map", "MapArray"), (("deviation", "standard deviation of a read through the DAQ"),)),
     "IV": (("v_set", "SET voltage at DC, median"),
         ("v_set_device_sd", "SET voltage at DC, from cell to cell"),
         ("v_set_cycle_sd", "SET voltage at DC, from cycle to cycle"),

@@ -244,7 +244,7 @@ FIGURES = (
 RHS_ROLE = "the batch of right-hand sides"  # what messages call an array of them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Inversions(ProcedureResult):
     """Result of bare inversions; `units` are those of the summary.
 

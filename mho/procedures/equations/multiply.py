@@ -107,7 +107,7 @@ VECTOR_VOLTS = 0.2  # V, an active line
 DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Products(ProcedureResult):
     """Result of a multiplication; `units` are those of the summary.
 
@@ -125,6 +125,9 @@ class Products(ProcedureResult):
     errors: tuple[ErrorsByActive, ...]
     line: StraightLine
     units: ClassVar[Mapping[str, str]] = {"enob": "bit", "offset": "digit", "virtual_seconds": "s"}
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "products": ("vector", "output"),
+    }
 
 
 class Multiply(Procedure):

@@ -173,7 +173,7 @@ class BlockProcedure(Procedure):
         return Programmer(bench, stream, plan.levels, arrays, plan.settings, passes, strategy=plan.strategy)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Programmed(ProcedureResult):
     """Result of programming.
 
@@ -190,7 +190,10 @@ class Programmed(ProcedureResult):
     achieved: Floats
     pulses: Integers
     failed: int
-    units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {"achieved": "S", "virtual_seconds": "s"}
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **dict.fromkeys(("achieved", "pulses"), ("row", "column")),
+    }
 
 
 class Program(BlockProcedure):

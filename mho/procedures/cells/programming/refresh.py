@@ -68,7 +68,7 @@ LEFT = Table(
 FRESH = 0.5  # share of cells that do not conduct above which the chip is not the one that was programmed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Refreshed(ProcedureResult):
     """Result of a refresh.
 
@@ -87,8 +87,13 @@ class Refreshed(ProcedureResult):
     pulses: Integers
     failed: int
     units: ClassVar[Mapping[str, str]] = {
+        "before": "S",
+        "after": "S",
         **dict.fromkeys(("moved_mean", "moved_deviation", "moved_largest"), "S"),
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **dict.fromkeys(("before", "after", "pulses"), ("row", "column")),
     }
 
 

@@ -95,7 +95,7 @@ AT_ONCE = 256  # blocks read together on a bench without instruments
 DRIVEN = 32  # lines of a block, for estimates
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mapped(ProcedureResult):
     """Result of the reads.
 
@@ -115,8 +115,14 @@ class Mapped(ProcedureResult):
     outlier_rows: list[int]
     outlier_columns: list[int]
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
+        "mean": "S",
         **dict.fromkeys(("median", "deviation", "formed_above"), "S"),
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "conductance": ("repeat", "row", "column"),
+        **dict.fromkeys(("mean", "deviation"), ("row", "column")),
     }
 
 
@@ -129,7 +135,7 @@ class MapPlan:
     blocks: tuple[Block, ...]  # tuple of (rows, columns): places in the range of rows and in that of columns
 
 
-class Map(CellProcedure):
+class MapArray(CellProcedure):
     """Read a whole array with repeats, and tell yield and lines that stand out."""
 
     version: ClassVar[str] = (

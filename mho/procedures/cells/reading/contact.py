@@ -153,7 +153,7 @@ SIEMENS = partial(FloatParameter, units="S", minimum=1e-15, maximum=1.0)
 CODES = ", ".join(f"{code} {name}" for code, name in enumerate(NAMES))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Contacts(ProcedureResult):
     """Result of the test.
 
@@ -172,8 +172,13 @@ class Contacts(ProcedureResult):
     leakage: Floats
     lines: tuple[LineFault, ...]
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
+        "leakage": "S",
         **dict.fromkeys(("median_conductance", "largest_leakage", "resolution"), "S"),
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **dict.fromkeys(("classes", "conductance", "leakage"), ("row", "column")),
     }
 
 

@@ -80,7 +80,7 @@ CELLS = Table(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Noises(ProcedureResult):
     """Result of the reads.
 
@@ -97,7 +97,15 @@ class Noises(ProcedureResult):
     series: Floats
     interval: float
     telegraph: dict[tuple[int, int], Telegraph]
-    units: ClassVar[Mapping[str, str]] = {"interval": "s", "density_at_1_hz": "1/Hz", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {
+        "series": "S",
+        "interval": "s",
+        "density_at_1_hz": "1/Hz",
+        "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "series": ("row", "column", "series_number", "sample"),
+    }
 
 
 class CellNoise(NamedTuple):

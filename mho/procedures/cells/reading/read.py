@@ -34,7 +34,7 @@ SIMULATED_SAMPLE, HARDWARE_SAMPLE = 0.05e-3, 1e-3  # s, overhead of each further
 LINE_FREQUENCY = 50.0  # Hz
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reads(ProcedureResult):
     """Result of the reads.
 
@@ -55,8 +55,15 @@ class Reads(ProcedureResult):
     times: Floats
     formed: int = 0
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
+        "deviation": "S",
+        "times": "s",
         **dict.fromkeys(("mean_conductance", "largest_conductance", "mean_deviation"), "S"),
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **dict.fromkeys(("conductance", "deviation"), ("repeat", "row", "column")),
+        "times": ("repeat",),
     }
 
 

@@ -38,7 +38,7 @@ ROOM = 298.15  # K
 AT_ONCE, SIMULATED_READ, HARDWARE_READ = 5e-6, 0.4e-3, 30e-3  # s of wall time a cell (?)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Retained(ProcedureResult):
     """Result of the reads; `mho.procedures.cells.reading.drift.by_level` says what the numbers of a level are.
 
@@ -56,6 +56,7 @@ class Retained(ProcedureResult):
     elapsed: Floats
     digits: Integers
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
         **dict.fromkeys(("elapsed", "age", "virtual_seconds"), "s"),
         **dict.fromkeys(("temperature", "temperature_read", "temperature_deviation"), "K"),
         "loss_rate": "1/s",
@@ -65,6 +66,11 @@ class Retained(ProcedureResult):
             for name in ("start", "drift", "drift_deviation", "spread", "spread_per_decade")
             for end in ("", "_low", "_high")
         },
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "conductance": ("read", "row", "column"),
+        "elapsed": ("read",),
+        "digits": ("row", "column"),
     }
 
 

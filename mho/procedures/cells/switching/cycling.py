@@ -44,7 +44,7 @@ SIMULATED_STEP, HARDWARE_STEP, AT_ONCE_STEP = 0.8e-3, 20e-3, 2e-6  # s of wall t
 CUT = 0.05  # share of reads in HRS below the noise, from which on the tail that is cut bends the numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Switched(ProcedureResult):
     """Result of the cycles; each number NAME of the summary has a 95 % interval, NAME_low to NAME_high.
 
@@ -58,6 +58,7 @@ class Switched(ProcedureResult):
     conductance: Floats
     formed: Booleans
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
         **{
             f"{state}.{name}": "S"
             for state in ("lrs", "hrs")
@@ -70,6 +71,10 @@ class Switched(ProcedureResult):
             for end in ("", "_low", "_high")
         },
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "conductance": ("row", "column", "state", "cycle"),
+        "formed": ("row", "column"),
     }
 
 

@@ -91,7 +91,7 @@ SIMULATED_STEP, HARDWARE_STEP = 1.5e-3, 30e-3  # s of wall time, a burst and a r
 PULSE_TO_PULSE = 2.0  # widths, at least
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Disturbed(ProcedureResult):
     """Result of the stress.
 
@@ -112,9 +112,15 @@ class Disturbed(ProcedureResult):
     digits: Integers
     leaves: Floats
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
         "voltage": "V", "gate": "V", "width": "s", "virtual_seconds": "s",
         **{f"level_{k}.{name}": "S" for k in range(16) for name in ("change", "largest_change")},
     }  # fmt: skip
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "counts": ("read",),
+        "conductance": ("read", "row", "column"),
+        **dict.fromkeys(("digits", "leaves"), ("row", "column")),
+    }
 
 
 @dataclass(frozen=True)

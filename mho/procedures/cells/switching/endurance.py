@@ -59,7 +59,7 @@ SIMULATED_BURST = 12e-3  # s of wall time
 CODES = ", ".join(f"{code} {reason}" for code, reason in enumerate(lifetimes.REASONS))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Endured(ProcedureResult):
     """Result of the cycles.
 
@@ -82,8 +82,14 @@ class Endured(ProcedureResult):
     failed: Floats
     reason: Integers
     units: ClassVar[Mapping[str, str]] = {
+        "conductance": "S",
         **dict.fromkeys(("lrs_first", "lrs_last", "hrs_first", "hrs_last"), "S"),
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "counts": ("read",),
+        "conductance": ("row", "column", "state", "read"),
+        **dict.fromkeys(("good", "failed", "reason"), ("row", "column")),
     }
 
 

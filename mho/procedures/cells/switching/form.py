@@ -44,7 +44,7 @@ EXPECTED = 0.45  # share of the ramp that a cell takes
 VOLTS = partial(FloatParameter, units="V", minimum=0.1, maximum=20.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forming(ProcedureResult):
     """Result of forming.
 
@@ -62,6 +62,7 @@ class Forming(ProcedureResult):
     state: Integers
     conductance: Floats
     units: ClassVar[Mapping[str, str]] = {
+        "voltage": "V", "conductance": "S",
         **{
             f"{name}{end}": "V"
             for name in ("median", "lower_quartile", "upper_quartile", "normal_mean", "normal_sd", "weibull_scale")
@@ -70,6 +71,9 @@ class Forming(ProcedureResult):
         **dict.fromkeys(("conductance_median", "conductance_lower", "conductance_upper"), "S"),
         "virtual_seconds": "s",
     }  # fmt: skip
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **dict.fromkeys(("voltage", "state", "conductance"), ("row", "column")),
+    }
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ LINE_FREQUENCY = 50.0  # Hz
 ROUNDING = 1e-9  # V: loops that differ by less switch at one step of the sweep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweeps(ProcedureResult):
     """Result of the loops.
 
@@ -77,6 +77,9 @@ class Sweeps(ProcedureResult):
     conductance: Floats
     loops: Loops | None
     units: ClassVar[Mapping[str, str]] = {
+        "voltages": "V",
+        "currents": "A",
+        "conductance": "S",
         "largest_current": "A",
         "mean_conductance": "S",
         **{
@@ -85,6 +88,11 @@ class Sweeps(ProcedureResult):
             for end in ("", "_low", "_high", "_device_sd", "_cycle_sd")
         },
         "virtual_seconds": "s",
+    }
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "voltages": ("point",),
+        **dict.fromkeys(("currents", "limited"), ("cycle", "row", "column", "point")),
+        "conductance": ("cycle", "row", "column"),
     }
 
 

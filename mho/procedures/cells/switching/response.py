@@ -188,7 +188,7 @@ VOLTS = partial(FloatParameter, units="V", minimum=0.1, maximum=20.0)
 SECONDS = partial(FloatParameter, units="s", minimum=1e-9, maximum=1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Responses(ProcedureResult):
     """Result of the series.
 
@@ -200,15 +200,25 @@ class Responses(ProcedureResult):
         After each pulse and before it, S; NaN of cells that were left out.
     curve : ResponseCurve or None
         The fit, over log10 of widths, and of ln(before / after) for a RESET; None where the cells do not respond.
-    units : mapping
-        Of what the summary holds.
+    summary_units : mapping
+        Units of what the summary holds.
     """
 
     levels: Floats
     conductance: Floats
     before: Floats
     curve: ResponseCurve | None
-    units: Mapping[str, str] = field(default_factory=dict)
+    summary_units: Mapping[str, str] = field(default_factory=dict)
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "levels": ("point",),
+        **dict.fromkeys(("conductance", "before"), ("repeat", "point", "row", "column")),
+    }
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Units by name; of the levels that of the threshold, which was found among them."""
+        own = {"conductance": "S", "before": "S", "levels": self.summary_units.get("threshold", "")}
+        return own | dict(self.summary_units)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from mho.procedures.stream import Stream
 from mho.runs import Column, RunFile, Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution(ProcedureResult):
     """Result of a solve; `units` are those of the summary.
 
@@ -54,6 +54,7 @@ class Solution(ProcedureResult):
         "bits_a_cycle": "bit", "forecast_bits_a_cycle": "bit", "virtual_seconds": "s", "solve_seconds": "s",
         "joules": "J",
     }  # fmt: skip
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {"solution": ("unknown", "rhs")}
 
 
 def answers_table(system: LinearSystem) -> Table:

@@ -16,7 +16,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.laboratory.accidents import BadCell
-from mho.procedures import Form, Map, Switching
+from mho.procedures import Form, MapArray, Switching
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.reading.array_map import blocks, classes, line_scores, outliers
 from mho.runs import RunFile
@@ -66,7 +66,7 @@ def test_a_line_that_is_open_or_shorted_stands_out_and_usual_ones_do_not():
 )
 def test_a_map_is_of_the_cells_and_its_repeats(name, method, tmp_path):
     with bench_with(DIGITS, name) as bench:
-        procedure = Map(rows="0:4", columns="5, 0:5", method=method, repeats=4)
+        procedure = MapArray(rows="0:4", columns="5, 0:5", method=method, repeats=4)
         mapped = run(procedure, bench, seed=1, output=tmp_path)
     nominal = CHIP.level_scale().conductance(DIGITS[:, [5, 0, 1, 2, 3, 4]])
     np.testing.assert_allclose(mapped.mean, nominal, atol=1.7e-6)
@@ -86,7 +86,10 @@ def test_both_ways_tell_the_same_of_a_chip(tmp_path):
     with bench_with(DIGITS, "simulated", "ideal") as bench:
         daq, smu = (
             run(
-                Map(rows="0:4", columns="0:6", method=method), bench, seed=1, output=tmp_path / f"{method}.h5"
+                MapArray(rows="0:4", columns="0:6", method=method),
+                bench,
+                seed=1,
+                output=tmp_path / f"{method}.h5",
             )
             for method in ("daq", "smu")
         )
@@ -95,7 +98,7 @@ def test_both_ways_tell_the_same_of_a_chip(tmp_path):
 
 def test_cells_that_were_never_formed_are_not_taken_for_level_0_by_noise(tmp_path):
     with open_bench("arrays", seed=1) as bench:
-        summary = run(Map(rows="0:32", columns="0:32"), bench, seed=1, output=tmp_path).summary
+        summary = run(MapArray(rows="0:32", columns="0:32"), bench, seed=1, output=tmp_path).summary
     assert summary["unformed"] == 1024
     assert summary["median"] is None
     assert summary["formed_above"] > 0.1e-6
@@ -105,17 +108,17 @@ def test_cells_in_hrs_are_of_level_0_once_they_have_conducted(tmp_path):
     with open_bench("stanford-arrays", seed=2) as bench:
         run(Form(rows="0:4", columns="0:4"), bench, seed=1, output=tmp_path / "formed.h5")
         run(Switching(rows="0:4", columns="0:4", cycles=1), bench, seed=1, output=tmp_path / "hrs.h5")
-        summary = run(Map(rows="0:4", columns="0:8"), bench, seed=1, output=tmp_path / "map.h5").summary
+        summary = run(MapArray(rows="0:4", columns="0:8"), bench, seed=1, output=tmp_path / "map.h5").summary
     assert summary["unformed"] == 16
     assert summary["level_0"] > 3
-    assert Map.from_version("1", {"repeats": 2}) == {"repeats": 2, "sure": 3.0}
+    assert MapArray.from_version("1", {"repeats": 2}) == {"repeats": 2, "sure": 3.0}
 
 
 def test_an_open_row_is_told(tmp_path):
     with bench_with(np.full((6, 6), 4), "simulated", "ideal") as bench:
         for column in range(6):
             BadCell(0.0, ("multiply", 2, column))(bench.laboratory)
-        mapped = run(Map(rows="0:6", columns="0:6"), bench, seed=1, output=tmp_path)
+        mapped = run(MapArray(rows="0:6", columns="0:6"), bench, seed=1, output=tmp_path)
     assert mapped.outlier_rows == [2]
     with RunFile(mapped.path) as file:
         assert any(entry.message == "rows whose means stand out: 2" for entry in file.log())
@@ -124,11 +127,11 @@ def test_an_open_row_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("procedure", "error", "said"),
     [
-        (Map(rows="1999"), ChipMapError, "row 1999"),
-        (Map(rows="none"), InputError, "rows 'none'"),
-        (Map(read_voltage=1.5), LimitError, "vector: voltage of 1.5 V"),
-        (Map(read_voltage=0.0), InputError, "read_voltage is 0 V"),
-        (Map(repeats=1000), InputError, "are more than the 268,435,456"),
+        (MapArray(rows="1999"), ChipMapError, "row 1999"),
+        (MapArray(rows="none"), InputError, "rows 'none'"),
+        (MapArray(read_voltage=1.5), LimitError, "vector: voltage of 1.5 V"),
+        (MapArray(read_voltage=0.0), InputError, "read_voltage is 0 V"),
+        (MapArray(repeats=1000), InputError, "are more than the 268,435,456"),
     ],
 )
 def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
