@@ -27,20 +27,18 @@ ENTRY_POINTS = "mho.procedures"
 NOUN = "procedure"
 
 KINDS = {
-    "pymeasure.experiment.parameters:BooleanParameter": "boolean",
-    "pymeasure.experiment.parameters:IntegerParameter": "integer",
-    "pymeasure.experiment.parameters:FloatParameter": "float",
-    "pymeasure.experiment.parameters:ListParameter": "list",
-    "pymeasure.experiment.parameters:Parameter": "text",
-}
-"""The `kind` of a `ParameterEntry`, by class."""
+    "BooleanParameter": "boolean", "IntegerParameter": "integer", "FloatParameter": "float",
+    "ListParameter": "list", "Parameter": "text",
+}  # fmt: skip
+"""The `kind` of a `ParameterEntry`, by class of mho's parameters or PyMeasure's, whose names are the same."""
+HOMES = ("mho.procedures.parameters", "pymeasure.experiment.parameters")
 
 
 @dataclass(frozen=True)
 class ParameterEntry:
     """What is known of a parameter; the attributes beside `kind` are those of PyMeasure's Parameters."""
 
-    # "text", "boolean", "integer", "float" or "list"; "other" of a class that is none of PyMeasure's
+    # "text", "boolean", "integer", "float" or "list"; "other" of a class of one's own
     kind: str
     name: str  # the label
     default: Any = None
@@ -182,7 +180,8 @@ def describe(name: str, kind: Any) -> ProcedureEntry:
 
 
 def _describe_parameter(parameter: Any) -> ParameterEntry:
-    kind = KINDS.get(f"{type(parameter).__module__}:{type(parameter).__qualname__}", "other")
+    declared = type(parameter)
+    kind = KINDS.get(declared.__qualname__, "other") if declared.__module__ in HOMES else "other"
     facts = {key: getattr(parameter, key, None) for key in ("default", "units", "minimum", "maximum")}
     choices = tuple(getattr(parameter, "choices", None) or ())
     return ParameterEntry(kind, parameter.name, choices=choices, group_by=parameter.group_by or None, **facts)
