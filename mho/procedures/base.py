@@ -16,6 +16,7 @@ import numpy as np
 from mho.errors import InputError, UnknownNameError, nearest
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
+from mho.procedures.documentation import ParameterDocstring, ParameterSignature
 from mho.procedures.parameters import Parameter, own_parameters, theirs
 from mho.procedures.stream import Stream
 from mho.runs import Conclusion, Layout, RecordedParameter
@@ -84,6 +85,12 @@ class Procedure(Generic[Result]):
     cell_record: ClassVar[str] = ""
     """Table of all that is done to cells, if an interrupted run goes on with the cells as its file says that they are."""
 
+    __signature__ = ParameterSignature()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__doc__ = cast(str, ParameterDocstring(cls.__doc__))
+
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))
         self._parameters = own_parameters(type(self))
@@ -95,19 +102,10 @@ class Procedure(Generic[Result]):
                 raise InputError(f"{type(self).__name__} has no parameter {name!r}; {near}")
             setattr(self, name, value)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        parameters = vars(self).get("_parameters", {})
-        if name in parameters:
-            if value is not None or parameters[name].default is not None:
-                value = set_parameter(parameters[name], name, value)
-        elif not (
-            name.startswith("_") or name in _own_names(cast(Hashable, type(self))) or hasattr(self, name)
-        ):
-            raise UnknownNameError(
-                f"{type(self).__name__} has no parameter {name!r}; {_near(name, parameters)} (an attribute of your own is "
-                f"declared in the class: {name}: int)"
-            )
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # with it, type checkers would take every name
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, _checked(self, name, value))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,6 +204,24 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     "recorded_parameters": ("plan",),
 }  # fmt: skip
 """Arguments of each method of a procedure, without `self`."""
+
+
+def _checked(procedure: Procedure, name: str, value: Any) -> Any:
+    """Return the value that an attribute takes; raises `InputError` for one, or a name, that is refused."""
+    parameters = vars(procedure).get("_parameters", {})
+    if name in parameters:
+        optional = parameters[name].default is None
+        return None if value is None and optional else set_parameter(parameters[name], name, value)
+    if not (
+        name.startswith("_")
+        or name in _own_names(cast(Hashable, type(procedure)))
+        or hasattr(procedure, name)
+    ):
+        raise UnknownNameError(
+            f"{type(procedure).__name__} has no parameter {name!r}; {_near(name, parameters)} (an attribute of your own is "
+            f"declared in the class: {name}: int)"
+        )
+    return value
 
 
 @cache

@@ -174,7 +174,7 @@ def describe(name: str, kind: Any) -> ProcedureEntry:
     """Return the entry of the procedure `kind`, which is called `name`."""
     return ProcedureEntry(
         name, f"{kind.__module__}:{kind.__qualname__}", kind.title or kind.__name__, kind.group,
-        inspect.cleandoc(kind.__doc__ or ""),
+        inspect.cleandoc(getattr(vars(kind).get("__doc__"), "text", kind.__doc__) or ""),
         {key: _describe_parameter(parameter) for key, parameter in kind().form().items()}, imported=True,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import pickle
 import subprocess
@@ -9,12 +10,13 @@ import sys
 from typing import Any
 
 import pytest
+from IPython.core.completer import IPCompleter, provisionalcompleter
 from pymeasure.experiment import parameters as theirs
 
 from mho.errors import InputError
 from mho.procedures import Procedure, Solve
 from mho.procedures.manifest import describe
-from mho.procedures.parameters import FloatParameter, IntegerParameter
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 
 
 @pytest.mark.thorough
@@ -134,3 +136,53 @@ def test_a_procedure_is_pickled_with_its_parameters() -> None:
     solve = pickle.loads(pickle.dumps(Solve(bits=12)))
     solve.bits = 13
     assert (solve.bits, list(solve.form())) == (13, list(Solve().form()))
+
+
+def test_the_signature_of_a_procedure_is_made_of_its_parameters() -> None:
+    signature = inspect.signature(Solve)
+    assert str(signature.parameters["bits"]) == "bits: int = 24"
+    assert str(signature.parameters["tolerance"]) == "tolerance: float | None = None"
+    assert str(signature.parameters["method"]) == "method: str = 'auto'"
+    assert {one.kind for one in signature.parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+
+    class Own(Solve):
+        turns = IntegerParameter("Turns", default=2)
+
+    class Otherwise(Own):
+        def __init__(self, given): ...
+
+    assert "turns: int = 2" in str(inspect.signature(Own))
+    assert str(inspect.signature(Otherwise)) == "(given)"
+
+
+def test_the_docstring_of_a_procedure_has_its_parameters_and_the_manifest_its_own_words() -> None:
+    class Own(Procedure):
+        """Turn it.
+
+        Slowly."""
+
+        turns = IntegerParameter("Turns", default=2, minimum=1, maximum=5)
+        gate = FloatParameter("Gate", units="V", minimum=0.0)
+        first = ListParameter("First", choices=["set", "reset"], default="set")
+
+    assert inspect.getdoc(Own) == (
+        "Turn it.\n\nSlowly.\n\nParameters\n----------\n"
+        "turns : int, default 2\n    Turns; at least 1, at most 5.\n"
+        "gate : float, optional\n    Gate, V; at least 0.\n"
+        "first : {'set', 'reset'}, default 'set'\n    First."
+    )
+    assert describe("own", Own).description == "Turn it.\n\nSlowly."
+
+    class Bare(Procedure): ...
+
+    assert Bare.__doc__ is None
+    assert describe("bare", Bare).description == ""
+
+
+@pytest.mark.parametrize("use_jedi", [True, False])
+def test_a_notebook_completes_the_parameters_of_a_procedure(use_jedi: bool) -> None:
+    completer = IPCompleter(namespace={"Solve": Solve}, use_jedi=use_jedi)
+    completer.disable_matchers = [f"IPCompleter.magic{one}_matcher" for one in ("", "_config", "_color")]
+    with provisionalcompleter():
+        offered = [one.text for one in completer.completions("Solve(b", 7)]
+    assert {"bits=", "blocks="} <= set(offered)
