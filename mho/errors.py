@@ -18,6 +18,10 @@ class InputError(MhoError):
     """A matrix, vector, option or path that cannot be used as given."""
 
 
+class UnknownNameError(InputError, AttributeError):
+    """An attribute that an object does not have."""
+
+
 class ChangedInputError(InputError):
     """What a run of a campaign depends on is not what it was: its table would mix two kinds of runs."""
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 
-from mho.errors import InputError
+from mho.errors import InputError, UnknownNameError, nearest
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.parameters import IntegerParameter, Parameter, code_noun, own_parameters
+from mho.procedures.documentation import ParameterDocstring, ParameterSignature
+from mho.procedures.parameters import Parameter, code_noun, own_parameters, theirs
 from mho.procedures.stream import Stream
 from mho.runs import Conclusion, Layout, RecordedParameter, ResultViews
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    Result = TypeVarWithDefault("Result", covariant=True, default=Any)
+else:
+    Result = TypeVar("Result", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class ProcedureResult(ResultViews):
             )
 
 
-class Procedure:
+class Procedure(Generic[Result]):
     """A procedure: its class declares Parameters; then `check`, `prepare`, `layout` and `execute`, in this order.
 
     Each phase returns what the next ones need, so nothing is kept on the procedure in between::
@@ -94,6 +103,11 @@ class Procedure:
 
     Bad input is thus refused before anything is done. A short experiment implements only `layout` and `execute`; its
     plan is then None. It need not clean up: the bench makes itself safe.
+
+    ``class Own(Procedure[OwnResult])`` says to type checkers what `execute` and `mho.run` return; it need not.
+
+    A parameter is an attribute, and checked whenever it is set. Another public name is refused, as a misspelt parameter
+    would be, unless the class has it: with a value, an annotation (``count: int``), or by setting it in its methods.
     """
 
     version: ClassVar[str] = "1"
@@ -108,17 +122,27 @@ class Procedure:
     cell_record: ClassVar[str] = ""
     """Table of all that is done to cells, if an interrupted run goes on with the cells as its file says that they are."""
 
+    __signature__ = ParameterSignature()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__doc__ = cast(str, ParameterDocstring(cls.__doc__))
+
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))
         self._parameters = own_parameters(type(self))
         for name, parameter in self._parameters.items():
-            setattr(self, name, parameter.value if parameter.is_set() else None)
+            vars(self)[name] = parameter.value if parameter.is_set() else None
         for name, value in parameters.items():
             if name not in self._parameters:
-                known = ", ".join(self._parameters)
-                raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
-            if value is not None or self._parameters[name].default is not None:
-                setattr(self, name, set_parameter(self._parameters[name], name, value))
+                near = _near(name, self._parameters)
+                raise InputError(f"{type(self).__name__} has no parameter {name!r}; {near}")
+            setattr(self, name, value)
+
+    if not TYPE_CHECKING:  # with it, type checkers would take every name
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, _checked(self, name, value))
 
     def __reduce__(self) -> tuple[Any, ...]:
         kind = type(self)
@@ -156,7 +180,7 @@ class Procedure:
         """Declare the contents of the run file."""
         raise NotImplementedError
 
-    def execute(self, plan: Any, bench: Bench, stream: Stream) -> Any:
+    def execute(self, plan: Any, bench: Bench, stream: Stream) -> Result:
         """Run the procedure and return the result, which the run file stores.
 
         A mapping or a dataclass of numbers, text and lists; a number with its unit is ``(value, "S")``. The `path` of a
@@ -241,6 +265,40 @@ PHASES: Mapping[str, tuple[str, ...]] = {
 """Arguments of each method of a procedure, without `self`."""
 
 
+def _checked(procedure: Procedure, name: str, value: Any) -> Any:
+    """Return the value that an attribute takes; raises `InputError` for one, or a name, that is refused."""
+    parameters = vars(procedure).get("_parameters", {})
+    if name in parameters:
+        optional = parameters[name].default is None
+        return None if value is None and optional else set_parameter(parameters[name], name, value)
+    if not (
+        name.startswith("_")
+        or name in _own_names(cast(Hashable, type(procedure)))
+        or hasattr(procedure, name)
+    ):
+        raise UnknownNameError(
+            f"{type(procedure).__name__} has no parameter {name!r}; {_near(name, parameters)} (an attribute of your own is "
+            f"declared in the class: {name}: int)"
+        )
+    return value
+
+
+@cache
+def _own_names(kind: Any) -> frozenset[str]:
+    """Return the names of attributes that a class annotates or that its methods set: those that type checkers know."""
+    bases = [vars(base) for base in kind.__mro__ if base is not Procedure]
+    codes = [one.__code__ for base in bases for one in base.values() if inspect.isfunction(one)]
+    stored = {
+        step.argval for code in codes for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"
+    }
+    return frozenset(stored.union(*(base.get("__annotations__", ()) for base in bases)))
+
+
+def _near(name: str, parameters: Mapping[str, Any]) -> str:
+    """Return the hint for a name that is none of the parameters."""
+    return nearest(name, parameters, otherwise=f"it has {', '.join(parameters) or 'none'}")
+
+
 @cache
 def check_phases(kind: Any) -> None:
     """Raise `InputError` when a method of a procedure does not accept its arguments."""
@@ -268,7 +326,7 @@ def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
         raise InputError(f"{name} is {value!r}; it must be {_allowed(parameter)}") from None
     if isinstance(taken, float) and not math.isfinite(taken):
         raise InputError(f"{name} is {value!r}; it must be {_allowed(parameter)}")
-    if isinstance(parameter, IntegerParameter) and isinstance(value, float) and taken != value:
+    if isinstance(parameter, theirs.IntegerParameter) and isinstance(value, float) and taken != value:
         raise InputError(
             f"{name} is {value!r}; it must be {_allowed(parameter)}"
         )  # PyMeasure would truncate it
@@ -286,5 +344,5 @@ def _allowed(parameter: Parameter) -> str:
         return "one of " + ", ".join(map(str, parameter.choices)) + own
     if not hasattr(parameter, "minimum"):
         return "given"
-    kind = "a whole number" if isinstance(parameter, IntegerParameter) else "a number"
+    kind = "a whole number" if isinstance(parameter, theirs.IntegerParameter) else "a number"
     return f"{kind} from {parameter.minimum:g} to {parameter.maximum:g}"

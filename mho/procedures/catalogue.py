@@ -18,6 +18,7 @@ from mho.procedures.parameters import (
     ListParameter,
     OwnCodeParameter,
     Parameter,
+    theirs,
 )
 from mho.procedures.quantities import parse_quantity
 
@@ -25,7 +26,7 @@ KINDS: Mapping[str, type[Parameter]] = {
     "boolean": BooleanParameter, "integer": IntegerParameter, "float": FloatParameter, "list": ListParameter,
     "code": OwnCodeParameter, "text": Parameter,
 }  # fmt: skip
-"""PyMeasure's Parameters, by the `kind` of a `ParameterEntry`."""
+"""The classes of parameters, by the `kind` of a `ParameterEntry`."""
 
 
 def find_procedure(name: str) -> type[Procedure]:
@@ -89,9 +90,9 @@ def plain_value(key: str, parameter: Parameter, value: Any) -> Any:
 
     Raises `InputError` for a text that is no such number, and for a fraction where a whole number is required.
     """
-    whole = isinstance(parameter, IntegerParameter)
-    if not whole and not isinstance(parameter, FloatParameter):
-        return _truth(key, value) if isinstance(parameter, BooleanParameter) else value
+    whole = isinstance(parameter, theirs.IntegerParameter)
+    if not whole and not isinstance(parameter, theirs.FloatParameter):
+        return _truth(key, value) if isinstance(parameter, theirs.BooleanParameter) else value
     if isinstance(value, str):
         value = parse_quantity(value, getattr(parameter, "units", None) or "", key)
     if whole and isinstance(value, float):  # PyMeasure would truncate 12.7 to 12

@@ -27,14 +27,11 @@ ENTRY_POINTS = "mho.procedures"
 NOUN = "procedure"
 
 KINDS = {
-    "pymeasure.experiment.parameters:BooleanParameter": "boolean",
-    "pymeasure.experiment.parameters:IntegerParameter": "integer",
-    "pymeasure.experiment.parameters:FloatParameter": "float",
-    "pymeasure.experiment.parameters:ListParameter": "list",
-    "pymeasure.experiment.parameters:Parameter": "text",
-    "mho.procedures.parameters:OwnCodeParameter": "code",
-}
-"""The `kind` of a `ParameterEntry`, by class."""
+    "BooleanParameter": "boolean", "IntegerParameter": "integer", "FloatParameter": "float",
+    "ListParameter": "list", "OwnCodeParameter": "code", "Parameter": "text",
+}  # fmt: skip
+"""The `kind` of a `ParameterEntry`, by class of mho's parameters or PyMeasure's, whose names are the same."""
+HOMES = ("mho.procedures.parameters", "pymeasure.experiment.parameters")
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class ParameterEntry:
     """What is known of a parameter; the attributes beside `kind` are those of PyMeasure's Parameters."""
 
     # "text", "boolean", "integer", "float", "list", or "code", a list to which one's own code adds; "other" of a class
-    # that is none of these
+    # of one's own
     kind: str
     name: str  # the label
     default: Any = None
@@ -179,13 +176,14 @@ def describe(name: str, kind: Any) -> ProcedureEntry:
     """Return the entry of the procedure `kind`, which is called `name`."""
     return ProcedureEntry(
         name, f"{kind.__module__}:{kind.__qualname__}", kind.title or kind.__name__, kind.group,
-        inspect.cleandoc(kind.__doc__ or ""),
+        inspect.cleandoc(getattr(vars(kind).get("__doc__"), "text", kind.__doc__) or ""),
         {key: _describe_parameter(parameter) for key, parameter in kind().form().items()}, imported=True,
     )  # fmt: skip
 
 
 def _describe_parameter(parameter: Any) -> ParameterEntry:
-    kind = KINDS.get(f"{type(parameter).__module__}:{type(parameter).__qualname__}", "other")
+    declared = type(parameter)
+    kind = KINDS.get(declared.__qualname__, "other") if declared.__module__ in HOMES else "other"
     facts = {key: getattr(parameter, key, None) for key in ("default", "units", "minimum", "maximum")}
     choices = tuple(getattr(parameter, "choices", None) or ())
     noun = getattr(parameter, "noun", None)

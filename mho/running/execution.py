@@ -15,7 +15,7 @@ from mho.escaping import html
 from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.simulated import Cells
-from mho.procedures.base import Procedure
+from mho.procedures.base import Procedure, Result
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import chip_after
 from mho.running.phases import Opener, already_open, carry_out, opener_of, with_earlier
@@ -137,7 +137,7 @@ class RunOptions(TypedDict, total=False):
 
 
 def run(
-    procedure: Procedure,
+    procedure: Procedure[Result],
     bench: str | Bench = "simulated",
     *,
     seed: int | None = None,
@@ -147,7 +147,7 @@ def run(
     output: str | Path | None = None,
     observers: Sequence[Observer] = (),
     **options: Unpack[RunOptions],
-) -> Any:
+) -> Result:
     """Run a procedure and return its result, `path` filled in.
 
     In a notebook its progress is shown below the cell, and the run itself when it is over.
@@ -216,7 +216,7 @@ def _opener(
     return opener_of(bench, preset, force) if isinstance(bench, str) else already_open(bench)
 
 
-def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
+def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: int) -> Result:
     """Run a procedure on an open bench and return its result, without a run file or observers.
 
     For thousands of runs on a bench without instruments. The bench is made safe and stays open.

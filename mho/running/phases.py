@@ -30,7 +30,7 @@ from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.own_code import AGREED, name_of, source_of, source_record
-from mho.procedures.base import Procedure
+from mho.procedures.base import Procedure, Result
 from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin
@@ -286,7 +286,7 @@ def _extent(name: str, length: int) -> str:
 
 
 def carry_out(
-    procedure: Procedure,
+    procedure: Procedure[Result],
     opener: Opener,
     *,
     seed: int | None = None,
@@ -295,7 +295,7 @@ def carry_out(
     control: Control | None = None,
     provenance: Mapping[str, str] | None = None,
     cut: Cut | None = None,
-) -> Any:
+) -> Result:
     """Run a procedure on the bench that `opener` opens, and return its result, `path` filled in.
 
     A run that is repeated up to a `cut` raises `CutShort` there. The other parameters, and the errors, are those of
@@ -344,7 +344,8 @@ def carry_out(
                     conclusion = conclusion_of(procedure, plan, result, stored, writer.lengths())
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
-    return _filled_in(result, path, took)
+    filled: Result = _filled_in(result, path, took)
+    return filled
 
 
 def _end(

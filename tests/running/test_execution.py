@@ -362,7 +362,7 @@ def test_a_run_takes_the_next_name_where_another_began_in_the_same_second(tmp_pa
 
 
 def test_an_unknown_or_impossible_parameter_is_named():
-    with pytest.raises(InputError, match=r"Visit has no parameter 'repeat'; it has .*repeats"):
+    with pytest.raises(InputError, match=r"Visit has no parameter 'repeat'; did you mean 'repeats'"):
         Visit(repeat=3)
     with pytest.raises(InputError, match=r"repeats is 11; it must be a whole number from 1 to 10"):
         Visit(repeats=11)

@@ -33,6 +33,7 @@ from mho.procedures import (
     settings_text,
     verified_cells,
 )
+from mho.procedures.base import Result
 from mho.procedures.equations import (
     VECTOR_VOLTS,
     DirectSolve,
@@ -281,7 +282,7 @@ class Prepared:
     settings: WriteVerifySettings
 
 
-class Application(Procedure):
+class Application(Procedure[Result]):
     """A problem solved with matrices on the chip.
 
     `layout` declares the table `MATRICES` beside its own, and `execute` answers within `holding`.

@@ -11,7 +11,7 @@ from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.base import Procedure
+from mho.procedures.base import Procedure, Result
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import Parameter
@@ -22,7 +22,7 @@ TIME = Column("time", "s", description="bench time of the read")
 PLACE = (Column("row", dtype="u2"), Column("column", dtype="u2"))
 
 
-class CellProcedure(Procedure):
+class CellProcedure(Procedure[Result]):
     """A procedure on a range of cells; `rows` and `columns` are declared again where others are the default."""
 
     group: ClassVar[str] = "Cells"

@@ -27,7 +27,7 @@ NORMAL_MAD = 0.6744898  # median magnitude of a normal deviate of unit deviation
 EFFICIENCY = 0.37  # of that median, against the standard deviation of normal readings
 
 
-def blanks_parameter() -> IntegerParameter:
+def blanks_parameter() -> IntegerParameter[int]:
     """Return the parameter ``blanks`` for a procedure's class."""
     return IntegerParameter(
         "Blank readings, transistor off, that tell the noise (0 extracts all)",

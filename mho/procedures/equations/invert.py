@@ -279,7 +279,7 @@ class InvertPlan:
         return [block for loop in self.loops for block in loop.cells.blocks()]
 
 
-class Invert(Procedure):
+class Invert(Procedure[Inversions]):
     """Invert in one step of the analogue INV loop, without refinement, and measure the error."""
 
     title: ClassVar[str] = "Invert in one step"
@@ -289,7 +289,9 @@ class Invert(Procedure):
     matrix = Parameter("Matrix, unless condition numbers are given")
     conditions = Parameter("Condition numbers of made positive definite matrices, as 1, 10, 100")
     size = IntegerParameter("Size of made matrices", minimum=2, maximum=1024, default=8)
-    rhs = Parameter("Right-hand sides, random, unit or a file with one a row", default="random")
+    rhs: Parameter[Any] = Parameter(
+        "Right-hand sides, random, unit or a file with one a row", default="random"
+    )
     vectors = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000, default=8)
     scales = IntegerParameter("Input scales, each half of the one before", minimum=1, maximum=24, default=12)
     steps = IntegerParameter(
@@ -377,7 +379,7 @@ class Invert(Procedure):
         """Program one loop after the other, invert all right-hand sides with each."""
         programmer = make_programmer(bench, stream, plan.chip, plan.settings, plan.levels)
         settling = SettlingMeasurement(bench, stream, self.band, self.steps)
-        scales = 2.0 ** -np.arange(self.scales)
+        scales = 2.0 ** -np.arange(float(self.scales))
         measurement = LoopMeasurement(bench, stream, scales, full_scale(bench), settling)
         results: list[MatrixResult] = []
         reason = ""

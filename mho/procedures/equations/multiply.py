@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -130,15 +130,15 @@ class Products(ProcedureResult):
     }
 
 
-class Multiply(Procedure):
+class Multiply(Procedure[Products]):
     """Multiply vectors by a matrix with analogue MVM, and measure what limits its integers."""
 
     title: ClassVar[str] = "Multiply A x"
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
-    matrix = Parameter("Matrix", default="")
-    vector = Parameter("Vectors, random, unit or a file with one a row", default="random")
+    matrix: Parameter[Any] = Parameter("Matrix", default="")
+    vector: Parameter[Any] = Parameter("Vectors, random, unit or a file with one a row", default="random")
     vectors = IntegerParameter("Number of random vectors", minimum=1, maximum=10_000, default=8)
     bits = IntegerParameter("Bits of the matrix", units="bit", minimum=1, maximum=MAX_BITS - 2, default=12)
     vector_bits = IntegerParameter("Bits of the vectors", units="bit", minimum=1, maximum=48, default=12)

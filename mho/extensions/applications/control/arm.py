@@ -217,15 +217,17 @@ class Motion:
     beyond: int
 
 
-class Arm(Application):
+class Arm(Application[ApplicationResult]):
     """Lead the tip of a robot arm along a path, each step's system solved on the chip."""
 
     title: ClassVar[str] = "Inverse kinematics of an arm"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
     arm = ListParameter("Arm", choices=["planar", "ur5"], default="planar")
     joints = IntegerParameter("Joints of a planar arm", minimum=2, maximum=64, default=6)
-    path = Parameter("Path, circle, eight or a file of points in m, one a row", default="eight")
+    path: Parameter[Any] = Parameter(
+        "Path, circle, eight or a file of points in m, one a row", default="eight"
+    )
     radius = FloatParameter("Radius of the path", units="m", minimum=1e-6, maximum=100.0, default=0.2)
     steps = IntegerParameter("Points of the path", minimum=2, maximum=1000, default=40)
     damping = FloatParameter("Damping", units="m", minimum=1e-4, maximum=10.0, default=0.1)

@@ -307,12 +307,14 @@ class Tracking:
     pushed: Floats
 
 
-class Kalman(Application):
+class Kalman(Application[ApplicationResult]):
     """Follow tracks with a Kalman filter; the innovation covariance is inverted on the chip."""
 
     title: ClassVar[str] = "Kalman filter on a track"
 
-    track = Parameter("Track, rocket, turn, random or a .csv of measured x and y", default="rocket")
+    track: Parameter[Any] = Parameter(
+        "Track, rocket, turn, random or a .csv of measured x and y", default="rocket"
+    )
     tracks = IntegerParameter("Number of made tracks, followed at once", minimum=1, maximum=200, default=10)
     steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
     sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
@@ -337,7 +339,7 @@ class Kalman(Application):
         rng = np.random.default_rng(int(self.seed))
         own = str(self.track) not in TRACKS
         sensors = 1 if own else int(self.sensors)
-        noise = self.noise * (1.0 + 0.5 * np.arange(sensors))
+        noise = self.noise * (1.0 + 0.5 * np.arange(float(sensors)))
         model = TrackModel(self.interval, self.acceleration, noise, self.shared if sensors > 1 else 0.0)
         if own:
             measured = read_track(self.track)[:, None, :]

@@ -140,7 +140,7 @@ class Market:
     days: int
 
 
-class Portfolio(Application):
+class Portfolio(Application[ApplicationResult]):
     """Find the portfolios of least variance for a range of wanted returns."""
 
     title: ClassVar[str] = "Portfolios of least variance"

@@ -306,12 +306,12 @@ FIGURES = (
 PICTURE = Figure("grid", table="grid", x="x", y="y", by="rank", title="Flows: wedges point with them")
 
 
-class PowerFlow(Application):
+class PowerFlow(Application[ApplicationResult]):
     """Find the flows on the lines of a power network, for many loads and all outages of one line."""
 
     title: ClassVar[str] = "DC power flow"
 
-    network = Parameter("Network, ieee14 or a case file of MATPOWER", default="ieee14")
+    network: Parameter[Any] = Parameter("Network, ieee14 or a case file of MATPOWER", default="ieee14")
     scenarios = IntegerParameter("Random loads", minimum=0, maximum=1000, default=40)
     spread = FloatParameter("Standard deviation of each load, as a share of it", minimum=0.0, maximum=2.0,
                             default=0.1)  # fmt: skip

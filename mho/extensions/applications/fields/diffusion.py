@@ -156,11 +156,11 @@ class Spreading:
         return len(self.start)
 
 
-class Diffusion(Application):
+class Diffusion(Application[ApplicationResult]):
     """Let a concentration or a temperature spread over a square with cold walls, by implicit steps."""
 
     title: ClassVar[str] = "Diffusion"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
     start = ListParameter("What diffuses", choices=list(STARTS), default="spots")
     field = Parameter("File of what diffuses, instead of a start")

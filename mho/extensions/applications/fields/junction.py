@@ -231,11 +231,11 @@ NEWTON = Table(
 )  # fmt: skip
 
 
-class Junction(Application):
+class Junction(Application[ApplicationResult]):
     """Solve a p-n junction in equilibrium by Newton's method, its linear systems on the chip."""
 
     title: ClassVar[str] = "p-n junction in equilibrium"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
     acceptors = FloatParameter("Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26,
                                default=1e23)  # fmt: skip

@@ -249,15 +249,15 @@ class Boxed:
     rhs: Floats
 
 
-class Poisson(Application):
+class Poisson(Application[ApplicationResult]):
     """Solve Poisson's equation on a grid, and draw potential and field."""
 
     title: ClassVar[str] = "Poisson's equation"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
     arrangement = ListParameter("Charges and electrodes", choices=list(PRESETS), default="cylinder")
     size = IntegerParameter("Cells along a side of the grid", minimum=2, maximum=4096, default=16)
-    source = Parameter(
+    source: Parameter[Any] = Parameter(
         "File of the charge density over the vacuum's permittivity, V/m^2, instead of an arrangement"
     )
 

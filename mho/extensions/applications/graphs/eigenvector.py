@@ -226,14 +226,14 @@ class Spectrum:
         return angle(vector, self.space @ (self.space.T @ vector))
 
 
-class Eigenvector(Application):
+class Eigenvector(Application[ApplicationResult]):
     """Find the dominant eigenpair of a matrix, or that nearest to a shift, with INV and MVM."""
 
     title: ClassVar[str] = "Eigenvector"
     held: ClassVar[str] = "matrix less the shift"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
-    matrix = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
+    matrix: Parameter[Any] = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
     shift = FloatParameter("Shift near the eigenvalue asked for, the dominant one's unless given",
                            minimum=-1e12, maximum=1e12)  # fmt: skip
     steps = IntegerParameter("Most steps of each iteration", minimum=1, maximum=1000, default=30)

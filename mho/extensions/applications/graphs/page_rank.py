@@ -166,14 +166,16 @@ class Ranking:
     digital: Floats
 
 
-class PageRank(Application):
+class PageRank(Application[ApplicationResult]):
     """Rank the nodes of a graph: PageRank as one linear system on the chip."""
 
     title: ClassVar[str] = "PageRank of a graph"
     held: ClassVar[str] = "matrix of the links"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
-    graph = Parameter("Graph, a sample's name or a file of links or of an adjacency matrix", default="karate")
+    graph: Parameter[Any] = Parameter(
+        "Graph, a sample's name or a file of links or of an adjacency matrix", default="karate"
+    )
     directed = BooleanParameter("Links go one way only", default=False)
     file_form = ListParameter("Form of the file", choices=list(FORMATS), default="auto")
     damping = FloatParameter("Damping", minimum=0.01, maximum=0.999, default=0.85)

@@ -232,13 +232,15 @@ class Pictured:
     ranks: tuple[int, ...]
 
 
-class Factorisation(Application):
+class Factorisation(Application[ApplicationResult]):
     """Factorise a picture into non-negative factors of small rank, by alternating least squares on the chip."""
 
     title: ClassVar[str] = "Non-negative matrix factorisation"
 
-    picture = Parameter("Picture, a sample's name, an image or a matrix file", default="spheres")
-    ranks = Parameter("Ranks of the factors, separated by commas", default="4, 8, 16")
+    picture: Parameter[Any] = Parameter(
+        "Picture, a sample's name, an image or a matrix file", default="spheres"
+    )
+    ranks: Parameter[Any] = Parameter("Ranks of the factors, separated by commas", default="4, 8, 16")
     iterations = IntegerParameter("Iterations, of two half steps each", minimum=1, maximum=1000, default=20)
     solves = IntegerParameter("Solves of each half step of ADMM", minimum=1, maximum=100, default=5)
     method = ListParameter("Method of each half step", choices=list(METHODS), default="admm")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -74,15 +74,17 @@ def generalised_inverse_system(tall: Floats) -> tuple[Floats, Floats]:
     return matrix, np.eye(rows + columns, rows)
 
 
-class PseudoInverse(Application):
+class PseudoInverse(Application[ApplicationResult]):
     """Find the pseudo-inverse of a rectangular matrix with one INV loop, in one step and refined."""
 
     title: ClassVar[str] = "Pseudo-inverse"
     compared: ClassVar[str] = "relative_error"
     held: ClassVar[str] = "matrix of the circuit"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
-    matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
+    matrix: Parameter[Any] = Parameter(
+        "Matrix, a file, or a sample table's columns, standardised", default="longley"
+    )
     features = Parameter("Columns of a sample table, separated by commas, well-conditioned ones unless given")
     cycles = IntegerParameter("Cycles of the published loop that are recorded", minimum=1, maximum=100,
                               default=16)  # fmt: skip

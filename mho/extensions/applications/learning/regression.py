@@ -371,17 +371,17 @@ class RegressionTask:
     penalties: tuple[float, ...]
 
 
-class Regression(Application):
+class Regression(Application[ApplicationResult]):
     """Fit a linear, ridge or logistic model to a table, with its equations solved on the chip."""
 
     title: ClassVar[str] = "Regression"
-    seed = None  # nothing is drawn
+    seed = None  # type: ignore[assignment] # nothing is drawn
 
     kind = ListParameter("Kind of regression", choices=list(KINDS), default="linear")
     table = Parameter("Table, a sample's name or a .csv or .npz file; a sample fit for the kind unless given")
     target = Parameter("Column to be explained, the last one unless given")
     features = Parameter("Columns that explain, separated by commas, all others unless given")
-    penalty = Parameter(
+    penalty: Parameter[Any] = Parameter(
         "Penalty on squared weights of standardised columns, one or several separated by commas"
     )
     circuit = ListParameter("Circuit of linear and ridge regression", choices=list(CIRCUITS),

@@ -65,13 +65,15 @@ class Given:
     kinds: tuple[str, ...]  # optimisers
 
 
-class Train(Application):
+class Train(Application[TrainingResult]):
     """Train a small network by SGD, by Adam and by a second-order step whose Kronecker factors the chip inverts."""
 
     title: ClassVar[str] = "Train a network"
 
-    data = Parameter("Data set, digits or iris, or a .npz file with x and y", default="digits")
-    network = Parameter(
+    data: Parameter[Any] = Parameter(
+        "Data set, digits or iris, or a .npz file with x and y", default="digits"
+    )
+    network: Parameter[Any] = Parameter(
         "Sizes of the layers, as 64,16,10; those of the data with one hidden layer unless given"
     )
     optimiser = ListParameter("Optimiser", choices=["all", "second-order", "sgd", "adam"], default="all")
@@ -81,7 +83,7 @@ class Train(Application):
                              maximum=1_000_000)  # fmt: skip
     target = FloatParameter("Validation loss to reach, the data set's unless given", minimum=1e-6,
                             maximum=100.0)  # fmt: skip
-    cycles = Parameter("Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3",
+    cycles: Parameter[Any] = Parameter("Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3",
                        default="1,3")  # fmt: skip
     refresh = IntegerParameter("Steps between refreshes of the factors, two epochs unless given", minimum=1)
     moved = FloatParameter("Relative change of a factor above which it is programmed again", minimum=0.0,

@@ -263,7 +263,7 @@ class LinkSetting:
         return int(self.channel.shape[1])
 
 
-class Mimo(Application):
+class Mimo(Application[ApplicationResult]):
     """Detect the users of a massive-MIMO uplink, or precode the downlink, and count bit errors beside float32."""
 
     version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
@@ -280,7 +280,7 @@ class Mimo(Application):
     channel = Parameter("File of the channel, antennas x users, instead of Rayleigh fading")
     constellation = ListParameter("Points of the constellation", choices=list(SIZES),
                                   default=published_rates.POINTS)  # fmt: skip
-    snr = Parameter("Signal-to-noise ratios in dB, as 1.33, 5.42",
+    snr: Parameter[Any] = Parameter("Signal-to-noise ratios in dB, as 1.33, 5.42",
                     default=", ".join(map(str, published_rates.RATIOS)))  # fmt: skip
     detector = ListParameter("zf, zero forcing, or mmse, minimum mean square error", choices=list(METHODS),
                              default=ZERO_FORCING)  # fmt: skip

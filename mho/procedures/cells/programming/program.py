@@ -20,7 +20,7 @@ from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure, ProcedureResult
+from mho.procedures.base import Estimate, Procedure, ProcedureResult, Result
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import (
@@ -94,7 +94,7 @@ class ProgrammingPlan:
         return Block(self.placement, self.digits)
 
 
-def write_parameters() -> tuple[IntegerParameter, Parameter, Parameter]:
+def write_parameters() -> tuple[IntegerParameter[int], Parameter, Parameter]:
     """Return the parameters ``passes, strategy, write_verify`` for a class that derives from `BlockProcedure`."""
     return (
         IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2),
@@ -103,7 +103,7 @@ def write_parameters() -> tuple[IntegerParameter, Parameter, Parameter]:
     )
 
 
-class BlockProcedure(Procedure):
+class BlockProcedure(Procedure[Result]):
     """Base of procedures that write a block of cells; they have `write_parameters`."""
 
     group: ClassVar[str] = "Cells"
@@ -196,13 +196,13 @@ class Programmed(ProcedureResult):
     }
 
 
-class Program(BlockProcedure):
+class Program(BlockProcedure[Programmed]):
     """Program a block of cells to digits from a file, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
     version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
 
-    digits = Parameter("Digits", default="")
+    digits: Parameter[Any] = Parameter("Digits", default="")
     array = Parameter("Array", default="multiply")
     place = ListParameter("Place, fixed or on good cells", choices=["fixed", "auto"], default="fixed")
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)

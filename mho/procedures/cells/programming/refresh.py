@@ -97,7 +97,7 @@ class Refreshed(ProcedureResult):
     }
 
 
-class Refresh(BlockProcedure):
+class Refresh(BlockProcedure[Refreshed]):
     """Read a programmed block of cells, and bring back those that left their windows."""
 
     title: ClassVar[str] = "Refresh cells"

@@ -135,7 +135,7 @@ class MapPlan:
     blocks: tuple[Block, ...]  # tuple of (rows, columns): places in the range of rows and in that of columns
 
 
-class MapArray(CellProcedure):
+class MapArray(CellProcedure[Mapped]):
     """Read a whole array with repeats, and tell yield and lines that stand out."""
 
     version: ClassVar[str] = (

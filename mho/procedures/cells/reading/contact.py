@@ -195,7 +195,7 @@ class ContactPlan:
     thresholds: Thresholds
 
 
-class Contact(CellProcedure):
+class Contact(CellProcedure[Contacts]):
     """Test the contact to cells: which are open, shorted, unformed, good, or have a leaky selector; broken lines."""
 
     # In version 2 cells in a deep RESET were unformed, and in 1 intervals held less often than 95 %.
@@ -217,7 +217,7 @@ class Contact(CellProcedure):
         "Current range of the first pass, by the chip map unless given", units="A", minimum=1e-9, maximum=1.0
     )
     nplc = FloatParameter("Its integration, power line cycles", minimum=0.01, maximum=10.0, default=1.0)
-    open_below = SIEMENS("Open below", default=OPEN_BELOW)
+    open_below = FloatParameter("Open below", units="S", minimum=1e-15, maximum=1.0, default=OPEN_BELOW)
     formed_above = SIEMENS("Formed above, the chip map's unless given")
     short_above = SIEMENS("Short above, 2.5 x highest level")
     leaky_above = SIEMENS("Leaky above, a window over a line")

@@ -128,7 +128,7 @@ class NoisePlan:
     screening: ScreeningPlan
 
 
-class Noise(CellProcedure):
+class Noise(CellProcedure[Noises]):
     """Read cells in a row, and tell spectrum, Allan deviation and telegraph levels of each."""
 
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's

@@ -90,7 +90,7 @@ class ReadPlan:
     volts: float
 
 
-class Read(CellProcedure):
+class Read(CellProcedure[Reads]):
     """Read a block of cells, once or repeatedly."""
 
     version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
@@ -158,7 +158,7 @@ class Read(CellProcedure):
         reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
         same = ("array", "rows", "columns", "samples", "repeats", "interval")
         parameters = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
-        reader.read_all(self.interval * np.arange(self.repeats), reader.earlier_attempt(parameters))
+        reader.read_all(self.interval * np.arange(float(self.repeats)), reader.earlier_attempt(parameters))
         formed = int(bench.forming.formed(self.array, *plan.cells.positions()).sum())
         reads = reader.reads
         summary = {

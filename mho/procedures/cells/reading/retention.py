@@ -87,7 +87,7 @@ class RetentionPlan:
     screening: ScreeningPlan
 
 
-class Retention(CellProcedure):
+class Retention(CellProcedure[Retained]):
     """Read cells at log-spaced moments and tell by level how they drift and how many stay in their windows."""
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed

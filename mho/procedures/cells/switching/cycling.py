@@ -87,7 +87,7 @@ class SwitchingPlan:
     screening: ScreeningPlan
 
 
-class Switching(CellProcedure):
+class Switching(CellProcedure[Switched]):
     """SET and RESET cells many times, and tell how both states are distributed."""
 
     version: ClassVar[str] = "3"  # version 1 told states of cells that are stuck, and an HRS below the noise

@@ -135,7 +135,7 @@ class DisturbPlan:
     screening: ScreeningPlan
 
 
-class Disturb(CellProcedure):
+class Disturb(CellProcedure[Disturbed]):
     """Stress cells by reads or half-select pulses, and tell when they leave their windows."""
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed

@@ -106,7 +106,7 @@ class EndurancePlan:
     spacing: int  # cycles from one read cycle of a reference to the next; 0 for no reference
 
 
-class Endurance(CellProcedure):
+class Endurance(CellProcedure[Endured]):
     """SET and RESET cells until their window fails, and fit how long they last."""
 
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed

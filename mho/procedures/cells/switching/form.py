@@ -127,7 +127,7 @@ def pulse_table(name: str, ramp: str, rows: int) -> Table:
     return Table(name, columns, axis="ramped", title="every pulse and the read after it", rows=rows)
 
 
-class Form(CellProcedure):
+class Form(CellProcedure[Forming]):
     """Form virgin cells by rising pulses: forming voltages with their distribution, yield, cells that failed."""
 
     # Version 2 took any threshold, whatever the noise; in 1 intervals held less often than 95 %.

@@ -38,7 +38,7 @@ def bursts(count: int) -> Iterator[int]:
         count -= BURST
 
 
-def pulse_parameters() -> tuple[FloatParameter, ...]:
+def pulse_parameters() -> tuple[FloatParameter[float | None], ...]:
     """Return the parameters ``set_voltage, set_gate, reset_voltage, reset_gate, width`` for a procedure's class."""
     volts = partial(FloatParameter, units="V", minimum=0.01, maximum=10.0)
     return (
@@ -122,7 +122,7 @@ AUTO, YES, NO = "auto", "yes", "no"
 FORMING = "forming"  # table of the pulses that form cells before an experiment
 
 
-def screening_parameters() -> tuple[ListParameter, IntegerParameter]:
+def screening_parameters() -> tuple[ListParameter[str], IntegerParameter[int]]:
     """Return the parameters ``forming, blanks`` for a procedure's class."""
     what = "Form cells first that were never formed (auto, on simulated chips only)"
     return ListParameter(what, choices=[AUTO, YES, NO], default=AUTO), blanks_parameter()

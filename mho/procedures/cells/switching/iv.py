@@ -193,7 +193,7 @@ OF_LOOP = (
 )
 
 
-class IV(CellProcedure):
+class IV(CellProcedure[Sweeps]):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
     # Version 4 told spreads of rounding; 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and

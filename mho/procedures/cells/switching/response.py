@@ -259,7 +259,7 @@ class ResponsePlan:
         return Pulse("set", voltage, width, gate)
 
 
-class Response(CellProcedure):
+class Response(CellProcedure[Responses]):
     """Measure G against word line, amplitude or width of a SET, or against the RESET voltage, and fit the curve."""
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise

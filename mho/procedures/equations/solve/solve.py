@@ -80,7 +80,7 @@ from mho.runs.intervals import LEAST_DRAWS
 UNPROVED = "residual only: no error bound is proved"
 
 
-class Solve(Procedure):
+class Solve(Procedure[Solution]):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
     # In version 1 a tolerance of 0 meant none given; in 2 the method was a line search, in 3 auto was GCR; in 4 recursive
@@ -94,8 +94,8 @@ class Solve(Procedure):
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
-    matrix = Parameter("Matrix", default="")
-    rhs = Parameter("Right-hand sides", default="random")
+    matrix: Parameter[Any] = Parameter("Matrix", default="")
+    rhs: Parameter[Any] = Parameter("Right-hand sides", default="random")
     count = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000)
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
     tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
@@ -271,12 +271,12 @@ class Solve(Procedure):
         """Forecast where that is asked for; program, refine each right-hand side, report."""
         if self.draws is None:
             return self._solve(plan, bench, stream)
-        forecast = self._forecast(plan, bench, stream)
+        forecast = self._forecast(self.draws, plan, bench, stream)
         solution = self._solve(plan, bench, stream)
         return replace(solution, summary=solution.summary | {"forecast": forecast})
 
-    def _forecast(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> dict[str, Any]:
-        """Return the forecast from solves on drawn chips by the same plan; nothing is sent to the bench."""
+    def _forecast(self, draws: int, plan: PreparedSolve, bench: Bench, stream: Stream) -> dict[str, Any]:
+        """Return the forecast from so many solves on drawn chips by the same plan; nothing is sent to the bench."""
         rng = np.random.default_rng(plan.rng.integers(2**63))
         source, preset = _source(bench)
         drawn = []
@@ -284,12 +284,12 @@ class Solve(Procedure):
             lambda bench, rng: replace(copy.deepcopy(plan), rng=rng),
             self._solve,
             as_arrays(source, preset),
-            self.draws,
+            draws,
             rng,
         ):
             drawn.append(one)
             stream.check()
-            stream.progress("forecast", len(drawn), self.draws)
+            stream.progress("forecast", len(drawn), draws)
         forecast = SolveForecast.of(drawn)
         stream.say(forecast.in_words())
         numbers = forecast.plain()
