@@ -223,7 +223,7 @@ class Procedure(Generic[Result]):
         """Return the parameters as PyMeasure objects, for forms and command lines."""
         return dict(self._parameters)
 
-    def values(self) -> dict[str, Any]:
+    def parameter_values(self) -> dict[str, Any]:
         """Return the values of the parameters by name; None for what was not given."""
         return {name: getattr(self, name) for name in self._parameters}
 

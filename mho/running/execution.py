@@ -225,6 +225,7 @@ def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: int) -> Result
     """
     plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
     try:
-        return returned(procedure.execute(plan, bench, NullStream()), None)
+        result: Result = returned(procedure.execute(plan, bench, NullStream()), None)
+        return result
     finally:
         bench.safe()

@@ -161,7 +161,7 @@ def own_code_read_back(
     if looked_after or not isinstance(bench, str) or not is_real(bench):
         yield ()
         return
-    if not runs_foreign_code(name_of(type(procedure)), procedure.values(), bench):
+    if not runs_foreign_code(name_of(type(procedure)), procedure.parameter_values(), bench):
         yield ()
         return
     folder, bench = os.getcwd(), bench_key(bench)

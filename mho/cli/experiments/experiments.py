@@ -122,7 +122,7 @@ def _carry_out(context: typer.Context, as_json: bool, conditions: Conditions, **
     command = context.command
     assert isinstance(command, ProcedureCommand)
     procedure = catalogue.make_procedure(command.procedure, typed_parameters(context, conditions.seed))
-    named = own_code.name_of(type(procedure)), procedure.values()
+    named = own_code.name_of(type(procedure)), procedure.parameter_values()
     with (
         run_display.RunDisplay(quiet=as_json) as display,
         safety_statement.observed_safety(conditions.bench, report, display.observe, *named) as safety,
