@@ -213,7 +213,8 @@ def ask(
             f"{name} returned {answer.dtype} of shape {answer.shape} for {given.size} cells; it must return floats of "
             f"shape {given.shape}"
         )
-    wrong = ~((answer >= low) & (answer <= high))  # a NaN too
+    # A NaN is wrong, too; what relaxed beyond `high` may stay there.
+    wrong = ~((answer >= low) & (answer <= np.maximum(high, given)))
     if wrong.any():
         first = int(np.argmax(wrong))
         raise OwnLawError(
