@@ -28,6 +28,7 @@ PUBLIC_MODULES = {
     "mho.runs": "Run files: written, read, checked, found.",
     "mho.running": "How procedures are carried out.",
     "mho.analysis": "Run files in; tables, figures and summaries out.",
+    "mho.cells": "Cells of one's own: laws, and presets in a script.",
     "mho.extensions.linalg": "A bench for other libraries.",
     "mho.gui": "The window.",
 }

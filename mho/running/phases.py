@@ -29,7 +29,7 @@ from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
-from mho.own_code import AGREED, name_of, source_of, source_record
+from mho.own_code import AGREED, source_of, source_record
 from mho.procedures.base import Procedure, Result
 from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
@@ -395,7 +395,6 @@ def _simulated(bench: Bench) -> dict[str, str]:
     preset = bench.simulated.chip.preset
     own = {} if preset.name in CELL_PRESETS else {"preset_file": preset_text(preset)}
     for aspect, law in preset.own.by_aspect().items() if preset.own is not None else ():
-        AGREED.add(name_of(type(law)))
         own |= source_record(f"cells_{aspect}", type(law))
     return {"preset": preset.name, "chip_seed": str(bench.simulated.seed)} | own
 

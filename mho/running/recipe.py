@@ -17,7 +17,7 @@ from typing import Any
 
 from mho.errors import InputError, MhoError
 from mho.instruments import bench_file
-from mho.instruments.simulated import own_code_of
+from mho.instruments.simulated import Cells, own_code_of
 from mho.own_code import import_named, name_of, source_of
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
@@ -46,7 +46,7 @@ class RunRecipe:
     status: Status  # how the run ended
     source: bench_file.BenchSource  # the simulated bench that the file describes
     bench: str  # the name it had, "" for none
-    preset: str | None  # of the simulated cells
+    preset: Cells | None  # the simulated cells
     chip_seed: int  # of the simulated cells
     kind: type[Procedure]  # the procedure
     values: dict[str, Any]  # its parameters

@@ -214,6 +214,11 @@ def _fitted(
     runs: list[Path], beside: list[Path], base: str, to: Path
 ) -> tuple[calibration.Calibration, calibration.GatheredEvidence]:
     """Return what pulses and the other experiments tell."""
+    if ":" in base:
+        raise InputError(
+            f"--base {base} is a law of one's own, whose numbers are not fitted: calibrate fits those of mho's own "
+            f"laws, about {', '.join(CELL_PRESETS)}"
+        )
     if base not in CELL_PRESETS:
         raise InputError(f"--base {base}: no packaged preset; there are {', '.join(CELL_PRESETS)}")
     if to.stem in CELL_PRESETS:

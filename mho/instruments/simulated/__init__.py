@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.cells.own_answers import OwnLawError
     from mho.instruments.simulated.physics.cells.own_laws import (
         Conduction,
         DeviceSpread,
-        OwnLawError,
         ReadNoise,
         Relaxation,
         SwitchingLaw,

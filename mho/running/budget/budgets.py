@@ -323,7 +323,7 @@ def _twins_of(recipe: RunRecipe, preset: Cells | None, seed: int) -> list[RunRec
     )
     return [
         replace(
-            recipe, source=source, preset=None if source.cells is not None else cells, chip_seed=chip, after=None,
+            recipe, source=source, preset=source.kind_of_cells, chip_seed=chip, after=None,
             remarks=(*recipe.remarks, remark), provenance=recipe.provenance | {"preset": cells},
         )
         for chip in np.random.SeedSequence([seed, 1]).generate_state(CHIPS).tolist()

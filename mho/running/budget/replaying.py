@@ -16,7 +16,7 @@ from mho import procedures
 from mho.array_types import Floats
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench, arrays
-from mho.instruments.simulated import cell_preset, preset_text
+from mho.instruments.simulated import cell_preset
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
 from mho.running.budget.conductances import CellErrors, cell_errors
@@ -377,13 +377,15 @@ def without_read_noise(recipe: RunRecipe) -> RunRecipe | None:
     stopped = recipe.kind.cell_record and recipe.status is not Status.FINISHED
     if simulation is None or stopped or recipe.after is not None or recipe.resume_of is not None:
         return None
-    cells = cell_preset(recipe.preset or simulation.preset)
+    cells = cell_preset(recipe.preset or recipe.source.kind_of_cells)
+    if cells.own is not None and cells.own.noise is not None:
+        return None  # whose draws nothing but the law itself makes
     noises = {name: NEGLIGIBLE * getattr(cells, name) for name in ("read_noise", "rtn_noise", "white_noise")}
     quiet = replace(cells, name=f"{cells.name[:80]} without noise", **noises)
     readout = {"readout_noise": NEGLIGIBLE * simulation.readout_noise}
     bench = recipe.source.bench.model_copy(update={"simulation": simulation.model_copy(update=readout)})
     source = recipe.source.model_copy(update={"bench": bench})
-    return replace(recipe, source=source, preset=preset_text(quiet))
+    return replace(recipe, source=source, preset=quiet)
 
 
 def _remarks(recipe: RunRecipe, errors: CellErrors, asked: int) -> tuple[str, ...]:

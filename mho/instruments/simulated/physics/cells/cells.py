@@ -20,7 +20,7 @@ from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some, zeros_by_page
 from mho.instruments.simulated.physics.cells.noise import CellNoise, white_variance
-from mho.instruments.simulated.physics.cells.own_laws import (
+from mho.instruments.simulated.physics.cells.own_answers import (
     DEVICE_NAMES,
     OwnLawError,
     OwnNoise,

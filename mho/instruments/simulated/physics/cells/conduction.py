@@ -26,7 +26,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.cells.own_laws import ask
+from mho.instruments.simulated.physics.cells.own_answers import ask
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 Line = Literal["bit line", "source line"]

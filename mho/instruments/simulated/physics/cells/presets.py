@@ -213,6 +213,8 @@ class CellPreset:
         own = (self.own or OwnLaws()).and_these(laws) if laws else self.own
         if own is not None and own.conduction is not None and (self.own is None or not self.own.conduction):
             values = {"nonlinearity": 1.0, **values}  # the share of the law that counts
+        # A user has given these, so that a run in this process may make them again.
+        AGREED.update(class_name_of(law) for law in (own.objects() if own is not None and laws else ()))
         added = "".join(f"-{part}" for part in (own.names().split(" and ") if laws and own else ["own"]))
         changed: dict[str, Any] = {"own": own, "name": name or f"{self.name}{added}"[:100], **values}
         return replace(self, **changed)
@@ -426,10 +428,7 @@ def _named_preset(source: str) -> CellPreset:
 def _own_preset(name: str) -> CellPreset:
     """Return the cells that ``module:Class`` names, which its user has named."""
     own = import_named(name, "kind of cells")
-    preset = _preset_of(own)
-    if preset.own is not None:
-        AGREED.update(class_name_of(law) for law in preset.own.objects())
-    return preset
+    return _preset_of(own)
 
 
 def _preset_of(own: object) -> CellPreset:

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.physics.blocks import zeros_by_page
-from mho.instruments.simulated.physics.cells.own_laws import MOST, ask
+from mho.instruments.simulated.physics.cells.own_answers import MOST, ask
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 PATH_BITS = 14  # 2^28 pairs of a path of rises and one of falls; a node of all paths fits a core's cache
