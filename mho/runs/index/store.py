@@ -168,7 +168,9 @@ def _ready(store: sqlite3.Connection) -> SqliteFile:
         store.executescript(_FROM_PEOPLE)
         if _version(store) != VERSION:
             store.execute("BEGIN IMMEDIATE")
-            if _version(store) != VERSION:  # else another thread or process made the tables, and may have filled them
+            if (
+                _version(store) != VERSION
+            ):  # else another thread or process made the tables, and may have filled them
                 for statement in (*_FROM_FILES.split(";"), f"PRAGMA user_version = {VERSION}"):
                     store.execute(statement)
             store.execute("COMMIT")
