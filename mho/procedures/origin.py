@@ -7,7 +7,6 @@ import hashlib
 import importlib
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from importlib.util import module_from_spec, spec_from_file_location
@@ -24,8 +23,6 @@ from mho.procedures.base import Procedure
 Kind = TypeVar("Kind")
 
 SUFFIX = ".py"
-# Of two threads that want one file, the second waits until all of it is executed
-_loading = threading.RLock()
 
 
 def names_file(name: str) -> bool:
@@ -107,12 +104,12 @@ def _load_module(module: str, name: str, noun: str) -> ModuleType:
 
 def _load_file(place: str, noun: str) -> ModuleType:
     """Return the module in a file, by its absolute path; reloaded when the file has changed."""
-    with _loading:
-        return _loaded_file(place, noun)
-
-
-def _loaded_file(place: str, noun: str) -> ModuleType:
     path = Path(os.path.abspath(place))
+    with modules_beside(path.parent):  # of two threads that want one file, the second waits for all of it
+        return _loaded(path, place, noun)
+
+
+def _loaded(path: Path, place: str, noun: str) -> ModuleType:
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -131,10 +128,7 @@ def _loaded_file(place: str, noun: str) -> ModuleType:
     module.__dict__["__loaded__"] = text
     sys.modules[str(path)] = module  # dataclasses and pickle look for it there
     try:
-        with modules_beside(path.parent):
-            exec(
-                compile(text, str(path), "exec"), module.__dict__
-            )  # not by `spec.loader`, which caches by time
+        exec(compile(text, str(path), "exec"), module.__dict__)  # not by `spec.loader`, which caches by time
     except BaseException as error:
         sys.modules.pop(str(path))
         if isinstance(error, MhoError) or not isinstance(error, Exception | SystemExit):
