@@ -67,8 +67,9 @@ def tables_of(path: Path) -> dict[str, dict[str, Any]]:
     ("carry_out", "threads", "of_each"),
     [
         (read, 4, {"arrays": 4, "simulated": 2}),
-        pytest.param(solve, 8, {"arrays": 48, "simulated": 8}, marks=pytest.mark.thorough),
-        pytest.param(read, 8, {"arrays": 48, "simulated": 8}, marks=pytest.mark.thorough),
+        pytest.param(
+            solve, 8, {"arrays": 48, "simulated": 6}, marks=[pytest.mark.thorough, pytest.mark.timeout(1200)]
+        ),
     ],
 )
 def test_runs_in_threads_are_those_of_one_after_the_other(
