@@ -35,10 +35,6 @@ def is_mhos_own(name: str) -> bool:
     return OWN.fullmatch(name) is not None and not name.rpartition(":")[0].endswith(".py")
 
 
-# Of two threads that want one file, the second waits until all of it is executed
-_loading = threading.RLock()
-
-
 def names_file(name: str) -> bool:
     """Return whether the name of a class is ``path/file.py:Class``."""
     return name.rpartition(":")[0].endswith(SUFFIX)
@@ -128,12 +124,12 @@ def _load_module(module: str, name: str, noun: str) -> ModuleType:
 
 def _load_file(place: str, noun: str) -> ModuleType:
     """Return the module in a file, by its absolute path; reloaded when the file has changed."""
-    with _loading:
-        return _loaded_file(place, noun)
-
-
-def _loaded_file(place: str, noun: str) -> ModuleType:
     path = Path(os.path.abspath(place))
+    with modules_beside(path.parent):  # of two threads that want one file, the second waits for all of it
+        return _loaded(path, place, noun)
+
+
+def _loaded(path: Path, place: str, noun: str) -> ModuleType:
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -152,10 +148,7 @@ def _loaded_file(place: str, noun: str) -> ModuleType:
     module.__dict__["__loaded__"] = text
     sys.modules[str(path)] = module  # dataclasses and pickle look for it there
     try:
-        with modules_beside(path.parent):
-            exec(
-                compile(text, str(path), "exec"), module.__dict__
-            )  # not by `spec.loader`, which caches by time
+        exec(compile(text, str(path), "exec"), module.__dict__)  # not by `spec.loader`, which caches by time
     except BaseException as error:
         sys.modules.pop(str(path))
         if isinstance(error, MhoError) or not isinstance(error, Exception | SystemExit):

@@ -142,8 +142,13 @@ class _WarningHandler(logging.Handler):
         self._stream, self._thread = stream, threading.get_ident()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Accept only records of the run's own thread, which alone may write its file."""
-        return record.thread == self._thread and record.levelno < logging.CRITICAL
+        """Accept only records of the run's own thread, which alone may write its file, and not of a run within the run."""
+        own = [
+            one
+            for one in logging.getLogger("mho.instruments").handlers
+            if isinstance(one, _WarningHandler) and one._thread == record.thread
+        ]
+        return own[-1:] == [self] and record.levelno < logging.CRITICAL
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; a file that cannot be written must not keep an instrument from being made safe."""

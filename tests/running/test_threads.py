@@ -67,8 +67,9 @@ def tables_of(path: Path) -> dict[str, dict[str, Any]]:
     ("carry_out", "threads", "of_each"),
     [
         (read, 4, {"arrays": 4, "simulated": 2}),
-        pytest.param(solve, 8, {"arrays": 48, "simulated": 8}, marks=pytest.mark.thorough),
-        pytest.param(read, 8, {"arrays": 150, "simulated": 16}, marks=pytest.mark.thorough),
+        pytest.param(
+            solve, 8, {"arrays": 48, "simulated": 6}, marks=[pytest.mark.thorough, pytest.mark.timeout(1200)]
+        ),
     ],
 )
 def test_runs_in_threads_are_those_of_one_after_the_other(
@@ -158,6 +159,26 @@ def test_a_warning_is_in_the_file_of_the_run_that_it_is_of(tmp_path: Path) -> No
     by_threads(warn, words, 3)
     for word in words:
         with mho.open_run(tmp_path / f"{word}.h5") as run:
+            said = [entry.message for entry in run.log() if entry.level == "WARNING"]
+        assert said == [f"word is {word}"]
+
+
+class WarnsAround(Warns):
+    """Warns, and runs a procedure that warns."""
+
+    def execute(self, plan: None, bench: mho.Bench, stream: Any) -> None:
+        inner = Warns(word="inner")
+        inner.others = self.others
+        mho.run(inner, "arrays", output=Path(str(self.word)).with_name("inner.h5"))
+        super().execute(plan, bench, stream)
+
+
+def test_a_warning_of_a_run_within_a_run_is_in_that_ones_file_only(tmp_path: Path) -> None:
+    outer = WarnsAround(word=str(tmp_path / "outer.h5"))
+    outer.others = threading.Barrier(1)
+    mho.run(outer, "arrays", output=outer.word)
+    for name, word in (("inner", "inner"), ("outer", outer.word)):
+        with mho.open_run(tmp_path / f"{name}.h5") as run:
             said = [entry.message for entry in run.log() if entry.level == "WARNING"]
         assert said == [f"word is {word}"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -106,7 +107,8 @@ def _packed(path: Path, file: h5py.File) -> bytes:
 
 
 def _in_memory(name: str) -> h5py.File:
-    return h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT)
+    # HDF5 knows open files by their names, those in memory too
+    return h5py.File(f"{name} {secrets.token_hex(8)}", "w", driver="core", backing_store=False, libver=FORMAT)
 
 
 def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
