@@ -66,13 +66,12 @@ if TYPE_CHECKING:
         Retention,
         Solution,
         Solve,
-        SolveForecast,
         Strategy,
         Stream,
         Sweep,
         Switching,
     )
-    from mho.running import evaluate, forecast, run, solve
+    from mho.running import Forecast, evaluate, forecast, run, solve
     from mho.running.budget import budget
     from mho.runs import (
         Array,
@@ -99,11 +98,11 @@ __all__ = [
     "CELL_PRESETS", "IV", "Aborted", "Array", "Band", "Bench", "BenchError", "BenchInUseError",
     "BooleanParameter", "Cell", "CellPreset", "ChangedInputError", "ChipMap", "ChipMapError", "Column",
     "Conclusion", "ConnectionRestored", "Contact", "Control", "ConvergenceError", "Disturb", "Endurance",
-    "Estimate", "Figure", "FloatParameter", "Form", "InputError", "InstrumentError", "IntegerParameter",
+    "Estimate", "Figure", "FloatParameter", "Forecast", "Form", "InputError", "InstrumentError", "IntegerParameter",
     "Interrupted", "Invert", "Labels", "Layout", "LimitError", "Limits", "ListParameter", "Map", "MapArray",
     "MhoError", "Multiply", "Noise", "Parameter", "Procedure", "ProcedureResult", "Program", "Pulse",
     "QueueError", "Read", "Reading", "ReferenceLine", "ReferencePoints", "Refresh", "Response",
-    "ResultMapping", "Retention", "Run", "RunFileError", "Runs", "Solution", "Solve", "SolveForecast",
+    "ResultMapping", "Retention", "Run", "RunFileError", "Runs", "Solution", "Solve",
     "Strategy", "Stream", "Sweep", "Switching", "Table", "TerminalLimits", "UnsafeError",
     "WorkersLostError", "__version__", "applications", "budget", "cell_preset", "draw", "evaluate",
     "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench", "open_run", "open_runs", "plot",

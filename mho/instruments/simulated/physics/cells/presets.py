@@ -61,6 +61,13 @@ class CellPreset:
     doubt : Doubt or None
         Why these cells may not be those of the chip that they were fitted to; None for presets that passed their checks,
         and for those that were not fitted.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> quiet = replace(mho.CELL_PRESETS["pku"], name="sharp", set_cycle_spread=0.0)
+    >>> quiet.law, quiet.set_cycle_spread
+    ('gradual', 0.0)
     """
 
     name: str
@@ -307,11 +314,25 @@ def cell_preset(source: str, stuck: float | None = None, nonlinearity: float | N
     ----------
     source : str
         A packaged preset's name, the path of a preset file (.toml), or the text of one.
+    stuck : float, optional
+        Share of cells that no pulse changes, 0 to 1.
+    nonlinearity : float, optional
+        Of conduction, as `CellPreset.nonlinearity`.
+
+    Returns
+    -------
+    CellPreset
 
     Raises
     ------
     BenchError
         For an unknown name (the known ones are listed), or a file that cannot be read or does not describe cells.
+
+    Examples
+    --------
+    >>> preset = mho.cell_preset("pku", stuck=0.02)
+    >>> preset.name, preset.stuck_on
+    ('pku', 0.01)
     """
     if source in CELL_PRESETS:
         preset = CELL_PRESETS[source]
