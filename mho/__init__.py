@@ -75,13 +75,12 @@ if TYPE_CHECKING:
         Retention,
         Solution,
         Solve,
-        SolveForecast,
         Strategy,
         Stream,
         Sweep,
         Switching,
     )
-    from mho.running import evaluate, forecast, run, solve
+    from mho.running import Forecast, evaluate, forecast, run, solve
     from mho.running.budget import budget
     from mho.runs import (
         Array,
@@ -108,16 +107,16 @@ __all__ = [
     "CELL_PRESETS", "IV", "Aborted", "Array", "Band", "Bench", "BenchError", "BenchInUseError",
     "BooleanParameter", "Cell", "CellPreset", "ChangedInputError", "ChipMap", "ChipMapError", "Column",
     "Conclusion", "ConnectionRestored", "Contact", "Control", "ConvergenceError", "Disturb", "Encoding",
-    "Endurance", "Estimate", "Figure", "FloatParameter", "Form", "InputError", "InstrumentError",
-    "IntegerParameter", "Interrupted", "InverseEncoding", "Invert", "Labels", "Layout", "LimitError",
-    "Limits", "ListParameter", "Map", "MapArray", "MhoError", "Multiply", "Noise", "OwnPreconditioning",
-    "Parameter", "Preconditioning", "Procedure", "ProcedureResult", "Program", "Pulse", "QueueError",
-    "Read", "Reading", "ReferenceLine", "ReferencePoints", "Refinement", "Refresh", "Response",
-    "ResultMapping", "Retention", "Run", "RunFileError", "Runs", "Solution", "Solve", "SolveForecast",
-    "Strategy", "Stream", "Sweep", "Switching", "Table", "TerminalLimits", "UnsafeError",
-    "WorkersLostError", "__version__", "applications", "budget", "cell_preset", "draw", "evaluate",
-    "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench", "open_run", "open_runs", "plot",
-    "run", "solve", "summarise",
+    "Endurance", "Estimate", "Figure", "FloatParameter", "Forecast", "Form", "InputError",
+    "InstrumentError", "IntegerParameter", "Interrupted", "InverseEncoding", "Invert", "Labels",
+    "Layout", "LimitError", "Limits", "ListParameter", "Map", "MapArray", "MhoError", "Multiply",
+    "Noise", "OwnPreconditioning", "Parameter", "Preconditioning", "Procedure", "ProcedureResult",
+    "Program", "Pulse", "QueueError", "Read", "Reading", "ReferenceLine", "ReferencePoints",
+    "Refinement", "Refresh", "Response", "ResultMapping", "Retention", "Run", "RunFileError", "Runs",
+    "Solution", "Solve", "Strategy", "Stream", "Sweep", "Switching", "Table", "TerminalLimits",
+    "UnsafeError", "WorkersLostError", "__version__", "applications", "budget", "cell_preset", "draw",
+    "evaluate", "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench", "open_run",
+    "open_runs", "plot", "run", "solve", "summarise",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

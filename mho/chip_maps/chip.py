@@ -142,7 +142,34 @@ class CellMap(StrictModel):
 
 
 class ChipMap(StrictModel):
-    """A whole chip as its TOML file describes it."""
+    """A whole chip as its TOML file describes it; made by `load_chip_map`.
+
+    Attributes
+    ----------
+    name, description : str
+    levels : LevelMap
+        Conductances (S) of the digits, and their windows.
+    write_verify : WriteVerifySettings
+        Pulses (V, s) that program and form its cells.
+    cells : CellMap
+        What a cell bears.
+    defects : str
+        The list of its defects, a file beside it; "" for none.
+    arrays : tuple of ArrayMap
+        Name, size and purpose of each.
+
+    Raises
+    ------
+    ChipMapError
+        By `array`, for a name that it does not have.
+
+    Examples
+    --------
+    >>> chip = mho.load_chip_map("reference")
+    >>> array = chip.array("multiply")
+    >>> array.rows, array.columns, len(chip.levels.conductances)
+    (1024, 1024, 8)
+    """
 
     name: str
     description: str = ""
@@ -267,7 +294,27 @@ def parse_chip_map(text: str, source: str = "chip map") -> ChipMap:
 
 
 def load_chip_map(source: str | Path) -> ChipMap:
-    """Read and check a chip map by packaged name or path."""
+    """Read and check a chip map by packaged name or path.
+
+    Parameters
+    ----------
+    source : str or path
+        A packaged chip map's name, or the path of a TOML file.
+
+    Returns
+    -------
+    ChipMap
+
+    Raises
+    ------
+    ChipMapError
+        There is no such chip map, it cannot be read, or something in it is wrong: key and value are named.
+
+    Examples
+    --------
+    >>> mho.load_chip_map("reference").arrays_for("multiply")[0].name
+    'multiply'
+    """
     return parse_chip_map(read_chip_text(source), f"chip map {source!s}")
 
 

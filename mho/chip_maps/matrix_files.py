@@ -255,6 +255,13 @@ def load_matrix(source: Source, *, square: bool = True) -> Numbers:
     InputError
         File missing, of unknown kind or not readable (the line, where there are lines); not numbers, not
         two-dimensional, empty, not `square`, NaN or infinite (the entry, counted from 0).
+
+    Examples
+    --------
+    >>> mho.load_matrix([[2, 1], [1, 3]]).dtype
+    dtype('float64')
+    >>> mho.load_matrix(np.ones((2, 3)), square=False).shape
+    (2, 3)
     """
     name, values = _read(source, "the matrix")
     matrix = _numeric(values, name)

@@ -32,6 +32,11 @@ class TerminalLimits:
     slew : float
         Steepest change, V/s: 10 to 90 % of a pulse over its edge time, a source's step over `SOURCE_EDGE`, the
         step from one vector to the next over the sample period.
+
+    Examples
+    --------
+    >>> mho.TerminalLimits(voltage=3.3, pulse_width=1e-3).current
+    inf
     """
 
     voltage: float
@@ -42,7 +47,27 @@ class TerminalLimits:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of all terminals of a bench, by terminal name; immutable."""
+    """The limits of all terminals of a bench, by terminal name; immutable.
+
+    Attributes
+    ----------
+    terminals : mapping of str to TerminalLimits
+
+    Raises
+    ------
+    LimitError
+        By its checks, for a value beyond a limit, before anything is sent.
+
+    Examples
+    --------
+    >>> limits = mho.Limits({"bit_line": mho.TerminalLimits(3.3)})
+    >>> limits.check_voltage("bit_line", 3.0)
+    >>> try:
+    ...     limits.check_voltage("bit_line", 5.0)
+    ... except mho.LimitError as error:
+    ...     print(str(error).partition(";")[0])
+    bit_line: voltage of 5 V exceeds the limit of 3.3 V
+    """
 
     terminals: Mapping[str, TerminalLimits] = field(default_factory=dict)
 

@@ -10,7 +10,21 @@ from mho.array_types import Floats, Integers
 
 
 class Cell(NamedTuple):
-    """One cell of the chip: the array's name, and its row (bit line) and column (source line)."""
+    """One cell of the chip.
+
+    Attributes
+    ----------
+    array : str
+        The array's name in the chip map.
+    row, column : int
+        Bit line and source line, from 0.
+
+    Examples
+    --------
+    >>> cell = mho.Cell("multiply", 3, 5)
+    >>> cell.array, cell.column
+    ('multiply', 5)
+    """
 
     array: str
     row: int
@@ -39,6 +53,11 @@ class Pulse:
         Width at half height, s.
     gate : float
         Word-line voltage during the pulse, V. It limits the current, so it sets the level.
+
+    Examples
+    --------
+    >>> mho.Pulse("set", 3.0, 100e-9, gate=1.6).width
+    1e-07
     """
 
     kind: Literal["set", "reset"]
@@ -48,7 +67,23 @@ class Pulse:
 
 
 class Reading(NamedTuple):
-    """One point of a source-measure unit: volts sourced, amperes measured, whether compliance tripped."""
+    """One point of a source-measure unit.
+
+    Attributes
+    ----------
+    voltage : float
+        As sourced, V.
+    current : float
+        As measured, A.
+    tripped : bool
+        Whether compliance tripped.
+
+    Examples
+    --------
+    >>> reading = mho.Reading(0.2, 4e-7, False)
+    >>> f"{reading.current / reading.voltage:.1e} S"
+    '2.0e-06 S'
+    """
 
     voltage: float
     current: float

@@ -39,6 +39,11 @@ class Estimate:
         Programming pulses.
     seconds : float or None
         Wall time, s, as far as the procedure can estimate it.
+
+    Examples
+    --------
+    >>> mho.Estimate(pulses=2000, seconds=1.5).pulses
+    2000
     """
 
     pulses: int | None = None

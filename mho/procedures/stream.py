@@ -117,9 +117,31 @@ class Control:
     """Requests to a run: pause, resume, stop.
 
     Requested from any thread or a signal handler; obeyed in the run's own thread at its safe points, which are before
-    every operation of the bench and at every call of `Stream.check`. `reason`: reason to stop; empty while the run
-    may continue. `lost`: whether the run must stop because its runner is lost, not by a user's request. `pausing`:
-    whether to pause at the next safe point, or to stay paused.
+    every operation of the bench and at every call of `Stream.check`.
+
+    Attributes
+    ----------
+    reason : str
+        Reason to stop; empty while the run may continue.
+    lost : bool
+        Whether the run must stop because its runner is lost, not by a user's request.
+    pausing : bool
+        Whether to pause at the next safe point, or to stay paused.
+
+    Raises
+    ------
+    Aborted
+        By a safe point of the run, when it was asked to stop.
+
+    Examples
+    --------
+    >>> control = mho.Control()
+    >>> control.abort("out of time")
+    >>> try:
+    ...     mho.run(mho.Read(), "arrays", seed=1, control=control)
+    ... except mho.Aborted as error:
+    ...     print(error)
+    out of time
     """
 
     PERIOD = 0.02  # s between checks during a pause; no lock, as a signal handler may request
@@ -206,6 +228,19 @@ class Stream:
         The run file of an interrupted attempt, whose results a procedure may reuse.
     chip_kept : bool
         Whether the chip is the one of that attempt, as the attempt left it.
+
+    Examples
+    --------
+    >>> class Look(mho.Procedure):
+    ...     'Read one cell.'
+    ...     def layout(self, plan):
+    ...         return mho.Layout((mho.Table("reads", (mho.Column("conductance", "S"),)),))
+    ...     def execute(self, plan, bench, stream):
+    ...         stream.emit("reads", conductance=bench.read(mho.Cell("multiply", 0, 0)))
+    ...         stream.progress("reads", 1, 1)
+    ...         return {"reads": 1}
+    >>> mho.run(Look(), "arrays", seed=1)["reads"]
+    1
     """
 
     def __init__(

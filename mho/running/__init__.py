@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.running.continuing import chip_after
     from mho.running.execution import evaluate, run
-    from mho.running.forecasting import forecast
+    from mho.running.forecasting import Forecast, forecast
     from mho.running.phases import Opening, opener_of
     from mho.running.plan import PlannedRun, load_plan
     from mho.running.rehearsal import bus_reports
@@ -31,6 +31,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Opening", "PlannedRun", "Report", "bus_reports", "chip_after", "evaluate", "forecast",
+    "Forecast", "Opening", "PlannedRun", "Report", "bus_reports", "chip_after", "evaluate", "forecast",
     "load_plan", "observed_safety", "opener_of", "run", "solve",
 ]  # fmt: skip

@@ -182,6 +182,12 @@ def run(
     trust : callable
         Asked for code that the run files behind `after` name and that is none of mho's own, see `mho.running.trust`.
 
+    Returns
+    -------
+    ProcedureResult or other
+        What the procedure's `execute` returned. A mapping comes back as a `ResultMapping`, a dataclass as one of its class:
+        with `path`, `units` and `to_xarray`.
+
     Raises
     ------
     MhoError
@@ -189,6 +195,12 @@ def run(
     UnsafeError
         Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
         safe, and a fresh process, which reads its outputs back after the run, found one on.
+
+    Examples
+    --------
+    >>> reads = mho.run(mho.Read(rows="0:2", columns="0:3"), "arrays", seed=1)
+    >>> reads.conductance.shape, reads.unit("conductance"), reads.path.suffix
+    ((1, 2, 3), 'S', '.h5')
     """
     if unknown := options.keys() - RunOptions.__annotations__.keys():
         raise TypeError(f"run() got an unexpected keyword argument {min(unknown)!r}")
@@ -221,7 +233,30 @@ def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: int) -> Result
 
     For thousands of runs on a bench without instruments. The bench is made safe and stays open.
 
-    `MhoError` as `run`.
+    Parameters
+    ----------
+    procedure : Procedure
+    bench : Bench
+        An open one.
+    seed : int
+        Of the plan; the cells are the bench's.
+
+    Returns
+    -------
+    ProcedureResult or other
+        As of `run`; its `path` is None.
+
+    Raises
+    ------
+    MhoError
+        As `run`.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", seed=1) as bench:
+    ...     means = [mho.evaluate(mho.Read(rows="0:4"), bench, seed=k).summary["mean_conductance"] for k in range(3)]
+    >>> len(means)
+    3
     """
     plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
     try:

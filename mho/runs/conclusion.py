@@ -47,6 +47,11 @@ class Conclusion:
         Whether the run measured anything at all.
     unsafe : str
         Why the bench was not confirmed safe at the end; empty where it was.
+
+    Examples
+    --------
+    >>> mho.Conclusion("window 12.3", ("3 cells unformed",)).measured
+    True
     """
 
     line: str = ""

@@ -52,6 +52,11 @@ class ReferenceLine:
         as 1/x.
     label : str
         What the legend calls it; the value of a number that is only named is put behind it.
+
+    Examples
+    --------
+    >>> mho.ReferenceLine(y="median", label="median").y  # a number of the run's result
+    'median'
     """
 
     y: float | str | None = None
@@ -83,7 +88,20 @@ class ReferenceLine:
 
 @dataclass(frozen=True)
 class Band:
-    """A shaded range of the horizontal axis, such as a verify window; None leaves a side open."""
+    """A shaded range of the horizontal axis, such as a verify window; None leaves a side open.
+
+    Attributes
+    ----------
+    low, high : float or None
+        In the unit of the axis.
+    label : str
+        What the legend calls it.
+
+    Examples
+    --------
+    >>> mho.Band(3e-6, None, "LRS").high is None
+    True
+    """
 
     low: float | None
     high: float | None
@@ -108,6 +126,11 @@ class ReferencePoints:
         As many of each, in any order.
     label : str
         What the legend calls them: whose they are.
+
+    Examples
+    --------
+    >>> mho.ReferencePoints((1.0, 2.0), (3.1, 2.9), "published").label
+    'published'
     """
 
     x: tuple[float, ...]
@@ -172,6 +195,11 @@ class Figure:
     ------
     RunFileError
         The parts do not fit together.
+
+    Examples
+    --------
+    >>> mho.Figure("decay", table="reads", x="time", y="conductance", by="cell", x_scale="log").y_scale
+    'linear'
     """
 
     name: str

@@ -38,6 +38,11 @@ class Labels:
     ------
     InputError
         A label that is longer than 200 characters, or holds a line break or another control character.
+
+    Examples
+    --------
+    >>> mho.Labels(sample="W3 die 7", operator="Ada").given()
+    {'sample': 'W3 die 7', 'operator': 'Ada'}
     """
 
     sample: str | None = None

@@ -150,7 +150,7 @@ class ResultMapping(dict[str, Any], ResultViews):
 
     Examples
     --------
-    >>> result = ResultMapping({"window": (3e-6, "S"), "pulses": 12})
+    >>> result = mho.ResultMapping({"window": (3e-6, "S"), "pulses": 12})
     >>> result["pulses"], result.unit("window")
     (12, 'S')
     >>> result

@@ -49,6 +49,11 @@ class Column:
     digital : float
         Tolerance, relative to the column's largest value, of what a digital computation (a solve, a norm) finds: its
         last digits differ from processor to processor. 0 is for what was measured, sent or counted: bit for bit.
+
+    Examples
+    --------
+    >>> mho.Column("current", "A", shape=(100,), ragged=True).length_name
+    'current_length'
     """
 
     name: str
@@ -71,13 +76,25 @@ class Table:
 
     Attributes
     ----------
+    name : str
+        A Python identifier; the HDF5 group's name.
+    columns : tuple of Column
     signal, axis : str
         The columns plotted by default against each other; the last over the first unless said otherwise.
+    title : str
+        The words above it; by default the name.
     series : str
         The column that separates the curves of a plot: where it changes, another begins. "" for one curve.
     rows : int
         Approximate number of rows, so that a small table takes little space; 0 if unknown. Any number of rows can be
         written.
+
+    Examples
+    --------
+    >>> columns = (mho.Column("cycle", dtype="u4"), mho.Column("conductance", "S"))
+    >>> table = mho.Table("endurance", columns, axis="cycle")
+    >>> [column.name for column in table.columns]
+    ['cycle', 'conductance']
     """
 
     name: str
@@ -110,10 +127,22 @@ class Map:
 
     Attributes
     ----------
+    name : str
+        A Python identifier; the HDF5 group's name.
+    unit : str
+        SI unit of a pixel ("" for a pure number).
     rows, columns : array of int
         The cells' physical row and column numbers: the image's axes.
+    title : str
+        The words above it; by default the name.
     images : int
         About how many images there will be, as `Table.rows`.
+
+    Examples
+    --------
+    >>> image = mho.Map("left", "S", np.arange(8), np.arange(4), images=1)
+    >>> len(image.rows), len(image.columns)
+    (8, 4)
     """
 
     name: str
@@ -130,8 +159,21 @@ class Array:
 
     Attributes
     ----------
+    name : str
+        A Python identifier; the HDF5 dataset's name.
+    values : array
+        Numbers of any shape.
+    unit : str
+        SI unit ("" for a pure number).
+    description : str
+        One line, the dataset's ``long_name``.
     digital : float
         As of a `Column`.
+
+    Examples
+    --------
+    >>> mho.Array("matrix", np.eye(2), description="as given").values.shape
+    (2, 2)
     """
 
     name: str
@@ -147,6 +189,9 @@ class Layout:
 
     Attributes
     ----------
+    tables : tuple of Table
+    maps : tuple of Map
+    arrays : tuple of Array
     default : str
         The table or map (``maps/NAME``) a viewer opens first.
     figures : tuple of Figure
@@ -156,6 +201,12 @@ class Layout:
     ------
     RunFileError
         A figure names what the layout does not have, or shows it in a way that does not fit.
+
+    Examples
+    --------
+    >>> table = mho.Table("reads", (mho.Column("time", "s"), mho.Column("conductance", "S")))
+    >>> mho.Layout(tables=(table,), figures=(mho.Figure("drift", table="reads", x="time", y="conductance"),)).default
+    ''
     """
 
     tables: tuple[Table, ...] = ()

@@ -37,6 +37,13 @@ class Run(RunFile):
     ------
     RunFileError
         As a `mho.runs.RunFile`.
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1)
+    >>> with mho.open_run(result.path) as run:
+    ...     run.procedure, run.seed, run.units("reads")["conductance"]
+    ('Read', 1, 'S')
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -148,9 +155,9 @@ def open_run(path: str | os.PathLike[str] | None) -> Run:
 
     Examples
     --------
-    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1, output=folder)
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1)
     >>> with mho.open_run(result.path) as run:
-    ...     run.status, len(run.to_pandas("reads"))
+    ...     str(run.status), len(run.to_pandas("reads"))
     ('finished', 4)
     """
     if path is None:

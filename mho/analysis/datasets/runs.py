@@ -50,6 +50,12 @@ class Runs(Sequence[Run]):
     paths : tuple of Path
     skipped : dict
         Why a file was left out, by path, as far as files have been read.
+
+    Examples
+    --------
+    >>> paths = [mho.run(mho.Read(rows="0", columns="0:2"), "arrays", seed=seed).path for seed in (1, 2)]
+    >>> [run.seed for run in mho.open_runs(paths)]
+    [1, 2]
     """
 
     def __init__(self, paths: Iterable[Place]) -> None:
@@ -231,6 +237,12 @@ def open_runs(where: Place | Iterable[Place] | None = None, *, folder: Place | N
         There is no such folder.
     InputError
         The query is wrong, or a place is not there.
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0", columns="0:2"), "arrays", seed=7)
+    >>> [run.seed for run in mho.open_runs("seed=7")]
+    [7]
     """
     if where is None:
         where = runs_folder(folder)

@@ -84,6 +84,12 @@ def draw(*paths: RunPath, figure: str = "", **options: Unpack[FigureOptions]) ->
         where no run has it.
     InputError
         No file is named or found, a name is unknown, or a formula, fit or width cannot be used.
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0:4", columns="0:4"), "arrays", seed=1)
+    >>> len(mho.draw(result.path).axes) > 0
+    True
     """
     return _drawn(paths, _request(figure, **options))[0]
 
@@ -123,6 +129,12 @@ def plot(
         As `draw`.
     InputError
         As `draw`; or `output` has another suffix, or cannot be written.
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0:4", columns="0:4"), "arrays", seed=1)
+    >>> mho.plot(result.path, "read.svg").name
+    'read.svg'
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:

@@ -94,7 +94,27 @@ class Summary:
 def summarise(run: RunFile) -> Summary:
     """Return the summary of `run` so far: finished, running or interrupted, with or without a summary in the file.
 
-    Raises `RunFileError`: the file is damaged.
+    Parameters
+    ----------
+    run : Run or RunFile
+        An open one.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1)
+    >>> with mho.open_run(result.path) as run:
+    ...     summary = mho.summarise(run)
+    >>> str(summary.status), summary.contents["reads"], summary.result_units["mean_conductance"]
+    ('finished', 4, 'S')
     """
     chip = read_chip(run)
     levels = None if chip is None else chip.level_scale()

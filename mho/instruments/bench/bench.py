@@ -65,6 +65,14 @@ class Bench(GuardedBench):
         Told of every exchange of `multiply` and `invert`: mode, voltages, answers. By default it does nothing.
     damage : PulseDamage
         The cells that its pulses and levels have destroyed.
+
+    Examples
+    --------
+    >>> with mho.open_bench("simulated", seed=1) as bench:
+    ...     bench.pulse(mho.Cell("multiply", 0, 0), mho.Pulse("set", 3.5, 1e-6, gate=1.6))
+    ...     seconds = bench.now()
+    >>> seconds > 0.0
+    True
     """
 
     def __init__(

@@ -164,6 +164,13 @@ def open_bench(
         For a wrong bench file, implausible limits, a bench in use, or a preset for a bench of real instruments.
     InstrumentError
         When an instrument does not answer as its driver expects.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", preset="pku", seed=1) as bench:
+    ...     conductance = bench.read(mho.Cell("multiply", 0, 0))
+    >>> conductance < 1e-6  # S: the cell is not formed
+    True
     """
     source = load_bench_file(bench)
     if stuck is not None:

@@ -164,12 +164,24 @@ def budget(
     progress : callable
         Called with the stage, and how much of it is done.
 
+    Returns
+    -------
+    Budget
+        The error, the share of it that each cause has, and what remains; errors are relative.
+
     Raises
     ------
     RunFileError
         The file cannot be read, or is not as its run wrote it.
     InputError
         The run is of a kind without such an error, holds none, or cannot be repeated; or `draws` or `seed` cannot be.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", seed=1) as bench:
+    ...     result = mho.run(mho.Program(digits=np.array([[1, 2], [3, 4]])), bench, seed=1)
+    >>> mho.budget(result.path, draws=0).first.cause
+    'programming'
     """
     if not 0 <= draws <= MOST_DRAWS:
         raise InputError(f"draws is {draws}; give 0 to {MOST_DRAWS}")

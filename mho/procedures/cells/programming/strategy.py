@@ -99,6 +99,15 @@ class Strategy:
         Pulses decided so far.
     formed : bool or array
         Cells that have conducted more than `formed_above` once, now or before: none of them is ever formed again.
+
+    Examples
+    --------
+    >>> class Steps(mho.Strategy):
+    ...     'A fixed step of the gate upwards, from wherever the cell is.'
+    ...     def decide(self, conductance):
+    ...         return self.set(self.settings.set_offset + 0.05 * self.pulses)
+    >>> Steps.towards(5e-6, 4e-6, 6e-6, mho.load_chip_map("reference").write_verify).pulses
+    0
     """
 
     settings_type: ClassVar[type[WriteVerifySettings]] = WriteVerifySettings

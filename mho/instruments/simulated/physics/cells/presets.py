@@ -74,6 +74,13 @@ class CellPreset:
     doubt : Doubt or None
         Why these cells may not be those of the chip that they were fitted to; None for presets that passed their checks,
         and for those that were not fitted.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> quiet = replace(mho.CELL_PRESETS["pku"], name="sharp", set_cycle_spread=0.0)
+    >>> quiet.law, quiet.set_cycle_spread
+    ('gradual', 0.0)
     """
 
     name: str
@@ -393,6 +400,14 @@ def cell_preset(source: Cells, stuck: float | None = None, nonlinearity: float |
         A packaged preset's name, the path of a preset file (.toml), or the text of one; ``module:Class``,
         ``path/file.py:Class`` or an entry point of the group ``mho.cells``, which are a law or a `CellPreset` of a user's
         own; or these themselves. A law's attribute `base` names the preset of all that it does not bring ("pku").
+    stuck : float, optional
+        Share of cells that no pulse changes, 0 to 1.
+    nonlinearity : float, optional
+        Of conduction, as `CellPreset.nonlinearity`.
+
+    Returns
+    -------
+    CellPreset
 
     Raises
     ------
@@ -400,6 +415,12 @@ def cell_preset(source: Cells, stuck: float | None = None, nonlinearity: float |
         For an unknown name (the known ones are listed), or a file that cannot be read or does not describe cells.
     InputError
         For code of one's own that is not there, or cannot be loaded.
+
+    Examples
+    --------
+    >>> preset = mho.cell_preset("pku", stuck=0.02)
+    >>> preset.name, preset.stuck_on
+    ('pku', 0.01)
     """
     preset = _named_preset(source) if isinstance(source, str) else _preset_of(source)
     if stuck is not None:
