@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import math
+import sys
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
@@ -291,12 +292,21 @@ def _checked(procedure: Procedure, name: str, value: Any) -> Any:
 @cache
 def _own_names(kind: Any) -> frozenset[str]:
     """Return the names of attributes that a class annotates or that its methods set: those that type checkers know."""
-    bases = [vars(base) for base in kind.__mro__ if base is not Procedure]
-    codes = [one.__code__ for base in bases for one in base.values() if inspect.isfunction(one)]
+    bases = [base for base in kind.__mro__ if base not in (Procedure, Generic, object)]
+    codes = [one.__code__ for base in bases for one in vars(base).values() if inspect.isfunction(one)]
     stored = {
         step.argval for code in codes for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"
     }
-    return frozenset(stored.union(*(base.get("__annotations__", ()) for base in bases)))
+    return frozenset(stored.union(*map(_annotations, bases)))
+
+
+def _annotations(kind: type) -> Mapping[str, Any]:
+    """Return the annotations of a class by name; a name within one may be known to type checkers only."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations
+
+        return get_annotations(kind, format=Format.STRING)
+    return inspect.get_annotations(kind)
 
 
 def _near(name: str, parameters: Mapping[str, Any]) -> str:
