@@ -5,50 +5,68 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Callable
+import warnings
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from mho.chip_maps import MAX_BITS, load_matrix
 from mho.errors import InputError
-from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy
+from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
+from mho.extensions.linalg.gradients import OnVectors, map_tensor
 from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
 from mho.instruments import Bench
 from mho.procedures import HeldAnswers
 
-# Takes vectors as columns (n, k), and returns one for each
-OnColumns: TypeAlias = Callable[[Numbers], Numbers]
+
+class ProductsWarning(UserWarning):
+    """The products of an operator are float64's, and not the chip's."""
 
 
-def chip_operator(
-    size: int, kind: np.dtype[Any], apply: OnColumns, adjoint: OnColumns | None, name: str
-) -> LinearOperator[Any]:
-    """Return what a chip does to vectors as an operator of SciPy.
+class ChipOperator(LinearOperator[Any]):
+    """What a chip does to vectors, as an operator of SciPy; of a tensor of PyTorch it makes one, with a gradient.
 
-    `size`: number of rows, n; `kind`: float64 or complex128. `adjoint`: the same of the adjoint; None where no chip
-    holds it: asking for it is then refused. `name`: of the operator, in messages.
+    `size`: number of rows, n; `kind`: float64 or complex128. `apply`: of vectors (n,) or (n, k). `adjoint`: the same of
+    the adjoint; None where no chip holds it: asking for it is then refused. `name`: of the operator, in messages.
     """
 
-    def without_adjoint(columns: Numbers) -> Numbers:
+    def __init__(
+        self, size: int, kind: np.dtype[Any], apply: OnVectors, adjoint: OnVectors | None, name: str
+    ) -> None:
+        super().__init__(kind, (size, size))  # type: ignore[call-arg]  # the stubs know its `__new__` alone
+        self._apply, self._backward, self._name = apply, adjoint or _without_adjoint(name), name
+
+    def dot(self, x: Any) -> Any:
+        """Return what SciPy's `dot` does, or a tensor of PyTorch for a tensor of PyTorch."""
+        return map_tensor(self._apply, self._backward, x) if is_torch(x) else super().dot(x)
+
+    def _matvec(self, vector: Any) -> Numbers:
+        return self._apply(np.asarray(vector).reshape(-1))
+
+    def _matmat(self, columns: Any) -> Numbers:
+        return self._apply(np.asarray(columns))
+
+    def _rmatvec(self, vector: Any) -> Numbers:
+        return self._backward(np.asarray(vector).reshape(-1))
+
+    def _rmatmat(self, columns: Any) -> Numbers:
+        return self._backward(np.asarray(columns))
+
+    def _adjoint(self) -> ChipOperator:
+        return ChipOperator(self.shape[0], self.dtype, self._backward, self._apply, self._name)
+
+
+def _without_adjoint(name: str) -> OnVectors:
+    def refuse(vectors: Numbers) -> Numbers:
         raise InputError(
             f"{name}: the adjoint is asked for, and the matrix is not its own; a chip drives its rows alone, so give a "
-            "second bench that holds the adjoint, on_bench(matrix, bench, adjoint_on=other), or take a method "
-            "without it (gcrotmk, lgmres, bicgstab)"
+            "second bench that holds the adjoint, on_bench(matrix, bench, adjoint_on=other), or take a method that needs "
+            "neither it nor a gradient (gcrotmk, lgmres, bicgstab)"
         )
 
-    backward = adjoint or without_adjoint
-    return LinearOperator(
-        (size, size), matvec=_on_vector(apply), rmatvec=_on_vector(backward),
-        matmat=lambda columns: apply(np.asarray(columns)),
-        rmatmat=lambda columns: backward(np.asarray(columns)), dtype=kind,
-    )  # fmt: skip
-
-
-def _on_vector(apply: OnColumns) -> OnColumns:
-    return lambda vector: apply(np.asarray(vector).reshape(-1, 1))
+    return refuse
 
 
 def on_bench(
@@ -131,6 +149,7 @@ class BenchMatrix:
     ) -> None:
         self._matrix, self._bits = matrix, bits
         self._holder, self.messages = holder, messages
+        self._warned = False
         self._adjoint = holder if adjoint is None and np.array_equal(matrix, matrix.conj().T) else adjoint
 
     @property
@@ -142,6 +161,14 @@ class BenchMatrix:
     def dtype(self) -> np.dtype[Any]:
         """float64 or complex128."""
         return np.dtype(self._matrix.dtype)
+
+    @property
+    def products_from(self) -> str:
+        """Where the products of `operator` come from: "chip", or "float64" where the chip holds INV loops alone.
+
+        By blocks, with ``residual="float64"``, and where the chip's products turned out to be worth too little.
+        """
+        return "chip" if self._holder.products_on_chip else "float64"
 
     @cached_property
     def vector_bits(self) -> int:
@@ -159,7 +186,9 @@ class BenchMatrix:
         The slices hold A rounded so that its solutions change by no more than 2^-bits, and x is rounded to `vector_bits`
         bits of its largest entry. Both are multiplied in whole numbers: the same x has the same product, as long as no
         integer is read wrong (`summary` counts them). Below a residual of some 2^-bits a solver sees the rounded matrix.
+        Where `products_from` is "float64" it says so once, by a `ProductsWarning`.
         """
+        self._warn_of_float64()
         adjoint = None if self._adjoint is None else self._products(self._adjoint)
         return self._operator(self._products(self._holder), adjoint, "products on a bench")
 
@@ -186,18 +215,25 @@ class BenchMatrix:
         Returns
         -------
         array, as `b`
-            Of the library and the precision that `b` has.
+            Of the library and the precision that `b` has. PyTorch's autograd goes through it by a solve of the adjoint,
+            also again, forwards and under `torch.func.vmap`.
 
         Raises
         ------
         InputError
-            For a right-hand side that does not fit or is not finite.
+            For a right-hand side that does not fit or is not finite; backwards, where no chip holds the adjoint.
         ConvergenceError
             When it does not come to the bits; `answers` returns how far it came.
         """
+
+        def by(holder: HoldingBench) -> OnVectors:
+            return lambda rhs: converged(holder.answers(rhs, bits)).solutions
+
+        if is_torch(b):
+            adjoint = _without_adjoint("A.solve") if self._adjoint is None else by(self._adjoint)
+            return map_tensor(by(self._holder), adjoint, b)
         rhs = to_numpy(b, "b")
-        x = converged(self._holder.answers(rhs, bits)).solutions
-        return common_kind(b, b)(in_precision_of(x, rhs))
+        return common_kind(b, b)(in_precision_of(by(self._holder)(rhs), rhs))
 
     def answers(self, b: Any, bits: int | None = None) -> HeldAnswers:
         """Solve as `solve`; return solutions, residuals, cycles and proved bits, whether it converged or not."""
@@ -205,7 +241,7 @@ class BenchMatrix:
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds the matrix, and what it has cost so far: a plain dict."""
-        own = dict(self._holder.summary())
+        own = {**self._holder.summary(), "products_from": self.products_from}
         if self._adjoint not in (None, self._holder):
             own["adjoint"] = dict(self._adjoint.summary())
         return own
@@ -223,8 +259,9 @@ class BenchMatrix:
         return self._holder.worth()
 
     def __repr__(self) -> str:
-        """Return shape, type and encoding."""
-        return f"<{self.shape[0]} x {self.shape[1]} {self.dtype} matrix on a bench: {self._how()}>"
+        """Return shape, type, encoding and where products come from."""
+        how = f"{self._holder.summary().get('encoding', 'held')}, products from {self.products_from}"
+        return f"<{self.shape[0]} x {self.shape[1]} {self.dtype} matrix on a bench: {how}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -233,14 +270,24 @@ class BenchMatrix:
         )
         return f"<table><caption>{html.escape(repr(self)[1:-1])}</caption>{rows}</table>"
 
-    def _products(self, holder: HoldingBench) -> OnColumns:
-        return lambda columns: holder.multiply(columns, self.vector_bits)
+    def _products(self, holder: HoldingBench) -> OnVectors:
+        def multiplied(vectors: Numbers) -> Numbers:
+            self._warn_of_float64()  # products of a chip that errs too often become float64's meanwhile
+            return holder.multiply(vectors, self.vector_bits)
 
-    def _how(self) -> str:
-        return str(self._holder.summary().get("encoding", "held"))
+        return multiplied
 
-    def _operator(self, apply: OnColumns, adjoint: OnColumns | None, name: str) -> LinearOperator[Any]:
-        return chip_operator(len(self._matrix), self.dtype, apply, adjoint, name)
+    def _warn_of_float64(self) -> None:
+        if self.products_from == "float64" and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the products of this {self.shape[0]} x {self.shape[1]} operator are float64's and not the chip's: it is "
+                "held by blocks or with residual='float64', or the chip's were worth too little; `products_from` says so",
+                ProductsWarning, stacklevel=4,
+            )  # fmt: skip
+
+    def _operator(self, apply: OnVectors, adjoint: OnVectors | None, name: str) -> LinearOperator[Any]:
+        return ChipOperator(len(self._matrix), self.dtype, apply, adjoint, name)
 
 
 def _short(value: Any) -> str:

@@ -89,6 +89,11 @@ class HoldingBench:
         """Number of rows."""
         return self._chip_matrix.size
 
+    @property
+    def products_on_chip(self) -> bool:
+        """Whether products are the chip's."""
+        return self._chip_matrix.products_on_chip
+
     def invert(self, columns: Numbers) -> Numbers:
         """Return about A^-1 B, (n, k), by one step of INV."""
         return self._here().invert(columns)
