@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mho.procedures.chip_in_use import chip_of
     from mho.procedures.conditions import check_seed, load_conditions
     from mho.procedures.equations.algorithms.refinement import refine
+    from mho.procedures.equations.analogue_matrix import AnalogueMatrix, FreeTiles
     from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
     from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
     from mho.procedures.equations.forecast import (
@@ -81,10 +82,10 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Contact", "Contacts",
+    "IV", "AnalogueMatrix", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Contact", "Contacts",
     "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured", "EnergyModel",
     "Estimate",
-    "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix", "IntegerParameter",
+    "FloatParameter", "Form", "Forming", "FreeTiles", "Goal", "HeldAnswers", "HeldMatrix", "IntegerParameter",
     "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells", "LoopOption", "Map", "Mapped",
     "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter",
     "PreparedSolve", "Procedure", "Products", "Program", "Programmed", "ProgrammedBlockMatrix", "Programmer",

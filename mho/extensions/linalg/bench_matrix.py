@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -17,6 +17,7 @@ from mho.errors import InputError
 from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.extensions.linalg.gradients import OnVectors, map_tensor
 from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
 from mho.instruments import Bench
 from mho.procedures import HeldAnswers
 
@@ -69,30 +70,44 @@ def _without_adjoint(name: str) -> OnVectors:
     return refuse
 
 
+@overload
+def on_bench(
+    matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
+    exact: Literal[True] = ..., **options: Any,
+) -> BenchMatrix: ...  # fmt: skip
+@overload
+def on_bench(
+    matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
+    exact: Literal[False], **options: Any,
+) -> RawMatrix: ...  # fmt: skip
 def on_bench(
     matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None,
-    **options: Any,
-) -> BenchMatrix:  # fmt: skip
-    """Program a matrix onto the chip of an open bench, and return it as operators.
+    exact: bool = True, **options: Any,
+) -> BenchMatrix | RawMatrix:  # fmt: skip
+    """Program a matrix onto the chip of an open bench, and return it as operators, or as raw products.
 
     Parameters
     ----------
     matrix : (n, n) array of any library, sparse array, name of a sample or path
-        Real or complex. One that is larger than a loop of the chip is held by blocks.
+        Real or complex. One that is larger than a loop of the chip is held by blocks. Raw products: real, (m, n).
     bench : Bench
-        Open. It holds this matrix until another is programmed on it.
+        Open. It holds this matrix until another is programmed on it; of raw products as many as it has cells for.
     bits : int
-        Of the products, and what a solution is proved to by default.
+        Of the products, and what a solution is proved to by default. Raw products: of the vectors, which the converters
+        of the bench round as well.
     seed : int, optional
         Of what is drawn at random while it is planned.
     adjoint_on : Bench, optional
-        Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none.
+        Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none. Raw
+        products: the transposed matrix, ``M.T``, on cells of its own, of the same bench or another.
+    exact : bool
+        False for raw products: of a pair of cells for each element, one reading each, with nothing repaired but scales.
     **options
-        Parameters of `Solve`: encoding, leaf, loop_slices, write_verify, ...
+        Parameters of `Solve`: encoding, leaf, loop_slices, write_verify, ... Raw products: write_verify.
 
     Returns
     -------
-    BenchMatrix
+    BenchMatrix or RawMatrix
 
     Raises
     ------
@@ -100,6 +115,8 @@ def on_bench(
         For a matrix that is not square, singular, too large or not finite, and a bench that is not open.
     ConvergenceError
         When no loop settles.
+    ChipMapError
+        When raw products find too few free cells.
     """
     for name, one in (("bench", bench), ("adjoint_on", adjoint_on)):
         if not (isinstance(one, Bench) or (one is None and name == "adjoint_on")):
@@ -107,18 +124,33 @@ def on_bench(
                 f"{name} is {one!r}; give an open bench, with mho.open_bench('arrays') as bench, which stays open as long "
                 "as the matrix is used"
             )
+    given = load_matrix(
+        matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"), square=exact
+    )
+    messages = Messages()
+    if exact:
+        return _held(given, bench, messages, bits=bits, seed=seed, adjoint_on=adjoint_on, **options)
+    if foreign := set(options) - {"write_verify"}:
+        raise InputError(f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone")
+    real = real_matrix(given)
+    transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, bits=bits, **options)
+    return RawMatrix(real, bench, messages, transposed, bits=bits, **options)
+
+
+def _held(
+    matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int | None, adjoint_on: Bench | None,
+    **options: Any,
+) -> BenchMatrix:  # fmt: skip
     if adjoint_on is bench:
         raise InputError(
             "adjoint_on is the bench of the matrix itself, whose chip holds one matrix; give another one"
         )
-    given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
-    messages = Messages()
-    holder = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
+    holder = HoldingBench(matrix, bench, messages, bits=bits, seed=seed, **options)
     adjoint = None
     if adjoint_on is not None:
-        adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
+        adjoint = HoldingBench(matrix.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
     if shift := holder.summary()["shift"]:
-        lines = len(given) * (2 if np.iscomplexobj(given) else 1)
+        lines = len(matrix) * (2 if np.iscomplexobj(matrix) else 1)
         smaller = (
             f"{options['leaf']}" if "leaf" in options else f"the matrix's {lines}, as {max(lines // 2, 1)}"
         )
@@ -127,7 +159,7 @@ def on_bench(
             f"loops may settle as they are: give on_bench a leaf of fewer lines than {smaller}",
             "WARNING",
         )
-    return BenchMatrix(given, holder, adjoint, messages, bits)
+    return BenchMatrix(matrix, holder, adjoint, messages, bits)
 
 
 class BenchMatrix:

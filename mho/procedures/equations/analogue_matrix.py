@@ -1,0 +1,218 @@
+"""A real matrix as analogue cells, and its products as the chip makes them: scaled, and nothing of them repaired.
+
+An element a_ij is a pair of cells, of which the one of its sign holds |a_ij| and the other nothing; an input is a voltage
+in proportion to x_j (Le Gallo et al., Nature Electronics 6, 680 (2023)). What the chip returns is scaled by three factors,
+which no cell is asked for: the matrix's, the vector's, and one of each output, fitted to what its cells hold:
+
+    y_i = f_i (peak / G_top) sum_j (G+_ij - G-_ij) v_j |x|_max / V
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from mho.array_types import Floats, Integers
+from mho.chip_maps.multiply_encoding import columns_to_fixed_point
+from mho.chip_maps.placement import Placement, free_places
+from mho.errors import ChipMapError
+from mho.instruments import Bench
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.cells.programming.settings_text import settings_in_use
+from mho.procedures.chip_in_use import chip_of
+from mho.procedures.equations.circuits.programmed_blocks import check_limits, make_programmer, program
+from mho.procedures.equations.circuits.tiles import TilesOnChip, lines_alone, response_of
+from mho.procedures.stream import NullStream, Stream
+
+FULL_SCALE = 0.2  # V, of the largest element of a vector
+REPEATS = 4  # readings of each line alone, from which it is known what the cells hold
+AT_ONCE = 1024  # vectors in one exchange
+
+
+class FreeTiles:
+    """The multiplying array of a bench's chip, tile by tile, as large as the converters drive and read at once.
+
+    Of several arrays the last one is used: that of blocks, whose wires are cut into segments. Raises `ChipMapError` for a
+    chip without one.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.chip = chip_of(bench)
+        arrays = self.chip.arrays_for("multiply")
+        if not arrays:
+            raise ChipMapError(
+                f"chip {self.chip.name!r} has no multiplying array; choose a bench whose chip has one"
+            )
+        self._array, lines = arrays[-1], bench.vector_size
+        rows, columns = (min(pair) for pair in zip(lines, self._array.stretch, strict=True))
+        self.shape = rows, columns - columns % 2  # pairs of columns stay together
+        if not all(self.shape):
+            raise ChipMapError(f"array {self._array.name!r} has no two columns that are read together")
+        self._places = free_places(self._array, *self.shape)
+        self._taken = 0
+
+    def take(self, count: int) -> list[Placement]:
+        """Return the places of so many tiles, which nobody else gets; `ChipMapError` where there are not so many."""
+        places = [Placement(self._array.name, *lines) for lines in islice(self._places, count)]
+        if len(places) < count:
+            raise ChipMapError(
+                f"{count} tiles of {self.shape[0]} x {self.shape[1]} cells do not fit array {self._array.name!r}, which "
+                f"has room for {len(places)} beside {self._taken} in use; give a smaller matrix, or a second bench"
+            )
+        self._taken += count
+        return places
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """The cells of a part of the matrix: its inputs, and the columns of its pairs."""
+
+    inputs: slice
+    columns: slice
+    placement: Placement
+
+
+class AnalogueMatrix:
+    """A matrix (m, n) on the chip of a bench, programmed by write-verify.
+
+    Parameters
+    ----------
+    matrix : (m, n) array
+        Real and finite.
+    bench : Bench
+    tiles : FreeTiles
+        Of this bench; those that the matrix takes are its own from then on.
+    stream : Stream, optional
+        Warnings go there; nothing is recorded.
+    bits : int
+        To which a vector is rounded, beside its largest element; the converters of the bench round as well.
+    write_verify : str, optional
+        Settings in place of the chip map's.
+
+    Attributes
+    ----------
+    measured : (m, n) array
+        What the cells hold, as products of single lines tell it: the mean of `REPEATS` readings, scaled as products are.
+
+    Raises
+    ------
+    InputError
+        For write-verify settings that cannot be.
+    ChipMapError, LimitError
+        When chip or bench cannot do it.
+    """
+
+    measured: Floats
+
+    def __init__(
+        self, matrix: Floats, bench: Bench, tiles: FreeTiles, stream: Stream | None = None, *, bits: int = 24,
+        write_verify: str | None = None,
+    ) -> None:  # fmt: skip
+        self._bench, self._stream, self._bits = bench, stream or NullStream(), bits
+        chip = tiles.chip
+        self._levels = chip.level_scale().refined()
+        settings = settings_in_use(chip.write_verify, write_verify)
+        check_limits(bench, settings, FULL_SCALE)
+        outputs, inputs = matrix.shape
+        parts = [
+            (slice(down, min(down + tiles.shape[0], inputs)), slice(across, min(across + tiles.shape[1], 2 * outputs)))
+            for down in range(0, inputs, tiles.shape[0])
+            for across in range(0, 2 * outputs, tiles.shape[1])
+        ]  # fmt: skip
+        self._tiles = [
+            _Tile(
+                rows, columns,
+                Placement(
+                    place.array, place.rows[: rows.stop - rows.start], place.columns[: columns.stop - columns.start]
+                ),
+            )
+            for (rows, columns), place in zip(parts, tiles.take(len(parts)), strict=True)
+        ]  # fmt: skip
+        self._programmer = make_programmer(bench, self._stream, chip, settings, self._levels)
+        self._player = TilesOnChip(bench, (), self._levels.step, FULL_SCALE)
+        self._vectors = 0
+        self.program(matrix)
+
+    def program(self, matrix: Floats) -> None:
+        """Program another matrix of the same shape into the same cells; those that hold their target get no pulse."""
+        self._hold(matrix, self._targets(matrix))
+        self._failed = program(self._programmer, self._blocks, self._stream)
+        self._measure()
+
+    def multiply(self, vectors: Floats) -> Floats:
+        """Return A X, (m, k), of vectors X (n, k), all in one exchange; rounded, noisy and clipped as the chip is."""
+        count = vectors.shape[1]
+        if count > AT_ONCE:
+            parts = [self.multiply(vectors[:, start : start + AT_ONCE]) for start in range(0, count, AT_ONCE)]
+            return np.concatenate(parts, axis=1)
+        if not count:
+            return np.empty((len(self.measured), 0))
+        fixed = columns_to_fixed_point(vectors, self._bits)
+        full = 2.0**self._bits - 1.0
+        products = self._played(np.asarray(fixed.integers.T * (FULL_SCALE / full), np.float64))
+        self._vectors += count
+        products *= self._factors
+        return np.asarray(
+            products.T * (fixed.scales * (full / (full + 1.0) / FULL_SCALE) * fixed.integers.any(axis=0))
+        )
+
+    @property
+    def relative_error(self) -> float:
+        """||measured - A|| / ||A|| in the Frobenius norm; 0 of a matrix of zeros that is held as such."""
+        off, whole = np.linalg.norm(self.measured - self.matrix), np.linalg.norm(self.matrix)
+        return float(off / whole) if whole else float(off)
+
+    def summary(self) -> dict[str, Any]:
+        """Return how the chip holds it, and what it took so far: a plain dict."""
+        outputs, inputs = self.matrix.shape
+        return {
+            "rows": outputs, "columns": inputs, "encoding": "a pair of analogue cells for each element",
+            "tiles": len(self._tiles), "cells": 2 * self.matrix.size, "cells_failed": self._failed,
+            "pulses": self._programmer.pulses, "reads": self._programmer.reads,
+            "joules": self._programmer.joules, "vectors": self._vectors, "products_from": "chip",
+            "rms_error": float(np.sqrt(np.mean(np.square(self.measured - self.matrix)))),
+            "relative_error": self.relative_error,
+        }  # fmt: skip
+
+    def _targets(self, matrix: Floats) -> Integers:
+        """Return the targets of all cells, (n, 2 m), the pairs of an output beside each other."""
+        peak = float(np.abs(matrix).max(initial=0.0)) or 1.0
+        scaled = matrix.T / peak * self._levels.top
+        pairs = np.stack([np.maximum(scaled, 0.0), np.maximum(-scaled, 0.0)], axis=2)
+        return np.asarray(np.rint(pairs).astype(np.int64).reshape(matrix.shape[1], -1))
+
+    def _hold(self, matrix: Floats, targets: Integers) -> None:
+        self.matrix = matrix
+        self._blocks = [Block(one.placement, targets[one.inputs, one.columns]) for one in self._tiles]
+        peak = float(np.abs(matrix).max(initial=0.0)) or 1.0
+        self._factors: Floats = np.full(len(matrix), peak / float(self._levels.nominal[-1]))
+
+    def _measure(self) -> None:
+        """Play every line alone, and fit one factor of each output to what its cells hold."""
+        volts = [lines_alone(len(one.placement.rows), REPEATS, FULL_SCALE) for one in self._tiles]
+        currents = self._player.play(self._blocks, volts)
+        held = np.zeros((self.matrix.shape[1], 2 * len(self.matrix)))
+        for one, mine in zip(self._tiles, currents, strict=True):
+            held[one.inputs, one.columns] = response_of(mine, REPEATS, FULL_SCALE).mean(axis=0)
+        seen = self._signed(held).T * self._factors[:, None]
+        along, squares = (self.matrix * seen).sum(axis=1), (seen**2).sum(axis=1)
+        fits = np.divide(
+            along, squares, out=np.ones_like(along), where=along > 0.0
+        )  # 1 of an output of zeros
+        self._factors = self._factors * fits
+        self.measured = seen * fits[:, None]
+
+    def _played(self, volts: Floats) -> Floats:
+        """Return the currents (k, m), A, of the pairs for voltages (k, n), V, those of all inputs together."""
+        currents = self._player.play(self._blocks, [volts[:, one.inputs] for one in self._tiles])
+        sums = np.zeros((len(volts), 2 * len(self.matrix)))
+        for one, mine in zip(self._tiles, currents, strict=True):
+            sums[:, one.columns] += mine
+        return self._signed(sums)
+
+    @staticmethod
+    def _signed(columns: Floats) -> Floats:
+        return np.asarray(columns[:, ::2] - columns[:, 1::2])
