@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from mho.procedures.chip_in_use import chip_of
     from mho.procedures.conditions import check_seed, load_conditions
     from mho.procedures.equations.algorithms.refinement import refine
-    from mho.procedures.equations.analogue_matrix import AnalogueMatrix, FreeTiles
+    from mho.procedures.equations.analogue_matrix import AnalogueMatrix
     from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
     from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
+    from mho.procedures.equations.circuits.tiles import FreeTiles
     from mho.procedures.equations.forecast import (
         DrawnSolve,
         EnergyModel,

@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 from functools import cached_property
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -20,6 +20,8 @@ from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converge
 from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
 from mho.instruments import Bench
 from mho.procedures import HeldAnswers
+
+Programmed: TypeAlias = Literal["written", "drawn"]
 
 
 class ProductsWarning(UserWarning):
@@ -78,11 +80,11 @@ def on_bench(
 @overload
 def on_bench(
     matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
-    exact: Literal[False], **options: Any,
+    exact: Literal[False], programmed: Programmed = ..., **options: Any,
 ) -> RawMatrix: ...  # fmt: skip
 def on_bench(
     matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None,
-    exact: bool = True, **options: Any,
+    exact: bool = True, programmed: Programmed = "written", **options: Any,
 ) -> BenchMatrix | RawMatrix:  # fmt: skip
     """Program a matrix onto the chip of an open bench, and return it as operators, or as raw products.
 
@@ -96,12 +98,15 @@ def on_bench(
         Of the products, and what a solution is proved to by default. Raw products: of the vectors, which the converters
         of the bench round as well.
     seed : int, optional
-        Of what is drawn at random while it is planned.
+        Of what is drawn at random while it is planned, and of cells that are drawn.
     adjoint_on : Bench, optional
         Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none. Raw
         products: the transposed matrix, ``M.T``, on cells of its own, of the same bench or another.
     exact : bool
         False for raw products: of a pair of cells for each element, one reading each, with nothing repaired but scales.
+    programmed : {"written", "drawn"}
+        Of raw products: "drawn" puts the cells where write-verify leaves such ones, without its pulses, in less than a
+        hundredth of the time (once the sample of their kind is there); on a bench without instruments.
     **options
         Parameters of `Solve`: encoding, leaf, loop_slices, write_verify, ... Raw products: write_verify.
 
@@ -127,14 +132,19 @@ def on_bench(
     given = load_matrix(
         matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"), square=exact
     )
+    if programmed not in ("written", "drawn") or (exact and programmed == "drawn"):
+        raise InputError(
+            f"programmed is {programmed!r}; give 'written', or for raw products (exact=False) 'drawn' as well"
+        )
     messages = Messages()
     if exact:
         return _held(given, bench, messages, bits=bits, seed=seed, adjoint_on=adjoint_on, **options)
     if foreign := set(options) - {"write_verify"}:
         raise InputError(f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone")
     real = real_matrix(given)
-    transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, bits=bits, **options)
-    return RawMatrix(real, bench, messages, transposed, bits=bits, **options)
+    options |= {"bits": bits, "drawn": np.random.default_rng(seed) if programmed == "drawn" else None}
+    transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, **options)
+    return RawMatrix(real, bench, messages, transposed, **options)
 
 
 def _held(

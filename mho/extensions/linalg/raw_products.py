@@ -28,13 +28,13 @@ class RawMatrix:
     """
 
     def __init__(
-        self, matrix: Numbers, bench: Bench, messages: Messages, transposed: RawMatrix | None = None, *,
-        bits: int, **options: Any,
+        self, matrix: Numbers, bench: Bench, messages: Messages, transposed: RawMatrix | None = None,
+        **options: Any,
     ) -> None:  # fmt: skip
         self._bench, self.messages, self._transposed = bench, messages, transposed
         self._tiles = free_tiles(bench)
         with programming(bench, self._tiles):
-            self._held = AnalogueMatrix(matrix, bench, self._tiles, messages, bits=bits, **options)
+            self._held = AnalogueMatrix(matrix, bench, self._tiles, messages, **options)
 
     @property
     def shape(self) -> tuple[int, int]:

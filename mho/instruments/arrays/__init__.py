@@ -29,13 +29,14 @@ if TYPE_CHECKING:
         held_later,
     )
     from mho.instruments.laboratory.stand_in import as_arrays
+    from mho.instruments.simulated.physics.cells.cells import CellStates
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ALL", "CAUSES", "CELLS", "ArrayBench", "Cause", "Causes", "CellPositions", "CellVisit", "Exchange",
+    "ALL", "CAUSES", "CELLS", "ArrayBench", "Cause", "Causes", "CellPositions", "CellStates", "CellVisit", "Exchange",
     "ExchangeRecorder", "HeldCells", "Holding", "Place", "SwitchedCircuits", "Targets", "TargetsByArray",
     "as_arrays", "held_history", "held_later", "stuck_cells",
 ]  # fmt: skip

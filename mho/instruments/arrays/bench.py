@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -26,6 +27,7 @@ from mho.instruments.roles import Cell, CellPositions, Reading
 
 if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
     from mho.instruments.arrays.laboratory import ArrayLaboratory, Visit
+    from mho.instruments.simulated.physics.cells.cells import CellStates
 
 Result = TypeVar("Result")
 
@@ -47,6 +49,8 @@ class ArrayBench(Bench):
 
     Attributes
     ----------
+    another_chip : callable
+        Seed -> an open bench of the same kind, with another chip.
     on_blocks : callable
         Told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
     """
@@ -60,6 +64,7 @@ class ArrayBench(Bench):
         from mho.instruments.arrays.roles import ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser, ModelBoard
 
         self.on_blocks: OnBlocks = lambda array, rows, columns, volts, currents: None
+        self.another_chip = partial(ArrayBench, source, preset)
         self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
         arrays = self.arrays
         board = ModelBoard(arrays)
@@ -114,6 +119,22 @@ class ArrayBench(Bench):
     def draw(self, cells: Sequence[CellPositions]) -> None:
         """Draw those of the cells that were never used, in order: many at once cost less than when each is visited."""
         self.arrays.chip.slots_of(cells)
+
+    def cell_states(self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> CellStates:
+        """Return what pulses made of the cells (R, C) at the crossings of these lines; no reading, which is noisy."""
+        cells, index = self.arrays.chip.at(array, rows, columns)
+        return cells.states(index)
+
+    def put_cell_states(
+        self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], states: CellStates
+    ) -> None:
+        """Put the cells (R, C) at the crossings of these lines into states of others, as if they had had their pulses."""
+        cells, index = self.arrays.chip.at(array, rows, columns)
+        cells.put_states(index, states)
+        down, across = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
+        conducting = np.asarray(cells.conductance(index)).ravel() >= self.forming.formed_above
+        known = np.where(conducting, FORMED, UNKNOWN).astype(np.int8)
+        self.forming.put([CellPositions(array, down, across)], known)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.

@@ -10,60 +10,24 @@ which no cell is asked for: the matrix's, the vector's, and one of each output, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.multiply_encoding import columns_to_fixed_point
-from mho.chip_maps.placement import Placement, free_places
-from mho.errors import ChipMapError
-from mho.instruments import Bench
+from mho.chip_maps.placement import Placement
+from mho.instruments import ArrayBench, Bench
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.settings_text import settings_in_use
-from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.circuits.programmed_blocks import check_limits, make_programmer, program
-from mho.procedures.equations.circuits.tiles import TilesOnChip, lines_alone, response_of
+from mho.procedures.equations.circuits.tiles import FreeTiles, TilesOnChip, lines_alone, response_of
+from mho.procedures.equations.drawn_cells import drawn_cells
 from mho.procedures.stream import NullStream, Stream
 
 FULL_SCALE = 0.2  # V, of the largest element of a vector
 REPEATS = 4  # readings of each line alone, from which it is known what the cells hold
 AT_ONCE = 1024  # vectors in one exchange
-
-
-class FreeTiles:
-    """The multiplying array of a bench's chip, tile by tile, as large as the converters drive and read at once.
-
-    Of several arrays the last one is used: that of blocks, whose wires are cut into segments. Raises `ChipMapError` for a
-    chip without one.
-    """
-
-    def __init__(self, bench: Bench) -> None:
-        self.chip = chip_of(bench)
-        arrays = self.chip.arrays_for("multiply")
-        if not arrays:
-            raise ChipMapError(
-                f"chip {self.chip.name!r} has no multiplying array; choose a bench whose chip has one"
-            )
-        self._array, lines = arrays[-1], bench.vector_size
-        rows, columns = (min(pair) for pair in zip(lines, self._array.stretch, strict=True))
-        self.shape = rows, columns - columns % 2  # pairs of columns stay together
-        if not all(self.shape):
-            raise ChipMapError(f"array {self._array.name!r} has no two columns that are read together")
-        self._places = free_places(self._array, *self.shape)
-        self._taken = 0
-
-    def take(self, count: int) -> list[Placement]:
-        """Return the places of so many tiles, which nobody else gets; `ChipMapError` where there are not so many."""
-        places = [Placement(self._array.name, *lines) for lines in islice(self._places, count)]
-        if len(places) < count:
-            raise ChipMapError(
-                f"{count} tiles of {self.shape[0]} x {self.shape[1]} cells do not fit array {self._array.name!r}, which "
-                f"has room for {len(places)} beside {self._taken} in use; give a smaller matrix, or a second bench"
-            )
-        self._taken += count
-        return places
 
 
 @dataclass(frozen=True)
@@ -91,6 +55,8 @@ class AnalogueMatrix:
         To which a vector is rounded, beside its largest element; the converters of the bench round as well.
     write_verify : str, optional
         Settings in place of the chip map's.
+    drawn : numpy.random.Generator, optional
+        Draws cells as write-verify leaves them, without pulses: on a bench without instruments.
 
     Attributes
     ----------
@@ -109,9 +75,9 @@ class AnalogueMatrix:
 
     def __init__(
         self, matrix: Floats, bench: Bench, tiles: FreeTiles, stream: Stream | None = None, *, bits: int = 24,
-        write_verify: str | None = None,
+        write_verify: str | None = None, drawn: np.random.Generator | None = None,
     ) -> None:  # fmt: skip
-        self._bench, self._stream, self._bits = bench, stream or NullStream(), bits
+        self._bench, self._stream, self._bits, self._drawn = bench, stream or NullStream(), bits, drawn
         chip = tiles.chip
         self._levels = chip.level_scale().refined()
         settings = settings_in_use(chip.write_verify, write_verify)
@@ -131,6 +97,7 @@ class AnalogueMatrix:
             )
             for (rows, columns), place in zip(parts, tiles.take(len(parts)), strict=True)
         ]  # fmt: skip
+        self._samples = None if drawn is None else drawn_cells(bench, self._levels, settings)
         self._programmer = make_programmer(bench, self._stream, chip, settings, self._levels)
         self._player = TilesOnChip(bench, (), self._levels.step, FULL_SCALE)
         self._vectors = 0
@@ -139,7 +106,11 @@ class AnalogueMatrix:
     def program(self, matrix: Floats) -> None:
         """Program another matrix of the same shape into the same cells; those that hold their target get no pulse."""
         self._hold(matrix, self._targets(matrix))
-        self._failed = program(self._programmer, self._blocks, self._stream)
+        if self._samples is None or self._drawn is None or not isinstance(self._bench, ArrayBench):
+            self._failed = program(self._programmer, self._blocks, self._stream)
+        else:
+            self._samples.draw(self._bench, self._blocks, self._drawn)
+            self._failed = self._programmer.failed(self._blocks)
         self._measure()
 
     def multiply(self, vectors: Floats) -> Floats:
@@ -170,6 +141,7 @@ class AnalogueMatrix:
         outputs, inputs = self.matrix.shape
         return {
             "rows": outputs, "columns": inputs, "encoding": "a pair of analogue cells for each element",
+            "programmed": "written" if self._samples is None else "drawn",
             "tiles": len(self._tiles), "cells": 2 * self.matrix.size, "cells_failed": self._failed,
             "pulses": self._programmer.pulses, "reads": self._programmer.reads,
             "joules": self._programmer.joules, "vectors": self._vectors, "products_from": "chip",

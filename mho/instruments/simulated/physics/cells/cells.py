@@ -110,6 +110,19 @@ class Loss:
     voltage: float
 
 
+class CellStates(NamedTuple):
+    """What cells have come to by pulses.
+
+    Conductance after the last (S), what was drawn of its relaxation then, its age (s), and the cells' status: VIRGIN,
+    FORMED, STUCK_ON or STUCK_OFF.
+    """
+
+    programmed: Values
+    relaxing: Values
+    age: Values
+    status: Values
+
+
 class CellArray:
     """State of rows x columns cells; a pulse on one costs the same in any array.
 
@@ -227,6 +240,26 @@ class CellArray:
     def history(self, index: Index) -> tuple[Values, Values, Values]:
         """State (S) after the last pulse, what was drawn of its relaxation then, and since when (s on the clock)."""
         return self._programmed[index], self._relaxing[index], self._since[index]
+
+    def states(self, index: Index) -> CellStates:
+        """Return what the cells at `index` have come to by their pulses."""
+        age = self._clock.now - self._since[index]
+        return CellStates(self._programmed[index], self._relaxing[index], age, self._status[index])
+
+    def put_states(self, index: Index, states: CellStates) -> None:
+        """Put the cells at `index` where others came by pulses; those that no pulse moves stay as they are."""
+        stuck = self._status[index] >= STUCK_ON
+        values = (
+            states.programmed,
+            states.relaxing,
+            self._clock.now - states.age,
+            states.status,
+            np.float32(0.0),
+        )
+        own = self._programmed, self._relaxing, self._since, self._status, self._exposure
+        for state, value in zip(own, values, strict=True):
+            state[index] = np.where(stuck, state[index], value)
+        self._touched()
 
     def _now(self, index: Index) -> Values:
         g = self._programmed[index]
