@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, CellPositions, Reading
 
 if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
+    from mho.instruments.arrays.bound_blocks import BoundBlocks
     from mho.instruments.arrays.laboratory import ArrayLaboratory, Visit
     from mho.instruments.simulated.physics.cells.cells import CellStates
 
@@ -33,6 +34,10 @@ Result = TypeVar("Result")
 
 # Array, rows (blocks, R), columns (blocks, C), V (blocks, samples, R) and A (blocks, samples, C)
 OnBlocks = Callable[[str, NDArray[np.int64], NDArray[np.int64], Floats, Floats], None]
+
+
+def _unheard(array: str, rows: Any, columns: Any, volts: Floats, currents: Floats) -> None:
+    """Tell nobody."""
 
 
 class ArrayBench(Bench):
@@ -63,13 +68,13 @@ class ArrayBench(Bench):
         from mho.instruments.arrays.laboratory import ArrayLaboratory
         from mho.instruments.arrays.roles import ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser, ModelBoard
 
-        self.on_blocks: OnBlocks = lambda array, rows, columns, volts, currents: None
+        self.on_blocks: OnBlocks = _unheard
         self.another_chip = partial(ArrayBench, source, preset)
         self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
         arrays = self.arrays
         board = ModelBoard(arrays)
         entries = source.bench.instruments
-        daq = self._daq = ArrayDaq(arrays, entries.daq)
+        daq = self.daq = ArrayDaq(arrays, entries.daq)
         roles = BenchInstruments(
             smu=ArrayMeter(arrays, board), gate=ArrayGate(arrays, board),
             pulser=ArrayPulser(arrays, board, entries.pulser.edge), daq=daq, board=board,
@@ -95,26 +100,44 @@ class ArrayBench(Bench):
         `BenchError` when the converters have too few lines, or the chip not these ones.
         `LimitError` for voltages that are not allowed.
         """
-        self.checkpoint()
-        daq = self.instruments.daq
-        if rows.shape[1] > daq.output_count or columns.shape[1] > daq.input_count:
-            raise BenchError(
-                f"blocks of {rows.shape[1]} rows and {columns.shape[1]} columns do not fit the DAQ's {daq.output_count} "
-                f"outputs and {daq.input_count} inputs; multiply with smaller ones"
-            )
-        samples = np.zeros((volts.shape[0], volts.shape[1] + 1, volts.shape[2]))
-        samples[:, 1:] = volts
-        flat = samples.reshape(-1, volts.shape[2])
-        self.limits.check_vectors("vector", flat, lambda: daq.sample_period)
-        self._enter("MULTIPLY")
-        self._vectors.forget()
-        answers = self._daq.exchange_blocks(array, rows, columns, samples)
+        samples = self.begin_exchange(volts, columns.shape[1])
+        answers = self.daq.exchange_blocks(array, rows, columns, samples)
         currents: Floats = (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
         self.on_blocks(array, rows, columns, volts, currents)
         self.on_vectors(
             "MULTIPLY", volts.reshape(-1, volts.shape[2]), currents.reshape(-1, currents.shape[2])
         )
         return currents
+
+    def begin_exchange(self, volts: Floats, columns: int) -> Floats:
+        """Check `volts` (blocks, samples, R), V, for blocks of so many columns, and take the bench into MULTIPLY.
+
+        Returns what is played: a zero in front of those of each block. Errors as `multiply_blocks`.
+        """
+        self.checkpoint()
+        if volts.shape[2] > self.daq.output_count or columns > self.daq.input_count:
+            raise BenchError(
+                f"blocks of {volts.shape[2]} rows and {columns} columns do not fit the DAQ's {self.daq.output_count} "
+                f"outputs and {self.daq.input_count} inputs; multiply with smaller ones"
+            )
+        samples = np.zeros((volts.shape[0], volts.shape[1] + 1, volts.shape[2]))
+        samples[:, 1:] = volts
+        flat = samples.reshape(-1, volts.shape[2])
+        self.limits.check_vectors("vector", flat, lambda: self.daq.sample_period)
+        self._enter("MULTIPLY")
+        self._vectors.forget()
+        return samples
+
+    def bind_blocks(self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> BoundBlocks:
+        """Return blocks of one shape, (blocks, R) and (blocks, C), to multiply with often; see `BoundBlocks`."""
+        from mho.instruments.arrays.bound_blocks import BoundBlocks
+
+        return BoundBlocks(self, array, rows, columns)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether somebody is told of every call of `multiply_blocks`."""
+        return self.on_blocks is not _unheard
 
     def draw(self, cells: Sequence[CellPositions]) -> None:
         """Draw those of the cells that were never used, in order: many at once cost less than when each is visited."""

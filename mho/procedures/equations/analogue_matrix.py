@@ -9,8 +9,9 @@ which no cell is asked for: the matrix's, the vector's, and one of each output, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from mho.procedures.equations.circuits.tiles import FreeTiles, TilesOnChip, line
 from mho.procedures.equations.drawn_cells import drawn_cells
 from mho.procedures.stream import NullStream, Stream
 
+if TYPE_CHECKING:  # for its name only: a bench of instruments need not wait for the twin's circuits
+    from mho.instruments.arrays import BoundBlocks
+
 FULL_SCALE = 0.2  # V, of the largest element of a vector
 REPEATS = 4  # readings of each line alone, from which it is known what the cells hold
 AT_ONCE = 1024  # vectors in one exchange
@@ -34,6 +38,7 @@ AT_ONCE = 1024  # vectors in one exchange
 class _Tile:
     """The cells of a part of the matrix: its inputs, and the columns of its pairs."""
 
+    part: int  # of the inputs, by number
     inputs: slice
     columns: slice
     placement: Placement
@@ -83,20 +88,18 @@ class AnalogueMatrix:
         settings = settings_in_use(chip.write_verify, write_verify)
         check_limits(bench, settings, FULL_SCALE)
         outputs, inputs = matrix.shape
-        parts = [
-            (slice(down, min(down + tiles.shape[0], inputs)), slice(across, min(across + tiles.shape[1], 2 * outputs)))
-            for down in range(0, inputs, tiles.shape[0])
-            for across in range(0, 2 * outputs, tiles.shape[1])
-        ]  # fmt: skip
+        rows, columns = (
+            [slice(start, min(start + size, count)) for start in range(0, count, size)]
+            for count, size in ((inputs, tiles.shape[0]), (2 * outputs, tiles.shape[1]))
+        )
+        places = iter(tiles.take(len(rows) * len(columns)))
+        self._inputs = rows
         self._tiles = [
-            _Tile(
-                rows, columns,
-                Placement(
-                    place.array, place.rows[: rows.stop - rows.start], place.columns[: columns.stop - columns.start]
-                ),
-            )
-            for (rows, columns), place in zip(parts, tiles.take(len(parts)), strict=True)
-        ]  # fmt: skip
+            _Tile(part, down, across, _corner(next(places), down, across))
+            for part, down in enumerate(rows)
+            for across in columns
+        ]
+        self._bound = _bound(bench, self._tiles)
         self._samples = None if drawn is None else drawn_cells(bench, self._levels, settings)
         self._programmer = make_programmer(bench, self._stream, chip, settings, self._levels)
         self._player = TilesOnChip(bench, (), self._levels.step, FULL_SCALE)
@@ -123,7 +126,7 @@ class AnalogueMatrix:
             return np.empty((len(self.measured), 0))
         fixed = columns_to_fixed_point(vectors, self._bits)
         full = 2.0**self._bits - 1.0
-        products = self._played(np.asarray(fixed.integers.T * (FULL_SCALE / full), np.float64))
+        products = self._currents(np.asarray(fixed.integers.T * (FULL_SCALE / full), np.float64))
         self._vectors += count
         products *= self._factors
         return np.asarray(
@@ -164,12 +167,13 @@ class AnalogueMatrix:
 
     def _measure(self) -> None:
         """Play every line alone, and fit one factor of each output to what its cells hold."""
-        volts = [lines_alone(len(one.placement.rows), REPEATS, FULL_SCALE) for one in self._tiles]
-        currents = self._player.play(self._blocks, volts)
+        currents = self._played(
+            [lines_alone(rows.stop - rows.start, REPEATS, FULL_SCALE) for rows in self._inputs]
+        )
         held = np.zeros((self.matrix.shape[1], 2 * len(self.matrix)))
         for one, mine in zip(self._tiles, currents, strict=True):
             held[one.inputs, one.columns] = response_of(mine, REPEATS, FULL_SCALE).mean(axis=0)
-        seen = self._signed(held).T * self._factors[:, None]
+        seen = _signed(held).T * self._factors[:, None]
         along, squares = (self.matrix * seen).sum(axis=1), (seen**2).sum(axis=1)
         fits = np.divide(
             along, squares, out=np.ones_like(along), where=along > 0.0
@@ -177,14 +181,58 @@ class AnalogueMatrix:
         self._factors = self._factors * fits
         self.measured = seen * fits[:, None]
 
-    def _played(self, volts: Floats) -> Floats:
+    def _currents(self, volts: Floats) -> Floats:
         """Return the currents (k, m), A, of the pairs for voltages (k, n), V, those of all inputs together."""
-        currents = self._player.play(self._blocks, [volts[:, one.inputs] for one in self._tiles])
+        currents = self._played([volts[:, rows] for rows in self._inputs])
         sums = np.zeros((len(volts), 2 * len(self.matrix)))
         for one, mine in zip(self._tiles, currents, strict=True):
             sums[:, one.columns] += mine
-        return self._signed(sums)
+        return _signed(sums)
 
-    @staticmethod
-    def _signed(columns: Floats) -> Floats:
-        return np.asarray(columns[:, ::2] - columns[:, 1::2])
+    def _played(self, volts: Sequence[Floats]) -> list[Floats]:
+        """Return the currents (samples, columns), A, of each tile for voltages (samples, lines) of each part of inputs."""
+        if not self._bound:
+            return self._player.play(self._blocks, [volts[one.part] for one in self._tiles])
+        answers = [np.empty((0, 0))] * len(self._tiles)
+        for one in self._bound:
+            played = one.blocks.multiply(np.stack([volts[part] for part in one.parts]), one.which)
+            for number, answer in zip(one.numbers, played, strict=True):
+                answers[number] = answer
+        return answers
+
+
+def _signed(columns: Floats) -> Floats:
+    return np.asarray(columns[:, ::2] - columns[:, 1::2])
+
+
+def _corner(place: Placement, rows: slice, columns: slice) -> Placement:
+    """Return as many lines of a place as there are rows and columns."""
+    down, across = rows.stop - rows.start, columns.stop - columns.start
+    return Placement(place.array, place.rows[:down], place.columns[:across])
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """Tiles of one shape that are multiplied together: their numbers, parts of the inputs, and the part of each."""
+
+    blocks: BoundBlocks
+    numbers: list[int]
+    parts: list[int]
+    which: Integers
+
+    @classmethod
+    def of(cls, bench: ArrayBench, tiles: Sequence[_Tile], numbers: list[int]) -> Self:
+        places = [tiles[number].placement for number in numbers]
+        rows, columns = (
+            np.stack(lines) for lines in zip(*((one.rows, one.columns) for one in places), strict=True)
+        )
+        parts, which = np.unique([tiles[number].part for number in numbers], return_inverse=True)
+        return cls(bench.bind_blocks(places[0].array, rows, columns), numbers, parts.tolist(), which)
+
+
+def _bound(bench: Bench, tiles: Sequence[_Tile]) -> list[_Bound]:
+    """Return tiles bound once, those of one shape together; none of a bench with instruments."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for number, tile in enumerate(tiles):
+        alike.setdefault(tile.placement.shape, []).append(number)
+    return [_Bound.of(bench, tiles, one) for one in alike.values()] if isinstance(bench, ArrayBench) else []

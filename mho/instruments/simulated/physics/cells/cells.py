@@ -322,6 +322,11 @@ class CellArray:
         frozen = self._noise.frozen(index, g, self._clock.now, window, rng)
         return _floats(frozen), _floats(self._noise.fast_variance(index, g, window, shot))
 
+    def fast_noise(self, index: Index, window: float, shot: float) -> Floats:
+        """Relative variance of a shot of `shot` s by the noise that changes within `window` s, as in `relative_noise`."""
+        g = self.conductance(index) if self.preset.noise_full else 0.0
+        return _floats(np.asarray(self._noise.fast_variance(index, g, window, shot)))
+
     def disturb(self, index: Index, voltage: float, seconds: float) -> None:
         """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, with a small effect."""
         rate = set_rate(self.preset, voltage, self._set_threshold[index])
