@@ -26,7 +26,6 @@ from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, CellPositions, Reading
 
 if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
-    from mho.instruments.arrays.bound_blocks import BoundBlocks
     from mho.instruments.arrays.laboratory import ArrayLaboratory, Visit
     from mho.instruments.simulated.physics.cells.cells import CellStates
 
@@ -127,12 +126,6 @@ class ArrayBench(Bench):
         self._enter("MULTIPLY")
         self._vectors.forget()
         return samples
-
-    def bind_blocks(self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> BoundBlocks:
-        """Return blocks of one shape, (blocks, R) and (blocks, C), to multiply with often; see `BoundBlocks`."""
-        from mho.instruments.arrays.bound_blocks import BoundBlocks
-
-        return BoundBlocks(self, array, rows, columns)
 
     @property
     def is_recorded(self) -> bool:

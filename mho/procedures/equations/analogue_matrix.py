@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,15 +19,13 @@ from mho.array_types import Floats, Integers
 from mho.chip_maps.multiply_encoding import columns_to_fixed_point
 from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
+from mho.instruments.arrays import BoundBlocks
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.equations.circuits.programmed_blocks import check_limits, make_programmer, program
 from mho.procedures.equations.circuits.tiles import FreeTiles, TilesOnChip, lines_alone, response_of
 from mho.procedures.equations.drawn_cells import drawn_cells
 from mho.procedures.stream import NullStream, Stream
-
-if TYPE_CHECKING:  # for its name only: a bench of instruments need not wait for the twin's circuits
-    from mho.instruments.arrays import BoundBlocks
 
 FULL_SCALE = 0.2  # V, of the largest element of a vector
 REPEATS = 4  # readings of each line alone, from which it is known what the cells hold
@@ -227,7 +225,7 @@ class _Bound:
             np.stack(lines) for lines in zip(*((one.rows, one.columns) for one in places), strict=True)
         )
         parts, which = np.unique([tiles[number].part for number in numbers], return_inverse=True)
-        return cls(bench.bind_blocks(places[0].array, rows, columns), numbers, parts.tolist(), which)
+        return cls(BoundBlocks(bench, places[0].array, rows, columns), numbers, parts.tolist(), which)
 
 
 def _bound(bench: Bench, tiles: Sequence[_Tile]) -> list[_Bound]:

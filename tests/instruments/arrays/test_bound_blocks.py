@@ -7,6 +7,7 @@ import pytest
 
 import mho
 from mho.errors import BenchError, LimitError
+from mho.instruments.arrays import BoundBlocks
 from mho.procedures import AnalogueMatrix, FreeTiles
 
 MATRIX = np.random.default_rng(3).uniform(-1.0, 1.0, (16, 32))
@@ -23,7 +24,7 @@ def blocks(request):
         lines = (
             place.array, np.stack([place.rows] * 2), np.stack([place.columns[half] for half in halves]),
         )  # fmt: skip
-        yield bench, bench.bind_blocks(*lines), lines
+        yield bench, BoundBlocks(bench, *lines), lines
 
 
 def both(bench, bound, lines, volts):
