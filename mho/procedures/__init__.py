@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from mho.procedures.chip_in_use import chip_of
     from mho.procedures.conditions import check_seed, load_conditions
     from mho.procedures.equations.algorithms.refinement import Refinement, method_name, refine
+    from mho.procedures.equations.analogue_matrix import AnalogueMatrix
     from mho.procedures.equations.certificates.certificate import Certificate
     from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
     from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
+    from mho.procedures.equations.circuits.tiles import FreeTiles
     from mho.procedures.equations.forecast import (
         DrawnSolve,
         EnergyModel,
@@ -78,18 +80,19 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__, former={"Map": "MapArray"})
 
 __all__ = [
-    "IV", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Certificate", "Contact",
-    "Contacts", "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance", "Endured",
-    "EnergyModel", "Estimate", "FloatParameter", "Form", "Forming", "Goal", "HeldAnswers", "HeldMatrix",
-    "IntegerParameter", "Inversions", "Invert", "LinearSystem", "ListParameter", "LoopOnCells",
-    "LoopOption", "MapArray", "Mapped", "MethodChoice", "Multiply", "MultiplyPlan", "Noise", "Noises",
-    "NullStream", "Observer", "Parameter", "PreparedSolve", "Procedure", "ProcedureResult", "Products",
-    "Program", "Programmed", "ProgrammedBlockMatrix", "Programmer", "Read", "Reads", "Refinement",
-    "Refresh", "Refreshed", "Response", "Responses", "Retained", "Retention", "Solution", "Solve",
-    "SolveForecast", "Strategy", "Stream", "Sweep", "Sweeps", "Switched", "Switching", "best_enclosure",
-    "check_inside", "check_seed", "chip_of", "counted", "described_entries", "draw_solves", "evenly",
-    "find_procedure", "find_strategy", "joined", "known_strategies", "largest_linear", "lines_text",
-    "load_conditions", "lost_cells", "make_procedure", "method_name", "nearest", "percent", "quantity",
-    "random_by_active", "read_settings", "refine", "settings_in_use", "settings_text", "solve_unaided",
-    "unfit_cells", "verified_cells", "wall_time",
+    "IV", "AnalogueMatrix", "Block", "BlockSolvePlan", "BooleanParameter", "CellRange", "Certificate",
+    "Contact", "Contacts", "Control", "Disturb", "Disturbed", "DrawnSolve", "Enclosure", "Endurance",
+    "Endured", "EnergyModel", "Estimate", "FloatParameter", "Form", "Forming", "FreeTiles", "Goal",
+    "HeldAnswers", "HeldMatrix", "IntegerParameter", "Inversions", "Invert", "LinearSystem",
+    "ListParameter", "LoopOnCells", "LoopOption", "MapArray", "Mapped", "MethodChoice", "Multiply",
+    "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter", "PreparedSolve",
+    "Procedure", "ProcedureResult", "Products", "Program", "Programmed", "ProgrammedBlockMatrix",
+    "Programmer", "Read", "Reads", "Refinement", "Refresh", "Refreshed", "Response", "Responses",
+    "Retained", "Retention", "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep",
+    "Sweeps", "Switched", "Switching", "best_enclosure", "check_inside", "check_seed", "chip_of",
+    "counted", "described_entries", "draw_solves", "evenly", "find_procedure", "find_strategy",
+    "joined", "known_strategies", "largest_linear", "lines_text", "load_conditions", "lost_cells",
+    "make_procedure", "method_name", "nearest", "percent", "quantity", "random_by_active",
+    "read_settings", "refine", "settings_in_use", "settings_text", "solve_unaided", "unfit_cells",
+    "verified_cells", "wall_time",
 ]  # fmt: skip

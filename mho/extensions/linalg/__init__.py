@@ -2,6 +2,8 @@
 
 - `bench_matrix`: a matrix on a bench as operator and preconditioner, as SciPy takes them;
 - `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included; `arrays`: those in and out;
+- `raw_products`: a matrix of any shape whose products are those of its cells, with nothing repaired;
+- `gradients`: how PyTorch differentiates these;
 - `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
 - `holding`: a matrix on a bench until another takes its place; a bench by name, or one that is open.
 
@@ -14,7 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.extensions.linalg.arrays import ArrayError
-    from mho.extensions.linalg.bench_matrix import BenchMatrix, on_bench
+    from mho.extensions.linalg.bench_matrix import BenchMatrix, ProductsWarning, on_bench
+    from mho.extensions.linalg.raw_products import RawMatrix
     from mho.extensions.linalg.ridge import Ridge
     from mho.extensions.linalg.solving import solve
 else:
@@ -22,4 +25,4 @@ else:
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["ArrayError", "BenchMatrix", "Ridge", "on_bench", "solve"]
+__all__ = ["ArrayError", "BenchMatrix", "ProductsWarning", "RawMatrix", "Ridge", "on_bench", "solve"]

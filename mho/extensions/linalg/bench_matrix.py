@@ -5,76 +5,114 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Callable
+import warnings
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from mho.chip_maps import MAX_BITS, load_matrix
 from mho.errors import InputError
-from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy
+from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
+from mho.extensions.linalg.gradients import OnVectors, map_tensor
 from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
 from mho.instruments import Bench
 from mho.procedures import Certificate, HeldAnswers
 
-# Takes vectors as columns (n, k), and returns one for each
-OnColumns: TypeAlias = Callable[[Numbers], Numbers]
+Programmed: TypeAlias = Literal["written", "drawn"]
 
 
-def chip_operator(
-    size: int, kind: np.dtype[Any], apply: OnColumns, adjoint: OnColumns | None, name: str
-) -> LinearOperator[Any]:
-    """Return what a chip does to vectors as an operator of SciPy.
+class ProductsWarning(UserWarning):
+    """The products of an operator are float64's, and not the chip's."""
 
-    `size`: number of rows, n; `kind`: float64 or complex128. `adjoint`: the same of the adjoint; None where no chip
-    holds it: asking for it is then refused. `name`: of the operator, in messages.
+
+class ChipOperator(LinearOperator[Any]):
+    """What a chip does to vectors, as an operator of SciPy; of a tensor of PyTorch it makes one, with a gradient.
+
+    `size`: number of rows, n; `kind`: float64 or complex128. `apply`: of vectors (n,) or (n, k). `adjoint`: the same of
+    the adjoint; None where no chip holds it: asking for it is then refused. `name`: of the operator, in messages.
     """
 
-    def without_adjoint(columns: Numbers) -> Numbers:
+    def __init__(
+        self, size: int, kind: np.dtype[Any], apply: OnVectors, adjoint: OnVectors | None, name: str
+    ) -> None:
+        super().__init__(kind, (size, size))  # type: ignore[call-arg]  # the stubs know its `__new__` alone
+        self._apply, self._backward, self._name = apply, adjoint or _without_adjoint(name), name
+
+    def dot(self, x: Any) -> Any:
+        """Return what SciPy's `dot` does, or a tensor of PyTorch for a tensor of PyTorch."""
+        return map_tensor(self._apply, self._backward, x) if is_torch(x) else super().dot(x)
+
+    def _matvec(self, vector: Any) -> Numbers:
+        return self._apply(np.asarray(vector).reshape(-1))
+
+    def _matmat(self, columns: Any) -> Numbers:
+        return self._apply(np.asarray(columns))
+
+    def _rmatvec(self, vector: Any) -> Numbers:
+        return self._backward(np.asarray(vector).reshape(-1))
+
+    def _rmatmat(self, columns: Any) -> Numbers:
+        return self._backward(np.asarray(columns))
+
+    def _adjoint(self) -> ChipOperator:
+        return ChipOperator(self.shape[0], self.dtype, self._backward, self._apply, self._name)
+
+
+def _without_adjoint(name: str) -> OnVectors:
+    def refuse(vectors: Numbers) -> Numbers:
         raise InputError(
             f"{name}: the adjoint is asked for, and the matrix is not its own; a chip drives its rows alone, so give a "
-            "second bench that holds the adjoint, on_bench(matrix, bench, adjoint_on=other), or take a method "
-            "without it (gcrotmk, lgmres, bicgstab)"
+            "second bench that holds the adjoint, on_bench(matrix, bench, adjoint_on=other), or take a method that needs "
+            "neither it nor a gradient (gcrotmk, lgmres, bicgstab)"
         )
 
-    backward = adjoint or without_adjoint
-    return LinearOperator(
-        (size, size), matvec=_on_vector(apply), rmatvec=_on_vector(backward),
-        matmat=lambda columns: apply(np.asarray(columns)),
-        rmatmat=lambda columns: backward(np.asarray(columns)), dtype=kind,
-    )  # fmt: skip
+    return refuse
 
 
-def _on_vector(apply: OnColumns) -> OnColumns:
-    return lambda vector: apply(np.asarray(vector).reshape(-1, 1))
-
-
+@overload
+def on_bench(
+    matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
+    exact: Literal[True] = ..., **options: Any,
+) -> BenchMatrix: ...  # fmt: skip
+@overload
+def on_bench(
+    matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
+    exact: Literal[False], programmed: Programmed = ..., **options: Any,
+) -> RawMatrix: ...  # fmt: skip
 def on_bench(
     matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None,
-    **options: Any,
-) -> BenchMatrix:  # fmt: skip
-    """Program a matrix onto the chip of an open bench, and return it as operators.
+    exact: bool = True, programmed: Programmed = "written", **options: Any,
+) -> BenchMatrix | RawMatrix:  # fmt: skip
+    """Program a matrix onto the chip of an open bench, and return it as operators, or as raw products.
 
     Parameters
     ----------
     matrix : (n, n) array of any library, sparse array, name of a sample or path
-        Real or complex. One that is larger than a loop of the chip is held by blocks.
+        Real or complex. One that is larger than a loop of the chip is held by blocks. Raw products: real, (m, n).
     bench : Bench
-        Open. It holds this matrix until another is programmed on it.
+        Open. It holds this matrix until another is programmed on it; of raw products as many as it has cells for.
     bits : int
-        Of the products, and what a solution is proved to by default.
+        Of the products, and what a solution is proved to by default. Raw products: of the vectors, which the converters
+        of the bench round as well.
     seed : int, optional
-        Of what is drawn at random while it is planned.
+        Of what is drawn at random while it is planned, and of cells that are drawn.
     adjoint_on : Bench, optional
-        Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none.
+        Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none. Raw
+        products: the transposed matrix, ``M.T``, on cells of its own, of the same bench or another.
+    exact : bool
+        False for raw products: of a pair of cells for each element, one reading each, with nothing repaired but scales.
+    programmed : {"written", "drawn"}
+        Of raw products: "drawn" puts the cells where write-verify leaves such ones, without its pulses, in less than a
+        hundredth of the time (once the sample of their kind is there); on a bench without instruments.
     **options
-        Parameters of `Solve`: encoding, leaf, loop_slices, write_verify, ...
+        Parameters of `Solve`: encoding, leaf, loop_slices, write_verify, ... Raw products: write_verify.
 
     Returns
     -------
-    BenchMatrix
+    BenchMatrix or RawMatrix
 
     Raises
     ------
@@ -82,6 +120,8 @@ def on_bench(
         For a matrix that is not square, singular, too large or not finite, and a bench that is not open.
     ConvergenceError
         When no loop settles.
+    ChipMapError
+        When raw products find too few free cells.
     """
     for name, one in (("bench", bench), ("adjoint_on", adjoint_on)):
         if not (isinstance(one, Bench) or (one is None and name == "adjoint_on")):
@@ -89,18 +129,38 @@ def on_bench(
                 f"{name} is {one!r}; give an open bench, with mho.open_bench('arrays') as bench, which stays open as long "
                 "as the matrix is used"
             )
+    given = load_matrix(
+        matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"), square=exact
+    )
+    if programmed not in ("written", "drawn") or (exact and programmed == "drawn"):
+        raise InputError(
+            f"programmed is {programmed!r}; give 'written', or for raw products (exact=False) 'drawn' as well"
+        )
+    messages = Messages()
+    if exact:
+        return _held(given, bench, messages, bits=bits, seed=seed, adjoint_on=adjoint_on, **options)
+    if foreign := set(options) - {"write_verify"}:
+        raise InputError(f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone")
+    real = real_matrix(given)
+    options |= {"bits": bits, "drawn": np.random.default_rng(seed) if programmed == "drawn" else None}
+    transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, **options)
+    return RawMatrix(real, bench, messages, transposed, **options)
+
+
+def _held(
+    matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int | None, adjoint_on: Bench | None,
+    **options: Any,
+) -> BenchMatrix:  # fmt: skip
     if adjoint_on is bench:
         raise InputError(
             "adjoint_on is the bench of the matrix itself, whose chip holds one matrix; give another one"
         )
-    given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
-    messages = Messages()
-    holder = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
+    holder = HoldingBench(matrix, bench, messages, bits=bits, seed=seed, **options)
     adjoint = None
     if adjoint_on is not None:
-        adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
+        adjoint = HoldingBench(matrix.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
     if shift := holder.summary()["shift"]:
-        lines = len(given) * (2 if np.iscomplexobj(given) else 1)
+        lines = len(matrix) * (2 if np.iscomplexobj(matrix) else 1)
         smaller = (
             f"{options['leaf']}" if "leaf" in options else f"the matrix's {lines}, as {max(lines // 2, 1)}"
         )
@@ -109,7 +169,7 @@ def on_bench(
             f"loops may settle as they are: give on_bench a leaf of fewer lines than {smaller}",
             "WARNING",
         )
-    return BenchMatrix(given, holder, adjoint, messages, bits)
+    return BenchMatrix(matrix, holder, adjoint, messages, bits)
 
 
 class BenchMatrix:
@@ -131,6 +191,7 @@ class BenchMatrix:
     ) -> None:
         self._matrix, self._bits = matrix, bits
         self._holder, self.messages = holder, messages
+        self._warned = False
         self._adjoint = holder if adjoint is None and np.array_equal(matrix, matrix.conj().T) else adjoint
 
     @property
@@ -142,6 +203,14 @@ class BenchMatrix:
     def dtype(self) -> np.dtype[Any]:
         """float64 or complex128."""
         return np.dtype(self._matrix.dtype)
+
+    @property
+    def products_from(self) -> str:
+        """Where the products of `operator` come from: "chip", or "float64" where the chip holds INV loops alone.
+
+        By blocks, with ``residual="float64"``, and where the chip's products turned out to be worth too little.
+        """
+        return "chip" if self._holder.products_on_chip else "float64"
 
     @cached_property
     def vector_bits(self) -> int:
@@ -159,7 +228,9 @@ class BenchMatrix:
         The slices hold A rounded so that its solutions change by no more than 2^-bits, and x is rounded to `vector_bits`
         bits of its largest entry. Both are multiplied in whole numbers: the same x has the same product, as long as no
         integer is read wrong (`summary` counts them). Below a residual of some 2^-bits a solver sees the rounded matrix.
+        Where `products_from` is "float64" it says so once, by a `ProductsWarning`.
         """
+        self._warn_of_float64()
         adjoint = None if self._adjoint is None else self._products(self._adjoint)
         return self._operator(self._products(self._holder), adjoint, "products on a bench")
 
@@ -186,18 +257,25 @@ class BenchMatrix:
         Returns
         -------
         array, as `b`
-            Of the library and the precision that `b` has.
+            Of the library and the precision that `b` has. PyTorch's autograd goes through it by a solve of the adjoint,
+            also again, forwards and under `torch.func.vmap`.
 
         Raises
         ------
         InputError
-            For a right-hand side that does not fit or is not finite.
+            For a right-hand side that does not fit or is not finite; backwards, where no chip holds the adjoint.
         ConvergenceError
             When it does not come to the bits; `answers` returns how far it came.
         """
+
+        def by(holder: HoldingBench) -> OnVectors:
+            return lambda rhs: converged(holder.answers(rhs, bits)).solutions
+
+        if is_torch(b):
+            adjoint = _without_adjoint("A.solve") if self._adjoint is None else by(self._adjoint)
+            return map_tensor(by(self._holder), adjoint, b)
         rhs = to_numpy(b, "b")
-        x = converged(self._holder.answers(rhs, bits)).solutions
-        return common_kind(b, b)(in_precision_of(x, rhs))
+        return common_kind(b, b)(in_precision_of(by(self._holder)(rhs), rhs))
 
     def answers(self, b: Any, bits: int | None = None) -> HeldAnswers:
         """Solve as `solve`; return solutions, residuals, cycles and proved bits, whether it converged or not."""
@@ -212,7 +290,7 @@ class BenchMatrix:
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds the matrix, and what it has cost so far: a plain dict."""
-        own = dict(self._holder.summary())
+        own = {**self._holder.summary(), "products_from": self.products_from}
         if self._adjoint not in (None, self._holder):
             own["adjoint"] = dict(self._adjoint.summary())
         return own
@@ -230,8 +308,9 @@ class BenchMatrix:
         return self._holder.worth()
 
     def __repr__(self) -> str:
-        """Return shape, type and encoding."""
-        return f"<{self.shape[0]} x {self.shape[1]} {self.dtype} matrix on a bench: {self._how()}>"
+        """Return shape, type, encoding and where products come from."""
+        how = f"{self._holder.summary().get('encoding', 'held')}, products from {self.products_from}"
+        return f"<{self.shape[0]} x {self.shape[1]} {self.dtype} matrix on a bench: {how}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -240,14 +319,24 @@ class BenchMatrix:
         )
         return f"<table><caption>{html.escape(repr(self)[1:-1])}</caption>{rows}</table>"
 
-    def _products(self, holder: HoldingBench) -> OnColumns:
-        return lambda columns: holder.multiply(columns, self.vector_bits)
+    def _products(self, holder: HoldingBench) -> OnVectors:
+        def multiplied(vectors: Numbers) -> Numbers:
+            self._warn_of_float64()  # products of a chip that errs too often become float64's meanwhile
+            return holder.multiply(vectors, self.vector_bits)
 
-    def _how(self) -> str:
-        return str(self._holder.summary().get("encoding", "held"))
+        return multiplied
 
-    def _operator(self, apply: OnColumns, adjoint: OnColumns | None, name: str) -> LinearOperator[Any]:
-        return chip_operator(len(self._matrix), self.dtype, apply, adjoint, name)
+    def _warn_of_float64(self) -> None:
+        if self.products_from == "float64" and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the products of this {self.shape[0]} x {self.shape[1]} operator are float64's and not the chip's: it is "
+                "held by blocks or with residual='float64', or the chip's were worth too little; `products_from` says so",
+                ProductsWarning, stacklevel=4,
+            )  # fmt: skip
+
+    def _operator(self, apply: OnVectors, adjoint: OnVectors | None, name: str) -> LinearOperator[Any]:
+        return ChipOperator(len(self._matrix), self.dtype, apply, adjoint, name)
 
 
 def _short(value: Any) -> str:

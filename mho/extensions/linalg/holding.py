@@ -14,7 +14,7 @@ import numpy as np
 from mho.errors import BenchError, ConvergenceError, InputError
 from mho.extensions.linalg.arrays import ArrayError, Numbers
 from mho.instruments import Bench, open_bench
-from mho.procedures import Certificate, HeldAnswers, HeldMatrix, NullStream
+from mho.procedures import Certificate, FreeTiles, HeldAnswers, HeldMatrix, NullStream
 
 BenchLike: TypeAlias = "Bench | str | os.PathLike[str]"
 
@@ -62,6 +62,51 @@ class Messages(NullStream):
         log.log(logging.getLevelNamesMapping()[level], text)
 
 
+@contextmanager
+def programming(bench: Bench, key: object) -> Iterator[None]:
+    """Make `key` what a bench holds from now on, whatever becomes of the programming within.
+
+    What was there before stays where an `InputError` says that nothing was programmed. Raises `BenchError`: when it is
+    closed.
+    """
+    _check_open(bench)
+    before = _LATEST.get(bench)
+    _LATEST[bench] = key
+    try:
+        yield
+    except InputError:
+        _LATEST[bench] = before
+        raise
+
+
+def check_held(bench: Bench, key: object) -> None:
+    """Raise `BenchError` when a bench is closed, or something else than `key` was programmed on it since."""
+    _check_open(bench)
+    if _LATEST.get(bench) is not key:
+        raise BenchError(
+            "another matrix was programmed on this bench since, in the place of this one: call on_bench again, or open "
+            "a second bench for the second matrix"
+        )
+
+
+def free_tiles(bench: Bench) -> FreeTiles:
+    """Return the tiles that matrices of raw products share on a bench, all of them free where it holds something else.
+
+    Raises `BenchError`: when it is closed. Raises `ChipMapError`: when its chip has no array that multiplies.
+    """
+    _check_open(bench)
+    held = _LATEST.get(bench)
+    return held if isinstance(held, FreeTiles) else FreeTiles(bench)
+
+
+def _check_open(bench: Bench) -> None:
+    if bench.closed:
+        raise BenchError(
+            "the bench is closed, and was made safe: a matrix answers within the with block of its bench; open it "
+            "again and call on_bench"
+        )
+
+
 class HoldingBench:
     """A `HeldMatrix` that knows whether its chip still holds it.
 
@@ -74,20 +119,19 @@ class HoldingBench:
         **options: Any,
     ) -> None:  # fmt: skip
         self._bench, self._key = bench, object()
-        self._check_open()
-        before = _LATEST.get(bench)
-        _LATEST[bench] = self._key  # whatever becomes of the programming, what was there is lost
-        try:
+        with programming(bench, self._key):
             rng = np.random.default_rng(seed)
             self._chip_matrix = HeldMatrix.programmed(matrix, bench, messages, rng, bits=bits, **options)
-        except InputError:  # of what was given: nothing is programmed
-            _LATEST[bench] = before
-            raise
 
     @property
     def size(self) -> int:
         """Number of rows."""
         return self._chip_matrix.size
+
+    @property
+    def products_on_chip(self) -> bool:
+        """Whether products are the chip's."""
+        return self._chip_matrix.products_on_chip
 
     def invert(self, columns: Numbers) -> Numbers:
         """Return about A^-1 B, (n, k), by one step of INV."""
@@ -129,20 +173,8 @@ class HoldingBench:
 
     def _here(self) -> HeldMatrix:
         """Return the matrix on the chip; raise `BenchError` when another has taken its place."""
-        self._check_open()
-        if _LATEST.get(self._bench) is not self._key:
-            raise BenchError(
-                "another matrix was programmed on this bench since, in the place of this one: call on_bench again, or open "
-                "a second bench for the second matrix"
-            )
+        check_held(self._bench, self._key)
         return self._chip_matrix
-
-    def _check_open(self) -> None:
-        if self._bench.closed:
-            raise BenchError(
-                "the bench is closed, and was made safe: a matrix answers within the with block of its bench; open it "
-                "again and call on_bench"
-            )
 
 
 def converged(answers: HeldAnswers) -> HeldAnswers:

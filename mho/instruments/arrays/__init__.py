@@ -11,6 +11,7 @@ from mho.instruments.arrays.bench import ArrayBench, CellVisit
 from mho.instruments.roles import CellPositions
 
 if TYPE_CHECKING:
+    from mho.instruments.arrays.bound_blocks import BoundBlocks
     from mho.instruments.arrays.causes import ALL, CAUSES, Cause, Causes
     from mho.instruments.arrays.exchanges import (
         Exchange,
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
         held_later,
     )
     from mho.instruments.laboratory.stand_in import as_arrays
+    from mho.instruments.simulated.physics.cells.cells import CellStates
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ALL", "CAUSES", "CELLS", "ArrayBench", "Cause", "Causes", "CellPositions", "CellVisit", "Exchange",
-    "ExchangeRecorder", "HeldCells", "Holding", "Place", "SwitchedCircuits", "Targets", "TargetsByArray",
+    "ALL", "CAUSES", "CELLS", "ArrayBench", "BoundBlocks", "Cause", "Causes", "CellPositions", "CellStates", "CellVisit",
+    "Exchange", "ExchangeRecorder", "HeldCells", "Holding", "Place", "SwitchedCircuits", "Targets", "TargetsByArray",
     "as_arrays", "held_history", "held_later", "stuck_cells",
 ]  # fmt: skip

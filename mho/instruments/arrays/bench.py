@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,16 @@ from mho.instruments.roles import Cell, CellPositions, Reading
 if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
     from mho.instruments.arrays.laboratory import ArrayLaboratory, Visit
     from mho.instruments.simulated import Cells
+    from mho.instruments.simulated.physics.cells.cells import CellStates
 
 Result = TypeVar("Result")
 
 # Array, rows (blocks, R), columns (blocks, C), V (blocks, samples, R) and A (blocks, samples, C)
 OnBlocks = Callable[[str, NDArray[np.int64], NDArray[np.int64], Floats, Floats], None]
+
+
+def _unheard(array: str, rows: Any, columns: Any, volts: Floats, currents: Floats) -> None:
+    """Tell nobody."""
 
 
 class ArrayBench(Bench):
@@ -48,6 +54,8 @@ class ArrayBench(Bench):
 
     Attributes
     ----------
+    another_chip : callable
+        Seed -> an open bench of the same kind, with another chip.
     on_blocks : callable
         Told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
     """
@@ -60,12 +68,13 @@ class ArrayBench(Bench):
         from mho.instruments.arrays.laboratory import ArrayLaboratory
         from mho.instruments.arrays.roles import ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser, ModelBoard
 
-        self.on_blocks: OnBlocks = lambda array, rows, columns, volts, currents: None
+        self.on_blocks: OnBlocks = _unheard
+        self.another_chip = partial(ArrayBench, source, preset)
         self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
         arrays = self.arrays
         board = ModelBoard(arrays)
         entries = source.bench.instruments
-        daq = self._daq = ArrayDaq(arrays, entries.daq)
+        daq = self.daq = ArrayDaq(arrays, entries.daq)
         roles = BenchInstruments(
             smu=ArrayMeter(arrays, board), gate=ArrayGate(arrays, board),
             pulser=ArrayPulser(arrays, board, entries.pulser.edge), daq=daq, board=board,
@@ -91,20 +100,8 @@ class ArrayBench(Bench):
         `BenchError` when the converters have too few lines, or the chip not these ones.
         `LimitError` for voltages that are not allowed.
         """
-        self.checkpoint()
-        daq = self.instruments.daq
-        if rows.shape[1] > daq.output_count or columns.shape[1] > daq.input_count:
-            raise BenchError(
-                f"blocks of {rows.shape[1]} rows and {columns.shape[1]} columns do not fit the DAQ's {daq.output_count} "
-                f"outputs and {daq.input_count} inputs; multiply with smaller ones"
-            )
-        samples = np.zeros((volts.shape[0], volts.shape[1] + 1, volts.shape[2]))
-        samples[:, 1:] = volts
-        flat = samples.reshape(-1, volts.shape[2])
-        self.limits.check_vectors("vector", flat, lambda: daq.sample_period)
-        self._enter("MULTIPLY")
-        self._vectors.forget()
-        answers = self._daq.exchange_blocks(array, rows, columns, samples)
+        samples = self.begin_exchange(volts, columns.shape[1])
+        answers = self.daq.exchange_blocks(array, rows, columns, samples)
         currents: Floats = (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
         self.on_blocks(array, rows, columns, volts, currents)
         self.on_vectors(
@@ -112,9 +109,49 @@ class ArrayBench(Bench):
         )
         return currents
 
+    def begin_exchange(self, volts: Floats, columns: int) -> Floats:
+        """Check `volts` (blocks, samples, R), V, for blocks of so many columns, and take the bench into MULTIPLY.
+
+        Returns what is played: a zero in front of those of each block. Errors as `multiply_blocks`.
+        """
+        self.checkpoint()
+        if volts.shape[2] > self.daq.output_count or columns > self.daq.input_count:
+            raise BenchError(
+                f"blocks of {volts.shape[2]} rows and {columns} columns do not fit the DAQ's {self.daq.output_count} "
+                f"outputs and {self.daq.input_count} inputs; multiply with smaller ones"
+            )
+        samples = np.zeros((volts.shape[0], volts.shape[1] + 1, volts.shape[2]))
+        samples[:, 1:] = volts
+        flat = samples.reshape(-1, volts.shape[2])
+        self.limits.check_vectors("vector", flat, lambda: self.daq.sample_period)
+        self._enter("MULTIPLY")
+        self._vectors.forget()
+        return samples
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether somebody is told of every call of `multiply_blocks`."""
+        return self.on_blocks is not _unheard
+
     def draw(self, cells: Sequence[CellPositions]) -> None:
         """Draw those of the cells that were never used, in order: many at once cost less than when each is visited."""
         self.arrays.chip.slots_of(cells)
+
+    def cell_states(self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> CellStates:
+        """Return what pulses made of the cells (R, C) at the crossings of these lines; no reading, which is noisy."""
+        cells, index = self.arrays.chip.at(array, rows, columns)
+        return cells.states(index)
+
+    def put_cell_states(
+        self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], states: CellStates
+    ) -> None:
+        """Put the cells (R, C) at the crossings of these lines into states of others, as if they had had their pulses."""
+        cells, index = self.arrays.chip.at(array, rows, columns)
+        cells.put_states(index, states)
+        down, across = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
+        conducting = np.asarray(cells.conductance(index)).ravel() >= self.forming.formed_above
+        known = np.where(conducting, FORMED, UNKNOWN).astype(np.int8)
+        self.forming.put([CellPositions(array, down, across)], known)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.

@@ -66,6 +66,17 @@ class ConverterErrors:
         some._gains, some._offsets = gains, offsets
         return some
 
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a reading, V."""
+        return 0.0 if self.noiseless else self._noise
+
+    def without_noise(self) -> Self:
+        """Return the same converters, of which a reading draws no noise: for who has added `noise` to what they read."""
+        some = copy(self)
+        some.noiseless = True
+        return some
+
     def played(self, volts: Floats) -> Floats:
         """Return the voltages at the outputs for the requested `volts` (samples, outputs), V."""
         n = volts.shape[1]
@@ -81,7 +92,8 @@ class ConverterErrors:
         channels = slice(first, first + count)
         gain, offset = self._gains[channels], self._offsets[channels]
         scale = np.full(count, NI_RANGE)
-        return to_digital(volts, scale, gain, offset, np.full(count, self._noise), rng or self._rng)
+        noise = None if self.noiseless else np.full(count, self._noise)
+        return to_digital(volts, scale, gain, offset, noise, rng or self._rng)
 
 
 def _product(entry: DaqEntry, channel: str, default: str) -> Product:

@@ -131,7 +131,7 @@ class BlockCircuits:
         if self.board.mode == "MULT":
             multiply = self._multiply_circuit(block, window, driven)
             outputs = multiply.outputs(driven, self.rng)
-            self._report_multiply(block[0], multiply)
+            self.report_multiply(block[0], multiply)
         else:
             currents = driven * self.board.input_conductance
             circuit = self._inverse_circuit(block, window)
@@ -188,7 +188,7 @@ class BlockCircuits:
             ),
         )  # fmt: skip
         outputs = circuit.outputs(volts, rng or self.rng)
-        self._report_multiply(array, circuit)
+        self.report_multiply(array, circuit)
         return outputs
 
     def _multiply_circuit(self, block: Block, window: float, volts: Floats) -> MultiplyCircuit:
@@ -318,7 +318,7 @@ class BlockCircuits:
             + ", so the answer is wrong; take fewer rows, smaller conductances or inputs, or another amplifier",
         )
 
-    def _report_multiply(self, array: str, circuit: MultiplyCircuit) -> None:
+    def report_multiply(self, array: str, circuit: MultiplyCircuit) -> None:
         """Report that an output of MULTIPLY was asked for more than its amplifier's supply or current allows."""
         if circuit.asked:
             preset = self.transimpedance.preset

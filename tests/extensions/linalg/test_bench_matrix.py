@@ -199,8 +199,10 @@ def test_a_matrix_larger_than_a_loop_is_held_by_blocks():
     matrix, b = np.diag(np.linspace(2.0, 3.0, 40)) + poisson_1d(40), np.ones(40)
     with mho.open_bench("arrays", seed=1) as bench:
         A = mho.extensions.linalg.on_bench(csr_array(matrix), bench)
-        assert A.summary()["products_from"] == "float64"
-        x, info = gcrotmk(A.operator, b, M=A.preconditioner, rtol=TOLERANCE)
+        assert A.products_from == A.summary()["products_from"] == "float64"
+        with pytest.warns(mho.extensions.linalg.ProductsWarning, match="40 x 40 operator are float64's"):
+            operator = A.operator
+        x, info = gcrotmk(operator, b, M=A.preconditioner, rtol=TOLERANCE)  # it was said once
     assert info == 0
     assert np.linalg.norm(b - matrix @ x) <= TOLERANCE * np.linalg.norm(b)
 
@@ -286,6 +288,9 @@ def test_options_of_a_solve_are_taken():
     with mho.open_bench("arrays", seed=1) as bench:
         A = mho.extensions.linalg.on_bench(poisson_1d(8), bench, residual="float64", encoding="bias")
         assert A.summary()["products_from"] == "float64"
+        assert "products from float64" in repr(A)
+        with pytest.warns(mho.extensions.linalg.ProductsWarning, match="residual='float64'"):
+            A.operator  # noqa: B018
         assert A.summary()["encoding"].startswith("bias column")
         with pytest.raises((InputError, TypeError), match="colour"):
             mho.extensions.linalg.on_bench(poisson_1d(8), bench, colour="blue")
@@ -342,7 +347,7 @@ def test_it_shows_itself_in_a_line_and_in_a_notebook():
     with mho.open_bench("arrays", seed=1) as bench:
         A = mho.extensions.linalg.on_bench(poisson_1d(4), bench)
         A.operator @ np.ones(4)
-        assert repr(A) == f"<4 x 4 float64 matrix on a bench: {A.summary()['encoding']}>"
+        assert repr(A) == f"<4 x 4 float64 matrix on a bench: {A.summary()['encoding']}, products from chip>"
         assert A.shape == (4, 4)
         page = A._repr_html_()
         assert page.startswith("<table><caption>4 x 4 float64")

@@ -189,17 +189,20 @@ def to_analogue(volts: Floats, full_scale: float, gain: Floats, offset: Floats) 
 
 
 def to_digital(
-    volts: Floats, full_scale: Floats, gain: Floats, offset: Floats, noise: Floats, rng: np.random.Generator
-) -> Floats:
+    volts: Floats, full_scale: Floats, gain: Floats, offset: Floats, noise: Floats | None,
+    rng: np.random.Generator,
+) -> Floats:  # fmt: skip
     """Return what ADCs read at terminals that carry `volts` (samples, channels), V.
 
-    Clipped to the range and rounded to one of 65,536 codes; `full_scale` (V) and `noise` (V rms) are per
+    Clipped to the range and rounded to one of 65,536 codes; `full_scale` (V) and `noise` (V rms, None for none) are per
     channel, `gain` and `offset` as in `to_analogue`.
     """
     step = 2.0 * full_scale / CODES
-    code = rng.standard_normal(volts.shape)
-    code *= noise / step
-    code += volts * ((1.0 + gain) / step)
+    code: Floats = volts * ((1.0 + gain) / step)
+    if noise is not None:
+        draws = rng.standard_normal(volts.shape)
+        draws *= noise / step
+        code += draws
     code += offset * full_scale / step
     np.rint(code, out=code)
     np.clip(code, -CODES // 2, CODES // 2 - 1, out=code)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice, starmap
 from typing import Protocol
 
 import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.multiply_encoding import FixedPoint, MultiplyEncoding
-from mho.chip_maps.placement import Placement
+from mho.chip_maps.placement import Placement, free_places
+from mho.errors import ChipMapError
 from mho.instruments import ArrayBench, Bench
 from mho.procedures.cells.programming.record import Block
+from mho.procedures.chip_in_use import chip_of
 
 
 def bit_serial(vector: FixedPoint, groups: Sequence[Integers]) -> tuple[Integers, Floats]:
@@ -334,3 +338,38 @@ def _alike(places: Sequence[Placement], volts: Sequence[Floats], most: int) -> l
         count = max(1, most // max(columns * samples, 1))
         lots += [numbers[start : start + count] for start in range(0, len(numbers), count)]
     return lots
+
+
+class FreeTiles:
+    """The multiplying array of a bench's chip, tile by tile, as large as the converters drive and read at once.
+
+    Of several arrays the last one is used: that of blocks, whose wires are cut into segments. Raises `ChipMapError` for a
+    chip without one.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.chip = chip_of(bench)
+        arrays = self.chip.arrays_for("multiply")
+        if not arrays:
+            raise ChipMapError(
+                f"chip {self.chip.name!r} has no multiplying array; choose a bench whose chip has one"
+            )
+        self._array, lines = arrays[-1], bench.vector_size
+        rows, columns = (min(pair) for pair in zip(lines, self._array.stretch, strict=True))
+        self.shape = rows, columns - columns % 2  # pairs of columns stay together
+        if not all(self.shape):
+            raise ChipMapError(f"array {self._array.name!r} has no two columns that are read together")
+        # Those that are free, one after the other
+        self.places = starmap(partial(Placement, self._array.name), free_places(self._array, *self.shape))
+        self._taken = 0
+
+    def take(self, count: int) -> list[Placement]:
+        """Return the places of so many tiles, which nobody else gets; `ChipMapError` where there are not so many."""
+        places = list(islice(self.places, count))
+        if len(places) < count:
+            raise ChipMapError(
+                f"{count} tiles of {self.shape[0]} x {self.shape[1]} cells do not fit array {self._array.name!r}, which "
+                f"has room for {len(places)} beside {self._taken} in use; give a smaller matrix, or a second bench"
+            )
+        self._taken += count
+        return places

@@ -120,6 +120,19 @@ class Loss:
     voltage: float
 
 
+class CellStates(NamedTuple):
+    """What cells have come to by pulses.
+
+    Conductance after the last (S), what was drawn of its relaxation then, its age (s), and the cells' status: VIRGIN,
+    FORMED, STUCK_ON or STUCK_OFF.
+    """
+
+    programmed: Values
+    relaxing: Values
+    age: Values
+    status: Values
+
+
 class CellArray:
     """State of rows x columns cells; a pulse on one costs the same in any array.
 
@@ -262,6 +275,26 @@ class CellArray:
         """State (S) after the last pulse, what was drawn of its relaxation then, and since when (s on the clock)."""
         return self._programmed[index], self._relaxing[index], self._since[index]
 
+    def states(self, index: Index) -> CellStates:
+        """Return what the cells at `index` have come to by their pulses."""
+        age = self._clock.now - self._since[index]
+        return CellStates(self._programmed[index], self._relaxing[index], age, self._status[index])
+
+    def put_states(self, index: Index, states: CellStates) -> None:
+        """Put the cells at `index` where others came by pulses; those that no pulse moves stay as they are."""
+        stuck = self._status[index] >= STUCK_ON
+        values = (
+            states.programmed,
+            states.relaxing,
+            self._clock.now - states.age,
+            states.status,
+            np.float32(0.0),
+        )
+        own = self._programmed, self._relaxing, self._since, self._status, self._exposure
+        for state, value in zip(own, values, strict=True):
+            state[index] = np.where(stuck, state[index], value)
+        self._touched()
+
     def _now(self, index: Index) -> Values:
         g = self._programmed[index]
         if self._disturbed > 1e-9 and (g.ndim or self._exposure[index]):
@@ -335,6 +368,11 @@ class CellArray:
         g = self.conductance(index) if self._noise_by_level else 0.0  # it matters nowhere else
         frozen = self._noise.frozen(index, g, self._clock.now, window, rng)
         return _floats(frozen), _floats(self._noise.fast_variance(index, g, window, shot))
+
+    def fast_noise(self, index: Index, window: float, shot: float) -> Floats:
+        """Relative variance of a shot of `shot` s by the noise that changes within `window` s, as in `relative_noise`."""
+        g = self.conductance(index) if self.preset.noise_full else 0.0
+        return _floats(np.asarray(self._noise.fast_variance(index, g, window, shot)))
 
     def disturb(self, index: Index, voltage: float, seconds: float) -> None:
         """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, with a small effect."""

@@ -9,9 +9,11 @@ of independent Gaussians is a Gaussian, so a matrix of draws per vector would ch
 
 from __future__ import annotations
 
-from typing import Literal
+from copy import copy
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.physics.cells.conduction import ExcessCurrents
@@ -64,6 +66,13 @@ class MultiplyCircuit:
         # Largest output voltage, V, of the supply, or with all of the amplifier's current through R; and the largest that
         # an output was asked for so far and did not reach, 0 where all were reached.
         self.level, self.asked = min(bank.preset.swing, bank.preset.output_current * resistance), 0.0
+
+    def with_cells_off(self, relative: NDArray[Any]) -> Self:
+        """Return the same circuit with cells (..., rows, columns) that are off by so much of their transfer conductance."""
+        other = copy(self)
+        other._transfer = relative * self._transfer
+        other._transfer += self._transfer
+        return other
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
         """Output voltages (..., samples, columns), V, for `volts` (..., samples, rows)."""

@@ -1,0 +1,170 @@
+"""Raw products: matrices of any shape on cells, answered in batches with the chip's errors, and with nothing repaired."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mho
+import mho.extensions.linalg
+from mho.errors import BenchError, ChipMapError, InputError
+from mho.procedures import FreeTiles
+
+RNG = np.random.default_rng(4)
+A = RNG.standard_normal((20, 50))
+X = RNG.standard_normal((50, 40))
+
+
+def off(found, exact):
+    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+
+
+@pytest.fixture(scope="module")
+def bench():
+    with mho.open_bench("arrays", seed=1) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def raw(bench):
+    return mho.extensions.linalg.on_bench(A, bench, exact=False, adjoint_on=bench)
+
+
+def test_products_are_as_accurate_as_the_cells_and_no_more(raw):
+    error = raw.summary()["relative_error"]
+    assert 0.02 < error < 0.1
+    np.testing.assert_allclose(off(raw @ X, A @ X), error, rtol=0.3)
+    assert off(raw @ X, raw.measured @ X) < 0.4 * error
+    assert 0.0 < off(raw @ X, raw @ X) < 0.4 * error  # readings have noise
+
+
+def test_vectors_columns_and_rows(raw):
+    for found, exact in (
+        (raw @ X[:, 0], A @ X[:, 0]),
+        (raw @ X, A @ X),
+        (raw(X[:, 0]), A @ X[:, 0]),
+        (raw(X.T), X.T @ A.T),
+        (raw(X.T.tolist()), X.T @ A.T),
+        (raw.T @ A[:, 0], A.T @ A[:, 0]),
+    ):
+        assert found.shape == exact.shape
+        assert off(found, exact) < 0.15
+    assert (raw @ np.zeros((50, 2))).tolist() == [[0.0, 0.0]] * 20
+    assert (raw @ np.empty((50, 0))).shape == (20, 0)
+    assert (raw @ X.astype(np.float32)).dtype == np.float32
+
+
+def test_each_vector_is_scaled_to_its_own_range(raw):
+    sizes = 10.0 ** np.arange(-20, 20)
+    np.testing.assert_allclose(
+        [off(one, exact) for one, exact in zip((raw @ (X * sizes)).T, (A @ (X * sizes)).T, strict=True)],
+        raw.summary()["relative_error"], rtol=0.8,
+    )  # fmt: skip
+
+
+def test_more_vectors_than_one_exchange_takes(raw):
+    many = np.tile(X, 30)[:, :1100]
+    assert off(raw @ many, A @ many) < 0.1
+
+
+def test_few_bits_of_a_vector_are_seen_in_its_products(bench):
+    M = mho.extensions.linalg.on_bench(np.eye(4), bench, exact=False, bits=1)
+    x = np.array([1.0, 0.6, 0.4, -0.8])
+    np.testing.assert_allclose(M @ x, [1.0, 1.0, 0.0, -1.0], atol=0.15)
+
+
+def test_several_matrices_share_a_chip_until_one_is_inverted_on_it():
+    with mho.open_bench("arrays", seed=2) as bench:
+        first = mho.extensions.linalg.on_bench(A, bench, exact=False)
+        second = mho.extensions.linalg.on_bench(-A.T, bench, exact=False)
+        assert off(first @ X, A @ X) < 0.1
+        assert off(second @ A[:, 0], -A.T @ A[:, 0]) < 0.15
+        with pytest.raises(InputError, match="no-such"):
+            mho.extensions.linalg.on_bench(A, bench, exact=False, write_verify="no-such = 1")
+        held = mho.extensions.linalg.on_bench(np.eye(2), bench)
+        with pytest.raises(BenchError, match="another matrix was programmed"):
+            first @ X
+        mho.extensions.linalg.on_bench(A, bench, exact=False)
+        with pytest.raises(BenchError, match="another matrix was programmed"):
+            held.solve(np.ones(2))
+    with pytest.raises(BenchError, match="the bench is closed"):
+        second @ A[:, 0]
+
+
+def test_the_same_cells_take_another_matrix(bench):
+    M = mho.extensions.linalg.on_bench(A, bench, exact=False, adjoint_on=bench)
+    pulses = M.summary()["pulses"]
+    changed = np.where(np.arange(50) < 5, -A, A)
+    M.reprogram(changed)
+    assert off(M @ X, changed @ X) < 0.1
+    assert off(M.T @ A[:, 0], changed.T @ A[:, 0]) < 0.15
+    assert M.summary()["pulses"] < 1.5 * pulses  # cells that held their target had none
+    with pytest.raises(ValueError, match=r"shape \(50, 20\), and the cells hold one of \(20, 50\)"):
+        M.reprogram(A.T)
+
+
+def test_rows_and_matrices_of_zeros(bench):
+    matrix = np.array([[0.0, 0.0], [1.0, -2.0]])
+    M = mho.extensions.linalg.on_bench(matrix, bench, exact=False)
+    np.testing.assert_allclose(M @ np.array([1.0, 0.5]), [0.0, 0.0], atol=0.1)
+    zeros = mho.extensions.linalg.on_bench(np.zeros((2, 3)), bench, exact=False)
+    np.testing.assert_allclose(zeros @ np.ones(3), 0.0, atol=0.1)
+
+
+def test_it_says_how_it_holds_the_matrix(raw):
+    summary = raw.summary()
+    assert (summary["rows"], summary["columns"], summary["tiles"], summary["cells"]) == (20, 50, 4, 2000)
+    assert summary["products_from"] == "chip"
+    assert summary["pulses"] > 1000
+    assert summary["rms_error"] == pytest.approx(np.sqrt(np.mean((raw.measured - A) ** 2)))
+    assert summary["transposed"]["rows"] == 50
+    assert repr(raw) == f"<20 x 50 raw products of cells, which hold it to {summary['relative_error']:.2%}>"
+    assert raw.shape == (20, 50)
+
+
+def test_the_same_at_the_wire():
+    matrix = A[:3, :12]
+    with mho.open_bench("simulated", seed=1) as bench:
+        M = mho.extensions.linalg.on_bench(matrix, bench, exact=False)
+        assert off(M @ X[:12], matrix @ X[:12]) < 0.1
+        with pytest.raises(InputError, match="no array holds the transposed"):
+            M.T  # noqa: B018
+
+
+def test_a_chip_without_room_is_refused():
+    with mho.open_bench("simulated", seed=1) as bench:
+        tiles = FreeTiles(bench)
+        with pytest.raises(ChipMapError, match=r"100000 tiles of .* do not fit array .*, which has room for"):
+            tiles.take(100_000)
+
+
+def test_vectors_that_are_refused(raw):
+    for wrong, words in (
+        (np.ones(20), r"shape \(20,\), and the matrix 50 inputs: give real ones, \(50,\) or \(50, k\)"),
+        (np.ones((50, 1, 1)), r"shape \(50, 1, 1\)"),
+        (np.ones(50) * 1j, r"complex128 \(50,\)"),
+        (np.full(50, np.nan), "NaN or infinity"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            raw @ wrong
+    with pytest.raises(ValueError, match=r"shape \(7, 20\), .*give \(50,\) or \(k, 50\)"):
+        raw(np.ones((7, 20)))
+
+
+def test_matrices_and_options_that_are_refused(bench):
+    for wrong, words in ((A * 1j, "complex128"), (np.ones(3), "dimensions"), (np.empty((0, 3)), "empty")):
+        with pytest.raises(InputError, match=words):
+            mho.extensions.linalg.on_bench(wrong, bench, exact=False)
+    with pytest.raises(InputError, match=r"leaf: raw products \(exact=False\) take write_verify alone"):
+        mho.extensions.linalg.on_bench(A, bench, exact=False, leaf=8)
+
+
+def test_tensors_have_the_gradient_of_the_matrix_as_given(raw):
+    torch = pytest.importorskip("torch")
+    x = torch.from_numpy(X.T).float().requires_grad_()
+    y = raw(x)
+    assert y.dtype == torch.float32
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.tile(A.sum(axis=0), (40, 1)), rtol=1e-4, atol=1e-5)
+    batches = torch.from_numpy(X.T).reshape(4, 10, 50)
+    assert off(torch.vmap(raw)(batches).reshape(40, 20).numpy(), X.T @ A.T) < 0.1
