@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
-    from mho.errors import MhoError
+    from mho.errors import ConvergenceWarning, MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
         IV,
@@ -61,7 +61,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact", "Figure",
+    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact", "ConvergenceWarning", "Figure",
     "FloatParameter", "Form", "IntegerParameter", "Invert", "Layout", "ListParameter", "Map", "MhoError",
     "Multiply", "Parameter", "Procedure", "Program", "Pulse", "Read", "Reading", "ReferenceLine",
     "ReferencePoints", "Refresh", "Response", "Run", "Runs", "Solution", "Solve", "Strategy", "Sweep",

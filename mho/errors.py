@@ -18,6 +18,10 @@ class InputError(MhoError):
     """A matrix, vector, option or path that cannot be used as given."""
 
 
+class KeywordError(InputError, TypeError):
+    """A keyword that a function does not have; also a `TypeError`, which Python raises for it."""
+
+
 class ChangedInputError(InputError):
     """What a run of a campaign depends on is not what it was: its table would mix two kinds of runs."""
 
@@ -77,6 +81,14 @@ class RunFileError(MhoError):
 
 class QueueError(MhoError):
     """A queue that cannot be used as asked, or a runner that is missing, busy or does not answer."""
+
+
+class RunWarning(UserWarning):
+    """What a run without a file would have written into it as a warning."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A solution is returned that does not have the bits, or the residual, that were asked for."""
 
 
 class Aborted(MhoError):

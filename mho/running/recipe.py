@@ -19,6 +19,7 @@ from mho.instruments import bench_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.origin import name_of, source_of
+from mho.running.phases import UNKEPT
 from mho.running.trust import Trust, check_code, check_unchanged, deny_all, name_here, strategy_here
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card
@@ -85,6 +86,11 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         seed, chip_seed = file.seed, file.chip_seed
         if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
+        if UNKEPT in provenance:
+            raise InputError(
+                f"{path} cannot be repeated: its chip was used before by a run that kept no file (output=None); give such "
+                "runs a bench of their own"
+            )
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
         kind = find_procedure(name_here(names.procedure))
         changed = _source_differs(file, kind)

@@ -1,7 +1,7 @@
 """A bench for other libraries: SciPy's solvers, scikit-learn's estimators, arrays of PyTorch, JAX and others.
 
 - `bench_matrix`: a matrix on a bench as operator and preconditioner, as SciPy takes them;
-- `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included; `arrays`: those in and out;
+- `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included (`mho.foreign_arrays`: those in and out);
 - `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
 - `holding`: a matrix on a bench until another takes its place; a bench by name, or one that is open.
 
@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.linalg.arrays import ArrayError
     from mho.extensions.linalg.bench_matrix import BenchMatrix, on_bench
     from mho.extensions.linalg.ridge import Ridge
     from mho.extensions.linalg.solving import solve
+    from mho.foreign_arrays import ArrayError
 else:
     from mho.lazy_names import lazy_names
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from mho.extensions.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
+from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 
 Solve = Callable[[Numbers, Numbers], Numbers]
 
