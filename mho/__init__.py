@@ -61,7 +61,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact", "ConvergenceWarning", "Figure",
+    "IV", "Array", "Band", "Bench", "BooleanParameter", "Cell", "Column", "Conclusion", "Contact",
+    "ConvergenceWarning", "Figure",
     "FloatParameter", "Form", "IntegerParameter", "Invert", "Layout", "ListParameter", "Map", "MhoError",
     "Multiply", "Parameter", "Procedure", "Program", "Pulse", "Read", "Reading", "ReferenceLine",
     "ReferencePoints", "Refresh", "Response", "Run", "Runs", "Solution", "Solve", "Strategy", "Sweep",

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import LazyLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType
 from typing import Any
 
@@ -49,6 +49,31 @@ def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], lis
         return sorted({*vars(sys.modules[package]), *modules})
 
     return load, names
+
+
+def compiled_alone(package: str, module: str, names: Sequence[str], public: str) -> tuple[Any, ...]:
+    """Return functions of a compiled module of a package, which is not run for them: SciPy's take as long as NumPy.
+
+    Parameters
+    ----------
+    package, module : str
+        ``scipy.linalg`` and ``_fblas``. A later import of the package finds the module loaded, with the same functions.
+    names : sequence of str
+        The functions.
+    public : str
+        The module from which they are taken where the package is loaded already, or has no such module.
+    """
+    name = f"{package}.{module}"
+    if package not in sys.modules and name not in sys.modules:
+        home = find_spec(package)
+        spec = PathFinder.find_spec(name, home.submodule_search_locations) if home is not None else None
+        if spec is not None and isinstance(spec.loader, ExtensionFileLoader):
+            sys.modules[name] = module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+    found = sys.modules.get(name)
+    if not all(hasattr(found, one) for one in names):
+        found = import_module(public)
+    return tuple(getattr(found, one) for one in names)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
@@ -20,12 +20,13 @@ from mho.instruments import Bench
 from mho.keywords import keywords_checked
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
-from mho.running.continuing import chip_after
 from mho.running.phases import Opener, already_open, carry_out, note_used, opener_of, with_earlier
 from mho.running.safety_statement import own_code_read_back
-from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line
 from mho.seeds import Seed, drawn_seed, seed_number
+
+if TYPE_CHECKING:  # asked by runs after another one only
+    from mho.running.trust import Trust
 
 INTERVAL = 0.25  # between two pictures of a bar, s
 MOST_MESSAGES = 20  # warnings that are shown, the latest
@@ -230,7 +231,7 @@ def run_with_warnings(
     bench = os.fspath(bench) if isinstance(bench, os.PathLike) else bench
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
     earlier = None if resume_of is None else Path(resume_of).absolute()
-    opener = _opener(bench, preset, after, force, options.get("trust", deny_all))
+    opener = _opener(bench, preset, after, force, options.get("trust"))
     opener = with_earlier(earlier, opener, options.get("same_chip", ()))
     said: list[str] = []
 
@@ -249,14 +250,16 @@ def run_with_warnings(
 
 
 def _opener(
-    bench: str | Bench, preset: str | None, after: str | Path | None, force: bool, trust: Trust
+    bench: str | Bench, preset: str | None, after: str | Path | None, force: bool, trust: Trust | None
 ) -> Opener:
     """Return what opens the bench of a run."""
     if after is not None:
         if not isinstance(bench, str) or preset is not None:
             given = f"preset {preset!r}" if isinstance(bench, str) else "an open bench"
             raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
-        return chip_after(after, bench_key(bench), trust)
+        from mho.running.continuing import chip_after  # few runs repeat another first
+
+        return chip_after(after, bench_key(bench), *([] if trust is None else [trust]))
     return opener_of(bench, preset, force) if isinstance(bench, str) else already_open(bench)
 
 

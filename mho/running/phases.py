@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -37,9 +37,10 @@ from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin, source_of
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
-from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path
-from mho.runs.index import read_card
-from mho.runs.provenance import input_files
+from mho.runs import Conclusion, RunHeader, Status
+
+if TYPE_CHECKING:  # what a run without a file need not wait for
+    from mho.runs import RunWriter
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def note_left(bench: Bench, path: Path) -> None:
     if bench.simulated is None:
         return
     try:
+        from mho.runs.index import read_card
+
         identity = read_card(path).facts.run_id
     except MhoError:  # the end of that run must not be hidden; it cannot be continued
         identity = ""
@@ -181,6 +184,8 @@ class Cut:
 
     def __init__(self, path: Path, table: str) -> None:
         self._path, self._table = path, table
+        from mho.runs import RunFile
+
         with RunFile(path) as run:
             self.rows = run.length(table)  # how many rows the file holds of it
         self._so_far = 0
@@ -197,6 +202,8 @@ class Cut:
 
         Of a pulse whose verify read was cut short nothing else is known than the pulse.
         """
+        from mho.runs import RunFile
+
         with RunFile(self._path) as run, RunFile(copy) as again:
             then, now = run.table(self._table), again.table(self._table)
         known = np.ones(self.rows, bool)
@@ -314,8 +321,8 @@ def carry_out(
     given = procedure.check()
     came_from = origin(procedure)
     AGREED.add(came_from["procedure"])
-    name = partial(new_run_path, type(procedure).__name__.lower(), None if output is None else str(output))
-    if kept:
+    name = _namer(procedure, output) if kept else None
+    if name is not None:
         name()  # refuses what cannot be
     with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
         bench = opened.bench
@@ -324,7 +331,7 @@ def carry_out(
         if not opened.goes_on:
             bench.damage.begin()
         notes = {**came_from, **opened.notes, **(provenance or {})}
-        with _written(name if kept else None, procedure, plan, bench, seed, notes) as writer:
+        with _written(name, procedure, plan, bench, seed, notes) as writer:
             path = writer.path
             stream = Stream(writer, observers, control, opened.earlier, opened.chip_kept)
             if cut is not None:
@@ -351,6 +358,13 @@ def carry_out(
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
     return _filled_in(result, path if kept else None, took)
+
+
+def _namer(procedure: Procedure, output: str | Path | None) -> Callable[[], Path]:
+    """Return what gives the path of the run's file: another one when it is taken meanwhile."""
+    from mho.runs import new_run_path
+
+    return partial(new_run_path, type(procedure).__name__.lower(), None if output is None else str(output))
 
 
 class _Unkept:
@@ -400,7 +414,9 @@ def _written(
 ) -> RunWriter:  # fmt: skip
     """Return what writes the run into a new file under `name`; nothing where there is to be none."""
     if name is None:
-        return cast(RunWriter, _Unkept())
+        return cast("RunWriter", _Unkept())
+    from mho.runs import RunWriter
+
     header, layout = _header(procedure, plan, bench, seed, notes), procedure.layout(plan)
     while True:
         path = name()
@@ -447,6 +463,9 @@ def _filled_in(result: Any, path: Path | None, took: Mapping[str, Any]) -> Any:
 
 
 def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:
+    from mho.runs import collect
+    from mho.runs.provenance import input_files
+
     parameters = procedure.recorded_parameters(plan)
     return RunHeader(
         title=procedure.run_title(), procedure=type(procedure).__name__, version=procedure.version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -11,7 +12,16 @@ import numpy as np
 import pytest
 
 import mho
-from mho.errors import ConvergenceError, ConvergenceWarning, InputError, KeywordError, MhoError, RunWarning
+from mho.errors import (
+    BenchError,
+    ConvergenceError,
+    ConvergenceWarning,
+    InputError,
+    KeywordError,
+    MhoError,
+    RunWarning,
+)
+from mho.instruments.simulated.nidaqmx.converters import channel_names
 from mho.running.solving import SystemOptions
 
 A = np.array([[0.9, 0.1, -0.2], [0.1, 0.8, 0.1], [0.2, -0.1, 0.7]])
@@ -198,3 +208,58 @@ def test_a_matrix_by_its_name_and_a_sparse_one_are_taken(bench: Any) -> None:
     found = mho.solve(sparse.csr_array(A), B[:, :1], bench=bench, seed=1)
     assert found.solution.shape == (3, 1)
     assert "torch" in sys.modules or found.converged
+
+
+NOT_NEEDED = {
+    "scipy.linalg", "scipy.special", "scipy.sparse", "scipy.stats", "numpy.f2py", "h5py", "psutil", "filelock", "pyvisa",
+    "nidaqmx", "pandas", "pint", "matplotlib", "rich", "PySide6", "torch", "mho.runs.reading", "mho.runs.writing",
+    "mho.runs.index", "mho.extensions", "mho.gui", "mho.cli", "mho.analysis", "mho.running.trust",
+    "mho.instruments.laboratory.laboratory", "mho.instruments.simulated.scpi",
+}  # fmt: skip
+
+
+def test_a_first_solve_without_a_file_loads_what_it_needs_and_no_more() -> None:
+    code = (
+        "import sys, mho\n"
+        "mho.solve([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2], bench='arrays', seed=1)\n"
+        "print(' '.join(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    loaded = set(told.stdout.split())
+    assert not loaded & NOT_NEEDED
+    assert len(loaded) < 600
+
+
+def test_functions_of_a_compiled_module_are_those_of_its_package() -> None:
+    code = (
+        "import sys\n"
+        "from mho.lazy_names import compiled_alone\n"
+        "(daxpy,) = compiled_alone('scipy.linalg', '_fblas', ['daxpy'], 'scipy.linalg.blas')\n"
+        "(expit,) = compiled_alone('scipy.special', '_no_such', ['expit'], 'scipy.special')\n"
+        "alone = 'scipy.linalg' not in sys.modules\n"
+        "import scipy.linalg.blas, scipy.special\n"
+        "print(alone, scipy.linalg.blas.daxpy is daxpy, scipy.special.expit is expit)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stdout.split() == ["True", "True", "True"]
+
+
+def test_channels_are_read_as_nis_package_reads_them() -> None:
+    from nidaqmx.utils import unflatten_channel_string
+
+    for text in (
+        "Dev1/ao0:3",
+        "Dev1/ao3:0, Dev2/ai7",
+        "Dev1/ai08:11",
+        "Dev1/ao0:dev1/ao2",
+        "",
+        "Dev1/ao0:00",
+    ):
+        assert channel_names(text) == unflatten_channel_string(text)
+    for wrong in ("Dev1/ao0:", "Dev1/ao:3", "Dev1/ao0:Dev2/ao3", "Dev1/ao0:20000"):
+        with pytest.raises(BenchError, match="no range of channels"):
+            channel_names(wrong)

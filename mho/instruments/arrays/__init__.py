@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         TargetsByArray,
         held_later,
     )
-    from mho.instruments.laboratory.stand_in import as_arrays
+    from mho.instruments.laboratory.twins_for_real import as_arrays
 else:
     from mho.lazy_names import lazy_names
 
