@@ -14,8 +14,8 @@ class MhoError(Exception):
     """Base of everything mho raises on purpose; the command line prints it as one line."""
 
 
-class InputError(MhoError):
-    """A matrix, vector, option or path that cannot be used as given."""
+class InputError(MhoError, ValueError):
+    """A matrix, vector, option or path that cannot be used as given; also a `ValueError`, which Python raises for it."""
 
 
 class KeywordError(InputError, TypeError):
@@ -61,6 +61,10 @@ class UnsafeError(BenchError):
 
 class InstrumentError(MhoError):
     """An instrument refused a command, answered nonsense or did not answer."""
+
+
+class InstrumentTimeoutError(InstrumentError, TimeoutError):
+    """An instrument did not answer in time; also a `TimeoutError`, and so an `OSError`, as Python has it."""
 
 
 class ConnectionRestored(InstrumentError):

@@ -22,8 +22,8 @@ HOST = (1, 3)
 SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
 
 
-class ArrayError(InputError, ValueError):
-    """Numbers that cannot be used as given; also a `ValueError`, which callers of NumPy and scikit-learn expect."""
+class ArrayError(InputError):
+    """Numbers that cannot be used as given."""
 
 
 def library_of(values: Any) -> str:
