@@ -14,8 +14,12 @@ class MhoError(Exception):
     """Base of everything mho raises on purpose; the command line prints it as one line."""
 
 
-class InputError(MhoError):
-    """A matrix, vector, option or path that cannot be used as given."""
+class InputError(MhoError, ValueError):
+    """A matrix, vector, option or path that cannot be used as given; also a `ValueError`, which Python raises for it."""
+
+
+class KeywordError(InputError, TypeError):
+    """A keyword that a function does not have; also a `TypeError`, which Python raises for it."""
 
 
 class UnknownNameError(InputError, AttributeError):
@@ -63,6 +67,10 @@ class InstrumentError(MhoError):
     """An instrument refused a command, answered nonsense or did not answer."""
 
 
+class InstrumentTimeoutError(InstrumentError, TimeoutError):
+    """An instrument did not answer in time; also a `TimeoutError`, and so an `OSError`, as Python has it."""
+
+
 class ConnectionRestored(InstrumentError):
     """A connection was lost during a command and is back, outputs off; whether the command was carried out is unknown."""
 
@@ -81,6 +89,14 @@ class RunFileError(MhoError):
 
 class QueueError(MhoError):
     """A queue that cannot be used as asked, or a runner that is missing, busy or does not answer."""
+
+
+class RunWarning(UserWarning):
+    """What a run without a file would have written into it as a warning."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A solution is returned that does not have the bits, or the residual, that were asked for."""
 
 
 class Aborted(MhoError):

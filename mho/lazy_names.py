@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import LazyLoader, find_spec
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import FrameType, MappingProxyType, ModuleType
 from typing import Any
 
@@ -123,6 +123,31 @@ def _extension(module: str) -> ModuleType:
 def short_name(module: str, extension: str) -> None:
     """Let a module of `mho` that is being imported be a module of an extension: one under two names."""
     sys.modules[module] = _extension(extension)
+
+
+def compiled_alone(package: str, module: str, names: Sequence[str], public: str) -> tuple[Any, ...]:
+    """Return functions of a compiled module of a package, which is not run for them: SciPy's take as long as NumPy.
+
+    Parameters
+    ----------
+    package, module : str
+        ``scipy.linalg`` and ``_fblas``. A later import of the package finds the module loaded, with the same functions.
+    names : sequence of str
+        The functions.
+    public : str
+        The module from which they are taken where the package is loaded already, or has no such module.
+    """
+    name = f"{package}.{module}"
+    if package not in sys.modules and name not in sys.modules:
+        home = find_spec(package)
+        spec = PathFinder.find_spec(name, home.submodule_search_locations) if home is not None else None
+        if spec is not None and isinstance(spec.loader, ExtensionFileLoader):
+            sys.modules[name] = module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+    found = sys.modules.get(name)
+    if not all(hasattr(found, one) for one in names):
+        found = import_module(public)
+    return tuple(getattr(found, one) for one in names)
 
 
 @contextmanager

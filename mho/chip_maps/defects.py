@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from filelock import FileLock, Timeout
 from pydantic import Field, field_validator, model_validator
 
 from mho.cell_sets import PackedCells, cells_lines, united
@@ -273,6 +272,8 @@ def add_defects(path: Path, new: DefectList) -> tuple[DefectList, int]:
     processes of mho wait for each other; what an editor has changed meanwhile is read again and kept. Raises
     `ChipMapError`: the file is no list, is one of another chip, or cannot be written; it is then as it was.
     """
+    from filelock import FileLock, Timeout  # most who read such a list never change it
+
     try:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=BUSY):
             for _ in range(10):

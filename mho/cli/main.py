@@ -94,6 +94,8 @@ def _in_words(error: Any) -> str:
     match error:
         case UsageError():
             return _usage_in_words(error)
+        case MhoError():
+            return str(error)
         case OSError():  # a full disk, a folder without permission: nothing that a traceback explains
             return f"{error.filename or 'the output'}: {error.strerror or error}"
         case _:

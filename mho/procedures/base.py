@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 
-from mho.errors import InputError, UnknownNameError, nearest
+from mho.errors import InputError, MhoError, UnknownNameError, nearest
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.documentation import ParameterDocstring, ParameterSignature
@@ -337,6 +337,8 @@ def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
     try:
         parameter.value = value
         taken = parameter.value
+    except MhoError:  # of a parameter of the user's own, with its own words
+        raise
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} is {value!r}; it must be {_allowed(parameter)}") from None
     if isinstance(taken, float) and not math.isfinite(taken):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mho.cell_sets import PackedCells
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import chip_with_defects
 from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
-from mho.runs import RunFile
+
+if TYPE_CHECKING:  # HDF5 loads slowly, and most runs read no other run's file
+    from mho.runs import RunFile
 
 
 def chip_of(bench: Bench) -> ChipMap:
@@ -63,6 +66,8 @@ def recall_formed(bench: Bench, path: Path) -> None:
     if bench.simulated is not None:
         return
     now = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+    from mho.runs import RunFile
+
     with RunFile(path) as run:
         then = parse_chip_map(run.chip, f"chip map in {path}")
         if (then.name, _sizes(then)) == (now.name, _sizes(now)):

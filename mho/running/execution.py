@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
-from mho.errors import InputError, MhoError
+from mho.errors import InputError, MhoError, RunWarning
 from mho.escaping import html
 from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.simulated import Cells
+from mho.keywords import keywords_checked
 from mho.procedures.base import Procedure, Result
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
-from mho.running.continuing import chip_after
-from mho.running.phases import Opener, already_open, carry_out, opener_of, with_earlier
+from mho.running.phases import Opener, already_open, carry_out, note_used, opener_of, with_earlier
 from mho.running.safety_statement import own_code_read_back
-from mho.running.trust import Trust, deny_all
 from mho.runs import Labels, outcome_line, returned
+from mho.seeds import Seed, drawn_seed, seed_number
+
+if TYPE_CHECKING:  # asked by runs after another one only
+    from mho.running.trust import Trust
 
 INTERVAL = 0.25  # between two pictures of a bar, s
 MOST_MESSAGES = 20  # warnings that are shown, the latest
@@ -96,14 +102,14 @@ class NotebookProgress:
     def _over(self, event: Ended) -> NotebookPage:
         outcome = outcome_line(event.status, event.reason, event.conclusion)
         unsafe = "" if event.safe else f"<div><b>{html(event.unsafe_reason)}</b></div>"
-        text = f"{self._title}: {outcome}; {event.path}"
+        kept = event.path != Path()
+        text = f"{self._title}: {outcome}" + (f"; {event.path}" if kept else "")
         from mho.analysis.datasets import Run  # not before it is needed: a worker starts without it
 
-        try:
-            with Run(event.path) as run:
+        page = f"<div>{html(text)}</div>"
+        if kept:
+            with suppress(MhoError), Run(event.path) as run:
                 page = run._repr_html_()
-        except MhoError:
-            page = f"<div>{html(text)}</div>"
         return NotebookPage(f"<div>{unsafe}{page}{self._warnings()}</div>", text)
 
     def _warnings(self) -> str:
@@ -125,6 +131,10 @@ def notebook_observers() -> tuple[Observer, ...]:
     return (NotebookProgress(lambda shown: display(shown, display_id=True)),)
 
 
+Output: TypeAlias = str | os.PathLike[str] | bool | None
+"""Where a run file goes: a file (``.h5``) or folder; True for ``data/runs`` or ``MHO_RUNS``; None or False for none."""
+
+
 class RunOptions(TypedDict, total=False):
     """Further arguments of `run`, which only a queue, a campaign or a window gives."""
 
@@ -136,15 +146,16 @@ class RunOptions(TypedDict, total=False):
     trust: Trust
 
 
+@keywords_checked(RunOptions)
 def run(
     procedure: Procedure[Result],
-    bench: str | Bench = "simulated",
+    bench: str | os.PathLike[str] | Bench = "simulated",
     *,
-    seed: int | None = None,
     preset: Cells | None = None,
+    seed: Seed = None,
+    output: Output = True,
     after: str | Path | None = None,
     force: bool = False,
-    output: str | Path | None = None,
     observers: Sequence[Observer] = (),
     **options: Unpack[RunOptions],
 ) -> Result:
@@ -155,18 +166,19 @@ def run(
     Parameters
     ----------
     procedure : Procedure
-    bench : str or Bench
+    bench : str, path or Bench
         A bench name or file, or a bench that is open already (it is made safe and stays open).
-    seed : int, optional
-        Of everything random: simulated cells and the plan. A fresh one is drawn, and kept in the file.
     preset : str or object, optional
         Cells of a simulated bench, as `mho.cells.cell_preset` takes them.
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
+        Of everything random: simulated cells and the plan. A fresh one is drawn of None, and kept in the file.
+    output : path, bool or None
+        Run file (``.h5``) or folder; True for ``data/runs`` or ``MHO_RUNS``. Of None no file is kept: the result's `path`
+        is None, and what the file would have had as a warning is one of Python's (`RunWarning`).
     after : path, optional
         A finished run on the same simulated bench: its chip is gone on with, by repeating it first.
     force : bool
         Take limits of a bench file that can hardly be meant as they are.
-    output : path, optional
-        Run file (``.h5``) or folder; default ``data/runs`` or ``MHO_RUNS``.
     observers : sequence of callables
         Called with every event of the run, in this thread.
     control : Control, optional
@@ -191,10 +203,16 @@ def run(
     Raises
     ------
     MhoError
-        For what is wrong with the input, before a file exists or anything is sent.
+        For what is wrong with the input, before a file exists or anything is sent. `InputError` is a `ValueError` as
+        well, and `KeywordError`, of a keyword that `run` does not have, a `TypeError`.
     UnsafeError
         Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
         safe, and a fresh process, which reads its outputs back after the run, found one on.
+
+    Warns
+    -----
+    RunWarning
+        Of a run without a file, for each warning of the run.
 
     Examples
     --------
@@ -202,34 +220,64 @@ def run(
     >>> reads.conductance.shape, reads.unit("conductance"), reads.path.suffix
     ((1, 2, 3), 'S', '.h5')
     """
-    if unknown := options.keys() - RunOptions.__annotations__.keys():
-        raise TypeError(f"run() got an unexpected keyword argument {min(unknown)!r}")
+    result, said = run_with_warnings(
+        procedure, bench, preset=preset, seed=seed, output=output, after=after, force=force,
+        observers=observers, **options,
+    )  # fmt: skip
+    if not keeps_file(output):
+        for text in said:
+            warnings.warn(text, RunWarning, stacklevel=3)
+    return result
+
+
+def keeps_file(output: Output) -> bool:
+    """Return whether a run is to keep a file, see `Output`."""
+    return output is not None and output is not False
+
+
+def run_with_warnings(
+    procedure: Procedure[Result], bench: str | os.PathLike[str] | Bench, *, preset: Cells | None, seed: Seed,
+    output: Output, after: str | Path | None = None, force: bool = False, observers: Sequence[Observer] = (),
+    **options: Unpack[RunOptions],
+) -> tuple[Result, tuple[str, ...]]:  # fmt: skip
+    """Run a procedure as `run`; return its result, and the warnings of the run."""
+    bench = os.fspath(bench) if isinstance(bench, os.PathLike) else bench
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
     earlier = None if resume_of is None else Path(resume_of).absolute()
-    opener = _opener(bench, preset, after, force, options.get("trust", deny_all))
+    opener = _opener(bench, preset, after, force, options.get("trust"))
     opener = with_earlier(earlier, opener, options.get("same_chip", ()))
+    said: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Ended):
+            said.extend(event.conclusion.warnings)
+
     with own_code_read_back(procedure, bench, observers) as safety:
-        return carry_out(
-            procedure, opener, seed=seed, output=output,
-            observers=(*observers, *safety, *notebook_observers()), control=options.get("control"),
+        result = carry_out(
+            procedure, opener, seed=seed_number(seed), kept=keeps_file(output),
+            output=None if isinstance(output, bool) or output is None else os.fspath(output),
+            observers=(*observers, *safety, *notebook_observers(), listen), control=options.get("control"),
             provenance={**(options.get("provenance") or {}), **labels.given()},
         )  # fmt: skip
+    return result, tuple(said)
 
 
 def _opener(
-    bench: str | Bench, preset: Cells | None, after: str | Path | None, force: bool, trust: Trust
+    bench: str | Bench, preset: Cells | None, after: str | Path | None, force: bool, trust: Trust | None
 ) -> Opener:
     """Return what opens the bench of a run."""
     if after is not None:
         if not isinstance(bench, str) or preset is not None:
             given = f"preset {preset!r}" if isinstance(bench, str) else "an open bench"
             raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
-        return chip_after(after, bench_key(bench), trust)
+        from mho.running.continuing import chip_after  # few runs repeat another first
+
+        return chip_after(after, bench_key(bench), *([] if trust is None else [trust]))
     return opener_of(bench, preset, force) if isinstance(bench, str) else already_open(bench)
 
 
-def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: int) -> Result:
-    """Run a procedure on an open bench and return its result, without a run file or observers.
+def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: Seed = None) -> Result:
+    """Run a procedure on an open bench and return its result, without a run file, observers or warnings.
 
     For thousands of runs on a bench without instruments. The bench is made safe and stays open.
 
@@ -238,7 +286,7 @@ def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: int) -> Result
     procedure : Procedure
     bench : Bench
         An open one.
-    seed : int
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of the plan; the cells are the bench's.
 
     Returns
@@ -258,9 +306,10 @@ def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: int) -> Result
     >>> len(means)
     3
     """
-    plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
+    plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([drawn_seed(seed), 1]))
     try:
         result: Result = returned(procedure.execute(plan, bench, NullStream()), None)
         return result
     finally:
+        note_used(bench)
         bench.safe()

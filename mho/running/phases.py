@@ -13,13 +13,14 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,9 +37,10 @@ from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
-from mho.runs import Conclusion, RunFile, RunHeader, RunWriter, Status, collect, new_run_path, returned
-from mho.runs.index import read_card
-from mho.runs.provenance import input_files
+from mho.runs import Conclusion, RunHeader, Status, returned
+
+if TYPE_CHECKING:  # what a run without a file need not wait for
+    from mho.runs import RunWriter
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def with_earlier(earlier: Path | None, opener: Opener, same_chip: Sequence[Path]
     return taken_up
 
 
+UNKEPT = "after_unkept"  # provenance of a run whose chip a run without a file had used before
+
 # Beside the benches, not on them: a user calls `run` twice with an open bench and hands nothing from one to the other.
 _left_by: WeakKeyDictionary[Bench, dict[str, str]] = WeakKeyDictionary()
 
@@ -128,10 +132,18 @@ def note_left(bench: Bench, path: Path) -> None:
     if bench.simulated is None:
         return
     try:
+        from mho.runs.index import read_card
+
         identity = read_card(path).facts.run_id
     except MhoError:  # the end of that run must not be hidden; it cannot be continued
         identity = ""
     _left_by[bench] = {"after": str(path.resolve()), "after_run": identity}
+
+
+def note_used(bench: Bench) -> None:
+    """Remember that a run without a file has used a simulated chip: no later run on it can be repeated."""
+    if bench.simulated is not None:
+        _left_by[bench] = {UNKEPT: "a run without a file"}
 
 
 class _WarningHandler(logging.Handler):
@@ -181,6 +193,8 @@ class Cut:
 
     def __init__(self, path: Path, table: str) -> None:
         self._path, self._table = path, table
+        from mho.runs import RunFile
+
         with RunFile(path) as run:
             self.rows = run.length(table)  # how many rows the file holds of it
         self._so_far = 0
@@ -197,6 +211,8 @@ class Cut:
 
         Of a pulse whose verify read was cut short nothing else is known than the pulse.
         """
+        from mho.runs import RunFile
+
         with RunFile(self._path) as run, RunFile(copy) as again:
             then, now = run.table(self._table), again.table(self._table)
         known = np.ones(self.rows, bool)
@@ -300,11 +316,12 @@ def carry_out(
     control: Control | None = None,
     provenance: Mapping[str, str] | None = None,
     cut: Cut | None = None,
+    kept: bool = True,
 ) -> Result:
     """Run a procedure on the bench that `opener` opens, and return its result, `path` filled in.
 
-    A run that is repeated up to a `cut` raises `CutShort` there. The other parameters, and the errors, are those of
-    `mho.run`.
+    A run that is repeated up to a `cut` raises `CutShort` there. One that is not `kept` writes no file; all else is the
+    same. The other parameters, and the errors, are those of `mho.run`.
     """
     started = time.monotonic()
     check_seed(seed)
@@ -313,8 +330,10 @@ def carry_out(
     given = procedure.check()
     came_from = origin(procedure)
     AGREED.add(came_from["procedure"])
-    name = type(procedure).__name__.lower()
-    new_run_path(name, output)  # refuses what cannot be
+    if kept:
+        from mho.runs import new_run_path
+
+        new_run_path(type(procedure).__name__.lower(), output)  # refuses what cannot be
     with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
         bench = opened.bench
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
@@ -322,13 +341,12 @@ def carry_out(
         if not opened.goes_on:
             bench.damage.begin()
         notes = {**came_from, **opened.notes, **(provenance or {})}
-        header = _header(procedure, plan, bench, seed, notes)
-        with RunWriter.create_new(name, output, header, procedure.layout(plan)) as writer:
+        with _written(procedure, plan, bench, seed, notes, output, kept=kept) as writer:
             path = writer.path
             stream = Stream(writer, observers, control, opened.earlier, opened.chip_kept)
             if cut is not None:
                 cut.watch(stream)
-            stream.announce(Started(header.title, path))
+            stream.announce(Started(procedure.run_title(), path))
             outcome = _Outcome(control)
             conclusion = Conclusion()
             try:
@@ -342,15 +360,69 @@ def carry_out(
                         _reporting_losses(bench, stream),
                     ):
                         result = procedure.execute(plan, bench, stream)
-                    took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
-                    took |= results.losses(bench.damage)
+                    took = {"wall_seconds": time.monotonic() - started}
+                    took |= ({"run_file": str(path)} if kept else {}) | results.losses(bench.damage)
                     stored = results.stored_result(result)
                     stream.set_result(stored.values | took, stored.units | {"wall_seconds": "s"})
                     conclusion = conclusion_of(procedure, plan, result, stored, writer.lengths())
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
-    filled: Result = _filled_in(result, path, took)
+    filled: Result = _filled_in(result, path if kept else None, took)
     return filled
+
+
+class _Unkept:
+    """In the place of a run's file where none is kept: holds the warnings, counts the rest, and writes nothing."""
+
+    path = Path()
+
+    def __init__(self) -> None:
+        self._warnings: list[str] = []
+        self._lengths: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *values, **named: None
+
+    def emit(self, table: str, /, **values: Any) -> None:
+        self._lengths[table] += 1
+
+    def emit_block(self, table: str, columns: Mapping[str, Any]) -> None:
+        self._lengths[table] += len(next(iter(columns.values()), ()))
+
+    def snapshot(self, name: str, *values: Any, **named: Any) -> None:
+        self._lengths[f"maps/{name}"] += 1
+
+    def set_array(self, name: str, value: Any) -> None:
+        self._lengths[f"arrays/{name}"] = 1
+
+    def log(self, level: str, message: str) -> None:
+        if level == "WARNING":
+            self._warnings.append(" ".join(message.split()))
+
+    def lengths(self) -> dict[str, int]:
+        return dict(self._lengths)
+
+    def conclude(self, conclusion: Conclusion) -> Conclusion:
+        return replace(conclusion, warnings=tuple(dict.fromkeys([*self._warnings, *conclusion.warnings])))
+
+
+def _written(
+    procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Mapping[str, str],
+    output: str | Path | None, *, kept: bool,
+) -> RunWriter:  # fmt: skip
+    """Return what writes the run into a new file; nothing where none is to be kept."""
+    if not kept:
+        return cast("RunWriter", _Unkept())
+    from mho.runs import RunWriter
+
+    header = _header(procedure, plan, bench, seed, notes)
+    return RunWriter.create_new(type(procedure).__name__.lower(), output, header, procedure.layout(plan))
 
 
 def _end(
@@ -362,8 +434,10 @@ def _end(
             writer.log("ERROR", outcome.trace)
     with suppress(MhoError):
         conclusion = writer.conclude(replace(conclusion, unsafe=outcome.unsafe_reason))
-    with suppress(MhoError):
-        writer.set_formed(bench.forming.text())
+    unkept = isinstance(writer, _Unkept)
+    if not unkept:
+        with suppress(MhoError):
+            writer.set_formed(bench.forming.text())
     writer.finish(outcome.status, outcome.reason)
     stream.announce(
         Ended(
@@ -371,10 +445,13 @@ def _end(
             outcome.unsafe_reason, outcome.live, conclusion,
         )
     )  # fmt: skip
-    note_left(bench, path)
+    if unkept:
+        note_used(bench)
+    else:
+        note_left(bench, path)
 
 
-def _filled_in(result: Any, path: Path, took: Mapping[str, Any]) -> Any:
+def _filled_in(result: Any, path: Path | None, took: Mapping[str, Any]) -> Any:
     """Return a result with its run file, and in its `summary` how long the run took."""
     own = getattr(result, "summary", None)
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and isinstance(own, dict):
@@ -383,6 +460,9 @@ def _filled_in(result: Any, path: Path, took: Mapping[str, Any]) -> Any:
 
 
 def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:
+    from mho.runs import collect
+    from mho.runs.provenance import input_files
+
     parameters = procedure.recorded_parameters(plan)
     return RunHeader(
         title=procedure.run_title(), procedure=type(procedure).__name__, version=procedure.version,

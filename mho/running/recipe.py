@@ -21,6 +21,7 @@ from mho.instruments.simulated import Cells, own_code_of
 from mho.own_code import import_named, name_of, source_of
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
+from mho.running.phases import UNKEPT
 from mho.running.trust import (
     Trust,
     check_code,
@@ -96,6 +97,11 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         seed, chip_seed = file.seed, file.chip_seed
         if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
+        if UNKEPT in provenance:
+            raise InputError(
+                f"{path} cannot be repeated: its chip was used before by a run that kept no file (output=None); give such "
+                "runs a bench of their own"
+            )
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
         kind = find_procedure(name_here(names.procedure))
         changed = _source_differs(file, kind)

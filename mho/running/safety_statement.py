@@ -155,12 +155,12 @@ def own_code_read_back(
 
     `UnsafeError` at the end, when code of the user's own has left the bench live.
     """
-    from mho.running.trust import runs_foreign_code  # most runs need none of it
-
     looked_after = any(isinstance(one, SafetyObserver) for one in observers)
     if looked_after or not isinstance(bench, str) or not is_real(bench):
         yield ()
         return
+    from mho.running.trust import runs_foreign_code  # most runs need none of it
+
     if not runs_foreign_code(name_of(type(procedure)), procedure.parameter_values(), bench):
         yield ()
         return

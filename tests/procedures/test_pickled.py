@@ -42,7 +42,7 @@ def again(value: Any) -> Any:
 
 
 def kinds_of_errors() -> Iterator[type[MhoError]]:
-    from mho.extensions.linalg.arrays import ArrayError
+    from mho.foreign_arrays import ArrayError
     from mho.running.queue.database import StorageError
     from mho.running.runner.client import NoRunnerError, RunnerBusyError
 

@@ -18,7 +18,7 @@ from mho.errors import Aborted, ChipMapError, InputError
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server, served_text, write_served
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.procedures import Program, Refresh, stream
 from mho.procedures.stream import Control, Progress
 from mho.running.continuing import rerun, resume

@@ -16,7 +16,7 @@ from cell_records import cell_record
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server, served_text, write_served
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.runs import RunFile
 
 KILLS = 10

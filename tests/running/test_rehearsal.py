@@ -22,7 +22,7 @@ from mho.errors import Aborted, BenchError, InputError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.instruments.opening.opening import open_rehearsal
 from mho.instruments.simulated.visa.backend import rack_names
 from mho.procedures import Procedure, Solve

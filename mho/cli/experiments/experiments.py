@@ -73,7 +73,7 @@ def solve(
     as_json: SummaryAsJson = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
-    _carry_out(context, as_json, conditions, output=output, resume_of=resume, labels=labels.labels())
+    _carry_out(context, as_json, conditions, output=output or True, resume_of=resume, labels=labels.labels())
 
 
 @grouped
@@ -111,7 +111,7 @@ def run(
             UNFINISHED if plans.run_plan(Path(procedure), output, dry_run, checked, report) else 0
         )
     _carry_out(
-        context, as_json, conditions, after=after, output=output, resume_of=resume, labels=checked,
+        context, as_json, conditions, after=after, output=output or True, resume_of=resume, labels=checked,
         trust=run_display.asking(trust),
     )  # fmt: skip
 

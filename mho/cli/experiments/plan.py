@@ -66,7 +66,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
             ):
                 run(
                     planned.make(), planned.bench, seed=planned.seed, preset=planned.preset,
-                    after=_run_before(planned, finished), same_chip=before, output=output, labels=labels,
+                    after=_run_before(planned, finished), same_chip=before, output=output or True, labels=labels,
                     observers=[display.observe, safety], control=safety.control,
                 )  # fmt: skip
             assert display.ended is not None

@@ -30,15 +30,15 @@ def read_image(path: Path, largest: int) -> Floats:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                if max(image.size) > largest:
-                    width, height = image.size
-                    raise InputError(f"{path} has {height} x {width} pixels; give at most {largest} a side")
+                _check_size(path, image.size, largest)
                 scale = FULL_SCALES.get(image.mode)
                 values = np.asarray(image.convert("RGB") if scale is None else image, dtype=np.float64)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; give the path of a picture") from None
     except UnidentifiedImageError:
         raise InputError(f"{path} is no image that can be read; save it as .png") from None
+    except InputError:
+        raise
     except (
         OSError,
         ValueError,
@@ -49,3 +49,10 @@ def read_image(path: Path, largest: int) -> Floats:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path} cannot be read: {reason}; save it again as .png") from None
     return np.asarray(values @ LUMINANCE / 255.0 if scale is None else values / scale)
+
+
+def _check_size(path: Path, size: tuple[int, int], largest: int) -> None:
+    """Raise `InputError` for a picture of more pixels a side, before they are unpacked."""
+    width, height = size
+    if max(size) > largest:
+        raise InputError(f"{path} has {height} x {width} pixels; give at most {largest} a side")

@@ -15,14 +15,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.linalg.arrays import ArrayError
     from mho.extensions.linalg.bench_matrix import BenchMatrix, ProductsWarning, on_bench
     from mho.extensions.linalg.raw_products import RawMatrix
     from mho.extensions.linalg.ridge import Ridge
     from mho.extensions.linalg.solving import solve
+    from mho.foreign_arrays import ArrayError
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["ArrayError", "BenchMatrix", "ProductsWarning", "RawMatrix", "Ridge", "on_bench", "solve"]
+__all__ = [
+    "ArrayError",
+    "BenchMatrix",
+    "ProductsWarning",
+    "RawMatrix",
+    "Ridge",
+    "on_bench",
+    "solve",
+]

@@ -14,10 +14,10 @@ from scipy.sparse.linalg import LinearOperator
 
 from mho.chip_maps import MAX_BITS, load_matrix
 from mho.errors import InputError
-from mho.extensions.linalg.arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.extensions.linalg.gradients import OnVectors, map_tensor
 from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
 from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
+from mho.foreign_arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.instruments import Bench
 from mho.procedures import Certificate, HeldAnswers
 

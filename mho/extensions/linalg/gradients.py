@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeAlias
 
-from mho.extensions.linalg.arrays import Numbers, in_precision_of, to_numpy
+from mho.foreign_arrays import Numbers, in_precision_of, to_numpy
 
 # Takes (n,) or (n, k), and returns (m,) or (m, k)
 OnVectors: TypeAlias = Callable[[Numbers], Numbers]

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mho.errors import BenchError, ConvergenceError, InputError
-from mho.extensions.linalg.arrays import ArrayError, Numbers
+from mho.foreign_arrays import ArrayError, Numbers
 from mho.instruments import Bench, open_bench
 from mho.procedures import Certificate, FreeTiles, HeldAnswers, HeldMatrix, NullStream
 

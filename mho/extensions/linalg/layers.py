@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any, Literal
 
 from mho.errors import InputError
-from mho.extensions.linalg.arrays import ArrayError
 from mho.extensions.linalg.bench_matrix import on_bench
 from mho.extensions.linalg.raw_products import RawMatrix
+from mho.foreign_arrays import ArrayError
 from mho.instruments import Bench
 
 try:

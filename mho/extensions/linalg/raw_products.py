@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mho.errors import InputError
-from mho.extensions.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.extensions.linalg.gradients import map_tensor
 from mho.extensions.linalg.holding import Messages, check_held, free_tiles, programming
+from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.instruments import Bench
 from mho.procedures import AnalogueMatrix
 

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.extensions.linalg.arrays import ArrayError, to_numpy
 from mho.extensions.linalg.estimator_bases import (
     BaseEstimator,
     MultiOutputMixin,
@@ -31,6 +30,7 @@ from mho.extensions.linalg.estimator_bases import (
     RegressorMixin,
 )
 from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
+from mho.foreign_arrays import ArrayError, to_numpy
 from mho.instruments import Bench
 
 

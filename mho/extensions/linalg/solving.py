@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mho.extensions.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.extensions.linalg.gradients import solve_tensors
 from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
+from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 
 
 def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:

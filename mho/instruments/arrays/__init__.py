@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         TargetsByArray,
         held_later,
     )
-    from mho.instruments.laboratory.stand_in import as_arrays
+    from mho.instruments.laboratory.twins_for_real import as_arrays
     from mho.instruments.simulated.physics.cells.cells import CellStates
 else:
     from mho.lazy_names import lazy_names
@@ -37,7 +37,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ALL", "CAUSES", "CELLS", "ArrayBench", "BoundBlocks", "Cause", "Causes", "CellPositions", "CellStates", "CellVisit",
-    "Exchange", "ExchangeRecorder", "HeldCells", "Holding", "Place", "SwitchedCircuits", "Targets", "TargetsByArray",
-    "as_arrays", "held_history", "held_later", "stuck_cells",
+    "ALL", "CAUSES", "CELLS", "ArrayBench", "BoundBlocks", "Cause", "Causes", "CellPositions",
+    "CellStates", "CellVisit", "Exchange", "ExchangeRecorder", "HeldCells", "Holding", "Place",
+    "SwitchedCircuits", "Targets", "TargetsByArray", "as_arrays", "held_history", "held_later",
+    "stuck_cells",
 ]  # fmt: skip

@@ -6,17 +6,17 @@ from copy import copy
 from typing import Self
 
 import numpy as np
-from nidaqmx.utils import unflatten_channel_string
 
 from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.simulated.array_board import FULL, INPUT_RANGE, OUTPUT_RANGE, codes_of
-from mho.instruments.simulated.nidaqmx.rack import (
+from mho.instruments.simulated.analogue import FULL, INPUT_RANGE, OUTPUT_RANGE, codes_of
+from mho.instruments.simulated.nidaqmx.converters import (
     GAIN_ERROR,
     OFFSET_ERROR,
     PRODUCTS,
     Product,
+    channel_names,
     to_analogue,
     to_digital,
 )
@@ -42,9 +42,9 @@ class ConverterErrors:
             self.output_count = self.input_count = board_channels
             self.period = BOARD_PERIOD
             return
-        outputs = unflatten_channel_string(entry.outputs)
+        outputs = channel_names(entry.outputs)
         scanned = entry.driver == "keithleydaq6510"
-        inputs = [] if scanned else unflatten_channel_string(entry.inputs)
+        inputs = [] if scanned else channel_names(entry.inputs)
         self.output_count = len(outputs)
         self.input_count = len(entry.scanned_channels()) if scanned else len(inputs)
         source = _product(entry, outputs[0], "PXIe-6738")

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from mho.array_types import Floats, Integers
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
-from mho.instruments.laboratory.laboratory import ChipBasis, read_geometry
+from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.monitor import AMPLIFIER_LIMIT, Incident, over_voltages
 from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.source import MEASURE, OVERRANGE
+from mho.instruments.simulated.keithley2450.ranges import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.conduction import conductance_at

@@ -16,7 +16,7 @@ from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory, Halves
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
-from mho.instruments.simulated.generators import Excursion, excursions
+from mho.instruments.simulated.excursions import Excursion, excursions
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 
 MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes

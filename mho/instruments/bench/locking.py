@@ -21,8 +21,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from mho.errors import BenchError, BenchInUseError
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.bench_file.entries import Instruments, daq_devices, every_spelling
@@ -196,6 +194,8 @@ def _named(key: str) -> LockHolder | None:
 
 def take_file(key: str, holder: LockHolder, folder: Path | None = None) -> Callable[[], None]:
     """Lock the file for `key` in `folder` (default the shared one); return and raise as `take_name`."""
+    from filelock import FileLock, Timeout  # only benches of real instruments are locked
+
     folder = _made(folder or shared_folder())
     path, note = folder / f"{key}.lock", folder / f"{key}.json"
     lock = FileLock(path, mode=0o666)

@@ -61,6 +61,8 @@ def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     entries = bench.instruments
     if terminal == "vector":
         return {} if entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
+    if bench.simulation is not None and not bench.simulation.instruments:
+        return {}  # there is none; and its driver loads PyVISA
     abilities: list[dict[str, float]] = []
     for entry in (entries.smu, entries.gate):
         if entry.terminal == terminal:

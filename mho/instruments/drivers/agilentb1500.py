@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 from pymeasure.adapters import Adapter
 from pymeasure.instruments.agilent.agilentB1500 import AgilentB1500 as Mainframe
 from pyvisa import VisaIOError
+from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
 
-from mho.errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, InstrumentTimeoutError, LimitError, MhoError
 from mho.instruments.drivers.languages.scpi import Span, one_of, within
 from mho.instruments.roles import Reading
 
@@ -122,8 +123,11 @@ class AgilentB1500:
         """Convert errors to `InstrumentError` with the command."""
         try:
             yield
+        except MhoError:  # of a block within this one; `InputError` and time-outs are errors of Python, too
+            raise
         except LOST as error:
-            raise InstrumentError(
+            late = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
+            raise (InstrumentTimeoutError if late else InstrumentError)(
                 f"{self._title}: {command!r} failed: {error}{self._reason(error)}; check cable and address"
             ) from error
         except OSError as error:  # raised by PyMeasure and `_check_errors` for an error in the queue

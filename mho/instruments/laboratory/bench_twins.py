@@ -26,10 +26,11 @@ from mho.instruments.laboratory.chip_lines import (
     compliance_of,
     edge_of,
 )
+from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
-from mho.instruments.simulated.generators import Excursion, Playing, Resting, RestlessTwin, waveform_of
+from mho.instruments.simulated.generators import Playing, Resting, RestlessTwin, waveform_of
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from mho.instruments.simulated.nidaqmx.rack import expand
+from mho.instruments.simulated.nidaqmx.converters import channel_names
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
 from mho.instruments.simulated.physics.cells.relaxation import ROOM
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
@@ -232,7 +233,7 @@ class BenchTwins:
             for names in (entry.outputs, entry.inputs if entry.driver == "ni_daq" else "")
         )
         try:
-            count = len({name.lower() for name in expand(inputs)})
+            count = len({name.lower() for names in inputs for name in channel_names(names)})
             port = ConverterWires(self._vectors, lines.monitor, entry.outputs, count)
             daq = DaqSystem(
                 entry.products, lines.clock, self._rngs[3], port, outputs=outputs, inputs=inputs,

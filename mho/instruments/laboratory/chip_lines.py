@@ -14,7 +14,8 @@ from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.monitor import Monitor
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import Excursion, Playing
+from mho.instruments.simulated.excursions import Excursion
+from mho.instruments.simulated.generators import Playing
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import HeldLevels
 from mho.instruments.simulated.physics.chip import SimulatedChip

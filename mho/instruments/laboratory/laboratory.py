@@ -9,29 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import Any
 from weakref import proxy
 
 import numpy as np
 
 from mho.array_types import Floats
-from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
-from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits
+from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
-from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import Playing, Resting, Train, Waveform
-from mho.instruments.simulated.physics.cells.presets import Cells, cell_preset
+from mho.instruments.simulated.physics.cells.presets import Cells
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
-from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
-from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
+from mho.instruments.simulated.physics.chip import SimulatedChip
 from mho.instruments.simulated.ports import Traffic
 
 
@@ -171,37 +167,6 @@ def _waveform_text(waveform: Waveform) -> str:
     return f"up to {waveform.extreme:.3g} V every {waveform.period:.3g} s"
 
 
-class ChipBasis:
-    """What benches without hardware have in common: the clock, the seed, cells of a preset, and the board's circuits.
-
-    `source`, `preset`, `seed`: as for `Laboratory`.
-    `count`: of independent generators.
-    """
-
-    circuits: BlockCircuits
-
-    def __init__(self, source: BenchSource, preset: Cells | None, seed: int | None, count: int) -> None:
-        simulation = source.bench.simulation
-        if simulation is None:
-            raise BenchError(
-                f"bench {source.bench.name!r} has no [simulation] section: it stands for real instruments"
-            )
-        self.clock = VirtualClock()
-        sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
-        self.seed = int(cast(int, sequence.entropy))
-        self._simulation, self._rngs = simulation, [np.random.default_rng(s) for s in sequence.spawn(count)]
-        self._cells = cell_preset(preset or source.kind_of_cells, simulation.stuck, simulation.nonlinearity)
-
-    @property
-    def amplifier(self) -> AmplifierPreset:
-        """The type of the INV loop's amplifiers, and the capacitances around them."""
-        return self.circuits.loop.preset
-
-    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
-        """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
-        return self.circuits.step_response(volts, duration, points)
-
-
 class Laboratory(ChipBasis):
     """The simulated chip, instruments and wires of one bench.
 
@@ -290,12 +255,6 @@ class Laboratory(ChipBasis):
     def held_vector(self) -> Floats:
         """Present levels of an NI DAQ's outputs, V; the board's own converters hold none."""
         return self.daq.levels(self._outputs) if self._outputs else np.zeros(0)
-
-
-def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:
-    """Read the geometry of the chip from a chip map: array names, sizes and wires; raises `BenchError`."""
-    arrays = read_chip_text(chip_text).arrays
-    return tuple(ArrayGeometry(a.name, a.rows, a.columns, a.wire_resistance, a.segment) for a in arrays)
 
 
 def build_rack(argument: str) -> Laboratory:

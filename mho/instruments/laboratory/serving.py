@@ -25,7 +25,7 @@ from typing import NamedTuple, Self
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.instruments.simulated.ports import Device, Rack, Traffic
 from mho.toml import parse_toml
 

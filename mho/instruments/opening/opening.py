@@ -236,7 +236,7 @@ def open_rehearsal(
         As `stand_in`, for implausible limits, or for an unknown preset.
     """
     # Imported here: opening a bench of real instruments need not wait for the twins to load.
-    from mho.instruments.laboratory.stand_in import stand_in
+    from mho.instruments.laboratory.twins_for_real import stand_in
 
     check_limits(source, force)
     limits = source.bench.terminal_limits().lifted() if beyond else None

@@ -4,6 +4,7 @@ A library of its own, from the ground up:
 
 - `clock`, `ports`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
 - `scpi`, `tsp`, `lines`: the languages; `visa`, `nidaqmx`: the transports;
+- `excursions`: levels one after the other;
 - `analogue`, `generators`: what source-measure units share, and what pulse generators share;
 - `physics`: the chip's cells, wires and circuits;
 - `keithley2450` and the like: a model each.

@@ -13,10 +13,20 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
+
 Value = TypeVar("Value", float, NDArray[np.float64])
 
 OVERFLOW = 9.9e37
+# Of the array board's own converters: ranges, V, either side of zero, and the code of a range's end
+OUTPUT_RANGE, INPUT_RANGE = 2.5, 10.0
+FULL = 32767
 OVERSHOOT = 1.01  # how far beyond its overrange a meter still shows a reading
+
+
+def codes_of(volts: Floats, full_scale: float) -> NDArray[np.int16]:
+    """Digitise `volts`: the nearest code, clipped to the range, whose ends are the codes -32767 and 32767."""
+    return np.rint(np.clip(volts / full_scale, -1.0, 1.0) * FULL).astype(np.int16)
 
 
 def range_for(ranges: Sequence[float], value: float, overrange: float) -> float:

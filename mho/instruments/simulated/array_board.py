@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.array_types import Floats
+from mho.instruments.simulated.analogue import FULL, INPUT_RANGE, OUTPUT_RANGE, codes_of
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import CarrierPort
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
@@ -25,15 +25,8 @@ from mho.instruments.simulated.scpi.parameters import (
 
 CHANNELS = 32  # outputs, and inputs, of a board that is not said to have more
 MOST_CHANNELS = 4096  # of any board: as many as an array has lines
-OUTPUT_RANGE, INPUT_RANGE = 2.5, 10.0  # V, either side of zero
-FULL = 32767  # the code of a range's end
 MEMORY = 65536  # codes that the board keeps
 CODE = "<i2"
-
-
-def codes_of(volts: Floats, full_scale: float) -> NDArray[np.int16]:
-    """Digitise `volts`: the nearest code, clipped to the range, whose ends are the codes -32767 and 32767."""
-    return np.rint(np.clip(volts / full_scale, -1.0, 1.0) * FULL).astype(np.int16)
 
 
 def _check_there(number: float, count: int, what: str) -> None:

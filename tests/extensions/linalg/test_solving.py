@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import mho
 import mho.extensions.linalg
 from mho.errors import BenchError, InputError
-from mho.extensions.linalg.arrays import common_kind, in_precision_of, library_of, to_numpy
 from mho.extensions.linalg.solving import stacked
+from mho.foreign_arrays import common_kind, in_precision_of, library_of, to_numpy
 
 A = np.array([[0.5, 0.1, 0.0], [0.2, 0.4, -0.1], [0.0, 0.1, 0.3]])
 B = np.array([0.1, 0.2, -0.1])
@@ -176,7 +176,7 @@ class TestTorch:
 
 
 def test_torch_is_never_imported():
-    assert "torch" in sys.modules or not mho.extensions.linalg.arrays.is_torch(B)
+    assert "torch" in sys.modules or not mho.foreign_arrays.is_torch(B)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from mho.errors import InputError, InstrumentError, LimitError
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.drivers import array_board
 from mho.instruments.drivers.array_board import MODES, PATHS, ArrayBoardDriver
-from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.laboratory.chip_basis import read_geometry
 from mho.instruments.roles import ArrayBoard, Daq
 from mho.instruments.simulated.array_board import (  # fmt: skip
     CODE,

@@ -15,7 +15,7 @@ from mho import run
 from mho.errors import BenchError, ConnectionRestored, InputError, InstrumentError, LimitError
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.instruments.roles import Daq
 from mho.instruments.simulated.faults import Fault
 from mho.procedures import Solve

@@ -18,7 +18,7 @@ from mho.instruments.simulated.analogue import range_for
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
-from mho.instruments.simulated.keithley2450.source import SOURCE
+from mho.instruments.simulated.keithley2450.ranges import SOURCE
 
 ADDRESS = "USB0::0x05E6::0x2450::SIM00001::INSTR"
 

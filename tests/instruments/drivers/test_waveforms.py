@@ -17,7 +17,7 @@ from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keysight33522b import Keysight33522B, Keysight33622A
 from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import MOST, Excursion, excursions, repeated
+from mho.instruments.simulated.excursions import MOST, Excursion, excursions, repeated
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,

@@ -12,8 +12,9 @@ from numpy.testing import assert_array_equal
 from mho.errors import BenchError
 from mho.instruments.bench.arguments import shapes_of_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.laboratory.laboratory import Laboratory, read_geometry
-from mho.instruments.simulated.generators import Excursion
+from mho.instruments.laboratory.chip_basis import read_geometry
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.excursions import Excursion
 
 BENCH = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 

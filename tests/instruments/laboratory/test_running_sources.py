@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.simulated.generators import Excursion, Waveform
+from mho.instruments.simulated.excursions import Excursion
+from mho.instruments.simulated.generators import Waveform
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_ON, VIRGIN
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 

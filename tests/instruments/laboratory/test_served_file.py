@@ -20,7 +20,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks import check_bench
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import FIRST_LINE, Server, served_text, write_served
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.procedures import Solve
 
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")

@@ -30,8 +30,8 @@ from nidaqmx.types import DriverVersion
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.nidaqmx.converters import to_analogue, to_digital
 from mho.instruments.simulated.nidaqmx.interpreter import SimulatedInterpreter
-from mho.instruments.simulated.nidaqmx.rack import to_analogue, to_digital
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
 
 FINITE, CONTINUOUS = AcquisitionType.FINITE, AcquisitionType.CONTINUOUS

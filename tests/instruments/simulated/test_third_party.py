@@ -17,7 +17,7 @@ from qcodes.instrument import Instrument
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import Excursion
+from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 

@@ -76,19 +76,23 @@ class SheetLines:
         try:
             with zipfile.ZipFile(self._path) as packed:
                 size = max(one.file_size for one in packed.infolist())
-            if size > MOST_BYTES:
-                raise InputError(
-                    f"{self._path} has a part of {size / 1e9:.1f} GB; save the table in it as CSV"
-                )
+            self._check_size(size)
             book = load_workbook(self._path, read_only=True, data_only=True)
             try:
                 yield book
             finally:
                 book.close()
+        except InputError:
+            raise
         except (OSError, LookupError, ValueError, TypeError, zipfile.BadZipFile, ParseError) as error:
             raise InputError(
                 f"spreadsheet {self._path} cannot be read: {error}; save the table in it as CSV"
             ) from error
+
+    def _check_size(self, size: int) -> None:
+        """Raise `InputError` for a part of so many bytes that the table would not fit into memory."""
+        if size > MOST_BYTES:
+            raise InputError(f"{self._path} has a part of {size / 1e9:.1f} GB; save the table in it as CSV")
 
 
 def _rows(book: Workbook, sheet: str) -> Iterator[tuple[int, str]]:

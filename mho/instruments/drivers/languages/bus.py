@@ -21,7 +21,7 @@ from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
 from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
 
-from mho.errors import InstrumentError
+from mho.errors import InstrumentError, InstrumentTimeoutError
 
 _MORE = StatusCode.success_max_count_read
 _EXPECTED = (StatusCode.success_device_not_present, _MORE)  # PyVISA's own reads ignore these, too
@@ -323,7 +323,9 @@ class BusInstrument(Instrument):
     def _bus_error(self, error: Exception, reason: str = "") -> InstrumentError:
         advice = "" if reason else "; check the cable and the address"
         command = self._last.removesuffix(self.CHECK)
-        return InstrumentError(f"{self._title}: {command!r} failed: {error}{reason}{advice}")
+        late = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
+        kind = InstrumentTimeoutError if late else InstrumentError
+        return kind(f"{self._title}: {command!r} failed: {error}{reason}{advice}")
 
     # --- errors ---
 

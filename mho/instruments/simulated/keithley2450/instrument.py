@@ -27,17 +27,8 @@ from mho.instruments.simulated.keithley2450.buffers import (
     BufferRecord,
     reading_queries,
 )
-from mho.instruments.simulated.keithley2450.source import (
-    DELAY,
-    LEVELS,
-    MEASURE,
-    OHM_RANGES,
-    OVERRANGE,
-    SENSED,
-    SOURCED,
-    TEST_CURRENTS,
-    Source,
-)
+from mho.instruments.simulated.keithley2450.ranges import MEASURE, OHM_RANGES, OVERRANGE, TEST_CURRENTS
+from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SENSED, SOURCED, Source
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
     FunctionSetting,

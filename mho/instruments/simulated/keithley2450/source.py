@@ -15,6 +15,7 @@ import numpy as np
 from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers
+from mho.instruments.simulated.keithley2450.ranges import OHM_LIMIT, OVERRANGE, SOURCE, TEST_CURRENTS
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
     FunctionSetting,
@@ -24,32 +25,6 @@ from mho.instruments.simulated.scpi.instrument import (
     command,
 )
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
-
-# function: range: (gain error, offset error in V or A), one year
-SOURCE = {
-    "VOLT": {
-        0.02: (1e-3, 2e-4), 0.2: (1.5e-4, 2e-4), 2.0: (2e-4, 3e-4), 20.0: (1.5e-4, 2.4e-3), 200.0: (1.5e-4, 2.4e-2),
-    },
-    "CURR": {
-        1e-8: (1e-3, 1e-10), 1e-7: (6e-4, 1.5e-10), 1e-6: (2.5e-4, 4e-10), 1e-5: (2.5e-4, 1.5e-9),
-        1e-4: (2e-4, 1.5e-8), 1e-3: (2e-4, 1.5e-7), 1e-2: (2e-4, 1.5e-6), 1e-1: (2.5e-4, 1.5e-5),
-        1.0: (6.7e-4, 9e-4),
-    },
-}  # fmt: skip
-MEASURE = {
-    "VOLT": {
-        0.02: (1e-3, 1.5e-4), 0.2: (1.2e-4, 2e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1e-3), 200.0: (1.5e-4, 1e-2),
-    },
-    "CURR": SOURCE["CURR"],
-}  # fmt: skip
-# Test current (A) of each range of the ohmmeter, as on the 2400 (?)
-TEST_CURRENTS = {
-    20.0: 0.1, 200.0: 1e-2, 2e3: 1e-3, 2e4: 1e-4, 2e5: 1e-5, 2e6: 1e-6, 2e7: 1e-6, 2e8: 1e-7,
-}  # fmt: skip
-OHM_RANGES = tuple(TEST_CURRENTS)
-OHM_LIMIT = 21.0  # V, the largest across an unknown resistor (?)
-OVERRANGE = 1.05
-
 
 SOURCED = {"VOLT": "VOLTage", "CURR": "CURRent"}
 SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}

@@ -17,14 +17,8 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.instruments.simulated.nidaqmx.rack import (
-    DaqRack,
-    read_refusal,
-    refusal,
-    to_analogue,
-    to_digital,
-    write_refusal,
-)
+from mho.instruments.simulated.nidaqmx.converters import to_analogue, to_digital
+from mho.instruments.simulated.nidaqmx.rack import DaqRack, read_refusal, refusal, write_refusal
 from mho.instruments.simulated.nidaqmx.tasks import Kind, SimulatedTask
 
 Rows = NDArray[np.intp]

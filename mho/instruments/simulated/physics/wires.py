@@ -25,14 +25,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg.lapack import dposv, dpttrf, dpttrs
 
 from mho.array_types import Floats, Integers
 from mho.errors import BenchError
+from mho.lazy_names import compiled_alone
+
+if TYPE_CHECKING:
+    from scipy.linalg.lapack import dposv, dpttrf, dpttrs
+else:
+    dposv, dpttrf, dpttrs = compiled_alone(
+        "scipy.linalg", "_flapack", ["dposv", "dpttrf", "dpttrs"], "scipy.linalg.lapack"
+    )
 
 # Idle nodes behind each line. A row of 2^k numbers would put a whole column into one cache set: transposing
 # 1024 x 1024 then takes nine times as long.

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import hadamard
 
 from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
@@ -55,6 +54,8 @@ def reading_patterns(cells: int, reads: int) -> Floats:
     signs of a bent function, by which every cell gets little of it, and alike. Raises `ValueError` without a cell or
     a reading.
     """
+    from scipy.linalg import hadamard  # loads slowly
+
     if cells < 1 or reads < 1:
         raise ValueError(f"{reads} readings of {cells} cells: give at least 1 of each")
     bits = int(cells - 1).bit_length()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,10 @@ from mho.errors import InputError
 from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy, batch_of
 from mho.procedures.chip_in_use import check_same_chip, formed_cells_of
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Map, RunFile, Table
+from mho.runs import Array, Column, Map, Table
+
+if TYPE_CHECKING:  # HDF5 loads slowly, and most runs read no other run's file
+    from mho.runs import RunFile
 
 CLOCK_ZERO = "clock_zero"
 """Array with the Unix time (s) of the zero of the run's clock; NaN on a simulated bench."""
@@ -201,6 +204,8 @@ def earlier_pulses(
     Raises `RunFileError` when it cannot be read; `InputError` when it was made on another chip, at other cells, or
     with other digits.
     """
+    from mho.runs import RunFile
+
     with RunFile(path) as run:
         check_same_chip(run, chip)
         _check_same_cells(run, placement, digits)

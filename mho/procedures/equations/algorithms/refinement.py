@@ -29,16 +29,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import daxpy, ddot, dnrm2, dscal
 
 from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError, InputError, MhoError
+from mho.lazy_names import compiled_alone
 from mho.procedures.equations.certificates.certificate import norm
+
+if TYPE_CHECKING:
+    from scipy.linalg.blas import daxpy, ddot, dnrm2, dscal
+else:
+    daxpy, ddot, dnrm2, dscal = compiled_alone(
+        "scipy.linalg", "_fblas", ["daxpy", "ddot", "dnrm2", "dscal"], "scipy.linalg.blas"
+    )
 
 METHODS = ("plain", "line search", "gcr", "cg")
 MEMORY = 100  # earlier corrections that GCR keeps; of more, the oldest are forgotten

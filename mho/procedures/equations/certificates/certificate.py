@@ -46,13 +46,14 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
+from mho.lazy_names import compiled_alone
 from mho.procedures.equations.certificates.verified_inverse import (
     DEFECT_PRODUCTS,
     ROUGH_PRODUCTS,
@@ -67,6 +68,11 @@ from mho.procedures.equations.certificates.verified_inverse import (
     rough_defect,
     scaled,
 )
+
+if TYPE_CHECKING:
+    from scipy.linalg.lapack import dpotrs
+else:
+    (dpotrs,) = compiled_alone("scipy.linalg", "_flapack", ["dpotrs"], "scipy.linalg.lapack")
 
 SHARP = 2.0**-10  # share of what is bounded that rounding may take where a better way is left
 MARGINS = (2.0**-20, 2.0**-10, 2.0**-5, 2.0**-2)  # of an estimate, until a factorisation proves it
@@ -220,9 +226,7 @@ def _cholesky(matrix: Floats) -> Floats | None:
 
 
 def _solved(factor: Floats, vector: Floats) -> Floats:
-    from scipy.linalg import cho_solve  # loads slowly
-
-    return np.asarray(cho_solve((factor, True), vector, check_finite=False))
+    return np.asarray(dpotrs(factor, vector, lower=True)[0])
 
 
 def _largest_eigenvalue(apply: Callable[[Floats], Floats], n: int) -> tuple[float, int]:

@@ -22,7 +22,7 @@ from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.stream import Stream
-from mho.runs import Column, RunFile, Table
+from mho.runs import Column, Table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,6 +92,8 @@ def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, ColumnAnsw
     Raises `RunFileError` when the file cannot be read; `InputError` for a run of another matrix or other right-hand
     sides, or of no solve.
     """
+    from mho.runs import RunFile  # HDF5 loads slowly
+
     with RunFile(path) as run:
         for name, values in (("matrix", system.given_matrix), ("rhs", system.given_rhs)):
             before = run.array(name) if name in run.arrays else None

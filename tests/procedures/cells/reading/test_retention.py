@@ -17,7 +17,7 @@ from mho.instruments.bench import at_temperature
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server, served_text, write_served
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.procedures import Form, Retention, Switching
 from mho.procedures.cells.reading.drift import (
     curvature_p,

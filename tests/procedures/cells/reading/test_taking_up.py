@@ -13,7 +13,7 @@ from mho.errors import Aborted, InputError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server, served_text, write_served
-from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.procedures import Read
 from mho.procedures.stream import Control
 from mho.runs import RunFile

@@ -93,16 +93,17 @@ def _read(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     try:
         check_ordinary(path)
         with np.load(path, allow_pickle=False) as stored:
-            if not isinstance(stored, np.lib.npyio.NpzFile) or not {"x", "y"} <= set(stored.files):
-                arrays = ", ".join(getattr(stored, "files", [])) or "one array without a name"
-                raise InputError(
-                    f"{path.name} holds {arrays}; give arrays x (samples, features) and y (labels)"
-                )
-            return stored["x"], stored["y"]
+            names = list(getattr(stored, "files", []))
+            if {"x", "y"} <= set(names):
+                return stored["x"], stored["y"]
     except FileNotFoundError:
         raise InputError(f"there is no file {path}; give a .npz file with arrays x and y") from None
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path.name} cannot be read as a .npz file: {error}") from None
+    arrays = ", ".join(names) or "one array without a name"
+    raise InputError(f"{path.name} holds {arrays}; give arrays x (samples, features) and y (labels)")
 
 
 def _dataset(

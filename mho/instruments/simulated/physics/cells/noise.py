@@ -14,16 +14,21 @@ import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import lru_cache, partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from mho.array_types import Floats
 from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches, zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
+from mho.lazy_names import compiled_alone
+
+if TYPE_CHECKING:
+    from scipy.special import expit
+else:
+    (expit,) = compiled_alone("scipy.special", "_special_ufuncs", ["expit"], "scipy.special")
 
 TINY = 1e-30  # replaces a variance of 0 as divisor
 FORGOTTEN = 20.0  # correlation times, after which a process is new but for e^-20

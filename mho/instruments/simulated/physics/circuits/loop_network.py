@@ -32,7 +32,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import expm
 
 from mho.array_types import Complexes, Floats
 from mho.errors import BenchError, ConvergenceError, InputError
@@ -251,6 +250,8 @@ class LoopDynamics:
 
     def passed(self, seconds: float) -> Floats:
         """Return the matrix (order, order) by which a deviation from rest has changed after a time, s."""
+        from scipy.linalg import expm  # loads slowly
+
         return np.asarray(expm(self.state_matrix * seconds))
 
 

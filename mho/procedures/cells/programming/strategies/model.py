@@ -27,14 +27,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
 
 from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.lazy_names import compiled_alone
 from mho.procedures.cells.programming.strategy import Pulses, Strategy, Values, clip, where
+
+if TYPE_CHECKING:
+    from scipy.special import log_ndtr, ndtr
+else:
+    log_ndtr, ndtr = compiled_alone("scipy.special", "_special_ufuncs", ["log_ndtr", "ndtr"], "scipy.special")
 
 
 @dataclass(frozen=True)

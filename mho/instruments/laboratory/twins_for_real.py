@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from nidaqmx.constants import BusType
-from nidaqmx.utils import unflatten_channel_string
-
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.simulated.nidaqmx.rack import PRODUCTS
+from mho.instruments.simulated.nidaqmx.converters import PRODUCTS, Bus, channel_names
 from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
 
 
@@ -71,7 +68,7 @@ def _products(daq: DaqEntry) -> dict[str, str]:
     needed: dict[str, tuple[int, int]] = {}
     channels_in = daq.inputs if daq.driver == "ni_daq" else ""
     for kind, channels in enumerate((daq.outputs, channels_in)):
-        for channel in unflatten_channel_string(channels):
+        for channel in channel_names(channels):
             device, _, terminal = channel.partition("/")
             number = int("".join(filter(str.isdigit, terminal)) or 0) + 1
             counts = list(needed.get(device, (0, 0)))
@@ -92,7 +89,5 @@ def _products(daq: DaqEntry) -> dict[str, str]:
                 f"{', '.join(PRODUCTS)}: split the channels over two devices, or name them in [instruments.daq] products"
             )
         on_backplane = device.upper().startswith("PXI")
-        products[device] = min(
-            fitting, key=lambda name: (PRODUCTS[name].bus is BusType.PXIE) is not on_backplane
-        )
+        products[device] = min(fitting, key=lambda name: (PRODUCTS[name].bus is Bus.PXIE) is not on_backplane)
     return products

@@ -22,8 +22,8 @@ HOST = (1, 3)
 SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
 
 
-class ArrayError(InputError, ValueError):
-    """Numbers that cannot be used as given; also a `ValueError`, which callers of NumPy and scikit-learn expect."""
+class ArrayError(InputError):
+    """Numbers that cannot be used as given."""
 
 
 def library_of(values: Any) -> str:
@@ -37,6 +37,39 @@ def is_torch(values: Any) -> bool:
     """Return whether this is a tensor of PyTorch; it is never imported for that."""
     tensor = getattr(sys.modules.get("torch"), "Tensor", None)
     return tensor is not None and isinstance(values, tensor)
+
+
+def is_pandas(values: Any) -> bool:
+    """Return whether this is a Series or a DataFrame of pandas; it is never imported for that."""
+    pandas = sys.modules.get("pandas")
+    kind = getattr(pandas, "Series", None)
+    return kind is not None and isinstance(values, (kind, sys.modules["pandas"].DataFrame))
+
+
+def labelled_as(matrix: Any, rhs: Any) -> Callable[[Numbers], Any]:
+    """Return what makes a solution a Series or DataFrame, as the right-hand side is one.
+
+    Its rows are called as the columns of a DataFrame `matrix`, else as the rows of `rhs`. Raises `ArrayError`: where the
+    rows of both have names, and not the same in the same order, for they are matched by their places.
+    """
+    pandas = sys.modules["pandas"]
+    index = rhs.index
+    if is_pandas(matrix):
+        named = not isinstance(index, pandas.RangeIndex) and not isinstance(matrix.index, pandas.RangeIndex)
+        if named and not index.equals(matrix.index):
+            raise ArrayError(
+                "the rows of the matrix and of the right-hand side are not called the same in the same order; give "
+                "rhs.reindex(matrix.index), or rhs.to_numpy() where only their places count"
+            )
+        index = matrix.columns
+
+    def labelled(solution: Numbers) -> Any:
+        rows = index if len(index) == len(solution) else None  # of least squares there are fewer
+        if solution.ndim == 1 and rhs.ndim == 1:
+            return pandas.Series(solution, index=rows, name=rhs.name)
+        return pandas.DataFrame(solution, index=rows, columns=getattr(rhs, "columns", None))
+
+    return labelled
 
 
 def to_numpy(values: Any, what: str) -> Numbers:
@@ -68,7 +101,9 @@ def to_numpy(values: Any, what: str) -> Numbers:
 
 
 def common_kind(first: Any, second: Any) -> Callable[[Numbers], Any]:
-    """Return what makes an array of NumPy one of the library that both come from; NumPy gives way to another.
+    """Return what makes a solution of NumPy one of the library that both come from; NumPy gives way to another.
+
+    `first`: the matrix; `second`: the right-hand side, whose kind decides where it is of pandas (`labelled_as`).
 
     Raises `ArrayError`: when both come from libraries that are not NumPy, and not from the same.
     """
@@ -76,6 +111,8 @@ def common_kind(first: Any, second: Any) -> Callable[[Numbers], Any]:
     if len(libraries) > 1:
         names = " and ".join(libraries)
         raise ArrayError(f"the arrays come from {names}; give both from one library, or from NumPy")
+    if is_pandas(second):
+        return labelled_as(first, second)
     for example in libraries.values():
         if is_torch(example):
             made: Callable[[Numbers], Any] = sys.modules["torch"].from_numpy
