@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from mho.procedures.stream import Control, Observer
 from mho.running.execution import Output, keeps_file, run_with_warnings
 from mho.seeds import Seed, drawn_seed
 
+if TYPE_CHECKING:
+    from mho.chip_maps import Encoding, OwnPreconditioning
+    from mho.procedures import Refinement
+
 
 class SystemOptions(TypedDict, total=False):
     """Parameters of `Solve` beside the system, its bits and its seed; what they do: ``mho.Solve``, ``docs/solving.md``."""
@@ -27,12 +31,13 @@ class SystemOptions(TypedDict, total=False):
     count: int
     tolerance: float
     max_cycles: int
-    method: str
+    method: str | type[Refinement]
     residual: str
     least_squares: str
     certificate: str
     certify: bool
-    encoding: str
+    encoding: str | type[Encoding]
+    preconditioning: str | type[OwnPreconditioning]
     leaf: int
     blocks: str
     overlap: int
