@@ -81,12 +81,17 @@ class GuardedBench:
         A failed step is tried once more after the others: a lost message must not leave an output on.
         Signals are held back until this has ended.
 
-        `UnsafeError` after all steps were tried, naming what could not be confirmed, and for a closed bench.
+        `UnsafeError` after all steps were tried, naming what could not be confirmed; of a bench that was closed before it
+        was safe, at once.
         """
         if self.closed:
-            raise UnsafeError(
-                "NOT CONFIRMED SAFE: the bench is closed, and nothing can be read back; open it again"
-            )
+            if live := self.live():
+                raise UnsafeError(
+                    f"NOT CONFIRMED SAFE: the bench was closed before {', '.join(live)} had been confirmed off, and "
+                    "nothing can be read back any more; open it again",
+                    live=live,
+                )
+            return
         self.forget()
         self._make_safe(self.instruments.by_name())
 
