@@ -74,6 +74,8 @@ class CellPreset:
     doubt : Doubt or None
         Why these cells may not be those of the chip that they were fitted to; None for presets that passed their checks,
         and for those that were not fitted.
+    own : OwnLaws or None
+        Laws of a user's own, by aspect (`but` takes them); None for cells of mho's laws alone.
     """
 
     name: str
