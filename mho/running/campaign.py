@@ -118,12 +118,13 @@ def _conditions(bench: str, preset: str | None) -> Fingerprint:
             "put its runs into the queue instead"
         )
     cells = cell_preset(preset or source.kind_of_cells)
+    laws = "".join(source_of(type(law)) for law in (cells.own.objects() if cells.own is not None else ()))
     return {
         "bench file": HASH + text_hash(source.text),
         "chip map": HASH + text_hash(source.chip_text),
         "list of defects": HASH + text_hash(source.defects_text),
         "preset": cells.name,
-        "content of the preset": HASH + text_hash(preset_text(cells)),
+        "content of the preset": HASH + text_hash(preset_text(cells) + laws),
     }
 
 

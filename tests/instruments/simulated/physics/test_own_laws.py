@@ -11,7 +11,7 @@ import pytest
 
 from mho.cells import CELL_PRESETS, OwnLawError, cell_preset, preset_text
 from mho.errors import BenchError, InputError, InstrumentError
-from mho.instruments.simulated import CellArray, CellPreset, VirtualClock
+from mho.instruments.simulated import CellArray, CellPreset, VirtualClock, own_code_of
 from mho.instruments.simulated.physics.cells.conduction import cell_current, excess_currents
 from mho.instruments.simulated.physics.cells.switching import HeldLevel
 
@@ -282,6 +282,19 @@ def test_numbers_alone_make_a_preset_that_is_read_again():
     assert cell_preset(preset_text(preset)) == preset
     assert cell_preset(replace(CELL_PRESETS["stanford"], set_slope=455e-6)) == preset
     assert cell_preset(CELL_PRESETS["pku"]) is CELL_PRESETS["pku"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "code"),
+    [
+        ("os:system", ("os:system",)),
+        ("C:/cells/mychip.toml", ()),
+        ("stanford", ()),
+        ('name = "mine"\n[[laws]]\nname = "a:B"\n[[laws]]\nname = \'c.py:D\'\n', ("a:B", "c.py:D")),
+    ],
+)
+def test_code_that_a_preset_would_load_is_known_before_it_is_loaded(preset, code):
+    assert own_code_of(preset) == code
 
 
 def test_own_code_in_the_text_of_a_preset_is_not_loaded_unless_agreed_to():

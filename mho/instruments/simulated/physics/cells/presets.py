@@ -74,11 +74,12 @@ class CellPreset:
     doubt : Doubt or None
         Why these cells may not be those of the chip that they were fitted to; None for presets that passed their checks,
         and for those that were not fitted.
+    own : OwnLaws or None
+        Laws of a user's own, by aspect (`but` takes them); None for cells of mho's laws alone.
 
     Examples
     --------
-    >>> from dataclasses import replace
-    >>> quiet = replace(mho.CELL_PRESETS["pku"], name="sharp", set_cycle_spread=0.0)
+    >>> quiet = mho.CELL_PRESETS["pku"].but(name="sharp", set_cycle_spread=0.0)
     >>> quiet.law, quiet.set_cycle_spread
     ('gradual', 0.0)
     """
