@@ -1,6 +1,6 @@
 """What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
-- `base`, `parameters`, `stream`: what every procedure is made of;
+- `base`, `parameters`, `documentation`, `stream`: what every procedure is made of;
 - `manifest`, `catalogue`: which procedures there are, and making one of a name and values;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
