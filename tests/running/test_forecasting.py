@@ -192,7 +192,7 @@ def test_so_many_draws_may_be_asked_for_and_39_are_usual(draws: int | None, monk
         raise ReachedError
 
     monkeypatch.setattr(forecasting, "_plan_and_draw", draw)
-    how = {"seed_of_rhs": 5, **FEW_CELLS} | ({} if draws is None else {"draws": draws})
+    how = {"rhs_seed": 5, **FEW_CELLS} | ({} if draws is None else {"draws": draws})
     for seed in (4, None):
         with pytest.raises(ReachedError):
             forecast(MATRIX, bench="arrays", seed=seed, **how)

@@ -18,6 +18,7 @@ from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converge
 from mho.foreign_arrays import Numbers, common_kind, in_precision_of, to_numpy
 from mho.instruments import Bench
 from mho.procedures import HeldAnswers
+from mho.seeds import Seed, drawn_seed
 
 # Takes vectors as columns (n, k), and returns one for each
 OnColumns: TypeAlias = Callable[[Numbers], Numbers]
@@ -52,7 +53,7 @@ def _on_vector(apply: OnColumns) -> OnColumns:
 
 
 def on_bench(
-    matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None,
+    matrix: Any, bench: Bench, *, seed: Seed = 0, bits: int = BITS, adjoint_on: Bench | None = None,
     **options: Any,
 ) -> BenchMatrix:  # fmt: skip
     """Program a matrix onto the chip of an open bench, and return it as operators.
@@ -65,7 +66,7 @@ def on_bench(
         Open. It holds this matrix until another is programmed on it.
     bits : int
         Of the products, and what a solution is proved to by default.
-    seed : int, optional
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of what is drawn at random while it is planned.
     adjoint_on : Bench, optional
         Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none.
@@ -94,11 +95,11 @@ def on_bench(
             "adjoint_on is the bench of the matrix itself, whose chip holds one matrix; give another one"
         )
     given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
-    messages = Messages()
-    holder = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
+    messages, number = Messages(), drawn_seed(seed)
+    holder = HoldingBench(given, bench, messages, bits=bits, seed=number, **options)
     adjoint = None
     if adjoint_on is not None:
-        adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
+        adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=number, **options)
     if shift := holder.summary()["shift"]:
         lines = len(given) * (2 if np.iscomplexobj(given) else 1)
         smaller = (
