@@ -116,14 +116,14 @@ def _changes(
 ) -> Iterator[tuple[str, dict[str, Any], ForecastConditions]]:
     """Yield what could be changed, in words, the parameters, and the conditions."""
     if values.get("residual") != "float64":
-        yield "products in float64 (--residual float64)", values | {"residual": "float64"}, at
+        yield "products in float64 (residual = float64)", values | {"residual": "float64"}, at
     most = int(values.get("max_cycles") or 50)
-    yield f"{4 * most} cycles allowed (--max-cycles {4 * most})", values | {"max_cycles": 4 * most}, at
+    yield f"{4 * most} cycles allowed (max_cycles = {4 * most})", values | {"max_cycles": 4 * most}, at
     for kind in ("bias", "differential"):
         if values.get("encoding") != kind:
-            yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
+            yield f"the {kind} encoding alone (encoding = {kind})", values | {"encoding": kind}, at
     if values.get("loop_slices") != 2:
-        yield "a second slice of the loop (--loop-slices 2)", values | {"loop_slices": 2}, at
+        yield "a second slice of the loop (loop_slices = 2)", values | {"loop_slices": 2}, at
     if at.preset != "ideal":
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
 
