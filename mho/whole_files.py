@@ -12,7 +12,7 @@ from mho.errors import InputError
 
 
 @contextmanager
-def whole_file(target: Path, what: str = "", advice: str = "; choose another --output") -> Iterator[Path]:
+def whole_file(target: Path, what: str = "", advice: str = "; choose another output") -> Iterator[Path]:
     """Yield the path of a draft beside `target`, a file or folder; after the block the draft is `target`.
 
     Nothing is left of it after an error; an `OSError` is an `InputError` that says that `target` cannot be written.

@@ -21,7 +21,7 @@ def load_conditions(
     if simulation is not None:
         cell_preset(preset or source.kind_of_cells)
     elif preset is not None:
-        raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
+        raise BenchError(f"bench {bench!r} has real instruments: a preset is for simulated cells only")
     check_seed(seed)
     return source
 

@@ -369,13 +369,13 @@ ENDED = (Status.FINISHED, Status.FAILED, Status.ABORTED)
 def _store_plan(plan: Plan, folder: Path) -> None:
     """Write the plan into the folder of its campaign, or compare it with the one that is there."""
     path = folder / "plan.toml"
-    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
+    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another output"):
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not path.exists():
             with whole_file(path) as draft:  # the other shares of the campaign begin at the same time
                 draft.write_text(plan.text, "utf-8")
         elif path.read_text("utf-8") != plan.text:
-            raise InputError(f"{folder} holds another plan ({path}); choose another --output for this one")
+            raise InputError(f"{folder} holds another plan ({path}); choose another output for this one")
 
 
 def carry_out(task: CampaignTask) -> Row:
@@ -426,7 +426,7 @@ def _check_unchanged(task: CampaignTask) -> None:
     if changed:
         raise ChangedInputError(
             f"run {number} is not carried out on {host}: {'; '.join(changed)} since the campaign began; bring back what "
-            "was and give the same command again, or choose another --output, so that no table mixes the two"
+            "was and give the same command again, or choose another output, so that no table mixes the two"
         )
 
 
@@ -488,7 +488,7 @@ def _row_of_file(task: CampaignTask, statuses: tuple[Status, ...], attempt: int 
         )
         raise ChangedInputError(
             f"run {task.planned.number} in {task.path.parent.parent} was made under other conditions: {what}; bring back "
-            "what was, or choose another --output, so that no table mixes the two"
+            "what was, or choose another output, so that no table mixes the two"
         )
     return row
 

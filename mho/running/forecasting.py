@@ -6,14 +6,13 @@ The matrix is planned as `Solve` plans it, and solved on drawn chips; of a bench
 from __future__ import annotations
 
 import copy
-import secrets
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mho import procedures
 from mho.chip_maps.chip import parse_chip_map
@@ -22,8 +21,10 @@ from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.simulated import Cells, cell_preset
-from mho.procedures.conditions import check_seed
+from mho.keywords import keywords_checked
+from mho.running.solving import SystemOptions, plain
 from mho.runs.intervals import LEAST_DRAWS, Interval
+from mho.seeds import Seed, drawn_seed, seed_number
 
 
 @dataclass(frozen=True)
@@ -119,14 +120,14 @@ def _changes(
 ) -> Iterator[tuple[str, dict[str, Any], ForecastConditions]]:
     """Yield what could be changed, in words, the parameters, and the conditions."""
     if values.get("residual") != "float64":
-        yield "products in float64 (--residual float64)", values | {"residual": "float64"}, at
+        yield "products in float64 (residual = float64)", values | {"residual": "float64"}, at
     most = int(values.get("max_cycles") or 50)
-    yield f"{4 * most} cycles allowed (--max-cycles {4 * most})", values | {"max_cycles": 4 * most}, at
+    yield f"{4 * most} cycles allowed (max_cycles = {4 * most})", values | {"max_cycles": 4 * most}, at
     for kind in ("bias", "differential"):
         if values.get("encoding") != kind:
-            yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
+            yield f"the {kind} encoding alone (encoding = {kind})", values | {"encoding": kind}, at
     if values.get("loop_slices") != 2:
-        yield "a second slice of the loop (--loop-slices 2)", values | {"loop_slices": 2}, at
+        yield "a second slice of the loop (loop_slices = 2)", values | {"loop_slices": 2}, at
     if at.preset != "ideal":
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
 
@@ -180,41 +181,42 @@ class Forecast:
     unfit: str  # which levels of the chip map the cells do not hold; empty where they hold all
 
 
+@keywords_checked(SystemOptions, positional=("bits",), seed_of_rhs="rhs_seed")
 def forecast(
-    matrix: ArrayLike,
-    rhs: ArrayLike | str | None = None,
-    bits: int = 24,
+    matrix: Any,
+    rhs: Any = None,
     *,
-    bench: str = "simulated",
+    bench: str | os.PathLike[str] | Bench = "simulated",
     preset: Cells | None = None,
-    seed: int | None = None,
+    seed: Seed = None,
+    bits: int = 24,
+    rhs_seed: Seed = 0,
     draws: int = DRAWS,
     alternatives: bool = True,
-    seed_of_rhs: int | None = None,
     progress: Progress = lambda stage, done, total: None,
-    **how: Any,
+    **options: Unpack[SystemOptions],
 ) -> Forecast:
-    """Forecast ``mho.solve(matrix, rhs, bits, bench=bench, ...)``; nothing is connected or written.
+    """Forecast ``mho.solve(matrix, rhs, bits=bits, bench=bench, ...)``; nothing is connected or written.
 
     Parameters
     ----------
-    matrix, rhs, bits
+    matrix, rhs
         As for `mho.solve`.
-    bench : str
-        A packaged bench or a bench file, also of real instruments.
+    bench : str, path or Bench
+        A packaged bench or a bench file, also of real instruments; of an open one only what it was opened from is taken.
     preset : str or object, optional
         Cells to draw instead of the bench's.
-    seed : int, optional
-        With that of the run to come, its plan is the one that is drawn; without one each draw plans anew.
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
+        With that of the run to come, its plan is the one that is drawn; of None each draw plans anew.
+    bits, rhs_seed
+        As for `mho.solve`.
     draws : int
         Number of chips, at least 19.
     alternatives : bool
         Whether to try what would help where it may not converge.
-    seed_of_rhs : int, optional
-        The parameter `seed` of `Solve`, which draws a right-hand side that is not given.
     progress : callable
         Called with a stage, what is done of it, and of how many.
-    **how
+    **options
         Further parameters of `Solve`.
 
     Returns
@@ -226,18 +228,16 @@ def forecast(
     MhoError
         As `mho.solve` before anything is programmed, but for a loop that does not settle: that is a forecast, too.
     """
-    check_seed(seed)
+    number = seed_number(seed)
     if isinstance(draws, bool) or not isinstance(draws, int) or not LEAST_DRAWS <= draws <= MOST_DRAWS:
         raise InputError(
             f"draws is {draws!r}; give a whole number from {LEAST_DRAWS}, fewer hold no interval of 90 %, to {MOST_DRAWS}"
         )
-    values = {"matrix": matrix, "bits": bits, **how} | ({} if rhs is None else {"rhs": rhs})
-    if seed_of_rhs is not None:
-        values["seed"] = seed_of_rhs
-    source = load_bench_file(bench)
-    at = ForecastConditions(
-        as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None
-    )
+    a, b = plain(matrix, "the matrix"), "random" if rhs is None else plain(rhs, "the right-hand side")
+    values: dict[str, Any] = {"matrix": a, "rhs": b, "bits": bits, **options}
+    values["seed"] = drawn_seed(rhs_seed, "rhs_seed")
+    source = _source_of(bench)
+    at = ForecastConditions(as_arrays(source, preset), drawn_seed(number), number is None)
     solve = procedures.Solve(**values)
     given = solve.check()
     prepared, drawn, refused = _plan_and_draw(at, solve, given, draws, progress)
@@ -250,6 +250,15 @@ def forecast(
         solves=solves, wall=wall, energy=procedures.EnergyModel().in_words(), refused=refused,
         alternatives=tuple(alternatives_to(at, values, solves, progress)) if alternatives else (), unfit=at.unfit(),
     )  # fmt: skip
+
+
+def _source_of(bench: str | os.PathLike[str] | Bench) -> BenchSource:
+    """Return the bench file of a name or a path, or what an open bench was opened from."""
+    if isinstance(bench, Bench):
+        return BenchSource(
+            bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text
+        )
+    return load_bench_file(os.fspath(bench))
 
 
 def _plan_and_draw(

@@ -132,7 +132,7 @@ def solve(
     array([0.1053, 0.4737])
     """
     of_run: Any = {name: options.pop(name) for name in RUN_OPTIONS if name in options}  # type: ignore[misc]
-    a, b = _plain(matrix, "the matrix"), "random" if rhs is None else _plain(rhs, "the right-hand side")
+    a, b = plain(matrix, "the matrix"), "random" if rhs is None else plain(rhs, "the right-hand side")
     back = _as_given(matrix, a, rhs, b)
     procedure = Solve(matrix=a, rhs=b, bits=bits, seed=drawn_seed(rhs_seed, "rhs_seed"), **options)
     result, said = run_with_warnings(procedure, bench, preset=preset, seed=seed, output=output, **of_run)
@@ -141,7 +141,7 @@ def solve(
     return solution
 
 
-def _plain(values: Any, what: str) -> Any:
+def plain(values: Any, what: str) -> Any:
     """Return numbers of another library as NumPy's; all else, a name or a path among it, as it is."""
     if getattr(values, "requires_grad", False) and is_torch(values):
         raise InputError(

@@ -58,13 +58,13 @@ def new_run_path(
     if output is not None and Path(output).suffix == SUFFIX and not Path(output).is_dir():
         if Path(output).exists():
             raise RunFileError(
-                f"run file {output} exists already and is never overwritten; choose another --output"
+                f"run file {output} exists already and is never overwritten; choose another output"
             )
         return Path(output)
     folder = runs_folder(output, environ)
     if folder.exists() and not folder.is_dir():
         raise RunFileError(
-            f"{folder} is a file and no folder; --output takes a folder or a new file ending in {SUFFIX}"
+            f"{folder} is a file and no folder; output takes a folder or a new file ending in {SUFFIX}"
         )
     name = f"{now or datetime.now():%Y%m%d-%H%M%S}-{procedure}"
     candidates = (

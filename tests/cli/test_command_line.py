@@ -177,7 +177,7 @@ def test_an_output_file_that_exists_is_never_touched(shell, tmp_path):
     path = tmp_path / "mine.h5"
     path.write_bytes(b"precious")
     line = shell.refused("solve", ZUO, "--output", path)
-    assert line == f"run file {path} exists already and is never overwritten; choose another --output"
+    assert line == f"run file {path} exists already and is never overwritten; choose another output"
     assert path.read_bytes() == b"precious"
 
 

@@ -192,7 +192,7 @@ def test_so_many_draws_may_be_asked_for_and_39_are_usual(draws: int | None, monk
         raise ReachedError
 
     monkeypatch.setattr(forecasting, "_plan_and_draw", draw)
-    how = {"seed_of_rhs": 5, **FEW_CELLS} | ({} if draws is None else {"draws": draws})
+    how = {"rhs_seed": 5, **FEW_CELLS} | ({} if draws is None else {"draws": draws})
     for seed in (4, None):
         with pytest.raises(ReachedError):
             forecast(MATRIX, bench="arrays", seed=seed, **how)
@@ -351,6 +351,6 @@ def test_what_could_be_changed_is_what_is_not_so_already(monkeypatch: pytest.Mon
 def test_the_words_of_a_change_are_the_parameters_that_it_gives():
     values = {"max_cycles": 30, "encoding": "bias", "loop_slices": 2, "residual": "float64"}
     changes = _changes(None, values)  # type: ignore[arg-type]
-    assert next(changes)[:2] == ("120 cycles allowed (--max-cycles 120)", values | {"max_cycles": 120})
-    words = "the differential encoding alone (--encoding differential)"
+    assert next(changes)[:2] == ("120 cycles allowed (max_cycles = 120)", values | {"max_cycles": 120})
+    words = "the differential encoding alone (encoding = differential)"
     assert next(changes)[:2] == (words, values | {"encoding": "differential"})

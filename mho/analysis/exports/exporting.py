@@ -67,7 +67,7 @@ def export(
     target = source.with_name(output_name(source, form)) if output is None else Path(output)
     with RunFile(source) as run:
         if target.exists():
-            raise InputError(f"{target} exists already and is never overwritten; choose another --output")
+            raise InputError(f"{target} exists already and is never overwritten; choose another output")
         with whole_file(target) as draft:
             target.parent.mkdir(parents=True, exist_ok=True)
             module, function = _WRITERS[form]  # is loaded only now

@@ -309,7 +309,7 @@ def forecast(
     with stages.Stages(quiet=as_json) as bars:
         prediction = running.forecast(
             matrix, bench=bench, preset=preset, seed=seed, draws=draws, alternatives=alternatives,
-            progress=bars.show, **{"seed_of_rhs": values.pop("seed")} if "seed" in values else {}, **values,
+            progress=bars.show, **{"rhs_seed": values.pop("seed")} if "seed" in values else {}, **values,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(forecast_as_json(prediction)))

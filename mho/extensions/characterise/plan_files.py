@@ -241,11 +241,11 @@ def plan_protocol(request: CharacterisationRequest) -> Planned:
 def write_plan(planned: Planned, folder: Path) -> Path:
     """Write a plan and its digits into a folder that has none, and return its path."""
     path = folder / PLAN
-    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another --output"):
+    with os_errors_as(InputError, f"{folder} cannot be used", "; choose another output"):
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             raise InputError(
-                f"{path} exists already; `mho characterise {folder}` goes on with it, or choose another --output"
+                f"{path} exists already; `mho characterise {folder}` goes on with it, or choose another output"
             )
         np.savetxt(folder / LEVELS, planned.digits, fmt="%d", delimiter=",")
         path.write_text(planned.text, "utf-8")

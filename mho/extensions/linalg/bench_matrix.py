@@ -20,6 +20,7 @@ from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
 from mho.foreign_arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.instruments import Bench
 from mho.procedures import Certificate, HeldAnswers
+from mho.seeds import Seed, drawn_seed
 
 Programmed: TypeAlias = Literal["written", "drawn"]
 
@@ -74,16 +75,16 @@ def _without_adjoint(name: str) -> OnVectors:
 
 @overload
 def on_bench(
-    matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
+    matrix: Any, bench: Bench, *, seed: Seed = ..., bits: int = ..., adjoint_on: Bench | None = ...,
     exact: Literal[True] = ..., **options: Any,
 ) -> BenchMatrix: ...  # fmt: skip
 @overload
 def on_bench(
-    matrix: Any, bench: Bench, *, bits: int = ..., seed: int | None = ..., adjoint_on: Bench | None = ...,
+    matrix: Any, bench: Bench, *, seed: Seed = ..., bits: int = ..., adjoint_on: Bench | None = ...,
     exact: Literal[False], programmed: Programmed = ..., **options: Any,
 ) -> RawMatrix: ...  # fmt: skip
 def on_bench(
-    matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None,
+    matrix: Any, bench: Bench, *, seed: Seed = 0, bits: int = BITS, adjoint_on: Bench | None = None,
     exact: bool = True, programmed: Programmed = "written", **options: Any,
 ) -> BenchMatrix | RawMatrix:  # fmt: skip
     """Program a matrix onto the chip of an open bench, and return it as operators, or as raw products.
@@ -97,7 +98,7 @@ def on_bench(
     bits : int
         Of the products, and what a solution is proved to by default. Raw products: of the vectors, which the converters
         of the bench round as well.
-    seed : int, optional
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of what is drawn at random while it is planned, and of cells that are drawn.
     adjoint_on : Bench, optional
         Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none. Raw
@@ -136,19 +137,19 @@ def on_bench(
         raise InputError(
             f"programmed is {programmed!r}; give 'written', or for raw products (exact=False) 'drawn' as well"
         )
-    messages = Messages()
+    messages, number = Messages(), drawn_seed(seed)
     if exact:
-        return _held(given, bench, messages, bits=bits, seed=seed, adjoint_on=adjoint_on, **options)
+        return _held(given, bench, messages, bits=bits, seed=number, adjoint_on=adjoint_on, **options)
     if foreign := set(options) - {"write_verify"}:
         raise InputError(f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone")
     real = real_matrix(given)
-    options |= {"bits": bits, "drawn": np.random.default_rng(seed) if programmed == "drawn" else None}
+    options |= {"bits": bits, "drawn": np.random.default_rng(number) if programmed == "drawn" else None}
     transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, **options)
     return RawMatrix(real, bench, messages, transposed, **options)
 
 
 def _held(
-    matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int | None, adjoint_on: Bench | None,
+    matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int, adjoint_on: Bench | None,
     **options: Any,
 ) -> BenchMatrix:  # fmt: skip
     if adjoint_on is bench:

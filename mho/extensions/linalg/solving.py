@@ -9,58 +9,73 @@ import numpy as np
 from mho.extensions.linalg.gradients import solve_tensors
 from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
 from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
+from mho.keywords import keywords_checked
+from mho.seeds import Seed, drawn_seed
 
 
-def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:
-    """Solve ``a @ x = b`` on a bench, as `numpy.linalg.solve` does it.
+@keywords_checked(positional=("bench",), a="matrix", b="rhs")
+def solve(
+    matrix: Any, rhs: Any, *, bench: BenchLike = "arrays", preset: str | None = None, seed: Seed = None,
+    bits: int = BITS,
+) -> Any:  # fmt: skip
+    """Solve ``matrix @ x = rhs`` on a bench, as `numpy.linalg.solve` does it.
 
     Parameters
     ----------
-    a : (n, n) or (..., n, n) array of any library
+    matrix : (n, n) or (..., n, n) array of any library
         Real or complex; NumPy, PyTorch, JAX and whatever follows the array API standard, in the host's memory. The matrices
         of a stack are programmed one after the other.
-    b : (n,), (n, k) or (..., n, k) array
+    rhs : (n,), (n, k) or (..., n, k) array
         One right-hand side, or several as columns.
-    bench : Bench, str or path
-        The name of a bench, which is opened and made safe again, or an open one, which stays open.
+    bench : str, path or Bench
+        The name of a bench, which is opened and made safe again, or an open one, which stays open. Here it is the one
+        without instruments: 16 x 16 on "simulated", which plays every message of the instruments, take 30 times as long.
+    preset : str, optional
+        Cell preset of a simulated bench that is opened here.
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
+        Of a simulated bench that is opened here, and of what is drawn while a matrix is planned; None draws a fresh one.
     bits : int
-        How accurate x is to be: its relative error at most 2^-bits, proved in float64 for a and b as given.
-    seed : int, optional
-        Of a simulated bench that is opened by its name; None draws another chip each time.
+        How accurate x is to be: its relative error at most 2^-bits, proved in float64 for matrix and rhs as given.
 
     Returns
     -------
-    array, as `b`
-        Of the library of `a` and `b`; single precision where both are. PyTorch's autograd goes through it, by a second
-        solve, of the adjoint; also again (`create_graph`), forwards, and under `torch.func.vmap`.
+    array, as `rhs`
+        Of the library of `matrix` and `rhs`; single precision where both are. PyTorch's autograd goes through it, by a
+        second solve, of the adjoint; also again (`create_graph`), forwards, and under `torch.func.vmap`.
 
     Raises
     ------
     InputError
         For shapes that do not fit, singular matrices, numbers that are not finite, arrays in the memory of a GPU.
+    KeywordError
+        For a keyword that it does not have.
     ConvergenceError
         When a solution does not come to its bits.
 
     Examples
     --------
-    >>> mho.extensions.linalg.solve([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2])
+    >>> mho.linalg.solve([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2], bench="arrays", seed=1).round(4)
+    array([0.1053, 0.4737])
     """
+    number = drawn_seed(seed)
 
     def on_numpy(matrices: Numbers, rhs: Numbers) -> Numbers:
-        return solve_stack(matrices, rhs, bench, bits=bits, seed=seed)
+        return solve_stack(matrices, rhs, bench, bits=bits, seed=number, preset=preset)
 
-    back = common_kind(a, b)
-    if is_torch(a) or is_torch(b):
-        return solve_tensors(on_numpy, a, b)
-    matrices, rhs = to_numpy(a, "a"), to_numpy(b, "b")
-    return back(in_precision_of(on_numpy(matrices, rhs), matrices, rhs))
+    back = common_kind(matrix, rhs)
+    if is_torch(matrix) or is_torch(rhs):
+        return solve_tensors(on_numpy, matrix, rhs)
+    matrices, columns = to_numpy(matrix, "matrix"), to_numpy(rhs, "rhs")
+    return back(in_precision_of(on_numpy(matrices, columns), matrices, columns))
 
 
-def solve_stack(matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None) -> Numbers:
+def solve_stack(
+    matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None, preset: str | None = None
+) -> Numbers:  # fmt: skip
     """Solve a system, or a stack of systems one after the other; parameters and errors as `solve`, of NumPy's arrays."""
     stack, columns = stacked(matrices, rhs)
     messages = Messages()
-    with bench_in_use(bench, seed) as opened:
+    with bench_in_use(bench, seed, preset) as opened:
         solutions = [
             converged(HoldingBench(matrix, opened, messages, bits=bits, seed=seed).answers(block)).solutions
             for matrix, block in zip(stack, columns, strict=True)
@@ -75,7 +90,7 @@ def stacked(matrices: Numbers, rhs: Numbers) -> tuple[Numbers, Numbers]:
     """
     if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2] or matrices.size == 0:
         raise ArrayError(
-            f"a has the shape {matrices.shape}; give a square matrix (n, n), or a stack (…, n, n)"
+            f"matrix has the shape {matrices.shape}; give a square matrix (n, n), or a stack (…, n, n)"
         )
     n, stack = matrices.shape[-1], matrices.shape[:-2]
     fits = rhs.ndim in (1, 2) and len(rhs) == n
@@ -83,6 +98,6 @@ def stacked(matrices: Numbers, rhs: Numbers) -> tuple[Numbers, Numbers]:
         fits = rhs.ndim == matrices.ndim and rhs.shape[:-1] == (*stack, n)
     if not fits:
         shape = f"{(*stack, n, 'k')}".replace("'", "") + ("" if stack else f" or ({n},)")
-        raise ArrayError(f"b has the shape {rhs.shape}, and a {matrices.shape}; give b as {shape}")
+        raise ArrayError(f"rhs has the shape {rhs.shape}, and matrix {matrices.shape}; give rhs as {shape}")
     count = int(np.prod(stack, dtype=int))
     return matrices.reshape(count, n, n), rhs.reshape(count, *rhs.shape[len(stack) :])

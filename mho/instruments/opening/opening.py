@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mho.errors import BenchError
+from mho.errors import BenchError, InputError
 from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.instruments import BenchInstruments
@@ -27,6 +28,8 @@ from mho.instruments.bench_file.entries import (
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Daq
+from mho.keywords import keywords_checked
+from mho.seeds import Seed, seed_number
 
 
 def role_openers(
@@ -132,20 +135,21 @@ if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
 _racks = itertools.count(1)
 
 
+@keywords_checked()
 def open_bench(
-    bench: str = "simulated", *, preset: Cells | None = None, seed: int | None = None,
+    bench: str | os.PathLike[str] = "simulated", *, preset: Cells | None = None, seed: Seed = None,
     stuck: float | None = None, force: bool = False, taken: Callable[[], object] = lambda: None,
 ) -> Bench:  # fmt: skip
     """Open the bench described by a packaged name or a TOML file.
 
     Parameters
     ----------
-    bench : str
+    bench : str or path
         "simulated", "arrays" (the same chip without instruments), another packaged bench, or the path of a bench file.
     preset : str or object, optional
         Cells of a simulated bench, as `mho.cells.cell_preset` takes them: one of `CELL_PRESETS`, a file, or one's own.
-    seed : int, optional
-        Seed of a simulated bench.
+    seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
+        Of a simulated bench; None takes the bench file's, else draws a fresh one.
     stuck : float, optional
         Share of cells that no pulse changes, 0 to 1, drawn at random on a simulated bench; half of them conduct.
     force : bool
@@ -163,7 +167,9 @@ def open_bench(
     BenchError
         For a wrong bench file, implausible limits, a bench in use, or a preset for a bench of real instruments.
     InstrumentError
-        When an instrument does not answer as its driver expects.
+        When an instrument does not answer as its driver expects; `InstrumentTimeoutError` when it does not answer at all.
+    InputError
+        For a seed that is none, and for a `bench` that is neither name nor path, such as one that is open already.
 
     Examples
     --------
@@ -172,6 +178,11 @@ def open_bench(
     >>> conductance < 1e-6  # S: the cell is not formed
     True
     """
+    if not isinstance(bench, str | os.PathLike):
+        raise InputError(
+            f"bench is {bench!r}; give the name of a bench or a bench file: an open one is open already"
+        )
+    seed, bench = seed_number(seed), os.fspath(bench)
     source = load_bench_file(bench)
     if stuck is not None:
         source = with_stuck_cells(source, stuck)
@@ -179,7 +190,7 @@ def open_bench(
     if source.bench.simulation is not None:
         return open_simulated(source, preset, seed)
     if preset is not None:
-        raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
+        raise BenchError(f"bench {bench!r} has real instruments: a preset is for simulated cells only")
     with ExitStack() as stack:
         stack.enter_context(lock_bench(source))
         taken()

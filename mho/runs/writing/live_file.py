@@ -322,7 +322,7 @@ class LiveFile:
         if free < size + RESERVE:
             self.refusal = (
                 f"run file {self.path} cannot grow: its disk has {free / 1e6:.0f} MB left; all before is "
-                "kept, free the disk or choose another place with --output, and run again"
+                "kept, free the disk or choose another output, and run again"
             )
 
     def _give_up(self, error: BaseException) -> None:
@@ -332,7 +332,7 @@ class LiveFile:
         self._failure = error
         self.refusal = (
             f"run file {self.path} cannot be written any more ({plain_words(error)}); what was flushed "
-            "is kept, see to the disk or choose another place with --output, and run again"
+            "is kept, see to the disk or choose another output, and run again"
         )
         abandon(self._file, self.path, self)
 

@@ -210,7 +210,7 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
             undo.pop_all()
     except OSError as error:
         raise RunFileError(
-            f"run file {path} cannot be created: {plain_words(error)}; choose another place with --output"
+            f"run file {path} cannot be created: {plain_words(error)}; choose another output"
         ) from error
     return file
 
@@ -230,7 +230,7 @@ def _check_space(path: Path) -> None:
     if free < live_file.RESERVE:
         raise RunFileError(
             f"run file {path} cannot be created: its disk has {free / 1e6:.0f} MB left and a run needs "
-            f"{live_file.RESERVE / 1e6:.0f} MB; free the disk or choose another place with --output"
+            f"{live_file.RESERVE / 1e6:.0f} MB; free the disk or choose another output"
         )
 
 
@@ -250,7 +250,7 @@ def _publish(draft: Path, path: Path) -> None:
 
 
 def _in_the_way(path: Path) -> RunFileError:
-    return RunFileError(f"run file {path} exists already and is never overwritten; choose another --output")
+    return RunFileError(f"run file {path} exists already and is never overwritten; choose another output")
 
 
 class RunWriter:

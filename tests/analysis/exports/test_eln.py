@@ -206,6 +206,6 @@ def test_what_cannot_be_meant_is_answered_in_one_sentence(
 
 def test_nothing_is_left_of_a_package_that_cannot_be_zipped(folder: Path, tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot be written: .*; choose another --output"):
+    with pytest.raises(InputError, match=r"cannot be written: .*; choose another output"):
         publish([folder / "solve.h5"], tmp_path / "file" / "a.eln", eln=True, figures="none")
     assert [one.name for one in tmp_path.iterdir()] == ["file"]

@@ -251,7 +251,7 @@ def test_a_matrix_does_not_answer_with_the_cells_of_another():
         with pytest.raises(InputError, match="singular"):
             mho.extensions.linalg.on_bench(np.ones((2, 2)), bench)
         second.solve(np.ones(4))  # nothing was programmed in its place
-        mho.extensions.linalg.solve(np.eye(2), np.ones(2), bench)
+        mho.extensions.linalg.solve(np.eye(2), np.ones(2), bench=bench)
         with pytest.raises(BenchError, match="another matrix"):
             second.solve(np.ones(4))
 

@@ -75,14 +75,14 @@ def test_more_bits_are_more_accurate():
 
 @pytest.mark.thorough
 def test_a_bench_by_name_file_or_open_one(tmp_path):
-    named = mho.extensions.linalg.solve(A, B, "arrays", seed=4)
+    named = mho.extensions.linalg.solve(A, B, bench="arrays", seed=4)
     np.testing.assert_array_equal(named, mho.extensions.linalg.solve(A, B, seed=4))
     with mho.open_bench("arrays", seed=4) as bench:
-        opened = mho.extensions.linalg.solve(A, B, bench)
+        opened = mho.extensions.linalg.solve(A, B, bench=bench)
         assert not bench.closed
     np.testing.assert_allclose(opened, named, **CLOSE)
     np.testing.assert_allclose(
-        mho.extensions.linalg.solve(A[:2, :2], B[:2], "simulated", bits=10),
+        mho.extensions.linalg.solve(A[:2, :2], B[:2], bench="simulated", bits=10),
         np.linalg.solve(A[:2, :2], B[:2]),
         rtol=2**-9,
     )
@@ -103,7 +103,7 @@ def test_an_array_of_the_standard_comes_back_as_its_own_kind():
 
 
 def test_an_array_on_a_gpu_is_refused():
-    with pytest.raises(InputError, match=r"b lies on device 2; .*b\.cpu\(\).*cupy\.asnumpy\(b\)"):
+    with pytest.raises(InputError, match=r"rhs lies on device 2; .*rhs\.cpu\(\).*cupy\.asnumpy\(rhs\)"):
         mho.extensions.linalg.solve(A, Duck(B, device=2))
     to_numpy(Duck(B, device=3), "b")  # pinned by a driver, but the host's
 
@@ -171,7 +171,7 @@ class TestTorch:
 
     def test_a_tensor_without_data_is_refused(self):
         torch = self.torch
-        with pytest.raises(InputError, match=r"b .*(lies on|does not become)"):
+        with pytest.raises(InputError, match=r"rhs .*(lies on|does not become)"):
             mho.extensions.linalg.solve(torch.from_numpy(A), torch.empty(3, device="meta"))
 
 
@@ -182,18 +182,18 @@ def test_torch_is_never_imported():
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [
-        (A[:2], B, r"a has the shape \(2, 3\); give a square"),
-        (B, B, r"a has the shape \(3,\)"),
-        (np.empty((0, 0)), [], r"a has the shape \(0, 0\)"),
-        (A, B[:2], r"b has the shape \(2,\), and a \(3, 3\); give b as \(3, k\) or \(3,\)"),
-        (A, 1.0, r"b has the shape \(\)"),
-        (np.stack([A, A]), B, r"b has the shape \(3,\), and a \(2, 3, 3\); give b as \(2, 3, k\)"),
-        (np.stack([A, A]), np.ones((2, 3)), r"give b as \(2, 3, k\)"),
+        (A[:2], B, r"matrix has the shape \(2, 3\); give a square"),
+        (B, B, r"matrix has the shape \(3,\)"),
+        (np.empty((0, 0)), [], r"matrix has the shape \(0, 0\)"),
+        (A, B[:2], r"rhs has the shape \(2,\), and matrix \(3, 3\); give rhs as \(3, k\) or \(3,\)"),
+        (A, 1.0, r"rhs has the shape \(\)"),
+        (np.stack([A, A]), B, r"rhs has the shape \(3,\), and matrix \(2, 3, 3\); give rhs as \(2, 3, k\)"),
+        (np.stack([A, A]), np.ones((2, 3)), r"give rhs as \(2, 3, k\)"),
         (np.ones((2, 2)), [1, 2], "singular"),
-        (A, [1, np.nan, 2], r"b contains NaN or infinity, first at \[1\]"),
-        (A, [1, None, 2], "b "),
-        (A, ["x", "y", "z"], "b holds <U1 and not numbers"),
-        ([[1, 2], [3]], [1, 2], "a of type list does not become"),
+        (A, [1, np.nan, 2], r"rhs contains NaN or infinity, first at \[1\]"),
+        (A, [1, None, 2], "rhs "),
+        (A, ["x", "y", "z"], "rhs holds <U1 and not numbers"),
+        ([[1, 2], [3]], [1, 2], "matrix of type list does not become"),
     ],
 )
 def test_what_is_refused(a, b, words):
@@ -203,9 +203,9 @@ def test_what_is_refused(a, b, words):
 
 def test_benches_that_are_refused():
     with pytest.raises(InputError, match="bench is 3; give the name"):
-        mho.extensions.linalg.solve(A, B, 3)
+        mho.extensions.linalg.solve(A, B, bench=3)
     with pytest.raises(BenchError, match="no-such-bench"):
-        mho.extensions.linalg.solve(A, B, "no-such-bench")
+        mho.extensions.linalg.solve(A, B, bench="no-such-bench")
 
 
 def test_objects_that_are_numbers_are_numbers():

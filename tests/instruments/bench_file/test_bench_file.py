@@ -144,5 +144,5 @@ def test_a_chip_map_without_arrays_is_refused(tmp_path):
 def test_a_cell_preset_is_for_simulated_benches_only(tmp_path):
     start, end = TEXT.index("\n[simulation]"), TEXT.index("[instruments.smu]")
     (tmp_path / "real.toml").write_text(TEXT[:start] + TEXT[end:], encoding="utf-8")
-    with pytest.raises(BenchError, match="real instruments: --preset is for simulated cells only"):
+    with pytest.raises(BenchError, match="real instruments: a preset is for simulated cells only"):
         open_bench(str(tmp_path / "real.toml"), preset="pku")

@@ -308,7 +308,7 @@ def publish(
     paths = runs_at(places)
     target = Path(output) if output is not None else _beside(places, ELN if eln else SUFFIX)
     if target.exists():
-        raise InputError(f"{target} exists already and is never overwritten; choose another --output")
+        raise InputError(f"{target} exists already and is never overwritten; choose another output")
     if eln and target.suffix.lower() != ELN:
         raise InputError(f"{target} would not be taken for a file of lab notebooks; end its name in {ELN}")
     with whole_file(target) as draft:

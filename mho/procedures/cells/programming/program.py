@@ -281,7 +281,7 @@ class Program(BlockProcedure[Programmed]):
         at, size = plan.placement, plan.digits.size
         if bad := int(known_bad(plan.chip.array(at.array))[np.ix_(at.rows, at.columns)].sum()):
             stream.say(
-                f"{bad} of the {size} cells are known to be bad; `--place auto` goes around them", "WARNING"
+                f"{bad} of the {size} cells are known to be bad; `place = auto` goes around them", "WARNING"
             )
         block, first, passes = plan.block(), None, int(self.passes)
         earlier = self.earlier(plan, stream)

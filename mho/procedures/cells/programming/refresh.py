@@ -118,8 +118,8 @@ class Refresh(BlockProcedure[Refreshed]):
         if (self.of is None) == (self.digits is None):
             given = "neither" if self.of is None else "both"
             raise InputError(
-                f"refresh needs the run that programmed the cells (--of RUN.h5) or the digits that they hold "
-                f"(--digits FILE), and has {given}; give one"
+                f"refresh needs the run that programmed the cells (of = RUN.h5) or the digits that they hold "
+                f"(digits = FILE), and has {given}; give one"
             )
         if self.of is not None:
             return programmed_by(Path(self.of))

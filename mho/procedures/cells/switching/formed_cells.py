@@ -247,7 +247,7 @@ def unformed_message(procedure: Any, unformed: int, cells: int, *, tried: bool) 
     advice = (
         f"the whole forming ramp did not form them; whether they are open says mho run contact {of_cells}"
         if tried
-        else f"{form_first(procedure.array, procedure.rows, procedure.columns)}, then go on; or give --forming yes"
+        else f"{form_first(procedure.array, procedure.rows, procedure.columns)}, then go on; or give forming = yes"
     )
     some = f"none of {cells} cells was" if unformed == cells else f"{unformed} of {cells} cells were never"
     left = "ever formed: nothing was measured" if unformed == cells else "formed and are left out"

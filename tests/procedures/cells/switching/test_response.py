@@ -133,7 +133,7 @@ def test_a_virgin_chip_is_told_to_be_formed_first_and_no_pulse_is_sent(tmp_path)
     texts = [event.text for event in said if hasattr(event, "text")]
     assert (
         "none of 4 cells was ever formed: nothing was measured; form them first: mho run form --array multiply "
-        "--rows 0:2 --columns 0:2, then go on; or give --forming yes"
+        "--rows 0:2 --columns 0:2, then go on; or give forming = yes"
     ) in texts
     assert not any("do not respond" in text for text in texts)
 
