@@ -326,9 +326,8 @@ def _twins_of(recipe: RunRecipe, preset: Cells | None, seed: int) -> list[RunRec
             "it stopped is not known; resume it to its end, and give that run"
         )
     source = as_arrays(recipe.source, preset)
-    assert source.bench.simulation is not None  # `as_arrays` gives one
     kind = cell_preset(source.kind_of_cells)  # refused now where there is no such one
-    cells = kind.name if source.cells is not None else source.bench.simulation.preset
+    cells = source.kind_of_cells if isinstance(source.kind_of_cells, str) else kind.name
     remark = (
         f"{recipe.source.bench.name} is a bench of real instruments: its twin has cells of preset {cells}, on {CHIPS} "
         "chips that are drawn, not the run's own; `mho calibrate` makes a preset of a chip's own runs"

@@ -332,7 +332,7 @@ def test_a_real_chip_is_stood_for_by_four_that_are_drawn(monkeypatch: pytest.Mon
         provenance: Any = None
         kind: Any = None
 
-    simulated = SimpleNamespace(bench=SimpleNamespace(simulation=SimpleNamespace(preset="quiet")))
+    simulated = SimpleNamespace(kind_of_cells="quiet")
     monkeypatch.setattr(budgets, "as_arrays", lambda source, preset: simulated)
     lab, kind = SimpleNamespace(name="lab", simulation=None), SimpleNamespace(cell_record="")
     real: Any = Real(SimpleNamespace(bench=lab), provenance={"a": "b"}, kind=kind)
