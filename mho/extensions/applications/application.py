@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ from mho.procedures import (
     settings_text,
     verified_cells,
 )
-from mho.procedures.base import Result
 from mho.procedures.equations import (
     VECTOR_VOLTS,
     DirectSolve,
@@ -47,6 +46,8 @@ from mho.procedures.equations import (
     worth_in_numbers,
 )
 from mho.runs import Column, Conclusion, Table
+
+Result = TypeVar("Result", covariant=True)
 
 
 def digital_solution(matrix: Floats, rhs: Floats) -> Floats:
