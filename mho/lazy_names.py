@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import LazyLoader, find_spec
+from importlib.util import LazyLoader
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -93,10 +94,9 @@ EXTENSIONS = "mho.extensions"
 
 
 def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # what it lies in
-        return False
+    top, *rooms = module.split(".")
+    places = (os.path.join(place, *rooms) for place in sys.modules[top].__path__)
+    return any(os.path.exists(f"{place}{end}") for place in places for end in (".py", f"{os.sep}__init__.py"))
 
 
 def _extension(module: str) -> ModuleType:

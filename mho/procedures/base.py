@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -65,12 +65,6 @@ class ProcedureResult(ResultViews):
 
     summary: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
-
-    def _values(self) -> Mapping[str, Any]:
-        own = {
-            one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("summary", "path")
-        }
-        return own | {name: value for name, value in self.summary.items() if name not in own}
 
 
 class Procedure:
