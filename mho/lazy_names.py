@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -108,10 +109,9 @@ EXTENSIONS = "mho.extensions"
 
 
 def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # what it lies in
-        return False
+    top, *rooms = module.split(".")
+    places = (os.path.join(place, *rooms) for place in sys.modules[top].__path__)
+    return any(os.path.exists(f"{place}{end}") for place in places for end in (".py", f"{os.sep}__init__.py"))
 
 
 def _extension(module: str) -> ModuleType:

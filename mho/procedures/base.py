@@ -76,12 +76,6 @@ class ProcedureResult(ResultViews):
     summary: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
-    def _values(self) -> Mapping[str, Any]:
-        own = {
-            one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("summary", "path")
-        }
-        return own | {name: value for name, value in self.summary.items() if name not in own}
-
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Take what a pickle holds; `InputError` for one by another version of the class, which lacks something."""
         vars(self).update(state)

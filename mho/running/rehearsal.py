@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from mho.instruments.simulated import Cells
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.phases import already_open, carry_out
+from mho.runs import returned
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ def _carry_out(
             return None, None, f"{type(error).__name__}: {error}"
     path: Path | None = getattr(result, "path", None)
     if path is not None and not is_left:
-        return replace(result, path=Path()), None, ""
+        return returned(result, None), None, ""
     return result, path, ""
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import textwrap
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,15 @@ FEW = 4  # numbers that are shown one by one
 LONGEST_WORD = 40
 
 
+_BESIDE = (
+    "summary",
+    "path",
+    "units",
+    "summary_units",
+    "dims",
+)  # fields of a result that are no values by themselves
+
+
 class ResultViews:
     """What every result offers beside its values: `path`, `units`, a short text, a page in a notebook, `to_xarray`.
 
@@ -38,19 +47,24 @@ class ResultViews:
 
     path: Path | None = None
 
-    @property
+    @cached_property  # which a class may have as a field, or for all its instances
     def units(self) -> Mapping[str, str]:
         """SI unit by name, of what has one; of what lies in a mapping by ``NAME.KEY``."""
         return {name: unit for name, _, unit in _quantities(self._values()) if unit}
 
-    @property
+    @cached_property
     def dims(self) -> Mapping[str, tuple[str, ...]]:
         """What the axes of an array stand for, by its name (of one with fewer the first); of others they are numbered."""
         return {}
 
     def _values(self) -> Mapping[str, Any]:
         """Return the values by name, which may be numbers, text, arrays, lists, mappings and dataclasses of them."""
-        raise NotImplementedError
+        assert dataclasses.is_dataclass(self)
+        own = {
+            one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name not in _BESIDE
+        }
+        summary = getattr(self, "summary", {})
+        return own | {name: value for name, value in summary.items() if name not in own}
 
     def _quantities(self) -> Iterator[tuple[str, Any, str]]:
         units = {"wall_seconds": "s", **self.units}  # which every run says
@@ -172,7 +186,7 @@ class ResultMapping(dict[str, Any], ResultViews):
     @property
     def units(self) -> Mapping[str, str]:
         """SI unit by name, of what has one; of what lies in a mapping by ``NAME.KEY``."""
-        return self._units | dict(super().units)
+        return self._units | {name: unit for name, _, unit in _quantities(self) if unit}
 
     def _values(self) -> Mapping[str, Any]:
         return dict(self)
@@ -217,15 +231,13 @@ def _viewed(kind: type, values: Mapping[str, Any], path: Path | None) -> Any:
 def _with_views(kind: type) -> type:
     """Return a dataclass that is a `kind`, too, and has what every result offers; its own attributes go first."""
 
-    def values(self: Any) -> Mapping[str, Any]:
-        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "path"}
-
     def reduced(self: Any) -> tuple[Any, ...]:  # pickle cannot import a class that is made here
-        return _viewed, (kind, {**vars(self), **values(self)}, self.path)
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return _viewed, (kind, {**vars(self), **values}, self.path)
 
     over = {name: vars(ResultViews)[name] for name in ("__repr__", "__eq__", "__hash__")}
     own = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-    return type(kind.__name__, (kind, ResultViews), {**over, **own, "_values": values, "__reduce__": reduced})
+    return type(kind.__name__, (kind, ResultViews), {**over, **own, "__reduce__": reduced})
 
 
 def same(one: object, other: object) -> bool:
