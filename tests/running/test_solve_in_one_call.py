@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import mho
+import mho.extensions.linalg
+import mho.instruments
 from mho.errors import (
     BenchError,
     ConvergenceError,
@@ -263,3 +265,29 @@ def test_channels_are_read_as_nis_package_reads_them() -> None:
     for wrong in ("Dev1/ao0:", "Dev1/ao:3", "Dev1/ao0:Dev2/ao3", "Dev1/ao0:20000"):
         with pytest.raises(BenchError, match="no range of channels"):
             channel_names(wrong)
+
+
+def test_earlier_names_of_arguments_still_work_and_warn(bench: Any) -> None:
+    with pytest.warns(DeprecationWarning, match="a is called matrix now"):
+        found = mho.extensions.linalg.solve(a=A, rhs=B[:, 0], bench=bench, seed=1)  # type: ignore[call-arg]
+    np.testing.assert_allclose(found, np.linalg.solve(A, B[:, 0]), atol=1e-6)
+    with pytest.warns(DeprecationWarning, match="give bench by its name"):
+        mho.extensions.linalg.solve(A, B[:, 0], bench)  # type: ignore[misc]
+
+
+def test_a_bench_is_opened_by_path_and_by_a_generator_and_an_open_one_is_refused(bench: Any) -> None:
+    place = Path(mho.instruments.__file__).parent / "benches" / "arrays.toml"
+    mho.open_bench(place, seed=np.random.default_rng(1)).close()
+    with mho.open_bench("arrays", seed=np.random.SeedSequence(1)) as opened:
+        assert opened.simulated is not None
+    with pytest.raises(InputError, match="an open one is open already"):
+        mho.open_bench(bench)
+    with pytest.raises(KeywordError, match=r"open_bench\(\) has no 'sed'; did you mean 'seed'\?"):
+        mho.open_bench("arrays", sed=1)  # type: ignore[call-arg]
+
+
+def test_a_forecast_of_an_open_bench_and_of_tensors_is_one_of_its_file(bench: Any) -> None:
+    told = mho.forecast(A, B[:, :1], bench=bench, seed=1, bits=8, draws=19, alternatives=False)
+    assert told.bits == 8
+    with pytest.raises(KeywordError, match=r"^forecast\(\) has no 'draw'"):
+        mho.forecast(A, draw=19)  # type: ignore[call-arg]
