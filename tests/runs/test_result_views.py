@@ -56,6 +56,18 @@ def test_a_dataclass_stays_of_its_class():
     assert repr(replace(result, window=(4e-6, "S"))).startswith("<Windows: ")
 
 
+def test_a_dataclass_with_a_summary_and_units_of_its_own_keeps_them():
+    @dataclass(frozen=True)
+    class Own:
+        summary: dict[str, Any]
+        units: dict[str, str]
+        path: Path = Path()
+
+    result = returned(Own({"energy": 3e-9, "cycles": 4}, {"energy": "J"}), PATH)
+    assert (result.path, result.units, result.unit("energy")) == (PATH, {"energy": "J"}, "J")
+    assert repr(result).endswith("energy 3e-09 J; cycles 4>")
+
+
 def test_anything_else_comes_back_as_it_is():
     class Own(dict[str, int]):
         pass

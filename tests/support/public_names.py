@@ -10,6 +10,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ForwardRef
@@ -71,6 +72,8 @@ def _of_class(kind: type, path: str) -> Iterator[str]:
         if name.startswith("_"):
             continue
         member = next(vars(one)[name] for one in own if name in vars(one))
+        if isinstance(member, cached_property):
+            member = property(member.func)
         if isinstance(member, property):
             yield f"{path}.{name}: {_annotation(inspect.signature(member.fget).return_annotation)}"  # type: ignore[arg-type]
         elif inspect.isfunction(member):
