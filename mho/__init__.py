@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho import cells
     from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
     from mho.chip_maps import (
         ChipMap,
@@ -38,11 +39,15 @@ if TYPE_CHECKING:
         ConvergenceWarning,
         InputError,
         InstrumentError,
+        InstrumentTimeoutError,
         Interrupted,
+        KeywordError,
         LimitError,
         MhoError,
         QueueError,
         RunFileError,
+        RunWarning,
+        UnknownNameError,
         UnsafeError,
         WorkersLostError,
     )
@@ -109,15 +114,16 @@ __all__ = [
     "BooleanParameter", "Cell", "CellPreset", "ChangedInputError", "ChipMap", "ChipMapError", "Column",
     "Conclusion", "ConnectionRestored", "Contact", "Control", "ConvergenceError", "ConvergenceWarning",
     "Disturb", "Encoding", "Endurance", "Estimate", "Figure", "FloatParameter", "Forecast", "Form",
-    "InputError", "InstrumentError", "IntegerParameter", "Interrupted", "InverseEncoding", "Invert",
-    "Labels", "Layout", "LimitError", "Limits", "ListParameter", "Map", "MapArray", "MhoError",
-    "Multiply", "Noise", "OwnPreconditioning", "Parameter", "Preconditioning", "Procedure",
-    "ProcedureResult", "Program", "Pulse", "QueueError", "Read", "Reading", "ReferenceLine",
-    "ReferencePoints", "Refinement", "Refresh", "Response", "ResultMapping", "Retention", "Run",
-    "RunFileError", "Runs", "Solution", "Solve", "Strategy", "Stream", "Sweep", "Switching", "Table",
-    "TerminalLimits", "UnsafeError", "WorkersLostError", "__version__", "applications", "budget",
-    "cell_preset", "draw", "evaluate", "forecast", "linalg", "load_chip_map", "load_matrix",
-    "open_bench", "open_run", "open_runs", "plot", "run", "solve", "summarise",
+    "InputError", "InstrumentError", "InstrumentTimeoutError", "IntegerParameter", "Interrupted",
+    "InverseEncoding", "Invert", "KeywordError", "Labels", "Layout", "LimitError", "Limits",
+    "ListParameter", "Map", "MapArray", "MhoError", "Multiply", "Noise", "OwnPreconditioning",
+    "Parameter", "Preconditioning", "Procedure", "ProcedureResult", "Program", "Pulse", "QueueError",
+    "Read", "Reading", "ReferenceLine", "ReferencePoints", "Refinement", "Refresh", "Response",
+    "ResultMapping", "Retention", "Run", "RunFileError", "RunWarning", "Runs", "Solution", "Solve",
+    "Strategy", "Stream", "Sweep", "Switching", "Table", "TerminalLimits", "UnknownNameError",
+    "UnsafeError", "WorkersLostError", "__version__", "applications", "budget", "cell_preset", "cells",
+    "draw", "evaluate", "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench", "open_run",
+    "open_runs", "plot", "run", "solve", "summarise",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -75,6 +75,8 @@ def lazy_names(
                     value = _extension(f"{modules[name]}.{name}")
                 except ModuleNotFoundError as error:
                     raise AttributeError(f"module {package!r} has no attribute {name!r}: {error}") from error
+            elif modules[name] == package:  # a module of its own
+                value = import_module(f"{package}.{name}")
             else:
                 value = getattr(import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)

@@ -104,17 +104,42 @@ cells by 0.02 f sqrt(n) (a spread of 0.65 uS in 35). Both together are least at 
 
 @dataclass(frozen=True)
 class InverseEncoding:
-    """Digits of the inverting array(s) and their meaning."""
+    """Digits of the inverting array(s) and their meaning.
 
-    kind: Kind  # representation of signs
-    size: int  # n, the order of A
-    positive: Integers  # (k, k): digits of the first array; k = n + 1 with a bias column, else n
-    # (k, k) or None: digits of the second array, behind inverters; None when no entry needs it
+    Attributes
+    ----------
+    kind : str
+        Representation of signs: "differential", "bias" or "bias resistors".
+    size : int
+        n, the order of A.
+    positive : (k, k) array of int
+        Digits of the first array; k = n + 1 with a bias column, else n.
+    negative : (k, k) array of int, or None
+        Digits of the second array, behind inverters; None when no entry needs it.
+    unit : float
+        Value of one digit in A.
+    diagonal : float
+        n of n I, the value of the resistors in A; 0 without resistors.
+    bias : float
+        m of m j j^T in resistors, in A; 0 without them.
+    made_by : str
+        The class of a user's own that made it.
+
+    Examples
+    --------
+    >>> held = mho.InverseEncoding("differential", 2, np.eye(2, dtype=int), None, unit=0.5, diagonal=0.0)
+    >>> held.name, held.order
+    ('unsigned', 2)
+    """
+
+    kind: Kind
+    size: int
+    positive: Integers
     negative: Integers | None
-    unit: float  # value of one digit in A
-    diagonal: float  # n of n I, the value of the resistors in A; 0 without resistors
-    bias: float = 0.0  # m of m j j^T in resistors, in A; 0 without them
-    made_by: str = ""  # the class of a user's own that made it
+    unit: float
+    diagonal: float
+    bias: float = 0.0
+    made_by: str = ""
 
     @property
     def name(self) -> str:
@@ -263,6 +288,16 @@ class Encoding(Protocol):
 
     Its name stands where an encoding's does: ``encoding="mine.py:Rounded"``, or the class itself. What it returns is
     forecast as mho's own encodings are, and the best that is expected to settle is used.
+
+    Examples
+    --------
+    >>> class Rounded:
+    ...     def encode(self, matrix, top):
+    ...         unit = np.abs(matrix).max() / top
+    ...         digits = np.rint(matrix / unit).astype(int)
+    ...         yield mho.InverseEncoding("differential", len(matrix), digits.clip(0), (-digits).clip(0), unit, 0.0)
+    >>> next(Rounded().encode(np.eye(2), 7)).positive.tolist()
+    [[7, 0], [0, 7]]
     """
 
     def encode(self, matrix: Floats, top: int) -> Iterable[InverseEncoding]:

@@ -32,6 +32,12 @@ class Preconditioning:
         Signed power of two by which it is multiplied.
     column_factors : (n,) array
         Power of two by which each column is multiplied.
+
+    Examples
+    --------
+    >>> swapped = mho.Preconditioning(np.array([1, 0]), np.ones(2), np.ones(2))
+    >>> swapped.matrix(np.array([[0.0, 1.0], [2.0, 0.0]])).tolist()
+    [[2.0, 0.0], [0.0, 1.0]]
     """
 
     order: NDArray[np.int64]
@@ -121,6 +127,14 @@ class OwnPreconditioning(Protocol):
 
     Its name stands where a preconditioning's does: ``preconditioning="mine.py:Reversed"``, or the class itself. Each form
     is an exact change of equations and unknowns, so that nothing of the solution hangs on it.
+
+    Examples
+    --------
+    >>> class AsGiven:
+    ...     def forms(self, matrix):
+    ...         yield mho.Preconditioning.none(len(matrix))
+    >>> [form.name for form in AsGiven().forms(np.eye(2))]
+    ['as given']
     """
 
     def forms(self, matrix: Floats) -> Iterable[Preconditioning]:

@@ -68,6 +68,13 @@ class Parameter(theirs.Parameter, Generic[Value]):
         Without one the value is None until it is given.
     **form
         ``ui_class``, ``group_by``, ``group_condition`` and ``description``, as PyMeasure has them.
+
+    Examples
+    --------
+    >>> class Look(mho.Procedure):
+    ...     note = mho.Parameter("Note", default="none")
+    >>> Look().note, Look(note="after the bake").note
+    ('none', 'after the bake')
     """
 
     @overload
@@ -109,6 +116,13 @@ class IntegerParameter(Parameter[Value], theirs.IntegerParameter):
         Without one the value is None until it is given.
     **form
         As of `Parameter`.
+
+    Examples
+    --------
+    >>> class Endure(mho.Procedure):
+    ...     cycles = mho.IntegerParameter("Cycles", default=1000, minimum=1)
+    >>> len(range(Endure(cycles=3).cycles))
+    3
     """
 
     @overload
@@ -145,6 +159,13 @@ class FloatParameter(Parameter[Value], theirs.FloatParameter):
         Without one the value is None until it is given.
     **form
         As of `Parameter`.
+
+    Examples
+    --------
+    >>> class Stress(mho.Procedure):
+    ...     gate = mho.FloatParameter("Word line", units="V", default=1.6, minimum=0.0, maximum=3.0)
+    >>> Stress(gate=2).gate
+    2.0
     """
 
     @overload
@@ -170,7 +191,15 @@ class FloatParameter(Parameter[Value], theirs.FloatParameter):
 
 
 class BooleanParameter(Parameter[Value], theirs.BooleanParameter):
-    """Yes or no; arguments as of `Parameter`."""
+    """Yes or no; arguments as of `Parameter`.
+
+    Examples
+    --------
+    >>> class Stress(mho.Procedure):
+    ...     verify = mho.BooleanParameter("Read after each pulse", default=True)
+    >>> Stress(verify=False).verify
+    False
+    """
 
     @overload
     def __init__(
@@ -198,6 +227,13 @@ class ListParameter(Parameter[Value], theirs.ListParameter):
         One of the choices; without it the value is None until it is given.
     **form
         As of `Parameter`.
+
+    Examples
+    --------
+    >>> class Stress(mho.Procedure):
+    ...     line = mho.ListParameter("Line", choices=["bit line", "source line"], default="bit line")
+    >>> Stress().line
+    'bit line'
     """
 
     @overload

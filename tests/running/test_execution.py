@@ -277,7 +277,7 @@ def test_a_fault_in_the_middle_of_programming_ends_the_run_with_its_reason(folde
         bench.laboratory.faults.clear()
     status, reason = outcome(only_file(folder))
     assert status is Status.FAILED
-    assert reason.startswith("InstrumentError: ")
+    assert reason.startswith(("InstrumentError: ", "InstrumentTimeoutError: "))
     assert address in reason
     loud = [e.text for e in said if isinstance(e, Message) and e.level == "CRITICAL"]
     if kind == "timeout":

@@ -132,7 +132,7 @@ def test_single_precision_stays_single(held, kind):
 @pytest.mark.parametrize("kind", [torch.float64, torch.complex128])
 def test_solve_is_differentiated_twice_in_both(bench, kind):
     def solve(a, b):
-        return mho.extensions.linalg.solve(a, b, bench)
+        return mho.extensions.linalg.solve(a, b, bench=bench)
 
     a = torch.from_numpy(A[:2, :2]).to(kind)
     a = (a + 0.1j * a.T if kind.is_complex else a).requires_grad_()
@@ -143,7 +143,7 @@ def test_solve_is_differentiated_twice_in_both(bench, kind):
 
 def test_hessians_of_solve(bench):
     def solve(a, b):
-        return mho.extensions.linalg.solve(a, b, bench)
+        return mho.extensions.linalg.solve(a, b, bench=bench)
 
     a = torch.from_numpy(A)
     for argument in (0, 1):
@@ -157,7 +157,7 @@ def test_hessians_of_solve(bench):
 @pytest.mark.parametrize("dims", [(0, 0), (0, None), (None, 0)], ids=["both", "matrices", "right-hand sides"])
 def test_solve_in_batches(bench, rhs, dims):
     def solve(a, b):
-        return mho.extensions.linalg.solve(a, b, bench)
+        return mho.extensions.linalg.solve(a, b, bench=bench)
 
     a = torch.from_numpy(A)
     given = [
