@@ -130,7 +130,9 @@ def _solution() -> Any:
 
 
 def _on_numpy(function: Callable[..., Numbers], *tensors: Any) -> Any:
-    given = [to_numpy(one, name) for one, name in zip(tensors, ("matrix", "rhs")[-len(tensors) :], strict=True)]
+    given = [
+        to_numpy(one, name) for one, name in zip(tensors, ("matrix", "rhs")[-len(tensors) :], strict=True)
+    ]
     return sys.modules["torch"].from_numpy(in_precision_of(function(*given), *given))
 
 
