@@ -155,30 +155,76 @@ MOST_DRAWS = 10_000
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a solve is going to come to."""
+    """What a solve is going to come to.
 
-    bench: str  # name of the bench
-    preset: str  # cells that are drawn
-    real: bool  # whether the bench has real instruments: the drawn cells are then an assumption
+    Attributes
+    ----------
+    bench, preset : str
+        The bench, and the cells that are drawn.
+    real : bool
+        Whether the bench has real instruments: the drawn cells are then an assumption.
+    seed : int
+        Of the draws.
+    size : int
+        Of the matrix as a real one.
+    condition : float
+        Of that.
+    provable_bits : float
+        What a solution in float64 can be proved to.
+    bits : int or None
+        Asked for; None where a tolerance was.
+    held_bits : int or None
+        Of the matrix in the products; None for products in float64.
+    plan : LoopOption or None
+        The loop that is taken; None where none settles.
+    tried : tuple of LoopOption
+        All others, best first.
+    choice : MethodChoice or None
+        The method, and what each was expected to take; None where no loop settles.
+    without_chip : dict
+        Cycles of the first right-hand side without the chip, by method; None: not there.
+    cells : int
+        To program.
+    solves : SolveForecast
+        The intervals.
+    wall : Interval or None
+        s on this machine, see `mho.procedures.wall_time`; None for real instruments.
+    energy : str
+        Assumptions of the energy, in words.
+    refused : str
+        Why nothing would be programmed; empty where something would.
+    alternatives : tuple of Alternative
+        What would help, best first.
+    unfit : str
+        Which levels of the chip map the cells do not hold; empty where they hold all.
+
+    Examples
+    --------
+    >>> told = mho.forecast([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2], bench="arrays", seed=1, draws=19)
+    >>> told.size, told.bits, told.refused
+    (2, 24, '')
+    """
+
+    bench: str
+    preset: str
+    real: bool
     seed: int
-    size: int  # of the matrix as a real one
-    condition: float  # of that
-    provable_bits: float  # what a solution in float64 can be proved to
-    bits: int | None  # asked for; None where a tolerance was
-    held_bits: int | None  # of the matrix in the products; None for products in float64
-    plan: procedures.LoopOption | None  # the loop that is taken; None where none settles
-    tried: tuple[procedures.LoopOption, ...]  # all others, best first
-    choice: (
-        procedures.MethodChoice | None
-    )  # the method, and what each was expected to take; None where no loop settles
-    without_chip: dict[str, int | None]  # cycles of the first right-hand side, by method; None: not there
-    cells: int  # to program
-    solves: procedures.SolveForecast  # the intervals
-    wall: Interval | None  # s on this machine, see `mho.procedures.wall_time`; None for real instruments
-    energy: str  # assumptions of the energy, in words
-    refused: str  # why nothing would be programmed; empty where something would
-    alternatives: tuple[Alternative, ...]  # what would help, best first
-    unfit: str  # which levels of the chip map the cells do not hold; empty where they hold all
+    size: int
+    condition: float
+    provable_bits: float
+    bits: int | None
+    held_bits: int | None
+    plan: procedures.LoopOption | None
+    tried: tuple[procedures.LoopOption, ...]
+    choice: procedures.MethodChoice | None
+    without_chip: dict[str, int | None]
+    cells: int
+    solves: procedures.SolveForecast
+    wall: Interval | None
+    energy: str
+    refused: str
+    alternatives: tuple[Alternative, ...]
+    unfit: str
 
 
 @keywords_checked(SystemOptions, positional=("bits",), seed_of_rhs="rhs_seed")
@@ -227,6 +273,12 @@ def forecast(
     ------
     MhoError
         As `mho.solve` before anything is programmed, but for a loop that does not settle: that is a forecast, too.
+
+    Examples
+    --------
+    >>> told = mho.forecast([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2], bench="arrays", seed=1, draws=19)
+    >>> told.solves.draws, told.solves.converging
+    (19, 19)
     """
     number = seed_number(seed)
     if isinstance(draws, bool) or not isinstance(draws, int) or not LEAST_DRAWS <= draws <= MOST_DRAWS:

@@ -1,9 +1,9 @@
 """A bench for other libraries: SciPy's solvers, scikit-learn's estimators, arrays of PyTorch, JAX and others.
 
 - `bench_matrix`: a matrix on a bench as operator and preconditioner, as SciPy takes them;
-- `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included; `arrays`: those in and out;
+- `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included;
 - `raw_products`: a matrix of any shape whose products are those of its cells, with nothing repaired;
-- `gradients`: how PyTorch differentiates these;
+- `gradients`: how PyTorch differentiates these; `layers`: a layer of PyTorch on cells (`mho.torch`);
 - `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
 - `holding`: a matrix on a bench until another takes its place; a bench by name, or one that is open.
 
