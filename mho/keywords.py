@@ -60,13 +60,18 @@ def keywords_checked(
             return function(*values, **keywords)
 
         listed = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_written(kind))
             for name, kind in more.items()
         ]
         checked.__signature__ = signature.replace(parameters=[*named.values(), *listed])  # type: ignore[attr-defined]
         return checked
 
     return decorated
+
+
+def _written(kind: Any) -> Any:
+    """Return the type of an option as it is written, as those of the other parameters are."""
+    return getattr(kind, "__forward_arg__", kind)
 
 
 def _warn(text: str) -> None:

@@ -24,7 +24,9 @@ def test_a_script_is_short_and_needs_no_inner_name(path: Path) -> None:
     imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     imported += [one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names]
     assert {one for one in imported if one.startswith("mho")} <= {"mho", "mho.torch"}
-    assert not [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr[0] == "_"]
+    assert not [
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr[0] == "_"
+    ]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -18,5 +18,7 @@ with mho.open_bench("arrays", seed=1) as bench:
         torch.nn.functional.cross_entropy(layer(inputs), torch.tensor(y)).backward()
         steps.step(), steps.zero_grad(), layer.reprogram()
     print("layer:", (layer(inputs).argmax(1).numpy() == y).mean())
-ridge = make_pipeline(PCA(16), mho.linalg.Ridge(1.0, bench="arrays", seed=1)).fit(x, LabelBinarizer().fit_transform(y))
+ridge = make_pipeline(PCA(16), mho.linalg.Ridge(1.0, bench="arrays", seed=1)).fit(
+    x, LabelBinarizer().fit_transform(y)
+)
 print("ridge:", (ridge.predict(x).argmax(1) == y).mean())

@@ -22,7 +22,7 @@ from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.simulated import Cells, cell_preset
 from mho.keywords import keywords_checked
-from mho.running.solving import SystemOptions, plain
+from mho.running.solving import SystemParameters, plain
 from mho.runs.intervals import LEAST_DRAWS, Interval
 from mho.seeds import Seed, drawn_seed, seed_number
 
@@ -227,7 +227,7 @@ class Forecast:
     unfit: str
 
 
-@keywords_checked(SystemOptions, positional=("bits",), seed_of_rhs="rhs_seed")
+@keywords_checked(SystemParameters, positional=("bits",), seed_of_rhs="rhs_seed")
 def forecast(
     matrix: Any,
     rhs: Any = None,
@@ -240,7 +240,7 @@ def forecast(
     draws: int = DRAWS,
     alternatives: bool = True,
     progress: Progress = lambda stage, done, total: None,
-    **options: Unpack[SystemOptions],
+    **options: Unpack[SystemParameters],
 ) -> Forecast:
     """Forecast ``mho.solve(matrix, rhs, bits=bits, bench=bench, ...)``; nothing is connected or written.
 

@@ -21,11 +21,12 @@ from mho.running.execution import Output, keeps_file, run_with_warnings
 from mho.seeds import Seed, drawn_seed
 
 if TYPE_CHECKING:
+    from mho.cells import Cells
     from mho.chip_maps import Encoding, OwnPreconditioning
     from mho.procedures import Refinement
 
 
-class SystemOptions(TypedDict, total=False):
+class SystemParameters(TypedDict, total=False):
     """Parameters of `Solve` beside the system, its bits and its seed; what they do: ``mho.Solve``, ``docs/solving.md``."""
 
     count: int
@@ -51,7 +52,7 @@ class SystemOptions(TypedDict, total=False):
     write_verify: str
 
 
-class SolveOptions(SystemOptions, total=False):
+class SolveOptions(SystemParameters, total=False):
     """What `solve` takes beside its own parameters: those of `Solve`, and arguments of `run`."""
 
     draws: int
@@ -70,7 +71,7 @@ def solve(
     rhs: Any = None,
     *,
     bench: str | os.PathLike[str] | Bench = "simulated",
-    preset: str | None = None,
+    preset: Cells | None = None,
     seed: Seed = None,
     bits: int = 24,
     output: Output = None,
@@ -89,8 +90,8 @@ def solve(
         Drawn at random when left out.
     bench : str, path or Bench
         A bench by name or file, or one that is open already, which is made safe and stays open.
-    preset : str, optional
-        Cell preset of a simulated bench.
+    preset : str or object, optional
+        Cells of a simulated bench, as `mho.cells.cell_preset` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of the chip, of a simulated bench that is opened here, and of the run; None draws a fresh one.
     bits : int

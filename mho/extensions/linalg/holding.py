@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,11 +16,14 @@ from mho.foreign_arrays import ArrayError, Numbers
 from mho.instruments import Bench, open_bench
 from mho.procedures import Certificate, FreeTiles, HeldAnswers, HeldMatrix, NullStream
 
+if TYPE_CHECKING:
+    from mho.cells import Cells
+
 BenchLike: TypeAlias = "Bench | str | os.PathLike[str]"
 
 
 @contextmanager
-def bench_in_use(bench: BenchLike, seed: int | None, preset: str | None = None) -> Iterator[Bench]:
+def bench_in_use(bench: BenchLike, seed: int | None, preset: Cells | None = None) -> Iterator[Bench]:
     """Yield an open bench as it is, and leave it open; open one by its name, and make it safe and close it.
 
     `bench`: one that is open, a packaged name ("arrays", "simulated"), or a bench file; `seed`, `preset`: of a simulated

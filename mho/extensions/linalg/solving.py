@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of
 from mho.keywords import keywords_checked
 from mho.seeds import Seed, drawn_seed
 
+if TYPE_CHECKING:
+    from mho.cells import Cells
+
 
 @keywords_checked(positional=("bench",), a="matrix", b="rhs")
 def solve(
-    matrix: Any, rhs: Any, *, bench: BenchLike = "arrays", preset: str | None = None, seed: Seed = None,
+    matrix: Any, rhs: Any, *, bench: BenchLike = "arrays", preset: Cells | None = None, seed: Seed = None,
     bits: int = BITS,
 ) -> Any:  # fmt: skip
     """Solve ``matrix @ x = rhs`` on a bench, as `numpy.linalg.solve` does it.
@@ -30,8 +33,8 @@ def solve(
     bench : str, path or Bench
         The name of a bench, which is opened and made safe again, or an open one, which stays open. Here it is the one
         without instruments: 16 x 16 on "simulated", which plays every message of the instruments, take 30 times as long.
-    preset : str, optional
-        Cell preset of a simulated bench that is opened here.
+    preset : str or object, optional
+        Cells of a simulated bench that is opened here, as `mho.cells.cell_preset` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of a simulated bench that is opened here, and of what is drawn while a matrix is planned; None draws a fresh one.
     bits : int
@@ -70,7 +73,7 @@ def solve(
 
 
 def solve_stack(
-    matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None, preset: str | None = None
+    matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None, preset: Cells | None = None
 ) -> Numbers:  # fmt: skip
     """Solve a system, or a stack of systems one after the other; parameters and errors as `solve`, of NumPy's arrays."""
     stack, columns = stacked(matrices, rhs)
