@@ -19,6 +19,7 @@ Numbers = NDArray[Any]
 
 # Devices of DLPack whose memory NumPy can read: the CPU's, and that which a GPU's driver has pinned
 HOST = (1, 3)
+LONG = (np.dtype(np.longdouble), np.dtype(np.clongdouble))
 SINGLE = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.complex64))
 
 
@@ -79,6 +80,10 @@ def to_numpy(values: Any, what: str) -> Numbers:
     memory of a GPU, of objects or text, or with entries that are not finite.
     """
     _check_device(values, what)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ArrayError(
+            f"{what}: some of its values are masked; give numbers in their place, as .filled(0) does"
+        )
     if is_torch(values):
         values = values.detach().resolve_conj().resolve_neg()
     elif hasattr(values, "toarray"):  # sparse arrays of SciPy
@@ -92,6 +97,8 @@ def to_numpy(values: Any, what: str) -> Numbers:
         ) from None
     if array.dtype.kind not in "biufc":
         array = _numbers(array, what)
+    if array.dtype in LONG:  # what no solver of NumPy takes
+        array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0].tolist()
         raise ArrayError(

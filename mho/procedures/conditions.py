@@ -19,7 +19,7 @@ def load_conditions(
     check_limits(source, force)
     simulation = source.bench.simulation
     if simulation is not None:
-        cell_preset(preset or source.kind_of_cells)
+        cell_preset(source.kind_of_cells if preset is None else preset)
     elif preset is not None:
         raise BenchError(f"bench {bench!r} has real instruments: a preset is for simulated cells only")
     check_seed(seed)

@@ -241,6 +241,7 @@ def run_with_warnings(
     **options: Unpack[RunOptions],
 ) -> tuple[Result, tuple[str, ...]]:  # fmt: skip
     """Run a procedure as `run`; return its result, and the warnings of the run."""
+    _check_arguments(procedure, bench, preset, output)
     bench = os.fspath(bench) if isinstance(bench, os.PathLike) else bench
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
     earlier = None if resume_of is None else Path(resume_of).absolute()
@@ -260,6 +261,36 @@ def run_with_warnings(
             provenance={**(options.get("provenance") or {}), **labels.given()},
         )  # fmt: skip
     return result, tuple(said)
+
+
+def _check_arguments(procedure: Any, bench: Any, preset: Cells | None, output: Any) -> None:
+    """Raise `InputError` for what is of no kind that a run takes."""
+    if isinstance(procedure, type):
+        raise InputError(
+            f"the procedure is the class {procedure.__name__} itself; give {procedure.__name__}(...)"
+        )
+    if not isinstance(procedure, Procedure):
+        raise InputError(
+            f"the procedure is {procedure!r}; give one with its parameters, as mho.Read(rows='0:4'), or "
+            "mho.applications has more"
+        )
+    if isinstance(bench, Bench):
+        if preset is not None:
+            raise InputError(f"the bench is open already, with cells of its own; leave out preset {preset!r}")
+    elif not isinstance(bench, str | os.PathLike) or not os.fspath(bench):
+        raise InputError(
+            f"bench is {bench!r}; give the name of a bench ('arrays'), a bench file, or an open bench of mho.open_bench"
+        )
+    if preset == "":
+        raise InputError("preset is ''; leave it out for the bench's own cells, or name some")
+    named = isinstance(output, str | os.PathLike)
+    place = os.fspath(output) if named else ""
+    if not (
+        isinstance(output, bool) or output is None or (isinstance(place, str) and place and "\0" not in place)
+    ):
+        raise InputError(
+            f"output is {output!r}; give a run file (.h5) or a folder, True for the usual folder, or None to keep no file"
+        )
 
 
 def _opener(

@@ -16,7 +16,7 @@ import numpy as np
 
 from mho import procedures
 from mho.chip_maps.chip import parse_chip_map
-from mho.errors import ConvergenceError, InputError, MhoError
+from mho.errors import BenchError, ConvergenceError, InputError, MhoError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
@@ -289,6 +289,8 @@ def forecast(
     values: dict[str, Any] = {"matrix": a, "rhs": b, "bits": bits, **options}
     values["seed"] = drawn_seed(rhs_seed, "rhs_seed")
     source = _source_of(bench)
+    if preset is None and isinstance(bench, Bench) and bench.simulated is not None:
+        preset = bench.simulated.chip.preset
     at = ForecastConditions(as_arrays(source, preset), drawn_seed(number), number is None)
     solve = procedures.Solve(**values)
     given = solve.check()
@@ -307,8 +309,14 @@ def forecast(
 def _source_of(bench: str | os.PathLike[str] | Bench) -> BenchSource:
     """Return the bench file of a name or a path, or what an open bench was opened from."""
     if isinstance(bench, Bench):
+        if bench.closed:
+            raise BenchError("the bench is closed; open it again, or give its name")
         return BenchSource(
             bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text
+        )
+    if not isinstance(bench, str | os.PathLike):
+        raise InputError(
+            f"bench is {bench!r}; give the name of a bench ('arrays'), a bench file, or an open bench of mho.open_bench"
         )
     return load_bench_file(os.fspath(bench))
 

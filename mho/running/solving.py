@@ -134,6 +134,16 @@ def solve(
     """
     of_run: Any = {name: options.pop(name) for name in RUN_OPTIONS if name in options}  # type: ignore[misc]
     a, b = plain(matrix, "the matrix"), "random" if rhs is None else plain(rhs, "the right-hand side")
+    if (
+        np.ndim(a) == 2
+        and np.ndim(b) in (1, 2)
+        and not isinstance(b, str)
+        and np.shape(b)[0] != np.shape(a)[0]
+    ):
+        rows, what = np.shape(a)[0], np.shape(b)
+        raise InputError(
+            f"rhs has the shape {what}, and the matrix {rows} rows; give rhs as ({rows},) or ({rows}, k)"
+        )
     back = _as_given(matrix, a, rhs, b)
     procedure = Solve(matrix=a, rhs=b, bits=bits, seed=drawn_seed(rhs_seed, "rhs_seed"), **options)
     result, said = run_with_warnings(procedure, bench, preset=preset, seed=seed, output=output, **of_run)
@@ -149,7 +159,8 @@ def plain(values: Any, what: str) -> Any:
             f"{what} is a tensor with a gradient, which mho.solve does not pass on; take mho.linalg.solve, which "
             "differentiates, or give it by .detach()"
         )
-    return to_numpy(values, what) if library_of(values) != "numpy" or is_pandas(values) else values
+    foreign = library_of(values) != "numpy" or is_pandas(values) or isinstance(values, np.ma.MaskedArray)
+    return to_numpy(values, what) if foreign else values
 
 
 def _as_given(matrix: Any, a: Any, rhs: Any, b: Any) -> Callable[[NDArray[Any]], Any]:

@@ -142,6 +142,8 @@ def on_bench(
         return _held(given, bench, messages, bits=bits, seed=number, adjoint_on=adjoint_on, **options)
     if foreign := set(options) - {"write_verify"}:
         raise InputError(f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone")
+    if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or not 1 <= bits <= MAX_BITS:
+        raise InputError(f"bits is {bits!r}; give a whole number from 1 to {MAX_BITS}")
     real = real_matrix(given)
     options |= {"bits": bits, "drawn": np.random.default_rng(number) if programmed == "drawn" else None}
     transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, **options)

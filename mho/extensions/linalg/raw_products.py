@@ -9,9 +9,19 @@ import numpy as np
 from mho.errors import InputError
 from mho.extensions.linalg.gradients import map_tensor
 from mho.extensions.linalg.holding import Messages, check_held, free_tiles, programming
-from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
+from mho.foreign_arrays import (
+    ArrayError,
+    Numbers,
+    common_kind,
+    in_precision_of,
+    is_pandas,
+    is_torch,
+    to_numpy,
+)
 from mho.instruments import Bench
 from mho.procedures import AnalogueMatrix
+
+SMALLEST = 1e-250  # largest entry, and the inverse of it
 
 
 class RawMatrix:
@@ -70,13 +80,29 @@ class RawMatrix:
         if is_torch(vectors):
             return map_tensor(self._products, lambda gradients: self._held.matrix.T @ gradients, vectors)
         given = to_numpy(vectors, "the vectors")
+        if is_pandas(vectors):  # an output is called by its number
+            products = in_precision_of(self._products(given), given)
+            return type(vectors)(products, **({} if given.ndim == 1 else {"columns": vectors.columns}))
         return common_kind(vectors, vectors)(in_precision_of(self._products(given), given))
+
+    __array_ufunc__ = None  # or NumPy would take the matrix apart in ``x @ M``
+
+    def __rmatmul__(self, vectors: Any) -> Any:
+        """Return ``x @ M``, by the transposed matrix: (n,) or (k, n) of vectors (m,) or (k, m). Errors as `T`."""
+        turned = (
+            vectors
+            if isinstance(vectors, np.ndarray) or is_torch(vectors)
+            else to_numpy(vectors, "the vectors")
+        )
+        return self.T @ turned if turned.ndim < 2 else (self.T @ turned.T).T
 
     def __call__(self, batch: Any) -> Any:
         """Return the products (m,) or (k, m) of one vector (n,), or of a batch with one a row, (k, n).
 
         Errors as ``M @ batch.T``, which it is.
         """
+        if is_pandas(batch) and batch.ndim == 2:
+            return type(batch)(self(batch.to_numpy()), index=batch.index)
         turned = batch if isinstance(batch, np.ndarray) or is_torch(batch) else to_numpy(batch, "the batch")
         if turned.ndim > 1 and turned.shape[-1] != self.shape[1]:
             raise ArrayError(self._misfit(tuple(turned.shape), f"({self.shape[1]},) or (k, {self.shape[1]})"))
@@ -114,6 +140,7 @@ class RawMatrix:
         if vectors.ndim not in (1, 2) or len(vectors) != self.shape[1] or vectors.dtype.kind == "c":
             shape = f"{vectors.dtype} {vectors.shape}" if vectors.dtype.kind == "c" else vectors.shape
             raise ArrayError(self._misfit(shape, f"real ones, ({self.shape[1]},) or ({self.shape[1]}, k)"))
+        _check_peak(vectors, "the vectors have")
         columns = vectors.reshape(self.shape[1], -1).astype(np.float64)
         return self._held.multiply(columns).reshape(self.shape[0], *vectors.shape[1:])
 
@@ -128,4 +155,14 @@ def real_matrix(matrix: Any) -> Numbers:
         raise ArrayError(
             f"the matrix is of {given.dtype} and the shape {given.shape}; raw products take a real one, (m, n)"
         )
+    _check_peak(given, "the matrix has")
     return given.astype(np.float64)
+
+
+def _check_peak(values: Numbers, what: str) -> None:
+    """Raise `ArrayError` for numbers whose scale leaves the range of a double; zeros have none."""
+    peak = float(np.abs(values).max(initial=0.0))
+    if peak and not SMALLEST <= peak <= 1.0 / SMALLEST:
+        raise ArrayError(
+            f"{what} a largest entry of {peak:.3g}; scale it to between {SMALLEST:g} and {1.0 / SMALLEST:g}"
+        )

@@ -37,7 +37,9 @@ class ChipBasis:
         sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
         self.seed = int(cast(int, sequence.entropy))
         self._simulation, self._rngs = simulation, [np.random.default_rng(s) for s in sequence.spawn(count)]
-        self._cells = cell_preset(preset or source.kind_of_cells, simulation.stuck, simulation.nonlinearity)
+        self._cells = cell_preset(
+            source.kind_of_cells if preset is None else preset, simulation.stuck, simulation.nonlinearity
+        )
 
     @property
     def amplifier(self) -> AmplifierPreset:

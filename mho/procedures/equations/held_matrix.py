@@ -424,7 +424,7 @@ class HeldMatrix:
         if np.iscomplexobj(self.matrix):
             columns = to_real_vector(block.astype(np.complex128).T).T
         elif np.iscomplexobj(block):
-            columns = np.concatenate([block.real, block.imag], axis=1)
+            columns = np.concatenate([block.real, block.imag], axis=1).astype(np.float64)
         else:
             columns = block.astype(np.float64)
 

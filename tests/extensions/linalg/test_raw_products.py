@@ -168,3 +168,29 @@ def test_tensors_have_the_gradient_of_the_matrix_as_given(raw):
     np.testing.assert_allclose(x.grad.numpy(), np.tile(A.sum(axis=0), (40, 1)), rtol=1e-4, atol=1e-5)
     batches = torch.from_numpy(X.T).reshape(4, 10, 50)
     assert off(torch.vmap(raw)(batches).reshape(40, 20).numpy(), X.T @ A.T) < 0.1
+
+
+def test_what_is_no_number_of_bits_and_no_scale_is_refused() -> None:
+    weights = np.ones((3, 4))
+    with mho.open_bench("arrays", seed=1) as bench:
+        for bits in (True, "4", 4.5, 0, 60):
+            with pytest.raises(InputError, match="bits is"):
+                mho.linalg.on_bench(weights, bench, exact=False, bits=bits)
+        with pytest.raises(InputError, match="the matrix has a largest entry of 1e\\+300"):
+            mho.linalg.on_bench(1e300 * weights, bench, exact=False)
+        raw = mho.linalg.on_bench(weights, bench, exact=False, adjoint_on=bench)
+        with pytest.raises(InputError, match="the vectors have a largest entry of 1e-300"):
+            raw @ np.full(4, 1e-300)
+        np.testing.assert_allclose(np.ones(3) @ raw, np.full(4, 3.0), rtol=0.2)
+        np.testing.assert_allclose(np.ones((2, 3)) @ raw, np.full((2, 4), 3.0), rtol=0.2)
+
+
+def test_frames_come_back_with_the_names_of_their_batch() -> None:
+    pandas = pytest.importorskip("pandas")
+    with mho.open_bench("arrays", seed=1) as bench:
+        raw = mho.linalg.on_bench(np.ones((3, 4)), bench, exact=False)
+        batch = pandas.DataFrame(np.ones((2, 4)), index=["a", "b"])
+        assert list(raw(batch).index) == ["a", "b"]
+        assert raw(batch).shape == (2, 3)
+        assert list((raw @ batch.T).columns) == ["a", "b"]
+        assert (raw @ pandas.Series(np.ones(4), index=list("wxyz"))).shape == (3,)
