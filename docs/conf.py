@@ -75,7 +75,9 @@ def add_docstrings(app: Sphinx, name: str, source: list[str]) -> None:
     lines = ["", "## In full", "", "```{eval-rst}"]
     for shown in re.findall(r"^\| `(\w+)` \| (?!Another name)", source[0], re.M):
         thing = getattr(import_module(module), shown)
-        kind = "class" if isclass(thing) else "function" if callable(thing) else "data"
+        if not callable(thing):  # a value has no docstring of its own, and a module its own page
+            continue
+        kind = "class" if isclass(thing) else "function"
         options = ["   :members:", "   :show-inheritance:"] if kind == "class" else []
         lines += [f".. auto{kind}:: {module}.{shown}", *options, ""]
     source[0] += "\n".join((*lines, "```", ""))

@@ -18,13 +18,12 @@ from mho.escaping import html
 from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.simulated import Cells
-from mho.keywords import keywords_checked
+from mho.keywords import Seed, drawn_seed, keywords_checked, seed_number
 from mho.procedures.base import Procedure, Result
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.phases import Opener, already_open, carry_out, note_used, opener_of, with_earlier
 from mho.running.safety_statement import own_code_read_back
 from mho.runs import Labels, outcome_line, returned
-from mho.seeds import Seed, drawn_seed, seed_number
 
 if TYPE_CHECKING:  # asked by runs after another one only
     from mho.running.trust import Trust

@@ -21,10 +21,9 @@ from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.simulated import Cells, cell_preset
-from mho.keywords import keywords_checked
+from mho.keywords import Seed, drawn_seed, keywords_checked, seed_number
 from mho.running.solving import SystemParameters, plain
 from mho.runs.intervals import LEAST_DRAWS, Interval
-from mho.seeds import Seed, drawn_seed, seed_number
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from mho.errors import ConvergenceError, ConvergenceWarning, InputError, RunWarning
 from mho.foreign_arrays import common_kind, in_precision_of, is_pandas, is_torch, library_of, to_numpy
 from mho.instruments import Bench
-from mho.keywords import keywords_checked
+from mho.keywords import Seed, drawn_seed, keywords_checked
 from mho.procedures import Solution, Solve
 from mho.procedures.stream import Control, Observer
 from mho.running.execution import Output, keeps_file, run_with_warnings
-from mho.seeds import Seed, drawn_seed
 
 if TYPE_CHECKING:
     from mho.cells import Cells

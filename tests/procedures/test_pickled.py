@@ -80,11 +80,11 @@ def test_a_procedure_keeps_its_parameters(name: str) -> None:
 
 def test_a_procedure_keeps_arrays_and_what_its_user_put_on_it() -> None:
     procedure = mho.Solve(matrix=MATRIX, rhs=RHS, bits=30)
-    procedure.remark = "mine"  # type: ignore[attr-defined]
+    procedure._remark = "mine"  # type: ignore[attr-defined]
     back = again(procedure)
     np.testing.assert_array_equal(back.matrix, MATRIX)
     np.testing.assert_array_equal(back.rhs, RHS)
-    assert (back.bits, back.remark) == (30, "mine")
+    assert (back.bits, back._remark) == (30, "mine")
     assert back.form()["bits"].value == 30
 
 
@@ -102,7 +102,7 @@ def test_a_procedure_of_a_file_is_found_by_another_process(tmp_path: Path) -> No
 
 def test_a_procedure_that_lost_a_parameter_since_names_it() -> None:
     rebuild, (kind, version, values, own) = mho.Solve(bits=30).__reduce__()
-    with pytest.raises(InputError, match="Solve has no parameter 'digits'; it has"):
+    with pytest.raises(InputError, match="Solve has no parameter 'digits'; did you mean"):
         rebuild(kind, version, {**values, "digits": 3}, own)
 
 

@@ -52,7 +52,7 @@ def test_a_disk_about_to_be_full_ends_the_run_and_leaves_the_bench_safe(
     usage = iter([10**9] * 5)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(usage, 1_000_000)))
     with open_bench(seed=1) as bench:
-        with pytest.raises(RunFileError, match=r"its disk has 1 MB left.*--output"):
+        with pytest.raises(RunFileError, match=r"its disk has 1 MB left.*choose another output"):
             run(Endless(), bench, output=tmp_path)
         assert bench.laboratory is not None
         assert bench.laboratory.board.mode == "SAFE"

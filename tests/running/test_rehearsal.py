@@ -143,7 +143,7 @@ def test_a_solve_is_rehearsed_without_its_bench(real, tmp_path, monkeypatch):
     assert steepest.limit == 400e6
     assert not (tmp_path / "runs").exists()
     assert rehearsal.run_file is None
-    assert rehearsal.result.path == Path()
+    assert rehearsal.result.path is None
     assert rack_names() == []
 
 

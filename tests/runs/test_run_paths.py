@@ -44,7 +44,7 @@ def test_a_folder_may_end_like_a_file(tmp_path: Path) -> None:
 
 def test_an_existing_file_is_refused(tmp_path: Path) -> None:
     for name, message in (
-        ("a.h5", r"a\.h5 exists already.*--output"),
+        ("a.h5", r"a\.h5 exists already.*choose another output"),
         ("a.csv", r"a\.csv is a file and no folder"),
     ):
         (tmp_path / name).touch()

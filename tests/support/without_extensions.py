@@ -37,7 +37,8 @@ def copy_without(out: Collection[str], folder: Path) -> Path:
             shutil.copy(path, folder)
     for name in out:
         shutil.rmtree(folder / "mho/extensions" / name)
-        (folder / "mho" / f"{name}.py").unlink(missing_ok=True)  # its short name
+        for short in (name, *(("torch",) if name == "linalg" else ())):  # its short names
+            (folder / "mho" / f"{short}.py").unlink(missing_ok=True)
         shutil.rmtree(folder / "tests/extensions" / name, ignore_errors=True)
     info = folder / "mho-0.1.0.dist-info"
     info.mkdir()

@@ -119,6 +119,7 @@ def mean_conductance(folder: Path) -> float:
         reads = mho.run(mho.Read(rows="0:2", columns="0:2", repeats=2), bench, output=folder)
     spread: NDArray[np.float64] = reads.deviation
     assert spread.shape == reads.conductance.shape
+    assert reads.path is not None
     assert reads.path.exists()
     return float(np.nanmean(reads.conductance))
 

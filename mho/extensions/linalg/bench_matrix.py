@@ -19,8 +19,8 @@ from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converge
 from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
 from mho.foreign_arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.instruments import Bench
+from mho.keywords import Seed, drawn_seed
 from mho.procedures import Certificate, HeldAnswers
-from mho.seeds import Seed, drawn_seed
 
 Programmed: TypeAlias = Literal["written", "drawn"]
 

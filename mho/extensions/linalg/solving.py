@@ -9,8 +9,7 @@ import numpy as np
 from mho.extensions.linalg.gradients import solve_tensors
 from mho.extensions.linalg.holding import BITS, BenchLike, HoldingBench, Messages, bench_in_use, converged
 from mho.foreign_arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
-from mho.keywords import keywords_checked
-from mho.seeds import Seed, drawn_seed
+from mho.keywords import Seed, drawn_seed, keywords_checked
 
 if TYPE_CHECKING:
     from mho.cells import Cells

@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 
 from mho.errors import MhoError
 from mho.gui import widgets
-from mho.procedures.parameters import code_noun
 
 Judge = Callable[[str, Any], None]
 """Raises `MhoError` for a parameter's name and a value that it refuses."""
@@ -233,7 +232,7 @@ def _field(name: str, parameter: Any, judge: Judge) -> Field:
     if getattr(parameter, "choices", None):
         box = QComboBox()
         box.addItems([str(choice) for choice in parameter.choices])
-        box.setEditable(bool(code_noun(parameter)))
+        box.setEditable(bool(getattr(parameter, "noun", None)))  # one's own code can be named
         field = Field(
             name, parameter, judge, box, box.currentText, lambda value: box.setCurrentText(str(value))
         )

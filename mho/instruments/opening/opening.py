@@ -28,8 +28,7 @@ from mho.instruments.bench_file.entries import (
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Daq
-from mho.keywords import keywords_checked
-from mho.seeds import Seed, seed_number
+from mho.keywords import Seed, keywords_checked, seed_number
 
 
 def role_openers(

@@ -333,7 +333,7 @@ class RunWriter:
                     raise  # else another run began in this second, and took the name
         raise RunFileError(
             f"no run file could be created in {path.parent}: each of {MOST_RACES} names was taken by another run; "
-            "choose another place with --output"
+            "choose another output"
         )
 
     @property

@@ -100,6 +100,7 @@ def test_a_strangers_fgmres_takes_no_more_iterations_with_the_bench(held):
 
 
 @pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore::mho.extensions.linalg.ProductsWarning")
 def test_smaller_leaves_where_the_loop_is_shifted(caplog):
     problem = PROBLEMS["Helmholtz 2D"]
     iterations = {}

@@ -58,6 +58,7 @@ def held(request):
 
 
 @pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore::mho.extensions.linalg.ProductsWarning")
 def test_every_method_converges_that_does_in_float64(held):
     name, on_chip = held
     case = CASES[name]

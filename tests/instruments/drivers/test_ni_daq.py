@@ -430,7 +430,7 @@ def test_without_ni_daqmx_the_message_says_how_to_go_on() -> None:
     try:
         nidaqmx.Task().close()
     except nidaqmx.errors.Error:
-        with pytest.raises(InstrumentError, match=r"NI-DAQmx is not installed.*--bench simulated"):
+        with pytest.raises(InstrumentError, match=r"NI-DAQmx is not installed.*use the simulated bench"):
             NIDaq("Dev1/ao0", "Dev1/ai0")
     else:
         pytest.skip("NI-DAQmx is installed here")

@@ -181,7 +181,7 @@ def test_a_long_message_is_kept_whole_in_several_entries(tmp_path: Path, header:
 def test_an_existing_file_is_never_overwritten(tmp_path: Path, header: RunHeader, layout: Layout) -> None:
     path = tmp_path / "run.h5"
     path.write_text("mine")
-    with pytest.raises(RunFileError, match=r"run\.h5 exists already.*--output"):
+    with pytest.raises(RunFileError, match=r"run\.h5 exists already.*choose another output"):
         RunWriter.create(path, header, layout)
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
@@ -201,7 +201,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, header: RunHeader, layout: Layout) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFileError, match=r"file/run\.h5 cannot be created.*--output"):
+    with pytest.raises(RunFileError, match=r"file/run\.h5 cannot be created.*choose another output"):
         RunWriter.create(tmp_path / "file" / "run.h5", header, layout)
 
 

@@ -37,7 +37,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_its_data(
             run.log("INFO", "too much")
 
     with pytest.raises(
-        RunFileError, match=r"run\.h5 cannot grow: its disk has 2 MB left.*--output"
+        RunFileError, match=r"run\.h5 cannot grow: its disk has 2 MB left.*choose another output"
     ) as raised:
         fill_up()
     assert not hasattr(raised.value, "__notes__")
@@ -159,7 +159,9 @@ def test_a_disk_that_cannot_be_written_is_told_before_anything_is_done(
     mount: Callable[[str], Path], header: RunHeader, layout: Layout
 ) -> None:
     folder = mount("ro")
-    with pytest.raises(RunFileError, match=r"run\.h5 cannot be created.*Read-only file system.*--output"):
+    with pytest.raises(
+        RunFileError, match=r"run\.h5 cannot be created.*Read-only file system.*choose another output"
+    ):
         RunWriter.create(folder / "run.h5", header, layout)
 
 
@@ -167,7 +169,9 @@ def test_a_disk_without_room_for_a_beginning_is_told_in_one_line(
     mount: Callable[[str], Path], header: RunHeader, layout: Layout
 ) -> None:
     folder = mount("size=64k")
-    with pytest.raises(RunFileError, match=r"run\.h5 cannot be created: its disk has 0 MB left.*--output"):
+    with pytest.raises(
+        RunFileError, match=r"run\.h5 cannot be created: its disk has 0 MB left.*choose another output"
+    ):
         RunWriter.create(folder / "run.h5", header, layout)
     assert not list(folder.iterdir())
 
@@ -180,7 +184,7 @@ def test_a_beginning_that_cannot_be_written_is_told_and_crashes_nothing(
     child = start_child(f"cramped-{kilobytes}", path)  # as with a quota: the disk says that it has room
     said, _ = child.communicate(timeout=30)
     assert child.returncode == 0
-    assert "run.h5 cannot be created: File too large; choose another place" in said
+    assert "run.h5 cannot be created: File too large; choose another output" in said
     assert not list(tmp_path.iterdir())
 
 

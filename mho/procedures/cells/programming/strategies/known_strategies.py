@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategy import Strategy
@@ -11,17 +13,8 @@ STRATEGY = CODE["strategy"]
 STRATEGIES = STRATEGY.known
 known_strategies = STRATEGY.names
 
-
-def find_strategy(name: str | type[Strategy]) -> type[Strategy]:
-    """Return the strategy called `name`, ``module:Class`` or ``path/file.py:Class``.
-
-    Raises
-    ------
-    InputError
-        When there is none, with the nearest name, or the reason why it cannot be loaded.
-    """
-    kind: type[Strategy] = STRATEGY.find(name)
-    return kind
+find_strategy: Callable[[str | type], type[Strategy]] = STRATEGY.find
+"""Return the strategy called so, ``module:Class`` or ``path/file.py:Class``; errors as `CodeKind.find`."""
 
 
 def chosen_strategy(
