@@ -467,7 +467,7 @@ def test_what_is_judged_is_what_is_loaded(honest):
     assert is_mhos_own(names.procedure)
     assert is_mhos_own(names.named["strategy"])
     # A strategy has no former names, so it is judged by the one that it is loaded by.
-    assert foreign("", "", "x", "procedures:Program") == ("procedures:Program",)
+    assert foreign("", "", "x", ["procedures:Program"]) == ("procedures:Program",)
 
 
 @pytest.mark.parametrize(
