@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mho.errors import BenchError, InputError
+from mho.errors import BenchError
 from mho.instruments.bench_file import BenchSource, check_limits, load_bench_file
 from mho.instruments.simulated import Cells, cell_preset
+from mho.keywords import seed_number
 
 
 def load_conditions(
@@ -28,5 +29,4 @@ def load_conditions(
 
 def check_seed(seed: int | None) -> None:
     """Raise `InputError` for a seed that the random generator does not accept or a file cannot store."""
-    if seed is not None and not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed}; it must be a whole number from 0 to 2^63 - 1")
+    seed_number(seed)

@@ -30,10 +30,10 @@ from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
+from mho.keywords import seed_number
 from mho.own_code import AGREED, source_of, source_record
 from mho.procedures.base import Procedure, Result
 from mho.procedures.chip_in_use import recall_formed
-from mho.procedures.conditions import check_seed
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
@@ -324,7 +324,7 @@ def carry_out(
     same. The other parameters, and the errors, are those of `mho.run`.
     """
     started = time.monotonic()
-    check_seed(seed)
+    seed_number(seed)  # refuses what no generator takes, and no file keeps
     seed = secrets.randbits(32) if seed is None else seed
     control = control or Control()
     given = procedure.check()
