@@ -24,7 +24,7 @@ from mho.errors import (
     RunWarning,
 )
 from mho.instruments.simulated.nidaqmx.converters import channel_names
-from mho.running.solving import SystemOptions
+from mho.running.solving import SystemParameters
 
 A = np.array([[0.9, 0.1, -0.2], [0.1, 0.8, 0.1], [0.2, -0.1, 0.7]])
 B = np.array([[0.3, 1.0], [-0.5, 0.0], [0.2, -1.0]])
@@ -141,7 +141,7 @@ def test_bits_by_its_place_still_works_and_warns(bench: Any) -> None:
 
 def test_solve_takes_every_parameter_of_its_procedure() -> None:
     taken_apart = {"matrix", "rhs", "bits", "seed", "draws"}
-    assert set(SystemOptions.__annotations__) == set(mho.Solve().form()) - taken_apart
+    assert set(SystemParameters.__annotations__) == set(mho.Solve().form()) - taken_apart
 
 
 def test_a_solution_that_did_not_converge_warns_or_raises(bench: Any, tmp_path: Path) -> None:
