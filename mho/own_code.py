@@ -26,6 +26,9 @@ Kind = TypeVar("Kind")
 SUFFIX = ".py"
 OWN = re.compile(r"mho(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 
+CHECKOUT = str(Path(__file__).resolve().parents[1])
+"""The folder that mho is in: a checkout, or where packages are installed."""
+
 AGREED: set[str] = set()
 """User-defined ``module:Class`` names that this process may import: the user has named or confirmed them."""
 
@@ -185,21 +188,35 @@ def _is_kind(one: type[Any], base: type[Any]) -> bool:
     return True
 
 
+def search_also(folder: str) -> None:
+    """Search `folder` for ``module:Class`` from now on, after all installed packages, before a checkout of mho.
+
+    A checkout's links, such as ``analysis``, would hide a user's own modules of these names.
+    """
+    house = [CHECKOUT] if CHECKOUT in sys.path and os.path.exists(f"{CHECKOUT}/pyproject.toml") else []
+    for place in house:
+        sys.path.remove(place)
+    sys.path += [folder, *house]
+
+
 @contextmanager
 def modules_beside(folder: Path) -> Iterator[None]:
-    """Add `folder` and the current one to the search for ``module:Class``, after all installed packages."""
+    """Add `folder` and the current one to the search for ``module:Class``, as `search_also`, for a while."""
     with _searching:
-        added = [
-            place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path
-        ]
-        sys.path += added
+        place = sys.path.index(CHECKOUT) if CHECKOUT in sys.path else None
+        added = [one for one in dict.fromkeys((str(folder.resolve()), os.getcwd())) if one not in sys.path]
+        for one in added:
+            search_also(one)
         _beside.extend(added)
         try:
             yield
         finally:
-            for place in added:
-                sys.path.remove(place)
-                _beside.remove(place)
+            for one in added:
+                sys.path.remove(one)
+                _beside.remove(one)
+            if place is not None:
+                sys.path.remove(CHECKOUT)
+                sys.path.insert(place, CHECKOUT)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from command_line import Shell, made_of_words
 from daily import daily
 from queue_runners import Desk, running
 
-from mho import run
+from mho import own_code, run
 from mho.errors import InputError, MhoError, RunFileError
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.manifest import known_entries
@@ -396,3 +396,21 @@ def test_a_table_map_or_array_that_the_layout_does_not_declare_fails_the_run(tab
     lab.write_text(SOURCE.replace("        return {", f"        {table}\n        return {{"))
     with pytest.raises(RunFileError, match=said):
         run(make_procedure(f"{lab.name}:Look", {}), output="look.h5")
+
+
+def test_a_users_module_is_found_before_a_link_of_the_checkout_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "analysis.py").write_text("class Own: ...\n")
+    monkeypatch.chdir(tmp_path)
+    elsewhere = [place for place in sys.path if place not in ("", own_code.CHECKOUT)]
+    monkeypatch.setattr(sys, "path", [elsewhere[0], own_code.CHECKOUT, *elsewhere[1:]])
+    monkeypatch.delitem(sys.modules, "analysis", raising=False)
+    before = list(sys.path)
+    try:
+        found = own_code.import_named("analysis:Own", "class")
+        assert sys.modules["analysis"].__file__ == str(tmp_path / "analysis.py")
+        assert found.__module__ == "analysis"
+    finally:
+        sys.modules.pop("analysis", None)
+    assert sys.path == before

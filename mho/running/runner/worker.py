@@ -23,6 +23,7 @@ from typing import Any
 
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.instruments.bench_file import is_real
+from mho.own_code import search_also
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_children, interrupt, leave, left_threads
@@ -140,7 +141,7 @@ def _run(job: messages.JobAssignment, control: Control, tell: Callable[[Event], 
     order, safety = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
-        sys.path.append(str(order.folder))  # the folder of a user's own procedures
+        search_also(str(order.folder))  # the folder of a user's own procedures
         result = run(
             make_procedure(order.procedure, order.parameters),
             order.bench,
