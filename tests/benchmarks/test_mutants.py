@@ -80,6 +80,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "repository"
     (folder / "tests").mkdir(parents=True)
     (folder / "mho").mkdir()
+    (folder / "mho/__init__.py").touch()  # or the mho that is installed would come before it
     (folder / "mho/sums.py").write_text(
         "def double(a):\n    b = a + a\n    return b\n\ndef one():\n    return 1 + 0\n"
     )
