@@ -33,6 +33,7 @@ from mho.instruments.bench_file import modules_beside
 from mho.own_code import names_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
+from mho.procedures.named_code import CODE
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000
@@ -231,7 +232,10 @@ class _Layout:
         """Return a value as converted by a procedure; cached, as runs of a sweep share most values."""
         known = (place, key, repr(value))
         if known not in self._known:
-            self._known[known] = accepted(self._forms[place][key], key, value)
+            self._known[known] = plain = accepted(self._forms[place][key], key, value)
+            if key in CODE and isinstance(plain, str) and ":" in plain:  # now, and not after half of the runs
+                with modules_beside(self._folder):
+                    CODE[key].find(plain)
         return self._known[known]
 
     def _ground(self, number: int, step: PlanStep) -> int | None:
@@ -316,7 +320,9 @@ class _Layout:
         return [accepted(parameter, name, self._located(value)) for value in values]
 
     def _located(self, value: Any) -> Any:
-        """A text that names a file beside the plan, as an absolute path."""
-        if isinstance(value, str) and value and len(value) < 1024 and (self._folder / value).is_file():
-            return str((self._folder / value).resolve())
+        """A text that names a file beside the plan, or a class in one, with the absolute path."""
+        if isinstance(value, str) and value and len(value) < 1024:
+            file, colon, kind = value.rpartition(":") if names_file(value) else (value, "", "")
+            if (self._folder / file).is_file():
+                return f"{(self._folder / file).resolve()}{colon}{kind}"
         return value

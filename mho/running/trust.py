@@ -145,6 +145,12 @@ def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere:
     for name in names:
         if not elsewhere and _runs_already(name):
             continue
+        if _module(name) == "__main__":
+            raise InputError(
+                f"{run} names {name.rpartition(':')[2]}, which was in a script or notebook itself, where no other process "
+                "finds it; put the class into a file of its own, import it from there, and make the run again (the run "
+                "file has its source)"
+            )
         code = Code(run, name, place_of(name))
         if not code.place:
             lacking = (

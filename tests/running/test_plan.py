@@ -146,3 +146,20 @@ def test_a_range_by_a_step_holds_both_ends(low, count, by):
     )
     assert len(numbers) == count + 1
     assert numbers[-1] == pytest.approx(low + count * by)
+
+
+HALF = "import mho\n\nclass Half(mho.Refinement):\n    def advance(self, z, az, r):\n        return z / 2, az / 2\n"
+
+
+def test_code_that_a_parameter_names_is_found_beside_the_plan_or_refused_before_the_first_run(tmp_path):
+    (tmp_path / "mine.py").write_text(HALF)
+    text = (
+        'preset = "mine.py:Cells"\n[[steps]]\nprocedure = "solve"\nparameters = {method = "mine.py:Half"}\n'
+    )
+    (run,) = runs(text, tmp_path)
+    assert run.parameters["method"] == f"{tmp_path}/mine.py:Half"
+    assert run.preset == f"{tmp_path}/mine.py:Cells"
+    with pytest.raises(
+        InputError, match=r"steps\.0 .*there is no refinement .*has no class 'Whole'; there is Half"
+    ):
+        runs(text.replace("Half", "Whole"), tmp_path)

@@ -101,6 +101,19 @@ def test_a_class_in_a_script_is_named_by_its_module(folder: Path) -> None:
         assert "class Whole" in file.provenance["method_source"]
 
 
+def test_a_class_of_a_script_itself_is_told_to_move_into_a_file(tmp_path: Path) -> None:
+    """Its process is gone; that of the command line has another ``__main__``."""
+    own = type(
+        "Whole", (mho.Refinement,), {"advance": lambda self, z, az, r: (z, az), "__module__": "__main__"}
+    )
+    result = solved(tmp_path, method=own)
+    assert result.path is not None
+    with pytest.raises(
+        InputError, match=r"names Whole, which was in a script or notebook itself.*file of its own"
+    ):
+        read_recipe(result.path, trust=allow_all)
+
+
 def refinement(returned):
     return type("Mine", (mho.Refinement,), {"advance": lambda self, *given: returned(*given)})
 
@@ -117,6 +130,8 @@ def refinement(returned):
         (lambda z, az, r: z, "did not return two arrays"),
         (lambda z, az, r: None, "did not return two arrays"),
         (lambda z, az, r: ("x", az), "did not return two arrays"),
+        (lambda z, az, r: (1j * z, az), "did not return two arrays of real numbers"),
+        (lambda z, az, r: (1 / 0, az), r"failed \(ZeroDivisionError: division by zero\)"),
     ],
 )
 def test_a_step_that_is_none_is_named_and_never_reaches_the_solution(folder: Path, returned, said) -> None:

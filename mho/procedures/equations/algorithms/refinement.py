@@ -288,11 +288,15 @@ class Refinement(Plain):
         """Return what `advance` returns, checked, with its length in units of the correction's."""
         given = correction.copy(), product.copy(), residual.copy()  # which are its own to change
         try:
-            step, image = (np.asarray(one, dtype=np.float64) for one in self.advance(*given))
+            returned = self.advance(*given)
         except MhoError:
             raise
+        except Exception as error:
+            raise self._error(f"failed ({type(error).__name__}: {error})") from error
+        try:
+            step, image = (np.asarray(one).astype(np.float64, casting="same_kind") for one in returned)
         except (TypeError, ValueError) as error:
-            raise self._error(f"did not return two arrays of numbers ({error})") from error
+            raise self._error(f"did not return two arrays of real numbers ({error})") from error
         for what, one in (("step", step), ("product", image)):
             if one.shape != correction.shape:
                 raise self._error(f"returned a {what} of shape {one.shape}; it must be {correction.shape}")
