@@ -256,7 +256,9 @@ def same(one: object, other: object) -> bool:
         )
     if dataclasses.is_dataclass(one) and not isinstance(one, ResultViews) and type(one) is type(other):
         return all(
-            same(getattr(one, field.name), getattr(other, field.name)) for field in dataclasses.fields(one)
+            same(getattr(one, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(one)
+            if field.compare
         )
     return bool(one == other) or (one != one and other != other)
 
@@ -271,7 +273,7 @@ def _quantities(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[st
             case Mapping():
                 yield from _quantities(value, f"{name}.")
             case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-                held = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+                held = {one.name: getattr(value, one.name) for one in dataclasses.fields(value) if one.repr}
                 yield from _quantities(held, f"{name}.")
             case [Mapping() as first, *_] if isinstance(value, list):
                 rows = [one for one in value if isinstance(one, Mapping) and one.keys() == first.keys()]

@@ -174,3 +174,25 @@ def test_runs_come_back_with_their_paths(solution: mho.Solution) -> None:
     back = again(runs)
     assert back.paths == runs.paths
     assert len(back.rows()) == 1
+
+
+FEW: dict[str, Any] = {"rows": "0:2", "columns": "0:2"}
+
+
+@pytest.mark.filterwarnings("ignore::mho.errors.RunWarning")
+@pytest.mark.parametrize(
+    "procedure",
+    [
+        mho.Contact(**FEW), mho.Form(**FEW), mho.Invert(matrix=MATRIX), mho.Multiply(matrix=MATRIX), mho.IV(**FEW),
+        mho.Program(digits=[[1, 2], [3, 4]]), mho.Read(**FEW), mho.Response(**FEW), mho.Retention(**FEW),
+        mho.Switching(**FEW),
+    ],
+    ids=lambda procedure: type(procedure).__name__,
+)  # fmt: skip
+def test_every_result_goes_to_another_process_and_comes_back_equal(procedure: mho.Procedure[Any]) -> None:
+    result = mho.run(procedure, "arrays", seed=1, output=None)
+    back = again(result)
+    assert back == result
+    assert repr(back) == repr(result)
+    assert len(repr(result).splitlines()) <= 10
+    assert "object at 0x" not in repr(result)

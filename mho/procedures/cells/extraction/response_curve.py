@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class ResponseCurve:
     covariance: Floats  # of the parameters, at the weights of the fit
     cells: int  # from which it was fitted
     # Parameters of the rest where a group of cells is left out, (groups, parameters); empty for a single cell
-    left_out: Callable[[], Floats]
+    left_out: Callable[[], Floats] = field(compare=False, repr=False)
 
     @cached_property
     def without(self) -> Floats:
@@ -187,6 +187,23 @@ def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> Respons
     saturates = with_top[1] + penalty < without_top[1]
     parameters, bounds = (with_top[0], of_top) if saturates else (without_top[0], of_none)
 
+    cells, which = np.unique(cell, return_inverse=True)
+    left_out = partial(_left_out, x, y, which % min(len(cells), GROUPS), bottom, rise, parameters, bounds)
+    return ResponseCurve(bottom, parameters, _clustered(residuals, parameters, cell), len(cells), left_out)
+
+
+def _left_out(
+    x: Floats,
+    y: Floats,
+    group: Integers,
+    bottom: float,
+    rise: float,
+    parameters: Floats,
+    bounds: tuple[Floats, Floats],
+) -> Floats:
+    """Return the parameters of the curve where each group of cells is left out; of none for a single group."""
+    groups = int(group.max()) + 1
+
     def rest(left: Booleans) -> Floats:
         levels, place = np.unique(x[left], return_inverse=True)
         weight = 1.0 / np.maximum(_of_levels(y[left], place, len(levels))[1], SOFTEST * rise)[place]
@@ -194,14 +211,8 @@ def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> Respons
             lambda p: (_curve(x[left], bottom, p) - y[left]) * weight, parameters, *bounds, precision=1e-8
         )[0]
 
-    cells, which = np.unique(cell, return_inverse=True)
-    groups = min(len(cells), GROUPS)
-
-    def left_out() -> Floats:
-        others = [rest(which % groups != one) for one in range(groups)] if groups > 1 else []
-        return np.array(others).reshape(-1, len(parameters))
-
-    return ResponseCurve(bottom, parameters, _clustered(residuals, parameters, cell), len(cells), left_out)
+    others = [rest(group != one) for one in range(groups)] if groups > 1 else []
+    return np.array(others).reshape(-1, len(parameters))
 
 
 def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[Booleans, Floats]:
