@@ -33,9 +33,8 @@ AT_ONCE = 2**13
 """Numbers in one argument of a callback, 64 KiB in double precision. JAX copies more than 100 kB later, by the very thread
 that waits for the callback: with one core it waits for ever (jax-ml/jax, issues 24255 and 25861)."""
 
-_ONE_AT_A_TIME = (
-    Lock()
-)  # a program may call twice at once, from two threads, and a bench does one thing after the other
+# A program may call twice at once, from two threads, and a bench does one thing after the other
+_ONE_AT_A_TIME = Lock()
 
 
 def linear(
@@ -47,7 +46,7 @@ def linear(
     ----------
     cells : RawMatrix
         Of ``on_bench(weight, bench, exact=False)``, (m, n). After a step of an optimiser call ``cells.reprogram(weight)``,
-        outside of the compiled function.
+        outside of the compiled function, and once its answer is there (`jax.block_until_ready`): JAX returns before.
     gradient : str
         "straight-through": as if the cells held the weights; "measured": with what they were measured to hold, in the
         gradient of the batch.
@@ -140,9 +139,8 @@ def _linear_map(there: Callable[[Any], Any], back: Callable[[Any], Any]) -> Any:
     """Return a linear function of rows with a gradient; `back` is that of the adjoint, and is called for gradients only."""
     function = jax.custom_vjp(there)
 
-    def backward(
-        _: None, gradient: Any
-    ) -> tuple[Any]:  # JAX transposes, and the adjoint is conjugate as well
+    def backward(_: None, gradient: Any) -> tuple[Any]:
+        # JAX wants the transpose, and the adjoint is conjugate as well
         return (_linear_map(back, there)(gradient.conj()).conj(),)
 
     function.defvjp(lambda rows: (function(rows), None), backward)
@@ -196,4 +194,4 @@ def _misfit(name: str, array: Any, fitting: str) -> ArrayError:
 
 def _check_kind(held: Any, kind: type, name: str, call: str) -> None:
     if not isinstance(held, kind):
-        raise InputError(f"mho.jax.{name} takes the matrix of {call}, and not {held!r}")
+        raise InputError(f"mho.jax.{name} takes the matrix of {call}, and not a {type(held).__name__}")
