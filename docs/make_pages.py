@@ -42,6 +42,7 @@ EXTRAS = {
     "report": "`mho report` as PDF, in its own fonts; tables read from PDF",
     "benchmarks": "one peer of `python -m benchmarks`",
     "gpu": "`mho projection --measure` on a GPU",
+    "jax": "products and solutions of a bench in programs of JAX",
     "hardware": "serial and USB instruments without a vendor's VISA library",
     "docs": "the documentation as a site",
     "dev": "everything that the tests need",

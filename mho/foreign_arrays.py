@@ -93,7 +93,7 @@ def to_numpy(values: Any, what: str) -> Numbers:
     except Exception as error:  # each library has its own
         raise ArrayError(
             f"{what} of type {type(values).__name__} does not become a NumPy array ({_first_line(error)}); give one on the "
-            "host, with numbers that NumPy has, outside of compiled functions"
+            "host, with numbers that NumPy has, outside of compiled functions (within JAX's: mho.jax)"
         ) from None
     if array.dtype.kind not in "biufc":
         array = _numbers(array, what)

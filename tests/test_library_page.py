@@ -34,11 +34,19 @@ def test_the_library_in_ten_snippets(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_network_on_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
-    names: dict[str, object] = {}
-    for block in snippets("network.md"):
-        exec(block, names)
+    exec(snippets("network.md")[0], {"__name__": "network"})
     shares = [float(line.rpartition(" ")[2]) for line in capsys.readouterr().out.splitlines()]
     on_cells, in_float64, shuffled = shares
     assert on_cells > 0.85
     assert abs(on_cells - in_float64) < 0.06
     assert shuffled < 0.25
+
+
+def test_a_network_in_a_program_of_jax(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("jax")
+    exec(snippets("network.md")[1], {"__name__": "network"})
+    loss, slope = capsys.readouterr().out.splitlines()
+    assert float(loss.split()[1]) < 0.05
+    assert (
+        slope.split("[")[1].split()[0].startswith("1.57")
+    )  # the sums of the inverse's columns, 30 / 19 and 40 / 19

@@ -37,7 +37,7 @@ def copy_without(out: Collection[str], folder: Path) -> Path:
             shutil.copy(path, folder)
     for name in out:
         shutil.rmtree(folder / "mho/extensions" / name)
-        for short in (name, *(("torch",) if name == "linalg" else ())):  # its short names
+        for short in (name, *(("jax", "torch") if name == "linalg" else ())):  # its short names
             (folder / "mho" / f"{short}.py").unlink(missing_ok=True)
         shutil.rmtree(folder / "tests/extensions" / name, ignore_errors=True)
     info = folder / "mho-0.1.0.dist-info"

@@ -4,6 +4,7 @@
 - `solving`: solve A x = b for arrays of any kind, PyTorch's autograd included;
 - `raw_products`: a matrix of any shape whose products are those of its cells, with nothing repaired;
 - `gradients`: how PyTorch differentiates these; `layers`: a layer of PyTorch on cells (`mho.torch`);
+- `jax_functions`: products and solutions within programs of JAX, with gradients (`mho.jax`);
 - `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
 - `holding`: a matrix on a bench until another takes its place; a bench by name, or one that is open.
 

@@ -40,7 +40,7 @@ class ChipOperator(LinearOperator[Any]):
         self, size: int, kind: np.dtype[Any], apply: OnVectors, adjoint: OnVectors | None, name: str
     ) -> None:
         super().__init__(kind, (size, size))  # type: ignore[call-arg]  # the stubs know its `__new__` alone
-        self._apply, self._backward, self._name = apply, adjoint or _without_adjoint(name), name
+        self._apply, self._backward, self._name = apply, adjoint or without_adjoint(name), name
 
     def dot(self, x: Any) -> Any:
         """Return what SciPy's `dot` does, or a tensor of PyTorch for a tensor of PyTorch."""
@@ -62,7 +62,9 @@ class ChipOperator(LinearOperator[Any]):
         return ChipOperator(self.shape[0], self.dtype, self._backward, self._apply, self._name)
 
 
-def _without_adjoint(name: str) -> OnVectors:
+def without_adjoint(name: str) -> OnVectors:
+    """Return what stands for the adjoint where no chip holds it: it raises `InputError`."""
+
     def refuse(vectors: Numbers) -> Numbers:
         raise InputError(
             f"{name}: the adjoint is asked for, and the matrix is not its own; a chip drives its rows alone, so give a "
@@ -271,14 +273,11 @@ class BenchMatrix:
             When it does not come to the bits; `answers` returns how far it came.
         """
 
-        def by(holder: HoldingBench) -> OnVectors:
-            return lambda rhs: converged(holder.answers(rhs, bits)).solutions
-
+        there, back = solvers(self, bits)
         if is_torch(b):
-            adjoint = _without_adjoint("A.solve") if self._adjoint is None else by(self._adjoint)
-            return map_tensor(by(self._holder), adjoint, b)
+            return map_tensor(there, back or without_adjoint("A.solve"), b)
         rhs = to_numpy(b, "b")
-        return common_kind(b, b)(in_precision_of(by(self._holder)(rhs), rhs))
+        return common_kind(b, b)(in_precision_of(there(rhs), rhs))
 
     def answers(self, b: Any, bits: int | None = None) -> HeldAnswers:
         """Solve as `solve`; return solutions, residuals, cycles and proved bits, whether it converged or not."""
@@ -340,6 +339,15 @@ class BenchMatrix:
 
     def _operator(self, apply: OnVectors, adjoint: OnVectors | None, name: str) -> LinearOperator[Any]:
         return ChipOperator(len(self._matrix), self.dtype, apply, adjoint, name)
+
+
+def solvers(held: BenchMatrix, bits: int | None) -> tuple[OnVectors, OnVectors | None]:
+    """Return what solves A x = b for arrays of NumPy, and what solves A^H x = b, where a chip holds A^H."""
+
+    def by(holder: HoldingBench) -> OnVectors:
+        return lambda rhs: converged(holder.answers(rhs, bits)).solutions
+
+    return by(held._holder), None if held._adjoint is None else by(held._adjoint)
 
 
 def _short(value: Any) -> str:

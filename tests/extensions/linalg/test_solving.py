@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import SimpleNamespace
 
@@ -130,6 +131,18 @@ def test_jax():
     np.testing.assert_allclose(np.asarray(x), np.linalg.solve(A, B), rtol=1e-6)
     with pytest.raises(InputError, match="outside of compiled functions"):
         jax.jit(lambda b: mho.extensions.linalg.solve(A, b))(jax.numpy.asarray(B))
+
+
+@pytest.mark.parametrize(("library", "name"), [("torch", "PyTorch"), ("jax", "JAX")])
+def test_what_needs_a_library_says_so_without_it(monkeypatch, library, name):
+    module = {"torch": "layers", "jax": "jax_functions"}[library]
+    for one in (f"mho.{library}", f"mho.extensions.linalg.{module}"):
+        monkeypatch.delitem(sys.modules, one, raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(
+        ImportError, match=f"needs {name}, which is not installed: pip install {library}; without"
+    ):
+        importlib.import_module(f"mho.{library}")
 
 
 class TestTorch:
