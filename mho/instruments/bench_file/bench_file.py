@@ -180,7 +180,8 @@ class BenchFile(StrictModel):
 class BenchSource(StrictModel):
     """A bench file with the texts it came from, as run files keep them; `defects_text` is "" without a list of defects.
 
-    `cells` is a `CellPreset` in place of the file's preset, where a script has given one.
+    `cells` is a `CellPreset` in place of the file's preset, where a script has given one; `circuit` are `CircuitElements`
+    of a user's own in the circuits of a simulated bench.
     """
 
     bench: BenchFile
@@ -188,6 +189,7 @@ class BenchSource(StrictModel):
     chip_text: str
     defects_text: str = ""
     cells: Any = None
+    circuit: Any = None
 
     @property
     def kind_of_cells(self) -> Any:
@@ -212,6 +214,20 @@ def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
     others = re.sub(r"(?m)^stuck\s*=.*\n", "", source.text)
     text = re.sub(r"(?m)^(\[simulation\].*)$", rf"\1\nstuck = {share!r}", others, count=1)
     return source.model_copy(update={"bench": bench, "text": text})
+
+
+def with_circuit(source: BenchSource, circuit: Any) -> BenchSource:
+    """Return a simulated bench with elements of a user's own in its circuits, as `circuit_elements` takes them.
+
+    Errors as of `circuit_elements`; `BenchError` for a bench of real instruments.
+    """
+    if source.bench.simulation is None:
+        raise BenchError(
+            f"bench {source.bench.name!r} has real instruments: a circuit of one's own is for simulated benches only"
+        )
+    from mho.instruments.simulated import circuit_elements  # the physics: only where it is asked for
+
+    return source.model_copy(update={"circuit": circuit_elements(circuit)})
 
 
 @cache
