@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mho.circuits import AMPLIFIER_PRESETS, CircuitElements, OwnCircuitError, amplifier_preset, circuit_elements
+from mho.circuits import (
+    AMPLIFIER_PRESETS,
+    CircuitElements,
+    OwnCircuitError,
+    amplifier_preset,
+    circuit_elements,
+)
 from mho.errors import BenchError, InputError, InstrumentError
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file import load_bench_file
@@ -257,7 +263,10 @@ def test_an_answer_that_no_circuit_can_have_names_element_method_and_value(bench
 @pytest.mark.parametrize(
     ("drawn", "says"),
     [
-        ({"gain": lambda n: np.zeros(n)}, "gain 0 for amplifier 0 in INVERT; it must lie between 0.001 and 1e"),
+        (
+            {"gain": lambda n: np.zeros(n)},
+            "gain 0 for amplifier 0 in INVERT; it must lie between 0.001 and 1e",
+        ),
         ({"gain": lambda n: np.where(np.arange(n) == 7, np.nan, 1.0)}, "gain nan for amplifier 7 in INVERT"),
         ({"offset": lambda n: np.full(n, -2.0)}, "offset -2 V for amplifier 0 in INVERT; .* -1 and 1 V"),
         ({"noise": lambda n: np.ones(3)}, r"'noise' as float64 of shape \(3,\); it must be floats of shape"),
@@ -289,7 +298,11 @@ def test_a_bench_of_real_instruments_refuses_a_circuit_before_anything_is_sent(t
 def test_an_amplifier_is_made_of_a_packaged_one_with_other_numbers():
     weak = amplifier_preset("AD823").but(gain=300.0)
     assert dataclasses.replace(weak, name="AD823", gain=45e3) == AMPLIFIER_PRESETS["AD823"]
-    assert (weak.name, weak.but(noise=0.0).name, weak.but(name="mine").name) == ("AD823-own", "AD823-own", "mine")
+    assert (weak.name, weak.but(noise=0.0).name, weak.but(name="mine").name) == (
+        "AD823-own",
+        "AD823-own",
+        "mine",
+    )
     with pytest.raises(BenchError, match=r"'AD823': amplifiers have no number 'gian'; .*gain"):
         amplifier_preset("AD823").but(gian=3.0)
     for value in (0.0, math.nan, True, "3", 1e16):
@@ -313,7 +326,9 @@ def test_of_two_elements_of_one_kind_the_later_counts():
 
 
 def test_what_a_text_has_of_elements_makes_them_again():
-    elements = circuit_elements([amplifier_preset("OPA690").but(gain=12.5, output_current=0.2), Gains(7.0, 9.0)])
+    elements = circuit_elements(
+        [amplifier_preset("OPA690").but(gain=12.5, output_current=0.2), Gains(7.0, 9.0)]
+    )
     text = circuit_text(elements)
     again = circuit_elements(text)
     assert (again.preset, again.amplifier, circuit_text(again)) == (elements.preset, Gains(7.0, 9.0), text)

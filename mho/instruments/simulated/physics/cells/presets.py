@@ -351,22 +351,21 @@ class OwnLaw(StrictModel):
 
     def made(self, source: str, noun: str = "law of a cell") -> object:
         """Return the law; `BenchError` where it cannot be made, or nobody has agreed to its code."""
-        what = noun.partition(" ")[0]
         if not (self.name in AGREED or is_mhos_own(self.name)):
             raise BenchError(
-                f"{source} has a {what} {self.name}, which is none of mho's own, and nobody has agreed to that code here; "
-                "look at it, and say --trust where a run is repeated, or name it yourself"
+                f"{source} has the {noun} {self.name}, which is none of mho's own, and nobody has agreed to that code "
+                "here; look at it, and say --trust where a run is repeated, or name it yourself"
             )
         if not self.again:
             raise BenchError(
-                f"{source} has a {what} {self.name} that was an object in a script, and what it was made of is not known; "
-                "make its class a dataclass of numbers"
+                f"{source} has the {noun} {self.name} that was an object in a script, and what it was made of is not "
+                "known; make its class a dataclass of numbers"
             )
         kind = import_named(self.name, noun)
         try:
             return kind(**self.fields)
         except Exception as error:  # a user's own code may raise anything
-            raise BenchError(f"{source}: {what} {self.name} cannot be made: {error}") from error
+            raise BenchError(f"{source}: the {noun} {self.name} cannot be made: {error}") from error
 
 
 class PresetFile(StrictModel):
