@@ -228,10 +228,30 @@ def test_a_forecast_draws_chips_with_the_circuit(folder):
 
 @pytest.mark.thorough
 def test_a_budget_repeats_a_run_with_its_own_elements(folder):
-    elements = [amplifier_preset("AD823").but(gain=150.0), circuit_elements("sar_adc.py:SarAdc")]
-    solved = mho.run(solve(8), "arrays", circuit=elements, seed=1, output="a.h5")
-    found = mho.budget(solved.path, draws=0, trust=lambda code: True)
-    assert found.twin == pytest.approx(found.measured, rel=1e-3)
+    adc = circuit_elements("sar_adc.py:SarAdc").adc
+    first = []
+    for circuit in ([Poor, SeriesWires], [type(adc)(5)]):
+        solved = mho.run(
+            solve(8), "arrays", preset="ideal", circuit=circuit, seed=1, output=f"{len(first)}.h5"
+        )
+        found = mho.budget(solved.path, draws=0, trust=lambda code: True)
+        assert found.twin == pytest.approx(found.measured, rel=1e-3)
+        first.append(found.first.cause)
+    assert first == ["gain", "converters"]
+
+
+class Poor:
+    """Amplifiers that hardly amplify, each its own."""
+
+    def draw_amplifiers(self, count, mode, rng):
+        return {"gain": rng.uniform(10.0, 20.0, count)}
+
+
+class SeriesWires:
+    """100 ohm in series with each cell."""
+
+    def transfer(self, conductance, rows, columns, wire_resistance):
+        return conductance / (1.0 + 100.0 * conductance)
 
 
 def test_a_package_offers_an_element_by_a_name(folder, monkeypatch):

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safety_runs
 
 from mho.circuits import (
     AMPLIFIER_PRESETS,
@@ -27,6 +29,7 @@ from mho.procedures import Program
 from mho.running.execution import evaluate
 
 BENCHES = ["arrays", "simulated"]
+SCANNED = safety_runs.BENCHES["2450, AFG31000, DAQ6510"]
 DIGITS = np.array([[6, 1, 0], [2, 7, 1], [0, 1, 5]])
 LINES = np.arange(3)
 INPUT = 0.05 * np.array([[1.0, -0.5, 0.25], [0.4, 0.8, -1.0]])
@@ -152,6 +155,54 @@ def test_what_is_read_is_what_the_own_adc_reads_in_both_modes(bench):
         assert np.abs(usual - np.rint(usual)).max() > 0.1
         assert np.abs(own - usual).max() < 1.1  # of a step: half of one, and as much of the zero
     assert adc.asked == {"INVERT", "MULTIPLY"}
+
+
+@pytest.mark.parametrize("bench", ["integrated64", "integrated64-arrays", "scanned"])
+def test_own_converters_work_with_a_scanning_voltmeter_and_a_board_that_has_its_own(bench, tmp_path):
+    class Twice:
+        def driven(self, volts, mode):
+            return 2.0 * volts
+
+    if bench == "scanned":
+        bench = str(tmp_path / "scanned.toml")
+        Path(bench).write_text(SCANNED, "utf-8")
+    sent = 10.0 / 32767  # V, a code of the message in which a board's twin sends its readings
+    with programmed(bench, [Steps(0.05), Twice]) as opened, programmed(bench, Straight) as usual:
+        volts = [
+            one.multiply(gain * INPUT) * one.instruments.board.transimpedance
+            for one, gain in ((opened, 4.0), (usual, 8.0))
+            if one.connect_multiply("multiply", LINES, LINES) is None
+        ]
+    np.testing.assert_allclose(volts[0], 0.05 * np.rint(volts[0] / 0.05), atol=1.01 * sent)
+    assert volts[0] == pytest.approx(volts[1], abs=0.06)
+    assert np.abs(volts[1]).max() > 0.15
+
+
+def test_converters_that_are_off_at_zero_leave_outputs_at_rest_and_their_read_back_to_the_instrument():
+    class Off:
+        def sampled(self, volts, mode, rng):
+            return volts + 0.1
+
+        def driven(self, volts, mode):
+            return volts + 0.05
+
+    with programmed("simulated", Off) as opened:
+        multiplied(opened)
+        opened.safe()  # which reads back
+        assert opened.simulated.live() == ()
+
+
+def test_an_own_adc_takes_the_place_of_the_board_s_own_behind_inv(tmp_path):
+    coarse = tmp_path / "coarse.toml"
+    text = load_bench_file("arrays").text.replace("[simulation]", "[simulation]\ninverse_bits = 5", 1)
+    coarse.write_text(text, "utf-8")
+    step, off = 0.8 / 31, []
+    for circuit in (None, Straight):
+        with programmed(str(coarse), circuit) as opened:
+            opened.connect_invert("multiply", LINES, LINES)
+            codes = opened.invert(INPUT) / step
+            off.append(np.abs(codes - np.rint(codes)).max())
+    assert off[0] < 0.05 < 0.1 < off[1]  # but for the steps of the DAQ behind it
 
 
 @pytest.mark.parametrize("bench", BENCHES)
