@@ -310,14 +310,15 @@ def _module(name: str) -> str:
 
 
 def _classes(value: Any) -> Iterator[str]:
-    """Yield the text of every key ``driver`` and ``twin``, and the code that a ``preset`` names, however deep."""
+    """Yield the texts of ``driver`` and ``twin``, and the code that ``preset`` and ``circuit`` name."""
     waiting = [value]
     while waiting:
         match waiting.pop():
             case dict() as table:
                 yield from (text for key in ("driver", "twin") if isinstance(text := table.get(key), str))
-                if isinstance(preset := table.get("preset"), str):
-                    yield from own_code_of(preset)
+                physics = (one for key in ("preset", "circuit") if isinstance(one := table.get(key), str))
+                for named in physics:
+                    yield from own_code_of(named)
                 waiting += table.values()
             case list() as rows:
                 waiting += rows

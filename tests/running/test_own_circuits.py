@@ -19,6 +19,8 @@ from mho.circuits import amplifier_preset, circuit_elements
 from mho.errors import InputError, InstrumentError, MhoError
 from mho.instruments import open_bench
 from mho.own_code import AGREED
+from mho.procedures.conditions import load_conditions
+from mho.running.campaign import _conditions
 from mho.running.continuing import rerun
 from mho.runs import RunFile, Status
 
@@ -117,11 +119,22 @@ def test_the_numbers_of_an_element_are_those_of_the_object_that_was_given(folder
     assert rerun(first.path, output="b.h5", trust=lambda code: True).equal
 
 
-def test_a_run_file_makes_no_element_run_that_nobody_agreed_to(folder, shell, monkeypatch):
+def bench_with(circuit: str) -> str:
+    """Return a bench file beside which its circuit lies."""
+    text = (ROOT / "mho/instruments/benches/arrays.toml").read_text("utf-8")
+    Path("own.toml").write_text(text.replace("[simulation]", f'[simulation]\ncircuit = "{circuit}"'), "utf-8")
+    return "own.toml"
+
+
+@pytest.mark.parametrize("way", ["circuit", "bench file"])
+def test_a_run_file_makes_no_element_run_that_nobody_agreed_to(way, folder, shell, monkeypatch):
     here, mark = folder / "here", folder / "imported"
     here.mkdir()
     Path("elsewhere_adc.py").write_text(ADC, "utf-8")
-    path = mho.run(solve(), "arrays", circuit="elsewhere_adc.py:SarAdc", seed=3, output="a.h5").path.resolve()
+    bench, circuit = "arrays", "elsewhere_adc.py:SarAdc"
+    if way == "bench file":
+        bench, circuit = bench_with(circuit), None
+    path = mho.run(solve(), bench, circuit=circuit, seed=3, output="a.h5").path.resolve()
     Path("elsewhere_adc.py").write_text(
         f"from pathlib import Path\nPath({str(mark)!r}).touch()\n{ADC}", "utf-8"
     )
@@ -252,6 +265,25 @@ class SeriesWires:
 
     def transfer(self, conductance, rows, columns, wire_resistance):
         return conductance / (1.0 + 100.0 * conductance)
+
+
+def test_a_bench_file_names_a_circuit_that_lies_beside_it(folder, monkeypatch):
+    bench = folder / bench_with("sar_adc.py:SarAdc")
+    monkeypatch.chdir("/")
+    first = mho.run(solve(), bench, seed=3, output=folder / "a.h5")
+    with RunFile(first.path) as file:
+        assert file.provenance["circuit_adc"] == f"{folder / 'sar_adc.py'}:SarAdc"
+    with open_bench(bench, circuit="OPA690", seed=3) as opened:
+        assert opened.simulated.elements.name == "OPA690"  # the keyword counts
+    monkeypatch.chdir(folder)
+    assert rerun(first.path, output="b.h5", trust=lambda code: True).equal
+    assert "content of the circuit" not in _conditions("arrays", None)
+    before = _conditions(str(bench), None)["content of the circuit"]
+    (folder / "sar_adc.py").write_text(ADC + "\n# a word more\n", "utf-8")
+    assert _conditions(str(bench), None)["content of the circuit"] != before
+    (folder / "sar_adc.py").unlink()
+    with pytest.raises(InputError, match="there is no element of a circuit in"):
+        load_conditions(str(bench))
 
 
 def test_a_package_offers_an_element_by_a_name(folder, monkeypatch):

@@ -15,6 +15,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.presets import Cells, cell_preset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
+from mho.instruments.simulated.physics.circuits.circuit_files import circuit_elements
 from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
 from mho.instruments.simulated.physics.circuits.own_elements import CircuitElements
 
@@ -42,7 +43,8 @@ class ChipBasis:
         sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
         self.seed = int(cast(int, sequence.entropy))
         self._simulation, self._rngs = simulation, [np.random.default_rng(s) for s in sequence.spawn(count)]
-        self.elements: CircuitElements | None = source.circuit
+        own = source.own_circuit
+        self.elements: CircuitElements | None = None if own is None else circuit_elements(own)
         # Of its own, so that own elements change nothing else that is drawn
         self._element_rng = np.random.default_rng(
             np.random.SeedSequence(sequence.entropy, spawn_key=(OF_ELEMENTS,))
