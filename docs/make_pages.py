@@ -29,6 +29,7 @@ PUBLIC_MODULES = {
     "mho.running": "How procedures are carried out.",
     "mho.analysis": "Run files in; tables, figures and summaries out.",
     "mho.cells": "Cells of one's own: laws, and presets in a script.",
+    "mho.circuits": "Elements of the circuits of one's own: amplifiers, converters, wires.",
     "mho.extensions.linalg": "A bench for other libraries.",
     "mho.gui": "The window.",
 }

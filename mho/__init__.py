@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho import cells
+    from mho import cells, circuits
     from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
     from mho.chip_maps import (
         ChipMap,
@@ -122,8 +122,8 @@ __all__ = [
     "ResultMapping", "Retention", "Run", "RunFileError", "RunWarning", "Runs", "Solution", "Solve",
     "Strategy", "Stream", "Sweep", "Switching", "Table", "TerminalLimits", "UnknownNameError",
     "UnsafeError", "WorkersLostError", "__version__", "applications", "budget", "cell_preset", "cells",
-    "draw", "evaluate", "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench", "open_run",
-    "open_runs", "plot", "run", "solve", "summarise",
+    "circuits", "draw", "evaluate", "forecast", "linalg", "load_chip_map", "load_matrix", "open_bench",
+    "open_run", "open_runs", "plot", "run", "solve", "summarise",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -58,6 +58,10 @@ Preset = Annotated[
     str | None,
     typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets, callback=preset_in_doubt),
 ]
+Circuit = Annotated[
+    str | None,
+    typer.Option(help="element of one's own in the simulated circuits: module:Class, path/file.py:Class"),
+]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
 OutputIfKept = Annotated[
@@ -145,6 +149,7 @@ class Conditions:
 
     bench: Bench = "simulated"
     preset: Preset = None
+    circuit: Circuit = None
     seed: Seed = None
     force: Force = False
 

@@ -21,6 +21,10 @@ def load_conditions(
     simulation = source.bench.simulation
     if simulation is not None:
         cell_preset(source.kind_of_cells if preset is None else preset)
+        if source.own_circuit is not None:
+            from mho.instruments.simulated import circuit_elements  # and with it NumPy
+
+            circuit_elements(source.own_circuit)
     elif preset is not None:
         raise BenchError(f"bench {bench!r} has real instruments: a preset is for simulated cells only")
     check_seed(seed)

@@ -125,7 +125,16 @@ def _conditions(bench: str, preset: str | None) -> Fingerprint:
         "list of defects": HASH + text_hash(source.defects_text),
         "preset": cells.name,
         "content of the preset": HASH + text_hash(preset_text(cells) + laws),
-    }
+    } | ({} if source.own_circuit is None else _circuit_of(source.own_circuit))
+
+
+def _circuit_of(own: Any) -> Fingerprint:
+    """Return what stands for elements of a user's own in the circuits."""
+    from mho.instruments.simulated import circuit_elements, circuit_text  # and with it NumPy
+
+    elements = circuit_elements(own)
+    sources = "".join(source_of(type(one)) for one in elements.objects())
+    return {"content of the circuit": HASH + text_hash(circuit_text(elements) + sources)}
 
 
 @cache

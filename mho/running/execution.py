@@ -25,7 +25,8 @@ from mho.running.phases import Opener, already_open, carry_out, note_used, opene
 from mho.running.safety_statement import own_code_read_back
 from mho.runs import Labels, outcome_line, returned
 
-if TYPE_CHECKING:  # asked by runs after another one only
+if TYPE_CHECKING:  # asked by runs after another one only, and by few
+    from mho.instruments.simulated import Circuit
     from mho.running.trust import Trust
 
 INTERVAL = 0.25  # between two pictures of a bar, s
@@ -151,6 +152,7 @@ def run(
     bench: str | os.PathLike[str] | Bench = "simulated",
     *,
     preset: Cells | None = None,
+    circuit: Circuit | None = None,
     seed: Seed = None,
     output: Output = True,
     after: str | Path | None = None,
@@ -169,6 +171,8 @@ def run(
         A bench name or file, or a bench that is open already (it is made safe and stays open).
     preset : str or object, optional
         Cells of a simulated bench, as `mho.cells.cell_preset` takes them.
+    circuit : str, object or list of these, optional
+        Amplifiers, converters or wires of a simulated bench, as `mho.circuits.circuit_elements` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of everything random: simulated cells and the plan. A fresh one is drawn of None, and kept in the file.
     output : path, bool or None
@@ -220,7 +224,7 @@ def run(
     ((1, 2, 3), 'S', '.h5')
     """
     result, said = run_with_warnings(
-        procedure, bench, preset=preset, seed=seed, output=output, after=after, force=force,
+        procedure, bench, preset=preset, circuit=circuit, seed=seed, output=output, after=after, force=force,
         observers=observers, **options,
     )  # fmt: skip
     if not keeps_file(output):
@@ -235,16 +239,17 @@ def keeps_file(output: Output) -> bool:
 
 
 def run_with_warnings(
-    procedure: Procedure[Result], bench: str | os.PathLike[str] | Bench, *, preset: Cells | None, seed: Seed,
-    output: Output, after: str | Path | None = None, force: bool = False, observers: Sequence[Observer] = (),
+    procedure: Procedure[Result], bench: str | os.PathLike[str] | Bench, *, preset: Cells | None,
+    circuit: Circuit | None = None, seed: Seed, output: Output, after: str | Path | None = None,
+    force: bool = False, observers: Sequence[Observer] = (),
     **options: Unpack[RunOptions],
 ) -> tuple[Result, tuple[str, ...]]:  # fmt: skip
     """Run a procedure as `run`; return its result, and the warnings of the run."""
-    _check_arguments(procedure, bench, preset, output)
+    _check_arguments(procedure, bench, preset, circuit, output)
     bench = os.fspath(bench) if isinstance(bench, os.PathLike) else bench
     labels, resume_of = options.get("labels") or Labels.from_environment(), options.get("resume_of")
     earlier = None if resume_of is None else Path(resume_of).absolute()
-    opener = _opener(bench, preset, after, force, options.get("trust"))
+    opener = _opener(bench, preset, circuit, after, force, options.get("trust"))
     opener = with_earlier(earlier, opener, options.get("same_chip", ()))
     said: list[str] = []
 
@@ -262,7 +267,9 @@ def run_with_warnings(
     return result, tuple(said)
 
 
-def _check_arguments(procedure: Any, bench: Any, preset: Cells | None, output: Any) -> None:
+def _check_arguments(
+    procedure: Any, bench: Any, preset: Cells | None, circuit: Circuit | None, output: Any
+) -> None:
     """Raise `InputError` for what is of no kind that a run takes."""
     if isinstance(procedure, type):
         raise InputError(
@@ -276,12 +283,16 @@ def _check_arguments(procedure: Any, bench: Any, preset: Cells | None, output: A
     if isinstance(bench, Bench):
         if preset is not None:
             raise InputError(f"the bench is open already, with cells of its own; leave out preset {preset!r}")
+        if circuit is not None:
+            raise InputError(f"the bench is open already, with its circuits; leave out circuit {circuit!r}")
     elif not isinstance(bench, str | os.PathLike) or not os.fspath(bench):
         raise InputError(
             f"bench is {bench!r}; give the name of a bench ('arrays'), a bench file, or an open bench of mho.open_bench"
         )
     if preset == "":
         raise InputError("preset is ''; leave it out for the bench's own cells, or name some")
+    if isinstance(circuit, str) and not circuit:
+        raise InputError("circuit is ''; leave it out for the bench's own circuits, or name an element")
     named = isinstance(output, str | os.PathLike)
     place = os.fspath(output) if named else ""
     if not (
@@ -293,17 +304,19 @@ def _check_arguments(procedure: Any, bench: Any, preset: Cells | None, output: A
 
 
 def _opener(
-    bench: str | Bench, preset: Cells | None, after: str | Path | None, force: bool, trust: Trust | None
-) -> Opener:
+    bench: str | Bench, preset: Cells | None, circuit: Circuit | None, after: str | Path | None, force: bool,
+    trust: Trust | None,
+) -> Opener:  # fmt: skip
     """Return what opens the bench of a run."""
     if after is not None:
-        if not isinstance(bench, str) or preset is not None:
-            given = f"preset {preset!r}" if isinstance(bench, str) else "an open bench"
+        if not isinstance(bench, str) or preset is not None or circuit is not None:
+            given = f"preset {preset!r}" if preset is not None else f"circuit {circuit!r}"
+            given = given if isinstance(bench, str) else "an open bench"
             raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
         from mho.running.continuing import chip_after  # few runs repeat another first
 
         return chip_after(after, bench_key(bench), *([] if trust is None else [trust]))
-    return opener_of(bench, preset, force) if isinstance(bench, str) else already_open(bench)
+    return opener_of(bench, preset, force, circuit) if isinstance(bench, str) else already_open(bench)
 
 
 def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: Seed = None) -> Result:

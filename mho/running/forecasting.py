@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -19,11 +19,14 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.errors import BenchError, ConvergenceError, InputError, MhoError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import as_arrays
-from mho.instruments.bench_file import BenchSource, load_bench_file
+from mho.instruments.bench_file import BenchSource, load_bench_file, with_circuit
 from mho.instruments.simulated import Cells, cell_preset
 from mho.keywords import Seed, drawn_seed, keywords_checked, seed_number
 from mho.running.solving import SystemParameters, plain
 from mho.runs.intervals import LEAST_DRAWS, Interval
+
+if TYPE_CHECKING:
+    from mho.instruments.simulated import Circuit
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,7 @@ def forecast(
     *,
     bench: str | os.PathLike[str] | Bench = "simulated",
     preset: Cells | None = None,
+    circuit: Circuit | None = None,
     seed: Seed = None,
     bits: int = 24,
     rhs_seed: Seed = 0,
@@ -251,6 +255,8 @@ def forecast(
         A packaged bench or a bench file, also of real instruments; of an open one only what it was opened from is taken.
     preset : str or object, optional
         Cells to draw instead of the bench's.
+    circuit : str, object or list of these, optional
+        Amplifiers, converters or wires in place of a simulated bench's, as `mho.circuits.circuit_elements` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         With that of the run to come, its plan is the one that is drawn; of None each draw plans anew.
     bits, rhs_seed
@@ -287,7 +293,7 @@ def forecast(
     a, b = plain(matrix, "the matrix"), "random" if rhs is None else plain(rhs, "the right-hand side")
     values: dict[str, Any] = {"matrix": a, "rhs": b, "bits": bits, **options}
     values["seed"] = drawn_seed(rhs_seed, "rhs_seed")
-    source = _source_of(bench)
+    source = _source_of(bench) if circuit is None else with_circuit(_source_of(bench), circuit)
     if preset is None and isinstance(bench, Bench) and bench.simulated is not None:
         preset = bench.simulated.chip.preset
     at = ForecastConditions(as_arrays(source, preset), drawn_seed(number), number is None)
@@ -311,8 +317,9 @@ def _source_of(bench: str | os.PathLike[str] | Bench) -> BenchSource:
         if bench.closed:
             raise BenchError("the bench is closed; open it again, or give its name")
         return BenchSource(
-            bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text
-        )
+            bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text,
+            circuit=None if bench.simulated is None else bench.simulated.elements,
+        )  # fmt: skip
     if not isinstance(bench, str | os.PathLike):
         raise InputError(
             f"bench is {bench!r}; give the name of a bench ('arrays'), a bench file, or an open bench of mho.open_bench"

@@ -40,6 +40,7 @@ from mho.running import results
 from mho.runs import Conclusion, RunHeader, Status, returned
 
 if TYPE_CHECKING:  # what a run without a file need not wait for
+    from mho.instruments.simulated import Circuit
     from mho.runs import RunWriter
 
 
@@ -76,13 +77,17 @@ class Opening:
 Opener = Callable[[Opening], AbstractContextManager[OpenedBench]]
 
 
-def opener_of(bench: str, preset: Cells | None = None, force: bool = False) -> Opener:
+def opener_of(
+    bench: str, preset: Cells | None = None, force: bool = False, circuit: Circuit | None = None
+) -> Opener:
     """Return the opener of a bench by its name or file; parameters as for `mho.run`."""
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
         taken = partial(announced, opening.observers, BenchTaken())
-        with open_bench(bench, preset=preset, seed=opening.seed, force=force, taken=taken) as opened:
+        with open_bench(
+            bench, preset=preset, circuit=circuit, seed=opening.seed, force=force, taken=taken
+        ) as opened:
             yield OpenedBench(opened, {"bench": bench_key(bench)})
 
     return opener
@@ -474,13 +479,19 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
 
 
 def _simulated(bench: Bench) -> dict[str, str]:
-    """Return the properties of a simulated bench that are not in its file: cells and seed."""
+    """Return the properties of a simulated bench that are not in its file: cells, circuits of a user's own, and seed."""
     if bench.simulated is None:
         return {}
     preset = bench.simulated.chip.preset
     own = {} if preset.name in CELL_PRESETS else {"preset_file": preset_text(preset)}
     for aspect, law in preset.own.by_aspect().items() if preset.own is not None else ():
         own |= source_record(f"cells_{aspect}", type(law))
+    if (elements := bench.simulated.elements) is not None:
+        from mho.instruments.simulated import circuit_text
+
+        own |= {"circuit": elements.name, "circuit_file": circuit_text(elements)}
+        for kind, element in elements.by_kind().items():
+            own |= source_record(f"circuit_{kind}", type(element))
     return {"preset": preset.name, "chip_seed": str(bench.simulated.seed)} | own
 
 

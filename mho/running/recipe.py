@@ -26,6 +26,8 @@ from mho.running.trust import (
     Trust,
     check_code,
     check_unchanged,
+    circuit_code,
+    circuit_here,
     code_here,
     deny_all,
     name_here,
@@ -107,7 +109,10 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
         changed = _source_differs(file, kind)
         # Without a name of its own a run has the cells of its bench file, which may name code, too.
         preset = preset_here(preset_of(file) or source.kind_of_cells)
-        changed += _laws_differ(provenance, preset)
+        changed += _sources_differ(provenance, "cells", own_code_of(preset), "the cells' own")
+        if circuit := circuit_here(provenance.get("circuit_file", "")):
+            changed += _sources_differ(provenance, "circuit", circuit_code(circuit), "the circuit's own")
+            source = bench_file.with_circuit(source, circuit)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
     values |= {name: code_here(name, str(values[name])) for name in names.named}
@@ -145,15 +150,16 @@ def _source_differs(file: RunFile, kind: type[Procedure]) -> list[str]:
     return [f"the source of {name_of(kind)} {what}: the run is repeated with the code as it is now"]
 
 
-def _laws_differ(provenance: Mapping[str, str], preset: str) -> list[str]:
-    """Return remarks on laws of the cells, of a user's own, that are others now."""
-    then = {one for name, one in provenance.items() if re.fullmatch(r"cells_\w+_source", name)}
-    now = {source_of(import_named(name, "law of a cell")) for name in own_code_of(preset)}
+def _sources_differ(
+    provenance: Mapping[str, str], prefix: str, names: tuple[str, ...], whose: str
+) -> list[str]:
+    """Return remarks on laws of cells or elements of circuits, of a user's own, that are others now."""
+    then = {one for name, one in provenance.items() if re.fullmatch(rf"{prefix}_\w+_source", name)}
+    now = {source_of(import_named(name, "code")) for name in names}
     if not then or then == now:
         return []
-    names = " and ".join(own_code_of(preset))
     return [
-        f"the source of the cells' own {names} has changed since: the run is repeated with the code as it is now"
+        f"the source of {whose} {' and '.join(names)} has changed since: the run is repeated with the code as it is now"
     ]
 
 

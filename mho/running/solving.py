@@ -22,6 +22,7 @@ from mho.running.execution import Output, keeps_file, run_with_warnings
 if TYPE_CHECKING:
     from mho.cells import Cells
     from mho.chip_maps import Encoding, OwnPreconditioning
+    from mho.circuits import Circuit
     from mho.procedures import Refinement
 
 
@@ -71,6 +72,7 @@ def solve(
     *,
     bench: str | os.PathLike[str] | Bench = "simulated",
     preset: Cells | None = None,
+    circuit: Circuit | None = None,
     seed: Seed = None,
     bits: int = 24,
     output: Output = None,
@@ -91,6 +93,8 @@ def solve(
         A bench by name or file, or one that is open already, which is made safe and stays open.
     preset : str or object, optional
         Cells of a simulated bench, as `mho.cells.cell_preset` takes them.
+    circuit : str, object or list of these, optional
+        Amplifiers, converters or wires of a simulated bench, as `mho.circuits.circuit_elements` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of the chip, of a simulated bench that is opened here, and of the run; None draws a fresh one.
     bits : int
@@ -145,7 +149,9 @@ def solve(
         )
     back = _as_given(matrix, a, rhs, b)
     procedure = Solve(matrix=a, rhs=b, bits=bits, seed=drawn_seed(rhs_seed, "rhs_seed"), **options)
-    result, said = run_with_warnings(procedure, bench, preset=preset, seed=seed, output=output, **of_run)
+    result, said = run_with_warnings(
+        procedure, bench, preset=preset, circuit=circuit, seed=seed, output=output, **of_run
+    )
     _report(result, said, strict=strict, kept=keeps_file(output))
     solution: Solution = replace(result, solution=back(result.solution))
     return solution

@@ -181,8 +181,9 @@ def check_code(file: RunFile, trust: Trust, *, elsewhere: bool = False) -> CodeN
     """
     names = code_of(file)
     code = foreign(names.procedure, file.bench, f"bench file in {file.path}", names.named.values())
-    cells = [one for one in own_code_of(preset_of(file)) if not is_mhos_own(one)]
-    check_trusted(file.path, tuple(dict.fromkeys((*code, *cells))), trust, elsewhere=elsewhere)
+    own = (*own_code_of(preset_of(file)), *circuit_code(file.provenance.get("circuit_file", "")))
+    physics = [one for one in own if not is_mhos_own(one)]
+    check_trusted(file.path, tuple(dict.fromkeys((*code, *physics))), trust, elsewhere=elsewhere)
     return names
 
 
@@ -193,12 +194,30 @@ def preset_of(file: RunFile) -> str:
 
 def preset_here(preset: str) -> str:
     """Return a run file's preset with the names by which its own laws are loaded here, as `strategy_here`."""
-    for name in own_code_of(preset):
+    return _loaded_here(preset, own_code_of(preset), "law of a cell")
+
+
+def circuit_code(circuit: str) -> tuple[str, ...]:
+    """Return the classes of a user's own that a run file's text of its circuit would load; nothing is loaded."""
+    if not circuit:
+        return ()
+    from mho.instruments.simulated import circuit_code_of  # and with it NumPy, which lists do not need
+
+    return circuit_code_of(circuit)
+
+
+def circuit_here(circuit: str) -> str:
+    """Return a run file's text of its circuit with the names by which its own elements are loaded here."""
+    return _loaded_here(circuit, circuit_code(circuit), "element of a circuit")
+
+
+def _loaded_here(text: str, names: tuple[str, ...], noun: str) -> str:
+    for name in names:
         here = name_here(name)
-        import_named(here, "law of a cell")
+        import_named(here, noun)
         AGREED.add(here)
-        preset = preset.replace(json.dumps(name), json.dumps(here)) if "\n" in preset else here
-    return preset
+        text = text.replace(json.dumps(name), json.dumps(here)) if "\n" in text else here
+    return text
 
 
 def check_code_on(bench: str, run: Path, names: CodeNames, trust: Trust) -> None:
@@ -297,14 +316,15 @@ def _module(name: str) -> str:
 
 
 def _classes(value: Any) -> Iterator[str]:
-    """Yield the text of every key ``driver`` and ``twin``, and the code that a ``preset`` names, however deep."""
+    """Yield the texts of ``driver`` and ``twin``, and the code that ``preset`` and ``circuit`` name."""
     waiting = [value]
     while waiting:
         match waiting.pop():
             case dict() as table:
                 yield from (text for key in ("driver", "twin") if isinstance(text := table.get(key), str))
-                if isinstance(preset := table.get("preset"), str):
-                    yield from own_code_of(preset)
+                physics = (one for key in ("preset", "circuit") if isinstance(one := table.get(key), str))
+                for named in physics:
+                    yield from own_code_of(named)
                 waiting += table.values()
             case list() as rows:
                 waiting += rows

@@ -26,6 +26,7 @@ class BenchFacts:
 
     name: str  # as its file says; empty when the run file holds no bench that can be read
     preset: str | None  # cell preset of a simulated bench, None for a real one
+    circuit: str = ""  # elements of a user's own in its circuits
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def read_bench(run: RunFile) -> BenchFacts:
     simulation, preset = text.get("simulation"), None
     if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
         preset = run.provenance.get("preset") or simulation.get("preset", "")
-    return BenchFacts(str(text.get("name", "")), preset)
+    return BenchFacts(str(text.get("name", "")), preset, run.provenance.get("circuit", ""))
 
 
 def _array_facts(cells: ArrayCells, levels: Levels | None) -> ArrayFacts:

@@ -16,7 +16,7 @@ from rich.text import Text
 from mho import procedures, running
 from mho.analysis import reports
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
-from mho.cli.options import AsJson, Bench, Preset, Seed
+from mho.cli.options import AsJson, Bench, Circuit, Preset, Seed
 from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import InputError
 from mho.lazy_names import late_imports
@@ -281,6 +281,7 @@ def forecast(
     context: typer.Context,
     bench: Bench = "simulated",
     preset: Preset = None,
+    circuit: Circuit = None,
     seed: Seed = None,
     draws: Annotated[int, typer.Option(help="chips to draw, at least 19")] = 39,
     alternatives: Annotated[
@@ -308,7 +309,7 @@ def forecast(
 
     with stages.Stages(quiet=as_json) as bars:
         prediction = running.forecast(
-            matrix, bench=bench, preset=preset, seed=seed, draws=draws, alternatives=alternatives,
+            matrix, bench=bench, preset=preset, circuit=circuit, seed=seed, draws=draws, alternatives=alternatives,
             progress=bars.show, **{"rhs_seed": values.pop("seed")} if "seed" in values else {}, **values,
         )  # fmt: skip
     if as_json:

@@ -159,6 +159,8 @@ def _facts(summary: Summary) -> Iterable[tuple[str, str]]:
     bench = summary.bench.name or "unknown"
     if summary.bench.preset is not None:
         bench += f" - SIMULATED, preset {summary.bench.preset or 'by default'}"
+    if summary.bench.circuit:
+        bench += f", circuits with {summary.bench.circuit}"
     facts = {
         "file": str(summary.path),
         "started": f"{summary.start:%Y-%m-%d %H:%M:%S %z}{took}",

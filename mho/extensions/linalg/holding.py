@@ -18,23 +18,28 @@ from mho.procedures import Certificate, FreeTiles, HeldAnswers, HeldMatrix, Null
 
 if TYPE_CHECKING:
     from mho.cells import Cells
+    from mho.circuits import Circuit
 
 BenchLike: TypeAlias = "Bench | str | os.PathLike[str]"
 
 
 @contextmanager
-def bench_in_use(bench: BenchLike, seed: int | None, preset: Cells | None = None) -> Iterator[Bench]:
+def bench_in_use(
+    bench: BenchLike, seed: int | None, preset: Cells | None = None, circuit: Circuit | None = None
+) -> Iterator[Bench]:
     """Yield an open bench as it is, and leave it open; open one by its name, and make it safe and close it.
 
-    `bench`: one that is open, a packaged name ("arrays", "simulated"), or a bench file; `seed`, `preset`: of a simulated
-    bench that is opened here. Raises `InputError`: for something else. Raises `BenchError`: as `open_bench`.
+    `bench`: one that is open, a packaged name ("arrays", "simulated"), or a bench file; `seed`, `preset`, `circuit`: of a
+    simulated bench that is opened here. Raises `InputError`: for something else. Raises `BenchError`: as `open_bench`.
     """
     if isinstance(bench, Bench):
         if preset is not None:
             raise InputError(f"the bench is open already, with cells of its own; leave out preset {preset!r}")
+        if circuit is not None:
+            raise InputError(f"the bench is open already, with its circuits; leave out circuit {circuit!r}")
         yield bench
     elif isinstance(bench, str | os.PathLike):
-        with open_bench(bench, preset=preset, seed=seed) as opened:
+        with open_bench(bench, preset=preset, circuit=circuit, seed=seed) as opened:
             yield opened
     else:
         raise InputError(

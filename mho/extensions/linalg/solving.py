@@ -13,12 +13,13 @@ from mho.keywords import Seed, drawn_seed, keywords_checked
 
 if TYPE_CHECKING:
     from mho.cells import Cells
+    from mho.circuits import Circuit
 
 
 @keywords_checked(positional=("bench",), a="matrix", b="rhs")
 def solve(
-    matrix: Any, rhs: Any, *, bench: BenchLike = "arrays", preset: Cells | None = None, seed: Seed = None,
-    bits: int = BITS,
+    matrix: Any, rhs: Any, *, bench: BenchLike = "arrays", preset: Cells | None = None,
+    circuit: Circuit | None = None, seed: Seed = None, bits: int = BITS,
 ) -> Any:  # fmt: skip
     """Solve ``matrix @ x = rhs`` on a bench, as `numpy.linalg.solve` does it.
 
@@ -34,6 +35,8 @@ def solve(
         without instruments: 16 x 16 on "simulated", which plays every message of the instruments, take 30 times as long.
     preset : str or object, optional
         Cells of a simulated bench that is opened here, as `mho.cells.cell_preset` takes them.
+    circuit : str, object or list of these, optional
+        Amplifiers, converters or wires of such a bench, as `mho.circuits.circuit_elements` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of a simulated bench that is opened here, and of what is drawn while a matrix is planned; None draws a fresh one.
     bits : int
@@ -62,7 +65,7 @@ def solve(
     number = drawn_seed(seed)
 
     def on_numpy(matrices: Numbers, rhs: Numbers) -> Numbers:
-        return solve_stack(matrices, rhs, bench, bits=bits, seed=number, preset=preset)
+        return solve_stack(matrices, rhs, bench, bits=bits, seed=number, preset=preset, circuit=circuit)
 
     back = common_kind(matrix, rhs)
     if is_torch(matrix) or is_torch(rhs):
@@ -72,12 +75,13 @@ def solve(
 
 
 def solve_stack(
-    matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None, preset: Cells | None = None
+    matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None,
+    preset: Cells | None = None, circuit: Circuit | None = None,
 ) -> Numbers:  # fmt: skip
     """Solve a system, or a stack of systems one after the other; parameters and errors as `solve`, of NumPy's arrays."""
     stack, columns = stacked(matrices, rhs)
     messages = Messages()
-    with bench_in_use(bench, seed, preset) as opened:
+    with bench_in_use(bench, seed, preset, circuit) as opened:
         solutions = [
             converged(HoldingBench(matrix, opened, messages, bits=bits, seed=seed).answers(block)).solutions
             for matrix, block in zip(stack, columns, strict=True)

@@ -20,6 +20,7 @@ from mho.instruments.simulated.nidaqmx.converters import (
     to_analogue,
     to_digital,
 )
+from mho.instruments.simulated.physics.circuits.own_elements import CircuitElements
 
 SETTLE = 20e-6  # s from an update to the first conversion, as the NI driver sets it
 BOARD_PERIOD = 10e-6  # s from one vector to the next, of the array board's own converters
@@ -33,11 +34,18 @@ class ConverterErrors:
 
     `board_channels`: number of outputs, and of inputs, of the board's own converters.
     `rng`: draws each channel's gain and offset error once, and the noise.
+    `own`: elements of a user's own; an ADC or a DAC among them takes the place of the file's.
     """
 
-    def __init__(self, entry: DaqEntry, board_channels: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, entry: DaqEntry, board_channels: int, rng: np.random.Generator,
+        own: CircuitElements | None = None,
+    ) -> None:  # fmt: skip
         self._rng, self._board = rng, entry.driver == "array_board"
-        self.noiseless = self._board  # nothing is drawn for a reading
+        self._adc = None if own is None or own.adc is None else own.sampled
+        self._dac = None if own is None or own.dac is None else own.driven
+        # Nothing is drawn for a reading; an own ADC draws its noise itself.
+        self.noiseless = self._board or self._adc is not None
         if self._board:
             self.output_count = self.input_count = board_channels
             self.period = BOARD_PERIOD
@@ -77,15 +85,21 @@ class ConverterErrors:
         some.noiseless = True
         return some
 
-    def played(self, volts: Floats) -> Floats:
-        """Return the voltages at the outputs for the requested `volts` (samples, outputs), V."""
+    def played(self, volts: Floats, *, inverts: bool = False) -> Floats:
+        """Return the voltages at the outputs for the requested `volts` (samples, outputs), V, in INVERT or in MULTIPLY."""
+        if self._dac is not None:
+            return self._dac(volts, inverts)
         n = volts.shape[1]
         if self._board:
             return np.asarray(codes_of(volts, OUTPUT_RANGE) * (OUTPUT_RANGE / FULL), np.float64)
         return to_analogue(volts, NI_RANGE, self._gains[:n], self._offsets[:n])
 
-    def sampled(self, volts: Floats, rng: np.random.Generator | None = None) -> Floats:
+    def sampled(
+        self, volts: Floats, rng: np.random.Generator | None = None, *, inverts: bool = False
+    ) -> Floats:
         """Return the readings of the inputs at `volts` (samples, inputs), V; their noise is drawn from `rng` if given."""
+        if self._adc is not None:
+            return self._adc(volts, inverts, rng or self._rng)
         if self._board:
             return np.asarray(codes_of(volts, INPUT_RANGE) * (INPUT_RANGE / FULL), np.float64)
         first, count = self.output_count, volts.shape[1]

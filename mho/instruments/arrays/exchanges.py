@@ -270,7 +270,7 @@ def _converters_of(bench: Bench) -> tuple[ConverterErrors, np.random.Generator]:
     simulated: Any = bench.simulated
     rng = np.random.default_rng(simulated.seed)
     channels = bench.file.simulation.converters if bench.file.simulation else 0
-    converters = ConverterErrors(bench.file.instruments.daq, channels, rng)
+    converters = ConverterErrors(bench.file.instruments.daq, channels, rng, simulated.elements)
     if bench.file.instruments.daq.driver != "ni_daq":
         return converters, rng
     return converters.of_channels(*simulated.daq.channel_errors()), simulated.daq.rng

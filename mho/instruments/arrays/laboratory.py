@@ -103,6 +103,7 @@ class ArrayLaboratory(ChipBasis):
         simulation, read = self._simulation, source.bench.read
         chip_rng, board_rng, meter_rng, self.converter_rng = self._rngs
         self.chip = SparseChip(read_geometry(source.chip_text), self._cells, self.clock, chip_rng)
+        self._wire(self.chip)
         self.halves = Halves(chip_rng)  # evaluates visits of many cells
         # The circuit that the board has closed around the chip
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
@@ -118,8 +119,9 @@ class ArrayLaboratory(ChipBasis):
         self._limited: list[Incident] = limited
         # The board's amplifiers and the chip between them
         self.circuits = BlockCircuits.drawn(
-            self.chip, self.connected, simulation, board_rng, read.gate, report
-        )
+            self.chip, self.connected, simulation, board_rng, read.gate, report,
+            (self.elements, self._element_rng),
+        )  # fmt: skip
         self._readout_noise, self._readout_rng = simulation.readout_noise, board_rng.spawn(1)[0]
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE

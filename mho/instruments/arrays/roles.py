@@ -225,7 +225,9 @@ class ArrayDaq(_Part):
 
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)
-        converters = self.converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
+        converters = self.converters = ConverterErrors(
+            entry, arrays.board_channels, arrays.converter_rng, arrays.elements
+        )
         self._halves = Halves(arrays.converter_rng)
         # Numbers of lines that can be driven and read; from one vector to the next, s
         self.output_count, self.input_count = converters.output_count, converters.input_count
@@ -253,7 +255,8 @@ class ArrayDaq(_Part):
             return converters.sampled(answers.reshape(-1, answers.shape[-1]), rng).reshape(answers.shape)
 
         if count > 1 and count * samples * columns.shape[1] > LARGE:
-            apart = arrays.chip.apart(array, rows, columns)
+            # Own elements are asked by one thread at a time.
+            apart = arrays.chip.apart(array, rows, columns) and arrays.elements is None
             read = np.concatenate(self._halves.run(exchanged, count, apart=apart))
         else:
             read = exchanged(slice(None), None)
@@ -265,6 +268,8 @@ class ArrayDaq(_Part):
         arrays, converters = self._arrays, self.converters
         played = np.zeros((len(volts) + 1, volts.shape[1]))
         played[:-1] = volts
-        answers = arrays.circuits.answer(converters.played(played), self.input_count, self.sample_period)
+        inverts = arrays.connected.mode != "MULT"
+        driven = converters.played(played, inverts=inverts)
+        answers = arrays.circuits.answer(driven, self.input_count, self.sample_period)
         arrays.clock.advance(len(played) * self.sample_period)
-        return converters.sampled(answers[:-1])
+        return converters.sampled(answers[:-1], inverts=inverts)

@@ -106,7 +106,7 @@ class _HeldChip:
     def __init__(self, chip: SimulatedChip, causes: Causes) -> None:
         straight = "nonlinearity" not in causes
         self.preset = replace(chip.preset, nonlinearity=0.0) if straight else chip.preset
-        self._geometry = chip.geometry
+        self._geometry, self._wires = chip.geometry, chip.wires
         self._blocks: dict[str, WiredBlock] = {}
         self._noises: dict[str, BlockNoise] = {}
 
@@ -117,7 +117,9 @@ class _HeldChip:
         geometry = self._geometry[array]
         places = geometry.along(rows), geometry.along(columns)
         ohms = geometry.wire_resistance if wires else 0.0
-        self._blocks[array] = WiredBlock.from_lines(conductance, *places, ohms)
+        self._blocks[array] = WiredBlock.from_lines(
+            conductance, *places, ohms, self._wires if wires else None
+        )
 
     def set_noise(self, array: str, cells: HeldCells, *, on: bool) -> None:
         """Give the cells of an array their noise, or none."""
@@ -171,11 +173,11 @@ class SwitchedCircuits:
         first = (self._zero if inverts else ONE_READING).samples(lines)  # for the offsets
         samples = np.concatenate([first, asked, np.zeros((1, lines))])
         ideal, converters = "converters" not in causes, self._converters
-        played = samples if ideal else converters.played(samples)
+        played = samples if ideal else converters.played(samples, inverts=inverts)
         answers = circuits.answer(played, converters.input_count, converters.period)[:-1]
         if not ideal:
             answers = answers[:, : exchange.converted]
-            answers = converters.sampled(answers, deepcopy(exchange.readings))
+            answers = converters.sampled(answers, deepcopy(exchange.readings), inverts=inverts)
         answers = answers[:, : exchange.answers.shape[1]]
         if not inverts:
             return np.asarray((answers[1:] - answers[0]) / -exchange.board.transimpedance)
@@ -236,14 +238,19 @@ def _drop(sentence: str) -> None:
 
 def _amplifiers(bank: AmplifierBank, causes: Causes) -> AmplifierBank:
     """Return a bank of amplifiers with the causes that are not among `causes` switched off."""
-    preset, offsets, errors = bank.preset, bank.offsets, bank.gain_errors
+    preset, offsets, errors, apart = bank.preset, bank.offsets, bank.gain_errors, dict(bank.apart)
     if "gain" not in causes:
         preset = replace(IDEAL, noise=preset.noise, bias_current=preset.bias_current, offset=preset.offset)
-        preset = replace(preset, gain=1e15)
+        preset, apart = replace(preset, gain=1e15), _without(apart, "gain", "swing")
     if "offset" not in causes:
         preset, offsets = replace(preset, bias_current=0.0), np.zeros_like(offsets)
+        apart = _without(apart, "bias_current")
     if "read noise" not in causes:
-        preset = replace(preset, noise=0.0)
+        preset, apart = replace(preset, noise=0.0), _without(apart, "noise")
     if "resistors" not in causes:
         errors = np.zeros_like(errors)
-    return AmplifierBank(preset, offsets, errors)
+    return AmplifierBank(preset, offsets, errors, apart)
+
+
+def _without(apart: Mapping[str, Floats], *names: str) -> dict[str, Floats]:
+    return {name: values for name, values in apart.items() if name not in names}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
     from mho.instruments.simulated.physics.chip import SimulatedChip
     from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
     from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
+    from mho.instruments.simulated.physics.circuits.own_elements import CircuitElements
 
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Simulated(Protocol):
 
     clock: VirtualClock
     seed: int
+    elements: CircuitElements | None  # of a user's own in the circuits
 
     @property
     def chip(self) -> SimulatedChip:

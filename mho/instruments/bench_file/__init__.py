@@ -8,6 +8,7 @@ from mho.instruments.bench_file.bench_file import (
     load_bench_file,
     packaged_benches,
     read_bench_texts,
+    with_circuit,
 )
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.plausibility import check_limits
@@ -16,4 +17,5 @@ from mho.own_code import AGREED, installed_only, is_mhos_own, modules_beside
 __all__ = [
     "AGREED", "BenchFile", "BenchSource", "ReadSettings", "check_limits", "installed_only", "is_mhos_own",
     "is_real", "load_bench_file", "modules_beside", "packaged_benches", "read_bench_texts", "read_chip_text",
+    "with_circuit",
 ]  # fmt: skip

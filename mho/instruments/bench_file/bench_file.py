@@ -66,6 +66,7 @@ class Simulation(StrictModel):
     a sample has noise of `inverse_noise` (V). `slice_ratio` is that of the board's dividers in front of a
     second slice of an INV loop; 0 for a board without. `readout_noise` (A) is the standard deviation of further white
     noise of every current that is read: of a cell by the source-measure unit, of a column by its amplifier and converter.
+    `circuit` names elements of a user's own in the circuits, as `circuit_elements` takes them.
     `nonlinearity` is the share of the cells' I-V law that counts, 0 to 1, instead of the preset's. `amplifier_corner`,
     `amplifier_temperature` (K) and `amplifier_supply` (V of either sign) say under what conditions all amplifiers work;
     `amplifier_current` (A) is the largest that their outputs give, instead of the data sheet's.
@@ -75,6 +76,7 @@ class Simulation(StrictModel):
 
     preset: str = "pku"
     nonlinearity: Annotated[float, Field(ge=0, le=1)] | None = None
+    circuit: str = ""
     amplifier: str = "AD823"
     amplifier_corner: Literal["slow", "typical", "fast"] = "typical"
     amplifier_temperature: Annotated[float, Field(ge=233.15, le=358.15)] = 298.15
@@ -180,7 +182,8 @@ class BenchFile(StrictModel):
 class BenchSource(StrictModel):
     """A bench file with the texts it came from, as run files keep them; `defects_text` is "" without a list of defects.
 
-    `cells` is a `CellPreset` in place of the file's preset, where a script has given one.
+    `cells` is a `CellPreset` in place of the file's preset, where a script has given one; `circuit` are `CircuitElements`
+    of a user's own in the circuits of a simulated bench.
     """
 
     bench: BenchFile
@@ -188,12 +191,19 @@ class BenchSource(StrictModel):
     chip_text: str
     defects_text: str = ""
     cells: Any = None
+    circuit: Any = None
 
     @property
     def kind_of_cells(self) -> Any:
         """The simulated cells, as `cell_preset` takes them; "" for real instruments."""
         simulation = self.bench.simulation
         return self.cells or (simulation.preset if simulation is not None else "")
+
+    @property
+    def own_circuit(self) -> Any:
+        """The elements of a user's own in its circuits, as `circuit_elements` takes them; None where there are none."""
+        simulation = self.bench.simulation
+        return self.circuit or (simulation.circuit if simulation is not None else "") or None
 
 
 def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
@@ -212,6 +222,20 @@ def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
     others = re.sub(r"(?m)^stuck\s*=.*\n", "", source.text)
     text = re.sub(r"(?m)^(\[simulation\].*)$", rf"\1\nstuck = {share!r}", others, count=1)
     return source.model_copy(update={"bench": bench, "text": text})
+
+
+def with_circuit(source: BenchSource, circuit: Any) -> BenchSource:
+    """Return a simulated bench with elements of a user's own in its circuits, as `circuit_elements` takes them.
+
+    Errors as of `circuit_elements`; `BenchError` for a bench of real instruments.
+    """
+    if source.bench.simulation is None:
+        raise BenchError(
+            f"bench {source.bench.name!r} has real instruments: a circuit of one's own is for simulated benches only"
+        )
+    from mho.instruments.simulated import circuit_elements  # the physics: only where it is asked for
+
+    return source.model_copy(update={"circuit": circuit_elements(circuit)})
 
 
 @cache
@@ -247,15 +271,18 @@ def read_bench_texts(name: str) -> tuple[str, str]:
     return text, _read(str(chip), "chip map", _packaged("mho.chip_maps", "maps"), folder)[0]
 
 
-def _with_preset_beside(bench: BenchFile, folder: Path) -> BenchFile:
-    """Return the bench with the path of the file of its cells, if it names one, taken from the bench file's folder."""
+def _with_files_beside(bench: BenchFile, folder: Path) -> BenchFile:
+    """Return the bench with the paths of the files of cells and circuit, where it names some, taken from its folder."""
     simulation = bench.simulation
-    if simulation is None or not (simulation.preset.endswith(".toml") or names_file(simulation.preset)):
+    if simulation is None:
         return bench
-    if Path(simulation.preset).is_absolute():
-        return bench
-    path = str(folder / simulation.preset)
-    return bench.model_copy(update={"simulation": simulation.model_copy(update={"preset": path})})
+    named = {"preset": simulation.preset, "circuit": simulation.circuit}
+    beside = {
+        name: str(folder / path)
+        for name, path in named.items()
+        if (path.endswith(".toml") or names_file(path)) and not Path(path).is_absolute()
+    }
+    return bench.model_copy(update={"simulation": simulation.model_copy(update=beside)}) if beside else bench
 
 
 def load_bench_file(name: str) -> BenchSource:
@@ -266,7 +293,7 @@ def load_bench_file(name: str) -> BenchSource:
     text, folder = _bench_text(name)
     with modules_beside(folder):  # the folder of a user's own driver
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
-    bench = _with_preset_beside(bench, folder)
+    bench = _with_files_beside(bench, folder)
     chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)

@@ -235,9 +235,13 @@ class BenchTwins:
         try:
             count = len({name.lower() for names in inputs for name in channel_names(names)})
             port = ConverterWires(self._vectors, lines.monitor, entry.outputs, count)
+            vectors = self._vectors  # weakly
+            adc, dac = vectors.elements.adc, vectors.elements.dac
             daq = DaqSystem(
                 entry.products, lines.clock, self._rngs[3], port, outputs=outputs, inputs=inputs,
                 faults=faults,
+                adc=None if adc is None else lambda volts: vectors.sampled(volts),
+                dac=None if dac is None else lambda volts: vectors.driven(volts),
             )  # fmt: skip
         except ValueError as error:
             raise BenchError(f"[instruments.daq]: {error}") from None

@@ -24,6 +24,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.loop_network import LoopDynamics, LoopNetwork, StepResponse
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
+from mho.instruments.simulated.physics.circuits.own_elements import CircuitElements
 from mho.instruments.simulated.physics.wires import WiredBlock
 
 if TYPE_CHECKING:
@@ -99,10 +100,16 @@ class BlockCircuits:
     def drawn(
         cls, chip: SimulatedChip, board: SimulatedArrayBoard | ConnectedBlock, simulation: Simulation,
         rng: np.random.Generator, gate: float = RATED_GATE, report: Callable[[str], None] = _drop,
+        own: tuple[CircuitElements | None, np.random.Generator] | None = None,
     ) -> Self:  # fmt: skip
-        """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
+        """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them.
+
+        `own`: elements of a user's own in their place, and the generator that they draw from.
+        """
+        elements, own_rng = own if own is not None else (None, rng)
+        elements = elements or CircuitElements()
         amplifier = (
-            amplifier_preset(simulation.amplifier)
+            (elements.preset or amplifier_preset(simulation.amplifier))
             .at(simulation.amplifier_corner, simulation.amplifier_temperature, simulation.amplifier_supply)
             .with_capacitances(simulation.row_capacitance, simulation.feedback_capacitance)
         )
@@ -114,7 +121,11 @@ class BlockCircuits:
         further = rng.spawn(1)[0]
         divider_errors, bias_errors = (RESISTORS * further.standard_normal((2, LINES)) for _ in range(2))
         inverters, loop, transimpedance = (bank.warmed(further) for bank in banks)
+        loop = elements.bank(loop, "INVERT", own_rng)
+        transimpedance = elements.bank(transimpedance, "MULTIPLY", own_rng)
         adc = _inverse_converter(simulation, rng.spawn(1)[0])
+        if elements.adc is not None:  # which takes the place of all
+            adc = None
         return cls(
             chip, board, rng, inverters, loop, transimpedance, diagonal_errors, divider_errors, bias_errors,
             adc, simulation.readout_noise, gate, report,
@@ -304,7 +315,7 @@ class BlockCircuits:
         if not circuit.asked.any():
             return
         preset = self.loop.preset
-        weak = (circuit.asked > 0.0) & (circuit.levels < min(CLAMP, preset.swing))
+        weak = (circuit.asked > 0.0) & (circuit.levels < np.minimum(CLAMP, circuit.bank.swing))
         if not weak.any():  # the diodes hold the outputs, which the answer shows
             return
         asked = np.where(weak, preset.output_current * circuit.asked / circuit.levels, 0.0)

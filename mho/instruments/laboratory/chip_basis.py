@@ -13,9 +13,13 @@ from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.presets import Cells, cell_preset
-from mho.instruments.simulated.physics.chip import ArrayGeometry
+from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
+from mho.instruments.simulated.physics.circuits.circuit_files import circuit_elements
 from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
+from mho.instruments.simulated.physics.circuits.own_elements import CircuitElements
+
+OF_ELEMENTS = 1 << 20  # key of the generator of own elements: beyond those of the others
 
 
 class ChipBasis:
@@ -23,6 +27,8 @@ class ChipBasis:
 
     `source`, `preset`, `seed`: as for `Laboratory`.
     `count`: of independent generators.
+
+    `elements`: of a user's own in the circuits; None where all are the bench's.
     """
 
     circuits: BlockCircuits
@@ -37,9 +43,20 @@ class ChipBasis:
         sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
         self.seed = int(cast(int, sequence.entropy))
         self._simulation, self._rngs = simulation, [np.random.default_rng(s) for s in sequence.spawn(count)]
+        own = source.own_circuit
+        self.elements: CircuitElements | None = None if own is None else circuit_elements(own)
+        # Of its own, so that own elements change nothing else that is drawn
+        self._element_rng = np.random.default_rng(
+            np.random.SeedSequence(sequence.entropy, spawn_key=(OF_ELEMENTS,))
+        )
         self._cells = cell_preset(
             source.kind_of_cells if preset is None else preset, simulation.stuck, simulation.nonlinearity
         )
+
+    def _wire(self, chip: SimulatedChip) -> None:
+        """Give the chip wires of a user's own, if there are any."""
+        if self.elements is not None:
+            chip.wires = self.elements.wire_model()
 
     @property
     def amplifier(self) -> AmplifierPreset:

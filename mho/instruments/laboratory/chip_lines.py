@@ -19,6 +19,7 @@ from mho.instruments.simulated.generators import Playing
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import HeldLevels
 from mho.instruments.simulated.physics.chip import SimulatedChip
+from mho.instruments.simulated.physics.circuits.own_elements import CircuitElements
 
 REST = 5e-3  # V: allowed deviation of a source at rest from 0 V
 HOT = REST  # V: from here on a source is live when a switch moves, or two sources disagree
@@ -205,9 +206,14 @@ class VectorLines:
     `lines`: chip, board, monitor, and the levels held at cells.
     `circuits`: the block's circuits.
     `gate`: volts on the word lines of a connected block.
+    `elements`, `rng`: of a user's own in the circuits, and what they draw from.
     """
 
-    def __init__(self, lines: ChipLines, circuits: BlockCircuits, gate: float) -> None:
+    def __init__(
+        self, lines: ChipLines, circuits: BlockCircuits, gate: float,
+        elements: CircuitElements | None = None, rng: np.random.Generator | None = None,
+    ) -> None:  # fmt: skip
+        self.elements, self._rng = elements or CircuitElements(), rng or np.random.default_rng(0)
         self._chip, self._board, self._monitor = lines.chip, lines.board, lines.monitor
         self._levels, self._circuits, self._gate = lines.levels, circuits, gate
         self._samples: Floats = np.zeros((1, 0))  # samples that a DAQ repeats; one sample is a level
@@ -220,6 +226,18 @@ class VectorLines:
         if self._switches(volts):
             self._disturb(volts, period, HeldLevels())
         return self._circuits.answer(volts, input_count, period)
+
+    @property
+    def _inverts(self) -> bool:
+        return self._board.mode != "MULT"
+
+    def driven(self, volts: Floats) -> Floats:
+        """Return what a DAC of a user's own puts out for `volts` (samples, outputs), V; as they are without one."""
+        return volts if self.elements.dac is None else self.elements.driven(volts, self._inverts)
+
+    def sampled(self, volts: Floats) -> Floats:
+        """Return what an ADC of a user's own reads of `volts` (samples, inputs), V; as they are without one."""
+        return volts if self.elements.adc is None else self.elements.sampled(volts, self._inverts, self._rng)
 
     def hold(self, volts: Floats, period: float) -> None:
         """Hold a DAQ's outputs at their levels, or repeat samples, (samples, outputs), V."""
@@ -339,7 +357,8 @@ class InputWire:
         block = self.lines.board.block
         if block is None or self.number >= len(block[2]):
             return 0.0
-        return float(self.vectors.answer(self.held()[None], self.count, aperture)[0, self.number])
+        answer = self.vectors.answer(self.held()[None], self.count, aperture)
+        return float(self.vectors.sampled(answer)[0, self.number])
 
 
 class Carrier:
@@ -367,7 +386,8 @@ class Carrier:
         """Play samples of the board's own converters into the connected block."""
         if self._vectors is None:
             return np.zeros((len(volts), input_count))
-        return self._vectors.answer(volts, input_count, period)
+        vectors = self._vectors
+        return vectors.sampled(vectors.answer(vectors.driven(volts), input_count, period))
 
 
 def compliance_of(twin: Any, channel: int) -> Callable[[], float]:

@@ -190,6 +190,7 @@ class Laboratory(ChipBasis):
         self.faults: list[Fault | DaqFault] = []
         chip_rng, board_rng, *device_rngs = self._rngs
         self.chip = SimulatedChip(read_geometry(source.chip_text), self._cells, self.clock, chip_rng)
+        self._wire(self.chip)
         carrier = Carrier()
         self.board = SimulatedArrayBoard(
             self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
@@ -197,12 +198,15 @@ class Laboratory(ChipBasis):
         )  # fmt: skip
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self.circuits = BlockCircuits.drawn(
-            self.chip, self.board, simulation, board_rng, bench.read.gate, self.monitor.report_amplifier
-        )
+            self.chip, self.board, simulation, board_rng, bench.read.gate, self.monitor.report_amplifier,
+            (self.elements, self._element_rng),
+        )  # fmt: skip
         if noise := simulation.readout_noise:
             readout = board_rng.spawn(1)[0]
             self.lines.readout = lambda: noise * float(readout.standard_normal())
-        self.vectors = VectorLines(self.lines, self.circuits, bench.read.gate)
+        self.vectors = VectorLines(
+            self.lines, self.circuits, bench.read.gate, self.elements, self._element_rng
+        )
         # The laboratory owns the lines; what is wired to them refers to them weakly, lest lines and instruments keep each
         # other, and the chip, until the collector runs.
         lines, vectors = proxy(self.lines), proxy(self.vectors)

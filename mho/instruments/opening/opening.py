@@ -16,7 +16,7 @@ from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench.reconnection import Connection, Reconnecting
-from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_stuck_cells
+from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_circuit, with_stuck_cells
 from mho.instruments.bench_file.entries import (
     BoardEntry,
     ChuckEntry,
@@ -130,14 +130,16 @@ def connect_instruments(
 if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.physics.cells.presets import Cells
+    from mho.instruments.simulated.physics.circuits.circuit_files import Circuit
 
 _racks = itertools.count(1)
 
 
 @keywords_checked()
 def open_bench(
-    bench: str | os.PathLike[str] = "simulated", *, preset: Cells | None = None, seed: Seed = None,
-    stuck: float | None = None, force: bool = False, taken: Callable[[], object] = lambda: None,
+    bench: str | os.PathLike[str] = "simulated", *, preset: Cells | None = None, circuit: Circuit | None = None,
+    seed: Seed = None, stuck: float | None = None, force: bool = False,
+    taken: Callable[[], object] = lambda: None,
 ) -> Bench:  # fmt: skip
     """Open the bench described by a packaged name or a TOML file.
 
@@ -147,6 +149,8 @@ def open_bench(
         "simulated", "arrays" (the same chip without instruments), another packaged bench, or the path of a bench file.
     preset : str or object, optional
         Cells of a simulated bench, as `mho.cells.cell_preset` takes them: one of `CELL_PRESETS`, a file, or one's own.
+    circuit : str, object or list of these, optional
+        Amplifiers, converters or wires of one's own, as `mho.circuits.circuit_elements` takes them.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
         Of a simulated bench; None takes the bench file's, else draws a fresh one.
     stuck : float, optional
@@ -164,7 +168,7 @@ def open_bench(
     Raises
     ------
     BenchError
-        For a wrong bench file, implausible limits, a bench in use, or a preset for a bench of real instruments.
+        For a wrong bench file, implausible limits, a bench in use, or a preset or circuit for a bench of real instruments.
     InstrumentError
         When an instrument does not answer as its driver expects; `InstrumentTimeoutError` when it does not answer at all.
     InputError
@@ -185,6 +189,8 @@ def open_bench(
     source = load_bench_file(bench)
     if stuck is not None:
         source = with_stuck_cells(source, stuck)
+    if circuit is not None:
+        source = with_circuit(source, circuit)
     check_limits(source, force)
     if source.bench.simulation is not None:
         return open_simulated(source, preset, seed)

@@ -35,9 +35,30 @@ if TYPE_CHECKING:
         own_code_of,
         preset_text,
     )
-    from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
+    from mho.instruments.simulated.physics.circuits.amplifiers import (
+        AMPLIFIER_PRESETS,
+        CLAMP,
+        AmplifierBank,
+        AmplifierPreset,
+        amplifier_preset,
+    )
+    from mho.instruments.simulated.physics.circuits.circuit_files import (
+        Circuit,
+        circuit_code_of,
+        circuit_elements,
+        circuit_text,
+    )
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
     from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
+    from mho.instruments.simulated.physics.circuits.own_elements import (
+        Adc,
+        Amplifier,
+        CircuitElements,
+        CircuitMode,
+        Dac,
+        OwnCircuitError,
+        Wires,
+    )
 else:
     from mho.lazy_names import lazy_names
 
@@ -45,7 +66,9 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "Cells", "Conduction", "DeviceSpread",
-    "InverseCircuit", "OwnLawError", "PosteriorDraws", "ReadNoise", "Relaxation", "StepResponse", "SwitchingLaw",
-    "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "own_code_of", "preset_text",
+    "AMPLIFIER_PRESETS", "CELL_PRESETS", "CLAMP", "Adc", "Amplifier", "AmplifierBank", "AmplifierPreset", "CellArray",
+    "CellPreset", "Cells", "Circuit", "CircuitElements", "CircuitMode", "Conduction", "Dac", "DeviceSpread",
+    "InverseCircuit", "OwnCircuitError", "OwnLawError", "PosteriorDraws", "ReadNoise", "Relaxation", "StepResponse",
+    "SwitchingLaw", "VirtualClock", "Wires", "amplifier_preset", "cell_preset", "circuit_code_of", "circuit_elements",
+    "circuit_text", "levels_not_held", "own_code_of", "preset_text",
 ]  # fmt: skip

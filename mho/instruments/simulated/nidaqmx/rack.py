@@ -7,7 +7,7 @@ that a message on the virtual bench reads as on a real one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,6 +110,9 @@ def write_refusal(code: int, task: str, samples: int = 0, **details: object) -> 
     return DaqWriteError(_message(code, details), code, samples, task_name=task)
 
 
+Conversion = Callable[[Floats], Floats]  # volts (samples, channels) to volts
+
+
 @dataclass(frozen=True)
 class DaqDevice:
     """One device of the rack: its name in NI-DAQmx (``Dev1``), its product and its serial number."""
@@ -161,6 +164,8 @@ class DaqRack:
             for name, product in devices.items()
         }
         self.unplugged: set[str] = set()
+        self.adc: Conversion | None = None  # in place of the products' converters
+        self.dac: Conversion | None = None
         self.outputs = self._terminals("ao", outputs)
         self.inputs = self._terminals("ai", inputs)
         self.levels = np.zeros(len(self.outputs.names))

@@ -230,6 +230,9 @@ class SampleClock:
         task.acquired_total += len(data)
 
     def _convert(self, task: SimulatedTask, volts: Floats) -> Floats:
+        # What monitors outputs, for read-back, is the device's own.
+        if self._rack.adc is not None and all(channel.monitors < 0 for channel in task.channels):
+            return self._rack.adc(volts)
         inputs, numbers = self._rack.inputs, _numbers(task)
         full_scale = np.array([channel.full_scale for channel in task.channels])
         noise = np.array([c.device.product.input_noise[c.full_scale] for c in task.channels])
@@ -334,9 +337,11 @@ class SampleStreams:
         self._refuse_beyond_range(sim_task, samples)
         numbers = [channel.number for channel in sim_task.channels]
         outputs = self._rack.outputs
-        volts = to_analogue(
-            samples, sim_task.channels[0].full_scale, outputs.gain[numbers], outputs.offset[numbers]
-        )
+        if self._rack.dac is not None and samples.any():  # outputs at rest are the device's
+            volts = self._rack.dac(samples)
+        else:
+            full_scale = sim_task.channels[0].full_scale
+            volts = to_analogue(samples, full_scale, outputs.gain[numbers], outputs.offset[numbers])
         if sim_task.buffered:
             sim_task.refuse_while_running()
             if sim_task.buffer_size and num_samps_per_chan > sim_task.buffer_size:

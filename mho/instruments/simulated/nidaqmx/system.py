@@ -22,7 +22,7 @@ from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx.interpreter import SimulatedInterpreter
-from mho.instruments.simulated.nidaqmx.rack import DaqRack, expand
+from mho.instruments.simulated.nidaqmx.rack import Conversion, DaqRack, expand
 from mho.instruments.simulated.ports import ConverterPort
 
 # nidaqmx selects per process, so the selection has to be global here, too: a context variable gives every
@@ -61,14 +61,17 @@ class DaqSystem:
     `outputs`, `inputs`: physical channels in the order of the port's columns; ranges such as ``"Dev1/ai0:31"`` are
         allowed. Inputs that are not listed are open and read 0 V.
     `faults`: looked at in every call of nidaqmx: each `DaqFault` in it may strike.
+    `adc`, `dac`: volts (samples, channels) to volts, in place of the products' converters.
     """
 
     def __init__(
         self, devices: Mapping[str, str], clock: VirtualClock, rng: np.random.Generator,
         port: ConverterPort, *, outputs: Sequence[str], inputs: Sequence[str],
-        faults: Sequence[Fault | DaqFault] = (),
+        faults: Sequence[Fault | DaqFault] = (), adc: Conversion | None = None,
+        dac: Conversion | None = None,
     ) -> None:  # fmt: skip
         self._rack = DaqRack(devices, clock, rng, port, outputs, inputs)
+        self._rack.adc, self._rack.dac = adc, dac
         self._interpreter = SimulatedInterpreter(self._rack, faults)
 
     @contextmanager

@@ -31,7 +31,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
 from mho.instruments.simulated.physics.cells.conduction import conductance_at
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.wires import WiredBlock, series_resistance
+from mho.instruments.simulated.physics.wires import WiredBlock, WireModel, series_resistance
 
 CACHED = 8192  # blocks whose wires are cached, oldest dropped first
 STALE = 0.01  # relaxation follows log time: a hundredth of the age has no relevant effect
@@ -92,6 +92,7 @@ class SimulatedChip:
         # (blocks, ...) each, with the generator that was given for them, or None. They must change nothing.
         self.on_noise: Callable[[str, Integers, Integers, BlockNoise], None] = _drop
         self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
+        self.wires: WireModel | None = None  # of blocks, in place of nodal analysis
         self._blocks: dict[Key, tuple[int, float, WiredBlock]] = {}  # with the version of the cells, and when
 
     @cached_property
@@ -156,7 +157,9 @@ class SimulatedChip:
         if block is None or version != cells.version or now - at > self.stale * (now - cells.changed_at):
             geometry = self.geometry[array]
             places = geometry.along(rows), geometry.along(columns)
-            block = WiredBlock.from_lines(cells.conductance(index), *places, geometry.wire_resistance)
+            block = WiredBlock.from_lines(
+                cells.conductance(index), *places, geometry.wire_resistance, self.wires
+            )
             at = now
         self._blocks[key] = cells.version, at, block
         if len(self._blocks) > CACHED:
@@ -432,7 +435,7 @@ class SparseChip(SimulatedChip):
         if stale:
             geometry, some = self.geometry[array], cells[stale]
             places = geometry.along(rows[stale]), geometry.along(columns[stale])
-            shares = transfers(some, *places, geometry.wire_resistance) / some
+            shares = (self.wires or transfers)(some, *places, geometry.wire_resistance) / some
             for number, now, share in zip(stale, some, shares, strict=True):
                 self._shares[keys[number]] = now, share
         return np.stack([self._shares[key][1] for key in keys])

@@ -22,8 +22,8 @@ line to line, which LAPACK factorises once (dpttrf) and solves in one call (dptt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,10 @@ class LineSolver:
 STEP = 30_000  # operations that eliminating a column costs beside its arithmetic
 CHUNK = 1 << 21  # numbers held at once while columns are eliminated, 16 MiB
 
+# Another model of the wires: conductances (blocks, R, C), S, places of the lines along the wires that cross them, (blocks,
+# R) and (blocks, C), and ohm between neighbouring cells -> transfer conductances (blocks, R, C), S
+WireModel = Callable[[Floats, Integers, Integers, float], Floats]
+
 
 @dataclass(frozen=True)
 class PortAdmittance:
@@ -110,11 +114,14 @@ class WiredBlock:
     bit_gaps: Floats
     source_gaps: Floats
     wire_resistance: float  # ohm between neighbouring cells
+    # Cells (R, C), S, in the caller's order -> transfer conductances, where a model in place of nodal analysis has them
+    model: Callable[[Floats], Floats] | None = None
 
     @classmethod
     def from_lines(
-        cls, conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
-    ) -> WiredBlock:
+        cls, conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float,
+        wires: WireModel | None = None,
+    ) -> WiredBlock:  # fmt: skip
         """Create from cells (R, C), S, and the physical numbers of their lines, in any order.
 
         `BenchError` for a conductance that is negative or not finite, a line number that is negative or used twice,
@@ -133,7 +140,11 @@ class WiredBlock:
         row_order, source_gaps = _along("row", row_numbers)
         column_order, bit_gaps = _along("column", column_numbers)
         sorted_cells = np.ascontiguousarray(g[row_order[:, None], column_order])
-        return cls(sorted_cells, row_order, column_order, bit_gaps, source_gaps, float(wire_resistance))
+        block = cls(sorted_cells, row_order, column_order, bit_gaps, source_gaps, float(wire_resistance))
+        if wires is None:
+            return block
+        lines = row_numbers[None], column_numbers[None]
+        return replace(block, model=lambda cells: wires(cells[None], *lines, block.wire_resistance)[0])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -155,7 +166,13 @@ class WiredBlock:
 
     @cached_property
     def admittance(self) -> PortAdmittance:
-        """Row-row and transfer admittance in the order asked for; computed once."""
+        """Row-row and transfer admittance in the order asked for; computed once.
+
+        By a `model`, whatever enters a row leaves by the columns: it says nothing of what rows exchange.
+        """
+        if self.model is not None:
+            modelled = self.model(self.as_asked(self.conductance))
+            return PortAdmittance(np.diag(modelled.sum(axis=1)), modelled)
         row_row, transfer = _eliminate(self)
         result = np.empty_like(row_row)
         result[self.row_order[:, None], self.row_order] = row_row
@@ -165,7 +182,7 @@ class WiredBlock:
     def transfer(self) -> Floats:
         """The transfer admittance alone, found the cheaper way round; computed once."""
         n_rows, n_columns = self.shape
-        if n_columns * (n_rows**3 + STEP) <= n_rows * (n_columns**3 + STEP):
+        if self.model is not None or n_columns * (n_rows**3 + STEP) <= n_rows * (n_columns**3 + STEP):
             return self.admittance.transfer
         return np.ascontiguousarray(self.transposed().admittance.transfer.T)
 

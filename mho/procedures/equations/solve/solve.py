@@ -410,6 +410,7 @@ class Solve(Procedure[Solution]):
 def _source(bench: Bench) -> tuple[BenchSource, Cells | None]:
     """Return what an open bench was opened from: its file, and its preset where it is simulated."""
     source = BenchSource(
-        bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text
-    )
+        bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text,
+        circuit=None if bench.simulated is None else bench.simulated.elements,
+    )  # fmt: skip
     return source, None if bench.simulated is None else bench.simulated.chip.preset

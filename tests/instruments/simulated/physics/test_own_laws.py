@@ -299,7 +299,9 @@ def test_code_that_a_preset_would_load_is_known_before_it_is_loaded(preset, code
 
 def test_own_code_in_the_text_of_a_preset_is_not_loaded_unless_agreed_to():
     text = 'name = "mine"\n[[laws]]\nname = "os:system"\n'
-    with pytest.raises(BenchError, match="law os:system, which is none of mho's own, and nobody has agreed"):
+    with pytest.raises(
+        BenchError, match="law of a cell os:system, which is none of mho's own, and nobody has agreed"
+    ):
         cell_preset(text)
 
 

@@ -349,23 +349,23 @@ class OwnLaw(StrictModel):
     fields: dict[str, bool | int | float | str] = {}
     again: bool = True
 
-    def made(self, source: str) -> object:
+    def made(self, source: str, noun: str = "law of a cell") -> object:
         """Return the law; `BenchError` where it cannot be made, or nobody has agreed to its code."""
         if not (self.name in AGREED or is_mhos_own(self.name)):
             raise BenchError(
-                f"{source} has a law {self.name}, which is none of mho's own, and nobody has agreed to that code here; "
-                "look at it, and say --trust where a run is repeated, or name it yourself as the preset"
+                f"{source} has the {noun} {self.name}, which is none of mho's own, and nobody has agreed to that code "
+                "here; look at it, and say --trust where a run is repeated, or name it yourself"
             )
         if not self.again:
             raise BenchError(
-                f"{source} has a law {self.name} that was an object in a script, and what it was made of is not known; "
-                "make its class a dataclass of numbers"
+                f"{source} has the {noun} {self.name} that was an object in a script, and what it was made of is not "
+                "known; make its class a dataclass of numbers"
             )
-        kind = import_named(self.name, "law of a cell")
+        kind = import_named(self.name, noun)
         try:
             return kind(**self.fields)
         except Exception as error:  # a user's own code may raise anything
-            raise BenchError(f"{source}: law {self.name} cannot be made: {error}") from error
+            raise BenchError(f"{source}: the {noun} {self.name} cannot be made: {error}") from error
 
 
 class PresetFile(StrictModel):
@@ -502,15 +502,16 @@ def preset_text(preset: CellPreset) -> str:
         state = "failed" if preset.doubt.failed else "none"
         lines += ["", "[checks]", f'state = "{state}"', f"says = {json.dumps(preset.doubt.why)}"]
     for law in preset.own.objects() if preset.own is not None else ():
-        lines += ["", "[[laws]]", f"name = {json.dumps(class_name_of(law))}", *_law_lines(fields_of(law))]
+        lines += ["", "[[laws]]", f"name = {json.dumps(class_name_of(law))}", *law_lines(fields_of(law))]
     return "\n".join(lines) + "\n"
 
 
-def _law_lines(values: dict[str, float | int | bool | str] | None) -> list[str]:
+def law_lines(values: dict[str, float | int | bool | str] | None, section: str = "laws") -> list[str]:
+    """Return the lines that make a law, or an element of a circuit, again of its `fields_of`."""
     if not values:
         return ["again = false"] if values is None else []
     words = {name: repr(one) if type(one) is float else json.dumps(one) for name, one in values.items()}
-    return ["[laws.fields]", *(f"{json.dumps(name)} = {one}" for name, one in words.items())]
+    return [f"[{section}.fields]", *(f"{json.dumps(name)} = {one}" for name, one in words.items())]
 
 
 def _different(preset: CellPreset, base: CellPreset) -> dict[str, float]:

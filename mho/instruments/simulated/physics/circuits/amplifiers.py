@@ -4,15 +4,17 @@ converters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.errors import BenchError
+from mho.errors import BenchError, nearest
 
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -194,6 +196,43 @@ class AmplifierPreset:
             offset_shift=varies.offset_drift * abs(warmer),
         )  # fmt: skip
 
+    def but(self, *, name: str = "", **values: float) -> AmplifierPreset:
+        """Return an amplifier like this one with other numbers; ``circuit=`` takes it.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the new one; by default that of this, and ``-own``.
+        **values : float
+            Attributes that are numbers, in SI units: `gain`, `offset`, `noise`, `bandwidth`, `swing` and so on.
+
+        Raises
+        ------
+        BenchError
+            For an unknown attribute, or a value out of its range.
+
+        Examples
+        --------
+        >>> from mho.circuits import amplifier_preset
+        >>> amplifier_preset("AD823").but(gain=1e3).name
+        'AD823-own'
+        """
+        for one, value in values.items():
+            if one not in NUMBERS:
+                hint = nearest(one, NUMBERS, 2, f"it has {', '.join(NUMBERS)}")
+                raise BenchError(f"amplifier {self.name!r}: amplifiers have no number {one!r}; {hint}")
+            unit, low, high = NUMBERS[one]
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float | np.number)
+                or not low <= value <= high
+            ):
+                raise BenchError(
+                    f"amplifier {self.name!r}: {one} = {value!r} must be a number from {low:g} to {high:g} {unit}"
+                )
+        changed: dict[str, Any] = {"name": name or f"{self.name.removesuffix('-own')}-own", **values}
+        return replace(self, **changed)
+
     def with_capacitances(self, row: float | None = None, feedback: float | None = None) -> AmplifierPreset:
         """Return the same amplifier on another board: with its own C_in, C_f or both, F."""
         return replace(
@@ -202,6 +241,16 @@ class AmplifierPreset:
             feedback_capacitance=self.feedback_capacitance if feedback is None else feedback,
         )
 
+
+NUMBERS: dict[str, tuple[str, float, float]] = {
+    "offset": ("V", 0.0, 1.0), "gain": ("", 1e-3, 1e15), "noise": ("V/rtHz", 0.0, 1.0),
+    "bandwidth": ("Hz", 1.0, 1e15), "second_pole": ("Hz", 1.0, 1e15), "slew": ("V/s", 1.0, 1e18),
+    "bias_current": ("A", -1.0, 1.0), "row_capacitance": ("F", 0.0, 1e-9), "feedback_capacitance": ("F", 0.0, 1e-9),
+    "output_current": ("A", 1e-9, math.inf), "swing": ("V", 1e-6, 1e3),
+}  # fmt: skip
+"""Unit and range of each number of an amplifier."""
+APART = ("gain", "offset", "noise", "bias_current", "swing")
+"""Those that may differ from one amplifier to another."""
 
 AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
     # AD823: Vos <= 0.8 mV, 2 uV/K, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; 15 mA; within 50 mV of +-1.5 to
@@ -236,11 +285,34 @@ def amplifier_preset(name: str) -> AmplifierPreset:
 class AmplifierBank:
     """One amplifier per line, each with its own offset (V) and relative error of its feedback resistor or
     inverter, (n,).
+
+    `apart`: by name the numbers of the preset that differ from amplifier to amplifier, (n,) each, where some do.
     """
 
     preset: AmplifierPreset
     offsets: Floats
     gain_errors: Floats
+    apart: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def gain(self) -> float | Floats:
+        """Open-loop gain at DC, of all or of each."""
+        return self.apart.get("gain", self.preset.gain)
+
+    @property
+    def noise(self) -> float | Floats:
+        """Input voltage noise, V/rtHz, of all or of each."""
+        return self.apart.get("noise", self.preset.noise)
+
+    @property
+    def bias_current(self) -> float | Floats:
+        """Input bias current, A, of all or of each."""
+        return self.apart.get("bias_current", self.preset.bias_current)
+
+    @property
+    def swing(self) -> float | Floats:
+        """Largest output voltage, V, of all or of each."""
+        return self.apart.get("swing", self.preset.swing)
 
     @classmethod
     def draw(
@@ -259,7 +331,8 @@ class AmplifierBank:
 
     def first(self, count: int) -> AmplifierBank:
         """The first `count` amplifiers."""
-        return AmplifierBank(self.preset, self.offsets[:count], self.gain_errors[:count])
+        apart = {name: values[:count] for name, values in self.apart.items()}
+        return AmplifierBank(self.preset, self.offsets[:count], self.gain_errors[:count], apart)
 
 
 def thermal_density(conductance: Floats, temperature: float = 300.0) -> Floats:

@@ -64,17 +64,17 @@ class InverseCircuit:
         self.dynamics = LoopDynamics(network, self.load, self.bank, near)
         self._excess = excess
         current = np.inf if drawn is None else bank.preset.output_current / np.maximum(drawn, 1e-12)
-        self.levels = np.minimum(np.full(n, min(CLAMP, bank.preset.swing)), current)
+        self.levels = np.minimum(np.minimum(np.full(n, CLAMP), self.bank.swing), current)
         self.asked = np.zeros(n)
-        self._offset = self.load @ self.bank.offsets - bank.preset.bias_current
-        self._floor = bandwidth * (thermal_density(rows) + (rows * bank.preset.noise) ** 2)
+        self._offset = self.load @ self.bank.offsets - self.bank.bias_current
+        self._floor = bandwidth * (thermal_density(rows) + (rows * self.bank.noise) ** 2)
 
     # --- static ---
 
     @cached_property
     def system(self) -> Floats:
         """G + D/A, the matrix that the settled loop inverts, S."""
-        return self.network + self.load / self.bank.preset.gain
+        return np.asarray(self.network + self.load / self.bank.gain)
 
     @cached_property
     def _inverse(self) -> Floats:

@@ -103,7 +103,7 @@ class LoopDynamics:
         """(order, order) matrix of the state's rate, 1/s, inside the linear range."""
         n = len(self._network)
         one, none = np.eye(n), np.zeros((n, n))
-        second, gain = self._second, self._bank.preset.gain
+        second, gain = self._second, self._bank.gain
         if not self._capacitance > 0.0:
             at_once = np.linalg.solve(self._load, self._network)
             return np.block([[none, self._unity * one], [-second * (at_once + one / gain), -second * one]])
@@ -122,7 +122,7 @@ class LoopDynamics:
 
     def source(self, currents: Floats) -> Floats:
         """Return the part of the state's rate, V/s, that `currents` (n,), A, into the rows and the offsets make."""
-        into = currents + self._bank.preset.bias_current
+        into = currents + self._bank.bias_current
         offsets = self._second * self._bank.offsets
         if not self._capacitance > 0.0:
             rows = self._second * np.linalg.solve(self._load, into)
@@ -131,7 +131,7 @@ class LoopDynamics:
 
     def at_rest(self, outputs: Floats) -> Floats:
         """Return the states (..., order) of loops that rest at `outputs` (..., n), V."""
-        rows = self._bank.offsets - outputs / self._bank.preset.gain
+        rows = self._bank.offsets - outputs / self._bank.gain
         parts = [outputs, np.zeros_like(outputs), rows]
         return np.concatenate(parts[: self.order // len(self._network)], axis=-1)
 

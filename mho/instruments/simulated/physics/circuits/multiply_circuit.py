@@ -49,15 +49,15 @@ class MultiplyCircuit:
         bank = bank.first(ports.shape[-1])
         load = ports.sum(axis=-2, keepdims=True)
         noise_gain = 1.0 + resistance * load
-        closed = 1.0 / (1.0 + noise_gain / bank.preset.gain)
+        closed = 1.0 / (1.0 + noise_gain / bank.gain)
         scale = -closed * resistance * (1.0 + bank.gain_errors)
         real = np.float64 if precision == "double" else np.float32
         self._transfer = (ports * scale).astype(real)
         # Single precision suffices for noise: seven digits of a standard deviation.
         self._variance = (variance * scale**2).astype(np.float32)
-        offset = closed * (noise_gain * bank.offsets + resistance * bank.preset.bias_current)
+        offset = closed * (noise_gain * bank.offsets + resistance * bank.bias_current)
         self._offset = offset.astype(real)
-        amplifier = closed * noise_gain * bank.preset.noise
+        amplifier = closed * noise_gain * bank.noise
         thermal = scale**2 * thermal_density(load + 1.0 / resistance)
         further = (resistance * readout) ** 2
         self._floor = (bandwidth * (amplifier**2 + thermal) + further).astype(np.float32)
@@ -65,7 +65,8 @@ class MultiplyCircuit:
         self._excess, self._scale = excess, scale
         # Largest output voltage, V, of the supply, or with all of the amplifier's current through R; and the largest that
         # an output was asked for so far and did not reach, 0 where all were reached.
-        self.level, self.asked = min(bank.preset.swing, bank.preset.output_current * resistance), 0.0
+        self._levels = np.minimum(bank.swing, bank.preset.output_current * resistance)
+        self.level, self.asked = float(self._levels.min()), 0.0
 
     def with_cells_off(self, relative: NDArray[Any]) -> Self:
         """Return the same circuit with cells (..., rows, columns) that are off by so much of their transfer conductance."""
@@ -91,8 +92,10 @@ class MultiplyCircuit:
         result += spread
         largest = max(float(result.max(initial=0.0)), -float(result.min(initial=0.0)))
         if largest > self.level:
-            self.asked = max(self.asked, largest)
-            np.clip(result, -self.level, self.level, out=result)
+            self.asked = max(
+                self.asked, float(np.abs(result).max(initial=0.0, where=np.abs(result) > self._levels))
+            )
+            np.clip(result, -self._levels, self._levels, out=result)
         return self.adc.levels(self.adc.codes(result)) if self.adc else result
 
     def _currents(self, driven: Floats) -> Floats:
