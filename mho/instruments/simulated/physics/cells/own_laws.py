@@ -103,13 +103,28 @@ ASPECTS: dict[str, type] = {
 
 @dataclass(frozen=True, eq=False)
 class OwnLaws:
-    """The laws of a user's own, by aspect; None where the preset's own law counts."""
+    """The laws of a user's own, by aspect; None where the preset's own law counts.
+
+    Two are equal where their laws are of the same classes, made of the same numbers.
+    """
 
     switching: SwitchingLaw | None = None
     spread: DeviceSpread | None = None
     relaxation: Relaxation | None = None
     noise: ReadNoise | None = None
     conduction: Conduction | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other has the same laws."""
+        return isinstance(other, OwnLaws) and self._made_of() == other._made_of()
+
+    def __hash__(self) -> int:
+        """Return the hash of what the laws are made of."""
+        return hash(self._made_of())
+
+    def _made_of(self) -> tuple[tuple[str, type, object], ...]:
+        """Return by aspect the class of the law, and what made it, or itself where that is not known."""
+        return tuple((name, type(law), _made_of(law)) for name, law in self.by_aspect().items())
 
     def by_aspect(self) -> dict[str, object]:
         """Return the laws that there are by aspect; one object may have several."""
@@ -143,9 +158,15 @@ def made(law: object) -> object:
             raise BenchError(
                 f"{kind.__qualname__} cannot be made without arguments: {error}; give an object"
             ) from error
+    methods = {name: [one for one in vars(kind) if not one.startswith("_")] for name, kind in ASPECTS.items()}
+    for aspect, those in methods.items():
+        for one in those if isinstance(law, ASPECTS[aspect]) else ():
+            if not callable(getattr(law, one)):
+                raise BenchError(
+                    f"{type(law).__qualname__}.{one} is {getattr(law, one)!r} and no method; a law of {aspect} is called"
+                )
     if any(isinstance(law, kind) for kind in ASPECTS.values()):
         return law
-    methods = {name: [one for one in vars(kind) if not one.startswith("_")] for name, kind in ASPECTS.items()}
     needs = "; ".join(f"{name}: {' and '.join(those)}" for name, those in methods.items())
     raise BenchError(f"{type(law).__qualname__} is no law of a cell: it needs the methods of one ({needs})")
 
@@ -160,6 +181,16 @@ def fields_of(law: object) -> dict[str, float | int | bool | str] | None:
         values = {name: one.item() if hasattr(one, "item") else one for name, one in values.items()}
         return values if all(isinstance(one, float | int | str) for one in values.values()) else None
     return None if getattr(law, "__dict__", None) else {}
+
+
+def _made_of(law: object) -> object:
+    """Return numbers and words of a law and of its class, to compare; its id where it is made of more than these."""
+    own = fields_of(law)
+    if own is None or getattr(law, "__dict__", {}).keys() - own.keys():
+        return id(law)
+    shared = {name: value for kind in reversed(type(law).__mro__) for name, value in vars(kind).items()}
+    shared = {name: value for name, value in shared.items() if isinstance(value, float | int | str)}
+    return tuple(sorted((shared | own).items()))
 
 
 def class_name_of(law: object) -> str:
