@@ -231,7 +231,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
         Penalty. Each different one is another matrix on the chip.
     fit_intercept : bool
     bench : str, path or Bench
-        The name of a bench, opened for each fit, or an open one, which stays open.
+        The name of a bench, opened for each fit, or an open one, which stays open. The default is the one without
+        instruments, for an estimator is fitted many times.
     bits : int
         How accurate the coefficients solve the normal equations: relative error at most 2^-bits, proved.
     seed : int, optional
