@@ -231,6 +231,14 @@ class BenchMatrix:
     ----------
     messages : Messages
         What was said since it was programmed.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     A = mho.linalg.on_bench([[0.5, 0.1], [0.1, 0.4]], bench, seed=1)
+    ...     product, x = A.operator @ np.array([1.0, 2.0]), A.solve([0.1, 0.2])
+    >>> A.products_from, product.round(4), x.round(4)
+    ('chip', array([0.7, 0.9]), array([0.1053, 0.4737]))
     """
 
     def __init__(

@@ -36,6 +36,14 @@ class RawMatrix:
     ----------
     messages : Messages
         What was said since it was programmed.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     M = mho.linalg.on_bench(np.eye(3, 8), bench, exact=False)
+    ...     vector, columns, batch = M @ np.ones(8), M @ np.ones((8, 5)), M(np.ones((5, 8)))
+    >>> vector.round(), columns.shape, batch.shape
+    (array([1., 1., 1.]), (3, 5), (5, 3))
     """
 
     def __init__(

@@ -252,7 +252,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
 
     Examples
     --------
-    >>> mho.extensions.linalg.Ridge(alpha=0.5).fit(X, y).predict(X)
+    >>> X, y = [[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0]
+    >>> mho.linalg.Ridge(alpha=0.5, bench="arrays").fit(X, y).predict([[4.0]]).round(3)
+    array([3.6])
     """
 
     def __init__(

@@ -289,6 +289,7 @@ def test_numbers_alone_make_a_preset_that_is_read_again():
     preset = cell_preset("stanford").but(set_slope=455e-6)
     assert (preset.name, preset.set_slope, preset.law) == ("stanford-own", 455e-6, "threshold")
     assert cell_preset(preset_text(preset)) == preset
+    assert preset_text("stanford") == preset_text(CELL_PRESETS["stanford"])
     assert cell_preset(replace(CELL_PRESETS["stanford"], set_slope=455e-6)) == preset
     assert cell_preset(CELL_PRESETS["pku"]) is CELL_PRESETS["pku"]
 

@@ -34,6 +34,16 @@ class SwitchingLaw(Protocol):
     endurance), and what a `DeviceSpread` adds. `rng` draws what differs from pulse to pulse. A level that is held is
     asked for as one pulse of its whole width so far, each time with the same draws; many equal pulses in a train may be
     asked for as one of their total width.
+
+    Examples
+    --------
+    >>> class Steps:
+    ...     def after_set(self, conductance, voltage, width, gate, devices, rng):
+    ...         return np.where(voltage > devices["set_threshold"], 10e-6 * gate, conductance)
+    ...     def after_reset(self, conductance, voltage, width, gate, devices, rng):
+    ...         return conductance * np.exp(-1e6 * voltage * width)
+    >>> mho.cell_preset("quiet").but(Steps).name, isinstance(Steps(), mho.cells.SwitchingLaw)
+    ('quiet-Steps', True)
     """
 
     def after_set(
@@ -51,7 +61,16 @@ class SwitchingLaw(Protocol):
 
 @runtime_checkable
 class DeviceSpread(Protocol):
-    """In what cells differ for life."""
+    """In what cells differ for life.
+
+    Examples
+    --------
+    >>> class Alike:
+    ...     def draw_devices(self, shape, rng):
+    ...         return {"set_threshold": np.full(shape, 1.2)}
+    >>> mho.cell_preset("quiet").but(Alike).name, isinstance(Alike(), mho.cells.DeviceSpread)
+    ('quiet-Alike', True)
+    """
 
     def draw_devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Mapping[str, Floats]:
         """Return arrays of `shape` by name, drawn once for cells that are made together.
@@ -63,7 +82,16 @@ class DeviceSpread(Protocol):
 
 @runtime_checkable
 class Relaxation(Protocol):
-    """How a cell goes on after its last pulse; retention with temperature remains the preset's."""
+    """How a cell goes on after its last pulse; retention with temperature remains the preset's.
+
+    Examples
+    --------
+    >>> class Halving:
+    ...     def conductance_after(self, conductance, age, draw):
+    ...         return np.where(age > 3600.0, 0.5, 1.0) * conductance
+    >>> mho.cell_preset("quiet").but(Halving).name, isinstance(Halving(), mho.cells.Relaxation)
+    ('quiet-Halving', True)
+    """
 
     def conductance_after(self, conductance: Floats, age: Floats, draw: Floats) -> Floats:
         """Return the conductance (cells,), S, at `age` (s) of cells that were programmed to `conductance` (S).
@@ -74,7 +102,18 @@ class Relaxation(Protocol):
 
 @runtime_checkable
 class ReadNoise(Protocol):
-    """Noise of a reading, relative to the conductance; thermal and shot noise remain (`white_noise` of the preset)."""
+    """Noise of a reading, relative to the conductance; thermal and shot noise remain (`white_noise` of the preset).
+
+    Examples
+    --------
+    >>> class Tenth:
+    ...     def deviation(self, conductance, aperture, rng):
+    ...         return 0.1 * rng.standard_normal(conductance.shape)
+    ...     def variance(self, conductance, aperture):
+    ...         return np.full_like(conductance, 0.01)
+    >>> mho.cell_preset("quiet").but(Tenth).name, isinstance(Tenth(), mho.cells.ReadNoise)
+    ('quiet-Tenth', True)
+    """
 
     def deviation(self, conductance: Floats, aperture: float, rng: np.random.Generator) -> Floats:
         """Return the relative deviation (cells,), drawn, of readings of `conductance` (S) over `aperture` (s)."""
@@ -85,7 +124,16 @@ class ReadNoise(Protocol):
 
 @runtime_checkable
 class Conduction(Protocol):
-    """The I-V law of a cell below switching; circuits take it as a polynomial of degree 8 in the voltage."""
+    """The I-V law of a cell below switching; circuits take it as a polynomial of degree 8 in the voltage.
+
+    Examples
+    --------
+    >>> class Cubic:
+    ...     def current(self, conductance, voltage, gate, line):
+    ...         return conductance * voltage * (1.0 + voltage**2)
+    >>> mho.cell_preset("quiet").but(Cubic).name, isinstance(Cubic(), mho.cells.Conduction)
+    ('quiet-Cubic', True)
+    """
 
     def current(self, conductance: Floats, voltage: Floats, gate: float, line: str) -> Floats:
         """Return the current (cells,), A, at `voltage` (V, of either sign) between a cell's lines.
