@@ -36,7 +36,7 @@ def draw_krylov(pictures: Path) -> None:
 
 def _residuals(axes: Axes, problem: Problem) -> None:
     with mho.open_bench("arrays", seed=1) as bench:
-        held = mho.extensions.linalg.on_bench(problem.matrix, bench)
+        held = mho.extensions.linalg.on_bench(problem.matrix, bench, seed=0)
         for preconditioner, colour, name in (
             (lambda vector: vector, NONE, "FGMRES, no preconditioner"),
             (held.preconditioner.matvec, BENCH, "FGMRES, one step of INV"),

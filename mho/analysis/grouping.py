@@ -18,7 +18,22 @@ from mho.runs.index import Card, CardName, ResultQuantity, find_name, read_card
 
 @dataclass(frozen=True)
 class RunCard:
-    """A run file that can be read, and what its card says; it serves as the path of the file wherever one is asked for."""
+    """A run file that can be read, and what its card says; it serves as the path of the file wherever one is asked for.
+
+    Attributes
+    ----------
+    path : Path
+    card : mho.runs.index.Card
+        Facts, parameters and results, as the index of a folder has them.
+
+    Examples
+    --------
+    >>> from mho.analysis import read_cards
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1)
+    >>> (card,), skipped = read_cards([result.path])
+    >>> card.finished, card.card.facts.seed
+    (True, '1')
+    """
 
     path: Path
     card: Card
@@ -34,7 +49,23 @@ class RunCard:
 
 @dataclass(frozen=True)
 class SkippedFile:
-    """A file that cannot be read, and why."""
+    """A file that cannot be read, and why.
+
+    Attributes
+    ----------
+    path : Path
+    reason : str
+
+    Examples
+    --------
+    >>> from mho.analysis import read_cards
+    >>> from pathlib import Path
+    >>> length = Path("notes.h5").write_text("no run file")
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1, output="read.h5")
+    >>> cards, skipped = read_cards(["."])
+    >>> [one.path.name for one in skipped]
+    ['notes.h5']
+    """
 
     path: Path
     reason: str
@@ -51,9 +82,27 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[SkippedFile]]:
     """Return the cards of all run files at places, files or folders, and the files that cannot be read.
 
-    A place that is a `RunCard` is not read again.
+    Parameters
+    ----------
+    places : paths
+        A place that is a `RunCard` is not read again.
 
-    Raises `InputError`: a place is not there, or no file can be read.
+    Returns
+    -------
+    list of RunCard, list of SkippedFile
+
+    Raises
+    ------
+    InputError
+        A place is not there, or no file can be read.
+
+    Examples
+    --------
+    >>> from mho.analysis import read_cards
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1, output="read.h5")
+    >>> cards, skipped = read_cards(["."])
+    >>> [one.path.name for one in cards], skipped
+    (['read.h5'], [])
     """
     named = list(places)
     known = {one.path: one for one in named if isinstance(one, RunCard)}
@@ -145,7 +194,20 @@ NOT_TOLD = {"seed", "chip_seed"}  # parameters over which runs are pooled withou
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that are drawn as one; `runs` are their places in the order of reading."""
+    """Runs that are drawn as one.
+
+    Attributes
+    ----------
+    label : str
+    runs : tuple of int
+        Their places in the order of reading.
+
+    Examples
+    --------
+    >>> from mho.analysis import Group
+    >>> Group("pku", (0, 2)).runs
+    (0, 2)
+    """
 
     label: str
     runs: tuple[int, ...]
@@ -154,7 +216,30 @@ class Group:
 def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
     """Return the groups of runs that have the same values of every name in `by`.
 
-    Raises `InputError`: a name is unknown.
+    Parameters
+    ----------
+    by : sequence of str
+        Facts, parameters or results; none puts all runs in one group.
+    runs : sequence of RunCard
+
+    Returns
+    -------
+    tuple of Group
+        By size where a value is a number, else in the order in which they came.
+
+    Raises
+    ------
+    InputError
+        A name is unknown.
+
+    Examples
+    --------
+    >>> from mho.analysis import group_runs, read_cards
+    >>> for seed in (2, 1):
+    ...     result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=seed, output=f"{seed}.h5")
+    >>> cards, skipped = read_cards(["2.h5", "1.h5"])
+    >>> group_runs(["seed"], cards)
+    (Group(label='seed 1', runs=(1,)), Group(label='seed 2', runs=(0,)))
     """
     if not by:
         return (Group("all runs", tuple(range(len(runs)))),)

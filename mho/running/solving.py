@@ -165,7 +165,9 @@ def plain(values: Any, what: str) -> Any:
             "differentiates, or give it by .detach()"
         )
     foreign = library_of(values) != "numpy" or is_pandas(values) or isinstance(values, np.ma.MaskedArray)
-    return to_numpy(values, what) if foreign else values
+    if foreign or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
+        return to_numpy(values, what)
+    return values
 
 
 def _as_given(matrix: Any, a: Any, rhs: Any, b: Any) -> Callable[[NDArray[Any]], Any]:

@@ -14,6 +14,7 @@ from mho.errors import RunFileError
 SUFFIX = ".h5"
 DEFAULT_FOLDER = Path("data", "runs")
 MOST_TRIES = 999
+FILE_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")  # of other files, as .csv
 EARLIER_TRY = re.compile(r"(?P<run>.+)\.failed-(?P<number>\d{1,3})\.h5")
 
 
@@ -53,7 +54,7 @@ def new_run_path(
     Raises
     ------
     RunFileError
-        `output` is a file that exists already.
+        `output` is a file that exists already, or ends as a file of another kind does and is no folder.
     """
     if output is not None and Path(output).suffix == SUFFIX and not Path(output).is_dir():
         if Path(output).exists():
@@ -65,6 +66,11 @@ def new_run_path(
     if folder.exists() and not folder.is_dir():
         raise RunFileError(
             f"{folder} is a file and no folder; output takes a folder or a new file ending in {SUFFIX}"
+        )
+    if output is not None and FILE_SUFFIX.fullmatch(folder.suffix) and not folder.exists():
+        raise RunFileError(
+            f"output {output} ends in {folder.suffix}, and a run file ends in {SUFFIX}: give "
+            f"{folder.with_suffix(SUFFIX)}, and export it afterwards; if it is to be a folder, make it first"
         )
     name = f"{now or datetime.now():%Y%m%d-%H%M%S}-{procedure}"
     candidates = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -71,12 +73,27 @@ def test_masked_values_and_a_row_for_a_column_are_refused() -> None:
             solve(MATRIX, RHS[None], bench="arrays")
     whole = np.ma.array(RHS, mask=False)
     np.testing.assert_allclose(
-        mho.linalg.solve(MATRIX, whole, seed=1), np.linalg.solve(MATRIX, RHS), rtol=1e-6
+        mho.linalg.solve(MATRIX, whole, bench="arrays", seed=1), np.linalg.solve(MATRIX, RHS), rtol=1e-6
     )
+
+
+def test_numbers_as_objects_are_numbers_and_others_are_refused_alike() -> None:
+    for matrix, rhs in ((MATRIX.astype(object), RHS), (MATRIX, [Fraction(one) for one in RHS])):
+        ours = mho.solve(matrix, rhs, bench="arrays", seed=1).solution
+        np.testing.assert_allclose(ours, np.linalg.solve(MATRIX, RHS), rtol=1e-6)
+        np.testing.assert_allclose(mho.linalg.solve(matrix, rhs, bench="arrays", seed=1), ours, rtol=1e-6)
+    for wrong, words in (
+        ([[1.0], [1.0, 2.0]], "list does not become"),
+        ([["a"]], "holds <U1"),
+        ([[None]], "NaN"),
+    ):
+        for solve in (mho.solve, mho.linalg.solve):
+            with pytest.raises(mho.InputError, match=f"matrix .*{words}"):
+                solve(wrong, RHS, bench="arrays")
 
 
 def test_a_complex_right_hand_side_in_single_precision_loses_none_of_the_matrixs() -> None:
     rhs = (RHS + 1j * RHS[::-1]).astype(np.complex64)
-    answer = mho.linalg.solve(MATRIX, rhs, seed=1, bits=40)
+    answer = mho.linalg.solve(MATRIX, rhs, bench="arrays", seed=1, bits=40)
     assert answer.dtype == np.complex128
     np.testing.assert_allclose(answer, np.linalg.solve(MATRIX, rhs.astype(complex)), rtol=1e-11)

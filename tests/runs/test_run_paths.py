@@ -52,6 +52,20 @@ def test_an_existing_file_is_refused(tmp_path: Path) -> None:
             new_run_path("Solve", tmp_path / name, environ={}, now=NOW)
 
 
+@pytest.mark.parametrize("name", ["o.csv", "o.hdf5", "o.Mat", "runs/o.nc"])
+def test_a_file_of_another_kind_is_no_folder_unless_it_is_there(tmp_path: Path, name: str) -> None:
+    output = tmp_path / name
+    with pytest.raises(RunFileError, match=rf"o\{output.suffix} ends in .*give .*o\.h5.*make it first"):
+        new_run_path("Solve", output, environ={}, now=NOW)
+    output.mkdir(parents=True)
+    assert new_run_path("Solve", output, environ={}, now=NOW) == output / f"{NAME}.h5"
+
+
+@pytest.mark.parametrize("name", ["2026.03", "chip.sample", "v1.2", ".runs", "at 2.5V"])
+def test_a_folder_may_have_a_point_in_its_name(tmp_path: Path, name: str) -> None:
+    assert new_run_path("Solve", tmp_path / name, environ={}, now=NOW) == tmp_path / name / f"{NAME}.h5"
+
+
 def test_the_clock_and_the_environment_are_used_when_none_are_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

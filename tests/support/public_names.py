@@ -1,7 +1,7 @@
 """The public names of mho, and the signatures of what a user imports; as a program it writes them into their lists.
 
-The names are what `mho` and every room export by ``__all__``; the signatures those of `mho` and of `mho.linalg`: functions,
-constructors, and what is public of a class.
+The names are what `mho`, every room and `mho.torch` export by ``__all__``; the signatures those of `mho` and of
+`mho.linalg`: functions, constructors, and what is public of a class.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from repository import ROOT
 
 LIST = ROOT / "tests" / "public_names.txt"
 SIGNATURES = ROOT / "tests" / "public_signatures.txt"
+LAYERS = ROOT / "mho" / "extensions" / "linalg" / "layers.py"  # `mho.torch`, which is not imported here
 ROOMS = sorted((ROOT / "mho").rglob("__init__.py"))
 PLAIN = bool | int | float | str | None | tuple
 
@@ -38,7 +39,8 @@ def exported(room: Path) -> list[str]:
 
 def public_names() -> Iterator[str]:
     """Yield all public names, in order."""
-    yield from sorted(f"{name_of(room)}.{name}" for room in ROOMS for name in exported(room))
+    rooms = {name_of(room): room for room in ROOMS} | {"mho.torch": LAYERS}
+    yield from sorted(f"{name}.{one}" for name, room in rooms.items() for one in exported(room))
 
 
 def public_signatures() -> Iterator[str]:

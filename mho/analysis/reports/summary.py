@@ -44,40 +44,94 @@ class ArrayFacts:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in brief."""
+    """A run in brief, finished or not.
+
+    Attributes
+    ----------
+    path : Path
+    title, procedure, version : str
+    status, reason : Status, str
+        How it stands or ended, and why.
+    start, duration : datetime, float or None
+        Duration in s from start to end, or until now while it runs; None for an interrupted run.
+    parameters : mapping of str to RecordedParameter
+    bench : BenchFacts
+    seed : int or None
+        Of everything random.
+    chip : str
+        Name of the chip; empty without a chip map.
+    labels : mapping of str to str
+        Sample, operator and project, those that were given.
+    after : str
+        The run file whose simulated chip this run went on with; empty for a fresh one.
+    arrays : tuple of ArrayFacts
+        Empty for a run that programs nothing.
+    convergence, converged : Convergence or None, bool or None
+        None for a run that refines nothing, or before it is known.
+    reason_not_converged : str
+        Why a solve ended before; empty where it converged, and of older versions.
+    proved_bits, asked_bits : float or None
+        Bits that a solve's certificate proves, None where there is none, and those that were asked for.
+    enclosure : mapping
+        What a solve's proved enclosure came to; empty where none was asked for.
+    encoding : str
+        How INV held the matrix; empty before it is known.
+    mvm_outputs, mvm_wrong : int or None
+        Integers read by MVM so far, and the wrong ones of them; None when not recorded.
+    worth : tuple of pairs of str
+        Of a solve's chip, as `worth_rows`; empty where it is not said.
+    bench_seconds : float or None
+        Time that passed on the bench, s.
+    conclusion : Conclusion or None
+        None in files of older versions.
+    warnings : tuple of LogEntry
+        What was logged above INFO.
+    result, result_units : mappings by name
+        What the procedure returned, its numbers and words, see `mho.runs.index.card.plain_results`; units of those that
+        have one.
+    contents : mapping of str to int
+        Rows or images by the name of each table and map (as ``maps/NAME``).
+
+    Examples
+    --------
+    >>> result = mho.run(mho.Read(rows="0:2", columns="0:2"), "arrays", seed=1)
+    >>> with mho.open_run(result.path) as run:
+    ...     summary = mho.summarise(run)
+    >>> summary.procedure, summary.seed, summary.contents["reads"], summary.converged
+    ('Read', 1, 4, None)
+    """
 
     path: Path
     title: str
     status: Status
     reason: str
     start: datetime
-    duration: float | None  # s from start to end, or until now while it runs; None for an interrupted run
+    duration: float | None
     procedure: str
     version: str
     parameters: Mapping[str, RecordedParameter]
     bench: BenchFacts
-    seed: int | None  # of everything random
-    chip: str  # name of the chip; empty without a chip map
-    labels: Mapping[str, str]  # sample, operator and project, those that were given
-    after: str  # the run file whose simulated chip this run went on with; empty for a fresh one
-    arrays: tuple[ArrayFacts, ...]  # empty for a run that programs nothing
-    convergence: Convergence | None  # None for a run that refines nothing
-    converged: bool | None  # None before it is known
-    reason_not_converged: str  # why a solve ended before; empty where it converged, and of older versions
-    proved_bits: float | None  # that a solve's certificate proves; None where there is no certificate
+    seed: int | None
+    chip: str
+    labels: Mapping[str, str]
+    after: str
+    arrays: tuple[ArrayFacts, ...]
+    convergence: Convergence | None
+    converged: bool | None
+    reason_not_converged: str
+    proved_bits: float | None
     asked_bits: float | None
-    enclosure: Mapping[str, Any]  # what a solve's proved enclosure came to; empty where none was asked for
-    encoding: str  # how INV held the matrix; empty before it is known
-    mvm_outputs: int | None  # integers read by MVM so far; None when not recorded
-    worth: tuple[tuple[str, str], ...]  # of a solve's chip, as `worth_rows`; empty where it is not said
-    mvm_wrong: int | None  # the wrong ones of them
-    bench_seconds: float | None  # time that passed on the bench, s
-    conclusion: Conclusion | None  # None in files of older versions
-    warnings: tuple[LogEntry, ...]  # what was logged above INFO
-    # What the procedure returned, its numbers and words by name, see `mho.runs.index.card.plain_results`
+    enclosure: Mapping[str, Any]
+    encoding: str
+    mvm_outputs: int | None
+    worth: tuple[tuple[str, str], ...]
+    mvm_wrong: int | None
+    bench_seconds: float | None
+    conclusion: Conclusion | None
+    warnings: tuple[LogEntry, ...]
     result: Mapping[str, bool | int | float | str | None]
-    result_units: Mapping[str, str]  # of those that have one, by name
-    contents: Mapping[str, int]  # rows or images by the name of each table and map (as ``maps/NAME``)
+    result_units: Mapping[str, str]
+    contents: Mapping[str, int]
 
     @property
     def outcome(self) -> str:

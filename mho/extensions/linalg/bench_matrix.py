@@ -13,14 +13,14 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from mho.chip_maps import MAX_BITS, load_matrix
-from mho.errors import InputError
+from mho.errors import InputError, KeywordError, nearest
 from mho.extensions.linalg.gradients import OnVectors, map_tensor
 from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
 from mho.extensions.linalg.raw_products import RawMatrix, real_matrix
 from mho.foreign_arrays import Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.instruments import Bench
 from mho.keywords import Seed, drawn_seed
-from mho.procedures import Certificate, HeldAnswers
+from mho.procedures import Certificate, HeldAnswers, Solve
 
 Programmed: TypeAlias = Literal["written", "drawn"]
 
@@ -45,6 +45,22 @@ class ChipOperator(LinearOperator[Any]):
     def dot(self, x: Any) -> Any:
         """Return what SciPy's `dot` does, or a tensor of PyTorch for a tensor of PyTorch."""
         return map_tensor(self._apply, self._backward, x) if is_torch(x) else super().dot(x)
+
+    def matvec(self, x: Any) -> Any:
+        """Return what SciPy's `matvec` does; of a tensor of PyTorch, which SciPy would hand to NumPy, what `dot` does."""
+        return self.dot(x) if is_torch(x) else super().matvec(x)
+
+    def matmat(self, X: Any) -> Any:
+        """As `matvec`, for columns."""
+        return self.dot(X) if is_torch(X) else super().matmat(X)
+
+    def rmatvec(self, x: Any) -> Any:
+        """As `matvec`, of the adjoint."""
+        return self._adjoint().dot(x) if is_torch(x) else super().rmatvec(x)
+
+    def rmatmat(self, X: Any) -> Any:
+        """As `matvec`, of the adjoint, for columns."""
+        return self._adjoint().dot(X) if is_torch(X) else super().rmatmat(X)
 
     def _matvec(self, vector: Any) -> Numbers:
         return self._apply(np.asarray(vector).reshape(-1))
@@ -86,7 +102,7 @@ def on_bench(
     exact: Literal[False], programmed: Programmed = ..., **options: Any,
 ) -> RawMatrix: ...  # fmt: skip
 def on_bench(
-    matrix: Any, bench: Bench, *, seed: Seed = 0, bits: int = BITS, adjoint_on: Bench | None = None,
+    matrix: Any, bench: Bench, *, seed: Seed = None, bits: int = BITS, adjoint_on: Bench | None = None,
     exact: bool = True, programmed: Programmed = "written", **options: Any,
 ) -> BenchMatrix | RawMatrix:  # fmt: skip
     """Program a matrix onto the chip of an open bench, and return it as operators, or as raw products.
@@ -101,7 +117,8 @@ def on_bench(
         Of the products, and what a solution is proved to by default. Raw products: of the vectors, which the converters
         of the bench round as well.
     seed : int, numpy.random.SeedSequence, numpy.random.Generator or None
-        Of what is drawn at random while it is planned, and of cells that are drawn.
+        Of what is drawn at random while it is planned, and of cells that are drawn; None draws a fresh one. Raw products
+        that are written draw nothing, and take none.
     adjoint_on : Bench, optional
         Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none. Raw
         products: the transposed matrix, ``M.T``, on cells of its own, of the same bench or another.
@@ -121,10 +138,20 @@ def on_bench(
     ------
     InputError
         For a matrix that is not square, singular, too large or not finite, and a bench that is not open.
+    KeywordError
+        For an option that it does not have.
     ConvergenceError
         When no loop settles.
     ChipMapError
         When raw products find too few free cells.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     A = mho.linalg.on_bench([[0.5, 0.1], [0.1, 0.4]], bench, seed=1)
+    ...     x = A.solve([0.1, 0.2])
+    >>> x.round(4)
+    array([0.1053, 0.4737])
     """
     for name, one in (("bench", bench), ("adjoint_on", adjoint_on)):
         if not (isinstance(one, Bench) or (one is None and name == "adjoint_on")):
@@ -139,17 +166,39 @@ def on_bench(
         raise InputError(
             f"programmed is {programmed!r}; give 'written', or for raw products (exact=False) 'drawn' as well"
         )
+    _check_options(options, exact)
     messages, number = Messages(), drawn_seed(seed)
     if exact:
         return _held(given, bench, messages, bits=bits, seed=number, adjoint_on=adjoint_on, **options)
-    if foreign := set(options) - {"write_verify"}:
-        raise InputError(f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone")
+    if programmed == "written" and seed is not None:
+        raise InputError(
+            f"seed is {seed!r}, and raw products that are written draw nothing at random; leave it out, or give "
+            "programmed='drawn'; the seed of a simulated chip is that of mho.open_bench"
+        )
     if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or not 1 <= bits <= MAX_BITS:
         raise InputError(f"bits is {bits!r}; give a whole number from 1 to {MAX_BITS}")
     real = real_matrix(given)
     options |= {"bits": bits, "drawn": np.random.default_rng(number) if programmed == "drawn" else None}
     transposed = None if adjoint_on is None else RawMatrix(real.T, adjoint_on, messages, **options)
     return RawMatrix(real, bench, messages, transposed, **options)
+
+
+def _check_options(options: dict[str, Any], exact: bool) -> None:
+    """Raise `KeywordError` for an option that `on_bench` does not have."""
+    if "preset" in options:
+        raise KeywordError(
+            "on_bench() has no 'preset': the bench is open already, with cells of its own; give it where the bench is "
+            f"opened, mho.open_bench('arrays', preset={options['preset']!r})"
+        )
+    if not exact and (foreign := set(options) - {"write_verify"}):
+        raise KeywordError(
+            f"{', '.join(sorted(foreign))}: raw products (exact=False) take write_verify alone"
+        )
+    known = sorted(set(Solve().form()) - {"matrix", "rhs", "count", "bits", "seed", "draws"})
+    for name in options:
+        if name not in known:
+            hint = nearest(name, known, otherwise=f"it has {', '.join(known)}")
+            raise KeywordError(f"on_bench() has no {name!r}; {hint}")
 
 
 def _held(
@@ -184,6 +233,14 @@ class BenchMatrix:
     ----------
     messages : Messages
         What was said since it was programmed.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     A = mho.linalg.on_bench([[0.5, 0.1], [0.1, 0.4]], bench, seed=1)
+    ...     product, x = A.operator @ np.array([1.0, 2.0]), A.solve([0.1, 0.2])
+    >>> A.products_from, product.round(4), x.round(4)
+    ('chip', array([0.7, 0.9]), array([0.1053, 0.4737]))
     """
 
     def __init__(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeAlias
 
 from mho.foreign_arrays import Numbers, in_precision_of, to_numpy
@@ -29,9 +28,10 @@ Solve: TypeAlias = Callable[[Numbers, Numbers], Numbers]
 def map_tensor(apply: OnVectors, adjoint: OnVectors, b: Any) -> Any:
     """Return a linear map of a tensor, in its precision and with a gradient where it has one.
 
-    `adjoint`: the map of the adjoint; called backwards only, it may raise. `b`: (n,) or (n, k).
+    `adjoint`: the map of the adjoint; called backwards only, it may raise. `b`: (n,), (n, k), or a stack (..., n, k) where
+    both maps take one.
     """
-    return _linear_map().apply(apply, adjoint, b)
+    return _once(_linear_map)(apply, adjoint, b)
 
 
 def solve_tensors(solve: Solve, a: Any, b: Any) -> Any:
@@ -40,10 +40,22 @@ def solve_tensors(solve: Solve, a: Any, b: Any) -> Any:
     `a`, `b`: as `mho.extensions.linalg.solve`. Result: with a gradient where `a` or `b` has one.
     """
     torch = sys.modules["torch"]
-    return _solution().apply(solve, torch.as_tensor(a), torch.as_tensor(b))
+    return _once(_solution)(solve, torch.as_tensor(a), torch.as_tensor(b))
 
 
-@cache
+_MADE: dict[Callable[[], Any], Any] = {}
+
+
+def _once(make: Callable[[], Any]) -> Any:
+    """Return what `make` makes, made once, and left out of what `torch.compile` traces: a bench is no graph.
+
+    No `functools.cache`: Dynamo warns of it.
+    """
+    if make not in _MADE:
+        _MADE[make] = sys.modules["torch"].compiler.disable(make().apply)
+    return _MADE[make]
+
+
 def _linear_map() -> Any:
     torch = sys.modules["torch"]
 
@@ -70,6 +82,8 @@ def _linear_map() -> Any:
 
         @staticmethod
         def vmap(info: Any, dims: Any, apply: OnVectors, adjoint: OnVectors, b: Any) -> Any:
+            if b.ndim > 3:  # a stack each
+                return LinearMap.apply(apply, adjoint, b.movedim(dims[2], 0)), 0
             columns = b.movedim(dims[2], -1)
             y = LinearMap.apply(apply, adjoint, columns.flatten(1))
             return y.reshape(-1, *columns.shape[1:]), columns.ndim - 1
@@ -77,7 +91,6 @@ def _linear_map() -> Any:
     return LinearMap
 
 
-@cache
 def _solution() -> Any:
     torch = sys.modules["torch"]
 

@@ -25,6 +25,9 @@ except ModuleNotFoundError:
     ) from None
 
 
+__all__ = ["Linear"]
+
+
 class Linear(torch.nn.Linear):  # type: ignore[misc]
     """A linear layer, y = x W^T + b, whose products are those of cells.
 
@@ -56,8 +59,13 @@ class Linear(torch.nn.Linear):  # type: ignore[misc]
 
     Examples
     --------
-    >>> layer = Linear(64, 10, bench=bench)
-    >>> loss = layer(batch).square().mean()
+    >>> import torch
+    >>> from mho.torch import Linear
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     layer = Linear(8, 3, bench=bench)
+    ...     layer(torch.ones(5, 8)).square().mean().backward()
+    >>> layer.weight.grad.shape
+    torch.Size([3, 8])
     """
 
     cells: RawMatrix

@@ -27,14 +27,23 @@ SMALLEST = 1e-250  # largest entry, and the inverse of it
 class RawMatrix:
     """A matrix (m, n) of cells on an open bench; `on_bench(matrix, bench, exact=False)` makes one.
 
-    ``M @ X`` takes vectors as columns, (n,) or (n, k), and ``M(batch)`` as rows, (n,) or (k, n): all in one exchange. The
-    inputs are voltages and the weights conductances, each as accurate as the bench and its cells are; the same vector has
-    another product each time. A tensor of PyTorch gives a tensor, whose gradient is that of the matrix as given.
+    ``M @ X`` takes vectors as columns, (n,) or (..., n, k), and ``M(batch)`` as rows, (n,) or (..., k, n): all in one
+    exchange. The inputs are voltages and the weights conductances, each as accurate as the bench and its cells are; the
+    same vector has another product each time. A tensor of PyTorch gives a tensor, whose gradient is that of the matrix as
+    given.
 
     Attributes
     ----------
     messages : Messages
         What was said since it was programmed.
+
+    Examples
+    --------
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     M = mho.linalg.on_bench(np.eye(3, 8), bench, exact=False)
+    ...     vector, columns, batch = M @ np.ones(8), M @ np.ones((8, 5)), M(np.ones((5, 8)))
+    >>> vector.round(), columns.shape, batch.shape
+    (array([1., 1., 1.]), (3, 5), (5, 3))
     """
 
     def __init__(
@@ -42,6 +51,8 @@ class RawMatrix:
         **options: Any,
     ) -> None:  # fmt: skip
         self._bench, self.messages, self._transposed = bench, messages, transposed
+        if transposed is not None:
+            transposed._transposed = self
         self._tiles = free_tiles(bench)
         with programming(bench, self._tiles):
             self._held = AnalogueMatrix(matrix, bench, self._tiles, messages, **options)
@@ -59,7 +70,7 @@ class RawMatrix:
 
     @property
     def T(self) -> RawMatrix:  # noqa: N802
-        """The transposed matrix, on cells of its own; refused where no array holds it."""
+        """The transposed matrix, on cells of its own, whose `T` is this one; refused where no array holds it."""
         if self._transposed is None:
             raise InputError(
                 "no array holds the transposed matrix, and a chip drives its rows alone: give "
@@ -68,7 +79,7 @@ class RawMatrix:
         return self._transposed
 
     def __matmul__(self, vectors: Any) -> Any:
-        """Return the products (m,) or (m, k) with vectors (n,) or (n, k), in their library and precision.
+        """Return the products (m,) or (..., m, k) with vectors (n,) or (..., n, k), in their library and precision.
 
         Raises
         ------
@@ -88,16 +99,16 @@ class RawMatrix:
     __array_ufunc__ = None  # or NumPy would take the matrix apart in ``x @ M``
 
     def __rmatmul__(self, vectors: Any) -> Any:
-        """Return ``x @ M``, by the transposed matrix: (n,) or (k, n) of vectors (m,) or (k, m). Errors as `T`."""
+        """Return ``x @ M``, by the transposed matrix: (n,) or (..., k, n) of vectors (m,) or (..., k, m). Errors as `T`."""
         turned = (
             vectors
             if isinstance(vectors, np.ndarray) or is_torch(vectors)
             else to_numpy(vectors, "the vectors")
         )
-        return self.T @ turned if turned.ndim < 2 else (self.T @ turned.T).T
+        return _by_rows(self.T, turned)
 
     def __call__(self, batch: Any) -> Any:
-        """Return the products (m,) or (k, m) of one vector (n,), or of a batch with one a row, (k, n).
+        """Return the products (m,) or (..., k, m) of one vector (n,), or of a batch with one a row, (..., k, n).
 
         Errors as ``M @ batch.T``, which it is.
         """
@@ -105,29 +116,32 @@ class RawMatrix:
             return type(batch)(self(batch.to_numpy()), index=batch.index)
         turned = batch if isinstance(batch, np.ndarray) or is_torch(batch) else to_numpy(batch, "the batch")
         if turned.ndim > 1 and turned.shape[-1] != self.shape[1]:
-            raise ArrayError(self._misfit(tuple(turned.shape), f"({self.shape[1]},) or (k, {self.shape[1]})"))
-        return self @ turned if turned.ndim < 2 else (self @ turned.T).T
+            raise ArrayError(
+                self._misfit(tuple(turned.shape), f"({self.shape[1]},) or (…, k, {self.shape[1]})")
+            )
+        return _by_rows(self, turned)
 
     def reprogram(self, matrix: Any) -> None:
         """Program another matrix (m, n) into the same cells, and into those of the transposed one.
 
         Errors as `on_bench`.
         """
-        check_held(self._bench, self._tiles)
+        pair = [self] if self._transposed is None else [self, self._transposed]
+        for one in pair:
+            check_held(one._bench, one._tiles)
         given = real_matrix(matrix)
         if given.shape != self.shape:
             raise ArrayError(
                 f"the matrix has the shape {given.shape}, and the cells hold one of {self.shape}"
             )
-        self._held.program(given)
-        if self._transposed is not None:
-            self._transposed.reprogram(given.T)
+        for one, part in zip(pair, (given, given.T), strict=False):
+            one._held.program(part)
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds it, its rms error against the matrix as given, and what it has cost so far."""
         own = self._held.summary()
         if self._transposed is not None:
-            own["transposed"] = self._transposed.summary()
+            own["transposed"] = self._transposed._held.summary()
         return own
 
     def __repr__(self) -> str:
@@ -137,15 +151,23 @@ class RawMatrix:
 
     def _products(self, vectors: Numbers) -> Numbers:
         check_held(self._bench, self._tiles)
-        if vectors.ndim not in (1, 2) or len(vectors) != self.shape[1] or vectors.dtype.kind == "c":
+        inputs = vectors.shape[-2:][0] if vectors.ndim else None
+        if inputs != self.shape[1] or vectors.dtype.kind == "c":
             shape = f"{vectors.dtype} {vectors.shape}" if vectors.dtype.kind == "c" else vectors.shape
-            raise ArrayError(self._misfit(shape, f"real ones, ({self.shape[1]},) or ({self.shape[1]}, k)"))
+            raise ArrayError(self._misfit(shape, f"real ones, ({self.shape[1]},) or (…, {self.shape[1]}, k)"))
         _check_peak(vectors, "the vectors have")
-        columns = vectors.reshape(self.shape[1], -1).astype(np.float64)
-        return self._held.multiply(columns).reshape(self.shape[0], *vectors.shape[1:])
+        stack = vectors if vectors.ndim < 3 else np.moveaxis(vectors, -2, 0)
+        products = self._held.multiply(stack.reshape(self.shape[1], -1).astype(np.float64))
+        products = products.reshape(self.shape[0], *stack.shape[1:])
+        return products if vectors.ndim < 3 else np.moveaxis(products, 0, -2)
 
     def _misfit(self, shape: Any, fitting: str) -> str:
         return f"the vectors have the shape {shape}, and the matrix {self.shape[1]} inputs: give {fitting}"
+
+
+def _by_rows(matrix: RawMatrix, vectors: Any) -> Any:
+    """Return the products with vectors (n,), or (..., k, n) as rows, of NumPy or PyTorch."""
+    return matrix @ vectors if vectors.ndim < 2 else (matrix @ vectors.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
 def real_matrix(matrix: Any) -> Numbers:

@@ -231,7 +231,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
         Penalty. Each different one is another matrix on the chip.
     fit_intercept : bool
     bench : str, path or Bench
-        The name of a bench, opened for each fit, or an open one, which stays open.
+        The name of a bench, opened for each fit, or an open one, which stays open. The default is the one without
+        instruments, for an estimator is fitted many times.
     bits : int
         How accurate the coefficients solve the normal equations: relative error at most 2^-bits, proved.
     seed : int, optional
@@ -251,7 +252,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
 
     Examples
     --------
-    >>> mho.extensions.linalg.Ridge(alpha=0.5).fit(X, y).predict(X)
+    >>> X, y = [[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0]
+    >>> mho.linalg.Ridge(alpha=0.5, bench="arrays").fit(X, y).predict([[4.0]]).round(3)
+    array([3.6])
     """
 
     def __init__(

@@ -58,6 +58,13 @@ class ArrayBench(Bench):
         Seed -> an open bench of the same kind, with another chip.
     on_blocks : callable
         Told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
+
+    Examples
+    --------
+    >>> from mho.instruments import ArrayBench
+    >>> with mho.open_bench("arrays", seed=1) as bench, bench.another_chip(2) as other:
+    ...     isinstance(bench, ArrayBench), isinstance(other, ArrayBench)
+    (True, True)
     """
 
     def __init__(

@@ -40,7 +40,7 @@ def held(request):
     """Yield a problem, and its matrix on a bench."""
     problem = PROBLEMS[request.param]
     with mho.open_bench("arrays", seed=3) as bench:
-        yield problem, mho.extensions.linalg.on_bench(problem.matrix, bench)
+        yield problem, mho.extensions.linalg.on_bench(problem.matrix, bench, seed=0)
 
 
 @pytest.mark.thorough
@@ -106,7 +106,7 @@ def test_smaller_leaves_where_the_loop_is_shifted(caplog):
     iterations = {}
     for options in ({}, {"leaf": 8}):
         with mho.open_bench("arrays", seed=3) as bench:
-            A = mho.extensions.linalg.on_bench(problem.matrix, bench, **options)
+            A = mho.extensions.linalg.on_bench(problem.matrix, bench, **options, seed=0)
             x, residuals = fgmres(A.operator.matvec, problem.rhs, A.preconditioner.matvec, TOLERANCE)
         assert residual(problem, x) < 1.5 * TOLERANCE
         iterations[A.summary()["shift"] > 0.0] = len(residuals)
@@ -132,7 +132,7 @@ def test_solve_proves_its_bits(held):
 def test_ten_lines():
     matrix, b = advection(16), np.ones(16)
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(matrix, bench)
+        A = mho.extensions.linalg.on_bench(matrix, bench, seed=0)
         x, info = gcrotmk(A.operator, b, M=A.preconditioner, rtol=1e-7)
     assert info == 0
     assert np.linalg.norm(b - matrix @ x) <= 1e-7 * np.linalg.norm(b)
@@ -141,7 +141,7 @@ def test_ten_lines():
 def test_the_fgmres_of_another_library():
     krylov = pytest.importorskip("pyamg.krylov")
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(16), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(16), bench, seed=0)
         x, info = krylov.fgmres(A.operator, np.ones(16), M=A.preconditioner, tol=TOLERANCE)
     assert info == 0
     assert np.linalg.norm(np.ones(16) - poisson_1d(16) @ x) <= 2 * TOLERANCE * 4
@@ -150,7 +150,7 @@ def test_the_fgmres_of_another_library():
 @pytest.mark.thorough
 def test_eigenvalues_by_products_on_the_chip():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_2d(4), bench)
+        A = mho.extensions.linalg.on_bench(poisson_2d(4), bench, seed=0)
         found = eigsh(A.operator, k=3, which="LA", return_eigenvectors=False, v0=np.ones(16), tol=1e-8)
     np.testing.assert_allclose(found, np.linalg.eigvalsh(poisson_2d(4))[-3:], rtol=1e-6)
 
@@ -159,7 +159,7 @@ def test_eigenvalues_by_products_on_the_chip():
 def test_the_adjoint_is_on_a_second_bench():
     matrix, b = advection(12), np.arange(1.0, 13.0)
     with mho.open_bench("arrays", seed=1) as bench, mho.open_bench("arrays", seed=2) as other:
-        A = mho.extensions.linalg.on_bench(matrix, bench, adjoint_on=other)
+        A = mho.extensions.linalg.on_bench(matrix, bench, adjoint_on=other, seed=0)
         np.testing.assert_allclose(A.operator.H @ b, matrix.T @ b, rtol=1e-6)
         np.testing.assert_allclose(A.operator.H @ np.eye(12), matrix.T, atol=1e-6)
         for x in (bicg(A.operator, b, rtol=TOLERANCE)[0], lsqr(A.operator, b, atol=1e-8, btol=1e-8)[0]):
@@ -171,14 +171,14 @@ def test_the_adjoint_is_on_a_second_bench():
 def test_a_hermitian_matrix_is_its_own_adjoint():
     problem = PROBLEMS["complex Hermitian"]
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(problem.matrix, bench)
+        A = mho.extensions.linalg.on_bench(problem.matrix, bench, seed=0)
         np.testing.assert_allclose(A.operator.H @ problem.rhs, problem.matrix @ problem.rhs, rtol=1e-6)
 
 
 @pytest.mark.thorough
 def test_without_the_adjoint_a_method_that_needs_it_is_refused():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(advection(8), bench)
+        A = mho.extensions.linalg.on_bench(advection(8), bench, seed=0)
         with pytest.raises(InputError, match="adjoint_on=other"):
             bicg(A.operator, np.ones(8))
         with pytest.raises(InputError, match="one step of INV on a bench: the adjoint"):
@@ -188,7 +188,7 @@ def test_without_the_adjoint_a_method_that_needs_it_is_refused():
 @pytest.mark.thorough
 def test_operators_of_scipy_compose():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench, seed=0)
         shifted = A.operator + 0.5 * aslinearoperator(np.eye(8))
         x, info = cg(shifted, np.ones(8), rtol=TOLERANCE, atol=0.0)
     assert info == 0
@@ -199,7 +199,7 @@ def test_operators_of_scipy_compose():
 def test_a_matrix_larger_than_a_loop_is_held_by_blocks():
     matrix, b = np.diag(np.linspace(2.0, 3.0, 40)) + poisson_1d(40), np.ones(40)
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(csr_array(matrix), bench)
+        A = mho.extensions.linalg.on_bench(csr_array(matrix), bench, seed=0)
         assert A.products_from == A.summary()["products_from"] == "float64"
         with pytest.warns(mho.extensions.linalg.ProductsWarning, match="40 x 40 operator are float64's"):
             operator = A.operator
@@ -211,7 +211,7 @@ def test_a_matrix_larger_than_a_loop_is_held_by_blocks():
 def test_the_same_at_the_wire():
     matrix, b = np.array([[0.5, 0.1], [-0.2, 0.4]]), np.array([0.1, 0.2])
     with mho.open_bench("simulated", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(matrix, bench, bits=12)
+        A = mho.extensions.linalg.on_bench(matrix, bench, bits=12, seed=0)
         x, info = gcrotmk(A.operator, b, M=A.preconditioner, rtol=1e-3)
     assert info == 0
     np.testing.assert_allclose(matrix @ x, b, rtol=2e-3)
@@ -219,7 +219,7 @@ def test_the_same_at_the_wire():
 
 def test_an_interrupted_solver_leaves_the_bench_safe():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench, seed=0)
 
         def stop(x):
             raise KeyboardInterrupt
@@ -232,7 +232,7 @@ def test_an_interrupted_solver_leaves_the_bench_safe():
 
 def test_a_request_to_stop_ends_a_solver_between_two_operations():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench, seed=0)
 
         def stop():
             raise mho.MhoError("stopped")
@@ -244,13 +244,13 @@ def test_a_request_to_stop_ends_a_solver_between_two_operations():
 
 def test_a_matrix_does_not_answer_with_the_cells_of_another():
     with mho.open_bench("arrays", seed=1) as bench:
-        first = mho.extensions.linalg.on_bench(poisson_1d(4), bench)
-        second = mho.extensions.linalg.on_bench(advection(4), bench)
+        first = mho.extensions.linalg.on_bench(poisson_1d(4), bench, seed=0)
+        second = mho.extensions.linalg.on_bench(advection(4), bench, seed=0)
         for use in (lambda: first.operator @ np.ones(4), lambda: first.solve(np.ones(4))):
             with pytest.raises(BenchError, match="another matrix was programmed on this bench"):
                 use()
         with pytest.raises(InputError, match="singular"):
-            mho.extensions.linalg.on_bench(np.ones((2, 2)), bench)
+            mho.extensions.linalg.on_bench(np.ones((2, 2)), bench, seed=0)
         second.solve(np.ones(4))  # nothing was programmed in its place
         mho.extensions.linalg.solve(np.eye(2), np.ones(2), bench=bench)
         with pytest.raises(BenchError, match="another matrix"):
@@ -259,11 +259,11 @@ def test_a_matrix_does_not_answer_with_the_cells_of_another():
 
 def test_a_closed_bench_is_refused():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(4), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(4), bench, seed=0)
     with pytest.raises(BenchError, match="the bench is closed"):
         A.operator @ np.ones(4)
     with pytest.raises(BenchError, match="the bench is closed"):
-        mho.extensions.linalg.on_bench(poisson_1d(4), bench)
+        mho.extensions.linalg.on_bench(poisson_1d(4), bench, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -282,34 +282,43 @@ def test_a_closed_bench_is_refused():
 )
 def test_matrices_that_are_refused(matrix, words):
     with mho.open_bench("arrays", seed=1) as bench, pytest.raises(InputError, match=words):
-        mho.extensions.linalg.on_bench(matrix, bench)
+        mho.extensions.linalg.on_bench(matrix, bench, seed=0)
 
 
 def test_options_of_a_solve_are_taken():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench, residual="float64", encoding="bias")
+        A = mho.extensions.linalg.on_bench(poisson_1d(8), bench, residual="float64", encoding="bias", seed=0)
         assert A.summary()["products_from"] == "float64"
         assert "products from float64" in repr(A)
         with pytest.warns(mho.extensions.linalg.ProductsWarning, match="residual='float64'"):
             A.operator  # noqa: B018
         assert A.summary()["encoding"].startswith("bias column")
-        with pytest.raises((InputError, TypeError), match="colour"):
-            mho.extensions.linalg.on_bench(poisson_1d(8), bench, colour="blue")
+        for option, words in (
+            ("colour", "it has blocks, "),
+            ("leaff", "did you mean 'leaf'"),
+            ("rhs", "it has blocks, "),
+        ):
+            with pytest.raises(TypeError, match=rf"on_bench\(\) has no '{option}'; {words}"):
+                mho.extensions.linalg.on_bench(poisson_1d(8), bench, **{option: 3})
+        with pytest.raises(
+            TypeError, match=r"on_bench\(\) has no 'preset': the bench is open already.*preset='quiet'"
+        ):
+            mho.extensions.linalg.on_bench(poisson_1d(8), bench, preset="quiet")
 
 
 def test_benches_that_are_refused():
     with pytest.raises(InputError, match="give an open bench"):
-        mho.extensions.linalg.on_bench(np.eye(2), "arrays")
+        mho.extensions.linalg.on_bench(np.eye(2), "arrays", seed=0)
     with mho.open_bench("arrays", seed=1) as bench:
         with pytest.raises(InputError, match="adjoint_on is 'arrays'"):
-            mho.extensions.linalg.on_bench(np.eye(2), bench, adjoint_on="arrays")
+            mho.extensions.linalg.on_bench(np.eye(2), bench, adjoint_on="arrays", seed=0)
         with pytest.raises(InputError, match="the bench of the matrix itself"):
-            mho.extensions.linalg.on_bench(np.eye(2), bench, adjoint_on=bench)
+            mho.extensions.linalg.on_bench(np.eye(2), bench, adjoint_on=bench, seed=0)
 
 
 def test_right_hand_sides_that_are_refused():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(4), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(4), bench, seed=0)
         for wrong in (np.ones(3), np.ones((3, 4)), np.ones((4, 1, 1)), 1.0):
             with pytest.raises(ValueError, match="b has the shape"):
                 A.solve(wrong)
@@ -346,7 +355,7 @@ def test_an_answer_that_falls_short_is_no_array():
 
 def test_it_shows_itself_in_a_line_and_in_a_notebook():
     with mho.open_bench("arrays", seed=1) as bench:
-        A = mho.extensions.linalg.on_bench(poisson_1d(4), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(4), bench, seed=0)
         A.operator @ np.ones(4)
         assert repr(A) == f"<4 x 4 float64 matrix on a bench: {A.summary()['encoding']}, products from chip>"
         assert A.shape == (4, 4)
@@ -357,7 +366,7 @@ def test_it_shows_itself_in_a_line_and_in_a_notebook():
 
 def test_what_is_said_goes_to_the_log(caplog):
     with mho.open_bench("arrays", seed=1) as bench, caplog.at_level("INFO", logger="mho.extensions.linalg"):
-        A = mho.extensions.linalg.on_bench(poisson_1d(12), bench)
+        A = mho.extensions.linalg.on_bench(poisson_1d(12), bench, seed=0)
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == A.messages.said
 
 
@@ -365,7 +374,7 @@ def test_what_is_said_goes_to_the_log(caplog):
 def test_solutions_are_held_against_gcr_and_a_direct_solve():
     matrix = 4.0 * np.eye(6) + np.random.default_rng(7).standard_normal((6, 6))
     with mho.open_bench("arrays", seed=3) as bench:
-        on_chip = mho.extensions.linalg.on_bench(matrix, bench)
+        on_chip = mho.extensions.linalg.on_bench(matrix, bench, seed=0)
         assert on_chip.preconditioner @ np.ones(6) is not None
         assert set(on_chip.worth()) == {"multiplications"}  # a preconditioner's worth is its method's to tell
         found = on_chip.answers(np.ones(6))

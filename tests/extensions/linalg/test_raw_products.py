@@ -54,6 +54,17 @@ def test_vectors_columns_and_rows(raw):
     assert (raw @ X.astype(np.float32)).dtype == np.float32
 
 
+def test_a_stack_is_multiplied_as_numpy_s_matmul_does(raw):
+    stack = X[:, :24].T.reshape(4, 6, 50).swapaxes(1, 2)
+    for found, exact in (
+        (raw @ stack, A @ stack),
+        (raw(stack.swapaxes(1, 2)), stack.swapaxes(1, 2) @ A.T),
+        (stack.swapaxes(1, 2)[..., :20] @ raw, stack.swapaxes(1, 2)[..., :20] @ A),
+    ):
+        assert found.shape == exact.shape
+        assert off(found, exact) < 0.1
+
+
 def test_each_vector_is_scaled_to_its_own_range(raw):
     sizes = 10.0 ** np.arange(-20, 20)
     np.testing.assert_allclose(
@@ -81,7 +92,7 @@ def test_several_matrices_share_a_chip_until_one_is_inverted_on_it():
         assert off(second @ A[:, 0], -A.T @ A[:, 0]) < 0.15
         with pytest.raises(InputError, match="no-such"):
             mho.extensions.linalg.on_bench(A, bench, exact=False, write_verify="no-such = 1")
-        held = mho.extensions.linalg.on_bench(np.eye(2), bench)
+        held = mho.extensions.linalg.on_bench(np.eye(2), bench, seed=0)
         with pytest.raises(BenchError, match="another matrix was programmed"):
             first @ X
         mho.extensions.linalg.on_bench(A, bench, exact=False)
@@ -101,6 +112,14 @@ def test_the_same_cells_take_another_matrix(bench):
     assert M.summary()["pulses"] < 1.5 * pulses  # cells that held their target had none
     with pytest.raises(ValueError, match=r"shape \(50, 20\), and the cells hold one of \(20, 50\)"):
         M.reprogram(A.T)
+    M.T.reprogram(A.T)
+    assert off(M @ X, A @ X) < 0.1
+    assert off(M.T @ A[:, 0], A.T @ A[:, 0]) < 0.15
+
+
+def test_the_transposed_of_the_transposed_is_the_matrix(raw):
+    assert raw.T.T is raw
+    assert raw.T.summary()["transposed"]["rows"] == 20
 
 
 def test_rows_and_matrices_of_zeros(bench):
@@ -140,15 +159,23 @@ def test_a_chip_without_room_is_refused():
 
 def test_vectors_that_are_refused(raw):
     for wrong, words in (
-        (np.ones(20), r"shape \(20,\), and the matrix 50 inputs: give real ones, \(50,\) or \(50, k\)"),
+        (np.ones(20), r"shape \(20,\), and the matrix 50 inputs: give real ones, \(50,\) or \(…, 50, k\)"),
         (np.ones((50, 1, 1)), r"shape \(50, 1, 1\)"),
         (np.ones(50) * 1j, r"complex128 \(50,\)"),
         (np.full(50, np.nan), "NaN or infinity"),
     ):
         with pytest.raises(ValueError, match=words):
             raw @ wrong
-    with pytest.raises(ValueError, match=r"shape \(7, 20\), .*give \(50,\) or \(k, 50\)"):
+    with pytest.raises(ValueError, match=r"shape \(7, 20\), .*give \(50,\) or \(…, k, 50\)"):
         raw(np.ones((7, 20)))
+    with pytest.raises(ValueError, match=r"shape \(2, 7, 20\), and the matrix 50 inputs"):
+        raw(np.ones((2, 7, 20)))
+    with pytest.raises(
+        ValueError, match=r"shape \(3, 20, 7\), and the matrix 50 inputs: give real ones, .*\(…, 50, k\)"
+    ):
+        raw @ np.ones((3, 20, 7))
+    with pytest.raises(ValueError, match=r"shape \(\), and the matrix 50 inputs"):
+        raw @ np.float64(1.0)
 
 
 def test_matrices_and_options_that_are_refused(bench):
@@ -157,6 +184,12 @@ def test_matrices_and_options_that_are_refused(bench):
             mho.extensions.linalg.on_bench(wrong, bench, exact=False)
     with pytest.raises(InputError, match=r"leaf: raw products \(exact=False\) take write_verify alone"):
         mho.extensions.linalg.on_bench(A, bench, exact=False, leaf=8)
+    with pytest.raises(
+        InputError, match="seed is 0, and raw products that are written draw nothing at random; leave it"
+    ):
+        mho.extensions.linalg.on_bench(A, bench, exact=False, seed=0)
+    with pytest.raises(TypeError, match=r"on_bench\(\) has no 'preset': the bench is open already"):
+        mho.extensions.linalg.on_bench(A, bench, exact=False, preset="quiet")
 
 
 def test_tensors_have_the_gradient_of_the_matrix_as_given(raw):
@@ -166,8 +199,11 @@ def test_tensors_have_the_gradient_of_the_matrix_as_given(raw):
     assert y.dtype == torch.float32
     y.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), np.tile(A.sum(axis=0), (40, 1)), rtol=1e-4, atol=1e-5)
-    batches = torch.from_numpy(X.T).reshape(4, 10, 50)
-    assert off(torch.vmap(raw)(batches).reshape(40, 20).numpy(), X.T @ A.T) < 0.1
+    batches = torch.from_numpy(X.T).reshape(4, 10, 50).requires_grad_()
+    assert off(torch.vmap(raw)(batches).detach().reshape(40, 20).numpy(), X.T @ A.T) < 0.1
+    assert off(torch.vmap(raw)(batches[None]).detach().reshape(40, 20).numpy(), X.T @ A.T) < 0.1
+    raw(batches).sum().backward()
+    np.testing.assert_allclose(batches.grad.numpy(), np.tile(A.sum(axis=0), (4, 10, 1)), rtol=1e-9)
 
 
 def test_what_is_no_number_of_bits_and_no_scale_is_refused() -> None:

@@ -53,7 +53,9 @@ def held(request):
     with mho.open_bench("arrays", seed=1) as bench, mho.open_bench("arrays", seed=2) as other:
         yield (
             request.param,
-            mho.extensions.linalg.on_bench(CASES[request.param].A, bench, bits=BITS, adjoint_on=other),
+            mho.extensions.linalg.on_bench(
+                CASES[request.param].A, bench, bits=BITS, adjoint_on=other, seed=0
+            ),
         )
 
 
@@ -112,7 +114,7 @@ def test_poissons_equation_in_two_dimensions():
     case = next(case for case in scipys.IterativeParams().cases if case.name == "poisson2d")
     matrix, b = case.A.toarray(), case.b
     with mho.open_bench("arrays", seed=1) as bench:
-        on_chip = mho.extensions.linalg.on_bench(matrix, bench)
+        on_chip = mho.extensions.linalg.on_bench(matrix, bench, seed=0)
         for method, precondition in ((cg, None), (gcrotmk, on_chip.preconditioner)):
             x, info = method(on_chip.operator, b, M=precondition, rtol=1e-5, atol=0.0)
             assert info == 0
@@ -122,4 +124,4 @@ def test_poissons_equation_in_two_dimensions():
 def test_singular_ones_are_refused():
     neumann = np.diag([1.0, 2.0, 2.0, 1.0]) - np.eye(4, k=1) - np.eye(4, k=-1)
     with mho.open_bench("arrays", seed=1) as bench, pytest.raises(mho.MhoError, match="singular"):
-        mho.extensions.linalg.on_bench(neumann, bench)
+        mho.extensions.linalg.on_bench(neumann, bench, seed=0)

@@ -51,10 +51,28 @@ class OptimiserOutcome:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Result of a run of trainings; `units` are those of the summary."""
+    """Result of a run of trainings; `units` are those of the summary.
 
-    summary: dict[str, Any]  # summary in the run file and of ``--json``; an optimiser a row in ``optimisers``
-    path: Path = field(default=Path())  # the run file
+    Attributes
+    ----------
+    summary : dict
+        As in the run file and of ``--json``; an optimiser a row in ``optimisers``.
+    path : Path or None
+        The run file.
+
+    Examples
+    --------
+    >>> training = mho.applications.Train(
+    ...     data="iris", optimiser="sgd", epochs=1, seeds=1, rate=0.1, momentum=0.0, target=2.0
+    ... )
+    >>> with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+    ...     result = mho.evaluate(training, bench, seed=1)
+    >>> result.summary["network"], [row["name"] for row in result.summary["optimisers"]]
+    ('4,4,3', ['SGD with momentum'])
+    """
+
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "joules_an_operation": "J", "programming_joules": "J", "joules": "J", "virtual_seconds": "s",
     }  # fmt: skip

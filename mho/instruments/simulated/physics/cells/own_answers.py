@@ -72,11 +72,14 @@ def ask(
     name = f"the cells' own {type(law).__qualname__}.{method}"
     given = result[asked]
     try:
-        answer = np.asarray(getattr(law, method)(given.copy(), *map(flat, others), *rest))
+        said = getattr(law, method)(given.copy(), *map(flat, others), *rest)
+        answer = np.asarray(said)
     except MhoError:
         raise
     except Exception as error:  # a law of a user's own may raise anything
         raise OwnLawError(f"{name} raised {type(error).__name__}: {error}") from error
+    if said is None:
+        raise OwnLawError(f"{name} returned None; it must return floats of shape {given.shape}")
     if answer.shape != given.shape or answer.dtype.kind not in "fiu":
         raise OwnLawError(
             f"{name} returned {answer.dtype} of shape {answer.shape} for {given.size} cells; it must return floats of "
@@ -104,9 +107,12 @@ def own_devices(law: DeviceSpread, shape: tuple[int, ...], rng: np.random.Genera
     """Return what a law of a user's own draws of devices; `OwnLawError` for what is no array of `shape`."""
     name = f"the cells' own {type(law).__qualname__}.draw_devices"
     try:
-        drawn = dict(law.draw_devices(shape, rng))
+        drawn = law.draw_devices(shape, rng)
     except Exception as error:
         raise OwnLawError(f"{name} raised {type(error).__name__}: {error}") from error
+    if not isinstance(drawn, Mapping):
+        said = "None" if drawn is None else f"a {type(drawn).__name__}"
+        raise OwnLawError(f"{name} returned {said}; it must return arrays of shape {shape} by name, a dict")
     devices = {}
     for what, values in drawn.items():
         array = np.asarray(values)

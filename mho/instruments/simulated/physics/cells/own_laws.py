@@ -34,6 +34,16 @@ class SwitchingLaw(Protocol):
     endurance), and what a `DeviceSpread` adds. `rng` draws what differs from pulse to pulse. A level that is held is
     asked for as one pulse of its whole width so far, each time with the same draws; many equal pulses in a train may be
     asked for as one of their total width.
+
+    Examples
+    --------
+    >>> class Steps:
+    ...     def after_set(self, conductance, voltage, width, gate, devices, rng):
+    ...         return np.where(voltage > devices["set_threshold"], 10e-6 * gate, conductance)
+    ...     def after_reset(self, conductance, voltage, width, gate, devices, rng):
+    ...         return conductance * np.exp(-1e6 * voltage * width)
+    >>> mho.cell_preset("quiet").but(Steps).name, isinstance(Steps(), mho.cells.SwitchingLaw)
+    ('quiet-Steps', True)
     """
 
     def after_set(
@@ -51,7 +61,16 @@ class SwitchingLaw(Protocol):
 
 @runtime_checkable
 class DeviceSpread(Protocol):
-    """In what cells differ for life."""
+    """In what cells differ for life.
+
+    Examples
+    --------
+    >>> class Alike:
+    ...     def draw_devices(self, shape, rng):
+    ...         return {"set_threshold": np.full(shape, 1.2)}
+    >>> mho.cell_preset("quiet").but(Alike).name, isinstance(Alike(), mho.cells.DeviceSpread)
+    ('quiet-Alike', True)
+    """
 
     def draw_devices(self, shape: tuple[int, ...], rng: np.random.Generator) -> Mapping[str, Floats]:
         """Return arrays of `shape` by name, drawn once for cells that are made together.
@@ -63,7 +82,16 @@ class DeviceSpread(Protocol):
 
 @runtime_checkable
 class Relaxation(Protocol):
-    """How a cell goes on after its last pulse; retention with temperature remains the preset's."""
+    """How a cell goes on after its last pulse; retention with temperature remains the preset's.
+
+    Examples
+    --------
+    >>> class Halving:
+    ...     def conductance_after(self, conductance, age, draw):
+    ...         return np.where(age > 3600.0, 0.5, 1.0) * conductance
+    >>> mho.cell_preset("quiet").but(Halving).name, isinstance(Halving(), mho.cells.Relaxation)
+    ('quiet-Halving', True)
+    """
 
     def conductance_after(self, conductance: Floats, age: Floats, draw: Floats) -> Floats:
         """Return the conductance (cells,), S, at `age` (s) of cells that were programmed to `conductance` (S).
@@ -74,7 +102,18 @@ class Relaxation(Protocol):
 
 @runtime_checkable
 class ReadNoise(Protocol):
-    """Noise of a reading, relative to the conductance; thermal and shot noise remain (`white_noise` of the preset)."""
+    """Noise of a reading, relative to the conductance; thermal and shot noise remain (`white_noise` of the preset).
+
+    Examples
+    --------
+    >>> class Tenth:
+    ...     def deviation(self, conductance, aperture, rng):
+    ...         return 0.1 * rng.standard_normal(conductance.shape)
+    ...     def variance(self, conductance, aperture):
+    ...         return np.full_like(conductance, 0.01)
+    >>> mho.cell_preset("quiet").but(Tenth).name, isinstance(Tenth(), mho.cells.ReadNoise)
+    ('quiet-Tenth', True)
+    """
 
     def deviation(self, conductance: Floats, aperture: float, rng: np.random.Generator) -> Floats:
         """Return the relative deviation (cells,), drawn, of readings of `conductance` (S) over `aperture` (s)."""
@@ -85,7 +124,16 @@ class ReadNoise(Protocol):
 
 @runtime_checkable
 class Conduction(Protocol):
-    """The I-V law of a cell below switching; circuits take it as a polynomial of degree 8 in the voltage."""
+    """The I-V law of a cell below switching; circuits take it as a polynomial of degree 8 in the voltage.
+
+    Examples
+    --------
+    >>> class Cubic:
+    ...     def current(self, conductance, voltage, gate, line):
+    ...         return conductance * voltage * (1.0 + voltage**2)
+    >>> mho.cell_preset("quiet").but(Cubic).name, isinstance(Cubic(), mho.cells.Conduction)
+    ('quiet-Cubic', True)
+    """
 
     def current(self, conductance: Floats, voltage: Floats, gate: float, line: str) -> Floats:
         """Return the current (cells,), A, at `voltage` (V, of either sign) between a cell's lines.
@@ -103,13 +151,28 @@ ASPECTS: dict[str, type] = {
 
 @dataclass(frozen=True, eq=False)
 class OwnLaws:
-    """The laws of a user's own, by aspect; None where the preset's own law counts."""
+    """The laws of a user's own, by aspect; None where the preset's own law counts.
+
+    Two are equal where their laws are of the same classes, made of the same numbers.
+    """
 
     switching: SwitchingLaw | None = None
     spread: DeviceSpread | None = None
     relaxation: Relaxation | None = None
     noise: ReadNoise | None = None
     conduction: Conduction | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other has the same laws."""
+        return isinstance(other, OwnLaws) and self._made_of() == other._made_of()
+
+    def __hash__(self) -> int:
+        """Return the hash of what the laws are made of."""
+        return hash(self._made_of())
+
+    def _made_of(self) -> tuple[tuple[str, type, object], ...]:
+        """Return by aspect the class of the law, and what made it, or itself where that is not known."""
+        return tuple((name, type(law), _made_of(law)) for name, law in self.by_aspect().items())
 
     def by_aspect(self) -> dict[str, object]:
         """Return the laws that there are by aspect; one object may have several."""
@@ -143,9 +206,15 @@ def made(law: object) -> object:
             raise BenchError(
                 f"{kind.__qualname__} cannot be made without arguments: {error}; give an object"
             ) from error
+    methods = {name: [one for one in vars(kind) if not one.startswith("_")] for name, kind in ASPECTS.items()}
+    for aspect, those in methods.items():
+        for one in those if isinstance(law, ASPECTS[aspect]) else ():
+            if not callable(getattr(law, one)):
+                raise BenchError(
+                    f"{type(law).__qualname__}.{one} is {getattr(law, one)!r} and no method; a law of {aspect} is called"
+                )
     if any(isinstance(law, kind) for kind in ASPECTS.values()):
         return law
-    methods = {name: [one for one in vars(kind) if not one.startswith("_")] for name, kind in ASPECTS.items()}
     needs = "; ".join(f"{name}: {' and '.join(those)}" for name, those in methods.items())
     raise BenchError(f"{type(law).__qualname__} is no law of a cell: it needs the methods of one ({needs})")
 
@@ -160,6 +229,16 @@ def fields_of(law: object) -> dict[str, float | int | bool | str] | None:
         values = {name: one.item() if hasattr(one, "item") else one for name, one in values.items()}
         return values if all(isinstance(one, float | int | str) for one in values.values()) else None
     return None if getattr(law, "__dict__", None) else {}
+
+
+def _made_of(law: object) -> object:
+    """Return numbers and words of a law and of its class, to compare; its id where it is made of more than these."""
+    own = fields_of(law)
+    if own is None or getattr(law, "__dict__", {}).keys() - own.keys():
+        return id(law)
+    shared = {name: value for kind in reversed(type(law).__mro__) for name, value in vars(kind).items()}
+    shared = {name: value for name, value in shared.items() if isinstance(value, float | int | str)}
+    return tuple(sorted((shared | own).items()))
 
 
 def class_name_of(law: object) -> str:

@@ -489,11 +489,36 @@ def parse_preset(text: str, source: str) -> CellPreset:
     return preset.but(*laws, name=preset.name, nonlinearity=preset.nonlinearity)
 
 
-def preset_text(preset: CellPreset) -> str:
+def preset_text(preset: Cells) -> str:
     """Return a preset file of these cells, on the packaged preset that differs from it in the fewest parameters.
 
-    Only a law of the same name can be a base: what is not a number is not in the file.
+    Parameters
+    ----------
+    preset : str, CellPreset or law
+        As `cell_preset` takes it.
+
+    Returns
+    -------
+    str
+        What `cell_preset` takes; of laws of one's own, their names and the numbers that make them. Only a packaged preset
+        of the same `law` can be the base, as `law` is no number.
+
+    Raises
+    ------
+    BenchError, InputError
+        As `cell_preset`.
+
+    Examples
+    --------
+    >>> print(mho.cells.preset_text(mho.cell_preset("quiet").but(read_noise=0.02)))
+    name = "quiet-own"
+    base = "quiet"
+    <BLANKLINE>
+    [parameters]
+    read_noise = 0.02  # 1
+    <BLANKLINE>
     """
+    preset = preset if isinstance(preset, CellPreset) else cell_preset(preset)
     alike = [base for base in CELL_PRESETS.values() if base.law == preset.law]
     base = min(alike, key=lambda one: len(_different(preset, one)))
     lines = [f'name = "{preset.name}"', f'base = "{base.name}"', "", "[parameters]"]
