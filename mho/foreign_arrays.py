@@ -47,6 +47,11 @@ def is_pandas(values: Any) -> bool:
     return kind is not None and isinstance(values, (kind, sys.modules["pandas"].DataFrame))
 
 
+def is_masked_array(values: Any) -> bool:
+    """Return whether this is a masked array of NumPy; ``numpy.ma``, which NumPy loads late, is never imported for that."""
+    return "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray)
+
+
 def labelled_as(matrix: Any, rhs: Any) -> Callable[[Numbers], Any]:
     """Return what makes a solution a Series or DataFrame, as the right-hand side is one.
 
@@ -80,7 +85,7 @@ def to_numpy(values: Any, what: str) -> Numbers:
     memory of a GPU, of objects or text, or with entries that are not finite.
     """
     _check_device(values, what)
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    if is_masked_array(values) and np.ma.is_masked(values):
         raise ArrayError(
             f"{what}: some of its values are masked; give numbers in their place, as .filled(0) does"
         )

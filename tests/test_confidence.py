@@ -23,6 +23,7 @@ from mho.confidence import (
     jackknife,
     likelihood_drop,
     mean_interval,
+    median,
     median_interval,
     profile_interval,
     quantile_ranks,
@@ -30,6 +31,17 @@ from mho.confidence import (
     repetition_interval,
     with_interval,
 )
+
+
+@given(
+    arrays.arrays(
+        float, st.tuples(st.integers(1, 50), st.integers(1, 3)), elements=st.floats(0.0, math.inf, width=64)
+    )
+)
+def test_a_median_is_numpys_to_the_bit(values):
+    with np.errstate(over="ignore"):  # the sum of two beyond half of the range
+        assert np.array_equal(median(values), np.median(values, axis=0))
+
 
 SAMPLES = arrays.arrays(float, st.integers(5, 30), elements=st.integers(-50, 50).map(float))
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
+from mho.confidence import median
 from mho.errors import ChipMapError, ConvergenceError, InputError, MhoError
 
 POLE_RATIO = 4.0  # unity-gain frequency over second pole, amplifier and row; the reference board has about 2
@@ -358,10 +359,10 @@ def candidates(
     """Return all encodings to forecast: each kind, with a range of n and of scale."""
     mean = float(np.trace(matrix)) / len(matrix)
     shares = DIAGONAL_SHARES if diagonal and mean > 0.0 else (0.0,)
+    rests = [matrix - share * mean * np.eye(len(matrix)) for share in shares]
     for kind in kinds:
-        for share in shares:
+        for share, rest in zip(shares, rests, strict=True):
             for saturation in SATURATIONS:
-                rest = matrix - share * mean * np.eye(len(matrix))
                 encoding = _BUILD[kind](rest, share * mean, saturation, levels.top)
                 if encoding is not None:
                     yield encoding
@@ -409,7 +410,7 @@ def _assess_alike(
     rho = np.full(len(encodings), np.inf)
     if stable.any():
         represented = (one.reduced(networks) * (units / step))[:, stable]
-        rho[stable] = np.median(contraction(matrix, represented), axis=0)
+        rho[stable] = median(contraction(matrix, represented))
     settling = np.ones(len(encodings))
     if loops:
         loads = one.row_load(drawn, drawn_negative, diagonal, input_conductance, bias)

@@ -212,6 +212,9 @@ def _good_lines(
     numbers = np.arange(array.rows)[down], np.arange(array.columns)[across]
     bad = np.asarray(bad[down, across])
     usable = len(numbers[0]) - array.spare_rows, len(numbers[1]) - array.spare_columns
+    if not bad.any():
+        good_rows, good_columns = (lines[:count] for lines, count in zip(numbers, usable, strict=True))
+        return GoodLines(good_rows, good_columns, numbers[0][:0], numbers[1][:0])
     keep_rows, keep_columns = (np.asarray(~bad.all(axis=axis)) for axis in (1, 0))
     left = bad & keep_rows[:, None] & keep_columns
     per_row, per_column = left.sum(axis=1), left.sum(axis=0)

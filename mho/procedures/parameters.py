@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, overload
@@ -289,13 +289,20 @@ def code_noun(parameter: Parameter) -> str:
     return str(getattr(parameter, "noun", ""))
 
 
+def _own(declared: Any) -> Any:
+    """Return a Parameter of one's own: of what it holds only the value can change, and may be a list."""
+    own = copy(declared)
+    own._value, own.default = deepcopy((declared._value, declared.default))
+    return own
+
+
 def own_parameters(kind: type) -> dict[str, Parameter]:
     """Return Parameters of one's own of those that a class declares, in that order, those of a base class first.
 
     They are mho's or PyMeasure's own.
     """
     return {
-        name: deepcopy(declared)
+        name: _own(declared)
         for base in reversed(kind.__mro__)
         for name, declared in vars(base).items()
         if isinstance(declared, theirs.Parameter) and getattr(kind, name) is declared

@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import ConvergenceError, ConvergenceWarning, InputError, RunWarning
-from mho.foreign_arrays import common_kind, in_precision_of, is_pandas, is_torch, library_of, to_numpy
+from mho.foreign_arrays import (
+    common_kind,
+    in_precision_of,
+    is_masked_array,
+    is_pandas,
+    is_torch,
+    library_of,
+    to_numpy,
+)
 from mho.instruments import Bench
 from mho.keywords import Seed, drawn_seed, keywords_checked
 from mho.procedures import Solution, Solve
@@ -164,7 +172,7 @@ def plain(values: Any, what: str) -> Any:
             f"{what} is a tensor with a gradient, which mho.solve does not pass on; take mho.linalg.solve, which "
             "differentiates, or give it by .detach()"
         )
-    foreign = library_of(values) != "numpy" or is_pandas(values) or isinstance(values, np.ma.MaskedArray)
+    foreign = library_of(values) != "numpy" or is_pandas(values) or is_masked_array(values)
     if foreign or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
         return to_numpy(values, what)
     return values

@@ -16,7 +16,7 @@ from pymeasure.experiment import parameters as theirs
 from mho.errors import InputError
 from mho.procedures import Procedure, Solve
 from mho.procedures.manifest import describe
-from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 
 
 @pytest.mark.thorough
@@ -186,3 +186,14 @@ def test_a_notebook_completes_the_parameters_of_a_procedure(use_jedi: bool) -> N
     with provisionalcompleter():
         offered = [one.text for one in completer.completions("Solve(b", 7)]
     assert {"bits=", "blocks="} <= set(offered)
+
+
+def test_a_list_that_is_a_default_is_each_objects_own() -> None:
+    class Steps(Procedure):
+        volts: Parameter[Any] = Parameter("Voltages", default=[0.1])
+
+    one, other = Steps(), Steps()
+    one.volts.append(0.2)
+    assert (other.volts, Steps().volts) == ([0.1], [0.1])
+    other.volts = [0.4]
+    assert one.volts == [0.1, 0.2]

@@ -213,8 +213,8 @@ def test_a_matrix_by_its_name_and_a_sparse_one_are_taken(bench: Any) -> None:
 
 
 NOT_NEEDED = {
-    "scipy.linalg", "scipy.special", "scipy.sparse", "scipy.stats", "numpy.f2py", "h5py", "psutil", "filelock", "pyvisa",
-    "nidaqmx", "pandas", "pint", "matplotlib", "rich", "PySide6", "torch", "mho.runs.reading", "mho.runs.writing",
+    "scipy.linalg", "scipy.special", "scipy.sparse", "scipy.stats", "numpy.f2py", "numpy.ma", "h5py", "psutil", "filelock",
+    "pyvisa", "nidaqmx", "pandas", "pint", "matplotlib", "rich", "PySide6", "torch", "mho.runs.reading", "mho.runs.writing",
     "mho.runs.index", "mho.extensions", "mho.gui", "mho.cli", "mho.analysis", "mho.running.trust",
     "mho.instruments.laboratory.laboratory", "mho.instruments.simulated.scpi",
 }  # fmt: skip

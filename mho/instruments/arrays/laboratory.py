@@ -10,7 +10,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from copy import copy
 from functools import cached_property
 from typing import Any, TypeVar
@@ -47,8 +47,8 @@ class Halves:
         self._rngs = rng.spawn(2)
 
     @cached_property
-    def _other(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, thread_name_prefix="half of a batch")
+    def _other(self) -> futures.ThreadPoolExecutor:
+        return futures.ThreadPoolExecutor(1, thread_name_prefix="half of a batch")
 
     def run(
         self, function: Callable[[slice, np.random.Generator], Result], count: int, *, apart: bool

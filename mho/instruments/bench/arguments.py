@@ -117,11 +117,14 @@ def cell(given: Any, arrays: Shapes) -> Cell:
 def lines(given: Any, available: float, name: str) -> list[int]:
     """Return line numbers, each from 0 to `available` - 1 and none twice; raises `InputError`."""
     try:
-        plain = isinstance(given, np.ndarray) and given.dtype.kind in "iu"
-        choice = given.tolist() if plain and given.ndim == 1 else list(given)
+        plain = isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.ndim == 1
+        choice = given.tolist() if plain else list(given)
     except TypeError:
         raise InputError(f"{name}: {_shown(given)} is no list of line numbers") from None
-    numbers = [_line(line, available, name) for line in choice]
+    if plain and choice and min(choice) >= 0 and max(choice) < available:
+        numbers = choice
+    else:
+        numbers = [_line(line, available, name) for line in choice]
     if not numbers or len(set(numbers)) != len(numbers):
         raise InputError(f"{name}: no line, or one twice; name each once")
     return numbers

@@ -48,9 +48,16 @@ def _drop(sentence: str) -> None:
 
 @dataclass(frozen=True)
 class _Loop:
-    """A loop without noise: its blocks, dynamics, excess currents, and the current (S) that an output drives a volt."""
+    """A loop without noise: what noise is added to, and what does not change with it.
+
+    `transfers`: of each of its blocks, as driven, S per volt of each output, and their squares. `network`, `load` (n, n):
+    of all, S. `drawn` (n,): the current that an output drives a volt, S.
+    """
 
     blocks: list[WiredBlock]
+    transfers: list[tuple[Floats, Floats]]
+    network: Floats
+    load: Floats
     dynamics: LoopDynamics
     excess: ExcessCurrents | None
     drawn: Floats
@@ -234,33 +241,23 @@ class BlockCircuits:
         names = list(drives)
         blocks = [self.chip.block(name, *lines) for name in names]
         count = min(int(board.diagonal_count), n)
-        diagonal = np.zeros(n)
-        diagonal[:count] = board.diagonal * (1.0 + self.diagonal_errors[:count])
-        loop = LoopNetwork(
-            list(zip(blocks, drives.values(), strict=True)),
-            input_conductance=board.input_conductance,
-            diagonal=diagonal,
-        )
-        quiet = loop.matrix()
-        network, variance = quiet.copy(), np.zeros((n, n))
-        for (name, drive), wired in zip(drives.items(), blocks, strict=True):
-            transfer = wired.admittance.transfer * drive
+        quiet = self._without_noise((*block, *names[1:], count), blocks, drives)
+        network, variance = quiet.network.copy(), np.zeros((n, n))
+        for name, (transfer, square) in zip(names, quiet.transfers, strict=True):
             noise = self.chip.noise(name, *lines, window, 1.0 / BANDWIDTH)
             network += transfer * noise.frozen
-            variance += transfer**2 * noise.variance
-        load = loop.load()
-        if (
-            board.bias
-        ):  # the amplifier that sums is as fast as the inverters, which are taken to be ideal in time
-            rows, outputs = 1.0 + self.bias_errors[:, :n]
-            quiet = quiet - board.bias * np.outer(rows, outputs)
-            network = network - board.bias * np.outer(rows, outputs)
-            load = load + board.bias * np.diag(rows)
-        quiet_loop = self._without_noise((*block, *names[1:], count), blocks, drives, diagonal, quiet, load)
+            variance += square * noise.variance
+        if board.bias:
+            network -= self._bias(n)
         return InverseCircuit(
-            network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, quiet_loop.dynamics, quiet_loop.excess,
-            quiet_loop.drawn,
+            network, quiet.load, variance, self.loop, BANDWIDTH, self.inverse_adc, quiet.dynamics, quiet.excess,
+            quiet.drawn,
         )  # fmt: skip
+
+    def _bias(self, n: int) -> Floats:
+        """Return the current into each row per volt of each output, S, that the bias resistors take away."""
+        rows, outputs = 1.0 + self.bias_errors[:, :n]
+        return np.asarray(self.board.bias * np.outer(rows, outputs))
 
     def _drives(self, positive: str, n: int) -> dict[str, Floats]:
         """Return the arrays of the connected loop, and what their columns get per volt of each output (n,)."""
@@ -275,25 +272,48 @@ class BlockCircuits:
         return drives
 
     def _without_noise(
-        self, key: tuple[Hashable, ...], blocks: list[WiredBlock], drives: dict[str, Floats],
-        diagonal: Floats, network: Floats, load: Floats,
-    ) -> _Loop:  # fmt: skip
+        self, key: tuple[Hashable, ...], blocks: list[WiredBlock], drives: dict[str, Floats]
+    ) -> _Loop:
         """Return the loop without noise: the same object while its blocks and resistors are the same."""
-        resistors = self.board.diagonal, self.board.bias, self.board.input_conductance
+        board = self.board
+        resistors = (board.diagonal, board.bias, board.input_conductance, board.slice_ratio)
         loops = self._loops.pop(key, {})
         if len(loops) > VARIANTS or any(any(map(is_not, one.blocks, blocks)) for one in loops.values()):
             loops = {}  # of the cells that were there
         if resistors not in loops:
-            columns = np.array([block.admittance.transfer.sum(axis=0) for block in blocks])
-            drawn = np.maximum(columns[0] + diagonal + self.board.bias, columns.max(axis=0))
-            excess = self._excess_of_rows(blocks, drives)
-            loops[resistors] = _Loop(
-                blocks, LoopDynamics(network, load, self.loop.first(len(network))), excess, drawn
-            )
+            loops[resistors] = self._evaluated(blocks, drives)
         self._loops[key] = loops
         if len(self._loops) > KEPT:
             del self._loops[next(iter(self._loops))]
         return loops[resistors]
+
+    def _evaluated(self, blocks: list[WiredBlock], drives: dict[str, Floats]) -> _Loop:
+        """Evaluate the connected loop without noise."""
+        board, n = self.board, blocks[0].shape[0]
+        count = min(int(board.diagonal_count), n)
+        diagonal = np.zeros(n)
+        diagonal[:count] = board.diagonal * (1.0 + self.diagonal_errors[:count])
+        loop = LoopNetwork(
+            list(zip(blocks, drives.values(), strict=True)),
+            input_conductance=board.input_conductance,
+            diagonal=diagonal,
+        )
+        network, load = loop.matrix(), loop.load()
+        biased = network
+        if (
+            board.bias
+        ):  # the amplifier that sums is as fast as the inverters, which are taken to be ideal in time
+            biased = network - self._bias(n)
+            load = load + board.bias * np.diag(1.0 + self.bias_errors[0, :n])
+        columns = np.array([block.admittance.transfer.sum(axis=0) for block in blocks])
+        drawn = np.maximum(columns[0] + diagonal + board.bias, columns.max(axis=0))
+        driven = [
+            block.admittance.transfer * drive for block, drive in zip(blocks, drives.values(), strict=True)
+        ]
+        return _Loop(
+            blocks, [(one, one**2) for one in driven], network, load,
+            LoopDynamics(biased, load, self.loop.first(n)), self._excess_of_rows(blocks, drives), drawn,
+        )  # fmt: skip
 
     def _excess_of_rows(self, blocks: list[WiredBlock], drives: dict[str, Floats]) -> ExcessCurrents | None:
         """Return what the cells of a loop carry beyond G v, with their columns at their nominal voltages."""

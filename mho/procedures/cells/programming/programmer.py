@@ -12,6 +12,7 @@ from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
+from mho.confidence import median
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.cell_visits import ImageSchedule
 from mho.procedures.cells.programming.array_programming import (
@@ -55,7 +56,7 @@ def read_noise(first: Floats, second: Floats) -> float | None:
     """
     change = np.abs(second - first)
     change = change[np.isfinite(change)]
-    return NORMAL * float(np.median(change)) if change.size >= FEWEST else None
+    return NORMAL * float(median(change)) if change.size >= FEWEST else None
 
 
 def noise_warning(
@@ -319,7 +320,7 @@ class Programmer:
             count = len(read)
             if pulses is None:
                 pulses = Pulses(*(np.full(count, one) for one in (0, file.read.voltage, 0.0, file.read.gate)))
-            seconds = period * readings / max(len(np.unique(columns)), 1)
+            seconds = period * readings / max(len(set(columns.tolist())), 1)
             pulsed = np.where(pulses.kind > 0, np.square(pulses.voltage) * pulses.width, 0.0)
             energy = np.abs(read) * (pulsed + file.read.voltage**2 * seconds)
             self.joules += float(np.nansum(energy))  # a verify read that was cut short is NaN

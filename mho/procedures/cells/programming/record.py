@@ -316,11 +316,7 @@ class BlockMaps:
     def covering(cls, array: str, blocks: Sequence[Block]) -> BlockMaps:
         """Create the maps with the lines that the blocks on `array` use."""
         placed = [block.placement for block in blocks if block.placement.array == array]
-        return cls(
-            array,
-            np.unique(np.concatenate([p.rows for p in placed])),
-            np.unique(np.concatenate([p.columns for p in placed])),
-        )
+        return cls(array, _in_use([p.rows for p in placed]), _in_use([p.columns for p in placed]))
 
     def declared(self) -> tuple[Map, ...]:
         """Return the maps for the layout."""
@@ -344,3 +340,8 @@ class BlockMaps:
                 columns = np.searchsorted(self.columns, block.placement.columns)
                 image[np.ix_(rows, columns)] = value
         return image
+
+
+def _in_use(lines: Sequence[Integers]) -> Integers:
+    """Return the distinct ones of some lines in order; `numpy.unique` loads ``numpy.ma`` when it is first called."""
+    return np.array(sorted(set(np.concatenate(lines).tolist())), dtype=np.int64)

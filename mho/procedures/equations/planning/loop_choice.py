@@ -172,7 +172,7 @@ class DrawnLoops:
     @classmethod
     def programmed(cls, matrix: Floats, achieved: Floats, rhs: Floats) -> Self:
         """Return the one loop that inverts A0 (n, n), `achieved`, in the form of S."""
-        return cls(matrix, _inverse(achieved)[None], rhs)
+        return cls(matrix, _inverses(achieved[None]), rhs)
 
     def cycles(
         self, method: Method, *, sliced: Floats | None = None, limit: float | None = None,
@@ -226,14 +226,17 @@ def draw_inverses(
     networks = encoding.network(
         positive, negative, encoding.diagonal_conductance(step), encoding.bias_conductance(step)
     )
-    return np.stack([_inverse(one) for one in encoding.represented(networks, step)])
+    return _inverses(encoding.represented(networks, step))
 
 
-def _inverse(matrix: Floats) -> Floats:
+def _inverses(matrices: Floats) -> Floats:
+    """Return the inverses of matrices (draws, n, n); zero for singular ones."""
     try:
-        return np.asarray(np.linalg.inv(matrix))
-    except np.linalg.LinAlgError:
-        return np.zeros_like(matrix)
+        return np.asarray(np.linalg.inv(matrices))
+    except np.linalg.LinAlgError:  # at least one is singular: each by itself
+        if len(matrices) == 1:
+            return np.zeros_like(matrices)
+        return np.concatenate([_inverses(one[None]) for one in matrices])
 
 
 SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)  # tried in turn, in units of the largest eigenvalue's magnitude

@@ -65,11 +65,16 @@ class Judging:
     goal: Goal
     correction_bits: int  # of the vectors that are multiplied
 
-    def cycles(self, method: Method, loops: DrawnLoops, sliced: Floats) -> tuple[int, ...]:
-        """Return the cycles to the goal around each loop, with products by S as these hold it, `sliced` (n, n)."""
-        return loops.cycles(
-            method, sliced=sliced, limit=self._limit(loops), correction_bits=self.correction_bits
-        )
+    def cycles(self, methods: Sequence[Method], loops: DrawnLoops, sliced: Floats) -> list[tuple[int, ...]]:
+        """Return of each method the cycles to the goal around each loop, with products by S as these hold it.
+
+        `sliced` (n, n): S as the products hold it.
+        """
+        limit = self._limit(loops)
+        return [
+            loops.cycles(one, sliced=sliced, limit=limit, correction_bits=self.correction_bits)
+            for one in methods
+        ]
 
     def _limit(self, loops: DrawnLoops) -> float:
         """Return the residual's norm that proves the bits, or that of the tolerance; none that rounding hides."""
@@ -122,8 +127,7 @@ class MethodChoice:
         """
         if self.judging is None or self.method == "gcr":
             return self.method
-        (most,) = self.judging.cycles("gcr", programmed, sliced)
-        (expected,) = self.judging.cycles(self.method, programmed, sliced)
+        (most,), (expected,) = self.judging.cycles(("gcr", self.method), programmed, sliced)
         return self.method if most < MOST_CYCLES and expected <= self.slower * most else "gcr"
 
 
@@ -145,7 +149,7 @@ def choose_method(
     symmetric = np.abs(matrix - matrix.T).max() <= SYMMETRIC * np.abs(matrix).max()
     by_cg = symmetric and is_positive_definite(matrix)
     considered = [one for one in BY_COST if one != "cg" or by_cg]
-    judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, sliced)) for one in considered)
+    judged = tuple(map(ExpectedCycles.of, considered, judging.cycles(considered, drawn, sliced)))
     gcr = judged[-1]
 
     def serves(one: ExpectedCycles) -> bool:

@@ -358,16 +358,16 @@ class CellArray:
         of the cells' own generator where that is given.
         """
         g = self.conductance(index)
-        now = g * (1.0 + self._noise.frozen(index, g, self._clock.now, window, rng))
-        return _floats(now), _floats(g**2 * self._noise.fast_variance(index, g, window, shot))
+        frozen, variance = self._noise.for_batch(index, g, self._clock.now, window, shot, rng)
+        return _floats(g * (1.0 + frozen)), _floats(g**2 * variance)
 
     def relative_noise(
         self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
     ) -> tuple[Floats, Floats]:
         """Relative noise of `noise_split`: deviation for the batch, and variance per shot."""
         g = self.conductance(index) if self._noise_by_level else 0.0  # it matters nowhere else
-        frozen = self._noise.frozen(index, g, self._clock.now, window, rng)
-        return _floats(frozen), _floats(self._noise.fast_variance(index, g, window, shot))
+        frozen, variance = self._noise.for_batch(index, g, self._clock.now, window, shot, rng)
+        return _floats(frozen), _floats(variance)
 
     def fast_noise(self, index: Index, window: float, shot: float) -> Floats:
         """Relative variance of a shot of `shot` s by the noise that changes within `window` s, as in `relative_noise`."""

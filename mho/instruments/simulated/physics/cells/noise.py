@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,11 +102,14 @@ class FlickerNoise:
             passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
             self._time[index] = max(last, now) + aperture
             return -np.expm1(-2.0 * passed * self._rates[first:])
-        if last.size > 1 and (last == last.flat[0]).all():  # one exponential for all
-            last = last.flat[:1].reshape((1,) * last.ndim)
+        rates = _by_decade(-2.0 * self._rates[first:], last.ndim)
+        if last.size > 1 and (last == (together := last.item(0))).all():  # one exponential for all
+            self._time[index] = max(together, now) + aperture
+            passed = np.float32(max(now - together, 0.0) if together > 0.0 else math.inf)
+            return -np.expm1(passed * rates)
         passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
         self._time[index] = np.maximum(last, now) + aperture
-        return -np.expm1(passed * _by_decade(-2.0 * self._rates[first:], passed.ndim))
+        return -np.expm1(passed * rates)
 
     def extend(self, lots: Sequence[FlickerNoise]) -> None:
         """Append the cells of `lots`, none of which was read yet: they take no memory here, either."""
@@ -243,7 +246,7 @@ def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
     drawn = rng.standard_normal((*shape[1:], shape[0]), np.float32)
     if len(shape) == 1:  # one cell
         return drawn
-    return np.ascontiguousarray(np.moveaxis(drawn, -1, 0))
+    return np.ascontiguousarray(drawn.transpose(-1, *range(len(shape) - 1)))
 
 
 def _weighted_sum(weights: Values, values: Values) -> Values:
@@ -348,12 +351,13 @@ class TelegraphNoise:
         self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
     ) -> Values:
         """Relative deviation at `now` of the traps that are constant for `window` seconds."""
-        deviation = self.average(index, now, 0.0, rng)
         slots = self._slot[index]
         if slots.ndim == 0:
-            return deviation * (self.times[slots] >= window)
-        trapped = np.nonzero(slots)
-        deviation[trapped] *= self.times[slots[trapped]] >= window
+            return self.average(index, now, 0.0, rng) * (self.times[slots] >= window)
+        deviation, trapped = np.zeros(slots.shape), np.nonzero(slots)
+        slots = slots[trapped]
+        if len(slots):
+            deviation[trapped] = self._step(slots, now, 0.0, rng) * (self.times[slots] >= window)
         return deviation
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:
@@ -375,11 +379,11 @@ class TelegraphNoise:
         p, times = self.occupancy[slots], self.times[slots]
         passed = np.maximum(now - self._time[slots], 0.0)
         start = rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
-        decay = np.exp(-aperture / times)
+        decay = np.exp(-aperture / times) if aperture else 1.0  # at once, as vectors see it
         end = rng.random(p.shape) < p + (start - p) * decay
         self._up[slots] = end
         self._time[slots] = np.maximum(self._time[slots], now) + aperture
-        averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * decay))
+        averaging = np.sqrt(mean_variance(aperture / times if aperture else 0.0) / (0.5 + 0.5 * decay))
         result: Floats = self.step[slots] * averaging * (0.5 * start + 0.5 * end - p)
         return result
 
@@ -409,6 +413,9 @@ def noise_share(preset: CellPreset, conductance: Values) -> Values:
     Above `noise_full` the noise in siemens grows no more; below, it is in proportion to the conductance.
     """
     return 1.0 / (1.0 + conductance / preset.noise_full) if preset.noise_full else 1.0
+
+
+PartOf: TypeAlias = "Callable[[FlickerNoise | TelegraphNoise, Index], Values]"
 
 
 class CellNoise:
@@ -462,37 +469,46 @@ class CellNoise:
             for part in self._parts:
                 total += part.average(index, now, aperture)
             return total * noise_share(self._preset, conductance) if self._preset.noise_full else total
-        deviation = self._sum(index, lambda part, cells: part.average(cells, now, aperture))
-        return deviation * noise_share(self._preset, conductance)
-
-    def frozen(
-        self, index: Index, conductance: Values, now: float, window: float,
-        rng: np.random.Generator | None = None,
-    ) -> Values:  # fmt: skip
-        """Relative deviation at `now` of the noise that is constant for `window` seconds.
-
-        It is drawn from `rng` in place of the cells' own generator where that is given.
-        """
-        deviation = self._sum(index, lambda part, cells: part.frozen(cells, now, window, rng))
+        (deviation,) = self._sums(index, lambda part, cells: part.average(cells, now, aperture))
         return deviation * noise_share(self._preset, conductance)
 
     def fast_variance(self, index: Index, conductance: Values, window: float, shot: float) -> Values:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
-        variance = self._sum(index, lambda part, cells: part.fast_variance(cells, window, shot))
+        (variance,) = self._sums(index, lambda part, cells: part.fast_variance(cells, window, shot))
         return variance * noise_share(self._preset, conductance) ** 2
 
-    def _sum(self, index: Index, of: Callable[[FlickerNoise | TelegraphNoise, Index], Values]) -> Values:
-        if isinstance(index, tuple) and isinstance(index[0], int):
-            return sum(of(part, index) for part in self._parts)  # one cell, the fast way
+    def for_batch(
+        self, index: Index, conductance: Values, now: float, window: float, shot: float,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Values, Values]:  # fmt: skip
+        """Relative deviation at `now` of the noise that is constant for `window` seconds, and the `fast_variance`.
+
+        It is drawn from `rng` in place of the cells' own generator where that is given.
+        """
+        deviation, variance = self._sums(
+            index,
+            lambda part, cells: part.frozen(cells, now, window, rng),
+            lambda part, cells: part.fast_variance(cells, window, shot),
+        )
+        share = noise_share(self._preset, conductance)
+        return deviation * share, variance * share**2
+
+    def _sums(self, index: Index, *functions: PartOf) -> list[Values]:
+        """Return the sum over the parts of each of the functions of a part and cells."""
+        if isinstance(index, tuple) and isinstance(index[0], int):  # one cell, the fast way
+            return [sum(of(part, index) for part in self._parts) for of in functions]
         if self._parts and is_whole(index):
             if not is_list(index):
-                return np.asarray(sum(of(part, index) for part in self._parts), np.float64)
-            listed = np.empty(index[0].size)
+                sums = [sum(of(part, index) for part in self._parts) for of in functions]
+                return [np.asarray(one, np.float64) for one in sums]
+            listed = [np.empty(index[0].size) for _ in functions]
             for piece, place in stretches(index):
-                listed[place] = sum(of(part, piece) for part in self._parts)
-            return listed.reshape(index[0].shape)
-        total = np.zeros(np.broadcast_to(np.int8(0), self._shape)[index].shape)
+                for of, values in zip(functions, listed, strict=True):
+                    values[place] = sum(of(part, piece) for part in self._parts)
+            return [values.reshape(index[0].shape) for values in listed]
+        totals = [np.zeros(np.broadcast_to(np.int8(0), self._shape)[index].shape) for _ in functions]
         for piece, place in pieces(index, self._shape):
-            for part in self._parts:
-                total[place] += of(part, piece)
-        return total[()]
+            for of, total in zip(functions, totals, strict=True):
+                for part in self._parts:
+                    total[place] += of(part, piece)
+        return [total[()] for total in totals]

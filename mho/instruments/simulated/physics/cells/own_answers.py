@@ -154,12 +154,12 @@ class OwnNoise:
         """Mean deviation (relative) of cells at `conductance` (S) over `aperture` seconds."""
         return self._ask("deviation", conductance, -1.0, aperture, self._rng)
 
-    def frozen(
-        self, index: Any, conductance: Values, now: float, window: float,
+    def for_batch(
+        self, index: Any, conductance: Values, now: float, window: float, shot: float,
         rng: np.random.Generator | None = None,
-    ) -> Values:  # fmt: skip
-        """Relative deviation that is constant for `window` seconds: none."""
-        return np.zeros(np.shape(conductance))
+    ) -> tuple[Values, Values]:  # fmt: skip
+        """Relative deviation that is constant for `window` seconds, which is none, and the `fast_variance`."""
+        return np.zeros(np.shape(conductance)), self.fast_variance(index, conductance, window, shot)
 
     def fast_variance(self, index: Any, conductance: Values, window: float, shot: float) -> Values:
         """Relative variance of a mean over `shot` seconds."""

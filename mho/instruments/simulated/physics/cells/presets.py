@@ -242,7 +242,8 @@ class CellPreset:
             )
         for parameter in parameters():
             value, limits = getattr(self, parameter.name), parameter.metadata
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            number = type(value) is float or (not isinstance(value, bool) and isinstance(value, numbers.Real))
+            if not number:
                 raise BenchError(f"cell preset {self.name!r}: {parameter.name} = {value!r} must be a number")
             if not (math.isfinite(value) and limits["low"] <= value <= limits["high"]):
                 raise BenchError(

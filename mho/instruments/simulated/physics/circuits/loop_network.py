@@ -105,15 +105,22 @@ class LoopDynamics:
         one, none = np.eye(n), np.zeros((n, n))
         second, gain = self._second, self._bank.gain
         if not self._capacitance > 0.0:
-            at_once = np.linalg.solve(self._load, self._network)
-            return np.block([[none, self._unity * one], [-second * (at_once + one / gain), -second * one]])
+            return np.block([[none, self._unity * one], [self._network_rates, -second * one]])
         return np.block(
             [
                 [none, self._unity * one, none],
                 [-second / gain * one, -second * one, -second * one],
-                [self._network / self._capacitance, self._coupling * one, -self._load / self._capacitance],
+                [self._network_rates, self._coupling * one, -self._load / self._capacitance],
             ]
         )
+
+    @cached_property
+    def _network_rates(self) -> Floats:
+        """(n, n) part of the state matrix that has the network in it: its last rows, at the outputs."""
+        if self._capacitance > 0.0:
+            return np.asarray(self._network / self._capacitance)
+        at_once = np.linalg.solve(self._load, self._network)
+        return np.asarray(-self._second * (at_once + np.eye(len(at_once)) / self._bank.preset.gain))
 
     @property
     def _coupling(self) -> float:
@@ -155,10 +162,11 @@ class LoopDynamics:
         if not independent:
             return None
         n = len(self._network)  # the network enters the last n rows, at the outputs, which come first
-        change = self.state_matrix[-n:, :n] - near.state_matrix[-n:, :n]
+        change = self._network_rates - near._network_rates
         coupled = near._dual_modes[:, -n:] @ change @ vectors[:n]
-        moved = values + np.diag(coupled)
-        radii = np.abs(coupled).sum(axis=1) - np.abs(np.diag(coupled))
+        own = coupled.diagonal()
+        moved = values + own
+        radii = np.abs(coupled).sum(axis=1) - np.abs(own)
         return moved if (moved.real + radii).max() < 0.0 else None
 
     @property
@@ -303,4 +311,4 @@ def each_amplifiers(name: str, value: ArrayLike, n: int, unit: str, lowest: floa
     if values.shape not in ((), (n,)):
         raise BenchError(f"{name} has shape {values.shape}; give one value or {n}, one for each amplifier")
     check_values(name, values, unit, lowest)
-    return np.array(np.broadcast_to(values, (n,)))
+    return values.copy() if values.ndim else np.full(n, values)
