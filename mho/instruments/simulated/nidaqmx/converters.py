@@ -93,7 +93,8 @@ def to_analogue(volts: Floats, full_scale: float, gain: Floats, offset: Floats) 
     step = 2.0 * full_scale / CODES
     code: Floats = volts / step
     np.rint(code, out=code)
-    np.clip(code, -CODES // 2, CODES // 2 - 1, out=code)
+    np.maximum(code, -CODES // 2, out=code)  # both take half the time of a clip where there are few
+    np.minimum(code, CODES // 2 - 1, out=code)
     code *= step * (1.0 + gain)
     code += offset * full_scale
     return code
