@@ -112,6 +112,8 @@ def _products(repeat: int) -> list[Figure]:
             for what, x, goal in (("a batch of 100", vectors, TILE), ("a vector", vectors[:, 0], 0.3e-3))
         ]
         figures.append(figure("drawn anew", partial(drawn.reprogram, weights), 3e-3, program))
+        built = partial(on_bench, weights, bench, exact=False, programmed="drawn")
+        figures.append(_figure("64 x 64 raw, built of drawn cells", built, None, repeat))
         figures.append(figure("written by pulses", partial(_written, weights), None, None))
         error = _error(drawn.__matmul__, weights, vectors)
     beside = None if multiply is None else _error(multiply, weights, vectors)

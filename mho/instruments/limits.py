@@ -127,8 +127,9 @@ class Limits:
 
         `period` returns the time between vectors, s; it is called only where the slew is limited.
         """
-        self.check_voltage(terminal, _largest(volts))
-        if math.isfinite(self._of(terminal).slew):
+        largest, slew = _largest(volts), self._of(terminal).slew
+        self.check_voltage(terminal, largest)
+        if math.isfinite(slew) and 2.0 * largest > slew * period():  # else no step can be too steep
             parts = (volts[start : start + SAMPLES + 1] for start in range(0, len(volts), SAMPLES))
             step = max((_largest(np.diff(part, axis=0)) for part in parts), default=0.0)
             self._check_slew(terminal, step / period(), "choose a lower sample rate, or smaller vectors")

@@ -152,13 +152,17 @@ class ArrayBench(Bench):
     def put_cell_states(
         self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], states: CellStates
     ) -> None:
-        """Put the cells (R, C) at the crossings of these lines into states of others, as if they had had their pulses."""
-        cells, index = self.arrays.chip.at(array, rows, columns)
-        cells.put_states(index, states)
-        down, across = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
-        conducting = np.asarray(cells.conductance(index)).ravel() >= self.forming.formed_above
+        """Put the cells (R, C) at the crossings of these lines into states of others, as if they had had their pulses.
+
+        Or those of many blocks, (blocks, R, C), at lines (blocks, R) and (blocks, C).
+        """
+        chip, down, across = self.arrays.chip, rows[..., :, None], columns[..., None, :]
+        index = chip.slots(array, down, across), 0
+        chip.population.put_states(index, states)
+        conducting = np.asarray(chip.population.conductance(index)).ravel() >= self.forming.formed_above
         known = np.where(conducting, FORMED, UNKNOWN).astype(np.int8)
-        self.forming.put([CellPositions(array, down, across)], known)
+        places = [lines.ravel() for lines in np.broadcast_arrays(down, across)]
+        self.forming.put([CellPositions(array, *places)], known)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.

@@ -9,9 +9,11 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import BenchError
+from mho.instruments.arrays.folded_path import AdcLine
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.simulated.analogue import FULL, INPUT_RANGE, OUTPUT_RANGE, codes_of
 from mho.instruments.simulated.nidaqmx.converters import (
+    CODES,
     GAIN_ERROR,
     OFFSET_ERROR,
     PRODUCTS,
@@ -75,15 +77,24 @@ class ConverterErrors:
         return some
 
     @property
+    def has_own_adc(self) -> bool:
+        """Whether a user's own ADC reads, of which no more is known than what it answers."""
+        return self._adc is not None
+
+    @property
     def noise(self) -> float:
         """Standard deviation of a reading, V."""
         return 0.0 if self.noiseless else self._noise
 
-    def without_noise(self) -> Self:
-        """Return the same converters, of which a reading draws no noise: for who has added `noise` to what they read."""
-        some = copy(self)
-        some.noiseless = True
-        return some
+    def adc_line(self, count: int) -> AdcLine:
+        """Return what `sampled` makes of the first `count` inputs, without its noise and a user's own ADC."""
+        if self._board:
+            return AdcLine(
+                np.full(count, FULL / INPUT_RANGE), np.zeros(count), -FULL, FULL, INPUT_RANGE / FULL
+            )
+        channels, step = slice(self.output_count, self.output_count + count), 2.0 * NI_RANGE / CODES
+        gains, offsets = (1.0 + self._gains[channels]) / step, self._offsets[channels] * (NI_RANGE / step)
+        return AdcLine(gains, offsets, -CODES // 2, CODES // 2 - 1, step)
 
     def played(self, volts: Floats, *, inverts: bool = False) -> Floats:
         """Return the voltages at the outputs for the requested `volts` (samples, outputs), V, in INVERT or in MULTIPLY."""

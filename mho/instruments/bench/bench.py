@@ -22,7 +22,7 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.vectors import Index, OnVectors, Vectors, inverse_zero
+from mho.instruments.bench.vectors import Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
@@ -96,7 +96,7 @@ class Bench(GuardedBench):
         cells = read_chip_text(source.chip_text).cells
         self.damage = PulseDamage(self.simulated, cells.bears | cells.bears_formed)
         self.checkpoint: Callable[[], None] = lambda: None
-        self.on_vectors: OnVectors = lambda mode, volts, answers: None
+        self.on_vectors: OnVectors = unheard
         self._mode: Mode | Literal[""] = ""
         self._last: Reading | None = None
         self._meter: ReadSettings = source.bench.read

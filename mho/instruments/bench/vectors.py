@@ -79,6 +79,10 @@ VectorMode = Literal["MULTIPLY", "INVERT"]
 OnVectors = Callable[[VectorMode, Floats, Floats], None]
 
 
+def unheard(mode: VectorMode, volts: Floats, answers: Floats) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class BlockConnection:
     """A connected block: its mode, the driven rows, the number of columns read, and a function that connects it again."""

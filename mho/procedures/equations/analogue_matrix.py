@@ -9,14 +9,13 @@ which no cell is asked for: the matrix's, the vector's, and one of each output, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from mho.array_types import Floats, Integers
-from mho.chip_maps.multiply_encoding import columns_to_fixed_point
 from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.arrays import BoundBlocks
@@ -122,14 +121,15 @@ class AnalogueMatrix:
             return np.concatenate(parts, axis=1)
         if not count:
             return np.empty((len(self.measured), 0))
-        fixed = columns_to_fixed_point(vectors, self._bits)
-        full = 2.0**self._bits - 1.0
-        products = self._currents(np.asarray(fixed.integers.T * (FULL_SCALE / full), np.float64))
+        peaks, full = np.maximum(vectors.max(axis=0), -vectors.min(axis=0)), 2.0**self._bits - 1.0
+        volts = vectors.T * (full / np.where(peaks > 0.0, peaks, 1.0))[:, None]
+        np.rint(volts, out=volts)
+        volts *= FULL_SCALE / full
+        products = self._currents(volts)
         self._vectors += count
         products *= self._factors
-        return np.asarray(
-            products.T * (fixed.scales * (full / (full + 1.0) / FULL_SCALE) * fixed.integers.any(axis=0))
-        )
+        products *= peaks[:, None] / FULL_SCALE
+        return products.T
 
     @property
     def relative_error(self) -> float:
@@ -165,12 +165,12 @@ class AnalogueMatrix:
 
     def _measure(self) -> None:
         """Play every line alone, and fit one factor of each output to what its cells hold."""
-        currents = self._played(
-            [lines_alone(rows.stop - rows.start, REPEATS, FULL_SCALE) for rows in self._inputs]
-        )
+        volts = [lines_alone(rows.stop - rows.start, REPEATS, FULL_SCALE) for rows in self._inputs]
         held = np.zeros((self.matrix.shape[1], 2 * len(self.matrix)))
-        for one, mine in zip(self._tiles, currents, strict=True):
-            held[one.inputs, one.columns] = response_of(mine, REPEATS, FULL_SCALE).mean(axis=0)
+        for numbers, currents in self._played(volts):
+            mean = response_of(currents, REPEATS, FULL_SCALE).mean(axis=-3)
+            for number, mine in zip(numbers, mean, strict=True):
+                held[self._tiles[number].inputs, self._tiles[number].columns] = mine
         seen = _signed(held).T * self._factors[:, None]
         along, squares = (self.matrix * seen).sum(axis=1), (seen**2).sum(axis=1)
         fits = np.divide(
@@ -181,26 +181,35 @@ class AnalogueMatrix:
 
     def _currents(self, volts: Floats) -> Floats:
         """Return the currents (k, m), A, of the pairs for voltages (k, n), V, those of all inputs together."""
-        currents = self._played([volts[:, rows] for rows in self._inputs])
-        sums = np.zeros((len(volts), 2 * len(self.matrix)))
-        for one, mine in zip(self._tiles, currents, strict=True):
-            sums[:, one.columns] += mine
-        return _signed(sums)
-
-    def _played(self, volts: Sequence[Floats]) -> list[Floats]:
-        """Return the currents (samples, columns), A, of each tile for voltages (samples, lines) of each part of inputs."""
+        parts, sums = [volts[:, rows] for rows in self._inputs], np.zeros((len(volts), len(self.matrix)))
+        for bound in self._bound:
+            pairs = bound.blocks.differences(bound.of_parts(parts))  # (blocks, k, outputs of each)
+            sums[:, bound.outputs] += pairs.swapaxes(0, 1).reshape(len(volts), -1)
         if not self._bound:
-            return self._player.play(self._blocks, [volts[one.part] for one in self._tiles])
-        answers = [np.empty((0, 0))] * len(self._tiles)
+            for (number,), (mine,) in self._played(parts):
+                sums[:, _outputs(self._tiles[number].columns)] += _signed(mine)
+        return sums
+
+    def _played(self, volts: Sequence[Floats]) -> Iterator[tuple[list[int], Floats]]:
+        """Yield numbers of tiles and their currents (tiles, samples, columns), A.
+
+        `volts` (samples, lines): V, of each part of the inputs.
+        """
         for one in self._bound:
-            played = one.blocks.multiply(np.stack([volts[part] for part in one.parts]), one.which)
-            for number, answer in zip(one.numbers, played, strict=True):
-                answers[number] = answer
-        return answers
+            played = one.blocks.multiply(one.of_parts(volts))
+            yield one.numbers, played.reshape(-1, *played.shape[2:])
+        if not self._bound:
+            currents = self._player.play(self._blocks, [volts[one.part] for one in self._tiles])
+            yield from (([number], mine[None]) for number, mine in enumerate(currents))
 
 
 def _signed(columns: Floats) -> Floats:
     return np.asarray(columns[:, ::2] - columns[:, 1::2])
+
+
+def _outputs(columns: slice) -> slice:
+    """Return the outputs whose pairs of columns these are."""
+    return slice(columns.start // 2, columns.stop // 2)
 
 
 def _corner(place: Placement, rows: slice, columns: slice) -> Placement:
@@ -211,12 +220,15 @@ def _corner(place: Placement, rows: slice, columns: slice) -> Placement:
 
 @dataclass(frozen=True)
 class _Bound:
-    """Tiles of one shape that are multiplied together: their numbers, parts of the inputs, and the part of each."""
+    """Tiles of one shape that are multiplied together: those of one part of the inputs, then those of the next.
+
+    `numbers`: of the tiles; `parts`: of the inputs; `outputs`: those of each part's tiles together.
+    """
 
     blocks: BoundBlocks
     numbers: list[int]
     parts: list[int]
-    which: Integers
+    outputs: slice
 
     @classmethod
     def of(cls, bench: ArrayBench, tiles: Sequence[_Tile], numbers: list[int]) -> Self:
@@ -224,8 +236,13 @@ class _Bound:
         rows, columns = (
             np.stack(lines) for lines in zip(*((one.rows, one.columns) for one in places), strict=True)
         )
-        parts, which = np.unique([tiles[number].part for number in numbers], return_inverse=True)
-        return cls(BoundBlocks(bench, places[0].array, rows, columns), numbers, parts.tolist(), which)
+        parts = sorted({tiles[number].part for number in numbers})
+        outputs = _outputs(slice(tiles[numbers[0]].columns.start, tiles[numbers[-1]].columns.stop))
+        return cls(BoundBlocks(bench, places[0].array, rows, columns, len(parts)), numbers, parts, outputs)
+
+    def of_parts(self, volts: Sequence[Floats]) -> Floats:
+        """Return of `volts` of each part of all inputs those of its own parts, (parts, samples, lines)."""
+        return np.stack([volts[part] for part in self.parts])
 
 
 def _bound(bench: Bench, tiles: Sequence[_Tile]) -> list[_Bound]:

@@ -59,13 +59,18 @@ class DrawnCells:
     def draw(self, bench: ArrayBench, blocks: Sequence[Block], rng: np.random.Generator) -> None:
         """Put the cells of blocks where those of their targets came to, with what their last verify reads said."""
         share = sum(block.digits.size for block in blocks) / self.count
+        alike: dict[tuple[str, tuple[int, int]], list[Block]] = {}
         for block in blocks:
-            which = block.digits, rng.integers(EACH, size=block.digits.shape)
-            place = block.placement
-            states = CellStates(*(values[which] for values in self.states))
-            younger = states._replace(age=states.age * share)
-            bench.put_cell_states(place.array, place.rows, place.columns, younger)
-            block.achieved[:] = self.achieved[which]
+            alike.setdefault((block.placement.array, block.placement.shape), []).append(block)
+        for (array, _), some in alike.items():
+            digits = np.stack([block.digits for block in some])
+            which = digits * EACH + rng.integers(EACH, size=digits.shape)
+            states = CellStates(*(values.ravel()[which] for values in self.states))
+            rows = np.stack([one.placement.rows for one in some])
+            columns = np.stack([one.placement.columns for one in some])
+            bench.put_cell_states(array, rows, columns, states._replace(age=states.age * share))
+            for block, achieved in zip(some, self.achieved.ravel()[which], strict=True):
+                block.achieved[:] = achieved
 
 
 def drawn_cells(bench: Bench, levels: Levels, settings: WriteVerifySettings) -> DrawnCells:

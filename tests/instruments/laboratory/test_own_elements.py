@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import safety_runs
 
+import mho
 from mho.circuits import (
     AMPLIFIER_PRESETS,
     CircuitElements,
@@ -407,3 +408,19 @@ def test_what_is_no_element_is_refused_in_a_sentence(source, error, says):
 def test_elements_that_are_not_there_are_the_benchs():
     assert CircuitElements().by_kind() == {}
     assert CircuitElements().wire_model() is None
+
+
+class Coarse:
+    """An ADC of whole tenths of a volt."""
+
+    def sampled(self, volts, mode, rng):
+        return np.round(volts, 1)
+
+
+@pytest.mark.parametrize("circuit", [None, Coarse])
+def test_raw_products_are_read_by_the_own_adc(circuit):
+    matrix, batch = np.random.default_rng(1).standard_normal((6, 5)), np.eye(5)
+    with mho.open_bench("arrays", preset="ideal", circuit=circuit, seed=1) as bench:
+        raw = mho.linalg.on_bench(matrix, bench, exact=False, programmed="drawn")
+        distinct = len(np.unique(np.round(raw(batch), 6)))
+    assert distinct < 10 if circuit else distinct > 20

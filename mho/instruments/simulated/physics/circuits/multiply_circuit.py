@@ -9,11 +9,9 @@ of independent Gaussians is a Gaussian, so a matrix of draws per vector would ch
 
 from __future__ import annotations
 
-from copy import copy
-from typing import Any, Literal, Self
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.physics.cells.conduction import ExcessCurrents
@@ -68,12 +66,14 @@ class MultiplyCircuit:
         self._levels = np.minimum(bank.swing, bank.preset.output_current * resistance)
         self.level, self.asked = float(self._levels.min()), 0.0
 
-    def with_cells_off(self, relative: NDArray[Any]) -> Self:
-        """Return the same circuit with cells (..., rows, columns) that are off by so much of their transfer conductance."""
-        other = copy(self)
-        other._transfer = relative * self._transfer
-        other._transfer += self._transfer
-        return other
+    @property
+    def linear(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """What outputs consist of: V a volt of each row, (..., rows, columns), and V with none, (..., 1, columns).
+
+        Then their variances: V^2 a squared volt of each row, and V^2 with none. Without what cells that are not linear
+        carry in excess, and without the converters of the board.
+        """
+        return self._transfer, self._offset, self._variance, self._floor
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
         """Output voltages (..., samples, columns), V, for `volts` (..., samples, rows)."""
@@ -90,13 +90,17 @@ class MultiplyCircuit:
         np.sqrt(spread, out=spread)
         spread *= rng.standard_normal(spread.shape, dtype=np.float32)
         result += spread
-        largest = max(float(result.max(initial=0.0)), -float(result.min(initial=0.0)))
-        if largest > self.level:
-            self.asked = max(
-                self.asked, float(np.abs(result).max(initial=0.0, where=np.abs(result) > self._levels))
-            )
-            np.clip(result, -self._levels, self._levels, out=result)
+        result = self.clamped(result)
         return self.adc.levels(self.adc.codes(result)) if self.adc else result
+
+    def clamped(self, outputs: Floats) -> Floats:
+        """Return outputs (..., columns), V, as far as the amplifiers reach; in place."""
+        largest = max(float(outputs.max(initial=0.0)), -float(outputs.min(initial=0.0)))
+        if largest > self.level:
+            beyond = np.abs(outputs) > self._levels
+            self.asked = max(self.asked, float(np.abs(outputs).max(initial=0.0, where=beyond)))
+            np.clip(outputs, -self._levels, self._levels, out=outputs)
+        return outputs
 
     def _currents(self, driven: Floats) -> Floats:
         """Return what the cells' currents make at the outputs, V."""
