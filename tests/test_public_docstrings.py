@@ -20,7 +20,7 @@ import pytest
 import mho
 
 # What docs/public-api.md promises all of this for, beside `mho` itself
-MODULES = ("linalg", "applications", "cells", "instruments", "analysis")
+MODULES = ("linalg", "applications", "cells", "circuits", "instruments", "analysis")
 
 
 def public() -> Iterator[tuple[str, Any]]:

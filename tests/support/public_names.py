@@ -1,7 +1,7 @@
 """The public names of mho, and the signatures of what a user imports; as a program it writes them into their lists.
 
-The names are what `mho`, every room and `mho.torch` export by ``__all__``; the signatures those of `mho` and of
-`mho.linalg`: functions, constructors, and what is public of a class.
+The names are what `mho`, every room, `mho.torch` and `mho.jax` export by ``__all__``; the signatures those of
+what scripts import: functions, constructors, and what is public of a class.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ from repository import ROOT
 
 LIST = ROOT / "tests" / "public_names.txt"
 SIGNATURES = ROOT / "tests" / "public_signatures.txt"
-LAYERS = ROOT / "mho" / "extensions" / "linalg" / "layers.py"  # `mho.torch`, which is not imported here
+# Which are not imported here
+TENSORS = {
+    f"mho.{name}": ROOT / "mho" / "extensions" / "linalg" / f"{module}.py"
+    for name, module in (("torch", "layers"), ("jax", "jax_functions"))
+}
 ROOMS = sorted((ROOT / "mho").rglob("__init__.py"))
+OF_SCRIPTS = ("mho", "mho.cells", "mho.circuits", "mho.linalg")
 PLAIN = bool | int | float | str | None | tuple
 
 
@@ -39,13 +44,13 @@ def exported(room: Path) -> list[str]:
 
 def public_names() -> Iterator[str]:
     """Yield all public names, in order."""
-    rooms = {name_of(room): room for room in ROOMS} | {"mho.torch": LAYERS}
+    rooms = {name_of(room): room for room in ROOMS} | TENSORS
     yield from sorted(f"{name}.{one}" for name, room in rooms.items() for one in exported(room))
 
 
 def public_signatures() -> Iterator[str]:
     """Yield the signatures of what a user imports, a line each, in order."""
-    yield from sorted({line for module in ("mho", "mho.linalg") for line in _of_module(module)})
+    yield from sorted({line for module in OF_SCRIPTS for line in _of_module(module)})
 
 
 def _of_module(module: str) -> Iterator[str]:

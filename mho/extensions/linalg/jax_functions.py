@@ -26,6 +26,8 @@ except ModuleNotFoundError:
         "mho.jax needs JAX, which is not installed: pip install jax; without it, matrices of on_bench take arrays of NumPy"
     ) from None
 
+__all__ = ["linear", "solve"]
+
 # Takes vectors as rows, (k, n), and returns (k, m)
 OnRows: TypeAlias = Callable[[Numbers], Numbers]
 

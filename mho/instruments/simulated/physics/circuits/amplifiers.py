@@ -148,27 +148,56 @@ class Variation:
 
 @dataclass(frozen=True)
 class AmplifierPreset:
-    """One type of operational amplifier."""
+    """One type of operational amplifier.
+
+    Attributes
+    ----------
+    name : str
+    offset : float
+        Standard deviation of the input offset, V: a third of the data sheet's maximum.
+    gain : float
+        Open-loop gain at DC.
+    noise : float
+        Input voltage noise, V/rtHz.
+    bandwidth, second_pole : float
+        Gain-bandwidth product, and second pole of the open loop (the data sheet's phase margin at unity gain), Hz.
+    slew : float
+        V/s.
+    bias_current, output_current : float
+        Input bias current, and largest current of the output, A.
+    row_capacitance : float
+        C_in of a row in INV: the amplifier's input, pad and board, F.
+    feedback_capacitance : float
+        C_f from the amplifier's output to its own row in INV, F: 0 where the loop gain of one amplifier, w_u G / (D s), is
+        below 1 at the row's pole D / C_in, else sqrt(C_in G / w_u), the rule for transimpedance amplifiers.
+    swing : float
+        Largest output voltage, V: the supply less what the output stage needs.
+    offset_shift : float
+        What temperature has added to `offset`, V.
+    variation : Variation
+        What `at` makes of it.
+
+    Examples
+    --------
+    >>> weak = mho.circuits.amplifier_preset("AD823").but(gain=1e3)
+    >>> weak.gain, weak.slew == mho.circuits.amplifier_preset("AD823").slew
+    (1000.0, True)
+    """
 
     name: str
-    offset: float  # standard deviation of the input offset, V: a third of the data sheet's maximum
-    gain: float  # open-loop gain at DC
-    noise: float  # input voltage noise, V/rtHz
-    # bandwidth, second_pole: gain-bandwidth product, and second pole of the open loop (the data sheet's phase margin
-    # at unity gain), Hz
+    offset: float
+    gain: float
+    noise: float
     bandwidth: float
     second_pole: float
-    slew: float  # V/s
-    # bias_current, output_current: input bias current, and largest current of the output, A
+    slew: float
     bias_current: float
-    row_capacitance: float  # C_in of a row in INV: the amplifier's input, pad and board, F
-    # C_f from the amplifier's output to its own row in INV, F: 0 where the loop gain of one amplifier, w_u G / (D s), is
-    # below 1 at the row's pole D / C_in, else sqrt(C_in G / w_u), the rule for transimpedance amplifiers
+    row_capacitance: float
     feedback_capacitance: float = 0.0
     output_current: float = np.inf
-    swing: float = SUPPLY  # largest output voltage, V: the supply less what the output stage needs
-    offset_shift: float = 0.0  # the same of what temperature has added, V
-    variation: Variation = Variation()  # what `at` makes of it
+    swing: float = SUPPLY
+    offset_shift: float = 0.0
+    variation: Variation = Variation()
 
     def at(
         self, corner: Corner = "typical", temperature: float = ROOM, supply: float = SUPPLY
@@ -274,7 +303,27 @@ AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
 
 
 def amplifier_preset(name: str) -> AmplifierPreset:
-    """Return the preset called `name`; `BenchError` lists the known ones."""
+    """Return a packaged amplifier.
+
+    Parameters
+    ----------
+    name : str
+        "AD823", "OPA690" or "ideal".
+
+    Returns
+    -------
+    AmplifierPreset
+
+    Raises
+    ------
+    BenchError
+        For another name; it lists the known ones.
+
+    Examples
+    --------
+    >>> mho.circuits.amplifier_preset("AD823").bandwidth
+    16000000.0
+    """
     try:
         return AMPLIFIER_PRESETS[name]
     except KeyError:

@@ -34,6 +34,14 @@ class Amplifier(Protocol):
 
     An attribute `base` of the class names the type of amplifier that all else is of, one of `AMPLIFIER_PRESETS`; without
     one it is the bench's.
+
+    Examples
+    --------
+    >>> class Weak:
+    ...     def draw_amplifiers(self, count, mode, rng):
+    ...         return {"gain": 300.0 * np.exp(0.3 * rng.standard_normal(count))}
+    >>> isinstance(Weak(), mho.circuits.Amplifier), mho.circuits.circuit_elements(Weak).name
+    (True, 'Weak')
     """
 
     def draw_amplifiers(
@@ -49,7 +57,17 @@ class Amplifier(Protocol):
 
 @runtime_checkable
 class Adc(Protocol):
-    """The converters behind the outputs, of INVERT and of MULTIPLY."""
+    """The converters behind the outputs, of INVERT and of MULTIPLY.
+
+    Examples
+    --------
+    >>> class Millivolts:
+    ...     def sampled(self, volts, mode, rng):
+    ...         return np.round(volts, 3)
+    >>> with mho.open_bench("arrays", circuit=Millivolts, seed=1) as bench:
+    ...     bench.simulated.elements.name
+    'Millivolts'
+    """
 
     def sampled(self, volts: Floats, mode: CircuitMode, rng: np.random.Generator) -> Floats:
         """Return what is read (samples, channels), V, at outputs of `volts` (samples, channels)."""
@@ -57,7 +75,16 @@ class Adc(Protocol):
 
 @runtime_checkable
 class Dac(Protocol):
-    """The converters in front of the inputs, of INVERT and of MULTIPLY."""
+    """The converters in front of the inputs, of INVERT and of MULTIPLY.
+
+    Examples
+    --------
+    >>> class Late:
+    ...     def driven(self, volts, mode):
+    ...         return 0.999 * volts
+    >>> isinstance(Late(), mho.circuits.Dac)
+    True
+    """
 
     def driven(self, volts: Floats, mode: CircuitMode) -> Floats:
         """Return the voltages (samples, channels) that are put out for `volts`; each time the same ones."""
@@ -65,7 +92,16 @@ class Dac(Protocol):
 
 @runtime_checkable
 class Wires(Protocol):
-    """The wires of an array between the ends of its lines and the cells of a block."""
+    """The wires of an array between the ends of its lines and the cells of a block.
+
+    Examples
+    --------
+    >>> class Perfect:
+    ...     def transfer(self, conductance, rows, columns, wire_resistance):
+    ...         return conductance
+    >>> isinstance(Perfect(), mho.circuits.Wires)
+    True
+    """
 
     def transfer(
         self, conductance: Floats, rows: Integers, columns: Integers, wire_resistance: float
@@ -92,7 +128,20 @@ class OwnCircuitError(InstrumentError):
 class CircuitElements:
     """The elements of a user's own in the circuits of a simulated bench; None where the bench's own counts.
 
-    `preset` is a type of amplifier; `amplifier` says in what its specimens differ.
+    Attributes
+    ----------
+    preset : AmplifierPreset or None
+        Type of all amplifiers.
+    amplifier : Amplifier or None
+        Says in what they differ.
+    adc, dac : Adc or None, Dac or None
+    wires : Wires or None
+
+    Examples
+    --------
+    >>> elements = mho.circuits.circuit_elements("OPA690")
+    >>> elements.preset.name, elements.adc
+    ('OPA690', None)
     """
 
     preset: AmplifierPreset | None = None
