@@ -26,8 +26,9 @@ from mho.array_types import Floats, Integers
 from mho.chip_maps.chip import ArrayMap, parse_chip_map
 from mho.chip_maps.inverse_encoding import loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.matrix_files import to_real_vector
-from mho.errors import InputError
+from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
+from mho.toml import load_toml
 
 TAGS = ("p", "n", "p2", "n2")  # of the inverting arrays in the chip map's order: first and second slice
 PROBE = 0.1  # V at the first row, where nothing was played
@@ -91,6 +92,7 @@ class LoopCircuit:
     # As the run read them, less their offsets, V; of the first amplifiers, or none
     outputs: Floats = field(default_factory=lambda: np.zeros(0))
     offsets: Floats | None = None  # (k,): of the amplifiers, V: no run knows them
+    own: str = ""  # names of a user's own elements in the run's circuits, which a netlist cannot have
 
     @property
     def slowest(self) -> complex:
@@ -139,8 +141,15 @@ def read_loop(run: RunFile, played: Played = FIRST) -> LoopCircuit:
         amplifier = Amplifier(**{name: float(rows[name][0]) for name in names}, known=True)
     return LoopCircuit(
         run.title, moment.source, *lines, _blocks(run, rows, *lines), rows["input"], rows["diagonal"],
-        rows["bias"], amplifier, volts, moment.outputs,
+        rows["bias"], amplifier, volts, moment.outputs, own=_own_elements(run),
     )  # fmt: skip
+
+
+def _own_elements(run: RunFile) -> str:
+    """Return the names of the classes of a user's own in the circuits of a run."""
+    text = run.provenance.get("circuit_file", "")
+    elements = load_toml(text, f"the circuit in {run.path}", RunFileError).get("elements", [])
+    return ", ".join(str(one.get("name", "")) for one in elements)
 
 
 def _check_has_loop(run: RunFile) -> None:
@@ -319,6 +328,9 @@ def _parameters(circuit: LoopCircuit) -> Iterator[str]:
     """Yield everything that a designer would change."""
     one = circuit.amplifier
     yield "*"
+    if circuit.own:
+        yield f"* WARNING: the run's circuits had {circuit.own}, of a user's own, which a netlist cannot have: here"
+        yield "* amplifiers, converters and wires are the bench's without them, and answers differ by as much"
     yield "* amplifiers: " + (
         "the simulated bench's preset, [simulation] of the bench file"
         if one.known

@@ -54,6 +54,8 @@ BITS = 24  # precision that is proved unless another is asked for: that of the p
 # What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its
 # cells
 _LATEST: WeakKeyDictionary[Bench, object] = WeakKeyDictionary()
+# How often its cells had been pulsed when that had been done last: a run, or a script, may have pulsed others since
+_ACTS: WeakKeyDictionary[Bench, int] = WeakKeyDictionary()
 
 
 class Messages(NullStream):
@@ -80,13 +82,15 @@ def programming(bench: Bench, key: object) -> Iterator[None]:
     closed.
     """
     _check_open(bench)
-    before = _LATEST.get(bench)
+    before, acts, kept = _LATEST.get(bench), _ACTS.get(bench, bench.damage.acts), False
     _LATEST[bench] = key
     try:
         yield
     except InputError:
-        _LATEST[bench] = before
+        _LATEST[bench], kept = before, True
         raise
+    finally:
+        _ACTS[bench] = acts if kept else bench.damage.acts
 
 
 def check_held(bench: Bench, key: object) -> None:
@@ -97,6 +101,21 @@ def check_held(bench: Bench, key: object) -> None:
             "another matrix was programmed on this bench since, in the place of this one: call on_bench again, or open "
             "a second bench for the second matrix"
         )
+    if _ACTS[bench] != bench.damage.acts:
+        raise BenchError(
+            "cells of this bench were pulsed since by something else, as a run that programs or a solve, and may not hold "
+            "this matrix any more: call on_bench again, or open a second bench for such runs"
+        )
+
+
+@contextmanager
+def at_work(bench: Bench, key: object) -> Iterator[None]:
+    """Let what a bench holds act, which may pulse its cells; errors as `check_held`."""
+    check_held(bench, key)
+    try:
+        yield
+    finally:
+        _ACTS[bench] = bench.damage.acts
 
 
 def free_tiles(bench: Bench) -> FreeTiles:
@@ -106,7 +125,8 @@ def free_tiles(bench: Bench) -> FreeTiles:
     """
     _check_open(bench)
     held = _LATEST.get(bench)
-    return held if isinstance(held, FreeTiles) else FreeTiles(bench)
+    untouched = _ACTS.get(bench) == bench.damage.acts
+    return held if isinstance(held, FreeTiles) and untouched else FreeTiles(bench)
 
 
 def _check_open(bench: Bench) -> None:
@@ -145,11 +165,13 @@ class HoldingBench:
 
     def invert(self, columns: Numbers) -> Numbers:
         """Return about A^-1 B, (n, k), by one step of INV."""
-        return self._here().invert(columns)
+        with at_work(self._bench, self._key):
+            return self._chip_matrix.invert(columns)
 
     def multiply(self, columns: Numbers, bits: int) -> Numbers:
         """Return A X, (n, k), of X rounded to `bits` bits."""
-        return self._here().multiply(columns, bits)
+        with at_work(self._bench, self._key):
+            return self._chip_matrix.multiply(columns, bits)
 
     def answers(self, rhs: Numbers, bits: int | None = None) -> HeldAnswers:
         """Return the answers to right-hand sides, refined until so many bits are proved.
@@ -167,7 +189,8 @@ class HoldingBench:
             return HeldAnswers(
                 rhs, none, none.astype(int), none.astype(bool), none, np.empty((0, *rhs.shape))
             )
-        return self._here().solve(rhs, bits)
+        with at_work(self._bench, self._key):
+            return self._chip_matrix.solve(rhs, bits)
 
     def certify(self, solutions: Numbers, rhs: Numbers) -> Certificate:
         """Return what is proved of solutions, as `HeldMatrix.certify`."""
@@ -180,11 +203,6 @@ class HoldingBench:
     def worth(self) -> dict[str, Any]:
         """Return what the chip was worth in the solutions so far, as `HeldMatrix.worth`."""
         return self._chip_matrix.worth()
-
-    def _here(self) -> HeldMatrix:
-        """Return the matrix on the chip; raise `BenchError` when another has taken its place."""
-        check_held(self._bench, self._key)
-        return self._chip_matrix
 
 
 def converged(answers: HeldAnswers) -> HeldAnswers:

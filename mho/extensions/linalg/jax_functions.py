@@ -65,7 +65,7 @@ def linear(
     InputError
         For another matrix or gradient; by the function, for a batch or weights that do not fit. What only the bench finds
         out, as NaN in a batch or a bench that is closed, reaches the caller of a compiled function as a `RuntimeError` of
-        JAX, with its sentence at the end.
+        JAX, or a `ValueError` where it has run before, with its sentence at the end.
 
     Examples
     --------

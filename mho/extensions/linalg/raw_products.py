@@ -8,7 +8,7 @@ import numpy as np
 
 from mho.errors import InputError
 from mho.extensions.linalg.gradients import map_tensor
-from mho.extensions.linalg.holding import Messages, check_held, free_tiles, programming
+from mho.extensions.linalg.holding import Messages, at_work, check_held, free_tiles, programming
 from mho.foreign_arrays import (
     ArrayError,
     Numbers,
@@ -135,7 +135,8 @@ class RawMatrix:
                 f"the matrix has the shape {given.shape}, and the cells hold one of {self.shape}"
             )
         for one, part in zip(pair, (given, given.T), strict=False):
-            one._held.program(part)
+            with at_work(one._bench, one._tiles):
+                one._held.program(part)
 
     def summary(self) -> dict[str, Any]:
         """Return how the chip holds it, its rms error against the matrix as given, and what it has cost so far."""

@@ -156,6 +156,7 @@ class ArrayBench(Bench):
 
         Or those of many blocks, (blocks, R, C), at lines (blocks, R) and (blocks, C).
         """
+        self.damage.acts += 1
         chip, down, across = self.arrays.chip, rows[..., :, None], columns[..., None, :]
         index = chip.slots(array, down, across), 0
         chip.population.put_states(index, states)
@@ -278,7 +279,7 @@ class CellVisit:
                 if highest > bench.forming.bears[line]:
                     bench.forming.permit(self._states[which[some]], line, voltage[some])
         bench.limits.check_level("word line", float(np.abs(gate).max(initial=0.0)))
-        bench.damage.acted = True
+        bench.damage.acts += 1
         states = self._states[which]
         self._states[which] = np.where(states == FORMED, states, UNKNOWN)
         self._visit.pulse(which, sets, voltage, width, gate)

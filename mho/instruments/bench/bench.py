@@ -341,7 +341,7 @@ class Bench(GuardedBench):
         low = self.file.read.voltage
         check_levels(cell, [once_more(self._read, cell, gate, low)], [low])
         highest = max(map(abs, volts))
-        self.damage.acted |= highest > low
+        self.damage.acts += highest > low
         self.damage.note_voltage(cell, "bit line", highest)
         readings = self._act("smu", REST, lambda: self.instruments.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
@@ -371,7 +371,7 @@ class Bench(GuardedBench):
         self.forming.permit_one(cell, line, pulse.voltage, once=count == 1)
         self.checkpoint()
 
-        self.damage.acted = True
+        self.damage.acts += 1
         self.damage.note_voltage(cell, line, pulse.voltage)
         once_more(self._aim, cell, pulse, self._channels[line])
         self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
@@ -412,7 +412,7 @@ class Bench(GuardedBench):
         self.forming.permit_one(cell, line, float(values[np.argmax(np.abs(values))]), once=False)
         self.checkpoint()
 
-        self.damage.acted = True
+        self.damage.acts += 1
         self.damage.note_voltage(cell, line, float(np.abs(values).max()))
 
         def aim() -> None:

@@ -226,7 +226,7 @@ class PulseDamage:
     `simulated`: whose chip is asked.
     `bears`: ratings of a cell by the chip map: V by line, and ``current``, A.
 
-    `acted`: whether any pulse or sweep was sent since `begin`.
+    `acts`: number of the times that cells got pulses or a sweep, since the bench was opened.
     """
 
     def __init__(self, simulated: Simulated | None, bears: Mapping[str, float]) -> None:
@@ -234,14 +234,20 @@ class PulseDamage:
         self._bears = dict.fromkeys(("bit line", "source line", CURRENT), math.inf)
         if simulated is None:
             self._bears |= {name.replace("_", " "): most for name, most in bears.items()}
+        self.acts = 0
         self.begin()
 
     def begin(self) -> None:
         """Count from now on: what is destroyed already is not this run's."""
-        self.acted = False
+        self._first = self.acts
         self._before = frozenset(one.cell for one in self._of_chip())
         self._stressed: dict[Cell, LostCell] = {}
         self._stuck: set[Cell] = set()
+
+    @property
+    def acted(self) -> bool:
+        """Whether any pulse or sweep was sent since `begin`."""
+        return self.acts > self._first
 
     def note_voltage(self, cell: Cell, line: str, volts: float) -> None:
         """Record that a cell gets `volts` on a line."""

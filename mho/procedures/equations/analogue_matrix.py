@@ -162,6 +162,9 @@ class AnalogueMatrix:
         self._blocks = [Block(one.placement, targets[one.inputs, one.columns]) for one in self._tiles]
         peak = float(np.abs(matrix).max(initial=0.0)) or 1.0
         self._factors: Floats = np.full(len(matrix), peak / float(self._levels.nominal[-1]))
+        self._targeted = targets.reshape(len(targets), -1, 2).any(
+            axis=(0, 2)
+        )  # outputs that do not round to zero
 
     def _measure(self) -> None:
         """Play every line alone, and fit one factor of each output to what its cells hold."""
@@ -173,9 +176,9 @@ class AnalogueMatrix:
                 held[self._tiles[number].inputs, self._tiles[number].columns] = mine
         seen = _signed(held).T * self._factors[:, None]
         along, squares = (self.matrix * seen).sum(axis=1), (seen**2).sum(axis=1)
-        fits = np.divide(
-            along, squares, out=np.ones_like(along), where=along > 0.0
-        )  # 1 of an output of zeros
+        # Cells are off by half a step or so. An output of little more than that says nothing of its scale, and keeps it.
+        off = len(self.matrix.T) * (0.5 * np.abs(self.matrix).max(initial=0.0) / self._levels.top) ** 2
+        fits = np.divide(along + off, squares + off, out=np.ones_like(along), where=along > 0.0)
         self._factors = self._factors * fits
         self.measured = seen * fits[:, None]
 

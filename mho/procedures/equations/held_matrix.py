@@ -267,12 +267,10 @@ class HeldMatrix:
             When the loop rails, and so does every other that is programmed in its place.
         """
         columns, as_given = self._real_columns(rhs)
-        if cycles is not None:
-            answers = self._cycled(columns, cycles, method)
-        else:
-            answers = self._solved(columns, self.bits if bits is None else bits)
+        bits = self.bits if bits is None else type(self._procedure)(bits=bits).bits  # which is checked so
+        answers = self._solved(columns, bits) if cycles is None else self._cycled(columns, cycles, method)
         self._answered += columns.shape[1]
-        self._sample(columns, answers, None if cycles is not None else self.bits if bits is None else bits)
+        self._sample(columns, answers, None if cycles is not None else bits)
         each = np.stack([as_given(one, True) for one in answers.each]) if len(answers.each) else answers.each
         if columns.shape[1] == (1 if np.ndim(rhs) == 1 else np.shape(rhs)[1]):
             return replace(answers, solutions=as_given(answers.solutions, False), each=each)

@@ -324,7 +324,7 @@ def test_right_hand_sides_that_are_refused():
                 A.solve(wrong)
         with pytest.raises(ValueError, match="NaN or infinity"):
             A.solve(np.full(4, np.inf))
-        with pytest.raises(InputError, match="60 bits cannot be had"):
+        with pytest.raises(InputError, match="bits is 60; it must be a whole number from 3 to 50"):
             A.solve(np.ones(4), bits=60)
         with pytest.raises(InputError, match="not finite"):
             A.operator @ np.full(4, np.nan)

@@ -230,3 +230,53 @@ def test_frames_come_back_with_the_names_of_their_batch() -> None:
         assert raw(batch).shape == (2, 3)
         assert list((raw @ batch.T).columns) == ["a", "b"]
         assert (raw @ pandas.Series(np.ones(4), index=list("wxyz"))).shape == (3,)
+
+
+def test_an_output_smaller_than_the_cells_are_off_keeps_the_scale_of_the_others():
+    """Fitted to its own readings, its factor would be one of noise."""
+    weights = np.random.default_rng(0).uniform(-1.0, 1.0, (100, 2))
+    weights[::2] *= 1e-2
+    with mho.open_bench("arrays", seed=0) as bench:
+        raw = mho.extensions.linalg.on_bench(weights, bench, exact=False)
+        found = raw @ np.ones(2)
+    np.testing.assert_allclose(found, weights.sum(axis=1), atol=0.1)
+    assert 0.0 < np.abs(raw.measured[::2] - weights[::2]).max() < 0.05
+
+
+def test_a_matrix_that_does_not_fit_takes_no_tile():
+    with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+        with pytest.raises(ChipMapError, match="give a smaller matrix"):
+            mho.extensions.linalg.on_bench(np.ones((4000, 4000)), bench, exact=False)
+        found = mho.extensions.linalg.on_bench(np.eye(3), bench, exact=False) @ np.ones(3)
+    np.testing.assert_allclose(found, 1.0, atol=0.1)
+
+
+PULSING = {
+    "solve": lambda bench: mho.solve([[0.9, 0.1], [0.2, 0.8]], bench=bench, seed=1, bits=8),
+    "program": lambda bench: mho.evaluate(mho.Program(digits=[[3, 4], [5, 6]]), bench, seed=1),
+    "pulse": lambda bench: bench.pulse(("invert_positive", 0, 0), mho.Pulse("set", 1.0, 1e-6, 1.0)),
+}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("what", PULSING)
+def test_a_matrix_whose_cells_something_else_may_have_pulsed_answers_no_more(what, exact):
+    with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+        held = mho.extensions.linalg.on_bench(2.0 * np.eye(9) + 0.1 * A[:9, :9], bench, exact=exact)
+        multiply = held.preconditioner.__matmul__ if exact else held.__matmul__
+        first = multiply(X[:9, 0])
+        mho.evaluate(mho.Read(rows="0:2", columns="0:2"), bench, seed=1)  # which pulses nothing
+        np.testing.assert_allclose(multiply(X[:9, 0]), first, atol=0.3)
+        PULSING[what](bench)
+        with pytest.raises(BenchError, match="pulsed since by something else"):
+            multiply(X[:9, 0])
+        again = mho.extensions.linalg.on_bench(np.eye(3), bench, exact=False)
+        np.testing.assert_allclose(again @ np.ones(3), 1.0, atol=0.1)
+
+
+@pytest.mark.parametrize("bits", [-3, 0, 2.5, True, "a", np.nan])
+def test_bits_of_a_held_solution_are_held_to_those_of_a_solve(bits):
+    with mho.open_bench("arrays", preset="quiet", seed=1) as bench:
+        held = mho.extensions.linalg.on_bench(np.eye(2), bench)
+        with pytest.raises(InputError, match=r"^bits is .*it must be a whole number from 3 to 50"):
+            held.solve(np.ones(2), bits=bits)

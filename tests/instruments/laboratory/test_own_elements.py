@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -393,8 +394,9 @@ def test_what_a_text_has_of_elements_makes_them_again():
     [
         ("nosuch", BenchError, "unknown circuit 'nosuch'; there are the amplifiers AD823, OPA690, ideal, or name"),
         (object(), BenchError, r"object is no element of a circuit: .*\(amplifier: draw_amplifiers; adc: sampled"),
-        (Steps, BenchError, "Steps cannot be made without arguments: .*; give an object"),
+        (Steps, BenchError, r"Steps cannot be made without arguments \(TypeError: .*\); give an object"),
         ([], BenchError, "the circuit is an empty list"),
+        (dataclasses.replace(AMPLIFIER_PRESETS["AD823"], gain=math.nan), BenchError, "gain = nan must be a number"),
         ("no_such_file.py:Adc", InputError, "there is no element of a circuit in no_such_file.py"),
         (AmplifierPreset("x", 0, 1, 0, 1, 1, 1, 0, 0, variation=dataclasses.replace(
             AMPLIFIER_PRESETS["AD823"].variation, spread=0.5)), BenchError, "corners of its own"),
@@ -424,3 +426,55 @@ def test_raw_products_are_read_by_the_own_adc(circuit):
         raw = mho.linalg.on_bench(matrix, bench, exact=False, programmed="drawn")
         distinct = len(np.unique(np.round(raw(batch), 6)))
     assert distinct < 10 if circuit else distinct > 20
+
+
+class Slotted:
+    __slots__ = ("step",)
+
+    def __init__(self, step=1e-6):
+        self.step = step
+
+    def sampled(self, volts, mode, rng):
+        return volts
+
+
+class Number(float):
+    def sampled(self, volts, mode, rng):
+        return volts
+
+
+class Pair(NamedTuple):
+    step: float = 1e-6
+
+    def sampled(self, volts, mode, rng):
+        return volts
+
+
+@dataclass
+class Weights:
+    weights: np.ndarray
+
+    def sampled(self, volts, mode, rng):
+        return volts
+
+
+@pytest.mark.parametrize(
+    "element", [Slotted(2.0), Number(2.0), Pair(2.0), Weights(np.ones(3)), Weights(np.ones(1))]
+)
+def test_an_element_of_more_than_numbers_by_name_is_not_made_again_without_them(element):
+    text = circuit_text(circuit_elements(element))
+    assert "again = false" in text
+    with pytest.raises(BenchError, match=f"{type(element).__qualname__} that was an object in a script"):
+        circuit_elements(text)
+
+
+def test_an_attribute_that_is_no_method_is_refused_at_once():
+    with pytest.raises(BenchError, match=r"Odd\.sampled is 3 and no method"):
+        circuit_elements(type("Odd", (), {"sampled": 3})())
+
+
+@pytest.mark.parametrize("answer", [np.ma.masked_less([[1.0]], 2.0), [[1.0], [1.0, 2.0]], object()])
+def test_an_answer_that_is_no_array_or_hides_values_is_named(answer):
+    odd = type("Odd", (), {"sampled": lambda self, volts, mode, rng: answer})
+    with pytest.raises(OwnCircuitError, match=r"Odd\.sampled returned"):
+        circuit_elements(odd).sampled(np.zeros((1, 1)), False, np.random.default_rng(1))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, starmap
+from itertools import chain, islice, starmap
 from typing import Protocol
 
 import numpy as np
@@ -360,13 +360,15 @@ class FreeTiles:
         if not all(self.shape):
             raise ChipMapError(f"array {self._array.name!r} has no two columns that are read together")
         # Those that are free, one after the other
-        self.places = starmap(partial(Placement, self._array.name), free_places(self._array, *self.shape))
+        free = free_places(self._array, *self.shape)
+        self.places: Iterator[Placement] = starmap(partial(Placement, self._array.name), free)
         self._taken = 0
 
     def take(self, count: int) -> list[Placement]:
         """Return the places of so many tiles, which nobody else gets; `ChipMapError` where there are not so many."""
         places = list(islice(self.places, count))
         if len(places) < count:
+            self.places = chain(places, self.places)
             raise ChipMapError(
                 f"{count} tiles of {self.shape[0]} x {self.shape[1]} cells do not fit array {self._array.name!r}, which "
                 f"has room for {len(places)} beside {self._taken} in use; give a smaller matrix, or a second bench"

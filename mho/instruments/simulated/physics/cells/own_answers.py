@@ -14,6 +14,7 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError, MhoError
+from mho.foreign_arrays import is_masked_array
 from mho.instruments.simulated.physics.cells.own_laws import DeviceSpread, ReadNoise
 
 MOST = 1e-2  # S: no cell conducts more where its law does not say its own `maximum`
@@ -78,8 +79,9 @@ def ask(
         raise
     except Exception as error:  # a law of a user's own may raise anything
         raise OwnLawError(f"{name} raised {type(error).__name__}: {error}") from error
-    if said is None:
-        raise OwnLawError(f"{name} returned None; it must return floats of shape {given.shape}")
+    if said is None or is_masked_array(said):
+        what = "None" if said is None else "a masked array, which hides values"
+        raise OwnLawError(f"{name} returned {what}; it must return floats of shape {given.shape}")
     if answer.shape != given.shape or answer.dtype.kind not in "fiu":
         raise OwnLawError(
             f"{name} returned {answer.dtype} of shape {answer.shape} for {given.size} cells; it must return floats of "

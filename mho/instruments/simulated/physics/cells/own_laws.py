@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mho.errors import BenchError
 from mho.own_code import name_of
@@ -226,9 +226,16 @@ def fields_of(law: object) -> dict[str, float | int | bool | str] | None:
     """Return the numbers and words that make a law again, by name; None where it cannot be made of these."""
     if is_dataclass(law):
         values = {one.name: getattr(law, one.name) for one in fields(law) if one.init}
-        values = {name: one.item() if hasattr(one, "item") else one for name, one in values.items()}
+        values = {
+            name: one.item() if getattr(one, "shape", None) == () else one for name, one in values.items()
+        }
         return values if all(isinstance(one, float | int | str) for one in values.values()) else None
-    return None if getattr(law, "__dict__", None) else {}
+    try:  # as pickle would make it: a function, what that is given, what is set
+        reduced: Any = law.__reduce_ex__(2)
+    except Exception:  # it may refuse
+        return None
+    plain = isinstance(reduced, tuple) and reduced[1] == (type(law),) and not reduced[2]
+    return {} if plain else None
 
 
 def _made_of(law: object) -> object:

@@ -246,6 +246,8 @@ class AmplifierPreset:
         >>> amplifier_preset("AD823").but(gain=1e3).name
         'AD823-own'
         """
+        if not isinstance(name, str):
+            raise BenchError(f"name of an amplifier is {name!r}; give a text")
         for one, value in values.items():
             if one not in NUMBERS:
                 hint = nearest(one, NUMBERS, 2, f"it has {', '.join(NUMBERS)}")

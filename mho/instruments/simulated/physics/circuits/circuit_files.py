@@ -91,7 +91,7 @@ def circuit_elements(source: Circuit) -> CircuitElements:
     >>> circuit_elements(amplifier_preset("AD823").but(gain=1e3)).name
     'AD823-own'
     """
-    several = source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
+    several = source if isinstance(source, list | tuple) and not hasattr(source, "_fields") else [source]
     if not several:
         raise BenchError("the circuit is an empty list; leave it out for the bench's own circuits")
     elements = elements_of([_named(one) if isinstance(one, str) else one for one in several])

@@ -12,9 +12,11 @@ from functools import partial
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.errors import BenchError, InstrumentError, MhoError
+from mho.foreign_arrays import is_masked_array
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     AMPLIFIER_PRESETS,
     APART,
@@ -219,7 +221,7 @@ def _ask(
 ) -> Floats:
     """Return what an element answers, float64 in the shape of `given`, which it gets a copy of."""
     name = f"the circuit's own {type(element).__qualname__}.{method}"
-    answer = np.asarray(_called(element, method, np.array(given, np.float64), *others))
+    answer = _array(_called(element, method, np.array(given, np.float64), *others), f"{name} returned")
     if answer.shape != given.shape or answer.dtype.kind not in "fiu":
         raise OwnCircuitError(
             f"{name} returned {answer.dtype} of shape {answer.shape}; it must return floats of shape {given.shape}"
@@ -232,6 +234,16 @@ def _ask(
             f"between {low:g} and {high:g} {unit}"
         )
     return np.array(answer, np.float64)  # the element may keep its own
+
+
+def _array(answer: Any, name: str) -> NDArray[Any]:
+    """Return an answer as an array; `name` says whose it is, in errors."""
+    if is_masked_array(answer):
+        raise OwnCircuitError(f"{name} a masked array, which hides values; it must return all of them")
+    try:
+        return np.asarray(answer)
+    except Exception as error:  # each library has its own
+        raise OwnCircuitError(f"{name} no array of numbers: {error}") from error
 
 
 def _called(element: object, method: str, *arguments: Any) -> Any:
@@ -253,7 +265,7 @@ def _drawn(law: Amplifier, count: int, mode: CircuitMode, rng: np.random.Generat
     for what, values in drawn.items():
         if what not in APART:
             raise OwnCircuitError(f"{name} returned {what!r}; amplifiers differ in {', '.join(APART)}")
-        array = np.asarray(values)
+        array = _array(values, f"{name} returned {what!r}:")
         if array.shape != (count,) or array.dtype.kind not in "fiu":
             raise OwnCircuitError(
                 f"{name} returned {what!r} as {array.dtype} of shape {array.shape}; it must be floats of shape ({count},)"
@@ -279,8 +291,14 @@ def _made(element: object) -> object:
             element = kind()
         except Exception as error:
             raise BenchError(
-                f"{kind.__qualname__} cannot be made without arguments: {error}; give an object"
+                f"{kind.__qualname__} cannot be made without arguments ({type(error).__name__}: {error}); give an object"
             ) from error
+    for protocol in ELEMENTS.values():
+        for method in vars(protocol) if isinstance(element, protocol) else ():
+            if not method.startswith("_") and not callable(getattr(element, method)):
+                raise BenchError(
+                    f"{type(element).__qualname__}.{method} is {getattr(element, method)!r} and no method"
+                )
     if any(isinstance(element, protocol) for protocol in ELEMENTS.values()):
         return element
     needs = "; ".join(
@@ -300,7 +318,9 @@ def _checked(preset: AmplifierPreset) -> AmplifierPreset:
             f"amplifier {preset.name!r} has corners of its own, which a run file does not have; make it of a packaged one, "
             "as amplifier_preset('AD823').but(gain=1e3)"
         )
-    return preset if preset.offset_shift == 0.0 else replace(preset, offset_shift=0.0)
+    return replace(
+        preset.but(name=preset.name, **{one: getattr(preset, one) for one in NUMBERS}), offset_shift=0.0
+    )
 
 
 def elements_of(sources: Sequence[object]) -> CircuitElements:
