@@ -59,7 +59,8 @@ def on_cells(
     """Yield the layers on each chip, which is open until the next one is asked for."""
     for seed in chips:
         with mho.open_bench("arrays", seed=seed, preset=preset) as bench:
-            yield [on_bench(one, bench, exact=False, programmed=programmed, seed=seed) for one in matrices]
+            drawn = seed if programmed == "drawn" else None  # what is written draws nothing
+            yield [on_bench(one, bench, exact=False, programmed=programmed, seed=drawn) for one in matrices]
 
 
 def shuffled(matrices: Sequence[Floats], seed: int) -> list[Floats]:

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
-from mho.confidence import median
 from mho.errors import ChipMapError, ConvergenceError, InputError, MhoError
 
 POLE_RATIO = 4.0  # unity-gain frequency over second pole, amplifier and row; the reference board has about 2
@@ -410,7 +409,9 @@ def _assess_alike(
     rho = np.full(len(encodings), np.inf)
     if stable.any():
         represented = (one.reduced(networks) * (units / step))[:, stable]
-        rho[stable] = median(contraction(matrix, represented))
+        # The median, without the masked arrays of NumPy that its own loads
+        middle = np.sort(contraction(matrix, represented), axis=0)[(draws - 1) // 2 : draws // 2 + 1]
+        rho[stable] = middle.sum(axis=0) / len(middle)
     settling = np.ones(len(encodings))
     if loops:
         loads = one.row_load(drawn, drawn_negative, diagonal, input_conductance, bias)

@@ -114,9 +114,9 @@ class BlockCircuits:
         `own`: elements of a user's own in their place, and the generator that they draw from.
         """
         elements, own_rng = own if own is not None else (None, rng)
-        elements = elements or CircuitElements()
+        preset = None if elements is None else elements.preset
         amplifier = (
-            (elements.preset or amplifier_preset(simulation.amplifier))
+            (preset or amplifier_preset(simulation.amplifier))
             .at(simulation.amplifier_corner, simulation.amplifier_temperature, simulation.amplifier_supply)
             .with_capacitances(simulation.row_capacitance, simulation.feedback_capacitance)
         )
@@ -128,11 +128,11 @@ class BlockCircuits:
         further = rng.spawn(1)[0]
         divider_errors, bias_errors = (RESISTORS * further.standard_normal((2, LINES)) for _ in range(2))
         inverters, loop, transimpedance = (bank.warmed(further) for bank in banks)
-        loop = elements.bank(loop, "INVERT", own_rng)
-        transimpedance = elements.bank(transimpedance, "MULTIPLY", own_rng)
         adc = _inverse_converter(simulation, rng.spawn(1)[0])
-        if elements.adc is not None:  # which takes the place of all
-            adc = None
+        if elements is not None:
+            loop = elements.bank(loop, "INVERT", own_rng)
+            transimpedance = elements.bank(transimpedance, "MULTIPLY", own_rng)
+            adc = adc if elements.adc is None else None  # an own one takes the place of all
         return cls(
             chip, board, rng, inverters, loop, transimpedance, diagonal_errors, divider_errors, bias_errors,
             adc, simulation.readout_noise, gate, report,
