@@ -110,6 +110,9 @@ def test_a_start_and_a_right_hand_side_of_zeros(held):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings(
+    "ignore::mho.extensions.linalg.bench_matrix.ProductsWarning"
+)  # 1,600 unknowns go by blocks
 def test_poissons_equation_in_two_dimensions():
     case = next(case for case in scipys.IterativeParams().cases if case.name == "poisson2d")
     matrix, b = case.A.toarray(), case.b
