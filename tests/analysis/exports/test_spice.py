@@ -234,3 +234,24 @@ def test_the_command_writes_it(
     assert "give one of them" in shell.refused("export", inversions, "--spice", "--to", "csv")
     assert "no form" in shell.refused("export", inversions)
     assert "--rhs would choose" in shell.refused("export", inversions, "--to", "csv", "--rhs", 0)
+
+
+class Weak:
+    def draw_amplifiers(self, count, mode, rng):
+        return {"gain": np.full(count, 300.0)}
+
+
+def test_elements_of_a_users_own_are_named_as_what_a_netlist_cannot_have(tmp_path):
+    result = run(
+        Solve(matrix=[[0.9, 0.1], [0.2, 0.8]], bits=8),
+        "arrays",
+        circuit=Weak,
+        seed=1,
+        output=tmp_path / "own.h5",
+    )
+    with RunFile(result.path) as file:
+        text = netlist(read_loop(file))
+    assert (
+        f"* WARNING: the run's circuits had {__name__}:Weak, of a user's own, which a netlist cannot have"
+        in text
+    )
