@@ -266,7 +266,7 @@ class HalfALaw:
         (lambda: cell_preset(7), "int is no law of a cell"),
         (
             lambda: IDEAL.but(broken(2.0)),
-            r"Steps\.after_reset is 2\.0 and no method; a law of switching is called",
+            r"Steps\.after_reset is 2\.0 and no method; switching is called",
         ),
         (lambda: IDEAL.but(set_slop=1.0), "no parameter 'set_slop'; did you mean set_slope"),
         (lambda: IDEAL.but(set_slope=-1.0), "set_slope = -1 S/V must lie between"),

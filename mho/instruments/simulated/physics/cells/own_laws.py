@@ -196,27 +196,38 @@ class OwnLaws:
         return " and ".join(type(law).__qualname__ for law in self.objects())
 
 
-def made(law: object) -> object:
-    """Return a law, made of its class where that is given; `BenchError` for what is no law."""
-    if isinstance(law, type):
-        kind = law
+def made(
+    own: object, protocols: Mapping[str, type] = ASPECTS, noun: str = "law of a cell", otherwise: str = ""
+) -> object:
+    """Return what a user brings, made of its class where that is given.
+
+    `protocols`: those of which it has one, by name; `noun`: what it is, and `otherwise` what else it might be, for errors.
+    `BenchError` for what is none.
+    """
+    if isinstance(own, type):
+        kind = own
         try:
-            law = kind()
+            own = kind()
         except Exception as error:
             raise BenchError(
-                f"{kind.__qualname__} cannot be made without arguments: {error}; give an object"
+                f"{kind.__qualname__} cannot be made without arguments ({type(error).__name__}: {error}); give an object"
             ) from error
-    methods = {name: [one for one in vars(kind) if not one.startswith("_")] for name, kind in ASPECTS.items()}
-    for aspect, those in methods.items():
-        for one in those if isinstance(law, ASPECTS[aspect]) else ():
-            if not callable(getattr(law, one)):
+    methods = {
+        name: [one for one in vars(kind) if not one.startswith("_")] for name, kind in protocols.items()
+    }
+    mine = [name for name, kind in protocols.items() if isinstance(own, kind)]
+    for name in mine:
+        for one in methods[name]:
+            if not callable(getattr(own, one)):
                 raise BenchError(
-                    f"{type(law).__qualname__}.{one} is {getattr(law, one)!r} and no method; a law of {aspect} is called"
+                    f"{type(own).__qualname__}.{one} is {getattr(own, one)!r} and no method; {name} is called"
                 )
-    if any(isinstance(law, kind) for kind in ASPECTS.values()):
-        return law
+    if mine:
+        return own
     needs = "; ".join(f"{name}: {' and '.join(those)}" for name, those in methods.items())
-    raise BenchError(f"{type(law).__qualname__} is no law of a cell: it needs the methods of one ({needs})")
+    raise BenchError(
+        f"{type(own).__qualname__} is no {noun}: it needs the methods of one ({needs}){otherwise}"
+    )
 
 
 # --- as a preset file has them ---

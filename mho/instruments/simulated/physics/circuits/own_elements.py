@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats, Integers
 from mho.errors import BenchError, InstrumentError, MhoError
 from mho.foreign_arrays import is_masked_array
+from mho.instruments.simulated.physics.cells.own_laws import made
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     AMPLIFIER_PRESETS,
     APART,
@@ -118,6 +119,7 @@ class Wires(Protocol):
 
 
 ELEMENTS: dict[str, type] = {"amplifier": Amplifier, "adc": Adc, "dac": Dac, "wires": Wires}
+OTHERWISE = ", or is an amplifier of amplifier_preset(...).but(...)"
 MOST_VOLTS = 100.0  # V, of what a converter may answer
 MOST_SIEMENS = 1.0  # S, between two ends of lines
 
@@ -173,7 +175,7 @@ class CircuitElements:
             return replace(self, **own, preset=element.preset or self.preset)
         if isinstance(element, AmplifierPreset):
             return replace(self, preset=_checked(element))
-        one = _made(element)
+        one = made(element, ELEMENTS, "element of a circuit", OTHERWISE)
         changed: dict[str, Any] = {
             name: one for name, protocol in ELEMENTS.items() if isinstance(one, protocol)
         }
@@ -281,34 +283,6 @@ def _drawn(law: Amplifier, count: int, mode: CircuitMode, rng: np.random.Generat
             )
         numbers[str(what)] = np.array(array, np.float64)
     return numbers
-
-
-def _made(element: object) -> object:
-    """Return an element, made of its class where that is given; `BenchError` for what is none."""
-    if isinstance(element, type):
-        kind = element
-        try:
-            element = kind()
-        except Exception as error:
-            raise BenchError(
-                f"{kind.__qualname__} cannot be made without arguments ({type(error).__name__}: {error}); give an object"
-            ) from error
-    for protocol in ELEMENTS.values():
-        for method in vars(protocol) if isinstance(element, protocol) else ():
-            if not method.startswith("_") and not callable(getattr(element, method)):
-                raise BenchError(
-                    f"{type(element).__qualname__}.{method} is {getattr(element, method)!r} and no method"
-                )
-    if any(isinstance(element, protocol) for protocol in ELEMENTS.values()):
-        return element
-    needs = "; ".join(
-        f"{name}: {' and '.join(one for one in vars(protocol) if not one.startswith('_'))}"
-        for name, protocol in ELEMENTS.items()
-    )
-    raise BenchError(
-        f"{type(element).__qualname__} is no element of a circuit: it needs the method of one ({needs}), or is an "
-        "amplifier of amplifier_preset(...).but(...)"
-    )
 
 
 def _checked(preset: AmplifierPreset) -> AmplifierPreset:
