@@ -14,6 +14,7 @@ from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
+from mho.instruments.bench_file.operations import Operation
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
 from mho.toml import StrictModel, load_toml, parse_toml
@@ -168,6 +169,10 @@ class BenchFile(StrictModel):
                 f"`zero_dither` is {dither:g} V, beyond the limit of {most.voltage:g} V in [limits.vector]: lower it"
             )
         return self
+
+    def operations(self) -> dict[Operation, str]:
+        """Return which instrument serves each operation that the bench offers, by its name in the file."""
+        return self.instruments.operations()
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against."""

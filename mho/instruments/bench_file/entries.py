@@ -27,6 +27,7 @@ from mho.instruments.bench_file.models import (
     check_twin,
     find_model,
 )
+from mho.instruments.bench_file.operations import Operation
 from mho.instruments.bench_file.switch_paths import PATHS, check_paths
 from mho.instruments.roles import PulseGenerator, SourceMeter, SwitchMatrix, TemperatureController
 from mho.toml import StrictModel
@@ -394,6 +395,16 @@ class Instruments(StrictModel):
             if used.count(address) > 1:
                 raise ValueError(f"two instruments share the address {address}")
         return self
+
+    def operations(self) -> dict[Operation, str]:
+        """Return which instruments serve each operation that the bench offers."""
+        served: dict[Operation, str] = {
+            "select": "board", "read": "smu", "sweep": "smu", "gate": "gate", "pulse": "pulser", "waveform": "pulser",
+            "multiply": "daq and board", "invert": "daq and board",
+        }  # fmt: skip
+        if self.chuck is not None:
+            served["temperature"] = "chuck"
+        return served
 
     def sources(self) -> dict[str, str]:
         """Return the terminal of every source that is wired to the chip's lines."""

@@ -1,0 +1,68 @@
+"""What a bench can do: its operations, which instrument serves each, and what a procedure would miss.
+
+A procedure says which operations it needs (`Procedure.needs`); a bench offers those that its instruments serve. Both are
+compared before anything is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from mho.errors import BenchError
+
+if TYPE_CHECKING:  # for its name: the bench file asks this module
+    from mho.instruments.bench_file.bench_file import BenchFile
+
+Operation = Literal[
+    "select", "read", "sweep", "gate", "pulse", "waveform", "multiply", "invert", "temperature"
+]
+
+OPERATIONS: Mapping[Operation, str] = MappingProxyType(
+    {
+        "select": "address a cell among others",
+        "read": "source a voltage at the cell and measure the current",
+        "sweep": "step the voltage at the cell and measure the current at each level",
+        "gate": "hold the word line at a voltage",
+        "pulse": "apply voltage pulses to the cell",
+        "waveform": "play a waveform at the cell",
+        "multiply": "multiply the array with vectors of voltages",
+        "invert": "solve a system of equations in one step, by the array in a loop of amplifiers",
+        "temperature": "heat the stage under the chip",
+    }
+)
+"""What each operation does, in words; in the order in which tables show them."""
+
+SERVED_BY: Mapping[Operation, str] = MappingProxyType(
+    {
+        "select": "an array board or a switch matrix",
+        "read": "a source-measure unit",
+        "sweep": "a source-measure unit",
+        "gate": "a voltage source or a source-measure unit at the word line",
+        "pulse": "a pulse generator",
+        "waveform": "a pulse generator that plays waveforms",
+        "multiply": "a DAQ and an array board",
+        "invert": "a DAQ and an array board",
+        "temperature": "a temperature controller",
+    }
+)
+"""Which instruments can serve each operation, in words."""
+
+
+def missing_operations(bench: BenchFile, needs: Iterable[Operation]) -> tuple[Operation, ...]:
+    """Return the operations among `needs` that nothing on this bench serves, in the order of `OPERATIONS`."""
+    needed, offered = set(needs), bench.operations()
+    return tuple(one for one in OPERATIONS if one in needed and one not in offered)
+
+
+def check_operations(bench: BenchFile, needs: Iterable[Operation], what: str) -> None:
+    """Raise `BenchError` when the bench misses an operation that `what`, a procedure's name, needs; opens nothing."""
+    if lacking := missing_operations(bench, needs):
+        raise BenchError(
+            f"{what} cannot run on bench {bench.name!r}: "
+            + "; ".join(f"nothing there serves `{one}` ({OPERATIONS[one]})" for one in lacking)
+            + "; describe in the bench file "
+            + " and ".join(dict.fromkeys(SERVED_BY[one] for one in lacking))
+            + ", or name a bench that has it: `mho bench show BENCH` says what a bench can do"
+        )
