@@ -17,7 +17,6 @@ from mho.own_code import AGREED, installed_only, is_mhos_own, modules_beside
 
 __all__ = [
     "AGREED", "OPERATIONS", "BenchFile", "BenchSource", "Operation", "ReadSettings", "check_limits",
-    "check_operations", "installed_only", "is_mhos_own",
-    "is_real", "load_bench_file", "missing_operations", "modules_beside", "packaged_benches", "read_bench_texts", "read_chip_text",
-    "with_circuit",
+    "check_operations", "installed_only", "is_mhos_own", "is_real", "load_bench_file", "missing_operations",
+    "modules_beside", "packaged_benches", "read_bench_texts", "read_chip_text", "with_circuit",
 ]  # fmt: skip

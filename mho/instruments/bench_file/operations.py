@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from mho.errors import BenchError
-
-if TYPE_CHECKING:  # for its name: the bench file asks this module
-    from mho.instruments.bench_file.bench_file import BenchFile
 
 Operation = Literal[
     "select", "read", "sweep", "gate", "pulse", "waveform", "multiply", "invert", "temperature"
@@ -50,13 +47,22 @@ SERVED_BY: Mapping[Operation, str] = MappingProxyType(
 """Which instruments can serve each operation, in words."""
 
 
-def missing_operations(bench: BenchFile, needs: Iterable[Operation]) -> tuple[Operation, ...]:
+class OfferingBench(Protocol):
+    """A bench file, as far as it is asked here."""
+
+    name: str
+
+    def operations(self) -> dict[Operation, str]:
+        """Return what serves each operation that the bench offers."""
+
+
+def missing_operations(bench: OfferingBench, needs: Iterable[Operation]) -> tuple[Operation, ...]:
     """Return the operations among `needs` that nothing on this bench serves, in the order of `OPERATIONS`."""
     needed, offered = set(needs), bench.operations()
     return tuple(one for one in OPERATIONS if one in needed and one not in offered)
 
 
-def check_operations(bench: BenchFile, needs: Iterable[Operation], what: str) -> None:
+def check_operations(bench: OfferingBench, needs: Iterable[Operation], what: str) -> None:
     """Raise `BenchError` when the bench misses an operation that `what`, a procedure's name, needs; opens nothing."""
     if lacking := missing_operations(bench, needs):
         raise BenchError(
