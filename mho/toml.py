@@ -103,7 +103,8 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
             what = "this key is missing"
         else:
             # A validator's own sentence names its values; a whole table repeated after it would bury it.
-            what = what if problem["type"] == "value_error" else f"{what}, not {problem['input']!r}"[:300]
+            own = problem["type"] == "value_error" or isinstance(problem["input"], dict)
+            what = what if own else f"{what}, not {problem['input']!r}"[:300]
         raise error(f"{source}: {key}{place}: {what}") from None
 
 
@@ -150,7 +151,11 @@ def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         field = model.model_fields.get(str(step))
         if field is not None:
             model = next(iter(_models_in(field.annotation)), model)
-    return list(model.model_fields)
+        elif (one := model.model_fields.get("root")) is not None and str(step).startswith("["):
+            kind = str(step).strip("[]")
+            models = [each for each in _models_in(one.annotation) if "kind" in each.model_fields]
+            model = next((each for each in models if each.model_fields["kind"].default == kind), model)
+    return [name for name in model.model_fields if name != "root"]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

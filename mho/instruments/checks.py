@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 from mho.errors import LimitError, MhoError
 from mho.instruments.bench.arguments import check_reading
+from mho.instruments.bench.cell_connection import gate_settings
 from mho.instruments.bench.instruments import make_safe
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, CheckSettings, load_bench_file
@@ -28,7 +29,7 @@ from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.plausibility import doubtful_limits
 from mho.instruments.limits import RISE
 from mho.instruments.opening.opening import bench_openers, need_instruments
-from mho.instruments.roles import ArrayBoard, Cell, Reading, SourceMeter, SwitchMatrix
+from mho.instruments.roles import ArrayBoard, Cell, Reading, SourceMeter, SwitchMatrix, VoltageSource
 
 __all__ = ["BenchReport", "CheckFinding", "check_bench"]
 
@@ -52,10 +53,9 @@ _ok, _note, _wrong = (partial(InspectionResult, verdict) for verdict in ("ok", "
 def look_at_reading(bench: BenchFile) -> InspectionResult:
     """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
     read = bench.read
-    check_reading(bench.terminal_limits(), read)
-    return _ok(
-        f"{read.voltage:g} V, word line {read.gate:g} V, at most {read.current_limit:g} A: within limits",
-    )
+    check_reading(bench.terminal_limits(), bench)
+    gate = "" if bench.instruments.gate is None else f"word line {read.gate:g} V, "
+    return _ok(f"{read.voltage:g} V, {gate}at most {read.current_limit:g} A: within limits")
 
 
 def _identity(bench: BenchFile, role: str, instrument: Any) -> InspectionResult:
@@ -117,9 +117,11 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
         if "WIDTH" in able and limits.pulse_width < able["WIDTH"].minimum:
             beyond.append(f"{terminal}: no pulse is as short as its limit of {limits.pulse_width:g} s")
     if role in ("smu", "gate") and "CURRENT_LIMIT" in able:
-        span, asked = able["CURRENT_LIMIT"], bench.read.current_limit
+        span = able["CURRENT_LIMIT"]
+        asked = bench.read.current_limit if role == "smu" else bench.gate_current
         if not span.minimum <= asked <= span.maximum:
-            return _wrong(f"cannot limit the current to {asked:g} A", "choose another [read] current_limit")
+            advice = f"choose another `current_limit` in [{'read' if role == 'smu' else 'instruments.gate'}]"
+            return _wrong(f"cannot limit the current to {asked:g} A", advice)
     if beyond:
         return _note("; ".join(beyond), "values in between will be refused before they are sent")
     return None if most is None else _ok(f"up to {most:g} V; the bench's limits are within")
@@ -127,7 +129,7 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
 
 def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     channels = [instrument] if role in ("smu", "gate", "chuck") else []
-    if role == "pulser":
+    if role == "pulser" and bench.instruments.pulser is not None:
         channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
     if not channels:
         return None
@@ -163,10 +165,9 @@ LOOKS: Mapping[str, Callable[[BenchFile, str, Any], InspectionResult | None]] = 
 
 def _terminals(bench: BenchFile, role: str) -> list[str]:
     tools = bench.instruments
-    wired: dict[str, list[str]] = {
-        "smu": [tools.smu.terminal], "gate": [tools.gate.terminal], "pulser": [*tools.pulser.channels.values()],
-        "daq": ["vector"],
-    }  # fmt: skip
+    wired: dict[str, list[str]] = {"smu": ["bit line"], "gate": ["word line"], "daq": ["vector"]}
+    if tools.pulser is not None:
+        wired["pulser"] = [*tools.pulser.channels.values()]
     return wired.get(role, [])
 
 
@@ -212,7 +213,7 @@ def classify_contact(
 
 
 def read_contact(
-    bench: BenchFile, check: CheckSettings, smu: SourceMeter, gate: SourceMeter | None,
+    bench: BenchFile, check: CheckSettings, smu: SourceMeter, gate: SourceMeter | VoltageSource | None,
     board: ArrayBoard | None, switch: SwitchMatrix | None = None,
 ) -> list[Reading]:  # fmt: skip
     """Take the two readings. The caller has checked that all outputs are off, and makes everything safe afterwards.
@@ -230,8 +231,8 @@ def read_contact(
         smu.enable()
         return [smu.read(volts) for volts in VOLTAGES]
     limits.check_level("word line", read.gate)
-    limits.check_current("word line", read.current_limit)
-    gate.configure(current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc)
+    limits.check_current("word line", bench.gate_current)
+    gate.configure(**gate_settings(bench))
     board.set_mode("PROGRAM")
     board.select(Cell(*check.cell))
     if switch is not None and bench.instruments.switch is not None:
@@ -363,7 +364,10 @@ class _Checker:
     def _live(self) -> tuple[list[str], bool]:
         """Return why switches must not move (sources that may be on), and whether `mho bench safe` helps."""
         live = {(finding.subject, finding.what): finding.live for finding in self.findings}
-        outputs = {role: live.get((role, "output")) for role in ("smu", "gate", "pulser")}
+        there = [
+            role for role in ("smu", "gate", "pulser") if self._bench.instruments.entry(role) is not None
+        ]
+        outputs = {role: live.get((role, "output")) for role in there}
         reasons = [
             f"the output of {role} is {'on' if on else 'not known to be off'}"
             for role, on in outputs.items()
@@ -407,9 +411,8 @@ class _Checker:
             return _note("no known resistor", "put one in and name it under [check] in the bench file")
         roles = ["smu"]
         if check.cell is not None:  # made safe in this order
-            roles += (
-                ["board", "gate"] if self._bench.instruments.switch is None else ["board", "gate", "switch"]
-            )
+            there = self._bench.instruments
+            roles += [role for role in ("board", "gate", "switch") if there.entry(role) is not None]
         missing = [role for role in roles if role not in self._opened]
         if missing:
             return _wrong(f"not tried without {', '.join(missing)}", "mend the connection first")

@@ -128,6 +128,20 @@ class SourceMeter(Instrument, Protocol):
 
 
 @runtime_checkable
+class VoltageSource(Instrument, Protocol):
+    """Sources a voltage and measures nothing."""
+
+    def configure(self, *, current_limit: float) -> None:
+        """Prepare sourcing volts; the current at which the source protects itself (A) is read back after it is set."""
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until the next command."""
+
+
+@runtime_checkable
 class PulseGenerator(Instrument, Protocol):
     """Fires voltage pulses from an idle level of 0 V; channels count from 1."""
 

@@ -22,6 +22,7 @@ from mho.instruments.bench.cell_connection import conductance
 from mho.instruments.bench.cell_record import FORMED, UNKNOWN, after_reads
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file.entries import PulserEntry
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, CellPositions, Reading
 
@@ -75,16 +76,22 @@ class ArrayBench(Bench):
         from mho.instruments.arrays.laboratory import ArrayLaboratory
         from mho.instruments.arrays.roles import ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser, ModelBoard
 
+        entries = source.bench.instruments
+        if entries.smu is None or entries.gate is None or entries.daq is None:
+            raise BenchError(
+                f"bench {source.bench.name!r} cannot be evaluated a whole array at a time: that needs cells that are read "
+                "and gated, and vectors; name a bench with a board and a DAQ, as 'arrays'"
+            )
         self.on_blocks: OnBlocks = _unheard
         self.another_chip = partial(ArrayBench, source, preset)
         self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
         arrays = self.arrays
         board = ModelBoard(arrays)
-        entries = source.bench.instruments
         daq = self.daq = ArrayDaq(arrays, entries.daq)
+        edge = PulserEntry.model_fields["edge"].default if entries.pulser is None else entries.pulser.edge
         roles = BenchInstruments(
             smu=ArrayMeter(arrays, board), gate=ArrayGate(arrays, board),
-            pulser=ArrayPulser(arrays, board, entries.pulser.edge), daq=daq, board=board,
+            pulser=ArrayPulser(arrays, board, edge), daq=daq, board=board,
         )  # fmt: skip
         super().__init__(
             source, roles, now=lambda: arrays.clock.now, simulated=arrays, limits=limits,
@@ -109,7 +116,7 @@ class ArrayBench(Bench):
         """
         samples = self.begin_exchange(volts, columns.shape[1])
         answers = self.daq.exchange_blocks(array, rows, columns, samples)
-        currents: Floats = (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
+        currents: Floats = (answers[:, 1:] - answers[:, :1]) / -self._tools.board.transimpedance
         self.on_blocks(array, rows, columns, volts, currents)
         self.on_vectors(
             "MULTIPLY", volts.reshape(-1, volts.shape[2]), currents.reshape(-1, currents.shape[2])
@@ -134,6 +141,11 @@ class ArrayBench(Bench):
         self._enter("MULTIPLY")
         self._vectors.forget()
         return samples
+
+    @property
+    def transimpedance(self) -> float:
+        """Feedback resistance of the amplifiers at the columns, ohm."""
+        return float(self._tools.board.transimpedance)
 
     @property
     def is_recorded(self) -> bool:
@@ -270,7 +282,7 @@ class CellVisit:
         """
         bench = self._bench
         self._checkpoint()
-        edge = bench.instruments.pulser.edge
+        edge = bench._tools.pulser.edge
         for line, chosen in (("bit line", sets), ("source line", ~sets)):
             some = np.flatnonzero(chosen)  # numbers are taken several times faster than a mask
             if some.size:

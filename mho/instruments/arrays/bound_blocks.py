@@ -96,7 +96,7 @@ class BoundBlocks:
     def _currents(self, codes: NDArray[Any]) -> NDArray[Any]:
         """Return readings (..., samples and a zero in front, C) as currents (..., samples, C), A."""
         currents: NDArray[Any] = codes[..., 1:, :] - codes[..., :1, :]
-        currents *= -self._adc.step / self._bench.instruments.board.transimpedance
+        currents *= -self._adc.step / self._bench.transimpedance
         return currents
 
     def _path(self, samples: int) -> FoldedPath:

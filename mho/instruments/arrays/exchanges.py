@@ -266,11 +266,13 @@ def stuck_cells(bench: Bench, array: str, rows: Integers, columns: Integers) -> 
 def _converters_of(bench: Bench) -> tuple[ConverterErrors, np.random.Generator]:
     """Return the converters of a simulated bench, and the generator of their noise."""
     if isinstance(bench, ArrayBench):
-        return bench.instruments.daq.converters, bench.arrays.converter_rng  # type: ignore[attr-defined]
+        return bench.daq.converters, bench.arrays.converter_rng
     simulated: Any = bench.simulated
     rng = np.random.default_rng(simulated.seed)
     channels = bench.file.simulation.converters if bench.file.simulation else 0
-    converters = ConverterErrors(bench.file.instruments.daq, channels, rng, simulated.elements)
-    if bench.file.instruments.daq.driver != "ni_daq":
+    daq = bench.file.instruments.daq
+    assert daq is not None  # else nothing was multiplied
+    converters = ConverterErrors(daq, channels, rng, simulated.elements)
+    if daq.driver != "ni_daq":
         return converters, rng
     return converters.of_channels(*simulated.daq.channel_errors()), simulated.daq.rng

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import BenchError, InputError
-from mho.instruments.bench.instruments import BenchInstruments
-from mho.instruments.bench_file.bench_file import ReadSettings
+from mho.instruments.bench.instruments import Operators
+from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Pulse
@@ -218,11 +218,15 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def check_reading(limits: Limits, read: ReadSettings) -> None:
+def check_reading(limits: Limits, file: BenchFile) -> None:
     """Raise `LimitError` when the read settings of a bench file are beyond its own limits."""
-    for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
+    read = file.read
+    for line, volts, amperes in (
+        ("bit line", read.voltage, read.current_limit),
+        ("word line", read.gate, file.gate_current),
+    ):
         limits.check_level(line, volts)
-        limits.check_current(line, read.current_limit)
+        limits.check_current(line, amperes)
 
 
 class CellChecks:
@@ -230,15 +234,21 @@ class CellChecks:
 
     `instruments`: a driver may know more of its abilities than the limits: `check_shape`, `check_sweep`,
         `check_waveform`.
-    `settings`: the bench file's.
     """
 
-    def __init__(self, limits: Limits, instruments: BenchInstruments, settings: ReadSettings) -> None:
-        self._limits, self._instruments, self._settings = limits, instruments, settings
+    def __init__(self, limits: Limits, instruments: Operators, file: BenchFile) -> None:
+        self._limits, self._instruments, self._file = limits, instruments, file
+        self._settings, self._gated = file.read, file.instruments.gate is not None
 
     def read(self) -> None:
         """Check the settings of the bench file."""
-        check_reading(self._limits, self._settings)
+        check_reading(self._limits, self._file)
+
+    def gate(self, volts: float) -> None:
+        """Check a word-line voltage (V); `BenchError` for one above 0 V where no source is at the word line."""
+        if volts and not self._gated:
+            self._instruments.gate.refuse()
+        self._limits.check_level("word line", volts)
 
     def read_voltage(self, voltage: float | None) -> float:
         """Return the voltage (V) of a read, the bench file's unless given."""
@@ -258,7 +268,7 @@ class CellChecks:
         self._limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # report the worst one
         for before, level in pairwise([0.0, *volts, 0.0]):
             self._limits.check_level("bit line", level, before)
-        self._limits.check_level("word line", number(gate, "word-line voltage", "V"))
+        self.gate(number(gate, "word-line voltage", "V"))
         able = getattr(self._instruments.smu, "check_sweep", None)
         # A user's own driver need not know its sample times beforehand.
         if able is not None and delay is not None:
@@ -270,7 +280,7 @@ class CellChecks:
         checked = pulse(given)
         pulser = self._instruments.pulser
         self._limits.check_pulse(LINES[checked.kind], checked.voltage, checked.width, pulser.edge)
-        self._limits.check_level("word line", checked.gate)
+        self.gate(checked.gate)
         able = getattr(pulser, "check_shape", None)
         if able is not None:
             able(voltage=checked.voltage, width=checked.width, count=count)
@@ -287,7 +297,7 @@ class CellChecks:
         gate = number(gate, "word-line voltage", "V")
         pulser = self.player()
         self._limits.check_waveform(line, values, interval, pulser.step_edge)
-        self._limits.check_level("word line", gate)
+        self.gate(gate)
         pulser.check_waveform(values, interval=interval, count=times)
         return values
 

@@ -16,10 +16,18 @@ from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.arguments import CellChecks
-from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
+from mho.instruments.bench.cell_connection import (
+    REST,
+    CellLines,
+    Drive,
+    check_levels,
+    conductance,
+    drives,
+    gate_settings,
+)
 from mho.instruments.bench.cell_record import FormingRecord, PulseDamage
 from mho.instruments.bench.guarded_bench import GuardedBench
-from mho.instruments.bench.instruments import BenchInstruments, Simulated
+from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Index, OnVectors, Vectors, inverse_zero, unheard
@@ -89,7 +97,8 @@ class Bench(GuardedBench):
         known = source.defects_text if source.bench.simulation is None else ""
         insisted = {terminal for terminal, entry in source.bench.limits.items() if entry.insist}
         self.forming = FormingRecord(source.chip_text, known, insisted)
-        watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
+        board = source.bench.instruments.board
+        watchdog = Watchdog(instruments.board, None if board is None else board.watchdog, every, now)
         super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
@@ -102,15 +111,16 @@ class Bench(GuardedBench):
         self._meter: ReadSettings = source.bench.read
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
-        self._checks = CellChecks(self._limits, instruments, source.bench.read)
-        self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
+        tools = self._tools = operators(instruments, source.bench)
+        self._checks = CellChecks(self._limits, tools, source.bench)
+        self._cells = CellLines(tools, self._crosspoints, self._limits, self._states)
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors = Vectors(
-            instruments.daq, instruments.board, self._limits, lambda mode: bool(bench._enter(mode)),
+            tools.daq, tools.board, self._limits, lambda mode: bool(bench._enter(mode)),
             inverse_zero(source.bench),
         )  # fmt: skip
-        channels = source.bench.instruments.pulser.channels
-        self._channels: dict[str, int] = {line: channel for channel, line in channels.items()}
+        self._drives = drives(source.bench)
+        self._pulsing = "smu" if source.bench.instruments.pulses_by_meter else "pulser"
 
     @property
     def limits(self) -> Limits:
@@ -181,9 +191,9 @@ class Bench(GuardedBench):
     def standing(self) -> dict[str, str]:
         """Return the state of each role's output in words, as known from `states`, or ``unknown``."""
         words = {role: state.value for role, state in self.states().items()}
-        if self._mode == "PROGRAM":
+        if self._mode == "PROGRAM" and "board" in words:
             words["board"] += f", {self._cells.where()}"
-        if self._last is not None:
+        if self._last is not None and "smu" in words:
             words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
         return words
 
@@ -194,7 +204,8 @@ class Bench(GuardedBench):
         self.check_read()
         self._watchdog.arm()
         protect(self.instruments, self.file, self.limits)
-        self._cells.prepare(self.file.read, self._channels.values())
+        channels = sorted({drive.channel for drive in self._drives.values()})
+        self._cells.prepare(self.file.read, gate_settings(self.file), channels)
         self._mode = "PROGRAM"
         if self._meter is not self.file.read:
             self._set_meter(self._meter)
@@ -237,7 +248,7 @@ class Bench(GuardedBench):
         cell = given.cell(cell, self._arrays)
         volts = self._checks.read_voltage(voltage)
         gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
-        self.limits.check_level("word line", gate)
+        self._checks.gate(gate)
         self.forming.check("bit line", volts)
         self.checkpoint()
         self.damage.note_voltage(cell, "bit line", volts)
@@ -280,7 +291,7 @@ class Bench(GuardedBench):
         """Set the source-measure unit as the present block wants it; one that is not prepared yet will be."""
         self._meter = meter
         if self._mode == "PROGRAM":
-            self.instruments.smu.configure(
+            self._tools.smu.configure(
                 current_limit=meter.current_limit, current_range=meter.current_range, nplc=meter.nplc
             )
 
@@ -299,7 +310,8 @@ class Bench(GuardedBench):
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         self._program(cell, "READ", gate)
-        return self._act("smu", REST, self.instruments.smu.read, volts)
+        reading: Reading = self._act("smu", REST, self._tools.smu.read, volts)
+        return reading
 
     def sweep(
         self, cell: Cell, volts: Sequence[float], *, gate: float | None = None, delay: float = 0.0
@@ -343,7 +355,7 @@ class Bench(GuardedBench):
         highest = max(map(abs, volts))
         self.damage.acts += highest > low
         self.damage.note_voltage(cell, "bit line", highest)
-        readings = self._act("smu", REST, lambda: self.instruments.smu.sweep(volts, delay))
+        readings: list[Reading] = self._act("smu", REST, lambda: self._tools.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
         self.damage.note_current(cell, max(abs(one.current) for one in readings))
         self._last = readings[-1]
@@ -373,12 +385,13 @@ class Bench(GuardedBench):
 
         self.damage.acts += 1
         self.damage.note_voltage(cell, line, pulse.voltage)
-        once_more(self._aim, cell, pulse, self._channels[line])
-        self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
+        drive = self._drives[pulse.kind]
+        once_more(self._aim, cell, pulse, drive)
+        self._act(self._pulsing, REST, self._tools.pulser.fire, drive.channel, count)
 
-    def _aim(self, cell: Cell, pulse: Pulse, channel: int) -> None:
-        self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
-        self.instruments.pulser.shape(channel, voltage=pulse.voltage, width=pulse.width)
+    def _aim(self, cell: Cell, pulse: Pulse, drive: Drive) -> None:
+        self._program(cell, drive.path, pulse.gate)
+        self._tools.pulser.shape(drive.channel, voltage=drive.sign * pulse.voltage, width=pulse.width)
 
     def waveform(
         self, cell: Cell, kind: Literal["set", "reset"], volts: Sequence[float] | Floats, *, interval: float,
@@ -415,12 +428,14 @@ class Bench(GuardedBench):
         self.damage.acts += 1
         self.damage.note_voltage(cell, line, float(np.abs(values).max()))
 
+        drive = self._drives[kind]
+
         def aim() -> None:
-            self._program(cell, "SET" if kind == "set" else "RESET", gate)
-            pulser.shape_waveform(self._channels[line], values, interval=interval)
+            self._program(cell, drive.path, gate)
+            pulser.shape_waveform(drive.channel, drive.sign * values, interval=interval)
 
         once_more(aim)
-        self._act("pulser", REST, lambda: pulser.fire(self._channels[line], count))
+        self._act("pulser", REST, lambda: pulser.fire(drive.channel, count))
 
     def check_waveform(
         self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
@@ -463,17 +478,22 @@ class Bench(GuardedBench):
     @property
     def vector_size(self) -> tuple[int, int]:
         """Numbers of lines that can be driven and read at once."""
-        return self.instruments.daq.output_count, self.instruments.daq.input_count
+        return self._tools.daq.output_count, self._tools.daq.input_count
+
+    @property
+    def vector_period(self) -> float:
+        """Shortest time from one vector to the next, s."""
+        return float(self._tools.daq.sample_period)
 
     @property
     def input_conductance(self) -> float:
         """Input conductance g_in (S) between a DAQ output and an INVERT row."""
-        return self.instruments.board.input_conductance
+        return float(self._tools.board.input_conductance)
 
     @property
     def slice_ratio(self) -> float:
         """Ratio by which outputs are divided in front of a loop's second slice; 0 where the board has no dividers."""
-        return self.instruments.board.slice_ratio
+        return float(self._tools.board.slice_ratio)
 
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
         """Connect a block for `multiply`; `rows` are driven, `columns` measured.
@@ -554,7 +574,7 @@ class Bench(GuardedBench):
         self._states.forget("board")
         self._cells.switch_to(self._crosspoints.get(mode, NOTHING))
         self._watchdog.arm()
-        self.instruments.board.set_mode(mode)
+        self._tools.board.set_mode(mode)
         self._mode = mode
         self._states.note("board", mode, "read")
         return True

@@ -8,16 +8,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from mho.errors import BenchError
-from mho.instruments.bench.instruments import SOURCES, BenchInstruments
+from mho.instruments.bench.instruments import SOURCES, Operators
 from mho.instruments.bench.output_states import OutputStates
-from mho.instruments.bench_file.bench_file import ReadSettings
+from mho.instruments.bench_file.bench_file import BenchFile, ReadSettings
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Path, Reading
 
 REST = "ON, at rest at 0 V"
 OFFSET = 10e-3  # V, above the error of a source-measure unit at 0 V
+
+
+class Drive(NamedTuple):
+    """How pulses of a kind reach the cell: the path to close, the generator's channel, and the sign of its voltages."""
+
+    path: Path
+    channel: int
+    sign: float
+
+
+def drives(file: BenchFile) -> dict[str, Drive]:
+    """Return how SET and RESET pulses reach the cell; with no source at the source line RESET is negative, at the bit line.
+
+    The channels are those of a pulse generator; a source-measure unit in its place has one, at the path of reads.
+    """
+    pulser = file.instruments.pulser
+    if pulser is None:
+        return {"set": Drive("READ", 1, 1.0), "reset": Drive("READ", 1, -1.0)}
+    channels = {line: channel for channel, line in pulser.channels.items()}
+    up = Drive("SET", channels["bit line"], 1.0)
+    across = channels.get("source line")
+    return {"set": up, "reset": up._replace(sign=-1.0) if across is None else Drive("RESET", across, 1.0)}
+
+
+def gate_settings(file: BenchFile) -> dict[str, float]:
+    """Return how the source at the word line is configured: a source-measure unit as the reading one, but for its limit."""
+    gate, read = file.instruments.gate, file.read
+    limit = {"current_limit": file.gate_current}
+    if gate is not None and gate.kind == "voltage source":
+        return limit
+    return limit | {"current_range": max(read.current_range, file.gate_current), "nplc": read.nplc}
 
 
 class CellLines:
@@ -28,7 +60,7 @@ class CellLines:
     """
 
     def __init__(
-        self, tools: BenchInstruments, crosspoints: Mapping[str, frozenset[str]], limits: Limits,
+        self, tools: Operators, crosspoints: Mapping[str, frozenset[str]], limits: Limits,
         states: OutputStates,
     ) -> None:  # fmt: skip
         self._tools, self._crosspoints, self._limits, self._states = tools, crosspoints, limits, states
@@ -47,14 +79,18 @@ class CellLines:
         cell = "" if self._cell is None else f" to {_name(self._cell)}"
         return f"path {self._path or 'moving'}{cell}"
 
-    def prepare(self, read: ReadSettings, channels: Iterable[int]) -> None:
-        """Take all sources to 0 V, outputs on, then the board into PROGRAM mode; `channels` are the pulser's."""
+    def prepare(self, read: ReadSettings, gate: Mapping[str, float], channels: Iterable[int]) -> None:
+        """Take all sources to 0 V, outputs on, then the board into PROGRAM mode.
+
+        `gate`: how the source at the word line is configured.
+        `channels`: the pulser's.
+        """
         self.forget()
         tools = self._tools
-        for meter in (tools.smu, tools.gate):
-            meter.configure(
-                current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc
-            )
+        tools.smu.configure(
+            current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc
+        )
+        tools.gate.configure(**gate)
         tools.smu.enable()
         self._states.note("smu", REST)
         for channel in channels:

@@ -19,6 +19,8 @@ from mho.instruments.roles import Instrument
 
 log = logging.getLogger(__name__)
 
+OUTPUTS = ("smu", "gate", "pulser", "daq", "board", "chuck")  # roles whose outputs have a state
+
 
 class GuardedBench:
     """A context manager that makes its instruments safe on every exit; `Bench` adds the operations.
@@ -127,8 +129,8 @@ class GuardedBench:
 
         Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
         """
-        chuck = () if self.instruments.chuck is None else ("chuck",)
-        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board", *chuck)}
+        roles = (role for role in OUTPUTS if getattr(self.instruments, role) is not None)
+        return {role: self._states.of(role) for role in roles}
 
     def live(self) -> tuple[str, ...]:
         """Return the roles whose outputs may be on, that is, are not known to be off."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
+from mho.instruments.bench.stand_ins import MeterPulses, NoDaq, NoGate, NoMeter, NoPulser, OneDevice
+from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.roles import (
     ArrayBoard,
     Daq,
@@ -17,6 +19,7 @@ from mho.instruments.roles import (
     SourceMeter,
     SwitchMatrix,
     TemperatureController,
+    VoltageSource,
 )
 
 if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 
 # Bit line first, word line last; after that relays may move. The chip stands a heater for longer than any of them.
 SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch", "chuck")
+LINE = 50.0  # Hz, the slower of the mains: a reading takes no longer
 SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
 
@@ -63,20 +67,44 @@ class Simulated(Protocol):
 
 @dataclass
 class BenchInstruments:
-    """The opened drivers by role."""
+    """The opened drivers by role, as far as the bench has them; `beside` are those that serve no operation, by name."""
 
-    smu: SourceMeter
-    gate: SourceMeter
-    pulser: PulseGenerator
-    daq: Daq
-    board: ArrayBoard
+    smu: SourceMeter | None = None
+    gate: SourceMeter | VoltageSource | None = None
+    pulser: PulseGenerator | None = None
+    daq: Daq | None = None
+    board: ArrayBoard | None = None
     switch: SwitchMatrix | None = None
     chuck: TemperatureController | None = None
+    beside: Mapping[str, Instrument] = field(default_factory=dict)
 
     def by_name(self) -> dict[str, Instrument]:
-        """Return them by role in `SAFE_ORDER`, the order in which they are made safe."""
+        """Return them by role in `SAFE_ORDER`, the order in which they are made safe, then those beside."""
         opened = {role: getattr(self, role) for role in SAFE_ORDER}
-        return {role: instrument for role, instrument in opened.items() if instrument is not None}
+        return {role: one for role, one in opened.items() if one is not None} | dict(self.beside)
+
+
+class Operators(NamedTuple):
+    """Who carries out the bench's operations: its instruments, and a stand-in for each that it has not."""
+
+    smu: Any  # a SourceMeter
+    gate: Any  # a SourceMeter or a VoltageSource
+    pulser: Any  # a PulseGenerator
+    daq: Any  # a Daq
+    board: Any  # an ArrayBoard
+    switch: SwitchMatrix | None
+
+
+def operators(instruments: BenchInstruments, file: BenchFile) -> Operators:
+    """Return who carries out each operation of a bench, decided once, when it is opened."""
+    smu = instruments.smu or NoMeter(file.name)
+    pulser: Any = instruments.pulser or NoPulser(file.name)
+    if file.instruments.pulses_by_meter:
+        pulser = MeterPulses(smu, file.read.nplc / LINE)
+    return Operators(
+        smu, instruments.gate or NoGate(file.name), pulser, instruments.daq or NoDaq(file.name),
+        instruments.board or OneDevice(file.name), instruments.switch,
+    )  # fmt: skip
 
 
 def make_safe(

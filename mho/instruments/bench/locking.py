@@ -136,9 +136,7 @@ def _made(folder: Path) -> Path:
 def _keys(entries: Instruments) -> dict[str, str]:
     """Return the lock name of each instrument, with its address as the bench file writes it."""
     keys = {key: written for written in entries.addresses() for key in every_spelling(written)}
-    return keys | {
-        device: written for written in entries.daq.daqmx_lists() for device in daq_devices(written)
-    }
+    return keys | {device: written for written in entries.daqmx_lists() for device in daq_devices(written)}
 
 
 def take_name(key: str, holder: LockHolder) -> Callable[[], None]:

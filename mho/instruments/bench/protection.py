@@ -48,7 +48,7 @@ class Watchdog:
     """
 
     def __init__(
-        self, board: ArrayBoard, seconds: float | None, every: Every = every,
+        self, board: ArrayBoard | None, seconds: float | None, every: Every = every,
         now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._board, self._seconds, self._every, self._now = board, seconds, every, now
@@ -59,7 +59,7 @@ class Watchdog:
 
     def arm(self) -> None:
         """Arm the watchdog and begin to feed it; raises `InstrumentError` when the board does not confirm."""
-        if self._seconds is None:
+        if self._seconds is None or self._board is None:
             return
         self._board.arm_watchdog(self._seconds)
         self._armed, self._reported = True, False
@@ -70,7 +70,7 @@ class Watchdog:
     def disarm(self) -> None:
         """Disarm the watchdog once the board is safe; a board that refuses is safe as well."""
         self.abandon()
-        if not self._armed:
+        if not self._armed or self._board is None:
             return
         try:
             self._board.arm_watchdog(0.0)
@@ -92,7 +92,9 @@ class Watchdog:
         `InstrumentError` when it left the mode, or does not answer.
         """
         doubt = self._doubt or self._silence()
-        if not doubt:  # nothing is assigned here: a sign of life may be failing in its own thread
+        if (
+            not doubt or self._board is None
+        ):  # nothing is assigned here: a sign of life may be failing in its own thread
             return
         self._doubt = doubt  # kept if the board does not answer
         standing = self._board.standing_mode()
@@ -112,6 +114,7 @@ class Watchdog:
     def _beat(self) -> None:
         if silence := self._silence():  # a late answer proves nothing about the time before
             self._doubt = silence
+        assert self._board is not None  # else it was not armed
         try:
             self._board.beat((self._seconds or 0.0) / BEATS)
             self._heard = self._now()
@@ -134,12 +137,12 @@ def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> N
     `InstrumentError` when an instrument refuses or does not confirm.
     """
     entries = file.instruments
-    for meter, entry in ((instruments.smu, entries.smu), (instruments.gate, entries.gate)):
-        keep = getattr(meter, "protect", None)
-        if keep is not None:
+    for source, entry in ((instruments.smu, entries.smu), (instruments.gate, entries.gate)):
+        keep = getattr(source, "protect", None)
+        if keep is not None and entry is not None and entry.terminal is not None:
             keep(limits.highest(entry.terminal))
     keep = getattr(instruments.pulser, "protect", None)
-    if keep is not None:
+    if keep is not None and entries.pulser is not None:
         for channel, terminal in entries.pulser.channels.items():
             keep(channel, limits.highest(terminal))
 

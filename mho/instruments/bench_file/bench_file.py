@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from importlib import resources
@@ -170,18 +171,50 @@ class BenchFile(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _a_gate_is_there_to_be_held(self) -> BenchFile:
+        if self.instruments.gate is None:
+            if "gate" in self.read.model_fields_set:
+                raise ValueError(
+                    "`gate` in [read] is the word line's voltage, and no instrument serves `gate`: take it out, or "
+                    "describe the source at the word line"
+                )
+            object.__setattr__(self, "read", self.read.model_copy(update={"gate": 0.0}))
+        elif not math.isfinite(self.gate_current):
+            raise ValueError(
+                f"`{self.instruments.name_of('gate')}` needs a `current_limit` (A), for nothing else limits its current"
+            )
+        return self
+
+    @property
+    def gate_current(self) -> float:
+        """Current limit of the source at the word line, A: its own, else that of reads, or for a bare source the line's."""
+        gate = self.instruments.gate
+        if gate is not None and gate.current_limit is not None:
+            return gate.current_limit
+        if gate is None or gate.kind == "source meter":
+            return self.read.current_limit
+        most = self.limits.get("word line")
+        return math.inf if most is None or most.current is None else most.current
+
     def operations(self) -> dict[Operation, str]:
         """Return which instrument serves each operation that the bench offers, by its name in the file."""
         return self.instruments.operations()
 
     def terminal_limits(self) -> Limits:
-        """Return the limits to check against."""
-        return Limits(
-            {
-                name: TerminalLimits(**entry.model_dump(exclude_none=True, exclude={"insist"}))
-                for name, entry in self.limits.items()
-            }
-        )
+        """Return the limits to check against.
+
+        Where no source is at the source line, RESET pulses are negative ones at the bit line, and its limits hold for them.
+        """
+        limits: dict[str, TerminalLimits] = {
+            name: TerminalLimits(**entry.model_dump(exclude_none=True, exclude={"insist"}))
+            for name, entry in self.limits.items()
+        }
+        if self.instruments.gate is None:
+            limits["word line"] = TerminalLimits(math.inf)  # that nothing drives
+        if not self.instruments.drives_source_line and "bit line" in limits:
+            limits["source line"] = limits["bit line"]
+        return Limits(limits)
 
 
 class BenchSource(StrictModel):
@@ -300,8 +333,21 @@ def load_bench_file(name: str) -> BenchSource:
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
     bench = _with_files_beside(bench, folder)
     chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
+    if bench.instruments.board is None and bench.instruments.switch is None:
+        _check_one_device(name, bench, chip_text)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
+
+
+def _check_one_device(name: str, bench: BenchFile, chip_text: str) -> None:
+    """Raise `BenchError` when nothing selects cells on this bench, and its chip has more than one."""
+    arrays = read_chip_text(chip_text, bench.chip).arrays
+    cells = sum(array.rows * array.columns for array in arrays)
+    if cells != 1:
+        raise BenchError(
+            f"bench file {name} has nothing that serves `select`, and its chip map {bench.chip} has {cells} cells: name a "
+            'chip map of one cell, such as chip = "device", or describe the board that selects them'
+        )
 
 
 def is_real(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The instruments of a bench file: one entry per role, with the wiring of their terminals.
+"""The instruments of a bench file by their names: what each is, where it is wired, and which operations it serves.
 
 VISA Library Specification VPP-4.3, section 4.3.1.1: resource names are read without regard to case, boards default to 0,
 the resource class to INSTR. An alias of VISA's own configuration, or a second connection to an instrument (a GPIB address
@@ -12,9 +12,20 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    RootModel,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from mho.errors import LimitError
 from mho.instruments.bench_file.models import (
@@ -22,14 +33,22 @@ from mho.instruments.bench_file.models import (
     SOURCE_METERS,
     SWITCH_MATRICES,
     TEMPERATURE_CONTROLLERS,
+    VOLTAGE_SOURCES,
     Model,
     check_driver,
     check_twin,
     find_model,
 )
-from mho.instruments.bench_file.operations import Operation
+from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import PATHS, check_paths
-from mho.instruments.roles import PulseGenerator, SourceMeter, SwitchMatrix, TemperatureController
+from mho.instruments.roles import (
+    Instrument,
+    PulseGenerator,
+    SourceMeter,
+    SwitchMatrix,
+    TemperatureController,
+    VoltageSource,
+)
 from mho.toml import StrictModel
 
 HERE = "localhost"
@@ -159,16 +178,41 @@ class Reconnect(StrictModel):
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
 
 
-class ModelEntry(StrictModel):
-    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`.
+class Entry(StrictModel):
+    """An instrument of a bench.
 
+    `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
     Without `reconnect` a lost connection ends the run.
     """
+
+    can: ClassVar[tuple[Operation, ...]] = ()  # serve, whatever it is wired to
+    # What it does in place of the proper instrument: only where `serves` says so
+    in_place: ClassVar[tuple[Operation, ...]] = ()
+    reconnect: Reconnect | None = None
+    serves: tuple[Operation, ...] | None = None
+
+    def served(self) -> tuple[Operation, ...]:
+        """Return the operations that it serves; `ValueError` for one that it cannot."""
+        able = self._able()
+        for operation in self.serves or ():
+            if operation not in able:
+                raise ValueError(self._unable(operation, able))
+        return tuple(one for one in able if one not in self.in_place) if self.serves is None else self.serves
+
+    def _able(self) -> tuple[Operation, ...]:
+        return self.can
+
+    def _unable(self, operation: Operation, able: Iterable[Operation]) -> str:
+        there = ", ".join(f"`{one}`" for one in able) or "none: give it `serves = []`"
+        return f"`serves` names `{operation}`, which this instrument does not do as it is wired here; it does {there}"
+
+
+class ModelEntry(Entry):
+    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`."""
 
     models: ClassVar[Mapping[str, Model]]
     role: ClassVar[type]
 
-    reconnect: Reconnect | None = None
     driver: str
     twin: Annotated[str, AfterValidator(check_twin)] = ""
 
@@ -189,34 +233,106 @@ class ModelEntry(StrictModel):
         return find_model(self.models, self.driver, self.twin)
 
 
-class SourceMeterEntry(ModelEntry):
-    """A source-measure unit and the terminal its output is wired to."""
+def _numbered(channels: Any) -> Any:
+    """Return a list of terminals as a table by channel, from 1."""
+    return dict(enumerate(channels, 1)) if isinstance(channels, list) else channels
 
-    models, role = SOURCE_METERS, SourceMeter
+
+Channels = Annotated[dict[int, Terminal], BeforeValidator(_numbered)]
+
+
+class SourceEntry(ModelEntry):
+    """A source whose outputs are wired to terminals: one to `terminal`, or several by `channels`, as a table or a list.
+
+    `current_limit` (A) is that of its output at the word line, instead of the one with which cells are read.
+    """
 
     address: str
     channel: int = 1
-    terminal: Terminal
+    terminal: Terminal | None = None
+    channels: Channels = {}
+    current_limit: Positive | None = None
+
+    at: ClassVar[Mapping[str, tuple[Operation, ...]]]  # operations by the terminal at which it serves them
 
     @model_validator(mode="after")
-    def _channel_exists(self) -> SourceMeterEntry:
+    def _channels_exist_and_are_wired(self) -> Self:
+        if self.terminal is None and not self.channels:
+            raise ValueError(
+                'say which terminal it is wired to: terminal = "bit line", or channels = ["bit line", "word line"]'
+            )
+        if self.channels and (self.terminal is not None or "channel" in self.model_fields_set):
+            raise ValueError("`channels` wires every output: leave `terminal` and `channel` out")
         count = self.model.channels
-        if not 1 <= self.channel <= count:
-            raise ValueError(f"{self.driver} has no channel {self.channel}; it has {count}")
+        for channel in self.wiring():
+            if not 1 <= channel <= count:
+                raise ValueError(f"{self.driver} has no channel {channel}; it has {count}")
+        lines = list(self.wiring().values())
+        for line in lines:
+            if lines.count(line) > 1:
+                raise ValueError(f"two of its channels are wired to the {line}: wire each to its own")
+            if line not in self.at:
+                raise ValueError(
+                    f"its output is wired to the {line}, where nothing of it is used: it serves the "
+                    f"{' and the '.join(self.at)}"
+                )
         return self
+
+    @property
+    def line(self) -> str:
+        """The terminal of the one output of an entry that `output_at` returned."""
+        return str(self.terminal)
+
+    def wiring(self) -> dict[int, Terminal]:
+        """Return the terminal of each channel in use."""
+        return self.channels or ({} if self.terminal is None else {self.channel: self.terminal})
+
+    def output_at(self, terminal: Terminal) -> Self | None:
+        """Return the entry of the one output that is wired to `terminal`; None where none is."""
+        for channel, line in self.wiring().items():
+            if line == terminal:
+                return self.model_copy(update={"channel": channel, "terminal": line, "channels": {}})
+        return None
+
+    def _able(self) -> tuple[Operation, ...]:
+        return tuple(one for line in self.wiring().values() for one in self.at[line])
+
+
+class SourceMeterEntry(SourceEntry):
+    """A source-measure unit: at the bit line it reads, sweeps and, if `serves` says so, pulses; at the word line a gate."""
+
+    kind: Literal["source meter"] = "source meter"
+    models, role = SOURCE_METERS, SourceMeter
+    at = {"bit line": ("read", "sweep", "pulse"), "word line": ("gate",)}
+    in_place = ("pulse",)
+
+
+class VoltageSourceEntry(SourceEntry):
+    """A source that measures nothing: a gate."""
+
+    kind: Literal["voltage source"] = "voltage source"
+    models, role = VOLTAGE_SOURCES, VoltageSource
+    at = {"word line": ("gate",)}
 
 
 class PulserEntry(ModelEntry):
-    """A pulse generator, the terminal of each channel, and the edge time (10 to 90 %) of its pulses, s."""
+    """A pulse generator, the terminal of each channel, and the edge time (10 to 90 %) of its pulses, s.
 
+    With a channel at the bit line and none at the source line, RESET pulses are negative ones at the bit line. Behind a
+    `bias_tee` it shares the bit line with a source-measure unit, and nothing has to switch between them.
+    """
+
+    kind: Literal["pulse generator"] = "pulse generator"
     models, role = PULSE_GENERATORS, PulseGenerator
+    can = ("pulse", "waveform")
 
     address: str
-    channels: dict[int, Terminal]
+    channels: Channels
     edge: Positive = 10e-9
+    bias_tee: bool = False
 
 
-class DaqEntry(StrictModel):
+class DaqEntry(Entry):
     """The instruments that play vectors and read the answers.
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
@@ -224,7 +340,8 @@ class DaqEntry(StrictModel):
     ``array_board``: the board's own converters, over the board's connection.
     """
 
-    reconnect: Reconnect | None = None
+    kind: Literal["daq"] = "daq"
+    can = ("multiply", "invert")
     driver: Literal["ni_daq", "keithleydaq6510", "array_board"]
     address: str = ""
     outputs: str = ""
@@ -276,6 +393,7 @@ class SwitchEntry(ModelEntry):
     column 03), `paths` the crosspoints (``1A03``) to close for each use of the bench; all others are open.
     """
 
+    kind: Literal["switch matrix"] = "switch matrix"
     models, role = SWITCH_MATRICES, SwitchMatrix
 
     address: str
@@ -296,7 +414,9 @@ class ChuckEntry(ModelEntry):
     (s), for which a run waits no longer than `longest` (s).
     """
 
+    kind: Literal["temperature controller"] = "temperature controller"
     models, role = TEMPERATURE_CONTROLLERS, TemperatureController
+    can = ("temperature",)
 
     address: str
     output: Annotated[int, Field(ge=1)] = 1
@@ -343,84 +463,329 @@ class ChuckEntry(ModelEntry):
             )
 
 
-class BoardEntry(StrictModel):
+class BoardEntry(Entry):
     """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
 
-    reconnect: Reconnect | None = None
+    kind: Literal["board"] = "board"
+    can = ("select",)
     driver: Literal["array_board"]
     address: str
     watchdog: Annotated[float, Field(ge=0.1, le=3600)] | None = None
 
 
-class Instruments(StrictModel):
-    """One instrument per role."""
+class BesideEntry(ModelEntry):
+    """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run."""
 
-    smu: SourceMeterEntry
-    gate: SourceMeterEntry
-    pulser: PulserEntry
-    daq: DaqEntry
-    board: BoardEntry
-    switch: SwitchEntry | None = None
-    chuck: ChuckEntry | None = None
+    kind: Literal["beside"] = "beside"
+    models, role = {}, Instrument
+
+    address: str = ""
+
+
+KINDS: tuple[type[Entry], ...] = (
+    SourceMeterEntry, VoltageSourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, BesideEntry,
+)  # fmt: skip
+# What is meant by a name that says it, and by an operation, where the driver is one's own
+BY_NAME = {
+    "smu": "source meter", "gate": "source meter", "pulser": "pulse generator", "daq": "daq", "board": "board",
+    "switch": "switch matrix", "chuck": "temperature controller",
+}  # fmt: skip
+BY_OPERATION: Mapping[str, str] = {
+    "read": "source meter", "sweep": "source meter", "gate": "voltage source", "pulse": "pulse generator",
+    "waveform": "pulse generator", "temperature": "temperature controller",
+}  # fmt: skip
+
+
+def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
+    """Return the kind of an instrument as a bench file writes it; None where nothing says it."""
+    if "kind" in written:
+        return str(written["kind"])
+    driver, serves = written.get("driver"), written.get("serves")
+    if name == "daq":  # whose driver may be the board's
+        return "daq"
+    for kind in KINDS:
+        if issubclass(kind, ModelEntry) and isinstance(driver, str) and driver in kind.models:
+            return str(kind.model_fields["kind"].default)
+    if driver in ("ni_daq", "keithleydaq6510"):
+        return "daq"
+    if driver == "array_board":
+        return "board"
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if isinstance(serves, list):
+        return next(
+            (BY_OPERATION[one] for one in serves if one in BY_OPERATION), None if serves else "beside"
+        )
+    return None
+
+
+def _tag(entry: Any) -> str | None:
+    kind = entry.get("kind") if isinstance(entry, dict) else getattr(entry, "kind", None)
+    return None if kind is None else f"[{kind}]"
+
+
+AnyEntry = Annotated[
+    Annotated[SourceMeterEntry, Tag("[source meter]")]
+    | Annotated[VoltageSourceEntry, Tag("[voltage source]")]
+    | Annotated[PulserEntry, Tag("[pulse generator]")]
+    | Annotated[DaqEntry, Tag("[daq]")]
+    | Annotated[SwitchEntry, Tag("[switch matrix]")]
+    | Annotated[ChuckEntry, Tag("[temperature controller]")]
+    | Annotated[BoardEntry, Tag("[board]")]
+    | Annotated[BesideEntry, Tag("[beside]")],
+    Discriminator(
+        _tag,
+        custom_error_type="kind_not_said",
+        custom_error_message="what this instrument is, is not said: give `driver` one of mho's, or `kind` one of "
+        + ", ".join(f"'{kind.model_fields['kind'].default}'" for kind in KINDS),
+    ),
+]
+
+
+class Instruments(RootModel[dict[str, AnyEntry]]):
+    """The instruments of a bench by their names in the file, and which of them serves what.
+
+    Each operation is served by one of them; `multiply` and `invert` by a DAQ and a board together. What each attribute
+    gives is the entry of the output that serves an operation, or None:
+
+    - `smu`: `read` and `sweep`; `gate`; `pulser`: `pulse`; `daq`: `multiply`, `invert`; `chuck`: `temperature`;
+    - `board` selects cells and connects blocks; `switch` is between the sources and the chip.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    _seats: dict[str, tuple[str, Any]] = PrivateAttr(default_factory=dict)
+    _served: dict[Operation, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds_are_known(cls, named: Any) -> Any:
+        if not isinstance(named, dict):
+            return named
+        return {
+            name: {**one, "kind": _kind_of(name, one)} if isinstance(one, dict) else one
+            for name, one in named.items()
+        }
 
     @model_validator(mode="after")
-    def _wired_as_the_bench_drives_them(self) -> Instruments:
-        if (self.smu.terminal, self.gate.terminal) != ("bit line", "word line"):
-            raise ValueError("`smu` must be wired to the bit line and `gate` to the word line")
-        if sorted(self.pulser.channels.values()) != ["bit line", "source line"]:
-            raise ValueError("`pulser.channels` must be wired to the bit line and the source line, one each")
+    def _a_line_has_one_source(self) -> Self:
+        for line in ("bit line", "word line"):
+            wired = [
+                name for name, entry in self.root.items()
+                if isinstance(entry, SourceEntry) and line in entry.wiring().values()
+            ]  # fmt: skip
+            if len(wired) > 1:
+                raise ValueError(
+                    f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired to the "
+                    "bit line, and the gate to the word line"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _served_once(self) -> Self:
+        for name, entry in self.root.items():
+            if isinstance(entry, SwitchEntry):
+                self._seat("switch", name, entry, "is the switch matrix")
+                continue
+            if isinstance(entry, BoardEntry):
+                self._seat("board", name, entry, "is the array board")
+            for operation in entry.served():
+                self._serve(operation, name, entry)
+        if "daq" in self._seats and self.board is None:
+            name = self.name_of("daq")
+            raise ValueError(
+                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give "
+                f"`{name}` serves = []"
+            )
+        if self.daq is None:
+            for one in ("multiply", "invert"):
+                self._served.pop(one, None)
+        return self
+
+    def _serve(self, operation: Operation, name: str, entry: Any) -> None:
+        other = self._served.setdefault(operation, name)
+        if other != name:
+            raise ValueError(
+                f"`{other}` and `{name}` both serve `{operation}`: take it out of `serves` of one of them"
+            )
+        match operation:
+            case "read" | "sweep":
+                self._seats["smu"] = name, entry.output_at("bit line")
+            case "gate":
+                self._seats["gate"] = name, entry.output_at("word line")
+            case "pulse" | "waveform" if isinstance(entry, PulserEntry):
+                self._seats["pulser"] = name, entry
+            case "multiply" | "invert":
+                self._seats["daq"] = name, entry
+            case "temperature":
+                self._seats["chuck"] = name, entry
+
+    def _seat(self, seat: str, name: str, entry: Any, what: str) -> None:
+        other, _ = self._seats.setdefault(seat, (name, entry))
+        if other != name:
+            raise ValueError(f"`{other}` {what}, and so is `{name}`: a bench has one")
+
+    @model_validator(mode="after")
+    def _wired_as_the_bench_drives_them(self) -> Self:
+        if self.pulser is not None:
+            self._pulser_has_its_lines(self.pulser)
+        if self.switch is not None and self.board is None:
+            raise ValueError(
+                f"`{self.name_of('switch')}` is a switch matrix, and there is no array board behind it: describe the board"
+            )
         if self.switch is not None:
             check_paths(self.switch.rows, self.switch.columns, self.switch.paths, self.sources())
         return self
 
+    def _pulser_has_its_lines(self, pulser: PulserEntry) -> None:
+        name, wired = self._seats["pulser"][0], sorted(pulser.channels.values())
+        if wired not in (["bit line", "source line"], ["bit line"]):
+            raise ValueError(
+                f"`{name}.channels` must be wired to the bit line and the source line, one each, or to the bit line alone"
+            )
+        if self.smu is not None and self.board is None and self.switch is None and not pulser.bias_tee:
+            raise ValueError(
+                f"the bit line is wired to two sources, `{self.name_of('smu')}` and `{name}`, and nothing switches between them: "
+                f"describe the board or switch matrix, or give `{name}` bias_tee = true if they join in one"
+            )
+
     @model_validator(mode="after")
-    def _addresses_differ(self) -> Instruments:
-        used = [canonical_address(address) for address in self.addresses()]
-        one = canonical_address(self.smu.address)
-        if one == canonical_address(self.gate.address):
-            if self.smu.address != self.gate.address:
-                raise ValueError(
-                    f"`smu` and `gate` name one instrument as {self.smu.address} and {self.gate.address}: write it alike"
-                )
-            if self.smu.channel == self.gate.channel:
-                raise ValueError(
-                    f"`smu` and `gate` share the address {self.smu.address}: give each its own `channel`"
-                )
-            if self.smu.driver != self.gate.driver:
-                raise ValueError("`smu` and `gate` name different drivers for one address")
-            if self.smu.reconnect != self.gate.reconnect:
-                raise ValueError("`smu` and `gate` share an address: give both the same `reconnect`")
-            used.remove(one)  # two channels of one instrument
-        for address in used:
-            if used.count(address) > 1:
-                raise ValueError(f"two instruments share the address {address}")
+    def _addresses_differ(self) -> Self:
+        used: dict[str, str] = {}
+        for name, entry in self.root.items():
+            address = canonical_address(getattr(entry, "address", ""))
+            if not getattr(entry, "address", ""):
+                continue
+            if address in used:
+                self._two_channels(used[address], name)
+            used.setdefault(address, name)
         return self
 
+    def _two_channels(self, name: str, other: str) -> None:
+        """Raise `ValueError` unless two entries of one address are different channels of one source."""
+        one, two = self.root[name], self.root[other]
+        both = f"`{name}` and `{other}`"
+        address = getattr(one, "address", "")
+        if not (isinstance(one, SourceEntry) and isinstance(two, SourceEntry)):
+            raise ValueError(f"two instruments share the address {canonical_address(address)}: {both}")
+        if address != two.address:
+            raise ValueError(f"{both} name one instrument as {address} and {two.address}: write it alike")
+        if set(one.wiring()) & set(two.wiring()):
+            raise ValueError(f"{both} share the address {address}: give each its own `channel`")
+        if one.driver != two.driver:
+            raise ValueError(f"{both} name different drivers for one address")
+        if one.reconnect != two.reconnect:
+            raise ValueError(f"{both} share an address: give both the same `reconnect`")
+
+    @property
+    def smu(self) -> SourceMeterEntry | None:
+        """The output that reads and sweeps."""
+        found: SourceMeterEntry | None = self._entry("smu")
+        return found
+
+    @property
+    def gate(self) -> SourceMeterEntry | VoltageSourceEntry | None:
+        """The output at the word line."""
+        found: SourceMeterEntry | VoltageSourceEntry | None = self._entry("gate")
+        return found
+
+    @property
+    def pulser(self) -> PulserEntry | None:
+        """The pulse generator."""
+        found: PulserEntry | None = self._entry("pulser")
+        return found
+
+    @property
+    def daq(self) -> DaqEntry | None:
+        """What plays vectors and reads the answers."""
+        found: DaqEntry | None = self._entry("daq")
+        return found
+
+    @property
+    def board(self) -> BoardEntry | None:
+        """The array board."""
+        found: BoardEntry | None = self._entry("board")
+        return found
+
+    @property
+    def switch(self) -> SwitchEntry | None:
+        """The switch matrix."""
+        found: SwitchEntry | None = self._entry("switch")
+        return found
+
+    @property
+    def chuck(self) -> ChuckEntry | None:
+        """The temperature controller."""
+        found: ChuckEntry | None = self._entry("chuck")
+        return found
+
+    def _entry(self, seat: str) -> Any:
+        return self._seats.get(seat, ("", None))[1]
+
+    def entry(self, role: str) -> Any:
+        """Return the entry of what fills `smu`, `gate`, ..., or of the instrument beside the bench of that name."""
+        return self._entry(role) or self.root.get(role)
+
+    @property
+    def beside(self) -> dict[str, BesideEntry]:
+        """Instruments beside the bench, by name."""
+        return {name: entry for name, entry in self.root.items() if isinstance(entry, BesideEntry)}
+
+    def name_of(self, seat: str) -> str:
+        """Return the name in the file of what fills `smu`, `gate`, ...; the attribute's own where nothing does."""
+        return self._seats.get(seat, (seat, None))[0]
+
+    @property
+    def pulses_by_meter(self) -> bool:
+        """Whether the source-measure unit applies the pulses, as its `serves` allows."""
+        return "pulse" in self._served and self.pulser is None
+
+    @property
+    def drives_source_line(self) -> bool:
+        """Whether a source is at the source line."""
+        return self.pulser is not None and "source line" in self.pulser.channels.values()
+
+    def changed(self, name: str, entry: Any) -> Instruments:
+        """Return these instruments with another entry for the one called `name`."""
+        return Instruments({**self.root, name: entry})
+
     def operations(self) -> dict[Operation, str]:
-        """Return which instruments serve each operation that the bench offers."""
-        served: dict[Operation, str] = {
-            "select": "board", "read": "smu", "sweep": "smu", "gate": "gate", "pulse": "pulser", "waveform": "pulser",
-            "multiply": "daq and board", "invert": "daq and board",
-        }  # fmt: skip
-        if self.chuck is not None:
-            served["temperature"] = "chuck"
+        """Return which instruments serve each operation that the bench offers, in words."""
+        served: dict[Operation, str] = {one: self._served[one] for one in OPERATIONS if one in self._served}
+        if self.board is None and self.switch is None:
+            served = {"select": "nobody, there is one device", **served}
+        for one in ("multiply", "invert"):
+            if one in served:
+                served[one] = f"{served[one]} and {self.name_of('board')}"
+        if self.pulses_by_meter:
+            served["pulse"] += " (pulses by a source-measure unit)"
         return served
 
     def sources(self) -> dict[str, str]:
         """Return the terminal of every source that is wired to the chip's lines."""
-        channels = {f"pulser {channel}": line for channel, line in self.pulser.channels.items()}
-        return {"smu": self.smu.terminal, "gate": self.gate.terminal, **channels}
+        lines: dict[str, str] = {}
+        for seat, source in (("smu", self.smu), ("gate", self.gate)):
+            if source is not None and source.terminal is not None:
+                lines[seat] = source.terminal
+        if self.pulser is not None:
+            lines |= {f"pulser {channel}": line for channel, line in self.pulser.channels.items()}
+        return lines
 
     def addresses(self) -> list[str]:
-        """VISA addresses in use, one per role."""
-        return [address for role, address in self.buses().items() if role != "daq"]
+        """VISA addresses in use."""
+        used = [entry.address for entry in self.root.values() if getattr(entry, "address", "")]
+        return list(dict.fromkeys(used))
+
+    def daqmx_lists(self) -> list[str]:
+        """Lists of NI-DAQmx channels in use."""
+        return [] if self.daq is None else self.daq.daqmx_lists()
 
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
-        named = {
-            "smu": self.smu.address, "gate": self.gate.address, "pulser": self.pulser.address,
-            "daq": self.daq.outputs, "daq inputs": self.daq.address, "board": self.board.address,
-            "switch": "" if self.switch is None else self.switch.address,
-            "chuck": "" if self.chuck is None else self.chuck.address,
-        }  # fmt: skip
+        named: dict[str, str] = {}
+        for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck"):
+            entry = self._entry(seat.partition(" ")[0])
+            named[seat] = (
+                entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")
+            )
+        named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}

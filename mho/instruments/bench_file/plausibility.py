@@ -60,14 +60,14 @@ def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     """Return the largest values that the instruments at a terminal can deliver, by quantity; unknown ones are left out."""
     entries = bench.instruments
     if terminal == "vector":
-        return {} if entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
+        return {} if entries.daq is None or entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
     if bench.simulation is not None and not bench.simulation.instruments:
         return {}  # there is none; and its driver loads PyVISA
     abilities: list[dict[str, float]] = []
     for entry in (entries.smu, entries.gate):
-        if entry.terminal == terminal:
+        if entry is not None and entry.terminal == terminal:
             abilities.append(_meter(entry.model.load_driver()))
-    if terminal in entries.pulser.channels.values():
+    if entries.pulser is not None and terminal in entries.pulser.channels.values():
         abilities.append(_generator(entries.pulser.model.load_driver()))
     known = {quantity for one in abilities for quantity in one}
     # Only the meter limits a current. For the rest, one source of unknown abilities makes the maximum unknown.

@@ -6,6 +6,7 @@ A crosspoint that moves with a voltage on its row is a hot switch. All of these 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import proxy
@@ -13,7 +14,7 @@ from weakref import proxy
 import numpy as np
 
 from mho.errors import BenchError
-from mho.instruments.bench_file.entries import Instruments, SourceMeterEntry
+from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
 from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
 from mho.instruments.laboratory.chip_lines import (
     HOT,
@@ -28,12 +29,14 @@ from mho.instruments.laboratory.chip_lines import (
 )
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
-from mho.instruments.simulated.generators import Playing, Resting, RestlessTwin, waveform_of
+from mho.instruments.simulated.generators import NoGenerator, Playing, Resting, RestlessTwin, waveform_of
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
 from mho.instruments.simulated.nidaqmx.converters import channel_names
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
 from mho.instruments.simulated.physics.cells.relaxation import ROOM
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
+
+log = logging.getLogger(__name__)
 
 RESISTANCE = 50.0  # ohm, source resistance in a contention
 
@@ -169,12 +172,14 @@ class BenchTwins:
         self.matrix = self._build_switch()  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
-        self.devices[entries.board.address] = lines.board
+        if entries.board is not None:
+            self.devices[entries.board.address] = lines.board
         if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
         self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
         self._build_voltmeter()
         self._build_chuck()
+        self._build_beside()
 
     def _build_switch(self) -> MatrixWires | None:
         entry = self._entries.switch
@@ -185,16 +190,15 @@ class BenchTwins:
         self._switch = twin(self._lines.clock, self._rngs[4], serial="SIM00005", on_switch=wires.take_closed)
         return wires
 
-    def _source_wire(self, name: str, entry: SourceMeterEntry) -> OutputWire:
-        return (
-            OutputWire(self._lines, entry.terminal) if self.matrix is None else self.matrix.source_wire(name)
-        )
+    def _source_wire(self, name: str, entry: SourceEntry) -> OutputWire:
+        return OutputWire(self._lines, entry.line) if self.matrix is None else self.matrix.source_wire(name)
 
     def _build_meters(self) -> None:
         entries = self._entries
-        outputs: dict[str, dict[int, tuple[str, SourceMeterEntry]]] = {}
+        outputs: dict[str, dict[int, tuple[str, SourceEntry]]] = {}
         for name, entry in (("smu", entries.smu), ("gate", entries.gate)):
-            outputs.setdefault(entry.address, {})[entry.channel] = (name, entry)
+            if entry is not None:
+                outputs.setdefault(entry.address, {})[entry.channel] = (name, entry)
         for number, (address, channels) in enumerate(outputs.items(), 1):
             model = next(entry for _, entry in channels.values()).model
             ports = {channel: self._source_wire(*named) for channel, named in channels.items()}
@@ -202,8 +206,8 @@ class BenchTwins:
             twin = model.load_twin()(
                 self._lines.clock, self._rngs[number - 1], wired, serial=f"SIM{number:05}"
             )
-            for channel, (_, entry) in channels.items():
-                self._lines.compliance[entry.terminal] = compliance_of(twin, channel)
+            for channel, (_, wired_to) in channels.items():
+                self._lines.compliance[wired_to.line] = compliance_of(twin, channel)
             self.devices[address] = twin
 
     def _generator_name(self, channel: int, line: str) -> str:
@@ -211,6 +215,9 @@ class BenchTwins:
 
     def _build_pulser(self) -> None:
         entry = self._entries.pulser
+        if entry is None:
+            self.generator = NoGenerator()
+            return
         lines = {
             channel: OutputWire(self.matrix or self._lines, self._generator_name(channel, line))
             for channel, line in entry.channels.items()
@@ -227,7 +234,7 @@ class BenchTwins:
         self.devices[entry.address] = generator
 
     def _build_daq(self, faults: Sequence[Fault | DaqFault]) -> DaqSystem:
-        entry, lines = self._entries.daq, self._lines
+        entry, lines = self._entries.daq or DaqEntry(driver="array_board"), self._lines
         outputs, inputs = (
             [names] if names else []
             for names in (entry.outputs, entry.inputs if entry.driver == "ni_daq" else "")
@@ -252,7 +259,7 @@ class BenchTwins:
     def _build_voltmeter(self) -> None:
         """Add the DAQ6510 that reads the answers to the DAQ's outputs, if there is one."""
         entry, lines = self._entries.daq, self._lines
-        if entry.driver != "keithleydaq6510":
+        if entry is None or entry.driver != "keithleydaq6510":
             return
         channels, daq = entry.scanned_channels(), self.daq
         ports = {
@@ -277,3 +284,14 @@ class BenchTwins:
         self.devices[entry.address] = entry.model.load_twin()(
             self._lines.clock, self._rngs[6], stage, serial="SIM00007", output=entry.output, input=entry.input
         )
+
+    def _build_beside(self) -> None:
+        """Add the twins of the instruments beside the bench; one without a twin cannot be opened, and is left out."""
+        for number, (name, entry) in enumerate(self._entries.beside.items()):
+            if not entry.twin:
+                log.warning("%s has no simulated twin (`twin` in its entry): it is left out", name)
+                continue
+            rng = self._rngs[6].spawn(1)[0]
+            self.devices[entry.address] = entry.model.load_twin()(
+                self._lines.clock, rng, serial=f"SIM1{number:04}"
+            )

@@ -84,7 +84,9 @@ class BlockCircuits:
     """The board's amplifiers and the chip between them."""
 
     chip: SimulatedChip
-    board: SimulatedArrayBoard | ConnectedBlock
+    board: (
+        SimulatedArrayBoard | ConnectedBlock
+    )  # never asked where probes stand for the board: no block is connected
     rng: np.random.Generator
     # inverters, loop, transimpedance: behind the second array, in the inverting loop, and at the columns of MULTIPLY
     inverters: AmplifierBank

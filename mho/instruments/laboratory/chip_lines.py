@@ -12,6 +12,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.monitor import Monitor
+from mho.instruments.laboratory.probes import Probes
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.excursions import Excursion
@@ -32,7 +33,7 @@ class ChipLines:
     """Bit line, source line and word line of the cell that the board has selected; `monitor` records what is on them."""
 
     def __init__(
-        self, chip: SimulatedChip, board: SimulatedArrayBoard, clock: VirtualClock, monitor: Monitor
+        self, chip: SimulatedChip, board: SimulatedArrayBoard | Probes, clock: VirtualClock, monitor: Monitor
     ) -> None:
         self.chip, self.board, self.clock, self.monitor = chip, board, clock, monitor
         self.levels = HeldLevels()  # levels that sources hold at cells
@@ -46,7 +47,9 @@ class ChipLines:
         # edge (s) of its pulse generator's channel, and its output without a trigger
         self.compliance: dict[str, Callable[[], float]] = {}
         self.edges: dict[str, Callable[[], float]] = {}
-        self.playing: dict[str, Playing] = {}
+        self.playing: dict[str, Playing] = {line: lambda: None for line in PATHS}
+        # Level of a word line that nothing drives, V; None: it floats
+        self.ungated: float | None = None
         # Returns the noise of one reading of a cell's current beyond the meter's own, A
         self.readout: Callable[[], float] = lambda: 0.0
         # Returns the voltage magnitudes at the outputs of a DAQ, V; empty before one is wired
@@ -60,11 +63,11 @@ class ChipLines:
     @property
     def gate(self) -> float | None:
         """Word-line voltage, or None when nothing drives it."""
-        return self.held.get("word line")
+        return self.held.get("word line", self.ungated)
 
     def closed(self, path: str) -> bool:
         """Return whether the board's switch of a path is closed, commanded or welded."""
-        return self.board.path == path or path in self.welded
+        return self.board.closes(path) or path in self.welded
 
     def drive(self, terminal: str, volts: float, connected: bool) -> None:
         """Apply a new level of a DC source."""
@@ -101,7 +104,7 @@ class ChipLines:
         return amperes
 
     def _cell_current(self, cell: tuple[str, int, int], volts: float, aperture: float) -> float:
-        gate = self.held.get("word line")
+        gate = self.gate
         if gate is None:
             self.monitor.record("floating gate", f"read of {cell} with nothing on the word line")
             return volts * LEAKAGE
@@ -153,8 +156,8 @@ class ChipLines:
                 highest = volts
         volts = highest
         self.board.watch()
-        path, cell = self.board.path, self.board.cell
-        if PATHS.get(terminal) != path or cell is None or (self.broken and self._cut_off(cell)):
+        path, cell = PATHS.get(terminal, ""), self.board.cell
+        if not (path and self.board.closes(path)) or cell is None or (self.broken and self._cut_off(cell)):
             return
         bit_line = self.held.get("bit line")
         # The bench leaves a source at rest at 0 V behind an open switch.
@@ -165,7 +168,7 @@ class ChipLines:
                 "contention",
                 f"bit line: a pulse of {volts:.3g} V against a source at {bit_line:.3g} V{welded}",
             )
-        gate = self.held.get("word line")
+        gate = self.gate
         if gate is None:
             self.monitor.record(
                 "floating gate", f"pulse of {volts:.3g} V on {cell} with nothing on the word line"

@@ -21,6 +21,7 @@ from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
+from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import Playing, Resting, Train, Waveform
@@ -192,11 +193,17 @@ class Laboratory(ChipBasis):
         self.chip = SimulatedChip(read_geometry(source.chip_text), self._cells, self.clock, chip_rng)
         self._wire(self.chip)
         carrier = Carrier()
-        self.board = SimulatedArrayBoard(
-            self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
-            slice_ratio=simulation.slice_ratio,
-        )  # fmt: skip
+        self.board: Any  # a SimulatedArrayBoard, or what stands for it
+        if bench.instruments.board is None:
+            self.board = Probes((next(iter(self.chip.geometry)), 0, 0))
+        else:
+            self.board = SimulatedArrayBoard(
+                self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
+                slice_ratio=simulation.slice_ratio,
+            )  # fmt: skip
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
+        if bench.instruments.gate is None:
+            self.lines.ungated = ALWAYS_ON
         self.circuits = BlockCircuits.drawn(
             self.chip, self.board, simulation, board_rng, bench.read.gate, self.monitor.report_amplifier,
             (self.elements, self._element_rng),
@@ -214,7 +221,7 @@ class Laboratory(ChipBasis):
         twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults)
         self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
-        self._outputs = bench.instruments.daq.outputs
+        self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
 

@@ -25,9 +25,10 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
-    daq = bench.instruments.daq
-    wired = daq.model_copy(update={"products": _products(daq)})
-    instruments = bench.instruments.model_copy(update={"daq": wired})
+    instruments, daq = bench.instruments, bench.instruments.daq
+    if daq is not None:
+        wired = daq.model_copy(update={"products": _products(daq)})
+        instruments = instruments.changed(instruments.name_of("daq"), wired)
     return source.model_copy(
         update={
             "bench": bench.model_copy(update={"simulation": simulation, "instruments": instruments}),

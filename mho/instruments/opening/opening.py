@@ -18,11 +18,12 @@ from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench.reconnection import Connection, Reconnecting
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_circuit, with_stuck_cells
 from mho.instruments.bench_file.entries import (
+    BesideEntry,
     BoardEntry,
     ChuckEntry,
     DaqEntry,
     PulserEntry,
-    SourceMeterEntry,
+    SourceEntry,
     SwitchEntry,
 )
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
@@ -52,7 +53,7 @@ def role_openers(
         reconnect = None if sleep is None else entry.reconnect
         return Connection(open_driver, reconnect, sleep or time.sleep)
 
-    def meter(entry: SourceMeterEntry) -> Any:
+    def source_of(entry: SourceEntry) -> Any:
         model = entry.model
         driver = model.load_driver()
         if model.keyword:
@@ -63,7 +64,7 @@ def role_openers(
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
-    def plain(entry: PulserEntry | SwitchEntry | ChuckEntry, **options: Any) -> Any:
+    def plain(entry: PulserEntry | SwitchEntry | ChuckEntry | BesideEntry, **options: Any) -> Any:
         driver = entry.model.load_driver()
         return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
 
@@ -74,20 +75,30 @@ def role_openers(
 
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
+            assert entries.board is not None  # the file was checked
             return board(entries.board).role(lambda whole: whole.converters)
         return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
 
-    openers = {
-        "smu": lambda: meter(entries.smu), "gate": lambda: meter(entries.gate),
-        "pulser": lambda: plain(entries.pulser, edge=entries.pulser.edge), "daq": lambda: daq(entries.daq),
-        "board": lambda: board(entries.board).role(),
-    }  # fmt: skip
+    openers: dict[str, Callable[[], Any]] = {}
+    if (reader := entries.smu) is not None:
+        openers["smu"] = lambda: source_of(reader)
+    if (gate := entries.gate) is not None:
+        openers["gate"] = lambda: source_of(gate)
+    if (pulser := entries.pulser) is not None:
+        openers["pulser"] = lambda: plain(pulser, edge=pulser.edge)
+    if (vectors := entries.daq) is not None:
+        openers["daq"] = lambda: daq(vectors)
+    if (carrier := entries.board) is not None:
+        openers["board"] = lambda: board(carrier).role()
     if (matrix := entries.switch) is not None:
         openers["switch"] = lambda: plain(matrix)
     if (stage := entries.chuck) is not None:
         openers["chuck"] = lambda: plain(
             stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
         )
+    for name, one in entries.beside.items():
+        if source.bench.simulation is None or one.twin:
+            openers[name] = partial(plain, one)
     return openers
 
 
@@ -124,7 +135,8 @@ def connect_instruments(
             instruments[role] = open_role()
             opened.callback(instruments[role].close)
         opened.pop_all()
-    return BenchInstruments(**instruments)
+    beside = {name: instruments.pop(name) for name in source.bench.instruments.beside if name in instruments}
+    return BenchInstruments(**instruments, beside=beside)
 
 
 if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly

@@ -70,7 +70,7 @@ def confirm_bench_safe(name: str) -> Confirmation:
     source = load_bench_file(name)
     with ExitStack() as stack, signals_held():
         openers, _ = stack.enter_context(bench_openers(source))
-        for role in (role for role in SAFE_ORDER if role in openers):
+        for role in sorted(openers, key=_in_safe_order):
             try:
                 opened[role] = openers[role]()
             except Exception as error:  # a driver's bug must not leave the other instruments on
@@ -87,6 +87,11 @@ def confirm_bench_safe(name: str) -> Confirmation:
         return Confirmation(identities, confirmed, left_on)
 
 
+def _in_safe_order(role: str) -> int:
+    """Return the place of a role among those that are made safe; what is beside the bench comes last."""
+    return SAFE_ORDER.index(role) if role in SAFE_ORDER else len(SAFE_ORDER)
+
+
 def _is_on(role: str, instrument: Instrument) -> bool:
     """Return whether an instrument answers that an output is on, before it is made safe, which asks again."""
     try:
@@ -99,7 +104,7 @@ def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[
     """Return, by role, why an instrument with a driver that is none of mho's own is not known to be safe."""
     errors: dict[str, Exception] = {}
     for role, instrument in opened.items():
-        driver = str(getattr(getattr(source.bench.instruments, role), "driver", ""))
+        driver = str(source.bench.instruments.entry(role).driver)
         if ":" not in driver or is_mhos_own(current_name(driver)):
             continue
         try:

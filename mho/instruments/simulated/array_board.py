@@ -131,6 +131,10 @@ class SimulatedArrayBoard(ScpiDevice):
         super().write(data, end)
         self._last_message = self.clock.now
 
+    def closes(self, path: str) -> bool:
+        """Return whether the switch of a path (``"READ"``, ``"SET"``, ``"RES"``) is commanded closed."""
+        return bool(self.path == path)
+
     def heard(self, last: float, until: float) -> bool:
         """Assume regular signs of life `until` a time, if the `last` message (s) arrived; return whether it did."""
         came = self._last_message >= last

@@ -482,6 +482,16 @@ class Resting(Protocol):
         """Find out, and keep it in `at_rest`."""
 
 
+class NoGenerator:
+    """What stands for a generator where there is none: it puts out nothing."""
+
+    at_rest = True
+
+    def rests(self) -> bool:
+        """Return True."""
+        return True
+
+
 class RestlessTwin:
     """What stands for a twin that does not say so: its waveforms are asked for each time."""
 

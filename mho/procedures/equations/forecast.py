@@ -71,7 +71,7 @@ class EnergyModel:
 @contextmanager
 def metering(bench: Bench) -> Iterator[VectorMeter]:
     """Count the energy of the vectors that a bench plays meanwhile."""
-    before, meter = bench.on_vectors, VectorMeter(bench.instruments.daq.sample_period)
+    before, meter = bench.on_vectors, VectorMeter(bench.vector_period)
 
     def meter_too(mode: Literal["MULTIPLY", "INVERT"], volts: Floats, answers: Floats) -> None:
         before(mode, volts, answers)

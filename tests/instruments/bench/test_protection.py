@@ -208,7 +208,7 @@ def test_what_is_no_waveform_is_refused_before_anything_is_sent(tmp_path, option
 
 def test_a_generator_without_waveforms_says_so(tmp_path, monkeypatch):
     with opened(tmp_path) as bench:
-        monkeypatch.setattr(bench.instruments, "pulser", object())
+        monkeypatch.setattr(bench._checks, "_instruments", bench._tools._replace(pulser=object()))
         with pytest.raises(BenchError, match="plays no waveforms"):
             bench.waveform(CELL, "set", [1.0], interval=1e-6, gate=1.6)
         monkeypatch.undo()

@@ -232,7 +232,7 @@ def test_a_driver_of_one_s_own_is_believed_when_it_answers_that_no_output_is_on(
 ):
     meter, chuck = source, Source(on=False)
     drivers = {"smu": driver, "chuck": OWN}
-    instruments = SimpleNamespace(**{role: SimpleNamespace(driver=name) for role, name in drivers.items()})
+    instruments = SimpleNamespace(entry=lambda role: SimpleNamespace(driver=drivers[role]))
     monkeypatch.setattr(
         safing,
         "load_bench_file",
@@ -266,7 +266,7 @@ def test_a_driver_of_one_s_own_that_fails_when_it_is_asked_is_named_and_the_othe
 
     monkeypatch.setattr(safing, "read_back", ask)
     entries = dict.fromkeys(("smu", "pulser", "gate"), SimpleNamespace(driver=FOREIGN))
-    source = SimpleNamespace(bench=SimpleNamespace(instruments=SimpleNamespace(**entries)))
+    source = SimpleNamespace(bench=SimpleNamespace(instruments=SimpleNamespace(entry=entries.get)))
     found = safing._disbelieved(source, entries)
     assert list(found) == ["smu", "gate"]
     assert str(found["smu"]) == "no answer"

@@ -56,6 +56,11 @@ class VoltageSourceMeter:
                 f"choose another limit, or another current range than {current_range:g} A"
             )
 
+    @property
+    def aperture(self) -> float:
+        """Duration of a reading, s."""
+        return self._aperture
+
     def _prepare(self, current_limit: float) -> None:
         """Set everything that `configure` itself does not."""
         raise NotImplementedError

@@ -311,7 +311,7 @@ class Programmer:
     def _taking(self, array: str) -> Take:
         """Return what records verify reads through the DAQ, of cells of an array."""
         file = self._bench.file
-        period = self._bench.instruments.daq.sample_period
+        period = self._bench.vector_period
 
         def take(
             rows: Integers, columns: Integers, pulses: Pulses | None, read: Floats, readings: int

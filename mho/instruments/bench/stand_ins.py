@@ -1,0 +1,161 @@
+"""What a bench uses where an instrument is absent: nothing to select, a line that nothing drives, refusals.
+
+The bench calls the same methods on every bench; which object answers is decided once, when it is opened. Nothing here is
+an instrument: nothing is sent, and there is nothing to make safe.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from mho.errors import BenchError, LimitError
+from mho.instruments.bench_file.operations import OPERATIONS, SERVED_BY, Operation
+from mho.instruments.limits import SOURCE_EDGE
+from mho.instruments.roles import Cell, Mode, Path, SourceMeter
+
+SHORTEST_PULSE = 200e-6  # s, of a source-measure unit: four of its steps
+MOST_PULSES = 1250  # in a list sweep of 2500 levels
+SHORTEST_DELAY = 50e-6  # s, at a level of a sweep, unless there is none
+
+
+class Absent:
+    """Stands for an instrument that would serve an operation; whatever is asked of it is refused.
+
+    `bench`: the bench's name, for the sentence.
+    """
+
+    serves: Operation
+
+    def __init__(self, bench: str) -> None:
+        self._bench = bench
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise BenchError(
+            f"bench {self._bench!r} has nothing that serves `{self.serves}` ({OPERATIONS[self.serves]}): describe "
+            f"{SERVED_BY[self.serves]} in its file"
+        )
+
+
+class NoMeter(Absent):
+    """No source-measure unit: the bit line is at 0 V by itself."""
+
+    serves = "read"
+
+    def configure(self, **settings: float) -> None:
+        """Do nothing."""
+
+    def enable(self) -> None:
+        """Do nothing."""
+
+    def hold(self, voltage: float) -> None:
+        """Do nothing: the bench holds the bit line at 0 V only."""
+
+
+class NoGate(Absent):
+    """No source at the word line, or no word line: a device of two terminals."""
+
+    serves = "gate"
+
+    def configure(self, **settings: float) -> None:
+        """Do nothing."""
+
+    def enable(self) -> None:
+        """Do nothing."""
+
+    def hold(self, voltage: float) -> None:
+        """Do nothing at 0 V; `BenchError` for any other voltage."""
+        if voltage:
+            self.refuse()
+
+    def refuse(self) -> NoReturn:
+        """Raise the `BenchError` of what is absent."""
+        self.__getattr__("hold")
+
+
+class NoPulser(Absent):
+    """No pulse generator."""
+
+    serves = "pulse"
+
+    def configure(self, channel: int) -> None:
+        """Do nothing."""
+
+
+class NoDaq(Absent):
+    """No converters for vectors."""
+
+    serves = "multiply"
+    output_count = 0
+    input_count = 0
+
+
+class OneDevice(Absent):
+    """No array board: one device, which probes touch, is always selected."""
+
+    serves = "multiply"
+    slice_ratio = 0.0
+
+    def set_mode(self, mode: Mode) -> None:
+        """Do nothing for a mode without vectors."""
+        if mode not in ("SAFE", "PROGRAM"):
+            self.__getattr__("set_mode")
+
+    def select(self, cell: Cell) -> None:
+        """Do nothing."""
+
+    def route(self, path: Path) -> None:
+        """Do nothing."""
+
+    def connect_cell(self, cell: Cell, path: Path) -> None:
+        """Do nothing."""
+
+
+class MeterPulses:
+    """Pulses by a source-measure unit, of 200 us and more: its own, or a list sweep of one level and 0 V.
+
+    It measures while it pulses, and its current limit holds: the one with which the bench reads.
+
+    `meter`: the unit at the bit line.
+    `aperture`: duration of a reading, s, where the driver does not tell it.
+    """
+
+    edge = SOURCE_EDGE
+
+    def __init__(self, meter: SourceMeter, aperture: float) -> None:
+        self._meter, self._assumed = meter, aperture
+        self._volts = self._width = 0.0
+
+    def configure(self, channel: int) -> None:
+        """Do nothing: the bench has configured the meter."""
+
+    def check_shape(self, *, voltage: float, width: float, count: int) -> None:
+        """Raise `LimitError` for pulses that the unit cannot apply; nothing is sent."""
+        shortest = max(SHORTEST_PULSE, self._aperture)
+        if width < shortest:
+            raise LimitError(
+                f"pulses are applied by the source-measure unit here, and one of {width:g} s is too short for it: give "
+                f"{shortest:g} s or more, a shorter `nplc` in [read], or the bench a pulse generator"
+            )
+        if count > MOST_PULSES:
+            raise LimitError(
+                f"{count} pulses at once are too many for the source-measure unit: give {MOST_PULSES} or fewer"
+            )
+
+    def shape(self, channel: int, *, voltage: float, width: float) -> None:
+        """Take amplitude (V, of either sign) and width (s) of the next pulses; nothing is sent."""
+        self._volts, self._width = voltage, width
+
+    def fire(self, channel: int, count: int = 1) -> None:
+        """Apply `count` pulses; return when they are over."""
+        own: Any = getattr(self._meter, "pulse", None)
+        if own is not None:
+            own([self._volts] * count, width=self._width, period=2.0 * self._width)
+            return
+        wait = self._width - self._aperture
+        self._meter.sweep([self._volts, 0.0] * count, wait if wait >= SHORTEST_DELAY else 0.0)
+
+    @property
+    def _aperture(self) -> float:
+        return float(getattr(self._meter, "aperture", self._assumed))

@@ -1,0 +1,35 @@
+"""The probes on one simulated device: what stands in the laboratory where a bench has no array board."""
+
+from __future__ import annotations
+
+import math
+
+ALWAYS_ON = (
+    5.0  # V: what the cells see at a word line that a bench does not have; their transistors are then shorts
+)
+
+
+class Probes:
+    """Contacts to one device, which no switch interrupts; has what the lines ask of a board.
+
+    `cell`: the device.
+    """
+
+    mode = "SAFE"  # for vectors: no block is ever connected
+    path = "OPEN"  # no switch moves
+    block = None
+    goes_safe_at = math.inf
+
+    def __init__(self, cell: tuple[str, int, int]) -> None:
+        self.cell = cell
+
+    def closes(self, path: str) -> bool:
+        """Return True: every terminal reaches the device."""
+        return True
+
+    def watch(self) -> None:
+        """Do nothing: there is no watchdog."""
+
+    def heard(self, last: float, until: float) -> bool:
+        """Return True: nothing has to be heard."""
+        return True
