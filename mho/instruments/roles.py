@@ -262,3 +262,54 @@ class ArrayBoard(Instrument, Protocol):
     @property
     def slice_ratio(self) -> float:
         """Ratio by which outputs are divided in front of a loop's second slice; 0 where the board has no dividers."""
+
+
+# --- what an instrument serves that addresses cells by itself: a board of one's own, a tester, a chip with converters ---
+
+
+@runtime_checkable
+class CellSelector(Protocol):
+    """Serves `select`."""
+
+    def select(self, cell: Cell) -> None:
+        """Address one cell: what follows reaches this one."""
+
+
+@runtime_checkable
+class CellReader(Protocol):
+    """Serves `read`."""
+
+    def read(self, voltage: float) -> Reading:
+        """Apply `voltage` (V) to the selected cell, measure once, return to 0 V."""
+
+
+@runtime_checkable
+class CellSweeper(Protocol):
+    """Serves `sweep`."""
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Step the selected cell through `voltages` (V), wait `delay` (s) at each and measure, end at 0 V."""
+
+
+@runtime_checkable
+class CellPulser(Protocol):
+    """Serves `pulse`."""
+
+    def pulse(self, voltage: float, width: float, count: int = 1) -> None:
+        """Apply `count` pulses of `voltage` (V; a negative one RESETs) and `width` (s) to the selected cell."""
+
+
+@runtime_checkable
+class WordLine(Protocol):
+    """Serves `gate`."""
+
+    def gate(self, voltage: float) -> None:
+        """Hold the word line of the selected cell at `voltage` (V)."""
+
+
+@runtime_checkable
+class Multiplier(Protocol):
+    """Serves `multiply`."""
+
+    def multiply(self, array: str, rows: Sequence[int], columns: Sequence[int], volts: Floats) -> Floats:
+        """Return currents (samples, columns), A, out of `columns` for `volts` (samples, rows), V, at `rows`; end at 0 V."""

@@ -238,7 +238,7 @@ class CellChecks:
 
     def __init__(self, limits: Limits, instruments: Operators, file: BenchFile) -> None:
         self._limits, self._instruments, self._file = limits, instruments, file
-        self._settings, self._gated = file.read, file.instruments.gate is not None
+        self._settings, self._gated = file.read, file.instruments.serves("gate")
 
     def read(self) -> None:
         """Check the settings of the bench file."""

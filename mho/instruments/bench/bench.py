@@ -120,7 +120,7 @@ class Bench(GuardedBench):
             inverse_zero(source.bench),
         )  # fmt: skip
         self._drives = drives(source.bench)
-        self._pulsing = "smu" if source.bench.instruments.pulses_by_meter else "pulser"
+        self._reader, self._pulsing, self._player = (tools.roles[one] for one in ("smu", "pulser", "daq"))
 
     @property
     def limits(self) -> Limits:
@@ -193,8 +193,10 @@ class Bench(GuardedBench):
         words = {role: state.value for role, state in self.states().items()}
         if self._mode == "PROGRAM" and "board" in words:
             words["board"] += f", {self._cells.where()}"
-        if self._last is not None and "smu" in words:
-            words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
+        if self._last is not None and self._reader in words:
+            words[self._reader] += (
+                f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
+            )
         return words
 
     # --- cells ---
@@ -310,7 +312,7 @@ class Bench(GuardedBench):
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         self._program(cell, "READ", gate)
-        reading: Reading = self._act("smu", REST, self._tools.smu.read, volts)
+        reading: Reading = self._act(self._reader, REST, self._tools.smu.read, volts)
         return reading
 
     def sweep(
@@ -355,7 +357,7 @@ class Bench(GuardedBench):
         highest = max(map(abs, volts))
         self.damage.acts += highest > low
         self.damage.note_voltage(cell, "bit line", highest)
-        readings: list[Reading] = self._act("smu", REST, lambda: self._tools.smu.sweep(volts, delay))
+        readings: list[Reading] = self._act(self._reader, REST, lambda: self._tools.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
         self.damage.note_current(cell, max(abs(one.current) for one in readings))
         self._last = readings[-1]
@@ -435,7 +437,7 @@ class Bench(GuardedBench):
             pulser.shape_waveform(drive.channel, drive.sign * values, interval=interval)
 
         once_more(aim)
-        self._act("pulser", REST, lambda: pulser.fire(drive.channel, count))
+        self._act(self._pulsing, REST, lambda: pulser.fire(drive.channel, count))
 
     def check_waveform(
         self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
@@ -512,7 +514,7 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
-        amperes = self._act("daq", BETWEEN_VECTORS, lambda: self._vectors.multiply(volts))
+        amperes = self._act(self._player, BETWEEN_VECTORS, lambda: self._vectors.multiply(volts))
         self.on_vectors("MULTIPLY", volts, amperes)
         return amperes
 
@@ -558,7 +560,7 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to invert")
         self.checkpoint()
-        outputs = self._act("daq", BETWEEN_VECTORS, lambda: self._vectors.invert(volts))
+        outputs = self._act(self._player, BETWEEN_VECTORS, lambda: self._vectors.invert(volts))
         self.on_vectors("INVERT", volts, outputs)
         return outputs
 

@@ -19,7 +19,7 @@ from mho.instruments.roles import Instrument
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("smu", "gate", "pulser", "daq", "board", "chuck")  # roles whose outputs have a state
+OUTPUTS = ("smu", "gate", "pulser", "daq", "board", "tester", "chuck")  # roles whose outputs have a state
 
 
 class GuardedBench:

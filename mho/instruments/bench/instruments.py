@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
 from mho.instruments.bench.stand_ins import MeterPulses, NoDaq, NoGate, NoMeter, NoPulser, OneDevice
+from mho.instruments.bench.testers import TesterBoard, TesterGate, TesterMeter, TesterPulser, TesterVectors
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.roles import (
     ArrayBoard,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
 log = logging.getLogger(__name__)
 
 # Bit line first, word line last; after that relays may move. The chip stands a heater for longer than any of them.
-SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch", "chuck")
+SAFE_ORDER = ("smu", "pulser", "daq", "tester", "board", "gate", "switch", "chuck")
 LINE = 50.0  # Hz, the slower of the mains: a reading takes no longer
 SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
@@ -76,6 +77,7 @@ class BenchInstruments:
     board: ArrayBoard | None = None
     switch: SwitchMatrix | None = None
     chuck: TemperatureController | None = None
+    tester: Any = None  # an Instrument that serves operations by methods of its own
     beside: Mapping[str, Instrument] = field(default_factory=dict)
 
     def by_name(self) -> dict[str, Instrument]:
@@ -85,7 +87,7 @@ class BenchInstruments:
 
 
 class Operators(NamedTuple):
-    """Who carries out the bench's operations: its instruments, and a stand-in for each that it has not."""
+    """What carries out the bench's operations: its instruments, and a stand-in for each that it has not."""
 
     smu: Any  # a SourceMeter
     gate: Any  # a SourceMeter or a VoltageSource
@@ -93,18 +95,27 @@ class Operators(NamedTuple):
     daq: Any  # a Daq
     board: Any  # an ArrayBoard
     switch: SwitchMatrix | None
+    roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
 
 
 def operators(instruments: BenchInstruments, file: BenchFile) -> Operators:
-    """Return who carries out each operation of a bench, decided once, when it is opened."""
-    smu = instruments.smu or NoMeter(file.name)
-    pulser: Any = instruments.pulser or NoPulser(file.name)
-    if file.instruments.pulses_by_meter:
-        pulser = MeterPulses(smu, file.read.nplc / LINE)
-    return Operators(
-        smu, instruments.gate or NoGate(file.name), pulser, instruments.daq or NoDaq(file.name),
-        instruments.board or OneDevice(file.name), instruments.switch,
-    )  # fmt: skip
+    """Return what carries out each operation of a bench, decided once, when it is opened."""
+    tester, by_tester, bench = instruments.tester, file.instruments.by_tester, file.name
+    roles = {role: role for role in ("smu", "pulser", "daq")}
+    smu: Any = instruments.smu or NoMeter(bench)
+    if by_tester("read") or by_tester("sweep"):
+        smu, roles["smu"] = TesterMeter(tester), "tester"
+    gate: Any = TesterGate(tester) if by_tester("gate") else instruments.gate or NoGate(bench)
+    pulser: Any = instruments.pulser or NoPulser(bench)
+    if by_tester("pulse"):
+        pulser, roles["pulser"] = TesterPulser(tester), "tester"
+    elif file.instruments.pulses_by_meter:
+        pulser, roles["pulser"] = MeterPulses(smu, file.read.nplc / LINE), "smu"
+    board: Any = instruments.board or (OneDevice(bench) if tester is None else TesterBoard(tester, bench))
+    daq: Any = instruments.daq or NoDaq(bench)
+    if by_tester("multiply"):
+        daq, roles["daq"] = TesterVectors(tester, board), "tester"
+    return Operators(smu, gate, pulser, daq, board, instruments.switch, roles)
 
 
 def make_safe(

@@ -173,7 +173,7 @@ class BenchFile(StrictModel):
 
     @model_validator(mode="after")
     def _a_gate_is_there_to_be_held(self) -> BenchFile:
-        if self.instruments.gate is None:
+        if not self.instruments.serves("gate"):
             if "gate" in self.read.model_fields_set:
                 raise ValueError(
                     "`gate` in [read] is the word line's voltage, and no instrument serves `gate`: take it out, or "
@@ -192,6 +192,8 @@ class BenchFile(StrictModel):
         gate = self.instruments.gate
         if gate is not None and gate.current_limit is not None:
             return gate.current_limit
+        if self.instruments.by_tester("gate"):
+            return 0.0  # of the tester's own choice
         if gate is None or gate.kind == "source meter":
             return self.read.current_limit
         most = self.limits.get("word line")
@@ -210,8 +212,10 @@ class BenchFile(StrictModel):
             name: TerminalLimits(**entry.model_dump(exclude_none=True, exclude={"insist"}))
             for name, entry in self.limits.items()
         }
-        if self.instruments.gate is None:
+        if not self.instruments.serves("gate"):
             limits["word line"] = TerminalLimits(math.inf)  # that nothing drives
+        if not self.instruments.serves("multiply"):
+            limits.setdefault("vector", TerminalLimits(math.inf))  # which nothing plays
         if not self.instruments.drives_source_line and "bit line" in limits:
             limits["source line"] = limits["bit line"]
         return Limits(limits)
@@ -333,7 +337,7 @@ def load_bench_file(name: str) -> BenchSource:
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
     bench = _with_files_beside(bench, folder)
     chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
-    if bench.instruments.board is None and bench.instruments.switch is None:
+    if bench.instruments.one_device:
         _check_one_device(name, bench, chip_text)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)

@@ -33,21 +33,29 @@ from mho.instruments.bench_file.models import (
     SOURCE_METERS,
     SWITCH_MATRICES,
     TEMPERATURE_CONTROLLERS,
+    TESTERS,
     VOLTAGE_SOURCES,
     Model,
     check_driver,
     check_twin,
     find_model,
+    lacking,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import PATHS, check_paths
 from mho.instruments.roles import (
+    CellPulser,
+    CellReader,
+    CellSelector,
+    CellSweeper,
     Instrument,
+    Multiplier,
     PulseGenerator,
     SourceMeter,
     SwitchMatrix,
     TemperatureController,
     VoltageSource,
+    WordLine,
 )
 from mho.toml import StrictModel
 
@@ -473,6 +481,46 @@ class BoardEntry(Entry):
     watchdog: Annotated[float, Field(ge=0.1, le=3600)] | None = None
 
 
+OF_TESTERS: Mapping[Operation, type] = {
+    "select": CellSelector, "read": CellReader, "sweep": CellSweeper, "gate": WordLine, "pulse": CellPulser,
+    "multiply": Multiplier,
+}  # fmt: skip
+"""The Protocol of each operation that a tester may serve."""
+
+
+class TesterEntry(ModelEntry):
+    """An instrument that addresses cells by itself and serves several operations, by a class of one's own.
+
+    `options` go to the driver as keywords.
+    """
+
+    kind: Literal["tester"] = "tester"
+    models, role = TESTERS, Instrument
+
+    address: str = ""
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _does_what_it_serves(self) -> Self:
+        if not self.serves:
+            raise ValueError(
+                'say what it does: serves = ["select", "read", …], of '
+                + ", ".join(f"`{one}`" for one in OF_TESTERS)
+            )
+        kind = self.model.load_driver()
+        for operation in self.serves:
+            if operation not in OF_TESTERS:
+                raise ValueError(self._unable(operation, OF_TESTERS))
+            if missing := lacking(kind, OF_TESTERS[operation]):
+                raise ValueError(
+                    f"`serves` names `{operation}`, and {self.driver} cannot: give it {', '.join(missing)}"
+                )
+        return self
+
+    def _able(self) -> tuple[Operation, ...]:
+        return tuple(OF_TESTERS)
+
+
 class BesideEntry(ModelEntry):
     """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run."""
 
@@ -483,7 +531,8 @@ class BesideEntry(ModelEntry):
 
 
 KINDS: tuple[type[Entry], ...] = (
-    SourceMeterEntry, VoltageSourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, BesideEntry,
+    SourceMeterEntry, VoltageSourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
+    BesideEntry,
 )  # fmt: skip
 # What is meant by a name that says it, and by an operation, where the driver is one's own
 BY_NAME = {
@@ -513,6 +562,8 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     if name in BY_NAME:
         return BY_NAME[name]
     if isinstance(serves, list):
+        if {"select", "multiply"}.intersection(one for one in serves if isinstance(one, str)):
+            return "tester"
         return next(
             (BY_OPERATION[one] for one in serves if one in BY_OPERATION), None if serves else "beside"
         )
@@ -532,6 +583,7 @@ AnyEntry = Annotated[
     | Annotated[SwitchEntry, Tag("[switch matrix]")]
     | Annotated[ChuckEntry, Tag("[temperature controller]")]
     | Annotated[BoardEntry, Tag("[board]")]
+    | Annotated[TesterEntry, Tag("[tester]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -549,6 +601,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     gives is the entry of the output that serves an operation, or None:
 
     - `smu`: `read` and `sweep`; `gate`; `pulser`: `pulse`; `daq`: `multiply`, `invert`; `chuck`: `temperature`;
+    - `tester`: whatever it serves, in place of the others;
     - `board` selects cells and connects blocks; `switch` is between the sources and the chip.
     """
 
@@ -575,8 +628,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             ]  # fmt: skip
             if len(wired) > 1:
                 raise ValueError(
-                    f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired to the "
-                    "bit line, and the gate to the word line"
+                    f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired "
+                    "to the bit line, and the gate to the word line"
                 )
         return self
 
@@ -588,6 +641,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 continue
             if isinstance(entry, BoardEntry):
                 self._seat("board", name, entry, "is the array board")
+            if isinstance(entry, TesterEntry):
+                self._seat("tester", name, entry, "is a tester")
             for operation in entry.served():
                 self._serve(operation, name, entry)
         if "daq" in self._seats and self.board is None:
@@ -596,9 +651,6 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give "
                 f"`{name}` serves = []"
             )
-        if self.daq is None:
-            for one in ("multiply", "invert"):
-                self._served.pop(one, None)
         return self
 
     def _serve(self, operation: Operation, name: str, entry: Any) -> None:
@@ -607,6 +659,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             raise ValueError(
                 f"`{other}` and `{name}` both serve `{operation}`: take it out of `serves` of one of them"
             )
+        if isinstance(entry, TesterEntry):
+            return
         match operation:
             case "read" | "sweep":
                 self._seats["smu"] = name, entry.output_at("bit line")
@@ -644,8 +698,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             )
         if self.smu is not None and self.board is None and self.switch is None and not pulser.bias_tee:
             raise ValueError(
-                f"the bit line is wired to two sources, `{self.name_of('smu')}` and `{name}`, and nothing switches between them: "
-                f"describe the board or switch matrix, or give `{name}` bias_tee = true if they join in one"
+                f"the bit line is wired to two sources, `{self.name_of('smu')}` and `{name}`, and nothing switches between "
+                f"them: describe the board or switch matrix, or give `{name}` bias_tee = true if they join in one"
             )
 
     @model_validator(mode="after")
@@ -718,6 +772,20 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         found: ChuckEntry | None = self._entry("chuck")
         return found
 
+    @property
+    def tester(self) -> TesterEntry | None:
+        """What addresses cells by itself and serves several operations."""
+        found: TesterEntry | None = self._entry("tester")
+        return found
+
+    def serves(self, operation: Operation) -> bool:
+        """Return whether something on the bench serves an operation."""
+        return operation in self._served
+
+    def by_tester(self, operation: Operation) -> bool:
+        """Return whether the tester serves an operation."""
+        return self.tester is not None and self._served.get(operation) == self.name_of("tester")
+
     def _entry(self, seat: str) -> Any:
         return self._seats.get(seat, ("", None))[1]
 
@@ -737,7 +805,12 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     @property
     def pulses_by_meter(self) -> bool:
         """Whether the source-measure unit applies the pulses, as its `serves` allows."""
-        return "pulse" in self._served and self.pulser is None
+        return self.serves("pulse") and self.pulser is None and not self.by_tester("pulse")
+
+    @property
+    def one_device(self) -> bool:
+        """Whether nothing selects: the chip is one device under probes."""
+        return self.board is None and self.switch is None and not self.serves("select")
 
     @property
     def drives_source_line(self) -> bool:
@@ -751,10 +824,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def operations(self) -> dict[Operation, str]:
         """Return which instruments serve each operation that the bench offers, in words."""
         served: dict[Operation, str] = {one: self._served[one] for one in OPERATIONS if one in self._served}
-        if self.board is None and self.switch is None:
+        if self.one_device:
             served = {"select": "nobody, there is one device", **served}
         for one in ("multiply", "invert"):
-            if one in served:
+            if one in served and not self.by_tester(one):
                 served[one] = f"{served[one]} and {self.name_of('board')}"
         if self.pulses_by_meter:
             served["pulse"] += " (pulses by a source-measure unit)"
@@ -782,7 +855,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck"):
+        for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
             entry = self._entry(seat.partition(" ")[0])
             named[seat] = (
                 entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")

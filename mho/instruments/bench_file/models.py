@@ -5,7 +5,8 @@ An instrument of another model is named by its own classes: ``driver = "module:C
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -59,6 +60,7 @@ PULSE_GENERATORS = {
     "keysight33622a": _packaged("keysight33522b:Keysight33622A", 2),
     "tektronixafg31000": _packaged("tektronixafg31000:TektronixAFG31000", 2),
 }
+TESTERS: dict[str, Model] = {}
 SWITCH_MATRICES = {"keithley707b": _packaged("keithley707b:Keithley707B")}
 TEMPERATURE_CONTROLLERS = {  # with the number of their inputs and outputs
     "lakeshore335": _packaged("lakeshore335:LakeShore335", 2),
@@ -125,10 +127,37 @@ def _channels(driver: Any) -> int:
 
 
 def _check_class(name: str, kind: type, protocol: type, what: str) -> None:
-    methods = [
-        method for base in protocol.__mro__ for method, it in vars(base).items()
-        if callable(it) and not method.startswith("_")
-    ]  # fmt: skip
-    missing = [method for method in methods if not callable(getattr(kind, method, None))]
-    if missing:
+    if missing := lacking(kind, protocol):
         raise ValueError(f"{name} is no {what}: give it {', '.join(missing)}")
+
+
+def lacking(kind: type, protocol: type) -> list[str]:
+    """Return the methods of a Protocol that a class does not have, as they are called, ``read(voltage)``.
+
+    A method of the same name that does not take these arguments does not count: that of another library.
+    """
+    declared = {
+        name: method for base in protocol.__mro__ for name, method in vars(base).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    }  # fmt: skip
+    return [_called(name, method) for name, method in declared.items() if not _takes(kind, name, method)]
+
+
+def _called(name: str, method: Callable[..., Any]) -> str:
+    arguments = [one for one in inspect.signature(method).parameters if one != "self"]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _takes(kind: type, name: str, declared: Callable[..., Any]) -> bool:
+    """Return whether the method of a class can be called as the declared one is: its arguments by position, or by name."""
+    method = getattr(kind, name, None)
+    if not callable(method):
+        return False
+    parameters = [one for one in inspect.signature(declared).parameters.values() if one.name != "self"]
+    by_name = {one.name: None for one in parameters if one.kind is one.KEYWORD_ONLY}
+    needed = [one for one in parameters if one.name not in by_name and one.default is one.empty]
+    try:
+        inspect.signature(method).bind(None, *(None for _ in needed), **by_name)
+    except (TypeError, ValueError):
+        return not inspect.isfunction(method)  # of one that is none of Python's own, nothing is known
+    return True

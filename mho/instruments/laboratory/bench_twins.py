@@ -27,6 +27,7 @@ from mho.instruments.laboratory.chip_lines import (
     compliance_of,
     edge_of,
 )
+from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import NoGenerator, Playing, Resting, RestlessTwin, waveform_of
@@ -155,13 +156,14 @@ class BenchTwins:
     `vectors`: the lines that the DAQ is wired to.
     `entries`: of the bench file.
     `rngs`: seven, for the instruments.
+    `tester`: the lines of all arrays, for a tester.
     `faults`: the laboratory's faults; the DAQ checks them in every call.
     `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
         self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
-        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault],
+        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
         # The pulse generator, or what stands for a twin that does not say whether it puts out anything
@@ -179,6 +181,7 @@ class BenchTwins:
         self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
         self._build_voltmeter()
         self._build_chuck()
+        self._build_tester(tester)
         self._build_beside()
 
     def _build_switch(self) -> MatrixWires | None:
@@ -284,6 +287,12 @@ class BenchTwins:
         self.devices[entry.address] = entry.model.load_twin()(
             self._lines.clock, self._rngs[6], stage, serial="SIM00007", output=entry.output, input=entry.input
         )
+
+    def _build_tester(self, wires: TesterWires) -> None:
+        entry = self._entries.tester
+        if entry is not None:
+            twin = entry.model.load_twin()
+            self.devices[entry.address] = twin(self._lines.clock, self._rngs[0], wires, serial="SIM00008")
 
     def _build_beside(self) -> None:
         """Add the twins of the instruments beside the bench; one without a twin cannot be opened, and is left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -26,6 +27,7 @@ REST = 5e-3  # V: allowed deviation of a source at rest from 0 V
 HOT = REST  # V: from here on a source is live when a switch moves, or two sources disagree
 LEAKAGE = 1e-12  # S, an open path
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
+PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
 PATHS = {"bit line": "SET", "source line": "RES"}  # the board's path to a generator's line
 
 
@@ -45,8 +47,8 @@ class ChipLines:
         self.measured = 0.0, 0.0
         # By line, filled in when the instruments are wired: the current limit (A) of its source-measure unit; the faster
         # edge (s) of its pulse generator's channel, and its output without a trigger
-        self.compliance: dict[str, Callable[[], float]] = {}
-        self.edges: dict[str, Callable[[], float]] = {}
+        self.compliance: dict[str, Callable[[], float]] = defaultdict(lambda: lambda: math.inf)
+        self.edges: dict[str, Callable[[], float]] = defaultdict(lambda: lambda: PULSE_EDGE)
         self.playing: dict[str, Playing] = {line: lambda: None for line in PATHS}
         # Level of a word line that nothing drives, V; None: it floats
         self.ungated: float | None = None
@@ -279,9 +281,6 @@ class VectorLines:
                     self._disturbed[sign] = block
                     sentence = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
                     self._monitor.record("disturb", sentence)
-
-
-PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
 
 
 class OutputTerminals(Protocol):

@@ -17,11 +17,12 @@ import numpy as np
 from mho.array_types import Floats
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.laboratory.bench_twins import BenchTwins
-from mho.instruments.laboratory.block_circuits import BlockCircuits
+from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
+from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import Playing, Resting, Train, Waveform
@@ -194,6 +195,7 @@ class Laboratory(ChipBasis):
         self._wire(self.chip)
         carrier = Carrier()
         self.board: Any  # a SimulatedArrayBoard, or what stands for it
+        amplified: Any = ConnectedBlock()  # what is connected to the amplifiers of the columns
         if bench.instruments.board is None:
             self.board = Probes((next(iter(self.chip.geometry)), 0, 0))
         else:
@@ -201,11 +203,12 @@ class Laboratory(ChipBasis):
                 self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
                 slice_ratio=simulation.slice_ratio,
             )  # fmt: skip
+            amplified = self.board
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
-        if bench.instruments.gate is None:
+        if not bench.instruments.serves("gate"):
             self.lines.ungated = ALWAYS_ON
         self.circuits = BlockCircuits.drawn(
-            self.chip, self.board, simulation, board_rng, bench.read.gate, self.monitor.report_amplifier,
+            self.chip, amplified, simulation, board_rng, bench.read.gate or ALWAYS_ON, self.monitor.report_amplifier,
             (self.elements, self._element_rng),
         )  # fmt: skip
         if noise := simulation.readout_noise:
@@ -218,9 +221,11 @@ class Laboratory(ChipBasis):
         # other, and the chip, until the collector runs.
         lines, vectors = proxy(self.lines), proxy(self.vectors)
         carrier.connect(lines, vectors)
-        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults)
+        wires = TesterWires(lines, self.board, amplified, self.circuits)
+        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires)
         self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
+        self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
@@ -252,7 +257,7 @@ class Laboratory(ChipBasis):
 
     def live(self) -> tuple[str, ...]:
         """Return the roles that drive the chip now, as a probe at the wires would find them, whatever drivers say."""
-        roles = {"bit line": "smu", "word line": "gate"}
+        roles = {"bit line": "smu", "word line": self._gate}
         names = {roles.get(line, line) for line, volts in self.held.items() if abs(volts) > REST}
         waveforms = [playing() for playing in self._generators]
         if any(waveform is not None and abs(waveform.extreme) > REST for waveform in waveforms):

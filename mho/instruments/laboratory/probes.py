@@ -1,4 +1,4 @@
-"""The probes on one simulated device: what stands in the laboratory where a bench has no array board."""
+"""The contacts to a simulated chip without an array board: what stands in the laboratory in its place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALWAYS_ON = (
 class Probes:
     """Contacts to one device, which no switch interrupts; has what the lines ask of a board.
 
-    `cell`: the device.
+    `cell`: the device, or the cell that a tester has addressed.
     """
 
     mode = "SAFE"  # for vectors: no block is ever connected

@@ -25,6 +25,7 @@ from mho.instruments.bench_file.entries import (
     PulserEntry,
     SourceEntry,
     SwitchEntry,
+    TesterEntry,
 )
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
@@ -64,7 +65,9 @@ def role_openers(
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
-    def plain(entry: PulserEntry | SwitchEntry | ChuckEntry | BesideEntry, **options: Any) -> Any:
+    def plain(
+        entry: PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry, **options: Any
+    ) -> Any:
         driver = entry.model.load_driver()
         return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
 
@@ -96,6 +99,8 @@ def role_openers(
         openers["chuck"] = lambda: plain(
             stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
         )
+    if (tester := entries.tester) is not None:
+        openers["tester"] = lambda: plain(tester, **tester.options)
     for name, one in entries.beside.items():
         if source.bench.simulation is None or one.twin:
             openers[name] = partial(plain, one)

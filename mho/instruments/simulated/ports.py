@@ -6,7 +6,7 @@ wires the ports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -120,6 +120,27 @@ class CarrierPort(Protocol):
 
     def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Play samples of the board's own converters into the connected block; (samples, inputs), V."""
+
+
+class CellsPort(Protocol):
+    """The lines of all arrays, at an instrument that addresses cells by itself. The caller advances the clock."""
+
+    def array_size(self, array: str) -> tuple[int, int] | None:
+        """Rows and columns of an array, or None when the chip has none of that name."""
+
+    def gate(self, volts: float) -> None:
+        """Hold the word line of the addressed cell at `volts` (V)."""
+
+    def read(self, cell: tuple[str, int, int], volts: float, aperture: float) -> float:
+        """Return the current (A) of a cell at `volts`, averaged over `aperture` seconds, noise included."""
+
+    def pulse(self, cell: tuple[str, int, int], volts: float, width: float, count: int) -> None:
+        """Apply `count` pulses of `volts` (V; negative ones RESET) and `width` (s) to a cell."""
+
+    def multiply(
+        self, array: str, rows: Sequence[int], columns: Sequence[int], volts: Floats, period: float
+    ) -> Floats:
+        """Return the currents (samples, columns), A, out of columns at virtual ground for `volts` (samples, rows)."""
 
 
 class StagePort(Protocol):

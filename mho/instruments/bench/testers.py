@@ -1,0 +1,192 @@
+"""The roles that a tester fills: an instrument that addresses cells by itself, by a class of a user's own.
+
+Each operation is a method of its own (`mho.instruments.roles`: `CellReader`, `CellPulser`, ...). What comes back is checked:
+a driver that answers nonsense is an `InstrumentError`, and nothing of it reaches a run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.errors import BenchError, InstrumentError
+from mho.instruments.limits import SOURCE_EDGE
+from mho.instruments.roles import Cell, Mode, Path, Reading
+
+MANY = 1 << 20  # lines of a tester that does not say how many it drives and reads
+
+
+class TesterMeter:
+    """Reads and sweeps the selected cell."""
+
+    def __init__(self, tester: Any) -> None:
+        self._tester = tester
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Hand on the settings of reads to a tester that takes them."""
+        configure = getattr(self._tester, "configure", None)
+        if configure is not None:
+            configure(current_limit=current_limit, current_range=current_range, nplc=nplc)
+
+    def enable(self) -> None:
+        """Do nothing: a tester is at 0 V between its operations."""
+
+    def hold(self, voltage: float) -> None:
+        """Do nothing: the bench holds the cell at 0 V only."""
+
+    def read(self, voltage: float) -> Reading:
+        """Return one reading at `voltage` (V); `InstrumentError` for what is none."""
+        return _reading(self._tester, "read", self._tester.read(voltage), voltage)
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Return a reading for each of `voltages` (V); `InstrumentError` for what are none."""
+        answers = self._tester.sweep(voltages, delay)
+        if not isinstance(answers, Sequence) or len(answers) != len(voltages):
+            raise _nonsense(self._tester, "sweep", answers, f"{len(voltages)} readings")
+        return [
+            _reading(self._tester, "sweep", one, volts) for one, volts in zip(answers, voltages, strict=True)
+        ]
+
+
+class TesterGate:
+    """Holds the word line of the selected cell."""
+
+    def __init__(self, tester: Any) -> None:
+        self._tester = tester
+
+    def configure(self, **settings: float) -> None:
+        """Do nothing: a tester limits its currents by itself."""
+
+    def enable(self) -> None:
+        """Do nothing."""
+
+    def hold(self, voltage: float) -> None:
+        """Hold the word line at `voltage` (V)."""
+        self._tester.gate(voltage)
+
+
+class TesterPulser:
+    """Pulses the selected cell; one channel for both signs."""
+
+    def __init__(self, tester: Any) -> None:
+        self._tester = tester
+        self._volts = self._width = 0.0
+
+    @property
+    def edge(self) -> float:
+        """Edge time of the pulses (10 to 90 %), s: the tester's `edge`, or that of a source."""
+        return float(getattr(self._tester, "edge", SOURCE_EDGE))
+
+    def configure(self, channel: int) -> None:
+        """Do nothing."""
+
+    def shape(self, channel: int, *, voltage: float, width: float) -> None:
+        """Take amplitude (V) and width (s) of the next pulses."""
+        self._volts, self._width = voltage, width
+
+    def fire(self, channel: int, count: int = 1) -> None:
+        """Apply `count` pulses."""
+        self._tester.pulse(self._volts, self._width, count)
+
+
+class TesterBoard:
+    """Selects cells, and takes the block of the next products."""
+
+    transimpedance = -1.0  # ohm: its answers are currents, not an amplifier's voltages
+    slice_ratio = 0.0
+
+    def __init__(self, tester: Any, bench: str) -> None:
+        self._tester, self._bench = tester, bench
+        self._vectors = hasattr(tester, "multiply")
+        self._routes = hasattr(tester, "route")
+        self.block: tuple[str, Sequence[int], Sequence[int]] | None = None
+
+    def set_mode(self, mode: Mode) -> None:
+        """Forget the connected block; `BenchError` for a mode that the tester has not."""
+        self.block = None
+        if mode == "INVERT" or (mode == "MULTIPLY" and not self._vectors):
+            raise BenchError(f"the tester of bench {self._bench!r} has no mode {mode}")
+
+    def select(self, cell: Cell) -> None:
+        """Address one cell."""
+        self._tester.select(cell)
+
+    def route(self, path: Path) -> None:
+        """Connect the cell to a source, where the tester has a method for it."""
+        if self._routes:
+            self._tester.route(path)
+
+    def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        """Take the lines of the next products."""
+        self.block = array, rows, columns
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "connect_cell":
+            raise AttributeError(name)
+        raise BenchError(f"the tester of bench {self._bench!r} does not serve `invert`")
+
+
+class TesterVectors:
+    """Multiplies the block that `board` has taken."""
+
+    def __init__(self, tester: Any, board: TesterBoard) -> None:
+        self._tester, self._board = tester, board
+
+    @property
+    def output_count(self) -> int:
+        """Number of rows that can be driven at once."""
+        return int(getattr(self._tester, "output_count", MANY))
+
+    @property
+    def input_count(self) -> int:
+        """Number of columns that can be read at once."""
+        return int(getattr(self._tester, "input_count", MANY))
+
+    @property
+    def sample_period(self) -> float:
+        """Shortest time from one vector to the next, s; `BenchError` when the tester does not say it."""
+        period = getattr(self._tester, "sample_period", None)
+        if period is None:
+            raise BenchError(
+                f"{type(self._tester).__name__} does not say its `sample_period` (s), against which the slew of vectors is "
+                "checked: give it the attribute, or take `slew` out of [limits.vector]"
+            )
+        return float(period)
+
+    def exchange(self, volts: Floats) -> Floats:
+        """Return the currents (samples, columns), A, for `volts` (samples, rows); `InstrumentError` for what are none."""
+        assert self._board.block is not None  # the bench connects a block first
+        array, rows, columns = self._board.block
+        answers = self._tester.multiply(array, rows, columns, volts)
+        wanted = (len(volts), len(columns))
+        try:
+            currents = np.asarray(answers, np.float64)
+        except (TypeError, ValueError):
+            raise _nonsense(self._tester, "multiply", answers, f"currents {wanted}") from None
+        if currents.shape != wanted or not np.isfinite(currents).all():
+            raise _nonsense(self._tester, "multiply", answers, f"finite currents of the shape {wanted}, in A")
+        return currents
+
+
+def _reading(tester: Any, method: str, answer: Any, volts: float) -> Reading:
+    """Return a reading from what a tester answers: a Reading, or the current alone (A)."""
+    try:
+        voltage, current, tripped = answer if isinstance(answer, tuple) else (volts, answer, False)
+        reading = Reading(float(voltage), float(current), bool(tripped))
+    except (TypeError, ValueError):
+        raise _nonsense(tester, method, answer, "a Reading, or a current in A") from None
+    if not math.isfinite(reading.voltage):
+        raise _nonsense(tester, method, answer, "a reading at a voltage")
+    return reading
+
+
+def _nonsense(tester: Any, method: str, answer: Any, wanted: str) -> InstrumentError:
+    text = repr(answer)
+    return InstrumentError(
+        f"{type(tester).__name__}.{method} answered {text if len(text) <= 60 else text[:57] + '...'}, not {wanted}: "
+        "nothing of it is kept; correct the driver"
+    )
