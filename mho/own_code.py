@@ -91,6 +91,13 @@ def import_named(name: str, noun: str, base: type[Any] = object) -> Any:
     return own
 
 
+def found_beside(name: str) -> str:
+    """Return ``path/file.py:Class`` with the absolute path of the file, sought in the folders of `modules_beside`."""
+    place, _, attribute = name.rpartition(":")
+    there = (Path(folder) / place for folder in dict.fromkeys([*_beside, os.getcwd()]))
+    return f"{next((path for path in there if path.is_file()), Path(place)).resolve()}:{attribute}"
+
+
 def source_of(kind: type[Any]) -> str:
     """Return the source of the module of a user's own class; "" for mho's own, and for one without a file."""
     if kind.__module__.partition(".")[0] == "mho" and not names_file(name_of(kind)):

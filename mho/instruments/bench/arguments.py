@@ -20,6 +20,7 @@ from mho.errors import BenchError, InputError
 from mho.instruments.bench.instruments import Operators
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.bench_file.operations import check_operations
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Pulse
 
@@ -238,6 +239,7 @@ class CellChecks:
 
     def __init__(self, limits: Limits, instruments: Operators, file: BenchFile) -> None:
         self._limits, self._instruments, self._file = limits, instruments, file
+        self._sweeps = file.instruments.serves("sweep")
         self._settings, self._gated = file.read, file.instruments.serves("gate")
 
     def read(self) -> None:
@@ -264,6 +266,8 @@ class CellChecks:
 
     def sweep(self, volts: Sequence[float], gate: float, delay: float | None = None) -> list[float]:
         """Return the levels (V) of a sweep with a wait (s) at each."""
+        if not self._sweeps:
+            check_operations(self._file, ["sweep"], "a sweep")
         volts = levels(volts, "levels of a sweep")
         self._limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # report the worst one
         for before, level in pairwise([0.0, *volts, 0.0]):

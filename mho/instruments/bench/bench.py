@@ -30,7 +30,7 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.vectors import Index, OnVectors, Vectors, inverse_zero, unheard
+from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
@@ -111,14 +111,16 @@ class Bench(GuardedBench):
         self._meter: ReadSettings = source.bench.read
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
-        tools = self._tools = operators(instruments, source.bench)
+        tools = self._tools = operators(instruments, source.bench, self._let_pass)
         self._checks = CellChecks(self._limits, tools, source.bench)
         self._cells = CellLines(tools, self._crosspoints, self._limits, self._states)
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
-        self._vectors = Vectors(
+        self._vectors: Vectors | CellwiseProducts = Vectors(
             tools.daq, tools.board, self._limits, lambda mode: bool(bench._enter(mode)),
             inverse_zero(source.bench),
         )  # fmt: skip
+        if "multiply" in source.bench.instruments.composed():
+            self._vectors = CellwiseProducts(lambda cell: float(bench.read(cell)), source.bench.name)
         self._drives = drives(source.bench)
         self._reader, self._pulsing, self._player = (tools.roles[one] for one in ("smu", "pulser", "daq"))
 
@@ -146,6 +148,12 @@ class Bench(GuardedBench):
         super().close()
 
     # --- time and rest ---
+
+    def _let_pass(self, seconds: float) -> None:
+        if self.simulated is not None:
+            self.simulated.clock.advance(seconds)
+        else:
+            time.sleep(seconds)
 
     def wait_until(self, moment: float) -> None:
         """Wait until `moment` on the bench's clock (s); a simulated bench advances its clock at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -98,13 +98,16 @@ class Operators(NamedTuple):
     roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
 
 
-def operators(instruments: BenchInstruments, file: BenchFile) -> Operators:
-    """Return what carries out each operation of a bench, decided once, when it is opened."""
+def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[float], None]) -> Operators:
+    """Return what carries out each operation of a bench, decided once, when it is opened.
+
+    `wait`: lets seconds pass on the bench's clock.
+    """
     tester, by_tester, bench = instruments.tester, file.instruments.by_tester, file.name
     roles = {role: role for role in ("smu", "pulser", "daq")}
     smu: Any = instruments.smu or NoMeter(bench)
     if by_tester("read") or by_tester("sweep"):
-        smu, roles["smu"] = TesterMeter(tester), "tester"
+        smu, roles["smu"] = TesterMeter(tester, wait), "tester"
     gate: Any = TesterGate(tester) if by_tester("gate") else instruments.gate or NoGate(bench)
     pulser: Any = instruments.pulser or NoPulser(bench)
     if by_tester("pulse"):
@@ -115,6 +118,8 @@ def operators(instruments: BenchInstruments, file: BenchFile) -> Operators:
     daq: Any = instruments.daq or NoDaq(bench)
     if by_tester("multiply"):
         daq, roles["daq"] = TesterVectors(tester, board), "tester"
+    if "multiply" in file.instruments.composed():
+        roles["daq"] = roles["smu"]
     return Operators(smu, gate, pulser, daq, board, instruments.switch, roles)
 
 

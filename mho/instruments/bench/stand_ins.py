@@ -15,6 +15,7 @@ from mho.instruments.roles import Cell, Mode, Path, SourceMeter
 
 SHORTEST_PULSE = 200e-6  # s, of a source-measure unit: four of its steps
 MOST_PULSES = 1250  # in a list sweep of 2500 levels
+MEASURED = 0.9  # share of a pulse that a measurement may take
 SHORTEST_DELAY = 50e-6  # s, at a level of a sweep, unless there is none
 
 
@@ -118,7 +119,7 @@ class MeterPulses:
     It measures while it pulses, and its current limit holds: the one with which the bench reads.
 
     `meter`: the unit at the bit line.
-    `aperture`: duration of a reading, s, where the driver does not tell it.
+    `aperture`: duration of a reading with the bench's settings, s, at most.
     """
 
     edge = SOURCE_EDGE
@@ -132,7 +133,7 @@ class MeterPulses:
 
     def check_shape(self, *, voltage: float, width: float, count: int) -> None:
         """Raise `LimitError` for pulses that the unit cannot apply; nothing is sent."""
-        shortest = max(SHORTEST_PULSE, self._aperture)
+        shortest = max(SHORTEST_PULSE, self._assumed / MEASURED)
         if width < shortest:
             raise LimitError(
                 f"pulses are applied by the source-measure unit here, and one of {width:g} s is too short for it: give "

@@ -1,13 +1,13 @@
 """The roles that a tester fills: an instrument that addresses cells by itself, by a class of a user's own.
 
-Each operation is a method of its own (`mho.instruments.roles`: `CellReader`, `CellPulser`, ...). What comes back is checked:
-a driver that answers nonsense is an `InstrumentError`, and nothing of it reaches a run.
+Each operation is a method of its own (`mho.instruments.roles`: `CellReader`, `CellPulser`, ...). What comes back is
+checked: nonsense is an `InstrumentError`, and nothing of it reaches a run.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,13 @@ MANY = 1 << 20  # lines of a tester that does not say how many it drives and rea
 
 
 class TesterMeter:
-    """Reads and sweeps the selected cell."""
+    """Reads and sweeps the selected cell; by single reads where the tester has no sweep of its own.
 
-    def __init__(self, tester: Any) -> None:
-        self._tester = tester
+    `wait`: lets seconds pass.
+    """
+
+    def __init__(self, tester: Any, wait: Callable[[float], None]) -> None:
+        self._tester, self._wait = tester, wait
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Hand on the settings of reads to a tester that takes them."""
@@ -44,12 +47,18 @@ class TesterMeter:
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Return a reading for each of `voltages` (V); `InstrumentError` for what are none."""
+        if not hasattr(self._tester, "sweep"):
+            return [self._read_after(delay, volts) for volts in voltages]
         answers = self._tester.sweep(voltages, delay)
         if not isinstance(answers, Sequence) or len(answers) != len(voltages):
             raise _nonsense(self._tester, "sweep", answers, f"{len(voltages)} readings")
         return [
             _reading(self._tester, "sweep", one, volts) for one, volts in zip(answers, voltages, strict=True)
         ]
+
+    def _read_after(self, delay: float, volts: float) -> Reading:
+        self._wait(delay)
+        return self.read(volts)
 
 
 class TesterGate:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from mho.instruments.bench.arguments import check_fits
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench_file.bench_file import CLAMPED, BenchFile
 from mho.instruments.limits import Limits
-from mho.instruments.roles import ArrayBoard, Daq
+from mho.instruments.roles import ArrayBoard, Cell, Daq
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,44 @@ class Vectors:
         answer = once_more(play)
         self._block = block
         return answer[:, : block.answers]
+
+
+class CellwiseProducts:
+    """Products from reads of the block's cells, one after the other, on a bench that multiplies by nothing else.
+
+    Each product reads every cell once, and multiplies in float64: the conductances are the chip's, the sums are not.
+
+    `read`: conductance (S) of a cell.
+    `bench`: its name, for errors.
+    """
+
+    def __init__(self, read: Callable[[Cell], float], bench: str) -> None:
+        self._read, self._bench = read, bench
+        self._block: tuple[str, Index, Index] | None = None
+
+    def forget(self) -> None:
+        """Do nothing: nothing is connected."""
+
+    def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
+        """Take the lines of the next products."""
+        self._block = array, rows, columns
+
+    def connect_invert(self, *lines: Any, **circuit: Any) -> None:
+        """Raise `BenchError`."""
+        raise BenchError(f"bench {self._bench!r} has nothing that serves `invert`")
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Return currents (samples, columns), A, for `volts` (samples, rows)."""
+        if self._block is None:
+            raise BenchError("no block is connected in mode MULTIPLY; call connect_multiply first")
+        array, rows, columns = self._block
+        check_fits(rows, volts, "vectors")
+        cells = [[self._read(Cell(array, row, column)) for column in _ints(columns)] for row in _ints(rows)]
+        return np.asarray(volts @ np.array(cells))
+
+    def invert(self, volts: Floats) -> Floats:
+        """Raise `BenchError`."""
+        raise BenchError(f"bench {self._bench!r} has nothing that serves `invert`")
 
 
 def _ints(index: Index) -> list[int]:

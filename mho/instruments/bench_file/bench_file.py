@@ -174,7 +174,7 @@ class BenchFile(StrictModel):
     @model_validator(mode="after")
     def _a_gate_is_there_to_be_held(self) -> BenchFile:
         if not self.instruments.serves("gate"):
-            if "gate" in self.read.model_fields_set:
+            if "gate" in self.read.model_fields_set and self.read.gate:
                 raise ValueError(
                     "`gate` in [read] is the word line's voltage, and no instrument serves `gate`: take it out, or "
                     "describe the source at the word line"
@@ -214,7 +214,7 @@ class BenchFile(StrictModel):
         }
         if not self.instruments.serves("gate"):
             limits["word line"] = TerminalLimits(math.inf)  # that nothing drives
-        if not self.instruments.serves("multiply"):
+        if not self.instruments.serves("multiply") or "multiply" in self.instruments.composed():
             limits.setdefault("vector", TerminalLimits(math.inf))  # which nothing plays
         if not self.instruments.drives_source_line and "bit line" in limits:
             limits["source line"] = limits["bit line"]

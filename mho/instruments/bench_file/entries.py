@@ -311,8 +311,8 @@ class SourceMeterEntry(SourceEntry):
 
     kind: Literal["source meter"] = "source meter"
     models, role = SOURCE_METERS, SourceMeter
-    at = {"bit line": ("read", "sweep", "pulse"), "word line": ("gate",)}
-    in_place = ("pulse",)
+    at = {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",)}
+    in_place = ("pulse", "multiply")
 
 
 class VoltageSourceEntry(SourceEntry):
@@ -486,6 +486,8 @@ OF_TESTERS: Mapping[Operation, type] = {
     "multiply": Multiplier,
 }  # fmt: skip
 """The Protocol of each operation that a tester may serve."""
+FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
+"""What is put together from single reads where the tester, or the source-measure unit, has no method of its own for it."""
 
 
 class TesterEntry(ModelEntry):
@@ -511,7 +513,10 @@ class TesterEntry(ModelEntry):
         for operation in self.serves:
             if operation not in OF_TESTERS:
                 raise ValueError(self._unable(operation, OF_TESTERS))
-            if missing := lacking(kind, OF_TESTERS[operation]):
+            needed = OF_TESTERS[operation]
+            if operation in FROM_READS and lacking(kind, needed):
+                needed = CellReader
+            if missing := lacking(kind, needed):
                 raise ValueError(
                     f"`serves` names `{operation}`, and {self.driver} cannot: give it {', '.join(missing)}"
                 )
@@ -668,7 +673,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 self._seats["gate"] = name, entry.output_at("word line")
             case "pulse" | "waveform" if isinstance(entry, PulserEntry):
                 self._seats["pulser"] = name, entry
-            case "multiply" | "invert":
+            case "multiply" | "invert" if isinstance(entry, DaqEntry):
                 self._seats["daq"] = name, entry
             case "temperature":
                 self._seats["chuck"] = name, entry
@@ -827,11 +832,27 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if self.one_device:
             served = {"select": "nobody, there is one device", **served}
         for one in ("multiply", "invert"):
-            if one in served and not self.by_tester(one):
+            if one in served and self.daq is not None:
                 served[one] = f"{served[one]} and {self.name_of('board')}"
-        if self.pulses_by_meter:
-            served["pulse"] += " (pulses by a source-measure unit)"
+        for one, how in self.composed().items():
+            served[one] += f" ({how})"
         return served
+
+    def composed(self) -> dict[Operation, str]:
+        """Return the operations that are put together from others, as the file allows, and from which."""
+        composed: dict[Operation, str] = {}
+        if self.pulses_by_meter:
+            composed["pulse"] = "pulses by a source-measure unit"
+        if self.serves("sweep") and not self._has_method("sweep"):
+            composed["sweep"] = "by single reads"
+        if self.serves("multiply") and not self._has_method("multiply"):
+            composed["multiply"] = "cell by cell, from reads"
+        return composed
+
+    def _has_method(self, operation: Operation) -> bool:
+        if self.by_tester(operation) and self.tester is not None:
+            return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
+        return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
         """Return the terminal of every source that is wired to the chip's lines."""

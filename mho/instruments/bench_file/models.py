@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from mho.errors import BenchError
+from mho.errors import BenchError, MhoError
 from mho.former_names import current_name
 from mho.instruments.roles import Instrument
 from mho.instruments.simulated.ports import Device
-from mho.own_code import AGREED, installed_only, is_mhos_own
+from mho.own_code import AGREED, found_beside, import_named, installed_only, is_mhos_own, names_file
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,11 @@ def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
     if name in models:
         return name
     if ":" not in name:
-        raise ValueError(
-            f"no such driver here; there are {', '.join(models)}, and one of your own is 'module:Class'"
+        there = (
+            f"there are {', '.join(models)}, and one of your own is" if models else "give one of your own,"
         )
+        raise ValueError(f"no such driver here; {there} 'module:Class' or 'path/file.py:Class'")
+    name = found_beside(name) if names_file(name) else name
     kind = load_class(name)
     _check_class(name, kind, role if _channels(kind) == 1 else ChannelledInstrument, role.__name__)
     AGREED.add(name)
@@ -98,16 +100,25 @@ def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
 
 def check_twin(name: str) -> str:
     """Return `name` when it is ``module:Class`` of a simulated instrument; raises `ValueError`."""
+    name = found_beside(name) if names_file(name) else name
     _check_class(name, load_class(name), Device, "simulated instrument")
     AGREED.add(name)
     return name
 
 
 def load_class(path: str) -> Any:
-    """Import what ``module:Class`` names.
+    """Import what ``module:Class`` or ``path/file.py:Class`` names.
 
     `ValueError` when there is no such module or class, or its module cannot be imported; with the reason.
     """
+    if names_file(path):
+        try:
+            own = import_named(path, "driver")
+        except MhoError as error:
+            raise ValueError(str(error)) from None
+        if not isinstance(own, type):
+            raise ValueError(f"{path} is no class")
+        return own
     module, colon, name = current_name(path).partition(":")
     if not (module and colon and name):
         raise ValueError(f"{path!r} names no class; write 'module:Class'")

@@ -50,7 +50,9 @@ SERVED_BY: Mapping[Operation, str] = MappingProxyType(
 class OfferingBench(Protocol):
     """A bench file, as far as it is asked here."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The bench's name."""
 
     def operations(self) -> dict[Operation, str]:
         """Return what serves each operation that the bench offers."""

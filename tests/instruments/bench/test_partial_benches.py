@@ -1,0 +1,286 @@
+"""A bench has the instruments that it has: it does what they serve, and refuses the rest in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from repository import ROOT
+
+import mho
+from mho.errors import BenchError, InstrumentError, LimitError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.opening.opening import open_rehearsal
+from mho.instruments.roles import Cell, Pulse, Reading
+
+BENCHES = ROOT / "docs/benches"
+DEVICE, CELL = Cell("device", 0, 0), Cell("multiply", 2, 3)
+WIDTH = {"two-channels": 1e-3, "parameter-analyser": 0.05, "microcontroller": 1e-4}
+
+
+def described(folder: Path, name: str, *changes: tuple[str, str]) -> str:
+    """Return the path of a copy of a bench of the docs, changed, with the files beside it."""
+    for path in BENCHES.glob("*"):
+        if path.suffix in (".py", ".toml"):
+            (folder / path.name).write_bytes(path.read_bytes())
+    text = (BENCHES / f"{name}.toml").read_text("utf-8")
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    (folder / "lab.toml").write_text(text, "utf-8")
+    return str(folder / "lab.toml")
+
+
+def refusal(path: str) -> str:
+    with pytest.raises(BenchError) as refused:
+        load_bench_file(path)
+    return str(refused.value).partition("lab.toml: ")[2] or str(refused.value)
+
+
+def rehearsed(name: str, seed: int = 1, **options):
+    return open_rehearsal(load_bench_file(name), seed=seed, **options)
+
+
+@pytest.mark.parametrize("name", WIDTH)
+def test_a_cell_is_formed_set_and_reset_on_a_bench_without_our_instruments(name):
+    cell = CELL if name == "microcontroller" else DEVICE
+    with rehearsed(str(BENCHES / f"{name}.toml")) as bench:
+        width, lab = WIDTH[name], bench.laboratory
+        assert bench.read(cell) < 1e-7
+        formed = [
+            v for v in (3.3, 3.7, 4.0) if (bench.pulse(cell, Pulse("set", v, width, 1.6)), bench.read(cell))
+        ]
+        assert len(formed) == 3
+        low = [(bench.pulse(cell, Pulse("reset", 3.0, width, 2.8)), bench.read(cell))[1] for _ in range(3)]
+        high = (bench.pulse(cell, Pulse("set", 3.0, width, 1.6)), bench.read(cell))[1]
+        assert high > 20 * max(low)
+        assert "floating gate" not in {one.kind for one in lab.incidents}
+    assert lab.live() == ()
+
+
+@pytest.mark.parametrize("name", WIDTH)
+def test_an_error_on_the_way_leaves_it_safe(name):
+    cell = CELL if name == "microcontroller" else DEVICE
+
+    def leave():
+        with rehearsed(str(BENCHES / f"{name}.toml")) as bench:
+            bench.read(cell)
+            assert bench.laboratory.live()  # the word line is on
+            labs.append(bench.laboratory)
+            raise RuntimeError("on the way")
+
+    labs: list = []
+    with pytest.raises(RuntimeError, match="on the way"):
+        leave()
+    assert labs[0].live() == ()
+
+
+def test_pulses_of_a_meter_are_negative_for_reset_and_as_wide_as_asked():
+    with rehearsed(str(BENCHES / "two-channels.toml")) as bench:
+        for kind, gate in (("set", 1.6), ("reset", 2.8)):
+            bench.pulse(DEVICE, Pulse(kind, 1.25, 2e-3, gate=gate), 3)
+        extremes = bench.laboratory.monitor.extremes()["bit line"]
+        assert_allclose((extremes.lowest, extremes.highest), (-1.25, 1.25), rtol=1e-2)
+        with pytest.raises(
+            LimitError, match=r"source-measure unit here, and one of 0.0001 s is too short for it"
+        ):
+            bench.pulse(DEVICE, Pulse("set", 1.0, 1e-4, gate=1.0))
+        with pytest.raises(LimitError, match=r"source line: voltage of 4.7 V exceeds the limit of 4.6 V"):
+            bench.pulse(DEVICE, Pulse("reset", 4.7, 1e-3, gate=1.0))
+        with pytest.raises(BenchError, match="plays no waveforms"):
+            bench.waveform(DEVICE, "set", [1.0], interval=1e-3, gate=1.0)
+        with pytest.raises(BenchError, match="nothing that serves `multiply`"):
+            bench.connect_multiply("device", [0], [0])
+        assert bench.vector_size == (0, 0)
+
+
+def test_a_bench_without_a_gate_takes_no_word_line_voltage(tmp_path):
+    path = described(
+        tmp_path, "two-channels", ('["bit line", "word line"]         # channels 1 (A) and 2 (B)', '["bit line"]'),
+        ('"pulse", "gate"]', '"pulse"]'), ("gate = 2.5 ", "# "), ('[limits."word line"]', '[limits."vector"]'),
+        ("current = 1e-3\n", ""),
+    )  # fmt: skip
+    with rehearsed(path) as bench:
+        assert bench.read(DEVICE) < 1e-7
+        bench.pulse(DEVICE, Pulse("set", 4.0, 1e-3, gate=0.0))
+        assert bench.read(DEVICE) > 5e-6
+        for act in (
+            lambda: bench.pulse(DEVICE, Pulse("set", 1.0, 1e-3, gate=1.0)),
+            lambda: bench.measure(DEVICE, gate=1.0),
+            lambda: bench.sweep(DEVICE, [0.1], gate=1.0),
+        ):
+            with pytest.raises(BenchError, match="nothing that serves `gate`"):
+                act()
+        assert set(bench.states()) == {"smu"}
+        assert bench.laboratory.incidents == []
+
+
+def test_products_from_reads_are_the_conductances_that_were_read(tmp_path):
+    changed = ('"pulse", "multiply"]', '"pulse", "multiply", "sweep"]')
+    path = described(tmp_path, "microcontroller", changed)
+    text = (tmp_path / "microcontroller.py").read_text("utf-8")
+    (tmp_path / "microcontroller.py").write_text(text.replace("def multiply(", "def other("), "utf-8")
+    source = load_bench_file(path)
+    assert source.bench.operations()["multiply"] == "controller (cell by cell, from reads)"
+    assert source.bench.operations()["sweep"] == "controller (by single reads)"
+    with rehearsed(path, preset="ideal") as bench:
+        bench.pulse(CELL, Pulse("set", 4.0, 1e-4, gate=1.6))
+        bench.connect_multiply("multiply", [2, 4], [3])
+        once = bench.read(CELL)
+        assert_allclose(
+            bench.multiply(np.array([[0.1, 0.3], [-0.2, 0.0]])), [[0.1 * once], [-0.2 * once]], rtol=0.05
+        )
+        before = bench.now()
+        points = bench.sweep(CELL, [0.1, 0.2], delay=0.5)
+        assert_allclose([point.current for point in points], [0.1 * once, 0.2 * once], rtol=0.05)
+        assert bench.now() - before > 1.0
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "says"),
+    [
+        ("read", "nonsense", "Microcontroller.read answered 'nonsense', not a Reading"),
+        ("read", (np.nan, 1e-6, False), "not a reading at a voltage"),
+        ("read", (1.0,), "not a Reading"),
+        ("multiply", [[1.0]], r"not finite currents of the shape \(2, 1\), in A"),
+        ("multiply", "high", r"answered 'high', not currents"),
+        ("multiply", [[np.nan], [0.0]], "not finite currents"),
+    ],
+)
+def test_a_board_that_answers_nonsense_is_told_and_left_safe(monkeypatch, method, answer, says):
+    with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
+        bench.connect_multiply("multiply", [2], [3])
+        monkeypatch.setattr(type(bench.instruments.tester), method, lambda self, *given: answer)
+        with pytest.raises(InstrumentError, match=says):
+            bench.read(CELL) if method == "read" else bench.multiply([[0.1]])
+    assert bench.laboratory.live() == ()
+
+
+def test_a_tester_may_answer_the_current_alone(monkeypatch):
+    with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
+        monkeypatch.setattr(type(bench.instruments.tester), "read", lambda self, volts: 1e-6)
+        assert bench.measure(CELL) == Reading(0.2, 1e-6, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "says"),
+    [
+        ("two-channels", [('"pulse", "gate"]', '"pulse", "gate", "invert"]')],
+         "`serves` names `invert`, which this instrument does not do as it is wired here; it does `read`, `sweep`"),
+        ("two-channels", [('"bit line", "word line"]', '"bit line", "bit line"]')],
+         "two of its channels are wired to the bit line"),
+        ("two-channels", [('"bit line", "word line"]', '"bit line", "word line", "source line"]')],
+         "keithley2636b has no channel 3; it has 2"),
+        ("two-channels", [('"bit line", "word line"]', '"bit line", "source line"]')],
+         "its output is wired to the source line, where nothing of it is used"),
+        ("two-channels", [('channels = ["bit line", "word line"] ', "# ")],
+         "say which terminal it is wired to"),
+        ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"'), ("serves", "# ")],
+         "what this instrument is, is not said: give `driver` one of mho's, or `kind` one of 'source meter', "),
+        ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"')],
+         "no such driver here; there are keithley2450"),
+        ("two-channels", [('"pulse", "gate"]', '"pulse", "gate"]\nserve = 1')], "unknown key; did you mean 'serves'?"),
+        ("two-channels", [('chip = "device"', 'chip = "reference"')], "has nothing that serves `select`, and its chip map"),
+        ("two-channels", [('"word line"] ', '"word line"]\nterminal = "bit line" #')],
+         "leave `terminal` and `channel` out"),
+        ("two-channels", [('"pulse", "gate"]', '"pulse"]')], "no instrument serves `gate`: take it out"),
+        ("two-channels", [("[read]", '[instruments.other]\ndriver = "keithley2450"\naddress = "GPIB0::3::INSTR"\n'
+                                     'terminal = "bit line"\n[read]')],
+         "`analyser` and `other` are both wired to the bit line"),
+        ("two-channels", [("[read]", '[instruments.fast]\ndriver = "keysight33522b"\naddress = "GPIB0::3::INSTR"\n'
+                                     'channels = ["bit line"]\n[read]'), ('"pulse", "gate"]', '"gate"]')],
+         "the bit line is wired to two sources, `analyser` and `fast`, and nothing switches between them"),
+        ("two-channels", [("[read]", '[instruments.fast]\ndriver = "keysight33522b"\naddress = "GPIB0::3::INSTR"\n'
+                                     'channels = ["bit line"]\nbias_tee = true\n[read]')],
+         "`analyser` and `fast` both serve `pulse`: take it out of `serves` of one of them"),
+        ("two-channels", [("[read]", '[instruments.daq]\ndriver = "ni_daq"\noutputs = "Dev1/ao0"\n'
+                                     'inputs = "Dev1/ai0"\n[read]')],
+         "`daq` plays vectors, and no array board connects the chip to it"),
+        ("microcontroller", [('"gate", "pulse"', '"gate", "temperature"')],
+         "`serves` names `temperature`, which this instrument does not do"),
+        ("microcontroller", [('"microcontroller.py:', '"nowhere.py:')], "there is no driver in "),
+        ("microcontroller", [('Microcontroller"\ntwin', 'Nothing"\ntwin')], "there is no driver "),
+        ("microcontroller", [('serves = ["select", "read", "gate", "pulse", "multiply"]', 'kind = "tester"')],
+         "say what it does: serves = "),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, name, changes, says):
+    assert says in refusal(described(tmp_path, name, *changes))
+
+
+def test_a_class_that_lacks_an_operation_is_told_what_it_lacks_and_a_method_of_that_name_does_not_do(
+    tmp_path,
+):
+    path = described(tmp_path, "microcontroller")
+    driver = tmp_path / "microcontroller.py"
+    text = driver.read_text("utf-8")
+    driver.write_text(
+        text.replace("def pulse(self, voltage: float, width: float, count: int = 1)", "def pulse(self)")
+    )
+    assert "`serves` names `pulse`, and " in refusal(path)
+    assert refusal(path).endswith("cannot: give it pulse(voltage, width, count)")
+    driver.write_text(text.replace("def make_safe", "def make_it_safe"))
+    assert refusal(path).endswith("is no Instrument: give it make_safe()")
+
+
+def test_a_bias_tee_lets_a_generator_and_a_meter_share_the_bit_line(tmp_path):
+    fast = (
+        '[instruments.fast]\ndriver = "keysight33522b"\naddress = "USB0::0x0957::0x2C07::1::INSTR"\n'
+        'channels = ["bit line"]\nbias_tee = true\n[read]'
+    )
+    path = described(
+        tmp_path, "two-channels", ("[read]", fast), ('"sweep", "pulse", "gate"]', '"sweep", "gate"]')
+    )
+    with rehearsed(path) as bench:
+        bench.pulse(DEVICE, Pulse("set", 4.0, 1e-6, gate=1.6))
+        high = bench.read(DEVICE)
+        bench.pulse(DEVICE, Pulse("reset", 3.0, 1e-6, gate=2.8))
+        assert high > 10 * bench.read(DEVICE)
+        assert bench.laboratory.incidents == []
+        assert set(bench.states()) == {"smu", "gate", "pulser"}
+
+
+def test_instruments_beside_are_in_the_run_and_made_safe_though_another_fails(tmp_path):
+    beside = """
+from mho.instruments.simulated.lines import LineDevice
+
+class Gauge:
+    made_safe = 0
+    def __init__(self, address, visa_library=""): self.address = address
+    def identify(self): return "a gauge"
+    def settings(self): return {"pressure": "1e-5 mbar"}
+    def make_safe(self): Gauge.made_safe += 1
+    def close(self): pass
+
+class Twin(LineDevice):
+    def __init__(self, clock, rng, *, serial=""): super().__init__(clock, rng)
+    def take_line(self, line): pass
+    def read(self): return b""
+    def status_byte(self): return 0
+    def clear(self): pass
+    def push_error(self, code, detail=""): pass
+"""
+    (tmp_path / "gauge.py").write_text(beside, "utf-8")
+    entry = (
+        '[instruments.gauge]\ndriver = "gauge.py:Gauge"\ntwin = "gauge.py:Twin"\naddress = "ASRL9::INSTR"\n'
+        "serves = []\n[read]"
+    )
+    path = described(tmp_path, "two-channels", ("[read]", entry))
+    with rehearsed(path) as bench:
+        assert bench.identities()["gauge"] == {"identity": "a gauge", "pressure": "1e-5 mbar"}
+        assert list(bench.identities()) == ["smu", "gate", "gauge"]
+        assert "gauge" not in bench.states()
+        gauge = bench.instruments.beside["gauge"]
+    assert gauge.made_safe == 1
+    without = described(tmp_path, "two-channels", ("[read]", entry.replace('twin = "gauge.py:Twin"\n', "")))
+    with rehearsed(without) as bench:  # which has no twin: the rest is rehearsed
+        assert list(bench.identities()) == ["smu", "gate"]
+
+
+def test_a_free_name_is_as_good_as_ours():
+    entries = load_bench_file(str(BENCHES / "two-channels.toml")).bench.instruments
+    assert (entries.smu.channel, entries.gate.channel) == (1, 2)
+    assert entries.name_of("smu") == entries.name_of("gate") == "analyser"
+    assert mho.Cell("device", 0, 0) == DEVICE
