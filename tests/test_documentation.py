@@ -142,12 +142,13 @@ def test_the_check_of_names_can_fail() -> None:
 
 def keys_of(model: type[BaseModel]) -> set[str]:
     """Return every key of a file, those of its sections included."""
-    found = set(model.model_fields)
-    for field in model.model_fields.values():
-        parts = [field.annotation, *get_args(field.annotation)]
-        for part in (*parts, *(inner for one in parts for inner in get_args(one))):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                found |= keys_of(part)
+    found = set(model.model_fields) - {"root"}  # of a table with names of the user's own
+    parts = [field.annotation for field in model.model_fields.values()]
+    while parts:
+        part = parts.pop()
+        parts += get_args(part)
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            found |= keys_of(part)
     return found
 
 
