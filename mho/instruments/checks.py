@@ -321,7 +321,8 @@ class _Checker:
         if reasons:
             moved = "not tried: " + "; ".join(reasons)
             advice = f"{'`mho bench safe`' if left_on else 'mend the connection'}, then check again"
-            self.findings.append(CheckFinding("board", "switches", "note", moved, advice))
+            if self._bench.instruments.board is not None:
+                self.findings.append(CheckFinding("board", "switches", "note", moved, advice))
             if self._bench.check is not None:
                 self.findings.append(CheckFinding("bench", "contact", "note", moved, advice))
             return
