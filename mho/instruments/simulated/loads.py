@@ -43,6 +43,14 @@ class Load:
         How many pulses there were, those of bursts and those that a generator plays without a trigger included.
     peak : float
         The voltage farthest from 0 V that was there, V.
+
+    Examples
+    --------
+    >>> from mho.instruments.simulated import Load
+    >>> load = Load(lambda volts: 2e-3 * volts)
+    >>> load.drive(0.5, connected=True)
+    >>> load.volts, load.current(0.5, aperture=1e-3)
+    (0.5, 0.001)
     """
 
     def __init__(self, law: Callable[[float], float]) -> None:
@@ -131,6 +139,12 @@ class Resistor(Load):
     """A resistor of so many ohm.
 
     `InputError` when they are not positive and finite.
+
+    Examples
+    --------
+    >>> from mho.instruments.simulated import Resistor
+    >>> Resistor(10e3).current(1.0, aperture=1e-3)
+    0.0001
     """
 
     def __init__(self, ohms: float) -> None:
@@ -139,14 +153,28 @@ class Resistor(Load):
 
 
 class Open(Load):
-    """Nothing: no current flows."""
+    """Nothing: no current flows.
+
+    Examples
+    --------
+    >>> from mho.instruments.simulated import Open
+    >>> Open().current(200.0, aperture=1e-3)
+    0.0
+    """
 
     def __init__(self) -> None:
         super().__init__(lambda volts: 0.0)
 
 
 class Short(Load):
-    """A short circuit: the leads' 10 mOhm."""
+    """A short circuit: the leads' 10 mOhm.
+
+    Examples
+    --------
+    >>> from mho.instruments.simulated import Short
+    >>> Short().current(0.5, aperture=1e-3)
+    50.0
+    """
 
     def __init__(self) -> None:
         super().__init__(lambda volts: volts / LEADS)
@@ -169,6 +197,13 @@ class Diode(Load):
         R, ohm.
     temperature : float
         Of the junction, K: V_T = k T / q.
+
+    Examples
+    --------
+    >>> from mho.instruments.simulated import Diode
+    >>> diode = Diode(saturation=1e-12, ideality=1.0, resistance=1.0)
+    >>> [float(f"{diode.current(volts, aperture=1e-3):.3g}") for volts in (-5.0, 0.5, 0.6, 1.0)]
+    [-1e-12, 0.000249, 0.00861, 0.316]
     """
 
     def __init__(

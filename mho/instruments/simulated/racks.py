@@ -86,6 +86,14 @@ class BareRack:
         What goes wrong on the bus: append to it.
     traffic : dict
         Messages by address, counted.
+
+    Examples
+    --------
+    >>> from mho.instruments import simulated
+    >>> with simulated.rack({"GPIB0::24::INSTR": "keithley2450"}) as rack:
+    ...     rack.clock.advance(3600.0)
+    ...     rack.clock.now, rack.loads["GPIB0::24::INSTR"][1].volts
+    (3600.0, 0.0)
     """
 
     def __init__(
