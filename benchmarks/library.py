@@ -1,5 +1,8 @@
 """What a call of the library costs: CPU time of a fresh process up to a first solution, and of solves on an open bench.
 
+Beside it what PyVISA's first `@mho` costs on a rack without a chip, from its name to the first reply; its peer is ``import
+pyvisa`` alone, which is not in it.
+
 The peer of a first solve is ``import scipy.linalg`` in a fresh process, in turns with it. That of raw products is CrossSim
 (3.2, which PyPI does not have) where a checkout of it is on the path, with errors of the same size.
 """
@@ -32,15 +35,35 @@ STARTS = {
     ),
 }  # fmt: skip
 PEER = CLOCK.format("import scipy.linalg")
+RACK = """
+import time, pyvisa
+begun = time.process_time()
+from mho.instruments import simulated
+with simulated.rack({"GPIB0::24::INSTR": "keithley2450"}, simulated.Resistor(1e4)) as rack:
+    pyvisa.ResourceManager(rack.visa_library).open_resource("GPIB0::24::INSTR").query(":OUTP ON;:MEAS:CURR?")
+print(time.process_time() - begun)
+"""
+PYVISA = "import time; begun = time.process_time(); import pyvisa; print(time.process_time() - begun)"
+FIRST_OPEN = 0.3  # s CPU
 
 
 def run(repeat: int) -> list[Figure]:
     """Measure the starts in turns with the peer, then solves of 4 x 4 on one open bench."""
-    codes = (*(code for code, _ in STARTS.values()), PEER)
+    codes = (*(code for code, _ in STARTS.values()), PEER, RACK, PYVISA)
     with TemporaryDirectory() as byte_code:  # the first turn fills it
         turns = [[_printed(code, byte_code) for code in codes] for _ in range(repeat + 1)][1:]
-    peer = median(turn[-1] for turn in turns)
-    figures = []
+    peer, opened, alone = (median(turn[place] for turn in turns) for place in (-3, -2, -1))
+    figures = [
+        Figure(
+            "first @mho, a rack without a chip, PyVISA loaded",
+            opened,
+            "s CPU",
+            "import pyvisa",
+            alone,
+            target=f"< {FIRST_OPEN:g} s",
+            met=opened < FIRST_OPEN,
+        )
+    ]
     for place, (name, (_, goal)) in enumerate(STARTS.items()):
         seconds = median(turn[place] for turn in turns)
         figures.append(

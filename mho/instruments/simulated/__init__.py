@@ -7,7 +7,8 @@ A library of its own, from the ground up:
 - `excursions`: levels one after the other;
 - `analogue`, `generators`: what source-measure units share, and what pulse generators share;
 - `physics`: the chip's cells, wires and circuits;
-- `keithley2450` and the like: a model each.
+- `keithley2450` and the like: a model each;
+- `loads`, `racks`, `pytest_fixtures`: instruments without a chip, for tests of drivers of other projects.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
+    from mho.instruments.simulated.faults import Fault
+    from mho.instruments.simulated.loads import Diode, Load, Open, Resistor, Short
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
     from mho.instruments.simulated.physics.cells.own_answers import OwnLawError
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
         OwnCircuitError,
         Wires,
     )
+    from mho.instruments.simulated.racks import BareRack, rack
 else:
     from mho.lazy_names import lazy_names
 
@@ -66,9 +70,10 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "AMPLIFIER_PRESETS", "CELL_PRESETS", "CLAMP", "Adc", "Amplifier", "AmplifierBank", "AmplifierPreset", "CellArray",
-    "CellPreset", "Cells", "Circuit", "CircuitElements", "CircuitMode", "Conduction", "Dac", "DeviceSpread",
-    "InverseCircuit", "OwnCircuitError", "OwnLawError", "PosteriorDraws", "ReadNoise", "Relaxation", "StepResponse",
-    "SwitchingLaw", "VirtualClock", "Wires", "amplifier_preset", "cell_preset", "circuit_code_of", "circuit_elements",
-    "circuit_text", "levels_not_held", "own_code_of", "preset_text",
+    "AMPLIFIER_PRESETS", "CELL_PRESETS", "CLAMP", "Adc", "Amplifier", "AmplifierBank", "AmplifierPreset", "BareRack",
+    "CellArray", "CellPreset", "Cells", "Circuit", "CircuitElements", "CircuitMode", "Conduction", "Dac",
+    "DeviceSpread", "Diode", "Fault", "InverseCircuit", "Load", "Open", "OwnCircuitError", "OwnLawError",
+    "PosteriorDraws", "ReadNoise", "Relaxation", "Resistor", "Short", "StepResponse", "SwitchingLaw", "VirtualClock",
+    "Wires", "amplifier_preset", "cell_preset", "circuit_code_of", "circuit_elements", "circuit_text",
+    "levels_not_held", "own_code_of", "preset_text", "rack",
 ]  # fmt: skip

@@ -82,6 +82,8 @@ class SpecimenConverter:
 
 
 PROBE = 1e-3  # V to begin with
+# How far beyond what was too high noise does not lead, and how often up and down a conductance does not
+CLIMBING, SWINGS = 1.1, 6
 STEPS = 96  # enough to come from PROBE to any instrument's limit, and to settle there
 TOLERANCE = 1e-4
 DOUBLING = (
@@ -118,12 +120,14 @@ def regulate(
 
     `current` returns the current (A) at a voltage; it may be noisy, and may change its load. The load is taken as a
     conductance at each step, and the voltage takes no large step to the next, as a real output slews: a cell that switches
-    on the way up does so at its own threshold, and not at the limit.
+    on the way up does so at its own threshold, and not at the limit. Where that goes up and down for ever, as on a diode,
+    the interval between is halved from there on.
     """
     if not amperes:
         return OFF
     sign, target = math.copysign(1.0, amperes), abs(amperes)
     volts = min(max(abs(start), PROBE), limit)
+    below, above, swings = -math.inf, math.inf, 0  # the interval, and at first only what was too high last
     for _ in range(STEPS):
         flowing = sign * current(sign * volts)
         ratio = target / flowing if flowing > 0.0 else math.inf
@@ -131,6 +135,12 @@ def regulate(
             return Regulated(sign * limit, sign * flowing, True)
         most = 2.0 if volts < DOUBLING else 1.1
         following = min(volts * min(ratio, most), limit)
+        if ratio < 1.0:
+            above, swings = volts, swings + 1
+        elif below >= 0.0 or following > above * CLIMBING or (following > above and swings >= SWINGS):
+            below = volts
+        if below >= 0.0:
+            following = (below + above) / 2
         settled = ratio < most and abs(following - volts) <= TOLERANCE * volts
         volts = following
         if settled:

@@ -16,7 +16,18 @@ DaqKind = Literal["timeout", "reset", "removal", "overrun", "underflow", "reserv
 
 @dataclass(eq=False)
 class Fault:
-    """One thing that goes wrong on a VISA resource; put it into ``rack.faults``, a list."""
+    """One thing that goes wrong on a VISA resource; put it into ``rack.faults``, a list.
+
+    Examples
+    --------
+    >>> import pyvisa
+    >>> from mho.instruments import simulated
+    >>> with simulated.rack({"GPIB0::24::INSTR": "keithley2450"}) as rack:
+    ...     smu = pyvisa.ResourceManager(rack.visa_library).open_resource("GPIB0::24::INSTR")
+    ...     rack.faults.append(simulated.Fault("GPIB0::24::INSTR", "error", match=b"OUTP", code=-350))
+    ...     smu.query(":OUTP ON;:SYST:ERR?").split(";")[0]
+    '-350,"Queue overflow'
+    """
 
     resource: str  # VISA resource name, as the rack spells it; empty for every resource
     # ``timeout``: the message is carried out but its reply is lost. ``error``: the instrument queues error `code`

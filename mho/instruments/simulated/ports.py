@@ -25,7 +25,11 @@ class Traffic:
 
 
 class Device(Protocol):
-    """An instrument as a transport sees it."""
+    """An instrument as a transport sees it.
+
+    One that may be long about a message has ``abort()``, which ends that from another thread, and an attribute ``pause``:
+    a function that it calls from time to time meanwhile, in which a transport lets others come in.
+    """
 
     stream: bool
     """Whether replies follow each other without message boundaries (serial ports, sockets)."""

@@ -18,6 +18,7 @@ transports use `write`, `read`, `status_byte`, `clear` and `trigger`, as they do
 from __future__ import annotations
 
 import re
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -173,6 +174,7 @@ def _display() -> InertTable:
 
 LONGEST_LINE = 1 << 20  # bytes (?)
 LONGEST_SCRIPT = 4 << 20
+ABORT = b"abort"  # as a message it ends the script that runs (?)
 OUTPUT_SIZE = 32 << 20  # bytes of unread replies before a script deadlocks (?)
 _LOADING = re.compile(r"\A(loadscript|loadandrunscript)(?:\s+([A-Za-z_]\w*))?\s*\Z")
 _COMMON = re.compile(r"\A\*([A-Za-z]+)(\?)?(?:\s+([+-]?\d+))?\s*\Z")
@@ -189,6 +191,8 @@ class TspDevice:
         self.clock, self.rng, self.serial = clock, rng, serial
         self.status = StatusModel(QUEUE_SIZE, events=POWER_ON)
         self.stream = False
+        # Called between two slices of a script: a transport that serves one message at a time lets others come in
+        self.pause: Callable[[], None] = lambda: None
         self.format = Format(self._set_precision)
         self.events = Events(clock)
         self.triggers = Trigger(self.events, self.spend)
@@ -204,20 +208,24 @@ class TspDevice:
         self._script: list[str] | None = None  # lines of the script that is being loaded
         self._script_name, self._script_runs, self._script_size = "", False, 0
         self._lua: Sandbox | None = None
+        self._carrying_out = threading.RLock()  # messages of several threads are carried out one by one
 
     # --- what transports use ---
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Receive a message or a part of one; a line is complete at a line feed, or at END."""
-        lines = (self._input + data).split(b"\n")
-        self._input = b"" if end else lines.pop()
-        if len(self._input) > LONGEST_LINE:
-            self._input = b""
-            self.push_error(-363)
-        for line in lines:
-            self._take(line.strip(b" \t\r\0"))
-        if self.status.service_enable:
-            self.status.update_service_request(bool(self._output))
+        if data[: len(ABORT)] == ABORT:  # it need not wait for the script that it is to end
+            self.abort()
+        with self._carrying_out:
+            lines = (self._input + data).split(b"\n")
+            self._input = b"" if end else lines.pop()
+            if len(self._input) > LONGEST_LINE:
+                self._input = b""
+                self.push_error(-363)
+            for line in lines:
+                self._take(line.strip(b" \t\r\0"))
+            if self.status.service_enable:
+                self.status.update_service_request(bool(self._output))
 
     def read(self) -> bytes:
         """Return the next reply; without one, -420 is queued and nothing returned."""
@@ -245,11 +253,18 @@ class TspDevice:
         return self.status.service_requests
 
     def clear(self) -> None:
-        """Device clear: unfinished input and unread replies go; settings, errors and globals stay."""
-        self._input = b""
-        self._script = None
-        self._output.clear()
-        self._waiting = 0
+        """Device clear: unfinished input and unread replies go, a script that runs is aborted; settings, errors stay."""
+        self.abort()
+        with self._carrying_out:
+            self._input = b""
+            self._script = None
+            self._output.clear()
+            self._waiting = 0
+
+    def abort(self) -> None:
+        """End the script that runs, if one does (another thread has called): it ends with an error."""
+        if self._lua is not None:
+            self._lua.abort()
 
     def trigger(self) -> None:
         """Bus trigger: as ``*TRG``."""
@@ -316,7 +331,7 @@ class TspDevice:
     def lua(self) -> Sandbox:
         """The Lua state, made when it is first needed."""
         if self._lua is None:
-            self._lua = Sandbox(self._print, lambda: float(self.rng.random()))
+            self._lua = Sandbox(self._print, lambda: float(self.rng.random()), lambda: self.pause())
             for name, content in self.tables.items():
                 self._lua.set_global(name, bound(content, self._lua, self.refuse))
             self._lua.set_precision(self.format.precision)
@@ -340,6 +355,8 @@ class TspDevice:
             self._load(text)
         elif not line:
             return
+        elif line == ABORT:
+            return  # what ran has ended
         elif line[:1] == b"*":
             self._common(text)
         elif (loading := _LOADING.match(text)) is not None:

@@ -4,6 +4,9 @@ TSP is Lua 5.0.2 (?); this runs on Lua 5.1 (or later, whose messages differ) wit
 script that runs too long is stopped by a hook which `pcall` cannot get around: once the budget is spent every
 further instruction fails. Functions in C are not interrupted by hooks, so those that could take for ever check
 their arguments first.
+
+Between two slices of a script, of so many instructions or calls into the instrument, `rest` is called: others may use the
+bench then, and end the script by `Sandbox.abort`. Python's interpreter is free all the while that Lua runs.
 """
 
 from __future__ import annotations
@@ -100,12 +103,13 @@ local error, pcall, type, select, next, rawget, rawset = error, pcall, type, sel
 local setmetatable, loadstring, tonumber, original_tostring = setmetatable, loadstring or load, tonumber, tostring
 local sethook, getinfo, collect = debug.sethook, debug.getinfo, collectgarbage
 local format, concat, find = string.format, table.concat, string.find
-local rep, gsub, gmatch, insert, ceiling = string.rep, string.gsub, string.gmatch, table.insert, math.ceil
+local rep, gsub, gmatch, insert = string.rep, string.gsub, string.gmatch, table.insert
+local ceiling, math_max = math.ceil, math.max
 
 -- Budget: `reason` says why a script is being stopped.
 
-local TICK, STOPPED = 100000, {}
-local run, instructions_left, calls_left, reason = nil, 0, 0, nil
+local TICK, SLICE, STOPPED = 100000, 250, {}
+local run, instructions_left, calls_left, calls_due, reason, raised = nil, 0, 0, 0, nil, nil
 
 local function stop()
     if getinfo(2, "f").func == run then sethook() else error(STOPPED, 0) end
@@ -122,15 +126,27 @@ local function crowded()
     return collect("count") > soft
 end
 
+-- What Python raises meanwhile (Ctrl-C) no `pcall` of the script's may catch.
+local function rest()
+    local ok, why = pcall(host.rest)
+    if not ok then raised, why = why, "raised" end
+    if why then halt(why) error(STOPPED, 0) end
+end
+
 local function tick()
     instructions_left = instructions_left - TICK
     if instructions_left < 0 then halt("time") error(STOPPED, 0) end
     if crowded() then halt("memory") error(STOPPED, 0) end
+    rest()
 end
 
 local function charge()
     calls_left = calls_left - 1
-    if calls_left < 0 then halt("time") error(STOPPED, 0) end
+    if calls_left < calls_due then
+        if calls_left < 0 then halt("time") error(STOPPED, 0) end
+        calls_due = math_max(calls_left - SLICE, 0)
+        rest()
+    end
     if collect("count") > soft and crowded() then halt("memory") error(STOPPED, 0) end
 end
 
@@ -150,11 +166,13 @@ end
 
 -- Returns nothing, or a kind of failure and what is known about it.
 run = function(chunk)
-    reason, instructions_left, calls_left = nil, instructions, calls
+    reason, raised, instructions_left, calls_left = nil, nil, instructions, calls
+    calls_due = calls - SLICE
     sethook(tick, "", TICK)
     local ok, problem = pcall(chunk)
     sethook()
     if collect("count") > soft then crowded() end
+    if reason == "raised" then return "runtime", raised end
     if reason then return reason end
     if ok then return nil end
     if type(problem) == "table" or type(problem) == "function" then problem = type(problem) end
@@ -378,6 +396,7 @@ class Opaque:
 
 OPAQUE = Opaque()
 STOPPED = {
+    "abort": Failure(-286, "TSP Runtime error: the script was aborted"),  # (?)
     "time": Failure(-286, "TSP Runtime error: the script did not end and was stopped"),
     "stuck": Failure(-286, "TSP Runtime error: the sweep waits for a trigger that does not come"),
     "memory": Failure(-225, "Out of memory or TSP Memory allocation error"),
@@ -387,29 +406,45 @@ STOPPED = {
 
 class Sandbox:
     """One Lua state with TSP's library and nothing of Python's; `emit` takes each printed line, `random` draws
-    from [0, 1).
+    from [0, 1), `rest` is called between two slices of a script.
     """
 
-    def __init__(self, emit: Callable[[str], None], random: Callable[[], float]) -> None:
+    def __init__(
+        self, emit: Callable[[str], None], random: Callable[[], float],
+        rest: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._lua = lupa.LuaRuntime(
             encoding="latin-1", register_eval=False, register_builtins=False,
             attribute_filter=_no_attributes, unpack_returned_tuples=True, max_memory=HARD_MEMORY,
         )  # fmt: skip
-        host = {"emit": emit, "random": random, "opaque": OPAQUE, "soft": MEMORY / 1024,
+        self._pause, self._aborted = rest, False
+        host = {"emit": emit, "random": random, "rest": self._rest, "opaque": OPAQUE, "soft": MEMORY / 1024,
                 "instructions": INSTRUCTIONS, "calls": CALLS}  # fmt: skip
         functions = self._lua.execute(PRELUDE, self._lua.table_from(host))
         self._execute, self._run, self._define = functions.execute, functions.run, functions.define
         self._halt, self._crowded, self._bridge = functions.halt, functions.crowded, functions.bridge
         self._proxy, self._panel = functions.proxy, functions.panel
         self.set_global, self.set_precision = functions.set_global, functions.set_precision
-        self._spent = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Give a message its budget; what was aborted before is over."""
+        self._spent, self._aborted = 0, False
+
+    def abort(self) -> None:
+        """End the script that runs in another thread at its next rest; nothing when none does."""
+        self._aborted = True
+
+    def _rest(self) -> str | None:
+        self._pause()
+        return "abort" if self._aborted else None
 
     def execute(self, source: str) -> Failure | None:
         """Run a line of commands as a script of its own; returns why it failed, if it did."""
         refused = _refused(source)
         if refused is not None:
             return refused
-        self._spent = 0
+        self._begin()
         outcome = self._execute(source)
         return None if outcome is None else self._failure(outcome)
 
@@ -423,13 +458,13 @@ class Sandbox:
             return self._failure((failed, result))
         if not run:
             return None
-        self._spent = 0
+        self._begin()
         outcome = self._run(result)
         return None if outcome is None else self._failure(outcome)
 
     def perform(self, work: Callable[[], None]) -> Failure | None:
         """Do `work` within a message's budget, as a script would; returns why it was stopped, if it was."""
-        self._spent = 0
+        self._begin()
         outcome = self._run(self._bridge(work, 0))
         return None if outcome is None else self._failure(outcome)
 

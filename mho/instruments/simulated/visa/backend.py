@@ -382,6 +382,9 @@ class MhoVisaLibrary(VisaLibraryBase):
             self._fail(None, StatusCode.error_invalid_object)
         while closing.line.unlock(closing) == _SUCCESS:
             pass
+        abort = getattr(closing.device, "abort", None)
+        if abort is not None and all(other.line is not closing.line for other in self._sessions.values()):
+            abort()  # of a script that another thread has begun, and that nobody could clear any more
         closing.line.listeners.pop(session, None)
         self._forget_events(session)
         self._last_status_in_session.pop(session, None)
