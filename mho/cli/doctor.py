@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import AsJson, RunsFolder
 from mho.cli.terminal.terminal import Terminal
-from mho.doctor import Finding, Machine, examine
+from mho.doctor import Finding, Machine, examine, mho_version
 from mho.escaping import visible
 from mho.runs import runs_folder
 
@@ -49,7 +48,7 @@ def page(findings: Sequence[Finding], full: bool) -> str:
 
 def heading() -> str:
     """Return the first line of the page."""
-    return f"mho doctor, mho {version('mho')}, {time.strftime('%Y-%m-%d %H:%M %z')}"
+    return f"mho doctor, mho {mho_version() or 'not installed'}, {time.strftime('%Y-%m-%d %H:%M %z')}"
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -100,7 +99,7 @@ def doctor(
     findings = examine(Machine(bench=bench, ask=ask, runs=runs_folder(runs)), full=full)
     terminal = Terminal()
     if as_json:
-        facts = {"mho": version("mho"), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "full": full}
+        facts = {"mho": mho_version(), "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "full": full}
         typer.echo(json.dumps(facts | {"findings": [_as_json(one) for one in findings]}, indent=2))
     elif terminal.is_terminal:
         print_page(findings, full, terminal)

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.doctor.examination import examine
     from mho.doctor.findings import Finding, Verdict
+    from mho.doctor.installation import mho_version
     from mho.doctor.machine import Machine
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["Finding", "Machine", "Verdict", "examine"]
+__all__ = ["Finding", "Machine", "Verdict", "examine", "mho_version"]

@@ -39,11 +39,19 @@ def check_python(machine: Machine) -> Iterator[Finding]:
         yield say.ok(what)
 
 
+def mho_version() -> str:
+    """Return the version of mho; "" where it runs from a folder without being installed."""
+    return _version("mho")
+
+
 def check_mho(machine: Machine) -> Iterator[Finding]:
     """Find which mho runs, whether it is the one that is installed, and which one a shell would start."""
     say = Ending("mho")
     here = CHECKOUT / "mho"
-    version = metadata.version("mho")
+    version = mho_version()
+    if not version:
+        yield say.note(f"not installed, runs from {here}", f"{sys.executable} -m pip install -e {CHECKOUT}")
+        return
     installed = Path(str(metadata.distribution("mho").locate_file("mho"))).resolve()
     if is_installed():
         yield say.ok(f"{version}, editable, {here}")

@@ -75,6 +75,13 @@ def _user() -> str:
         return ""
 
 
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # nor has such a number a home
+        return Path("~")
+
+
 @dataclass(frozen=True)
 class Machine:
     """A machine, and what is asked about it.
@@ -87,7 +94,7 @@ class Machine:
 
     system: str = sys.platform
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    home: Path = field(default_factory=Path.home)
+    home: Path = field(default_factory=_home)
     user: str = field(default_factory=_user)
     host: str = field(default_factory=platform.node)
     root: Path = Path("/")

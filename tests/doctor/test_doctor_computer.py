@@ -168,6 +168,13 @@ def test_an_old_python_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert ">=3.11" in found.advice
 
 
+def test_an_mho_that_is_not_installed_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "_version", lambda name: "")
+    (found,) = installation.check_mho(machine(tmp_path))
+    assert found.verdict == "note"
+    assert "pip install -e" in found.advice
+
+
 def test_another_mho_on_the_path_is_noted(tmp_path: Path) -> None:
     other = tmp_path / "bin" / "mho"
     other.parent.mkdir()
