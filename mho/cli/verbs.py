@@ -59,7 +59,7 @@ VERBS = {
         "recover": "run_files.run_files:recover",
         "runs": "run_files.runs:runs_app",
     },
-    "Benches": {"chip": "benches:chip_app", "bench": "benches:bench_app"},
+    "Benches": {"chip": "benches:chip_app", "bench": "benches:bench_app", "doctor": "doctor:doctor"},
 }
 """The groups of the help, and in each by name the place of every verb: ``module:verb``, with ``:Class`` of its own.
 

@@ -77,8 +77,8 @@ def daqmx_errors(who: str, doing: str) -> Iterator[None]:
         yield
     except (DaqNotFoundError, DaqNotSupportedError) as error:
         raise InstrumentError(
-            f"{who}: {doing} failed because NI-DAQmx is not installed; install it from ni.com, "
-            f"or use the simulated bench (bench simulated)"
+            f"{who}: {doing} failed because NI-DAQmx is not installed; install it from ni.com "
+            f"(`mho doctor` says what is found of it), or use the simulated bench (bench simulated)"
         ) from error
     except DaqError as error:
         advice = ADVICE.get(error.error_code, "look the code up in the NI-DAQmx help")

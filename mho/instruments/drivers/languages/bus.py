@@ -138,7 +138,9 @@ class BusInstrument(Instrument):
             try:
                 address = VISAAdapter(address, visa_library, timeout=int(timeout * 1e3), **options)
             except (VisaIOError, OSError, ValueError) as error:
-                raise InstrumentError(f"{self._title} cannot be opened: {error}") from error
+                # Of VISA itself, or of permissions: not an instrument that does not answer
+                advice = "" if isinstance(error, VisaIOError) else "; `mho doctor` says what of VISA is there"
+                raise InstrumentError(f"{self._title} cannot be opened: {error}{advice}") from error
             # PyMeasure adds one with each adapter to the logger that they share.
             for handler in address.log.handlers[1:]:
                 address.log.removeHandler(handler)

@@ -1,0 +1,29 @@
+"""What a machine has of what a measurement needs, and what to do about the rest: ``mho doctor``.
+
+- `findings`: what a finding is, each found apart from the others and bounded in time; what is private is taken out;
+- `machine`: what a finding may ask of the system: files, environment, programs, and vendors' libraries in `probes`,
+  a process of their own;
+- `installation`: Python, mho, packages; `buses`: VISA, USB, serial ports, GPIB, NI-DAQmx; `display`: Qt;
+- `storage`: the folder of runs; `computer`: clock, sleep, processor, memory;
+- `benches`: locks, the queue and its runner, and the instruments, which are asked only on request;
+- `examination`: all of them.
+
+Nothing is changed, no network is used, and no instrument is sent anything unless that is asked for. The names are
+loaded when they are asked for (PEP 562).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.doctor.examination import examine
+    from mho.doctor.findings import Finding, Verdict
+    from mho.doctor.installation import mho_version
+    from mho.doctor.machine import Machine
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = ["Finding", "Machine", "Verdict", "examine", "mho_version"]
