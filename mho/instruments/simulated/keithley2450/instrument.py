@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mho.instruments.simulated.analogue import OVERFLOW, Regulated, SpecimenConverter, range_for
+from mho.instruments.simulated.analogue import (
+    OVERFLOW,
+    TEST_CURRENTS,
+    Regulated,
+    SpecimenConverter,
+    range_for,
+)
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import (
     BUFFER,
@@ -27,7 +33,7 @@ from mho.instruments.simulated.keithley2450.buffers import (
     BufferRecord,
     reading_queries,
 )
-from mho.instruments.simulated.keithley2450.ranges import MEASURE, OHM_RANGES, OVERRANGE, TEST_CURRENTS
+from mho.instruments.simulated.keithley2450.ranges import MEASURE, OHM_RANGES, OVERRANGE
 from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SENSED, SOURCED, Source
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
@@ -226,7 +232,6 @@ class SimulatedKeithley2450(Source):
             status |= OUTPUT_ON
         if flow.limited:
             status |= LIMITED
-        self._tripped = flow.limited
         reading = self._read(function, flow, nplc)
         if self.filtering[function] and not repeated:
             self._averaged = [*self._averaged, reading][-int(self.filter_count[function]) :]
@@ -408,7 +413,7 @@ class SimulatedKeithley2450(Source):
                 self.levels[sweep.function] = level
                 self._apply()
                 buffer.append(self._measure(sweep.delay))
-                if sweep.until_limited and self._tripped:
+                if sweep.until_limited and self._terminals.tripped:
                     break
         finally:
             self.output_on = False
