@@ -19,7 +19,8 @@ from mho.instruments.roles import Reading
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
 CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
-CURRENT_RANGE = Span(1e-6, 1.05, "current range", "A")
+CURRENT_RANGE = Span(1e-9, 1.05, "current range", "A")
+SMALLEST_RANGE = 1e-6  # A; it serves for less
 SOURCE_RANGE = Span(-210.0, 210.0, "source range", "V")
 NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
 DELAY = Span(0.0, 999.9999, "delay", "s")
@@ -91,14 +92,14 @@ class Keithley2400(VoltageSourceMeter, ScpiInstrument):
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Prepare as every source meter; a range beyond the limit, which the 2400 refuses, follows the limit."""
         within(current_range, CURRENT_RANGE)
-        fitting = max(min(current_range, current_limit), CURRENT_RANGE.minimum)
+        fitting = max(min(current_range, current_limit), SMALLEST_RANGE)
         super().configure(current_limit=current_limit, current_range=fitting, nplc=nplc)
 
     def _prepare(self, current_limit: float) -> None:
         if self.source_function != "VOLT":
             self.source_function = "VOLT"
         self.exchange(f":SOUR:VOLT:MODE FIX;:SOUR:VOLT:RANG{self._range};:SOUR:CLE:AUTO OFF;{MEASURED}")
-        self.current_range = CURRENT_RANGE.minimum  # which takes any limit
+        self.current_range = SMALLEST_RANGE  # which takes any limit
         self.current_limit = current_limit
 
     def _seconds(self, nplc: float) -> float:

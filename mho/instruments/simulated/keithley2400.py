@@ -183,6 +183,7 @@ class Source(ScpiPart):
         self, device: SimulatedKeithley2400, rng: np.random.Generator, port: SourcePort, accuracy: float
     ) -> None:
         self._terminals = SourceTerminals(port)
+        self.level = 0.0  # V or A, of a sweep or programmed
         self._converters = {
             function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
             for function, ranges in SOURCE.items()
@@ -295,11 +296,6 @@ class Source(ScpiPart):
         Source.output_on.store(self, on)
 
     @property
-    def level(self) -> float:
-        """The programmed level, V or A."""
-        return self.levels[self.function]
-
-    @property
     def bound(self) -> tuple[float, bool]:
         """What limits the source (A for one of volts, V for one of amperes), and whether that is the meter's range."""
         quantity = "CURR" if self.function == "VOLT" else "VOLT"
@@ -318,7 +314,7 @@ class Source(ScpiPart):
     def apply(self, level: float | None = None) -> None:
         """Set the terminals to the state of the settings, or to a `level` of a sweep."""
         function = self.function
-        value = self.levels[function] if level is None else level
+        self.level = value = self.levels[function] if level is None else level
         if self.auto[function] and (value or level is not None or self.output_on):
             self.ranges[function] = OVERRANGE * _nominal(SOURCE, function, value)
         actual = self._converters[function].convert(value, _nominal(SOURCE, function, self.ranges[function]))
@@ -488,8 +484,8 @@ class Meter(ScpiPart):
         over = any(abs(value) >= OVERFLOW for value in (volts, amperes))
         ohms = OVERFLOW if over or not amperes or (self.auto_ohms and flow.limited) else volts / amperes
         return MeasuredPoint(
-            volts if "VOLT" in self.functions else source.level if source.function == "VOLT" else math.nan,
-            amperes if "CURR" in self.functions else source.level if source.function == "CURR" else math.nan,
+            *(value if name in self.functions else source.level if name == source.function else math.nan
+              for name, value in (("VOLT", volts), ("CURR", amperes))),
             ohms if "RES" in self.functions else math.nan,
             device.clock.now,
             self._status(flow, over),
