@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.ports import SourcePort
+from mho.instruments.simulated.scpi.status import ScpiError
 
 Value = TypeVar("Value", float, NDArray[np.float64])
 
@@ -47,6 +48,16 @@ def largest_current(volts: float, envelope: Sequence[tuple[float, float]]) -> fl
     return next((amperes for level, amperes in envelope if abs(volts) <= level), envelope[-1][1])
 
 
+def staircase(start: float, stop: float, points: float, *, logarithmic: bool) -> list[float]:
+    """Return the levels of a sweep in equal steps, or in equal ratios; `ScpiError` -221 for ratios across zero."""
+    if not logarithmic:
+        return [float(level) for level in np.linspace(start, stop, int(points))]
+    if start * stop <= 0.0:
+        raise ScpiError(-221, "a logarithmic sweep does not cross zero")
+    sign = math.copysign(1.0, start)
+    return [float(sign * level) for level in np.geomspace(abs(start), abs(stop), int(points))]
+
+
 class SpecimenConverter:
     """One source or meter of a specimen: its errors are fixed, its noise is not.
 
@@ -63,6 +74,14 @@ class SpecimenConverter:
         self.ranges = tuple(ranges)
         self.overrange, self._specification, self._rng, self._noise = overrange, ranges, rng, noise
         self._gain, self._offset = (float(fraction * draw) for draw in rng.standard_normal(2))
+
+    @classmethod
+    def of_each(
+        cls, rng: np.random.Generator, functions: Mapping[str, Mapping[float, tuple[float, float]]],
+        fraction: float, **more: float,
+    ) -> dict[str, SpecimenConverter]:  # fmt: skip
+        """Return one for the ranges of each function; `more` as for the class."""
+        return {function: cls(rng, ranges, fraction, **more) for function, ranges in functions.items()}
 
     def range_for(self, value: float) -> float:
         """Return the smallest range that holds `value` with its overrange; the largest if none does."""

@@ -24,6 +24,7 @@ from mho.instruments.simulated.analogue import (
     carry,
     largest_current,
     regulate,
+    staircase,
 )
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import SourcePort
@@ -409,13 +410,12 @@ class SimulatedKeysightB2912A(ScpiDevice):
         return self._lists[channel] if self.mode[channel] == "LIST" else self._staircase(channel)
 
     def _staircase(self, channel: int) -> list[float]:
-        start, stop, points = self.start[channel], self.stop[channel], int(self.points[channel])
-        if self.spacing[channel] == "LIN":
-            levels: list[float] = np.linspace(start, stop, points).tolist()
-        elif start * stop > 0.0:
-            levels = (np.sign(start) * np.geomspace(abs(start), abs(stop), points)).tolist()
-        else:
-            raise ScpiError(-221, "a logarithmic sweep does not cross 0 V")
+        levels = staircase(
+            self.start[channel],
+            self.stop[channel],
+            self.points[channel],
+            logarithmic=self.spacing[channel] == "LOG",
+        )
         if self.direction[channel] == "DOWN":
             levels.reverse()
         return levels + levels[::-1] if self.stairs[channel] == "DOUB" else levels

@@ -104,10 +104,7 @@ class Source(ReadingBuffers):
         super().__init__(clock, rng, serial=serial)
         self.output, self.interlock = output, interlock
         self._terminals = SourceTerminals(output)
-        self._sources = {
-            function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
-            for function, ranges in SOURCE.items()
-        }
+        self._sources = SpecimenConverter.of_each(rng, SOURCE, accuracy, overrange=OVERRANGE)
         self._volts_of = lru_cache(1024)(partial(_ranged, self._sources["VOLT"]))
         self._actual = 0.0  # output of the source, V or A, with its errors
 

@@ -375,7 +375,7 @@ class FunctionSetting(SettingOfEach[str, T]):
         self._headers = {function: header.replace(FUNCTION, node) for function, node in functions.items()}
         if isinstance(parameter, CommandParameter):
             parameter = dict.fromkeys(functions, parameter)
-        self._parameters = parameter
+        self._parameters = {function: parameter[function] for function in functions}
         first = next(iter(functions))
         super().__init__(self._headers[first], self._parameters[first])
 
