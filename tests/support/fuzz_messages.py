@@ -14,7 +14,7 @@ from typing import Any
 from mho.instruments.simulated.agilentb1500.language import FlexDevice
 from mho.instruments.simulated.lakeshore335 import LakeShoreDevice
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
-from mho.instruments.simulated.scpi.language import SettingBase, declared_headers
+from mho.instruments.simulated.scpi.language import SettingBase, declared_headers, declaring
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
     BlockParameter,
     Boolean,
@@ -100,7 +100,7 @@ def scpi(device: ScpiDevice) -> Messages:
 
 def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
     """Every header a class understands, whether it asks, and its parameters."""
-    for owner in device.__mro__:
+    for _, _, owner in declaring(device):
         for member in vars(owner).values():
             if isinstance(member, SettingBase):
                 for header, _, parameter in member.forms:

@@ -13,13 +13,13 @@ from unittest.mock import patch
 
 import fuzz_messages
 import numpy as np
-from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import CHANNELS, PulseOutputs
 from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
+from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510

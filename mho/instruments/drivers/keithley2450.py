@@ -7,6 +7,7 @@ leaves the output off, that ``:OUTP:INT:TRIP?`` exists in this form, and that ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -16,7 +17,7 @@ from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, choice, control, switch, within
-from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, readings
+from mho.instruments.drivers.languages.source_meters import VoltageSourceMeter, readings
 from mho.instruments.roles import Reading
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
@@ -26,8 +27,11 @@ SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 DELAY = Span(0.0, 1e4, "delay", "s")
 SHORTEST_DELAY = 5e-5  # s, if the sweep has a delay (p. 6-82)
 NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
-# V, the steps of its overvoltage protection (p. 6-76 (?))
-PROTECTIONS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
+# Steps of its overvoltage protection, by V (p. 6-76 (?))
+PROTECTIONS = {
+    **{float(volts): f"PROT{volts}" for volts in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)},
+    math.inf: "NONE",
+}
 LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
 
 
@@ -41,6 +45,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     """
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
+    PROTECTIONS = PROTECTIONS
 
     model = "MODEL 2450"
     several_languages = True
@@ -59,7 +64,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     source_voltage_range_auto = switch(":SOUR:VOLT:RANG:AUTO", "Control whether the range follows the level.")
     voltage_protection = choice(
         ":SOUR:VOLT:PROT", "Control beyond which voltage the source is held back (p. 6-76 (?)).",
-        ("NONE", *(f"PROT{volts}" for volts in PROTECTIONS)),
+        tuple(PROTECTIONS.values()),
     )  # fmt: skip
     protection_tripped = Instrument.measurement(
         ":SOUR:VOLT:PROT:TRIP?", "Get whether the source is held back right now (?).", cast=bool
@@ -132,27 +137,8 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         self.source_readback = True
         self.sense_function = "CURR:DC"
 
-    def protect(self, voltage: float) -> None:
-        """Limit the source to `voltage` (V), or to the instrument's next step above it; read back."""
-        within(voltage, PROTECTED)
-        protection = next((f"PROT{volts}" for volts in PROTECTIONS if volts >= voltage), "NONE")
-        self.voltage_protection = protection
-        if self.voltage_protection != protection:
-            raise InstrumentError(
-                f"{self._title} set its overvoltage protection to {self.voltage_protection}, not {protection}"
-            )
-
     def _seconds(self, nplc: float) -> float:
         return float(nplc / self.line_frequency)
-
-    def enable(self) -> None:
-        """Switch the output on at 0 V."""
-        self.exchange(":SOUR:VOLT 0;:OUTP ON")
-
-    def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until the next command; raises `LimitError` beyond 210 V."""
-        within(voltage, VOLTAGE)
-        self.exchange(f":SOUR:VOLT {voltage:.9e}")
 
     def read(self, voltage: float) -> Reading:
         """Step to `voltage` (V), measure once, return to 0 V: one message."""

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
+from mho.instruments.simulated.ports import SourcePort
+from mho.instruments.simulated.scpi.status import ScpiError
 
 Value = TypeVar("Value", float, NDArray[np.float64])
 
@@ -21,6 +23,12 @@ OVERFLOW = 9.9e37
 # Of the array board's own converters: ranges, V, either side of zero, and the code of a range's end
 OUTPUT_RANGE, INPUT_RANGE = 2.5, 10.0
 FULL = 32767
+# Largest current (A) up to a magnitude of the voltage (V), of Keithley's 20 W source-measure units
+TWENTY_WATTS = ((21.0, 1.05), (210.0, 0.105))
+# Test current (A) of each range (ohm) of an ohmmeter of Keithley's; they reach 2 V, the two largest 20 V (?)
+TEST_CURRENTS = {
+    20.0: 0.1, 200.0: 1e-2, 2e3: 1e-3, 2e4: 1e-4, 2e5: 1e-5, 2e6: 1e-6, 2e7: 1e-6, 2e8: 1e-7,
+}  # fmt: skip
 OVERSHOOT = 1.01  # how far beyond its overrange a meter still shows a reading
 
 
@@ -33,6 +41,21 @@ def range_for(ranges: Sequence[float], value: float, overrange: float) -> float:
     """Return the smallest of `ranges` that holds `value` with its overrange, a factor; the largest if none does."""
     index = bisect_left(ranges, abs(value) / overrange * (1 - 1e-9))
     return ranges[min(index, len(ranges) - 1)]
+
+
+def largest_current(volts: float, envelope: Sequence[tuple[float, float]]) -> float:
+    """Return the largest current (A) at `volts`; `envelope` has that up to each magnitude of the voltage (V)."""
+    return next((amperes for level, amperes in envelope if abs(volts) <= level), envelope[-1][1])
+
+
+def staircase(start: float, stop: float, points: float, *, logarithmic: bool) -> list[float]:
+    """Return the levels of a sweep in equal steps, or in equal ratios; `ScpiError` -221 for ratios across zero."""
+    if not logarithmic:
+        return [float(level) for level in np.linspace(start, stop, int(points))]
+    if start * stop <= 0.0:
+        raise ScpiError(-221, "a logarithmic sweep does not cross zero")
+    sign = math.copysign(1.0, start)
+    return [float(sign * level) for level in np.geomspace(abs(start), abs(stop), int(points))]
 
 
 class SpecimenConverter:
@@ -51,6 +74,14 @@ class SpecimenConverter:
         self.ranges = tuple(ranges)
         self.overrange, self._specification, self._rng, self._noise = overrange, ranges, rng, noise
         self._gain, self._offset = (float(fraction * draw) for draw in rng.standard_normal(2))
+
+    @classmethod
+    def of_each(
+        cls, rng: np.random.Generator, functions: Mapping[str, Mapping[float, tuple[float, float]]],
+        fraction: float, **more: float,
+    ) -> dict[str, SpecimenConverter]:  # fmt: skip
+        """Return one for the ranges of each function; `more` as for the class."""
+        return {function: cls(rng, ranges, fraction, **more) for function, ranges in functions.items()}
 
     def range_for(self, value: float) -> float:
         """Return the smallest range that holds `value` with its overrange; the largest if none does."""
@@ -146,3 +177,64 @@ def regulate(
         if settled:
             break
     return Regulated(sign * volts, amperes, False)
+
+
+SETTLING = 1e-4  # s in which a current source finds its voltage
+
+
+class SourceTerminals:
+    """Terminals of a source-measure unit: open, at a voltage, or fed with a current; and what flows there.
+
+    `port`: what they are wired to.
+
+    Attributes
+    ----------
+    sourced : str
+        ``VOLT``, ``CURR``, or empty while the output is off.
+    volts : float
+        At the terminals, V.
+    tripped : bool or None
+        Whether a limit stopped the source when it was last looked at; None when it has changed since.
+    """
+
+    def __init__(self, port: SourcePort) -> None:
+        self._port = port
+        self.sourced, self.volts = "", 0.0
+        self.tripped: bool | None = False
+        self._amperes = 0.0
+
+    def open(self, *, grounded: bool) -> None:
+        """Switch off: at 0 V if `grounded`, else with the relay open."""
+        self.sourced, self.volts, self.tripped = "", 0.0, False
+        self._port.drive(0.0, connected=grounded)
+
+    def hold(self, volts: float) -> None:
+        """Source `volts` (V)."""
+        self.sourced, self.volts, self.tripped = "VOLT", volts, None
+        self._port.drive(volts, connected=True)
+
+    def feed(self, amperes: float, limit: float) -> None:
+        """Source `amperes` (A), with no more than `limit` (V)."""
+        self.sourced, self._amperes = "CURR", amperes
+        self._regulate(SETTLING, limit)
+        self._port.drive(self.volts, connected=True)
+
+    def flow(self, aperture: float, limit: float) -> Regulated:
+        """Return what is there on the average of `aperture` (s); the caller advances the clock.
+
+        `limit`: in A for a source of volts, in V for one of amperes.
+        """
+        if not self.sourced:
+            return OFF
+        if self.sourced == "CURR":
+            return self._regulate(aperture, limit)
+        point = carry(self.volts, self._port.current(self.volts, aperture), limit)
+        self.tripped = point.limited
+        return point
+
+    def _regulate(self, aperture: float, limit: float) -> Regulated:
+        point = regulate(lambda volts: self._port.current(volts, aperture), self._amperes, limit, self.volts)
+        if point.volts != self.volts:
+            self._port.drive(point.volts, connected=True)
+        self.volts, self.tripped = point.volts, point.limited
+        return point

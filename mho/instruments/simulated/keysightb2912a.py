@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mho.array_types import Floats
-from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
+from mho.instruments.simulated.analogue import (
+    OFF,
+    Regulated,
+    SpecimenConverter,
+    carry,
+    largest_current,
+    regulate,
+    staircase,
+)
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
@@ -82,11 +90,6 @@ MEASURE = {
 
 # largest DC current (A) up to a magnitude of the level (V)
 DC_LIMITS = ((6.0, 3.03), (21.0, 1.515), (210.0, 0.105))
-
-
-def largest_current(volts: float) -> float:
-    """Return the largest current (A) that the instrument may carry at `volts`."""
-    return next((amperes for level, amperes in DC_LIMITS if abs(volts) <= level), DC_LIMITS[-1][1])
 
 
 LIST_SIZE = 2500
@@ -295,7 +298,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
             raise ScpiError(-222)
         if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock:
             raise ScpiError(-221, "interlock")
-        if self.current_limit[channel] > largest_current(volts) * (1 + 1e-9):
+        if self.current_limit[channel] > largest_current(volts, DC_LIMITS) * (1 + 1e-9):
             raise ScpiError(-221, "compliance beyond what this level allows")
 
     @amperes.check
@@ -303,14 +306,14 @@ class SimulatedKeysightB2912A(ScpiDevice):
         source = self._current_sources[channel]
         if not self.current_auto[channel] and not source.holds(amperes, self._current_range[channel]):
             raise ScpiError(-222)
-        if abs(amperes) > largest_current(self.voltage_limit[channel]) * (1 + 1e-9):
+        if abs(amperes) > largest_current(self.voltage_limit[channel], DC_LIMITS) * (1 + 1e-9):
             raise ScpiError(-221, "current beyond what the voltage limit allows")
 
     @voltage_limit.check
     def _check_voltage_limit(self, channel: int, volts: float) -> None:
         if volts > INTERLOCK_VOLTAGE and not self.interlock:
             raise ScpiError(-221, "interlock")
-        if abs(self.amperes[channel]) > largest_current(volts) * (1 + 1e-9):
+        if abs(self.amperes[channel]) > largest_current(volts, DC_LIMITS) * (1 + 1e-9):
             raise ScpiError(-221, "voltage limit beyond what the current allows")
 
     @level.on_change
@@ -407,13 +410,12 @@ class SimulatedKeysightB2912A(ScpiDevice):
         return self._lists[channel] if self.mode[channel] == "LIST" else self._staircase(channel)
 
     def _staircase(self, channel: int) -> list[float]:
-        start, stop, points = self.start[channel], self.stop[channel], int(self.points[channel])
-        if self.spacing[channel] == "LIN":
-            levels: list[float] = np.linspace(start, stop, points).tolist()
-        elif start * stop > 0.0:
-            levels = (np.sign(start) * np.geomspace(abs(start), abs(stop), points)).tolist()
-        else:
-            raise ScpiError(-221, "a logarithmic sweep does not cross 0 V")
+        levels = staircase(
+            self.start[channel],
+            self.stop[channel],
+            self.points[channel],
+            logarithmic=self.spacing[channel] == "LOG",
+        )
         if self.direction[channel] == "DOWN":
             levels.reverse()
         return levels + levels[::-1] if self.stairs[channel] == "DOUB" else levels
@@ -457,7 +459,7 @@ class SimulatedKeysightB2912A(ScpiDevice):
 
     @current_limit.check
     def _check_limit(self, channel: int, amperes: float) -> None:
-        if amperes > largest_current(self.level[channel]) * (1 + 1e-9):
+        if amperes > largest_current(self.level[channel], DC_LIMITS) * (1 + 1e-9):
             raise ScpiError(-222)
         if not self.measure_auto[channel] and not self._meters[channel].holds(
             amperes, self._measure_range[channel]

@@ -16,8 +16,6 @@ import pytest
 from daily import daily
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from own_driver import keithley2400
-from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 from pymeasure.test import expected_protocol
 from wired_twins import registered
 
@@ -26,6 +24,7 @@ from mho.instruments import drivers
 from mho.instruments.drivers import (
     array_board,
     keithley707b,
+    keithley2400,
     keithley2450,
     keithley2636b,
     keithleydaq6510,
@@ -41,6 +40,7 @@ from mho.instruments.roles import Cell
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
+from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
@@ -53,7 +53,7 @@ from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335, Simula
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 
-OURS = ("mho.instruments.", "own_driver.")  # the rest is PyMeasure's
+OURS = "mho.instruments."  # the rest is PyMeasure's
 SCPI = '0,"No error"'
 KEITHLEY = [(":SYST:ERR?", '0,"No error;0;0 0"'), ("*LANG?", "SCPI")]
 LUA = ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00")
@@ -414,7 +414,7 @@ CONTROLLER = {
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450, protect=PROTECT),
-    "2400": source_meter(keithley2400),
+    "2400": source_meter(keithley2400, protect=PROTECT),
     "2636B": source_meter(
         keithley2636b,
         read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),

@@ -12,12 +12,11 @@ import pytest
 from daily import daily
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from own_driver.keithley2400 import Keithley2400
-from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.bench_file import models
 from mho.instruments.drivers.agilentb1500 import AgilentB1500
+from mho.instruments.drivers.keithley2400 import Keithley2400
 from mho.instruments.drivers.keithley2450 import Keithley2450
 from mho.instruments.drivers.keithley2636b import Keithley2636B
 from mho.instruments.drivers.keysight33522b import Keysight33522B, Keysight33622A
@@ -27,6 +26,7 @@ from mho.instruments.roles import Instrument, PulseGenerator, SourceMeter
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keysight33522b.instrument import (
@@ -124,7 +124,7 @@ SOURCE_METERS = {
         start=b"DO ",
         off=(b"CL ", b"CN "),
     ),
-    "2400, a driver of one's own": Model(
+    "2400": Model(
         "GPIB0::24::INSTR",
         lambda clock, rng, port: SimulatedKeithley2400(clock, rng, port),
         Keithley2400,

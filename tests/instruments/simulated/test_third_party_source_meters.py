@@ -15,11 +15,12 @@ import pytest
 from pymeasure.instruments import keithley as pymeasure_keithley
 from qcodes.dataset import LinSweep
 from qcodes.instrument import Instrument
-from qcodes.instrument_drivers.Keithley import Keithley2450, Keithley2636B
+from qcodes.instrument_drivers.Keithley import Keithley2400, Keithley2450, Keithley2636B
 from qcodes.instrument_drivers.Keysight import KeysightB2962A
 from wired_twins import Resistor, registered
 
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
@@ -27,7 +28,7 @@ from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 
 NAME = "third-party-source-meters"
 SIEMENS = 1e-5
-SMU, TSP, DAQ, PAIR = (f"GPIB0::{number}::INSTR" for number in (18, 26, 6, 23))
+SMU, TSP, DAQ, PAIR, OLDER = (f"GPIB0::{number}::INSTR" for number in (18, 26, 6, 23, 24))
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def rack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     exact: dict[str, Any] = {"accuracy": 0.0, "noise": 0.0}
     devices = {
         SMU: SimulatedKeithley2450(clock, rng, load, **exact),
+        OLDER: SimulatedKeithley2400(clock, rng, load, **exact),
         TSP: SimulatedKeithley2636B(clock, rng, {1: load, 2: Resistor(SIEMENS)}, **exact),
         PAIR: SimulatedKeysightB2912A(clock, rng, {1: load}, **exact),
         DAQ: SimulatedKeithleyDAQ6510(
@@ -81,6 +83,117 @@ def set_and_get(instrument: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         getattr(instrument, name)(value)
     return {name: getattr(instrument, name)() for name in values}
+
+
+# --- the 2400 with PyMeasure ---
+
+
+@pytest.fixture
+def older(rack: SimpleNamespace) -> Iterator[Any]:
+    opened = pymeasure_keithley.Keithley2400(OLDER, visa_library=f"{NAME}@mho")
+    yield opened
+    opened.adapter.close()
+
+
+def test_pymeasures_2400_finds_every_property_it_sets(rack, older):
+    values = {
+        "source_mode": "current", "source_current_range": 0.0105, "source_current": 2e-3, "compliance_voltage": 10.0,
+        "source_voltage_range": 2.1, "source_voltage": 1.5, "compliance_current": 1e-2, "source_delay": 0.1,
+        "voltage_range": 2.1, "current_nplc": 0.5, "resistance_range": 2100.0, "resistance_mode_auto_enabled": False,
+        "repeat_filter_enabled": False, "filter_count": 20, "filter_enabled": True, "wires": 4,
+        "auto_zero_enabled": False, "output_off_state": "guard", "auto_output_off_enabled": True, "trigger_delay": 0.5,
+        "trigger_count": 20, "arm_count": 2, "arm_timer": 1.0, "arm_source": "timer", "trigger_source": "trigger_link",
+        "trigger_output_event": "delay", "arm_output_event": "trigger_exit", "trigger_input_line": 2, "arm_input_line": 3,
+        "trigger_output_line": 4, "arm_output_line": 1, "display_enabled": False, "line_frequency": 50,
+        "front_terminals_enabled": False, "buffer_points": 500,
+    }  # fmt: skip
+    putting(older, **values)()
+    assert found(older, values) == pytest.approx(values)
+    assert (older.voltage_nplc, older.source_delay_auto_enabled, older.voltage_range_auto_enabled) == (
+        0.5, False, False,
+    )  # fmt: skip
+    older.auto_zero_once()
+    older.triad(400, 0.001)
+    assert rack.errors == []
+
+
+def test_pymeasures_2400_measures_all_at_once_and_each_by_itself(rack, older):
+    older.compliance_current = 1e-3
+    older.source_voltage = 0.5
+    older.enable_source()
+    found = older.measure_all()
+    assert (found["voltage"], found["current"], found["resistance"]) == pytest.approx(
+        (0.5, 5e-6, 1e5), rel=1e-3
+    )
+    assert (older.voltage, older.current) == pytest.approx((0.5, 5e-6), rel=1e-3)
+    older.ramp_to_voltage(1.0, steps=3, pause=0)
+    assert older.current == pytest.approx(1e-5, rel=1e-3)
+    older.source_mode = "current"
+    older.ramp_to_current(2e-5, steps=3, pause=0)
+    older.enable_source()
+    assert older.voltage == pytest.approx(2.0, rel=1e-3)
+    older.resistance_mode_auto_enabled = True
+    assert older.resistance == pytest.approx(1e5, rel=1e-3)
+    assert rack.errors == []
+    older.reset()
+    older.shutdown()
+    assert rack.load.volts == 0.0
+
+
+def test_pymeasures_2400_fills_a_buffer_at_the_triggers_of_a_bus(rack, older):
+    older.source_voltage = 0.5
+    older.enable_source()
+    older.config_buffer(4, delay=0.01)
+    older.start_buffer()
+    older.wait_for_buffer(timeout=5, interval=0)
+    volts, amperes, _, times, _ = older.buffer_data.reshape(4, 5).T
+    assert volts == pytest.approx([0.5] * 4)
+    assert amperes == pytest.approx([5e-6] * 4, rel=1e-3)
+    assert np.all(np.diff(times) > 0.01)
+    assert (older.mean_current, older.max_current, older.min_current) == pytest.approx((5e-6,) * 3, rel=1e-3)
+    assert older.std_current == pytest.approx(0.0, abs=1e-12)
+    older.trigger_on_bus()
+    older.reset_buffer()
+    older.start_buffer()
+    assert not older.is_buffer_full()
+    older.trigger()
+    assert float(older.ask(":TRAC:POIN:ACT?")) == 4
+    older.reset_trigger()
+    older.sample_continuously()
+    assert rack.errors == []
+
+
+def test_what_a_2400_refuses_of_pymeasure_is_refused(rack, older):
+    # Ranges beyond the compliance, and of what is sourced itself; no reading without output; nothing to trigger.
+    assert refused(rack, putting(older, current_range=0.5)) == [824]
+    assert refused(rack, putting(older, voltage_range=2.1)) == [823]
+    assert refused(rack, older.trigger) == [-211]
+    assert refused(rack, lambda: older.write(":READ?")) == [803]
+
+
+# --- the 2400 with QCoDeS ---
+
+
+def test_qcodes_sources_and_measures_with_the_2400(rack):
+    smu = Keithley2400("older", OLDER, visalib=f"{NAME}@mho")
+    smu.mode("VOLT")
+    assert set_and_get(smu, {"compliancei": 1e-3, "nplci": 0.5, "nplcv": 0.1}) == {
+        "compliancei": 1e-3, "nplci": 0.1, "nplcv": 0.1,
+    }  # fmt: skip
+    smu.rangev(2.0)
+    smu.volt(0.5)
+    with pytest.raises(RuntimeError, match="output off"):
+        smu.curr()
+    smu.output(True)
+    assert (smu.volt(), smu.curr(), smu.resistance()) == pytest.approx((0.5, 5e-6, 1e5), rel=1e-3)
+    smu.mode("CURR")
+    assert smu.sense() == '"VOLT:DC","CURR:DC"'
+    smu.output(True)
+    smu.curr(1e-5)
+    assert smu.volt() == pytest.approx(1.0, rel=1e-3)
+    assert rack.errors == []
+    # A common command has no leading colon (IEEE 488.2, 7.6.1.2).
+    assert refused(rack, smu.reset) == [-102]
 
 
 # --- the 2450 with PyMeasure ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from mho.errors import InstrumentError, LimitError
@@ -25,11 +25,16 @@ class VoltageSourceMeter:
     CURRENT_RANGE: ClassVar[Span]
     NPLC: ClassVar[Span]
     DELAY: ClassVar[Span] = Span(0.0, 1e4, "delay", "s")
+    PROTECTIONS: ClassVar[
+        Mapping[float, Any]
+    ]  # settings of an overvoltage protection, by their voltages, V, upwards
 
+    voltage_protection: Any
     current_limit: Any
     current_range: Any
     nplc: Any
     output_enabled: Any
+    exchange: Any  # of the bus
     _title: Any
     _aperture: float  # s, duration of a reading
 
@@ -68,6 +73,25 @@ class VoltageSourceMeter:
     def _seconds(self, nplc: float) -> float:
         """Return the duration of a reading of `nplc` power line cycles, s."""
         raise NotImplementedError
+
+    def protect(self, voltage: float) -> None:
+        """Limit the source to `voltage` (V), or to the instrument's next step above it; read back."""
+        within(voltage, PROTECTED)
+        step = next(setting for volts, setting in self.PROTECTIONS.items() if volts >= voltage)
+        self.voltage_protection = step
+        if (actual := self.voltage_protection) != step:
+            raise InstrumentError(f"{self._title} set its overvoltage protection to {actual}, not {step}")
+
+    # What a unit of one channel is told in SCPI
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+        self.exchange(":SOUR:VOLT 0;:OUTP ON")
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond the instrument's range."""
+        within(voltage, self.VOLTAGE)
+        self.exchange(f":SOUR:VOLT {voltage:.9e}")
 
     def make_safe(self) -> None:
         """Stop any running operation, set 0 V and switch the output off; raises `InstrumentError` unless confirmed by

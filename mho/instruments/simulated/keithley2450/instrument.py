@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mho.instruments.simulated.analogue import OVERFLOW, Regulated, SpecimenConverter, range_for
+from mho.instruments.simulated.analogue import (
+    OVERFLOW,
+    TEST_CURRENTS,
+    Regulated,
+    SpecimenConverter,
+    range_for,
+    staircase,
+)
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import (
     BUFFER,
@@ -27,7 +34,7 @@ from mho.instruments.simulated.keithley2450.buffers import (
     BufferRecord,
     reading_queries,
 )
-from mho.instruments.simulated.keithley2450.ranges import MEASURE, OHM_RANGES, OVERRANGE, TEST_CURRENTS
+from mho.instruments.simulated.keithley2450.ranges import MEASURE, OHM_RANGES, OVERRANGE
 from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SENSED, SOURCED, Source
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
@@ -141,10 +148,7 @@ class SimulatedKeithley2450(Source):
         serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, output, serial=serial, accuracy=accuracy, interlock=interlock)
-        self._meters = {
-            function: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=OVERRANGE)
-            for function, ranges in MEASURE.items()
-        }
+        self._meters = SpecimenConverter.of_each(rng, MEASURE, accuracy, noise=noise, overrange=OVERRANGE)
         self._averaged: list[float] = []
         self.reset()
 
@@ -226,7 +230,6 @@ class SimulatedKeithley2450(Source):
             status |= OUTPUT_ON
         if flow.limited:
             status |= LIMITED
-        self._tripped = flow.limited
         reading = self._read(function, flow, nplc)
         if self.filtering[function] and not repeated:
             self._averaged = [*self._averaged, reading][-int(self.filter_count[function]) :]
@@ -338,7 +341,7 @@ class SimulatedKeithley2450(Source):
     @command(f"{_SWEEP}:LINear", LEVELS, LEVELS, POINTS, *SWEEP_OPTIONS, functions=SOURCED)
     def _sweep_linear(self, function: str, start: float, stop: float, points: float, *options: Any) -> None:
         self._check_run(points)
-        self._sweep_levels(function, np.linspace(start, stop, int(points)).tolist(), *options)
+        self._sweep_levels(function, staircase(start, stop, points, logarithmic=False), *options)
 
     @command(f"{_SWEEP}:LINear:STEP", LEVELS, LEVELS, STEPS, *SWEEP_OPTIONS, functions=SOURCED)
     def _sweep_steps(self, function: str, start: float, stop: float, step: float, *options: Any) -> None:
@@ -353,8 +356,7 @@ class SimulatedKeithley2450(Source):
         if start * stop <= 0.0:
             raise ScpiError(-222)
         self._check_run(points)
-        levels = np.copysign(np.geomspace(abs(start), abs(stop), int(points)), start).tolist()
-        self._sweep_levels(function, levels, *options)
+        self._sweep_levels(function, staircase(start, stop, points, logarithmic=True), *options)
 
     def _sweep_levels(
         self, function: str, levels: list[float], delay: float, count: float, ranging: str,
@@ -408,7 +410,7 @@ class SimulatedKeithley2450(Source):
                 self.levels[sweep.function] = level
                 self._apply()
                 buffer.append(self._measure(sweep.delay))
-                if sweep.until_limited and self._tripped:
+                if sweep.until_limited and self._terminals.tripped:
                     break
         finally:
             self.output_on = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mho.instruments.simulated.analogue import TEST_CURRENTS
+
 # function: range: (gain error, offset error in V or A), one year
 SOURCE = {
     "VOLT": {
@@ -18,10 +20,6 @@ MEASURE = {
         0.02: (1e-3, 1.5e-4), 0.2: (1.2e-4, 2e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1e-3), 200.0: (1.5e-4, 1e-2),
     },
     "CURR": SOURCE["CURR"],
-}  # fmt: skip
-# Test current (A) of each range of the ohmmeter, as on the 2400 (?)
-TEST_CURRENTS = {
-    20.0: 0.1, 200.0: 1e-2, 2e3: 1e-3, 2e4: 1e-4, 2e5: 1e-5, 2e6: 1e-6, 2e7: 1e-6, 2e8: 1e-7,
 }  # fmt: skip
 OHM_RANGES = tuple(TEST_CURRENTS)
 OHM_LIMIT = 21.0  # V, the largest across an unknown resistor (?)

@@ -12,10 +12,17 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
+from mho.instruments.simulated.analogue import (
+    TEST_CURRENTS,
+    TWENTY_WATTS,
+    Regulated,
+    SourceTerminals,
+    SpecimenConverter,
+    largest_current,
+)
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers
-from mho.instruments.simulated.keithley2450.ranges import OHM_LIMIT, OVERRANGE, SOURCE, TEST_CURRENTS
+from mho.instruments.simulated.keithley2450.ranges import OHM_LIMIT, OVERRANGE, SOURCE
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
     FunctionSetting,
@@ -30,11 +37,10 @@ SOURCED = {"VOLT": "VOLTage", "CURR": "CURRent"}
 SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
 INTERLOCK_VOLTAGE = 42.0
-FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 21.0, 0.105  # beyond the one, no more than the other: 20 W
+FULL_CURRENT_VOLTAGE = TWENTY_WATTS[0][0]
 PROTECTIONS = {"NONE": math.inf} | {
     f"PROT{volts}": float(volts) for volts in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 }
-SETTLING = 1e-4  # s in which a current source finds its voltage
 DELAY = Numeric(0.0, 0.0, 1e4, unit="S")
 LEVELS = {"VOLT": Numeric(0.0, -210.0, 210.0, unit="V"), "CURR": Numeric(0.0, -1.05, 1.05, unit="A")}
 
@@ -97,14 +103,10 @@ class Source(ReadingBuffers):
     ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.output, self.interlock = output, interlock
-        self._sources = {
-            function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
-            for function, ranges in SOURCE.items()
-        }
+        self._terminals = SourceTerminals(output)
+        self._sources = SpecimenConverter.of_each(rng, SOURCE, accuracy, overrange=OVERRANGE)
         self._volts_of = lru_cache(1024)(partial(_ranged, self._sources["VOLT"]))
         self._actual = 0.0  # output of the source, V or A, with its errors
-        self._volts = 0.0  # at the terminals
-        self._tripped: bool | None = False  # None when it is not known since the last change
 
     @property
     def level(self) -> float:
@@ -142,7 +144,7 @@ class Source(ReadingBuffers):
             self._check_power(self.voltage_limit, level)
 
     def _check_power(self, volts: float, amperes: float) -> None:
-        if abs(volts) > FULL_CURRENT_VOLTAGE and abs(amperes) > FULL_VOLTAGE_CURRENT * (1 + 1e-9):
+        if abs(amperes) > largest_current(volts, TWENTY_WATTS) * (1 + 1e-9):
             raise ScpiError(-221, "level and limit are beyond 20 W")
 
     def _check_interlock(self, volts: float) -> None:
@@ -176,8 +178,8 @@ class Source(ReadingBuffers):
             highest = PROTECTIONS[self.protections["VOLT"]]
             if abs(actual) > highest:
                 actual = math.copysign(highest, actual)
-            self.source_ranges["VOLT"], self._actual, self._volts, self._tripped = span, actual, actual, None
-            self.output.drive(actual, connected=True)
+            self.source_ranges["VOLT"], self._actual = span, actual
+            self._terminals.hold(actual)
         else:
             self._apply()
 
@@ -221,7 +223,7 @@ class Source(ReadingBuffers):
     @current_limit.on_change
     @voltage_limit.on_change
     def _limit_changed(self, limit: float) -> None:
-        self._tripped = None
+        self._terminals.tripped = None
 
     # --- the terminals ---
 
@@ -235,34 +237,23 @@ class Source(ReadingBuffers):
         highest = self.highest
         if function == "VOLT" and abs(self._actual) > highest:
             self._actual = math.copysign(highest, self._actual)
-        self._tripped = None
         if not self.output_on:
-            self._tripped = False
-            self._volts = 0.0
-            self.output.drive(0.0, connected=self.off_modes[function] in ("NORM", "ZERO"))
+            self._terminals.open(grounded=self.off_modes[function] in ("NORM", "ZERO"))
         elif function == "VOLT":
-            self._volts = self._actual
-            self.output.drive(self._actual, connected=True)
+            self._terminals.hold(self._actual)
         else:
-            self._regulate(SETTLING)
+            self._terminals.feed(self._actual, self._bound)
 
-    def _regulate(self, aperture: float) -> Regulated:
-        """Find the voltage of the current source."""
-        limit = OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
-        point = regulate(lambda volts: self.output.current(volts, aperture), self._actual, limit, self._volts)
-        if point.volts != self._volts:
-            self._volts = point.volts
-            self.output.drive(point.volts, connected=True)
-        self._tripped = point.limited
-        return point
+    @property
+    def _bound(self) -> float:
+        """What limits the source: A for one of volts, V for one of amperes."""
+        if self.function == "VOLT":
+            return self.current_limit
+        return OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
 
     def _flow(self, aperture: float) -> Regulated:
         """Return what is at the terminals on the average of `aperture` seconds; the caller advances the clock."""
-        if not self.output_on:
-            return OFF
-        if self.function == "CURR":
-            return self._regulate(aperture)
-        return carry(self._actual, self.output.current(self._actual, aperture), self.current_limit)
+        return self._terminals.flow(aperture, self._bound)
 
     @property
     def _aperture(self) -> float:
@@ -272,6 +263,6 @@ class Source(ReadingBuffers):
     def _is_tripped(self, function: str) -> str:
         if function != self.function:
             return "0"
-        if self._tripped is None:  # the level has changed since the last measurement
-            self._tripped = self._flow(self._aperture).limited
-        return "1" if self._tripped else "0"
+        if self._terminals.tripped is None:  # the level has changed since the last measurement
+            self._flow(self._aperture)
+        return "1" if self._terminals.tripped else "0"

@@ -20,6 +20,8 @@
         @query(":READ:ARRay", ChannelList())          # the question mark is implied
         def read_array(self, channels: tuple[int, ...]) -> str: ...
 
+        parts = {"source": Source}                    # parts with settings and commands of their own: `ScpiPart`
+
         commands = {                                  # handlers of one expression each, behind their parameters
             ":SLOT:COUNt?": lambda self: str(self.count), ":SLOT:BEEP": (Numeric(), lambda self, hertz: None),
         }
@@ -47,6 +49,7 @@ from mho.instruments.simulated.scpi.language import (
     IndexedSetting,
     Language,
     Setting,
+    SettingBase,
     command,
     query,
     resolve,
@@ -55,10 +58,40 @@ from mho.instruments.simulated.scpi.language import (
 from mho.instruments.simulated.scpi.parameters import Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
 
-__all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
+__all__ = [
+    "FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "ScpiPart", "Setting", "command", "query",
+]  # fmt: skip
 
 _BYTE = Numeric(0, 0, 255, integer=True)
 _REGISTERS = {"operation": "OPERation", "questionable": "QUEStionable"}
+
+
+class ScpiPart:
+    """A part of an instrument, such as its source: settings and commands are declared as those of a `ScpiDevice`.
+
+    The device's `parts` names its class, and the device keeps it as the attribute of that name.
+    """
+
+    _settings: ClassVar[Mapping[str, SettingBase[Any]]] = {}
+
+    def __init__(self, device: ScpiDevice) -> None:
+        self.device = device
+        self.real, self.real_format, self.integer_format = (
+            device.real,
+            device.real_format,
+            device.integer_format,
+        )
+        self.restore()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = {name: it for name, it in vars(cls).items() if isinstance(it, SettingBase)}
+        cls._settings = {**cls._settings, **own}
+
+    def restore(self) -> None:
+        """Restore every setting's default (``*RST``); a part that remembers more forgets it here."""
+        for setting in self._settings.values():
+            setting.restore(self)
 
 
 class ScpiDevice:
@@ -69,6 +102,7 @@ class ScpiDevice:
     integer_format: ClassVar[str] = "%d"
     scpi_version: ClassVar[str] = "1999.0"
     error_capacity: ClassVar[int] = 32
+    parts: ClassVar[Mapping[str, type[ScpiPart]]] = {}
     _language: ClassVar[Language]
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
@@ -206,6 +240,8 @@ class ScpiDevice:
     def _reset(self) -> None:
         for setting in self._language.settings.values():
             setting.restore(self)
+        for part in self.parts:
+            getattr(self, part).restore()
         self.reset()
 
     @command("*ESE", _BYTE)
@@ -232,7 +268,8 @@ class ScpiDevice:
 
     @command(":STATus:PRESet")
     def _preset_status(self) -> None:
-        self.status.operation.enable = self.status.questionable.enable = 0
+        status = self.status
+        status.operation.enable = status.questionable.enable = status.measurement.enable = 0
 
     @command(":STATus:<function>:ENABle", Numeric(0, 0, 32767, integer=True), functions=_REGISTERS)
     def _enable_register(self, register: str, mask: float) -> None:

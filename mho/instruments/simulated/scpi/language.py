@@ -375,7 +375,7 @@ class FunctionSetting(SettingOfEach[str, T]):
         self._headers = {function: header.replace(FUNCTION, node) for function, node in functions.items()}
         if isinstance(parameter, CommandParameter):
             parameter = dict.fromkeys(functions, parameter)
-        self._parameters = parameter
+        self._parameters = {function: parameter[function] for function in functions}
         first = next(iter(functions))
         super().__init__(self._headers[first], self._parameters[first])
 
@@ -469,6 +469,23 @@ def declared_headers(owner: type) -> Iterator[tuple[str, bool, tuple[Any, ...], 
             yield *entry, name
 
 
+def declaring(device_class: type) -> Iterator[tuple[str, type, type]]:
+    """Yield the classes that declare a device's settings and commands: which part (empty for the device itself), the part's
+    class, and the base of it that declares.
+    """
+    parts: Mapping[str, type] = getattr(device_class, "parts", {})
+    for part, owner in {"": device_class, **parts}.items():
+        for base in reversed(owner.__mro__):
+            yield part, owner, base
+
+
+def _reaching(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what turns a handler of a part into one of the device that has the part as attribute."""
+    if not part:
+        return lambda handler: handler
+    return lambda handler: lambda device, *arguments: handler(device.__dict__[part], *arguments)
+
+
 class _Asked(CommandParameter[Any]):
     """The optional ``MIN|MAX|DEF`` after a numeric setting's question mark."""
 
@@ -540,19 +557,21 @@ class Language:
 
     def __init__(self, device_class: type) -> None:
         tree = HeaderTree()
-        self.settings: dict[str, SettingBase[Any]] = {}
-        for base in reversed(device_class.__mro__):
+        self.settings: dict[str, SettingBase[Any]] = {}  # those of the device itself
+        for part, owner, base in declaring(device_class):
+            reach = _reaching(part)
             for name, member in vars(base).items():
                 if isinstance(member, SettingBase):
-                    self.settings[name] = member
+                    if not part:
+                        self.settings[name] = member
                     for header, given, parameter in member.forms:
                         asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
-                        tree.add(header, False, _Leaf(member.storing(), (*given, parameter)))
-                        tree.add(header, True, _Leaf(member.answering(parameter), (*given, *asked)))
+                        tree.add(header, False, _Leaf(reach(member.storing()), (*given, parameter)))
+                        tree.add(header, True, _Leaf(reach(member.answering(parameter)), (*given, *asked)))
             for header, asks, parameters, handler in declared_headers(base):
                 # A method as the class has it: an override need not declare the header again.
-                function = getattr(device_class, handler) if isinstance(handler, str) else handler
-                tree.add(header, asks, _Leaf(function, parameters))
+                function = getattr(owner, handler) if isinstance(handler, str) else handler
+                tree.add(header, asks, _Leaf(reach(function), parameters))
         self._find = lru_cache(4096)(tree.find)
         self._unit = lru_cache(2048)(self._compile_unit)
         self.parse: Callable[[bytes], list[Call]] = lru_cache(2048)(self.compile)

@@ -24,7 +24,7 @@ ERROR_TEXTS = {
 
 POWER_ON, COMMAND_ERROR, EXECUTION_ERROR, DEVICE_ERROR, QUERY_ERROR, OPERATION_COMPLETE = 128, 32, 16, 8, 4, 1
 MASTER_SUMMARY, EVENT_SUMMARY, MESSAGE_AVAILABLE, ERROR_AVAILABLE = 64, 32, 16, 4
-OPERATION_SUMMARY, QUESTIONABLE_SUMMARY = 128, 8
+OPERATION_SUMMARY, QUESTIONABLE_SUMMARY, MEASUREMENT_SUMMARY = 128, 8, 1
 
 
 class ScpiError(Exception):
@@ -82,6 +82,7 @@ class StatusModel:
     service_enable: int = 0
     operation: EventRegister = field(default_factory=EventRegister)
     questionable: EventRegister = field(default_factory=EventRegister)
+    measurement: EventRegister = field(default_factory=EventRegister)  # an older Keithley's
     errors: deque[QueuedError] = field(default_factory=deque)
     service_requests: int = 0  # number of assertions of the SRQ line so far
     requesting: bool = False  # RQS, cleared by a serial poll
@@ -108,7 +109,7 @@ class StatusModel:
     def clear(self) -> None:
         """Clear errors and events (``*CLS``); the enable masks stay."""
         self.errors.clear()
-        self.events = self.operation.event = self.questionable.event = 0
+        self.events = self.operation.event = self.questionable.event = self.measurement.event = 0
         self.requesting = False
 
     def byte(self, message_available: bool) -> int:
@@ -118,6 +119,7 @@ class StatusModel:
             (QUESTIONABLE_SUMMARY, self.questionable.event & self.questionable.enable),
             (EVENT_SUMMARY, self.events & self.event_enable),
             (OPERATION_SUMMARY, self.operation.event & self.operation.enable),
+            (MEASUREMENT_SUMMARY, self.measurement.event & self.measurement.enable),
         )  # fmt: skip
         value = sum(bit for bit, reason in reasons if reason)
         return value | MASTER_SUMMARY if value & self.service_enable else value

@@ -1,0 +1,239 @@
+"""The meter of the simulated 2400: volts, amperes and ohms, one after the other, and how readings are replied.
+
+2400S-900-01, sections 3 to 6 and 18. (?) from memory: the accuracies, the bits of the status word, and that ``ONCE`` leaves
+the automatic zero off.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mho.instruments.simulated.analogue import OVERFLOW, TEST_CURRENTS, Regulated, SpecimenConverter
+from mho.instruments.simulated.keithley2400.source import ENDS, OVERRANGE, SOURCE, Source, nominal
+from mho.instruments.simulated.scpi.instrument import FunctionSetting, ScpiError, ScpiPart, Setting, command
+from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+
+# function: range: (gain error, offset error in V or A), one year
+MEASURE = {
+    "VOLT": {0.2: (1.2e-4, 3e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1.5e-3), 200.0: (1.5e-4, 1e-2)},
+    "CURR": {
+        1e-6: (2.9e-4, 3e-10), 1e-5: (2.7e-4, 7e-10), 1e-4: (2.5e-4, 6e-9), 1e-3: (2.7e-4, 6e-8),
+        1e-2: (3.5e-4, 6e-7), 1e-1: (5.5e-4, 6e-6), 1.0: (2.2e-3, 5.7e-4),
+    },
+}  # fmt: skip
+OHM_RANGES = tuple(TEST_CURRENTS)
+SPANS = {**{function: tuple(ranges) for function, ranges in MEASURE.items()}, "RES": OHM_RANGES}
+OVERHEAD = 3e-4  # s a reading takes beside its conversions
+NOT_A_NUMBER = 9.91e37
+READ_BACK, BEYOND_COMPLIANCE = 823, 824  # errors
+# Bits of a reading's status word
+OVERFLOWN, FILTERED, FRONT, LIMITED, PROTECTED, OHMS_AUTO = 1, 2, 4, 8, 16, 1 << 10
+MEASURED_BITS = {"VOLT": 1 << 11, "CURR": 1 << 12, "RES": 1 << 13}
+SOURCED_BITS = {"VOLT": 1 << 14, "CURR": 1 << 15}
+RANGE_LIMITED, SENSED_REMOTELY = 1 << 16, 1 << 22
+
+SENSED = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
+FUNCTIONS = Choice("CURR:DC", tuple(SENSED.values()), quoted=True, repeated=True)
+ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
+_ORDER = ("VOLT", "CURR", "RES", "TIME", "STAT")
+
+
+class MeasuredPoint(NamedTuple):
+    """One measurement: volts, amperes and ohms (`NOT_A_NUMBER` where there is none), time (s), and status bits."""
+
+    volts: float
+    amperes: float
+    ohms: float
+    time: float
+    status: int
+
+
+class _ZeroState(Boolean):
+    """Whether zero is measured with each reading; ``ONCE`` measures it now, and then no more."""
+
+    def parse(self, text: str) -> bool:
+        return False if text.upper() == "ONCE" else super().parse(text)
+
+
+class Meter(ScpiPart):
+    """Measures volts, amperes and ohms, one after the other: ``:SENSe`` and ``:FORMat``."""
+
+    device: Any  # the `SimulatedKeithley2400`
+
+    concurrent = Setting("[:SENSe[1]]:FUNCtion:CONCurrent", Boolean(True))
+    auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
+    ranges = FunctionSetting("[:SENSe[1]]:<function>:RANGe[:UPPer]", SENSED, ENDS)
+    nplcs = FunctionSetting("[:SENSe[1]]:<function>:NPLCycles", SENSED, Numeric(1.0, 0.01, 10.0))
+    ohms_mode = Setting("[:SENSe[1]]:RESistance:MODE", Choice("AUTO", ("MANual", "AUTO")))
+    offset_compensated = Setting("[:SENSe[1]]:RESistance:OCOMpensated", Boolean(False))
+    filtering = Setting("[:SENSe[1]]:AVERage[:STATe]", Boolean(False))
+    filter_type = Setting("[:SENSe[1]]:AVERage:TCONtrol", Choice("REP", ("REPeat", "MOVing")))
+    filter_count = Setting("[:SENSe[1]]:AVERage:COUNt", Numeric(10, 1, 100, integer=True))
+    four_wire = Setting(":SYSTem:RSENse", Boolean(False))
+    auto_zero = Setting(":SYSTem:AZERo[:STATe]", _ZeroState(True))
+    data_format = Setting(":FORMat[:DATA]", Choice("ASC", ("ASCii",)))
+
+    commands = {
+        "[:SENSe[1]]:FUNCtion[:ON]?": lambda self: ",".join(
+            f'"{name if name == "RES" else name + ":DC"}"' for name in self.functions
+        ),
+        "[:SENSe[1]]:FUNCtion[:ON]:ALL": lambda self: self.choose(list(SENSED)),
+        "[:SENSe[1]]:FUNCtion[:ON]:COUNt?": lambda self: str(len(self.functions)),
+        "[:SENSe[1]]:FUNCtion:OFF:ALL": lambda self: self.choose([]),
+        ":FORMat:ELEMents[:SENSe[1]]?": lambda self: ",".join(self.elements),
+    }
+
+    def __init__(
+        self, device: Any, source: Source, rng: np.random.Generator, accuracy: float, noise: float
+    ) -> None:
+        self._source = source
+        self._converters = SpecimenConverter.of_each(rng, MEASURE, accuracy, noise=noise, overrange=OVERRANGE)
+        super().__init__(device)
+
+    def restore(self) -> None:
+        """Amperes are measured on an automatic range, and everything is reported."""
+        super().restore()
+        self.functions: tuple[str, ...] = ("CURR",)
+        self.elements: tuple[str, ...] = _ORDER
+        self._averaged: list[Regulated] = []
+
+    @property
+    def aperture(self) -> float:
+        """Integration time, s."""
+        return float(self.nplcs["CURR"] / self.device.line_frequency)
+
+    def span(self, function: str) -> float:
+        """The present range of a function."""
+        return nominal(SPANS[function], self.ranges[function])
+
+    @property
+    def auto_ohms(self) -> bool:
+        """Whether the ohmmeter has the source."""
+        return self.ohms_mode == "AUTO" and "RES" in self.functions
+
+    @ranges.check
+    def _check_range(self, function: str, value: float) -> None:
+        source = self._source
+        if function == source.function:
+            raise ScpiError(READ_BACK)
+        if function != "RES" and nominal(SPANS[function], value) > nominal(
+            SPANS[function], source.limits[function]
+        ):
+            raise ScpiError(BEYOND_COMPLIANCE)
+
+    @ranges.on_change
+    def _range_changed(self, function: str, value: float) -> None:
+        self.auto[function] = False
+        self.ranges[function] = OVERRANGE * nominal(SPANS[function], value)
+
+    def hold_within(self, quantity: str, limit: float) -> None:
+        """Take a range down to one that a new limit does not exceed."""
+        self.ranges[quantity] = min(self.ranges[quantity], OVERRANGE * nominal(SPANS[quantity], limit))
+
+    @nplcs.on_change
+    def _nplc_changed(self, function: str, nplc: float) -> None:
+        self.nplcs = dict.fromkeys(SENSED, nplc)
+
+    @command("[:SENSe[1]]:FUNCtion[:ON]", FUNCTIONS)
+    def _switch_on(self, names: list[str]) -> None:
+        chosen = [name.removesuffix(":DC") for name in names]
+        self.choose([*self.functions, *chosen] if self.concurrent else chosen[-1:])
+
+    @command("[:SENSe[1]]:FUNCtion:OFF", FUNCTIONS)
+    def _switch_off(self, names: list[str]) -> None:
+        off = [name.removesuffix(":DC") for name in names]
+        self.choose([name for name in self.functions if name not in off])
+
+    def choose(self, names: list[str]) -> None:
+        """Measure the functions of these names; the ohmmeter takes the source over unless it is to be manual."""
+        self.functions = tuple(name for name in SENSED if name in names)
+        self._averaged.clear()
+        source = self._source
+        if self.auto_ohms and source.function != "CURR":
+            source.function = "CURR"
+            source.apply()
+
+    @command(":FORMat:ELEMents[:SENSe[1]]", Choice("VOLT", ELEMENTS, repeated=True))
+    def _set_elements(self, elements: list[str]) -> None:
+        self.elements = tuple(name for name in _ORDER if name in elements)
+
+    # --- readings ---
+
+    def measure(self) -> MeasuredPoint:
+        """Integrate each function over the aperture; advances the clock."""
+        device, source = self.device, self._source
+        repeated = self.filtering and self.filter_type == "REP"
+        nplc = self.nplcs["CURR"] * (self.filter_count if repeated else 1.0)  # as one longer integration
+        aperture = nplc / device.line_frequency
+        flow = self._ohmmeter_flow(aperture) if self.auto_ohms else source.flow(aperture)
+        measured = {"VOLT", "CURR"} if "RES" in self.functions else set(self.functions)
+        device.clock.advance(len(measured) * aperture + OVERHEAD)
+        volts, amperes = (
+            self._read(name, value, nplc) if name in measured else math.nan
+            for name, value in (("VOLT", flow.volts), ("CURR", flow.amperes))
+        )
+        if self.filtering and not repeated:
+            self._averaged = [*self._averaged, Regulated(volts, amperes, False)][-int(self.filter_count) :]
+            volts = fmean(each.volts for each in self._averaged)
+            amperes = fmean(each.amperes for each in self._averaged)
+        over = any(abs(value) >= OVERFLOW for value in (volts, amperes))
+        ohms = OVERFLOW if over or not amperes or (self.auto_ohms and flow.limited) else volts / amperes
+        volts, amperes = (
+            value if name in self.functions else source.level if name == source.function else math.nan
+            for name, value in (("VOLT", volts), ("CURR", amperes))
+        )
+        status = self._status(flow, over)
+        return MeasuredPoint(
+            volts, amperes, ohms if "RES" in self.functions else math.nan, device.clock.now, status
+        )
+
+    def _status(self, flow: Regulated, over: bool) -> int:
+        source, bits = self._source, 0
+        states = {
+            OVERFLOWN: over, FILTERED: self.filtering, FRONT: self.device.terminals == "FRON",
+            PROTECTED: source.held_back, OHMS_AUTO: self.auto_ohms, SENSED_REMOTELY: self.four_wire,
+            RANGE_LIMITED if source.bound[1] else LIMITED: flow.limited,
+            SOURCED_BITS[source.function]: True, **{MEASURED_BITS[name]: True for name in self.functions},
+        }  # fmt: skip
+        for bit, state in states.items():
+            bits |= bit if state else 0
+        return bits
+
+    def _read(self, function: str, value: float, nplc: float) -> float:
+        source, meter = self._source, self._converters[function]
+        # What is sourced is measured on the source's range.
+        if function == source.function and not self.auto_ohms:
+            return meter.read(value, nominal(SOURCE[function], source.ranges[function]), nplc)
+        if self.auto[function] or self.auto_ohms:
+            self.ranges[function] = OVERRANGE * meter.range_for(value)
+        return meter.read(value, self.span(function), nplc)
+
+    def _ohmmeter_flow(self, aperture: float) -> Regulated:
+        """Source the test current of the range; of an automatic one, after it has been found."""
+        source = self._source
+        for _ in OHM_RANGES:
+            span = self.span("RES")
+            source.apply(TEST_CURRENTS[span])
+            flow = source.flow(aperture)
+            ohms = math.inf if flow.limited or not flow.amperes else abs(flow.volts / flow.amperes)
+            larger = next((each for each in OHM_RANGES if each > span), span)
+            better = larger if ohms > OVERRANGE * span else nominal(OHM_RANGES, ohms)
+            if not self.auto["RES"] or better == span:
+                break
+            self.ranges["RES"] = OVERRANGE * better
+        return flow
+
+    def text(self, points: list[MeasuredPoint]) -> str:
+        """Write the chosen elements of points; -230 when there are none."""
+        if not points:
+            raise ScpiError(-230)
+        columns = [_ORDER.index(name) for name in self.elements]
+        return ",".join([self.number(point[column]) for point in points for column in columns])
+
+    def number(self, value: float) -> str:
+        """Write a number, of which there may be none."""
+        return self.real(NOT_A_NUMBER if math.isnan(value) else value)
