@@ -181,7 +181,7 @@ def test_a_tester_may_answer_the_current_alone(monkeypatch):
         ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"'), ("serves", "# ")],
          "what this instrument is, is not said: give `driver` one of mho's, or `kind` one of 'source meter', "),
         ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"')],
-         "no such driver here; there are keithley2450"),
+         "no such driver here; there are keithley24"),
         ("two-channels", [('"pulse", "gate"]', '"pulse", "gate"]\nserve = 1')], "unknown key; did you mean 'serves'?"),
         ("two-channels", [('chip = "device"', 'chip = "reference"')], "has nothing that serves `select`, and its chip map"),
         ("two-channels", [('"word line"] ', '"word line"]\nterminal = "bit line" #')],
