@@ -1,4 +1,4 @@
-"""Writes the pages that follow from the code: commands, parameters of procedures, extras, gallery, public names.
+"""Writes the pages that follow from the code: commands, parameters and needs of procedures, extras, gallery, public names.
 
 ``python docs/make_pages.py`` writes them anew; tests/test_generated_pages.py holds them to the code.
 """
@@ -58,6 +58,7 @@ def pages() -> dict[Path, str]:
     made = {
         DOCS / "commands.md": commands(),
         DOCS / "parameters.md": parameters(),
+        DOCS / "what-can-i-do.md": what_can_i_do(),
         DOCS / "extras.md": extras(),
         DOCS / "gallery.md": gallery(),
     }
@@ -187,6 +188,62 @@ chip map's, or follows from the rest.
         text += f"\n## {name}\n\n{procedure.line}\n\n"
         text += table(("", "unit or choices", "default", ""), rows) if rows else "No parameters.\n"
     return text
+
+
+# --- what each procedure needs of a bench ---
+
+
+def what_can_i_do() -> str:
+    """Return the page of what each procedure needs of a bench, and what serves that."""
+    from mho.instruments.bench_file.operations import OPERATIONS, SERVED_BY
+    from mho.procedures.manifest import described_entries
+
+    entries = described_entries()
+    text = """# What can I do with which instruments
+
+A bench is what it can do: its **operations**. A [bench file](bench.md) says which instrument serves which, and a procedure
+says which ones it needs. `mho bench show BENCH` prints both tables for a bench of yours, with what is missing;
+`mho bench show ONE OTHER` compares benches. What a bench misses is said before anything is opened or sent: by `mho run`, a
+plan, the queue, a rehearsal, the form in the window and a script.
+
+"""
+    text += table(
+        ("operation", "what it does", "served by"),
+        ((code(one), does, SERVED_BY[one]) for one, does in OPERATIONS.items()),
+    )
+    text += """
+A simulated chip is at any temperature at once; on instruments a temperature takes a controller.
+
+## What each procedure needs
+
+*yes*: the procedure needs it. *some*: it does where its parameters ask for it. The next table says which, and where one
+operation takes the place of another.
+
+"""
+    text += table(
+        ("procedure", *map(code, OPERATIONS)),
+        (
+            (f"[{name}](parameters.md#{name})", *(_need(one, operation) for operation in OPERATIONS))
+            for name, one in entries.items()
+        ),
+    )
+    text += "\n## Which parameters ask for more\n\n"
+    text += table(
+        ("procedure", "operation", "asked for"),
+        (
+            (name, code(operation), one.may_need[operation])
+            for name, one in entries.items()
+            for operation in OPERATIONS
+            if operation in one.may_need
+        ),
+    )
+    return f"""{text}
+A procedure of your own says it with [`needs`, `may_need` and `needed`](writing-a-procedure.md#what-it-needs-of-a-bench).
+"""
+
+
+def _need(entry: Any, operation: str) -> str:
+    return "yes" if operation in entry.needs else "some" if operation in entry.may_need else ""
 
 
 # --- extras ---

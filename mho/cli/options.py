@@ -35,6 +35,10 @@ PlanFile = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=Fa
 BenchArgument = Annotated[
     str, typer.Argument(help="a packaged bench or a bench file", autocompletion=completion.benches)
 ]
+BenchArguments = Annotated[
+    list[str],
+    typer.Argument(help="a packaged bench or a bench file", autocompletion=completion.benches),
+]
 
 Bench = Annotated[
     str, typer.Option(help="a packaged bench or a bench file", autocompletion=completion.benches)

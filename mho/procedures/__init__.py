@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from mho.procedures.cells.programming.programmer import Programmer
     from mho.procedures.cells.programming.record import Block
     from mho.procedures.cells.programming.refresh import Refresh, Refreshed
-    from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+    from mho.procedures.cells.programming.settings_text import (
+        read_settings,
+        settings_in_use,
+        settings_text,
+        verified_needs,
+    )
     from mho.procedures.cells.programming.strategies.known_strategies import find_strategy, known_strategies
     from mho.procedures.cells.programming.strategy import Strategy
     from mho.procedures.cells.reading.array_map import MapArray, Mapped
@@ -94,5 +99,5 @@ __all__ = [
     "joined", "known_strategies", "largest_linear", "lines_text", "load_conditions", "lost_cells",
     "make_procedure", "method_name", "nearest", "percent", "quantity", "random_by_active",
     "read_settings", "refine", "settings_in_use", "settings_text", "solve_unaided", "unfit_cells",
-    "verified_cells", "wall_time",
+    "verified_cells", "verified_needs", "wall_time",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 
 from mho.errors import InputError, MhoError, UnknownNameError, nearest
 from mho.instruments import Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import OPERATIONS, BenchSource, Operation
 from mho.procedures.documentation import ParameterDocstring, ParameterSignature
 from mho.procedures.parameters import Parameter, code_noun, own_parameters, theirs
 from mho.procedures.stream import Stream
@@ -117,6 +117,10 @@ class Procedure(Generic[Result]):
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
+    needs: ClassVar[tuple[Operation, ...]] = ()
+    """Operations that a bench must offer (keys of `mho.instruments.bench_file.OPERATIONS`); () where it is not known."""
+    may_need: ClassVar[Mapping[Operation, str]] = {}
+    """Further ones, which some parameters ask for, with the words that say when: ``"where a temperature is given"``."""
     recorded_in_use: ClassVar[tuple[str, ...]] = ()
     """Parameters that the run file has as they are `in_use` where they were given, too: settings, not a file's name."""
     cell_record: ClassVar[str] = ""
@@ -212,6 +216,13 @@ class Procedure(Generic[Result]):
         """Return a one-line title for lists and plots."""
         return self.title or type(self).__name__
 
+    def needed(self) -> tuple[Operation, ...]:
+        """Return the operations that a run with these parameters asks for: `needs`, and of `may_need` what applies.
+
+        A run on a bench that misses one is refused before anything is opened.
+        """
+        return type(self).needs
+
     def estimate(self, given: Any, source: BenchSource) -> Estimate:
         """Estimate the extent of a run on this bench from the result of `check`; opens nothing.
 
@@ -259,7 +270,7 @@ def _unpickled(
 PHASES: Mapping[str, tuple[str, ...]] = {
     "check": (), "prepare": ("given", "bench", "rng"), "layout": ("plan",),
     "execute": ("plan", "bench", "stream"), "conclude": ("plan", "result"), "in_use": ("plan",),
-    "describe_cells": ("plan",), "run_title": (), "estimate": ("given", "source"),
+    "describe_cells": ("plan",), "run_title": (), "needed": (), "estimate": ("given", "source"),
     "recorded_parameters": ("plan",),
 }  # fmt: skip
 """Arguments of each method of a procedure, without `self`."""
@@ -310,7 +321,8 @@ def _near(name: str, parameters: Mapping[str, Any]) -> str:
 
 @cache
 def check_phases(kind: Any) -> None:
-    """Raise `InputError` when a method of a procedure does not accept its arguments."""
+    """Raise `InputError` when a method of a procedure does not accept its arguments, or its needs are no operations."""
+    _check_declared_needs(kind)
     for name, arguments in PHASES.items():
         method = inspect.signature(getattr(kind, name))
         try:
@@ -321,6 +333,21 @@ def check_phases(kind: Any) -> None:
                 f"{kind.__qualname__}.{name} takes ({taken}), and mho calls it with other arguments: write "
                 f"def {name}({signature}), for each phase is handed what the one before returned"
             ) from None
+
+
+def _check_declared_needs(kind: Any) -> None:
+    for name in ("needs", "may_need"):
+        declared = getattr(kind, name)
+        if not (isinstance(declared, tuple | Mapping) and all(isinstance(one, str) for one in declared)):
+            raise InputError(
+                f'{kind.__qualname__}.{name} is {declared!r}; give names of operations: needs = ("read", "pulse"), '
+                'may_need = {"temperature": "where a temperature is given"}'
+            )
+        for one in declared:
+            if one not in OPERATIONS:
+                raise InputError(
+                    f"{kind.__qualname__}.{name} has {one!r}, which is no operation of a bench; {nearest(one, OPERATIONS)}"
+                )
 
 
 def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:

@@ -11,14 +11,17 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mho.errors import InputError, MhoError, nearest
 from mho.extension_points import MANIFEST, Extension, error_text, find_offer, offers, usable_offers
 from mho.former_names import current_name
+
+if TYPE_CHECKING:  # with it, help and lists would load the instruments
+    from mho.instruments.bench_file import Operation
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,9 @@ class ProcedureEntry:
     group: str
     description: str  # its docstring
     parameters: Mapping[str, ParameterEntry]  # `ParameterEntry` by name, in the order of declaration
+    # as of `Procedure`: operations of a bench, and further ones with when they are asked for
+    needs: tuple[Operation, ...] = ()
+    may_need: Mapping[Operation, str] = field(default_factory=dict)
     imported: bool = False  # whether it is known from its class, which has been imported
 
     @property
@@ -161,15 +167,17 @@ def _entry(name: str, facts: Mapping[str, Any]) -> ProcedureEntry:
     numbers = [
         limit for one in parameters.values() for limit in (one.minimum, one.maximum) if limit is not None
     ]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("title, group, description and names of parameters are texts")
     if not all(key.isidentifier() for key in parameters):
         raise ValueError("parameters have names of Python")
     if not {one.kind for one in parameters.values()} <= {*KINDS.values(), "other"}:
         raise ValueError(f"kinds of parameters are {', '.join(KINDS.values())} and other")
     if not all(isinstance(limit, int | float) for limit in numbers):
         raise TypeError("limits are numbers")
-    return ProcedureEntry(name, **{**facts, "parameters": parameters})
+    needs, may_need = tuple(facts.get("needs", ())), dict(facts.get("may_need", {}))
+    texts += [*needs, *may_need, *may_need.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("title, group, description, names of parameters and operations are texts")
+    return ProcedureEntry(name, **{**facts, "parameters": parameters, "needs": needs, "may_need": may_need})
 
 
 def describe(name: str, kind: Any) -> ProcedureEntry:
@@ -177,7 +185,8 @@ def describe(name: str, kind: Any) -> ProcedureEntry:
     return ProcedureEntry(
         name, f"{kind.__module__}:{kind.__qualname__}", kind.title or kind.__name__, kind.group,
         inspect.cleandoc(getattr(vars(kind).get("__doc__"), "text", kind.__doc__) or ""),
-        {key: _describe_parameter(parameter) for key, parameter in kind().form().items()}, imported=True,
+        {key: _describe_parameter(parameter) for key, parameter in kind().form().items()}, tuple(kind.needs),
+        dict(kind.may_need), imported=True,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, form_of
 from mho.procedures.conditions import load_conditions
 from mho.running.execution import run
-from mho.running.plan import Plan, PlannedRun
+from mho.running.plan import Plan, PlannedRun, check_plan_needs
 from mho.running.results import failure_reason
 from mho.runs import GOING_ON, Labels, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
@@ -265,6 +265,7 @@ class Campaign:
         share: CampaignShare = WHOLE,
         labels: Labels | None = None,
     ) -> None:
+        check_plan_needs(plan)
         self._inputs = Inputs()
         self._inputs.take_up(plan.runs)
         for planned in plan.runs:

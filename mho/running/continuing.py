@@ -63,6 +63,7 @@ def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> phases.Opener:
 
     @contextmanager
     def opener(opening: phases.Opening) -> Iterator[phases.OpenedBench]:
+        opening.check(recipe.source.bench)
         with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
             yield phases.OpenedBench(opened, {"bench": recipe.bench} if recipe.bench else {})
 
@@ -84,6 +85,7 @@ def _opener(chain: Sequence[_Link], bench: str, *, is_observed: bool = True) -> 
 
     @contextmanager
     def opener(opening: phases.Opening) -> Iterator[phases.OpenedBench]:
+        opening.check(last.source.bench)  # before all those runs are repeated
         with _replayed(chain, opening if is_observed else None) as opened:
             yield phases.OpenedBench(opened, notes)
 

@@ -20,6 +20,7 @@ from mho.instruments import Bench
 from mho.instruments.simulated import Cells
 from mho.keywords import Seed, drawn_seed, keywords_checked, seed_number
 from mho.procedures.base import Procedure, Result
+from mho.procedures.needs import check_needs
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.phases import Opener, already_open, carry_out, note_used, opener_of, with_earlier
 from mho.running.safety_statement import own_code_read_back
@@ -349,7 +350,9 @@ def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: Seed = None) -
     >>> len(means)
     3
     """
-    plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([drawn_seed(seed), 1]))
+    given = procedure.check()
+    check_needs(procedure, bench.file)
+    plan = procedure.prepare(given, bench, np.random.default_rng([drawn_seed(seed), 1]))
     try:
         result: Result = returned(procedure.execute(plan, bench, NullStream()), None)
         return result

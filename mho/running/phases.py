@@ -29,11 +29,13 @@ from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, 
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
+from mho.instruments.bench_file import BenchFile, load_bench_file, packaged_benches
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.keywords import seed_number
 from mho.own_code import AGREED, source_of, source_record
 from mho.procedures.base import Procedure, Result
 from mho.procedures.chip_in_use import recall_formed
+from mho.procedures.needs import check_needs
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
@@ -67,11 +69,14 @@ class OpenedBench:
 
 @dataclass(frozen=True)
 class Opening:
-    """Arguments of an opener from the run: its seed, observers and control."""
+    """Arguments of an opener from the run: its seed, observers, control, and what refuses a bench before it is opened."""
 
     seed: int
     observers: Sequence[Observer]
     control: Control
+    check: Callable[[BenchFile], object] = lambda bench: (
+        None
+    )  # refuses a bench that the run cannot be carried out on
 
 
 Opener = Callable[[Opening], AbstractContextManager[OpenedBench]]
@@ -84,6 +89,8 @@ def opener_of(
 
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
+        if bench not in packaged_benches():  # which are simulated, so that opening one sends nothing
+            opening.check(load_bench_file(bench).bench)
         taken = partial(announced, opening.observers, BenchTaken())
         with open_bench(
             bench, preset=preset, circuit=circuit, seed=opening.seed, force=force, taken=taken
@@ -339,8 +346,10 @@ def carry_out(
         from mho.runs import new_run_path
 
         new_run_path(type(procedure).__name__.lower(), output)  # refuses what cannot be
-    with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
+    check = partial(check_needs, procedure)
+    with _stopping_on_signals(control), opener(Opening(seed, observers, control, check)) as opened:
         bench = opened.bench
+        check(bench.file)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:

@@ -21,22 +21,25 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from mho.errors import InputError, MhoError, nearest
+from mho.errors import BenchError, InputError, MhoError, nearest
 from mho.input_files import read_text
-from mho.instruments.bench_file import modules_beside
+from mho.instruments.bench_file import BenchFile, load_bench_file, modules_beside
 from mho.own_code import names_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
 from mho.procedures.named_code import CODE
+from mho.procedures.needs import check_needs, offers_all
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000
+SHOWN = 5  # refusals, and numbers of runs in each, that an error names
 SETTINGS = ("bench", "preset", "seed")  # keys that a sweep may vary in addition to parameters
 
 
@@ -165,6 +168,55 @@ def load_plan(path: str | Path) -> Plan:
 def parse_plan(text: str, folder: Path, source: str = "plan") -> Plan:
     """Check the text of a plan and lay out its runs; see `load_plan`."""
     return _Layout(text, folder, source).plan()
+
+
+def check_plan_needs(plan: Plan) -> None:
+    """Refuse a plan of which runs ask for operations that their bench does not offer; no bench is opened.
+
+    What else may be wrong with a run, or a bench, is not looked at.
+
+    Raises
+    ------
+    BenchError
+        Which runs, their procedures, and what each misses.
+    """
+    refused: dict[str, list[PlannedRun]] = {}
+    lacking = cache(_lacking_bench)
+    for planned in plan.runs:
+        bench = lacking(planned.bench)
+        if bench is None:
+            continue
+        try:
+            procedure = planned.make()
+        except MhoError:
+            continue
+        try:
+            check_needs(procedure, bench)
+        except BenchError as error:
+            refused.setdefault(str(error), []).append(planned)
+        except MhoError:
+            continue
+    if refused:
+        shown = [f"{_numbers(runs)} ({runs[0].procedure}): {why}" for why, runs in refused.items()]
+        more = f"; and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+        raise BenchError(f"plan {plan.name!r} cannot be carried out; {'; '.join(shown[:SHOWN])}{more}")
+
+
+def _lacking_bench(name: str) -> BenchFile | None:
+    """Return the bench file; None of one that offers every operation, or cannot be read."""
+    try:
+        bench = load_bench_file(name).bench
+    except MhoError:
+        return None
+    return None if offers_all(bench) else bench
+
+
+def _numbers(runs: Sequence[PlannedRun]) -> str:
+    """Return the numbers of runs in words."""
+    first = [str(one.number) for one in runs[:SHOWN]]
+    if len(runs) > SHOWN:
+        first.append(f"{len(runs) - SHOWN} more")
+    return f"run {first[0]}" if len(first) == 1 else f"runs {', '.join(first[:-1])} and {first[-1]}"
 
 
 class _Layout:

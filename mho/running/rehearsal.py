@@ -22,6 +22,7 @@ from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.instruments.simulated import Cells
 from mho.procedures.base import Procedure
+from mho.procedures.needs import check_needs
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.phases import already_open, carry_out
 from mho.runs import returned
@@ -64,6 +65,7 @@ def check_on_twins(
 
 
 def _prepare_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: Cells | None) -> None:
+    check_needs(procedure, source.bench)
     simulated = source.bench.simulation is not None
     try:
         bench = open_simulated(source, preset, 0) if simulated else open_rehearsal(source, seed=0, force=True)
@@ -183,10 +185,11 @@ def rehearse(
     `force`: take limits of the bench file that can hardly be meant as they are.
     `message_times`: assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
     `observers`: as for `run`; without `output` they hear nothing of the file that is not kept.
-    `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any bench, `Aborted` when the user
-    stops it.
+    `BenchError` for a wrong bench file, or one that misses an operation that the procedure needs, `InputError` for input
+    that cannot be used on any bench, `Aborted` when the user stops it.
     """
     source = load_bench_file(bench)
+    check_needs(procedure, source.bench)
     seed = secrets.randbits(32) if seed is None else seed
     with open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force) as opened:
         lab = opened.laboratory

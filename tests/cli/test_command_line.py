@@ -478,7 +478,7 @@ def test_a_procedure_of_one_s_own_is_found_in_the_current_folder(shell, tmp_path
 
 
 def test_a_bench_file_is_printed_to_begin_with(shell):
-    assert shell("bench", "show") == (0, BENCH, "")
+    assert shell("bench", "show")[:2] == (0, BENCH)
     assert "cannot read bench 'nosuch'" in shell.refused("bench", "show", "nosuch")
 
 

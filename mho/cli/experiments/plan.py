@@ -14,7 +14,7 @@ from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted, InputError, MhoError
 from mho.procedures.conditions import load_conditions
 from mho.running.execution import run
-from mho.running.plan import Plan, PlannedRun, load_plan
+from mho.running.plan import Plan, PlannedRun, check_plan_needs, load_plan
 from mho.running.queue import expected_together, own_seconds
 from mho.running.rehearsal import check_on_twins
 from mho.running.safety_statement import observed_safety
@@ -51,6 +51,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, rep
     check_output(output, len(plan.runs))
     if dry_run:
         return len(print_plan(plan, Terminal()))
+    check_plan_needs(plan)
     console, failed = Terminal(stderr=True), 0
     finished: dict[int, Path] = {}
     for planned in plan.runs:

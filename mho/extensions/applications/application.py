@@ -17,6 +17,7 @@ from mho.array_types import Floats
 from mho.chip_maps import WriteVerifySettings
 from mho.extensions.applications.near_matrix import MOST, NearAnswers, solve_near, worth_near
 from mho.instruments import Bench
+from mho.instruments.bench_file import Operation
 from mho.procedures import (
     HeldAnswers,
     HeldMatrix,
@@ -32,6 +33,7 @@ from mho.procedures import (
     settings_in_use,
     settings_text,
     verified_cells,
+    verified_needs,
 )
 from mho.procedures.equations import (
     VECTOR_VOLTS,
@@ -290,6 +292,9 @@ class Application(Procedure[Result]):
     """
 
     group: ClassVar[str] = "Applications"
+    needs: ClassVar[tuple[Operation, ...]] = (
+        "select", "read", "gate", "pulse", "multiply", "invert",
+    )  # fmt: skip
     compared: ClassVar[str] = "error_to_digital"
     """The number of the result that says how far it is from the digital answer."""
     held: ClassVar[str] = ""
@@ -302,6 +307,10 @@ class Application(Procedure[Result]):
     def check(self) -> Any:
         """Check the settings of write-verify; an application checks its own input after it."""
         read_settings(self.write_verify)
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `needs`, with what verifies cells."""
+        return verified_needs(type(self).needs, self.write_verify)
 
     def matrices(self, given: Any) -> Sequence[Any]:
         """Return matrices that the run is going to hold, as far as they are known before anything is measured."""

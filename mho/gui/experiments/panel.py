@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import InputError
+from mho.errors import BenchError, InputError, MhoError
 from mho.gui import widgets
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import ProceduresList
@@ -76,6 +76,22 @@ def is_simulated(bench: str) -> bool:
     from mho.instruments.bench_file import load_bench_file
 
     return load_bench_file(bench).bench.simulation is not None
+
+
+def refusal(entry: ProcedureEntry, bench: str) -> str:
+    """Return why no run of a procedure can be carried out on a bench; "" where one may be, or the file is faulty."""
+    from mho.instruments.bench_file import load_bench_file
+    from mho.procedures.needs import check_entry
+
+    try:
+        described = load_bench_file(bench).bench
+    except MhoError:  # which is said where the bench is chosen
+        return ""
+    try:
+        check_entry(entry, described)
+    except BenchError as error:
+        return str(error)
+    return ""
 
 
 AS_IN_FILE = "as the bench file says"
@@ -360,6 +376,7 @@ class ExperimentsPanel(widgets.Themed):
         self.form: ParameterForm | None = None
         self.expected: job_queue.Expected | None = None
         self._bad = False  # whether the line of the estimate shows an error
+        self._refusal = ""  # why the procedure cannot be carried out on the bench
         self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
         self._build()
@@ -462,8 +479,23 @@ class ExperimentsPanel(widgets.Themed):
         self._offer_chips()
         self.conditions.choose_chip(None)
         self.conditions.show_force(False)
+        self._ask_refusal()
         self._fill_last(quietly=True)
         self._edited()
+
+    def _ask_refusal(self) -> None:
+        """Find out whether the bench offers what the chosen procedure needs."""
+        self._refusal = ""
+        if self.form is None or self.name not in self._offers:
+            return
+        offer, bench = self._offers[self.name], self.session.bench
+
+        def then(why: str) -> None:
+            if why and (offer.name, bench) == (self.name, self.session.bench):
+                self._refusal = why
+                self._edited()
+
+        self.session.ask(lambda: refusal(offer, bench), then)
 
     def _take_cells(self, array: str, rows: str, columns: str) -> None:
         """Enter the cells selected on the chip into a form that asks for cells."""
@@ -511,6 +543,7 @@ class ExperimentsPanel(widgets.Themed):
 
     def _bench_changed(self, bench: str) -> None:
         self.session.ask(lambda: is_simulated(bench), self.conditions.show_simulated)
+        self._ask_refusal()
         self._edited()
 
     # --- what it will be ---
@@ -522,7 +555,11 @@ class ExperimentsPanel(widgets.Themed):
         if self.form is None:
             return
         problems = list(self.form.problems().values()) + self.conditions.problems()
-        self.buttons.enable(not problems)
+        self.buttons.enable(not problems and not self._refusal)
+        if self._refusal:
+            self._say(self._refusal, bad=True)
+            self._pause.stop()
+            return
         self._say(problems[0] if problems else "…", bad=False)
         if problems:
             self._pause.stop()

@@ -11,6 +11,7 @@ from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.errors import InputError
 from mho.instruments import Bench
+from mho.instruments.bench_file import Operation
 from mho.procedures.base import Procedure, Result
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.chip_in_use import chip_of
@@ -28,6 +29,7 @@ class CellProcedure(Procedure[Result]):
     group: ClassVar[str] = "Cells"
     run_words: ClassVar[str] = ""
     """Title of a run, as ``Read {cells} {repeats} times``: with the cells and parameters; the procedure's unless given."""
+    may_need: ClassVar[Mapping[Operation, str]] = {"select": "where there is more than one cell"}
     without_blanks: ClassVar[tuple[str, ...]] = ()
     """Versions of before that formed no cells first and took no blank readings."""
 
@@ -44,6 +46,11 @@ class CellProcedure(Procedure[Result]):
     def check(self) -> Any:
         """Parse the ranges."""
         return CellRange.parse(self.rows, self.columns)
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `needs`, and `select` where there is more than one cell."""
+        cells = CellRange.parse(self.rows, self.columns)
+        return (*type(self).needs, *(("select",) if cells.count > 1 else ()))
 
     def run_title(self) -> str:
         """Return `run_words` with the cells and the parameters, or the title."""

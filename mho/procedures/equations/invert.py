@@ -17,11 +17,17 @@ from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vecto
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.settings_text import (
+    VERIFIED,
+    read_settings,
+    settings_in_use,
+    settings_text,
+    verified_needs,
+)
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.circuits.loop_on_cells import full_scale, loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
@@ -283,6 +289,8 @@ class Invert(Procedure[Inversions]):
     """Invert in one step of the analogue INV loop, without refinement, and measure the error."""
 
     title: ClassVar[str] = "Invert in one step"
+    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "gate", "pulse", "invert")
+    may_need: ClassVar[Mapping[Operation, str]] = {"multiply": VERIFIED}
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
@@ -355,6 +363,10 @@ class Invert(Procedure[Inversions]):
             contents.maps, loop_arrays(plan.systems), default="inversions",
             figures=(*FIGURES, *contents.figures),
         )  # fmt: skip
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `needs`, and what verifies cells."""
+        return verified_needs(type(self).needs, self.write_verify)
 
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
         """Return the settings of write-verify."""

@@ -24,10 +24,15 @@ from mho.chip_maps.placement import place_tiles
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, Procedure, ProcedureResult
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.settings_text import (
+    read_settings,
+    settings_in_use,
+    settings_text,
+    verified_needs,
+)
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, exact_up_to
 from mho.procedures.equations.circuits.programmed_blocks import (
@@ -134,6 +139,7 @@ class Multiply(Procedure[Products]):
     """Multiply vectors by a matrix with analogue MVM, and measure what limits its integers."""
 
     title: ClassVar[str] = "Multiply A x"
+    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "gate", "pulse", "multiply")
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
@@ -201,6 +207,10 @@ class Multiply(Procedure[Products]):
             (contents.pulses, ACTIVITY, LINEARITY, *tables, VECTORS), contents.maps, arrays,
             default="activity", figures=(*FIGURES, *contents.figures),
         )  # fmt: skip
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `needs`, with what verifies cells."""
+        return verified_needs(type(self).needs, self.write_verify)
 
     def in_use(self, plan: MultiplyPlan) -> Mapping[str, tuple[str, str]]:
         """Return that the calibration chooses the number of active lines, and the settings of write-verify."""

@@ -16,7 +16,7 @@ from mho.procedures.base import Estimate
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
-from mho.running.plan import load_plan
+from mho.running.plan import check_plan_needs, load_plan
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number
 from mho.running.trust import Trust, check_chain, check_code_on, code_of, deny_all, name_here, runs_behind
@@ -296,11 +296,13 @@ def orders_of_plan(path: Path) -> list[Order]:
 
     On real instruments each goes on from the one before it on its bench, whose chip it has.
 
-    `InputError` for anything wrong in the plan, as `load_plan`.
+    `InputError` for anything wrong in the plan, as `load_plan`; `BenchError` as `check_plan_needs`.
     """
     folder = path.resolve().parent
-    runs = load_plan(path.resolve()).runs
+    plan = load_plan(path.resolve())
+    runs = plan.runs
     with contextlib.chdir(folder):
+        check_plan_needs(plan)
         real = {bench: is_real(bench) for bench in {run.bench for run in runs}}
     last: dict[str, int] = {}
     orders: list[Order] = []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from daily import daily
+from lacking_benches import take_away, without_chuck
 from pymeasure.experiment import BooleanParameter, FloatParameter
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit
@@ -483,3 +484,35 @@ def test_a_label_that_cannot_be_kept_is_said_before_a_job_is_made(panel: Experim
     panel.conditions.label_lines["project"].setText("x" * 201)
     assert panel.estimate.text() == "the project has 201 characters; give a name of at most 200"
     assert not panel.buttons.queue.isEnabled()
+
+
+def test_a_form_on_a_bench_that_cannot_carry_it_out_says_so_before_it_is_filled_in(
+    panel: ExperimentsPanel, monkeypatch, qtbot
+) -> None:
+    take_away(monkeypatch, "invert")
+    choose(panel, "solve", qtbot)  # whose matrix is still to be named
+    said = "solve cannot run on bench 'simulated': nothing there serves `invert`"
+    qtbot.waitUntil(lambda: panel.estimate.text().startswith(said), timeout=PATIENCE)
+    buttons = (panel.buttons.queue, panel.buttons.run_now, panel.buttons.rehearse)
+    assert not any(button.isEnabled() for button in buttons)
+    type_into(panel, "bits", "12", qtbot)
+    assert panel.estimate.text().startswith(said)
+    assert not any(button.isEnabled() for button in buttons)
+    choose(panel, "read", qtbot)
+    assert all(button.isEnabled() for button in buttons)
+    qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
+
+
+def test_a_parameter_that_asks_for_what_the_bench_has_not_is_refused_with_the_form(
+    panel: ExperimentsPanel, tmp_path: Path, qtbot
+) -> None:
+    panel.session.set_bench(without_chuck(tmp_path))
+    choose(panel, "retention", qtbot)
+    qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
+    type_into(panel, "temperature", "398", qtbot)
+    said = "Retention cannot run on bench 'lab': nothing there serves `temperature`"
+    qtbot.waitUntil(lambda: panel.estimate.text().startswith(said), timeout=PATIENCE)
+    assert not panel.buttons.queue.isEnabled()
+    panel.session.set_bench("simulated")
+    qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
+    assert panel.buttons.queue.isEnabled()

@@ -35,6 +35,7 @@ from mho.extensions.applications.application import (
 from mho.extensions.applications.image_files import read_image
 from mho.extensions.applications.input_data import real_matrix
 from mho.instruments import Bench
+from mho.instruments.bench_file import Operation
 from mho.procedures import IntegerParameter, ListParameter, Parameter, Stream, percent
 from mho.procedures.equations import DirectSolve, SampledWorth, Work, solve_directly
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -236,6 +237,10 @@ class Factorisation(Application[ApplicationResult]):
     """Factorise a picture into non-negative factors of small rank, by alternating least squares on the chip."""
 
     title: ClassVar[str] = "Non-negative matrix factorisation"
+    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "gate", "pulse", "invert")
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        "multiply": "where method = projected, or write_verify says verify = row or hadamard"
+    }
 
     picture: Parameter[Any] = Parameter(
         "Picture, a sample's name, an image or a matrix file", default="spheres"
@@ -250,6 +255,10 @@ class Factorisation(Application[ApplicationResult]):
         super().check()
         picture = load_picture(self.picture)
         return Pictured(picture, _ranks(self.ranks, picture))
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `needs`, and `multiply` for refined solves: ADMM takes single steps of INV, their residuals in float64."""
+        return (*super().needed(), *(() if self.method == "admm" else ("multiply",)))
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare errors, and the pictures of every rank."""

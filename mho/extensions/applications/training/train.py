@@ -33,7 +33,7 @@ from mho.extensions.applications.training.training_run import (
 )
 from mho.extensions.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.instruments import Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures import (
     Estimate,
     FloatParameter,
@@ -69,6 +69,10 @@ class Train(Application[TrainingResult]):
     """Train a small network by SGD, by Adam and by a second-order step whose Kronecker factors the chip inverts."""
 
     title: ClassVar[str] = "Train a network"
+    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "gate", "pulse", "invert")
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        "multiply": "to refine inverses in several cycles, or where write_verify says verify = row or hadamard"
+    }
 
     data: Parameter[Any] = Parameter(
         "Data set, digits or iris, or a .npz file with x and y", default="digits"
@@ -99,6 +103,12 @@ class Train(Application[TrainingResult]):
                                minimum=1e-18, default=H100_JOULES)  # fmt: skip
     bits = IntegerParameter("Precision of a factor that is refined", units="bit", minimum=3, maximum=44,
                             default=12)  # fmt: skip
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return nothing of a training that is all digital; else `needs`, and `multiply` for inverses that are refined."""
+        if self.optimiser not in ("all", "second-order"):
+            return ()
+        return (*super().needed(), *(("multiply",) if max(self._cycles()) > 1 else ()))
 
     def check(self) -> Given:
         """Read the data, and see whether network, batch and optimisers fit it."""

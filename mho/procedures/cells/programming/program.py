@@ -19,7 +19,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, Procedure, ProcedureResult, Result
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
 from mho.procedures.cells.programming.programmer import Programmer
@@ -35,7 +35,12 @@ from mho.procedures.cells.programming.record import (
     sent_pulses,
     takes_up,
 )
-from mho.procedures.cells.programming.settings_text import read_settings, settings_text
+from mho.procedures.cells.programming.settings_text import (
+    VERIFIED,
+    read_settings,
+    settings_text,
+    verified_needs,
+)
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.chip_in_use import chip_of
@@ -107,6 +112,11 @@ class BlockProcedure(Procedure[Result]):
     """Base of procedures that write a block of cells; they have `write_parameters`."""
 
     group: ClassVar[str] = "Cells"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        "select": "where there is more than one cell",
+        "multiply": VERIFIED,
+    }
     cell_record: ClassVar[str] = PULSES.name
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
     passes: Any
@@ -115,8 +125,17 @@ class BlockProcedure(Procedure[Result]):
 
     def check_settings(self) -> None:
         """Find the given strategy, and read the given settings."""
-        kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
-        read_settings(self.write_verify, kind)
+        read_settings(self.write_verify, self._settings_type())
+
+    def _settings_type(self) -> type[WriteVerifySettings]:
+        return WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what programming needs, `select` of several cells, and what verifies them."""
+        given = self.check()
+        digits = given.digits if isinstance(given, TargetCells) else given
+        several: tuple[Operation, ...] = ("select",) if digits.size > 1 else ()
+        return verified_needs((*type(self).needs, *several), self.write_verify, self._settings_type())
 
     def plan_for(self, cells: TargetCells, chip: ChipMap, bench: Bench) -> ProgrammingPlan:
         """Return the plan after checking that the array has the cells, and the bench allows the largest pulses."""

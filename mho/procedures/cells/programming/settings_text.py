@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError, nearest
 from mho.input_files import read_text
+from mho.instruments.bench_file import Operation
 from mho.procedures.quantities import parse_quantity
 from mho.toml import load_toml
 
@@ -54,6 +55,23 @@ def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerif
         settings[name] = _value(name, value, kind)
     _checked(kind(), settings)
     return settings
+
+
+def verified_needs(
+    needs: tuple[Operation, ...], text: str | None, kind: type[WriteVerifySettings] = WriteVerifySettings
+) -> tuple[Operation, ...]:
+    """Return the operations that a procedure needs whose cells are verified as settings in a text say.
+
+    Lines that are verified at once take `multiply` in place of `read`. What a chip map says of it is not looked at. `kind`
+    and the errors are those of `read_settings`.
+    """
+    if read_settings(text, kind).get("verify", "cell") == "cell":
+        return needs
+    return (*(one for one in needs if one != "read"), "multiply")
+
+
+VERIFIED = "where write_verify says verify = row or hadamard, which takes it in place of `read`"
+"""When `verified_needs` asks for `multiply`, as of `Procedure.may_need`."""
 
 
 def settings_in_use(

@@ -17,7 +17,7 @@ from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
 from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
 from mho.instruments import ArrayBench, Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
 from mho.procedures.cells.cell_procedure import CellProcedure
@@ -142,6 +142,11 @@ class MapArray(CellProcedure[Mapped]):
         "2"  # version 1 let three deviations pass, however many cells, and took HRS for none
     )
     title: ClassVar[str] = "Map an array"
+    needs: ClassVar[tuple[Operation, ...]] = ("multiply",)
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        "read": "in place of `multiply` where method = smu",
+        "select": "where method = smu and there is more than one cell",
+    }
     run_words: ClassVar[str] = "Map {cells}"
 
     rows = Parameter("Rows", default=ALL)
@@ -194,6 +199,13 @@ class MapArray(CellProcedure[Mapped]):
             return MapPlan(ReadPlan(cells, volts), chip, ())
         bench.limits.check_voltage("vector", volts)
         return MapPlan(ReadPlan(cells, volts), chip, tuple(blocks(array, cells, *bench.vector_size)))
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `multiply`, or what reads of single cells need; all lines of an array count as many."""
+        if self.method == DAQ:
+            return type(self).needs
+        counts = [2 if one is None else len(one) for one in self.check()]
+        return ("read", "select") if max(counts) > 1 else ("read",)
 
     def in_use(self, plan: MapPlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the rows."""

@@ -31,7 +31,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
@@ -205,6 +205,7 @@ class Contact(CellProcedure[Contacts]):
         "3": ("good*", "unformed", "median_conductance", "*_contact"),
     }
     title: ClassVar[str] = "Contact test"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate")
     run_words: ClassVar[str] = "Contact of {cells}"
 
     read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=1e-3, maximum=10.0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.instruments import Bench, Cell
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
@@ -30,8 +30,10 @@ from mho.procedures.cells.reading.spectrum import (
 )
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
 from mho.procedures.cells.switching.formed_cells import (
+    MAY_NEED,
     ScreeningPlan,
     screen_cells,
+    screening_needs,
     screening_parameters,
     unformed_reads,
     warn_left_out,
@@ -134,6 +136,12 @@ class Noise(CellProcedure[Noises]):
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
+    needs: ClassVar[tuple[Operation, ...]] = ("read",)
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        **CellProcedure.may_need,
+        **MAY_NEED,
+        "sweep": MAY_NEED["gate"],
+    }
     run_words: ClassVar[str] = "Noise of {cells}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
@@ -163,6 +171,10 @@ class Noise(CellProcedure[Noises]):
         volts = self.value_or("read_voltage", bench.file.read.voltage)
         bench.check_sweep([volts], bench.file.read.gate)
         return NoisePlan(given, volts, ScreeningPlan.of(self, given, bench, formed_above))
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what reads need, and blank readings: a sweep with the transistor off is one of them."""
+        return (*super().needed(), *screening_needs(self), *(("sweep",) if self.blanks else ()))
 
     def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the bit line, and the wait."""

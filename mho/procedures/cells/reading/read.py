@@ -16,7 +16,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
-from mho.instruments.bench_file import BenchSource, ReadSettings
+from mho.instruments.bench_file import BenchSource, Operation, ReadSettings
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
@@ -95,6 +95,7 @@ class Read(CellProcedure[Reads]):
 
     version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
     title: ClassVar[str] = "Read cells"
+    needs: ClassVar[tuple[Operation, ...]] = ("read",)
     run_words: ClassVar[str] = "Read {cells}"
 
     read_voltage = FloatParameter(

@@ -14,7 +14,7 @@ from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench import at_temperature, check_temperature
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import CellProcedure
@@ -22,9 +22,11 @@ from mho.procedures.cells.log_spacing import log_spaced
 from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.cells.switching.formed_cells import (
+    MAY_NEED,
     Screening,
     ScreeningPlan,
     screen_cells,
+    screening_needs,
     screening_parameters,
     unformed_reads,
     warn_left_out,
@@ -93,6 +95,12 @@ class Retention(CellProcedure[Retained]):
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Retention of cells"
+    needs: ClassVar[tuple[Operation, ...]] = ("read",)
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        **CellProcedure.may_need,
+        **MAY_NEED,
+        "temperature": "where a temperature is given (set by hand, and settled, it is left out)",
+    }
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     first = FloatParameter("First read after the start", units="s", minimum=1e-3, maximum=1e9, default=1.0)
@@ -130,6 +138,11 @@ class Retention(CellProcedure[Retained]):
             chip.level_scale(),
             ScreeningPlan.of(self, given, bench, chip.write_verify.formed_above),
         )
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what reads and blank readings need, and `temperature` where one is given."""
+        heated: tuple[Operation, ...] = () if self.temperature is None else ("temperature",)
+        return (*super().needed(), *screening_needs(self), *heated)
 
     def in_use(self, plan: RetentionPlan) -> Mapping[str, tuple[float | str, str]]:
         """Return the temperature, where something tells it."""

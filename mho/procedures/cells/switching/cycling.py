@@ -11,7 +11,7 @@ import numpy as np
 from mho.array_types import Booleans, Floats, Integers
 from mho.instruments import ArrayBench, Bench, Pulse
 from mho.instruments.arrays import CellPositions
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
@@ -96,6 +96,7 @@ class Switching(CellProcedure[Switched]):
         "3": ("*_low", "*_high", "worst_window", "not_extracted*"),
     }
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
     run_words: ClassVar[str] = "Switch {cells} {cycles} times"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 

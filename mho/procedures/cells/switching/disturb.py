@@ -20,7 +20,7 @@ from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import UNKNOWN, Levels, in_windows, nearest_levels
 from mho.confidence import finite
 from mho.instruments import Bench, Cell, Pulse
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
@@ -140,6 +140,7 @@ class Disturb(CellProcedure[Disturbed]):
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     title: ClassVar[str] = "Disturb cells (reads, half-select)"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:4")

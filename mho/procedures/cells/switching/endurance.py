@@ -22,7 +22,7 @@ from mho.array_types import Booleans, Floats, Integers
 from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
@@ -112,6 +112,11 @@ class Endurance(CellProcedure[Endured]):
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        **CellProcedure.may_need,
+        "waveform": "for cycles in bursts, which between = pulses does without",
+    }
     run_words: ClassVar[str] = "Endurance of {cells}, {cycles:.3g} cycles"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
@@ -147,12 +152,21 @@ class Endurance(CellProcedure[Endured]):
         """Check that the array has these cells and that the bench allows pulses, bursts and reads."""
         pulses = prepared_pulses(self, given, bench)
         counts = log_counts(int(self.cycles), int(self.per_decade))
-        burst = self._burst(pulses) if self.between == "bursts" and (np.diff(counts) > 1).any() else None
+        burst = self._burst(pulses) if self._in_bursts(counts) else None
         if burst is not None:
             bench.check_waveform("set", burst, interval=pulses.set.width, gate=pulses.set.gate)
         spacing = min(APART, max(int(self.cycles) // (10 * FIRST), 1)) if self.blanks else 0
         screening = ScreeningPlan.of(self, given, bench, pulses.formed_above)
         return EndurancePlan(given, pulses, counts, burst, screening, spacing)
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what single pulses and reads need, and `waveform` where cycles are played in bursts."""
+        bursts = self._in_bursts(log_counts(int(self.cycles), int(self.per_decade)))
+        return (*super().needed(), *(("waveform",) if bursts else ()))
+
+    def _in_bursts(self, counts: Integers) -> bool:
+        """Return whether there are bursts of cycles between the reads after these numbers of cycles."""
+        return bool(self.between == "bursts" and (np.diff(counts) > 1).any())
 
     def _burst(self, pulses: FullPulses) -> Floats:
         depth, rest = self.value_or("burst_reset", pulses.reset.voltage), [0.0] * GAP

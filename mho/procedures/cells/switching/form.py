@@ -18,7 +18,7 @@ import numpy as np
 from mho.array_types import Booleans, Floats, Integers
 from mho.errors import BenchError, InputError
 from mho.instruments import Bench, Pulse
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure
@@ -136,6 +136,7 @@ class Form(CellProcedure[Forming]):
         "2": ("*_low", "*_high", "formed/low", "formed/high")
     }
     title: ClassVar[str] = "Form cells"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
     run_words: ClassVar[str] = "Form {cells}, {ramp} ramped"
     without_blanks: ClassVar[tuple[str, ...]] = ("1", "2")
 

@@ -15,11 +15,13 @@ import numpy as np
 
 from mho.array_types import Booleans, Integers
 from mho.instruments import Bench, Cell, Pulse
+from mho.instruments.bench_file import Operation
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.cell_visits import CellReads, CellSurvey, VisitedCells, cells_at
 from mho.procedures.cells.detection_limit import Blank, blanks_parameter, read_blanks
 from mho.procedures.cells.switching.form import Form, FormPlan, pulse_table, ramped
+from mho.procedures.needs import offered_operations
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
 from mho.runs import Table
@@ -128,6 +130,20 @@ def screening_parameters() -> tuple[ListParameter[str], IntegerParameter[int]]:
     return ListParameter(what, choices=[AUTO, YES, NO], default=AUTO), blanks_parameter()
 
 
+MAY_NEED: Mapping[Operation, str] = {
+    "gate": "for blank readings, which blanks = 0 leaves out",
+    "pulse": "where forming = yes",
+}
+"""What the parameters ``forming, blanks`` may ask a bench for, as of `Procedure.may_need`."""
+
+
+def screening_needs(procedure: Any) -> tuple[Operation, ...]:
+    """Return what the parameters ``forming, blanks`` of a procedure ask a bench for; without blanks nothing is formed."""
+    if not procedure.blanks:
+        return ()
+    return ("read", "gate", "pulse") if procedure.forming == YES else ("read", "gate")
+
+
 @dataclass(frozen=True)
 class ScreeningPlan:
     """What an experiment needs to know which of its cells can tell it anything."""
@@ -143,9 +159,12 @@ class ScreeningPlan:
     def of(cls, procedure: Any, cells: CellRange, bench: Bench, formed_above: float) -> ScreeningPlan:
         """Return those of a procedure with the parameters ``array``, ``blanks`` and ``forming``, checked against the bench.
 
+        A bench that cannot form cells does so only where it is told to.
+
         Raises `LimitError`: the bench does not allow the pulses that form cells.
         """
-        forms = procedure.forming == YES or (procedure.forming == AUTO and bench.simulated is not None)
+        able = bench.simulated is not None and {*Form.needs} <= {*offered_operations(bench.file)}
+        forms = procedure.forming == YES or (procedure.forming == AUTO and able)
         form = Form(array=procedure.array)
         plan = form.prepare((cells, form.check()[1]), bench, np.random.default_rng(0)) if forms else None
         return cls(procedure.array, cells, formed_above, int(procedure.blanks), plan)

@@ -19,7 +19,7 @@ import numpy as np
 from mho.array_types import Booleans, Floats
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, Reading
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
@@ -34,9 +34,11 @@ from mho.procedures.cells.extraction.iv_extraction import (
     summary_of,
 )
 from mho.procedures.cells.switching.formed_cells import (
+    MAY_NEED,
     ScreeningPlan,
     form_first,
     screen_cells,
+    screening_needs,
     screening_parameters,
     unformed_message,
 )
@@ -204,6 +206,13 @@ class IV(CellProcedure[Sweeps]):
         "5": ("*_cycle_sd", "not_extracted*"),
     }
     title: ClassVar[str] = "I-V loops"
+    needs: ClassVar[tuple[Operation, ...]] = ("sweep",)
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        **CellProcedure.may_need,
+        **MAY_NEED,
+        "read": "to extract, which blanks = 0 does without",
+        "gate": "where a gate is given, and for blank readings, which blanks = 0 leaves out",
+    }
     without_blanks: ClassVar[tuple[str, ...]] = ("1", "2", "3")
 
     rows = Parameter("Rows", default="0:2")
@@ -258,6 +267,11 @@ class IV(CellProcedure[Sweeps]):
         for part, word_line, _ in plan.parts:
             bench.check_sweep(voltages[part].tolist(), word_line)
         return plan
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what sweeps need, a gate where one is given, and blank readings where something is extracted."""
+        gated: tuple[Operation, ...] = () if self.gate is None and self.gate_reset is None else ("gate",)
+        return (*super().needed(), *gated, *(screening_needs(self) if self.extract else ()))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench, Pulse
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.procedures.base import Estimate, ProcedureResult
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_procedure import PLACE, CellProcedure
@@ -264,6 +264,7 @@ class Response(CellProcedure[Responses]):
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
     title: ClassVar[str] = "Response to pulses"
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
     run_words: ClassVar[str] = "Response of {cells} to {against}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 

@@ -18,11 +18,17 @@ from mho.chip_maps.multiply_encoding import MAX_BITS, slice_count, slices_needed
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, Operation
 from mho.instruments.simulated import Cells
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.settings_text import (
+    VERIFIED,
+    read_settings,
+    settings_in_use,
+    settings_text,
+    verified_needs,
+)
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.refinement import METHODS, Method
 from mho.procedures.equations.circuits.programmed_blocks import cells_in_words, check_limits, wait_at_rest
@@ -91,6 +97,10 @@ class Solve(Procedure[Solution]):
         "6": ("certificate", "certificate.*", "bits", "measured_rho")
     }
     title: ClassVar[str] = "Solve A x = b"
+    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "gate", "pulse", "invert")
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        "multiply": f"for residuals on the chip, which residual = float64 does without, and {VERIFIED}"
+    }
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)
 
@@ -215,6 +225,11 @@ class Solve(Procedure[Solution]):
             setup, given.matrix, rng, leaf, recursion=self.blocks, schur=self.schur, effort=self.effort,
             most_cycles=self.max_cycles, rhs=next(filter(np.any, given.rhs.T), None),
         )  # fmt: skip
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return `needs`, `multiply` unless residuals are taken in float64, and what verifies cells."""
+        on_chip: tuple[Operation, ...] = () if self.residual == "float64" else ("multiply",)
+        return verified_needs((*type(self).needs, *on_chip), self.write_verify)
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""

@@ -279,7 +279,9 @@ def test_the_time_on_instruments_counts_the_way_to_the_temperature(tmp_path):
 
 @pytest.mark.thorough
 def test_on_instruments_a_temperature_is_refused_with_what_to_do(served, tmp_path):
-    with pytest.raises(BenchError, match=r"has no temperature controller.*set the chuck by hand"):
+    with pytest.raises(
+        BenchError, match=r"nothing there serves `temperature`.*a temperature controller.*set by hand"
+    ):
         run(Retention(temperature=398.0), served, output=tmp_path / "hot.h5")
     assert not (tmp_path / "hot.h5").exists()
 

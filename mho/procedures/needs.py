@@ -1,0 +1,101 @@
+"""What a procedure asks of a bench, held against what the bench offers: before anything is opened or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mho.errors import BenchError
+from mho.instruments.bench_file import OPERATIONS, BenchFile, Operation, check_operations, missing_operations
+
+if TYPE_CHECKING:  # where a procedure is only named, its class is not imported
+    from mho.procedures.base import Procedure
+    from mho.procedures.manifest import ProcedureEntry
+
+
+class _Offer:
+    """What a bench offers; a simulated chip without a chuck is at any temperature at once."""
+
+    def __init__(self, bench: BenchFile) -> None:
+        self.name, self._bench = bench.name, bench
+
+    def operations(self) -> dict[Operation, str]:
+        offered = dict(self._bench.operations())
+        if self._bench.simulation is not None:
+            offered.setdefault("temperature", "the simulated chip")
+        return {one: offered[one] for one in OPERATIONS if one in offered}
+
+
+def offered_operations(bench: BenchFile) -> dict[Operation, str]:
+    """Return what serves each operation that a bench offers, in the order of `OPERATIONS`."""
+    return _Offer(bench).operations()
+
+
+def offers_all(bench: BenchFile) -> bool:
+    """Return whether a bench offers every operation that there is."""
+    return not missing_operations(_Offer(bench), OPERATIONS)
+
+
+def check_needs(procedure: Procedure, bench: BenchFile) -> None:
+    """Refuse a run that asks for an operation which nothing on the bench serves; nothing is opened.
+
+    Raises
+    ------
+    BenchError
+        Naming the procedure, the bench, what is missing, what could serve it, and which parameters ask for it.
+    InputError
+        For parameters of which the procedure cannot tell what they ask for.
+    """
+    if not offers_all(bench):  # else there is no need to ask, for which some read their input files
+        kind = type(procedure)
+        _check(_Offer(bench), procedure.needed(), kind.may_need, kind.__name__)
+
+
+def check_entry(entry: ProcedureEntry, bench: BenchFile) -> None:
+    """Raise `BenchError` as `check_needs`, for a procedure that no run on this bench can carry out, however it is set."""
+    _check(_Offer(bench), entry.needs, entry.may_need, entry.name)
+
+
+def _check(offer: _Offer, needs: Iterable[Operation], may_need: Mapping[Operation, str], what: str) -> None:
+    lacking = missing_operations(offer, needs)
+    try:
+        check_operations(offer, lacking, what)
+    except BenchError as error:
+        reasons = "".join(f"; {what} asks for `{one}` {may_need[one]}" for one in lacking if one in may_need)
+        raise BenchError(f"{error}{reasons}") from None
+
+
+@dataclass(frozen=True)
+class Ability:
+    """What a procedure can do on a bench."""
+
+    procedure: str  # its name
+    declared: bool  # whether it says what it needs
+    missing: tuple[Operation, ...]  # without which it cannot run there
+    without: Mapping[Operation, str]  # what is missing for some of its parameters, with when they ask for it
+
+    @property
+    def words(self) -> str:
+        """Return in words whether it can run."""
+        if not self.declared:
+            return "does not say what it needs"
+        if self.missing:
+            return f"cannot run: nothing serves {' or '.join(f'`{one}`' for one in self.missing)}"
+        if not self.without:
+            return "can run"
+        return f"can run, but nothing serves {', or '.join(f'`{one}` {when}' for one, when in self.without.items())}"
+
+
+def abilities(bench: BenchFile, entries: Iterable[ProcedureEntry]) -> list[Ability]:
+    """Return what each procedure can do on a bench; nothing is opened or imported."""
+    offer = _Offer(bench)
+    return [
+        Ability(
+            one.name,
+            bool(one.needs),
+            missing_operations(offer, one.needs),
+            {name: one.may_need[name] for name in missing_operations(offer, one.may_need)},
+        )
+        for one in entries
+    ]
