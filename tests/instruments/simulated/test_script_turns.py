@@ -96,8 +96,8 @@ def test_closing_the_last_session_ends_it_and_closing_another_does_not(manager):
 def test_control_c_ends_it_whatever_the_script_catches(manager, loop):
     endless = opened(manager, ENDLESS)
     interrupting = threading.Timer(0.2, _thread.interrupt_main)
-    interrupting.start()
     with pytest.raises(KeyboardInterrupt):
+        interrupting.start()
         endless.write(loop)
     interrupting.join()
     assert endless.query("print(1)") == "1.00000e+00"
